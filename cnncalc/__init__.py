@@ -13,6 +13,7 @@ compute the memory of running and training it, :func:`table` and :func:`plot` sh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, ShapeError, ValueProblem
@@ -20,7 +21,7 @@ from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
@@ -59,18 +60,21 @@ def load(
     *,
     variables: Mapping[str, Any] | None = None,
     optional: bool | Sequence[bool] | None = None,
-    input: Volume | Sequence[int] | None = None,
+    input: Volume | Sequence[int] | Mapping[str, Volume | Sequence[int]] | None = None,
     filters: int | None = None,
     hidden: int | None = None,
     classes: int | None = None,
+    phase: str = "test",
+    partial: bool = False,
     stdin: str | None = None,
 ) -> Graph:
     """The graph of a design: its nodes in topological order, without volumes.
 
     ``target`` is the path of an architecture file, the name of a net (``"vgg16"``) or a pattern. ``variables`` override
     those of the file. ``optional`` keeps (True) or drops (False) every ``X?``, or each in order. ``input`` (height,
-    width, depth), ``filters``, ``hidden`` and ``classes`` are the sizes that the design does not specify. ``stdin`` is
-    the text of the target ``-``.
+    width, depth), ``filters``, ``hidden`` and ``classes`` are the sizes that the design does not specify; ``input`` may
+    hold the volumes of several inputs by name. ``phase`` (test, train) and ``partial`` are for model files of other
+    programs. ``stdin`` is the text of the target ``-``.
 
     Raises DesignError with every problem of the text, ValueProblem for a wrong option.
     """
@@ -83,10 +87,13 @@ def load(
     settings = Settings(
         variables={name: _value(name, value) for name, value in (variables or {}).items()},
         optional=_choices(optional),
-        input=_volume(input),
+        input=_volume(None if isinstance(input, Mapping) else input),
         filters=_positive("filters", filters),
         hidden=_positive("hidden", hidden),
         classes=_positive("classes", classes),
+        inputs=_volumes(input) if isinstance(input, Mapping) else {},
+        partial=partial,
+        phase=_phase(phase),
     )
     return loading.load(target if isinstance(target, str) else str(target), settings, stdin)
 
@@ -340,6 +347,18 @@ def _volume(size: Volume | Sequence[int] | None) -> Volume | None:
         return Volume(*VolumeSize()(size))
     except ValueProblem as problem:
         raise ValueProblem(f"input: {problem.message}", code=problem.code) from None
+
+
+def _volumes(sizes: Mapping[str, Volume | Sequence[int]]) -> dict[str, Volume]:
+    """Volumes of inputs by name."""
+    volumes = {name: _volume(size) for name, size in sizes.items()}
+    return {name: volume for name, volume in volumes.items() if volume is not None}
+
+
+def _phase(phase: str) -> str:
+    if phase not in ("test", "train"):
+        raise ValueProblem(f"phase: expected test or train, found {phase!r:.60}", code="wrong-value")
+    return phase
 
 
 def _choices(optional: bool | Sequence[bool] | None) -> bool | tuple[bool, ...] | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NO_KEYS: Mapping[str, Any] = {}
 
+TIED = "weight"
+"""The array of another layer that a layer uses transposed; its other arrays are its own."""
+
 
 class Draft(NamedTuple):
     """A layer with keys that depend on volumes: ``CONV1-{depth//2}``.
@@ -32,9 +35,10 @@ class Draft(NamedTuple):
 class Node(NamedTuple):
     """One layer at its place in the net.
 
-    ``inputs`` and ``share`` are indices of nodes; ``share`` is the node whose parameters this one uses. ``span`` is its
-    place in the text, ``key_spans`` those of its keys; ``stated`` is the output volume that the text states. ``named``:
-    the name is from the text, not generated.
+    ``inputs`` and ``share`` are indices of nodes; ``share`` is the node whose parameters this one uses, or with
+    ``transposed`` whose weights it uses with inputs and outputs swapped. ``span`` is its place in the text,
+    ``key_spans`` those of its keys; ``stated`` is the output volume that the text states. ``named``: the name is from
+    the text, not generated.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Node(NamedTuple):
     trainable: bool = True
     training_only: bool = False
     share: int | None = None
+    transposed: bool = False
 
     @property
     def kind(self) -> str:
@@ -92,7 +97,8 @@ class Graph(NamedTuple):
     ``assumed`` holds sizes that the text leaves open, with the defaults used. ``budget`` and ``ignore`` are the budget
     of the file and the design rules it suppresses, as written. ``forms`` are other forms of the net, each by its name
     with what it is. ``changed`` holds what the call changes in the design, which ``name`` then says; ``title``,
-    ``source`` and ``forms`` are those of the unchanged design, and left out.
+    ``source`` and ``forms`` are those of the unchanged design, and left out. ``notes`` says what the file of another
+    program has and the layers do not show.
     """
 
     name: str
@@ -105,6 +111,7 @@ class Graph(NamedTuple):
     ignore: tuple[Ignore, ...] = ()
     forms: Mapping[str, str] = NO_KEYS
     changed: Mapping[str, str] = NO_KEYS
+    notes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> str:
@@ -121,11 +128,16 @@ class Graph(NamedTuple):
                 readers[source].append(index)
         return readers
 
-    def owner(self, index: int) -> int:
-        """The index of the node whose parameters a node uses: its own unless it shares those of another one."""
+    def owner(self, index: int, array: str = TIED) -> tuple[int, bool]:
+        """The node whose array of that name a node uses, its own unless it shares it, and whether transposed."""
+        is_transposed = False
         while (share := self.nodes[index].share) is not None:
+            if self.nodes[index].transposed:
+                if array != TIED:
+                    break
+                is_transposed = not is_transposed
             index = share
-        return index
+        return index, is_transposed
 
     def find(self, name: str) -> int:
         """The index of the node of that name; KeyError if there is none."""

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+
+    from tests.pages import Tabs
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""NumPy and PyTorch use one thread, in subprocesses too: the nets are small, and with ``-n`` all cores are in use."""
 
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 skipped: set[str] = set()
@@ -18,25 +23,34 @@ skipped: set[str] = set()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--regenerate", action="store_true", help="write the golden files anew, for review")
+    parser.addoption("--regenerate", action="store_true", help="rewrite the golden files, for review")
 
 
 @pytest.fixture
 def regenerate(request: pytest.FixtureRequest) -> bool:
-    """Whether to write the golden files anew."""
+    """Whether to rewrite the golden files."""
     return bool(request.config.getoption("--regenerate"))
+
+
+@pytest.fixture(scope="session")
+def tabs() -> Iterator[Tabs]:
+    """The tabs of a browser that is started once in each process; the test is skipped where there is none."""
+    from tests.pages import Tabs, open_browser
+
+    for browser in open_browser():
+        yield Tabs(browser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """With ``-n``, a process runs tests in their order, which share caches, and then takes over tests of others."""
+    """With ``-n``, neighbouring tests run in one process and share its caches; an idle process takes over tests."""
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "worksteal"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """No cyclic garbage collection while thousands of tests are created, and none of these tests later."""
+    """No garbage collection while tests are collected; the collected tests are excluded from later collections."""
     gc.disable()
     try:
         return (yield)
@@ -46,7 +60,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The quick set does not import test files in which every test is slow, nor what these import, such as PyTorch."""
+    """The quick set does not import test files that have only slow tests, nor their imports, such as PyTorch."""
     if config.option.markexpr == "not slow" and collection_path.match("test_*.py"):
         return ALL_SLOW in collection_path.read_text(encoding="utf-8") or None
     return None

@@ -1,4 +1,4 @@
-"""Pages of reports, and the browser in which tests open them."""
+"""Pages of reports, and the browser in which tests open pages and drawings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -16,19 +16,20 @@ from cnncalc.cli.program import run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
+ColorScheme = Literal["light", "dark"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""What the browser may be called."""
+"""Possible names of the program."""
 
 SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-PATIENCE = 15_000
-"""Milliseconds after which anything that the browser does has failed."""
+TIMEOUT = 15_000
+"""Timeout of browser operations, in milliseconds."""
 
-# so long that blocks are folded; with blocks in blocks, text of users that means something elsewhere, and a budget
+# long enough that blocks are folded; with nested blocks, text with markup of other languages, and a budget
 HOSTILE = """\
 name: a<b>&c|d_e
 title: "<script>alert('x')</script> [red] 日本語 שלום </style> \\u202e&amp;"
@@ -60,12 +61,38 @@ def find_browser() -> str:
     return path
 
 
+class Tabs:
+    """The tabs of a browser. Tests use the same ones in turn, since opening a tab takes longer than most tests."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._pages: dict[bool, Page] = {}
+
+    def blank(self, *, color_scheme: ColorScheme | None = None, javascript: bool = True) -> Page:
+        """An empty tab of 1280x900 pixels. ``color_scheme`` is that of the system (default: light)."""
+        if javascript not in self._pages:
+            context = self._browser.new_context(java_script_enabled=javascript)
+            context.set_default_timeout(TIMEOUT)
+            self._pages[javascript] = context.new_page()
+        page = self._pages[javascript]
+        page.goto("about:blank")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.emulate_media(media="null", color_scheme=color_scheme or "null")
+        return page
+
+    def evaluated(self, body: str, script: str, color_scheme: ColorScheme | None = None) -> Any:
+        """The value of the expression ``script`` in a page with that body."""
+        page = self.blank(color_scheme=color_scheme)
+        page.set_content(f'<!doctype html><meta charset="utf-8"><body style="margin:0">{body}')
+        return page.evaluate(script)
+
+
 def open_browser() -> Iterator[Browser]:
     """A headless Chromium, closed at the end; the test is skipped where there is none."""
     path = find_browser()
     driver: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
     with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * PATIENCE)
+        browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * TIMEOUT)
         try:
             yield browser
         finally:

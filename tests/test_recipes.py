@@ -63,14 +63,14 @@ def python(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def passes(folder: Path, *words: str) -> None:
-    """Runs tests in the copy: files, then the expression that selects them."""
+def passes(folder: Path, *words: str) -> str:
+    """Runs tests in the copy: files, then the expression that selects them. Returns what pytest prints."""
     *files, chosen = words
-    python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *files)
+    return python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *files)
 
 
 def undo(step: re.Match[str], folder: Path) -> None:
-    """Takes out what a step adds, which is there as the step says, but for the text between markers."""
+    """Removes what a step adds; the text between markers may differ from the step."""
     file = folder / step["file"]
     text = file.read_text(encoding="utf-8")
     if step["language"] == "python":
@@ -90,7 +90,7 @@ def undo(step: re.Match[str], folder: Path) -> None:
 
 
 def test_a_layer_kind(copy: Path) -> None:
-    """ABS, which is there: it is taken out, unknown, and added again by the recipe."""
+    """ABS exists already: it is removed and added again by the recipe."""
     for step in steps("A layer kind"):
         undo(step, copy)
     (copy / "tests" / "memory" / "data" / "measured.json").write_text(
@@ -106,45 +106,47 @@ def test_a_layer_kind(copy: Path) -> None:
 
     assert "ABS" in python(copy, "-m", "cnncalc", "table", "INPUT 9x11x3 -> CONV3-7 -> ABS -> FC-5")
     python(copy, "-m", "cnncalc", "verify", "INPUT 9x11x3 -> CONV3-7 -> ABS -> FC-5", "--train")
-    said = python(
-        copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "abs",
-        "tests/test_layers.py", "tests/test_kinds.py", "tests/run",
-    )  # fmt: skip
-    assert re.search(r"\b[1-9][0-9]+ passed", said), said
+    python(copy, "-m", "cnncalc", "docs", "docs/layers.md")
+    assert "### ABS\n" in (copy / "docs" / "layers.md").read_text(encoding="utf-8")
+    python(copy, "-m", "cnncalc", "schema", "-o", "docs/architecture.schema.json")
+    files = ["tests/test_layers.py", "tests/test_kinds.py", "tests/run"]
+    tests = ["abs"]
     if importlib.util.find_spec("torch") is not None:
         python(copy, "-m", "tests.memory.measure", "abs")
-        passes(copy, "tests/memory/test_oracle.py", "abs or everything")
-    python(copy, "-m", "cnncalc", "docs", "docs/layers.md")
-    python(copy, "-m", "cnncalc", "schema", "-o", "docs/architecture.schema.json")
-    passes(copy, "tests/views/test_explanation.py", "tests/cli/test_schema.py", "abs or schema or every or all_kinds")
-    assert "### ABS\n" in (copy / "docs" / "layers.md").read_text(encoding="utf-8")
-    passes(copy, "tests/language/test_laws.py", "kind")
+        files.append("tests/memory/test_oracle.py")
+        tests.append("has_a_stored_measurement")
+    files += ["tests/views/test_explanation.py", "tests/cli/test_schema.py", "tests/language/test_laws.py"]
+    tests += ["layer_is_explained", "schema_files", "valid_schemas", "kind_and_key", "no_kind", "hold_every_kind"]
+    said = passes(copy, *files, " or ".join(tests))
+    assert re.search(r"\b[1-9][0-9]+ passed", said), said
 
 
 def test_a_format(copy: Path) -> None:
     for step in steps("A format"):
         follow(step, copy)
     page = copy / "page.adoc"
-    page.write_text("// cnncalc: table lenet5 --format asciidoc\n// /cnncalc\n", encoding="utf-8")
+    calls = ["table lenet5", "table vgg16", "memory lenet5", "memory lenet5 --plan", "kinds"]
+    page.write_text(
+        "".join([f"// cnncalc: {call} --format asciidoc\n// /cnncalc\n" for call in calls]), encoding="utf-8"
+    )
 
-    for call in (["table", "vgg16"], ["memory", "lenet5"], ["kinds"]):
-        assert "\n|===\n" in python(copy, "-m", "cnncalc", *call, "--format", "asciidoc")
     python(copy, "-m", "cnncalc", "table", "lenet5", "--output", "table.adoc")
     python(copy, "-m", "cnncalc", "docs", "page.adoc")
 
     written = (copy / "table.adoc").read_text(encoding="utf-8")
     assert "|&#91;28x28x6&#93;" in written
-    assert written.strip() in page.read_text(encoding="utf-8"), "the table is markup here, not a listing"
-    passes(copy, "--regenerate", "tests/formats/test_golden.py", "adoc or asciidoc")
+    answers = page.read_text(encoding="utf-8").split("// /cnncalc\n")[: len(calls)]
+    assert written.strip() in answers[0], "the table is markup here, not a listing"
+    assert all("\n|===\n" in answer for answer in answers)
+    assert re.search(r"^(\.{5,})\n(?:.*\n)+\1$", answers[3], re.M), "a drawing is a literal block"
+    chosen = "adoc or asciidoc or (prompt and commands.md)"
+    passes(copy, "--regenerate", "tests/formats/test_golden.py", "tests/test_manual.py", chosen)
     golden = (copy / "tests" / "golden" / "lenet5.adoc").read_text(encoding="utf-8")
     assert "|&#91;28x28x6&#93;" in golden
-    passes(copy, "--regenerate", "tests/test_manual.py", "prompt and commands.md")
     manual = (copy / "docs" / "commands.md").read_text(encoding="utf-8")
     assert "--format asciidoc\n" in manual
     assert "\n|===\n" in manual
     assert "--format text|rich|markdown|latex|html|rst|asciidoc|csv|tsv|json" in manual
-    drawn = python(copy, "-m", "cnncalc", "memory", "lenet5", "--plan", "--format", "asciidoc")
-    assert re.search(r"^(\.{5,})\n(?:.*\n)+\1$", drawn, re.M), "a drawing is a literal block"
 
 
 def test_a_design_rule(copy: Path) -> None:
@@ -159,8 +161,8 @@ def test_a_design_rule(copy: Path) -> None:
     assert "a kernel should have odd sides, but CONV4-64 has an even one" in said
     assert "even-kernel" not in ignored
     assert python(copy, "-m", "cnncalc", "check", "--explain", "even-kernel").startswith("even-kernel: A kernel should")
-    passes(copy, "tests/checks/test_rules.py", "even or purpose or every or random")
-    passes(copy, "--regenerate", "tests/checks/test_rules_named_nets.py", "document or reason or effect")
+    chosen = "even or purpose or every or random or document or reason or effect"
+    passes(copy, "--regenerate", "tests/checks/test_rules.py", "tests/checks/test_rules_named_nets.py", chosen)
     assert "### even-kernel\n" in (copy / "docs" / "rules.md").read_text(encoding="utf-8")
 
 

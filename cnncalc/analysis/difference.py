@@ -336,7 +336,7 @@ class _Comparison:
         if owner != (None if after.shared_with is None else self.new_places[after.shared_with]):
             found.append(LayerChange("share", before.shared_with or "none", after.shared_with or "none"))
         old_node, new_node = self.before.graph.nodes[before.index], self.after.graph.nodes[after.index]
-        for key in ("trainable", "training_only"):
+        for key in ("trainable", "training_only", "transposed"):
             if getattr(old_node, key) != getattr(new_node, key):
                 found.append(LayerChange(key, getattr(old_node, key), getattr(new_node, key)))
         return found

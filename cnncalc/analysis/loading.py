@@ -1,4 +1,4 @@
-"""From a TARGET to a graph: standard input, a design file, a named net, or a pattern.
+"""From a TARGET to a graph: standard input, a design or model file, a named net, a PyTorch module, or a pattern.
 
 Errors hold the problems of the text and, as far as the layers are known, those of the volumes.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cnncalc.collection import Paused
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.language import catalogue
-from cnncalc.language.files import is_there, read_bytes
+from cnncalc.language.files import is_there, map_bytes, read_bytes
 from cnncalc.language.limits import YAML_BYTES
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import DEFAULT_SETTINGS
@@ -18,6 +18,7 @@ from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from mmap import mmap
 
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
@@ -27,29 +28,45 @@ class FileReader(NamedTuple):
     """A format of design files.
 
     ``function`` of ``module`` takes a name for messages, the content of at most ``most_bytes``, and the settings; it
-    returns a graph or raises DesignError. The module is imported when a file of that format is read.
+    returns a graph or raises DesignError. The module is imported when a file of that format is read. ``is_mapped``: the
+    content may be a memory map, since most of it is not looked at.
     """
 
     endings: tuple[str, ...]
     most_bytes: int
     module: str
     function: str
+    is_mapped: bool = False
+
+    def content(self, path: str, folder: str) -> bytes | mmap:
+        """The content of a file; DesignError if it cannot be read."""
+        read = map_bytes if self.is_mapped else read_bytes
+        return read(path, self.most_bytes, folder)
 
 
-FILE_READERS = (FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file"),)
-"""The formats of design files by the endings of their names; the first one also reads all other files."""
+ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
+"""Files in the language; every file without a known ending is read as one."""
+
+FILE_READERS = (
+    ARCHITECTURE,
+    FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
+    FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
+    FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
+)
+"""The formats of design files by the endings of their names."""
 
 
 def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None, folder: str = "") -> Graph:
     """The graph of a TARGET.
 
     Tried in this order: ``-`` (the text ``stdin``), a path that exists or ends like a design file, a named net, a
-    pattern. A relative path starts from ``folder`` (default: the current one). Raises DesignError with all problems.
+    PyTorch module in code (``package.module:attribute``), a pattern. A relative path starts from ``folder`` (default:
+    the current one). Raises DesignError with all problems.
     """
     return _complete(_of_target, target, settings, stdin, folder)
 
 
-def load_bytes(name: str, data: bytes, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of the content of a design file, called ``name`` in messages."""
     return _complete(_of_bytes, name, data, settings)
 
@@ -69,10 +86,14 @@ def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) 
     if target == "-":
         return read_design("<stdin>", stdin or "", settings)
     if any(target.endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):
-        return _of_bytes(target, read_bytes(target, _reader_of(target).most_bytes, folder), settings)
+        return _of_bytes(target, _reader_of(target).content(target, folder), settings)
     path = catalogue.path(target)
     if path is not None:
         return _of_bytes(f"{target}.yaml", read_bytes(path), settings)
+    if _names_code(target):
+        from cnncalc.interop.torch_target import read_module
+
+        return read_module(target, settings, folder)
     if _looks_like_name(target):
         near = did_you_mean(target, catalogue.names())
         message = f"no file, named net or pattern '{target}'{near}"
@@ -80,7 +101,7 @@ def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) 
     return read_pattern("<pattern>", target, settings)
 
 
-def _of_bytes(name: str, data: bytes, settings: Settings) -> Graph:
+def _of_bytes(name: str, data: bytes | mmap, settings: Settings) -> Graph:
     from importlib import import_module
 
     reader = _reader_of(name)
@@ -89,7 +110,15 @@ def _of_bytes(name: str, data: bytes, settings: Settings) -> Graph:
 
 
 def _reader_of(name: str) -> FileReader:
-    return next((reader for reader in FILE_READERS if name.endswith(reader.endings)), FILE_READERS[0])
+    return next((reader for reader in FILE_READERS if name.endswith(reader.endings)), ARCHITECTURE)
+
+
+def _names_code(target: str) -> bool:
+    """Whether a target names an object of Python code: ``package.module:attribute`` or ``path/file.py:attribute``."""
+    place, sign, attribute = target.rpartition(":")
+    if not sign or not all(part.isidentifier() for part in attribute.split(".")):
+        return False
+    return place.endswith(".py") or all(part.isidentifier() for part in place.split("."))
 
 
 def _looks_like_name(target: str) -> bool:

@@ -1,13 +1,13 @@
 """The receptive field: which positions of an input the outputs of a node can depend on.
 
-For each input of the net a node has a :class:`Field`, with one :class:`Side` for the height and one for the width.
+For each input of the net a node has a :class:`Field`, with one :class:`Side` for each side of that input.
 Along a side each output sees an interval: all positions from a first to a last one. From output to output the interval
 moves on by the same step, and the border of the input cuts it. A :class:`Side` is this rule, whatever its size: the
 intervals without borders (:class:`Endless`), and the borders.
 
 Where no such rule holds (dilated windows at a border, branches that are shifted against each other), a side lists the
-interval of each output (:class:`Listed`). Where height and width depend on each other (behind RESHAPE), a field lists
-the intervals of each position (:class:`Boxes`). What would need more than :data:`MAX_WORK` intervals in lists is only
+interval of each output (:class:`Listed`). Where the sides depend on each other (behind RESHAPE), a field lists the
+intervals of each position (:class:`Boxes`). What would need more than :data:`MAX_WORK` intervals in lists is only
 bounded (:class:`Work` counts them).
 
 :func:`fields_of` goes through the net, layer by layer; a :class:`Sight` holds how a layer depends on one of its inputs.
@@ -19,14 +19,15 @@ from itertools import zip_longest
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING
 
-from cnncalc.layers.base import POINT, Stencil
+from cnncalc.layers.stencil import POINT, Places, Stencil, count_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.analysis.volumes import Shaped
-    from cnncalc.layers.base import Layer, Places, Stencils
+    from cnncalc.layers.base import Layer
+    from cnncalc.layers.stencil import Origins, Stencils
     from cnncalc.volume import Volume
 
 MAX_PERIOD = 512
@@ -36,7 +37,7 @@ MAX_WORK = 400_000
 MAX_FIELDS = 200_000
 """Most fields of single inputs that are kept for one net; beyond them its inputs are not told apart."""
 MAX_POSITIONS = 2_500
-"""Largest plane on which intervals are kept position by position where this is exact but not the only way."""
+"""Most positions for which a field is listed position by position where side by side it would only be bounded."""
 
 FAR = 10**30
 """Beyond every position: an output that sees nothing sees from FAR to -FAR."""
@@ -231,15 +232,25 @@ class Side(NamedTuple):
             return self
         if stencil is None:
             return self.everywhere(size)
+        stencil = self._ruled(stencil, size, work)
         endless = None if self.endless is None else self.endless.through(stencil.nominal)
         has_rule = self.listed is None and (endless is not None or self.endless is None)
         if has_rule and isinstance(stencil, Stencil) and (stencil.is_contiguous or self._holds(stencil, size)):
             first, last = behind(stencil, self.first, self.last, size)
             return self._replace(size=size, endless=endless, first=first, last=last).tight()
-        if not self.is_exact or not work.take(self.size + size * len(stencil.window(0))):
+        one = stencil.effort if isinstance(stencil, Places) else count_of(stencil.window(0))
+        if not self.is_exact or not work.take(self.size + size * one):
             low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
         return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
+
+    def _ruled(self, stencil: Stencil | Places, size: int, work: Work) -> Stencil | Places:
+        """The rule of a layer with ``size`` outputs in place of their positions, where it holds for all of them."""
+        if isinstance(stencil, Stencil) or stencil.nominal is None or stencil.holds is None:
+            return stencil
+        if self.size > MAX_WORK or not work.take(size * stencil.effort):
+            return stencil
+        return stencil.nominal if stencil.holds() else stencil
 
     def tight(self) -> Side:
         """The same with the first and the last position that are seen."""
@@ -353,9 +364,9 @@ class Boxes(NamedTuple):
             now[axis] = size
         return Boxes(tuple(now), lists)
 
-    def gathered(self, origins: Callable[[int], Iterable[int]], sizes: tuple[int, ...]) -> Boxes:
+    def gathered(self, origins: Origins, sizes: tuple[int, ...]) -> Boxes:
         """The same behind a layer that moves elements between positions."""
-        places = [list(origins(position)) for position in range(prod(sizes))]
+        places = [list(origins.of(position)) for position in range(prod(sizes))]
         lists = [
             Listed(
                 [min([one.lows[place] for place in some]) for some in places],
@@ -373,10 +384,9 @@ class Sight(NamedTuple):
     """
 
     use: str
-    origins: Callable[[int], Iterable[int]] | None
+    origins: Origins | None
     stencils: Stencils | None
     sizes: tuple[int, ...]
-    moved: int
     is_pointwise: bool
 
     @property
@@ -390,8 +400,7 @@ def sight_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) ->
     use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
     stencils, sizes = layer.stencils(*inputs, of=of), output[:-1]
     is_pointwise = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
-    moved = 0 if origins is None else len(list(origins(0))) * output.positions
-    return Sight(use, origins, stencils, sizes, moved, is_pointwise)
+    return Sight(use, origins, stencils, sizes, is_pointwise)
 
 
 class Field(NamedTuple):
@@ -484,7 +493,7 @@ class Field(NamedTuple):
         field = self._replace(sides=sides)
         if self.boxes is not None:
             before = zip(stencils, self.boxes.sizes, strict=True)
-            windows = sum([len(window_of(stencil, 0, size)) for stencil, size in before])
+            windows = sum([count_of(window_of(stencil, 0, size)) for stencil, size in before])
             if not work.take(prod(map(max, sizes, self.boxes.sizes)) * windows):
                 return field._replace(boxes=None, is_exact=False)
             return field._replace(boxes=self.boxes.through(stencils, sizes))
@@ -520,7 +529,7 @@ class Field(NamedTuple):
         sizes = _known(sight.sizes, self.sides)
         sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sizes, strict=True)])
         is_folded = len(sight.sizes) != len(sides)
-        boxes = self.as_boxes(work) if work.take(sight.moved) else None
+        boxes = self.as_boxes(work) if work.take(sight.origins.most * prod(sight.sizes)) else None
         if boxes is None:
             return self._replace(sides=sides, boxes=None, is_exact=False, solid=None, is_folded=is_folded)
         is_exact = self.is_certain and self.solid is None
@@ -668,14 +677,14 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     sights: dict[tuple[int, int | Volume], Sight] = {}
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
-    own = {volume: _own(volume) for volume in images}
+    own = {volume: own_field(volume) for volume in images}
     for index, (node, layer, inputs, cost, _) in enumerate(shaped):
         if not node.inputs:
             found.append({index: own[cost.output]})
             continue
         branches = []
         for number, source in enumerate(node.inputs[:1] if layer.reads_second_sizes else node.inputs):
-            key = (id(cost), inputs[number] if layer.is_merge and not layer.places_inputs else number)
+            key = (id(cost), inputs[number] if layer.is_merge and not layer.tells_inputs_apart else number)
             if key not in sights:
                 sights[key] = sight_of(layer, inputs, number, cost.output)
             branches.append(_behind_layer(found[source], sights[key], work))
@@ -689,7 +698,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     return found
 
 
-def _own(volume: Volume) -> Field:
+def own_field(volume: Volume) -> Field:
     """What an input sees of itself."""
     sides: dict[int, Side] = {}
     for size in volume[:-1]:

@@ -11,6 +11,7 @@ from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.collection import Paused
 from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
 from cnncalc.errors import DesignError, Problem
+from cnncalc.graph import TIED
 from cnncalc.layers.convolution import Convolution
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
@@ -33,9 +34,10 @@ class LayerReport(NamedTuple):
     ``output`` is the volume. ``activations`` are the elements of that volume for one image,
     ``activation_bytes`` its bytes for the whole batch. ``in_place`` rows have no memory of their own, so they do not
     count in the totals. ``weights`` hold weights and scales, ``biases`` biases and shifts, ``parameters`` both,
-    ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares its parameters
-    counts none of its own (``shared_with`` names the owner). ``macs`` are multiply-adds for one image.
-    ``receptive_field`` is the smallest box of input positions, height x width, that holds all that the output which
+    ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares the
+    parameters of another one (``shared_with``) counts none; if it uses only its weights, ``transposed``, it counts its
+    biases. ``macs`` are multiply-adds for one image.
+    ``receptive_field`` is the smallest box of input positions, side by side, that holds all that the output which
     sees most can depend on; ``receptive_field_unclipped`` the same on an input without borders, None where it sees the
     whole plane or only padding. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each
     input that is seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.
@@ -72,8 +74,16 @@ class LayerReport(NamedTuple):
     training_only: bool
     is_trainable: bool
     shared_with: str | None
+    transposed: bool
     named: bool
     span: Span | None
+
+    @property
+    def own_arrays(self) -> tuple[Parameter, ...]:
+        """The parameters and buffers that are counted here, not at the layer whose parameters it uses."""
+        if self.shared_with is None:
+            return self.arrays
+        return tuple([array for array in self.arrays if self.transposed and array.name != TIED])
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -187,9 +197,26 @@ class Report(NamedTuple):
             return None
         counts = zip((stated.parameters, stated.buffers, stated.macs), ("parameters", "buffers", "MACs"), strict=True)
         parts = [f"{count:,} of the {what}" for count, what in counts if count] or ["a volume"]
-        names = [row.name for row in self.layers if row.layer.is_stated]
+        names = self.stated_layers
         more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
         return f"stated, not computed: {', '.join(parts)} ({', '.join(names[:3])}{more})"
+
+    @property
+    def stated_layers(self) -> tuple[str, ...]:
+        """The layers whose figures are stated."""
+        return tuple([row.name for row in self.layers if row.layer.is_stated])
+
+    @property
+    def stated_bytes_line(self) -> str | None:
+        """The same where memory is counted: also volumes are stated, and what their layers save for backward."""
+        if self.stated_line is None:
+            return None
+        rows = [row for row in self.layers if row.layer.is_stated]
+        saved = [extra.elements for row in rows for extra in row.layer.keeping(row.input_volumes, row.output).extras]
+        elements = sum([size.per_image for size in saved])
+        kept = f", and {elements:,} elements an image that training saves" if elements else ""
+        which = "its volume" if len(rows) == 1 else "their volumes"
+        return f"{self.stated_line}; in bytes also {which}{kept}"
 
     @property
     def unproven(self) -> frozenset[int]:
@@ -286,11 +313,11 @@ def _row(
 ) -> LayerReport:
     """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch."""
     node, layer, inputs, cost = shaped[index][:4]
-    if node.share is None:
-        owner = node
-    else:  # it has no parameters of its own
-        owner = shaped[node.share].node
-        cost = cost._replace(weights=NOTHING, biases=NOTHING, buffers=NOTHING)
+    if node.share is not None:  # it has no parameters of its own, or biases alone
+        cost = cost._replace(weights=NOTHING, buffers=NOTHING, biases=cost.biases if node.transposed else NOTHING)
+    owner = node
+    while owner.share is not None:
+        owner = shaped[owner.share].node
     parameters = cost.weights.value + cost.biases.value
     return LayerReport(
         index=index,
@@ -309,7 +336,7 @@ def _row(
         weights=cost.weights.value,
         biases=cost.biases.value,
         parameters=parameters,
-        trainable=parameters if node.trainable else 0,
+        trainable=parameters if owner.trainable else 0,
         buffers=cost.buffers.value,
         macs=cost.macs.value,
         receptive_field=fields.size,
@@ -321,7 +348,8 @@ def _row(
         has_several_inputs=fields.has_several_inputs,
         training_only=not at_test,
         is_trainable=owner.trainable,
-        shared_with=None if owner is node else owner.name,
+        shared_with=None if node.share is None else shaped[node.share].node.name,
+        transposed=node.transposed,
         named=node.named,
         span=node.span,
     )

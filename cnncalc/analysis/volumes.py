@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.analysis.cost import Cost, cost_of
 from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.errors import DesignError, Problem, Problems, ShapeError, ValueProblem, in_text_order
-from cnncalc.graph import Draft, Graph
+from cnncalc.graph import TIED, Draft, Graph
 from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
@@ -204,6 +204,8 @@ def _resolved(layer: Layer | Draft, before: list[Shaped | None]) -> Layer | None
 def _share_problems(item: Shaped, owner: Shaped) -> list[Problem]:
     """Problems if a layer cannot use the parameters of another one."""
     node = item.node
+    if node.transposed:
+        return _tie_problems(item, owner)
     mine = [(array.name, array.shape) for array in item.cost.arrays]
     theirs = [(array.name, array.shape) for array in owner.cost.arrays]
     if mine == theirs:
@@ -215,3 +217,49 @@ def _share_problems(item: Shaped, owner: Shaped) -> list[Problem]:
     message = f"{node.name}: shared parameters must have the same shapes, but it needs {wanted}"
     message += f" and {owner.node.name} has {found}"
     return [Problem("share-mismatch", message, node.key_spans.get("share", node.span))]
+
+
+def _tie_problems(item: Shaped, owner: Shaped) -> list[Problem]:
+    """Problems if a layer cannot use the weights of another one transposed."""
+    node = item.node
+    span = node.key_spans.get("transposed", node.span)
+    for each in (owner, item):
+        if each.layer.untied:
+            message = f"{node.name}: weights with {each.layer.untied} cannot be transposed, and {each.node.name} has it"
+            return [Problem("share-mismatch", message, span)]
+    wanted, found = _tied_shape(item), _tied_shape(owner)
+    turned = (*found[:-2], found[-1], found[-2])
+    if wanted == turned:
+        return []
+    message = (
+        f"{node.name}: transposed weights must have the shape of the others with inputs and outputs swapped, but it "
+        f"needs {_times(wanted)}, and {owner.node.name} has {_times(found)}, which gives {_times(turned)}"
+    )
+    return [Problem("share-mismatch", message, span, _fitting(item, turned))]
+
+
+def _tied_shape(item: Shaped) -> tuple[int, ...]:
+    """The shape of the weights that are used transposed."""
+    return next(array.shape for array in item.cost.arrays if array.name == TIED)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _fitting(item: Shaped, shape: tuple[int, ...]) -> str | None:
+    """A hint with keys, or with another depth of its input, with which a layer has weights of this shape."""
+    layer, (x, *_) = item.layer, item.inputs
+    own = layer.window_keys()
+    kernel = {"kernel": list(shape[:-2])} if "kernel" in own else {}
+    for depth in (shape[-1], shape[-1] * own.get("groups", 1)):
+        for volume in (x, x.with_depth(shape[-2])):
+            try:
+                tried = layer.with_keys(**kernel, **{layer.depth_key or "": depth})
+                found = cost_of(tried, (volume,)).arrays
+            except (ShapeError, ValueProblem):
+                continue
+            if any(array.name == TIED and array.shape == shape for array in found):
+                where = "" if volume == x else f" on an input of depth {volume.depth}"
+                return f"{tried.label()}{where} has {_times(shape)}"
+    return None

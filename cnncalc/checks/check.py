@@ -385,10 +385,12 @@ class Checker:
             limit += f" ({one.written} on {short_value(one.base or 0, unit, units)})"
         where = {"max": "over the max", "warn": "over the warning level", "min": "under the min"}[one.bound]
         message = f"{one.measure.title}: {in_full(one.actual, unit, units)} is {where} of {limit} by {by}"
+        names = meter.stated(one.measure.key, one.measure)
+        some = ", ".join(names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")
         if one.measure.key == ALLOW_STATED:
-            names = [row.name for row in meter.report.layers if row.layer.is_stated]
-            some = ", ".join(names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")
             message = f"no figures may be stated, but those of {plural(len(names), 'layer')} are: {some}"
+        elif names:
+            message += f"; figures of {some} in it are stated, not computed"
         return Finding(
             code="budget",
             severity="warning" if one.bound == "warn" else "error",

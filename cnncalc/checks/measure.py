@@ -104,6 +104,19 @@ class Meter:
         """Whether the value is only an upper bound."""
         return KEYS[measure.key].is_of_window and not last_window(self.report).receptive_field_is_exact
 
+    def stated(self, key: str, measure: Measure) -> tuple[str, ...]:
+        """The layers whose stated figures are part of the value of a key: a number, their bytes or their volume."""
+        known, report = KEYS.get(key), self.report
+        if known is not None and known.is_of_window:
+            return report.stated_layers if last_window(report).index in report.unproven else ()
+        rows = [row for row in report.layers if row.layer.is_stated]
+        if known is not None and known.parts is None:
+            return report.stated_layers if known.unit == "bytes" else ()
+        if known is not None and not key.startswith(("inference", "training")):
+            parts = known.parts(self, measure) if known.parts else []
+            return tuple([row.name for row in rows if parts[row.index]])
+        return tuple([row.name for row in rows if getattr(row, key, 1)])
+
     def shares(self, measure: Measure) -> tuple[Share, ...]:
         """The layers that contribute most, largest first."""
         parts = KEYS[measure.key].parts

@@ -6,7 +6,7 @@ import os
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from cnncalc.analysis.loading import FILE_READERS
+from cnncalc.analysis.loading import ARCHITECTURE
 from cnncalc.checks.configuration import NO_CONFIGURATION, shown_path
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.files import is_there, why_unreadable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from cnncalc.checks.configuration import Configurations
 
-ENDINGS = tuple(ending for reader in FILE_READERS for ending in reader.endings)
-"""The endings of the files that are read in a folder."""
+ENDINGS = ARCHITECTURE.endings
+"""The endings of the files that are read in a folder: model files are checked only where they are named."""
 
 
 class Target(NamedTuple):

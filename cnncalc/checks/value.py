@@ -36,12 +36,16 @@ LAYER_KEYS = (
 
 
 class Figure(NamedTuple):
-    """The value of a key and its ``unit``: count, bytes, volume, pixels or words; of some nets only an upper bound."""
+    """The value of a key and its ``unit``: count, bytes, volume, pixels or words; of some nets only an upper bound.
+
+    ``stated`` are the layers with stated figures that are part of it.
+    """
 
     key: str
     unit: str
     value: int | str | Volume | tuple[int, ...]
     is_upper_bound: bool = False
+    stated: tuple[str, ...] = ()
 
 
 def figure(report: Report, key: str, options: Options, layer: str | None = None) -> Figure:
@@ -57,8 +61,19 @@ def figure(report: Report, key: str, options: Options, layer: str | None = None)
         *(key, options.batch, options.dtype, options.optimizer, options.profile),
         *(options.autocast, options.image_batches),
     )
+    meter = Meter(report)
     if layer is not None:
-        return _of_layer(Meter(report), require_layer(report, layer), measure)
+        row = require_layer(report, layer)
+        found = _of_layer(meter, row, measure)
+        is_stated = row.layer.is_stated and found.unit != "words" and key != "input" and found.value != 0
+        return found._replace(stated=(row.name,) if is_stated else ())
+    found = _of_net(meter, measure)
+    is_sum = found.unit in ("count", "bytes", "pixels")
+    return found._replace(stated=meter.stated(key, measure)) if is_sum and report.stated_layers else found
+
+
+def _of_net(meter: Meter, measure: Measure) -> Figure:
+    report, key = meter.report, measure.key
     if key in ("name", "title"):
         return Figure(key, "words", report.name if key == "name" else report.title or report.name)
     if key in ("input", "output"):
@@ -67,7 +82,7 @@ def figure(report: Report, key: str, options: Options, layer: str | None = None)
         return _field(key, last_window(report))
     if key in COUNTS:
         return Figure(key, "count", int(getattr(report.totals, key)))
-    return Figure(key, measure.unit, Meter(report).value(measure))
+    return Figure(key, measure.unit, meter.value(measure))
 
 
 def _unknown(key: str, known: tuple[str, ...], layer: str | None) -> ValueProblem:

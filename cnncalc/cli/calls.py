@@ -16,8 +16,9 @@ from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TextIO
+    from typing import Any, TextIO
 
+    from cnncalc.analysis.report import Report
     from cnncalc.formats.document import Page
     from cnncalc.source import Span
 
@@ -35,8 +36,9 @@ class CapturedConsole(Console):
     help_width = 78
     takes_bytes = False
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, analyses: dict[Any, Report]) -> None:
         super().__init__(folder)
+        self.analyses = analyses
         self.reports: list[tuple[str, str]] = []
         self.files: list[tuple[str, str]] = []
         self.errors: list[str] = []
@@ -85,21 +87,21 @@ class CallError(CnncalcError):
 
 
 class Caller:
-    """Runs the calls of documents, each one once per folder."""
+    """Runs the calls of documents, each one once per folder; calls about the same net share its analysis."""
 
     def __init__(self) -> None:
         self._results: dict[tuple[str, tuple[str, ...]], CallResult] = {}
+        self._analyses: dict[Any, Report] = {}
 
     def call(self, words: tuple[str, ...], folder: str) -> CallResult:
         """The result of a call whose relative file names start from ``folder``."""
         key = (os.path.realpath(folder), words)
         if key not in self._results:
-            self._results[key] = _call(words, folder)
+            self._results[key] = _call(words, CapturedConsole(folder or os.curdir, self._analyses))
         return self._results[key]
 
 
-def _call(words: Sequence[str], folder: str) -> CallResult:
-    console = CapturedConsole(folder or os.curdir)
+def _call(words: Sequence[str], console: CapturedConsole) -> CallResult:
     try:
         code = perform(words, console)
     except Exception as error:  # noqa: BLE001  # a failed call does not stop the others

@@ -14,8 +14,9 @@ from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TextIO
+    from typing import Any, TextIO
 
+    from cnncalc.analysis.report import Report
     from cnncalc.cli.options import OutputOptions
     from cnncalc.errors import Problem
     from cnncalc.formats.document import Document, Page
@@ -45,6 +46,8 @@ class Console:
 
     def __init__(self, folder: str = "") -> None:
         self.folder = os.path.abspath(folder) if folder else ""
+        self.analyses: dict[Any, Report] = {}
+        """The latest layer reports by what they depend on; the calls of a document share them."""
 
     def path(self, file: str) -> str:
         """The path of a file that the command line names."""

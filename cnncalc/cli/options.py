@@ -68,22 +68,44 @@ def _volume(text: str) -> Volume:
     return Volume(*sizes)
 
 
+def _input(text: str) -> tuple[str, Volume]:
+    """The name of an input, empty for the first one, and its volume."""
+    name, sign, size = text.rpartition("=")
+    if sign and not name.strip():
+        raise ValueProblem(f"expected NAME=HxWxD, found '{text[:60]}'")
+    return name.strip(), _volume(size)
+
+
+def _inputs(pairs: Sequence[tuple[str, Volume]]) -> tuple[tuple[str, Volume], ...]:
+    """Volumes of inputs, each input once."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueProblem(f"the input '{name}' is set twice" if name else "the input is set twice")
+    return tuple(pairs)
+
+
 class DesignOptions(NamedTuple):
     """How a design is read: :data:`DESIGN`."""
 
     variables: tuple[tuple[str, str], ...] = ()
     optional: bool | tuple[bool, ...] | None = None
-    input: Volume | None = None
+    input: tuple[tuple[str, Volume], ...] = ()
     filters: int | None = None
     hidden: int | None = None
     classes: int | None = None
+    phase: str = "test"
+    partial: bool = False
 
     def settings(self) -> Settings:
         """The same for the language."""
         from cnncalc.language.settings import Settings
 
         variables = {name: variable(name, text) for name, text in self.variables}
-        return Settings(variables, self.optional, self.input, self.filters, self.hidden, self.classes)
+        inputs = dict(self.input)
+        first = inputs.pop("", None)
+        sizes = (self.filters, self.hidden, self.classes)
+        return Settings(variables, self.optional, first, *sizes, inputs, self.partial, self.phase)
 
 
 DESIGN = Group(
@@ -94,11 +116,13 @@ DESIGN = Group(
                _assignment, repeated=True, gather=_assignments),
         Option("--optional", "optional", "Parts marked with '?': keep (default) or drop all, or yes,no,... in order.",
                "keep|drop|LIST", _choices),
-        Option("--input", "input", "Volume of the input in elements (default: the design's, or 224x224x3).", "HxWxD",
-               _volume),
+        Option("--input", "input", "Volume of the input in elements (default: the design's, or 224x224x3); with a name "
+               "that of one of several inputs.", "[NAME=]HxWxD", _input, repeated=True, gather=_inputs),
         Option("--filters", "filters", "Filters of a CONV without a number (default: 64).", "N", whole_number),
         Option("--hidden", "hidden", "Units of a hidden FC without a number (default: 4096).", "N", whole_number),
         Option("--classes", "classes", "Units of a last FC without a number (default: 1000).", "N", whole_number),
+        choice("--phase", ("test", "train"), "Which layers of a Caffe file (default: test)."),
+        switch("--partial", "Read operators of a model file that have no equal as OPAQUE, with a warning."),
     ),
 )  # fmt: skip  # one option in one or two lines
 
@@ -345,11 +369,21 @@ def require_single_stdin(*targets: str) -> None:
         raise ValueProblem("standard input can be read once, but both targets are '-'", code="usage")
 
 
+MOST_KEPT = 4
+"""A console keeps at most this many layer reports."""
+
+
 def analyze(target: str, design: DesignOptions, report: ReportOptions, console: Console) -> Report:
     """The layer report of a TARGET; its warnings go to standard error."""
     from cnncalc.analysis.report import account
 
-    found = account(load(target, design, console), batch=report.batch, dtype=report.dtype, in_place=report.in_place)
+    kept, key = console.analyses, (console.folder, target, design, report)
+    found = kept.pop(key, None)
+    if found is None:
+        found = account(load(target, design, console), batch=report.batch, dtype=report.dtype, in_place=report.in_place)
+    kept[key] = found
+    if len(kept) > MOST_KEPT:
+        del kept[next(iter(kept))]
     console.warn(found.warnings)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, choice
+from cnncalc.cli.command import Command, choice, switch
 from cnncalc.cli.options import DESIGN, TABLE_FORMATS, ReportOptions, analyze, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 HELP = """Prints TARGET as parsed: text that gives the same net when read again, or its expanded layers.
 
+What repeats is written as repeats, and in YAML as blocks with parameters, lists under 'variables' and defaults; inputs
+and outputs keep their names. --flat writes each layer with its name instead.
+
 \b
 Examples:
   cnncalc show vgg16 --as layers
+  cnncalc show resnet50 --as yaml
   cnncalc show "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> FC" --set N=2 --set M=3 --as yaml
 """
 
@@ -29,6 +33,7 @@ class Call(NamedTuple):
     design: DesignOptions
     output: OutputOptions
     view: str | None = None
+    flat: bool = False
 
 
 def run(call: Call, console: Console) -> None:
@@ -38,18 +43,22 @@ def run(call: Call, console: Console) -> None:
     if view != "layers" and output.format not in (None, "text"):
         message = f"--format {output.format} is for --as layers; --as {view} has its own format"
         raise ValueProblem(message, code="usage")
+    if view == "layers" and call.flat:
+        raise ValueProblem("--flat is for --as pattern and --as yaml; --as layers has every layer", code="usage")
     report = analyze(call.target, call.design, ReportOptions(), console)
     if view == "layers":
         from cnncalc.views.catalogue import layers_document
 
         console.write_document(layers_document(report), output)
         return
-    from cnncalc.language.writer import as_pattern, as_yaml
+    from cnncalc.language import folding
 
     if view == "pattern":
-        console.write(as_pattern(report.resolved), output)
+        write = folding.flat_pattern if call.flat else folding.folded_pattern
+        console.write(write(report.resolved), output)
     else:
-        console.write(as_yaml(report.resolved), output, "yaml")
+        write = folding.flat if call.flat else folding.folded
+        console.write(write(report.resolved), output, "yaml")
 
 
 COMMAND = Command(
@@ -65,6 +74,7 @@ COMMAND = Command(
             "What to print (default: yaml if FILE ends in .yaml or .yml, else pattern).",
             name="view",
         ),
+        switch("--flat", "Every layer by itself, with its name, without lists, blocks and defaults."),
         DESIGN,
         output_options(*TABLE_FORMATS, also=("yaml", "yml")),
     ),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.checks.value import Figure
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
+    from cnncalc.errors import Problem
     from cnncalc.memory.report import Options
 
 HELP = """Prints one number of TARGET, or of one of its layers with --layer; short, or in full with --exact.
@@ -81,11 +82,22 @@ def run(call: Call, console: Console) -> None:
     check_options(options, training=call.key.startswith("training"))
     report = analyze(call.target, call.design, report_options(options), console)
     found = figure(report, call.key, options, call.layer)
+    if found.stated:
+        console.warn([_stated(found)])
     if call.output.format == "json":
         console.write(_as_json(found, report.name, call.layer), call.output, "json")
     else:
         words = in_words(found, notation.units, exact=notation.numbers == "exact")
         console.write(words, call.output, "line")
+
+
+def _stated(found: Figure) -> Problem:
+    """The warning of a figure that is not wholly computed."""
+    from cnncalc.errors import Problem
+    from cnncalc.formats.document import listing
+
+    message = f"{found.key} holds figures that are stated, not computed: those of {listing(found.stated)}"
+    return Problem("stated", message, severity="warning")
 
 
 def in_words(found: Figure, units: str, *, exact: bool) -> str:
@@ -111,7 +123,8 @@ def _as_json(found: Figure, architecture: str, layer: str | None) -> str:
     if layer is not None:
         data["layer"] = layer
     bound = {"bound": "at_most"} if found.is_upper_bound else {}
-    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound})
+    stated = {"stated": list(found.stated)} if found.stated else {}
+    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound, **stated})
 
 
 VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches")

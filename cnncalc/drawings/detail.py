@@ -105,7 +105,7 @@ def _crops(parts: Sequence[Part]) -> dict[int, Part]:
             readers.setdefault(edge.source, []).append(part)
     crops: dict[int, Part] = {}
     for part in parts:
-        if len(part.rows) > 1 or part.main.layer.drawn != "arrow":
+        if len(part.rows) > 1 or len(part.inputs) != 1 or part.main.layer.drawn != "arrow":
             continue
         (edge,) = part.inputs
         after = readers.get(part.index, [])

@@ -24,6 +24,7 @@ def report_record(report: Report) -> dict[str, Any]:
         "batch": report.batch,
         "dtype": report.dtype,
         "assumed": report.assumed,
+        "notes": list(report.graph.notes),
         "warnings": [problem_record(problem) for problem in report.warnings],
         "layers": [layer_record(row) for row in report.layers],
         "totals": {**totals_record(report.totals), **stated_record(report)},
@@ -52,6 +53,7 @@ def layer_record(row: LayerReport) -> dict[str, Any]:
         **field_record(row),
         "training_only": row.training_only,
         "shared_with": row.shared_with,
+        **({"transposed": True} if row.transposed else {}),
         "arithmetic": dict(row.arithmetic),
     }
 

@@ -11,7 +11,7 @@ from cnncalc.language.values import Environment, names_of, value_of
 from cnncalc.layers.keys import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cnncalc.errors import Problem
     from cnncalc.language.settings import Settings
@@ -71,6 +71,33 @@ def unread_sizes(settings: Settings, read: set[str], sizes: Collection[str], opt
         why = "it would decide about items marked '?' without a condition, and the design has none"
         problems.append(no_effect(option, why))
     return problems
+
+
+def unread_inputs(settings: Settings, inputs: Sequence[str], taken: Collection[str]) -> list[Problem]:
+    """A warning for each volume of the call whose input is none of ``inputs``; those taken are ``input NAME``."""
+    problems = []
+    for name, volume in settings.inputs.items():
+        if f"input {name}" not in taken:
+            listed = ", ".join(inputs[:12])
+            why = f"the net has no input '{name}'{did_you_mean(name, inputs)} (its inputs: {listed})"
+            problems.append(no_effect(f"--input {name}={volume.size}", why))
+    return problems
+
+
+def unread_for_files(settings: Settings) -> list[Problem]:
+    """A warning for each option of the call that only files of other programs read."""
+    why = "it is for model files of other programs"
+    given = {"--partial": settings.partial, "--phase train": settings.phase != "test"}
+    return [no_effect(option, why) for option, is_given in given.items() if is_given]
+
+
+def unread_for_designs(settings: Settings) -> list[Problem]:
+    """A warning for each option of the call that files of other programs do not read."""
+    why = "a model file of another program states all sizes, and has no variables and no optional layers"
+    given = [f"--set {name}={_text(value)}" for name, value in settings.variables.items()]
+    given += [f"--{name} {size}" for name, size in settings.sizes.items()]
+    given += ["--optional"] if settings.optional is not None else []
+    return [no_effect(option, why) for option in given]
 
 
 def changes(

@@ -16,7 +16,7 @@ from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
-from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of
+from cnncalc.language.validation import FORK_NEEDS_A_MERGE, Validator, begins_with_input, is_merge, label_of
 from cnncalc.language.values import Environment, Variables, holds, iterations_of, yes_or_no
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
@@ -125,13 +125,17 @@ class Expander:
 
     def _with_effects(self, graph: Graph, used: set[str]) -> Graph:
         """The graph with what the call changes in its name, and a warning for each option that has no effect."""
-        from cnncalc.language.effects import all_read, changes, unread_sizes, unread_variables
+        from cnncalc.language import effects
 
         design, settings = self.design, self.settings
-        read = all_read(design, used, self.variables.given)
-        problems = unread_variables(design, settings, read)
-        problems += unread_sizes(settings, read, self.maker.taken, self.occurrences)
-        changed = changes(
+        read = effects.all_read(design, used, self.variables.given)
+        problems = effects.unread_variables(design, settings, read)
+        problems += effects.unread_sizes(settings, read, self.maker.taken, self.occurrences)
+        problems += effects.unread_inputs(
+            settings, [graph.nodes[place].name for place in self.names.inputs], self.maker.taken
+        )
+        problems += effects.unread_for_files(settings)
+        changed = effects.changes(
             design,
             settings,
             self.variables.values,
@@ -240,7 +244,7 @@ class Expander:
 
     def _item(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         if len(ports) > 1 and not is_merge(item, self.planner):
-            message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
+            message = FORK_NEEDS_A_MERGE
             raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
             raise DesignError([])  # reported by the validation
@@ -378,16 +382,24 @@ class Expander:
             return [self._broken(plan, scope, ports)]
         inputs = self._entering(plan, kind, context, ports)
         spec = Spec("", plan, kind, inputs)
+        name = None if plan.name is None else self.names.label(plan.name, environment, scope, number)
         try:
+            if kind.is_input and name is not None:
+                spec.name = name  # the call may state its size by name
             self._fill(spec, environment)
         except DesignError as error:
             self.problems += error.every
             scope.number(kind.kind)
             return [self._broken(plan, scope, inputs)]
-        name = None if plan.name is None else self.names.label(plan.name, environment, scope, number)
         place = self.names.add(spec, scope, name)
+        transposed = plan.transposed is not None and yes_or_no(plan.transposed, "transposed", environment)
         if plan.share is not None:
-            self.names.share(plan, plan.share, place, environment, scope)
+            self.names.share(plan, plan.share, place, environment, scope, transposed=transposed)
+        elif transposed:
+            message = f"{plan.syntax.word}: transposed says how the weights of another layer are used"
+            hint = f"write share: NAME with it, the name of a {kind.tied_to}" if plan.syntax.in_file else None
+            hint = hint or f"write share=NAME with it, the name of a {kind.tied_to}"
+            self.problems.append(Problem("missing-key", message, plan.key_spans["transposed"], hint))
         return [place]
 
     def _fill(self, spec: Spec, environment: Environment) -> None:
@@ -469,7 +481,7 @@ class Expander:
         if any(isinstance(port, int) and self.specs[port].is_broken for port in ports):
             raise DesignError([])
         if not named or not ports:
-            message = f"{upper} joins two or more volumes, but it follows no fork and names no other layer"
+            message = f"{upper} joins several volumes, but it follows no fork and names no other layer"
             hint = f"write {upper}(@name), or put a fork before it: [a | b] -> {upper}"
             raise DesignError([Problem("wrong-inputs", message, syntax.span, hint)])
         return [*ports, *named]
@@ -493,7 +505,11 @@ class Expander:
                 continue
             message = f"the output of {spec.name} is not used"
             hint: str | None = "name it (@name) if it is an output, or merge it"
-            if spec.kind.is_input:
+            after = self.specs[place + 1] if place + 1 < len(self.specs) else None
+            if after is not None and after.kind.is_merge and len(after.plan.inputs) > 1:
+                word = after.plan.syntax.word.upper()
+                hint = f"{word} with two or more names joins these alone; name this layer and write {word}(@name, ..)"
+            elif spec.kind.is_input:
                 hint = None
             elif spec.plan.syntax.in_file:
                 hint = "give it a name if it is an output, or merge it"
@@ -530,6 +546,7 @@ class Expander:
                     not spec.frozen,
                     spec.training_only,
                     spec.share,
+                    spec.transposed,
                 )
             )
         try:

@@ -39,6 +39,9 @@ FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
 RESERVED = (*VOLUME_NAMES, *OPERATOR_WORDS, "min", "max", "as", *BOOLEAN_WORDS)
 """Words that cannot be names of variables."""
 
+DIVISION = "'//' divides and rounds down; '*' takes decimals, as in 0.5*w"
+"""The hint where ``/`` is written."""
+
 _TOO_LARGE = 10**EXPRESSION_DIGITS
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _LEFT = {"or": 2, "and": 3, "+": 6, "-": 6, "*": 7, "//": 7, "%": 7}
@@ -272,7 +275,8 @@ class ExpressionParser:
         if token.type != close:
             if token.type in ("end", "}"):
                 raise self._error(f"this '{opened.value}' is never closed", opened)
-            raise self._error(f"expected '{close}' or ',', found '{token.value}'", token)
+            hint = DIVISION if token.type == "/" else None
+            raise self._error(f"expected '{close}' or ',', found '{token.value}'", token, hint)
         self.at += 1
 
 

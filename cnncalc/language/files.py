@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import YAML_BYTES
 from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    import mmap
 
 DESIGN_FILE = "an architecture file"
 
@@ -34,6 +38,29 @@ def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
         raise DesignError([Problem("unreadable", f"cannot read {shown}: {why_unreadable(path, error)}")]) from None
     except ValueError:
         raise DesignError([Problem("unreadable", f"cannot read {shown}: no such file")]) from None
+
+
+def map_bytes(path: str, limit: int, folder: str = "") -> bytes | mmap.mmap:
+    """The content of a file of at most ``limit`` bytes, read from the disk only where it is looked at.
+
+    For files whose largest part is not needed, as the weights in a model file. Raises DesignError as
+    :func:`read_bytes` does, and for a larger file.
+    """
+    import mmap
+
+    shown = visible(path)
+    head = read_bytes(path, 0, folder)
+    if len(head) < 4:
+        return head
+    try:
+        with open(os.path.join(folder, path), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
+                raise DesignError([Problem("limit", f"{shown} has {size:,} bytes, more than {limit:,}")])
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        why = why_unreadable(path, error) if isinstance(error, OSError) else str(error)
+        raise DesignError([Problem("unreadable", f"cannot read {shown}: {why}")]) from None
 
 
 def special_kind(path: str) -> str | None:

@@ -8,6 +8,8 @@ from cnncalc.language.syntax import Literal, Name
 from cnncalc.layers.keys import BOOLEAN_WORDS, truth
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from cnncalc.language.syntax import Operand
     from cnncalc.layers.base import Layer
     from cnncalc.source import Span
@@ -52,6 +54,20 @@ KEYS = {
     "elementwise_affine": "scale",
     "local_size": "size",
     "norm_region": "region",
+    "align_corners": "corners",
+    "padding_mode": "mode",
+    **dict.fromkeys(("num_heads", "n_heads", "nhead"), "heads"),
+    **dict.fromkeys(("embed_dim", "d_model"), "dim"),
+    **dict.fromkeys(("key_dim", "dim_head"), "head_dim"),
+    **dict.fromkeys(("block_size", "blocksize", "upscale_factor", "downscale_factor"), "block"),
+    "window_size": "size",
+    **dict.fromkeys(("shifts", "shift_size"), "shift"),
+    **dict.fromkeys(("perm", "dims"), "order"),
+    **dict.fromkeys(("starts", "start", "begin"), "from"),
+    **dict.fromkeys(("ends", "end", "stop"), "to"),
+    **dict.fromkeys(("params", "weights"), "parameters"),
+    **dict.fromkeys(("multadds", "mult_adds"), "macs"),
+    **dict.fromkeys(("shape", "output_shape", "volume"), "output"),
 }
 """Keys of other tools, and what they are called here."""
 
@@ -64,6 +80,9 @@ SEVERAL_KEYS = {
     "alpha": ("slope",),
     "beta": ("shift",),
     "scale": ("factor",),
+    "size": ("output",),
+    **dict.fromkeys(("dim", "axis", "axes"), ("axes", "axis")),
+    **dict.fromkeys(("target_shape", "new_shape"), ("size",)),
 }
 """Keys of other tools whose name here depends on the kind."""
 
@@ -121,18 +140,20 @@ def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> s
 def _renamed(kind: type[Layer], key: str, text: str, value: Operand, sign: str) -> str:
     """``write pad=same``; what the key takes, where the value is a word that it does not."""
     reader, word = kind.keys[key].reader, _word(value)
+    if reader.holds_names and not (isinstance(word, str) and word.lower() in reader.words):
+        return f"the key is {key}, and takes {reader.expects}"
     if isinstance(word, str) and word.lower() not in reader.words and text == written(value.span):
         return f"the key is {key}, and takes {reader.expects}"
     return f"write {key}{sign}{text}"
 
 
-def bare_hint(kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
-    """``write round=ceil`` for a word that exactly one other key of the kind takes."""
+def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *, in_file: bool) -> str | None:
+    """``write round=ceil`` for a word that exactly one other key of the kind takes, and that is not ``given``."""
     text = _word(value)
     if not isinstance(text, str) or text.lower() in BOOLEAN_WORDS:
         return None
     keys = [name for name, key in kind.keys.items() if text.lower() in key.reader.words and name != kind.bare]
-    if len(keys) != 1:
+    if len(keys) != 1 or keys[0] in given:
         return None
     form = f"{{{keys[0]}: {text.lower()}}}" if in_file else f"{keys[0]}={text.lower()}"
     return f"write {form}"

@@ -36,9 +36,10 @@ class LayerMaker:
     ) -> None:
         self.design = design
         self.input = settings.input
+        self.inputs = settings.inputs
         self.sizes = settings.sizes
         self.taken: set[str] = set()
-        """The sizes of the call that a layer takes."""
+        """The sizes of the call that a layer takes, and the inputs whose volumes the call states, as ``input NAME``."""
         self.variables = variables
         self.names = names
         self.problems = problems
@@ -125,6 +126,11 @@ class LayerMaker:
     def _size_input(self, spec: Spec, values: dict[str, Value]) -> None:
         """Sizes an input: the first one from the call, the pattern, the key ``input`` or the default, in this order."""
         stated = spec.stated
+        wanted = self._input_by_name(spec)
+        if wanted is not None:
+            spec.stated = None
+            values["size"] = list(wanted)
+            return
         if self.names.inputs:
             if "size" not in values:
                 if stated is not None:
@@ -146,6 +152,15 @@ class LayerMaker:
             values["size"] = list(size)
         elif "size" not in values:
             self._assume(spec, "size")
+
+    def _input_by_name(self, spec: Spec) -> Volume | None:
+        """The volume that the call states for an input by its name."""
+        number = len(self.names.inputs) + 1
+        for name in (spec.name,) if spec.name else ("input", f"input{number}")[number > 1 :]:
+            if name in self.inputs:
+                self.taken.add(f"input {name}")
+                return self.inputs[name]
+        return None
 
     def _assume(self, spec: Spec, key: str) -> None:
         item = spec.kind.keys[key]

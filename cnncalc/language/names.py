@@ -56,7 +56,7 @@ class Spec:
 
     __slots__ = (
         "called_frozen", "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key",
-        "plan", "share", "stated", "stated_span", "training_only", "values",
+        "plan", "share", "stated", "stated_span", "training_only", "transposed", "values",
     )  # fmt: skip
 
     def __init__(self, name: str, plan: Plan, kind: type[Layer], inputs: list[Any]) -> None:
@@ -78,6 +78,7 @@ class Spec:
         """The key whose value depends on the place of the layer in the graph."""
         self.ends = False
         self.share: int | None = None
+        self.transposed = False
 
 
 class _Shared(NamedTuple):
@@ -85,6 +86,7 @@ class _Shared(NamedTuple):
     end: int
     owner: Reference
     span: Span
+    transposed: bool
 
 
 class Names:
@@ -207,10 +209,15 @@ class Names:
             self.references.append(reference)
         return reference
 
-    def share(self, plan: Plan, label: Label, start: int, environment: Environment, scope: Scope) -> None:
-        """Notes that the layers from ``start`` on share the parameters of the layer or call of a label."""
+    def share(
+        self, plan: Plan, label: Label, start: int, environment: Environment, scope: Scope, *, transposed: bool = False
+    ) -> None:
+        """Notes that the layers from ``start`` on share the parameters of the layer or call of a label.
+
+        ``transposed``: the one layer uses the weights of another one, with inputs and outputs swapped.
+        """
         owner = self.reference(label, environment, scope, is_input=False)
-        self.shared.append(_Shared(start, len(self.specs), owner, plan.share_span or plan.syntax.span))
+        self.shared.append(_Shared(start, len(self.specs), owner, plan.share_span or plan.syntax.span, transposed))
 
     def resolve(self) -> bool:
         """Names the inputs, then resolves references and shares; returns whether every reference was found."""
@@ -272,19 +279,22 @@ class Names:
 
     def _pair(self) -> None:
         """Pairs layers that share parameters, those of a call one by one with those of another call."""
-        for start, end, owner, span in self.shared:
+        for start, end, owner, span, transposed in self.shared:
             block = self._shared_block(owner, span)
             if block is None:
                 continue
             mine = [place for place in range(start, end) if self.specs[place].kind.learns]
             theirs = [place for place in range(*block) if self.specs[place].kind.learns]
             kinds = [[self.specs[place].kind.kind for place in places] for places in (mine, theirs)]
-            if kinds[0] != kinds[1]:
-                message = f"share: '{owner.name}' has {_listed(kinds[1])}, but this has {_listed(kinds[0])}"
+            wanted = [self.specs[place].kind.tied_to for place in mine] if transposed else kinds[0]
+            if wanted != kinds[1]:
+                what = f"transposed takes the weights of {wanted[0]}" if transposed else f"this has {_listed(kinds[0])}"
+                message = f"share: '{owner.name}' has {_listed(kinds[1])}, but {what}"
                 self.problems.append(Problem("share-mismatch", message, span))
                 continue
             for own, other in zip(mine, theirs, strict=True):
                 self.specs[own].share = other
+                self.specs[own].transposed = transposed
         for place, spec in enumerate(self.specs):
             spec.share = self._owner(place)
 
@@ -301,18 +311,23 @@ class Names:
         return None
 
     def _owner(self, place: int) -> int | None:
-        """The layer whose own parameters a layer uses, through several shares; a cycle is reported."""
+        """The layer whose parameters a layer uses, through several shares; a cycle is reported.
+
+        It has parameters of its own, though its weights may be those of another one, transposed.
+        """
         spec = self.specs[place]
         seen = {place}
-        owner = spec.share
+        owner = found = spec.share
         while owner is not None and self.specs[owner].share is not None:
             if owner in seen:
                 message = f"share: {spec.name} refers to itself"
                 self.problems.append(Problem("cycle", message, spec.plan.share_span or spec.plan.syntax.span))
                 return None
             seen.add(owner)
+            if found == owner and not self.specs[owner].transposed:
+                found = self.specs[owner].share
             owner = self.specs[owner].share
-        return owner
+        return found
 
 
 def check_length(name: str, span: Span) -> str:

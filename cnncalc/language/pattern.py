@@ -17,7 +17,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem, Problems
-from cnncalc.language.expression import RESERVED, VOLUME_NAMES, Code, ExpressionParser
+from cnncalc.language.expression import DIVISION, RESERVED, VOLUME_NAMES, Code, ExpressionParser
 from cnncalc.language.limits import NESTING
 from cnncalc.language.syntax import (
     Argument,
@@ -217,7 +217,16 @@ class PatternParser:
         hint = None
         if self.token.type == "label":  # after the '*' or '?' of an item, since an item takes its name before it
             hint = f"put what the name means into brackets: [{self._last_item()}]{self.found()[1:-1]}"
+        elif self._continues_a_size():
+            hint = "a size is written without blanks, as 9x9x3"
+            if self.tokens[self.at - 1].type == "}" or self.tokens[self.at + 1].type == "{":
+                hint = "sizes of which one is an expression are a list in braces, as in CONV{[k, 1]}"
         return self.error(f"expected {expected}, found {self.found()}", hint=hint)
+
+    def _continues_a_size(self) -> bool:
+        """Whether the next token is ``x`` or ``x3`` behind a size, as in ``CONV{k}x3`` and ``INPUT 9x9x{d}``."""
+        is_size = self.tokens[self.at - 1].type in ("}", "integer", "size")
+        return is_size and self.token.type == "word" and re.match("[x\u00d7]([0-9]|$)", self.token.value) is not None
 
     def _last_item(self) -> str:
         """The item before the next token as written, a long group as ``[...]*2``."""
@@ -470,7 +479,7 @@ class PatternParser:
         if self.token.type == "end":
             raise self.error("this '{' is never closed", opened)
         if self.token.type != "}":
-            hint = "'//' divides and rounds down; '*' takes decimals, as in 0.5*w" if self.token.type == "/" else None
+            hint = DIVISION if self.token.type == "/" else None
             raise self.error(f"expected '}}' or an operator, found {self.found()}", hint=hint)
         self.at += 1
         return code._replace(span=self.span(opened, self.tokens[self.at - 1]))

@@ -9,9 +9,10 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import MAX_PROBLEMS, Problem, Problems
+from cnncalc.language.expression import Code
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
-from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
+from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS, TYING_KEYS
 from cnncalc.records import NamedTuple
 from cnncalc.units import MAX_DIGITS, plural
 
@@ -46,7 +47,7 @@ class Plan:
 
     __slots__ = (
         "block", "fixed", "frozen", "given", "inputs", "is_broken", "is_from", "key_spans", "kind", "name", "share",
-        "share_span", "syntax", "training_only",
+        "share_span", "syntax", "training_only", "transposed",
     )  # fmt: skip
 
     def __init__(self, syntax: LayerSyntax) -> None:
@@ -62,6 +63,7 @@ class Plan:
         self.share_span: Span | None = None
         self.frozen: Operand | None = None
         self.training_only: Operand | None = None
+        self.transposed: Operand | None = None
         self.key_spans: dict[str, Span] = {}
         self.fixed: Layer | None = None
         """The layer, if it is the same wherever it is used."""
@@ -139,6 +141,8 @@ class Planner:
             meant = kind_hint(syntax, word[len(stem) :])
             if meant is not None:
                 near, hint = meant
+            elif (sizes := re.fullmatch("(.+?)([0-9]+(?:x[0-9]+)*)x", word)) and isinstance(syntax.first, Code):
+                hint = _listed_sizes(sizes[1], sizes[2], syntax.first)
             elif len(word) > 1:  # a single letter is probably a variable
                 known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
                 near = self.problems.near(stem or word, known) or self.problems.near(word, known)
@@ -177,7 +181,7 @@ class Planner:
         for argument in syntax.arguments:
             if argument.key is None:
                 key = bare.pop(0) if bare else None
-                hint = self._bare_hint(kind, argument, in_file=syntax.in_file)
+                hint = self._bare_hint(kind, argument, syntax)
                 if hint is not None:
                     message = f"{upper} takes this word only with its key"
                     self._problem("unknown-key", message, argument.span, hint)
@@ -193,7 +197,7 @@ class Planner:
                     self._take(plan, key, argument.value, argument.span)
             elif argument.key in kind.keys:
                 self._take(plan, argument.key, argument.value, argument.span)
-            elif argument.key in CALL_KEYS:
+            elif argument.key in (*CALL_KEYS, *TYING_KEYS):
                 self._common(plan, argument, kind)
             else:
                 self._unknown_key(kind, argument, in_file=syntax.in_file)
@@ -203,13 +207,14 @@ class Planner:
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
 
-    def _bare_hint(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> str | None:
+    def _bare_hint(self, kind: type[Layer], argument: Argument, syntax: LayerSyntax) -> str | None:
         """The hint for a word without its key; None for a value that is no word."""
         if not isinstance(argument.value, (Name, Literal)):
             return None
         from cnncalc.language.foreign import bare_hint
 
-        return bare_hint(kind, argument.value, in_file=in_file)
+        given = [other.key for other in syntax.arguments]
+        return bare_hint(kind, argument.value, given, in_file=syntax.in_file)
 
     def _unknown_key(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> None:
         key, near, hint = argument.key or "", "", None
@@ -230,6 +235,8 @@ class Planner:
         if key in PARAMETER_KEYS and kind is not None and not kind.learns:
             what = "freeze" if key == "trainable" else "share"
             self._problem("unknown-key", f"{kind.kind} has no parameters to {what}", argument.span)
+        elif key in TYING_KEYS:
+            self._take_transposed(plan, argument, kind)
         elif key == "trainable":
             plan.frozen = value
         elif key == "training_only":
@@ -242,6 +249,17 @@ class Planner:
                 self._problem("wrong-type", f"{key}: expected {what}", value.span, hint)
             else:
                 self._take_names(plan, key, labels, argument.span)
+
+    def _take_transposed(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
+        if kind is None:
+            message = "a call shares layer for layer; weights are transposed from one layer to another"
+            self._problem("unknown-key", message, argument.span, "write transposed: yes at the layer itself")
+        elif kind.tied_to is None:
+            tied = ", ".join(f"{known.kind} (of {known.tied_to})" for known in KINDS.values() if known.tied_to)
+            message = f"{kind.kind} has no weights that can be those of another layer, transposed"
+            self._problem("unknown-key", message, argument.span, f"they can be in {tied}")
+        else:
+            plan.transposed = argument.value
 
     def _take_names(self, plan: Plan, key: str, labels: tuple[Label, ...], span: Span) -> None:
         if key == "inputs":
@@ -298,7 +316,7 @@ class Planner:
                 self._take(plan, free, argument.value, argument.span)
         elif argument.key in names:
             self._take(plan, argument.key, argument.value, argument.span)
-        elif argument.key in CALL_KEYS:
+        elif argument.key in (*CALL_KEYS, *TYING_KEYS):
             self._common(plan, argument, None)
         else:
             near = self.problems.near(argument.key, (*names, *CALL_KEYS))
@@ -315,6 +333,15 @@ def _labels(value: Operand) -> tuple[Label, ...] | None:
     if isinstance(value, Literal) and isinstance(value.value, (str, int)):
         return (Label((str(value.value),), value.span),)
     return None
+
+
+def _listed_sizes(word: str, sizes: str, last: Code) -> str | None:
+    """The hint for ``CONV1x{k}``: sizes of which one is an expression are a list in braces, ``CONV{[1, k]}``."""
+    kind = KINDS.get(word.lower())
+    if kind is None or kind.first is None:
+        return None
+    expression = last.span.source.text[last.span.start + 1 : last.span.end - 1].strip()
+    return f"write {word}{{[{', '.join([*sizes.split('x'), expression])}]}}"
 
 
 def _short_form(kind: type[Layer]) -> str | None:

@@ -19,7 +19,9 @@ class Settings(NamedTuple):
     """What the call decides about a design.
 
     ``variables`` override the file's. ``optional`` keeps or drops every ``?``, or one by one in order (None: keep, as
-    an assumption). ``input``, ``filters``, ``hidden`` and ``classes`` are sizes that the text leaves open.
+    an assumption). ``input``, ``filters``, ``hidden`` and ``classes`` are sizes that the text leaves open. ``inputs``
+    are volumes of inputs by name. For files of other programs: ``partial`` reads operators without an equal as OPAQUE,
+    ``phase`` (train or test) chooses among layers of one phase.
     """
 
     variables: Mapping[str, Value] = NO_VALUES
@@ -28,6 +30,9 @@ class Settings(NamedTuple):
     filters: int | None = None
     hidden: int | None = None
     classes: int | None = None
+    inputs: Mapping[str, Volume] = NO_VALUES
+    partial: bool = False
+    phase: str = "test"
 
     @property
     def sizes(self) -> dict[str, Value]:

@@ -23,6 +23,11 @@ _LAYER = re.compile(
 """A layer of a form."""
 _SHORT = re.compile(r"[0-9]+(?:x[0-9]+)*|[^\W\d]\w*|\{.*\}")
 """A value of the short form."""
+_SIDES = {
+    "1": "; an input of one side is length x depth, as in 16000x1",
+    "3": "; an input of three sides is frames x height x width x depth, as in 16x112x112x3",
+}
+"""What is added for layers of other tools that name the number of sides; here it is that of the input."""
 TOOLS = {"dense": "D", "linear": "d"}
 """Words of one tool alone: D of Keras, d of PyTorch, as in Conv2D and Conv2d."""
 WINDOW_KEYS = ("stride", "pad", "dilation")
@@ -40,7 +45,7 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
     sides = re.search("[123](?=d)", stem.lower())
     full = stem.lower().replace("_", "").removeprefix("lazy").removesuffix("layer")
     plain = re.sub("[123]d", "", full)
-    add = "; layers here work on planes, height x width" if sides and sides[0] != "2" else ""
+    add = _SIDES.get(sides[0], "") if sides else ""
     for kind, cls in KINDS.items():
         related = full if full in cls.related_names else plain
         if related in cls.related_names:

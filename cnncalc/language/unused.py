@@ -47,6 +47,7 @@ def unused_problems(design: Design) -> list[Problem]:
             for key, given in plan.given.items():
                 if key in known:
                     read(where, key, known[key].reader, given.value, given.span)
-            for key, operand in (("trainable", plan.frozen), ("training_only", plan.training_only)):
+            flags = {"trainable": plan.frozen, "training_only": plan.training_only, "transposed": plan.transposed}
+            for key, operand in flags.items():
                 read(where, key, Boolean(), operand, plan.key_spans.get(key, unit.span))
     return problems

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Reader
     from cnncalc.source import Span
 
+FORK_NEEDS_A_MERGE = "a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches"
+
 
 class Validator:
     """Checks one design, including parts that a condition leaves out.
@@ -161,7 +163,7 @@ class Validator:
                 if words and isinstance(given.value, Name) and given.value.text.lower() not in words:
                     self.keys.setdefault(given.value.text, (key, reader))
             self._note_names(given.value, known, words)
-        for operand in (plan.frozen, plan.training_only):
+        for operand in (plan.frozen, plan.training_only, plan.transposed):
             if operand is not None:
                 self._note_names(operand, known, Boolean.words)
         labels = (*plan.inputs, *((plan.share,) if plan.share is not None else ()))
@@ -198,7 +200,8 @@ class Validator:
             if name not in self.unset:
                 self.unset[name] = span
                 if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
-                    sides = VOLUME_NAMES if volumes else ()
+                    is_word = bool(words) and isinstance(operand, Name)  # then the key takes words, not sizes
+                    sides = VOLUME_NAMES if volumes and not is_word else ()
                     self.near[name] = did_you_mean(name, (*sides, *known, *words, *self.known, *self.design.variables))
             if isinstance(operand, Name) and words == Boolean.words:
                 self.yes_or_no.add(name)
@@ -216,8 +219,7 @@ class Validator:
                 )
             elif following is not None and not is_merge(following, self.planner):
                 at = following.unit.span
-                message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
-                self.problems.append(Problem("fork-without-merge", message, at))
+                self.problems.append(Problem("fork-without-merge", FORK_NEEDS_A_MERGE, at))
         elif suffix and is_merge(item, self.planner):
             hint = f"put the fork and the merge into '[ ]' and {suffix} after it"
             self.problems.append(

@@ -7,13 +7,13 @@ connections are written with ``FROM(@name)`` and ``ADD(@name)``.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cnncalc.language.layer_text import entry_keys, layer_text
 from cnncalc.language.limits import NESTING
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
-from cnncalc.layers.keys import VolumeSize
-from cnncalc.units import MAX_DIGITS
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,85 +28,6 @@ WIDTH = 110
 
 class _Unreachable(Exception):
     """A name cannot be referenced from here: a nearer scope shadows it."""
-
-
-# values
-
-
-def _number(value: int) -> str:
-    """A whole number, as an expression if it has too many digits for a literal."""
-    limit = 10**MAX_DIGITS
-    if abs(value) < limit:
-        return str(value)
-    high, low = divmod(abs(value), limit)
-    text = f"({_number(high)})*10**{MAX_DIGITS}+{low}"
-    return f"-({text})" if value < 0 else text
-
-
-def _is_long(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(_is_long(part) for part in value)
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS
-
-
-def _plain(value: Any) -> str:
-    """A value of the language, without braces."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return "[" + ", ".join(_plain(part) for part in value) + "]"
-    if isinstance(value, int):
-        return _number(value)
-    return str(value) if isinstance(value, str) else repr(value)
-
-
-def _written(value: Any, *, quoted: bool = False) -> str:
-    """A value as it stands in arguments (or, ``quoted``, in a YAML file)."""
-    is_size = isinstance(value, list) and len(value) == 3 and all(isinstance(part, int) for part in value)
-    if is_size and not _is_long(value) and min(value) > 0:
-        return "x".join(str(part) for part in value)
-    if _is_long(value):
-        text = "{" + _plain(value) + "}"
-        return f'"{text}"' if quoted else text
-    return _plain(value)
-
-
-def _short(value: Any) -> str:
-    """A value as it stands after a word, '-' or '/': 64, 1x7, {10**20}."""
-    if isinstance(value, list) and not _is_long(value):
-        return "x".join(str(part) for part in value)
-    return _written(value)
-
-
-def _leading(layer: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The values of a layer's sizes (the keys of its short form), and of the other keys that differ from defaults."""
-    kind = type(layer)
-    rest = layer.written()
-    leading: dict[str, Any] = {}
-    for key, is_always in ((kind.dash, kind.dash in kind.sizes), (kind.first, True), (kind.slash, False)):
-        if key in rest:
-            leading[key] = rest.pop(key)
-        elif key is not None and is_always and not kind.is_replaced(key, rest):
-            item = kind.keys[key]
-            value = getattr(layer, item.attribute)
-            if value is not None:
-                leading[key] = item.reader.write(value)
-    return leading, rest
-
-
-def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
-    """A layer in its short form: ``CONV3-64/2(pad=0)``; ``extra`` arguments come last."""
-    kind = type(layer)
-    leading, rest = _leading(layer)
-    text = kind.kind.upper()
-    for key, mark in ((kind.first, ""), (kind.dash, "-"), (kind.slash, "/")):
-        if key in leading:
-            blank = " " if isinstance(kind.keys[key].reader, VolumeSize) else ""
-            text += blank + mark + _short(leading[key])
-    arguments = [_written(rest.pop(key)) for key in kind.placed(rest)]
-    arguments += [f"{key}={_written(value)}" for key, value in rest.items()]
-    arguments += extra
-    return text + (f"({', '.join(arguments)})" if arguments else "")
 
 
 # names
@@ -267,6 +188,8 @@ class _PatternWriter:
             extra.append("training_only=yes")
         if node.share is not None:
             extra.append(f"share={self._reference(node.share, counter)}")
+        if node.transposed:
+            extra.append("transposed=yes")
         text = layer_text(_known_layer(node), extra)
         is_end = index == len(self.nodes) - 1 and counter.outer is None
         if counter.counted(node) != node.name or not (self.read[index] or is_end):
@@ -343,12 +266,13 @@ def as_pattern(graph: Graph) -> str:
     except _Unreachable:
         items = _PatternWriter(graph, groups=False).text()
     items = _compressed(items)
-    lines: list[str] = []
+    lines = note_lines(graph)
+    first = len(lines)
     for item in items:
-        if lines and len(lines[-1]) + len(item) + 4 <= WIDTH:
+        if len(lines) > first and len(lines[-1]) + len(item) + 4 <= WIDTH:
             lines[-1] += f" -> {item}"
         else:
-            lines.append(f"-> {item}" if lines else item)
+            lines.append(f"-> {item}" if len(lines) > first else item)
     return "\n".join(lines) + "\n"
 
 
@@ -380,7 +304,7 @@ def _raw_text(value: RawValue) -> str:
 
 def as_yaml(graph: Graph) -> str:
     """A net without drafts as an architecture file, one entry per layer, that reads back to the same net."""
-    lines = [*_head(graph), "layers:"]
+    lines = [*head_lines(graph), "layers:"]
     counter = _Counter("", None, sum(not node.inputs for node in graph.nodes) == 1)
     last = len(graph.nodes) - 1
     for index, readers in enumerate(graph.readers):
@@ -393,9 +317,14 @@ def as_yaml(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(graph: Graph) -> list[str]:
-    """The lines of a file before its layers."""
-    lines = [f"name: {_quoted(graph.name)}"]
+def note_lines(graph: Graph) -> list[str]:
+    """The notes of a net as comments."""
+    return [f"# {visible(note)}" for note in graph.notes]
+
+
+def head_lines(graph: Graph) -> list[str]:
+    """The lines of a file before its layers, first what its source has and the layers do not show."""
+    lines = [*note_lines(graph), f"name: {_quoted(graph.name)}"]
     if graph.title:
         lines.append(f"title: {_quoted(graph.title)}")
     if graph.source:
@@ -424,12 +353,13 @@ def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
     if node.inputs and (node.inputs != (index - 1,) or _joins(node)):
         names = [_quoted(graph.nodes[source].name) for source in node.inputs]
         keys["inputs"] = names[0] if len(names) == 1 and not _joins(node) else "[" + ", ".join(names) + "]"
-    leading, rest = _leading(_known_layer(node))
-    keys.update((key, _written(value, quoted=True)) for key, value in {**leading, **rest}.items())
+    keys.update(entry_keys(_known_layer(node)))
     if not node.trainable:
         keys["trainable"] = "no"
     if node.training_only:
         keys["training_only"] = "yes"
     if node.share is not None:
         keys["share"] = _quoted(graph.nodes[node.share].name)
+    if node.transposed:
+        keys["transposed"] = "yes"
     return keys

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product, total
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import FIRST, POINT, WHOLE, Layer, Parameter, key, require_inputs
-from cnncalc.layers.keys import AnySizes, Boolean, Whole
+from cnncalc.layers.base import Layer, Parameter, key
+from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.merge import Merge, reduced
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.requirements import require_equal_sides, require_inputs
 from cnncalc.layers.sequence import places_of
+from cnncalc.layers.side_keys import AnySizes
+from cnncalc.layers.stencil import FIRST, POINT, WHOLE
 from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Stencils
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
 
@@ -56,9 +59,9 @@ class Attention(Layer):
     dash: ClassVar[str | None] = "heads"
     bare: ClassVar[str | None] = "heads"
 
-    heads: int = key(Whole(1), means="how many means are taken side by side")
-    dim: int | None = key(Whole(1), None, note="the depth", means="the numbers of all heads together")
-    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="the numbers of one head")
+    heads: int = key(Whole(1), means="number of heads, each of which takes a mean of its own")
+    dim: int | None = key(Whole(1), None, note="the depth", means="how many numbers all heads have together")
+    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="how many numbers one head has")
     bias: bool = key(Boolean(), True, means="whether the projections have biases")
     out: bool = key(Boolean(), True, means="whether a projection back to the depth follows")
     relative: int | tuple[int, ...] | None = key(
@@ -82,7 +85,7 @@ class Attention(Layer):
     def label(self) -> str:
         more = self.unusual("dim", "head_dim", "bias", "out")[1:-1].split(", ")
         if self.relative is not None:
-            more.append(f"relative={'x'.join(map(str, self.plane))}")
+            more.append(f"relative={'x'.join(map(str, self.plane)) if len(self.plane) > 1 else list(self.plane)}")
         keys = ", ".join(filter(None, more))
         return f"ATTENTION-{self.heads}" + (f"({keys})" if keys else "")
 
@@ -97,7 +100,7 @@ class Attention(Layer):
                 f"the heads must divide the depth, but depth {depth} is not divisible by {self.heads}",
                 code="not-divisible",
                 key="heads",
-                hint=f"{_near(depth, self.heads)} heads divide it; head_dim sets the numbers of a head instead",
+                hint=_heads_that_divide(depth, self.heads) + "head_dim sets the numbers of a head instead",
             )
         return depth
 
@@ -126,6 +129,7 @@ class Attention(Layer):
             raise ShapeError(
                 f"the memory must have the same sides before the last, but {memory} is read for {x}",
                 code="merge-mismatch",
+                hint="SEQUENCE makes a sequence of the memory" if len(x.sides) == 1 else None,
             )
         if self.relative is not None and not x.sides[-1] == memory.sides[-1] == prod(self.plane):
             positions = x.sides[-1] if x.sides[-1] != prod(self.plane) else memory.sides[-1]
@@ -176,6 +180,8 @@ class Attention(Layer):
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         *before, _ = inputs[of].sides
+        if len(inputs) > 1 and of == 0:  # a query is weighed against the memory alone
+            return (POINT,) * (len(before) + 1)
         return (*(POINT,) * len(before), None) if before else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -345,15 +351,24 @@ class Attention(Layer):
         return result
 
 
-def _near(depth: int, heads: int) -> int:
-    """The divisor of the depth nearest to a number of heads."""
-    near = [number for distance in range(heads) for number in (heads - distance, heads + distance)]
-    return next(number for number in near if depth % number == 0)
+def _heads_that_divide(depth: int, heads: int) -> str:
+    """``3 heads divide it; ``: the nearest number of heads that does, unless it is far away."""
+    heads = min(heads, depth)
+    near = [number for distance in range(min(heads, 1000)) for number in (heads - distance, heads + distance)]
+    found = next((number for number in near if depth % number == 0), None)
+    return "" if found is None else "1 head divides it; " if found == 1 else f"{found} heads divide it; "
 
 
 def _summed_product(xp: Any, x: Any, gradient: Any) -> Any:
     """The gradient of weights from batch x depth x positions of the input and of the gradient."""
     return xp.matmul(x, gradient.swapaxes(-1, -2)).sum(axis=0)
+
+
+def _other_form(one: Volume, other: Volume, *, transpose: bool) -> str | None:
+    """The hint where two volumes can be multiplied with the other value of ``transpose``."""
+    if one.depth != (other.depth if transpose else other.sides[-1]):
+        return None
+    return "MATMUL(transpose=yes) multiplies along both depths" if transpose else "it fits without transpose"
 
 
 class Matmul(Merge):
@@ -377,6 +392,7 @@ class Matmul(Merge):
     is_flat: ClassVar[bool | None] = False
     thin_depth: ClassVar[int | None] = None
     weight_use: ClassVar[str] = "it has no weights"
+    tells_inputs_apart = True
 
     transpose: bool = key(Boolean(), False, means="whether the second volume is transposed")
 
@@ -391,19 +407,17 @@ class Matmul(Merge):
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, 2)
         one, other = inputs
-        if len(one) != len(other):
-            raise ShapeError(
-                f"MATMUL needs volumes with the same number of sides, but gets {one} and {other}", code="merge-mismatch"
-            )
+        require_equal_sides(self.kind, inputs)
         *before, rows = one.sides
         *others, length = other.sides
         inner, columns = (other.depth, length) if self.transpose else (length, other.depth)
         if one.depth != inner:
             what = "depth" if self.transpose else other.names[-1]
             raise ShapeError(
-                f"MATMUL needs a depth of the first equal to the {what} of the second, but {one} has {one.depth} and "
+                f"the depth of the first volume must be the {what} of the second, but {one} has {one.depth} and "
                 f"{other} {inner}",
                 code="merge-mismatch",
+                hint=_other_form(one, other, transpose=not self.transpose),
             )
         if any(a != b and 1 not in (a, b) for a, b in zip(before, others, strict=True)):
             raise ShapeError(
@@ -421,7 +435,7 @@ class Matmul(Merge):
         return (*[FIRST if size == 1 else POINT for size in before], None if of else POINT)
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "mixed"
+        return "moved" if self.transpose else "mixed"  # transposed, a channel is of one position of the second
 
     def forward(self, xp: Any, x: Any, other: Any) -> Any:
         factor = other.swapaxes(-1, -2) if self.transpose else other

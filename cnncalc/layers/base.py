@@ -7,20 +7,23 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 from __future__ import annotations
 
 from itertools import takewhile
-from math import gcd, inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from math import inf, prod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
-from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
-from cnncalc.layers.keys import PerSide, shown
+from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.layers.keys import shown
 from cnncalc.layers.memory import Keeping
+from cnncalc.layers.side_keys import PerSide
+from cnncalc.layers.stencil import POINT
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Origins, Stencils
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
 
@@ -30,6 +33,8 @@ COMMON_KEYS = ("name", "inputs", "training_only")
 """Keys of every kind, in addition to its own."""
 PARAMETER_KEYS = ("trainable", "share")
 """Keys that kinds with parameters take as well."""
+TYING_KEYS = ("transposed",)
+"""Keys that kinds take as well whose weights those of another layer can use transposed."""
 WINDOW_KEYS = ("kernel", "stride", "pad", "dilation", "groups", "bias")
 """Keys that tell layers of a kind apart; a table has a column for each."""
 
@@ -73,64 +78,6 @@ class Parameter(NamedTuple):
     role: str = "weight"
 
 
-class Stencil(NamedTuple):
-    """Which inputs an output depends on along one side: output o on each i with parts*i = step*o + an offset.
-
-    A window that slides has step = stride and the offsets -pad, -pad + dilation, ...; a transposed one step = 1 and
-    parts = stride; bins of an adaptive pool have step = inputs and parts = outputs.
-
-    >>> Stencil(2, range(-1, 2)).window(5), Stencil(1, range(-1, 1), parts=2).window(5)
-    (range(9, 12), range(2, 3))
-    """
-
-    step: int
-    offsets: range
-    parts: int = 1
-
-    def window(self, output: int) -> range:
-        """The inputs that an output depends on, also those beyond the border."""
-        first, gap, count = self.step * output + self.offsets.start, self.offsets.step, len(self.offsets)
-        if self.parts == 1:
-            return range(first, first + gap * count, gap)
-        # the offsets that give a whole number: every ``period``-th of them
-        common = gcd(gap, self.parts)
-        period = self.parts // common
-        if first % common:
-            return range(0)
-        skipped = -(first // common) * pow(gap // common, -1, period) % period if period > 1 else 0
-        begin = (first + gap * skipped) // self.parts
-        return range(begin, begin + gap // common * -(-(count - skipped) // period), gap // common)
-
-    @property
-    def is_contiguous(self) -> bool:
-        """Whether every output depends on at least one input, and on all inputs between the first and the last."""
-        return self.offsets.step == 1 and len(self.offsets) >= self.parts
-
-    @property
-    def nominal(self) -> Stencil:
-        """The rule without borders: itself."""
-        return self
-
-
-class Places(NamedTuple):
-    """Which inputs each output depends on along one side, output by output, where borders break the rule.
-
-    ``nominal`` is the rule without borders; None: there is none.
-    """
-
-    windows: tuple[range, ...]
-    nominal: Stencil | None = None
-
-    def window(self, output: int) -> range:
-        """The inputs that an output depends on."""
-        return self.windows[output]
-
-    @property
-    def is_contiguous(self) -> bool:
-        """Whether a rule holds that the borders alone cut."""
-        return False
-
-
 class Sizing(NamedTuple):
     """How a key that a design leaves open is decided.
 
@@ -142,20 +89,6 @@ class Sizing(NamedTuple):
     name: str
     by_depth: bool = False
     last: tuple[str, int] | None = None
-
-
-POINT = Stencil(1, range(1))
-"""Output o depends on input o alone."""
-
-FIRST = Stencil(0, range(1))
-"""Every output depends on the first input alone: a side of 1 that is broadcast."""
-
-WHOLE = None
-"""Every output depends on all positions of the input."""
-
-
-Stencils: TypeAlias = "tuple[Stencil | Places | None, ...]"
-"""What an output depends on, side by side; None for a side: on all positions along it."""
 
 
 class Layer:
@@ -201,7 +134,7 @@ class Layer:
     reads_second_sizes: ClassVar[bool] = False
     """Of the second volume it reads the sizes alone."""
     takes_places: ClassVar[bool] = False
-    """In place of the second volume it gets the index of each maximum, which the layer there has computed."""
+    """In place of the second volume it gets the index of each maximum, which that layer has computed."""
     is_commutative: ClassVar[bool] = False
     """The order of its inputs does not matter."""
     is_view: ClassVar[bool] = False
@@ -226,6 +159,10 @@ class Layer:
     """How often a weight is used, for ``explain``; ``{sides}`` stands for the product of the sides."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
+    tied_to: ClassVar[str | None] = None
+    """The kind whose weights it can use with inputs and outputs swapped: the last two sides of the array."""
+    tied_as_view: ClassVar[bool] = False
+    """Whether PyTorch gets such weights as a view; else its operation takes them as they are."""
     counts_as_layer: ClassVar[bool] = True
     """Of kinds whose multiply-adds are counted: whether they count among the layers of a net."""
     is_stated: ClassVar[bool] = False
@@ -239,7 +176,7 @@ class Layer:
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Lower and upper bound of the output for any input; infinite where it has none."""
     picks_least: ClassVar[bool] = False
-    """The output is the least of several elements: it shows that it depends on one only where that becomes less."""
+    """The output is the least of several elements: to lower one of them changes it, to raise one may not."""
     active_range: tuple[float, float] = (-inf, inf)
     """Between which inputs the output changes, for kinds that are constant below and above."""
     drawn: ClassVar[str] = "block"
@@ -312,8 +249,8 @@ class Layer:
             return
         example = self.on(self._fixed_sides())
         for name in self.per_side:
-            if example.__dict__[name] is None:  # as its default
-                self.__dict__[name] = None
+            if example.__dict__[name] is None and not isinstance(self.__dict__[name], tuple):
+                self.__dict__[name] = None  # as its default; a list stays, so that its length is checked
 
     def _fixed_sides(self) -> int:
         """The number of sides that the keys are for; where all are single numbers, one stands for every side."""
@@ -345,7 +282,7 @@ class Layer:
                     state[item.attribute] = item.reader.bind(value, sides)
                 except ValueProblem as problem:
                     message = f"{item.name}: {problem.message}"
-                    raise ValueProblem(message, code=problem.code, key=item.name) from None
+                    raise ValueProblem(message, code=problem.code, key=item.name, hint=problem.hint) from None
         bound._check()
         return bound
 
@@ -389,7 +326,13 @@ class Layer:
     @classmethod
     def common_keys(cls) -> tuple[str, ...]:
         """The common keys that the kind takes in addition to its own."""
-        return (*COMMON_KEYS, *PARAMETER_KEYS) if cls.learns else COMMON_KEYS
+        own = (*PARAMETER_KEYS, *TYING_KEYS) if cls.tied_to else PARAMETER_KEYS if cls.learns else ()
+        return (*COMMON_KEYS, *own)
+
+    @property
+    def untied(self) -> str | None:
+        """Why its weights cannot be used transposed, as the key that says so; None: they can."""
+        return None
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
@@ -412,8 +355,8 @@ class Layer:
         return False
 
     @property
-    def places_inputs(self) -> bool:
-        """Equal inputs lie at different positions of the output."""
+    def tells_inputs_apart(self) -> bool:
+        """A merge whose output depends in another way on each of several equal inputs: :meth:`stencils` of each."""
         return False
 
     @property
@@ -447,6 +390,10 @@ class Layer:
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""
         return False
+
+    def without_figures(self) -> Layer:
+        """The layer with none of its stated figures but its volume; itself where they are computed."""
+        return self
 
     def no_effect(self, x: Volume) -> str | None:
         """Why the layer leaves this input unchanged, in words (``its factor is 1``); None where it changes it."""
@@ -526,11 +473,8 @@ class Layer:
         """
         return (POINT,) * (len(inputs[of]) - 1)
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
-        """For kinds that move elements between the sides: a function from an output position to input positions.
-
-        Positions are counted with the last side fastest. None: :meth:`stencils` says it.
-        """
+    def origins(self, *inputs: Volume) -> Origins | None:
+        """For kinds that move elements between the sides: where they come from. None: :meth:`stencils` says it."""
         return None
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -610,23 +554,3 @@ class Layer:
         parameters are new arrays in the memory order of the parameters.
         """
         raise NotImplementedError
-
-
-def whole_axes(names: Sequence[str], volume: Volume) -> Stencils:
-    """The stencils of a layer that sees these sides whole and the others position by position."""
-    return tuple([None if name in names else POINT for name in volume.names])
-
-
-def require_divisible(depth: int, groups: int, key: str = "groups", what: str = "groups") -> None:
-    """Raises ShapeError if the depth cannot be split into parts of equal size; ``what`` says which, as ``key`` sets."""
-    if depth % groups:
-        message = f"the depth must be divisible by {what}, but depth {depth} is not divisible by {groups}"
-        raise ShapeError(message, code="not-divisible", key=key)
-
-
-def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:
-    """Raises ShapeError for too few or too many input volumes."""
-    if len(inputs) < minimum or (maximum is not None and len(inputs) > maximum):
-        takes = f"{minimum}" if minimum == maximum else f"{minimum} or more"
-        message = f"{kind.upper()} takes {takes} input volume{'s' if takes != '1' else ''}, but has {len(inputs)}"
-        raise ShapeError(message, code="wrong-inputs")

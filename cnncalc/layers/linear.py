@@ -6,10 +6,11 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Sizing, Stencil, key
+from cnncalc.layers.base import Layer, Parameter, Sizing, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.stencil import WHOLE, Stencil
 from cnncalc.layers.window import all_sides, same_on_sides
 from cnncalc.volume import Volume
 
@@ -70,6 +71,8 @@ class FullyConnected(Dense):
     kind: ClassVar[str] = "fc"
     other_names: ClassVar[tuple[str, ...]] = ("ip", "innerproduct", "fullyconnected", "connected", "gemm")
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
+    tied_to: ClassVar[str | None] = "fc"
+    tied_as_view: ClassVar[bool] = True
     autocast: ClassVar[str | None] = "half"
     why_input: ClassVar[str] = WHY_WEIGHTS
     is_linear = True
@@ -105,7 +108,7 @@ class FullyConnected(Dense):
         keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
         if builder.autocast and builder.learns(x):
             keeps += (1,)
-        result = builder.single([x], keeps=keeps, summed=(1,))
+        result = builder.single([x], keeps=keeps, summed=(1,), is_product=True)
         builder.hold(first, x)
         return result
 
@@ -140,6 +143,8 @@ class Linear(Layer):
         "dense": ("LINEAR{N}", "along the depth at each position; on the whole volume, as after Flatten, it is FC{n}")
     }
     example: ClassVar[str] = "INPUT 28x28x96 -> LINEAR-384"
+    tied_to: ClassVar[str | None] = "linear"
+    tied_as_view: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "units"
     thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
     dash: ClassVar[str | None] = "units"
@@ -193,11 +198,11 @@ class Linear(Layer):
         if builder.autocast and builder.learns(x):
             keeps += (1,)
         if builder.is_flat(x):
-            return builder.single([x], keeps=keeps, summed=(1,))
+            return builder.single([x], keeps=keeps, summed=(1,), is_product=True)
         # the product of a matrix of positions x depth, of which the output is a view
         first, x = builder.last + 1, builder.entering(x)
         rows = builder.gathered(x, "channels last")
-        result = builder.single([rows], keeps=keeps, order="channels last", summed=(1,))
+        result = builder.single([rows], keeps=keeps, order="channels last", summed=(1,), is_product=True)
         if rows != x and self.bias:  # the bias is added by an operation of its own, in place but for fake tensors
             result = builder.operation([result], is_alias=not builder.composes, gradients=("same",))
         result = builder.viewed(result, merges="sides")

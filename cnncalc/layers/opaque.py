@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count
-from cnncalc.layers.base import WHOLE, Layer, Parameter, key
+from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import VolumeSize, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import pixels
+from cnncalc.layers.stencil import WHOLE
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Stencils
     from cnncalc.volume import Volumes
 
 
@@ -49,6 +50,9 @@ class Opaque(Layer):
     held: int = key(Whole(0), 0, name="buffers", means="how many numbers are kept, but not learned")
     multiply_adds: int = key(Whole(0), 0, name="macs", means="multiply-adds for one image")
     saved: int = key(Whole(0), 0, means="elements for one image that training keeps in addition to the input")
+
+    def without_figures(self) -> Layer:
+        return type(self)(output=list(self.size))
 
     def label(self) -> str:
         return f"OPAQUE({Volume(*self.size).size}, stated)"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
-from cnncalc.layers.keys import Choice, Corner, Decimal, Sides, Sizes, WholeList
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Choice, Decimal, WholeList
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
+from cnncalc.layers.requirements import require_equal_sides
+from cnncalc.layers.side_keys import Corner, Sides, Sizes
+from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, ends, enlarged, sized
 from cnncalc.volume import Volume
 
@@ -47,7 +50,7 @@ class Pad(Layer):
     pad: tuple[int, ...] = key(Sides(), 0, means="elements at each end of the sides; negative numbers crop")
     mode: str = key(Choice("zero", "reflect", "replicate", "wrap"), "zero", means="what they are")
     value: float = key(Decimal(), 0.0, means="the number that mode zero fills in")
-    depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="channels of that number before and after the others")
+    depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="how many channels are added before and after the others")
 
     def _check(self) -> None:
         if self.mode == "zero":
@@ -100,24 +103,31 @@ class Pad(Layer):
                 )
         return enlarged(x, ends(self.pad)).with_depth(x.depth + sum(self.depth))
 
-    def _places(self, size: int, before: int, after: int) -> list[int]:
-        """For each position along a side that of the input from which it comes, for other modes than ``zero``."""
-        positions = range(-before, size + after)
+    def _origin(self, place: int, size: int) -> int:
+        """The position along a side from which ``place`` (from 0, before it negative) is copied; not for mode zero."""
         if self.mode == "replicate":
-            return [min(max(0, place), size - 1) for place in positions]
+            return min(max(0, place), size - 1)
         if self.mode == "wrap":
-            return [place % size for place in positions]
-        return [abs(place) if place < size else 2 * (size - 1) - place for place in positions]
+            return place % size
+        return abs(place) if place < size else 2 * (size - 1) - place
+
+    def _places(self, size: int, before: int, after: int) -> list[int]:
+        """For each position along a side of the output that of the input from which it is copied."""
+        return [self._origin(place, size) for place in range(-before, size + after)]
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         rules = [Stencil(1, range(-before, 1 - before)) for before, _ in ends(self.pad)]
         if self.mode == "zero":
             return tuple(rules)
         each = zip(inputs[0].sides, ends(self.pad), rules, strict=True)
-        return tuple([self._copied(size, pad, rule) if any(pad) else rule for size, pad, rule in each])
+        return tuple([self._copied(size, pad[0], rule) if any(pad) else rule for size, pad, rule in each])
 
-    def _copied(self, size: int, pad: tuple[int, int], rule: Stencil) -> Places:
-        return Places(tuple([range(place, place + 1) for place in self._places(size, *pad)]), rule)
+    def _copied(self, size: int, before: int, rule: Stencil) -> Places:
+        def window(output: int) -> range:
+            place = self._origin(output - before, size)
+            return range(place, place + 1)
+
+        return Places(window, rule)
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return Keeping(inputs=self.mode in ("reflect", "replicate"))
@@ -162,7 +172,7 @@ class Pad(Layer):
 
 
 class Crop(Layer):
-    """A part of the volume, with all channels: of a given size, or of that of a second volume, which is not read.
+    """A part of the volume, with all channels: of a given size, or with the sides of a second volume.
 
     Formula: y[i, j] = x[i + top, j + left]; at the ``centre`` top = (H - h) // 2 and left = (W - w) // 2.
     Volume: the sides as given, or those of the second volume, depth D.
@@ -269,7 +279,5 @@ def given_sides(kind: str, size: tuple[int, ...] | None, inputs: Volumes) -> tup
     if size is not None:
         message = f"{upper} takes a size or a second volume, but has size {'x'.join(map(str, size))} and {inputs[1]}"
         raise ShapeError(message, code="wrong-inputs", key="size")
-    if len(inputs[1]) != len(inputs[0]):
-        message = f"{upper} needs volumes with the same number of sides, but gets {inputs[0]} and {inputs[1]}"
-        raise ShapeError(message, code="merge-mismatch")
+    require_equal_sides(kind, inputs)
     return inputs[1].sides

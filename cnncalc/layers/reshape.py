@@ -6,15 +6,16 @@ from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import WHOLE, Layer, Stencil, Stencils, key
+from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Choice, VolumeSize, Whole
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.stencil import WHOLE, Origins, Stencil, Stencils
 from cnncalc.layers.window import all_sides, depth_step
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -137,14 +138,16 @@ class Reshape(Layer):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return super().stencils(*inputs, of=of) if inputs[0].sides == self.size[:-1] else WHOLE
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         (x,) = inputs
         before, after = x.positions, prod(self.size[:-1])
         if 1 in (before, after) or x.sides == self.size[:-1]:
             return None
         # channel d of position p is element d*after + p, at position (d*after + p) % before: again after some channels
         channels = min(self.size[-1], before // gcd(before, after))
-        return lambda position: [(channel * after + position) % before for channel in range(channels)]
+        return Origins(
+            lambda position: [(channel * after + position) % before for channel in range(channels)], channels
+        )
 
     def channel_use(self, *inputs: Volume) -> str:
         return "apart" if inputs[0].sides == self.size[:-1] else "moved"
@@ -180,7 +183,7 @@ class Upsample(Layer):
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
 
-    factor: int = key(Whole(1), 2, means="factor of each side")
+    factor: int = key(Whole(1, others="RESIZE takes it: RESIZE(factor={})"), 2, means="factor of each side")
     mode: str = key(Choice("nearest", "bilinear"), "nearest", means="how elements in between are computed")
 
     @property

@@ -7,16 +7,18 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
-from cnncalc.layers.keys import Boolean, Choice, Factors, Sizes
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Boolean, Choice
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.padding import given_sides
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import pooled
+from cnncalc.layers.side_keys import Factors, Sizes
+from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, sized
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 CUBIC = -0.75
 """The coefficient of the cubic kernel, as in PyTorch and OpenCV."""
+
+EFFORT = 8
+"""How many intervals of a list could be computed in the time that the position of one element takes."""
 
 
 def single(value: float) -> float:
@@ -33,7 +38,7 @@ def single(value: float) -> float:
 
 
 class Resize(Layer):
-    """Each side to a given size, by a factor, or to that of a second volume, which is not read.
+    """Resizes each side: to a given size, by a factor, or to the sides of a second volume.
 
     Formula: position o of the output lies at (o + 0.5)*H/h - 0.5 of the input, with ``corners`` at o*(H - 1)/(h - 1).
     nearest takes the element at floor(o*H/h); bilinear the two next to it along each side (linear on one side,
@@ -84,7 +89,15 @@ class Resize(Layer):
     def _sides(self, inputs: Volumes) -> tuple[int, ...]:
         if self.factor is None or len(inputs) > 1:
             return given_sides("resize", self.size, inputs)
-        return tuple([floor(size * factor) for size, factor in zip(inputs[0].sides, self.factor, strict=True)])
+        return self._scaled(inputs[0].sides)
+
+    def _scaled(self, sides: Sequence[int]) -> tuple[int, ...]:
+        """The sides times their factors, rounded down: in double precision as in PyTorch, and exactly where it ends."""
+        assert self.factor is not None
+        pairs = [(size, factor, *factor.as_integer_ratio()) for size, factor in zip(sides, self.factor, strict=True)]
+        return tuple(
+            [floor(size * factor) if size < 2**53 else size * part // whole for size, factor, part, whole in pairs]
+        )
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         x = inputs[0]
@@ -123,26 +136,29 @@ class Resize(Layer):
 
     # positions
 
-    def _taps(self, side: int, size: int, result: int) -> list[tuple[list[int], list[float]]]:
+    def _taps(self, side: int, size: int, result: int) -> Iterator[tuple[Sequence[int], Sequence[float]]]:
         """For each position along a side of the output the positions of the input that it takes, and their shares."""
+        return map(self._tap(side, size, result), range(result))
+
+    def _tap(self, side: int, size: int, result: int) -> Callable[[int], tuple[Sequence[int], Sequence[float]]]:
+        """The same for one position of the output."""
         if self.mode == "area":
-            spans = [(o * size // result, -(-(o + 1) * size // result)) for o in range(result)]
-            return [(list(range(low, high)), [1 / (high - low)] * (high - low)) for low, high in spans]
-        if size == result and self.factor is None:
-            return [([o], [1.0]) for o in range(result)]
+
+            def covered(o: int) -> tuple[Sequence[int], Sequence[float]]:
+                low, high = o * size // result, -(-(o + 1) * size // result)
+                return range(low, high), [1 / (high - low)] * (high - low)
+
+            return covered
+        if size == result and (self.factor is None or self.mode == "nearest"):
+            return lambda o: ([o], [1.0])
         scale = size / result if self.factor is None else 1 / self.factor[side]
         if self.mode == "nearest":
-            # PyTorch computes the position in single precision
-            step = single(scale)
-            if result == size:
-                return [([o], [1.0]) for o in range(result)]
-            return [([min(floor(single(o * step)), size - 1)], [1.0]) for o in range(result)]
+            step = single(scale)  # PyTorch computes the position in single precision
+            return lambda o: ([min(floor(single(o * step)), size - 1)], [1.0])
         if self.corners:
-            scale = (size - 1) / (result - 1) if result > 1 else 0.0
-            places = [o * scale for o in range(result)]
-        else:
-            places = [(o + 0.5) * scale - 0.5 for o in range(result)]
-        return [self._around(place, size) for place in places]
+            apart = (size - 1) / (result - 1) if result > 1 else 0.0
+            return lambda o: self._around(o * apart, size)
+        return lambda o: self._around((o + 0.5) * scale - 0.5, size)
 
     def _around(self, place: float, size: int) -> tuple[list[int], list[float]]:
         """The elements around a place along a side, and their shares."""
@@ -169,16 +185,23 @@ class Resize(Layer):
 
     def _stencil(self, side: int, size: int, result: int) -> Stencil | Places:
         """What an output depends on along one side: by rule where the numbers of the run are exact."""
+        if self.mode == "area":
+            return Stencil(size, range(1 - result, size), result)
         nominal = self._rule(side, size, result)
-        windows = []
-        for places, shares in self._taps(side, size, result):
+
+        def window(output: int) -> range:
+            places, shares = self._tap(side, size, result)(output)
             used = [place for place, share in zip(places, shares, strict=True) if share]
-            windows.append(range(min(used), max(used) + 1))
-        found = Places(tuple(windows), nominal)
-        if nominal is None:
-            return found
-        ruled = [range(max(0, w.start), min(size, w.stop)) for w in map(nominal.window, range(result))]
-        return nominal if ruled == windows else found
+            return range(min(used), max(used) + 1)
+
+        def holds() -> bool:
+            assert nominal is not None
+            ruled = map(nominal.window, range(result))
+            return all(
+                range(max(0, rule.start), min(size, rule.stop)) == window(output) for output, rule in enumerate(ruled)
+            )
+
+        return Places(window, nominal, EFFORT, None if nominal is None else holds)
 
     def _rule(self, side: int, size: int, result: int) -> Stencil | None:
         """The rule without borders; None where the positions of the output follow from the size of the input."""
@@ -189,8 +212,6 @@ class Resize(Layer):
 
             ratio = Fraction(self.factor[side]).limit_denominator(1000)
             step, parts = ratio.denominator, ratio.numerator
-        if self.mode == "area":
-            return Stencil(size, range(1 - result, size), result)
         if self.mode == "nearest":
             return Stencil(step, range(1 - parts, 1), parts)
         if self.corners:
@@ -221,7 +242,7 @@ class Resize(Layer):
             return tuple(other)
         if self.factor is None:
             return self.size or ()
-        return tuple([floor(size * factor) for size, factor in zip(given, self.factor, strict=True)])
+        return self._scaled(given)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = planes(gradient)

@@ -135,6 +135,7 @@ class TorchBuilder(Protocol):
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
         scratch: tuple[Size, ...] = (),
+        is_product: bool = False,
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
 
@@ -142,7 +143,7 @@ class TorchBuilder(Protocol):
         dense in that order. ``makes_all``: backward makes the gradient of the
         ``input``, or ``all`` gradients, needed or not.
         ``summed``: the parameters of the layer, by position, whose gradients are summed as ``summed_parameters`` are.
-        ``scratch``: temporaries of backward.
+        ``scratch``: temporaries of backward. ``is_product``: it multiplies by the first parameter, transposed.
         """
 
     def view(self, value: int) -> int:

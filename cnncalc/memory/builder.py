@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.base import Parameter
     from cnncalc.layers.layout import Layout
     from cnncalc.memory.profiles import Profile
 
@@ -58,6 +59,8 @@ class TapeBuilder:
         self.unpooled = {row.sources[1] for row in self.rows if row.layer.takes_places}
         self.places: dict[int, int] = {}  # of each max pool that is undone: the value of its indices
         self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
+        self.turned: dict[int, tuple[int, ...]] = {}  # those of them that it uses transposed
+        self.tensors: dict[tuple[int, str], int] = {}  # parameters by their owner and name
         self.held: list[Frame] = []  # values held by local variables
         # the layer that is being lowered
         self.row = report.layers[0]
@@ -111,24 +114,27 @@ class TapeBuilder:
         )
 
     def _own(self, row: LayerReport) -> None:
-        """Registers the parameters of a row; a row that shares them uses those of their owner."""
-        owner = self.report.graph.owner(row.index)
-        if owner not in self.owned:
-            self.owned[owner] = self._register(self.report.layers[owner])
-        self.owned[row.index] = self.owned[owner]
-
-    def _register(self, row: LayerReport) -> tuple[int, ...]:
-        """Adds the parameters and buffers of a row; returns the places of the parameters."""
-        places = []
-        for array in row.arrays:
-            size = array.count.value * self.parameter_item
+        """Registers the parameters and buffers of a row; those that it shares are of their owner."""
+        for array in row.own_arrays:
             if array.role == "buffer":
-                self.buffers.append(size)
-                continue
-            places.append(len(self.parameters))
-            is_trainable = row.is_trainable and row.index not in self.unreached
-            self.parameters.append(ParameterTensor(size, row.index, is_trainable, array.count.value))
-        return tuple(places)
+                self.buffers.append(array.count.value * self.parameter_item)
+        places, turned = [], []
+        for array in row.arrays:
+            if array.role != "buffer":
+                owner, is_transposed = self.report.graph.owner(row.index, array.name)
+                places.append(self._tensor(self.report.layers[owner], array))
+                turned += places[-1:] * is_transposed
+        self.owned[row.index], self.turned[row.index] = tuple(places), tuple(turned)
+
+    def _tensor(self, owner: LayerReport, array: Parameter) -> int:
+        """The place of a parameter of its owner."""
+        place = self.tensors.get((owner.index, array.name))
+        if place is None:
+            place = self.tensors[owner.index, array.name] = len(self.parameters)
+            is_trainable = owner.is_trainable and owner.index not in self.unreached
+            elements = array.count.value
+            self.parameters.append(ParameterTensor(elements * self.parameter_item, owner.index, is_trainable, elements))
+        return place
 
     def _layer(self, row: LayerReport) -> None:
         """Lowers one layer; if that takes several operations, a frame holds its inputs."""
@@ -202,6 +208,7 @@ class TapeBuilder:
         summed_parameters: tuple[int, ...] = (),
         sum_scratch: tuple[Size, ...] = (),
         made_before: tuple[Size, ...] = (),
+        is_product: bool = False,
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
         if elements is None:
@@ -237,6 +244,7 @@ class TapeBuilder:
                 summed_parameters,
                 sum_scratch,
                 made_before,
+                is_product,
             )
         )
         return output

@@ -16,7 +16,7 @@ from cnncalc.units import plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cnncalc.analysis.report import Report
+    from cnncalc.analysis.report import Report, Stated
     from cnncalc.memory.need import Reserve
     from cnncalc.memory.segments import Segment
 
@@ -71,6 +71,7 @@ class FitReport(NamedTuple):
     """The batches whose need is within ``memory`` bytes.
 
     ``macs`` are those of forward for one image, including those that checkpointing repeats at the batch of the options.
+    ``stated`` says what of all that is stated, not computed, and ``stated_totals`` how much; None: nothing.
     """
 
     architecture: str
@@ -81,6 +82,8 @@ class FitReport(NamedTuple):
     inference: Fit
     advice: tuple[MemoryAdvice, ...]
     macs: int
+    stated: str | None = None
+    stated_totals: Stated | None = None
 
 
 def largest_batch(peak: Callable[[int], int], room: int, too_large: int = 0) -> int:
@@ -200,7 +203,8 @@ def fit(report: Report, options: Options, memory: int) -> FitReport:
     inference = _fit(Room(needs, memory, training=False), options.batch)
     advice = _advice(report, needs, memory, training) if options.profile != "notes" else []
     macs = report.totals.macs + needs.simulation.training(options.batch).recomputed_macs
-    return FitReport(report.name, memory, needs.reserve, options, training, inference, tuple(advice), macs)
+    stated = report.stated_bytes_line, report.stated
+    return FitReport(report.name, memory, needs.reserve, options, training, inference, tuple(advice), macs, *stated)
 
 
 def _fit(room: Room, batch: int) -> Fit:

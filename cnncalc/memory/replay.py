@@ -143,6 +143,7 @@ class Machine:
         self.gradient_holders: list[int] = []
         self.gradient_whole: list[bool] = []  # whether no gradient is a view of it
         self.has_gradient: set[int] = set()  # parameters
+        self.has_view: set[int] = set()  # those of them whose gradient is a view
         self.parameter_uses: dict[int, int] = {}  # of each parameter, by operations still to run backward
         for operation in tape.operations:
             for place in operation.parameters:
@@ -432,7 +433,8 @@ class Machine:
                 self._note(0, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
-        for parameter in learned:
+        # the gradient of the matrix of a product is transposed before it is added, after that of the bias
+        for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
             self._accumulate(parameter, operation)
 
     def _new_gradient(self, size: int) -> int:
@@ -461,7 +463,8 @@ class Machine:
             if how == NONE or not self.learns[value]:
                 continue
             if how == NEW:
-                outgoing.append((value, self._new_gradient(self.given.values[value]), True))
+                is_whole = not (operation.is_product and place == 1)
+                outgoing.append((value, self._new_gradient(self.given.values[value]), is_whole))
             else:
                 self.gradient_holders[incoming] += 1
                 outgoing.append((value, incoming, how != VIEW))
@@ -475,9 +478,12 @@ class Machine:
         """
         size = self.given.parameters[parameter]
         if parameter in self.has_gradient:
-            if not self.adds_in_place:
+            if not self.adds_in_place or parameter in self.has_view:
                 self._note(size, operation, "backward")
             self._change_parameter_gradient(-size)
+            self.has_view.discard(parameter)
+        elif operation.is_product and parameter == operation.parameters[0]:
+            self.has_view.add(parameter)
         self.has_gradient.add(parameter)
         self.parameter_uses[parameter] -= 1
         if self.parameter_uses[parameter]:

@@ -42,7 +42,8 @@ class Operation(NamedTuple):
     ones are results that are made after the temporaries are freed. ``summed_inputs`` (by position) and
     ``summed_parameters`` are those whose gradients autograd sums to their size after the function of backward is over,
     ``sum_scratch`` the temporaries that it makes while it does. ``made_before``: tensors that backward makes before it
-    takes what forward has kept.
+    takes what forward has kept. ``is_product``: it multiplies by its first parameter (or second input, where that is a
+    cast of it) transposed, whose gradient is therefore a view.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Operation(NamedTuple):
     summed_parameters: tuple[int, ...] = ()
     sum_scratch: tuple[Size, ...] = ()
     made_before: tuple[Size, ...] = ()
+    is_product: bool = False
 
     @property
     def needs_saved(self) -> bool:

@@ -30,11 +30,10 @@ class TorchLowering(TapeBuilder):
         self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
         self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
-    def _register(self, row: LayerReport) -> tuple[int, ...]:
-        places = super()._register(row)
-        if row.layer.normalizes_batch and any(array.role == "buffer" for array in row.arrays):
+    def _own(self, row: LayerReport) -> None:
+        super()._own(row)
+        if row.layer.normalizes_batch and any(array.role == "buffer" for array in row.own_arrays):
             self.buffers.append(8)
-        return places
 
     def _lower(self, inputs: list[int]) -> int:
         return self.row.layer.lower(self, inputs)
@@ -392,6 +391,7 @@ class TorchLowering(TapeBuilder):
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
         scratch: tuple[Size, ...] = (),
+        is_product: bool = False,
     ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
@@ -406,7 +406,7 @@ class TorchLowering(TapeBuilder):
         if self.autocast and layer.autocast == "half":
             # the last argument is cast first: bias, weight, input
             casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
-            inputs = [self.entering(inputs[0]), *casts]
+            inputs = [*[self.entering(value) for value in reversed(inputs)][::-1], *casts]
             summed_inputs = tuple([volumes + place for place in summed if place < len(parameters)])
             parameters = copied = summed_parameters = ()
         else:
@@ -443,6 +443,7 @@ class TorchLowering(TapeBuilder):
             gathers=gathers,
             summed_inputs=summed_inputs,
             summed_parameters=summed_parameters,
+            is_product=is_product,
         )
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
@@ -504,13 +505,17 @@ class TorchLowering(TapeBuilder):
         return self.operation([value], item=item, name=name)
 
     def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
-        """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32."""
-        cast = self.casts.get(parameter)
+        """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32.
+
+        That of a view of it is shared by none.
+        """
+        is_view = self.row.layer.tied_as_view and parameter in self.turned[self.row.index]
+        cast = None if is_view else self.casts.get(parameter)
         if cast is None:
             owner = self.parameters[parameter]
             copied = tuple([place for place in copied if place == parameter])
             cast = self.operation((), Size(owner.elements), gradients=(), parameters=(parameter,), copied=copied)
-            if owner.is_trainable:
+            if owner.is_trainable and not is_view:
                 self.casts[parameter] = cast
         return cast
 
@@ -609,6 +614,7 @@ class TorchLowering(TapeBuilder):
             order="channels last",
             summed_parameters=summed,
             summed_inputs=tuple(range(2, len(values))),
+            is_product=True,
         )
 
     def cut(self, value: int, depth: int, *, gradient: str) -> int:

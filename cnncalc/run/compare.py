@@ -94,7 +94,7 @@ def compare(
         tallies.append(_totals(report, pairs, measurement, wrong))
     if field is not None:
         tallies.append(_fields(report, field, wrong))
-    own = sum(sum(layer.elements.values()) for row, layer in pairs if row.shared_with is None)
+    own = sum(layer.elements[array.name] for row, layer in pairs for array in row.own_arrays)
     return Verification(
         name=report.name,
         batch=measurement.batch,
@@ -115,10 +115,11 @@ def compare(
 
 def _elements(row: LayerReport, layer: LayerMeasurement, *roles: str) -> int:
     """Elements of the layer's own arrays with these roles."""
-    if row.shared_with is not None:
-        return 0
+    shared = {array.name for array in row.arrays} - {array.name for array in row.own_arrays}
     role = {array.name: array.role for array in row.arrays}
-    return sum(size for name, size in layer.elements.items() if role.get(name, "weight") in roles)
+    return sum(
+        size for name, size in layer.elements.items() if name not in shared and role.get(name, "weight") in roles
+    )
 
 
 _QUANTITIES: dict[str, Callable[[LayerReport, LayerMeasurement, int], tuple[object, object]]] = {

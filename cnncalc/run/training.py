@@ -90,10 +90,10 @@ class Trainer:
             for row in rows
         ]
         self.learns = self._find_learning()
-        self.owner = [report.graph.owner(row.index) for row in rows]
         self.gradients: dict[tuple[int, str], Any] = {}
-        owners = [row.index for row in rows if self.owner[row.index] == row.index]
-        self.names = [(row, name) for row in owners for name in self.learned[row]]
+        self.names = [
+            (row.index, array.name) for row in rows for array in row.own_arrays if array.name in self.learned[row.index]
+        ]
         self.optimizer = Optimizer(optimizer, [weights[row][name] for row, name in self.names]) if optimizer else None
 
     def _find_outputs(self) -> list[LayerReport]:
@@ -365,14 +365,16 @@ class Pass:
             incoming.storage.whole = incoming.storage.whole and array.size == incoming.array.size
             outgoing.append((source, Gradient(array, incoming.storage)))
         del given, array
-        owner = trainer.owner[row.index]
-        summed = {}
+        summed = []
         for name in list(found):
+            owner, is_transposed = trainer.report.graph.owner(row.index, name)
+            if is_transposed:
+                found[name] = found[name].swapaxes(-1, -2)
             known = trainer.gradients.get((owner, name))
             if known is None:
                 trainer.gradients[owner, name] = found.pop(name)
             else:
-                summed[name] = known
+                summed.append((known, name))
         trainer.end(row.name, "backward")
         incoming.storage.holders -= 1
         del incoming, saved
@@ -380,7 +382,7 @@ class Pass:
             source, gradient = outgoing.pop(0)
             self._accumulate(row, source, gradient, row.name)
             del gradient
-        for name, known in summed.items():  # shared weights: the gradients of all their uses are summed
+        for known, name in summed:  # shared weights: the gradients of all their uses are summed
             known += found.pop(name)
 
     def _accumulate(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from cnncalc.analysis.report import account
 from cnncalc.errors import ValueProblem
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.records import NamedTuple
@@ -44,7 +45,7 @@ class TrainingVerification(NamedTuple):
     with such buffers. ``losses`` are those of both steps. ``values`` is the number of values of the first step (loss,
     gradient of each parameter array) compared with those of a step with nothing in place;
     ``changed`` lists those that differ, and how far, in the units of :func:`~cnncalc.run.forward.apart`. ``unproven``
-    are layers whose figures are stated, not computed, or depend on such: bytes hold what is stated and do not prove it.
+    are layers whose figures are stated, not computed, or depend on such: of a stated layer only the volume is trained.
     """
 
     name: str
@@ -87,12 +88,14 @@ def verify_training(
     The second step is compared with the replay of the profile ``numpy``; the first, in which the optimizer creates
     its state, with the replay of a first step. Batch and data type (float32 or float64) are the report's.
     The loss and the gradients of the first step are compared with those of a step in which nothing works in place.
+    What layers state beside their volume, such as parameters, is left out of the bytes on both sides.
 
     Raises ValueProblem for another data type or an unknown optimizer, DesignError if it needs more memory than is
     available.
     """
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
+    report = _without_stated(report)
     options = Options(profile="numpy", batch=report.batch, dtype=report.dtype, optimizer=optimizer)
     simulation = Simulation(report, options)
     expected = simulation.training(report.batch, logs=True)
@@ -161,6 +164,19 @@ def verify_training(
         values=1 + len(gradients),
         changed=tuple(changed),
         unproven=tuple([row.name for row in report.layers if row.index in report.unproven]),
+    )
+
+
+def _without_stated(report: Report) -> Report:
+    """The report on the net whose stated layers have a volume alone."""
+    if not report.stated_layers:
+        return report
+    graph = report.resolved
+    nodes = [
+        node._replace(layer=row.layer.without_figures()) for node, row in zip(graph.nodes, report.layers, strict=True)
+    ]
+    return account(
+        graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype, in_place=report.activations_in_place
     )
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.base import Parameter
 
 Weights: TypeAlias = "tuple[dict[str, Any], ...]"
-"""The arrays of each row by name. Rows that share parameters have the same arrays."""
+"""The arrays of each row by name. Rows that share parameters have the same arrays, or views of them, transposed."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "bias": (-0.1, 0.1),
@@ -38,14 +40,20 @@ def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights
     """
     number_type = np.dtype(dtype or report.dtype)
     random = np.random.default_rng(seed)
-    owners = [report.graph.owner(row.index) for row in report.layers]
-    result: list[dict[str, Any]] = [
-        {}
-        if owners[row.index] != row.index
-        else {array.name: _draw(random, row, array, number_type) for array in row.arrays}
-        for row in report.layers
-    ]
-    return tuple(result[owner] for owner in owners)
+    drawn = [{array.name: _draw(random, row, array, number_type) for array in row.own_arrays} for row in report.layers]
+    return tuple([_used(report, row, drawn) for row in report.layers])
+
+
+def _used(report: Report, row: LayerReport, drawn: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """All arrays of a row, those that it shares as the owner has them."""
+    if row.shared_with is None:
+        return drawn[row.index]
+    found = {}
+    for array in row.arrays:
+        owner, is_transposed = report.graph.owner(row.index, array.name)
+        shared = drawn[owner][array.name]
+        found[array.name] = shared.swapaxes(-1, -2) if is_transposed else shared
+    return found
 
 
 def _draw(random: np.random.Generator, row: LayerReport, array: Parameter, dtype: Any) -> Any:

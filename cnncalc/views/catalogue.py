@@ -96,6 +96,8 @@ def keys_of(report: Report, row: LayerReport) -> dict[str, Any]:
         keys["trainable"] = False
     if node.share is not None:
         keys["share"] = row.shared_with
+        if row.transposed:
+            keys["transposed"] = True
     if node.training_only:
         keys["training_only"] = True
     return keys

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.reach import Field
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.layers.base import Parameter, Stencil
+    from cnncalc.layers.base import Parameter
+    from cnncalc.layers.stencil import Stencil
 
 
 def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True) -> Document:
@@ -79,13 +80,15 @@ def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: b
 
 
 def _learned(row: LayerReport, each: int, units: str) -> Iterator[tuple[str, str]]:
-    if row.shared_with:
+    if row.shared_with and not row.transposed:
         yield "parameters", f"0: those of {row.shared_with} are used, and counted there"
         return
-    learned = any(array.role != "buffer" for array in row.arrays)
+    learned = any(array.role != "buffer" for array in row.own_arrays)
     for role, what in (("weight", "weights"), ("bias", "biases"), ("buffer", "buffers")):
-        steps = _array_steps([array for array in row.arrays if array.role == role])
-        if not steps and role != "buffer":
+        steps = _array_steps([array for array in row.own_arrays if array.role == role])
+        if row.transposed and role == "weight":
+            steps = [f"0: those of {row.shared_with} are used, transposed, and counted there"]
+        elif not steps and role != "buffer":
             steps = ["0" if learned else "0: nothing is learned"]
         yield from [(what, step) for step in steps]
     if not learned:

@@ -30,6 +30,8 @@ def fit_document(
     heading = [f"{fit.architecture}: for {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
     for what, part in (("training", fit.training), ("inference", fit.inference)):
         heading.append(f"{what}: {_verdict(part, fit, notation)}")
+    if fit.stated is not None:
+        heading.append(fit.stated)
     columns = (
         Column("what", f"training with other options, at batch {options.batch}"),
         Column("need_bytes", "need", True),
@@ -107,6 +109,7 @@ def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> d
     found: dict[str, Any] = {
         "schema": 1,
         "architecture": fit.architecture,
+        **({} if fit.stated_totals is None else {"stated": fit.stated_totals._asdict()}),
         "memory": fit.memory,
         "reserve": fit.reserve._asdict(),
         "device": None if device is None else {"name": device.name, "source": device.source},

@@ -12,7 +12,8 @@ from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, a
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.base import WINDOW_KEYS
-from cnncalc.layers.keys import Sizes, shown
+from cnncalc.layers.keys import shown
+from cnncalc.layers.side_keys import Sizes
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, percent, plural, short
 from cnncalc.views.shares import sentences
@@ -101,8 +102,9 @@ def with_exact(arithmetic: str, count: int) -> str:
 
 def _arithmetic(key: str, row: Row, count: int, notation: Notation) -> Cell:
     layer = row.layer
-    if layer is not None and layer.shared_with and any(_ROLES.get(key) == array.role for array in layer.arrays):
-        return Cell("shared", count)
+    if layer is not None and layer.shared_with and not count:
+        if any(_ROLES.get(key) == array.role for array in layer.arrays):
+            return Cell("shared", count)
     if layer is None or not count or notation.numbers == "short":
         return _count_cell(count, notation)
     return Cell(with_exact(layer.arithmetic[key], count), count, f"{count:,}")
@@ -163,11 +165,16 @@ def remarks_of(row: Row) -> str:
         _some("stated", sum([member.layer.is_stated for member in row.members]), len(row.members)),
         _some("frozen", frozen, len(learned)),
         _some("training only", training_only, len(row.members)),
-        f"parameters of {row.layer.shared_with}"
+        f"{_uses(row.layer)} of {row.layer.shared_with}"
         if shared and row.layer
         else _some("with shared parameters", shared, 0),
     ]
     return ", ".join(filter(None, parts))
+
+
+def _uses(row: LayerReport) -> str:
+    """What a row uses of another one."""
+    return "transposed weights" if row.transposed else "parameters"
 
 
 def _some(what: str, count: int, whole: int) -> str:
@@ -491,7 +498,11 @@ def _count(count: int) -> str:
 
 
 def _sharing(report: Report) -> list[str]:
-    pairs = [f"{row.name} with {row.shared_with}" for row in report.layers if row.shared_with]
+    pairs = [
+        f"{row.name} with {row.shared_with}{' (its weights, transposed)' if row.transposed else ''}"
+        for row in report.layers
+        if row.shared_with
+    ]
     return [f"shared and counted once: {listing(pairs)}"] if pairs else []
 
 

@@ -59,8 +59,8 @@ def memory_document(
     if memory.reserve.bytes:
         needs = f"training {size(training.need_bytes)}, inference {size(inference.need_bytes)}"
         heading.append(f"a device needs: {needs}")
-    if memory.report.stated_line is not None:
-        heading.append(memory.report.stated_line)
+    if memory.report.stated_bytes_line is not None:
+        heading.append(memory.report.stated_bytes_line)
     columns = (
         Column("class", "peak memory by category"),
         Column("training", "training", True),

@@ -90,7 +90,7 @@ def _cells(row: Row, notation: Notation) -> tuple[Cell, ...]:
         if row.weights and not is_short:
             weights = with_exact(arithmetic["weights"], row.weights)
         if layer.shared_with:
-            weights = f"0 (those of {layer.shared_with})"
+            weights = f"0 (those of {layer.shared_with}{', transposed' if layer.transposed else ''})"
     volume = row.last.output
     return (
         Cell(f"{label}:", label),

@@ -73,6 +73,14 @@ def _unproven(names: tuple[str, ...]) -> list[Paragraph]:
     return [Paragraph("left out", (text,), main=1)]
 
 
+def _stated(names: tuple[str, ...]) -> list[Paragraph]:
+    """The same of a training step, in which the other layers run on volumes that are stated."""
+    if not names:
+        return []
+    text = f"parameters, buffers and saved elements that are stated; bytes on stated volumes: {listing(names)}"
+    return [Paragraph("left out", (text,), main=1)]
+
+
 def _result(overflow: str | None, agreement: str | None, disagreements: list[str]) -> list[Paragraph]:
     """A note if values overflowed, then the result: that all numbers agree, or those that do not."""
     notes = (
@@ -164,7 +172,7 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
         ),
         Paragraph("loss", (f"{run.losses[0]:.6g} in the first step, {run.losses[1]:.6g} in the second",)),
     ]
-    closing += _unproven(run.unproven)
+    closing += _stated(run.unproven)
     closing += _result(
         None if run.is_finite else "bytes do not depend on them",
         "every number agrees to the byte, and all values agree" if run.agrees else None,

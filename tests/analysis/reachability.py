@@ -1,14 +1,14 @@
-"""Which elements of its inputs each element of a net depends on, found by changing them.
+"""Reference for receptive fields: which input elements each element of a net depends on, found by changing them.
 
-This is the truth that receptive fields are compared with.
-
-Every element of a layer's input is changed in turn, and the elements of the output that change are marked: the layer's
-own ``forward`` runs, nothing that it says of its window is used. Composed element by element, channels told apart, the
-marks give the positions of each input that an output position depends on. Small random nets are made here too.
+Every element of a layer's input is changed in turn, and the output elements that change are recorded. Only the
+``forward`` method of the layer is used, not its description of windows. The records of all layers are multiplied,
+element by element, which gives the input positions that each output position depends on. The module also makes small
+random nets.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 MOST_ELEMENTS = 500
-"""Larger volumes do not occur in random nets."""
+"""Maximum number of elements of a volume in random nets."""
 
 
 def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
-    """Whether each output element depends on each element of one input: height x width x depth x elements."""
+    """Whether each output element depends on each element of one input, as a matrix: output x input elements."""
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
@@ -37,7 +37,7 @@ def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
     before = layer.forward(np, *base, **parameters)
     size = volumes[number].elements
     changed = np.repeat(base[number], size, axis=0).reshape(size, size)
-    changed[range(size), range(size)] += random.uniform(2, 3, size)  # above all others: a maximum changes too
+    changed[range(size), range(size)] += random.uniform(2, 3, size)  # larger than all others, so that a maximum changes
     images = changed.reshape(size, *volumes[number])
     runs = [range(n, n + 1) for n in range(size)] if layer.mixes_images else [range(size)]
     after = [
@@ -51,39 +51,37 @@ def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
         )
         for run in runs
     ]
-    with np.errstate(invalid="ignore"):  # a window of nothing but padding has no maximum
+    with np.errstate(invalid="ignore"):  # a window that contains only padding has no maximum
         marks = np.abs(np.concatenate(after) - before) > 1e-12 * np.abs(before[np.isfinite(before)]).max(initial=0)
-    return marks.transpose(1, 2, 3, 0)
+    return marks.reshape(size, -1).T
 
 
-def exact_fields(report: Report) -> list[dict[str, tuple[int, int]]]:
-    """For each layer and each input that it depends on: the largest box, by height and by width."""
+def exact_fields(report: Report) -> list[dict[str, tuple[int, ...]]]:
+    """For each layer and each input that it depends on: the receptive field, one size for each side."""
     reached: list[dict[str, Any]] = []  # elements of the layer x positions of the input
     result = []
     for row in report.layers:
         mine: dict[str, Any] = {}
         if not row.sources:
-            height, width, depth = row.output
-            mine[row.name] = np.repeat(np.eye(height * width, dtype=bool), depth, axis=0)
+            mine[row.name] = np.repeat(np.eye(row.output.positions, dtype=bool), row.output.depth, axis=0)
         for number, source in enumerate(row.sources):
-            marks = dependence(row.layer, row.input_volumes, number)
-            marks = marks.reshape(-1, marks.shape[-1]).astype(np.float32)
+            marks = dependence(row.layer, row.input_volumes, number).astype(np.float32)
             for name, before in reached[source].items():
                 mine[name] = mine.get(name, False) | (marks @ before.astype(np.float32) > 0)
         reached.append(mine)
-        boxes = {name: _box(marks, report.layer(name).output, row.output) for name, marks in mine.items()}
-        result.append({name: box for name, box in boxes.items() if box != (0, 0)})
+        boxes = {name: _largest_extents(marks, report.layer(name).output, row.output) for name, marks in mine.items()}
+        result.append({name: box for name, box in boxes.items() if max(box)})
     return result
 
 
-def _box(marks: Any, image: Volume, output: Volume) -> tuple[int, int]:
-    """The most rows and columns, from the first to the last, that one output position depends on."""
-    positions = marks.reshape(output.positions, output.depth, -1).any(axis=1)
-    planes = positions.reshape(-1, *image.sides)
-    return _stretch(planes.any(axis=2)), _stretch(planes.any(axis=1))
+def _largest_extents(marks: Any, image: Volume, output: Volume) -> tuple[int, ...]:
+    """For each side, the largest extent (first to last position) that one output position depends on."""
+    maps = marks.reshape(output.positions, output.depth, -1).any(axis=1).reshape(-1, *image.sides)
+    axes = range(1, maps.ndim)
+    return tuple([_largest_extent(maps.any(axis=tuple([other for other in axes if other != axis]))) for axis in axes])
 
 
-def _stretch(seen: Any) -> int:
+def _largest_extent(seen: Any) -> int:
     some = seen[seen.any(axis=1)]
     if not len(some):
         return 0
@@ -94,7 +92,7 @@ def _stretch(seen: Any) -> int:
 
 
 def random_net(random: Random, *, layers: int = 8, inputs: int = 3) -> Graph:
-    """A net with several inputs of the same or of different sizes, forks, merges and every way to move positions."""
+    """A net with several inputs of equal or different sizes, forks, merges and layers that move positions."""
     entries: list[tuple[str, Layer, list[str]]] = []
     volumes: dict[str, Volume] = {}
 
@@ -190,6 +188,132 @@ def _random_keys(random: Random, x: Volume) -> tuple[str, dict[str, Any]]:
         several = ("in", "ln", "gn") if x.positions > 2 else ()
         kind = random.choice(("gap", "gmp", "flatten", "fc", *several))
         return kind, {"fc": {"units": 3}, "gn": {"groups": groups}}.get(kind, {})
-    if x.depth == 1:  # what is normalized over a single channel is constant
+    if x.depth == 1:  # a normalization over a single channel gives a constant
         return random.choice((("relu", {}), ("bn", {})))
     return random.choice((("ln", {"axes": "depth"}), ("softmax", {}), ("relu", {}), ("bn", {})))
+
+
+# Random nets of any number of sides, with layers that move positions between them
+
+
+def random_net_of_sides(random: Random, *, layers: int = 7) -> Graph:
+    """A net with one or two inputs of one to three sides, and the layers of sequences, windows, maps and volumes."""
+    entries: list[tuple[str, Layer, list[str]]] = []
+    volumes: dict[str, Volume] = {}
+    windows: dict[str, bool] = {}
+
+    def add(kind: str, keys: dict[str, Any], *sources: str) -> None:
+        inputs = [volumes[source] for source in sources]
+        try:
+            layer = KINDS[kind](**keys)
+            volume = (layer.on(len(inputs[0].sides)) if inputs else layer).output(*inputs)
+        except CnncalcError:
+            return
+        if volume.elements > MOST_ELEMENTS:
+            return
+        name = f"{kind}{len(entries)}"
+        entries.append((name, layer, list(sources)))
+        volumes[name] = volume
+        of_first = windows[sources[0]] if sources else False
+        windows[name] = of_first if layer.makes_windows is None else layer.makes_windows
+
+    sides = random.randint(1, 3)
+    most = {1: 12, 2: 7, 3: 4}[sides]
+    for _ in range(random.choice((1, 1, 2))):
+        add("input", {"size": [*[random.randint(1, most) for _ in range(sides)], random.choice((1, 2, 4))]})
+    for _ in range(3 * layers):
+        if len(entries) >= layers + 2:
+            break
+        source = random.choice(list(volumes)[-3:])
+        other = random.choice(list(volumes))
+        kind, keys = _random_layer(random, volumes[source], are_windows=windows[source])
+        reads_another = kind in MERGES or (kind in ("attention", "resize", "crop") and "size" not in keys)
+        if (kind == "sub" and other == source) or (kind == "attention" and volumes[other].positions == 1):
+            continue  # the output is constant, or the same for every query
+        if reads_another and random.random() < (1 if kind in MERGES else 0.5):
+            add(kind, keys, source, other)
+        elif kind not in MERGES:
+            add(kind, keys, source)
+    return chain("random", entries)
+
+
+MERGES = ("add", "sub", "maximum", "concat", "matmul")
+
+
+def _random_layer(random: Random, x: Volume, *, are_windows: bool) -> tuple[str, dict[str, Any]]:
+    """A kind and keys for a volume; a combination that does not fit is skipped by the caller."""
+    count, names = len(x.sides), (*x.names, "depth")
+
+    def each(low: int, high: int, times: int = 1) -> list[int]:
+        return [random.randint(low, high) for _ in range(count * times)]
+
+    def parts() -> list[int]:
+        return [random.choice([n for n in range(1, size + 1) if size % n == 0]) for size in x.sides]
+
+    kinds = [
+        "conv", "dwconv", "pool", "avgpool", "deconv", "local", "linear", "pad", "pad", "resize", "resize", "crop",
+        "upsample", "slice", "slice", "reduce", "softmax", "permute", "permute", "roll", "space2depth", "depth2space",
+        "sequence", "plane", "window", "window", "unwindow", "position", "token", "glu", "ln", "relu", "rms", "bn",
+        "shuffle", *MERGES, *MERGES,
+    ]  # fmt: skip
+    kind = random.choice(["attention", "attention", *kinds] if count == 1 or are_windows else kinds)
+    keys: dict[str, Any] = {}
+    if kind in ("conv", "local"):
+        keys = {"filters": random.choice((2, 4)), "kernel": each(1, 3), "stride": each(1, 2), "pad": each(0, 1, 2)}
+    elif kind in ("dwconv", "deconv"):
+        keys = {"kernel": each(1, 3), "stride": each(1, 2), **({"filters": 2} if kind == "deconv" else {})}
+    elif kind in ("pool", "avgpool"):
+        keys = {"output": each(1, 4)} if random.random() < 0.5 else {"kernel": each(1, 3), "stride": each(1, 2)}
+    elif kind == "linear":
+        keys = {"units": random.choice((1, 2, 4))}
+    elif kind == "pad":
+        mode = random.choice(("zero", "reflect", "replicate", "wrap"))
+        keys = {"pad": each(0, 2, 2), "mode": mode, **({"depth": [1, 0]} if mode == "zero" else {})}
+    elif kind == "resize":
+        modes = ("nearest", "bilinear", "area", "bicubic")[: 4 if count == 2 else 3]
+        keys = {"mode": random.choice(modes)}
+        keys |= {"corners": random.random() < 0.4} if keys["mode"].startswith("bi") else {}
+        keys |= random.choice(
+            ({"size": each(1, 8)}, {"factor": [random.choice((0.5, 1.5, 2, 0.7)) for _ in x.sides]}, {})
+        )
+    elif kind == "crop":
+        keys = random.choice(({"size": [random.randint(1, size) for size in x.sides]}, {}))
+        keys["at"] = random.choice(("centre", "begin"))
+    elif kind == "upsample":
+        keys = {"factor": 2, "mode": random.choice(("nearest", "bilinear"))}
+    elif kind == "slice":
+        axis = random.choice(names)
+        first = random.randint(0, x[x.place(axis)] - 1)
+        keys = {"from": first, "to": random.randint(first + 1, x[x.place(axis)]), "axis": axis}
+    elif kind in ("reduce", "softmax"):
+        keys = {"axes": random.sample(names, random.randint(1, len(names)))}
+        keys |= {"op": random.choice(("mean", "max", "sum"))} if kind == "reduce" else {}
+    elif kind == "permute":
+        keys = {"order": random.sample(names, len(names))}
+    elif kind == "roll":
+        keys = {"shift": each(-2, 2)}
+    elif kind in ("space2depth", "depth2space"):
+        keys = {"block": parts() if kind == "space2depth" else each(1, 2)}
+        keys["order"] = random.choice(("crd", "dcr", "focus", "darknet"))
+    elif kind == "plane":
+        first = random.choice([n for n in range(1, x[0] + 1) if x[0] % n == 0])
+        keys = {"size": [first, x[0] // first]}
+    elif kind == "window":
+        keys = {"size": parts()}
+    elif kind == "unwindow" and are_windows:
+        first = random.choice([n for n in range(1, x.positions + 1) if x.positions % n == 0])
+        keys = {"size": [first, x.positions // first]}
+    elif kind == "attention":
+        keys = {"heads": random.choice((1, 2)), "out": random.random() < 0.5}
+    elif kind == "shuffle":
+        keys = {"groups": random.choice((1, 2))}
+    elif kind == "ln":
+        keys = {"axes": "depth"}
+    elif kind == "concat":
+        keys = {"axis": random.choice(names)}
+    elif kind == "matmul":
+        keys = {"transpose": random.random() < 0.5}
+    over = keys.get("axes", "depth") if kind in ("softmax", "ln", "rms") else names
+    if prod([x[x.place(name)] for name in ([over] if isinstance(over, str) else over)]) == 1:
+        return "relu", {}  # a normalization over a single number gives a constant
+    return kind, keys

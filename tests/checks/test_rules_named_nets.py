@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import cnncalc
 from cnncalc.checks.rules import RULES, run_rules
 from cnncalc.language.catalogue import names
 from tests.checks.test_rules import ON_PURPOSE, PLANTED, findings
+from tests.nets import report_of
 
 if TYPE_CHECKING:
     from cnncalc.checks.findings import Finding
@@ -76,7 +76,7 @@ nets.
 @cache
 def everything() -> dict[str, list[Finding]]:
     """The findings on every named net."""
-    return {name: run_rules(cnncalc.analyze(name), file=f"{name}.yaml") for name in names()}
+    return {name: run_rules(report_of(name), file=f"{name}.yaml") for name in names()}
 
 
 def document() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cnncalc.analysis import report
 from cnncalc.cli import document_update
 from cnncalc.cli.calls import CALLABLE, Caller
 from cnncalc.cli.console import Console
@@ -73,6 +75,33 @@ def test_a_document_is_updated(tmp_path: Path) -> None:
     assert file.read_text() == FRESH
     assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, up to date\n", "")
     assert file.read_text() == FRESH
+
+
+def test_calls_share_the_analysis_of_a_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One analysis for each design, batch size and set of variables; the next run reads a changed file again."""
+    analysed: list[dict[str, Any]] = []
+    account = report.account
+
+    def logged(*arguments: Any, **options: Any) -> Any:
+        analysed.append(options)
+        return account(*arguments, **options)
+
+    monkeypatch.setattr(report, "account", logged)
+    (tmp_path / "net.yaml").write_text("variables: {w: 4}\nlayers: INPUT 9x11x3 -> CONV3-w -> FC-5\n")
+    calls = ["macs", "weights", "biases", "macs --set w=5", "biases --set w=5", "training_memory --batch 8", "biases"]
+    text = "".join([f"<!-- cnncalc: value net.yaml {call} --exact --><!-- /cnncalc -->\n" for call in calls])
+
+    def values() -> list[str]:
+        return re.findall("-->([0-9,]+)<!--", file.read_text())
+
+    file = write(tmp_path, text)
+    assert called(tmp_path, "a.md")[0] == 0
+    assert values()[:5] == ["12,672", "2,088", "9", "15,840", "10"]
+    assert [options["batch"] for options in analysed] == [1, 1, 8]
+    (tmp_path / "net.yaml").write_text("variables: {w: 2}\nlayers: INPUT 9x11x3 -> CONV3-w -> FC-5\n")
+    assert called(tmp_path, "a.md")[0] == 0
+    assert values()[:3] == ["6,336", "1,044", "7"]
+    assert len(analysed) == 6
 
 
 DIFF = f"""\

@@ -32,11 +32,11 @@ from cnncalc.memory.report import MemoryReport, Options, account_memory
 from cnncalc.units import format_bytes
 from cnncalc.volume import Volume
 from tests.calls import environment
-from tests.chromium import answer
 from tests.random_nets import examples, random_design, seeds
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
+    from tests.pages import ColorScheme, Tabs
 
 pytestmark = pytest.mark.slow
 
@@ -564,6 +564,10 @@ def test_a_crop_is_a_label_on_an_arrow() -> None:
     assert drawn == ["9x8x6", "9x8x6", "9x8x2", "9x8x4", "9x8x8"]
     assert "SLICE(from=2, to=6) 9x8x4" in text_of(draw(split, "volumes"))
 
+    read = cnncalc.analyze("INPUT 9x8x6@x -> CONV3-6(pad=0)@c -> FROM(@x) -> CROP(@c) -> ADD(@c)")  # to the sides of c
+    assert "7x6x6" in [block.volume.size for block in blocks_of(root_of(draw(read, "volumes")))]
+    assert "CROP" in text_of(draw(read, "volumes"))
+
 
 def test_branches_of_an_inception_module_are_side_by_side() -> None:
     """Of module 3a the first volumes of the four branches begin at one place, at four heights."""
@@ -694,11 +698,11 @@ BOXES = """[...document.querySelectorAll("svg")].map(svg => {
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_texts_do_not_overlap_in_a_browser(net: str, tmp_path: Path) -> None:
+def test_texts_do_not_overlap_in_a_browser(net: str, tabs: Tabs) -> None:
     """Every kind at the default width, at 480 and at 1600, as laid out by Chromium."""
     cases = [(kind, width) for kind in KINDS for width in (None, 480, 1600)]
 
-    measured = answer(tmp_path, "".join(drawing(net, *case) for case in cases), BOXES)
+    measured = tabs.evaluated("".join(drawing(net, *case) for case in cases), BOXES)
 
     assert len(measured) == len(cases)
     for case, page in zip(cases, measured, strict=True):
@@ -721,25 +725,27 @@ GROUNDS = """[...document.querySelectorAll("svg")].map(svg => [
 ])"""
 
 
-@pytest.mark.parametrize(("scheme", "palette"), [("1", LIGHT), ("0", DARK)])
-def test_background_and_text_switch_together_in_a_browser(scheme: str, palette: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("scheme", "palette"), [("light", LIGHT), ("dark", DARK)])
+def test_background_and_text_switch_together_in_a_browser(
+    scheme: ColorScheme, palette: dict[str, str], tabs: Tabs
+) -> None:
     style = "<style>:root{color-scheme:light dark}</style>"
     body = style + "".join(drawing("lenet5", kind) for kind in KINDS)
 
-    colours = answer(tmp_path, body, GROUNDS, f"--blink-settings=preferredColorScheme={scheme}")
+    colours = tabs.evaluated(body, GROUNDS, scheme)
 
     assert colours == [[as_rgb(palette["ground"]), as_rgb(palette["ink"])]] * len(KINDS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark", "light dark"])
-@pytest.mark.parametrize("system", ["1", "0"])
-def test_an_inline_drawing_has_the_colour_scheme_of_its_page(scheme: str, system: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_an_inline_drawing_has_the_colour_scheme_of_its_page(scheme: str, system: ColorScheme, tabs: Tabs) -> None:
     """Only a page that leaves it to the system follows the system."""
     body = f"<style>:root{{color-scheme:{scheme}}}</style>{drawing('lenet5', 'cost')}"
 
-    colours = answer(tmp_path, body, GROUNDS, f"--blink-settings=preferredColorScheme={system}")
+    colours = tabs.evaluated(body, GROUNDS, system)
 
-    palette = DARK if scheme == "dark" or (scheme == "light dark" and system == "0") else LIGHT
+    palette = DARK if scheme == "dark" or (scheme == "light dark" and system == "dark") else LIGHT
     assert colours == [[as_rgb(palette["ground"]), as_rgb(palette["ink"])]]
 
 

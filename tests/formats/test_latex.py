@@ -20,6 +20,7 @@ from cnncalc.views.layer_table import EXACT
 from cnncalc.views.layer_table import document as table_document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
+from tests.nets import report_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,16 +96,12 @@ def words_of(pdf: Path) -> str:
 
 def test_the_tables_of_every_named_net_compile(tmp_path: Path) -> None:
     """The usual table, the notes' one, memory, the list of nets, and an exact one across pages."""
-    reports = [cnncalc.analyze(name) for name in names()]
+    reports = [report_of(name) for name in names()]
     parts = [write(table_document(report, depth=1), "latex") for report in reports]
     parts += [write(table_document(report), "latex") for report in reports if report.name in ("lenet5", "resnet152")]
-    parts.append(
-        write(table_document(cnncalc.analyze("vgg16"), columns=EXACT, notation=Notation("si", "exact")), "latex")
-    )
-    parts.append(
-        write(table_document(cnncalc.analyze("vgg16"), bars=True, notation=Notation(ascii_only=True)), "latex")
-    )
-    parts.append(write(notes_document(cnncalc.analyze("vgg16")), "latex"))
+    parts.append(write(table_document(report_of("vgg16"), columns=EXACT, notation=Notation("si", "exact")), "latex"))
+    parts.append(write(table_document(report_of("vgg16"), bars=True, notation=Notation(ascii_only=True)), "latex"))
+    parts.append(write(notes_document(report_of("vgg16")), "latex"))
     parts.append(write(memory_document(cnncalc.account_memory("vgg16", batch=8), timeline=True), "latex"))
     parts.append(write(nets_document(reports), "latex"))
 
@@ -141,7 +138,7 @@ def test_text_of_users_is_typeset_literally(tmp_path: Path) -> None:
 
 
 def test_captions_labels_bare_and_fitted_tables_compile(tmp_path: Path) -> None:
-    document = table_document(cnncalc.analyze("lenet5"), depth=1)
+    document = table_document(report_of("lenet5"), depth=1)
     forms = [
         TexForm(caption="100 % of A_1, 32x32", label="tab:a_1"),
         TexForm(label="tab:heading", fit_width=True),

@@ -47,6 +47,7 @@ WRITERS = [
     "INPUT {[10**30, 2, 3]} -> GAP",
     "INPUT 8x8x4 -> PAD([0, 0, 10**30, 10**19]) -> PAD([0, 0, -10**30, -10**19]) -> CONV3-4(pad=[10**20, 0])",
     "INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4@b",
+    "INPUT 8x8x4 -> CONV3-4(share=b, transposed=yes)@a -> DECONV3-4@b -> CONV3-4(share=a, bias=yes)",
     "[INPUT 8x8x3@l | INPUT 8x8x3@r] -> CONCAT",
     "INPUT 8x8x3 -> CONV-3@a -> [INPUT 8x8x3] -> ADD(@a)",
     "INPUT 8x8x3@input1 -> CONV-3@a -> [INPUT 8x8x3@z] -> ADD(@a)",

@@ -100,6 +100,7 @@ PATTERNS = [
   |
 1 | INPUT 8 x 8 x 4
   |         ^
+  = hint: a size is written without blanks, as 9x9x3
 """,
     ),
     (
@@ -617,7 +618,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> ADD",
         "INPUT 8x8x4 -> ADD(@input)",
         """
-<text>:1:16: error[wrong-inputs]: ADD joins two or more volumes, but it follows no fork and names no other layer
+<text>:1:16: error[wrong-inputs]: ADD joins several volumes, but it follows no fork and names no other layer
   |
 1 | INPUT 8x8x4 -> ADD
   |                ^^^
@@ -628,7 +629,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> [CONV3-4 | ] -> RELU",
         "INPUT 8x8x4 -> [CONV3-4 | ] -> ADD -> RELU",
         """
-<text>:1:32: error[fork-without-merge]: a fork must be followed by CONCAT, ADD or MUL, which joins its branches
+<text>:1:32: error[fork-without-merge]: a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> RELU
   |                                ^^^^
@@ -696,7 +697,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b -> RELU -> ADD(@a, @b)
   |                                          ^^^^
-  = hint: name it (@name) if it is an output, or merge it
+  = hint: ADD with two or more names joins these alone; name this layer and write ADD(@name, ..)
 """,
     ),
     (
@@ -1245,6 +1246,81 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-5/1(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4/1(share=a, transposed=yes)",
+        """
+<text>:1:50: error[share-mismatch]: deconv1: transposed weights must have the shape of the others with inputs and outputs swapped, but it needs 3x3x4x5, and a has 3x3x4x4, which gives 3x3x4x4
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> DECONV3-5/1(share=a, transposed=yes)
+  |                                                  ^^^^^^^^^^^^^^
+  = hint: DECONV3-4/1 has 3x3x4x4
+""",
+    ),
+    (
+        "INPUT 5x7x4 -> CONV5x3-6(groups=2)@a -> CONV1-4 -> DECONV4-8/2(share=a, transposed=yes, groups=2)",
+        "INPUT 5x7x4 -> CONV5x3-6(groups=2)@a -> DECONV5x3-4/2(share=a, transposed=yes, groups=2)",
+        """
+<text>:1:73: error[share-mismatch]: deconv1: transposed weights must have the shape of the others with inputs and outputs swapped, but it needs 4x4x4x4, and a has 5x3x2x6, which gives 5x3x6x2
+  |
+1 | INPUT 5x7x4 -> CONV5x3-6(groups=2)@a -> CONV1-4 -> DECONV4-8/2(share=a, transposed=yes, groups=2)
+  |                                                                         ^^^^^^^^^^^^^^
+  = hint: DECONV5x3-4/2(groups=2) on an input of depth 6 has 5x3x6x2
+""",
+    ),
+    (
+        "INPUT 8x8x3 -> FC-10@a -> FC-191(share=a, transposed=yes)",
+        "INPUT 8x8x3 -> FC-10@a -> FC-192(share=a, transposed=yes)",
+        """
+<text>:1:43: error[share-mismatch]: fc2: transposed weights must have the shape of the others with inputs and outputs swapped, but it needs 10x191, and a has 192x10, which gives 10x192
+  |
+1 | INPUT 8x8x3 -> FC-10@a -> FC-191(share=a, transposed=yes)
+  |                                           ^^^^^^^^^^^^^^
+  = hint: FC-192 has 10x192
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(share=a, transposed=yes)",
+        """
+<text>:1:36: error[share-mismatch]: share: 'a' has fc, but transposed takes the weights of conv
+  |
+1 | INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)
+  |                                    ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(standardized=yes)@a -> DECONV3-4(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(share=a, transposed=yes)",
+        """
+<text>:1:66: error[share-mismatch]: deconv1: weights with standardized cannot be transposed, and a has it
+  |
+1 | INPUT 8x8x4 -> CONV3-4(standardized=yes)@a -> DECONV3-4(share=a, transposed=yes)
+  |                                                                  ^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(transposed=no)",
+        """
+<text>:1:39: error[missing-key]: DECONV3: transposed says how the weights of another layer are used
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(transposed=yes)
+  |                                       ^^^^^^^^^^^^^^
+  = hint: write share=NAME with it, the name of a conv
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> BN@a -> BN(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> BN@a -> BN(share=a)",
+        """
+<text>:1:36: error[unknown-key]: bn has no weights that can be those of another layer, transposed
+  |
+1 | INPUT 8x8x4 -> BN@a -> BN(share=a, transposed=yes)
+  |                                    ^^^^^^^^^^^^^^
+  = hint: they can be in conv (of deconv), deconv (of conv), fc (of fc), linear (of linear)
+""",
+    ),
+    (
         "INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)",
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4(share=a)",
         """
@@ -1324,6 +1400,274 @@ PATTERNS = [
 1 | INPUT 8x8x4 -> CONV3-n -> CONV3-m -> CONV-n
   |                      ^
   = hint: give each a value: --set n=2 --set m=2
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> CONV1x{3}-8",
+        "INPUT 9x9x3 -> CONV{[1, 3]}-8",
+        """
+<text>:1:16: error[unknown-layer]: no layer kind or block 'CONV1x'
+  |
+1 | INPUT 9x9x3 -> CONV1x{3}-8
+  |                ^^^^^^^^^^^
+  = hint: write CONV{[1, 3]}
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> CONV{3}x1-8",
+        "INPUT 9x9x3 -> CONV{[3, 1]}-8",
+        """
+<text>:1:23: error[pattern-syntax]: expected '->', found 'x1'
+  |
+1 | INPUT 9x9x3 -> CONV{3}x1-8
+  |                       ^^
+  = hint: sizes of which one is an expression are a list in braces, as in CONV{[k, 1]}
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> CONV-{ceil(9/2)}",
+        "INPUT 9x9x3 -> CONV-{ceil(9*0.5)}",
+        """
+<text>:1:28: error[expression-syntax]: expected ')' or ',', found '/'
+  |
+1 | INPUT 9x9x3 -> CONV-{ceil(9/2)}
+  |                            ^
+  = hint: '//' divides and rounds down; '*' takes decimals, as in 0.5*w
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> GELU(fast)",
+        "INPUT 9x9x3 -> GELU(tanh)",
+        """
+<text>:1:21: error[unset-variable]: variable without a value: fast
+  |
+1 | INPUT 9x9x3 -> GELU(fast)
+  |                     ^^^^
+  = hint: form takes exact or tanh; a variable gets its value by --set fast=2
+""",
+    ),
+    (
+        "INPUT 4x9x9x3 -> CONV3-8(pad=[1, 1])",
+        "INPUT 4x9x9x3 -> CONV3-8(pad=1)",
+        """
+<text>:1:26: error[wrong-sides]: conv1: pad: the volume has 3 sides (frames, height, width), so expected one number or 3 or 6, found 2: [1, 1]
+  |
+1 | INPUT 4x9x9x3 -> CONV3-8(pad=[1, 1])
+  |                          ^^^^^^^^^^
+  = hint: 1 alone stands for every side
+""",
+    ),
+    (
+        "INPUT 100x4 -> CONV3-8(pad=[1, 1, 1, 1])",
+        "INPUT 100x4 -> CONV3-8(pad=[1, 1])",
+        """
+<text>:1:24: error[wrong-sides]: conv1: pad: the volume has 1 side (length), so expected one number or 2, found 4: [1, 1, 1, 1]
+  |
+1 | INPUT 100x4 -> CONV3-8(pad=[1, 1, 1, 1])
+  |                        ^^^^^^^^^^^^^^^^
+  = hint: 1 alone stands for every side
+""",
+    ),
+    (
+        "INPUT 8x8x3 -> POOL2(stride=[2, 2, 2])",
+        "INPUT 8x8x3 -> POOL2(stride=[2, 2])",
+        """
+<text>:1:22: error[wrong-sides]: pool1: stride: the volume has 2 sides (height, width), so expected one number or 2, found 3: [2, 2, 2]
+  |
+1 | INPUT 8x8x3 -> POOL2(stride=[2, 2, 2])
+  |                      ^^^^^^^^^^^^^^^^
+  = hint: 2 alone stands for every side
+""",
+    ),
+    (
+        "INPUT 8x8x3 -> CROP5(at=[1])",
+        "INPUT 8x8x3 -> CROP5(at=1)",
+        """
+<text>:1:22: error[wrong-sides]: crop1: at: the volume has 2 sides (height, width), so expected one number or 2, found 1: [1]
+  |
+1 | INPUT 8x8x3 -> CROP5(at=[1])
+  |                      ^^^^^^
+  = hint: 1 alone stands for every side
+""",
+    ),
+    (
+        "INPUT 8x8x3 -> CROP5(at=[1, 2, 3])",
+        "INPUT 8x8x3 -> CROP5(at=[1, 2])",
+        """
+<text>:1:22: error[wrong-sides]: crop1: at: the volume has 2 sides (height, width), so expected one number or 2, found 3: [1, 2, 3]
+  |
+1 | INPUT 8x8x3 -> CROP5(at=[1, 2, 3])
+  |                      ^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 100x4 -> RESIZE(factor=[2, 1.5])",
+        "INPUT 100x4 -> RESIZE(factor=1.5)",
+        """
+<text>:1:23: error[wrong-sides]: resize1: factor: the volume has 1 side (length), so expected one number, found 2: [2, 1.5]
+  |
+1 | INPUT 100x4 -> RESIZE(factor=[2, 1.5])
+  |                       ^^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 9x9x4 -> UPSAMPLE2x3",
+        "INPUT 9x9x4 -> RESIZE(factor=[2, 3])",
+        """
+<text>:1:16: error[wrong-type]: factor: expected a whole number of at least 1, found [2, 3]
+  |
+1 | INPUT 9x9x4 -> UPSAMPLE2x3
+  |                ^^^^^^^^^^^
+  = hint: RESIZE takes it: RESIZE(factor=[2, 3])
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> POOL2@a -> SEQUENCE -> RESIZE(@a)",
+        "INPUT 9x9x3 -> POOL2@a -> SEQUENCE -> PLANE4 -> RESIZE(@a)",
+        """
+<text>:1:39: error[merge-mismatch]: resize1: RESIZE needs volumes with the same number of sides, but gets [16x3] and [4x4x3]; SEQUENCE makes a sequence of a map, RESHAPE any other form
+  |
+1 | INPUT 9x9x3 -> POOL2@a -> SEQUENCE -> RESIZE(@a)
+  |                                       ^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> SLICE(2, 1)",
+        "INPUT 9x9x3 -> SLICE(1, 2)",
+        """
+<text>:1:25: error[no-such-channel]: slice1: a slice must end behind its beginning, but is from 2 to 1
+  |
+1 | INPUT 9x9x3 -> SLICE(2, 1)
+  |                         ^
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> SLICE(0, 1, axis=length)",
+        "INPUT 9x9x3 -> SLICE(0, 1, axis=height)",
+        """
+<text>:1:28: error[wrong-sides]: slice1: axis: there is no length: a volume of 2 sides has height, width and depth
+  |
+1 | INPUT 9x9x3 -> SLICE(0, 1, axis=length)
+  |                            ^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> SLICE(-1)",
+        "INPUT 9x9x3 -> SLICE({depth-1})",
+        """
+<text>:1:22: error[wrong-value]: from: expected a whole number, 0 or more, found -1
+  |
+1 | INPUT 9x9x3 -> SLICE(-1)
+  |                      ^^
+  = hint: what is counted from the end is written with the size: {depth-1}, or with axis=length {length-1}
+""",
+    ),
+    (
+        "INPUT 9x9x4@m -> SEQUENCE -> ATTENTION-2(@m)",
+        "INPUT 9x9x4@m -> SEQUENCE -> ATTENTION-2",
+        """
+<text>:1:30: error[merge-mismatch]: attention1: the memory must have the same sides before the last, but [9x9x4] is read for [81x4]
+  |
+1 | INPUT 9x9x4@m -> SEQUENCE -> ATTENTION-2(@m)
+  |                              ^^^^^^^^^^^^^^^
+  = hint: SEQUENCE makes a sequence of the memory
+""",
+    ),
+    (
+        "INPUT 9x6 -> ATTENTION-4",
+        "INPUT 9x6 -> ATTENTION-3",
+        """
+<text>:1:24: error[not-divisible]: attention1: the heads must divide the depth, but depth 6 is not divisible by 4
+  |
+1 | INPUT 9x6 -> ATTENTION-4
+  |                        ^
+  = hint: 3 heads divide it; head_dim sets the numbers of a head instead
+""",
+    ),
+    (
+        "INPUT 9x6 -> ATTENTION-100000000000000000",
+        "INPUT 9x6 -> ATTENTION-1",
+        """
+<text>:1:24: error[not-divisible]: attention1: the heads must divide the depth, but depth 6 is not divisible by 100000000000000000
+  |
+1 | INPUT 9x6 -> ATTENTION-100000000000000000
+  |                        ^^^^^^^^^^^^^^^^^^
+  = hint: 6 heads divide it; head_dim sets the numbers of a head instead
+""",
+    ),
+    (
+        "INPUT 9x8x3 -> [ | CONV1-3] -> MATMUL",
+        "INPUT 9x8x3 -> [ | CONV1-3] -> MATMUL(transpose=yes)",
+        """
+<text>:1:32: error[merge-mismatch]: matmul1: the depth of the first volume must be the width of the second, but [9x8x3] has 3 and [9x8x3] 8
+  |
+1 | INPUT 9x8x3 -> [ | CONV1-3] -> MATMUL
+  |                                ^^^^^^
+  = hint: MATMUL(transpose=yes) multiplies along both depths
+""",
+    ),
+    (
+        "INPUT 8x8x8 -> [ | CONV1-4] -> MATMUL(transpose=yes)",
+        "INPUT 8x8x8 -> [ | CONV1-4] -> MATMUL",
+        """
+<text>:1:32: error[merge-mismatch]: matmul1: the depth of the first volume must be the depth of the second, but [8x8x8] has 8 and [8x8x4] 4
+  |
+1 | INPUT 8x8x8 -> [ | CONV1-4] -> MATMUL(transpose=yes)
+  |                                ^^^^^^^^^^^^^^^^^^^^^
+  = hint: it fits without transpose
+""",
+    ),
+    (
+        "INPUT 9x8x3 -> [ | SEQUENCE] -> MATMUL",
+        "INPUT 9x8x3 -> [SEQUENCE | SEQUENCE] -> MATMUL(transpose=yes)",
+        """
+<text>:1:33: error[merge-mismatch]: matmul1: MATMUL needs volumes with the same number of sides, but gets [9x8x3] and [72x3]; SEQUENCE makes a sequence of a map, RESHAPE any other form
+  |
+1 | INPUT 9x8x3 -> [ | SEQUENCE] -> MATMUL
+  |                                 ^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x3 -> RESHAPE([-1, 3])",
+        "INPUT 8x8x3 -> RESHAPE([height*width, depth])",
+        """
+<text>:1:24: error[wrong-value]: size: each part of a size is at least 1, found -1x3
+  |
+1 | INPUT 8x8x3 -> RESHAPE([-1, 3])
+  |                        ^^^^^^^
+  = hint: a part that follows from others is an expression, as in [height*width, depth]
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> SPACE2DEPTH2",
+        "INPUT 9x9x3 -> PAD([0, 0, 1, 1]) -> SPACE2DEPTH2",
+        """
+<text>:1:16: error[not-divisible]: space2depth1: the block must divide every side, but height 9 is not divisible by 2
+  |
+1 | INPUT 9x9x3 -> SPACE2DEPTH2
+  |                ^^^^^^^^^^^^
+  = hint: PAD([0, 0, 1, 1]) before it adds what is missing
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> WINDOW4",
+        "INPUT 9x9x3 -> PAD([0, 0, 3, 3]) -> WINDOW4",
+        """
+<text>:1:16: error[not-divisible]: window1: windows must divide the map, but height 9 is not divisible by 4
+  |
+1 | INPUT 9x9x3 -> WINDOW4
+  |                ^^^^^^^
+  = hint: PAD([0, 0, 3, 3]) before it adds what is missing
+""",
+    ),
+    (
+        "INPUT 8x8x8 -> LPPOOL2(power={10**20})",
+        "INPUT 8x8x8 -> LPPOOL2(power={10**2})",
+        """
+<text>:1:24: error[limit]: power: a number of this key is below 2**64, found 100000000000000000000
+  |
+1 | INPUT 8x8x8 -> LPPOOL2(power={10**20})
+  |                        ^^^^^^^^^^^^^^
 """,
     ),
 ]
@@ -1883,7 +2227,7 @@ FILES = [
 
 
 @each("wrong,right,message", PATTERNS, ids=lambda case: case[0])
-def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
+def test_an_invalid_pattern_is_refused_at_its_mistake(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_pattern("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
@@ -1891,7 +2235,7 @@ def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message:
 
 
 @each("wrong,right,message", FILES, ids=lambda case: case[0])
-def test_a_file_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
+def test_an_invalid_file_is_refused_at_its_mistake(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_design("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
@@ -1914,8 +2258,8 @@ def test_problems_come_in_the_order_of_the_text() -> None:
     assert [problem.span.line for problem in caught.value.problems if problem.span] == [1, 3, 4, 5, 6]
 
 
-def test_what_follows_from_a_mistake_is_not_reported() -> None:
-    """Behind a layer that is not known neither volumes nor unread layers are complained of."""
+def test_consequences_of_a_mistake_are_not_reported() -> None:
+    """After an unknown layer, neither wrong volumes nor unread layers are reported."""
     with pytest.raises(DesignError) as caught:
         read_pattern("<text>", "INPUT 8x8x3 -> CNV3-4 -> CONV3-5(groups=5) -> CONV3-4(inputs=@nobody) -> ADD(@input)")
     assert [problem.code for problem in caught.value.problems] == ["unknown-layer", "unknown-name"]

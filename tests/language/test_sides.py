@@ -17,10 +17,32 @@ def last(pattern: str) -> Volume:
     return cnncalc.analyze(pattern).layers[-1].output
 
 
-def test_names_of_sides_in_a_list_are_never_sizes() -> None:
-    """Elsewhere height is a number: {height} is 8 here, and SLICE cuts there."""
+def test_names_of_sides_in_a_list_are_not_evaluated_as_sizes() -> None:
+    """In an expression ``height`` is a number: {height // 4} is 2."""
     assert last("INPUT 8x6x4 -> REDUCE(max, axes=[height, depth])") == (1, 6, 1)
     assert last("INPUT 8x6x4 -> SLICE(0, {height // 4}, axis=height)") == (2, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "label"),
+    [
+        ("INPUT 49x4 -> PLANE7", "PLANE7"),
+        ("INPUT 49x4 -> PLANE([49])", "PLANE([49])"),
+        ("INPUT 27x4 -> PLANE3x3x3", "PLANE3x3x3"),
+        ("INPUT 12x4 -> WINDOW3 -> UNWINDOW([12])", "UNWINDOW([12])"),
+        ("INPUT 8x8x8x4 -> WINDOW2 -> UNWINDOW8x8x8(window=[2, 2, 2])", "UNWINDOW8x8x8(window=2x2x2)"),
+        ("INPUT 49x4 -> ATTENTION-2(relative=7)", "ATTENTION-2(relative=7x7)"),
+        ("INPUT 49x4 -> ATTENTION-2(relative=[49])", "ATTENTION-2(relative=[49])"),
+    ],
+)
+def test_a_label_is_read_as_the_layer_that_it_names(pattern: str, label: str) -> None:
+    """One number is a plane with equal sides, so those of a length and of a volume are written in full."""
+    row = cnncalc.analyze(pattern).layers[-1]
+    again = cnncalc.analyze(f"{pattern.rpartition(' -> ')[0]} -> {row.layer.label()}").layers[-1]
+
+    assert row.layer.label() == label
+    assert again.output == row.output
+    assert again.parameters == row.parameters
 
 
 def test_a_second_volume_gives_the_sides() -> None:
@@ -41,7 +63,7 @@ def test_a_second_volume_gives_the_sides() -> None:
         ("INPUT 8x6x4 -> POOL2 -> UNPOOL", "only one volume is given"),
     ],
 )
-def test_what_does_not_fit_is_named_with_its_numbers(net: str, message: str) -> None:
+def test_a_volume_that_does_not_fit_is_reported_with_its_numbers(net: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         cnncalc.analyze(net)
 

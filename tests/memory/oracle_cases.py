@@ -10,9 +10,10 @@ from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
 from tests.layer_cases import CASES, Case
+from tests.random_nets import sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
 
@@ -78,6 +79,25 @@ NETS = {
     "sharebn": (
         "INPUT[11x9x3] -> CONV3-6 -> BN@b -> RELU -> CONV3-6@s -> BN(share=b) -> RELU -> CONV3-6(share=s) -> "
         "RELU -> CONV3-6(share=s) -> FC-13"
+    ),
+    "sharefc": "INPUT[11x9x3] -> FC-400 -> RELU -> FC-400@a -> RELU -> FC-400(share=a) -> RELU -> FC-13",
+    "tied": (
+        "INPUT[11x9x3] -> CONV3-6@a -> RELU -> CONV3-8/2@b -> RELU -> DECONV3-6/2(share=b, transposed=yes, pad=1)@c "
+        "-> RELU -> CONV3-8(share=c, transposed=yes) -> RELU -> DECONV3-6/2(share=c, pad=1) "
+        "-> DECONV3-3/1(share=a, transposed=yes, bias=no) -> FC-13"
+    ),
+    "tiedfc": (
+        "INPUT[11x9x3] -> CONV3-6 -> RELU -> FC-60@a -> RELU -> FC-40@b -> RELU "
+        "-> FC-60(share=b, transposed=yes, bias=no) -> RELU -> FC-594(share=a, transposed=yes) -> RELU -> FC-13"
+    ),
+    "tiedlinear": (
+        "INPUT[11x9x3] -> CONV3-6 -> LN(axes=depth) -> LINEAR-20@a -> GELU -> LINEAR-6(share=a, transposed=yes) "
+        "-> GELU -> LINEAR-20(share=a) -> LINEAR-6(share=a, transposed=yes, bias=no) -> CONV3-5 -> FC-13"
+    ),
+    "tiedfrozen": (
+        "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV3-8(trainable=no)@b -> RELU "
+        "-> DECONV3-6/1(share=b, transposed=yes, pad=1) -> FC-20(trainable=no)@f -> RELU "
+        "-> FC-594(share=f, transposed=yes) -> FC-13"
     ),
     "unet": (
         "INPUT[12x8x3] -> CONV3-6 -> RELU@a -> POOL2 -> CONV3-9 -> RELU@b -> POOL2 -> CONV3-12 -> RELU -> "
@@ -166,7 +186,7 @@ class Measure(NamedTuple):
 
 
 def around(case: Case) -> Report:
-    """A layer between convolutions (fully-connected layers where it takes points) and the output."""
+    """A layer between convolutions (between fully-connected layers if its inputs are points)."""
     names = []
     layers: list[Any] = []
     sides = len(case.inputs[0].sides)
@@ -180,7 +200,7 @@ def around(case: Case) -> Report:
         layers.append(("input", KINDS["input"](size=[*sizes, 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
-            if number and case.layer.reads_second_sizes:  # nothing that learns lies before it
+            if number and case.layer.reads_second_sizes:  # no layer before it learns
                 layers.append((names[-1], KINDS["avgpool"](output=list(volume.sides)), ["input"]))
                 continue
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
@@ -208,14 +228,14 @@ def is_in_pytorch(case: Case) -> bool:
     is_unknown = (
         case.kind in ("input", "local", "unpool", "matmul") or keys.get("mode") == "wrap" or case.layer.is_stated
     )  # an UNPOOL is in the nets
-    is_of_sequences = case.layer.family in ("sequence", "attention")  # as UNPOOL
+    is_of_sequences = case.layer.family in ("sequence", "vectors", "attention")  # as UNPOOL
     is_partial = "connections" in keys or keys.get("region") == "within"
     return is_plain and not (is_unknown or is_partial or padded_up or is_of_sequences)
 
 
 @cache
 def report_of(net: str) -> Report:
-    """The report on a net of the table, or on a layer kind in its surroundings."""
+    """The report on a net of the table, or on a layer between others."""
     if net in NETS:
         return cnncalc.analyze(NETS[net])
     return around(next(case for case in CASES if str(case) == net))
@@ -240,11 +260,11 @@ NOT_EXACT = {
     "heads": ("batch", "autocast"),
     "relative": ("dtype", "autocast"),
 }
-"""Nets with kinds whose memory is followed to the byte except under these habits."""
+"""Nets with kinds whose memory is exact except with these options."""
 
 
 def measures(*, some: bool = False) -> Iterator[Measure]:
-    """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
+    """All measures; with ``some`` one variant of each kind, and each net with one set of options."""
     seen = set()
     for case in CASES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
@@ -260,3 +280,12 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
         for style in STYLES if optimizer.can_fuse else STYLES[:2]:
             for decay in (False, True):
                 yield Measure(STEPS, {"optimizer": optimizer.name, "style": style, "weight_decay": decay})
+
+
+def measure_sample() -> Sequence[Measure]:
+    """Measures that the suite repeats where PyTorch is installed: a third of those with ``some``, which has all kinds.
+
+    ``python -m benchmarks.random_tests`` repeats them all.
+    """
+    every = list(measures(some=True))
+    return sample([measure for start in range(3) for measure in every[start::3]], len(every) // 3)

@@ -15,48 +15,55 @@ from cnncalc.memory.fit import fit
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.units import UNIT_STYLES, format_bytes, percent, short
-from tests.pages import HOSTILE, PATIENCE, open_browser, page_of, written_to
+from tests.pages import HOSTILE, page_of, written_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
     from cnncalc.memory.report import MemoryReport
+    from tests.pages import ColorScheme, Tabs
 
 pytestmark = pytest.mark.slow
-
-browser = pytest.fixture(open_browser, scope="module", name="browser")
 
 
 class Window:
     """Opens pages and collects errors, console messages and requests."""
 
-    def __init__(self, browser: Browser, folder: Path) -> None:
-        self.browser = browser
+    def __init__(self, tabs: Tabs, folder: Path) -> None:
+        self.tabs = tabs
         self.folder = folder
         self.complaints: list[str] = []
         self.requests: list[str] = []
+        self.listeners: dict[Any, Callable[[Any], None]] = {
+            "console": lambda message: self.complaints.append(f"{message.type}: {message.text}"),
+            "pageerror": lambda error: self.complaints.append(str(error)),
+            "request": lambda request: self.requests.append(request.url),
+        }
+        self.page: Page | None = None
 
-    def open(self, *words: str, **options: Any) -> Page:
-        context = self.browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
+    def open(self, *words: str, color_scheme: ColorScheme | None = None, javascript: bool = True) -> Page:
+        self.close()
+        self.page = self.tabs.blank(color_scheme=color_scheme, javascript=javascript)
+        for event, listener in self.listeners.items():
+            self.page.on(event, listener)
         self.address = written_to(self.folder, *words)
-        page.goto(self.address)
-        return page
+        self.page.goto(self.address)
+        return self.page
+
+    def close(self) -> None:
+        if self.page is not None:
+            for event, listener in self.listeners.items():
+                self.page.remove_listener(event, listener)
 
 
 @pytest.fixture
-def window(browser: Browser, tmp_path: Path) -> Iterator[Window]:
-    window = Window(browser, tmp_path)
+def window(tabs: Tabs, tmp_path: Path) -> Iterator[Window]:
+    window = Window(tabs, tmp_path)
     yield window
-    for context in browser.contexts:
-        context.close()
+    window.close()
     assert window.complaints == []
     assert window.requests == [window.address]
 
@@ -113,16 +120,15 @@ def test_the_first_column_stays_while_a_table_scrolls(window: Window, words: tup
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_drawing_in_a_file_has_the_colours_of_the_system(browser: Browser, tmp_path: Path, scheme: Any) -> None:
+def test_a_drawing_in_a_file_has_the_colours_of_the_system(tabs: Tabs, tmp_path: Path, scheme: ColorScheme) -> None:
     """Opened itself, and as an image of a page that leaves the colour scheme to the system."""
     expected = (LIGHT if scheme == "light" else DARK)["ground"]
     svg = tmp_path / "net.svg"
     svg.write_text(cnncalc.plot("lenet5"), encoding="utf-8")
-    context = browser.new_context(color_scheme=scheme)
-    page = context.new_page()
+    page = tabs.blank(color_scheme=scheme)
     page.goto(svg.as_uri())
     filled = page.evaluate("getComputedStyle(document.querySelector('rect.ground')).fill")
-    page = context.new_page()
+    page = tabs.blank(color_scheme=scheme)
     page.set_content(
         f'<meta name="color-scheme" content="light dark"><img src="data:image/svg+xml,{quote(svg.read_text())}">'
     )
@@ -133,7 +139,6 @@ def test_a_drawing_in_a_file_has_the_colours_of_the_system(browser: Browser, tmp
       const pen = canvas.getContext("2d");
       pen.drawImage(image, 0, 0);
       return [...pen.getImageData(2, 2, 1, 1).data].slice(0, 3)}""")
-    context.close()
 
     assert filled == f"rgb({', '.join(str(part) for part in bytes.fromhex(expected[1:]))})"
     assert drawn == list(bytes.fromhex(expected[1:]))
@@ -159,16 +164,20 @@ def test_a_page_with_markup_in_names_opens_without_console_errors(window: Window
     assert len(seen(page, 1)) == (4 + 9 * 16) + (1 + 9 + 18)  # layers, and the blocks that they lie in
 
 
-def test_a_violated_policy_is_detected(browser: Browser, tmp_path: Path) -> None:
+def test_a_violated_policy_is_detected(tabs: Tabs, tmp_path: Path) -> None:
     """The guards above can fail."""
-    page = browser.new_page()
+    page = tabs.blank()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+
+    def listener(message: Any) -> None:
+        complaints.append(message.text)
+
+    page.on("console", listener)
     file = tmp_path / "page.html"
     text = page_of("lenet5").replace("</main>", '<img src="https://example.org/x.png" alt=""></main>')
     file.write_text(text.replace("<h1>", '<h1 style="color:red">'), encoding="utf-8")
     page.goto(file.as_uri())
-    page.close()
+    page.remove_listener("console", listener)
 
     assert len([line for line in complaints if "Content Security Policy" in line]) == 2
 
@@ -458,20 +467,20 @@ def test_the_theme_follows_the_system_until_it_is_chosen(window: Window) -> None
         return found
 
     light, dark = ["rgb(255, 255, 255)"] * 2, ["rgb(13, 17, 23)"] * 2
-    for scheme, first, second in (("light", light, dark), ("dark", dark, light)):
+    schemes: tuple[tuple[ColorScheme, Any, Any], ...] = (("light", light, dark), ("dark", dark, light))
+    for scheme, first, second in schemes:
         page = window.open("lenet5", color_scheme=scheme)
         assert grounds(page) == first
         page.get_by_role("button", name="Dark").click()
         assert grounds(page) == second
         page.keyboard.press("Enter")
         assert grounds(page) == first
-        page.close()
         window.requests.pop()
     window.requests.append(window.address)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_stripes_are_visible_in_every_theme(window: Window, scheme: Any) -> None:
+def test_stripes_are_visible_in_every_theme(window: Window, scheme: ColorScheme) -> None:
     """They distinguish the gradients of parameters in black and white."""
     page = window.open("lenet5", color_scheme=scheme)
     fills = page.eval_on_selector_all("figure.training .gradients", "all => all.map(one => getComputedStyle(one).fill)")
@@ -504,7 +513,7 @@ def test_print_has_all_rows_and_no_controls(window: Window) -> None:
 
 
 def test_without_javascript_the_page_is_complete_and_has_no_controls(window: Window) -> None:
-    page = window.open("googlenet", java_script_enabled=False)
+    page = window.open("googlenet", javascript=False)
     rows = page.locator("#layers tbody tr")
 
     assert rows.last.is_visible()

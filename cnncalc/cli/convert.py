@@ -1,0 +1,84 @@
+"""``cnncalc convert``: a net in another form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.cli.command import Command, choice, switch
+from cnncalc.cli.options import DESIGN, OUTPUT, OutputOptions, ReportOptions, analyze
+from cnncalc.interop.exporters import EXPORTERS, ExportOptions, export
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions
+    from cnncalc.interop.exporters import Exporter
+
+HELP = """Writes SOURCE, a design or a model file, in another form: by default as an architecture file.
+
+\b
+Examples:
+  cnncalc convert resnet18 -o resnet18.yaml
+  cnncalc convert "INPUT 32x32x3 -> [CONV3-16 -> RELU]*2 -> GAP -> FC-10" --to yaml
+"""
+
+
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc convert``."""
+
+    source: str
+    design: DesignOptions
+    to: str | None = None
+    flat: bool = False
+    weights: str | None = None
+    file: str | None = None
+
+
+def _exporter(call: Call) -> Exporter:
+    """The form that the call asks for: by its name, by the ending of the file, or the first."""
+    if call.to is not None:
+        return next(each for each in EXPORTERS if each.name == call.to)
+    fitting = [each for each in EXPORTERS if (call.file or "").lower().endswith(each.endings)] if call.file else []
+    return fitting[0] if fitting else EXPORTERS[0]
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect."""
+    exporter = _exporter(call)
+    if not exporter.has_weights:
+        yield "weights", f"{exporter.name} holds no weights"
+
+
+def run(call: Call, console: Console) -> None:
+    """Writes a net in another form."""
+    exporter = _exporter(call)
+    if exporter.is_binary and call.file in (None, "-"):
+        console.refuse_terminal(f"{exporter.name} is binary", f"net{exporter.endings[0]}")
+    report = analyze(call.source, call.design, ReportOptions(), console)
+    weights = call.weights or "none"
+    arrays = None
+    if weights == "seeded" and exporter.has_weights:
+        from cnncalc.run.weights import build
+
+        arrays = build(report)
+    content = export(report.resolved, exporter.name, ExportOptions(call.flat, weights, arrays))
+    console.write(content, OutputOptions(None, call.file), exporter.name)
+
+
+COMMAND = Command(
+    "convert",
+    "A net in another form: text of cnncalc, or files and code of other programs.",
+    HELP,
+    Call,
+    run,
+    (
+        choice("--to", tuple([each.name for each in EXPORTERS]), "Form (default: by the ending of FILE, else yaml)."),
+        switch("--flat", "Every layer by itself, with its name in the source, without repeats and blocks."),
+        choice("--weights", ("none", "zeros", "seeded"), "Weights of a model file (default: none)."),
+        DESIGN,
+        OUTPUT,
+    ),
+    idle,
+)

@@ -1,0 +1,283 @@
+"""Builds a graph layer by layer from what a file of another program says, and computes each volume at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import CnncalcError, DesignError, Problem, Problems, ShapeError, ValueProblem
+from cnncalc.graph import Graph, Node, topologically_sorted
+from cnncalc.language.effects import unread_for_designs, unread_inputs
+from cnncalc.language.limits import EXPANSION, NAME_CHARACTERS
+from cnncalc.language.settings import DEFAULT_SETTINGS, NO_VALUES
+from cnncalc.layers import KINDS
+from cnncalc.layers.base import Layer
+from cnncalc.volume import SIDES, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.language.settings import Settings
+    from cnncalc.source import Span
+
+MAX_LISTED = 5
+"""The most nodes that a message names."""
+
+
+class NoEqual(CnncalcError):
+    """An operator has no equal among the layer kinds; the message says why."""
+
+
+class NetBuilder:
+    """A net in the making. A layer is known by its index in ``nodes``; None stands for one whose volume is unknown.
+
+    ``format`` names the kind of file in messages ("ONNX file"), ``file`` the file.
+    """
+
+    def __init__(self, format: str, file: str, settings: Settings = DEFAULT_SETTINGS) -> None:
+        self.format = format
+        self.file = file
+        self.settings = settings
+        self.nodes: list[Node] = []
+        self.volumes: list[Volume] = []
+        self.problems: list[Problem] = Problems()
+        self.warnings: list[Problem] = []
+        self._names: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        self._notes: dict[str, int] = {}
+        self._without_equal: dict[tuple[str, str], list[str]] = {}
+        self._inputs_set: set[str] = set()
+
+    # layers
+
+    def add(
+        self,
+        kind: str,
+        inputs: Sequence[int | None] = (),
+        name: str | None = None,
+        *,
+        span: Span | None = None,
+        share: int | None = None,
+        trainable: bool = True,
+        training_only: bool = False,
+        **keys: Any,
+    ) -> int | None:
+        """Adds a layer of a kind with these keys, as a file of ours has them; returns its index.
+
+        ``name`` is the name in the source, for messages too; without it the layer gets a generated one. A layer that
+        cannot take its inputs is added to ``problems``, and the index is None; so it is if an input is unknown.
+        """
+        known = [place for place in inputs if place is not None]
+        if len(known) < len(inputs):
+            return None
+        if len(self.nodes) >= EXPANSION:
+            raise DesignError([Problem("limit", f"{self.file} has more than {EXPANSION:,} layers")])
+        try:
+            layer = KINDS[kind](**keys)
+            volume = self._output(layer, known)
+        except (ShapeError, ValueProblem) as error:
+            self.fail(error.message, name or kind, span, code=error.code, hint=error.hint)
+            return None
+        unique = self._unique(name) if name is not None else self._generated(kind)
+        node = Node(
+            unique, layer, tuple(known), span, share=share, named=name is not None, trainable=trainable,
+            training_only=training_only,
+        )  # fmt: skip
+        self.nodes.append(node)
+        self.volumes.append(volume)
+        return len(self.nodes) - 1
+
+    def _output(self, layer: Layer, inputs: Sequence[int]) -> Volume:
+        """The output volume of a layer; ShapeError or ValueProblem if it cannot take these inputs."""
+        volumes = [self.volumes[place] for place in inputs]
+        if not volumes:
+            return layer.output()
+        layer = layer.on(len(volumes[0].sides))
+        if layer.takes_places and len(inputs) > 1:
+            source = self.nodes[inputs[1]]
+            assert isinstance(source.layer, Layer)
+            layer = layer.after(source.layer, tuple([self.volumes[place] for place in source.inputs]))
+        return layer.output(*volumes)
+
+    def add_input(self, name: str, sizes: Sequence[int | None] | None, span: Span | None = None) -> int | None:
+        """Adds an input whose sides and depth the source states, None for an open size.
+
+        The sizes of the call come first: ``--input NAME=VOLUME``, or ``--input VOLUME`` for the first input.
+        """
+        wanted = self.settings.inputs.get(name)
+        if wanted is not None:
+            self._inputs_set.add(f"input {name}")
+        elif not self.nodes and self.settings.input is not None:
+            wanted = self.settings.input
+        if wanted is not None:
+            fits = sizes is None or (
+                len(sizes) == len(wanted)
+                and all(size in (None, mine) for size, mine in zip(sizes, wanted, strict=True))
+            )
+            if sizes is not None and not fits:
+                message = f"the input {wanted} of the call replaces {_open(sizes)}, which the file states"
+                self.warnings.append(Problem("input-replaced", message, None, None, "note"))
+            return self.add("input", (), name, span=span, size=list(wanted))
+        if sizes is None or any(size is None for size in sizes):
+            stated = f" ({_open(sizes)})" if sizes is not None else ""
+            self.fail(
+                f"the size of the input is open{stated}", name, span, code="open-size",
+                hint=f"state it: --input {_example(sizes)}, or --input {name}=... where there are several inputs",
+            )  # fmt: skip
+            return None
+        return self.add("input", (), name, span=span, size=list(sizes))
+
+    def change(self, place: int, **keys: Any) -> None:
+        """Sets keys of a layer that do not change its output volume, as a bias that turns out to follow it."""
+        node = self.nodes[place]
+        assert isinstance(node.layer, Layer)
+        self.nodes[place] = node._replace(layer=node.layer.with_keys(**keys))
+
+    def keep(self, outputs: Sequence[int], ranks: Mapping[int, int] | None = None) -> None:
+        """Leaves out the layers that no output depends on, as those that others have taken the place of.
+
+        ``ranks`` are the places of layers in the source, in whose order they are left as far as they can be.
+        """
+        kept = set(outputs)
+        for place in range(len(self.nodes) - 1, -1, -1):
+            node = self.nodes[place]
+            if place in kept:
+                kept.update(node.inputs)
+                if node.share is not None:
+                    kept.add(node.share)
+        order = sorted(kept, key=lambda place: (ranks.get(place, place) if ranks else place, place))
+        new = {place: number for number, place in enumerate(order)}
+        moved = []
+        for place in order:
+            node = self.nodes[place]
+            share = None if node.share is None else new[node.share]
+            moved.append(node._replace(inputs=tuple([new[source] for source in node.inputs]), share=share))
+        volumes = {id(node.layer): self.volumes[place] for node, place in zip(moved, order, strict=True)}
+        self.nodes = list(topologically_sorted(moved))
+        self.volumes = [volumes[id(node.layer)] for node in self.nodes]
+
+    def numbers(self) -> int:
+        """How many parameters and buffers the layers have; those that are shared once, those that are stated not."""
+        total = 0
+        for node in self.nodes:
+            if node.share is None and isinstance(node.layer, Layer) and not node.layer.is_stated:
+                volumes = [self.volumes[source] for source in node.inputs]
+                layer = node.layer.on(len(volumes[0].sides)) if volumes else node.layer
+                arrays = (*layer.parameters(*volumes), *layer.buffers(*volumes))
+                total += sum(int(array.count) for array in arrays)
+        return total
+
+    def volume(self, place: int) -> Volume:
+        """The output volume of a layer."""
+        return self.volumes[place]
+
+    # what is said of the file
+
+    def note(self, text: str, count: int = 1) -> None:
+        """Notes what the layers do not show, such as ``Identity nodes left out``; equal notes are counted."""
+        self._notes[text] = self._notes.get(text, 0) + count
+
+    def warn(self, code: str, message: str, span: Span | None = None) -> None:
+        """Adds a warning."""
+        self.warnings.append(Problem(code, message, span, None, "warning"))
+
+    def fail(
+        self, message: str, name: str, span: Span | None = None, *, code: str = "wrong-file", hint: str | None = None
+    ) -> None:
+        """Adds an error at a node of the file."""
+        place = f"{self.file}: " if span is None else ""
+        self.problems.append(Problem(code, f"{place}{name}: {message}", span, hint))
+
+    def lacks(
+        self,
+        operator: str,
+        name: str,
+        why: str,
+        inputs: Sequence[int | None] = (),
+        output: Volume | None = None,
+        figures: Mapping[str, int] = NO_VALUES,
+    ) -> int | None:
+        """Records an operator without an equal. It becomes OPAQUE if its output volume is known.
+
+        Without ``--partial`` the net is refused at the end, once all that follows has been looked at.
+
+        ``figures`` are the keys of OPAQUE that are known: ``parameters``, ``buffers``, ``macs``.
+        """
+        self._without_equal.setdefault((operator, why), []).append(name)
+        known = [place for place in inputs if place is not None]
+        if output is None or not known:
+            return None
+        self.warn("no-equal", f"{name}: {operator} has no equal here and is stated, not computed: {why}")
+        keys: dict[str, Any] = {"output": list(output), **figures}
+        return self.add("opaque", known[:1], name, **keys)
+
+    # the end
+
+    def graph(self, name: str, title: str | None = None) -> Graph:
+        """The finished net. Raises DesignError with all problems, among them the operators without an equal."""
+        if self._without_equal and not self.settings.partial:
+            self.problems += [self._lack(*key, nodes) for key, nodes in self._without_equal.items()]
+        elif self._without_equal and not self.problems and not self.nodes:
+            self.problems.append(Problem("no-equal", f"{self.file}: no operator of the file is known"))
+        if self.problems:
+            raise DesignError(self.problems)
+        if not self.nodes:
+            raise DesignError([Problem("empty", f"{self.file} has no layers")])
+        inputs = [node.name for node in self.nodes if node.is_input]
+        self.warnings += unread_inputs(self.settings, inputs, self._inputs_set)
+        self.warnings += unread_for_designs(self.settings)
+        notes = tuple(text if count == 1 else f"{text} ({count} times)" for text, count in self._notes.items())
+        return Graph(name, tuple(self.nodes), title, warnings=tuple(self.warnings), notes=notes)
+
+    def _lack(self, operator: str, why: str, nodes: Sequence[str]) -> Problem:
+        """The error of an operator without an equal, with the nodes that have it."""
+        listed = ", ".join(nodes[:MAX_LISTED])
+        more = f" and {len(nodes) - MAX_LISTED:,} more" if len(nodes) > MAX_LISTED else ""
+        message = f"{self.file}: {operator} has no equal here: {why} (at {listed}{more})"
+        hint = "--partial imports the rest, with what is known of these as OPAQUE layers"
+        return Problem("no-equal", message, None, hint)
+
+    # names
+
+    def _unique(self, name: str) -> str:
+        """A valid name that no other layer has: ``name``, or with ``_2``, ``_3`` behind it."""
+        wanted = valid_name(name)
+        found, number = wanted, 1
+        while found in self._names:
+            number = self._numbers[wanted] = max(number, self._numbers.get(wanted, 1)) + 1
+            found = f"{wanted}_{number}"
+        self._names.add(found)
+        return found
+
+    def _generated(self, kind: str) -> str:
+        """The name that the language gives to a layer without one: ``conv2``."""
+        mark = "_" if kind[-1].isdigit() else ""
+        while True:
+            number = self._numbers[f" {kind}"] = self._numbers.get(f" {kind}", 0) + 1
+            name = f"{kind}{mark}{number}"
+            if name not in self._names:
+                self._names.add(name)
+                return name
+
+
+def valid_name(name: str) -> str:
+    """A name of another program as a name of a layer: ``/`` becomes ``.``, what is not allowed ``_``.
+
+    >>> valid_name("/layer1/conv:0"), valid_name("a b//c")
+    ('layer1.conv_0', 'a_b.c')
+    """
+    parts = [part for part in name.replace("/", ".").split(".") if part]
+    text = ".".join(["".join(c if c.isalnum() or c in "_-" else "_" for c in part) for part in parts])
+    text = text[: NAME_CHARACTERS - 20].rstrip(".") or "_"
+    return f"_{text}" if text.startswith("-") else text
+
+
+def _open(sizes: Sequence[int | None]) -> str:
+    """Sizes as text, ``?`` for an open one."""
+    return "[" + "x".join("?" if size is None else str(size) for size in sizes) + "]"
+
+
+def _example(sizes: Sequence[int | None] | None) -> str:
+    """A volume of these sizes as an example of what to write."""
+    if sizes is None or len(sizes) - 1 not in SIDES:
+        return "224x224x3"
+    return "x".join(str(size or (3 if place == len(sizes) - 1 else 224)) for place, size in enumerate(sizes))

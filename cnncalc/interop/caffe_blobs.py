@@ -1,0 +1,318 @@
+"""Blobs of Caffe, what they are as volumes, and the parameters that layers share; the types that are known.
+
+A function that translates a type takes the net, the layer, and its bottoms, all known, and returns its tops.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.layers.base import Layer
+from cnncalc.records import NamedTuple
+from cnncalc.volume import SIDES, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.interop.builder import NetBuilder
+    from cnncalc.interop.prototxt import Message
+    from cnncalc.source import Span
+
+    Function = Callable[["CaffeNet", "CaffeLayer", Sequence["Blob"]], Sequence["Blob"]]
+
+MAX_AXES = 5
+_COLOURS = 3
+_IN_TRANSFORM = "transform_param"
+
+
+class CaffeLayer(NamedTuple):
+    """A layer as the file has it. ``kind`` is its type in small letters without ``_``.
+
+    ``message`` is the layer, ``parameter`` the message of the fields of its type. ``is_flat``: both are one.
+    """
+
+    name: str
+    type: str
+    kind: str
+    bottoms: tuple[str, ...]
+    tops: tuple[str, ...]
+    message: Message
+    parameter: Message
+    span: Span
+    is_flat: bool = False
+
+
+class Blob(NamedTuple):
+    """What a layer gives: the index of a node, and the shape, batch first (None: the file does not state it).
+
+    ``place`` is None for a blob that is not known. A blob batch x D is the volume [1x1xD]; one with more axes has its
+    second axis as depth and the others as sides.
+    """
+
+    place: int | None
+    shape: tuple[int | None, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of one image."""
+        return tuple([size for size in self.shape[1:] if size is not None])
+
+
+UNKNOWN = Blob(None)
+
+
+def volume_of(sizes: Sequence[int]) -> Volume:
+    """The volume of the sizes of one image, channels first."""
+    if not sizes:
+        return Volume(1, 1, 1)
+    return Volume(1, 1, sizes[0]) if len(sizes) == 1 else Volume(*sizes[1:], sizes[0])
+
+
+class CaffeNet:
+    """A net of Caffe in the making: its blobs by name, over a :class:`NetBuilder`."""
+
+    def __init__(self, builder: NetBuilder) -> None:
+        self.builder = builder
+        self.blobs: dict[str, Blob] = {}
+        self.left_out: set[str] = set()
+        self._owners: dict[str, tuple[int, int]] = {}
+        self._batches: set[int] = set()
+
+    # blobs
+
+    def volume(self, blob: Blob) -> Volume:
+        """The volume of a known blob."""
+        assert blob.place is not None
+        return self.builder.volume(blob.place)
+
+    def blob(self, place: int | None, like: Blob, axes: int | None = None) -> Blob:
+        """What a layer gives: as many axes as ``like`` unless stated."""
+        if place is None:
+            return UNKNOWN
+        volume = self.builder.volume(place)
+        axes = len(like.shape) if axes is None else axes
+        sizes = (volume.depth,) if axes <= 2 else (volume.depth, *volume.sides)
+        return Blob(place, (like.shape[0], *sizes))
+
+    def bind(self, layer: CaffeLayer, made: Sequence[Blob]) -> None:
+        """Gives the blobs that a layer made their names; tops without a blob are unknown."""
+        for number, top in enumerate(layer.tops):
+            self.left_out.discard(top)
+            self.blobs[top] = made[number] if number < len(made) else UNKNOWN
+
+    def forget(self, layer: CaffeLayer) -> None:
+        """Marks the tops of a layer, unless they are bound, as unknown."""
+        for top in layer.tops:
+            if top in layer.bottoms or top not in self.blobs or self.blobs[top].place is None:
+                self.blobs[top] = UNKNOWN
+
+    def leave_out(self, tops: Sequence[str]) -> None:
+        """Marks blobs that only losses and measures give or need."""
+        self.left_out.update(tops)
+        for top in tops:
+            self.blobs.pop(top, None)
+
+    def lacks(
+        self, layer: CaffeLayer, why: str, bottoms: Sequence[Blob], sizes: Sequence[int] | None = None, **figures: int
+    ) -> Blob:
+        """A layer without an equal; ``sizes`` are those of one image that it gives, if they are known."""
+        output = None if sizes is None else volume_of(sizes)
+        known = [bottom for bottom in bottoms if bottom.place is not None]
+        place = self.builder.lacks(layer.type, layer.name, why, [blob.place for blob in known], output, figures)
+        return UNKNOWN if place is None or sizes is None else Blob(place, (known[0].shape[0], *sizes))
+
+    # layers
+
+    def add(self, layer: CaffeLayer, kind: str, inputs: Sequence[Blob], *, main: bool = True, **keys: Any) -> Blob:
+        """Adds a layer of a kind; ``main``: it gets the name of the layer, else a generated one."""
+        name = layer.name if main else None
+        place = self.builder.add(kind, [blob.place for blob in inputs], name, span=layer.span, **keys)
+        return self.blob(place, inputs[0])
+
+    def add_learned(self, layer: CaffeLayer, kind: str, x: Blob, *, axes: int | None = None, **keys: Any) -> Blob:
+        """Adds a layer with parameters, frozen or shared as the fields ``param`` of the layer say."""
+        place = self.builder.add(kind, [x.place], layer.name, span=layer.span, **keys)
+        if place is None:
+            return UNKNOWN
+        node = self.builder.nodes[place]
+        assert isinstance(node.layer, Layer)
+        volume = self.volume(x)
+        count = len(node.layer.on(len(volume.sides)).parameters(volume))
+        rates, names = _specifications(layer.message)
+        rates = [*rates, *([1.0] * count)][:count]
+        if count and not any(rates):
+            node = node._replace(trainable=False)
+        elif 0 in rates:
+            self.builder.note(f"{layer.name}: some of its parameters are frozen; all count as trainable")
+        self.builder.nodes[place] = node
+        if any(names[:count]):
+            self._share(layer, place, names[:count], count)
+        return self.blob(place, x, axes)
+
+    def _share(self, layer: CaffeLayer, place: int, names: Sequence[str], count: int) -> None:
+        """Makes a layer use the parameters of that which has named them first."""
+        owners = [self._owners.get(name) for name in names]
+        first = owners[0]
+        if not any(owners):
+            self._owners.update({name: (place, number) for number, name in enumerate(names) if name})
+        elif first is not None and owners == [(first[0], number) for number in range(count)]:
+            self.builder.nodes[place] = self.builder.nodes[place]._replace(share=first[0])
+        else:
+            why = "it shares some of its parameters and has others of its own; here a layer shares all or none"
+            self.builder.lacks(f"{layer.type} with partly shared parameters", layer.name, why)
+
+    def reshaped(self, layer: CaffeLayer, x: Blob, sizes: Sequence[int], *, main: bool = False) -> Blob:
+        """The same elements with other sizes of one image, channels first."""
+        if len(sizes) >= MAX_AXES:
+            return self.lacks(layer, f"a blob of {len(sizes) + 1} axes; a volume has at most three sides", [x])
+        volume = volume_of(sizes)
+        result = Blob(x.place, (x.shape[0], *sizes))
+        if volume == self.volume(x):
+            return result._replace(place=self.add(layer, "identity", [x]).place) if main else result
+        place = self.add(layer, "reshape", [x], main=main, size=list(volume)).place
+        return result._replace(place=place) if place is not None else UNKNOWN
+
+    def flattened(self, layer: CaffeLayer, x: Blob, *, main: bool = False) -> Blob:
+        """The elements of each image in one row."""
+        volume = self.volume(x)
+        if len(volume.sides) != 2:
+            return self.reshaped(layer, x, [volume.elements], main=main)
+        return self.blob(self.add(layer, "flatten", [x], main=main).place, x, 2)
+
+    # inputs
+
+    def add_input(self, top: str, shape: Sequence[int | None] | None, span: Span) -> None:
+        """Adds an input of the net under the name of its blob; ``shape`` has the batch first."""
+        sizes: list[int | None] | None = None
+        if shape is not None:
+            axes = len(shape)
+            if axes > MAX_AXES:
+                message = f"an input of {axes} axes; batch, channels and at most three sides can be read"
+                self.builder.fail(message, top, span)
+                self.blobs[top] = UNKNOWN
+                return
+            sizes = [*shape[2:], shape[1]] if axes > 2 else [1, 1, shape[1] if axes > 1 else 1]
+        place = self.builder.add_input(top, sizes, span)
+        if place is None:
+            self.blobs[top] = UNKNOWN
+            return
+        volume = self.builder.volume(place)
+        batch = shape[0] if shape else None
+        is_row = shape is not None and len(shape) <= 2 and volume.is_point
+        self.blobs[top] = Blob(place, (batch, volume.depth) if is_row else (batch, volume.depth, *volume.sides))
+        if batch is not None:
+            self._batches.add(batch)
+
+    def add_data(self, layer: CaffeLayer, wanted: set[str]) -> None:
+        """Adds the inputs that a layer without bottoms makes, but for those that nobody needs, such as labels."""
+        shapes = _shapes(layer)
+        is_listed = layer.kind in ("input", "dummydata")
+        for number, top in enumerate(layer.tops):
+            if top not in wanted:
+                self.builder.note(f"the input {top} left out: no layer of the net needs it")
+                self.leave_out([top])
+                continue
+            shape = shapes[min(number, len(shapes) - 1)] if shapes and (is_listed or number == 0) else None
+            if layer.kind not in ("input", "dummydata", "memorydata") and shape is not None and shape[1] is None:
+                shape = [shape[0], _COLOURS, *shape[2:]]
+                self.builder.note(f"{top}: the file does not state the channels of the images, {_COLOURS} are assumed")
+            self.add_input(top, shape, layer.span)
+
+    def say_batches(self) -> None:
+        """Notes the batch of the file."""
+        for batch in sorted(self._batches - {1}):
+            self.builder.note(f"the batch of {batch} of the file is left out: figures are of one image")
+
+
+def _specifications(message: Message) -> tuple[list[float], list[str]]:
+    """The rates of learning and the names of the parameters of a layer, in order, as far as they are written."""
+    fields = message.all("param")
+    if fields and isinstance(fields[0].value, str):  # as the older 'layers' has them
+        return message.numbers("blobs_lr"), message.texts("param")
+    parts = message.messages("param")
+    rates = [part.number("lr_mult", 1.0) for part in parts] or message.numbers("blobs_lr")
+    return rates, [part.text("name") for part in parts]
+
+
+def _shapes(layer: CaffeLayer) -> list[list[int | None]]:
+    """The shapes of the tops of a layer without bottoms, as far as the file states them."""
+    message = layer.message
+    kinds = ("input_param", "dummy_data_param", "memory_data_param", "data_param", "image_data_param")
+    inner: list[Message] = [message.message(kind) for kind in (*kinds, "window_data_param")]
+    listed = inner[0].messages("shape") + inner[1].messages("shape")
+    if listed:
+        return [list(shape.integers("dim")) for shape in listed]
+    dummy = inner[1]
+    if "num" in dummy:
+        columns = [dummy.integers(key) for key in ("num", "channels", "height", "width")]
+        return [[*row] for row in zip(*columns, strict=False)]
+    memory = inner[2]
+    if "channels" in memory:
+        return [[memory.integer("batch_size", 1), *[memory.integer(key, 1) for key in ("channels", "height", "width")]]]
+    return _image_shapes([message.message(_IN_TRANSFORM), *inner[3:], layer.parameter])
+
+
+def _image_shapes(parts: Sequence[Message]) -> list[list[int | None]]:
+    """The shape of images that are cut or scaled to a size when they are read."""
+    batch = next((part.integer(key) for part in parts for key in ("batch_size", "batchsize") if key in part), None)
+    grey = any(part.boolean("force_gray") or not part.boolean("is_color", True) for part in parts)
+    depth = 1 if grey else None
+    for part in parts:
+        for key in ("crop_size", "cropsize"):
+            if part.integer(key):
+                side = part.integer(key)
+                return [[batch, depth, side, side]]
+    for part in parts:
+        for inner, high, wide in ((part, "crop_h", "crop_w"), (part.message("resize_param"), "height", "width"),
+                                  (part, "new_height", "new_width")):  # fmt: skip
+            if inner.integer(high) and inner.integer(wide):
+                return [[batch, depth, inner.integer(high), inner.integer(wide)]]
+    return []
+
+
+def side_names(x: Volume) -> tuple[str, ...]:
+    """The names of the axes of a blob behind the batch, in the order of the blob."""
+    return ("depth", *SIDES[len(x) - 1])
+
+
+class Translation(NamedTuple):
+    """How a type becomes layers: ``parameter`` is the field with what it may be given."""
+
+    parameter: str
+    function: Function
+
+
+LAYERS: dict[str, Translation] = {}
+"""The known types, in small letters without ``_``."""
+
+
+def translates(parameter: str, *kinds: str) -> Callable[[Function], Function]:
+    """Puts a function into ``LAYERS`` for these types."""
+
+    def register(function: Function) -> Function:
+        for kind in kinds:
+            LAYERS[kind] = Translation(parameter, function)
+        return function
+
+    return register
+
+
+def wrong(layer: CaffeLayer, message: str, field: str | None = None, code: str = "wrong-value") -> DesignError:
+    """The error at a field of a layer."""
+    span = layer.parameter.span(field) if field is not None and field in layer.parameter else layer.span
+    return DesignError([Problem(code, f"{layer.name}: {message}", span)])
+
+
+def axis_of(layer: CaffeLayer, x: Blob, axis: int, field: str | None = "axis", beyond: int = 0) -> int:
+    """An axis counted from the first; negative ones count from the last."""
+    count = len(x.shape)
+    if not -count - beyond <= axis < count + beyond:
+        raise wrong(layer, f"{field} {axis} is no axis of a blob with {count} axes", field)
+    return axis + count + beyond if axis < 0 else axis
+
+
+def enumeration(layer: CaffeLayer, name: str, default: str) -> str:
+    """The word or number of an enumeration."""
+    found = layer.parameter.all(name)
+    return str(found[-1].value).upper() if found else default

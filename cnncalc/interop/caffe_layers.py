@@ -1,0 +1,420 @@
+"""The layer types of Caffe and of its forks, each as layers of ours.
+
+A function takes the net, the layer, and its bottoms, all known, and returns its tops. Source: caffe.proto and the
+layers of github.com/BVLC/caffe; weiliu89/caffe branch ssd for Normalize, Permute; yjxiong/caffe for BN.
+"""
+
+from __future__ import annotations
+
+from math import log, prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.caffe_blobs import (
+    LAYERS,
+    UNKNOWN,
+    Blob,
+    CaffeLayer,
+    CaffeNet,
+    Translation,
+    axis_of,
+    enumeration,
+    side_names,
+    translates,
+    wrong,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.interop.caffe_blobs import Function
+
+
+def _window(
+    layer: CaffeLayer, x: Blob, name: str, default: int | None, parts: tuple[str, str] | None = None
+) -> list[int]:
+    """A key of a window, one number a side: ``stride``, or ``stride_h`` and ``stride_w``."""
+    sides = max(len(x.shape) - 2, 0) or 2
+    parameter = layer.parameter
+    high, wide = parts or (f"{name}_h", f"{name}_w")
+    found = parameter.integers(name)
+    if high in parameter or wide in parameter:
+        found = [parameter.integer(high, default or 0), parameter.integer(wide, default or 0)]
+    if not found:
+        if default is None:
+            raise wrong(layer, f"{layer.type} needs {name}", code="missing-key")
+        found = [default]
+    if len(found) == 1:
+        found = found * sides
+    if len(found) != sides:
+        raise wrong(layer, f"{name} has {len(found)} numbers, but the blob has {sides} sides", name)
+    return found
+
+
+# convolution and inner product
+
+
+@translates(
+    "convolution_param", "convolution", "conv", "convolutiondepthwise", "depthwiseconvolution", "deconvolution",
+    "deconv", "depthwiseconv", "cudnnconvolution", "convolutiondepthwise2", "convdepthwise",
+)  # fmt: skip
+def _convolution(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    parameter = layer.parameter
+    filters = parameter.integer("num_output")
+    is_transposed = layer.kind.startswith("deconv")
+    made: list[Blob] = []
+    for x in bottoms:
+        if axis_of(layer, x, parameter.integer("axis", 1)) != 1:
+            return [net.lacks(layer, "its channels are not on axis 1", bottoms)]
+        depth = net.volume(x).depth
+        groups = parameter.integer("group", filters if "depthwise" in layer.kind else 1)
+        keys: dict[str, Any] = {
+            "kernel": _window(layer, x, "kernel_size", None, ("kernel_h", "kernel_w")),
+            "stride": _window(layer, x, "stride", 1),
+            "pad": _window(layer, x, "pad", 0),
+            "dilation": _window(layer, x, "dilation", 1),
+            "bias": parameter.boolean("bias_term", True),
+        }
+        if is_transposed:
+            kind, keys = "deconv", {**keys, "filters": filters, "groups": groups}
+        elif groups == depth > 1 and filters >= depth and filters % depth == 0:
+            kind, keys = "dwconv", {**keys, "multiplier": filters // depth}
+        else:
+            kind, keys = "conv", {**keys, "filters": filters, "groups": groups}
+        result = net.add_learned(layer, kind, x, **keys)
+        if made and result.place is not None:  # a layer with several bottoms works on each with the same weights
+            nodes = net.builder.nodes
+            nodes[result.place] = nodes[result.place]._replace(share=made[0].place)
+        made.append(result)
+    return made
+
+
+@translates("inner_product_param", "innerproduct", "ip")
+def _inner_product(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    (x, *_), parameter = bottoms, layer.parameter
+    axis = axis_of(layer, x, parameter.integer("axis", 1))
+    parameter.boolean("transpose")
+    keys: dict[str, Any] = {"units": parameter.integer("num_output"), "bias": parameter.boolean("bias_term", True)}
+    if axis == 0:
+        return [net.lacks(layer, "it multiplies over the images of the batch", bottoms)]
+    if axis == 1:
+        result = net.add_learned(layer, "fc", x, **keys)
+        return [net.reshaped(layer, result, [keys["units"]]) if result.place is not None else UNKNOWN]
+    # one row of weights for each place along the axes before: these become positions, the others the depth
+    before, behind = x.sizes[: axis - 1], x.sizes[axis - 1 :]
+    rows = net.reshaped(layer, x, [prod(before), prod(behind)])
+    if rows.place is None:
+        return [UNKNOWN]
+    turned = net.add(layer, "permute", [rows], main=False, order=["depth", "length"])
+    result = net.add_learned(layer, "linear", turned, **keys)
+    if result.place is None:
+        return [UNKNOWN]
+    back = net.add(layer, "permute", [result], main=False, order=["depth", "length"])
+    return [net.reshaped(layer, back, [*before, keys["units"]])]
+
+
+# pools
+
+
+@translates("pooling_param", "pooling", "pool")
+def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    (x, *_), parameter = bottoms, layer.parameter
+    method = {"0": "MAX", "1": "AVE", "2": "STOCHASTIC"}.get(*[str(enumeration(layer, "pool", "MAX"))] * 2)
+    if parameter.boolean("global_pooling"):
+        if method in ("MAX", "AVE"):
+            return [net.add(layer, "gmp" if method == "MAX" else "gap", [x])]
+        return [net.lacks(layer, f"{method} pooling picks elements at random", bottoms, [x.sizes[0], 1, 1])]
+    kernel = _window(layer, x, "kernel_size", None, ("kernel_h", "kernel_w"))
+    stride, pad = _window(layer, x, "stride", 1), _window(layer, x, "pad", 0)
+    ceil = str(enumeration(layer, "round_mode", "CEIL")) in ("CEIL", "0") and parameter.boolean("ceil_mode", True)
+    kind = "pool" if method == "MAX" else "avgpool"
+    volume = net.volume(x)
+    if min(stride) < 1 or min(kernel) < 1:
+        raise wrong(layer, f"kernel {kernel} and stride {stride} must be at least 1", "stride")
+    sides = [_pooled(*side, ceil=ceil, clips=any(pad)) for side in zip(volume.sides, kernel, stride, pad, strict=True)]
+    sizes = [volume.depth, *sides]
+    if method not in ("MAX", "AVE"):
+        return [net.lacks(layer, f"{method} pooling picks elements at random", bottoms, sizes)]
+    if any(2 * border > window for border, window in zip(pad, kernel, strict=True)):
+        return [net.lacks(layer, "it pads by more than half its kernel", bottoms, sizes)]
+    result = net.add(layer, kind, [x], kernel=kernel, stride=stride, pad=pad, round="ceil" if ceil else "floor")
+    if result.place is not None and list(net.volume(result).sides) != sides:
+        net.builder.lacks(layer.type, layer.name, "its last window lies outside of the volume")
+    return [result, result]  # the second top holds the places of the maxima
+
+
+def _pooled(size: int, kernel: int, stride: int, pad: int, *, ceil: bool, clips: bool) -> int:
+    """The outputs of a pool along a side: rounded up, without windows that would begin in the padding at the end."""
+    travel = size + 2 * pad - kernel
+    outputs = (-(-travel // stride) if ceil else travel // stride) + 1
+    return outputs - 1 if clips and (outputs - 1) * stride >= size + pad else outputs
+
+
+@translates("upsample_param", "upsample")
+def _upsample(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    if len(bottoms) == 1:
+        return [net.add(layer, "upsample", [x], factor=parameter.integer("scale", 2))]
+    places = bottoms[1]  # of SegNet: the places of the maxima of a pool
+    given = net.builder.nodes[places.place or 0]
+    result = net.add(layer, "unpool", [x, places])
+    for key in ("scale", "upsample_h", "upsample_w", "pad_out_h", "pad_out_w"):
+        parameter.all(key)
+    stated = parameter.integer("upsample_h"), parameter.integer("upsample_w")
+    if result.place is not None and all(stated) and net.volume(result).sides != stated:
+        message = f"it gives {stated[0]}x{stated[1]}, but the pool {given.name} had {net.volume(result)}"
+        raise wrong(layer, message, "upsample_h")
+    return [result]
+
+
+@translates("interp_param", "interp")
+def _interpolation(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    if len(bottoms) > 1:
+        return [net.add(layer, "resize", [x, bottoms[1]], mode="bilinear", corners=True)]
+    cut = parameter.integer("pad_beg") + parameter.integer("pad_end")
+    shrink, zoom = parameter.integer("shrink_factor", 1), parameter.integer("zoom_factor", 1)
+    if cut:
+        return [net.lacks(layer, "it cuts the border before it is resized", bottoms)]
+    high, wide = parameter.integer("height"), parameter.integer("width")
+    sides = [high, wide] if high and wide else []
+    for size in net.volume(x).sides if not sides else ():
+        size = (size - 1) // max(shrink, 1) + 1
+        sides.append(size + (size - 1) * (zoom - 1))
+    return [net.add(layer, "resize", [x], size=sides, mode="bilinear", corners=True)]
+
+
+# normalization and what is learned a channel
+
+
+@translates("batch_norm_param", "batchnorm", "syncbatchnorm")
+def _batch_norm(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    (x, *_), parameter = bottoms, layer.parameter
+    is_learned = parameter.boolean("scale_bias")  # of NVIDIA's fork
+    result = net.add(layer, "bn", [x], scale=is_learned, shift=is_learned, eps=parameter.number("eps", 1e-5))
+    if not is_learned:
+        net.builder.note("BatchNorm keeps one number beside mean and variance, the weight of its averages: not counted")
+    return [result]
+
+
+@translates("bn_param", "bn")
+def _learned_batch_norm(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    parameter = layer.parameter
+    for key in ("bn_mode", "frozen", "momentum", "shift_filler"):
+        parameter.all(key)
+    return [net.add_learned(layer, "bn", bottoms[0], eps=parameter.number("eps", 1e-5))]
+
+
+@translates("scale_param", "scale")
+def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    has_bias = parameter.boolean("bias_term")
+    axis, count = axis_of(layer, x, parameter.integer("axis", 1)), parameter.integer("num_axes", 1)
+    if len(bottoms) > 1:
+        if has_bias:
+            return [net.lacks(layer, "it adds a learned shift to a product of two blobs", bottoms, x.sizes)]
+        return [_product(net, layer, x, bottoms[1], axis)]
+    covered = x.sizes[axis - 1 : axis - 1 + count if count >= 0 else None] if axis else ()
+    if axis == 1 and (count == 1 or prod(covered) == x.sizes[0] == prod(x.sizes)):
+        return [net.add_learned(layer, "scale", x, shift=has_bias)]
+    figures = {"parameters": (prod(covered) if axis else 1) * (2 if has_bias else 1)}
+    return [
+        net.lacks(
+            layer, f"its factors are not one a channel (axis {axis}, num_axes {count})", bottoms, x.sizes, **figures
+        )
+    ]
+
+
+def _product(net: CaffeNet, layer: CaffeLayer, x: Blob, other: Blob, axis: int) -> Blob:
+    """The product of a blob and one with fewer axes, whose first is ``axis``; only axis 0 is one factor an image."""
+    sizes = [*([1] * (axis - 1)), *(other.sizes if axis == 0 else other.shape)] if axis <= 1 else None
+    if sizes is None or (axis == 1 and other.shape[0] is None):
+        return net.lacks(layer, f"its factors begin at axis {axis}", [x, other], x.sizes)
+    if axis == 1:
+        return net.lacks(layer, "its factors are the same for all images of the batch", [x, other], x.sizes)
+    factors = [size for size in sizes if size is not None]
+    factors += [1] * (len(x.sizes) - len(factors))
+    return net.add(layer, "mul", [x, net.reshaped(layer, other, factors)])
+
+
+@translates("bias_param", "bias")
+def _bias(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    axis, count = axis_of(layer, x, parameter.integer("axis", 1)), parameter.integer("num_axes", 1)
+    covered = x.sizes[axis - 1 : axis - 1 + count if count >= 0 else None] if axis else ()
+    if len(bottoms) > 1:
+        if axis == 0 and len(x.sizes) == len(bottoms[1].sizes):
+            return [net.add(layer, "add", [x, bottoms[1]])]
+        return [net.lacks(layer, "it adds one blob along some axes of another", bottoms, x.sizes)]
+    if prod(covered) == prod(x.sizes):
+        return [net.add_learned(layer, "position", x)]
+    if axis == 1 and count == 1 and _takes_bias(net, x):
+        net.builder.note(f"{layer.name}: the shift of the layer before it")
+        return [x]
+    figures = {"parameters": prod(covered)}
+    return [net.lacks(layer, "a learned shift without a factor or weights before it", bottoms, x.sizes, **figures)]
+
+
+def _takes_bias(net: CaffeNet, x: Blob) -> bool:
+    """Gives the layer before the bias or shift that follows it, where it has none of its own."""
+    assert x.place is not None
+    node = net.builder.nodes[x.place]
+    has_reader = any(x.place in other.inputs for other in net.builder.nodes)
+    keys = node.layer.keys if not isinstance(node.layer, tuple) else {}
+    name = next((name for name in ("bias", "shift") if name in keys and not getattr(node.layer, name, True)), None)
+    if name is None or has_reader or isinstance(node.layer, tuple):
+        return False
+    net.builder.nodes[x.place] = node._replace(layer=node.layer.with_keys(**{name: True}))
+    return True
+
+
+@translates("lrn_param", "lrn")
+def _local_response(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    parameter = layer.parameter
+    is_within = enumeration(layer, "norm_region", "ACROSS_CHANNELS") in ("WITHIN_CHANNEL", "1")
+    keys: dict[str, Any] = {"alpha": parameter.number("alpha", 1.0), "beta": parameter.number("beta", 0.75)}
+    keys["k"] = parameter.number("k", 1.0)
+    size = parameter.integer("local_size", 5)
+    region = "within" if is_within else "across"
+    return [net.add(layer, "lrn", bottoms[:1], size=size, region=region, **keys)]
+
+
+@translates("mvn_param", "mvn")
+def _mean_variance(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    eps = parameter.number("eps", 1e-9)
+    if not parameter.boolean("normalize_variance", True):
+        return [net.lacks(layer, "it subtracts the mean without dividing by the deviation", bottoms, x.sizes)]
+    if parameter.boolean("across_channels"):
+        return [net.add(layer, "ln", [x], axes=list(_all_axes(net, x)), scale=False, shift=False, eps=eps)]
+    return [net.add(layer, "in", [x], eps=eps)]
+
+
+def _all_axes(net: CaffeNet, x: Blob) -> tuple[str, ...]:
+    return (*side_names(net.volume(x))[1:], "depth")
+
+
+@translates("norm_param", "normalize")
+def _normalize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    keys: dict[str, Any] = {"eps": parameter.number("eps", 1e-10), "scale": True}
+    if parameter.boolean("across_spatial", True):
+        keys["axes"] = list(_all_axes(net, x))
+    if parameter.boolean("channel_shared", True) and x.sizes[0] > 1:
+        return [net.lacks(layer, "one factor for all channels is learned", bottoms, x.sizes, parameters=1)]
+    return [net.add_learned(layer, "l2norm", x, **keys)]
+
+
+@translates("prelu_param", "prelu")
+def _learned_slope(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x = bottoms[0]
+    shared = {"shared": True} if layer.parameter.boolean("channel_shared") and x.sizes[0] > 1 else {}
+    return [net.add_learned(layer, "prelu", x, **shared)]
+
+
+# element by element
+
+
+@translates("relu_param", "relu")
+def _relu(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    slope = layer.parameter.number("negative_slope")
+    return [net.add(layer, "lrelu", bottoms[:1], slope=slope) if slope else net.add(layer, "relu", bottoms[:1])]
+
+
+@translates("elu_param", "elu")
+def _elu(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    return [net.add(layer, "elu", bottoms[:1], alpha=layer.parameter.number("alpha", 1.0))]
+
+
+@translates("clip_param", "clip")
+def _clip(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    low, high = layer.parameter.number("min"), layer.parameter.number("max")
+    return [net.add(layer, "clip", bottoms[:1], low=low, high=high)]
+
+
+@translates("dropout_param", "dropout", "spatialdropout")
+def _dropout(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    parameter = layer.parameter
+    rate = parameter.number("dropout_ratio", 0.5)
+    parameter.all("scale_train")
+    return [net.add(layer, "dropout", bottoms[:1], rate=rate)]
+
+
+@translates("swish_param", "swish")
+def _swish(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    beta = layer.parameter.number("beta", 1.0)
+    if beta != 1:
+        return [net.lacks(layer, "a swish with a factor (beta) that is not 1", bottoms, bottoms[0].sizes)]
+    return [net.add(layer, "silu", bottoms[:1])]
+
+
+def _plain(kind: str) -> Function:
+    """The translation of a type without parameters."""
+
+    def translate(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+        return [net.add(layer, kind, bottoms[:1])]
+
+    return translate
+
+
+for _name, _kind, _field in (
+    ("sigmoid", "sigmoid", "sigmoid_param"), ("tanh", "tanh", "tanh_param"), ("absval", "abs", ""),
+    ("bnll", "softplus", ""), ("relu6", "relu6", "relu_param"), ("hardswish", "hswish", ""), ("hswish", "hswish", ""),
+    ("hardsigmoid", "hsigmoid", ""), ("mish", "mish", ""), ("selu", "selu", ""), ("gelu", "gelu", ""),
+    ("softplus", "softplus", ""), ("square", "square", ""), ("sqrt", "sqrt", ""),
+):  # fmt: skip
+    LAYERS[_name] = Translation(_field, _plain(_kind))
+
+
+@translates("power_param", "power")
+def _power(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    power, factor, shift = parameter.number("power", 1.0), parameter.number("scale", 1.0), parameter.number("shift")
+    kinds = {1.0: None, 2.0: "square", 0.5: "sqrt"}
+    if power not in kinds:
+        return [net.lacks(layer, f"a power of {power:g}", bottoms, x.sizes)]
+    kind = kinds[power]
+    if kind is None:
+        is_same = (factor, shift) == (1, 0)
+        return [
+            net.add(layer, "identity", [x]) if is_same else net.add(layer, "affine", [x], factor=factor, shift=shift)
+        ]
+    if (factor, shift) != (1, 0):
+        x = net.add(layer, "affine", [x], main=False, factor=factor, shift=shift)
+    return [net.add(layer, kind, [x]) if x.place is not None else UNKNOWN]
+
+
+@translates("exp_param", "exp")
+def _exponential(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, parameter = bottoms[0], layer.parameter
+    base = parameter.number("base", -1.0)
+    factor, shift = parameter.number("scale", 1.0), parameter.number("shift")
+    if base > 0:
+        factor, shift = factor * log(base), shift * log(base)
+    if (factor, shift) != (1, 0):
+        x = net.add(layer, "affine", [x], main=False, factor=factor, shift=shift)
+    return [net.add(layer, "exp", [x]) if x.place is not None else UNKNOWN]
+
+
+# without an equal, whose figures are known
+
+
+@translates("embed_param", "embed")
+def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    parameter = layer.parameter
+    units, words = parameter.integer("num_output"), parameter.integer("input_dim")
+    count = units * words + (units if parameter.boolean("bias_term", True) else 0)
+    sizes = [*bottoms[0].sizes, units]
+    return [net.lacks(layer, "it looks numbers up in a table", bottoms, sizes, parameters=count)]
+
+
+@translates("roi_pooling_param", "roipooling", "roialign")
+def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    parameter = layer.parameter
+    sizes = [bottoms[0].sizes[0], parameter.integer("pooled_h", 1), parameter.integer("pooled_w", 1)]
+    parameter.all("spatial_scale")
+    return [net.lacks(layer, "its windows are data: regions that another layer proposes", bottoms[:1], sizes)]
+
+
+@translates("recurrent_param", "lstm", "rnn", "gru")
+def _recurrent(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    return [net.lacks(layer, "a recurrent layer runs over time steps", bottoms)]

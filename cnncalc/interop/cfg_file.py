@@ -1,0 +1,133 @@
+"""Reads the text of a darknet file: sections in brackets, each with options, ``key=value``.
+
+As darknet does, blanks are dropped everywhere, and of an option that stands twice the first counts. A number ends where
+its digits end. Source: src/option_list.c, src/parser.c, src/utils.c of github.com/AlexeyAB/darknet.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.records import NamedTuple
+from cnncalc.source import Span
+from cnncalc.units import MAX_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cnncalc.source import Source
+
+CFG_BYTES = 2 * 1024 * 1024
+SECTIONS = 20_000
+"""The most sections of a file."""
+
+_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
+class Option(NamedTuple):
+    """The value of an option, without blanks, and its place."""
+
+    value: str
+    span: Span
+
+
+class Section(NamedTuple):
+    """One section: its name as between the brackets, its place, and its options.
+
+    The readers of options raise DesignError, with the place, for a value of another type.
+    """
+
+    name: str
+    span: Span
+    options: Mapping[str, Option]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.options
+
+    def at(self, name: str) -> Span:
+        """The place of an option, or of the section without it."""
+        return self.options[name].span if name in self.options else self.span
+
+    def text(self, name: str, default: str = "") -> str:
+        """A word."""
+        return self.options[name].value if name in self.options else default
+
+    def integer(self, name: str, default: int) -> int:
+        """A whole number."""
+        if name not in self.options:
+            return default
+        match = _WHOLE.match(self.options[name].value)
+        if match is None:
+            raise self.wrong(name, "a whole number")
+        return self._whole(name, match[0])
+
+    def number(self, name: str, default: float) -> float:
+        """A decimal number."""
+        if name not in self.options:
+            return default
+        match = _NUMBER.match(self.options[name].value)
+        if match is None:
+            raise self.wrong(name, "a number")
+        return float(match[0])
+
+    def integers(self, name: str) -> list[int]:
+        """A list of whole numbers with commas between them."""
+        parts = [part for part in self.text(name).split(",") if part]
+        found = [_WHOLE.match(part) for part in parts]
+        if not found or not all(found):
+            raise self.wrong(name, "whole numbers with commas between them")
+        return [self._whole(name, match[0]) for match in found if match is not None]
+
+    def _whole(self, name: str, digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            raise self.wrong(name, f"a number of at most {MAX_DIGITS} digits")
+        return int(digits)
+
+    def wrong(self, name: str, expected: str) -> DesignError:
+        """The error that an option holds something else."""
+        found = f"found '{self.text(name)[:60]}'" if name in self.options else "but it is missing"
+        return DesignError(
+            [Problem("wrong-value", f"[{self.name}] {name}: expected {expected}, {found}", self.at(name))]
+        )
+
+
+def read_sections(source: Source) -> list[Section]:
+    """The sections of a text, in order; DesignError with the place of the first fault."""
+    sections: list[Section] = []
+    options: dict[str, Option] = {}
+    at = 0
+    for line in source.text.splitlines(keepends=True):
+        begin, at = at, at + len(line)
+        text = "".join(line.split()).replace("\x00", "")
+        if not text or text[0] in "#;":
+            continue
+        start = begin + len(line) - len(line.lstrip())
+        span = Span(source, start, max(start + 1, begin + len(line.rstrip())))
+        if text[0] == "[":
+            if len(sections) >= SECTIONS:
+                raise _fault(span, f"the file has more than {SECTIONS:,} sections", "limit")
+            options = {}
+            sections.append(Section(_name(text, span), span, options))
+            continue
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise _fault(span, f"expected '[section]' or 'option=value', found '{text[:60]}'")
+        if not sections:
+            raise _fault(span, "an option before the first section; a file begins with [net]")
+        options.setdefault(key, Option(value.partition("#")[0].partition(";")[0], span))
+    return sections
+
+
+def _name(text: str, span: Span) -> str:
+    """The name of a section."""
+    name, bracket, rest = text[1:].partition("]")
+    if not bracket or (rest and rest[0] not in "#;"):
+        raise _fault(span, f"expected ']' at the end of '{text[:60]}'")
+    return name
+
+
+def _fault(span: Span, message: str, code: str = "syntax") -> DesignError:
+    return DesignError([Problem(code, message, span)])

@@ -1,0 +1,355 @@
+"""Functions that are spelled out as arithmetic, recognised by their values.
+
+A formula is a tree of operators over one layer. Where its values at many points are those of a kind, it is that kind,
+however it was written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1) / 2 are all SILU.
+"""
+
+from __future__ import annotations
+
+from math import erf, exp, isfinite, log, log1p, sqrt, tanh
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Source
+    from cnncalc.interop.views import Atom
+
+Numbers: TypeAlias = "list[float]"
+
+MOST_STEPS = 40
+"""The most operators of a formula."""
+
+ARITHMETIC = frozenset(("Affine", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min", "Max", "Reciprocal", "Where"))
+"""Operators that are parts of a function spelled out; others are functions by themselves."""
+
+POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
+POINTS += [-point for point in POINTS[-2::-1]]
+SAMPLE = [0.3, -1.1, 2.4, 0.9, -0.2, -3.0, 1.6]
+"""Numbers along the axes that a formula reduces."""
+
+TOLERANCE = 2e-4
+
+
+class Formula(NamedTuple):
+    """An operator on layers and numbers.
+
+    ``leaf`` is the one layer that the whole tree reads, ``steps`` the operators of the tree, ``reduced`` the atoms of
+    the axes that it reduces, and ``width`` how many indices these have.
+    """
+
+    operator: Operator
+    type: str
+    args: tuple[Source | float, ...]
+    leaf: Source
+    steps: int
+    reduced: frozenset[Atom] = frozenset()
+    width: int = 1
+
+
+class Match(NamedTuple):
+    """A kind with keys, the layer that it reads, and a number that its result is multiplied by."""
+
+    kind: str
+    keys: dict[str, Any]
+    base: Source
+    factor: float = 1.0
+
+
+def sigmoid(x: float) -> float:
+    """1 / (1 + exp(-x))"""
+    return 1 / (1 + exp(-x)) if x > 0 else exp(x) / (1 + exp(x))
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0) + log1p(exp(-abs(x)))
+
+
+def _clip(x: float, low: float, high: float) -> float:
+    return min(max(x, low), high)
+
+
+def _elu(x: float) -> float:
+    return x if x > 0 else exp(x) - 1
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+UNARY: Mapping[str, Callable[[float], float]] = {
+    "Neg": lambda x: -x,
+    "Abs": abs,
+    "Exp": exp,
+    "Log": log,
+    "Sqrt": sqrt,
+    "Reciprocal": lambda x: 1 / x,
+    "Erf": erf,
+    "Tanh": tanh,
+    "Sigmoid": sigmoid,
+    "Softplus": _softplus,
+    "Relu": lambda x: max(x, 0.0),
+    "HardSwish": lambda x: x * _clip(x / 6 + 0.5, 0, 1),
+}
+
+BINARY: Mapping[str, Callable[[float, float], float]] = {
+    "Add": lambda a, b: a + b,
+    "Sub": lambda a, b: a - b,
+    "Mul": lambda a, b: a * b,
+    "Div": lambda a, b: a / b,
+    "Pow": lambda a, b: a**b,
+    "Min": min,
+    "Max": max,
+}
+
+REDUCTIONS: Mapping[str, Callable[[Numbers, int], float]] = {
+    "ReduceMean": lambda values, count: sum(values) / len(values),
+    "ReduceSum": lambda values, count: sum(values) / len(values) * count,
+    "ReduceMax": lambda values, count: max(values),
+    "ReduceMin": lambda values, count: min(values),
+    "ReduceL2": lambda values, count: sqrt(sum(x * x for x in values) / len(values) * count),
+    "ReduceSumSquare": lambda values, count: sum(x * x for x in values) / len(values) * count,
+}
+"""Of a sample of as many numbers as there are; a sum is the mean times how many they stand for."""
+
+GATED = 5
+"""As many of the known functions are products with their own argument."""
+
+KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
+    ("gelu", {}, lambda x: x * (1 + erf(x / sqrt(2))) / 2),
+    ("gelu", {"form": "tanh"}, lambda x: x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x**3))) / 2),
+    ("silu", {}, lambda x: x * sigmoid(x)),
+    ("mish", {}, lambda x: x * tanh(_softplus(x))),
+    ("hswish", {}, lambda x: x * _clip(x / 6 + 0.5, 0, 1)),
+    ("hsigmoid", {}, lambda x: _clip(x / 6 + 0.5, 0, 1)),
+    ("hsigmoid", {"slope": 0.2}, lambda x: _clip(x / 5 + 0.5, 0, 1)),
+    ("relu", {}, lambda x: max(x, 0.0)),
+    ("relu6", {}, lambda x: _clip(x, 0, 6)),
+    ("sigmoid", {}, sigmoid),
+    ("tanh", {}, tanh),
+    ("softplus", {}, _softplus),
+    ("elu", {}, _elu),
+    ("selu", {}, lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * (exp(x) - 1))),
+    ("abs", {}, abs),
+    ("square", {}, lambda x: x * x),
+    ("exp", {}, exp),
+    ("neg", {}, lambda x: -x),
+)
+
+
+def evaluate(source: Source, base: Source, values: Numbers, known: dict[int, Numbers] | None = None) -> Numbers:
+    """The values of a layer's formula where ``base`` has these; raises ArithmeticError or ValueError."""
+    known = {} if known is None else known
+    if source is base:
+        return values
+    found = known.get(id(source))
+    if found is None:
+        formula = source.formula
+        if formula is None:
+            raise ValueError
+        found = known[id(source)] = _apply(formula, base, values, known)
+    return found
+
+
+def _apply(formula: Formula, base: Source, values: Numbers, known: dict[int, Numbers]) -> Numbers:
+    args = [[arg] if isinstance(arg, float) else evaluate(arg, base, values, known) for arg in formula.args]
+    if formula.type in REDUCTIONS:
+        return [REDUCTIONS[formula.type](args[0] * (len(values) if len(args[0]) == 1 else 1), formula.width)]
+    if formula.type in UNARY:
+        return [UNARY[formula.type](x) for x in args[0]]
+    if formula.type == "Affine":
+        return [x * args[1][0] + args[2][0] for x in args[0]]
+    if formula.type == "Clip":
+        return [_clip(x, args[1][0], args[2][0]) for x in args[0]]
+    if formula.type == "LeakyRelu":
+        return [x if x > 0 else x * args[1][0] for x in args[0]]
+    if formula.type == "HardSigmoid":
+        return [_clip(x * args[1][0] + args[2][0], 0, 1) for x in args[0]]
+    if formula.type not in BINARY:
+        raise ValueError
+    result = args[0]
+    for other in args[1:]:
+        size = max(len(result), len(other))
+        pairs = zip(result * (size // len(result)), other * (size // len(other)), strict=True)
+        result = [BINARY[formula.type](a, b) for a, b in pairs]
+    if any(isinstance(x, complex) for x in result):
+        raise ValueError
+    return result
+
+
+def near(found: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE) -> bool:
+    """Whether two lists of numbers are the same up to what single precision and approximations leave."""
+    return len(found) == len(expected) and all(
+        abs(a - b) <= tolerance * max(1.0, abs(b)) for a, b in zip(found, expected, strict=True)
+    )
+
+
+def match(source: Source) -> Match | None:
+    """The kind that the formula of a layer is, of the layer farthest back that it can be of; None if it is none."""
+    formula = source.formula
+    if formula is None or not _is_spelled_out(formula):
+        return None
+    bases = _bases(source)
+    for base in bases:
+        multiple = _multiple(source, base)
+        if multiple is not None:
+            return multiple
+        found = _match_on(source, base)
+        if found is not None:
+            return Match(found[0], found[1], base)
+    return None
+
+
+def _multiple(source: Source, base: Source) -> Match | None:
+    """A gated function times a number, which may stand among the factors of the function."""
+    values = None if reductions(source, base) else _values(source, base, POINTS)
+    for kind, keys, function in KNOWN[:GATED] if values is not None else ():
+        expected = [function(x) for x in POINTS]
+        assert values is not None
+        factor = values[-1] / expected[-1]
+        if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and near(values, [factor * x for x in expected]):
+            return Match(kind, dict(keys), base, factor)
+    return None
+
+
+def _is_spelled_out(formula: Formula) -> bool:
+    """Whether the last operator of a formula is a part of a function, not a function by itself."""
+    if formula.type in ARITHMETIC:
+        return True
+    if formula.type in ("Clip", "Relu"):  # of a line, it is a hard sigmoid
+        before = formula.args[0]
+        inner = None if isinstance(before, float) else before.formula
+        return inner is not None and inner.type in ARITHMETIC
+    return False
+
+
+def _bases(source: Source) -> list[Source]:
+    """The layers that a formula may be a function of, the farthest first."""
+    found: list[Source] = []
+    seen: set[int] = set()
+
+    def visit(place: Source) -> None:
+        if id(place) in seen:
+            return
+        seen.add(id(place))
+        for arg in place.formula.args if place.formula is not None else ():
+            if not isinstance(arg, float):
+                visit(arg)
+        found.append(place)
+
+    visit(source)
+    return found[:-1]
+
+
+def constants(source: Source, base: Source) -> list[float]:
+    """The numbers in a formula."""
+    if source is base or source.formula is None:
+        return []
+    found: list[float] = []
+    for arg in source.formula.args:
+        found += [arg] if isinstance(arg, float) else constants(arg, base)
+    return found
+
+
+def reductions(source: Source, base: Source) -> list[Formula]:
+    """The reductions in a formula."""
+    if source is base or source.formula is None:
+        return []
+    found = [source.formula] if source.formula.type in REDUCTIONS else []
+    for arg in source.formula.args:
+        if not isinstance(arg, float):
+            found += reductions(arg, base)
+    return found
+
+
+def _match_on(source: Source, base: Source) -> tuple[str, dict[str, Any]] | None:
+    reduced = reductions(source, base)
+    if reduced:
+        return _normalization(source, base, reduced)
+    values = _values(source, base, POINTS)
+    if values is None:
+        return _half(source, base)
+    for kind, keys, function in KNOWN:
+        if near(values, [function(x) for x in POINTS]):
+            return kind, dict(keys)
+    return _fitted(values)
+
+
+def _values(source: Source, base: Source, points: Numbers) -> Numbers | None:
+    try:
+        found = evaluate(source, base, points)
+    except (ArithmeticError, ValueError):
+        return None
+    return found if all(isfinite(x) for x in found) else None
+
+
+def _half(source: Source, base: Source) -> tuple[str, dict[str, Any]] | None:
+    """Functions of numbers that are not negative."""
+    points = [x for x in POINTS if x > 0]
+    values = _values(source, base, points)
+    return ("sqrt", {}) if values is not None and near(values, [sqrt(x) for x in points]) else None
+
+
+def _fitted(values: Numbers) -> tuple[str, dict[str, Any]] | None:
+    """Kinds whose keys follow from the values: AFFINE, LRELU, CLIP."""
+    at = dict(zip(POINTS, values, strict=True))
+    shift, factor = at[0.0], at[1.0] - at[0.0]
+    if near(values, [x * factor + shift for x in POINTS], 1e-6):
+        return "affine", affine_keys(factor, shift)
+    slope = -at[-1.0]
+    if 0 < slope < 1 and near(values, [x if x > 0 else x * slope for x in POINTS], 1e-6):
+        return "lrelu", {"slope": rounded(slope)}
+    low, high = min(values), max(values)
+    if low < 0 < high and near(values, [_clip(x, low, high) for x in POINTS], 1e-6):
+        return clip_kind(low if low > POINTS[0] else None, high if high < POINTS[-1] else None)
+    return None
+
+
+def affine_keys(factor: float, shift: float) -> dict[str, Any]:
+    """The keys of AFFINE that differ from its defaults."""
+    keys = {"factor": rounded(factor), "shift": rounded(shift)}
+    return {name: value for name, value in keys.items() if value != (1 if name == "factor" else 0)}
+
+
+def clip_kind(low: float | None, high: float | None) -> tuple[str, dict[str, Any]]:
+    """The kind that cuts off below and above."""
+    if low == 0 and high is None:
+        return "relu", {}
+    if low == 0 and high == 6:
+        return "relu6", {}
+    keys = {"low": low, "high": high}
+    return "clip", {name: rounded(value) for name, value in keys.items() if value is not None}
+
+
+def rounded(value: float) -> float:
+    """A number without the digits that single precision adds: 0.1 for 0.10000000149."""
+    short = float(f"{value:.7g}")
+    return int(short) if short == int(short) and abs(short) < 1e15 else short
+
+
+def _normalization(source: Source, base: Source, reduced: Sequence[Formula]) -> tuple[str, dict[str, Any]] | None:
+    """LN, RMS, L2NORM and SOFTMAX, which reduce all numbers along some axes; ``atoms`` of the answer are these."""
+    first = reduced[0]
+    if any(formula.reduced != first.reduced for formula in reduced):
+        return None
+    values = _values(source, base, SAMPLE)
+    if values is None or len(values) != len(SAMPLE):
+        return None
+    small = [x for x in constants(source, base) if 0 < x < 0.01]
+    eps = {"eps": rounded(small[0])} if small else {}
+    mean = sum(SAMPLE) / len(SAMPLE)
+    squares = sum(x * x for x in SAMPLE) / len(SAMPLE)
+    deviation = sqrt(squares - mean * mean)
+    largest = max(SAMPLE)
+    weights = [exp(x - largest) for x in SAMPLE]
+    length = sqrt(squares * first.width)
+    for kind, keys, expected in (
+        ("ln", eps, [(x - mean) / deviation for x in SAMPLE]),
+        ("rms", eps, [x / sqrt(squares) for x in SAMPLE]),
+        ("l2norm", eps, [x / length for x in SAMPLE]),
+        ("softmax", {}, [w / sum(weights) * len(SAMPLE) / first.width for w in weights]),
+    ):
+        if near(values, expected, 1e-3):
+            return kind, {**keys, "atoms": first.reduced}
+    return None

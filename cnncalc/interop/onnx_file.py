@@ -1,0 +1,353 @@
+"""Reads ONNX files: their structure alone, never their weights, and no file that they name.
+
+Source: onnx.proto and the page "Open Neural Network Exchange Intermediate Representation" of ONNX.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.onnx_tensors import read_tensor
+from cnncalc.interop.operators import Constant, Operator, OperatorNet
+from cnncalc.interop.wire import BYTES, FIXED32, VARINT, WireError, decimals, fields, float32, integers, signed, text
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from mmap import mmap
+
+    from cnncalc.graph import Graph
+    from cnncalc.interop.wire import Field
+    from cnncalc.language.settings import Settings
+
+FORMAT = "ONNX file"
+MOST_BYTES = 4 * 1024**3
+MOST_NODES = 30_000
+MOST_FIELDS = 600_000
+"""The most fields of messages that are read; elements of weights are no fields."""
+MOST_NAME = 1_000
+"""The most bytes of a name."""
+MOST_TEXT = 65_536
+MOST_NUMBERS = 4_096
+"""The most numbers of an attribute."""
+MOST_NESTING = 8
+"""The deepest nesting of functions that call functions."""
+
+OWN_DOMAINS = ("", "ai.onnx")
+
+
+class Function(NamedTuple):
+    """A function of the file: its nodes take the place of a node that calls it."""
+
+    inputs: list[str]
+    outputs: list[str]
+    nodes: list[RawNode]
+    defaults: dict[str, Any]
+    versions: dict[str, int]
+
+
+class RawNode(NamedTuple):
+    """A node as the file has it. ``references`` are attributes that take the value of one of the function around."""
+
+    name: str
+    type: str
+    domain: str
+    overload: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any]
+    references: dict[str, str]
+    scope: tuple[str, ...]
+
+
+def read_onnx(name: str, data: bytes | mmap, settings: Settings) -> Graph:
+    """The net of an ONNX file. Raises DesignError with all that is wrong, or has no equal, in it."""
+    from cnncalc.interop.tensor_layers import layers_of
+
+    try:
+        return layers_of(Reader(data).net(name), settings, FORMAT, name)
+    except WireError as error:
+        raise DesignError([Problem("wrong-file", f"{name} is not a readable {FORMAT}: {error}")]) from None
+
+
+class Reader:
+    """Reads the messages of one file."""
+
+    def __init__(self, data: bytes | mmap) -> None:
+        self.data = data
+        self._read = 0
+        self._nodes = 0
+        self._functions: dict[tuple[str, str, str], Function] = {}
+
+    def fields(self, start: int, end: int) -> list[Field]:
+        """The fields of a message; raises WireError, also when the file has more than the limit."""
+        found = fields(self.data, start, end, MOST_FIELDS - self._read)
+        self._read += len(found)
+        return found
+
+    def messages(self, start: int, end: int) -> list[Field]:
+        """The fields of a message that are texts or messages themselves."""
+        return [field for field in self.fields(start, end) if field[1] == BYTES]
+
+    def text(self, field: Field, most: int = MOST_NAME) -> str:
+        """The text of a field."""
+        return text(self.data, field, most)
+
+    # the model
+
+    def net(self, file: str) -> OperatorNet:
+        """The net of the file."""
+        graph: Field | None = None
+        versions: dict[str, int] = {}
+        functions: list[Field] = []
+        for field in self.fields(0, len(self.data)):
+            if field[1] != BYTES:
+                if field[0] in (3, 4, 6, 7, 8):
+                    raise WireError(f"at byte {field[3]} there is a number in place of a message")
+            elif field[0] == 7:
+                graph = field
+            elif field[0] == 8:
+                self._version(field, versions)
+            elif field[0] == 25:
+                functions.append(field)
+        if graph is None:
+            raise WireError("it has no graph")
+        for field in functions:
+            self._function(field)
+        return self._graph(graph, file, versions)
+
+    def _version(self, field: Field, versions: dict[str, int]) -> None:
+        """The version of the operators of a domain."""
+        domain, version = "", 1
+        for part in self.fields(*field[3:]):
+            if part[0] == 1:
+                domain = self.text(part)
+            elif part[0] == 2:
+                version = signed(part[2])
+        versions["" if domain in OWN_DOMAINS else domain] = version
+
+    def _graph(self, graph: Field, file: str, versions: dict[str, int]) -> OperatorNet:
+        constants: dict[str, Constant] = {}
+        inputs: dict[str, tuple[int | None, ...] | None] = {}
+        shapes: dict[str, tuple[int | None, ...]] = {}
+        outputs: list[str] = []
+        nodes: list[RawNode] = []
+        title = ""
+        for field in self.messages(*graph[3:]):
+            number = field[0]
+            if number == 1:
+                nodes.append(self._node(field))
+            elif number == 2:
+                title = self.text(field, MOST_TEXT)
+            elif number in (5, 15):
+                found, constant = self._initializer(field)
+                constants[found] = constant
+            elif number in (11, 12, 13):
+                found, shape = self._value(field)
+                if number == 11:
+                    inputs[found] = shape
+                elif number == 12:
+                    outputs.append(found)
+                if shape is not None and number != 11:
+                    shapes[found] = shape
+        operators: list[Operator] = []
+        self._expand(nodes, versions, operators)
+        given = {name: shape for name, shape in inputs.items() if name not in constants}
+        return OperatorNet(title or file, given, tuple(outputs), tuple(operators), constants, shapes)
+
+    def _initializer(self, field: Field) -> tuple[str, Constant]:
+        """A tensor of the graph, dense or sparse."""
+        if field[0] == 5:
+            return read_tensor(self, *field[3:])
+        name, shape = "", []
+        for part in self.fields(*field[3:]):
+            if part[0] == 1:
+                name = read_tensor(self, *part[3:])[0]
+            elif part[0] == 3:
+                shape += integers(self.data, part, MOST_NUMBERS)
+        return name, Constant(tuple(shape))
+
+    def _value(self, field: Field) -> tuple[str, tuple[int | None, ...] | None]:
+        """The name and the shape of a value; None where no shape is stated."""
+        name, shape = "", None
+        for part in self.messages(*field[3:]):
+            if part[0] == 1:
+                name = self.text(part)
+            elif part[0] == 2:
+                for kind in self.messages(*part[3:]):
+                    if kind[0] == 1:
+                        shape = self._shape(kind)
+        return name, shape
+
+    def _shape(self, field: Field) -> tuple[int | None, ...] | None:
+        shape: list[int | None] | None = None
+        for part in self.messages(*field[3:]):
+            if part[0] == 2:
+                shape = [self._dimension(dim) for dim in self.messages(*part[3:]) if dim[0] == 1]
+        if shape is not None and len(shape) > MOST_NUMBERS:
+            raise WireError(f"at byte {field[3]} there is a shape of {len(shape):,} dimensions")
+        return None if shape is None else tuple(shape)
+
+    def _dimension(self, field: Field) -> int | None:
+        for part in self.fields(*field[3:]):
+            if part[0] == 1 and part[1] == VARINT:
+                size = signed(part[2])
+                return size if size > 0 else None
+        return None
+
+    # nodes
+
+    def _node(self, field: Field) -> RawNode:
+        self._count_node()
+        node = RawNode("", "", "", "", [], [], {}, {}, ())
+        texts: dict[int, str] = {}
+        for part in self.messages(*field[3:]):
+            number = part[0]
+            if number == 1:
+                node.inputs.append(self.text(part))
+            elif number == 2:
+                node.outputs.append(self.text(part))
+            elif number in (3, 4, 7, 8):
+                texts[number] = self.text(part)
+            elif number == 5:
+                self._attribute(part, node)
+            elif number == 9:
+                scope = self._scope(part)
+                if scope:
+                    node = node._replace(scope=scope)
+        domain = texts.get(7, "")
+        return node._replace(
+            name=texts.get(3, ""),
+            type=texts.get(4, ""),
+            domain="" if domain in OWN_DOMAINS else domain,
+            overload=texts.get(8, ""),
+        )
+
+    def _count_node(self) -> None:
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise WireError(f"it has more than {MOST_NODES:,} nodes")
+
+    def _scope(self, field: Field) -> tuple[str, ...]:
+        """The modules that a node is from, as PyTorch's exporter writes them: ``['', 'layer1', 'layer1.0']``."""
+        key = value = ""
+        for part in self.messages(*field[3:]):
+            if part[0] == 1:
+                key = self.text(part, MOST_TEXT)
+            elif part[0] == 2 and key == "pkg.torch.onnx.name_scopes":
+                value = self.text(part, MOST_TEXT)
+        if not value.startswith("["):
+            return ()
+        return tuple([part.strip(" '\"") for part in value.strip("[]").split(",")][:-1])
+
+    def _attribute(self, field: Field, node: RawNode) -> None:
+        name, reference, form = "", "", 0
+        value: Any = None
+        found: list[Any] = []
+        for part in self.fields(*field[3:]):
+            number = part[0]
+            if number == 1:
+                name = self.text(part)
+            elif number == 20:
+                form = part[2]
+            elif number == 21:
+                reference = self.text(part)
+            elif number == 2 and part[1] == FIXED32:
+                value = float32(part[2])
+            elif number == 3:
+                value = signed(part[2])
+            elif number == 4:
+                value = self.text(part, MOST_TEXT)
+            elif number == 5 and part[1] == BYTES:
+                value = read_tensor(self, *part[3:])[1]
+            else:
+                self._repeated(part, found)
+        if reference:
+            node.references[name] = reference
+        elif found or form in (6, 7, 8):
+            node.attributes[name] = tuple(found)
+        elif value is not None:
+            node.attributes[name] = value
+
+    def _repeated(self, part: Field, found: list[Any]) -> None:
+        """Adds the values of an attribute that is a list."""
+        if part[0] == 7:
+            found += decimals(self.data, part, "f", MOST_NUMBERS)
+        elif part[0] == 8:
+            found += integers(self.data, part, MOST_NUMBERS)
+        elif part[0] == 9:
+            found.append(self.text(part, MOST_TEXT))
+        if len(found) > MOST_NUMBERS:
+            raise WireError(f"at byte {part[3]} an attribute has more than {MOST_NUMBERS:,} numbers")
+
+    # functions
+
+    def _function(self, field: Field) -> None:
+        function = Function([], [], [], {}, {})
+        texts = {1: "", 10: "", 13: ""}
+        for part in self.messages(*field[3:]):
+            number = part[0]
+            if number in texts:
+                texts[number] = self.text(part)
+            elif number == 4:
+                function.inputs.append(self.text(part))
+            elif number == 5:
+                function.outputs.append(self.text(part))
+            elif number == 7:
+                function.nodes.append(self._node(part))
+            elif number == 9:
+                self._version(part, function.versions)
+            elif number == 11:
+                holder = RawNode("", "", "", "", [], [], function.defaults, {}, ())
+                self._attribute(part, holder)
+        domain = "" if texts[10] in OWN_DOMAINS else texts[10]
+        self._functions[domain, texts[1], texts[13]] = function
+
+    def _expand(self, nodes: list[RawNode], versions: Mapping[str, int], operators: list[Operator]) -> None:
+        """Adds the nodes as operators; those of functions in place of their calls."""
+        for node in nodes:
+            function = self._functions.get((node.domain, node.type, node.overload))
+            if function is None:
+                operators.append(_operator(node, versions.get("", 1)))
+            else:
+                self._call(node, function, operators, 1)
+
+    def _call(self, node: RawNode, function: Function, operators: list[Operator], depth: int) -> None:
+        if depth > MOST_NESTING:
+            raise WireError(f"its functions call each other more than {MOST_NESTING} deep")
+        prefix = node.name or next(iter(node.outputs), node.type)
+        names = dict.fromkeys(["", *function.inputs], "")
+        names.update(zip(function.inputs, node.inputs, strict=False))
+        names.update(zip(function.outputs, node.outputs, strict=False))
+        given = {**function.defaults, **node.attributes}
+        for inner in function.nodes:
+            self._count_node()
+            attributes = {
+                **inner.attributes, **{name: given[of] for name, of in inner.references.items() if of in given}
+            }  # fmt: skip
+            called = inner._replace(
+                name=f"{prefix}/{inner.name or next(iter(inner.outputs), inner.type)}",
+                inputs=[names.setdefault(name, f"{prefix}/{name}") for name in inner.inputs],
+                outputs=[names.setdefault(name, f"{prefix}/{name}") for name in inner.outputs],
+                attributes=attributes,
+                scope=inner.scope or node.scope,
+            )
+            nested = self._functions.get((inner.domain, inner.type, inner.overload))
+            if nested is None:
+                operators.append(_operator(called, function.versions.get("", 1)))
+            else:
+                self._call(called, nested, operators, depth + 1)
+
+
+def _operator(node: RawNode, version: int) -> Operator:
+    """A node as an operator of the newest version."""
+    attributes = node.attributes
+    if node.type in ("Softmax", "LogSoftmax", "Hardmax") and version < 13:
+        # the axes from this one on were taken as one
+        attributes = {**attributes, "axis": attributes.get("axis", 1), "flattened": 1}
+    scope = tuple([part for part in node.scope if part])
+    name = scope[-1] if scope else node.name
+    name = name or next(iter(node.outputs), "") or node.type
+    full = f"{node.domain}.{node.type}" if node.domain else node.type
+    return Operator(name, full, tuple(node.inputs), tuple(node.outputs), attributes, scope)

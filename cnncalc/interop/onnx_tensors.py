@@ -1,0 +1,132 @@
+"""The tensors of an ONNX file: their shapes at once, their elements only where they are looked at.
+
+Source: the comments of onnx.proto, message TensorProto.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.operators import Constant
+from cnncalc.interop.wire import BYTES, WireError, decimals, integers
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+    from cnncalc.interop.onnx_file import Reader
+    from cnncalc.interop.wire import Field
+
+CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I", 13: "Q", 16: "H"}
+"""The elements of raw data by the number of their type, in the letters of the module struct."""
+
+BFLOAT16, STRING = 16, 8
+INTEGERS = frozenset((2, 3, 4, 5, 6, 7, 9, 12, 13, 21, 22, 25, 26))
+MOST_DIMENSIONS = 16
+MOST_ELEMENTS = 1 << 50
+"""The most elements of one tensor."""
+MOST_VALUES = 65_536
+"""Of a tensor with more elements the values are not read."""
+
+DIMS, TYPE, NAME, RAW, EXTERNAL, LOCATION = 1, 2, 8, 9, 13, 14
+TYPED = {4: "f", 5: "i", 7: "i", 10: "d", 11: "i"}
+"""The repeated fields that hold elements, instead of raw data."""
+
+
+class Elements(Sequence[Any]):
+    """The elements of a tensor, decoded when the first is looked at."""
+
+    def __init__(self, data: bytes | mmap, field: Field | list[Field], type: int, count: int) -> None:
+        self._data = data
+        self._field = field
+        self._type = type
+        self._count = count
+        self._values: tuple[Any, ...] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.values[place]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """All of them; raises WireError if there are more or fewer than the shape says."""
+        if self._values is None:
+            found = self._raw(self._field) if not isinstance(self._field, list) else self._typed(self._field)
+            if len(found) != self._count:
+                where = self._field if not isinstance(self._field, list) else self._field[0]
+                raise WireError(f"at byte {where[3]} a tensor of {self._count:,} elements has {len(found):,}")
+            self._values = tuple(found)
+        return self._values
+
+    def _raw(self, field: Field) -> Sequence[Any]:
+        code = CODES[self._type]
+        size = struct.calcsize(code)
+        start, end = field[3:]
+        count = (end - start) // size
+        if count > self._count:
+            return range(count)  # only its length is looked at
+        found = struct.unpack(f"<{count}{code}", self._data[start : start + size * count])
+        if self._type == BFLOAT16:
+            found = struct.unpack(f"<{count}f", struct.pack(f"<{count}I", *[value << 16 for value in found]))
+        return found
+
+    def _typed(self, parts: list[Field]) -> Sequence[Any]:
+        found: list[Any] = []
+        for field in parts:
+            code = TYPED[field[0]]
+            if code != "i":
+                found += decimals(self._data, field, code, MOST_VALUES)
+            else:
+                found += integers(self._data, field, MOST_VALUES)
+            if len(found) > MOST_VALUES:
+                raise WireError(f"at byte {field[3]} there are more than {MOST_VALUES:,} numbers")
+        if self._type in (10, BFLOAT16):  # their bits stand in whole numbers
+            code = "e" if self._type == 10 else "f"
+            bits = [value if code == "e" else value << 16 for value in found]
+            form = f"<{len(bits)}{'H' if code == 'e' else 'I'}"
+            return struct.unpack(f"<{len(bits)}{code}", struct.pack(form, *bits))
+        return found
+
+
+def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
+    """The name and the content of a tensor; raises WireError."""
+    shape: list[int] = []
+    name, form = "", 1
+    raw: Field | None = None
+    typed: list[Field] = []
+    is_external = False
+    for field in reader.fields(start, end):
+        number = field[0]
+        if number == DIMS:
+            shape += integers(reader.data, field, MOST_DIMENSIONS)
+            if len(shape) > MOST_DIMENSIONS:
+                raise WireError(f"at byte {start} there is a tensor of more than {MOST_DIMENSIONS} dimensions")
+        elif number == TYPE:
+            form = field[2]
+        elif number == NAME:
+            name = reader.text(field)
+        elif number == RAW and field[1] == BYTES:
+            raw = field
+        elif number in TYPED:
+            typed.append(field)
+        elif number == LOCATION:
+            is_external = field[2] == 1
+    count = prod(shape)
+    if min(shape, default=1) < 0 or count > MOST_ELEMENTS:
+        raise WireError(f"the tensor {name or 'without a name'} has the shape {tuple(shape)}")
+    values: Sequence[Any] | None = None
+    if count <= MOST_VALUES and not is_external:
+        if raw is not None and form in CODES:
+            values = Elements(reader.data, raw, form, count)
+        elif typed and form != STRING:
+            values = Elements(reader.data, typed, form, count)
+        elif not count:
+            values = ()
+    return name, Constant(tuple(shape), values, form in INTEGERS)

@@ -1,0 +1,326 @@
+"""Reads the text format of protocol buffers without a schema: messages of fields, each with its place in the text.
+
+What a field may hold is asked for by who reads it: :meth:`Message.integer`, :meth:`Message.text` and the like raise
+DesignError, with the place, for a value of another type. Source: "Text Format Language Specification", protobuf.dev.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.language.limits import DECIMAL_CHARACTERS, NESTING
+from cnncalc.records import NamedTuple
+from cnncalc.source import Source, Span
+from cnncalc.units import MAX_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROTOTXT_BYTES = 2 * 1024 * 1024
+FIELDS = 100_000
+"""The most fields of a text."""
+
+_TOKEN = re.compile(
+    r"(?:[ \t\r\n\f\v]+|\#[^\n]*)*"
+    r"(?:(?P<word>[A-Za-z_]\w*)"
+    r"|(?P<number>-?[ \t]*(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fF]?|inf(?:inity)?\b|nan\b))"
+    r"|(?P<string>\"(?:[^\"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*')"
+    r"|(?P<sign>[{}<>\[\]:,;])|(?P<end>\Z))"
+)
+_BLANK = re.compile(r"(?:[ \t\r\n\f\v]+|\#[^\n]*)*")
+_EXTENSION = re.compile(r"\[\s*([A-Za-z_][\w./\-]*)\s*\]")
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_CLOSING = {"{": "}", "<": ">"}
+_TRUE, _FALSE = ("true", "True", "t", "1"), ("false", "False", "f", "0")
+
+
+class Field(NamedTuple):
+    """One value of a field: a string, an integer, a float, a :class:`Word`, or a :class:`Message`."""
+
+    value: Any
+    start: int
+    end: int
+
+
+class Word(str):
+    """A name without quotes: an enumeration value, or a truth value."""
+
+    __slots__ = ()
+
+
+class Message:
+    """The fields of one message by name, each with its values in order. ``start`` to ``end`` is its place."""
+
+    __slots__ = ("end", "fields", "source", "start", "used")
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        self.source = source
+        self.fields: dict[str, list[Field]] = {}
+        self.start = start
+        self.end = end
+        self.used: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.fields
+
+    def all(self, name: str) -> list[Field]:
+        """All values of a field."""
+        self.used.add(name)
+        return self.fields.get(name, [])
+
+    def span(self, name: str | None = None) -> Span:
+        """The place of the first value of a field, or that of the name before the message."""
+        found = self.fields.get(name or "")
+        return Span(self.source, found[0].start, found[0].end) if found else Span(self.source, self.start, self.end)
+
+    def messages(self, name: str) -> list[Message]:
+        """The messages of a field that is repeated."""
+        return [self._read(name, field, Message, "a message in braces") for field in self.all(name)]
+
+    def message(self, name: str) -> Message:
+        """The message of a field, merged from all that stand there; an empty one if there is none."""
+        found = self.messages(name)
+        if len(found) == 1:
+            return found[0]
+        merged = Message(self.source, self.start, self.end)
+        for part in found:
+            for key, values in part.fields.items():
+                merged.fields.setdefault(key, []).extend(values)
+        return merged
+
+    def texts(self, name: str) -> list[str]:
+        """The strings of a field that is repeated; words without quotes are taken as well."""
+        return [self._read(name, field, str, "a string in quotes") for field in self.all(name)]
+
+    def text(self, name: str, default: str = "") -> str:
+        """The string or word of a field; of several the last."""
+        found = self.texts(name)
+        return found[-1] if found else default
+
+    def integers(self, name: str) -> list[int]:
+        """The integers of a field that is repeated."""
+        return [self._integer(name, field) for field in self.all(name)]
+
+    def integer(self, name: str, default: int = 0) -> int:
+        """The integer of a field; of several the last."""
+        found = self.integers(name)
+        return found[-1] if found else default
+
+    def numbers(self, name: str) -> list[float]:
+        """The numbers of a field that is repeated."""
+        return [float(self._read(name, field, (int, float), "a number")) for field in self.all(name)]
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        """The number of a field; of several the last."""
+        found = self.numbers(name)
+        return found[-1] if found else default
+
+    def boolean(self, name: str, default: bool = False) -> bool:
+        """The truth value of a field; of several the last."""
+        for field in self.all(name)[-1:]:
+            written = str(field.value)
+            if written not in (*_TRUE, *_FALSE) or isinstance(field.value, Message):
+                raise self._wrong(name, field, "true or false")
+            return written in _TRUE
+        return default
+
+    def _integer(self, name: str, field: Field) -> int:
+        value = field.value
+        if isinstance(value, float) and abs(value) < 2**53 and value == int(value):
+            return int(value)
+        if not isinstance(value, int):
+            raise self._wrong(name, field, "a whole number")
+        return value
+
+    def _read(self, name: str, field: Field, kind: Any, expected: str) -> Any:
+        if not isinstance(field.value, kind):
+            raise self._wrong(name, field, expected)
+        return field.value
+
+    def _wrong(self, name: str, field: Field, expected: str) -> DesignError:
+        what = "a message" if isinstance(field.value, Message) else repr(field.value)[:60]
+        span = Span(self.source, field.start, field.end)
+        return DesignError([Problem("wrong-value", f"{name}: expected {expected}, found {what}", span)])
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+_END = _Token("end", "", 0, 0)
+
+
+def parse(source: Source) -> Message:
+    """The message that a text holds; DesignError with the place of the first fault."""
+    return _Parser(source).whole()
+
+
+class _Parser:
+    """Reads one token after the other; ``token`` is the one to be read next."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.at = 0
+        self.count = 0
+        self.token = _END
+        self.advance()
+
+    def whole(self) -> Message:
+        """The whole text as a message."""
+        top = Message(self.source, 0, min(1, len(self.source.text)))
+        while self.token.kind != "end":
+            self.field(top, 0)
+        return top
+
+    def field(self, message: Message, depth: int) -> None:
+        """Reads one field of a message that lies so deep."""
+        name = self.name()
+        self.count_one(name)
+        values = message.fields.setdefault(name.text, [])
+        has_colon = self.skip(":")
+        if self.token.text in _CLOSING and self.token.kind == "sign":
+            values.append(self.message(name, depth))
+        elif not has_colon:
+            raise self.fault(f"expected ':' or '{{' after {name.text[:60]}", self.token)
+        elif self.token.text == "[" and self.token.kind == "sign":
+            self.list(values, name, depth)
+        else:
+            values.append(self.scalar(name))
+        if not self.skip(","):
+            self.skip(";")
+
+    def message(self, name: _Token, depth: int) -> Field:
+        """Reads a message in braces behind its name."""
+        if depth >= NESTING:
+            raise self.fault(f"messages are nested more than {NESTING} deep", name, "limit")
+        closing = _CLOSING[self.token.text]
+        nested = Message(self.source, name.start, name.end)
+        self.advance()
+        while not self.skip(closing):
+            if self.token.kind == "end":
+                raise self.fault(f"the message is never closed: '{closing}' is missing", name)
+            self.field(nested, depth + 1)
+        return Field(nested, name.start, name.end)
+
+    def list(self, values: list[Field], name: _Token, depth: int) -> None:
+        """Reads a list of values or of messages: ``[1, 2]``."""
+        opening = self.token
+        self.advance()
+        while not self.skip("]"):
+            self.count_one(self.token)
+            if self.token.kind == "end":
+                raise self.fault("the list is never closed: ']' is missing", opening)
+            is_message = self.token.text in _CLOSING and self.token.kind == "sign"
+            values.append(self.message(name, depth) if is_message else self.scalar(name))
+            self.skip(",")
+
+    def count_one(self, token: _Token) -> None:
+        """Counts a field or a value of a list."""
+        self.count += 1
+        if self.count > FIELDS:
+            raise self.fault(f"the text has more than {FIELDS:,} fields", token, "limit")
+
+    def skip(self, sign: str) -> bool:
+        """Skips a sign; whether it was there."""
+        if self.token.text != sign or self.token.kind != "sign":
+            return False
+        self.advance()
+        return True
+
+    def name(self) -> _Token:
+        """Reads the name of a field, or that of an extension in brackets."""
+        token = self.token
+        if token.kind == "sign" and token.text == "[":
+            match = _EXTENSION.match(self.source.text, token.start)
+            if match is not None:
+                self.at = match.end()
+                self.advance()
+                return _Token("word", match[1], token.start, match.end())
+        if token.kind != "word":
+            found = "the end of the text" if token.kind == "end" else f"'{token.text[:60]}'"
+            raise self.fault(f"expected the name of a field, found {found}", token)
+        self.advance()
+        return token
+
+    def scalar(self, name: _Token) -> Field:
+        """Reads a string, a number or a word."""
+        token = self.token
+        if token.kind == "string":
+            return self.string()
+        if token.kind == "number":
+            value: int | float | Word = self.number(token)
+        elif token.kind == "word":
+            value = float(token.text) if token.text.lower() in ("inf", "infinity", "nan") else Word(token.text)
+        else:
+            found = "the end of the text" if token.kind == "end" else f"'{token.text[:60]}'"
+            raise self.fault(f"expected the value of {name.text[:60]}, found {found}", token)
+        self.advance()
+        return Field(value, token.start, token.end)
+
+    def number(self, token: _Token) -> int | float:
+        """The number that a token writes."""
+        text = token.text.replace(" ", "").replace("\t", "")
+        digits = text.lstrip("-")
+        is_whole = digits.isdigit() or digits[:2].lower() == "0x"
+        most = MAX_DIGITS if is_whole else DECIMAL_CHARACTERS
+        if len(digits) > most:
+            raise self.fault(f"a number has at most {most} {'digits' if is_whole else 'characters'}", token, "limit")
+        if not is_whole:
+            return float(text if digits[0] in "in" else text.rstrip("fF"))
+        if digits[:2].lower() == "0x":
+            return int(text, 16)
+        is_octal = digits[0] == "0" and set(digits) <= set("01234567")
+        return int(text, 8 if is_octal else 10)
+
+    def string(self) -> Field:
+        """Reads a string, also one that is written in several pieces."""
+        start, pieces = self.token.start, []
+        end = start
+        while self.token.kind == "string":
+            pieces.append(_ESCAPE.sub(_character, self.token.text[1:-1]))
+            end = self.token.end
+            self.advance()
+        return Field("".join(pieces), start, end)
+
+    def advance(self) -> None:
+        """Moves to the next token."""
+        text = self.source.text
+        match = _TOKEN.match(text, self.at)
+        if match is not None:
+            kind = match.lastgroup
+            assert kind is not None
+            start, self.at = match.span(kind)
+            self.token = _Token(kind, text[start : self.at], start, self.at)
+            return
+        blank = _BLANK.match(text, self.at)
+        at = blank.end() if blank else self.at
+        what = "the string is never closed" if text[at] in "\"'" else f"unexpected character {text[at]!r}"
+        raise self.fault(what, _Token("", text[at], at, at + 1))
+
+    def fault(self, message: str, token: _Token, code: str = "syntax") -> DesignError:
+        """The error at a token."""
+        return DesignError([Problem(code, message, Span(self.source, token.start, max(token.end, token.start + 1)))])
+
+
+def _character(match: re.Match[str]) -> str:
+    """The character that an escape stands for."""
+    escape = match[1]
+    if escape[0] in "xuU" and len(escape) > 1:
+        number = int(escape[1:], 16)
+        return chr(number) if number < 0x110000 else "\ufffd"
+    if escape[0] in "01234567":
+        return chr(int(escape, 8))
+    return _ESCAPES.get(escape, escape)
+
+
+def unread(message: Message, names: frozenset[str]) -> Iterator[tuple[str, Span]]:
+    """The fields of a message that nobody has asked for, but for those of these names."""
+    for name in message.fields:
+        if name not in message.used and name not in names:
+            yield name, message.span(name)

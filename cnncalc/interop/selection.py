@@ -1,0 +1,366 @@
+"""Parts of tensors, parts put together again, and tensors put side by side."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, WrongFile
+from cnncalc.interop.views import Atom, Axes, merged, regrouped, size_of, whole
+from cnncalc.records import NamedTuple
+from cnncalc.volume import SIDES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.interop.operators import Operator
+
+
+class Part(NamedTuple):
+    """Some indices of one atom of a layer's output: those from ``start`` up to ``stop``.
+
+    ``whole`` is how many indices the atom has in the base.
+    """
+
+    base: Source
+    side: int
+    stride: int
+    whole: int
+    start: int
+    stop: int
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is one index alone."""
+        return self.stop - self.start == 1
+
+
+def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: str) -> Tensor:
+    """The indices from ``start`` up to ``stop`` in steps of ``step`` along an axis: ``span`` holds the three."""
+    start, stop, step = span
+    size = size_of(tensor.axes[axis])
+    if (start, stop, step) == (0, size, 1):
+        return tensor
+    count = len(range(start, stop, step))
+    if not count:
+        raise WrongFile("it takes no element")
+    if step > 1 and count > 1:
+        if size % step or count != size // step or start >= step:
+            return _every(net, tensor, axis, span, name)
+        return _inner(net, tensor, axis, step, start, name)
+    stop = start + count
+    found = _outer(net, tensor, axis, start, stop, name)
+    if found is None:
+        alone = net.rearranged(tensor, _alone(net, tensor, axis))
+        found = _outer(net, alone, axis, start, stop, name)
+    assert found is not None
+    return found
+
+
+def _inner(net: Net, tensor: Tensor, axis: int, step: int, start: int, name: str) -> Tensor:
+    """Every ``step``-th index from ``start`` on: one index of the fastest atom."""
+    cut = regrouped((tensor.axes[axis],), (size_of(tensor.axes[axis]) // step, step))
+    if cut is None or len(cut[1]) != 1:
+        raise NoEqual(f"it takes every {step}th element of an axis that is made of several sides")
+    outer, (atom,) = cut
+    source = _taken(net, tensor.source, Part(tensor.source, atom.side, atom.stride, atom.size, start, start + 1), name)
+    axes = (*tensor.axes[:axis], outer, *tensor.axes[axis + 1 :])
+    return Tensor(source, tuple([lowered(one, atom) for one in axes]))
+
+
+def _every(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: str) -> Tensor:
+    """Every ``step``-th position of a side: a max pool of windows of one position."""
+    start, stop, step = span
+    count = len(range(start, stop, step))
+    tensor = net.rearranged(tensor, _alone(net, tensor, axis))
+    ((atom,),) = [tensor.axes[axis]]
+    if atom.side == len(tensor.source.volume) - 1:
+        raise NoEqual(f"it takes every {step}th of {atom.size} channels")
+    if start or (atom.size - 1) // step + 1 != count:
+        tensor = part(net, tensor, axis, (start, start + (count - 1) * step + 1, 1), name)
+    found = strided(net, tensor.source, atom.side, step, name)
+    return Tensor(found, (*tensor.axes[:axis], whole(atom.side, count), *tensor.axes[axis + 1 :]))
+
+
+def strided(net: Net, source: Source, side: int, step: int, name: str) -> Source:
+    """The layer that takes every ``step``-th position of a side, from the first one on."""
+    strides = [step if number == side else 1 for number in range(len(source.volume.sides))]
+    found = net.add("pool", [source], name, kernel=1, stride=strides if len(strides) > 1 else step)
+    if found is None:
+        raise Unknown
+    return found
+
+
+def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str) -> Tensor | None:
+    """Some indices of the slowest atom of an axis; None if the range cuts into the others."""
+    atoms = merged(tensor.axes[axis])
+    size = size_of(atoms)
+    if size % (stop - start) == 0 == start % (stop - start):
+        step = stop - start
+    elif len(atoms) == 1:
+        step = 1
+    else:
+        step = next((size // n for n in _divisors(atoms) if start % (size // n) == 0 == stop % (size // n)), 0)
+    if not step:
+        return None
+    cut = regrouped((atoms,), (size // step, step))
+    if cut is None or len(cut[0]) != 1:
+        return None
+    (atom,), rest = cut
+    count = (stop - start) // step
+    volume = tensor.source.volume
+    if count > 1 and atom.stride * atom.size != volume[atom.side]:
+        return None
+    source = _taken(
+        net, tensor.source, Part(tensor.source, atom.side, atom.stride, atom.size, start // step, stop // step), name
+    )  # fmt: skip
+    axes = [*tensor.axes]
+    if count == 1:
+        axes[axis] = rest
+        return Tensor(source, tuple([lowered(one, atom) for one in axes]))
+    axes[axis] = merged([Atom(atom.side, atom.stride, count), *rest])
+    return Tensor(source, tuple(axes))
+
+
+def _divisors(atoms: Sequence[Atom]) -> list[int]:
+    """The sizes of a slowest part at which the axis can be cut, the smallest first."""
+    slowest = atoms[0].size if atoms else 1
+    return [n for n in range(1, slowest + 1) if slowest % n == 0]
+
+
+def lowered(axis: Sequence[Atom], gone: Atom) -> tuple[Atom, ...]:
+    """Atoms in a volume from which another atom is taken away."""
+    return tuple(
+        [
+            Atom(a.side, a.stride // gone.size, a.size) if a.side == gone.side and a.stride > gone.stride else a
+            for a in axis
+        ]
+    )
+
+
+def lifted(axis: Sequence[Atom], gone: Atom) -> tuple[Atom, ...]:
+    """The inverse of :func:`lowered`."""
+    found: list[Atom] = []
+    for a in axis:
+        if a.side != gone.side or a.stride * a.size <= gone.stride:
+            found.append(a)
+        elif a.stride >= gone.stride:
+            found.append(Atom(a.side, a.stride * gone.size, a.size))
+        else:  # the atom that was taken away lay within this one
+            low = gone.stride // a.stride
+            found += [Atom(a.side, gone.stride * gone.size, a.size // low), Atom(a.side, a.stride, low)]
+    return tuple(found)
+
+
+def _taken(net: Net, base: Source, part: Part, name: str) -> Source:
+    """The layer that takes a part, made when something reads it."""
+    volume = base.volume
+    if part.is_one:
+        size = volume[part.side] // part.whole
+    else:
+        size = volume[part.side] // part.whole * (part.stop - part.start)
+    source = Source(volume.replaced(part.side, size))
+    source.part = part
+
+    def make() -> int | None:
+        keys: dict[str, Any]
+        side, low = part.side, part.stride
+        high = volume[side] // (low * part.whole)
+        given, rest = base, low
+        if part.is_one and low == 1 < high and side < len(volume) - 1:
+            if part.start:
+                keys = {"from": part.start, "axis": volume.names[side]}
+                given = net.add("slice", [base], name, **keys) or base
+            return strided(net, given, side, part.whole, name).place
+        if high > 1:  # the atom comes first along its side
+            rest = low * high
+            atoms = [Atom(side, low, part.whole)]
+            atoms += [Atom(side, low * part.whole, high)] + ([Atom(side, 1, low)] if low > 1 else [])
+            target = [whole(place, number) for place, number in enumerate(volume)]
+            target[side] = merged(atoms)
+            given = net.moved(base, tuple(target))
+        keys = {"from": part.start * rest, "to": part.stop * rest}
+        if side < len(volume) - 1:
+            keys["axis"] = volume.names[side]
+        made = net.add("slice", [given], name, **keys)
+        return None if made is None else made.place
+
+    source.make = make
+    return source
+
+
+def _alone(net: Net, tensor: Tensor, axis: int) -> list[list[int]]:
+    """Groups in which an axis is a side, or the depth, by itself."""
+    groups = natural_groups(tensor)
+    if groups is not None and [axis] in groups:
+        return groups
+    others = [n for n in range(tensor.rank) if n != axis and size_of(a for a in tensor.axes[n] if a.side >= 0) > 1]
+    last = [others.pop()] if others and axis < others[-1] else [axis]
+    sides = [[n] for n in sorted({*others, *([axis] if last != [axis] else [])})]
+    while len(sides) > max(SIDES):
+        place = next(n for n in range(len(sides) - 1) if [axis] not in (sides[n], sides[n + 1]))
+        sides[place : place + 2] = [sides[place] + sides[place + 1]]
+    return [*(sides or [[]]), last]
+
+
+def natural_groups(tensor: Tensor) -> list[list[int]] | None:
+    """The groups of axes in which a tensor is its volume as it stands; None if none are."""
+    volume = tensor.source.volume
+    depth = len(volume) - 1
+    sides = range(depth)
+    wholes = [whole(side, size) for side, size in enumerate(volume)]
+    axes = [tuple([atom for atom in axis if atom.side >= 0]) for axis in tensor.axes]
+    if len(axes) == depth + 2:
+        if axes[1] == wholes[depth] and axes[2:] == wholes[:-1] and not axes[0]:
+            return [*[[2 + side] for side in sides], [1]]
+        if axes[1:] == wholes and not axes[0]:
+            return [[1 + side] for side in range(depth + 1)]
+    if len(axes) == 2 and volume.is_point and axes[1] == wholes[depth] and not axes[0]:
+        return [*[[] for _ in sides], [1]]
+    if len(axes) == depth + 1 and axes == wholes:
+        return [[side] for side in range(depth + 1)]
+    return None
+
+
+def groups_of(net: Net, tensors: Sequence[Tensor]) -> list[list[int]]:
+    """Groups that hold every axis of tensors of one rank that has more than one index in any of them."""
+    rank = tensors[0].rank
+    wide = {n for tensor in tensors for n in range(rank) if any(atom.side >= 0 for atom in tensor.axes[n])}
+    for tensor in tensors:
+        groups = natural_groups(tensor)
+        if groups is not None and wide <= {n for group in groups for n in group}:
+            return groups
+    if rank >= 4 and wide <= set(range(1, rank)) and rank - 2 in SIDES:
+        return [*[[n] for n in range(2, rank)], [1]]
+    sides = [[n] for n in range(rank - 1) if n in wide]
+    while len(sides) > max(SIDES):
+        sides[:2] = [sides[0] + sides[1]]
+    return [*(sides or [[]]), [rank - 1]]
+
+
+def concat(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -> Tensor:
+    """Tensors side by side along an axis."""
+    whole_again = _rejoined(tensors, axis) or _rolled(net, operator, tensors, axis)
+    if whole_again is not None:
+        return whole_again
+    groups = groups_of(net, tensors)
+    if not any(axis in group for group in groups):
+        groups = _with_axis(groups, axis)
+    group = next(group for group in groups if axis in group)
+    if len(group) > 1:
+        groups = _separate(groups, axis)
+    arranged = [net.rearranged(tensor, groups) for tensor in tensors]
+    side = next(number for number, group in enumerate(groups) if axis in group)
+    names = arranged[0].source.volume.names
+    keys = {"axis": names[side]} if side < len(names) else {}
+    found = net.add("concat", [tensor.source for tensor in arranged], operator.name, **keys)
+    if found is None:
+        raise Unknown
+    axes = [*arranged[0].axes]
+    axes[axis] = whole(side, found.volume[side])
+    return Tensor(found, tuple(axes))
+
+
+def _with_axis(groups: list[list[int]], axis: int) -> list[list[int]]:
+    """The groups with another axis: in place of a side of 1, or as a side of its own."""
+    for number, group in enumerate(groups):
+        if not group:
+            return [*groups[:number], [axis], *groups[number + 1 :]]
+    if len(groups) > max(SIDES):
+        raise NoEqual("it has more sides than a volume")
+    return [[axis], *groups]
+
+
+def _separate(groups: list[list[int]], axis: int) -> list[list[int]]:
+    """The groups with an axis in one of its own."""
+    rest = [[n for n in group if n != axis] for group in groups]
+    if len(rest) > max(SIDES):
+        raise NoEqual("it has more sides than a volume")
+    return [[axis], *rest]
+
+
+def _root(tensor: Tensor) -> tuple[Source, dict[Atom, int], Axes] | None:
+    """Of which layer a tensor is one index of some atoms, which ones, and its axes in that layer."""
+    source, axes = tensor.source, tensor.axes
+    chosen: dict[Atom, int] = {}
+    while source.part is not None and source.part.is_one:
+        one = source.part
+        gone = Atom(one.side, one.stride, one.whole)
+        axes = tuple([lifted(axis, gone) for axis in axes])
+        chosen = {lifted((atom,), gone)[0]: index for atom, index in chosen.items()}
+        chosen[gone] = one.start
+        source = one.base
+    return (source, chosen, axes) if chosen else None
+
+
+def _rejoined(tensors: Sequence[Tensor], axis: int) -> Tensor | None:
+    """All indices of some atoms of one layer, put side by side in order: a view of that layer."""
+    found = [_root(tensor) for tensor in tensors]
+    first = found[0]
+    if first is None:
+        return None
+    source, chosen, axes = first
+    count = prod(atom.size for atom in chosen)
+    if count != len(tensors):
+        return None
+    indices = []
+    for other in found:
+        if other is None or other[0] is not source or other[1].keys() != chosen.keys() or other[2] != axes:
+            return None
+        indices.append(other[1])
+    order = sorted(chosen, key=lambda atom: _first_change(indices, atom))
+    step = count
+    for atom in order:
+        step //= atom.size
+        if any(index[atom] != number // step % atom.size for number, index in enumerate(indices)):
+            return None
+    return Tensor(source, (*axes[:axis], merged([*order, *axes[axis]]), *axes[axis + 1 :]))
+
+
+def _first_change(indices: Sequence[dict[Atom, int]], atom: Atom) -> int:
+    """The negative number of the first of the parts in which the index of an atom changes: slow atoms first."""
+    return -next((number for number, index in enumerate(indices) if index[atom] != indices[0][atom]), len(indices))
+
+
+def _rolled(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -> Tensor | None:
+    """The end of a side and then its beginning: ROLL."""
+    if len(tensors) != 2:
+        return None
+    last, first = (tensor.source.part for tensor in tensors)
+    if last is None or first is None or last.base is not first.base or (last.side, last.stride) != (first.side, 1):
+        return None
+    base = last.base
+    if first.start or first.stop != last.start or last.stop != base.volume[last.side] or last.whole != last.stop:
+        return None
+    volume = base.volume
+    if last.side == len(volume) - 1:
+        return None
+    shift = [0] * len(volume.sides)
+    shift[last.side] = -last.start
+    found = _merged_roll(net, base, shift) or net.add("roll", [base], operator.name, shift=shift)
+    if found is None:
+        raise Unknown
+    other = tensors[0] if len(tensors[0].axes[axis]) else tensors[1]
+    axes = (*other.axes[:axis], whole(last.side, volume[last.side]), *other.axes[axis + 1 :])
+    return Tensor(found, axes)
+
+
+def _merged_roll(net: Net, base: Source, shift: Sequence[int]) -> Source | None:
+    """A second roll, along another side, as one layer with the first."""
+    if net.kind(base) != "roll" or base.place is None:
+        return None
+    before = net.key(base, "shift")
+    node = net.builder.nodes[base.place]
+    if isinstance(before, int) or any(a and b for a, b in zip(before, shift, strict=True)):
+        return None
+    place = net.builder.add(
+        "roll", node.inputs, node.name, shift=[a + b for a, b in zip(before, shift, strict=True)]
+    )  # fmt: skip
+    return None if place is None else Source(net.builder.volume(place), place)
+
+
+def joined_arrays(operator: Operator, arrays: Sequence[Array]) -> None:
+    """Raises NoEqual for a tensor of constants and computed values."""
+    if any(array.elements for array in arrays):
+        raise NoEqual(f"{operator.type} puts constants beside computed values")

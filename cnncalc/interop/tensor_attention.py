@@ -1,0 +1,323 @@
+"""Attention, recognised by what is multiplied: projections of a sequence, whatever the order of axes in between.
+
+The products of queries and keys, numbers and constants that change them, and their softmax become layers only if what
+reads them is not attention.
+"""
+
+from __future__ import annotations
+
+from math import isqrt, prod, sqrt
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.views import BATCH, Atom, Axes, Axis, merged, size_of, whole
+from cnncalc.records import NamedTuple
+from cnncalc.volume import SIDES, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnncalc.interop.operators import Operator
+
+MASKED = -50
+"""At and below it a constant that is added to scores masks them."""
+
+
+class Scores(NamedTuple):
+    """Products of queries and keys: [.., positions, numbers] each, ``scale`` times their product.
+
+    ``biases`` are constants that are added; ``is_normed``: the softmax along the keys is taken.
+    """
+
+    query: Tensor
+    key: Tensor
+    scale: float = 1.0
+    biases: tuple[Array, ...] = ()
+    is_normed: bool = False
+
+
+def scores_of(x: Tensor) -> Scores | None:
+    """The products of queries and keys that a tensor is, times a number."""
+    found: Scores | None = x.source.scores
+    if found is not None:
+        return found if not found.is_normed else None
+    base, factor = unscaled(x.source)
+    if base is x.source or base.scores is None or base.scores.is_normed:
+        return None
+    scores: Scores = base.scores
+    return scores._replace(scale=scores.scale * factor)
+
+
+def unscaled(source: Source) -> tuple[Source, float]:
+    """The layer that a layer is a multiple of, and the factor."""
+    factor = 1.0
+    while source.formula is not None and source.formula.type == "Affine" and source.formula.args[2] == 0:
+        base, number, _ = source.formula.args
+        assert isinstance(base, Source)
+        assert isinstance(number, float)
+        source, factor = base, factor * number
+    return source, factor
+
+
+def biased(net: Net, operator: Operator, x: Tensor, array: Array, plain: Callable[[], Tensor]) -> Tensor | None:
+    """Scores to which a constant is added; None for other tensors. ``plain`` adds it to tensors that are layers."""
+    scores = scores_of(x)
+    if scores is None:
+        return None
+    source = Source(x.source.volume)
+    source.scores = scores._replace(biases=(*scores.biases, array))
+    _set_make(net, operator, x, source, plain)
+    return Tensor(source, x.axes)
+
+
+def normed(net: Net, operator: Operator, x: Tensor, plain: Callable[[], Tensor]) -> Tensor | None:
+    """The softmax of scores along the keys; None for other tensors. ``plain`` makes it of tensors that are layers."""
+    scores = scores_of(x)
+    if scores is None:
+        return None
+    source = Source(x.source.volume)
+    source.scores = scores._replace(is_normed=True)
+    _set_make(net, operator, x, source, plain)
+    return Tensor(source, x.axes)
+
+
+def _set_make(net: Net, operator: Operator, x: Tensor, source: Source, plain: Callable[[], Tensor]) -> None:
+    """Sets what makes the layer of scores, if it is no part of attention."""
+
+    def make() -> int | None:
+        found = plain()
+        # the axes of x are those of its volume, so the layer works on that volume as it stands
+        return net.place(found.source)
+
+    source.make = net.guarded(operator, source, make, x.source)
+
+
+class Role(NamedTuple):
+    """The queries, keys or values: the LINEAR layer that they are from, and what their axes are.
+
+    ``part`` says which part of its units they are: the index and the number of parts. ``outer`` are the atoms of sides
+    that work apart, ``places`` those of the positions.
+    """
+
+    place: int
+    part: tuple[int, int]
+    heads: int
+    numbers: int
+    outer: Axis
+    places: Axis
+    factor: float
+
+
+def attention(net: Net, operator: Operator) -> Value:
+    """Attention: queries, keys and values as [batch, heads, positions, numbers] or [batch, positions, numbers]."""
+    query, key, value = (net.tensor(operator, number) for number in range(3))
+    heads = int(operator.attributes.get("q_num_heads", 0))
+    if query.rank == 3:
+        if not heads or heads != int(operator.attributes.get("kv_num_heads", heads)):
+            raise NoEqual("its queries have other heads than its keys")
+        query, key, value = (_split_heads(net, x, heads) for x in (query, key, value))
+    scale = float(operator.attributes.get("scale", 0) or 1 / sqrt(query.shape[-1]))
+    mask = net.array(operator, 3)
+    scores = Scores(query, key, scale, (mask,) if mask is not None else (), is_normed=True)
+    found = attend(net, operator, scores, value)
+    if found is None:
+        raise NoEqual("its queries, keys and values are not projections of the same tensors, each read once")
+    if heads:
+        moved = found.viewed((found.axes[0], found.axes[2], found.axes[1], found.axes[3]))
+        return net.reshaped(moved, (*moved.shape[:2], moved.shape[2] * moved.shape[3]))
+    return found
+
+
+def _split_heads(net: Net, x: Tensor, heads: int) -> Tensor:
+    if x.shape[2] % heads:
+        raise WrongFile(f"{x.shape[2]} numbers do not divide into {heads} heads")
+    cut = net.reshaped(x, (*x.shape[:2], heads, x.shape[2] // heads))
+    return cut.viewed((cut.axes[0], cut.axes[2], cut.axes[1], cut.axes[3]))
+
+
+def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tensor | None:
+    """ATTENTION of queries, keys and values; None where they do not come from projections alone."""
+    roles = [_role(net, tensor) for tensor in (scores.query, scores.key, value)]
+    if any(role is None for role in roles):
+        return None
+    query, key, worth = [role for role in roles if role is not None]
+    if not _belong_together(net, query, key, worth):
+        return None
+    scale = scores.scale * query.factor * key.factor
+    if worth.factor != 1 or abs(scale * sqrt(query.numbers) - 1) > 1e-3:
+        return None
+    relative = _relative(net, scores, query, key)
+    if relative is False:
+        return None
+    nodes = net.builder.nodes
+    sources = [nodes[query.place].inputs[0], nodes[key.place].inputs[0]]
+    given = []
+    for place, role in zip(sources, (query, key), strict=True):
+        volume = net.builder.volume(place)
+        given.append(net.moved(Source(volume, place), _target(volume, role)))
+    inner = query.heads * query.numbers
+    keys: dict[str, Any] = {"heads": query.heads, "out": False, "bias": net.builder.nodes[query.place].layer.bias}  # type: ignore[union-attr]
+    if inner != given[0].volume.depth:
+        keys["dim"] = inner
+    if relative:
+        keys["relative"] = relative
+    found = net.add("attention", given[:1] if sources[0] == sources[1] else given, operator.name, **keys)
+    if found is None:
+        raise Unknown
+    gone = {query.place, key.place, worth.place}
+    net.owners = {identity: place for identity, place in net.owners.items() if place not in gone}
+    return Tensor(found, _result_axes(scores.query, query, found.volume))
+
+
+def projected(net: Net, source: Source, before: Source | None = None) -> Source | None:
+    """ATTENTION with the projection behind it, a LINEAR layer, as one layer; None where they are two.
+
+    ``before`` is what the LINEAR layer reads; without it, it has got a bias since.
+    """
+    if source.place is None or net.kind(source) != "linear":
+        return None
+    before = before or net.projections.get(source.place)
+    if before is None or before.place is None or net.kind(before) != "attention" or not net.is_read_once(before):
+        return None
+    node = net.builder.nodes[before.place]
+    depth = net.builder.volume(node.inputs[0]).depth
+    if net.key(before, "out") or source.volume.depth != depth or net.builder.nodes[source.place].share is not None:
+        return None
+    if net.key(before, "bias") != net.key(source, "bias"):
+        net.projections[source.place] = before
+        return None
+    keys = {name: net.key(before, name) for name in ("heads", "dim", "bias", "relative")}
+    place = net.builder.add("attention", node.inputs, node.name, **keys)
+    if place is None:
+        return None
+    net.ranks[place] = net.ranks.get(before.place, net.rank)
+    net.owners = {identity: owner for identity, owner in net.owners.items() if owner != source.place}
+    return Source(net.builder.volume(place), place)
+
+
+def _role(net: Net, tensor: Tensor) -> Role | None:
+    source, factor = unscaled(tensor.source)
+    part, base = (0, 1), source
+    if source.part is not None and source.part.is_one and source.part.side == len(source.volume) - 1:
+        part, base = (source.part.start, source.part.whole), source.part.base
+    base, more = unscaled(base)
+    if net.kind(base) != "linear" or base.place is None:
+        return None
+    if net.builder.nodes[base.place].share is not None:
+        return None
+    depth = len(source.volume) - 1
+    if source.volume[:-1] != base.volume[:-1] or tensor.rank < 2:
+        return None
+    *outer, places, last = tensor.axes
+    if len(last) != 1 or last[0].side != depth or last[0].stride != 1:
+        return None
+    numbers = last[0].size
+    heads = [atom for axis in outer for atom in axis if atom.side == depth]
+    others = tuple([atom for axis in outer for atom in axis if atom.side not in (depth, BATCH)])
+    if heads not in ([], [Atom(depth, numbers, source.volume.depth // numbers)]):
+        return None
+    if any(atom.side in (depth, BATCH) for atom in places) or (not heads and numbers != source.volume.depth):
+        return None
+    return Role(base.place, part, source.volume.depth // numbers, numbers, others, places, factor * more)
+
+
+def _belong_together(net: Net, query: Role, key: Role, worth: Role) -> bool:
+    nodes = net.builder.nodes
+    if len({(role.heads, role.numbers) for role in (query, key, worth)}) > 1:
+        return False
+    if nodes[key.place].inputs != nodes[worth.place].inputs or (key.outer, key.places) != (worth.outer, worth.places):
+        return False
+    if len({nodes[role.place].layer.bias for role in (query, key, worth)}) > 1:  # type: ignore[union-attr]
+        return False
+    parts: dict[int, list[tuple[int, int]]] = {}
+    for role in (query, key, worth):
+        parts.setdefault(role.place, []).append(role.part)
+    # every part of each projection is used once
+    return all(sorted(found) == [(n, len(found)) for n in range(len(found))] for found in parts.values())
+
+
+def _target(volume: Volume, role: Role) -> Axes:
+    """The volume that ATTENTION reads: what works apart, positions, depth."""
+    depth = len(volume) - 1
+    outer = [merged([atom]) for atom in merged(role.outer)]
+    while len(outer) + 1 > max(SIDES):
+        outer[:2] = [outer[0] + outer[1]]
+    if len(outer) > 1:
+        outer = [merged([atom for axis in outer for atom in axis])]
+    return (*outer, merged(role.places), whole(depth, volume.depth))
+
+
+def _result_axes(tensor: Tensor, role: Role, volume: Volume) -> Axes:
+    """The axes of the result, in the order of those of the queries."""
+    depth = len(volume) - 1
+    found: list[Axis] = []
+    step = prod(atom.size for atom in role.outer)
+    for axis in tensor.axes[:-2]:
+        atoms: list[Atom] = []
+        for atom in axis:
+            if atom.side == BATCH:
+                atoms.append(atom)
+            elif atom.side == len(tensor.source.volume) - 1:
+                atoms.append(Atom(depth, role.numbers, role.heads))
+            else:
+                step //= atom.size
+                atoms.append(Atom(0, step, atom.size))
+        found.append(tuple(atoms))
+    last = whole(depth, volume.depth) if role.heads == 1 else (Atom(depth, 1, role.numbers),)
+    return (*found, whole(depth - 1, volume[depth - 1]), last)
+
+
+def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | bool | None:
+    """The sides of the plane of a table of relative biases; None without biases; False for others."""
+    found: list[int] | None = None
+    positions = size_of(query.places)
+    side = isqrt(positions)
+    for array in scores.biases:
+        if _is_mask(array, query.heads):
+            net.used(array)
+            net.builder.note("a mask of attention left out")
+            continue
+        if side * side != positions or size_of(key.places) != positions or found is not None:
+            return False
+        if array.elements != query.heads * positions**2 or not _depends_on_distance(array, side):
+            return False
+        _hold_table(net, array, query.heads * (2 * side - 1) ** 2)
+        found = [side, side]
+    return found
+
+
+def _is_mask(array: Array, heads: int) -> bool:
+    """Whether a constant that is added to scores only masks some of them."""
+    if array.is_learned:
+        return False
+    if array.values is not None and len(array.values) <= 65_536:
+        return all(value == 0 or value <= MASKED for value in array.values)
+    is_bias = array.shape[-3:-2] == (heads,) and prod(array.shape[:-3]) == 1
+    return array.is_literal or array.is_learned is False or not is_bias
+
+
+def _depends_on_distance(array: Array, side: int) -> bool:
+    """Whether biases of positions of a square plane depend on the distance of the two alone, as far as is known."""
+    if array.values is None:
+        return True
+    count = side * side
+    known: dict[tuple[int, int, int], Any] = {}
+    for place, value in enumerate(array.values):
+        rest, column = divmod(place, count)
+        head, row = divmod(rest, count)
+        distance = (head, row // side - column // side, row % side - column % side)
+        if known.setdefault(distance, value) != value:
+            return False
+    return True
+
+
+def _hold_table(net: Net, array: Array, expected: int) -> None:
+    """Records the table of relative biases that a constant was gathered from."""
+    tables = [name for name in array.origins if name in net.net.constants and not net.net.constants[name].is_integer]
+    stored = sum(prod(net.net.constants[name].shape) for name in tables)
+    for name in array.origins:
+        net.counted[name] = 1
+    net.held[(*sorted(tables), "relative")] = expected
+    if stored != expected:
+        net.builder.note(f"a table of {expected:,} relative biases stands in the file as {stored:,} numbers")

@@ -1,0 +1,194 @@
+"""Products of matrices: fully-connected layers, attention, and others."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.tensor_attention import Scores, attend, projected
+from cnncalc.interop.tensor_elementwise import two
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
+from cnncalc.volume import SIDES, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.interop.operators import Operator
+
+
+# with weights
+
+
+def gemm(net: Net, operator: Operator) -> Value:
+    """Gemm: a matrix times weights plus a bias."""
+    attributes = operator.attributes
+    x = net.tensor(operator)
+    if x.rank == 2 and attributes.get("transA"):
+        x = x.viewed((x.axes[1], x.axes[0]))
+    weight = net.values.get(operator.inputs[1]) if len(operator.inputs) > 1 else None
+    if not isinstance(weight, Array) or len(weight.shape) != 2:
+        raise NoEqual("its second matrix is computed from the inputs of the net")
+    shape = weight.shape[::-1] if attributes.get("transB") else weight.shape
+    if attributes.get("alpha", 1.0) != 1 or attributes.get("beta", 1.0) not in (0, 1):
+        raise NoEqual("it multiplies its products by a number")
+    name = operator.inputs[2] if len(operator.inputs) > 2 else ""
+    bias = net.values.get(name) if name and attributes.get("beta", 1.0) else None
+    array = bias if isinstance(bias, Array) and bias.elements == shape[1] else None
+    found = dense(net, operator, x, weight, shape, array)
+    if bias is None or array is not None:
+        return found
+    return two(net, operator, "Add", found, bias)
+
+
+def matmul(net: Net, operator: Operator) -> Value:
+    """MatMul: of a tensor with weights, or of two tensors."""
+    left, right = (*net.inputs(operator), None, None)[:2]
+    if isinstance(left, Tensor) and isinstance(right, Array):
+        shape = right.shape
+        if len(shape) > 2 and prod(shape[:-2]) == 1:
+            shape = shape[-2:]
+        if len(shape) == 1:
+            shape = (*shape, 1)
+            found = dense(net, operator, left, right, shape, None)
+            return found.viewed(found.axes[:-1])
+        if len(shape) != 2:
+            raise NoEqual(f"it multiplies by a constant of shape {list(right.shape)}")
+        return dense(net, operator, left, right, shape, None)
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return product(net, operator, left, right)
+    raise NoEqual("it multiplies a constant by a tensor")
+
+
+def einsum(net: Net, operator: Operator) -> Value:
+    """Einsum of two values, as a product of matrices."""
+    equation = operator.attributes.get("equation", "").replace(" ", "")
+    terms, _, result = equation.partition("->")
+    names = terms.split(",")
+    values = net.inputs(operator)
+    if not result or len(names) != 2 or "." in equation or any(len(set(n)) < len(n) for n in (*names, result)):
+        raise NoEqual(f"its equation is {equation}")
+    (left, right), (one, other) = names, values
+    if not isinstance(one, Tensor):
+        left, right, one, other = right, left, other, one
+    if not isinstance(one, Tensor) or other is None or len(left) != one.rank or len(right) != len(other.shape):
+        raise NoEqual(f"its equation is {equation}")
+    shared = [letter for letter in left if letter in right]
+    summed = [letter for letter in shared if letter not in result]
+    batch = [letter for letter in shared if letter in result]
+    rows = [letter for letter in left if letter not in right]
+    columns = [letter for letter in right if letter not in left]
+    if any(letter not in result for letter in (*rows, *columns)) or not summed:
+        raise NoEqual(f"its equation is {equation}")
+    first = _grouped(one, left, [*[[letter] for letter in batch], rows, summed])
+    widths = dict(zip([*left, *right], [*one.shape, *other.shape], strict=True))
+    if isinstance(other, Array):
+        if batch:
+            raise NoEqual(f"its equation is {equation}")
+        shape = (prod(widths[letter] for letter in summed), prod(widths[letter] for letter in columns))
+        made = dense(net, operator, _grouped(one, left, [*[[r] for r in rows], summed]), other, shape, None)
+        found = net.reshaped(made, [widths[letter] for letter in (*rows, *columns)])
+    else:
+        second = _grouped(other, right, [*[[letter] for letter in batch], summed, columns])
+        value = product(net, operator, first, second)
+        assert isinstance(value, Tensor)
+        found = net.reshaped(value, [widths[letter] for letter in (*batch, *rows, *columns)])
+    order = [*batch, *rows, *columns]
+    return found.viewed(tuple([found.axes[order.index(letter)] for letter in result]))
+
+
+def _grouped(tensor: Tensor, letters: str, groups: Sequence[Sequence[str]]) -> Tensor:
+    """The axes of a tensor in another order, those of each group as one."""
+    return tensor.viewed(
+        tuple([tuple([atom for letter in group for atom in tensor.axes[letters.index(letter)]]) for group in groups])
+    )
+
+
+def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequence[int], bias: Array | None) -> Tensor:
+    """FC, where one image gives one vector; else LINEAR. ``shape`` is inputs x units."""
+    inputs, units = shape
+    if x.shape[-1] != inputs:
+        raise WrongFile(f"its weights are for {inputs} numbers, but its input has the shape {list(x.shape)}")
+    rows = [axis for axis in x.axes[:-1] if any(atom.side != BATCH for atom in axis)]
+    keys: dict[str, Any] = {"units": units, **({} if bias is not None else {"bias": False})}
+    arrays = [weight, bias]
+    if not rows:
+        if not x.source.volume.is_point and not net.flat_order(x):
+            net.builder.note("FC takes its inputs depth first; in the file they lie in another order")
+        net.place(x.source)
+        share = _owner(net, arrays, "fc")
+        found = net.add("fc", [x.source], operator.name, share=share, **keys)
+        if found is None:
+            raise Unknown
+        net.own(found, arrays)
+        return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
+    tensor = net.depth_last(x)
+    net.place(tensor.source)
+    found = net.add("linear", [tensor.source], operator.name, share=_owner(net, arrays, "linear"), **keys)
+    if found is None:
+        raise Unknown
+    net.own(found, arrays)
+    found = projected(net, found, tensor.source) or found
+    return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, units)))
+
+
+def _owner(net: Net, arrays: Sequence[Array | None], kind: str) -> int | None:
+    """The layer of that kind whose weights are the same ones."""
+    share = net.weights(arrays)
+    return share if share is not None and net.builder.nodes[share].kind == kind else None
+
+
+# of two tensors
+
+
+def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
+    """The product of two tensors: a part of attention, or MATMUL."""
+    if left.rank < 2 or right.rank < 2 or left.shape[-1] != right.shape[-2]:
+        raise WrongFile(f"it multiplies {list(left.shape)} by {list(right.shape)}")
+    scores = left.source.scores
+    if scores is not None and scores.is_normed:
+        found = attend(net, operator, scores, right)
+        if found is not None:
+            return found
+    rank = max(left.rank, right.rank)
+    one = Tensor(left.source, (*((),) * (rank - left.rank), *left.axes))
+    other = Tensor(right.source, (*((),) * (rank - right.rank), *right.axes))
+    batch = [n for n in range(rank - 2) if _width(one.axes[n]) > 1 or _width(other.axes[n]) > 1]
+    groups: list[list[int]] = [[n] for n in batch]
+    while len(groups) + 1 > max(SIDES):
+        groups[:2] = [groups[0] + groups[1]]
+    sizes = [prod(max(_width(one.axes[n]), _width(other.axes[n])) for n in group) for group in groups]
+    source = Source(Volume(*sizes, _width(one.axes[-2]), _width(other.axes[-1])))
+    axes: list[Axis] = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in one.axes]
+    for side, group in enumerate(groups):
+        step = 1
+        for n in reversed(group):
+            size = max(_width(one.axes[n]), _width(other.axes[n]))
+            axes[n] = (*axes[n], *((Atom(side, step, size),) if size > 1 else ()))
+            step *= size
+    axes[-2:] = [whole(len(groups), source.volume[-2]), whole(len(groups) + 1, source.volume[-1])]
+
+    def make() -> int | None:
+        first = net.rearranged(one, [*groups, [rank - 2], [rank - 1]])
+        try:
+            straight = net.rearranged_count(other, [*groups, [rank - 2], [rank - 1]])
+            turned = net.rearranged_count(other, [*groups, [rank - 1], [rank - 2]])
+        except NoEqual:
+            straight = turned = 0
+        is_turned = turned < straight
+        last = [[rank - 1], [rank - 2]] if is_turned else [[rank - 2], [rank - 1]]
+        second = net.rearranged(other, [*groups, *last])
+        keys = {"transpose": True} if is_turned else {}
+        found = net.add("matmul", [first.source, second.source], operator.name, **keys)
+        return None if found is None else found.place
+
+    source.make = net.guarded(operator, source, make, left.source)
+    turned_axes = (*other.axes[:-2], other.axes[-1], other.axes[-2])
+    source.scores = Scores(one, Tensor(other.source, turned_axes))
+    return Tensor(source, tuple(axes))
+
+
+def _width(axis: Axis) -> int:
+    """How many indices an axis has in one image."""
+    return size_of(atom for atom in axis if atom.side != BATCH)

@@ -1,0 +1,673 @@
+"""Operators that work element by element: activation functions; arithmetic of tensors, with numbers, with weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import inf, prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.formulas import (
+    ARITHMETIC,
+    MOST_STEPS,
+    REDUCTIONS,
+    Formula,
+    affine_keys,
+    clip_kind,
+    match,
+    rounded,
+)  # fmt: skip
+from cnncalc.interop.selection import groups_of
+from cnncalc.interop.tensor_attention import biased, projected
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.interop.operators import Operator
+
+MERGES = {"Add": "add", "Mul": "mul", "Sub": "sub", "Div": "div", "Max": "maximum", "Min": "minimum", "Mean": "mean"}
+"""The kinds of operators on several tensors."""
+
+PLAIN = {
+    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "HardSwish": "hswish", "Abs": "abs",
+    "Exp": "exp", "Sqrt": "sqrt", "Neg": "neg", "Mish": "mish", "Selu": "selu",
+}  # fmt: skip
+"""The kinds of operators without attributes."""
+
+BIASED = ("conv", "dwconv", "deconv", "local", "fc", "linear")
+"""Kinds to which a constant per channel that is added is a bias."""
+
+
+# one tensor
+
+
+def unary(net: Net, operator: Operator) -> Value:
+    """A function of each element."""
+    x = net.tensor(operator)
+    return function_of(net, operator, operator.type, x)
+
+
+def function_of(net: Net, operator: Operator, type: str, x: Tensor, *numbers: float) -> Tensor:
+    """A function of each element with numbers, which becomes a layer when something reads it."""
+    return Tensor(_formula(net, operator, type, (x.source, *numbers), x.source.volume), x.axes)
+
+
+def _formula(
+    net: Net,
+    operator: Operator,
+    type: str,
+    args: tuple[Source | float, ...],
+    volume: Volume,
+    reduced: frozenset[Atom] = frozenset(),
+    count: int = 1,
+) -> Source:
+    """A layer that is a formula, if all of it depends on one layer."""
+    source = Source(volume)
+    given = [arg for arg in args if isinstance(arg, Source)]
+    leaves = {id(leaf): leaf for leaf in map(_leaf, given)}
+    steps = 1 + sum(arg.formula.steps if arg.formula is not None else 0 for arg in given)
+    if len(leaves) > 1 or steps > MOST_STEPS:
+        for arg in given:
+            net.place(arg)
+        leaf, steps = given[0], 1
+    else:
+        leaf = next(iter(leaves.values()))
+    source.formula = Formula(operator, type, args, leaf, steps, reduced, count)
+    source.make = lambda: _made(net, source)
+    return source
+
+
+def _leaf(source: Source) -> Source:
+    """The layer that a formula reads."""
+    return source.formula.leaf if source.formula is not None else source
+
+
+def _made(net: Net, source: Source) -> int | None:
+    """The layer of a formula: a kind that it is as a whole, or its last operator."""
+    formula = source.formula
+    assert formula is not None
+    operator = formula.operator
+    try:
+        made = _matched(net, source) or _last(net, formula)
+    except NoEqual as error:
+        first = next(arg for arg in formula.args if isinstance(arg, Source))
+        return net.lacks(operator, str(error), source.volume, {}, first)
+    return None if made is None else made.place
+
+
+def _matched(net: Net, source: Source) -> Source | None:
+    """The kind that a formula is as a whole; None if it is none."""
+    found = match(source)
+    if found is None or source.formula is None:
+        return None
+    keys = dict(found.keys)
+    if "atoms" in keys:
+        try:
+            axes = reduced_axes(found.base.volume, keys.pop("atoms"))
+            _set_axes(found.kind, keys, axes, found.base.volume)
+        except NoEqual:
+            return None
+    name = source.formula.operator.name
+    if found.factor == 1:
+        return net.add(found.kind, [found.base], name, **keys)
+    inner = net.add(found.kind, [found.base], None, **keys)
+    return None if inner is None else net.add("affine", [inner], name, factor=rounded(found.factor))
+
+
+def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
+    """The names of the sides, or of the depth, that some atoms are; raises NoEqual if they are parts of them."""
+    names = (*volume.names, "depth")
+    found = []
+    for side, name in enumerate(names):
+        mine = [atom for atom in atoms if atom.side == side]
+        if mine and prod(atom.size for atom in mine) != volume[side]:
+            raise NoEqual("it reduces a part of a side")
+        if mine:
+            found.append(name)
+    return tuple(found)
+
+
+def _set_axes(kind: str, keys: dict[str, Any], axes: tuple[str, ...], volume: Volume) -> None:
+    """Sets the key for the axes of a normalization, or raises NoEqual."""
+    everything = {name for name, size in zip((*volume.names, "depth"), volume, strict=True) if size > 1}
+    if kind == "softmax":
+        if axes != ("depth",):
+            keys["axes"] = list(axes)
+        return
+    if kind != "ln":
+        keys.setdefault("scale", False)
+    else:
+        keys.update(scale=False, shift=False)
+    if set(axes) == {"depth"}:
+        keys["axes"] = "depth"
+    elif set(axes) >= everything:
+        keys["axes"] = "volume"
+    else:
+        raise NoEqual(f"{kind.upper()} over {', '.join(axes)}")
+
+
+def _last(net: Net, formula: Formula) -> Source | None:
+    """The last operator of a formula as a layer."""
+    operator, args = formula.operator, formula.args
+    sources = [arg for arg in args if isinstance(arg, Source)]
+    numbers = [arg for arg in args if not isinstance(arg, Source)]
+    if formula.type in REDUCTIONS:
+        return reduction_layer(net, operator, formula.type, sources[0], formula.reduced)
+    if formula.type == "Clip":
+        kind, keys = clip_kind(
+            None if numbers[0] == -inf else numbers[0], None if numbers[1] == inf else numbers[1]
+        )  # fmt: skip
+        return net.add(kind, sources, operator.name, **keys) if keys or kind != "clip" else sources[0]
+    if formula.type == "Affine":
+        return net.add("affine", sources, operator.name, **affine_keys(*numbers))
+    if formula.type == "LeakyRelu":
+        return net.add("lrelu", sources, operator.name, slope=rounded(numbers[0]))
+    if formula.type == "HardSigmoid":
+        return net.add("hsigmoid", sources, operator.name, **_hard_sigmoid(*numbers))
+    if formula.type in MERGES and len(sources) > 1:
+        return net.add(MERGES[formula.type], sources, operator.name)
+    if formula.type in PLAIN:
+        return net.add(PLAIN[formula.type], sources, operator.name)
+    if formula.type in ARITHMETIC:
+        return _with_number(net, operator, formula.type, sources, args)
+    raise NoEqual(WHY.get(formula.type, "no kind computes it"))
+
+
+WHY = {"Erf": "it is known as a part of GELU alone", "Log": "no kind takes logarithms"}
+
+
+def _hard_sigmoid(slope: float, shift: float) -> dict[str, Any]:
+    if abs(slope - 1 / 6) < 1e-5 and shift == 0.5:
+        return {}
+    return {"slope": rounded(slope), **({} if shift == 0.5 else {"shift": rounded(shift)})}
+
+
+def _with_number(
+    net: Net, operator: Operator, type: str, sources: Sequence[Source], args: Sequence[Source | float]
+) -> Source | None:
+    """A tensor and a number."""
+    first, *rest = args
+    if len(args) != 2:
+        raise NoEqual("no kind computes it")
+    other = rest[0]
+    if isinstance(first, Source) and isinstance(other, float):
+        if type == "Pow" and other == 2:
+            return net.add("square", sources, operator.name)
+        if type == "Pow" and other == 0.5:
+            return net.add("sqrt", sources, operator.name)
+        if type in ("Min", "Max"):
+            low, high = (other, None) if type == "Max" else (None, other)
+            kind, keys = clip_kind(low, high)
+            return net.add(kind, sources, operator.name, **keys)
+    elif isinstance(other, Source) and isinstance(first, float) and type in ("Min", "Max"):
+        return _with_number(net, operator, type, sources, (other, first))
+    raise NoEqual("no kind computes it with a number")
+
+
+def leaky(net: Net, operator: Operator) -> Value:
+    """LeakyRelu."""
+    return function_of(net, operator, "LeakyRelu", net.tensor(operator), float(operator.attributes.get("alpha", 0.01)))
+
+
+def hard_sigmoid(net: Net, operator: Operator) -> Value:
+    """HardSigmoid."""
+    alpha, beta = operator.attributes.get("alpha", 0.2), operator.attributes.get("beta", 0.5)
+    return function_of(net, operator, "HardSigmoid", net.tensor(operator), float(alpha), float(beta))
+
+
+def clip(net: Net, operator: Operator) -> Value:
+    """Clip: limits are inputs or, in old versions, attributes."""
+    low = net.decimals(operator, "min", 1)
+    high = net.decimals(operator, "max", 2)
+    limits = [low[0] if low else -inf, high[0] if high else inf]
+    limits = [limit if abs(limit) < 3e38 else (-inf if limit < 0 else inf) for limit in limits]
+    return function_of(net, operator, "Clip", net.tensor(operator), *limits)
+
+
+def with_key(kind: str, attribute: str, key: str, default: float) -> Callable[[Net, Operator], Value]:
+    """An activation function with a number, which stands as an attribute."""
+
+    def handler(net: Net, operator: Operator) -> Value:
+        value = rounded(float(operator.attributes.get(attribute, default)))
+        return activation(net, operator, net.tensor(operator), kind, **{key: value})
+
+    return handler
+
+
+def celu(net: Net, operator: Operator) -> Value:
+    """Celu, which with alpha 1 is ELU."""
+    if operator.attributes.get("alpha", 1.0) != 1:
+        raise NoEqual("ELU is CELU with alpha 1 alone")
+    return activation(net, operator, net.tensor(operator), "elu")
+
+
+def gelu(net: Net, operator: Operator) -> Value:
+    """Gelu."""
+    keys = {"form": "tanh"} if operator.attributes.get("approximate", "none") == "tanh" else {}
+    return activation(net, operator, net.tensor(operator), "gelu", **keys)
+
+
+def activation(net: Net, operator: Operator, x: Tensor, kind: str, **keys: Any) -> Tensor:
+    """A layer that works on each element."""
+    found = net.add(kind, [x.source], operator.name, **keys)
+    if found is None:
+        raise Unknown
+    return Tensor(found, x.axes)
+
+
+def prelu(net: Net, operator: Operator) -> Value:
+    """PRelu: one slope a channel, or one for all."""
+    x, slope = net.tensor(operator), net.array(operator, 1)
+    assert slope is not None
+    if slope.elements == 1 and x.source.volume.depth > 1:
+        return learned(net, operator, x, "prelu", [slope], shared=True)
+    if x.rank > 2 and len(slope.shape) == 1:
+        slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
+    place = _per_channel(net, x, slope)
+    if place is None:
+        raise NoEqual("PRELU learns one slope a channel")
+    return learned(net, operator, place, "prelu", [slope])
+
+
+def learned(
+    net: Net,
+    operator: Operator,
+    x: Tensor,
+    kind: str,
+    arrays: Sequence[Array | None],
+    buffers: Sequence[Array | None] = (),
+    **keys: Any,
+) -> Tensor:
+    """A layer with weights that keeps the shape of its input."""
+    share = net.weights(arrays, buffers)
+    if share is not None and net.builder.nodes[share].kind != kind:
+        share = None
+    net.place(x.source)
+    found = net.add(kind, [x.source], operator.name, share=share, **keys)
+    if found is None:
+        raise Unknown
+    net.own(found, arrays, buffers)
+    return Tensor(found, x.axes)
+
+
+# several tensors, numbers, weights
+
+
+def arithmetic(net: Net, operator: Operator) -> Value:
+    """Add, Sub, Mul, Div, Pow, Min, Max, Mean, Sum of two or more values."""
+    what = "Add" if operator.type == "Sum" else operator.type
+    values = net.inputs(operator)
+    if any(value is None for value in values):
+        raise WrongFile("an input is missing")
+    if operator.attributes.get("broadcast") and len(values) == 2:
+        values[1] = _old_broadcast(values, operator)
+    if len(values) == 1 and isinstance(values[0], Tensor):
+        return values[0]
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    if len(tensors) == len(values) > 2 or what == "Mean":
+        if len(tensors) < len(values):
+            raise NoEqual("it takes the mean of tensors and constants")
+        return _merge(net, operator, what, tensors)
+    result = values[0]
+    for other in values[1:]:
+        result = two(net, operator, what, result, other)
+    return result
+
+
+def _old_broadcast(values: Sequence[Value], operator: Operator) -> Value:
+    """The second operand of versions below 7, whose axes begin at a given one of the first."""
+    first, second = values
+    axis = operator.attributes.get("axis")
+    if axis is None or not isinstance(first, Tensor) or second is None:
+        return second
+    missing = first.rank - (axis % first.rank) - len(second.shape)
+    if missing < 0:
+        raise WrongFile("its operands do not fit")
+    if isinstance(second, Array):
+        return second.like((*second.shape, *(1,) * missing), second.values)
+    return second.viewed((*second.axes, *((),) * missing))
+
+
+def two(net: Net, operator: Operator, type: str, left: Value, right: Value) -> Value:
+    """An arithmetic operator on two values."""
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return _two_tensors(net, operator, type, left, right)
+    if isinstance(left, Tensor) and isinstance(right, Array):
+        return _with_constant(net, operator, type, left, right, is_first=True)
+    if isinstance(left, Array) and isinstance(right, Tensor):
+        return _with_constant(net, operator, type, right, left, is_first=False)
+    raise WrongFile("it works on constants")
+
+
+def _aligned(tensor: Tensor, rank: int) -> Axes:
+    """The axes with as many empty ones in front as give a rank."""
+    return (*((),) * (rank - tensor.rank), *tensor.axes)
+
+
+def _two_tensors(net: Net, operator: Operator, type: str, left: Tensor, right: Tensor) -> Value:
+    rank = max(left.rank, right.rank)
+    one, other = _aligned(left, rank), _aligned(right, rank)
+    first, second = left.source, right.source
+    leaf = _leaf(first)
+    if leaf is _leaf(second) and _is_formula_pair(first, second, one, other):
+        axes = tuple([a or b for a, b in zip(one, other, strict=True)])
+        volume = Volume(*[max(a, b) for a, b in zip(first.volume, second.volume, strict=True)])
+        return Tensor(_formula(net, operator, type, (first, second), volume), axes)
+    if type == "Pow":
+        raise NoEqual("no kind takes powers of one volume by another")
+    return _merge(net, operator, type, [left, right])
+
+
+def _is_formula_pair(first: Source, second: Source, one: Axes, other: Axes) -> bool:
+    """Whether two views of one layer go together element by element, up to axes that one of them has reduced."""
+    missing: set[Atom] = set()
+    for a, b in zip(one, other, strict=True):
+        if a != b:
+            if a and b:
+                return False
+            missing.update(a or b)
+    if not missing:
+        return first.volume == second.volume
+    return any(missing == _reduced_atoms(source) for source in (first, second))
+
+
+def _reduced_atoms(source: Source) -> frozenset[Atom]:
+    """The atoms that a formula has reduced."""
+    formula = source.formula
+    if formula is None:
+        return frozenset()
+    if formula.reduced:
+        return formula.reduced
+    found: frozenset[Atom] = frozenset()
+    for arg in formula.args:
+        if isinstance(arg, Source):
+            if arg.volume != source.volume or arg.formula is None:
+                return frozenset()
+            found |= _reduced_atoms(arg)
+    return found
+
+
+def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -> Tensor:
+    """Several tensors element by element."""
+    gated = _gated(net, operator, type, tensors)
+    if gated is not None:
+        return gated
+    rank = max(tensor.rank for tensor in tensors)
+    padded = [Tensor(tensor.source, _aligned(tensor, rank)) for tensor in tensors]
+    if not _fit(padded):
+        groups = groups_of(net, padded)
+        padded = [net.rearranged(tensor, groups) for tensor in padded]
+    found = net.add(MERGES[type], [tensor.source for tensor in padded], operator.name)
+    if found is None:
+        raise Unknown
+    axes = tuple(
+        [next((axis for axis in column if axis), ()) for column in zip(*[t.axes for t in padded], strict=True)]
+    )
+    return Tensor(found, axes)
+
+
+def _fit(tensors: Sequence[Tensor]) -> bool:
+    """Whether tensors fit together as the volumes that they are views of."""
+    volumes = [tensor.source.volume for tensor in tensors]
+    if len({len(volume) for volume in volumes}) > 1:
+        return False
+    if any(len({*sizes} - {1}) > 1 for sizes in zip(*volumes, strict=True)):
+        return False
+    return all(len({axis for axis in column if axis}) <= 1 for column in zip(*[t.axes for t in tensors], strict=True))
+
+
+def _gated(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -> Tensor | None:
+    """The first half of the depth times the sigmoid of the second: GLU."""
+    if type != "Mul" or len(tensors) != 2:
+        return None
+    for one, other in (tensors, tensors[::-1]):
+        formula = other.source.formula
+        if formula is None or formula.type != "Sigmoid" or one.axes != other.axes:
+            continue
+        gate = formula.args[0]
+        first, second = one.source.part, gate.part if isinstance(gate, Source) else None
+        if first is None or second is None or first.base is not second.base or first.whole != 2:
+            continue
+        depth = len(first.base.volume) - 1
+        if first[1:] == (depth, first.base.volume.depth // 2, 2, 0, 1) and second[1:] == (*first[1:4], 1, 2):
+            found = net.add("glu", [first.base], operator.name)
+            return None if found is None else Tensor(found, one.axes)
+    return None
+
+
+def _with_constant(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Value:
+    """A tensor and a constant; ``is_first``: the tensor is the first operand."""
+    if x.expanded:
+        raise NoEqual("it works on a volume that was expanded to a larger one")
+    if len(array.shape) > x.rank:
+        x = x.viewed(_aligned(x, len(array.shape)))
+    if array.elements == 1 or array.scalar is not None:
+        found = _with_scalar(net, operator, type, x, array, is_first=is_first)
+        if found is not None:
+            return found
+    plain = partial(with_weights, net, operator, type, x, array, is_first=is_first)
+    scores = biased(net, operator, x, array, plain) if type == "Add" else None
+    return scores or plain()
+
+
+def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Tensor:
+    """A tensor and a constant with several numbers."""
+    if type in ("Add", "Mul") or is_first:
+        channels = _per_channel(net, x, array)
+        if channels is not None:
+            return _scaled(net, operator, type, channels, array)
+        if type == "Add":
+            return _position(net, operator, x, array)
+    raise NoEqual(f"it takes a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
+
+
+def _shown(shape: Sequence[int]) -> str:
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def _with_scalar(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Tensor | None:
+    """A tensor and a number; None where the number is a learned one that a kind has."""
+    fits = all(size in (1, mine) for size, mine in zip(array.shape[::-1], x.shape[::-1], strict=False))
+    value = array.scalar
+    is_weight = not array.is_literal and array.is_learned is not False
+    if not fits or (is_weight and (array.elements > 1 or (array.is_learned and x.source.volume.depth == 1))):
+        return None
+    if is_weight and type == "Add" and len(array.shape) and x.source.volume.depth == 1 and _takes_bias(net, x.source):
+        return None
+    if value is None:
+        return None
+    net.used(array)
+    number = float(value)
+    if type in ("Add", "Sub", "Mul", "Div") and not (type == "Div" and not is_first):
+        factor, shift = _line(type, number, is_first=is_first)
+        if (factor, shift) == (1, 0):
+            return x
+        return function_of(net, operator, "Affine", x, factor, shift)
+    args: tuple[Source | float, ...] = (x.source, number) if is_first else (number, x.source)
+    return Tensor(_formula(net, operator, type, args, x.source.volume), x.axes)
+
+
+def _line(type: str, number: float, *, is_first: bool) -> tuple[float, float]:
+    """The factor and the shift of x with a number."""
+    if type == "Add":
+        return 1.0, number
+    if type == "Sub":
+        return (1.0, -number) if is_first else (-1.0, number)
+    if type == "Mul":
+        return number, 0.0
+    if not number:
+        raise NoEqual("it divides by 0")
+    return 1 / number, 0.0
+
+
+def _takes_bias(net: Net, source: Source) -> bool:
+    """Whether what is added to a layer can become its bias."""
+    return net.kind(source) in BIASED and net.key(source, "bias") is False and net.is_read_once(source)
+
+
+def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
+    """The tensor, if a constant has one number for each index of its depth; None for other constants."""
+    shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
+    if any(size not in (1, mine) for size, mine in zip(shape, x.shape, strict=True)):
+        raise WrongFile(f"a constant of shape {_shown(array.shape)} does not fit a tensor of {_shown(x.shape)}")
+    axes = [number for number, size in enumerate(shape) if size > 1]
+    depth = x.source.volume.depth
+    if not axes:
+        return x if depth == 1 else None
+    atoms = [atom for number in axes for atom in x.axes[number]]
+    if tuple(atoms) == whole(len(x.source.volume) - 1, depth):
+        return x
+    if any(atom.side == BATCH for atom in atoms) or len(axes) > 1:
+        return None
+    others = [n for n in range(x.rank) if n not in axes and size_of(a for a in x.axes[n] if a.side != BATCH) > 1]
+    if len(others) > 3 or not others:
+        return None
+    return net.rearranged(x, [*[[n] for n in others], axes])
+
+
+def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) -> Tensor:
+    """A constant a channel: a bias, or the factor or shift of the layer before; SCALE, or AFFINE."""
+    source = x.source
+    net.place(source)
+    is_shift = type in ("Add", "Sub")
+    if type not in ("Add", "Sub", "Mul", "Div"):
+        raise NoEqual(f"it takes a constant of shape {_shown(array.shape)}")
+    if _absorbed(net, source, array, is_shift=is_shift):
+        return Tensor(projected(net, source) or source, x.axes)
+    if _is_fixed(net, source, array):
+        net.used(array)
+        values = [float(value) for value in array.values or ()]
+        lines = [_line(type, value, is_first=True) for value in values]
+        factors, shifts = [rounded(line[0]) for line in lines], [rounded(line[1]) for line in lines]
+        keys: dict[str, Any] = {} if is_shift else {"factor": factors}
+        if is_shift:
+            keys["shift"] = shifts
+        return activation(net, operator, x, "affine", **keys)
+    if is_shift and source.volume.elements == array.elements and type == "Add":
+        return learned(net, operator, x, "position", [array])
+    if is_shift:
+        raise NoEqual("no kind adds one learned number a channel without a factor")
+    return learned(net, operator, x, "scale", [array], shift=False)
+
+
+def _is_fixed(net: Net, source: Source, array: Array) -> bool:
+    """Whether constants are numbers of the design: literals, or those that prepare an input."""
+    if array.values is None or len(array.values) > 4096:
+        return False
+    if array.is_learned is not None:
+        return not array.is_learned
+    return array.is_literal or net.kind(source) in ("input", "affine")
+
+
+def _absorbed(net: Net, source: Source, array: Array, *, is_shift: bool) -> bool:
+    """Whether a constant became the bias, factor or shift of the layer before, which has none."""
+    kind = net.kind(source)
+    if source.place is None or not net.is_read_once(source) or net.builder.nodes[source.place].share is not None:
+        return False
+    if array.is_learned is False or (array.is_literal and array.scalar is not None):
+        return False
+    if is_shift and kind in BIASED:
+        key = "bias"
+    elif is_shift:
+        key = "shift"
+    else:
+        key = "scale"
+    if net.key(source, key) is not False:
+        return False
+    if key == "scale" and net.key(source, "shift"):
+        return False
+    if net.kind(source) == "ln" and net.key(source, "axes") not in ("depth", None):
+        return False
+    net.builder.change(source.place, **{key: True})
+    source.formula = None
+    net.used(array)
+    net.hold([array])
+    # a later layer with the same weights is another one, unless it takes the same constant
+    for identity, place in list(net.owners.items()):
+        if place == source.place:
+            del net.owners[identity]
+    return True
+
+
+def _position(net: Net, operator: Operator, x: Tensor, array: Array) -> Tensor:
+    """A constant for every element of one image: POSITION."""
+    shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
+    volume = x.source.volume
+    expected = [size_of(atom for atom in axis if atom.side != BATCH) for axis in x.axes]
+    if list(shape) != expected or array.is_literal or array.is_learned is False:
+        raise NoEqual(f"it adds a constant of shape {_shown(array.shape)} to a tensor of {_shown(x.shape)}")
+    assert volume.elements == array.elements
+    return learned(net, operator, x, "position", [array])
+
+
+# reductions
+
+
+def reduction(net: Net, operator: Operator) -> Value:
+    """ReduceMean and the like, over some axes."""
+    x = net.tensor(operator)
+    axes = net.numbers(operator, "axes", 1)
+    if not axes:
+        if axes is not None and operator.attributes.get("noop_with_empty_axes"):
+            return x
+        axes = list(range(x.rank))
+    x = net.values[operator.inputs[0]] = reducible(net, x, axes)
+    return reduced(net, operator, operator.type, x, axes, keeps=bool(operator.attributes.get("keepdims", 1)))
+
+
+def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[int], *, keeps: bool) -> Tensor:
+    """A tensor reduced along some axes, as a formula."""
+    chosen = {axis % x.rank for axis in axes}
+    atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
+    left = tuple([() if number in chosen else axis for number, axis in enumerate(x.axes)])
+    if any(atom.side == BATCH for atom in atoms):
+        raise NoEqual("it reduces the images of a batch")
+    found = x
+    if atoms:
+        volume = found.source.volume
+        for side in {atom.side for atom in atoms}:
+            volume = volume.replaced(side, 1)
+        count = prod(atom.size for atom in atoms)
+        source = _formula(net, operator, type, (found.source,), volume, atoms, count)
+        result = Tensor(source, left)
+    else:
+        result = found
+    if keeps:
+        return result
+    return result.viewed(tuple([axis for number, axis in enumerate(result.axes) if number not in chosen]))
+
+
+def reducible(net: Net, x: Tensor, axes: Sequence[int]) -> Tensor:
+    """The tensor as a view of a volume in which these axes are whole sides, so that a layer can reduce them."""
+    chosen = {axis % x.rank for axis in axes}
+    atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
+    if any(atom.side == BATCH for atom in atoms) or _are_whole(x.source.volume, atoms):
+        return x
+    return net.rearranged(x, groups_of(net, [x]))
+
+
+def _are_whole(volume: Volume, atoms: frozenset[Atom]) -> bool:
+    return all(
+        prod(atom.size for atom in atoms if atom.side == side) == volume[side] for side in {atom.side for atom in atoms}
+    )
+
+
+REDUCED: Mapping[str, str] = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min"}
+
+
+def reduction_layer(net: Net, operator: Operator, type: str, source: Source, atoms: frozenset[Atom]) -> Source | None:
+    """The layer of a reduction: GAP, GMP or REDUCE."""
+    axes = reduced_axes(source.volume, atoms)
+    names = tuple([n for n, size in zip(source.volume.names, source.volume, strict=False) if size > 1])
+    if axes == names and type in ("ReduceMean", "ReduceMax"):
+        return net.add("gap" if type == "ReduceMean" else "gmp", [source], operator.name)
+    if type not in REDUCED:
+        if type not in ("ReduceL2", "ReduceSumSquare"):
+            raise NoEqual("no kind reduces so")
+        squares = net.add("square", [source], None)
+        total = squares and net.add("reduce", [squares], operator.name, op="sum", axes=list(axes))
+        return total if type == "ReduceSumSquare" or total is None else net.add("sqrt", [total], None)
+    return net.add("reduce", [source], operator.name, op=REDUCED[type], axes=list(axes))

@@ -1,0 +1,497 @@
+"""Operators on constants: the arithmetic of shapes, and weights that are computed from others.
+
+Numbers are computed where there are few of them; of larger tensors only the shape is followed.
+"""
+
+from __future__ import annotations
+
+from itertools import product as every_index
+from math import ceil, floor, prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import CnncalcError
+from cnncalc.interop.operators import Constant
+from cnncalc.interop.tensor_moves import new_shape
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.interop.operators import Operator
+
+MOST_VALUES = 4_096
+"""Tensors with more elements are not computed."""
+MOST_ELEMENTS = 1 << 50
+
+
+class NotFolded(CnncalcError):
+    """Of an operator on constants not even the shape can be followed."""
+
+
+def checked(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape of at most so many axes and elements; raises WrongFile."""
+    if len(shape) > MAX_RANK or min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
+        raise WrongFile(f"it makes a constant of shape {list(shape)[:MAX_RANK]}")
+    return tuple(shape)
+
+
+def literal(shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool) -> Array:
+    """A constant that the operators themselves make."""
+    return Array(shape, values, is_integer=is_integer, is_literal=True, is_learned=None)
+
+
+def integers(values: Sequence[int]) -> Array:
+    """A list of whole numbers."""
+    return literal((len(values),), tuple(values), is_integer=True)
+
+
+def constant(net: Net, operator: Operator) -> Value:
+    """Constant: a tensor or numbers in an attribute."""
+    attributes = operator.attributes
+    value = next(iter(attributes.values()), None)
+    if isinstance(value, Constant):
+        array = net.constant(operator.outputs[0], value)
+        array.is_literal = True
+        return array
+    if isinstance(value, tuple):
+        return literal((len(value),), value, is_integer=all(isinstance(v, int) for v in value))
+    if isinstance(value, (int, float)):
+        return literal((), (value,), is_integer=isinstance(value, int))
+    raise NotFolded("its value is no tensor")
+
+
+def shape_of(net: Net, operator: Operator) -> Value:
+    """Shape."""
+    value = net.values.get(operator.inputs[0])
+    if value is None:
+        return None
+    start, stop = operator.attributes.get("start", 0), operator.attributes.get("end")
+    return integers(value.shape[start:stop])
+
+
+def size_of(net: Net, operator: Operator) -> Value:
+    """Size."""
+    value = net.values.get(operator.inputs[0])
+    return None if value is None else literal((), (prod(value.shape),), is_integer=True)
+
+
+def constant_of_shape(net: Net, operator: Operator) -> Value:
+    """ConstantOfShape: one number everywhere. Where it is large, it stands for weights that the file leaves out."""
+    shape = net.numbers(operator, "shape", 0)
+    if shape is None:
+        raise NotFolded("its shape is missing")
+    value = operator.attributes.get("value")
+    number: Any = 0.0
+    is_integer = False
+    if isinstance(value, Constant) and value.values:
+        number, is_integer = value.values[0], value.is_integer
+    full = checked(shape)
+    values = (number,) * prod(full) if prod(full) <= MOST_VALUES else None
+    given = net.array(operator, 0)
+    if given is None or given.is_literal:
+        return literal(full, values, is_integer=is_integer)
+    return Array(full, values, is_integer=is_integer, origins=frozenset((operator.outputs[0],)))
+
+
+def range_of(net: Net, operator: Operator) -> Value:
+    """Range."""
+    start, stop, step = (_one(net.array(operator, number)) for number in range(3))
+    count = max(0, ceil((stop - start) / step)) if step else 0
+    if count > MOST_VALUES:
+        return literal(checked((count,)), None, is_integer=isinstance(start, int))
+    return literal(
+        (count,), tuple([start + number * step for number in range(count)]), is_integer=isinstance(start, int)
+    )
+
+
+def _one(array: Array | None) -> Any:
+    if array is None or array.values is None or array.elements != 1:
+        raise NotFolded("a number is not known")
+    return array.values[0]
+
+
+# values in, values out
+
+
+def _same(array: Array) -> Array:
+    return array
+
+
+def _divide(a: Any, b: Any) -> Any:
+    if not b:
+        raise WrongFile("it divides by 0")
+    if isinstance(a, int) and isinstance(b, int):
+        return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+    return a / b
+
+
+def _power(a: Any, b: Any) -> Any:
+    if abs(a) > 1e6 or abs(b) > 64:
+        raise NotFolded("its numbers are too large")
+    return a**b if a or b >= 0 else 0
+
+
+def _modulo(a: Any, b: Any) -> Any:
+    if not b:
+        raise WrongFile("it divides by 0")
+    return a % b
+
+
+TWO: Mapping[str, Callable[[Any, Any], Any]] = {
+    "Add": lambda a, b: a + b,
+    "Sub": lambda a, b: a - b,
+    "Mul": lambda a, b: a * b,
+    "Div": _divide,
+    "Mod": _modulo,
+    "Pow": _power,
+    "Min": min,
+    "Max": max,
+    "Equal": lambda a, b: a == b,
+    "Less": lambda a, b: a < b,
+    "LessOrEqual": lambda a, b: a <= b,
+    "Greater": lambda a, b: a > b,
+    "GreaterOrEqual": lambda a, b: a >= b,
+    "And": lambda a, b: bool(a and b),
+    "Or": lambda a, b: bool(a or b),
+}
+
+ONE: Mapping[str, Callable[[Any], Any]] = {
+    "Neg": lambda a: -a,
+    "Abs": abs,
+    "Floor": floor,
+    "Ceil": ceil,
+    "Round": round,
+    "Sqrt": lambda a: a**0.5 if a >= 0 else 0.0,
+    "Reciprocal": lambda a: 1 / a if a else 0.0,
+    "Not": lambda a: not a,
+    "Sign": lambda a: (a > 0) - (a < 0),
+}
+
+KEEPING = frozenset((
+    "Exp", "Log", "Tanh", "Sigmoid", "Relu", "Erf", "Cos", "Sin", "Softplus", "IsNaN", "IsInf", "Softmax",
+    "QuantizeLinear", "DequantizeLinear", "Trilu", "CumSum", "LogSoftmax", "BatchNormalization",
+    "InstanceNormalization", "LayerNormalization", "Gelu",
+))  # fmt: skip
+"""Operators that keep the shape and whose numbers no shape needs."""
+
+REDUCING: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    "ReduceProd": prod,
+    "ReduceSum": sum,
+    "ReduceMax": max,
+    "ReduceMin": min,
+}
+
+
+def broadcast(shapes: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The shape of several tensors that are combined element by element; raises WrongFile."""
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    found = []
+    for sizes in zip(*padded, strict=True):
+        several = {*sizes} - {1}
+        if len(several) > 1:
+            raise WrongFile(f"its constants have the shapes {' and '.join(map(str, shapes))}")
+        found.append(several.pop() if several else 1)
+    return checked(found)
+
+
+def _expanded(array: Array, shape: tuple[int, ...]) -> Sequence[Any] | None:
+    """The elements of a constant that is broadcast to a shape."""
+    if array.values is None or prod(shape) > MOST_VALUES or array.elements > MOST_VALUES:
+        return None
+    if array.shape == shape:
+        return array.values
+    steps = [0] * len(shape)
+    step = 1
+    for number in range(1, len(array.shape) + 1):
+        size = array.shape[-number]
+        steps[-number] = step if size > 1 else 0
+        step *= size
+    values = array.values
+    return [values[sum(i * s for i, s in zip(index, steps, strict=True))] for index in every_index(*map(range, shape))]
+
+
+def _combined(arrays: Sequence[Array], function: Callable[..., Any] | None, *, is_integer: bool | None = None) -> Array:
+    """Constants combined element by element."""
+    shape = broadcast([array.shape for array in arrays])
+    columns = [_expanded(array, shape) for array in arrays] if function is not None else [None]
+    values = None
+    if function is not None and all(column is not None for column in columns):
+        values = tuple([function(*row) for row in zip(*columns, strict=True)])
+    whole = all(array.is_integer for array in arrays) if is_integer is None else is_integer
+    return _made_of(arrays, shape, values, is_integer=whole)
+
+
+def _made_of(
+    arrays: Sequence[Array], shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool
+) -> Array:
+    """A constant made of others."""
+    learned = [array.is_learned for array in arrays if array.origins]
+    return Array(
+        shape, values, is_integer=is_integer,
+        origins=frozenset().union(*[array.origins for array in arrays]),
+        is_literal=all(array.is_literal for array in arrays),
+        is_learned=True if True in learned else (None if None in learned or not learned else False),
+    )  # fmt: skip
+
+
+def _moved(array: Array, shape: tuple[int, ...], steps: Sequence[int], start: int = 0) -> Array:
+    """A constant of another shape whose element at an index is that at the sum of index * step of this one."""
+    values = None
+    if array.values is not None and prod(shape) <= MOST_VALUES and array.elements <= 65_536:
+        given = array.values
+        values = [
+            given[start + sum(i * s for i, s in zip(index, steps, strict=True))]
+            for index in every_index(*map(range, shape))
+        ]
+    return array.like(checked(shape), values)
+
+
+def _steps(shape: Sequence[int]) -> list[int]:
+    """How far apart neighbours along each axis lie."""
+    return [prod(shape[number + 1 :]) for number in range(len(shape))]
+
+
+def fold(net: Net, operator: Operator) -> list[Value]:
+    """The results of an operator on constants; raises NotFolded where not even a shape is known."""
+    arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
+    what = operator.type
+    if what in TWO and len(arrays) >= 1:
+        result = arrays[0]
+        is_truth = what in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or")
+        for other in arrays[1:]:
+            result = _combined([result, other], TWO[what], is_integer=True if is_truth else None)
+        return [result]
+    if what in ONE:
+        return [_combined(arrays[:1], ONE[what])]
+    if what in KEEPING:
+        return [_made_of(arrays, arrays[0].shape, None, is_integer=arrays[0].is_integer)]
+    if what == "Where":
+        return [_combined(arrays, lambda c, a, b: a if c else b, is_integer=arrays[1].is_integer)]
+    handler = FOLDERS.get(what)
+    if handler is None:
+        raise NotFolded("it works on constants")
+    found = handler(net, operator, arrays[0])
+    return list(found) if isinstance(found, list) else [found]
+
+
+def _cast(net: Net, operator: Operator, x: Array) -> Array:
+    to = operator.attributes.get("to")
+    if x.values is None or x.elements > MOST_VALUES:
+        return x
+    is_integer = to in (2, 3, 4, 5, 6, 7, 12, 13, 9, "INT64", "INT32", "BOOL")
+    convert: Callable[[Any], Any] = (bool if to in (9, "BOOL") else int) if is_integer else float
+    found = x.like(x.shape, [convert(value) for value in x.values])
+    found.is_integer = is_integer
+    return found
+
+
+def _clip(net: Net, operator: Operator, x: Array) -> Array:
+    low, high = net.decimals(operator, "min", 1), net.decimals(operator, "max", 2)
+
+    def limited(value: Any) -> Any:
+        value = max(value, low[0]) if low else value
+        return min(value, high[0]) if high else value
+
+    return _combined([x], limited)
+
+
+def _reshape(net: Net, operator: Operator, x: Array) -> Array:
+    wanted = net.numbers(operator, "shape", 1)
+    if wanted is None:
+        raise WrongFile("its shape is missing")
+    shape = new_shape(x.shape, wanted, keeps_zeros=not operator.attributes.get("allowzero"))
+    return x.like(shape, x.values)
+
+
+def _flatten(net: Net, operator: Operator, x: Array) -> Array:
+    axis = int(operator.attributes.get("axis", 1))
+    axis = axis + len(x.shape) if axis < 0 else axis
+    return x.like((prod(x.shape[:axis]), prod(x.shape[axis:])), x.values)
+
+
+def _squeeze(net: Net, operator: Operator, x: Array) -> Array:
+    axes = net.numbers(operator, "axes", 1)
+    rank = max(1, len(x.shape))
+    gone = {a % rank for a in axes} if axes is not None else {n for n, size in enumerate(x.shape) if size == 1}
+    return x.like(tuple([size for n, size in enumerate(x.shape) if n not in gone]), x.values)
+
+
+def _unsqueeze(net: Net, operator: Operator, x: Array) -> Array:
+    axes = net.numbers(operator, "axes", 1) or []
+    rank = len(x.shape) + len(axes)
+    checked((1,) * rank)
+    new = {axis % rank for axis in axes}
+    left = iter(x.shape)
+    return x.like(tuple([1 if n in new else next(left, 1) for n in range(rank)]), x.values)
+
+
+def _transpose(net: Net, operator: Operator, x: Array) -> Array:
+    rank = len(x.shape)
+    order = [int(axis) % max(rank, 1) for axis in operator.attributes.get("perm") or range(rank - 1, -1, -1)]
+    if sorted(order) != list(range(rank)):
+        raise WrongFile(f"its order is {order} for {rank} axes")
+    steps = _steps(x.shape)
+    return _moved(x, tuple([x.shape[axis] for axis in order]), [steps[axis] for axis in order])
+
+
+def _slice(net: Net, operator: Operator, x: Array) -> Array:
+    starts, ends = net.numbers(operator, "starts", 1), net.numbers(operator, "ends", 2)
+    if starts is None or ends is None:
+        raise WrongFile("its ranges are missing")
+    axes = net.numbers(operator, "axes", 3) or list(range(len(starts)))
+    steps = net.numbers(operator, "steps", 4) or [1] * len(starts)
+    if not len(starts) == len(ends) == len(axes) == len(steps) or not x.shape or 0 in steps:
+        raise WrongFile("its ranges do not fit")
+    shape, strides, begin = list(x.shape), _steps(x.shape), 0
+    moves = list(strides)
+    for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
+        axis %= len(shape)
+        found = range(*slice(start, stop, step).indices(x.shape[axis]))
+        shape[axis] = len(found)
+        begin += found.start * strides[axis] if len(found) else 0
+        moves[axis] = strides[axis] * step
+    return _moved(x, tuple(shape), moves, begin)
+
+
+def _gather(net: Net, operator: Operator, x: Array) -> Array:
+    indices = net.array(operator, 1)
+    if indices is None or not x.shape:
+        raise NotFolded("its indices are not known")
+    axis = int(operator.attributes.get("axis", 0)) % len(x.shape)
+    shape = checked((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+    values = None
+    if x.values is not None and indices.values is not None and prod(shape) <= MOST_VALUES:
+        inner, size = prod(x.shape[axis + 1 :]), x.shape[axis]
+        rows = [[int(i) % size for i in indices.values]] * prod(x.shape[:axis])
+        values = [
+            x.values[(outer * size + i) * inner + n]
+            for outer, row in enumerate(rows)
+            for i in row
+            for n in range(inner)
+        ]
+    return x.like(shape, values)
+
+
+def _concat(net: Net, operator: Operator, x: Array) -> Array:
+    arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
+    if not x.shape or any(len(array.shape) != len(x.shape) for array in arrays):
+        raise WrongFile("its inputs have different numbers of axes")
+    axis = int(operator.attributes.get("axis", 0)) % len(x.shape)
+    shape = list(x.shape)
+    shape[axis] = sum(array.shape[axis] for array in arrays)
+    full = checked(shape)
+    values = None
+    if all(array.values is not None for array in arrays) and prod(full) <= MOST_VALUES:
+        blocks = [prod(array.shape[axis:]) for array in arrays]
+        values = [
+            value
+            for outer in range(prod(shape[:axis]))
+            for array, block in zip(arrays, blocks, strict=True)
+            for value in (array.values or ())[outer * block : (outer + 1) * block]
+        ]
+    return _made_of(arrays, full, values, is_integer=x.is_integer)
+
+
+def _expand(net: Net, operator: Operator, x: Array) -> Array:
+    shape = broadcast([x.shape, net.numbers(operator, "shape", 1) or []])
+    return x.like(shape, _expanded(x, shape))
+
+
+def _tile(net: Net, operator: Operator, x: Array) -> Array:
+    repeats = net.numbers(operator, "repeats", 1) or []
+    if len(repeats) != len(x.shape):
+        raise WrongFile("it does not have one number an axis")
+    shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
+    values = None
+    if x.values is not None and prod(shape) <= MOST_VALUES:
+        steps = _steps(x.shape)
+        values = [
+            x.values[sum(i % size * step for i, size, step in zip(index, x.shape, steps, strict=True))]
+            for index in every_index(*map(range, shape))
+        ]
+    return x.like(shape, values)
+
+
+def _split(net: Net, operator: Operator, x: Array) -> list[Value]:
+    axis = int(operator.attributes.get("axis", 0)) % max(1, len(x.shape))
+    count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
+    sizes = net.numbers(operator, "split", 1) or [-(-x.shape[axis] // count)] * count
+    found: list[Value] = []
+    start = 0
+    for size in sizes:
+        shape = (*x.shape[:axis], min(size, x.shape[axis] - start), *x.shape[axis + 1 :])
+        found.append(_moved(x, shape, _steps(x.shape), start * prod(x.shape[axis + 1 :])))
+        start += size
+    return found
+
+
+def _reduce(net: Net, operator: Operator, x: Array) -> Array:
+    axes = net.numbers(operator, "axes", 1)
+    rank = max(1, len(x.shape))
+    chosen = {a % rank for a in axes} if axes else set(range(len(x.shape)))
+    keeps = operator.attributes.get("keepdims", 1)
+    shape = tuple([1 if n in chosen else size for n, size in enumerate(x.shape) if keeps or n not in chosen])
+    function = REDUCING.get(operator.type)
+    values = None
+    if function is not None and x.values is not None and chosen == set(range(len(x.shape))) and x.elements:
+        values = [function(x.values)]
+    return x.like(shape, values)
+
+
+def _matmul(net: Net, operator: Operator, x: Array) -> Array:
+    other = net.array(operator, 1)
+    if other is None or len(x.shape) < 2 or len(other.shape) < 2 or x.shape[-1] != other.shape[-2]:
+        raise NotFolded("it multiplies constants")
+    shape = (*broadcast([x.shape[:-2] or (1,), other.shape[:-2] or (1,)]), x.shape[-2], other.shape[-1])
+    return _made_of([x, other], shape[-max(len(x.shape), len(other.shape)) :], None, is_integer=False)
+
+
+def _pad(net: Net, operator: Operator, x: Array) -> Array:
+    pads = net.numbers(operator, "pads", 1) or []
+    rank = len(x.shape)
+    if len(pads) != 2 * rank:
+        raise WrongFile("it does not have two pads an axis")
+    return x.like(checked([size + pads[n] + pads[n + rank] for n, size in enumerate(x.shape)]), None)
+
+
+FOLDERS: Mapping[str, Callable[[Net, Operator, Array], Array | list[Value]]] = {
+    "Identity": lambda net, operator, x: _same(x),
+    "Dropout": lambda net, operator, x: _same(x),
+    "Cast": _cast,
+    "Clip": _clip,
+    "CastLike": lambda net, operator, x: _same(x),
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+    "Transpose": _transpose,
+    "Slice": _slice,
+    "Gather": _gather,
+    "Concat": _concat,
+    "Expand": _expand,
+    "Tile": _tile,
+    "Split": _split,
+    "MatMul": _matmul,
+    "Pad": _pad,
+    "ScatterND": lambda net, operator, x: x.like(x.shape, None),
+    "ScatterElements": lambda net, operator, x: x.like(x.shape, None),
+    **dict.fromkeys(
+        ("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL2", "ReduceSumSquare"), _reduce
+    ),
+}
+
+MAKERS: Mapping[str, Callable[[Net, Operator], Value]] = {
+    "Constant": constant,
+    "Shape": shape_of,
+    "Size": size_of,
+    "ConstantOfShape": constant_of_shape,
+    "Range": range_of,
+}
+"""Operators that make constants, of constants or of the shapes of other tensors."""
+
+
+def is_constant(values: Sequence[Value]) -> bool:
+    """Whether an operator works on constants alone."""
+    given = [value for value in values if value is not None]
+    return bool(given) and not any(isinstance(value, Tensor) for value in given)

@@ -1,0 +1,161 @@
+"""The inputs of an operator net as volumes: which of their axes are the batch, the depth and the sides.
+
+A tensor has axes without names. What an input's are follows from the first operator behind it that needs an order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cnncalc.interop.tensor_net import Net, Source, Tensor
+from cnncalc.interop.views import BATCH, Axis, whole
+from cnncalc.records import NamedTuple
+from cnncalc.volume import SIDES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.interop.operators import Operator
+
+MAPS = frozenset((
+    "Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "LRN",
+    "BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Resize", "Upsample", "DepthToSpace",
+    "SpaceToDepth", "QLinearConv", "ConvInteger", "MaxUnpool",
+))  # fmt: skip
+"""Operators on batch x channels x sides."""
+
+VECTORS = frozenset(("MatMul", "LayerNormalization", "RMSNormalization", "LpNormalization", "Einsum", "Attention"))
+"""Operators on vectors along the last axis."""
+
+MOST_STEPS = 400
+
+
+class Order(NamedTuple):
+    """Which axes of an input are the batch (None: there is none), the depth and the sides."""
+
+    batch: int | None
+    depth: int | None
+    sides: tuple[int, ...]
+
+
+def order_of(net: Net, name: str, rank: int) -> Order:
+    """The order of the axes of an input, from what the first operators behind it need."""
+    readers: dict[str, list[Operator]] = {}
+    for operator in net.net.operators:
+        for given in operator.inputs:
+            readers.setdefault(given, []).append(operator)
+    waiting: deque[tuple[str, tuple[int | None, ...]]] = deque([(name, tuple(range(rank)))])
+    steps = 0
+    while waiting and steps < MOST_STEPS:
+        value, axes = waiting.popleft()
+        for operator in readers.get(value, ()):
+            steps += 1
+            if operator.inputs[0] != value and operator.type in (*MAPS, *VECTORS):
+                continue
+            if operator.type in MAPS and len(axes) >= 3:
+                return Order(axes[0], axes[1], _given(axes[2:]))
+            if operator.type in VECTORS and len(axes) >= 3:
+                return Order(axes[0], axes[-1], _given(axes[1:-1]))
+            moved = _behind(net, operator, axes)
+            if moved is not None and operator.outputs:
+                waiting.append((operator.outputs[0], moved))
+    return _usual(rank)
+
+
+def _given(axes: Sequence[int | None]) -> tuple[int, ...]:
+    return tuple([axis for axis in axes if axis is not None])
+
+
+def _usual(rank: int) -> Order:
+    """The order where nothing needs one: batch x channels x sides."""
+    if rank < 2:
+        return Order(None, 0 if rank else None, ())
+    return Order(0, 1, tuple(range(2, rank)))
+
+
+SAME = frozenset((
+    "Identity", "Cast", "Dropout", "Pad", "Slice", "Clip", "Relu", "Sub", "Div", "Add", "Mul", "QuantizeLinear",
+    "DequantizeLinear", "Concat", "Abs", "Neg", "Tanh", "Sigmoid", "Split",
+))  # fmt: skip
+
+
+def _behind(net: Net, operator: Operator, axes: tuple[int | None, ...]) -> tuple[int | None, ...] | None:
+    """The axes of the result of an operator that moves axes or keeps them; None for others."""
+    if operator.type in SAME:
+        return axes
+    if operator.type == "Transpose":
+        order = operator.attributes.get("perm") or range(len(axes) - 1, -1, -1)
+        return tuple([axes[int(axis)] for axis in order]) if len(order) == len(axes) else None
+    if operator.type in ("Unsqueeze", "Squeeze"):
+        chosen = _axes(net, operator)
+        if chosen is None:
+            return None
+        if operator.type == "Squeeze":
+            gone = {axis % len(axes) for axis in chosen}
+            return tuple([axis for number, axis in enumerate(axes) if number not in gone])
+        new = {axis % (len(axes) + len(chosen)) for axis in chosen}
+        left = iter(axes)
+        return tuple([None if n in new else next(left, None) for n in range(len(axes) + len(chosen))])
+    return None
+
+
+def _axes(net: Net, operator: Operator) -> list[int] | None:
+    """The axes of an operator, before anything is computed."""
+    if "axes" in operator.attributes:
+        return [int(axis) for axis in operator.attributes["axes"]]
+    name = operator.inputs[1] if len(operator.inputs) > 1 else ""
+    constant = net.net.constants.get(name)
+    if constant is None:
+        for maker in net.net.operators:
+            if name in maker.outputs and maker.type == "Constant":
+                constant = next(iter(maker.attributes.values()), None)
+    values = getattr(constant, "values", None)
+    return None if values is None else [int(value) for value in values]
+
+
+def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> None:
+    """Adds an input of the net."""
+    known = shape if shape is not None else (None,) * 4
+    rank = len(known)
+    order = order_of(net, name, rank)
+    if rank - 2 not in (*SIDES, 0, -1) and len(order.sides) not in SIDES:
+        net.builder.fail(f"the input has {rank} axes, and a volume at most {max(SIDES) + 1}", name)
+        net.values[name] = None
+        return
+    batch = known[order.batch] if order.batch is not None and order.batch < rank else 1
+    is_first = not any(node.is_input for node in net.builder.nodes)
+    if batch is not None and batch > 1 and is_first:
+        net.batch = batch
+    sides = [known[axis] for axis in order.sides]
+    has_batch = order.batch is not None
+    if has_batch and batch not in (None, 1, net.batch):
+        sides.insert(0, batch)  # another number of images than that of the batch
+        order = Order(None, order.depth, (order.batch or 0, *order.sides))
+    depth = known[order.depth] if order.depth is not None and order.depth < rank else 1
+    sizes = [*(sides or [1, 1]), depth]
+    place = net.builder.add_input(name, None if shape is None else sizes)
+    if place is None:
+        net.values[name] = None
+        return
+    source = Source(net.builder.volume(place), place)
+    volume = source.volume
+    axes: list[Axis] = [()] * rank
+    if len(volume) - 1 != max(1, len(order.sides)) and order.sides:
+        net.builder.fail(f"the input has {len(order.sides)} sides, but the call gives {volume}", name)
+        net.values[name] = None
+        return
+    for side, axis in enumerate(order.sides):
+        axes[axis] = whole(side, volume[side])
+    if order.depth is not None:
+        axes[order.depth] = whole(len(volume) - 1, volume.depth)
+    if order.batch is not None:
+        axes[order.batch] = whole(BATCH, net.batch)
+    source.names.append(name)
+    net.values[name] = Tensor(source, tuple(axes))
+
+
+def read_constants(net: Net) -> None:
+    """Makes the tensors of the file values of the net."""
+    for name, constant in net.net.constants.items():
+        net.values[name] = net.constant(name, constant)

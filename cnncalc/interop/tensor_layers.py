@@ -1,0 +1,351 @@
+"""Makes layers of a net of operators over tensors: of an ONNX file, or of a PyTorch module.
+
+The entry is :func:`layers_of`. Tensors are views of the volumes of layers (:mod:`cnncalc.interop.views`), so operators
+that only move elements make no layer until one needs another order. Formulas spelled out as arithmetic become the kind
+that they are (:mod:`cnncalc.interop.formulas`).
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from cnncalc.interop import (
+    tensor_attention,
+    tensor_dense,
+    tensor_elementwise,
+    tensor_moves,
+    tensor_norms,
+    tensor_torch,
+    tensor_windows,
+)
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.tensor_elementwise import with_key
+from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant
+from cnncalc.interop.tensor_inputs import read_constants, read_input
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.views import Axes, last_axes, maps_axes
+from cnncalc.interop.wire import WireError
+from cnncalc.volume import SIDES, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cnncalc.graph import Graph
+    from cnncalc.interop.operators import Operator, OperatorNet
+    from cnncalc.language.settings import Settings
+
+HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
+    **dict.fromkeys(("Conv", "com.microsoft.FusedConv"), tensor_windows.conv),
+    "ConvTranspose": tensor_windows.deconv,
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), tensor_windows.pool),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), tensor_windows.global_pool),
+    "MaxUnpool": tensor_windows.unpool,
+    "Pad": tensor_windows.pad,
+    **dict.fromkeys(("Resize", "Upsample"), tensor_windows.resize),
+    **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), tensor_windows.blocks),
+    **dict.fromkeys(
+        (
+            *tensor_elementwise.PLAIN, "Erf", "Log", "Reciprocal", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos",
+            "Softsign", "Not",
+        ),
+        tensor_elementwise.unary,
+    ),
+    "LeakyRelu": tensor_elementwise.leaky,
+    "HardSigmoid": tensor_elementwise.hard_sigmoid,
+    "Clip": tensor_elementwise.clip,
+    "Elu": with_key("elu", "alpha", "alpha", 1.0),
+    "Celu": tensor_elementwise.celu,
+    **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_elementwise.gelu),
+    "PRelu": tensor_elementwise.prelu,
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum"), tensor_elementwise.arithmetic),
+    **dict.fromkeys(
+        ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"),
+        tensor_elementwise.reduction,
+    ),
+    "BatchNormalization": tensor_norms.batch_norm,
+    "InstanceNormalization": tensor_norms.instance_norm,
+    "GroupNormalization": tensor_norms.group_norm,
+    **dict.fromkeys(
+        ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), tensor_norms.layer_norm
+    ),
+    "com.microsoft.SkipLayerNormalization": tensor_norms.skip_layer_norm,
+    "LRN": tensor_norms.lrn,
+    "LpNormalization": tensor_norms.lp_norm,
+    "Softmax": tensor_norms.softmax,
+    "Dropout": tensor_norms.dropout,
+    "Gemm": tensor_dense.gemm,
+    "MatMul": tensor_dense.matmul,
+    "Einsum": tensor_dense.einsum,
+    "Attention": tensor_attention.attention,
+    **dict.fromkeys(
+        ("Identity", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear"), tensor_moves.identity
+    ),
+    "Reshape": tensor_moves.reshape,
+    "Flatten": tensor_moves.flatten,
+    "Transpose": tensor_moves.transpose,
+    "Squeeze": tensor_moves.squeeze,
+    "Unsqueeze": tensor_moves.unsqueeze,
+    "Expand": tensor_moves.expand,
+    "Tile": tensor_moves.tile,
+    "Slice": tensor_moves.slices,
+    "Split": tensor_moves.split,
+    "Gather": tensor_moves.gather,
+    "Concat": tensor_moves.concatenated,
+    **tensor_torch.HANDLERS,
+}  # fmt: skip
+"""What each operator becomes, by its type; those of other domains with the domain before it."""
+
+ELEMENTWISE = frozenset((
+    *tensor_elementwise.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
+    "Clip", "Celu", "Elu", "ThresholdedRelu", "PRelu", "Where", "LayerNormalization", "RMSNormalization", "BitShift",
+    "LpNormalization", "InstanceNormalization", "GroupNormalization", "com.microsoft.QuickGelu", "IsNaN", "CumSum",
+    "com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.SkipLayerNormalization", "Swish", "Shrink",
+))  # fmt: skip
+"""Operators whose result has the shape of their inputs, as they are broadcast."""
+
+REASONS = {
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), "recurrent layers are not covered"),
+    **dict.fromkeys(("If", "Loop", "Scan"), "what runs depends on the data"),
+    **dict.fromkeys(("NonMaxSuppression", "NonZero", "TopK", "Unique"), "how much it gives depends on the data"),
+    **dict.fromkeys(("ArgMax", "ArgMin"), "it gives places, not activations"),
+    **dict.fromkeys(
+        ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"),
+        "it computes with quantized numbers",
+    ),
+    "LogSoftmax": "no kind takes logarithms",
+}
+
+
+def layers_of(net: OperatorNet, settings: Settings, format: str, file: str) -> Graph:
+    """The net of layers that an operator net is: the entry of importers of tensor programs.
+
+    ``format`` and ``file`` name it in messages: ``"ONNX file"``, ``"model.onnx"``. Raises DesignError with all
+    problems, and all operators without an equal; with ``settings.partial`` these become OPAQUE.
+    """
+    work = Net(net, settings, format, file)
+    read_constants(work)
+    for name, shape in net.inputs.items():
+        if work.readers.get(name):
+            read_input(work, name, shape)
+    for number, operator in enumerate(net.operators):
+        work.rank = number
+        _convert(work, operator)
+    outputs = _outputs(work)
+    work.builder.keep(outputs, work.ranks)
+    _count(work)
+    return work.builder.graph(net.name)
+
+
+def _convert(net: Net, operator: Operator) -> None:
+    """Makes the values of an operator."""
+    try:
+        found = _results(net, operator)
+    except (NoEqual, NotFolded) as error:
+        _without_equal(net, operator, str(error))
+        return
+    except Unknown:
+        found = []
+    except (WrongFile, WireError) as error:
+        net.builder.fail(f"{operator.type}: {error}", operator.name)
+        found = []
+    _store(net, operator, found)
+
+
+def _store(net: Net, operator: Operator, found: list[Value]) -> None:
+    for number, name in enumerate(operator.outputs):
+        value = found[number] if number < len(found) else None
+        if not name:
+            continue
+        if isinstance(value, Tensor):
+            value.source.names.append(name)
+            _compare(net, operator, name, value)
+        if value is None and name not in net.unknown:
+            net.failed.add(name)
+        net.values[name] = value
+
+
+def _results(net: Net, operator: Operator) -> list[Value]:
+    """The results of an operator; of one on values that are not known, nothing."""
+    values = net.inputs(operator)
+    unknown = [name for name, value in zip(operator.inputs, values, strict=True) if name and value is None]
+    if unknown and not any(isinstance(value, Tensor) for value in values):
+        for kept in (net.failed, net.unknown):
+            if any(name in kept for name in unknown):
+                kept.update(operator.outputs)
+                return []
+    maker = MAKERS.get(operator.type)
+    if maker is not None:
+        if unknown:
+            net.failed.update(operator.outputs)
+        return [] if unknown else [maker(net, operator)]
+    if not unknown and is_constant(values):
+        return _folded(net, operator)
+    handler = HANDLERS.get(operator.type)
+    if handler is None:
+        raise NoEqual(REASONS.get(operator.type, "no kind computes it"))
+    if unknown:
+        if any(name in net.unknown for name in unknown) and not any(name in net.failed for name in unknown):
+            raise NoEqual("a constant that it needs is not computed here")
+        return []
+    found = handler(net, operator)
+    results = found if isinstance(found, list) else [found]
+    if operator.type == "MaxPool" and len(operator.outputs) > 1:
+        results = results * 2
+    if operator.type == "com.microsoft.FusedConv":
+        results = [_activated(net, operator, results[0])]
+    return results
+
+
+def _folded(net: Net, operator: Operator) -> list[Value]:
+    """The results of an operator on constants; where they are not computed, constants of the shapes in the file."""
+    try:
+        return fold(net, operator)
+    except NotFolded:
+        found: list[Value] = []
+        for name in operator.outputs:
+            shape = net.net.shapes.get(name)
+            if shape is None or None in shape:
+                net.unknown.add(name)
+                found.append(None)
+            else:
+                found.append(Array(tuple([size or 0 for size in shape]), is_literal=True))
+        return found
+
+
+def _activated(net: Net, operator: Operator, value: Value) -> Value:
+    """The activation function that a fused operator names."""
+    name = operator.attributes.get("activation")
+    if not isinstance(value, Tensor) or not name:
+        return value
+    numbers = operator.attributes.get("activation_params", ())
+    if name not in (*tensor_elementwise.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
+        raise NoEqual(f"its activation is {name}")
+    return tensor_elementwise.function_of(net, operator, name, value, *[float(number) for number in numbers])
+
+
+def _without_equal(net: Net, operator: Operator, why: str) -> None:
+    """Records an operator without an equal, with the volume of its result where that is known."""
+    tensors = [value for value in net.inputs(operator) if isinstance(value, Tensor)]
+    weights = [value for value in net.inputs(operator) if isinstance(value, Array) and value.origins]
+    parameters = sum(weight.elements for weight in weights if not weight.is_integer and not weight.is_literal)
+    figures = {"parameters": parameters} if parameters else {}
+    for weight in weights:
+        net.used(weight)
+    found = _result_of(net, operator, tensors)
+    first = tensors[0].source if tensors else None
+    place = net.lacks(operator, why, None if found is None else found[0], figures, first)
+    for name in operator.outputs:
+        net.values[name] = None
+        net.failed.add(name)
+    if place is None or found is None:
+        net.ends += [tensor.source for tensor in tensors]
+        return
+    source = Source(net.builder.volume(place), place)
+    if operator.outputs:
+        source.names.append(operator.outputs[0])
+        net.values[operator.outputs[0]] = Tensor(source, found[1])
+
+
+def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Volume, Axes] | None:
+    """The volume of the first result of an operator without an equal, and its axes; None if they are not known."""
+    shape = _stated(net, operator)
+    if shape is None:
+        return None
+    for tensor in tensors:
+        if tensor.shape == shape and not tensor.expanded:
+            return tensor.source.volume, tensor.axes
+    images = shape[0] == net.batch
+    front = [] if images else [shape[0]]
+    if not 1 <= len(shape) - 1 + len(front) <= max(SIDES) + 1 or min(shape) < 1:
+        return None
+    if len(shape) == 2:
+        volume = Volume(*(front or [1, 1]), shape[1])
+    elif len(shape) == 3:
+        volume = Volume(*front, shape[1], shape[2])
+    else:
+        volume = Volume(*front, *shape[2:], shape[1]) if not front else Volume(*front, *shape[1:])
+    if len(shape) == 2 and images:
+        return volume, maps_axes(volume, net.batch)[:2]
+    if len(shape) > 3 and images:
+        return volume, maps_axes(volume, net.batch)
+    axes = last_axes(volume, net.batch)
+    return volume, axes if images else axes[1:]
+
+
+def _stated(net: Net, operator: Operator) -> tuple[int, ...] | None:
+    """The shape of the first result that the file states, or that of operators that work element by element."""
+    found = net.net.shapes.get(operator.outputs[0]) if operator.outputs else None
+    if found is not None and len(found) > 1 and None not in found[1:]:
+        return tuple([size or net.batch for size in found])
+    if operator.type in ELEMENTWISE:
+        shapes = [value.shape for value in net.inputs(operator) if value is not None]
+        try:
+            return broadcast(shapes) if shapes else None
+        except WrongFile:
+            return None
+    return None
+
+
+def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
+    """Compares a shape with the one that the file states: for an output an error, else a warning."""
+    stated = net.net.shapes.get(name)
+    if stated is None:
+        return
+    shape = value.shape
+    same = len(stated) == len(shape) and all(
+        a in (None, b) or (n == 0 and net.batch == 1) for n, (a, b) in enumerate(zip(stated, shape, strict=True))
+    )
+    if same:
+        return
+    text = "[" + ", ".join("?" if size is None else str(size) for size in stated) + "]"
+    message = f"{operator.type} gives {list(shape)}, but the file states {text} for {name}"
+    if net.replaced:
+        return
+    if name in net.net.outputs:
+        net.builder.fail(message, operator.name)
+    else:
+        net.builder.warn("stated-shape", f"{operator.name}: {message}")
+
+
+def _outputs(net: Net) -> list[int]:
+    """The layers that give the outputs; those not made yet are made now."""
+    found = []
+    for name in net.net.outputs:
+        value = net.values.get(name)
+        if isinstance(value, Tensor):
+            place = net.place(value.source)
+            if place is not None:
+                found.append(place)
+        elif isinstance(value, Array):
+            net.builder.note("an output that depends on no input left out")
+    for source in net.ends if net.builder.settings.partial else ():
+        place = net.place(source)
+        if place is not None:
+            found.append(place)
+    return found
+
+
+def _count(net: Net) -> None:
+    """Compares the learned numbers of the layers with those of the file, and notes what differs."""
+    left = {
+        name: prod(constant.shape)
+        for name, constant in net.net.constants.items()
+        if name not in net.counted and not constant.is_integer and prod(constant.shape) > 1
+    }
+    if left:
+        many = sum(left.values())
+        first = next(iter(left))
+        net.builder.note(f"{many:,} numbers in {len(left)} tensors that no layer holds, such as {first}")
+    held = sum((net.held | net.buffers).values())
+    if net.repeated:
+        net.builder.note(
+            f"the file has {held:,} numbers that layers hold; {net.repeated:,} more are counted, since several layers "
+            "have the same ones"
+        )
+    if any(net.computed):
+        stored, used = net.computed
+        net.builder.note(f"{used:,} weights are computed from {stored:,} numbers of the file")
+    counted = net.builder.numbers()
+    if counted != held + net.repeated:
+        net.builder.note(f"the layers hold {counted:,} numbers, their tensors in the file {held:,}")

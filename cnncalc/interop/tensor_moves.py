@@ -1,0 +1,212 @@
+"""Operators that compute nothing: other shapes and orders, parts, and tensors side by side."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.selection import concat, part
+from cnncalc.interop.tensor_elementwise import learned
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
+from cnncalc.interop.views import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.interop.operators import Operator
+
+
+def identity(net: Net, operator: Operator) -> Value:
+    """Identity, Cast and other operators that change no element."""
+    if operator.type != "Identity":
+        net.builder.note(f"{operator.type} left out")
+    return net.values.get(operator.inputs[0])
+
+
+def reshape(net: Net, operator: Operator) -> Value:
+    """Reshape: 0 keeps a size, -1 stands for what is left."""
+    x = net.tensor(operator)
+    wanted = net.numbers(operator, "shape", 1)
+    if wanted is None:
+        raise WrongFile("its shape is missing")
+    return net.reshaped(x, new_shape(x.shape, wanted, keeps_zeros=not operator.attributes.get("allowzero")))
+
+
+def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = True) -> tuple[int, ...]:
+    """The shape that a reshape makes; raises WrongFile if it cannot."""
+    if len(wanted) > MAX_RANK:
+        raise WrongFile(f"it makes a tensor of {len(wanted)} axes")
+    shape = [
+        old[number] if size == 0 and keeps_zeros and number < len(old) else size for number, size in enumerate(wanted)
+    ]
+    elements = prod(old)
+    if shape.count(-1) == 1:
+        rest = -prod(shape)
+        if rest <= 0 or elements % rest:
+            raise WrongFile(f"a tensor of shape {list(old)} cannot have the shape {list(wanted)}")
+        shape[shape.index(-1)] = elements // rest
+    if min(shape, default=1) < 0 or prod(shape) != elements:
+        raise WrongFile(f"a tensor of shape {list(old)} cannot have the shape {list(wanted)}")
+    return tuple(shape)
+
+
+def flatten(net: Net, operator: Operator) -> Value:
+    """Flatten: the axes before one, and those from it on."""
+    x = net.tensor(operator)
+    axis = int(operator.attributes.get("axis", 1))
+    axis = axis % x.rank if axis < 0 else axis
+    return net.reshaped(x, (prod(x.shape[:axis]), prod(x.shape[axis:])))
+
+
+def transpose(net: Net, operator: Operator) -> Value:
+    """Transpose."""
+    x = net.tensor(operator)
+    order = [int(axis) % x.rank for axis in operator.attributes.get("perm") or range(x.rank - 1, -1, -1)]
+    if sorted(order) != list(range(x.rank)):
+        raise WrongFile(f"its order is {order} for {x.rank} axes")
+    return x.viewed(tuple([x.axes[axis] for axis in order]))
+
+
+def squeeze(net: Net, operator: Operator) -> Value:
+    """Squeeze: axes of 1 left out."""
+    x = net.tensor(operator)
+    axes = net.numbers(operator, "axes", 1)
+    chosen = {a % x.rank for a in axes} if axes is not None else {n for n, size in enumerate(x.shape) if size == 1}
+    if any(x.shape[number] != 1 for number in chosen):
+        raise WrongFile(f"it leaves out axes of {list(x.shape)} that are not 1")
+    return x.viewed(tuple([axis for number, axis in enumerate(x.axes) if number not in chosen]))
+
+
+def unsqueeze(net: Net, operator: Operator) -> Value:
+    """Unsqueeze: further axes of 1."""
+    x = net.tensor(operator)
+    axes = net.numbers(operator, "axes", 1) or []
+    rank = x.rank + len(axes)
+    if rank > MAX_RANK:
+        raise WrongFile(f"it makes a tensor of {rank} axes")
+    chosen = {axis % rank for axis in axes}
+    left = iter(x.axes)
+    return x.viewed(tuple([() if number in chosen else next(left) for number in range(rank)]))
+
+
+def expand(net: Net, operator: Operator) -> Value:
+    """Expand: axes of 1 as several equal elements, where what reads it broadcasts them anyway."""
+    x = net.tensor(operator)
+    wanted = net.numbers(operator, "shape", 1) or []
+    rank = max(x.rank, len(wanted))
+    axes = (*((),) * (rank - x.rank), *x.axes)
+    view = x.viewed(axes)
+    shape = [max(a, b) for a, b in zip(view.shape, [1] * (rank - len(wanted)) + list(wanted), strict=True)]
+    if any(a != 1 and b not in (1, a) for a, b in zip(view.shape[::-1], wanted[::-1], strict=False)):
+        raise WrongFile(f"it makes {list(wanted)} of a tensor of shape {list(x.shape)}")
+    return view if list(view.shape) == shape else Tensor(x.source, axes, tuple(shape))
+
+
+def tile(net: Net, operator: Operator) -> Value:
+    """Tile: copies side by side."""
+    x = net.tensor(operator)
+    repeats = net.numbers(operator, "repeats", 1) or []
+    if len(repeats) != x.rank:
+        raise WrongFile(f"it has {len(repeats)} numbers for {x.rank} axes")
+    if max(repeats) > 64:
+        raise NoEqual("it makes more than 64 copies")
+    for axis, count in enumerate(repeats):
+        if count > 1:
+            x = concat(net, operator, [x] * count, axis)
+    return x
+
+
+def slices(net: Net, operator: Operator) -> Value:
+    """Slice: ranges along some axes."""
+    x = net.tensor(operator)
+    starts, ends = net.numbers(operator, "starts", 1), net.numbers(operator, "ends", 2)
+    if starts is None or ends is None:
+        raise WrongFile("its ranges are missing")
+    axes = net.numbers(operator, "axes", 3) or list(range(len(starts)))
+    steps = net.numbers(operator, "steps", 4) or [1] * len(starts)
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        raise WrongFile("its ranges do not have as many numbers each")
+    for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
+        size = x.shape[axis % x.rank]
+        if step < 1:
+            raise NoEqual("it takes elements backwards")
+        begin, end, _ = slice(start, stop, step).indices(size)
+        x = part(net, x, axis % x.rank, (begin, end, step), operator.name)
+    return x
+
+
+def split(net: Net, operator: Operator) -> list[Value]:
+    """Split: consecutive parts along an axis."""
+    x = net.tensor(operator)
+    axis = int(operator.attributes.get("axis", 0)) % x.rank
+    size = x.shape[axis]
+    sizes = net.numbers(operator, "split", 1)
+    if not sizes:
+        count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
+        each = -(-size // count)
+        sizes = [min(each, max(0, size - number * each)) for number in range(count)]
+    if sum(sizes) != size or min(sizes) < 0:
+        raise WrongFile(f"its parts {sizes} are not those of {size} elements")
+    found: list[Value] = []
+    start = 0
+    for number, width in enumerate(sizes):
+        name = operator.name if not number else f"{operator.name}.{number}"
+        found.append(part(net, x, axis, (start, start + width, 1), name) if width else None)
+        start += width
+    return found
+
+
+def gather(net: Net, operator: Operator) -> Value:
+    """Gather of one index, or of consecutive ones."""
+    values = net.inputs(operator)
+    if isinstance(values[0], Array) and isinstance(values[1], Tensor):
+        raise NoEqual("it looks vectors up in a table: an embedding")
+    x, indices = net.tensor(operator), net.array(operator, 1)
+    axis = int(operator.attributes.get("axis", 0)) % x.rank
+    if indices is None or indices.values is None:
+        raise NoEqual("its indices are not known")
+    size = x.shape[axis]
+    found = [int(index) % size for index in indices.values]
+    if not found or found != list(range(found[0], found[0] + len(found))):
+        raise NoEqual("its indices are not consecutive")
+    taken = part(net, x, axis, (found[0], found[-1] + 1, 1), operator.name)
+    if len(indices.shape) == 1:
+        return taken
+    return net.reshaped(taken, (*taken.shape[:axis], *indices.shape, *taken.shape[axis + 1 :]))
+
+
+def concatenated(net: Net, operator: Operator) -> Value:
+    """Concat of tensors, or of a learned token and a sequence."""
+    values = net.inputs(operator)
+    axis = int(operator.attributes.get("axis", 1))
+    if any(value is None for value in values):
+        raise WrongFile("an input is missing")
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    if not tensors or len({len(value.shape) for value in values if value is not None}) > 1:
+        raise WrongFile("its inputs have different numbers of axes")
+    axis %= tensors[0].rank
+    arrays = [value for value in values if isinstance(value, Array) and value.elements]
+    if not arrays:
+        if any(tensor.expanded for tensor in tensors):
+            raise NoEqual("it works on a volume that was expanded to a larger one")
+        return concat(net, operator, tensors, axis) if len(tensors) > 1 else tensors[0]
+    if len(tensors) > 1 or len(arrays) > 1 or values[0] is not arrays[0]:
+        raise NoEqual("it puts constants beside computed values")
+    return _token(net, operator, tensors[0], arrays[0], axis)
+
+
+def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> Value:
+    """Learned vectors in front of a sequence: TOKEN."""
+    tensor = net.rearranged(x, [[axis], [x.rank - 1]]) if x.rank == 3 and axis == 1 else None
+    if tensor is None or array.is_learned is False or array.is_literal:
+        raise NoEqual("it puts constants beside computed values")
+    depth = tensor.source.volume.depth
+    count = array.elements // depth
+    if array.shape[0] == net.batch and array.elements == net.batch * array.shape[1] * depth:
+        count = array.shape[1]
+    origin = net.net.constants[next(iter(array.origins))] if len(array.origins) == 1 else None
+    if origin is None or prod(origin.shape) != count * depth:
+        raise NoEqual("it puts constants beside computed values")
+    found = learned(net, operator, tensor, "token", [array.like((count, depth), None)], count=count)
+    return Tensor(found.source, (x.axes[0], whole(0, found.source.volume[0]), whole(1, depth)))

@@ -1,0 +1,478 @@
+"""The state of a conversion from operators over tensors to layers: values, their layers, weights, notes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from cnncalc.errors import CnncalcError
+from cnncalc.interop.builder import NetBuilder, NoEqual
+from cnncalc.interop.views import (
+    BATCH,
+    Atom,
+    Axes,
+    batch_of,
+    covers,
+    maps_axes,
+    memory_order,
+    merged,
+    moves,
+    regrouped,
+    shape_of,
+    whole,
+)  # fmt: skip
+from cnncalc.volume import SIDES, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from cnncalc.interop.formulas import Formula
+    from cnncalc.interop.operators import Constant, Operator, OperatorNet
+    from cnncalc.interop.selection import Part
+    from cnncalc.language.settings import Settings
+
+MAX_RANK = 16
+
+
+class WrongFile(CnncalcError):
+    """What an operator of the file has contradicts itself; the message says how."""
+
+
+class Array:
+    """A tensor that does not depend on the inputs of the net.
+
+    ``values`` are its elements, the last axis fastest; None where they are not known. ``origins`` are the tensors of
+    the source that it was made of. ``is_literal``: it stands among the operators, as a number in a formula, not among
+    the weights. ``is_learned``: None where the source does not say.
+    """
+
+    __slots__ = ("is_integer", "is_learned", "is_literal", "origins", "shape", "values")
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        values: Sequence[Any] | None = None,
+        *,
+        is_integer: bool = False,
+        origins: frozenset[str] = frozenset(),
+        is_literal: bool = False,
+        is_learned: bool | None = None,
+    ) -> None:
+        self.shape = shape
+        self.values = values
+        self.is_integer = is_integer
+        self.origins = origins
+        self.is_literal = is_literal
+        self.is_learned = is_learned
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
+
+    @property
+    def scalar(self) -> Any:
+        """Its number, if all of its elements are the same one; else None."""
+        if self.values is None or not self.elements or self.elements > 4096:
+            return None
+        first = self.values[0]
+        return first if all(value == first for value in self.values) else None
+
+    def like(self, shape: tuple[int, ...], values: Sequence[Any] | None) -> Array:
+        """Another tensor made of this one."""
+        return Array(
+            shape, values, is_integer=self.is_integer, origins=self.origins, is_literal=self.is_literal,
+            is_learned=self.is_learned,
+        )  # fmt: skip
+
+
+class Source:
+    """A layer, or what will become one when something reads it.
+
+    ``volume`` is its output volume; ``place`` its index in the builder, once it is made, ``make`` makes it. ``names``
+    are the values of the file that are views of it. ``formula`` is how it is computed element by element, ``part`` of
+    which layer it is a part, ``padded`` what it is padded from, ``scores`` which products of attention it holds.
+    """
+
+    __slots__ = ("formula", "make", "names", "padded", "part", "place", "scores", "volume")
+
+    def __init__(self, volume: Volume, place: int | None = None, make: Callable[[], int | None] | None = None) -> None:
+        self.volume = volume
+        self.place = place
+        self.make = make
+        self.names: list[str] = []
+        self.formula: Formula | None = None
+        self.part: Part | None = None
+        self.padded: Any = None
+        self.scores: Any = None
+
+
+class Tensor:
+    """A view of a layer's output: what each axis consists of.
+
+    ``expanded`` is its shape where axes without atoms stand for several equal elements.
+    """
+
+    __slots__ = ("axes", "expanded", "source")
+
+    def __init__(self, source: Source, axes: Axes, expanded: tuple[int, ...] | None = None) -> None:
+        self.source = source
+        self.axes = axes
+        self.expanded = expanded
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape, batch included."""
+        return self.expanded or shape_of(self.axes)
+
+    @property
+    def rank(self) -> int:
+        """The number of its axes."""
+        return len(self.axes)
+
+    def viewed(self, axes: Axes) -> Tensor:
+        """Another view of the same layer."""
+        return Tensor(self.source, axes)
+
+
+Value: TypeAlias = "Tensor | Array | None"
+"""A value of the file; None where nothing is known of it."""
+
+
+class Net:
+    """The conversion of one file."""
+
+    def __init__(self, net: OperatorNet, settings: Settings, format: str, file: str) -> None:
+        self.net = net
+        self.builder = NetBuilder(format, file, settings)
+        self.batch = 1
+        self.replaced = settings.input is not None or bool(settings.inputs)
+        """Whether the call may replace sizes of inputs, so that those that the file states say nothing."""
+        self.values: dict[str, Value] = {}
+        self.unknown: set[str] = set()
+        """Values without a dependence on the inputs of the net of which not even the shape is known."""
+        self.failed: set[str] = set()
+        """The same, where an operator without an equal, which is reported, is the reason."""
+        self.projections: dict[int, Source] = {}
+        """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
+        self.ends: list[Source] = []
+        """Layers behind which nothing is known, since an operator has no equal."""
+        self.readers: dict[str, int] = {}
+        for operator in net.operators:
+            for name in operator.inputs:
+                self.readers[name] = self.readers.get(name, 0) + 1
+        for name in net.outputs:
+            self.readers[name] = self.readers.get(name, 0) + 1
+        self.rank = 0
+        """The place of the operator that is being converted."""
+        self.rank_of = {operator.name: number for number, operator in enumerate(net.operators)}
+        self.ranks: dict[int, int] = {}
+        """The places in the file of the operators that layers are from."""
+        self.owners: dict[tuple[Any, ...], int] = {}
+        """The first layer with some weights, by their names."""
+        self.held: dict[tuple[Any, ...], int] = {}
+        """The learned numbers that layers hold, by the tensors that hold them in the file: how many."""
+        self.buffers: dict[tuple[Any, ...], int] = {}
+        """The same of numbers that are not learned."""
+        self.computed = 0, 0
+        """Of weights that are computed from others: how many numbers the file has, and how many they have."""
+        self.repeated = 0
+        """Numbers that a layer has in addition to another one, though they stand in the file once."""
+        self.counted: dict[str, int] = {}
+        """The tensors of the file that something has used."""
+        self._moved: dict[tuple[int, Axes], tuple[Source, Source]] = {}
+        """Layers with their elements in another volume, so that each is made once."""
+
+    # values
+
+    def constant(self, name: str, constant: Constant) -> Array:
+        """A tensor of the file."""
+        return Array(
+            constant.shape, constant.values, is_integer=constant.is_integer, origins=frozenset((name,)),
+            is_learned=constant.is_learned,
+        )  # fmt: skip
+
+    def inputs(self, operator: Operator) -> list[Value]:
+        """The values that an operator reads; None for one that is left out."""
+        return [self.values.get(name) if name else None for name in operator.inputs]
+
+    def tensor(self, operator: Operator, number: int = 0) -> Tensor:
+        """An input that depends on the inputs of the net."""
+        value = self.values.get(operator.inputs[number]) if number < len(operator.inputs) else None
+        if isinstance(value, Array):
+            raise NoEqual("it works on a constant")
+        if value is None:
+            raise WrongFile(f"its input {number + 1} is missing")
+        if value.expanded:
+            raise NoEqual("it works on a volume that was expanded to a larger one")
+        return value
+
+    def array(self, operator: Operator, number: int) -> Array | None:
+        """An input that is a constant; None if it is left out."""
+        name = operator.inputs[number] if number < len(operator.inputs) else ""
+        value = self.values.get(name) if name else None
+        if name and not isinstance(value, Array):
+            raise NoEqual(f"its input {number + 1} is computed from the inputs of the net")
+        return value if isinstance(value, Array) else None
+
+    def numbers(self, operator: Operator, name: str, number: int) -> list[int] | None:
+        """Whole numbers that are an attribute or, in newer versions, an input; None where neither is there."""
+        if name in operator.attributes:
+            found = operator.attributes[name]
+            return [int(value) for value in found] if isinstance(found, tuple) else [int(found)]
+        array = self.array(operator, number)
+        if array is None:
+            return None
+        self.used(array)
+        if array.values is None:
+            raise NoEqual(f"its {name} are not known")
+        return [int(value) for value in array.values]
+
+    def decimals(self, operator: Operator, name: str, number: int) -> list[float] | None:
+        """Numbers that are an attribute or, in newer versions, an input."""
+        if name in operator.attributes:
+            found = operator.attributes[name]
+            return [float(value) for value in found] if isinstance(found, tuple) else [float(found)]
+        array = self.array(operator, number)
+        if array is None:
+            return None
+        self.used(array)
+        if array.values is None:
+            raise NoEqual(f"its {name} are not known")
+        return [float(value) for value in array.values]
+
+    def is_read_once(self, source: Source) -> bool:
+        """Whether a layer has only the reader that is being converted."""
+        return all(self.readers.get(name, 0) <= 1 for name in source.names)
+
+    # layers
+
+    def place(self, source: Source) -> int | None:
+        """The index of a layer, which is made now if it was not."""
+        if source.place is None and source.make is not None:
+            make, source.make = source.make, None
+            source.place = make()
+            if source.place is not None:
+                source.volume = self.builder.volume(source.place)
+        return source.place
+
+    def guarded(
+        self, operator: Operator, source: Source, make: Callable[[], int | None], read: Source
+    ) -> Callable[[], int | None]:
+        """``make``, which records the operator as one without an equal where it raises NoEqual."""
+
+        def guarded() -> int | None:
+            try:
+                return make()
+            except NoEqual as error:
+                return self.lacks(operator, str(error), source.volume, {}, read)
+            except Unknown:
+                return None
+
+        return guarded
+
+    def add(self, kind: str, inputs: Iterable[Source], name: str | None, **keys: Any) -> Source | None:
+        """Adds a layer; None if it cannot be, or what it reads is not known."""
+        places = [self.place(source) for source in inputs]
+        place = self.builder.add(kind, places, name, **keys)
+        if place is not None:
+            self.ranks[place] = self.rank_of.get(name, self.rank) if name is not None else self.rank
+        return None if place is None else Source(self.builder.volume(place), place)
+
+    def kind(self, source: Source) -> str:
+        """The kind of a layer that is made; empty for others."""
+        return "" if source.place is None else self.builder.nodes[source.place].kind
+
+    def key(self, source: Source, name: str) -> Any:
+        """A key of a layer that is made; None if it has none of that name."""
+        if source.place is None:
+            return None
+        return getattr(self.builder.nodes[source.place].layer, name, None)
+
+    # views
+
+    def rearranged(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+        """The tensor as a view of a volume with these of its axes as sides and, last, as depth.
+
+        Raises NoEqual where no layers make one of the other.
+        """
+        parts = {number: self._without_batch(axis) for number, axis in enumerate(tensor.axes)}
+        target = tuple([merged([atom for number in group for atom in parts[number]]) for group in groups])
+        grouped = {number for group in groups for number in group}
+        if any(parts[number] for number in parts if number not in grouped):
+            raise NoEqual("it has more sides than a volume")
+        source = self.moved(tensor.source, target)
+        axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in tensor.axes]
+        for side, group in enumerate(groups):
+            step = 1
+            for number in reversed(group):
+                size = prod(atom.size for atom in parts[number])
+                if size > 1:
+                    axes[number] = (*axes[number], Atom(side, step, size))
+                step *= size
+        found = Tensor(source, tuple(axes))
+        assert found.shape == shape_of(tensor.axes)
+        return found
+
+    def rearranged_count(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> int:
+        """How many layers :meth:`rearranged` makes; raises NoEqual where there are none."""
+        target = tuple(
+            [
+                merged([atom for number in group for atom in self._without_batch(tensor.axes[number])])
+                for group in groups
+            ]
+        )
+        found = moves(tensor.source.volume, target)
+        if found is None:
+            raise NoEqual("no layers bring its elements into the order that it needs")
+        return len(found)
+
+    def _without_batch(self, axis: Iterable[Atom]) -> tuple[Atom, ...]:
+        """The atoms of an axis but those of the batch, which must be its slowest part."""
+        atoms = tuple(axis)
+        batch = tuple([atom for atom in atoms if atom.side == BATCH])
+        if batch and (merged(batch) != whole(BATCH, self.batch) or atoms[: len(batch)] != batch):
+            raise NoEqual("it mixes the images of a batch")
+        return atoms[len(batch) :]
+
+    def moved(self, source: Source, target: Axes) -> Source:
+        """The layer with its elements in another volume; raises NoEqual where no layers do that."""
+        volume = source.volume
+        if target == tuple([whole(side, size) for side, size in enumerate(volume)]):
+            return source
+        known = self._moved.get((id(source), target))
+        if known is not None:
+            return known[1]
+        if not covers(volume, target):
+            raise NoEqual("it works on a part of what its input computes")
+        found = moves(volume, target)
+        if found is None:
+            raise NoEqual(f"no layers bring the elements of {volume} into the order that it needs")
+        result: Source | None = source
+        for move in found:
+            result = self.add(move.kind, [result], None, **move.keys) if result is not None else None
+        if result is None:
+            raise Unknown
+        self._moved[id(source), target] = source, result
+        return result
+
+    def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:
+        """The tensor batch x channels x sides as a view of such a volume; how many sides its first axis adds."""
+        front = [0] if self._without_batch(tensor.axes[0]) else []
+        if tensor.rank == 2 and len(tensor.source.volume.sides) > 1 and not front:
+            found = self._of_points(tensor)
+            return found, 0
+        sides = [*front, *range(2, tensor.rank)]
+        groups = [*[[side] for side in sides], [1]]
+        if len(sides) not in SIDES:
+            if tensor.rank == 2:
+                return self._of_points(tensor), 0
+            raise NoEqual(f"a volume has one to {max(SIDES)} sides, not {len(sides)}")
+        return self.rearranged(tensor, groups), len(front)
+
+    def _of_points(self, tensor: Tensor) -> Tensor:
+        """batch x channels as a volume whose sides are all 1."""
+        ones: list[list[int]] = [[] for _ in tensor.source.volume.sides]
+        return self.rearranged(tensor, [*ones, [1]])
+
+    def depth_last(self, tensor: Tensor) -> Tensor:
+        """A tensor whose last axis is the whole depth: itself, if it is one already."""
+        volume = tensor.source.volume
+        if tensor.axes[-1] == whole(len(volume) - 1, volume.depth):
+            return tensor
+        return self.rearranged(tensor, self.last_groups(tensor))
+
+    def last_groups(self, tensor: Tensor) -> list[list[int]]:
+        """The axes before the last as sides, those of 1 and the batch left out; the last as depth."""
+        sides = [[n] for n in range(tensor.rank - 1) if self._without_batch(tensor.axes[n])]
+        while len(sides) > max(SIDES):
+            sides[:2] = [sides[0] + sides[1]]
+        if not sides:
+            sides = [[] for _ in tensor.source.volume.sides]
+        return [*sides, [tensor.rank - 1]]
+
+    def maps(self, source: Source, front: int = 0) -> Tensor:
+        """A layer as batch x channels x sides; ``front`` sides belong to the first axis."""
+        axes = maps_axes(source.volume, self.batch)
+        if front:
+            axes = ((*axes[0], *axes[2]), axes[1], *axes[3:])
+        return Tensor(source, axes)
+
+    def reshaped(self, tensor: Tensor, shape: Sequence[int]) -> Tensor:
+        """A view of another shape; layers are made only where an axis is cut where its atoms have no factor."""
+        axes = regrouped(tensor.axes, shape)
+        if axes is None:
+            volume = tensor.source.volume
+            batch = merged(batch_of(tensor.axes))
+            atoms = [atom for axis in tensor.axes for atom in axis if atom.side != BATCH]
+            target = (*[()] * len(volume.sides), merged(atoms))
+            source = self.moved(tensor.source, target)
+            axes = regrouped((batch, whole(len(volume) - 1, volume.elements)), shape)
+            if axes is None:
+                raise WrongFile(f"a tensor of {shape_of(tensor.axes)} cannot have the shape {tuple(shape)}")
+            return Tensor(source, axes)
+        return tensor.viewed(axes)
+
+    def flat_order(self, tensor: Tensor) -> bool:
+        """Whether the elements of a flat tensor lie in the order depth, then sides."""
+        atoms = merged([atom for axis in tensor.axes for atom in axis if atom.side != BATCH])
+        return atoms == merged(memory_order(tensor.source.volume))
+
+    # weights
+
+    def weights(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> int | None:
+        """Records the learned tensors of a layer; returns the layer that has the same ones already, to share them."""
+        for array in (*arrays, *buffers):
+            if array is not None:
+                for origin in array.origins:
+                    self.counted[origin] = 1
+        share = self.owners.get(self._key(arrays, buffers)) if any(arrays) else None
+        if share is None:
+            self.hold(arrays, buffers)
+        return share
+
+    def hold(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
+        """Records tensors as those of one layer more."""
+        for array, held in [*[(array, self.held) for array in arrays], *[(array, self.buffers) for array in buffers]]:
+            if array is not None:
+                identity = self._identity(array)
+                self.repeated += array.elements if identity in self.held or identity in self.buffers else 0
+                held.setdefault(identity, array.elements)
+                stored = [self.net.constants[name] for name in array.origins if name in self.net.constants]
+                numbers = sum(prod(constant.shape) for constant in stored if not constant.is_integer)
+                if numbers not in (0, array.elements):
+                    self.computed = self.computed[0] + numbers, self.computed[1] + array.elements
+
+    def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
+        """Records the layer that has these learned tensors."""
+        if source is not None and source.place is not None and any(arrays):
+            self.owners.setdefault(self._key(arrays, buffers), source.place)
+
+    def _identity(self, array: Array) -> tuple[Any, ...]:
+        return (*sorted(array.origins), array.shape) if array.origins else (id(array),)
+
+    def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
+        return tuple([array and self._identity(array) for array in (*arrays, *buffers)])
+
+    def used(self, array: Array) -> None:
+        """Records that a constant is used, though not as a parameter."""
+        for origin in array.origins:
+            self.counted[origin] = 1
+
+    # what is said
+
+    def lacks(
+        self, operator: Operator, why: str, output: Volume | None, figures: Mapping[str, int], source: Source | None
+    ) -> int | None:
+        """Records an operator without an equal; the OPAQUE layer in its place where its volume is known."""
+        place = self.place(source) if source is not None else None
+        return self.builder.lacks(operator.type, operator.name, why, [place], output, figures)
+
+
+class Unknown(CnncalcError):
+    """What a layer reads is not known, since it has no equal or a problem, which is reported."""
+
+
+def refuse(why: str) -> NoReturn:
+    """Raises NoEqual."""
+    raise NoEqual(why)

@@ -1,0 +1,202 @@
+"""Normalizations, softmax and dropout."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.formulas import rounded
+from cnncalc.interop.selection import groups_of
+from cnncalc.interop.tensor_attention import normed
+from cnncalc.interop.tensor_elementwise import activation, learned, reduced_axes
+from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile
+from cnncalc.interop.views import BATCH, Atom, size_of, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.interop.operators import Operator
+
+BN_EPS = 1e-5
+
+
+def _eps(operator: Operator, default: float) -> dict[str, Any]:
+    """The key ``eps``, where it is not the default of the kind."""
+    value = rounded(float(operator.attributes.get("epsilon", BN_EPS)))
+    return {} if value == default or value <= 0 else {"eps": value}
+
+
+def batch_norm(net: Net, operator: Operator) -> Value:
+    """BatchNormalization."""
+    x = net.tensor(operator)
+    scale, shift, mean, variance = (net.array(operator, number) for number in (1, 2, 3, 4))
+    channels = x.shape[1] if x.rank > 1 else x.shape[0]
+    if any(array is not None and array.elements != channels for array in (scale, shift, mean, variance)):
+        raise WrongFile(f"its factors do not have one number for each of {channels} channels")
+    tensor = net.spatial(x)[0] if x.rank > 1 else x
+    if mean is not None and len(operator.outputs) > 1 and operator.attributes.get("training_mode"):
+        net.builder.note("BatchNormalization in training mode")
+    buffers = [mean, variance] if mean is not None else []
+    keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
+    return learned(net, operator, tensor, "bn", [scale, shift], buffers, **keys, **_eps(operator, BN_EPS))
+
+
+def _parts(scale: Array | None, shift: Array | None) -> dict[str, Any]:
+    """The keys that say that a normalization learns no scale or no shift."""
+    return {name: False for name, array in (("scale", scale), ("shift", shift)) if array is None}
+
+
+def instance_norm(net: Net, operator: Operator) -> Value:
+    """InstanceNormalization: IN, or GN where its channels are groups of those of the volume."""
+    x = net.tensor(operator)
+    scale, shift = net.array(operator, 1), net.array(operator, 2)
+    if x.rank < 3:
+        raise WrongFile("its input has no sides")
+    if scale is None or shift is None:
+        parts: dict[str, Any] = {"scale": scale is not None, "shift": shift is not None}
+        return learned(net, operator, net.spatial(x)[0], "in", [scale, shift], **parts, **_eps(operator, BN_EPS))
+    volume = x.source.volume
+    depth = len(volume) - 1
+    first = x.axes[1]
+    groups = size_of(first)
+    rest = {atom for axis in x.axes[2:] for atom in axis}
+    is_group = (
+        first == (Atom(depth, volume.depth // groups, groups),) if 1 < groups < volume.depth else not first
+    ) and prod(atom.size for atom in rest) == volume.elements // groups
+    is_plain = scale.scalar == 1 and shift.scalar == 0 and scale.is_learned is not True
+    if groups < volume.depth and is_group and not any(atom.side == BATCH for atom in rest):
+        if not is_plain:
+            raise NoEqual("it learns one factor for each group of channels")
+        net.used(scale)
+        net.used(shift)
+        net.builder.note("InstanceNormalization of groups of channels is GN; its factors of 1 are no parameters")
+        return activation(net, operator, x, "gn", groups=groups, scale=False, shift=False, **_eps(operator, BN_EPS))
+    tensor = net.spatial(x)[0]
+    if is_plain:
+        net.used(scale)
+        net.used(shift)
+        net.builder.note("InstanceNormalization with factors of 1 and shifts of 0 learns nothing")
+        return activation(net, operator, tensor, "in", **_eps(operator, BN_EPS))
+    keys = {"scale": True, "shift": True, **_eps(operator, BN_EPS)}
+    return learned(net, operator, tensor, "in", [scale, shift], **keys)
+
+
+def group_norm(net: Net, operator: Operator) -> Value:
+    """GroupNormalization."""
+    x = net.tensor(operator)
+    scale, shift = net.array(operator, 1), net.array(operator, 2)
+    groups = int(operator.attributes.get("num_groups", 1))
+    tensor = net.spatial(x)[0]
+    if scale is None or shift is None:
+        return learned(
+            net, operator, tensor, "gn", [scale, shift], groups=groups, **_parts(scale, shift), **_eps(operator, BN_EPS)
+        )
+    if scale.elements != tensor.source.volume.depth:
+        if scale.scalar != 1 or shift.scalar != 0:
+            raise NoEqual("it learns one factor for each group of channels")
+        net.used(scale)
+        net.used(shift)
+        return activation(net, operator, tensor, "gn", groups=groups, scale=False, shift=False)
+    return learned(net, operator, tensor, "gn", [scale, shift], groups=groups, **_eps(operator, BN_EPS))
+
+
+def layer_norm(net: Net, operator: Operator) -> Value:
+    """LayerNormalization and RMSNormalization over the last axes."""
+    x = net.tensor(operator)
+    scale, shift = net.array(operator, 1), net.array(operator, 2)
+    is_rms = operator.type != "LayerNormalization"
+    kind = "rms" if is_rms else "ln"
+    axis = int(operator.attributes.get("axis", -1)) % x.rank
+    tensor = net.depth_last(x) if axis == x.rank - 1 else net.rearranged(x, groups_of(net, [x]))
+    atoms = frozenset([atom for part in tensor.axes[axis:] for atom in part])
+    volume = tensor.source.volume
+    names = reduced_axes(volume, atoms)
+    keys: dict[str, Any] = {}
+    if set(names) <= {"depth"}:
+        keys["axes"] = "depth"
+    elif prod(atom.size for atom in atoms) == volume.elements:
+        keys["axes"] = "volume"
+    else:
+        raise NoEqual(f"it normalizes over {' and '.join(names)}")
+    keys["scale"] = scale is not None
+    if not is_rms:
+        keys["shift"] = shift is not None
+    elif shift is not None:
+        raise NoEqual("RMS has no shift")
+    if scale is not None and scale.elements != prod(atom.size for atom in atoms):
+        raise WrongFile(f"it has {scale.elements} factors for {prod(atom.size for atom in atoms)} numbers")
+    return learned(net, operator, tensor, kind, [scale, shift], **keys, **_eps(operator, 1e-6 if is_rms else BN_EPS))
+
+
+def skip_layer_norm(net: Net, operator: Operator) -> Value:
+    """Microsoft's SkipLayerNormalization: the sum of two tensors, then LN."""
+    one, other = net.tensor(operator), net.tensor(operator, 1)
+    if one.axes != other.axes:
+        raise NoEqual("its inputs lie in different orders")
+    total = net.add("add", [one.source, other.source], None)
+    if total is None:
+        return None
+    if len(operator.inputs) > 4 and operator.inputs[4]:
+        raise NoEqual("it adds a bias")
+    scale, shift = net.array(operator, 2), net.array(operator, 3)
+    found = learned(
+        net, operator, Tensor(total, one.axes), "ln", [scale, shift], axes="depth", **_eps(operator, BN_EPS)
+    )
+    net.values[operator.outputs[-1] if len(operator.outputs) == 4 else ""] = Tensor(total, one.axes)
+    return found
+
+
+def lrn(net: Net, operator: Operator) -> Value:
+    """LRN."""
+    tensor = net.spatial(net.tensor(operator))[0]
+    attributes = operator.attributes
+    keys = {
+        "alpha": rounded(float(attributes.get("alpha", 0.0001))),
+        "beta": rounded(float(attributes.get("beta", 0.75))),
+        "k": rounded(float(attributes.get("bias", 1.0))),
+    }
+    return activation(net, operator, tensor, "lrn", size=int(attributes.get("size", 5)), **keys)
+
+
+def lp_norm(net: Net, operator: Operator) -> Value:
+    """LpNormalization: L2NORM over the depth."""
+    x = net.tensor(operator)
+    axis = int(operator.attributes.get("axis", -1)) % x.rank
+    if operator.attributes.get("p", 2) != 2:
+        raise NoEqual("L2NORM takes the second power alone")
+    tensor = net.spatial(x)[0] if axis == 1 and x.rank > 2 else net.depth_last(x)
+    volume = tensor.source.volume
+    if tensor.axes[axis] != whole(len(volume) - 1, volume.depth):
+        raise NoEqual("L2NORM works over the depth")
+    return activation(net, operator, tensor, "l2norm")
+
+
+def softmax(net: Net, operator: Operator) -> Value:
+    """Softmax over an axis, or in old versions over all axes from one on."""
+    x = net.tensor(operator)
+    axis = int(operator.attributes.get("axis", -1)) % max(x.rank, 1)
+    axes = range(axis, x.rank) if operator.attributes.get("flattened") else [axis]
+    if list(axes) == [x.rank - 1]:
+        scores = normed(net, operator, x, lambda: _softmax(net, operator, x, axes))
+        if scores is not None:
+            return scores
+    return _softmax(net, operator, x, axes)
+
+
+def _softmax(net: Net, operator: Operator, x: Tensor, axes: Sequence[int]) -> Tensor:
+    atoms = frozenset([atom for number in axes for atom in x.axes[number]])
+    try:
+        names = reduced_axes(x.source.volume, atoms)
+    except NoEqual:
+        x = net.rearranged(x, groups_of(net, [x]))
+        names = reduced_axes(x.source.volume, frozenset([atom for number in axes for atom in x.axes[number]]))
+    keys = {} if set(names) <= {"depth"} else {"axes": list(names)}
+    return activation(net, operator, x, "softmax", **keys)
+
+
+def dropout(net: Net, operator: Operator) -> Value:
+    """Dropout, which at test time is the identity."""
+    x = net.tensor(operator)
+    net.builder.note("Dropout, the identity at test time, left out")
+    return x

@@ -1,0 +1,430 @@
+"""Convolutions, pools, pads and resizing: operators on batch x channels x sides."""
+
+from __future__ import annotations
+
+from math import copysign, floor, inf, isfinite, prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.tensor_elementwise import learned
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.views import last_axes, whole
+from cnncalc.layers.window import extent, same_pads
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.interop.operators import Operator
+
+
+class Padded(NamedTuple):
+    """A tensor with elements around it, before it is known whether the layer that reads it pads by itself.
+
+    ``pads`` are the numbers for each side, first all beginnings, then all ends.
+    """
+
+    tensor: Tensor
+    pads: tuple[int, ...]
+    mode: str
+    value: float
+
+
+def uniform(values: Sequence[int]) -> int | list[int]:
+    """One number where all are the same, as it is written by hand."""
+    return values[0] if len(set(values)) == 1 else list(values)
+
+
+def pads_key(pads: Sequence[int]) -> int | list[int]:
+    """Pads as short as they can be written: one number, one a side, or all."""
+    half = len(pads) // 2
+    return uniform(pads[:half] if tuple(pads[:half]) == tuple(pads[half:]) else pads)
+
+
+def _listed(operator: Operator, name: str, sides: int, default: int) -> list[int]:
+    """An attribute with one number a side."""
+    found = operator.attributes.get(name)
+    values = [int(value) for value in found] if isinstance(found, tuple) and found else [default] * sides
+    if len(values) != sides:
+        raise WrongFile(f"its {name} has {len(values)} numbers, but the input has {sides} sides")
+    return values
+
+
+class Windows(NamedTuple):
+    """The windows of an operator on a tensor, which lies as a volume; pads of a PAD before it are among them."""
+
+    tensor: Tensor
+    front: int
+    kernel: list[int]
+    stride: list[int]
+    dilation: list[int]
+    pads: list[int]
+    same: bool
+
+    def keys(self, *, dilates: bool = True) -> dict[str, Any]:
+        """The keys of the layer; sides that stand for several images have windows of 1."""
+        front = [1] * self.front
+        none = [0] * self.front
+        half = len(self.pads) // 2
+        keys: dict[str, Any] = {
+            "kernel": uniform([*front, *self.kernel]),
+            "stride": uniform([*front, *self.stride]),
+            "pad": "same" if self.same else pads_key([*none, *self.pads[:half], *none, *self.pads[half:]]),
+        }
+        if dilates and any(step > 1 for step in self.dilation):
+            keys["dilation"] = uniform([*front, *self.dilation])
+        return keys
+
+
+def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding: float | None = 0) -> Windows:
+    """The windows of an operator. ``padding`` is the number that it pads with: PAD with that one becomes its own."""
+    x = net.tensor(operator)
+    if x.rank < 3:
+        raise NoEqual(f"it works on a tensor of {x.rank} axes")
+    before = x.source.padded if x.source.place is None else None
+    added = [0] * 2 * (x.rank - 2)
+    if before is not None and before.mode == "zero" and before.value == padding:
+        x, added = before.tensor, list(before.pads)
+    tensor, front = net.spatial(x)
+    sides = x.rank - 2
+    kernel = list(kernel) if kernel is not None else _listed(operator, "kernel_shape", sides, 0)
+    if len(kernel) != sides or min(kernel, default=0) < 1:
+        raise WrongFile(f"its kernel is {kernel}, but the input has {sides} sides")
+    stride = _listed(operator, "strides", sides, 1)
+    dilation = _listed(operator, "dilations", sides, 1)
+    if min(stride) < 1 or min(dilation) < 1:
+        raise WrongFile(f"its strides are {stride} and its dilations {dilation}")
+    auto = operator.attributes.get("auto_pad", "NOTSET") or "NOTSET"
+    pads = [0] * 2 * sides
+    if auto == "NOTSET" and operator.attributes.get("pads"):
+        pads = [int(value) for value in operator.attributes["pads"]]
+    if len(pads) != 2 * sides:
+        raise WrongFile(f"its pads have {len(pads)} numbers, but the input has {sides} sides")
+    is_same = auto in ("SAME_UPPER", "SAME_LOWER")
+    if is_same:
+        padded = [size + added[n] + added[n + sides] for n, size in enumerate(x.shape[2:])]
+        every = [
+            same_pads(size, extent(k, d), s) for size, k, d, s in zip(padded, kernel, dilation, stride, strict=True)
+        ]
+        pads = [pair[0] for pair in every] + [pair[1] for pair in every]
+        if auto == "SAME_LOWER":
+            pads = pads[sides:] + pads[:sides]
+    same = auto == "SAME_UPPER" and not any(added) and not front
+    return Windows(
+        tensor, front, kernel, stride, dilation, [a + b for a, b in zip(pads, added, strict=True)], same
+    )  # fmt: skip
+
+
+def conv(net: Net, operator: Operator) -> Value:
+    """Conv: CONV, or DWCONV where each map has filters of its own."""
+    weight, bias = net.array(operator, 1), net.array(operator, 2)
+    if weight is None or len(weight.shape) < 3:
+        raise WrongFile("its weights are missing")
+    shape = operator.attributes.get("kernel_shape")
+    if shape and tuple(shape) != weight.shape[2:]:
+        raise WrongFile(f"its kernel_shape is {shape}, but its weights have the shape {weight.shape}")
+    window = windows(net, operator, weight.shape[2:])
+    groups = int(operator.attributes.get("group", 1))
+    depth, filters = window.tensor.source.volume.depth, weight.shape[0]
+    if groups < 1 or weight.shape[1] * groups != depth or filters % groups:
+        raise WrongFile(
+            f"its weights have the shape {weight.shape} in {groups} groups, but its input has {depth} channels"
+        )
+    if bias is not None and bias.elements != filters:
+        raise WrongFile(f"its bias has {bias.elements} numbers for {filters} filters")
+    keys = window.keys()
+    if groups == depth > 1:
+        if filters > depth:
+            keys["multiplier"] = filters // depth
+        found = _with_weights(net, operator, window, "dwconv", weight, bias, keys)
+    else:
+        if groups > 1:
+            keys["groups"] = groups
+        found = _with_weights(net, operator, window, "conv", weight, bias, {"filters": filters, **keys})
+    return net.maps(found, window.front)
+
+
+def _with_weights(
+    net: Net, operator: Operator, window: Windows, kind: str, weight: Array, bias: Array | None, keys: dict[str, Any]
+) -> Source:
+    if bias is None:
+        keys["bias"] = False
+    return learned(net, operator, window.tensor, kind, [weight, bias], **keys).source
+
+
+def deconv(net: Net, operator: Operator) -> Value:
+    """ConvTranspose: DECONV."""
+    weight, bias = net.array(operator, 1), net.array(operator, 2)
+    if weight is None or len(weight.shape) < 3:
+        raise WrongFile("its weights are missing")
+    window = windows(net, operator, weight.shape[2:], None)
+    if window.front:
+        raise NoEqual("it works on several images at once")
+    sides = len(window.kernel)
+    groups = int(operator.attributes.get("group", 1))
+    depth, filters = window.tensor.source.volume.depth, weight.shape[1] * groups
+    if groups < 1 or weight.shape[0] != depth or depth % groups:
+        raise WrongFile(f"its weights have the shape {weight.shape}, but its input has {depth} channels")
+    pads, extra = _deconv_pads(operator, window, window.tensor.source.volume.sides)
+    keys: dict[str, Any] = {"filters": filters, "kernel": uniform(window.kernel), "stride": uniform(window.stride)}
+    if any(pads):
+        keys["pad"] = pads_key(pads)
+    if any(extra):
+        keys["output_pad"] = uniform(extra)
+    if any(step > 1 for step in window.dilation):
+        keys["dilation"] = uniform(window.dilation)
+    if groups > 1:
+        keys["groups"] = groups
+    assert sides == len(pads) // 2
+    return net.maps(_with_weights(net, operator, window, "deconv", weight, bias, keys))
+
+
+def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
+    """What is cut off at all beginnings and ends, and what is added at the ends."""
+    sides = len(window.kernel)
+    extra = _listed(operator, "output_padding", sides, 0)
+    wanted = operator.attributes.get("output_shape")
+    auto = operator.attributes.get("auto_pad", "NOTSET") or "NOTSET"
+    spans = [extent(k, d) for k, d in zip(window.kernel, window.dilation, strict=True)]
+    if auto in ("SAME_UPPER", "SAME_LOWER") and not wanted:
+        wanted = tuple([size * step for size, step in zip(sizes, window.stride, strict=True)])
+    if not wanted:
+        return list(window.pads) if auto == "NOTSET" else [0] * 2 * sides, extra
+    wanted = [int(size) for size in wanted][-sides:]
+    before, after = [], []
+    for n in range(sides):
+        total = window.stride[n] * (sizes[n] - 1) + extra[n] + spans[n] - wanted[n]
+        if total < 0:  # the output is larger than what the windows cover
+            extra[n] -= total
+            total = 0
+        half = total // 2
+        before.append(total - half if auto != "SAME_UPPER" else half)
+        after.append(half if auto != "SAME_UPPER" else total - half)
+    return [*before, *after], extra
+
+
+def pool(net: Net, operator: Operator) -> Value:
+    """MaxPool, AveragePool, LpPool."""
+    kind = {"MaxPool": "pool", "AveragePool": "avgpool", "LpPool": "lppool"}[operator.type]
+    counts = bool(operator.attributes.get("count_include_pad", 0))
+    padding = {"pool": -inf, "avgpool": 0 if counts else None}.get(kind)
+    window = windows(net, operator, None, padding)
+    if kind != "pool" and any(step > 1 for step in window.dilation):
+        raise NoEqual("its windows are dilated")
+    keys = window.keys(dilates=kind == "pool")
+    if operator.attributes.get("ceil_mode", 0):
+        keys["round"] = "ceil"
+    if kind == "avgpool" and not counts and any(window.pads):
+        keys["count_pad"] = False
+    if kind == "lppool":
+        keys["power"] = int(operator.attributes.get("p", 2))
+    sides = len(window.kernel)
+    tensor = window.tensor
+    halves = [k // 2 for k in window.kernel] * 2
+    if any(pad > half for pad, half in zip(window.pads, halves, strict=True)):
+        if kind != "avgpool" or not counts:
+            raise NoEqual(f"its pads {window.pads} are more than half of its window {window.kernel}")
+        before = net.add("pad", [tensor.source], None, pad=pads_key([0] * window.front + window.pads))
+        if before is None:
+            raise Unknown
+        tensor, keys["pad"] = Tensor(before, tensor.axes), 0
+    assert sides
+    found = net.add(kind, [tensor.source], operator.name, **keys)
+    if found is None:
+        raise Unknown
+    return net.maps(found, window.front)
+
+
+def unpool(net: Net, operator: Operator) -> Value:
+    """MaxUnpool, of the indices of a max pool."""
+    x = net.tensor(operator)
+    indices = net.values.get(operator.inputs[1])
+    if not isinstance(indices, Tensor) or net.kind(indices.source) != "pool":
+        raise NoEqual("its indices are not those of a max pool")
+    tensor, front = net.spatial(x)
+    found = net.add("unpool", [tensor.source, indices.source], operator.name)
+    if found is None:
+        raise Unknown
+    return net.maps(found, front)
+
+
+def global_pool(net: Net, operator: Operator) -> Value:
+    """GlobalAveragePool, GlobalMaxPool."""
+    tensor, front = net.spatial(net.tensor(operator))
+    kind = "gap" if operator.type == "GlobalAveragePool" else "gmp"
+    if front:
+        keys = {"op": "mean" if kind == "gap" else "max", "axes": list(tensor.source.volume.names[front:])}
+        found = net.add("reduce", [tensor.source], operator.name, **keys)
+    else:
+        found = net.add(kind, [tensor.source], operator.name)
+    if found is None:
+        raise Unknown
+    return net.maps(found, front)
+
+
+LARGEST = 3.4e38
+"""About the largest number in single precision; beyond it a pad is infinite."""
+
+MODES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "wrap"}
+
+
+def pad(net: Net, operator: Operator) -> Value:
+    """Pad: PAD, or the pad of the layer that reads it."""
+    x = net.tensor(operator)
+    found = net.numbers(operator, "pads" if "pads" in operator.attributes else "paddings", 1)
+    if found is None:
+        raise WrongFile("its pads are missing")
+    axes = net.numbers(operator, "axes", 3)
+    if axes is not None:
+        every = [0] * 2 * x.rank
+        for number, axis in enumerate(axes):
+            every[axis % x.rank] = found[number]
+            every[axis % x.rank + x.rank] = found[number + len(axes)]
+        found = every
+    if len(found) != 2 * x.rank:
+        raise WrongFile(f"it has {len(found)} pads for {x.rank} axes")
+    if not any(found):
+        return x
+    mode = MODES.get(operator.attributes.get("mode", "constant"))
+    if mode is None:
+        raise NoEqual(f"its mode is {operator.attributes['mode']}")
+    value = (net.decimals(operator, "value", 2) or [0.0])[0]
+    return _padded(net, operator, x, found, mode, value if abs(value) < LARGEST else copysign(inf, value))
+
+
+def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
+    rank = x.rank
+    channels = [pads[1], pads[1 + rank]]
+    sides = pads[2:rank] + pads[2 + rank :]
+    if rank < 3 or pads[0] or pads[rank]:
+        return _padded_last(net, operator, x, pads, mode, value)
+    tensor, front = net.spatial(x)
+    if front:
+        raise NoEqual("it works on several images at once")
+    keys: dict[str, Any] = {"pad": pads_key(sides)}
+    if mode != "zero":
+        keys["mode"] = mode
+    if value:
+        keys["value"] = value if isfinite(value) else copysign(LARGEST, value)
+    if any(channels):
+        keys["depth"] = channels
+    volume = tensor.source.volume
+    half = len(sides) // 2
+    sizes = [size + a + b for size, a, b in zip(volume.sides, sides[:half], sides[half:], strict=True)]
+    if min(sizes) < 1:
+        raise WrongFile(f"its pads {sides} leave nothing of {volume}")
+    source = Source(volume.with_sides(tuple(sizes)).with_depth(volume.depth + sum(channels)))
+
+    def make() -> int | None:
+        made = net.add("pad", [tensor.source], operator.name, **keys)
+        return None if made is None else made.place
+
+    source.make = make
+    if not any(channels) and min(sides) >= 0:
+        source.padded = Padded(tensor, tuple(sides), mode, value)
+    return net.maps(source)
+
+
+def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
+    """Pads of a tensor whose depth is its last axis, or of one without sides."""
+    tensor = net.rearranged(x, net.last_groups(x))
+    raise_for = [number for number in range(x.rank) if pads[number] or pads[number + x.rank]]
+    if raise_for != [x.rank - 1] or mode != "zero":
+        raise NoEqual("it pads another axis than the sides and channels of a map")
+    keys: dict[str, Any] = {"depth": [pads[x.rank - 1], pads[-1]]}
+    if min(keys["depth"]) < 0:
+        raise NoEqual("it takes channels away with negative pads")
+    if value:
+        keys["value"] = value
+    found = net.add("pad", [tensor.source], operator.name, **keys)
+    if found is None:
+        raise Unknown
+    return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, found.volume.depth)))
+
+
+def resize(net: Net, operator: Operator) -> Value:
+    """Resize and Upsample: UPSAMPLE by a whole number, else RESIZE."""
+    x = net.tensor(operator)
+    wanted = _new_sizes(net, operator, x)
+    mode = operator.attributes.get("mode", "nearest")
+    mode = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    if mode not in ("nearest", "bilinear", "bicubic"):
+        raise NoEqual(f"its mode is {mode}")
+    if [n for n, (a, b) in enumerate(zip(x.shape, wanted, strict=True)) if a != b and n < 2]:
+        if x.rank == 4 and wanted[0] == x.shape[0] and wanted[3] == x.shape[3]:
+            return _resized_last(net, operator, x, wanted, mode)
+        raise NoEqual(f"it makes {wanted} of a tensor of shape {list(x.shape)}")
+    tensor, front = net.spatial(x)
+    if front:
+        raise NoEqual("it works on several images at once")
+    return net.maps(_resized(net, operator, tensor, wanted[2:], mode))
+
+
+def _resized_last(net: Net, operator: Operator, x: Tensor, wanted: Sequence[int], mode: str) -> Value:
+    """A map with the depth last."""
+    tensor = net.rearranged(x, [[1], [2], [3]])
+    return Tensor(
+        found := _resized(net, operator, tensor, wanted[1:3], mode), last_axes(found.volume, net.batch)
+    )  # fmt: skip
+
+
+def _resized(net: Net, operator: Operator, tensor: Tensor, wanted: Sequence[int], mode: str) -> Source:
+    sides = tensor.source.volume.sides
+    if list(sides) == list(wanted):
+        return tensor.source
+    place = operator.attributes.get("coordinate_transformation_mode", "half_pixel")
+    if operator.type == "Upsample":
+        place = "asymmetric"
+    corners = place == "align_corners"
+    factors = {new // old if new % old == 0 else 0 for old, new in zip(sides, wanted, strict=True)}
+    factor = factors.pop() if len(factors) == 1 else 0
+    moved = mode != "nearest" and place not in ("half_pixel", "pytorch_half_pixel", "align_corners")
+    if moved:
+        net.builder.note(f"{operator.type} interpolates at {place} places, RESIZE at those of half pixels")
+    if factor > 1 and not corners and mode in ("nearest", "bilinear"):
+        keys: dict[str, Any] = {"factor": factor, **({} if mode == "nearest" else {"mode": mode})}
+        found = net.add("upsample", [tensor.source], operator.name, **keys)
+    else:
+        keys = {"size": uniform(list(wanted)), **({} if mode == "nearest" else {"mode": mode})}
+        if corners and mode != "nearest":
+            keys["corners"] = True
+        found = net.add("resize", [tensor.source], operator.name, **keys)
+    if found is None:
+        raise Unknown
+    return found
+
+
+def _new_sizes(net: Net, operator: Operator, x: Tensor) -> list[int]:
+    """The shape that a resizing operator makes."""
+    old: list[float] = list(x.shape)
+    axes = operator.attributes.get("axes") or tuple(range(x.rank))
+    sizes = net.numbers(operator, "sizes", 3)
+    names = ("scales", 1 if operator.type == "Upsample" or len(operator.inputs) == 2 else 2)
+    scales = net.decimals(operator, *names)
+    if operator.type == "Upsample" and "height_scale" in operator.attributes:
+        scales = [1, 1, operator.attributes["height_scale"], operator.attributes["width_scale"]]
+    found = sizes or scales
+    if not found or len(found) != len(axes):
+        raise NoEqual("neither its sizes nor its scales are known")
+    for number, axis in enumerate(axes):
+        old[axis % x.rank] = found[number] if sizes else floor(old[axis % x.rank] * found[number] + 1e-9)
+    if min(old) < 1 or prod(old) > 1 << 50:
+        raise WrongFile(f"it makes a tensor of shape {old}")
+    return [int(size) for size in old]
+
+
+def blocks(net: Net, operator: Operator) -> Value:
+    """DepthToSpace and SpaceToDepth."""
+    tensor, front = net.spatial(net.tensor(operator))
+    if front:
+        raise NoEqual("it works on several images at once")
+    block = int(operator.attributes.get("blocksize", 1))
+    mode = operator.attributes.get("mode", "DCR")
+    if operator.type == "DepthToSpace":
+        kind, order = "depth2space", "crd" if mode == "CRD" else "dcr"
+    else:
+        kind, order = "space2depth", "crd" if mode == "CRD" else "dcr"
+    found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
+    if found is None:
+        raise Unknown
+    return net.maps(found)

@@ -1,0 +1,134 @@
+"""Reads messages of Protocol Buffers without a schema: numbers at once, everything else as its place in the data.
+
+Source: Protocol Buffers Documentation, "Encoding".
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, TypeAlias
+
+from cnncalc.errors import CnncalcError
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+"""How the value of a field is written. Groups (3 and 4) are refused: no format that is read here has them."""
+
+VARINT_BYTES = 10
+
+
+class WireError(CnncalcError):
+    """The data is no such message; the message of the error gives the byte."""
+
+
+Field: TypeAlias = "tuple[int, int, int, int, int]"
+"""A field of a message: its number, how it is written, its value, and from where up to where it lies.
+
+The value is the number of a VARINT, FIXED32 or FIXED64, and 0 for BYTES.
+"""
+
+
+def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
+    """The fields of the message that lies between two places; raises WireError, also for more than ``most``."""
+    found: list[Field] = []
+    try:
+        while start < end:
+            tag = data[start]
+            if tag < 128:
+                start += 1
+            else:
+                tag, start = varint(data, start, end)
+            wire = tag & 7
+            if wire == BYTES:
+                size = data[start]
+                if size < 128:
+                    start += 1
+                else:
+                    size, start = varint(data, start, end)
+                stop = start + size
+                found.append((tag >> 3, BYTES, 0, start, stop))
+            elif wire == VARINT:
+                value = data[start]
+                stop = start + 1
+                if value >= 128:
+                    value, stop = varint(data, start, end)
+                found.append((tag >> 3, VARINT, value, start, stop))
+            elif wire in (FIXED32, FIXED64):
+                stop = start + (4 if wire == FIXED32 else 8)
+                found.append((tag >> 3, wire, int.from_bytes(data[start:stop], "little"), start, stop))
+            else:
+                raise WireError(f"byte {start - 1} begins a field of the unknown form {wire}")
+            if stop > end:
+                raise WireError(
+                    f"at byte {start} {stop - start:,} bytes should follow, but {max(0, end - start):,} are left"
+                )
+            if tag < 8:
+                raise WireError(f"byte {start - 1} begins a field with the number 0")
+            start = stop
+            if len(found) > most:
+                raise WireError("it has too many fields")
+    except IndexError:
+        raise WireError(f"it ends within a field, at byte {end}") from None
+    return found
+
+
+def varint(data: bytes | mmap, start: int, end: int) -> tuple[int, int]:
+    """A number with seven bits a byte, lowest first, and the place behind it."""
+    value = shift = 0
+    for place in range(start, min(end, start + VARINT_BYTES)):
+        byte = data[place]
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place + 1
+        shift += 7
+    if end - start < VARINT_BYTES:
+        raise WireError(f"it ends within a number, at byte {end}")
+    raise WireError(f"byte {start} begins a number of more than {VARINT_BYTES} bytes")
+
+
+def signed(value: int) -> int:
+    """A number of 64 bits as one with a sign."""
+    return value - (1 << 64) if value >> 63 else value
+
+
+def text(data: bytes | mmap, field: Field, most: int) -> str:
+    """The text of a field, in which bytes that are no UTF-8 are replaced; raises WireError above ``most`` bytes."""
+    _, wire, _, start, end = field
+    if wire != BYTES:
+        raise WireError(f"at byte {start} there is a number in place of a text")
+    if end - start > most:
+        raise WireError(f"at byte {start} there is a text of {end - start:,} bytes, more than {most:,}")
+    return data[start:end].decode("utf-8", "replace")
+
+
+def float32(value: int) -> float:
+    """The number that FIXED32 holds."""
+    return float(struct.unpack("<f", value.to_bytes(4, "little"))[0])
+
+
+def integers(data: bytes | mmap, field: Field, most: int) -> list[int]:
+    """The whole numbers of a repeated field, which holds one of them or, packed, many; raises WireError."""
+    _, wire, value, start, end = field
+    if wire == VARINT:
+        return [signed(value)]
+    found: list[int] = []
+    while start < end:
+        value, start = varint(data, start, end)
+        found.append(signed(value))
+        if len(found) > most:
+            raise WireError(f"at byte {field[3]} there are more than {most:,} numbers")
+    return found
+
+
+def decimals(data: bytes | mmap, field: Field, code: str, most: int) -> list[float]:
+    """The numbers of a repeated field of the form ``f`` or ``d``, one or packed; raises WireError."""
+    _, wire, value, start, end = field
+    size = struct.calcsize(code)
+    if wire in (FIXED32, FIXED64):
+        return list(struct.unpack(f"<{code}", value.to_bytes(8, "little")[:size]))
+    count, rest = divmod(end - start, size)
+    if wire != BYTES or rest or count > most:
+        raise WireError(f"at byte {start} there are no numbers of {size} bytes, or more than {most:,}")
+    return list(struct.unpack(f"<{count}{code}", data[start:end]))

@@ -1,0 +1,124 @@
+"""Forms: what items of a pattern look like with their numbers left out, so that equal ones can be found.
+
+A form is known by its number; two items have the same form if they differ in numbers alone. ``slots`` are the places
+of the numbers, in the order of the text; items hold the values. A slot has a role, such as ``conv.filters``: only
+values of the same role are taken for the same parameter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from cnncalc.language.layer_text import Field
+    from cnncalc.layers.base import Layer
+
+
+class LayerForm(NamedTuple):
+    """A layer. The value of a field whose number is in a slot is None; ``default`` leaves it out of the text.
+
+    ``references`` stand in the parentheses, ``source`` is the name that a FROM before it has, ``label`` a name that
+    must be kept. ``alone``: it begins a branch of its own, in brackets.
+    """
+
+    layer: Layer
+    fields: tuple[Field, ...]
+    extra: tuple[str, ...]
+    source: str | None
+    label: str | None
+    alone: bool
+
+
+class ForkForm(NamedTuple):
+    """Branches, each a chain of forms, and the merge that joins them."""
+
+    branches: tuple[tuple[int, ...], ...]
+    merge: int
+
+
+class TimesForm(NamedTuple):
+    """A chain, repeated; the first slot is the count."""
+
+    body: tuple[int, ...]
+
+
+class ListForm(NamedTuple):
+    """A chain, repeated for each entry of a list, which is the first slot.
+
+    ``plan`` says for each slot of the chain whether it is the same in all entries, and then a slot of this form, or
+    how it follows from the parts of the entry. ``roles`` are those of the parts.
+    """
+
+    body: tuple[int, ...]
+    plan: tuple[Reference, ...]
+    roles: tuple[str, ...]
+
+
+class CallForm(NamedTuple):
+    """A call of a block; the slots are its parameters."""
+
+    block: str
+
+
+Form: TypeAlias = "LayerForm | ForkForm | TimesForm | ListForm | CallForm"
+
+
+class Reference(NamedTuple):
+    """How a slot follows from others: ``constant``, or column ``column`` with an operation and a number.
+
+    ``operation`` is empty for the column itself; a ``column`` of -1 is the depth of the volume that enters the block.
+    """
+
+    column: int = -2
+    operation: str = ""
+    number: int = 0
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same everywhere."""
+        return self.column == -2
+
+
+CONSTANT = Reference()
+
+
+class Known(NamedTuple):
+    """A form with the roles of its slots."""
+
+    form: Form
+    roles: tuple[str, ...]
+
+
+class Forms:
+    """The forms of a net by their numbers."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._known: list[Known] = []
+
+    def __getitem__(self, number: int) -> Form:
+        return self._known[number].form
+
+    def roles(self, number: int) -> tuple[str, ...]:
+        """The roles of the slots of a form."""
+        return self._known[number].roles
+
+    def chain_roles(self, numbers: Sequence[int]) -> tuple[str, ...]:
+        """The roles of the slots of a chain."""
+        return tuple([role for number in numbers for role in self._known[number].roles])
+
+    def add(self, form: Form, roles: tuple[str, ...], key: Hashable | None = None) -> int:
+        """The number of a form; ``key`` tells it apart from others (default: the form itself)."""
+        key = (type(form), form if key is None else key)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self._known)
+            self._known.append(Known(form, roles))
+        return number
+
+
+Values: TypeAlias = "tuple[Any, ...]"

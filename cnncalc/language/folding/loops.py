@@ -1,0 +1,162 @@
+"""Equal parts in a row become one part with a count, similar ones a repeat over the numbers in which they differ."""
+
+from __future__ import annotations
+
+from operator import eq
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.language.folding.forms import LayerForm
+from cnncalc.language.folding.parts import Leaf, Loop, Part, numbers, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from cnncalc.language.folding.forms import Forms
+
+MAX_PERIOD = 400
+"""The most parts in the body of a repeat."""
+MAX_ROUNDS = 12
+LEAST_SAVED = 30
+"""How many characters a repeat over a list must save: fewer do not make a net easier to read."""
+
+
+class Looper:
+    """Finds repeats. ``equal_first``: parts with equal numbers are joined before those that only look alike."""
+
+    def __init__(self, forms: Forms, *, equal_first: bool, with_single: bool) -> None:
+        self.forms = forms
+        self.equal_first = equal_first
+        self.with_single = with_single
+
+    def folded(self, chain: list[Part]) -> list[Part]:
+        """The chain with repeats in it and in its branches."""
+        chain = [self._inside(part) for part in chain]
+        for _ in range(MAX_ROUNDS):
+            before = len(chain)
+            if self.equal_first:
+                chain = self._pass(chain, exact=True)
+            if self.with_single and len(chain) == before:
+                chain = self._wrapped(chain)
+            chain = self._pass(chain, exact=False)
+            if len(chain) == before:
+                break
+        return chain
+
+    def _inside(self, part: Part) -> Part:
+        chains = part.chains
+        if not chains:
+            return part
+        folded = [self.folded(chain) if len(chain) > 1 else chain for chain in chains]
+        if all(new is old for new, old in zip(folded, chains, strict=True)):
+            return part
+        return part.remade(self.forms, folded)
+
+    def _pass(self, chain: list[Part], *, exact: bool) -> list[Part]:
+        """The chain with the repeats of every period, short ones first."""
+        period = 1
+        while period <= min(len(chain) // 2, MAX_PERIOD):
+            found = self._of_period(chain, period, exact=exact)
+            if found is None:
+                period += 1
+            else:
+                chain, period = found, 1
+        return chain
+
+    def _of_period(self, chain: list[Part], period: int, *, exact: bool) -> list[Part] | None:
+        """The chain with the repeats of one period; None if there is none."""
+        keys: list[Hashable] = [(part.form, part.values) for part in chain] if exact else [part.form for part in chain]
+        same = bytes(map(eq, keys, keys[period:]))
+        wanted = b"\1" * period
+        at, done, result = same.find(wanted), 0, []
+        while at >= 0:
+            stop = same.find(b"\0", at)
+            stop = len(same) if stop < 0 else stop
+            at = max(at, done)
+            times = (stop - at + period) // period
+            if times > 1:
+                start = self._start(chain, at, (stop - at + period) % period)
+                bodies = [chain[start + number * period : start + (number + 1) * period] for number in range(times)]
+                loop = self._loop(bodies)
+                if loop is not None:
+                    result += [*chain[done:start], loop]
+                    done = start + times * period
+            at = same.find(wanted, max(stop, done))
+        return [*result, *chain[done:]] if done else None
+
+    def _start(self, chain: Sequence[Part], at: int, spare: int) -> int:
+        """Where the first body begins, if some parts are left over: at a fork or a layer with weights, if there is one.
+
+        An activation function or a normalization belongs to what is before it.
+        """
+        return max(range(at, at + spare + 1), key=lambda start: (self._rank(chain[start]), -start))
+
+    def _rank(self, part: Part) -> int:
+        form = self.forms[part.form]
+        if not isinstance(form, LayerForm):
+            return 1 if isinstance(part, Loop) else 2
+        layer = form.layer
+        return 2 if layer.counts_macs else 0 if layer.is_activation or layer.is_normalization else 1
+
+    def _loop(self, bodies: list[list[Part]]) -> Part | None:
+        """The repeat of these bodies; None if it saves nothing or a name inside it would stand several times."""
+        for body in bodies:
+            if any(part.label is not None for part in body[:-1]):
+                return None
+        if any(body[-1].label is not None for body in bodies[:-1]):
+            return None
+        if any(_has_label(part) for body in bodies for part in body):
+            return None
+        loop = Loop(self.forms, bodies)
+        total = sum(map(width_of, bodies))
+        if not isinstance(loop.values[0], tuple):
+            return loop if total - loop.width > 2 else None
+        is_plain = all(isinstance(part, Leaf) for part in bodies[0])
+        has_lists = any(isinstance(value, tuple) for row in loop.values[0] if isinstance(row, tuple) for value in row)
+        return loop if total - loop.width > max(LEAST_SAVED, total // 4) and not (is_plain and has_lists) else None
+
+    def _wrapped(self, chain: list[Part]) -> list[Part]:
+        """The chain in which what stands once, and elsewhere repeatedly, is a repeat of one."""
+        bodies = {numbers(part.bodies[0]) for part in chain if isinstance(part, Loop)}
+        if not bodies:
+            return chain
+        result: list[Part] = []
+        at = 0
+        lengths = sorted({len(body) for body in bodies}, reverse=True)
+        while at < len(chain):
+            for length in lengths:
+                piece = chain[at : at + length]
+                if numbers(piece) in bodies and not any(part.label for part in piece[:-1]):
+                    result.append(Loop(self.forms, [piece]))
+                    at += length
+                    break
+            else:
+                result.append(chain[at])
+                at += 1
+        return result
+
+
+def unwrapped(forms: Forms, chain: list[Part]) -> list[Part]:
+    """The chain without repeats of one that stayed alone."""
+    result: list[Part] = []
+    for part in chain:
+        chains = part.chains
+        if isinstance(part, Loop) and len(part.bodies) == 1:
+            result += unwrapped(forms, part.bodies[0])
+        elif chains and not isinstance(part, Loop):
+            result.append(part.remade(forms, [unwrapped(forms, inner) for inner in chains]))
+        else:
+            result.append(part)
+    return result
+
+
+def _has_label(part: Part) -> bool:
+    """Whether a part inside this one, other than its last, has a name."""
+    stack: list[Any] = [part]
+    while stack:
+        one = stack.pop()
+        for chain in one.chains:
+            for inner in chain:
+                if inner.label is not None and inner.label != part.label:
+                    return True
+                stack.append(inner)
+    return False

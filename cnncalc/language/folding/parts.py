@@ -1,0 +1,169 @@
+"""Parts: the items of a folded net with their numbers, each of which knows the nodes that it stands for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.language.folding.columns import explained
+from cnncalc.language.folding.forms import CallForm, ForkForm, Forms, ListForm, TimesForm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.language.folding.forms import Values
+
+
+class Part:
+    """One item of a chain. ``form`` and ``values`` describe it; ``entry`` is the depth that enters it, 0 if none.
+
+    ``label`` is a name to which others refer; only the last part of a repeat or of a block may have one.
+    ``width`` is the approximate number of characters of its text.
+    """
+
+    __slots__ = ("entry", "form", "label", "values", "width")
+
+    def __init__(self, form: int, values: Values, width: int, entry: int, label: str | None = None) -> None:
+        self.form = form
+        self.values = values
+        self.width = width
+        self.entry = entry
+        self.label = label
+
+    @property
+    def chains(self) -> list[list[Part]]:
+        """The chains inside, in the order in which their layers stand in the net."""
+        return []
+
+    def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
+        """The part with other chains inside."""
+        return self
+
+
+class Leaf(Part):
+    """One layer: the node of that index."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, form: int, values: Values, width: int, entry: int, node: int, label: str | None = None) -> None:
+        super().__init__(form, values, width, entry, label)
+        self.node = node
+
+
+def _joined(chain: list[Part]) -> Values:
+    return tuple([value for part in chain for value in part.values])
+
+
+def numbers(chain: list[Part]) -> tuple[int, ...]:
+    """The forms of a chain."""
+    return tuple([part.form for part in chain])
+
+
+def width_of(chain: list[Part]) -> int:
+    """The approximate number of characters of a chain."""
+    return sum([part.width + 4 for part in chain])
+
+
+class Fork(Part):
+    """Branches and the merge that joins them."""
+
+    __slots__ = ("branches", "merge")
+
+    def __init__(self, forms: Forms, branches: list[list[Part]], merge: Leaf, entry: int) -> None:
+        self.branches = branches
+        self.merge = merge
+        ids = tuple([numbers(branch) for branch in branches])
+        values = tuple([value for branch in branches for value in _joined(branch)]) + merge.values
+        roles = tuple([role for branch in ids for role in forms.chain_roles(branch)]) + forms.roles(merge.form)
+        form = forms.add(ForkForm(ids, merge.form), roles)
+        width = sum([width_of(branch) + 3 for branch in branches]) + merge.width + 4
+        super().__init__(form, values, width, entry, merge.label)
+
+    @property
+    def chains(self) -> list[list[Part]]:
+        return [*self.branches, [self.merge]]
+
+    def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
+        (merge,) = chains[-1]
+        assert isinstance(merge, Leaf)
+        return Fork(forms, chains[:-1], merge, self.entry)
+
+
+class UnlikeError(Exception):
+    """The bodies of a repeat do not have the same forms."""
+
+
+class Loop(Part):
+    """A chain that is repeated, with one body for each time.
+
+    Bodies that are equal in all numbers make a repeat with a count, others one over a list.
+    """
+
+    __slots__ = ("bodies",)
+
+    def __init__(self, forms: Forms, bodies: list[list[Part]]) -> None:
+        self.bodies = bodies
+        body = numbers(bodies[0])
+        if any(numbers(other) != body for other in bodies):
+            raise UnlikeError
+        rows = [_joined(chain) for chain in bodies]
+        entry, label, width = bodies[0][0].entry, bodies[-1][-1].label, width_of(bodies[0]) + 4
+        roles = forms.chain_roles(body)
+        if all(row == rows[0] for row in rows):
+            form = forms.add(TimesForm(body), ("count", *roles))
+            super().__init__(form, (len(bodies), *rows[0]), width, entry, label)
+            return
+        plan, columns = explained(rows, roles)
+        fixed = [place for place, reference in enumerate(plan) if reference.is_constant]
+        parts = tuple([roles[column] for column in columns])
+        table: tuple[object, ...] = tuple([tuple([row[column] for column in columns]) for row in rows])
+        if len(columns) == 1:
+            table = tuple([row[columns[0]] for row in rows])
+        form = forms.add(ListForm(body, plan, parts), ("list", *[roles[place] for place in fixed]))
+        width += 8 + 3 * len(columns) + list_width(table)
+        super().__init__(form, (table, *[rows[0][place] for place in fixed]), width, entry, label)
+
+    @property
+    def chains(self) -> list[list[Part]]:
+        return self.bodies
+
+    def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
+        return Loop(forms, chains)
+
+
+def list_width(value: object) -> int:
+    """The number of characters of a list."""
+    if isinstance(value, tuple):
+        return 2 + sum([list_width(part) + 2 for part in value])
+    return len(str(value))
+
+
+class Call(Part):
+    """The call of a block in place of a chain."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, forms: Forms, block: str, roles: tuple[str, ...], body: list[Part], values: Values) -> None:
+        self.body = body
+        form = forms.add(CallForm(block), roles, (block, roles))
+        width = len(block) + (2 + sum([list_width(value) + 1 for value in values]) if values else 0)
+        super().__init__(form, values, width, body[0].entry, body[-1].label)
+
+    @property
+    def chains(self) -> list[list[Part]]:
+        return [self.body]
+
+    def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
+        raise NotImplementedError
+
+
+def leaves(chain: list[Part]) -> Iterator[Leaf]:
+    """The layers of a chain in the order in which they stand in the net."""
+    stack = [iter(chain)]
+    while stack:
+        part = next(stack[-1], None)
+        if part is None:
+            stack.pop()
+        elif isinstance(part, Leaf):
+            yield part
+        else:
+            stack += [iter(inner) for inner in reversed(part.chains)]

@@ -1,0 +1,268 @@
+"""The text of a folded net: a pattern with repeats, its blocks and its variables, in lines of limited width."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.language.expression import RESERVED
+from cnncalc.language.folding.forms import CallForm, LayerForm, ListForm, TimesForm
+from cnncalc.language.folding.parts import Fork, Leaf, Loop, list_width
+from cnncalc.language.folding.structure import thawed
+from cnncalc.language.layer_text import MARKS, joined, plain, short, written
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cnncalc.language.folding.blocks import Block
+    from cnncalc.language.folding.forms import Forms, Reference
+    from cnncalc.language.folding.parts import Part
+
+WIDTH = 120
+LONGEST_LIST = 40
+"""A longer list becomes a variable."""
+
+LETTERS = {"size": "w", "kernel": "k", "stride": "s", "count": "n", "list": "l"}
+"""The letters of parameters by role; others have the first letter of their key."""
+
+
+class Symbol(NamedTuple):
+    """A name, or an expression of names, in place of a number."""
+
+    text: str
+    is_name: bool = True
+
+
+class PatternText:
+    """Writes the chains of a folded net. ``variables`` are the lists that became variables of the file."""
+
+    def __init__(self, forms: Forms, blocks: Sequence[Block], *, has_variables: bool) -> None:
+        self.forms = forms
+        self.blocks = {block.name: block for block in blocks}
+        self.has_variables = has_variables
+        self.variables: dict[str, Any] = {}
+        self.comments: dict[str, str] = {}
+        self.names = {block.name: self._parameters(block) for block in blocks}
+        self.calls: dict[str, list[tuple[str, ...]]] = {block.name: [] for block in blocks}
+        """The arguments of each call that was written."""
+        self.defaults: dict[str, dict[int, str]] = {block.name: {} for block in blocks}
+
+    # entry points
+
+    def net(self, chain: Sequence[Part]) -> list[str]:
+        """The items of the net."""
+        values = [value for part in chain for value in part.values]
+        return self._chain(chain, iter(values), frozenset())
+
+    def block(self, block: Block) -> tuple[str, list[str]]:
+        """The head of a block and the items of its body."""
+        names = self.names[block.name]
+        defaults = self.defaults[block.name]
+        heads = [f"{name}={defaults[place]}" if place in defaults else name for place, name in self._ordered(block)]
+        constants = iter(block.constants)
+        values = [next(constants) if reference.is_constant else _symbol(reference, names) for reference in block.plan]
+        head = block.name + (f"({', '.join(heads)})" if heads else "")
+        return head, self._chain(block.example, iter(values), frozenset(names), is_named=False)
+
+    # parameters
+
+    def _ordered(self, block: Block) -> list[tuple[int, str]]:
+        """The parameters with their places, those with a default last."""
+        places = list(enumerate(self.names[block.name]))
+        return sorted(places, key=lambda place: place[0] in self.defaults[block.name])
+
+    @property
+    def burden(self) -> int:
+        """How hard the names are to follow: what each parameter beyond three of a block or a list counts."""
+        counts = [len(names) for names in self.names.values()]
+        counts += [comment.count(",") + 1 for comment in self.comments.values()]
+        return sum([max(0, count - 3) * 15 for count in counts])
+
+    def _parameters(self, block: Block) -> tuple[str, ...]:
+        if all(isinstance(part, Leaf) for part in block.example) and self._has_short_form(block):
+            words = {"size": "filters", "kernel": "kernel", "stride": "stride"}
+            return tuple([words[role] for role in block.roles])
+        taken: set[str] = set()
+        return tuple([_free(LETTERS.get(role, role[0]), taken) for role in block.roles])
+
+    @staticmethod
+    def _has_short_form(block: Block) -> bool:
+        """Whether its parameters can be written as those of a layer: each role once, filters among them."""
+        return len(set(block.roles)) == len(block.roles) and {"size"} <= set(block.roles) <= {
+            "size",
+            "kernel",
+            "stride",
+        }
+
+    def find_defaults(self) -> None:
+        """Makes the values that most calls give defaults, once all calls have been written."""
+        for name, block in self.blocks.items():
+            calls = self.calls[name]
+            for place, role in enumerate(block.roles):
+                values = [call[place] for call in calls]
+                common = max(sorted(set(values)), key=values.count) if values else ""
+                is_literal = re.fullmatch(r"[0-9.x]+|\[[0-9, ]+\]", common) is not None
+                if is_literal and role != "size" and values.count(common) * 2 > len(values) > 1:
+                    self.defaults[name][place] = common
+            self.calls[name] = []
+
+    # chains
+
+    def _chain(
+        self, chain: Sequence[Part], values: Iterator[Any], taken: frozenset[str], *, is_named: bool = True
+    ) -> list[str]:
+        """The items of a chain. Its last part has its name outside of the brackets of a repeat or a block."""
+        items: list[str] = []
+        for place, part in enumerate(chain):
+            has_name = part.label is not None and (is_named or place < len(chain) - 1)
+            items += self._item(part, values, taken, f"@{part.label}" if has_name else "")
+        return items
+
+    def _item(self, part: Part, values: Iterator[Any], taken: frozenset[str], mark: str) -> list[str]:
+        """The items of one part: several for a fork, and for a FROM and its layer."""
+        form = self.forms[part.form]
+        if isinstance(form, LayerForm):
+            return self._layer(form, values, mark)
+        if isinstance(form, CallForm):
+            return [self._call(form, values) + mark]
+        if isinstance(part, Fork):
+            branches = [" -> ".join(self._chain(branch, values, taken)) for branch in part.branches]
+            return [_forked(branches), *self._item(part.merge, values, taken, mark)]
+        assert isinstance(part, Loop)
+        body = part.bodies[0]
+        if isinstance(form, TimesForm):
+            count = _argument(next(values))
+            items = self._chain(body, values, taken, is_named=False)
+            return [f"{_unit(items)}{mark}*{count}"]
+        assert isinstance(form, ListForm)
+        return [self._list(form, body, values, taken, mark)]
+
+    def _list(
+        self, form: ListForm, body: Sequence[Part], values: Iterator[Any], taken: frozenset[str], mark: str
+    ) -> str:
+        rows = next(values)
+        used = set(taken)
+        names = tuple([_free(LETTERS.get(role, role[0]), used) for role in form.roles])
+        inner = iter([next(values) if reference.is_constant else _symbol(reference, names) for reference in form.plan])
+        items = self._chain(body, inner, frozenset(used), is_named=False)
+        if isinstance(rows, Symbol):
+            table = rows.text
+        elif self.has_variables and (list_width(rows) > LONGEST_LIST or (len(names) > 1 and len(rows) > 2)):
+            table = self._variable(thawed(rows), ", ".join(names))
+        else:
+            table = plain(thawed(rows))
+        return f"{_unit(items)}{mark}*{table} as {', '.join(names)}"
+
+    def _variable(self, rows: Any, comment: str) -> str:
+        """The variable that holds a list."""
+        for name, known in self.variables.items():
+            if known == rows and self.comments[name] == comment:
+                return name
+        name = f"stages{len(self.variables) + 1}" if self.variables else "stages"
+        self.variables[name] = rows
+        self.comments[name] = comment
+        return name
+
+    def _layer(self, form: LayerForm, values: Iterator[Any], mark: str) -> list[str]:
+        texts = []
+        for field in form.fields:
+            value = next(values) if field.value is None else field.value
+            if isinstance(value, Symbol):
+                is_word = value.is_name and field.place != "first"
+                texts.append((field, value.text if is_word else f"{{{value.text}}}"))
+                continue
+            value = thawed(value)
+            if value != field.default:
+                texts.append((field, short(value) if field.place in MARKS else written(value)))
+        text = joined(form.layer, texts, form.extra) + (f"@{form.label}" if form.label else "") + mark
+        items = [f"[ {text} ]" if form.alone else text]
+        return [f"FROM(@{form.source})", *items] if form.source else items
+
+    def _call(self, form: CallForm, values: Iterator[Any]) -> str:
+        block = self.blocks[form.block]
+        given = [next(values) for _ in block.roles]
+        arguments = tuple([_argument(value) for value in given])
+        self.calls[block.name].append(arguments)
+        defaults = self.defaults[block.name]
+        kept = {place for place in range(len(given)) if defaults.get(place) != arguments[place]}
+        if "filters" in self.names[block.name]:
+            text = block.name
+            for name, sign in (("kernel", ""), ("filters", "-"), ("stride", "/")):
+                place = self.names[block.name].index(name) if name in self.names[block.name] else -1
+                if place in kept:
+                    value = given[place]
+                    is_bare = isinstance(value, Symbol) and value.is_name and sign
+                    words = value.text if isinstance(value, Symbol) else short(thawed(value))
+                    text += sign + (words if is_bare or not isinstance(value, Symbol) else f"{{{words}}}")
+            return text
+        shown = []
+        is_named = False
+        for place, name in self._ordered(block):
+            if place in kept:
+                shown.append(f"{name}={arguments[place]}" if is_named else arguments[place])
+            else:
+                is_named = True
+        return block.name + (f"({', '.join(shown)})" if shown else "")
+
+
+def _symbol(reference: Reference, names: Sequence[str]) -> Symbol:
+    """What stands for a slot that follows from a name."""
+    name = "depth" if reference.column == -1 else names[reference.column]
+    if not reference.operation:
+        return Symbol(name)
+    if reference.operation == "*":
+        return Symbol(f"{reference.number}*{name}", is_name=False)
+    return Symbol(f"{name}{reference.operation}{reference.number}", is_name=False)
+
+
+def _argument(value: Any) -> str:
+    """A value as a count or the argument of a call."""
+    if isinstance(value, Symbol):
+        return value.text if value.is_name else f"{{{value.text}}}"
+    return written(thawed(value))
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """A name that is not taken: the letter that is wanted, or one after it; it is taken then."""
+    letter = wanted if wanted.isalpha() and wanted.isascii() else "a"
+    found, number = letter, 1
+    while found in taken or found in RESERVED:
+        number += 1
+        found = f"{letter}{number}"
+    taken.add(found)
+    return found
+
+
+def _unit(items: Sequence[str]) -> str:
+    """Items as one that may be repeated: in brackets, unless it is a single layer or call."""
+    if len(items) == 1 and re.fullmatch(r"[A-Za-z][\w{}/-]*(\([^()*\[]*\))?", items[0]):
+        return items[0]
+    return _bracketed(" -> ".join(items))
+
+
+def _forked(branches: Sequence[str]) -> str:
+    """``[ a | b | ]``"""
+    return _bracketed(" | ".join(branches))
+
+
+def _bracketed(text: str) -> str:
+    """A text in brackets, with blanks inside where it has brackets of its own."""
+    return f"[ {text.strip()} ]" if "[" in text else f"[{text}]"
+
+
+# lines
+
+
+def lines_of(items: Sequence[str], indent: str, width: int = WIDTH) -> list[str]:
+    """A chain in lines, broken before arrows and between branches."""
+    pieces: list[str] = []
+    for piece in re.split(r" (?=(?:->|\|) )", " -> ".join(items)):
+        pieces += [piece] if len(piece) + len(indent) <= width else re.split(r"(?<=,) ", piece)
+    lines: list[str] = []
+    for piece in pieces:
+        if lines and len(indent) + len(lines[-1]) + 1 + len(piece) <= width:
+            lines[-1] += f" {piece}"
+        else:
+            lines.append(piece)
+    return [indent + line for line in lines]
