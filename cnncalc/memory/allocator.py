@@ -5,8 +5,8 @@ Sizes are rounded up to 512 bytes. Tensors of at most 1 MiB come from segments o
 2 MiB. The smallest free block that is large enough is used, the first by address of several; it is split if what is
 left is at least 512 bytes (small) or more than 1 MiB (large). Free neighbours are merged; segments are never returned.
 
-A net is recorded once, with tensors in place of bytes; its sizes for a batch are put in when the allocator runs, step by
-step (:mod:`cnncalc.memory.steps`).
+A net is recorded once, with tensors in place of bytes; its sizes for a batch are put in when the allocator runs its
+steps (:mod:`cnncalc.memory.steps`).
 
 Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp and c10/core/AllocatorConfig.h of PyTorch 2.13, with the
 default settings. Deterministic, not measured on a device.
@@ -33,6 +33,7 @@ SMALL_SEGMENT = 2 * 1024**2
 MEDIUM = 10 * 1024**2
 MEDIUM_SEGMENT = 20 * 1024**2
 LARGE_ROUNDING = 2 * 1024**2
+
 
 class Allocated(NamedTuple):
     """The most bytes in blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""

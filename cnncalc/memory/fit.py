@@ -173,7 +173,8 @@ class Room:
             safe, events = 0, MAX_TRIED * steps.events(found)
         else:
             steps = needs.steps(found, segments, training=self.is_training)
-            safe, events = largest_batch(needs.bound(segments, training=self.is_training).bytes, self.memory), steps.events(found)
+            safe = largest_batch(needs.bound(segments, training=self.is_training).bytes, self.memory)
+            events = steps.events(found)
         candidates = range(found - 1, safe, -1)
         most = max_events // events
         tried: Iterable[int] = candidates

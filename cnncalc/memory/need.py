@@ -62,10 +62,9 @@ def reserve_of(options: Options) -> Reserve:
 class Bound(NamedTuple):
     """A bound on the need that grows with the batch. ``in_use``: the most tensors of each size, for any batch.
 
-    When a segment is made for a tensor, every other segment that is large enough for it has a block in use, as it would
-    be free otherwise. So tensors of one size have at most as many segments as tensors are in use when one of that size
-    is made. Segments of small tensors are all large enough for each of them: there are at most as many of these as small
-    tensors in use.
+    When a segment is made for a tensor, every other one that is large enough for it has a block in use, as it would be
+    free otherwise. So tensors of one size have at most as many segments as tensors are in use when one of them is made.
+    Segments of small tensors are all large enough for each of these: there are at most as many as small tensors in use.
     """
 
     in_use: InUse
@@ -73,9 +72,7 @@ class Bound(NamedTuple):
 
     def bytes(self, batch: int) -> int:
         """The most bytes that a device must have for a batch."""
-        others = [
-            count * largest_segment_for(bytes_at(size, batch)) for size, count in self.in_use.others.items()
-        ]
+        others = [count * largest_segment_for(bytes_at(size, batch)) for size, count in self.in_use.others.items()]
         return self.reserve + self.in_use.small * SMALL_SEGMENT + sum(others)
 
 

@@ -76,7 +76,7 @@ class LoopOptions(NamedTuple):
 PLAIN = LoopOptions()
 
 
-class TooHigh(Exception):  # noqa: N818 - no error, an answer
+class TooHigh(Exception):
     """The live bytes exceed the limit of a machine."""
 
 

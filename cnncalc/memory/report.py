@@ -357,9 +357,7 @@ class Simulation:
             limit=limit,
         )
 
-    def trace(
-        self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False, limit: float = inf
-    ) -> Trace:
+    def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False, limit: float = inf) -> Trace:
         """One forward and backward; raises TooHigh if the live bytes exceed ``limit``."""
         simulation = self.at(batch, training=True)
         return simulation.machine(Machine, batch, segments, training=True, logs=logs, limit=limit).run(training=True)
@@ -472,7 +470,8 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
             found = [repeated(segment) for segment in candidate]
             runs = [segment for segment in found if segment is not None]
             try:
-                lowest = peak = simulation.trace(batch, runs, limit=lowest).peak.total
+                peak: float = simulation.trace(batch, runs, limit=lowest).peak.total
+                lowest = peak
             except TooHigh:
                 peak = inf
             known[candidate] = peak, recomputed_macs(simulation.report, runs)

@@ -73,9 +73,7 @@ class Steps:
         self._pieces: dict[tuple[int, tuple[bool, ...]], tuple[tuple[int, ...], ...]] = {}
         self._small: dict[tuple[bool, ...], tuple[int, int]] = {}  # batch, and the most bytes of small segments
 
-    def run(
-        self, memory: Memory, values: dict[Size, Any], is_wanted: Callable[[Any], bool] | None = None
-    ) -> None:
+    def run(self, memory: Memory, values: dict[Size, Any], is_wanted: Callable[[Any], bool] | None = None) -> None:
         """Runs steps over a memory until one repeats the one before it, at most :data:`MAX_STEPS`.
 
         ``values`` are what the memory gets for each size; with ``is_wanted`` only tensors of certain values are made.
@@ -194,7 +192,8 @@ class _Run:
             memory.run([~number for number in results], (), results)
             program = plan.later if plan.later is not None and self.gradients else plan.first
             gradients, self.gradients = self.gradients, {}
-            results = {number: gradients[parameter] for parameter, number in program.given.items() if parameter in gradients}
+            given = program.given.items()
+            results = {number: gradients[parameter] for parameter, number in given if parameter in gradients}
             for number, piece in enumerate(self.pieces[id(program)]):
                 # what is still to come in this step depends on these and on what is in use
                 if self._is_as_before((micro, number, id(program), self.makes_state), results):

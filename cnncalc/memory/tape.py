@@ -124,7 +124,7 @@ class Tape(NamedTuple):
     results: tuple[int, ...]
     frames: tuple[Frame, ...]
     loss: int | None = None
-    spans: Mapping[int, tuple[int, int]] = {}  # noqa: RUF012 - of a NamedTuple, and never changed
+    spans: Mapping[int, tuple[int, int]] = {}
     is_for_several: bool = False
 
     def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
