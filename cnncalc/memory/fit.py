@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError, ValueProblem
+from cnncalc.memory.curve import curve_of
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cnncalc.analysis.report import Report, Stated
+    from cnncalc.memory.curve import Curve
     from cnncalc.memory.need import Reserve
     from cnncalc.memory.segments import Segment
 
@@ -128,16 +130,41 @@ def largest_batch(peak: Callable[[int], int], room: int, too_large: int = 0) -> 
     return low
 
 
+class Live:
+    """The peaks of live tensors, of all batches with the same segments from one replay."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._curves: dict[tuple[Segment, ...], Curve] = {}
+
+    def peak(self, batch: int, segments: tuple[Segment, ...] | None, *, training: bool) -> int:
+        """The peak of a batch in bytes; the segments are searched for if they are None."""
+        simulation = self._simulation
+        if segments is None:
+            return simulation.training(batch).peak_bytes
+        if segments not in self._curves:
+            self._curves[segments] = curve_of(simulation, segments)
+        curve = self._curves[segments]
+        return (curve.training(batch, simulation.options.optimizer) if training else curve.inference(batch)).bytes
+
+
 class Room:
     """Finds the batches whose need is within ``memory`` bytes; keeps the needs it has computed."""
 
     def __init__(
-        self, needs: Needs, memory: int, segments: tuple[Segment, ...] | None = None, *, training: bool = True
+        self,
+        needs: Needs,
+        memory: int,
+        segments: tuple[Segment, ...] | None = None,
+        *,
+        training: bool = True,
+        live: Live | None = None,
     ) -> None:
         self.memory = memory
         self.is_training = training
         self._needs = needs
         self._segments = segments
+        self._live = live or Live(needs.simulation)
         self._known: dict[int, int] = {}
 
     def need(self, batch: int) -> int:
@@ -149,7 +176,8 @@ class Room:
 
     def live(self, batch: int) -> int:
         """The peak of live tensors of a batch."""
-        return self._needs.live(batch, self._segments, training=self.is_training)
+        fixed = self._needs.fixed_segments(self._segments, training=self.is_training)
+        return self._live.peak(batch, fixed, training=self.is_training)
 
     def largest(self, max_events: int = MAX_EVENTS) -> tuple[int, int]:
         """The largest batch that fits with every smaller one, and the number of these that were not computed.
@@ -200,8 +228,9 @@ def fit(report: Report, options: Options, memory: int) -> FitReport:
     if needs.reserve.mode == "bytes" and needs.reserve.bytes >= memory:
         message = f"the reserve ({needs.reserve.bytes:,} bytes) must be smaller than the memory ({memory:,} bytes)"
         raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
-    training = _fit(Room(needs, memory), options.batch)
-    inference = _fit(Room(needs, memory, training=False), options.batch)
+    live = Live(needs.simulation)
+    training = _fit(Room(needs, memory, live=live), options.batch)
+    inference = _fit(Room(needs, memory, training=False, live=live), options.batch)
     advice = _advice(report, needs, memory, training) if options.profile != "notes" else []
     macs = report.totals.macs + needs.simulation.training(options.batch).recomputed_macs
     stated = report.stated_bytes_line, report.stated

@@ -15,7 +15,6 @@ from cnncalc.memory.allocator import (
     tensors_of,
 )
 from cnncalc.memory.builder import MANY
-from cnncalc.memory.curve import curve_of
 from cnncalc.memory.devices import overheads
 from cnncalc.memory.optimizers import optimizer_named, tensors_of_step
 from cnncalc.memory.replay import PLAIN, LoopOptions
@@ -26,7 +25,6 @@ from cnncalc.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import Options, Simulation
     from cnncalc.memory.segments import Segment
 
@@ -84,7 +82,6 @@ class Needs:
         self.reserve = reserve_of(simulation.options)
         self._steps: dict[tuple[Simulation, bool, tuple[Segment, ...]], Steps] = {}
         self._allocated: dict[tuple[int, bool, tuple[Segment, ...]], Allocated] = {}
-        self._curves: dict[tuple[Segment, ...], Curve] = {}
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None) -> int:
         """The need of training."""
@@ -98,17 +95,6 @@ class Needs:
         if self.reserve.mode == "auto":
             return self.allocated(batch, training=False).reserved + self.reserve.bytes
         return self.simulation.inference(batch).peak_bytes + self.reserve.bytes
-
-    def live(self, batch: int, segments: Sequence[Segment] | None = None, *, training: bool) -> int:
-        """The peak of live tensors."""
-        simulation = self.simulation
-        fixed = self.fixed_segments(segments, training=training)
-        if fixed is None:
-            return simulation.training(batch).peak_bytes
-        if fixed not in self._curves:
-            self._curves[fixed] = curve_of(simulation, fixed)
-        curve = self._curves[fixed]
-        return (curve.training(batch, simulation.options.optimizer) if training else curve.inference(batch)).bytes
 
     def fixed_segments(self, segments: Sequence[Segment] | None, *, training: bool) -> tuple[Segment, ...] | None:
         """The segments that are checkpointed for every batch; None where they are searched for each batch."""
