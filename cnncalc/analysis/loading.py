@@ -71,6 +71,12 @@ def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTI
     return _complete(_of_bytes, name, data, settings)
 
 
+def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+    """The graph of a file that is read as one with this ending, whatever its name."""
+    reader = _reader_of(ending)
+    return _complete(_read, reader, path, reader.content(path, ""), settings)
+
+
 def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
     """Calls ``read``; adds the problems of volumes to its error."""
     try:
@@ -102,9 +108,12 @@ def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) 
 
 
 def _of_bytes(name: str, data: bytes | mmap, settings: Settings) -> Graph:
+    return _read(_reader_of(name), name, data, settings)
+
+
+def _read(reader: FileReader, name: str, data: bytes | mmap, settings: Settings) -> Graph:
     from importlib import import_module
 
-    reader = _reader_of(name)
     graph: Graph = getattr(import_module(reader.module), reader.function)(name, data, settings)
     return graph
 
