@@ -8,8 +8,12 @@ count are decimal. All arithmetic is in integers; values are rounded only when p
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1}
 """Bytes of one element of each data type."""
@@ -180,6 +184,11 @@ def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
 def round_up(count: int, multiple: int) -> int:
     """``count`` rounded up to a multiple; a negative one is rounded away from 0 as well."""
     return -(-count // multiple) * multiple if count >= 0 else count // multiple * multiple
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """``height, width and depth``"""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
 
 
 def plural(count: int, noun: str) -> str:

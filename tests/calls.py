@@ -17,13 +17,13 @@ COMMAND = [sys.executable, "-m", "cnncalc"]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of the tests without what changes colours, with more variables."""
+    """The environment of the tests, without variables that change colours or widths, and with ``more``."""
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm", **more}
 
 
 def cnncalc(*arguments: str, stdin: str | bytes = b"", **variables: str) -> subprocess.CompletedProcess[str]:
-    """One call, its output as text."""
+    """Runs the program in a process of its own; the output is text."""
     data = stdin if isinstance(stdin, bytes) else stdin.encode()
     done = subprocess.run(
         [*COMMAND, *arguments], input=data, capture_output=True, env=environment(**variables), timeout=60, check=False
@@ -32,7 +32,7 @@ def cnncalc(*arguments: str, stdin: str | bytes = b"", **variables: str) -> subp
 
 
 def called(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The output of a call in this process, as through a pipe; much faster than :func:`cnncalc`."""
+    """Runs the program in this process with pipes as streams; much faster than :func:`cnncalc`."""
     output, errors = io.BytesIO(), io.BytesIO()
     with (
         patch.dict(os.environ, environment(), clear=True),

@@ -23,12 +23,12 @@ skipped: set[str] = set()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--regenerate", action="store_true", help="write the golden files anew, for review")
+    parser.addoption("--regenerate", action="store_true", help="rewrite the golden files, for review")
 
 
 @pytest.fixture
 def regenerate(request: pytest.FixtureRequest) -> bool:
-    """Whether to write the golden files anew."""
+    """Whether to rewrite the golden files."""
     return bool(request.config.getoption("--regenerate"))
 
 
@@ -43,14 +43,14 @@ def tabs() -> Iterator[Tabs]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """With ``-n``, a process runs tests in their order, which share caches, and then takes over tests of others."""
+    """With ``-n``, neighbouring tests run in one process and share its caches; an idle process takes over tests."""
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "worksteal"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """No cyclic garbage collection while thousands of tests are created, and none of these tests later."""
+    """No garbage collection while tests are collected; the collected tests are excluded from later collections."""
     gc.disable()
     try:
         return (yield)
@@ -60,7 +60,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The quick set does not import test files in which every test is slow, nor what these import, such as PyTorch."""
+    """The quick set does not import test files that have only slow tests, nor their imports, such as PyTorch."""
     if config.option.markexpr == "not slow" and collection_path.match("test_*.py"):
         return ALL_SLOW in collection_path.read_text(encoding="utf-8") or None
     return None

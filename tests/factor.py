@@ -37,7 +37,7 @@ class Factor(Layer):
 
     @property
     def family(self) -> str:
-        """That of SCALE: drawings show the two alike."""
+        """The family of SCALE, for the colours of drawings."""
         return "normalization"
 
     def _arrays(self, x: Volume) -> tuple[Parameter, ...]:

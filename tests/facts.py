@@ -1,12 +1,11 @@
 """Published figures of the named nets, as data.
 
-A ``Fact`` says what one quantity of one net is and who says so. Where a paper prints another figure than its own
-layers give, the true one stands here and a comment tells of the printed one. Figures without a publication of their
-own were computed from the reference implementation named, layer by layer, by a program that shares nothing with this
-one.
+A ``Fact`` is the value of one quantity of one net, with its source. If a paper prints a figure that contradicts its own
+layers, the fact has the correct one and a comment states the printed one. Figures that no publication states were
+computed from the named reference implementation, layer by layer, by an independent program.
 
-Nets that exist for their figures alone are in ``variants/``; ``EDITS`` makes further ones out of a named net by
-replacing words in its file, which shows exactly where two forms of a net differ.
+``variants/`` has nets that are needed only for their figures; ``EDITS`` derives others from a named net by replacing
+words in its file, which shows where the two forms differ.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ class Fact:
     """One figure: ``quantity`` of ``net`` is ``value``, says ``source``.
 
     ``where`` is empty for the whole net; else a layer (``conv1``), a block (``layer1.0``), an inclusive range of
-    either (``conv1..conv2``), or the kinds whose layers are meant (``kind:conv,fc``). Quantities are the columns of a
-    report; those of several layers are summed, except ``output`` and ``receptive_field``, which are the last one's.
+    either (``conv1..conv2``), or all layers of some kinds (``kind:conv,fc``). Quantities are the columns of a report;
+    those of several layers are summed, except ``output`` and ``receptive_field``, which are those of the last layer.
     """
 
     net: str
@@ -293,7 +292,7 @@ def _resnet() -> Iterator[Fact]:
     yield from _of("resnet50-caffe", prototxt, parameters=25_557_096, macs=3_857_973_248)
     yield from _of("resnet50-caffe", prototxt, "kind:conv", activations=10_587_136)
 
-    authors = "Jongchan/attention-module MODELS/cbam.py in ResNet-50; 28.09M in Woo et al. 2018, Table 4"
+    authors = "Jongchan/attention-module MODELS/model_resnet.py, built in PyTorch; 28.09M in Woo et al. 2018, Table 4"
     yield from _of("cbam-resnet50", authors, parameters=28_089_624, macs=4_095_573_110)
     gates = (("layer1.0", 8_464), ("layer2.3", 33_312), ("layer3.5", 132_160), ("layer4.2", 526_464))
     for unit, weights in gates:
@@ -521,9 +520,10 @@ def _sequences_and_spaces() -> Iterator[Fact]:
 
 def _places() -> Iterator[Fact]:
     """Nets whose output has a value at many places: boxes, or a class for each pixel."""
-    darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 65.864 BFLOPs, two for a MAC"
+    darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 'Total BFLOPS 65.864', two for a MAC"
     yield from _of("yolov3", darknet, parameters=61_949_149, macs=32_932_037_632)
-    yield from _of("yolov3", "Keras YOLOv3: 62,001,757 in all", trainable=61_949_149, buffers=52_608)
+    keras = "the summary that Keras prints of it: 62,001,757 in all"
+    yield from _of("yolov3", keras, trainable=61_949_149, buffers=52_608)
     yield from _layers(
         "yolov3",
         "pjreddie/darknet cfg/yolov3.cfg; Darknet-53 as in Redmon, Farhadi 2018, Table 1, at 416x416",
@@ -583,7 +583,7 @@ def _places() -> Iterator[Fact]:
         },
     )
     prototxt = "SegNet-Tutorial Models/segnet_train.prototxt"
-    yield from _of("segnet", f"{prototxt}; 29.45M in Badrinarayanan et al. 2015, Table 1", parameters=29_449_355)
+    yield from _of("segnet", f"{prototxt}, the blobs of its layers", parameters=29_449_355)
     yield from _of("segnet", f"{prototxt}, built in PyTorch", macs=106_712_432_640)
     sides = {"pool4": (23, 30, 512), "pool5": (12, 15, 512), "unpool1": (23, 30, 512), "unpool2": (45, 60, 512)}
     yield from _layers("segnet", prototxt, {name: {"output": volume} for name, volume in sides.items()})

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def bound(layer: Layer, inputs: tuple[Volume, ...]) -> Layer:
-    """The layer for volumes with as many sides as its inputs."""
-    if layer.takes_places:  # of a pool whose last window is cut at the border
+    """The layer for the number of sides of its inputs."""
+    if layer.takes_places:  # for a pool whose last window is clipped at the border
         pool = KINDS["pool"](kernel=2, round="ceil").on(len(inputs[0].sides))
         entered = inputs[0].with_sides(tuple([2 * size - 1 for size in inputs[0].sides]))
         return layer.after(pool, (entered,))
@@ -39,7 +39,7 @@ class Case(NamedTuple):
 
 
 X = Volume(9, 11, 6)
-"""The volume that enters most cases: no two of batch, height, width, depth and filters are alike."""
+"""The input of most cases; batch, height, width, depth and filters are all different."""
 
 TABLE = [[0, 1, 2], [1, 2, 3], [5], [0, 2, 3, 5], [4, 1], [0, 1, 2, 3, 4, 5], [3, 0]]
 """A connection table for seven filters on six maps."""
@@ -227,7 +227,7 @@ POINTWISE = [
         for size in ((1, 1, 4), (17, 4), (6, 5, 7, 4))
         for case in _cases(kind, keys, inputs=(Volume(*size),))
     ],
-    *_cases("prelu", {}),
+    *_cases("prelu", {}, {"shared": "yes"}),
     *_cases("prelu", {}, inputs=(Volume(1, 1, 13),)),
     *_cases("softmax", {}, {"axes": ["height", "width"]}, {"axes": "width"}, {"axes": ["depth", "height"]}),
     *_cases("softmax", {}, inputs=(Volume(1, 1, 13),)),
@@ -496,7 +496,7 @@ OTHER_SIDES = [
 ]
 
 WINDOWS = Volume(8, 15, 6)
-"""Eight windows of fifteen places."""
+"""Eight windows of fifteen positions."""
 
 SEQUENCES = [
     *_cases("sequence", {}),

@@ -27,7 +27,7 @@ PROMPT = "$ cnncalc "
 
 @cache
 def tokens_of(text: str) -> list[Token]:
-    """A page as markdown-it reads it; the tests ask for its blocks, links and headings many times."""
+    """The tokens of a page by markdown-it, cached."""
     return MarkdownIt("commonmark").enable("table").parse(text)
 
 
@@ -67,7 +67,7 @@ class Shown(NamedTuple):
 
 
 def shown_calls(block: Block) -> list[Shown]:
-    """The calls of a block that begins with a prompt; a blank line before a prompt is not part of an answer."""
+    """The calls of a block that begins with a prompt; a blank line before a prompt does not belong to the output."""
     if block.language != "text" or not block.text.startswith(PROMPT):
         return []
     parts = re.split(r"^\$ cnncalc ", block.text, flags=re.M)[1:]
@@ -106,8 +106,8 @@ def links(text: str) -> list[Link]:
 def anchors(text: str) -> set[str]:
     """The anchors of a page's headings by the rule of GitHub.
 
-    Small letters, without what is no letter, digit, blank, ``-`` or ``_``, a ``-`` for each blank; one that is there
-    already gets a number.
+    Lower case; only letters, digits, blanks, ``-`` and ``_`` are kept; each blank becomes ``-``; a repeated anchor gets
+    a number.
     """
     found: set[str] = set()
     tokens = tokens_of(text)

@@ -1,4 +1,4 @@
-"""The reports of the named nets, worked out once in each process, and which nets the quick tests take."""
+"""The reports of the named nets, computed once in each process, and the nets of the quick tests."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NARROW = [[1, 2, 64, 1], [2, 2, 72, 2], [3, 2, 80, 2], [4, 2, 88, 2]]
 every_net = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in names()]
 )
-"""A test of every named net; all but a few nets are slow tests."""
+"""A parameter for every named net; for all but a few nets the test is slow."""
 
 
 @cache
 def report_of(name: str) -> Report:
-    """The report of a named net with default options."""
+    """The report of a named net, or of a pattern, with default options."""
     return cnncalc.analyze(name)

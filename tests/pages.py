@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 ColorScheme = Literal["light", "dark"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""What the browser may be called."""
+"""Possible names of the program."""
 
 SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-PATIENCE = 15_000
-"""Milliseconds after which anything that the browser does has failed."""
+TIMEOUT = 15_000
+"""Timeout of browser operations, in milliseconds."""
 
-# so long that blocks are folded; with blocks in blocks, text of users that means something elsewhere, and a budget
+# long enough that blocks are folded; with nested blocks, text with markup of other languages, and a budget
 HOSTILE = """\
 name: a<b>&c|d_e
 title: "<script>alert('x')</script> [red] 日本語 שלום </style> \\u202e&amp;"
@@ -72,7 +72,7 @@ class Tabs:
         """An empty tab of 1280x900 pixels. ``color_scheme`` is that of the system (default: light)."""
         if javascript not in self._pages:
             context = self._browser.new_context(java_script_enabled=javascript)
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(TIMEOUT)
             self._pages[javascript] = context.new_page()
         page = self._pages[javascript]
         page.goto("about:blank")
@@ -92,7 +92,7 @@ def open_browser() -> Iterator[Browser]:
     path = find_browser()
     driver: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
     with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * PATIENCE)
+        browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * TIMEOUT)
         try:
             yield browser
         finally:

@@ -44,7 +44,7 @@ NOT_DRAWN = {
     *("sequence", "plane", "token", "position", "attention", "matmul", "window", "unwindow", "roll", "opaque"),
     *("permute", "reduce", "resize", "crop", "space2depth", "depth2space", "unpool", "linear", "local"),
 }
-"""Kinds that these designs do not hold: :mod:`tests.layer_cases` has cases of each, and named nets use most of them."""
+"""Kinds that do not occur in these designs; :mod:`tests.layer_cases` has cases of each, and most are in named nets."""
 
 Size = tuple[int, int, int]
 
@@ -53,7 +53,7 @@ seeds = st.integers(0, 10**6)
 
 
 TIMES = int(os.environ.get("CNNCALC_EXAMPLES", "1"))
-"""How many times as many random examples as usual: ``python -m benchmarks.random_tests`` sets it."""
+"""Factor for the number of random examples; ``python -m benchmarks.random_tests`` sets it."""
 
 
 def examples(count: int) -> settings:

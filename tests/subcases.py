@@ -1,4 +1,4 @@
-"""Many small cases in one test: pytest needs some milliseconds for a test, often more than a case does."""
+"""Many small cases in one test, since pytest's time for a test is often longer than that of a case."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def each(
 ) -> Callable[[Callable[..., None]], Any]:
     """As ``pytest.mark.parametrize``, but all values of a group run in one test, and all values if ``by`` is not given.
 
-    Each value that fails is reported as a subtest under its id, and the values behind it still run. The values share
-    fixtures, and a value must not skip. The test itself stays callable as ``__wrapped__``.
+    Each value that fails is reported as a subtest with its id, and the values after it still run. The values share
+    fixtures, and a value must not skip. ``__wrapped__`` is the undecorated test.
     """
     groups: dict[str, list[Any]] = {}
     for value in values:

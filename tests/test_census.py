@@ -1,4 +1,4 @@
-"""The census of other collections: what it reads of a file, and which operators it answers with a kind."""
+"""The census of other collections of nets: reading of files, and operators that have a kind."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_darknet_file_needs_the_kinds_of_its_sections(activation: str, section
     assert census._kinds_of_sections(sections) - {""} == kinds
 
 
-def test_what_has_no_kind_is_said_with_the_nets_that_it_keeps_out(tmp_path: Path, capsys: Any) -> None:
+def test_an_operator_without_a_kind_is_listed_with_the_nets_that_need_it(tmp_path: Path, capsys: Any) -> None:
     for name, activation, section in (("a", "leaky", "maxpool"), ("b", "loggy", "gru"), ("c", "relu", "gru")):
         (tmp_path / f"{name}.cfg").write_text(CFG.format(activation=activation, section=section), encoding="utf-8")
     (tmp_path / "labels.cfg").write_text("names only", encoding="utf-8")
@@ -70,7 +70,7 @@ def test_a_net_that_cannot_be_run_is_counted_with_its_reason(capsys: Any) -> Non
     assert capsys.readouterr().out.splitlines()[1:] == ["  not run: no kernel keeps out 1: net"]
 
 
-def test_operators_are_read_with_what_they_are_given() -> None:
+def test_operators_are_read_with_their_arguments() -> None:
     map_, weight = SimpleNamespace(ndim=4, shape=(1, 8, 5, 5)), SimpleNamespace(ndim=1, shape=(8,))
     rows = SimpleNamespace(ndim=2, shape=(9, 8))
 

@@ -89,7 +89,7 @@ def test_invalid_options_are_value_problems(call: object, message: str) -> None:
 
 
 WRONG: dict[str, list[object]] = {"int": [True, 1.5, "2"], "bool": [1, "no"], "str": [True, 3], "None": []}
-"""Values of another type than a parameter has, by its type."""
+"""Values of a wrong type, by the type of the parameter."""
 
 PARAMETERS = [
     (function, name, value)
@@ -104,7 +104,7 @@ PARAMETERS = [
     ("function", "name", "value"), PARAMETERS, ids=[f"{f.__name__}-{name}={value!r}" for f, name, value in PARAMETERS]
 )
 def test_a_value_of_another_type_is_refused(function: Callable[..., object], name: str, value: object) -> None:
-    """True is 1 to Python, and so it would be a batch, a memory or a reserve."""
+    """True equals 1 in Python, so it could be taken for a batch size, a memory or a reserve."""
     given = {"memory": "8GiB"} if function is cnncalc.fit else {}
     with pytest.raises(cnncalc.ValueProblem) as caught:
         function(NET, **{**given, name: value})

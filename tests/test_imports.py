@@ -1,4 +1,4 @@
-"""Imports go downward only and in no circle; a plain table loads nothing heavy. Each check is itself tested."""
+"""Imports go downward only and have no cycle; a plain table loads no heavy module. Each check is tested itself."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROOMS = (
     {"cli", "testing"},
     {"__main__", "pytest_plugin", "sphinx", "mkdocs"},
 )
-"""From the bottom to the top; a room may import itself and the rooms below, never one above.
+"""From bottom to top; a room may import itself and the rooms below it.
 
 The lowest rooms are single modules that may import each other. From a room beside it a room may import types, for the
 type checker alone. The face of the package, ``cnncalc`` itself, may be imported from everywhere for its version.
@@ -49,7 +49,7 @@ HEAVY = (
     *("cnncalc.memory", "cnncalc.checks.budget", "cnncalc.checks.rules", "cnncalc.run", "cnncalc.documents"),
     *("cnncalc.drawings", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
 )
-"""What a plain table of a pattern does not need."""
+"""Modules that a plain table of a pattern must not load."""
 
 
 class Import(NamedTuple):
@@ -197,7 +197,7 @@ def test_records_compile_no_annotations() -> None:
 
 
 def test_every_room_of_the_package_has_a_module() -> None:
-    """The scan of the source finds the package."""
+    """Checks that the scan of the source finds the modules of the package."""
     assert {"cli", "views", "layers", "units"} <= {
         path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()
     }

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(cnncalc.__file__).resolve().parent
 
-# No list of kinds outside the classes
+# No lists of kinds outside of the classes
 
 WORDS = {
     *(
@@ -59,17 +59,17 @@ WORDS = {
     ),
     *("slice", "sqrt", "sub", "plane", "position", "sequence", "token", "window"),
 }
-"""Kinds whose names are also words of other things, such as keys of layers: alone, such a literal names no kind.
+"""Kinds whose names have other meanings too, such as keys of layers: such a literal alone does not name a kind.
 
-The names of parameter arrays, which :data:`cnncalc.run.weights.RANGES` lists, are such words too.
+The names of parameter arrays, in :data:`cnncalc.run.weights.RANGES`, are such words too.
 """
 
 
 def kind_literals(text: str) -> list[str]:
-    """Places where a module decides by the name of a kind: ``line: name``.
+    """Places where a module depends on the name of a kind: ``line: name``.
 
-    Any literal that can only be a kind; a name that is also another word where it is compared with a ``kind``, looks
-    up a kind, or stands in a collection beside another kind.
+    These are all literals that can only be a kind. A name with other meanings counts if it is compared with a ``kind``,
+    used to look up a kind, or in a collection with another kind.
     """
     found: set[tuple[int, str]] = set()
     if not re.search(f"['\"]({'|'.join(KINDS)})['\"]", text):
@@ -110,7 +110,8 @@ def kind_literals(text: str) -> list[str]:
     return [f"{line}: {name}" for line, name in sorted(found)]
 
 
-MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE / "layers"]
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name not in ("layers", "interop")]
+"""All but those of the layers, and of the importers and exporters, which translate the names of kinds."""
 
 
 @each("path", MODULES)
@@ -154,14 +155,14 @@ def test_a_literal_that_names_no_kind_is_not_found(text: str) -> None:
     assert kind_literals(text) == []
 
 
-def test_a_kind_may_be_called_like_a_parameter_array(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kind_may_have_the_name_of_a_parameter_array(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "bias", Factor)
 
     assert kind_literals('RANGES = {"bias": 1, "scale": 2}\nname = "bias"') == []
     assert kind_literals('if row.kind == "bias": pass') == ["1: bias"]
 
 
-# Traits against the run
+# Traits compared with the run
 
 
 class Run:
@@ -197,7 +198,7 @@ def is_close(one: Any, other: Any) -> bool:
 
 
 def values_of(run: Run) -> list[Any]:
-    """The inputs of which the values are read: neither sizes alone nor places."""
+    """The inputs whose values are read, not only their sizes or the indices of a pool."""
     layer = run.layer
     return run.inputs[:1] if layer.takes_places or layer.reads_second_sizes else run.inputs
 
@@ -230,7 +231,7 @@ def is_activation(run: Run) -> bool:
 
 
 def is_rectifier(run: Run) -> bool:
-    """An activation function that leaves 5 as it is, or nearly."""
+    """An activation function that gives about 5 for 5."""
     return is_activation(run) and bool(np.abs(run.of(0 * run.inputs[0] + 5) - 5).max() < 0.05)
 
 
@@ -273,7 +274,7 @@ def normalizes_batch(run: Run) -> bool:
 def folds_into_weights(run: Run) -> bool:
     """A linear function of each element by itself, with learned numbers that are the same at each position of a map.
 
-    A convolution has one weight and one bias a channel, so a number for each element could not join them.
+    A convolution has one bias for each channel, so a number for each element cannot be folded into its parameters.
     """
     if run.output.shape != run.inputs[0].shape or not is_linear(run) or not run.layer.learns:
         return False
@@ -287,7 +288,7 @@ def folds_into_weights(run: Run) -> bool:
 
 
 def commutes(run: Run) -> bool:
-    """Whether the inputs in the other order give the same."""
+    """Whether swapping the inputs does not change the output."""
     if len(run.inputs) < 2 or run.layer.second_input is not None:
         return False
     try:
@@ -320,11 +321,11 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
     "is_depthwise": is_depthwise,
     "folds_into_weights": folds_into_weights,
 }
-"""What the run of a layer shows where it has the trait."""
+"""For each trait, how the run of a layer shows it."""
 
 
 OF_VALUES = ("is_linear", "centres_channels", "picks_values")
-"""Traits of the values, which nobody knows where figures are stated."""
+"""Traits that depend on the values, which are unknown for stated layers."""
 
 OTHERS = {
     *("depth_key", "output_range", "drawn", "sliding_kernel", "thin_depth", "thin_keys", "why_input", "why_byproducts"),
@@ -382,7 +383,7 @@ def trait(name: str, layer: Layer, inputs: tuple[Any, ...]) -> bool:
 @pytest.mark.slow
 @each("kind,name", list(product(KINDS, TRAITS)), by=lambda case: case[0])
 def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:
-    """Each case with the trait shows it; at least one case without the trait does not show it."""
+    """The run shows the trait for each case that declares it, and not for at least one case that does not."""
     if KINDS[kind].is_input and name != "is_input":
         assert not trait(name, KINDS[kind](), (Volume(9, 11, 6),))
         return
@@ -407,7 +408,7 @@ def test_a_wrong_trait_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Uneven(Factor):
-    """A FACTOR that adds another number in each row."""
+    """A FACTOR that adds a different number in each row."""
 
     def forward(self, xp: Any, x: Any, *, factor: Any) -> Any:
         return super().forward(xp, x, factor=factor) + xp.arange(x.shape[1])[:, None, None]
@@ -458,15 +459,15 @@ def cases_of(kind: str) -> list[Case]:
 
 
 @every_kind
-def test_outputs_lie_in_the_range_that_the_layer_promises(kind: str) -> None:
+def test_outputs_lie_in_the_range_that_the_layer_declares(kind: str) -> None:
     for case in cases_of(kind):
         low, high = case.layer.output_range
         assert low <= run_of(str(case)).output.min() <= run_of(str(case)).output.max() <= high, str(case)
 
 
 @every_kind
-def test_a_layer_that_gives_no_negative_number_promises_it(kind: str) -> None:
-    """Inputs are negative or positive; of merges the product of two negative ones would not be."""
+def test_a_layer_without_negative_outputs_declares_it(kind: str) -> None:
+    """All inputs negative, or all positive; merges are left out, since a product of two negative inputs is positive."""
     promises, is_negative = [], []
     for case in cases_of(kind) if not (KINDS[kind].is_merge or KINDS[kind].is_stated) else []:
         signs = (1,) if kind in POSITIVE else (-1, 1)
@@ -501,7 +502,7 @@ def test_the_words_for_layers_without_effect() -> None:
 
 
 @every_kind
-def test_a_thin_layer_sees_the_same_pixels(kind: str) -> None:
+def test_a_thin_layer_does_not_change_the_receptive_field(kind: str) -> None:
     for case in cases_of(kind):
         layer, inputs = case.layer.thin(*case.inputs)
 
@@ -557,7 +558,7 @@ def test_the_depth_key_sets_the_depth_of_the_output(kind: str) -> None:
 
 
 @every_kind
-def test_what_is_drawn_with_the_layer_before_keeps_its_elements(kind: str) -> None:
+def test_a_layer_drawn_with_the_one_before_has_as_many_elements(kind: str) -> None:
     assert KINDS[kind].drawn in ("block", "joined", "arrow")
     if KINDS[kind].drawn == "joined":
         assert all(case.layer.output(*case.inputs).elements == case.inputs[0].elements for case in cases_of(kind))
@@ -578,7 +579,7 @@ FIRST = {
     if case.inputs in ((X,), (X, X)) and not KINDS[case.kind].needs_second_input
     if len(case.layer.output(*case.inputs)) == 3 and not case.layer.is_stated
 }
-"""The first case of each kind that gives a plane of a plane, without special keys."""
+"""For each kind, its first case without special keys whose input and output are planes."""
 each_kind = each("kind", [*FIRST, "concat"])
 
 
@@ -591,7 +592,7 @@ def plain(kind: str) -> Layer:
 
 
 def found_by(code: str, *layers: Layer) -> set[int]:
-    """The layers, from 0, at which a rule finds something in a chain; a merge gets the layer before it twice."""
+    """The indices of the layers at which a rule finds something in a chain; a merge reads the layer before it twice."""
     named: list[Any] = []
     for number, one in enumerate(layers):
         if one.is_merge:
@@ -603,12 +604,12 @@ def found_by(code: str, *layers: Layer) -> set[int]:
 
 
 def shows(kind: str, what: Callable[[Run], bool]) -> bool:
-    """Whether the run of a kind with one input shows something."""
+    """Whether the run of a kind with one input shows a trait."""
     return kind in FIRST and len(FIRST[kind].inputs) == 1 and what(run_of(str(FIRST[kind])))
 
 
 def sees_one_pixel(run: Run) -> bool:
-    """A change of one pixel changes that pixel alone."""
+    """A change of one pixel changes only that pixel."""
     if run.output.shape[1:3] != run.inputs[0].shape[1:3]:
         return False
     seen = changed(run, (0, 4, 5)).any(axis=3)
@@ -638,8 +639,8 @@ def test_linear_after_linear_sees_through_every_linear_kind(kind: str) -> None:
 
 
 @each_kind
-def test_large_pool_is_silent_before_a_classifier_behind_what_sees_one_pixel(kind: str) -> None:
-    """POOL4 -> KIND -> FC: normalizations, views and layers that see the whole plane may stand there too."""
+def test_large_pool_finds_nothing_if_only_layers_that_see_one_pixel_precede_the_classifier(kind: str) -> None:
+    """POOL4 -> KIND -> FC; KIND may also be a normalization, a view or a layer that sees the whole plane."""
     net = (layer("input", size=[36, 44, 6]), layer("pool", kernel=4), plain(kind), layer("fc", units=10))
 
     is_silent = shows(kind, sees_one_pixel) or shows(kind, sees_whole_plane) or shows(kind, is_normalization)
@@ -647,8 +648,8 @@ def test_large_pool_is_silent_before_a_classifier_behind_what_sees_one_pixel(kin
 
 
 @each_kind
-def test_many_fc_counts_across_what_may_stand_between_hidden_layers(kind: str) -> None:
-    """[FC -> KIND]*4: activation functions, normalizations and what is linear without being a layer with MACs."""
+def test_many_fc_counts_across_the_layers_between_hidden_layers(kind: str) -> None:
+    """[FC -> KIND]*4 with activation functions, normalizations and linear kinds without MACs."""
     between = plain(kind)
     try:
         fits = not between.counts_macs and between.output(Volume(1, 1, 24)) == Volume(1, 1, 24)
@@ -674,8 +675,8 @@ def test_activation_after_last_fc_finds_rectifiers_and_dropout(kind: str) -> Non
 
 
 @each_kind
-def test_no_effect_finds_a_second_relu_behind_what_adds_no_negative_number(kind: str) -> None:
-    """RELU -> KIND -> RELU, where the rule promises it: behind picked values and bounded outputs."""
+def test_no_effect_finds_a_second_relu_after_layers_without_negative_outputs(kind: str) -> None:
+    """RELU -> KIND -> RELU, for kinds that select values or have bounded outputs."""
     found = found_by("no-effect", layer("input", size=[9, 11, 6]), layer("relu"), plain(kind), layer("relu"))
 
     if 3 in found:
@@ -685,8 +686,8 @@ def test_no_effect_finds_a_second_relu_behind_what_adds_no_negative_number(kind:
 
 
 @each_kind
-def test_softmax_inside_lets_views_means_and_products_pass(kind: str) -> None:
-    """SOFTMAX -> KIND: what computes with the values is found, a linear layer that learns nothing is not."""
+def test_softmax_inside_ignores_views_means_and_products(kind: str) -> None:
+    """SOFTMAX -> KIND: linear kinds without parameters are allowed, all other kinds that use the values are found."""
     net = (layer("input", size=[9, 11, 6]), layer("softmax"), plain(kind))
 
     passes = plain(kind).is_merge or (shows(kind, is_linear) and not plain(kind).learns)
@@ -694,7 +695,7 @@ def test_softmax_inside_lets_views_means_and_products_pass(kind: str) -> None:
 
 
 @each_kind
-def test_bias_before_bn_finds_what_takes_out_a_constant(kind: str) -> None:
+def test_bias_before_bn_finds_every_kind_that_removes_a_constant(kind: str) -> None:
     """CONV -> KIND."""
     found = found_by("bias-before-bn", layer("input", size=[9, 11, 3]), layer("conv", filters=6), plain(kind))
 
@@ -770,7 +771,7 @@ def test_an_added_kind_runs_and_trains_as_predicted() -> None:
 @pytest.mark.usefixtures("factor")
 @pytest.mark.parametrize("profile", PROFILES)
 def test_an_added_kind_keeps_in_training_what_it_declares(profile: str) -> None:
-    """Its input, which is as large as the output that TANH keeps."""
+    """It keeps its input, which is as large as the output that TANH keeps."""
     with_factor = cnncalc.account_memory("INPUT 16x12x3 -> CONV3-8 -> FACTOR -> GAP -> FC-10", profile=profile)
     with_tanh = cnncalc.account_memory("INPUT 16x12x3 -> CONV3-8 -> TANH(in_place=no) -> GAP -> FC-10", profile=profile)
 

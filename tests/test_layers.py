@@ -12,7 +12,8 @@ from cnncalc.analysis.cost import cost_of
 from cnncalc.counts import Count
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers import KINDS, Layer
-from cnncalc.layers.planes import pixels, planes, scatter_windows
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.planes_backward import scatter_windows
 from cnncalc.run.meter import MeteredNumpy
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case, X, bound
@@ -22,13 +23,13 @@ every_case = each("case", CASES, by=lambda case: case.kind)
 
 
 def images(volumes: tuple[Volume, ...], batch: int = 2) -> list[Any]:
-    """Random arrays, each map in one stretch of memory, as they are in a run."""
+    """Random arrays with contiguous maps, as in a run."""
     random = np.random.default_rng(3)
     return [pixels(random.uniform(-2, 2, (batch, x.depth, *x.sides))) for x in volumes]
 
 
 def parameters(case: Case) -> dict[str, Any]:
-    """Random parameters and buffers, positive where a variance must be."""
+    """Random parameters and buffers; variances are positive."""
     random = np.random.default_rng(4)
     layer = case.layer
     arrays = layer.parameters(*case.inputs) + layer.buffers(*case.inputs)
@@ -100,7 +101,7 @@ def test_metered_multiply_adds_are_the_macs(case: Case) -> None:
 
 
 @each("case", [case for case in CASES if case.keys.get("stats") != "no"], by=lambda case: case.kind)
-def test_images_of_a_batch_do_not_mix(case: Case) -> None:
+def test_images_of_a_batch_are_independent(case: Case) -> None:
     """All except BN without running statistics, which uses those of the batch."""
     arrays, numbers = entering(case), parameters(case)
 
@@ -112,7 +113,7 @@ def test_images_of_a_batch_do_not_mix(case: Case) -> None:
 
 
 @every_case
-def test_only_views_share_memory_and_the_input_is_left_alone(case: Case) -> None:
+def test_only_views_share_memory_and_the_input_is_not_changed(case: Case) -> None:
     arrays = entering(case)
     before = [x.copy() for x in arrays]
 
@@ -125,15 +126,15 @@ def test_only_views_share_memory_and_the_input_is_left_alone(case: Case) -> None
 
 
 @every_case
-def test_maps_come_out_each_in_one_stretch_of_memory(case: Case) -> None:
-    """So FLATTEN and RESHAPE after it are views."""
+def test_each_map_of_an_output_is_contiguous(case: Case) -> None:
+    """Therefore FLATTEN and RESHAPE after it are views."""
     result = case.layer.forward(np, *entering(case), **parameters(case))
 
     assert np.may_share_memory(planes(result).reshape(2, -1), result)
 
 
 @every_case
-def test_any_memory_layout_gives_the_same(case: Case) -> None:
+def test_the_memory_layout_of_the_inputs_does_not_matter(case: Case) -> None:
     arrays, numbers = entering(case), parameters(case)
     expected = case.layer.forward(np, *arrays, **numbers)
 
@@ -149,7 +150,7 @@ def works_in_place(case: Case) -> bool:
 
 
 @each("case", [case for case in CASES if works_in_place(case)], by=lambda case: case.kind)
-def test_in_place_gives_the_same_in_the_memory_of_the_input(case: Case) -> None:
+def test_in_place_gives_the_same_result_in_the_memory_of_the_input(case: Case) -> None:
     layer, arrays = case.layer, entering(case)
     expected = layer.forward(np, *arrays, **parameters(case))
 
@@ -170,7 +171,7 @@ def test_written_keys_read_back_to_an_equal_layer(case: Case) -> None:
     assert again.label() == layer.label()
 
 
-# Every kind has a case, and the test of that can fail
+# Every kind has a case; the check is tested itself
 
 
 def kinds_without_a_case(kinds: dict[str, type[Layer]], cases: list[Case]) -> set[str]:
@@ -188,7 +189,7 @@ def test_every_kind_has_a_case() -> None:
 
 
 def test_every_key_has_a_case() -> None:
-    """The test above covers in-place activation functions."""
+    """``in_place`` of activation functions is covered by the test of results in place."""
     assert {name for name in keys_without_a_case(KINDS, CASES) if not name.endswith("in_place")} == set()
 
 
@@ -318,7 +319,7 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
         ("add", {}, (), "ADD takes 1 or more input volumes, but has 0"),
     ],
 )  # fmt: skip
-def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
+def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
     kind: str, keys: dict[str, Any], inputs: tuple[Volume, ...], message: str
 ) -> None:
     with pytest.raises(ShapeError) as caught:
@@ -399,7 +400,7 @@ def test_spectral_normalization_keeps_two_vectors() -> None:
         ("INPUT 3x13x6 -> LN", 2 * 3 * 13 * 6, {}),
     ],
 )
-def test_on_one_side_ln_is_taken_along_the_depth_unless_the_design_says_otherwise(
+def test_on_a_sequence_ln_normalizes_along_the_depth_by_default(
     design: str, parameters: int, assumed: dict[str, str]
 ) -> None:
     report = cnncalc.analyze(design)
@@ -410,8 +411,8 @@ def test_on_one_side_ln_is_taken_along_the_depth_unless_the_design_says_otherwis
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("begin", [-2, 0, 1])
 @pytest.mark.parametrize("filled", [False, True])
-def test_scattered_windows_are_added_to_what_each_covers(stride: int, begin: int, filled: bool) -> None:
-    """By loops; elements that lie beyond the border are dropped."""
+def test_scattered_windows_are_added_at_their_positions(stride: int, begin: int, filled: bool) -> None:
+    """Compared with loops; elements beyond the border are dropped."""
     size, begins, offsets = 7, range(begin, begin + 3 * stride, stride), range(0, 5, 2)
     x = np.arange(1.0, 7.0).reshape(2, 3)
     expected = np.zeros((2, size))

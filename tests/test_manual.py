@@ -1,4 +1,4 @@
-"""The README and the manual are true: every example runs, every link has a target, nothing is left out.
+"""The README and the manual are correct: every example runs, every link has a target, everything is documented.
 
 ``cnncalc docs --check README.md docs`` checks the text between markers; ``pytest --regenerate`` rewrites the text
 behind prompts, for review.
@@ -46,9 +46,9 @@ pytestmark = pytest.mark.slow
 every_page = pytest.mark.parametrize("page", PAGES)
 
 ELSEWHERE = {"docs/guard.md": "check nets"}
-"""Calls that belong to the repository that their page builds up: ``tests/checks/test_guard.py`` does what they do.
+"""Calls that need the example repository of their page; ``tests/checks/test_guard.py`` runs them.
 
-The other calls of such a page are made where there is no file.
+The other calls of such a page run in an empty folder.
 """
 
 
@@ -167,7 +167,7 @@ def test_an_architecture_file_without_a_prompt_is_valid(page: str) -> None:
 
 
 def broken_links(page: str, text: str) -> list[Link]:
-    """The links of a page that lead nowhere in this repository."""
+    """The links of a page that have no target in this repository."""
     folder = (ROOT / page).parent
     found = []
     for link in links(text):
@@ -251,7 +251,7 @@ def test_every_named_net_is_in_the_gallery() -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_a_page_of_the_gallery_is_that_of_its_net(name: str) -> None:
-    """Its title, its source, its file, and a drawing and a table of it and of no other."""
+    """It has the title, source and file of the net, and calls only about this net."""
     text = read(f"docs/gallery/{name}.md")
     report = report_of(name)
     calls = [match["call"].split() for match in MARKER.finditer(text)]
@@ -298,7 +298,7 @@ def test_the_site_builds_without_warnings_and_loads_nothing_external(tmp_path: P
     from mkdocs.config import load_config
 
     class Counter(logging.Handler):
-        """Keeps what MkDocs warns of, which ends a strict build."""
+        """Collects the warnings of MkDocs."""
 
         said: list[str] = []  # noqa: RUF012  # one build, one list
 
@@ -316,7 +316,7 @@ def test_the_site_builds_without_warnings_and_loads_nothing_external(tmp_path: P
     pages = {str(page.relative_to(tmp_path).with_suffix("")) for page in tmp_path.rglob("*.html")} - {"404", "search"}
     assert pages == {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md")}
     switch = (tmp_path / "js" / "darkmode.js").read_text(encoding="utf-8")
-    wanted = set(re.findall(r"getElementById\('([^']+)'\)", switch))  # without one of them it cannot switch
+    wanted = set(re.findall(r"getElementById\('([^']+)'\)", switch))  # the switch needs all of them
     assert wanted
     for page in tmp_path.rglob("*.html"):
         text = page.read_text(encoding="utf-8")

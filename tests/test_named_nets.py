@@ -1,4 +1,4 @@
-"""Every published figure of the named nets is met exactly, and every named net has some."""
+"""Every named net has published figures, and all of them agree exactly."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def report(net: str) -> Any:
 
 
 def rows(net: str, where: str) -> Sequence[Any]:
-    """The rows of a report that a fact speaks of; see ``Fact`` for the ways to say which."""
+    """The rows of a report that ``where`` selects, as described at ``Fact``."""
     layers = report(net).layers
     if where.startswith("kind:"):
         return [row for row in layers if row.kind in where.removeprefix("kind:").split(",")]
@@ -133,7 +133,7 @@ CHANNELS = {"yolov3": 3 * (4 + 1 + 7), "ssd300": 4 * 7}
 @pytest.mark.slow
 @pytest.mark.parametrize("net", [name for name in NAMES if name not in WITHOUT_CLASSES])
 def test_every_classifier_has_a_variable_for_its_classes(net: str) -> None:
-    """The last volume that is run at test time has as many channels, that of a detector as many for each of its boxes.
+    """The last volume at test time has as many channels as there are classes, in a detector for each of its boxes.
 
     DCGAN and the autoencoder have no classes.
     """
@@ -145,7 +145,7 @@ def test_every_classifier_has_a_variable_for_its_classes(net: str) -> None:
 
 
 @pytest.mark.parametrize("net", NAMES)
-def test_a_pair_of_forms_names_each_other(net: str) -> None:
+def test_two_forms_of_a_net_name_each_other(net: str) -> None:
     for other in report(net).graph.forms:
         assert net in report(other).graph.forms
 
@@ -207,7 +207,7 @@ def test_the_connections_of_lenet5_are_those_of_the_paper() -> None:
 
 
 def test_vgg16_has_the_rows_of_the_notes() -> None:
-    """13 CONV, 5 POOL and 3 FC; activation functions in place and dropout without memory of its own."""
+    """13 CONV, 5 POOL and 3 FC; activation functions and dropout have no memory of their own."""
     layers = report("vgg16").layers
     own = [row.kind for row in layers if not row.in_place]
     stages = [["conv"] * n + ["pool"] for n in (2, 2, 3, 3, 3)]
@@ -227,8 +227,8 @@ def test_the_first_fc_of_vgg16_has_three_quarters_of_the_parameters() -> None:
 
 
 @pytest.mark.parametrize("net", ["resnet50", "resnet101", "resnet152"])
-def test_the_stride_in_the_3x3_costs_the_same_in_each_depth(net: str) -> None:
-    """Three first units of a stage work on four times the pixels in their first 1x1."""
+def test_the_stride_in_the_3x3_costs_the_same_at_each_depth(net: str) -> None:
+    """In the first unit of three stages, the first 1x1 works on four times as many pixels."""
     assert report(f"{net}-v1.5").totals.macs - report(net).totals.macs == 3 * 77_070_336
 
 
@@ -241,7 +241,7 @@ def test_resnet_layers_are_named_as_in_torchvision() -> None:
 
 
 def test_the_auxiliary_heads_are_training_only() -> None:
-    """They add parameters and 8,372,224 MACs, and nothing else of the net differs."""
+    """They add parameters and 8,372,224 MACs; the rest of the net is equal."""
     plain, heads = report("googlenet"), report("googlenet-aux")
     extra = [row for row in heads.layers if row.training_only]
 

@@ -1,4 +1,4 @@
-"""Nets from public reports and questions, and what is true of them."""
+"""Nets from public issues and questions, with their correct figures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_dropped_channels_keep_one_number_each(drop: str, peak: int, after_forwa
 
 
 def test_dropped_images_keep_one_number_each() -> None:
-    """Stochastic depth: of 64 numbers for each of 8 images one is left, at two layers."""
+    """Stochastic depth keeps one number instead of 64 for each of 8 images, at two layers."""
     saved = []
     for whole in ("channel", "image"):
         report = cnncalc.analyze(HEAD.format(drop=f"DROPOUT(0.3, whole={whole})"))
@@ -56,7 +56,7 @@ def test_dropped_images_keep_one_number_each() -> None:
 
 
 class Known(NamedTuple):
-    """A net, where it is from, and what is true of it: of the whole net, and of some layers."""
+    """A net, its source, and correct figures of the whole net and of some layers."""
 
     source: str
     net: str
@@ -191,8 +191,8 @@ def test_what_is_known_of_a_public_net(known: Known) -> None:
         assert {name: getattr(report.layer(layer), name) for name in facts} == facts, layer
 
 
-def test_shifted_and_strided_pools_see_what_a_focus_sees() -> None:
-    """Four images, each cropped by a row or a column more before every second pixel is taken."""
+def test_shifted_and_strided_pools_have_the_field_of_focus() -> None:
+    """Four copies of the image, shifted by a row or a column, of which every second pixel is taken."""
     parts = [f"PAD([-{top}, -{left}, 0, 0]) -> POOL1/2(round=ceil)" for top in (0, 1) for left in (0, 1)]
     report = cnncalc.analyze(f"INPUT 640x640x3 -> [{' | '.join(parts)}] -> CONCAT -> CONV3-32(bias=no)")
 
@@ -200,7 +200,7 @@ def test_shifted_and_strided_pools_see_what_a_focus_sees() -> None:
     assert (report.layer("concat1").receptive_field, report.layer("conv1").receptive_field) == ((2, 2), (6, 6))
 
 
-def test_the_gradient_of_weights_behind_a_norm_of_the_depth_is_copied() -> None:
+def test_the_gradient_of_weights_after_a_norm_along_the_depth_is_copied() -> None:
     """Eager PyTorch 2.13 on a CPU, batch 2, SGD with momentum; with BN 14,946,024 (facebookresearch/ConvNeXt#142)."""
     peaks = []
     for norm in ("LN(axes=depth)", "BN"):
@@ -214,7 +214,7 @@ def test_the_gradient_of_weights_behind_a_norm_of_the_depth_is_copied() -> None:
 
 
 def test_named_outputs_at_several_depths_are_outputs() -> None:
-    """As of ayooshkathuria/pytorch-yolo-v3: the rule of layers that nothing reads leaves them alone."""
+    """As in ayooshkathuria/pytorch-yolo-v3: the rule about unread layers does not report named outputs."""
     net = "INPUT 32x32x3 -> CONV3-8@early -> CONV1-5@small -> FROM(@early) -> POOL -> CONV3-8 -> CONV1-5@large"
     report = cnncalc.analyze(net)
 

@@ -70,7 +70,7 @@ def passes(folder: Path, *words: str) -> str:
 
 
 def undo(step: re.Match[str], folder: Path) -> None:
-    """Takes out what a step adds, which is there as the step says, but for the text between markers."""
+    """Removes what a step adds; the text between markers may differ from the step."""
     file = folder / step["file"]
     text = file.read_text(encoding="utf-8")
     if step["language"] == "python":
@@ -90,7 +90,7 @@ def undo(step: re.Match[str], folder: Path) -> None:
 
 
 def test_a_layer_kind(copy: Path) -> None:
-    """ABS, which is there: it is taken out, unknown, and added again by the recipe."""
+    """ABS exists already: it is removed and added again by the recipe."""
     for step in steps("A layer kind"):
         undo(step, copy)
     (copy / "tests" / "memory" / "data" / "measured.json").write_text(
@@ -114,7 +114,7 @@ def test_a_layer_kind(copy: Path) -> None:
     if importlib.util.find_spec("torch") is not None:
         python(copy, "-m", "tests.memory.measure", "abs")
         files.append("tests/memory/test_oracle.py")
-        tests.append("everything_was_measured")
+        tests.append("has_a_stored_measurement")
     files += ["tests/views/test_explanation.py", "tests/cli/test_schema.py", "tests/language/test_laws.py"]
     tests += ["layer_is_explained", "schema_files", "valid_schemas", "kind_and_key", "no_kind", "hold_every_kind"]
     said = passes(copy, *files, " or ".join(tests))

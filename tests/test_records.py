@@ -1,4 +1,4 @@
-"""``cnncalc.records.NamedTuple`` gives the classes that ``typing.NamedTuple`` gives."""
+"""``cnncalc.records.NamedTuple`` makes the same classes as ``typing.NamedTuple``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files with which the repository is kept: workflows, templates, hooks, CI."""
+"""The files for maintaining the repository: workflows, templates, hooks, CI."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_positions_count_from_one() -> None:
 
 
 def test_a_value_maps_back_to_its_source() -> None:
-    """The value 'ab' of which b stands 10 characters further on, as after a folded line."""
+    """The value 'ab' whose b is 10 characters after the a in the text, as in a folded line."""
     source = Source("file", "a" + " " * 10 + "b")
     text = Text("ab", source, (0, 1), (0, 11))
     assert text.span(0, 2) == Span(source, 0, 12)

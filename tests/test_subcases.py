@@ -1,4 +1,4 @@
-"""Cases that share a test are all run, and each that fails is named."""
+"""All cases of one test run, and each case that fails is named."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_case_that_fails_is_named(pytester: pytest.Pytester) -> None:
     assert "1 passed" in done.stdout.str()
 
 
-def test_the_plain_test_stays_callable() -> None:
+def test_the_undecorated_test_can_be_called() -> None:
     @each("number", [1])
     def odd(number: int) -> None:
         assert number % 2

@@ -46,7 +46,7 @@ def test_bytes_have_four_significant_digits(count: int, iec: str, notes: str, si
 
 @given(st.integers(0, 10**15), st.sampled_from(["iec", "notes", "si"]))
 @examples(300)
-def test_bytes_are_called_equal_only_where_they_are(count: int, style: str) -> None:
+def test_equal_texts_mean_equal_bytes(count: int, style: str) -> None:
     sign, number, unit = equal_bytes(count, style).split()
     step = 1000 if style == "si" else 1024
     value = Decimal(number) * step ** "BKMGTP".index(unit[0].upper())
@@ -144,7 +144,7 @@ def test_the_error_lists_the_units() -> None:
 @examples(200)
 @given(st.integers(0, 10**30))
 def test_printed_bytes_are_correct_to_four_digits(count: int) -> None:
-    """Compared with decimal arithmetic: the error is at most half of the last digit."""
+    """Compared with decimal arithmetic: the error is at most half a unit of the last digit."""
     sizes = {"B": 1, **{f"{p}iB": 1024**n for n, p in enumerate("KMGTPEZY", 1)}}
     number, unit = format_bytes(count).split()
     digits = len(number.partition(".")[2])

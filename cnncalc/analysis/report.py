@@ -37,7 +37,7 @@ class LayerReport(NamedTuple):
     ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares the
     parameters of another one (``shared_with``) counts none; if it uses only its weights, ``transposed``, it counts its
     biases. ``macs`` are multiply-adds for one image.
-    ``receptive_field`` is the smallest box of input positions, height x width, that holds all that the output which
+    ``receptive_field`` is the smallest box of input positions, side by side, that holds all that the output which
     sees most can depend on; ``receptive_field_unclipped`` the same on an input without borders, None where it sees the
     whole plane or only padding. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each
     input that is seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.

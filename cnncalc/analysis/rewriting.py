@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import account
 from cnncalc.errors import CnncalcError
+from cnncalc.layers.global_pooling import GlobalAveragePool
 from cnncalc.layers.linear import FullyConnected
-from cnncalc.layers.pooling import GlobalAveragePool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,27 +19,29 @@ from cnncalc.language.architecture import KEYS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring
 from cnncalc.layers.keys import (
-    END_COUNTS,
     MAX_SIDES,
-    AnySizes,
     Boolean,
     Choice,
     Connections,
-    Corner,
     Decimal,
-    Factors,
     Numbers,
-    Pad,
     Reader,
+    VolumeSize,
+    Whole,
+    WholeList,
+)
+from cnncalc.layers.side_keys import (
+    END_COUNTS,
+    AnySizes,
+    Corner,
+    Factors,
+    Pad,
     Shifts,
     SideName,
     SideNames,
     SideOrder,
     Sides,
     Sizes,
-    VolumeSize,
-    Whole,
-    WholeList,
 )
 
 if TYPE_CHECKING:

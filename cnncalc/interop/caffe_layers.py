@@ -313,9 +313,8 @@ def _normalize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seq
 @translates("prelu_param", "prelu")
 def _learned_slope(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x = bottoms[0]
-    if layer.parameter.boolean("channel_shared") and x.sizes[0] > 1:
-        return [net.lacks(layer, "one slope for all channels is learned", bottoms, x.sizes, parameters=1)]
-    return [net.add_learned(layer, "prelu", x)]
+    shared = {"shared": True} if layer.parameter.boolean("channel_shared") and x.sizes[0] > 1 else {}
+    return [net.add_learned(layer, "prelu", x, **shared)]
 
 
 # element by element

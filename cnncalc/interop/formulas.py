@@ -51,11 +51,12 @@ class Formula(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A kind with keys, and the layer that it reads."""
+    """A kind with keys, the layer that it reads, and a number that its result is multiplied by."""
 
     kind: str
     keys: dict[str, Any]
     base: Source
+    factor: float = 1.0
 
 
 def sigmoid(x: float) -> float:
@@ -111,6 +112,9 @@ REDUCTIONS: Mapping[str, Callable[[Numbers, int], float]] = {
     "ReduceSumSquare": lambda values, count: sum(x * x for x in values) / len(values) * count,
 }
 """Of a sample of as many numbers as there are; a sum is the mean times how many they stand for."""
+
+GATED = 5
+"""As many of the known functions are products with their own argument."""
 
 KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
     ("gelu", {}, lambda x: x * (1 + erf(x / sqrt(2))) / 2),
@@ -186,10 +190,26 @@ def match(source: Source) -> Match | None:
     formula = source.formula
     if formula is None or not _is_spelled_out(formula):
         return None
-    for base in _bases(source):
+    bases = _bases(source)
+    for base in bases:
+        multiple = _multiple(source, base)
+        if multiple is not None:
+            return multiple
         found = _match_on(source, base)
         if found is not None:
             return Match(found[0], found[1], base)
+    return None
+
+
+def _multiple(source: Source, base: Source) -> Match | None:
+    """A gated function times a number, which may stand among the factors of the function."""
+    values = None if reductions(source, base) else _values(source, base, POINTS)
+    for kind, keys, function in KNOWN[:GATED] if values is not None else ():
+        expected = [function(x) for x in POINTS]
+        assert values is not None
+        factor = values[-1] / expected[-1]
+        if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and near(values, [factor * x for x in expected]):
+            return Match(kind, dict(keys), base, factor)
     return None
 
 

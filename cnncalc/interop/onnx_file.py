@@ -14,7 +14,7 @@ from cnncalc.interop.wire import BYTES, FIXED32, VARINT, WireError, decimals, fi
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from mmap import mmap
 
     from cnncalc.graph import Graph
@@ -74,25 +74,21 @@ def read_onnx(name: str, data: bytes | mmap, settings: Settings) -> Graph:
 class Reader:
     """Reads the messages of one file."""
 
-    most_name = MOST_NAME
-
     def __init__(self, data: bytes | mmap) -> None:
         self.data = data
         self._read = 0
         self._nodes = 0
         self._functions: dict[tuple[str, str, str], Function] = {}
 
-    def fields(self, start: int, end: int) -> Iterator[Field]:
+    def fields(self, start: int, end: int) -> list[Field]:
         """The fields of a message; raises WireError, also when the file has more than the limit."""
-        for field in fields(self.data, start, end):
-            self._read += 1
-            if self._read > MOST_FIELDS:
-                raise WireError(f"it has more than {MOST_FIELDS:,} fields")
-            yield field
+        found = fields(self.data, start, end, MOST_FIELDS - self._read)
+        self._read += len(found)
+        return found
 
-    def messages(self, start: int, end: int) -> Iterator[Field]:
+    def messages(self, start: int, end: int) -> list[Field]:
         """The fields of a message that are texts or messages themselves."""
-        return (field for field in self.fields(start, end) if field.wire == BYTES)
+        return [field for field in self.fields(start, end) if field[1] == BYTES]
 
     def text(self, field: Field, most: int = MOST_NAME) -> str:
         """The text of a field."""
@@ -106,14 +102,14 @@ class Reader:
         versions: dict[str, int] = {}
         functions: list[Field] = []
         for field in self.fields(0, len(self.data)):
-            if field.wire != BYTES:
-                if field.number in (3, 4, 6, 7, 8):
-                    raise WireError(f"at byte {field.start} there is a number in place of a message")
-            elif field.number == 7:
+            if field[1] != BYTES:
+                if field[0] in (3, 4, 6, 7, 8):
+                    raise WireError(f"at byte {field[3]} there is a number in place of a message")
+            elif field[0] == 7:
                 graph = field
-            elif field.number == 8:
+            elif field[0] == 8:
                 self._version(field, versions)
-            elif field.number == 25:
+            elif field[0] == 25:
                 functions.append(field)
         if graph is None:
             raise WireError("it has no graph")
@@ -124,11 +120,11 @@ class Reader:
     def _version(self, field: Field, versions: dict[str, int]) -> None:
         """The version of the operators of a domain."""
         domain, version = "", 1
-        for part in self.fields(field.start, field.end):
-            if part.number == 1:
+        for part in self.fields(*field[3:]):
+            if part[0] == 1:
                 domain = self.text(part)
-            elif part.number == 2:
-                version = signed(part.value)
+            elif part[0] == 2:
+                version = signed(part[2])
         versions["" if domain in OWN_DOMAINS else domain] = version
 
     def _graph(self, graph: Field, file: str, versions: dict[str, int]) -> OperatorNet:
@@ -138,8 +134,8 @@ class Reader:
         outputs: list[str] = []
         nodes: list[RawNode] = []
         title = ""
-        for field in self.messages(graph.start, graph.end):
-            number = field.number
+        for field in self.messages(*graph[3:]):
+            number = field[0]
             if number == 1:
                 nodes.append(self._node(field))
             elif number == 2:
@@ -162,41 +158,41 @@ class Reader:
 
     def _initializer(self, field: Field) -> tuple[str, Constant]:
         """A tensor of the graph, dense or sparse."""
-        if field.number == 5:
-            return read_tensor(self, field.start, field.end)
+        if field[0] == 5:
+            return read_tensor(self, *field[3:])
         name, shape = "", []
-        for part in self.fields(field.start, field.end):
-            if part.number == 1:
-                name = read_tensor(self, part.start, part.end)[0]
-            elif part.number == 3:
+        for part in self.fields(*field[3:]):
+            if part[0] == 1:
+                name = read_tensor(self, *part[3:])[0]
+            elif part[0] == 3:
                 shape += integers(self.data, part, MOST_NUMBERS)
         return name, Constant(tuple(shape))
 
     def _value(self, field: Field) -> tuple[str, tuple[int | None, ...] | None]:
         """The name and the shape of a value; None where no shape is stated."""
         name, shape = "", None
-        for part in self.messages(field.start, field.end):
-            if part.number == 1:
+        for part in self.messages(*field[3:]):
+            if part[0] == 1:
                 name = self.text(part)
-            elif part.number == 2:
-                for kind in self.messages(part.start, part.end):
-                    if kind.number == 1:
+            elif part[0] == 2:
+                for kind in self.messages(*part[3:]):
+                    if kind[0] == 1:
                         shape = self._shape(kind)
         return name, shape
 
     def _shape(self, field: Field) -> tuple[int | None, ...] | None:
         shape: list[int | None] | None = None
-        for part in self.messages(field.start, field.end):
-            if part.number == 2:
-                shape = [self._dimension(dim) for dim in self.messages(part.start, part.end) if dim.number == 1]
+        for part in self.messages(*field[3:]):
+            if part[0] == 2:
+                shape = [self._dimension(dim) for dim in self.messages(*part[3:]) if dim[0] == 1]
         if shape is not None and len(shape) > MOST_NUMBERS:
-            raise WireError(f"at byte {field.start} there is a shape of {len(shape):,} dimensions")
+            raise WireError(f"at byte {field[3]} there is a shape of {len(shape):,} dimensions")
         return None if shape is None else tuple(shape)
 
     def _dimension(self, field: Field) -> int | None:
-        for part in self.fields(field.start, field.end):
-            if part.number == 1 and part.wire == VARINT:
-                size = signed(part.value)
+        for part in self.fields(*field[3:]):
+            if part[0] == 1 and part[1] == VARINT:
+                size = signed(part[2])
                 return size if size > 0 else None
         return None
 
@@ -206,8 +202,8 @@ class Reader:
         self._count_node()
         node = RawNode("", "", "", "", [], [], {}, {}, ())
         texts: dict[int, str] = {}
-        for part in self.messages(field.start, field.end):
-            number = part.number
+        for part in self.messages(*field[3:]):
+            number = part[0]
             if number == 1:
                 node.inputs.append(self.text(part))
             elif number == 2:
@@ -236,10 +232,10 @@ class Reader:
     def _scope(self, field: Field) -> tuple[str, ...]:
         """The modules that a node is from, as PyTorch's exporter writes them: ``['', 'layer1', 'layer1.0']``."""
         key = value = ""
-        for part in self.messages(field.start, field.end):
-            if part.number == 1:
+        for part in self.messages(*field[3:]):
+            if part[0] == 1:
                 key = self.text(part, MOST_TEXT)
-            elif part.number == 2 and key == "pkg.torch.onnx.name_scopes":
+            elif part[0] == 2 and key == "pkg.torch.onnx.name_scopes":
                 value = self.text(part, MOST_TEXT)
         if not value.startswith("["):
             return ()
@@ -249,22 +245,22 @@ class Reader:
         name, reference, form = "", "", 0
         value: Any = None
         found: list[Any] = []
-        for part in self.fields(field.start, field.end):
-            number = part.number
+        for part in self.fields(*field[3:]):
+            number = part[0]
             if number == 1:
                 name = self.text(part)
             elif number == 20:
-                form = part.value
+                form = part[2]
             elif number == 21:
                 reference = self.text(part)
-            elif number == 2 and part.wire == FIXED32:
-                value = float32(part.value)
+            elif number == 2 and part[1] == FIXED32:
+                value = float32(part[2])
             elif number == 3:
-                value = signed(part.value)
+                value = signed(part[2])
             elif number == 4:
                 value = self.text(part, MOST_TEXT)
-            elif number == 5 and part.wire == BYTES:
-                value = read_tensor(self, part.start, part.end)[1]
+            elif number == 5 and part[1] == BYTES:
+                value = read_tensor(self, *part[3:])[1]
             else:
                 self._repeated(part, found)
         if reference:
@@ -276,22 +272,22 @@ class Reader:
 
     def _repeated(self, part: Field, found: list[Any]) -> None:
         """Adds the values of an attribute that is a list."""
-        if part.number == 7:
+        if part[0] == 7:
             found += decimals(self.data, part, "f", MOST_NUMBERS)
-        elif part.number == 8:
+        elif part[0] == 8:
             found += integers(self.data, part, MOST_NUMBERS)
-        elif part.number == 9:
+        elif part[0] == 9:
             found.append(self.text(part, MOST_TEXT))
         if len(found) > MOST_NUMBERS:
-            raise WireError(f"at byte {part.start} an attribute has more than {MOST_NUMBERS:,} numbers")
+            raise WireError(f"at byte {part[3]} an attribute has more than {MOST_NUMBERS:,} numbers")
 
     # functions
 
     def _function(self, field: Field) -> None:
         function = Function([], [], [], {}, {})
         texts = {1: "", 10: "", 13: ""}
-        for part in self.messages(field.start, field.end):
-            number = part.number
+        for part in self.messages(*field[3:]):
+            number = part[0]
             if number in texts:
                 texts[number] = self.text(part)
             elif number == 4:

@@ -6,12 +6,12 @@ Source: the comments of onnx.proto, message TensorProto.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.operators import Constant
-from cnncalc.interop.wire import BYTES, WireError, decimals, integers, signed, text
+from cnncalc.interop.wire import BYTES, WireError, decimals, integers
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -51,6 +51,9 @@ class Elements(Sequence[Any]):
     def __getitem__(self, place: Any) -> Any:
         return self.values[place]
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
     @property
     def values(self) -> tuple[Any, ...]:
         """All of them; raises WireError if there are more or fewer than the shape says."""
@@ -58,17 +61,18 @@ class Elements(Sequence[Any]):
             found = self._raw(self._field) if not isinstance(self._field, list) else self._typed(self._field)
             if len(found) != self._count:
                 where = self._field if not isinstance(self._field, list) else self._field[0]
-                raise WireError(f"at byte {where.start} a tensor of {self._count:,} elements has {len(found):,}")
+                raise WireError(f"at byte {where[3]} a tensor of {self._count:,} elements has {len(found):,}")
             self._values = tuple(found)
         return self._values
 
     def _raw(self, field: Field) -> Sequence[Any]:
         code = CODES[self._type]
         size = struct.calcsize(code)
-        count = (field.end - field.start) // size
+        start, end = field[3:]
+        count = (end - start) // size
         if count > self._count:
             return range(count)  # only its length is looked at
-        found = struct.unpack(f"<{count}{code}", self._data[field.start : field.start + size * count])
+        found = struct.unpack(f"<{count}{code}", self._data[start : start + size * count])
         if self._type == BFLOAT16:
             found = struct.unpack(f"<{count}f", struct.pack(f"<{count}I", *[value << 16 for value in found]))
         return found
@@ -76,13 +80,13 @@ class Elements(Sequence[Any]):
     def _typed(self, parts: list[Field]) -> Sequence[Any]:
         found: list[Any] = []
         for field in parts:
-            code = TYPED[field.number]
+            code = TYPED[field[0]]
             if code != "i":
                 found += decimals(self._data, field, code, MOST_VALUES)
             else:
                 found += integers(self._data, field, MOST_VALUES)
             if len(found) > MOST_VALUES:
-                raise WireError(f"at byte {field.start} there are more than {MOST_VALUES:,} numbers")
+                raise WireError(f"at byte {field[3]} there are more than {MOST_VALUES:,} numbers")
         if self._type in (10, BFLOAT16):  # their bits stand in whole numbers
             code = "e" if self._type == 10 else "f"
             bits = [value if code == "e" else value << 16 for value in found]
@@ -99,21 +103,21 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     typed: list[Field] = []
     is_external = False
     for field in reader.fields(start, end):
-        number = field.number
+        number = field[0]
         if number == DIMS:
             shape += integers(reader.data, field, MOST_DIMENSIONS)
             if len(shape) > MOST_DIMENSIONS:
                 raise WireError(f"at byte {start} there is a tensor of more than {MOST_DIMENSIONS} dimensions")
         elif number == TYPE:
-            form = field.value
+            form = field[2]
         elif number == NAME:
-            name = text(reader.data, field, reader.most_name)
-        elif number == RAW and field.wire == BYTES:
+            name = reader.text(field)
+        elif number == RAW and field[1] == BYTES:
             raw = field
         elif number in TYPED:
             typed.append(field)
         elif number == LOCATION:
-            is_external = signed(field.value) == 1
+            is_external = field[2] == 1
     count = prod(shape)
     if min(shape, default=1) < 0 or count > MOST_ELEMENTS:
         raise WireError(f"the tensor {name or 'without a name'} has the shape {tuple(shape)}")

@@ -77,7 +77,8 @@ def _every(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name
     ((atom,),) = [tensor.axes[axis]]
     if atom.side == len(tensor.source.volume) - 1:
         raise NoEqual(f"it takes every {step}th of {atom.size} channels")
-    tensor = part(net, tensor, axis, (start, start + (count - 1) * step + 1, 1), name)
+    if start or (atom.size - 1) // step + 1 != count:
+        tensor = part(net, tensor, axis, (start, start + (count - 1) * step + 1, 1), name)
     found = strided(net, tensor.source, atom.side, step, name)
     return Tensor(found, (*tensor.axes[:axis], whole(atom.side, count), *tensor.axes[axis + 1 :]))
 
@@ -95,7 +96,9 @@ def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str
     """Some indices of the slowest atom of an axis; None if the range cuts into the others."""
     atoms = merged(tensor.axes[axis])
     size = size_of(atoms)
-    if len(atoms) == 1 and stop - start > 1:
+    if size % (stop - start) == 0 == start % (stop - start):
+        step = stop - start
+    elif len(atoms) == 1:
         step = 1
     else:
         step = next((size // n for n in _divisors(atoms) if start % (size // n) == 0 == stop % (size // n)), 0)
@@ -165,7 +168,7 @@ def _taken(net: Net, base: Source, part: Part, name: str) -> Source:
         side, low = part.side, part.stride
         high = volume[side] // (low * part.whole)
         given, rest = base, low
-        if part.is_one and low == 1 and side < len(volume) - 1:
+        if part.is_one and low == 1 < high and side < len(volume) - 1:
             if part.start:
                 keys = {"from": part.start, "axis": volume.names[side]}
                 given = net.add("slice", [base], name, **keys) or base

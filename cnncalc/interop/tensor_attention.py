@@ -170,6 +170,32 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
     return Tensor(found, _result_axes(scores.query, query, found.volume))
 
 
+def projected(net: Net, source: Source, before: Source | None = None) -> Source | None:
+    """ATTENTION with the projection behind it, a LINEAR layer, as one layer; None where they are two.
+
+    ``before`` is what the LINEAR layer reads; without it, it has got a bias since.
+    """
+    if source.place is None or net.kind(source) != "linear":
+        return None
+    before = before or net.projections.get(source.place)
+    if before is None or before.place is None or net.kind(before) != "attention" or not net.is_read_once(before):
+        return None
+    node = net.builder.nodes[before.place]
+    depth = net.builder.volume(node.inputs[0]).depth
+    if net.key(before, "out") or source.volume.depth != depth or net.builder.nodes[source.place].share is not None:
+        return None
+    if net.key(before, "bias") != net.key(source, "bias"):
+        net.projections[source.place] = before
+        return None
+    keys = {name: net.key(before, name) for name in ("heads", "dim", "bias", "relative")}
+    place = net.builder.add("attention", node.inputs, node.name, **keys)
+    if place is None:
+        return None
+    net.ranks[place] = net.ranks.get(before.place, net.rank)
+    net.owners = {identity: owner for identity, owner in net.owners.items() if owner != source.place}
+    return Source(net.builder.volume(place), place)
+
+
 def _role(net: Net, tensor: Tensor) -> Role | None:
     source, factor = unscaled(tensor.source)
     part, base = (0, 1), source

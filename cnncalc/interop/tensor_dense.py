@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_attention import Scores, attend
+from cnncalc.interop.tensor_attention import Scores, attend, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
@@ -125,35 +125,18 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequenc
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
-    joined = _projected(net, operator, tensor, weight, units, bias)
-    if joined is None:
-        found = net.add("linear", [tensor.source], operator.name, share=_owner(net, arrays, "linear"), **keys)
-        if found is None:
-            raise Unknown
-        net.own(found, arrays)
-        joined = found
-    return Tensor(joined, (*tensor.axes[:-1], whole(len(joined.volume) - 1, units)))
+    found = net.add("linear", [tensor.source], operator.name, share=_owner(net, arrays, "linear"), **keys)
+    if found is None:
+        raise Unknown
+    net.own(found, arrays)
+    found = projected(net, found, tensor.source) or found
+    return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, units)))
 
 
 def _owner(net: Net, arrays: Sequence[Array | None], kind: str) -> int | None:
     """The layer of that kind whose weights are the same ones."""
     share = net.weights(arrays)
     return share if share is not None and net.builder.nodes[share].kind == kind else None
-
-
-def _projected(net: Net, operator: Operator, x: Tensor, weight: Array, units: int, bias: Array | None) -> Source | None:
-    """ATTENTION with the projection behind it as one layer; None where they are two."""
-    source = x.source
-    if net.kind(source) != "attention" or source.place is None or not net.is_read_once(source):
-        return None
-    node = net.builder.nodes[source.place]
-    depth = net.builder.volume(node.inputs[0]).depth
-    if net.key(source, "out") or units != depth or net.key(source, "bias") != (bias is not None):
-        return None
-    keys = {name: net.key(source, name) for name in ("heads", "dim", "bias", "relative")}
-    net.weights([weight, bias])
-    place = net.builder.add("attention", node.inputs, node.name, **keys)
-    return None if place is None else Source(net.builder.volume(place), place)
 
 
 # of two tensors

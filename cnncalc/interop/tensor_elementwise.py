@@ -18,7 +18,7 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_attention import biased
+from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
 from cnncalc.volume import Volume
@@ -110,7 +110,11 @@ def _matched(net: Net, source: Source) -> Source | None:
             _set_axes(found.kind, keys, axes, found.base.volume)
         except NoEqual:
             return None
-    return net.add(found.kind, [found.base], source.formula.operator.name, **keys)
+    name = source.formula.operator.name
+    if found.factor == 1:
+        return net.add(found.kind, [found.base], name, **keys)
+    inner = net.add(found.kind, [found.base], None, **keys)
+    return None if inner is None else net.add("affine", [inner], name, factor=rounded(found.factor))
 
 
 def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
@@ -259,11 +263,7 @@ def prelu(net: Net, operator: Operator) -> Value:
     x, slope = net.tensor(operator), net.array(operator, 1)
     assert slope is not None
     if slope.elements == 1 and x.source.volume.depth > 1:
-        net.used(slope)
-        if slope.scalar is not None and slope.scalar >= 0:
-            net.builder.note("PRelu with one slope for all channels is LRELU; its slope is not counted as learned")
-            return function_of(net, operator, "LeakyRelu", x, float(slope.scalar))
-        raise NoEqual("PRELU learns one slope a channel, and its one slope is not known")
+        return learned(net, operator, x, "prelu", [slope], shared=True)
     if x.rank > 2 and len(slope.shape) == 1:
         slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
     place = _per_channel(net, x, slope)
@@ -536,7 +536,7 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
     if type not in ("Add", "Sub", "Mul", "Div"):
         raise NoEqual(f"it takes a constant of shape {_shown(array.shape)}")
     if _absorbed(net, source, array, is_shift=is_shift):
-        return x
+        return Tensor(projected(net, source) or source, x.axes)
     if _is_fixed(net, source, array):
         net.used(array)
         values = [float(value) for value in array.values or ()]
@@ -582,6 +582,7 @@ def _absorbed(net: Net, source: Source, array: Array, *, is_shift: bool) -> bool
     if net.kind(source) == "ln" and net.key(source, "axes") not in ("depth", None):
         return False
     net.builder.change(source.place, **{key: True})
+    source.formula = None
     net.used(array)
     net.hold([array])
     # a later layer with the same weights is another one, unless it takes the same constant

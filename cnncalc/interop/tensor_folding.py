@@ -87,6 +87,9 @@ def constant_of_shape(net: Net, operator: Operator) -> Value:
         number, is_integer = value.values[0], value.is_integer
     full = checked(shape)
     values = (number,) * prod(full) if prod(full) <= MOST_VALUES else None
+    given = net.array(operator, 0)
+    if given is None or given.is_literal:
+        return literal(full, values, is_integer=is_integer)
     return Array(full, values, is_integer=is_integer, origins=frozenset((operator.outputs[0],)))
 
 
@@ -166,7 +169,8 @@ ONE: Mapping[str, Callable[[Any], Any]] = {
 
 KEEPING = frozenset((
     "Exp", "Log", "Tanh", "Sigmoid", "Relu", "Erf", "Cos", "Sin", "Softplus", "IsNaN", "IsInf", "Softmax",
-    "QuantizeLinear", "DequantizeLinear", "Trilu", "CumSum", "LogSoftmax",
+    "QuantizeLinear", "DequantizeLinear", "Trilu", "CumSum", "LogSoftmax", "BatchNormalization",
+    "InstanceNormalization", "LayerNormalization", "Gelu",
 ))  # fmt: skip
 """Operators that keep the shape and whose numbers no shape needs."""
 
@@ -261,7 +265,7 @@ def fold(net: Net, operator: Operator) -> list[Value]:
     if what in ONE:
         return [_combined(arrays[:1], ONE[what])]
     if what in KEEPING:
-        return [arrays[0].like(arrays[0].shape, None)]
+        return [_made_of(arrays, arrays[0].shape, None, is_integer=arrays[0].is_integer)]
     if what == "Where":
         return [_combined(arrays, lambda c, a, b: a if c else b, is_integer=arrays[1].is_integer)]
     handler = FOLDERS.get(what)

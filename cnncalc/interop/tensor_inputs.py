@@ -25,7 +25,7 @@ MAPS = frozenset((
 ))  # fmt: skip
 """Operators on batch x channels x sides."""
 
-VECTORS = frozenset(("MatMul", "LayerNormalization", "RMSNormalization", "LpNormalization"))
+VECTORS = frozenset(("MatMul", "LayerNormalization", "RMSNormalization", "LpNormalization", "Einsum", "Attention"))
 """Operators on vectors along the last axis."""
 
 MOST_STEPS = 400

@@ -16,14 +16,15 @@ from cnncalc.interop import (
     tensor_elementwise,
     tensor_moves,
     tensor_norms,
+    tensor_torch,
     tensor_windows,
 )
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_elementwise import with_key
-from cnncalc.interop.tensor_folding import MAKERS, NotFolded, fold, is_constant
+from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant
 from cnncalc.interop.tensor_inputs import read_constants, read_input
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
-from cnncalc.interop.views import last_axes, maps_axes
+from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError
 from cnncalc.volume import SIDES, Volume
 
@@ -91,8 +92,17 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Split": tensor_moves.split,
     "Gather": tensor_moves.gather,
     "Concat": tensor_moves.concatenated,
+    **tensor_torch.HANDLERS,
 }  # fmt: skip
 """What each operator becomes, by its type; those of other domains with the domain before it."""
+
+ELEMENTWISE = frozenset((
+    *tensor_elementwise.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
+    "Clip", "Celu", "Elu", "ThresholdedRelu", "PRelu", "Where", "LayerNormalization", "RMSNormalization", "BitShift",
+    "LpNormalization", "InstanceNormalization", "GroupNormalization", "com.microsoft.QuickGelu", "IsNaN", "CumSum",
+    "com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.SkipLayerNormalization", "Swish", "Shrink",
+))  # fmt: skip
+"""Operators whose result has the shape of their inputs, as they are broadcast."""
 
 REASONS = {
     **dict.fromkeys(("LSTM", "GRU", "RNN"), "recurrent layers are not covered"),
@@ -150,6 +160,8 @@ def _store(net: Net, operator: Operator, found: list[Value]) -> None:
         if isinstance(value, Tensor):
             value.source.names.append(name)
             _compare(net, operator, name, value)
+        if value is None and name not in net.unknown:
+            net.failed.add(name)
         net.values[name] = value
 
 
@@ -213,49 +225,66 @@ def _activated(net: Net, operator: Operator, value: Value) -> Value:
 
 
 def _without_equal(net: Net, operator: Operator, why: str) -> None:
-    """Records an operator without an equal, with the volume that the file states for its result."""
+    """Records an operator without an equal, with the volume of its result where that is known."""
     tensors = [value for value in net.inputs(operator) if isinstance(value, Tensor)]
-    shape = _stated(net, operator, tensors)
-    volume = None if shape is None else _volume_of(net, shape)
     weights = [value for value in net.inputs(operator) if isinstance(value, Array) and value.origins]
-    figures = {"parameters": sum(w.elements for w in weights if not w.is_integer and not w.is_literal)}
+    parameters = sum(weight.elements for weight in weights if not weight.is_integer and not weight.is_literal)
+    figures = {"parameters": parameters} if parameters else {}
     for weight in weights:
         net.used(weight)
-    place = net.lacks(
-        operator, why, volume, {k: v for k, v in figures.items() if v}, tensors[0].source if tensors else None
-    )
+    found = _result_of(net, operator, tensors)
+    first = tensors[0].source if tensors else None
+    place = net.lacks(operator, why, None if found is None else found[0], figures, first)
     for name in operator.outputs:
         net.values[name] = None
-    if place is None or shape is None:
+        net.failed.add(name)
+    if place is None or found is None:
+        net.ends += [tensor.source for tensor in tensors]
         return
     source = Source(net.builder.volume(place), place)
-    axes = maps_axes(source.volume, net.batch) if len(shape) != 3 else last_axes(source.volume, net.batch)
-    if len(shape) == 2:
-        axes = (axes[0], axes[1])
-    if len(axes) == len(shape) and operator.outputs:
-        tensor = Tensor(source, axes)
+    if operator.outputs:
         source.names.append(operator.outputs[0])
-        net.values[operator.outputs[0]] = tensor
+        net.values[operator.outputs[0]] = Tensor(source, found[1])
 
 
-def _stated(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[int, ...] | None:
-    """The shape of the first result that the file states, or that of the input for a function of each element."""
-    found = net.net.shapes.get(operator.outputs[0]) if operator.outputs else None
-    if found is not None and len(found) > 1 and None not in found[1:]:
-        return (net.batch, *[size or 1 for size in found[1:]])
-    same = operator.type in ("LogSoftmax", "Hardmax", "QuickGelu") or operator.type in tensor_elementwise.PLAIN
-    return tensors[0].shape if tensors and same else None
-
-
-def _volume_of(net: Net, shape: tuple[int, ...]) -> Volume | None:
-    """The volume of a tensor of that shape: batch x channels x sides, or batch x positions x depth."""
-    if shape[0] not in (1, net.batch) or min(shape) < 1:
+def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Volume, Axes] | None:
+    """The volume of the first result of an operator without an equal, and its axes; None if they are not known."""
+    shape = _stated(net, operator)
+    if shape is None:
+        return None
+    for tensor in tensors:
+        if tensor.shape == shape and not tensor.expanded:
+            return tensor.source.volume, tensor.axes
+    images = shape[0] == net.batch
+    front = [] if images else [shape[0]]
+    if not 1 <= len(shape) - 1 + len(front) <= max(SIDES) + 1 or min(shape) < 1:
         return None
     if len(shape) == 2:
-        return Volume(1, 1, shape[1])
-    if len(shape) == 3:
-        return Volume(shape[1], shape[2])
-    return Volume(*shape[2:], shape[1]) if len(shape) - 2 in SIDES else None
+        volume = Volume(*(front or [1, 1]), shape[1])
+    elif len(shape) == 3:
+        volume = Volume(*front, shape[1], shape[2])
+    else:
+        volume = Volume(*front, *shape[2:], shape[1]) if not front else Volume(*front, *shape[1:])
+    if len(shape) == 2 and images:
+        return volume, maps_axes(volume, net.batch)[:2]
+    if len(shape) > 3 and images:
+        return volume, maps_axes(volume, net.batch)
+    axes = last_axes(volume, net.batch)
+    return volume, axes if images else axes[1:]
+
+
+def _stated(net: Net, operator: Operator) -> tuple[int, ...] | None:
+    """The shape of the first result that the file states, or that of operators that work element by element."""
+    found = net.net.shapes.get(operator.outputs[0]) if operator.outputs else None
+    if found is not None and len(found) > 1 and None not in found[1:]:
+        return tuple([size or net.batch for size in found])
+    if operator.type in ELEMENTWISE:
+        shapes = [value.shape for value in net.inputs(operator) if value is not None]
+        try:
+            return broadcast(shapes) if shapes else None
+        except WrongFile:
+            return None
+    return None
 
 
 def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
@@ -290,6 +319,10 @@ def _outputs(net: Net) -> list[int]:
                 found.append(place)
         elif isinstance(value, Array):
             net.builder.note("an output that depends on no input left out")
+    for source in net.ends if net.builder.settings.partial else ():
+        place = net.place(source)
+        if place is not None:
+            found.append(place)
     return found
 
 
@@ -310,6 +343,9 @@ def _count(net: Net) -> None:
             f"the file has {held:,} numbers that layers hold; {net.repeated:,} more are counted, since several layers "
             "have the same ones"
         )
+    if any(net.computed):
+        stored, used = net.computed
+        net.builder.note(f"{used:,} weights are computed from {stored:,} numbers of the file")
     counted = net.builder.numbers()
     if counted != held + net.repeated:
         net.builder.note(f"the layers hold {counted:,} numbers, their tensors in the file {held:,}")

@@ -98,7 +98,7 @@ def expand(net: Net, operator: Operator) -> Value:
     axes = (*((),) * (rank - x.rank), *x.axes)
     view = x.viewed(axes)
     shape = [max(a, b) for a, b in zip(view.shape, [1] * (rank - len(wanted)) + list(wanted), strict=True)]
-    if any(a not in (1, b) for a, b in zip(view.shape, shape, strict=True)):
+    if any(a != 1 and b not in (1, a) for a, b in zip(view.shape[::-1], wanted[::-1], strict=False)):
         raise WrongFile(f"it makes {list(wanted)} of a tensor of shape {list(x.shape)}")
     return view if list(view.shape) == shape else Tensor(x.source, axes, tuple(shape))
 

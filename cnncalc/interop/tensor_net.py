@@ -153,6 +153,10 @@ class Net:
         """Values without a dependence on the inputs of the net of which not even the shape is known."""
         self.failed: set[str] = set()
         """The same, where an operator without an equal, which is reported, is the reason."""
+        self.projections: dict[int, Source] = {}
+        """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
+        self.ends: list[Source] = []
+        """Layers behind which nothing is known, since an operator has no equal."""
         self.readers: dict[str, int] = {}
         for operator in net.operators:
             for name in operator.inputs:
@@ -170,6 +174,8 @@ class Net:
         """The learned numbers that layers hold, by the tensors that hold them in the file: how many."""
         self.buffers: dict[tuple[Any, ...], int] = {}
         """The same of numbers that are not learned."""
+        self.computed = 0, 0
+        """Of weights that are computed from others: how many numbers the file has, and how many they have."""
         self.repeated = 0
         """Numbers that a layer has in addition to another one, though they stand in the file once."""
         self.counted: dict[str, int] = {}
@@ -217,6 +223,7 @@ class Net:
         array = self.array(operator, number)
         if array is None:
             return None
+        self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
         return [int(value) for value in array.values]
@@ -229,6 +236,7 @@ class Net:
         array = self.array(operator, number)
         if array is None:
             return None
+        self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
         return [float(value) for value in array.values]
@@ -430,6 +438,10 @@ class Net:
                 identity = self._identity(array)
                 self.repeated += array.elements if identity in self.held or identity in self.buffers else 0
                 held.setdefault(identity, array.elements)
+                stored = [self.net.constants[name] for name in array.origins if name in self.net.constants]
+                numbers = sum(prod(constant.shape) for constant in stored if not constant.is_integer)
+                if numbers not in (0, array.elements):
+                    self.computed = self.computed[0] + numbers, self.computed[1] + array.elements
 
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer that has these learned tensors."""

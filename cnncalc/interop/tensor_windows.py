@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, prod
+from math import copysign, floor, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual, uniform
@@ -71,14 +71,14 @@ class Windows(NamedTuple):
         return keys
 
 
-def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, *, merges: bool = True) -> Windows:
-    """The windows of an operator; ``merges``: pads with zeros before it may become its own."""
+def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding: float | None = 0) -> Windows:
+    """The windows of an operator. ``padding`` is the number that it pads with: PAD with that one becomes its own."""
     x = net.tensor(operator)
     if x.rank < 3:
         raise NoEqual(f"it works on a tensor of {x.rank} axes")
-    before = x.source.padded if merges and x.source.place is None else None
+    before = x.source.padded if x.source.place is None else None
     added = [0] * 2 * (x.rank - 2)
-    if before is not None and before.mode == "zero" and before.value == 0:
+    if before is not None and before.mode == "zero" and before.value == padding:
         x, added = before.tensor, list(before.pads)
     tensor, front = net.spatial(x)
     sides = x.rank - 2
@@ -152,7 +152,7 @@ def deconv(net: Net, operator: Operator) -> Value:
     weight, bias = net.array(operator, 1), net.array(operator, 2)
     if weight is None or len(weight.shape) < 3:
         raise WrongFile("its weights are missing")
-    window = windows(net, operator, weight.shape[2:], merges=False)
+    window = windows(net, operator, weight.shape[2:], None)
     if window.front:
         raise NoEqual("it works on several images at once")
     sides = len(window.kernel)
@@ -202,7 +202,8 @@ def pool(net: Net, operator: Operator) -> Value:
     """MaxPool, AveragePool, LpPool."""
     kind = {"MaxPool": "pool", "AveragePool": "avgpool", "LpPool": "lppool"}[operator.type]
     counts = bool(operator.attributes.get("count_include_pad", 0))
-    window = windows(net, operator, None, merges=kind == "avgpool" and counts)
+    padding = {"pool": -inf, "avgpool": 0 if counts else None}.get(kind)
+    window = windows(net, operator, None, padding)
     if kind != "pool" and any(step > 1 for step in window.dilation):
         raise NoEqual("its windows are dilated")
     keys = window.keys(dilates=kind == "pool")
@@ -256,6 +257,9 @@ def global_pool(net: Net, operator: Operator) -> Value:
     return net.maps(found, front)
 
 
+LARGEST = 3.4e38
+"""About the largest number in single precision; beyond it a pad is infinite."""
+
 MODES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "wrap"}
 
 
@@ -279,8 +283,8 @@ def pad(net: Net, operator: Operator) -> Value:
     mode = MODES.get(operator.attributes.get("mode", "constant"))
     if mode is None:
         raise NoEqual(f"its mode is {operator.attributes['mode']}")
-    value = net.decimals(operator, "value", 2) or [0.0]
-    return _padded(net, operator, x, found, mode, value[0])
+    value = (net.decimals(operator, "value", 2) or [0.0])[0]
+    return _padded(net, operator, x, found, mode, value if abs(value) < LARGEST else copysign(inf, value))
 
 
 def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
@@ -296,7 +300,7 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
     if mode != "zero":
         keys["mode"] = mode
     if value:
-        keys["value"] = value
+        keys["value"] = value if isfinite(value) else copysign(LARGEST, value)
     if any(channels):
         keys["depth"] = channels
     volume = tensor.source.volume
@@ -414,7 +418,7 @@ def blocks(net: Net, operator: Operator) -> Value:
     if operator.type == "DepthToSpace":
         kind, order = "depth2space", "crd" if mode == "CRD" else "dcr"
     else:
-        kind, order = "space2depth", "dcr"
+        kind, order = "space2depth", "crd" if mode == "CRD" else "dcr"
     found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
     if found is None:
         raise Unknown

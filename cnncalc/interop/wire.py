@@ -6,13 +6,11 @@ Source: Protocol Buffers Documentation, "Encoding".
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cnncalc.errors import CnncalcError
-from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from mmap import mmap
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -25,44 +23,58 @@ class WireError(CnncalcError):
     """The data is no such message; the message of the error gives the byte."""
 
 
-class Field(NamedTuple):
-    """A field of a message: its number, how it is written, and its value.
+Field: TypeAlias = "tuple[int, int, int, int, int]"
+"""A field of a message: its number, how it is written, its value, and from where up to where it lies.
 
-    ``value`` is the number of a VARINT, FIXED32 or FIXED64, and 0 for BYTES, which lie from ``start`` up to ``end``.
-    """
-
-    number: int
-    wire: int
-    value: int
-    start: int
-    end: int
+The value is the number of a VARINT, FIXED32 or FIXED64, and 0 for BYTES.
+"""
 
 
-def fields(data: bytes | mmap, start: int, end: int) -> Iterator[Field]:
-    """The fields of the message that lies between two places; raises WireError."""
-    while start < end:
-        tag, start = _varint(data, start, end)
-        number, wire = tag >> 3, tag & 7
-        if not number:
-            raise WireError(f"byte {start - 1} begins a field with the number 0")
-        if wire == VARINT:
-            value, start = _varint(data, start, end)
-            yield Field(number, wire, value, start, start)
-            continue
-        if wire == BYTES:
-            size, start = _varint(data, start, end)
-        elif wire in (FIXED32, FIXED64):
-            size = 4 if wire == FIXED32 else 8
-        else:
-            raise WireError(f"byte {start - 1} begins a field of the unknown form {wire}")
-        if size > end - start:
-            raise WireError(f"at byte {start} {size:,} bytes should follow, but {end - start:,} are left")
-        value = 0 if wire == BYTES else int.from_bytes(data[start : start + size], "little")
-        yield Field(number, wire, value, start, start + size)
-        start += size
+def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
+    """The fields of the message that lies between two places; raises WireError, also for more than ``most``."""
+    found: list[Field] = []
+    try:
+        while start < end:
+            tag = data[start]
+            if tag < 128:
+                start += 1
+            else:
+                tag, start = varint(data, start, end)
+            wire = tag & 7
+            if wire == BYTES:
+                size = data[start]
+                if size < 128:
+                    start += 1
+                else:
+                    size, start = varint(data, start, end)
+                stop = start + size
+                found.append((tag >> 3, BYTES, 0, start, stop))
+            elif wire == VARINT:
+                value = data[start]
+                stop = start + 1
+                if value >= 128:
+                    value, stop = varint(data, start, end)
+                found.append((tag >> 3, VARINT, value, start, stop))
+            elif wire in (FIXED32, FIXED64):
+                stop = start + (4 if wire == FIXED32 else 8)
+                found.append((tag >> 3, wire, int.from_bytes(data[start:stop], "little"), start, stop))
+            else:
+                raise WireError(f"byte {start - 1} begins a field of the unknown form {wire}")
+            if stop > end:
+                raise WireError(
+                    f"at byte {start} {stop - start:,} bytes should follow, but {max(0, end - start):,} are left"
+                )
+            if tag < 8:
+                raise WireError(f"byte {start - 1} begins a field with the number 0")
+            start = stop
+            if len(found) > most:
+                raise WireError("it has too many fields")
+    except IndexError:
+        raise WireError(f"it ends within a field, at byte {end}") from None
+    return found
 
 
-def _varint(data: bytes | mmap, start: int, end: int) -> tuple[int, int]:
+def varint(data: bytes | mmap, start: int, end: int) -> tuple[int, int]:
     """A number with seven bits a byte, lowest first, and the place behind it."""
     value = shift = 0
     for place in range(start, min(end, start + VARINT_BYTES)):
@@ -83,12 +95,12 @@ def signed(value: int) -> int:
 
 def text(data: bytes | mmap, field: Field, most: int) -> str:
     """The text of a field, in which bytes that are no UTF-8 are replaced; raises WireError above ``most`` bytes."""
-    if field.wire != BYTES:
-        raise WireError(f"at byte {field.start} there is a number in place of a text")
-    if field.end - field.start > most:
-        size = field.end - field.start
-        raise WireError(f"at byte {field.start} there is a text of {size:,} bytes, more than {most:,}")
-    return bytes(data[field.start : field.end]).decode("utf-8", "replace")
+    _, wire, _, start, end = field
+    if wire != BYTES:
+        raise WireError(f"at byte {start} there is a number in place of a text")
+    if end - start > most:
+        raise WireError(f"at byte {start} there is a text of {end - start:,} bytes, more than {most:,}")
+    return data[start:end].decode("utf-8", "replace")
 
 
 def float32(value: int) -> float:
@@ -98,24 +110,25 @@ def float32(value: int) -> float:
 
 def integers(data: bytes | mmap, field: Field, most: int) -> list[int]:
     """The whole numbers of a repeated field, which holds one of them or, packed, many; raises WireError."""
-    if field.wire == VARINT:
-        return [signed(field.value)]
+    _, wire, value, start, end = field
+    if wire == VARINT:
+        return [signed(value)]
     found: list[int] = []
-    start = field.start
-    while start < field.end:
-        value, start = _varint(data, start, field.end)
+    while start < end:
+        value, start = varint(data, start, end)
         found.append(signed(value))
         if len(found) > most:
-            raise WireError(f"at byte {field.start} there are more than {most:,} numbers")
+            raise WireError(f"at byte {field[3]} there are more than {most:,} numbers")
     return found
 
 
 def decimals(data: bytes | mmap, field: Field, code: str, most: int) -> list[float]:
     """The numbers of a repeated field of the form ``f`` or ``d``, one or packed; raises WireError."""
+    _, wire, value, start, end = field
     size = struct.calcsize(code)
-    if field.wire != BYTES:
-        return list(struct.unpack(f"<{code}", field.value.to_bytes(size, "little")))
-    count, rest = divmod(field.end - field.start, size)
-    if rest or count > most:
-        raise WireError(f"at byte {field.start} there are no numbers of {size} bytes, or more than {most:,}")
-    return list(struct.unpack(f"<{count}{code}", data[field.start : field.end]))
+    if wire in (FIXED32, FIXED64):
+        return list(struct.unpack(f"<{code}", value.to_bytes(8, "little")[:size]))
+    count, rest = divmod(end - start, size)
+    if wire != BYTES or rest or count > most:
+        raise WireError(f"at byte {start} there are no numbers of {size} bytes, or more than {most:,}")
+    return list(struct.unpack(f"<{count}{code}", data[start:end]))

@@ -483,6 +483,8 @@ class Expander:
         if not named or not ports:
             message = f"{upper} joins several volumes, but it follows no fork and names no other layer"
             hint = f"write {upper}(@name), or put a fork before it: [a | b] -> {upper}"
+            if syntax.in_file:
+                hint = f"write {syntax.word.lower()}: {{inputs: [a, b]}}, with the names of layers"
             raise DesignError([Problem("wrong-inputs", message, syntax.span, hint)])
         return [*ports, *named]
 

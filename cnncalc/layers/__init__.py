@@ -6,8 +6,10 @@ from cnncalc.layers import (
     activation,
     attention,
     convolution,
+    deconvolution,
     elementwise,
     gated,
+    global_pooling,
     input,  # noqa: A004 (the name of the kind)
     linear,
     local,
@@ -22,15 +24,19 @@ from cnncalc.layers import (
     regularization,
     reshape,
     resize,
+    scale,
     sequence,
+    subsampling,
     unpooling,
+    vectors,
 )
-from cnncalc.layers.base import Key, Layer, Parameter, Stencil
+from cnncalc.layers.base import Key, Layer, Parameter
+from cnncalc.layers.stencil import Stencil
 
 FAMILIES = (
-    *(input, convolution, local, linear, pooling, unpooling, activation, gated, elementwise, normalization, magnitude),
-    regularization,
-    *(merge, reduction, reshape, resize, padding, rearrange, sequence, attention, opaque),
+    *(input, convolution, deconvolution, local, linear, pooling, global_pooling, subsampling, unpooling),
+    *(activation, gated, elementwise, normalization, scale, magnitude, regularization),
+    *(merge, reduction, reshape, resize, padding, rearrange, sequence, vectors, attention, opaque),
 )
 """The modules that define kinds, in the order in which kinds are listed."""
 

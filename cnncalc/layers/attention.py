@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product, total
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import FIRST, POINT, WHOLE, Layer, Parameter, key, require_equal_sides, require_inputs
-from cnncalc.layers.keys import AnySizes, Boolean, Whole
+from cnncalc.layers.base import Layer, Parameter, key
+from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.merge import Merge, reduced
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.requirements import require_equal_sides, require_inputs
 from cnncalc.layers.sequence import places_of
+from cnncalc.layers.side_keys import AnySizes
+from cnncalc.layers.stencil import FIRST, POINT, WHOLE
 from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Stencils
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
 
@@ -56,9 +59,9 @@ class Attention(Layer):
     dash: ClassVar[str | None] = "heads"
     bare: ClassVar[str | None] = "heads"
 
-    heads: int = key(Whole(1), means="how many means are taken side by side")
-    dim: int | None = key(Whole(1), None, note="the depth", means="the numbers of all heads together")
-    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="the numbers of one head")
+    heads: int = key(Whole(1), means="number of heads, each of which takes a mean of its own")
+    dim: int | None = key(Whole(1), None, note="the depth", means="how many numbers all heads have together")
+    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="how many numbers one head has")
     bias: bool = key(Boolean(), True, means="whether the projections have biases")
     out: bool = key(Boolean(), True, means="whether a projection back to the depth follows")
     relative: int | tuple[int, ...] | None = key(

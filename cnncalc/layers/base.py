@@ -7,20 +7,23 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 from __future__ import annotations
 
 from itertools import takewhile
-from math import gcd, inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from math import inf, prod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
-from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
-from cnncalc.layers.keys import PerSide, shown
+from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.layers.keys import shown
 from cnncalc.layers.memory import Keeping
+from cnncalc.layers.side_keys import PerSide
+from cnncalc.layers.stencil import POINT
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Origins, Stencils
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
 
@@ -75,78 +78,6 @@ class Parameter(NamedTuple):
     role: str = "weight"
 
 
-class Stencil(NamedTuple):
-    """Which inputs an output depends on along one side: output o on each i with parts*i = step*o + an offset.
-
-    A window that slides has step = stride and the offsets -pad, -pad + dilation, ...; a transposed one step = 1 and
-    parts = stride; bins of an adaptive pool have step = inputs and parts = outputs.
-
-    >>> Stencil(2, range(-1, 2)).window(5), Stencil(1, range(-1, 1), parts=2).window(5)
-    (range(9, 12), range(2, 3))
-    """
-
-    step: int
-    offsets: range
-    parts: int = 1
-
-    def window(self, output: int) -> range:
-        """The inputs that an output depends on, also those beyond the border."""
-        first, gap, count = self.step * output + self.offsets.start, self.offsets.step, count_of(self.offsets)
-        if self.parts == 1:
-            return range(first, first + gap * count, gap)
-        # the offsets that give a whole number: every ``period``-th of them
-        common = gcd(gap, self.parts)
-        period = self.parts // common
-        if first % common:
-            return range(0)
-        skipped = -(first // common) * pow(gap // common, -1, period) % period if period > 1 else 0
-        begin = (first + gap * skipped) // self.parts
-        return range(begin, begin + gap // common * -(-(count - skipped) // period), gap // common)
-
-    @property
-    def is_contiguous(self) -> bool:
-        """Whether every output depends on at least one input, and on all inputs between the first and the last."""
-        return self.offsets.step == 1 and count_of(self.offsets) >= self.parts
-
-    @property
-    def nominal(self) -> Stencil:
-        """The rule without borders: itself."""
-        return self
-
-
-class Places(NamedTuple):
-    """Which inputs each output depends on along one side, output by output, where borders or rounding break the rule.
-
-    ``window`` gives the inputs of an output; it takes as long as ``effort`` intervals of a list. ``nominal`` is the
-    rule without borders; None: there is none. ``holds`` says whether that rule holds for all outputs after all.
-    """
-
-    window: Callable[[int], range]
-    nominal: Stencil | None = None
-    effort: int = 1
-    holds: Callable[[], bool] | None = None
-
-    @property
-    def is_contiguous(self) -> bool:
-        """Whether a rule holds that the borders alone cut."""
-        return False
-
-
-class Origins(NamedTuple):
-    """From which input positions each output position comes, for kinds that move elements between the sides.
-
-    ``of`` gives those of an output position: at most ``most``. Positions are counted with the last side fastest.
-    """
-
-    of: Callable[[int], Iterable[int]]
-    most: int = 1
-
-
-def count_of(positions: range) -> int:
-    """How many numbers a range with a positive step holds, also where there are too many for ``len``."""
-    return max(0, -((positions.start - positions.stop) // positions.step))
-
-
 class Sizing(NamedTuple):
     """How a key that a design leaves open is decided.
 
@@ -158,20 +89,6 @@ class Sizing(NamedTuple):
     name: str
     by_depth: bool = False
     last: tuple[str, int] | None = None
-
-
-POINT = Stencil(1, range(1))
-"""Output o depends on input o alone."""
-
-FIRST = Stencil(0, range(1))
-"""Every output depends on the first input alone: a side of 1 that is broadcast."""
-
-WHOLE = None
-"""Every output depends on all positions of the input."""
-
-
-Stencils: TypeAlias = "tuple[Stencil | Places | None, ...]"
-"""What an output depends on, side by side; None for a side: on all positions along it."""
 
 
 class Layer:
@@ -217,7 +134,7 @@ class Layer:
     reads_second_sizes: ClassVar[bool] = False
     """Of the second volume it reads the sizes alone."""
     takes_places: ClassVar[bool] = False
-    """In place of the second volume it gets the index of each maximum, which the layer there has computed."""
+    """In place of the second volume it gets the index of each maximum, which that layer has computed."""
     is_commutative: ClassVar[bool] = False
     """The order of its inputs does not matter."""
     is_view: ClassVar[bool] = False
@@ -259,7 +176,7 @@ class Layer:
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Lower and upper bound of the output for any input; infinite where it has none."""
     picks_least: ClassVar[bool] = False
-    """The output is the least of several elements: it shows that it depends on one only where that becomes less."""
+    """The output is the least of several elements: to lower one of them changes it, to raise one may not."""
     active_range: tuple[float, float] = (-inf, inf)
     """Between which inputs the output changes, for kinds that are constant below and above."""
     drawn: ClassVar[str] = "block"
@@ -637,34 +554,3 @@ class Layer:
         parameters are new arrays in the memory order of the parameters.
         """
         raise NotImplementedError
-
-
-def whole_axes(names: Sequence[str], volume: Volume) -> Stencils:
-    """The stencils of a layer that sees these sides whole and the others position by position."""
-    return tuple([None if name in names else POINT for name in volume.names])
-
-
-def require_divisible(depth: int, groups: int, key: str = "groups", what: str = "groups") -> None:
-    """Raises ShapeError if the depth cannot be split into parts of equal size; ``what`` says which, as ``key`` sets."""
-    if depth % groups:
-        message = f"the depth must be divisible by {what}, but depth {depth} is not divisible by {groups}"
-        raise ShapeError(message, code="not-divisible", key=key)
-
-
-def require_equal_sides(kind: str, inputs: Volumes) -> None:
-    """Raises ShapeError for volumes with different numbers of sides."""
-    if len({len(x) for x in inputs}) > 1:
-        volumes = " and ".join(str(x) for x in inputs)
-        raise ShapeError(
-            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}; SEQUENCE makes a "
-            "sequence of a map, RESHAPE any other form",
-            code="merge-mismatch",
-        )
-
-
-def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:
-    """Raises ShapeError for too few or too many input volumes."""
-    if len(inputs) < minimum or (maximum is not None and len(inputs) > maximum):
-        takes = f"{minimum}" if minimum == maximum else f"{minimum} or more"
-        message = f"{kind.upper()} takes {takes} input volume{'s' if takes != '1' else ''}, but has {len(inputs)}"
-        raise ShapeError(message, code="wrong-inputs")

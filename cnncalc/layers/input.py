@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import POINT, Layer, Sizing, Stencil, key, require_inputs
+from cnncalc.layers.base import Layer, Sizing, key
 from cnncalc.layers.keys import VolumeSize
+from cnncalc.layers.requirements import require_inputs
+from cnncalc.layers.stencil import POINT, Stencil
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 class Input(Layer):
     """The raw values of the image.
 
-    Volume: as given, height x width x depth: 32x32x3 for a small colour image.
+    Volume: as given, depth last: 32x32x3 for a small colour image, 16000x1 for a second of sound.
 
     Source: CS231n, "Architecture Overview".
     """

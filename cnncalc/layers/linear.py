@@ -6,10 +6,11 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Sizing, Stencil, key
+from cnncalc.layers.base import Layer, Parameter, Sizing, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.stencil import WHOLE, Stencil
 from cnncalc.layers.window import all_sides, same_on_sides
 from cnncalc.volume import Volume
 

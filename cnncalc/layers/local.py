@@ -6,10 +6,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import Parameter, Sizing, key, require_divisible
+from cnncalc.layers.base import Parameter, Sizing, key
 from cnncalc.layers.convolution import Convolution, at_each, require_equal_groups
 from cnncalc.layers.keys import Whole
 from cnncalc.layers.planes import covered, padded, pixels, planes, shifted
+from cnncalc.layers.requirements import require_divisible
 from cnncalc.layers.window import sized
 from cnncalc.volume import Volume
 

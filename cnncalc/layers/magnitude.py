@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE, Parameter, Stencil, Stencils, key
+from cnncalc.layers.base import Parameter, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normalization import Normalization
-from cnncalc.layers.planes import (
-    by_channel,
-    over_sides,
-    pixels,
-    planes,
-    pool,
-    scatter_windows,
-    slide,
-    starts,
-    sums_of_channels,
-    unpool,
-)
+from cnncalc.layers.planes import by_channel, over_sides, pixels, planes, pool, slide, starts, sums_of_channels
+from cnncalc.layers.planes_backward import scatter_windows, unpool
+from cnncalc.layers.stencil import WHOLE, Stencil, Stencils
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

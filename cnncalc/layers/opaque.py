@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count
-from cnncalc.layers.base import WHOLE, Layer, Parameter, key
+from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import VolumeSize, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import pixels
+from cnncalc.layers.stencil import WHOLE
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Stencils
     from cnncalc.volume import Volumes
 
 

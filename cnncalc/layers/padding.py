@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key, require_equal_sides
-from cnncalc.layers.keys import Choice, Corner, Decimal, Sides, Sizes, WholeList
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Choice, Decimal, WholeList
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
+from cnncalc.layers.requirements import require_equal_sides
+from cnncalc.layers.side_keys import Corner, Sides, Sizes
+from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, ends, enlarged, sized
 from cnncalc.volume import Volume
 
@@ -47,7 +50,7 @@ class Pad(Layer):
     pad: tuple[int, ...] = key(Sides(), 0, means="elements at each end of the sides; negative numbers crop")
     mode: str = key(Choice("zero", "reflect", "replicate", "wrap"), "zero", means="what they are")
     value: float = key(Decimal(), 0.0, means="the number that mode zero fills in")
-    depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="channels of that number before and after the others")
+    depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="how many channels are added before and after the others")
 
     def _check(self) -> None:
         if self.mode == "zero":
@@ -169,7 +172,7 @@ class Pad(Layer):
 
 
 class Crop(Layer):
-    """A part of the volume, with all channels: of a given size, or of that of a second volume, which is not read.
+    """A part of the volume, with all channels: of a given size, or with the sides of a second volume.
 
     Formula: y[i, j] = x[i + top, j + left]; at the ``centre`` top = (H - h) // 2 and left = (W - w) // 2.
     Volume: the sides as given, or those of the second volume, depth D.

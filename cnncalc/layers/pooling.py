@@ -5,24 +5,15 @@ from __future__ import annotations
 from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Sizing, Stencil, key
-from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Sizes
+from cnncalc.layers.base import Layer, Sizing, key
+from cnncalc.layers.keys import Boolean, Choice, Decimal
 from cnncalc.layers.memory import Extra, Keeping, Size
-from cnncalc.layers.planes import (
-    by_channel,
-    max_pool_with_indices,
-    max_unpool,
-    over_sides,
-    pieces,
-    pixels,
-    planes,
-    pool,
-    unpool,
-    window_starts,
-)
-from cnncalc.layers.window import Windows, all_sides, depth_step, ends, enlarged, lower_windows, sized
+from cnncalc.layers.planes import max_pool_with_indices, pieces, pixels, planes, pool, window_starts
+from cnncalc.layers.planes_backward import max_unpool, unpool
+from cnncalc.layers.side_keys import Pad, Sizes
+from cnncalc.layers.stencil import Stencil
+from cnncalc.layers.window import Windows, depth_step, ends, enlarged, lower_windows, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -33,16 +24,21 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volumes
 
 
-class Pooling(Layer):
-    """Base of pools: a window, by default without overlap and without padding."""
+class AnyPooling(Layer):
+    """Base of pools, with windows or over whole maps."""
 
     memory_order: ClassVar[str] = "suggested"
     autocast: ClassVar[str | None] = "pool"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
+
+
+class Pooling(AnyPooling):
+    """Base of pools with windows, by default without overlap and without padding."""
+
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "kernel"
-    is_flat: ClassVar[bool | None] = False
-    in_notes_table: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"kernel": Sizing("pool_kernel")}
 
     kernel: tuple[int, ...] = key(Sizes(), 2, means="sides of the window")
@@ -493,159 +489,3 @@ class LpPool(PaddedPooling):
                 else:
                     target[piece] *= xp.absolute(image[piece]) ** (self.power - 1) * xp.sign(image[piece])
         return (pixels(result),), {}
-
-
-class GlobalAveragePool(Layer):
-    """The mean of each map.
-
-    Formula: y[d] = the mean of all H*W elements of map d.
-    Volume: [1x1xD].
-
-    Source: Lin et al. 2014, section 3.2.
-    """
-
-    memory_order: ClassVar[str] = "contiguous"
-    autocast: ClassVar[str | None] = "pool"
-    kind: ClassVar[str] = "gap"
-    other_names: ClassVar[tuple[str, ...]] = (
-        "globalavgpool",
-        "globalaveragepool",
-        "globalaveragepooling",
-        "globalavgpooling",
-    )
-    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
-    is_flat: ClassVar[bool | None] = False
-    in_notes_table: ClassVar[bool] = True
-    is_linear = True
-
-    def no_effect(self, x: Volume) -> str | None:
-        return f"{x} is a single pixel already" if x.is_point else None
-
-    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        return [f"{all_sides(output)} 1: one window over the whole {inputs[0]}", depth_step(inputs[0])]
-
-    def output(self, *inputs: Volume) -> Volume:
-        (x,) = inputs
-        return x.with_sides((1,) * len(x.sides))
-
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return WHOLE
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        maps = planes(x)
-        return pixels(maps.mean(axis=over_sides(maps), keepdims=True))
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return pooled(builder, inputs[0], builder.averaged)
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        result = xp.empty(saved.shape, gradient.dtype)
-        result[...] = planes(gradient) / prod(saved.shape[2:])
-        return (pixels(result),), {}
-
-
-class GlobalMaxPool(GlobalAveragePool):
-    """The largest value of each map.
-
-    Formula: y[d] = the largest of all H*W elements of map d.
-    Volume: [1x1xD].
-
-    Source: Oquab et al. 2015, section 3.
-    """
-
-    memory_order: ClassVar[str] = "suggested"
-    kind: ClassVar[str] = "gmp"
-    other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool", "globalmaxpooling")
-    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
-    why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
-    why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
-    is_linear = False
-    picks_values = True
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        maps = planes(x)
-        return pixels(maps.max(axis=over_sides(maps), keepdims=True))
-
-    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        return Keeping(extras=(Extra("places", Size(0, output.elements), 8),))
-
-    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
-        return torch_max_keeping(output)
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return pooled(builder, inputs[0], lambda value, output: builder.single([value], output=output))
-
-    def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
-        maps = planes(x)
-        return self.forward(xp, x), {"places": maps.reshape(*maps.shape[:2], -1).argmax(axis=2)}
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        result = xp.zeros(saved.shape, gradient.dtype)
-        flat = result.reshape(*saved.shape[:2], -1)
-        xp.put_along_axis(flat, saved.extras["places"][..., None], gradient.reshape(*saved.shape[:2], 1), axis=2)
-        return (pixels(result),), {}
-
-
-class Subsample(Pooling):
-    """LeNet-5's trainable pooling: the sum of each window, times one coefficient per map, plus one bias per map.
-
-    Formula: y = w[d] * the sum of the F x F window + b[d].
-    Volume: height (H - F)/S + 1, rounded down; width alike; depth D.
-    Learned: D coefficients (counted as weights) and D biases.
-
-    The sigmoid that follows it in LeNet-5 is a layer of its own.
-
-    Source: LeCun et al. 1998, section II.B.
-    """
-
-    kind: ClassVar[str] = "subsample"
-    example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
-    is_linear = True
-    learns: ClassVar[bool] = True
-
-    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        # one coefficient for the sum of a window
-        elements = prod(self.kernel)
-        return 0.8 / elements, 1.2 / elements
-
-    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        depth = inputs[0].depth
-        count = Count(depth)
-        return (Parameter("weight", (depth,), count), Parameter("bias", (depth,), count, "bias"))
-
-    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any) -> Any:
-        result = self.reduce(xp, xp.add, 0, planes(x))
-        result *= by_channel(weight, result)
-        result += by_channel(bias, result)
-        return pixels(result)
-
-    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        return Keeping(extras=(Extra("sums", Size(0, output.elements)),) if learns else ())
-
-    def forward_training(
-        self, xp: Any, x: Any, *, random: Any = None, weight: Any, bias: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        sums = self.reduce(xp, xp.add, 0, planes(x))
-        result = sums * by_channel(weight, sums)
-        result += by_channel(bias, sums)
-        return pixels(result), {"sums": pixels(sums)}
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # an average pool, then one factor and one shift per channel
-        mean = averaged(builder, builder.entering(inputs[0]))
-        first = builder.last
-        result = builder.scaled(mean)
-        builder.hold(first, mean)
-        return result
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        incoming = planes(gradient)
-        result, found = None, {}
-        if saved.needs_gradient[0]:
-            shares = incoming * by_channel(saved.parameters["weight"], incoming)
-            result = pixels(self.spread(xp, shares, saved.shape[2:]))
-        if saved.learns:
-            over = over_sides(incoming)
-            found["weight"] = (incoming * planes(saved.extras["sums"])).sum(axis=over).sum(axis=0)
-            found["bias"] = incoming.sum(axis=over).sum(axis=0)
-        return (result,), found

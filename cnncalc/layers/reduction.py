@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import Layer, Stencils, key, whole_axes
-from cnncalc.layers.keys import Choice, SideNames
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Choice
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import axes_of, pixels, planes
+from cnncalc.layers.side_keys import SideNames
+from cnncalc.layers.stencil import Stencils, whole_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

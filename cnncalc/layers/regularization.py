@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal
 from cnncalc.layers.memory import MASK, Extra, Keeping, Size
-from cnncalc.layers.planes import derived, pieces, pixels, planes
+from cnncalc.layers.planes import pieces, pixels, planes
+from cnncalc.layers.planes_backward import derived
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import WHOLE, Layer, Origins, Stencil, Stencils, key
+from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Choice, VolumeSize, Whole
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.stencil import WHOLE, Origins, Stencil, Stencils
 from cnncalc.layers.window import all_sides, depth_step
 from cnncalc.volume import Volume
 

@@ -7,12 +7,14 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
-from cnncalc.layers.keys import Boolean, Choice, Factors, Sizes
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Boolean, Choice
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.padding import given_sides
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import pooled
+from cnncalc.layers.side_keys import Factors, Sizes
+from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, sized
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def single(value: float) -> float:
 
 
 class Resize(Layer):
-    """Each side to a given size, by a factor, or to that of a second volume, which is not read.
+    """Resizes each side: to a given size, by a factor, or to the sides of a second volume.
 
     Formula: position o of the output lies at (o + 0.5)*H/h - 0.5 of the input, with ``corners`` at o*(H - 1)/(h - 1).
     nearest takes the element at floor(o*H/h); bilinear the two next to it along each side (linear on one side,

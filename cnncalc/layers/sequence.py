@@ -1,26 +1,27 @@
-"""Layers of sequences and windows: positions in another arrangement, learned vectors among them and added to them."""
+"""Layers of sequences and windows: the same vectors at other positions."""
 
 from __future__ import annotations
 
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import WHOLE, Layer, Origins, Parameter, Stencil, key
-from cnncalc.layers.keys import AnySizes, Shifts, Sizes, Whole, shown
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import shown
 from cnncalc.layers.layout import channels_last
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.window import all_sides, depth_step, missing, sized
+from cnncalc.layers.side_keys import AnySizes, Shifts, Sizes
+from cnncalc.layers.stencil import WHOLE, Origins
+from cnncalc.layers.window import all_sides, depth_step, missing, quotients, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Stencils
     from cnncalc.layers.torch_builder import TorchBuilder
 
 
@@ -225,7 +226,7 @@ class Window(Rearranged):
 
     def origins(self, *inputs: Volume) -> Origins | None:
         sides, size = inputs[0].sides, self.size
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        counts = quotients(sides, size)
 
         def origin(position: int) -> tuple[int]:
             window, place = divmod(position, prod(size))
@@ -238,7 +239,7 @@ class Window(Rearranged):
         return pixels(cut(xp, planes(x), self.size))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        counts = [whole // part for whole, part in zip(builder.volumes[0].sides, self.size, strict=True)]
+        counts = quotients(builder.volumes[0].sides, self.size)
         return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, self.size))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -252,8 +253,8 @@ class Unwindow(Rearranged):
     Volume: the sides of the map, depth D.
 
     ``size`` is that of the map (UNWINDOW56x28), or that of a window, where the map has as many windows along each side
-    (UNWINDOW7). Of the windows with the right number of places whose sides divide the map, that with the most equal
-    sides is meant, unless ``window`` gives its sides.
+    (UNWINDOW7). Where several windows fit (with the right number of places, and sides that divide the map), the one
+    with the most equal sides is taken, unless ``window`` says which.
 
     Source: Liu et al. 2021, "Swin Transformer", section 3.2.
     """
@@ -274,7 +275,7 @@ class Unwindow(Rearranged):
         window = "" if self.window is None else f"(window={_sized(self.window).strip('()')})"
         return f"UNWINDOW{_sized(self.size)}{window}"
 
-    def _sizes(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def parts(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The sides of the map and of a window."""
         size = (self.size,) * 2 if isinstance(self.size, int) else self.size
         if len(x.sides) != 2:
@@ -326,16 +327,16 @@ class Unwindow(Rearranged):
         return found
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        _, window = self._sizes(inputs[0])
+        _, window = self.parts(inputs[0])
         return [f"{all_sides(output)} {sized(output.sides)} of windows {sized(window)}", depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        return Volume(*self._sizes(x)[0], x.depth)
+        return Volume(*self.parts(x)[0], x.depth)
 
     def origins(self, *inputs: Volume) -> Origins | None:
-        sides, size = self._sizes(inputs[0])
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        sides, size = self.parts(inputs[0])
+        counts = quotients(sides, size)
 
         def origin(position: int) -> tuple[int]:
             places = places_of(position, sides)
@@ -346,16 +347,16 @@ class Unwindow(Rearranged):
         return Origins(origin)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        sides, size = self._sizes(Volume(*x.shape[1:]))
+        sides, size = self.parts(Volume(*x.shape[1:]))
         return pixels(joined(xp, planes(x), sides, size))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        sides, size = self._sizes(builder.volumes[0])
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        sides, size = self.parts(builder.volumes[0])
+        counts = quotients(sides, size)
         return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, size))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        _, size = self._sizes(Volume(*saved.shapes[0][1:]))
+        _, size = self.parts(Volume(*saved.shapes[0][1:]))
         return (pixels(cut(xp, planes(gradient), size).reshape(saved.shape)),), {}
 
 
@@ -391,7 +392,7 @@ def _fitting(sides: Sequence[int], places: int) -> tuple[int, ...] | None:
 def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
     """The windows of maps (batch x depth x sides): batch x depth x windows x places."""
     batch, depth, *sides = maps.shape
-    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    counts = quotients(sides, size)
     rank = len(size)
     split = maps.reshape(batch, depth, *[part for pair in zip(counts, size, strict=True) for part in pair])
     result = xp.empty((batch, depth, *counts, *size), maps.dtype)
@@ -402,7 +403,7 @@ def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
 def joined(xp: Any, windows: Any, sides: Sequence[int], size: Sequence[int]) -> Any:
     """The inverse of :func:`cut`: maps with these sides."""
     batch, depth = windows.shape[:2]
-    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    counts = quotients(sides, size)
     rank = len(size)
     split = windows.reshape(batch, depth, *counts, *size)
     pairs = [part for pair in zip(counts, size, strict=True) for part in pair]
@@ -476,106 +477,3 @@ class Roll(Rearranged):
         """Maps (batch x depth x sides) shifted in this direction, in memory of their own."""
         shifts = [direction * shift for shift in self.shift]
         return xp.ascontiguousarray(xp.roll(maps, shifts, axis=tuple(range(2, maps.ndim))))
-
-
-class Token(Layer):
-    """Learned vectors put in front of a sequence, such as a class token.
-
-    Formula: y[p] = the learned vector p for p < count, then x[p - count].
-    Volume: [(N + count) x D].
-    Learned: count*D numbers, counted as weights.
-
-    Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", equation 1.
-    """
-
-    kind: ClassVar[str] = "token"
-    other_names: ClassVar[tuple[str, ...]] = ("classtoken", "clstoken", "cls")
-    example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE -> TOKEN"
-    is_flat: ClassVar[bool | None] = False
-    is_linear = True
-    learns: ClassVar[bool] = True
-    first: ClassVar[str | None] = "count"
-    bare: ClassVar[str | None] = "count"
-
-    count: int = key(Whole(1), 1, means="how many vectors")
-
-    def label(self) -> str:
-        return f"TOKEN{self.count if self.count > 1 else ''}"
-
-    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        (x,) = inputs
-        return [f"length {x[0]} + {self.count} = {output[0]}", depth_step(x)]
-
-    def output(self, *inputs: Volume) -> Volume:
-        (x,) = inputs
-        require_sequence(self.kind, x)
-        return Volume(x[0] + self.count, x.depth)
-
-    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        depth = inputs[0].depth
-        count = product(self.count, depth) if self.count > 1 else Count(depth)
-        return (Parameter("token", (self.count, depth), count),)
-
-    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        return -1, 1
-
-    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        return (Stencil(1, range(-self.count, 1 - self.count)),)
-
-    def forward(self, xp: Any, x: Any, *, token: Any) -> Any:
-        maps = planes(x)
-        result = xp.empty((*maps.shape[:2], maps.shape[2] + len(token)), maps.dtype)
-        result[..., : len(token)] = token.T
-        result[..., len(token) :] = maps
-        return pixels(result)
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        volume = builder.output
-        layout = channels_last((builder.images, volume.depth, *volume.sides))
-        return builder.joined_with_own(inputs[0], layout)
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        maps = planes(gradient)
-        found = {}
-        if saved.learns:
-            found["token"] = xp.ascontiguousarray(maps[..., : self.count].sum(axis=0).T)
-        result = pixels(maps[..., self.count :].copy()) if saved.needs_gradient[0] else None
-        return (result,), found
-
-
-class Position(Layer):
-    """A learned volume that is added, so that positions differ.
-
-    Formula: y = x + the learned volume.
-    Volume: as the input.
-    Learned: H*W*D numbers, counted as weights.
-
-    Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", equation 1.
-    """
-
-    kind: ClassVar[str] = "position"
-    other_names: ClassVar[tuple[str, ...]] = ("positionembedding", "positionalembedding", "posembed")
-    example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE -> POSITION"
-    is_flat: ClassVar[bool | None] = False
-    is_linear = True
-    learns: ClassVar[bool] = True
-    drawn: ClassVar[str] = "joined"
-    thin_depth: ClassVar[int | None] = 1
-    kept: ClassVar[Keeping] = Keeping(gradients=("same",))
-
-    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        (x,) = inputs
-        return (Parameter("position", tuple(x), product(*x)),)
-
-    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        return -0.1, 0.1
-
-    def forward(self, xp: Any, x: Any, *, position: Any) -> Any:
-        return pixels(planes(x) + planes(position[None]))
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.plus_own(inputs[0])
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        found = {"position": xp.ascontiguousarray(gradient.sum(axis=0))} if saved.learns else {}
-        return (gradient if saved.needs_gradient[0] else None,), found

@@ -1,14 +1,16 @@
-"""The inverse of max pooling: what it took goes back to the places that it came from."""
+"""The inverse of max pooling: values go back to the places of the maxima."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, Stencil, Stencils, require_inputs
+from cnncalc.layers.base import Layer
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import MaxPool
+from cnncalc.layers.requirements import require_inputs
+from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class Unpool(Layer):
         if x != pooled:
             wrong = "depths" if x.sides == pooled.sides else "sides"
             raise ShapeError(
-                f"UNPOOL takes a volume of that which left its pool, but the {wrong} of {x} and {pooled} differ",
+                f"UNPOOL takes a volume as large as the output of its pool, but the {wrong} of {x} and {pooled} differ",
                 code="merge-mismatch",
             )
         return self._known()[1]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.reach import Field
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.layers.base import Parameter, Stencil
+    from cnncalc.layers.base import Parameter
+    from cnncalc.layers.stencil import Stencil
 
 
 def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True) -> Document:

@@ -12,7 +12,8 @@ from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, a
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.base import WINDOW_KEYS
-from cnncalc.layers.keys import Sizes, shown
+from cnncalc.layers.keys import shown
+from cnncalc.layers.side_keys import Sizes
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, percent, plural, short
 from cnncalc.views.shares import sentences

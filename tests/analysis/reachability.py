@@ -1,10 +1,9 @@
-"""Which elements of its inputs each element of a net depends on, found by changing them.
+"""Reference for receptive fields: which input elements each element of a net depends on, found by changing them.
 
-This is the truth that receptive fields are compared with.
-
-Every element of a layer's input is changed in turn, and the elements of the output that change are marked: the layer's
-own ``forward`` runs, nothing that it says of its window is used. Composed element by element, channels told apart, the
-marks give the positions of each input that an output position depends on. Small random nets are made here too.
+Every element of a layer's input is changed in turn, and the output elements that change are recorded. Only the
+``forward`` method of the layer is used, not its description of windows. The records of all layers are multiplied,
+element by element, which gives the input positions that each output position depends on. The module also makes small
+random nets.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 MOST_ELEMENTS = 500
-"""Larger volumes do not occur in random nets."""
+"""Maximum number of elements of a volume in random nets."""
 
 
 def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
-    """Whether each output element depends on each element of one input: output x elements of the input."""
+    """Whether each output element depends on each element of one input, as a matrix: output x input elements."""
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
@@ -38,7 +37,7 @@ def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
     before = layer.forward(np, *base, **parameters)
     size = volumes[number].elements
     changed = np.repeat(base[number], size, axis=0).reshape(size, size)
-    changed[range(size), range(size)] += random.uniform(2, 3, size)  # above all others: a maximum changes too
+    changed[range(size), range(size)] += random.uniform(2, 3, size)  # larger than all others, so that a maximum changes
     images = changed.reshape(size, *volumes[number])
     runs = [range(n, n + 1) for n in range(size)] if layer.mixes_images else [range(size)]
     after = [
@@ -52,13 +51,13 @@ def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
         )
         for run in runs
     ]
-    with np.errstate(invalid="ignore"):  # a window of nothing but padding has no maximum
+    with np.errstate(invalid="ignore"):  # a window that contains only padding has no maximum
         marks = np.abs(np.concatenate(after) - before) > 1e-12 * np.abs(before[np.isfinite(before)]).max(initial=0)
     return marks.reshape(size, -1).T
 
 
 def exact_fields(report: Report) -> list[dict[str, tuple[int, ...]]]:
-    """For each layer and each input that it depends on: the largest box, side by side."""
+    """For each layer and each input that it depends on: the receptive field, one size for each side."""
     reached: list[dict[str, Any]] = []  # elements of the layer x positions of the input
     result = []
     for row in report.layers:
@@ -70,19 +69,19 @@ def exact_fields(report: Report) -> list[dict[str, tuple[int, ...]]]:
             for name, before in reached[source].items():
                 mine[name] = mine.get(name, False) | (marks @ before.astype(np.float32) > 0)
         reached.append(mine)
-        boxes = {name: _box(marks, report.layer(name).output, row.output) for name, marks in mine.items()}
+        boxes = {name: _largest_extents(marks, report.layer(name).output, row.output) for name, marks in mine.items()}
         result.append({name: box for name, box in boxes.items() if max(box)})
     return result
 
 
-def _box(marks: Any, image: Volume, output: Volume) -> tuple[int, ...]:
-    """The most positions along each side, from the first to the last, that one output position depends on."""
+def _largest_extents(marks: Any, image: Volume, output: Volume) -> tuple[int, ...]:
+    """For each side, the largest extent (first to last position) that one output position depends on."""
     maps = marks.reshape(output.positions, output.depth, -1).any(axis=1).reshape(-1, *image.sides)
     axes = range(1, maps.ndim)
-    return tuple([_stretch(maps.any(axis=tuple([other for other in axes if other != axis]))) for axis in axes])
+    return tuple([_largest_extent(maps.any(axis=tuple([other for other in axes if other != axis]))) for axis in axes])
 
 
-def _stretch(seen: Any) -> int:
+def _largest_extent(seen: Any) -> int:
     some = seen[seen.any(axis=1)]
     if not len(some):
         return 0
@@ -93,7 +92,7 @@ def _stretch(seen: Any) -> int:
 
 
 def random_net(random: Random, *, layers: int = 8, inputs: int = 3) -> Graph:
-    """A net with several inputs of the same or of different sizes, forks, merges and every way to move positions."""
+    """A net with several inputs of equal or different sizes, forks, merges and layers that move positions."""
     entries: list[tuple[str, Layer, list[str]]] = []
     volumes: dict[str, Volume] = {}
 
@@ -189,7 +188,7 @@ def _random_keys(random: Random, x: Volume) -> tuple[str, dict[str, Any]]:
         several = ("in", "ln", "gn") if x.positions > 2 else ()
         kind = random.choice(("gap", "gmp", "flatten", "fc", *several))
         return kind, {"fc": {"units": 3}, "gn": {"groups": groups}}.get(kind, {})
-    if x.depth == 1:  # what is normalized over a single channel is constant
+    if x.depth == 1:  # a normalization over a single channel gives a constant
         return random.choice((("relu", {}), ("bn", {})))
     return random.choice((("ln", {"axes": "depth"}), ("softmax", {}), ("relu", {}), ("bn", {})))
 
@@ -230,7 +229,7 @@ def random_net_of_sides(random: Random, *, layers: int = 7) -> Graph:
         kind, keys = _random_layer(random, volumes[source], are_windows=windows[source])
         reads_another = kind in MERGES or (kind in ("attention", "resize", "crop") and "size" not in keys)
         if (kind == "sub" and other == source) or (kind == "attention" and volumes[other].positions == 1):
-            continue  # constant, and the same for every query
+            continue  # the output is constant, or the same for every query
         if reads_another and random.random() < (1 if kind in MERGES else 0.5):
             add(kind, keys, source, other)
         elif kind not in MERGES:
@@ -242,7 +241,7 @@ MERGES = ("add", "sub", "maximum", "concat", "matmul")
 
 
 def _random_layer(random: Random, x: Volume, *, are_windows: bool) -> tuple[str, dict[str, Any]]:
-    """A kind and keys for a volume; some of them do not fit, and are then left out."""
+    """A kind and keys for a volume; a combination that does not fit is skipped by the caller."""
     count, names = len(x.sides), (*x.names, "depth")
 
     def each(low: int, high: int, times: int = 1) -> list[int]:
@@ -316,5 +315,5 @@ def _random_layer(random: Random, x: Volume, *, are_windows: bool) -> tuple[str,
         keys = {"transpose": random.random() < 0.5}
     over = keys.get("axes", "depth") if kind in ("softmax", "ln", "rms") else names
     if prod([x[x.place(name)] for name in ([over] if isinstance(over, str) else over)]) == 1:
-        return "relu", {}  # what is normalized over a single number is constant
+        return "relu", {}  # a normalization over a single number gives a constant
     return kind, keys

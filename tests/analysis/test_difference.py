@@ -19,19 +19,19 @@ def diff(before: str, after: str) -> Difference:
     return difference(cnncalc.analyze(before), cnncalc.analyze(after))
 
 
-def told(found: Difference) -> list[tuple[str, str | None, str | None]]:
-    """What is said of the layers that are not the same."""
+def changes_of(found: Difference) -> list[tuple[str, str | None, str | None]]:
+    """Status, old name and new name of each layer that differs."""
     return [
         (layer.status, layer.before and layer.before.name, layer.after and layer.after.name)
         for layer in found.different
     ]
 
 
-# The longest common subsequence
+# The longest_length common subsequence
 
 
-def longest(before: str, after: str) -> int:
-    """Its length by the textbook's table."""
+def longest_length(before: str, after: str) -> int:
+    """The length of the longest_length common subsequence, by the usual dynamic programming."""
     row = [0] * (len(after) + 1)
     for letter in before:
         above, row = row, [0]
@@ -41,7 +41,7 @@ def longest(before: str, after: str) -> int:
 
 
 @pytest.mark.parametrize("letters", ["ab", "abcd", "abcdefghijklmnop"])
-def test_what_two_rows_have_in_common_is_as_long_as_can_be(letters: str) -> None:
+def test_the_common_subsequence_is_the_longest_one(letters: str) -> None:
     random = Random(7)  # noqa: S311
     for _ in range(300):
         before, after = ["".join(random.choices(letters, k=random.randrange(30))) for _ in range(2)]
@@ -49,12 +49,12 @@ def test_what_two_rows_have_in_common_is_as_long_as_can_be(letters: str) -> None
         pairs = common(before, after)
 
         assert [before[one] for one, _ in pairs] == [after[other] for _, other in pairs]
-        assert len(pairs) == longest(before, after)
+        assert len(pairs) == longest_length(before, after)
         assert all(one < two and other < later for (one, other), (two, later) in pairwise(pairs))
 
 
-def test_long_rows_are_compared_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """100 with 100 things in windows of at most 400 pairs: what lies in one window is still found."""
+def test_long_sequences_are_compared_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 items and 100 items in windows of at most 400 pairs: pairs within one window are still found."""
     monkeypatch.setattr("cnncalc.analysis.alignment.MAX_BITS", 400)
     before = [f"a{number}" for number in range(100)]
     after = [("b" if number % 10 == 3 or number in (0, 99) else "a") + str(number) for number in range(100)]
@@ -65,7 +65,7 @@ def test_long_rows_are_compared_in_windows(monkeypatch: pytest.MonkeyPatch) -> N
     assert all(one == other for one, other in pairs)
 
 
-def test_pairs_that_cross_are_left_out_so_that_most_stay() -> None:
+def test_crossing_pairs_are_dropped_and_as_many_as_possible_are_kept() -> None:
     assert ascending([(0, 5), (1, 0), (2, 1), (3, 6), (4, 2)]) == [(1, 0), (2, 1), (4, 2)]
     assert ascending([]) == []
 
@@ -90,7 +90,9 @@ def test_vgg19_is_vgg16_with_three_more_convolutions() -> None:
     """Simonyan and Zisserman 2014, Table 1, columns D and E: one more in each of the last three blocks."""
     found = diff("vgg16", "vgg19")
 
-    assert told(found) == [("added", None, name) for name in ("conv8", "relu8", "conv12", "relu12", "conv13", "relu13")]
+    assert changes_of(found) == [
+        ("added", None, name) for name in ("conv8", "relu8", "conv12", "relu12", "conv13", "relu13")
+    ]
     volumes = [layer.after.output.size for layer in found.different if layer.after and layer.after.kind == "conv"]
     assert volumes == ["56x56x256", "28x28x512", "14x14x512"]
     assert found.quantities[:2] == (
@@ -99,8 +101,8 @@ def test_vgg19_is_vgg16_with_three_more_convolutions() -> None:
     )
 
 
-def test_blocks_that_are_put_into_a_row_of_equal_ones_are_found_by_their_names() -> None:
-    """ResNet-50 has 4 and 6 blocks in its second and third stage, ResNet-152 8 and 36; nothing else is different."""
+def test_blocks_added_to_a_stage_of_equal_blocks_are_found_by_their_names() -> None:
+    """The second and third stages have 4 and 6 blocks in ResNet-50, 8 and 36 in ResNet-152; all else is equal."""
     found = diff("resnet50", "resnet152")
 
     assert {layer.status for layer in found.different} == {"added"}
@@ -109,23 +111,23 @@ def test_blocks_that_are_put_into_a_row_of_equal_ones_are_found_by_their_names()
     assert found.renumbered == 0
 
 
-def test_a_layer_in_the_middle_of_a_chain_is_found_although_all_names_move_on() -> None:
+def test_an_added_layer_is_found_although_all_later_names_change() -> None:
     before = "INPUT 9x11x3 -> CONV3-5 -> RELU -> CONV3-7 -> RELU -> CONV3-7 -> FC-4"
     after = "INPUT 9x11x3 -> CONV3-5 -> RELU -> CONV1-6 -> CONV3-7 -> RELU -> CONV3-7 -> FC-4"
 
     found = diff(before, after)
 
-    assert told(found) == [("added", None, "conv2"), ("affected", "conv2", "conv3")]
-    assert found.renumbered == 2  # conv2, conv3 are conv3, conv4 now
+    assert changes_of(found) == [("added", None, "conv2"), ("affected", "conv2", "conv3")]
+    assert found.renumbered == 2  # conv2 and conv3 are now conv3 and conv4
 
 
-def test_a_key_that_changes_is_told_with_both_values() -> None:
+def test_a_changed_key_is_reported_with_both_values() -> None:
     found = diff(
         "INPUT 9x11x3 -> CONV3-7@a -> POOL2 -> FC-5",
         "INPUT 9x11x3 -> CONV5-7(pad=[1, 2, 2, 1], bias=no)@a -> POOL2 -> FC-5",
     )
 
-    assert told(found) == [("changed", "a", "a")]  # 8x10 pixels instead of 9x11: pooled 4x5 in both
+    assert changes_of(found) == [("changed", "a", "a")]  # 8x10 pixels instead of 9x11: pooled 4x5 in both
     assert found.different[0].changes == (
         LayerChange("kernel", 3, 5),
         LayerChange("pad", "dilation*(kernel-1)//2", [1, 2, 2, 1]),
@@ -133,24 +135,24 @@ def test_a_key_that_changes_is_told_with_both_values() -> None:
     )
 
 
-def test_another_activation_function_takes_the_place_of_the_first() -> None:
+def test_a_replaced_activation_function_is_a_change_of_the_kind() -> None:
     found = diff("INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5", "INPUT 9x11x3 -> CONV3-7 -> SILU -> FC-5")
 
-    assert told(found) == [("changed", "relu1", "silu1")]
+    assert changes_of(found) == [("changed", "relu1", "silu1")]
     assert found.different[0].changes == (LayerChange("kind", "relu", "silu"),)
 
 
-def test_a_written_name_that_changes_is_a_difference_and_a_counted_one_is_none() -> None:
+def test_a_changed_written_name_is_a_difference_and_a_changed_numbered_name_is_not() -> None:
     renamed = diff("INPUT 9x11x3 -> CONV3-7@a -> FC-5", "INPUT 9x11x3 -> CONV3-7@b -> FC-5")
     counted = diff("INPUT 9x11x3 -> [CONV3-7]@a1 -> FC-5", "INPUT 9x11x3 -> [CONV3-7]@a2 -> FC-5")
 
-    assert told(renamed) == [("renamed", "a", "b")]
+    assert changes_of(renamed) == [("renamed", "a", "b")]
     assert not renamed.is_equal
-    assert counted.renumbered == 1 or told(counted)
+    assert counted.renumbered == 1 or changes_of(counted)
 
 
-def test_what_a_layer_reads_is_compared_across_layers_that_come_and_go() -> None:
-    """The block between reads and gives what was read before: nothing is said of the layer behind it."""
+def test_inputs_of_a_layer_are_compared_across_added_and_removed_layers() -> None:
+    """A block added between two layers of equal volumes does not change the layer after it."""
     before = "INPUT 9x11x3 -> CONV3-7@a -> FC-5"
     block = diff(before, "INPUT 9x11x3 -> CONV3-7@a -> [CONV3-7 -> RELU | ] -> ADD -> FC-5")
     other = diff(
@@ -158,7 +160,7 @@ def test_what_a_layer_reads_is_compared_across_layers_that_come_and_go() -> None
         "INPUT 9x11x3 -> CONV3-7@a -> CONV3-7@b -> FROM(@a) -> CONV3-7@c",
     )
 
-    assert [status for status, _, _ in told(block)] == ["added", "added", "added"]
+    assert [status for status, _, _ in changes_of(block)] == ["added", "added", "added"]
     assert other.different[0].changes == (LayerChange("inputs", ["b"], ["a"]),)
 
 
@@ -170,7 +172,7 @@ def test_what_a_layer_reads_is_compared_across_layers_that_come_and_go() -> None
         ("share=@a", LayerChange("share", "none", "a")),
     ],
 )
-def test_how_a_layer_learns_is_diff(argument: str, change: LayerChange) -> None:
+def test_training_keys_are_compared(argument: str, change: LayerChange) -> None:
     net = "INPUT 9x11x7 -> CONV3-7@a -> CONV3-7{}@b -> FC-5@end -> FROM(@a) -> FC-3"
 
     found = diff(net.format(""), net.format(f"({argument})"))
@@ -179,16 +181,16 @@ def test_how_a_layer_learns_is_diff(argument: str, change: LayerChange) -> None:
     assert layer.changes == (change,)
 
 
-def test_a_layer_with_a_written_name_is_known_again_where_it_has_moved() -> None:
+def test_a_moved_layer_with_a_written_name_is_recognized() -> None:
     found = diff("INPUT 9x11x3 -> CONV3-7@a -> CONV5-5@b -> FC-4@c", "INPUT 9x11x3 -> CONV5-5@b -> CONV3-7@a -> FC-4@c")
 
-    assert told(found) == [("changed", "b", "b"), ("changed", "a", "a"), ("changed", "c", "c")]
+    assert changes_of(found) == [("changed", "b", "b"), ("changed", "a", "a"), ("changed", "c", "c")]
 
 
 @examples(30)
 @given(seeds, seeds)
-def test_changes_of_the_layers_add_up_to_those_of_the_totals(one: int, other: int) -> None:
-    """Every layer stands on one line, and forth and back differ in sign alone."""
+def test_changes_of_the_layers_add_up_to_the_changes_of_the_totals(one: int, other: int) -> None:
+    """Every layer is listed once, and swapping the nets changes only the signs."""
     before, after = cnncalc.analyze(random_design(one).text), cnncalc.analyze(random_design(other).text)
 
     found, back = difference(before, after), difference(after, before)
@@ -226,12 +228,12 @@ def test_percents_are_rounded_half_away_from_zero(before: int, after: int, tenth
 @pytest.mark.parametrize(
     ("after", "changes"),
     [
-        ("[CONV3-{8+i%7} -> BN -> RELU]*1000 as i", 1000),  # 1,000 layers come
-        ("[CONV3-{9+i%7} -> RELU]*1000 as i", 1),  # the widths move on by one
-        ("[SIGMOID -> CONV5-{8+i*i%5}]*1000 as i", 1000),  # nothing is as before
+        ("[CONV3-{8+i%7} -> BN -> RELU]*1000 as i", 1000),  # 1,000 layers are added
+        ("[CONV3-{9+i%7} -> RELU]*1000 as i", 1),  # the widths are shifted by one layer
+        ("[SIGMOID -> CONV5-{8+i*i%5}]*1000 as i", 1000),  # all layers differ
     ],
 )
-def test_two_thousand_layers_are_diff(after: str, changes: int) -> None:
+def test_nets_of_two_thousand_layers_are_compared(after: str, changes: int) -> None:
     row = "[CONV3-{8+i%7} -> RELU]*1000 as i"
     one, other = [cnncalc.analyze(f"INPUT 5x7x8 -> {middle} -> FC-4") for middle in (row, after)]
 
@@ -256,7 +258,7 @@ def test_two_thousand_layers_are_diff(after: str, changes: int) -> None:
     ],
 )
 def test_whether_nets_share_little(before: str, after: str, shares_little: bool) -> None:
-    """Whichever is first; the bound itself: half of the layers of the smaller net and a quarter of the larger."""
+    """In either order. The bound: half of the layers of the smaller net and a quarter of those of the larger one."""
     assert diff(before, after).shares_little == diff(after, before).shares_little == shares_little
 
 

@@ -51,7 +51,7 @@ def test_a_target_is_tried_in_order(
     assert kinds is None or [node.kind for node in graph.nodes] == kinds
 
 
-def test_errors_hold_the_problems_of_the_text_and_of_the_volumes() -> None:
+def test_an_error_contains_the_problems_of_the_text_and_of_the_volumes() -> None:
     with pytest.raises(DesignError) as caught:
         loading.load("INPUT 9x11x3 -> CONV20(pad=0) -> RELUU")
 

@@ -1,4 +1,4 @@
-"""Layers without memory of their own, and layers that run at test time: by our rules and by PyTorch's."""
+"""Which layers have no memory of their own, and which run only in training; compared with PyTorch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ACTIVATIONS = ("RELU", "RELU6", "SIGMOID", "TANH", "SILU", "HSWISH", "HSIGMOID", "LRELU", "ELU")
-MAKERS = (
+PRODUCERS = (
     "CONV3-4", "DWCONV3", "DECONV2-4", "BN", "LN", "GN2", "IN", "LRN", "POOL2", "AVGPOOL2",
     "LPPOOL2", "GAP", "GMP", "RELU",
     "RELU6", "SIGMOID", "TANH", "SILU", "HSWISH", "HSIGMOID", "LRELU", "ELU", "GELU", "SOFTPLUS", "PRELU", "SOFTMAX",
@@ -29,7 +29,7 @@ def test_an_activation_function_overwrites_the_convolution_before_it() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> RELU -> CONV3-4 -> TANH") == ["relu1", "tanh1"]
 
 
-def test_it_does_not_where_it_is_told_not_to() -> None:
+def test_in_place_no_disables_it() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> RELU(in_place=no)") == []
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> RELU(in_place=yes)") == ["relu1"]
 
@@ -40,12 +40,12 @@ def test_without_in_place_every_activation_function_has_its_own_volume() -> None
     assert in_place(text, in_place=False) == ["dropout1", "flatten1"]
 
 
-def test_it_does_not_where_another_layer_reads_its_input_too() -> None:
+def test_a_layer_does_not_overwrite_an_input_that_another_layer_reads() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-3@a -> RELU -> ADD(@a)") == []
     assert in_place("INPUT 8x9x3 -> CONV3-3 -> RELU@a -> CONV3-3 -> ADD(@a)") == ["a"]
 
 
-def test_it_does_not_where_another_layer_reads_the_same_memory_through_a_view() -> None:
+def test_a_layer_does_not_overwrite_memory_that_another_layer_reads_through_a_view() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-4@a -> SLICE(0, to=2) -> RELU@r -> FROM(@a) -> SLICE(2) -> FC-2") == [
         "slice1", "slice2",
     ]  # fmt: skip
@@ -57,15 +57,15 @@ def test_some_functions_never_work_in_place(kind: str) -> None:
     assert in_place(f"INPUT 8x9x3 -> CONV3-4 -> {kind}") == []
 
 
-def test_a_negative_slope_cannot_be_undone() -> None:
-    """PyTorch's in-place backward needs the sign of the input, which a negative slope loses."""
+def test_a_function_with_a_negative_slope_does_not_work_in_place() -> None:
+    """In place, PyTorch's backward needs the sign of the input, which the output of a negative slope does not show."""
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> LRELU(0.1)") == ["lrelu1"]
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> LRELU(-0.1)") == []
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> ELU(-1)") == []
 
 
-def test_it_does_not_where_backward_needs_what_it_would_overwrite() -> None:
-    """Of SIGMOID the output, through a view too; of what no gradient passes, nothing. A copy by DROPOUT ends that."""
+def test_a_layer_does_not_overwrite_what_backward_needs() -> None:
+    """SIGMOID needs its output, also through views, unless no gradient passes it or DROPOUT copies it first."""
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> SIGMOID -> RELU") == ["sigmoid1"]
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> SIGMOID -> IDENTITY -> SLICE(1) -> RELU") == [
         "sigmoid1", "identity1", "slice1",
@@ -76,15 +76,15 @@ def test_it_does_not_where_backward_needs_what_it_would_overwrite() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> SILU -> IDENTITY -> RELU") == ["silu1", "identity1", "relu1"]
 
 
-def test_what_backward_needs_follows_the_gradient_of_any_branch() -> None:
-    """A frozen branch and one that learns meet: the gradient passes SIGMOID."""
+def test_backward_needs_the_output_if_any_branch_before_it_learns() -> None:
+    """A frozen branch is merged with one that learns, so a gradient passes SIGMOID."""
     branches = "[CONV3-4(trainable=no) | CONV3-4{}] -> ADD -> SIGMOID -> RELU"
     assert in_place("INPUT 8x9x3 -> " + branches.format("")) == ["sigmoid1"]
     assert in_place("INPUT 8x9x3 -> " + branches.format("(trainable=no)")) == ["sigmoid1", "relu1"]
     assert in_place("INPUT 8x9x3 -> " + branches.format("(bias=no)")) == ["sigmoid1"]
 
 
-def test_add_mul_work_in_place_only_where_written() -> None:
+def test_add_and_mul_work_in_place_only_with_in_place_yes() -> None:
     text = "INPUT 8x9x3 -> CONV3-3@a -> CONV3-3 -> {}(@a{})"
     for kind in ("ADD", "MUL"):
         assert in_place(text.format(kind, "")) == []
@@ -99,7 +99,7 @@ def test_views_and_dropout_have_no_memory_of_their_own() -> None:
 
 
 def module(nn: Any, text: str) -> Any:
-    """The module of PyTorch that a layer is; activation functions of MAKERS keep their input."""
+    """The PyTorch module of a layer; activation functions do not work in place."""
     made: dict[str, Callable[[], Any]] = {
         "CONV3-4": lambda: nn.Conv2d(4, 4, 3, padding=1),
         "DWCONV3": lambda: nn.Conv2d(4, 4, 3, padding=1, groups=4),
@@ -138,9 +138,9 @@ def module(nn: Any, text: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trained", [True, False], ids=["behind a convolution", "on the image"])
-@pytest.mark.parametrize("maker", MAKERS)
-def test_in_place_is_what_pytorch_allows(maker: str, trained: bool) -> None:
-    """Each activation function in place behind each layer: where PyTorch's backward refuses it, so do we."""
+@pytest.mark.parametrize("producer", PRODUCERS)
+def test_in_place_is_what_pytorch_allows(producer: str, trained: bool) -> None:
+    """Each activation function in place after each layer: we refuse it exactly where PyTorch's backward fails."""
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
     nn = torch.nn
@@ -155,21 +155,21 @@ def test_in_place_is_what_pytorch_allows(maker: str, trained: bool) -> None:
         "LRELU": nn.LeakyReLU(inplace=True),
         "ELU": nn.ELU(inplace=True),
     }
-    # LRELU and ELU keep their output only where they work in place themselves
-    written = f"{maker}(in_place=no)" if maker in ACTIVATIONS else maker
+    # LRELU and ELU save their output for backward only if they work in place
+    written = f"{producer}(in_place=no)" if producer in ACTIVATIONS else producer
     head = "CONV3-4 -> " if trained else ""
     for activation in ACTIVATIONS:
         x = torch.randn(2, 4, 8, 8)
         if trained:
             x = module(nn, "CONV3-4")(x)
         try:
-            result = functions[activation](module(nn, maker)(x))
+            result = functions[activation](module(nn, producer)(x))
             nn.Conv2d(4, 4, 1)(result).sum().backward()
             allowed = True
         except RuntimeError:
             allowed = False
         row = analyze(f"INPUT 8x8x4 -> {head}{written} -> {activation} -> CONV1-4").layers[-2]
-        assert row.in_place == allowed, f"{activation} after {maker}"
+        assert row.in_place == allowed, f"{activation} after {producer}"
 
 
 @pytest.mark.slow
@@ -189,8 +189,8 @@ def test_add_in_place_is_what_pytorch_allows() -> None:
         assert analyze(text).layers[-1].in_place == allowed
 
 
-def test_auxiliary_heads_run_in_training_alone() -> None:
-    """The head and what only it feeds: GAP, FC-3 and its RELU; its 4*3 + 3 parameters are counted all the same."""
+def test_auxiliary_heads_run_only_in_training() -> None:
+    """GAP, FC-3 and its RELU are used only by the head; its 4*3 + 3 parameters are counted in the totals."""
     text = "INPUT 8x8x2 -> CONV3-4@a -> GAP(training_only=yes) -> FC-3 -> RELU@aux -> FROM(@a) -> FC-5"
     report = analyze(text)
     assert [row.name for row in report.layers if row.training_only] == ["gap1", "fc1", "aux"]
@@ -199,12 +199,12 @@ def test_auxiliary_heads_run_in_training_alone() -> None:
     assert report.totals.activations - report.test_time.activations == 4 + 3
 
 
-def test_what_feeds_a_head_and_the_net_runs_always() -> None:
+def test_a_layer_that_feeds_a_head_and_the_net_runs_at_test_time_too() -> None:
     report = analyze("INPUT 8x8x2 -> CONV3-4@a -> GAP(training_only=yes)@aux -> FROM(@a) -> FC-5")
     assert [row.name for row in report.layers if row.training_only] == ["aux"]
 
 
-def test_a_layer_of_test_time_cannot_read_a_head() -> None:
+def test_a_layer_that_runs_at_test_time_cannot_read_a_head() -> None:
     with pytest.raises(DesignError) as caught:
         analyze("INPUT 8x8x2 -> CONV3-4@a -> RELU(training_only=yes) -> ADD(@a)")
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""The receptive field, compared with what really depends on what in small nets."""
+"""Receptive fields, compared with the measured dependence of outputs on inputs in small nets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnncalc.analysis.cost import cost_of
 from cnncalc.analysis.report import account
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.language.reading import read_design
-from cnncalc.layers.base import Stencil, count_of
+from cnncalc.layers.stencil import Stencil, count_of
 from cnncalc.volume import Volume
 from tests.analysis.reachability import exact_fields, random_net, random_net_of_sides
 from tests.layer_cases import CASES, Case, bound
@@ -35,8 +35,8 @@ def unclipped(text: str) -> list[tuple[int, ...] | None]:
 @pytest.mark.slow
 @examples(60)
 @given(seeds)
-def test_fields_are_never_too_small_and_equal_unless_marked(seed: int) -> None:
-    """Of each input of a net with forks, merges, borders, dilation, strides, resizing and moved elements."""
+def test_fields_are_exact_or_marked_as_upper_bounds(seed: int) -> None:
+    """Nets with several inputs, forks, merges, borders, dilation, strides, resizing and rearranged elements."""
     random = Random(seed)  # noqa: S311
     report = account(random_net(random, layers=random.randint(1, 10)))
     for row, exact in zip(report.layers, exact_fields(report), strict=True):
@@ -53,8 +53,8 @@ def test_fields_are_never_too_small_and_equal_unless_marked(seed: int) -> None:
 
 @examples(25)
 @given(seeds)
-def test_fields_of_sequences_windows_and_volumes_are_exact_or_marked(seed: int) -> None:
-    """Nets of one to three sides with the layers that move, cut, resize and mix positions."""
+def test_fields_on_one_to_three_sides_are_exact_or_marked_as_upper_bounds(seed: int) -> None:
+    """Nets of one to three sides with layers that move, crop, resize and mix positions."""
     random = Random(seed)  # noqa: S311
     report = account(random_net_of_sides(random, layers=random.randint(1, 8)))
     for row, exact in zip(report.layers, exact_fields(report), strict=True):
@@ -67,8 +67,8 @@ def test_fields_of_sequences_windows_and_volumes_are_exact_or_marked(seed: int) 
 
 @examples(30)
 @given(seeds)
-def test_what_is_only_bounded_is_never_too_small(seed: int) -> None:
-    """The same where hardly anything may be computed one by one."""
+def test_upper_bounds_are_never_too_small(seed: int) -> None:
+    """The same with low limits on what is computed position by position."""
     random = Random(seed)  # noqa: S311
     graph = random_net(random, layers=random.randint(1, 10))
     with pytest.MonkeyPatch.context() as patch:
@@ -86,23 +86,25 @@ def test_what_is_only_bounded_is_never_too_small(seed: int) -> None:
 
 
 @given(st.integers(0, 5), st.integers(-9, 9), st.integers(1, 5), st.integers(1, 4), st.integers(1, 6))
-def test_a_window_holds_the_inputs_of_its_definition(step: int, start: int, count: int, gap: int, parts: int) -> None:
-    """parts*i = step*o + an offset."""
+def test_a_window_contains_the_inputs_of_its_definition(
+    step: int, start: int, count: int, gap: int, parts: int
+) -> None:
+    """The inputs i of output o are those with parts*i = step*o + an offset."""
     stencil = Stencil(step, range(start, start + gap * count, gap), parts)
     for output in range(12):
         expected = [i for i in range(-40, 90) if parts * i - step * output in stencil.offsets]
         assert list(stencil.window(output)) == expected
 
 
-# By hand
+# Computed by hand
 
 
-def test_three_small_windows_see_what_a_large_one_sees() -> None:
+def test_three_small_windows_have_the_field_of_a_large_one() -> None:
     """CS231n: a stack of three 3x3 layers sees 7x7."""
     assert fields("INPUT 20x30x3 -> [CONV3-4]*3")[-1] == fields("INPUT 20x30x3 -> CONV7-4")[-1] == (7, 7)
 
 
-def test_the_field_is_cut_at_the_border() -> None:
+def test_the_field_is_clipped_at_the_border() -> None:
     text = "INPUT 4x9x3 -> [CONV3-4]*3"
     assert fields(text) == [(1, 1), (3, 3), (4, 5), (4, 7)]
     assert unclipped(text) == [(1, 1), (3, 3), (5, 5), (7, 7)]
@@ -124,19 +126,19 @@ def test_dilation_spreads_a_window() -> None:
     assert fields("INPUT 20x30x3 -> CONV3-4(dilation=3)")[-1] == (7, 7)
 
 
-def test_of_a_dilated_window_at_a_border_the_elements_within_count() -> None:
-    """One window with the rows -1, 2 and 5: the first row of the volume that it holds is 2."""
+def test_only_the_elements_of_a_dilated_window_inside_the_volume_count() -> None:
+    """One window with rows -1, 2 and 5: its first row inside the volume is 2."""
     assert fields("INPUT 6x6x1 -> CONV3-1/4(dilation=3, pad=1)")[-1] == (4, 4)
 
 
 def test_a_dilated_transposed_convolution_is_followed_exactly() -> None:
-    """Input i reaches outputs 2*i, 2*i + 2 and 2*i + 4: even ones see three inputs, odd ones none."""
+    """Input i reaches outputs 2*i, 2*i + 2 and 2*i + 4: even outputs see three inputs, odd ones none."""
     assert fields("INPUT 8x8x1 -> DECONV3-1/2(dilation=2)")[-1] == (3, 3)
     assert fields("INPUT 8x8x1 -> DECONV3-1/2(dilation=3)")[-1] == (4, 4)
 
 
 @pytest.mark.parametrize("layer", ["FC-3", "GAP", "GMP", "FLATTEN", "LN", "IN", "GN1", "RBF-2", "RESHAPE 1x1x336"])
-def test_layers_that_see_the_whole_plane_see_all_that_is_read(layer: str) -> None:
+def test_layers_that_see_the_whole_plane_see_every_pixel_that_an_earlier_layer_reads(layer: str) -> None:
     text = f"INPUT 8x14x3 -> {layer} -> RELU"
     assert fields(text) == [(1, 1), (8, 14), (8, 14)]
     assert unclipped(text) == [(1, 1), None, None]
@@ -144,35 +146,35 @@ def test_layers_that_see_the_whole_plane_see_all_that_is_read(layer: str) -> Non
 
 
 @pytest.mark.parametrize("layer", ["BN", "LRN", "LN(axes=depth)", "SOFTMAX", "SHUFFLE3", "RESHAPE 8x14x3", "SLICE(1)"])
-def test_layers_that_see_one_position_leave_the_field_alone(layer: str) -> None:
+def test_layers_that_see_one_position_do_not_change_the_field(layer: str) -> None:
     assert fields(f"INPUT 8x14x3 -> CONV3-3 -> {layer}")[-1] == (3, 3)
 
 
 def test_a_reshape_is_followed_element_by_element() -> None:
-    """Row d of [4x16x1] holds the 16 positions of map d; row i of [2x8x4] rows 2i and 2i + 1 of the plane."""
+    """Row d of [4x16x1] has the 16 positions of map d; row i of [2x8x4] has rows 2i and 2i + 1 of each map."""
     assert fields("INPUT 4x4x4 -> RESHAPE 4x16x1")[-1] == (1, 1)
     assert fields("INPUT 4x4x4 -> RESHAPE 4x16x1 -> CONV1x3-1(pad=0)")[-1] == (2, 4)
     assert fields("INPUT 4x4x4 -> RESHAPE 2x8x4 -> CONV1x8-1(pad=0)")[-1] == (2, 4)
-    # every position of [2x1x32] holds half of the positions of all maps
+    # each position of [2x1x32] contains half of the positions of all maps
     assert fields("INPUT 4x4x4 -> RESHAPE 2x1x32")[-1] == (4, 3)
 
 
 # Merges
 
 
-def test_through_forks_all_that_the_branches_see_counts() -> None:
+def test_the_field_of_a_merge_is_the_union_of_its_branches() -> None:
     report = analyze("INPUT 20x30x3 -> [CONV1-3 | CONV3-3 | CONV3-3 -> CONV3-3 | ] -> ADD -> CONV3-1")
     assert [row.receptive_field[0] for row in report.layers] == [1, 1, 3, 3, 5, 5, 7]
 
 
-def test_branches_that_are_shifted_see_more_together() -> None:
+def test_shifted_branches_together_have_a_larger_field() -> None:
     assert fields("INPUT 24x24x3 -> [PAD([1, 0, -1, 0]) | ] -> ADD")[-1] == (2, 1)
     # rows o - 1, o and o + 2 to o + 4
     assert fields("INPUT 24x24x3 -> [PAD([1, 0, -1, 0]) | CONV3-3 -> PAD([-3, 0, 3, 0])] -> ADD")[-1] == (6, 3)
 
 
-def test_where_a_branch_sees_nothing_its_columns_do_not_count() -> None:
-    """The upper half of the sum comes from one branch, the lower half from the other: no output sees both."""
+def test_positions_at_which_a_branch_sees_nothing_do_not_count() -> None:
+    """The upper half of the sum comes from one branch, the lower half from the other; no output sees both."""
     text = "INPUT 8x8x1 -> [PAD([4, 1, -4, -1]) | PAD([-4, -1, 4, 1])] -> ADD"
     assert fields(text)[-1] == (1, 1)
     assert analyze(text).layers[-1].receptive_field_is_exact
@@ -181,14 +183,14 @@ def test_where_a_branch_sees_nothing_its_columns_do_not_count() -> None:
 
 
 def test_large_planes_with_a_padded_branch_stay_exact() -> None:
-    """As where a decoder pads its map to the size of the one beside it."""
+    """A decoder pads a map in this way to the size of the map that it is merged with."""
     pad = "PAD([0, 0, 1, 1])"
     row = analyze(f"INPUT 300x300x1 -> [POOL2 -> UPSAMPLE2 -> {pad} | {pad}] -> CONCAT -> CONV3-1").layers[-1]
     assert row.receptive_field == (4, 4)
     assert row.receptive_field_is_exact
 
 
-def test_a_branch_that_sees_the_whole_plane_decides() -> None:
+def test_the_field_is_the_whole_plane_if_one_branch_sees_it() -> None:
     text = "INPUT 20x30x3 -> CONV3-3 -> [ | GAP -> CONV1-3 -> SIGMOID] -> MUL"
     assert fields(text)[-1] == (20, 30)
     assert unclipped(text)[-1] is None
@@ -201,12 +203,12 @@ def test_each_input_has_its_own_field_and_the_largest_counts() -> None:
     assert report.layer("conv1").receptive_fields == {"input1": (3, 3)}
 
 
-def test_a_volume_that_is_broadcast_is_seen_at_every_position() -> None:
+def test_a_broadcast_volume_is_seen_at_every_position() -> None:
     row = analyze("[INPUT 1x1x3 | INPUT 8x9x3] -> MUL -> CONV3-2").layers[-1]
     assert row.receptive_fields == {"input1": (1, 1), "input2": (3, 3)}
 
 
-def test_many_inputs_are_told_apart_as_long_as_that_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fields_of_many_inputs_are_separate_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"[{' | '.join(['INPUT 4x5x1'] * 20)}] -> CONCAT -> CONV3-1"
     row = analyze(text).layers[-1]
     assert set(row.receptive_fields.values()) == {(3, 3)}
@@ -236,20 +238,20 @@ def test_many_inputs_are_told_apart_as_long_as_that_is_possible(monkeypatch: pyt
         ("ADD -> FC-9 -> SLICE(0, to=3)", True),
     ],
 )
-def test_where_channels_differ_and_some_are_left_out_the_field_is_an_upper_bound(text: str, is_exact: bool) -> None:
+def test_a_slice_of_channels_with_different_fields_has_an_upper_bound(text: str, is_exact: bool) -> None:
     row = analyze(f"INPUT 8x8x3 -> [CONV3-3 | CONV5-3] -> {text}").layers[-1]
     assert row.receptive_field_is_exact == is_exact
 
 
-def test_between_the_windows_of_a_transposed_convolution_nothing_is_seen() -> None:
-    """DECONV1/2 puts a zero row between any two; the windows that begin at 1, 3, 5, ... see these alone."""
+def test_zero_rows_between_the_windows_of_a_transposed_convolution_see_nothing() -> None:
+    """DECONV1/2 inserts a zero row between any two rows; windows that begin at 1, 3, 5, ... see only zero rows."""
     text = "INPUT 8x8x3 -> CONV1-3/2 -> DECONV1-3/2 -> PAD([1, 0, 0, 0]) -> POOL1/2"
     assert fields(text) == [(1, 1), (1, 1), (1, 1), (1, 1), (0, 0)]
     assert analyze(text).layers[-1].fields == {}
 
 
-def test_what_resizes_too_often_is_an_upper_bound() -> None:
-    """7/6 and 11/10 and 13/12 of the pixels, again and again: the period is soon too long to follow."""
+def test_too_many_resizings_give_an_upper_bound() -> None:
+    """Factors of 7/6, 11/10, 13/12 and 17/16: the period of the windows becomes too long to follow."""
     chain = " -> ".join(
         f"UPSAMPLE{up} -> AVGPOOL{down}/{down}(round=ceil)" for up, down in ((7, 6), (11, 10), (13, 12), (17, 16))
     )
@@ -260,7 +262,7 @@ def test_what_resizes_too_often_is_an_upper_bound() -> None:
     assert row.receptive_field[0] >= 5
 
 
-def test_planes_of_any_size_are_followed_by_rule() -> None:
+def test_fields_on_planes_of_any_size_are_computed_by_formula() -> None:
     """Sizes of 17 digits: nothing is computed pixel by pixel."""
     side = 10**17
     text = f"INPUT {side}x9x1 -> [CONV3-1]*2 -> POOL2 -> [CONV3-1/2 | CONV1-1/2] -> ADD -> UPSAMPLE2 -> CONV3-1 -> GAP"
@@ -268,7 +270,7 @@ def test_planes_of_any_size_are_followed_by_rule() -> None:
     assert all(row.receptive_field_is_exact for row in analyze(text).layers)
 
 
-def test_every_kind_says_how_its_channels_are_used() -> None:
+def test_every_kind_declares_how_its_channels_are_used() -> None:
     from tests.layer_cases import CASES
 
     words = {case.layer.channel_use(*case.inputs) for case in CASES}
@@ -287,7 +289,7 @@ def test_positions_beyond_every_input_are_not_followed(layers: str) -> None:
 
 @pytest.mark.parametrize("layers", ["UPSAMPLE2 -> PAD(1000000000) -> DECONV1-3/2", "DECONV1-3/2 -> PAD(1000000000)"])
 def test_positions_far_beyond_the_input_do_not_mix_with_outputs_that_see_nothing(layers: str) -> None:
-    """Neighbours are 10^29 pixels apart, the first one is 10^38 pixels before the input."""
+    """Neighbouring windows are 10^29 pixels apart; the first one lies 10^38 pixels before the input."""
     rows = analyze(f"INPUT 8x8x3 -> [POOL1/1000000]*4 -> POOL1/100000 -> {layers} -> CONV3-3").layers
 
     assert [row.receptive_field_unclipped for row in rows[:6]] == [(1, 1)] * 6
@@ -295,7 +297,7 @@ def test_positions_far_beyond_the_input_do_not_mix_with_outputs_that_see_nothing
 
 
 def test_a_layer_that_sees_only_padding_has_no_field_without_borders() -> None:
-    """Its only window lies before the first pixel; without borders it would see one."""
+    """POOL1/99 reads only the padding, POOL1/8 also the last pixel."""
     row = analyze("INPUT 8x8x3 -> PAD(1) -> POOL1/8").layers[-1]
     assert (row.output, row.receptive_field, row.receptive_field_unclipped) == ((2, 2, 3), (1, 1), (1, 1))
     row = analyze("INPUT 8x8x3 -> PAD(1) -> POOL1/99").layers[-1]
@@ -303,7 +305,7 @@ def test_a_layer_that_sees_only_padding_has_no_field_without_borders() -> None:
 
 
 def test_a_query_sees_its_own_position_and_the_whole_memory() -> None:
-    """Attention of a sequence of 13 over another of 7; over itself each position sees all 13."""
+    """Attention of a sequence of 13 over a memory of 7; in self-attention each position sees all 13."""
     inputs = "- input: {name: x, size: 13x6}\n- input: {name: m, size: 7x4}"
     text = f"layers:\n{inputs}\n- attention: {{heads: 2, inputs: [x, m]}}"
     row = account(read_design("<text>", text)).layers[-1]
@@ -313,8 +315,8 @@ def test_a_query_sees_its_own_position_and_the_whole_memory() -> None:
 
 
 @pytest.mark.parametrize("sizes", ["7x7", "5x7x7"])
-def test_a_product_sees_a_position_of_the_first_and_all_of_the_second(sizes: str) -> None:
-    """Also where both factors have the same volume: x sees 1, CONV3 before it 3, and y along the last side all 7."""
+def test_a_matrix_product_sees_one_position_of_the_first_factor_and_all_of_the_second(sizes: str) -> None:
+    """Also if both factors have the same volume: 1 position of x, or 3 with a CONV3 before it, and all 7 of y."""
     both = analyze(f"INPUT {sizes} -> [ | CONV1-7] -> MATMUL").layers[-1].receptive_field
     wide = analyze(f"INPUT {sizes} -> [CONV3-7 | CONV1-7] -> MATMUL").layers[-1].receptive_field
 
@@ -322,8 +324,8 @@ def test_a_product_sees_a_position_of_the_first_and_all_of_the_second(sizes: str
     assert (both[:-1], wide[:-1]) == ((1,) * len(both[:-1]), (3,) * len(both[:-1]))
 
 
-def test_a_channel_of_a_transposed_product_is_of_one_position() -> None:
-    """Channel 0 of x y^T is of position 0 of y alone: what a slice sees is an upper bound, until SOFTMAX mixes them."""
+def test_a_channel_of_a_transposed_product_sees_one_position_of_the_second_factor() -> None:
+    """Channel 0 of x y^T depends only on position 0 of y: a slice is only bounded unless SOFTMAX mixes the channels."""
     product = "INPUT 5x3 -> [ | CONV3-3] -> MATMUL(transpose=yes)"
 
     for layers, is_exact in (("", True), (" -> SLICE(0, 1)", False), (" -> SOFTMAX -> SLICE(0, 1)", True)):
@@ -335,7 +337,7 @@ def test_a_channel_of_a_transposed_product_is_of_one_position() -> None:
 # Volumes of any size
 
 LARGE = 5040 * 10**400
-"""A factor for sizes: no list has so many positions, no float is so large, and all that is small divides it."""
+"""A factor for sizes, too large for a list or a float, and divisible by all small numbers."""
 
 
 def enlarged_inputs(case: Case) -> list[tuple[Volume, ...]]:
@@ -348,7 +350,7 @@ def enlarged_inputs(case: Case) -> list[tuple[Volume, ...]]:
 
 
 def test_every_kind_takes_a_volume_of_any_size_or_refuses_it() -> None:
-    """Nothing goes over its positions or channels one by one, and nothing becomes a float that is too large."""
+    """No rule loops over positions or channels, and none converts a size to a float."""
     taken = set()
     for case in CASES:
         for inputs in enlarged_inputs(case):
@@ -372,8 +374,8 @@ def test_every_kind_takes_a_volume_of_any_size_or_refuses_it() -> None:
         "PERMUTE([width, height, depth])", "PERMUTE([depth, width, height])", "RESHAPE([depth, width, height])",
     ],
 )  # fmt: skip
-def test_what_has_too_many_positions_for_a_list_is_bounded(layers: str) -> None:
-    """At most the whole input, and marked: what must be computed position by position is not, on a larger plane."""
+def test_layers_with_too_many_positions_for_a_list_have_an_upper_bound(layers: str) -> None:
+    """Layers that are followed position by position get a marked upper bound on a large plane."""
     small, large = (
         analyze(f"INPUT {side}x{side}x4 -> CONV3-4 -> {layers} -> CONV3-4").layers[-1] for side in (12, 10**9)
     )
@@ -384,6 +386,6 @@ def test_what_has_too_many_positions_for_a_list_is_bounded(layers: str) -> None:
     assert all(size <= 10**9 for size in field.size)
 
 
-def test_a_range_is_counted_whatever_its_length() -> None:
+def test_a_range_of_any_length_is_counted() -> None:
     assert [count_of(range(*ends)) for ends in ((5,), (2, 9, 3), (2, 10, 3), (4, 4), (7, 2))] == [5, 3, 3, 0, 0]
     assert count_of(range(-(10**40), 10**40)) == 2 * 10**40

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
 from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import Report, account
+from cnncalc.errors import DesignError
 from cnncalc.language.settings import DEFAULT_SETTINGS, Settings
-from tests.interop.onnx_writer import Model
+from cnncalc.volume import Volume
+from tests.interop.onnx_writer import Model, block, node, number, tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def read(
-    model: Model, *outputs: str, settings: Settings = DEFAULT_SETTINGS, **shapes: tuple[int | str | None, ...]
-) -> Report:
-    return account(load_bytes("net.onnx", model.bytes(*outputs, shapes=shapes), settings))
+def read(model: Model, settings: Settings = DEFAULT_SETTINGS, **shapes: tuple[int, ...]) -> Report:
+    return account(load_bytes("net.onnx", model.bytes(shapes=dict(shapes)), settings))
 
 
 def kinds(report: Report) -> str:
-    return " ".join(row.layer.kind for row in report.layers)
+    return " ".join(row.layer.kind for row in report.layers[1:])
+
+
+def labels(report: Report) -> str:
+    return " ".join(row.layer.label() for row in report.layers[1:])
+
+
+def conv(model: Model, depth: int, filters: int, kernel: int = 3, **keys: Any) -> str:
+    name = f"w{len(model.tensors)}"
+    weight = model.weight(name, (filters, depth // keys.get("group", 1), kernel, kernel))
+    return model.add("Conv", model.last, weight, **keys)
+
+
+def maps(depth: int = 8, **keys: Any) -> Model:
+    """A model with a map of 12x10 and that depth."""
+    model = Model(image=(1, 3, 12, 10), **keys)
+    conv(model, 3, depth, pads=[1, 1, 1, 1])
+    return model
+
+
+def scalar(model: Model, value: float) -> str:
+    return model.weight(f"c{len(model.tensors)}", (), [value])
 
 
 def test_a_net_has_the_layers_of_its_file() -> None:
@@ -27,9 +56,588 @@ def test_a_net_has_the_layers_of_its_file() -> None:
     model.add("Flatten")
     model.add("Gemm", model.last, model.weight("fc.w", (10, 8 * 6 * 9)), model.weight("fc.b", (10,)), transB=1)
     report = read(model)
-    assert kinds(report) == "input conv relu pool fc"
+    assert kinds(report) == "conv relu pool fc"
     assert [row.output for row in report.layers[:4]] == [(23, 19, 3), (12, 19, 8), (12, 19, 8), (6, 9, 8)]
     assert report.layers[1].name == "stage.conv"
     assert report.totals.weights == 8 * 3 * 3 * 5 + 10 * 8 * 6 * 9
     assert report.totals.biases == 8 + 10
     assert report.totals.macs == 12 * 19 * 8 * 3 * 3 * 5 + 10 * 8 * 6 * 9
+
+
+def test_groups_of_one_channel_are_depthwise() -> None:
+    model = maps()
+    weight = model.weight("d", (16, 1, 3, 3))
+    model.add("Conv", model.last, weight, group=8)
+    conv(model, 16, 32, 1, group=4)
+    assert labels(read(model)) == "CONV3-8 DWCONV3-2 CONV1-32(groups=4)"
+
+
+@pytest.mark.parametrize("batch", ["N", None, 1, 4])
+def test_figures_are_those_of_one_image(batch: str | int | None) -> None:
+    model = Model(image=(batch, 3, 8, 8))
+    conv(model, 3, 4)
+    model.add("Reshape", model.last, model.shape("s", 4 if batch == 4 else 1, -1))
+    model.add("MatMul", model.last, model.weight("f", (4 * 36, 5)))
+    report = read(model)
+    assert kinds(report) == "conv fc"
+    assert report.totals.macs == 36 * 4 * 27 + 4 * 36 * 5
+
+
+def test_channels_last_at_the_ends_cost_nothing() -> None:
+    model = Model(image=(1, 12, 10, 3))
+    model.add("Transpose", perm=[0, 3, 1, 2])
+    conv(model, 3, 8)
+    model.add("Transpose", perm=[0, 2, 3, 1])
+    report = read(model)
+    assert kinds(report) == "conv"
+    assert report.layers[0].output == (12, 10, 3)
+
+
+def test_same_padding_is_that_of_tensorflow() -> None:
+    model = Model(image=(1, 3, 12, 11))
+    conv(model, 3, 8, auto_pad="SAME_UPPER", strides=[2, 2])
+    conv(model, 8, 8, auto_pad="SAME_LOWER", strides=[2, 2])
+    report = read(model)
+    assert [row.output for row in report.layers] == [(12, 11, 3), (6, 6, 8), (3, 3, 8)]
+    assert [row.layer.written()["pad"] for row in report.layers[1:]] == ["same", [1, 1, 0, 0]]
+
+
+def test_a_pad_before_a_convolution_is_its_own() -> None:
+    model = maps()
+    model.add("Pad", model.last, model.shape("p", 0, 0, 1, 2, 0, 0, 1, 2))
+    conv(model, 8, 4)
+    report = read(model)
+    assert kinds(report) == "conv conv"
+    assert report.layers[-1].layer.written()["pad"] == [1, 2]
+
+
+def test_a_pad_that_a_maximum_would_see_stays() -> None:
+    model = maps()
+    model.add("Pad", model.last, model.shape("p", 0, 0, 1, 1, 0, 0, 1, 1))
+    model.add("MaxPool", kernel_shape=[2, 2])
+    assert kinds(read(model)) == "conv pad pool"
+
+
+@pytest.mark.parametrize(
+    ("keys", "sides"),
+    [
+        ({}, (25, 21)),
+        ({"pads": [1, 0, 0, 1]}, (24, 20)),
+        ({"output_padding": [1, 0]}, (26, 21)),
+        ({"output_shape": [24, 20]}, (24, 20)),
+        ({"auto_pad": "SAME_UPPER"}, (24, 20)),
+    ],
+)
+def test_transposed_convolutions_have_the_sizes_of_onnx(keys: dict[str, Any], sides: tuple[int, int]) -> None:
+    model = maps()
+    model.add("ConvTranspose", model.last, model.weight("t", (8, 4, 3, 3)), strides=[2, 2], **keys)
+    assert read(model).layers[-1].output == (*sides, 4)
+
+
+def test_a_constant_per_channel_behind_a_convolution_is_its_bias() -> None:
+    model = maps()
+    model.add("Add", model.last, model.weight("b", (1, 8, 1, 1)))
+    report = read(model)
+    assert kinds(report) == "conv"
+    assert report.totals.biases == 8
+
+
+def test_a_sum_of_what_others_read_is_no_bias() -> None:
+    model = maps()
+    first = model.last
+    model.add("Add", first, model.weight("b", (8, 1, 1), list(range(8))))
+    second = model.last
+    model.add("Add", first, second)
+    with pytest.raises(DesignError, match="no kind adds one learned number a channel"):
+        read(model)
+
+
+def test_products_and_sums_per_channel_are_a_scale() -> None:
+    model = maps()
+    model.add("BatchNormalization", model.last, *[model.weight(f"n{i}", (8,)) for i in range(4)])
+    model.add("Mul", model.last, model.weight("s", (8, 1, 1)))
+    model.add("Add", model.last, model.weight("t", (8, 1, 1)))
+    report = read(model)
+    assert kinds(report) == "conv bn scale"
+    assert (report.totals.buffers, report.totals.biases) == (16, 16)
+
+
+def test_numbers_that_prepare_an_input_are_no_parameters() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    model.add("Sub", "image", model.weight("mean", (1, 3, 1, 1), [1.0, 2.0, 3.0]))
+    model.add("Div", model.last, scalar(model, 4.0))
+    report = read(model)
+    assert labels(report) == "AFFINE(shift=[-1, -2, -3]) AFFINE(0.25)"
+    assert report.totals.parameters == 0
+
+
+def test_weights_that_no_initializer_holds_are_weights() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    weight = model.add("ConstantOfShape", model.shape("s", 6, 27))
+    weight = model.add("Reshape", weight, model.shape("t", 6, 3, 3, 3))
+    model.nodes.append(node("Constant", [], ["b"], value=tensor("", (6,), [0.1] * 6)))
+    model.add("Conv", "image", model.add("Identity", weight), "b")
+    report = read(model)
+    assert kinds(report) == "conv"
+    assert (report.totals.weights, report.totals.biases) == (6 * 27, 6)
+
+
+def test_weights_of_two_layers_are_counted_once() -> None:
+    model = Model(left=(1, 3, 8, 8), right=(1, 3, 8, 8))
+    weight = model.weight("w", (4, 3, 3, 3))
+    one, other = model.add("Conv", "left", weight), model.add("Conv", "right", weight)
+    model.add("Sub", one, other)
+    report = read(model)
+    assert report.totals.weights == 4 * 27
+    assert report.totals.macs == 2 * 36 * 4 * 27
+
+
+def test_tensors_that_stand_for_several_are_said() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    bias = model.weight("b", (3,))
+    for name in ("v", "w"):
+        model.add("Conv", model.last, model.weight(name, (3, 3, 1, 1)), bias)
+    graph = load_bytes("net.onnx", model.bytes())
+    assert "the file has 21 numbers that layers hold; 3 more are counted, since several layers have the same ones" in (
+        graph.notes
+    )
+
+
+# functions spelled out
+
+
+def erf_gelu(model: Model) -> None:
+    x = model.last
+    model.add("Div", x, scalar(model, sqrt(2)))
+    model.add("Erf")
+    model.add("Add", scalar(model, 1.0), model.last)
+    model.add("Mul", x, model.last)
+    model.add("Mul", model.last, scalar(model, 0.5))
+
+
+def halved_first_gelu(model: Model) -> None:
+    x = model.last
+    half = model.add("Mul", x, scalar(model, 0.5))
+    model.add("Mul", x, scalar(model, 1 / sqrt(2)))
+    model.add("Erf")
+    model.add("Add", model.last, scalar(model, 1.0))
+    model.add("Mul", half, model.last)
+
+
+def tanh_gelu(model: Model) -> None:
+    x = model.last
+    model.add("Pow", x, scalar(model, 3.0))
+    model.add("Mul", model.last, scalar(model, 0.044715))
+    model.add("Add", x, model.last)
+    model.add("Mul", model.last, scalar(model, 0.7978846))
+    model.add("Tanh")
+    model.add("Add", model.last, scalar(model, 1.0))
+    model.add("Mul", x, model.last)
+    model.add("Mul", model.last, scalar(model, 0.5))
+
+
+def silu(model: Model) -> None:
+    x = model.last
+    model.add("Mul", x, model.add("Sigmoid", x))
+
+
+def silu_by_exponential(model: Model) -> None:
+    x = model.last
+    model.add("Neg", x)
+    model.add("Exp")
+    model.add("Add", model.last, scalar(model, 1.0))
+    model.add("Div", x, model.last)
+
+
+def mish(model: Model) -> None:
+    x = model.last
+    model.add("Softplus", x)
+    model.add("Tanh")
+    model.add("Mul", x, model.last)
+
+
+def clipped_swish(model: Model) -> None:
+    x = model.last
+    model.add("Add", x, scalar(model, 3.0))
+    model.add("Clip", model.last, scalar(model, 0.0), scalar(model, 6.0))
+    model.add("Mul", x, model.last)
+    model.add("Div", model.last, scalar(model, 6.0))
+
+
+def hard_sigmoid_swish(model: Model) -> None:
+    x = model.last
+    model.add("Mul", x, model.add("HardSigmoid", x, alpha=1 / 6, beta=0.5))
+
+
+def two_limits(model: Model) -> None:
+    model.add("Min", model.add("Max", model.last, scalar(model, 0.0)), scalar(model, 6.0))
+
+
+def scaled_gelu(model: Model) -> None:
+    erf_gelu(model)
+    model.add("Mul", model.last, scalar(model, 1.7))
+
+
+@pytest.mark.parametrize(
+    ("spell", "label"),
+    [
+        (erf_gelu, "GELU"),
+        (halved_first_gelu, "GELU"),
+        (tanh_gelu, "GELU(tanh)"),
+        (silu, "SILU"),
+        (silu_by_exponential, "SILU"),
+        (mish, "MISH"),
+        (clipped_swish, "HSWISH"),
+        (hard_sigmoid_swish, "HSWISH"),
+        (two_limits, "RELU6"),
+        (scaled_gelu, "GELU AFFINE(1.7)"),
+        (lambda model: model.add("HardSigmoid", alpha=0.2, beta=0.5), "HSIGMOID(0.2)"),
+        (lambda model: model.add("Clip", model.last, "", scalar(model, 4.0)), "CLIP(high=4)"),
+        (lambda model: model.add("LeakyRelu", alpha=0.1), "LRELU(0.1)"),
+        (lambda model: model.add("Relu", model.add("Sigmoid", model.last)), "SIGMOID RELU"),
+        (lambda model: model.add("Sub", scalar(model, 1.0), model.last), "AFFINE(-1, 1)"),
+    ],
+)
+def test_functions_spelled_out_are_recognised(spell: Callable[[Model], Any], label: str) -> None:
+    model = maps()
+    spell(model)
+    assert labels(read(model)).removeprefix("CONV3-8 ") == label
+
+
+def test_a_residual_of_an_activation_is_a_sum() -> None:
+    model = maps()
+    x = model.last
+    model.add("Add", x, model.add("Relu", x))
+    assert kinds(read(model)) == "conv relu add"
+
+
+def spelled_norm(model: Model, axes: list[int], *, centred: bool = True) -> None:
+    x = model.last
+    if centred:
+        x = model.add("Sub", x, model.add("ReduceMean", x, axes=axes))
+    model.add("Pow", x, scalar(model, 2.0))
+    model.add("ReduceMean", axes=axes)
+    model.add("Add", model.last, scalar(model, 1e-6))
+    model.add("Div", x, model.add("Sqrt"))
+
+
+def test_norms_spelled_out_are_recognised() -> None:
+    model = maps()
+    model.add("Transpose", perm=[0, 2, 3, 1])
+    spelled_norm(model, [-1])
+    model.add("Mul", model.last, model.weight("g", (8,)))
+    model.add("Add", model.last, model.weight("h", (8,)))
+    spelled_norm(model, [3], centred=False)
+    model.add("Mul", model.last, model.weight("r", (8,)))
+    report = read(model)
+    assert kinds(report) == "conv ln rms"
+    assert report.totals.weights == 8 * 27 + 8 + 8
+
+
+def test_lengths_spelled_out_are_l2norm() -> None:
+    model = maps()
+    x = model.last
+    model.add("ReduceL2", x, axes=[1])
+    model.add("Clip", model.last, scalar(model, 1e-12))
+    model.add("Expand", model.last, model.add("Shape", x))
+    model.add("Div", x, model.last)
+    assert kinds(read(model)) == "conv l2norm"
+
+
+def test_a_norm_of_groups_spelled_as_instances_is_a_group_norm() -> None:
+    model = maps()
+    model.add("Reshape", model.last, model.shape("g", 0, 4, -1))
+    model.add(
+        "InstanceNormalization", model.last, model.weight("o", (4,), [1.0] * 4), model.weight("z", (4,), [0.0] * 4)
+    )
+    model.add("Reshape", model.last, model.shape("m", 1, 8, 12, 10))
+    model.add("Mul", model.last, model.weight("s", (8, 1, 1)))
+    model.add("Add", model.last, model.weight("t", (8, 1, 1)))
+    report = read(model)
+    assert kinds(report) == "conv gn"
+    assert report.totals.parameters == 8 * 27 + 16
+
+
+# moves
+
+
+def span(model: Model, *numbers: int) -> list[str]:
+    """The starts, ends, axes and steps of a Slice along one axis."""
+    return [model.shape(f"s{len(model.tensors)}", value) for value in numbers]
+
+
+def reshaped(model: Model, *sizes: int) -> None:
+    model.add("Reshape", model.last, model.shape(f"s{len(model.tensors)}", *sizes))
+
+
+def test_a_channel_shuffle_is_one_layer() -> None:
+    model = maps()
+    reshaped(model, 1, 2, 4, 12, 10)
+    model.add("Transpose", perm=[0, 2, 1, 3, 4])
+    reshaped(model, 1, 8, 12, 10)
+    conv(model, 8, 8, 1)
+    assert labels(read(model)) == "CONV3-8 SHUFFLE2 CONV1-8"
+
+
+def test_pixel_shuffles_are_one_layer() -> None:
+    model = maps()
+    reshaped(model, 1, 2, 2, 2, 12, 10)
+    model.add("Transpose", perm=[0, 1, 4, 2, 5, 3])
+    reshaped(model, 1, 2, 24, 20)
+    conv(model, 2, 8, 1)
+    model.add("DepthToSpace", blocksize=2, mode="DCR")
+    assert kinds(read(model)) == "conv depth2space conv depth2space"
+    assert "dcr" in labels(read(model))
+
+
+def test_a_focus_is_one_layer() -> None:
+    model = Model(image=(1, 3, 12, 8))
+    parts = []
+    for column in (0, 1):
+        for row in (0, 1):
+            spans = [[row, column], [99, 99], [2, 3], [2, 2]]
+            names = [model.shape(f"{number}{row}{column}", *values) for number, values in enumerate(spans)]
+            parts.append(model.add("Slice", "image", *names))
+    model.add("Concat", *parts, axis=1)
+    conv(model, 12, 4)
+    assert labels(read(model)) == "SPACE2DEPTH2(order=focus) CONV3-4"
+
+
+def test_halves_put_together_again_are_nothing() -> None:
+    model = maps()
+    first, second = model.add("Split", model.last, axis=1, outputs=2), f"{model.last}_1"
+    model.add("Concat", first, second, axis=1)
+    model.add("Relu")
+    assert kinds(read(model)) == "conv relu"
+
+
+def test_a_half_times_the_sigmoid_of_the_other_is_a_gate() -> None:
+    model = maps()
+    first = model.add("Split", model.last, axis=1, outputs=2)
+    model.add("Mul", first, model.add("Sigmoid", f"{first}_1"))
+    assert kinds(read(model)) == "conv glu"
+
+
+def test_unequal_parts_are_slices() -> None:
+    model = maps()
+    first = model.add("Split", model.last, model.shape("n", 3, 5), axis=1, outputs=2)
+    model.add("Concat", f"{first}_1", first, axis=1)
+    assert kinds(read(model)) == "conv slice slice concat"
+
+
+def test_every_second_position_is_a_pool_of_one() -> None:
+    model = maps()
+    model.add("Slice", model.last, *span(model, 0, 99, 2, 5))
+    report = read(model)
+    assert labels(report).endswith("POOL1/5x1")
+    assert report.layers[-1].output == (3, 10, 8)
+
+
+def test_the_end_before_the_beginning_is_a_roll() -> None:
+    model = maps()
+    x = model.last
+    end = model.add("Slice", x, *span(model, 5, 99, 2))
+    begin = model.add("Slice", x, *span(model, 0, 5, 2))
+    model.add("Concat", end, begin, axis=2)
+    assert labels(read(model)).endswith("ROLL([-5, 0])")
+
+
+def test_predictions_at_all_positions_lie_in_one_sequence() -> None:
+    model = maps(12)
+    model.add("Transpose", perm=[0, 2, 3, 1])
+    reshaped(model, 1, -1, 4)
+    one = model.last
+    model.add("MaxPool", "conv0", kernel_shape=[2, 2], strides=[2, 2])
+    model.add("Transpose", perm=[0, 2, 3, 1])
+    reshaped(model, 1, -1, 4)
+    model.add("Concat", one, model.last, axis=1)
+    assert read(model).layers[-1].output == (12 * 10 * 3 + 6 * 5 * 3, 4)
+
+
+def test_sizes_are_computed_from_shapes() -> None:
+    model = maps()
+    x = model.last
+    model.add("Shape", x)
+    model.add("Gather", model.last, model.weight("i", (), [2], form=7))
+    model.add("Mul", model.last, model.weight("j", (), [10], form=7))
+    model.add("Unsqueeze", model.last, model.shape("k", 0))
+    model.add("Concat", model.shape("l", 1, 8), model.last, axis=0)
+    model.add("Reshape", x, model.last)
+    model.add("Relu")
+    report = read(model)
+    assert kinds(report) == "conv relu"
+
+
+@pytest.mark.parametrize(
+    ("keys", "label"),
+    [
+        ({}, "UPSAMPLE2"),
+        ({"mode": "linear"}, "UPSAMPLE2"),
+        (
+            {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
+            "RESIZE24x20(mode=bilinear, corners=yes)",
+        ),
+    ],
+)
+def test_resizing(keys: dict[str, Any], label: str) -> None:
+    model = maps()
+    model.add("Resize", model.last, "", model.weight("f", (4,), [1.0, 1.0, 2.0, 2.0]), **keys)
+    assert labels(read(model)).endswith(label)
+    model = maps()
+    model.add("Resize", model.last, "", "", model.shape("f", 1, 8, 24, 20), **keys)
+    assert read(model).layers[-1].output == (24, 20, 8)
+
+
+@pytest.mark.parametrize(("opset", "axes"), [(9, "height, width, depth"), (13, "depth")])
+def test_softmax_of_old_versions_is_over_all_further_axes(opset: int, axes: str) -> None:
+    model = maps(opset=opset)
+    model.add("Softmax", axis=1)
+    label = labels(read(model)).rpartition("SOFTMAX")[2]
+    assert label == ("([height, width, depth])" if axes != "depth" else "")
+
+
+# sequences
+
+
+def linear(model: Model, x: str, inputs: int, units: int, *, bias: bool = True) -> str:
+    model.add("MatMul", x, model.weight(f"w{len(model.tensors)}", (inputs, units)))
+    return model.add("Add", model.last, model.weight(f"b{len(model.tensors)}", (units,))) if bias else model.last
+
+
+def heads_of(model: Model, x: str, perm: list[int]) -> str:
+    model.last = x
+    reshaped(model, 1, -1, 2, 6)
+    return model.add("Transpose", perm=perm)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_attention_spelled_out_is_one_layer(*, fused: bool) -> None:
+    model = Model(tokens=(1, 7, 12))
+    model.add("LayerNormalization", "tokens", model.weight("g", (12,)), model.weight("h", (12,)))
+    x = model.last
+    if fused:
+        linear(model, x, 12, 36)
+        reshaped(model, 1, 7, 3, 2, 6)
+        whole = model.add("Transpose", perm=[2, 0, 3, 1, 4])
+        parts = [model.add("Gather", whole, model.weight(f"i{n}", (), [n], form=7), axis=0) for n in range(3)]
+        query, key, value = parts[0], model.add("Transpose", parts[1], perm=[0, 1, 3, 2]), parts[2]
+    else:
+        query = heads_of(model, linear(model, x, 12, 12), [0, 2, 1, 3])
+        key = heads_of(model, linear(model, x, 12, 12), [0, 2, 3, 1])
+        value = heads_of(model, linear(model, x, 12, 12), [0, 2, 1, 3])
+    model.add("MatMul", query, key)
+    model.add("Mul", model.last, scalar(model, 1 / sqrt(6)))
+    model.add("Softmax", axis=-1)
+    model.add("MatMul", model.last, value)
+    model.add("Transpose", perm=[0, 2, 1, 3])
+    reshaped(model, 1, 7, 12)
+    model.add("Add", x, linear(model, model.last, 12, 12))
+    report = read(model)
+    assert labels(report) == "LN(axes=depth) ATTENTION-2 ADD"
+    assert report.totals.macs == 4 * 7 * 144 + 2 * 7 * 7 * 12
+    assert report.totals.parameters == 4 * (144 + 12) + 24
+
+
+def test_attention_with_another_scale_is_products_of_matrices() -> None:
+    model = Model(tokens=(1, 7, 12))
+    query, key = linear(model, "tokens", 12, 12), linear(model, "tokens", 12, 12)
+    model.add("MatMul", query, model.add("Transpose", key, perm=[0, 2, 1]))
+    model.add("Softmax", axis=-1)
+    model.add("MatMul", model.last, linear(model, "tokens", 12, 12))
+    report = read(model)
+    assert kinds(report) == "linear linear matmul softmax linear matmul"
+    assert report.totals.macs == 3 * 7 * 144 + 2 * 7 * 7 * 12
+
+
+def test_tokens_and_positions_are_learned() -> None:
+    model = Model(image=(1, 3, 16, 16))
+    conv(model, 3, 8, 4, strides=[4, 4])
+    reshaped(model, 1, 8, 16)
+    model.add("Transpose", perm=[0, 2, 1])
+    model.add("Concat", model.weight("token", (1, 1, 8)), model.last, axis=1)
+    model.add("Add", model.last, model.weight("position", (1, 17, 8)))
+    model.add("Slice", model.last, *span(model, 0, 1, 1))
+    report = read(model)
+    assert kinds(report) == "conv sequence token position slice"
+    assert report.totals.weights == 8 * 48 + 8 + 17 * 8
+
+
+def test_an_einsum_is_a_product() -> None:
+    model = Model(tokens=(1, 7, 12))
+    model.add("Einsum", "tokens", model.weight("w", (12, 5)), equation="bnc,cd->bnd")
+    report = read(model)
+    assert labels(report) == "LINEAR-5"
+
+
+# what is wrong, or has no equal
+
+
+def test_all_operators_without_an_equal_are_named_at_once() -> None:
+    model = maps()
+    model.add("Erf", name="a")
+    model.add("Relu")
+    model.add("LSTM", model.last, model.weight("w", (1, 4, 4)), model.weight("r", (1, 4, 4)), name="b")
+    with pytest.raises(DesignError) as caught:
+        read(model)
+    assert [problem.code for problem in caught.value.every] == ["no-equal"] * 2
+    assert "(at a)" in str(caught.value)
+    assert "(at b)" in str(caught.value)
+
+
+def test_partial_import_states_what_is_known() -> None:
+    model = maps()
+    model.add("Erf", name="a")
+    model.add("Relu")
+    report = read(model, settings=Settings(partial=True))
+    assert kinds(report) == "conv opaque relu"
+    assert report.layers[-1].output == (12, 10, 8)
+
+
+def test_an_open_size_is_stated_by_the_call() -> None:
+    model = Model(image=("N", 3, "height", "width"))
+    conv(model, 3, 4)
+    with pytest.raises(DesignError, match=r"open \(\[\?x\?x3\]\)"):
+        read(model)
+    assert read(model, settings=Settings(input=Volume(9, 7, 3))).layers[-1].output == (7, 5, 4)
+
+
+def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
+    model = maps()
+    first = model.last
+    model.add("Relu", name="out")
+    report = read(model, DEFAULT_SETTINGS, **{first: (1, 8, 99, 10)})
+    assert "the file states [1, 8, 99, 10]" in report.warnings[0].message
+    with pytest.raises(DesignError, match=r"gives \[1, 8, 12, 10\], but the file states \[1, 9, 12, 10\]"):
+        read(model, out=(1, 9, 12, 10))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda model: conv(model, 4, 8), "its weights have the shape"),
+        (lambda model: reshaped(model, 7, 9), "cannot have the shape"),
+        (lambda model: model.add("Transpose", perm=[0, 0, 1, 2]), "its order is"),
+        (lambda model: model.add("MaxPool", kernel_shape=[3]), "its kernel_shape has 1 numbers"),
+        (lambda model: model.add("MaxPool", kernel_shape=[3, 3], strides=[0, 1]), "its strides are"),
+        (lambda model: model.add("MaxPool", kernel_shape=[30, 30]), "window must fit"),
+        (lambda model: model.add("Add", model.last, model.weight("x", (5,))), "does not fit"),
+        (lambda model: model.add("MatMul", model.last, model.weight("x", (5, 5))), "its weights are for 5 numbers"),
+        (lambda model: model.add("Expand", model.last, model.shape("x", 1, 2, 12, 10)), "it makes"),
+    ],
+)
+def test_contradictions_are_errors_with_the_node(make: Callable[[Model], Any], words: str) -> None:
+    model = maps()
+    make(model)
+    with pytest.raises(DesignError) as caught:
+        read(model)
+    assert words in str(caught.value)
+    assert model.last in str(caught.value)
+
+
+def test_functions_of_the_file_take_the_place_of_their_calls() -> None:
+    model = maps()
+    model.add("Gate", domain="own", alpha=0.3)
+    body = block(4, "x") + block(5, "y") + block(10, "own") + block(1, "Gate") + block(9, number(2, 17))
+    inner = node("LeakyRelu", ["x"], ["t"]) + block(5, block(1, "alpha") + block(21, "alpha") + number(20, 1))
+    model.functions.append(body + block(7, inner) + block(7, node("Relu", ["t"], ["y"])))
+    assert labels(read(model)) == "CONV3-8 LRELU(0.3) RELU"

@@ -1,4 +1,4 @@
-"""Decimals in expressions are exact rational numbers; a size must come out whole."""
+"""Decimals in expressions are exact rational numbers; a size must be a whole number."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DECIMALS = st.decimals(-1000, 1000, places=3).map(str)
 
 @given(DECIMALS, DECIMALS, st.sampled_from(["+", "-", "*", "//", "%", "<", "==", "<="]))
 @examples(200)
-def test_operators_are_those_of_fractions(left: str, right: str, sign: str) -> None:
+def test_operators_agree_with_fractions(left: str, right: str, sign: str) -> None:
     """Python's own fractions are the oracle."""
     names = {"a": Fraction(left), "b": Fraction(right)}
     if sign in ("//", "%") and not names["b"]:
@@ -62,7 +62,7 @@ def test_rounding(text: str) -> None:
 
 @given(st.integers(1, 4000), st.integers(1, 200), st.integers(1, 64))
 @examples(200)
-def test_make_divisible_is_the_function_of_the_mobilenets(base: int, hundredths: int, divisor: int) -> None:
+def test_make_divisible_agrees_with_that_of_the_mobilenets(base: int, hundredths: int, divisor: int) -> None:
     """As in TensorFlow's and torchvision's MobileNets: at least the divisor, and not more than 10 % below."""
     wanted = Fraction(base * hundredths, 100)
     found = max(divisor, int(wanted + Fraction(divisor, 2)) // divisor * divisor)
@@ -102,11 +102,11 @@ def test_values(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["64.0", "10*0.5", "round(4.6)", "1e1", "2.5 // 1", "8 * 0.5**2"])
-def test_a_result_that_is_whole_is_an_integer(text: str) -> None:
+def test_a_whole_result_is_an_integer(text: str) -> None:
     assert type(value(text)) is int
 
 
-def test_words_that_are_functions_may_still_be_names_and_key_words() -> None:
+def test_names_of_functions_may_also_be_variables_and_values_of_keys() -> None:
     assert value("floor + ceil", floor=2, ceil=3) == 5
     net = "INPUT 8x8x3 -> POOL3/2(round=how) -> FC-{floor}"
     report = cnncalc.analyze(net, variables={"how": "ceil", "floor": 7})
@@ -154,7 +154,7 @@ def test_decimals_in_a_file() -> None:
     assert vars(report.layer("lrelu1").layer)["slope"] == 0.7
 
 
-def test_what_is_written_back_reads_as_the_same_net() -> None:
+def test_the_written_text_reads_back_as_the_same_net() -> None:
     from cnncalc.language.writer import as_pattern, as_yaml
 
     report = cnncalc.analyze("-", stdin=NET)
@@ -182,7 +182,7 @@ def test_python_takes_decimals(width: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), {"a": 1}, None, [1, {}], 1j])
-def test_python_refuses_what_is_no_number(wrong: Any) -> None:
+def test_python_refuses_values_that_are_not_numbers(wrong: Any) -> None:
     with pytest.raises(ValueProblem, match="variables: w is a number, a word or a list of them, found"):
         cnncalc.load("INPUT 8x8x3 -> FC-{w}", variables={"w": wrong})
 
@@ -194,7 +194,7 @@ def test_a_huge_exponent_is_refused_at_once(text: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["round([2.5, 7])", "floor([3.7, 9])", "ceil([1.2])", "make_divisible([9, 4])"])
-def test_functions_of_one_number_take_no_list(call: str) -> None:
+def test_functions_of_one_number_refuse_lists(call: str) -> None:
     with pytest.raises(ValueProblem, match="computes with numbers"):
         value(call)
     assert (value("min([3, 2])"), value("max([3, 2])")) == (2, 3)

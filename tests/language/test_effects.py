@@ -1,4 +1,4 @@
-"""Options and keys that have no effect are warned of; what the call changes stands in the name of the net."""
+"""Options and keys without effect give a warning; the name of the net states what the call changes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_options_without_effect_in_a_pattern(pattern: str, options: dict[str, An
     assert warnings(cnncalc.load(pattern, **options)) == expected
 
 
-def test_the_warning_says_what_the_option_would_set() -> None:
+def test_the_warning_names_what_the_option_would_set() -> None:
     assert [problem.message for problem in small(filters=4, variables={"nn": 1}).warnings] == [
         "--set nn=1 has no effect: the design has no variable 'nn'; did you mean 'n'? (it has idle, n, rate, twice, w)",
         "--filters 4 has no effect: it would set the filters of a CONV without a number or a variable 'filters', and "
@@ -84,7 +84,7 @@ def test_the_warning_says_what_the_option_would_set() -> None:
     ]
 
 
-def test_a_misspelt_variable_is_named_beside_the_one_that_lacks_a_value() -> None:
+def test_a_misspelt_variable_is_reported_with_the_variable_that_has_no_value() -> None:
     with pytest.raises(DesignError) as raised:
         cnncalc.load("INPUT 8x8x3 -> CONV3-depths", variables={"depht": 3})
 
@@ -111,7 +111,7 @@ def test_a_misspelt_variable_is_named_beside_the_one_that_lacks_a_value() -> Non
     ],
     ids=str,
 )
-def test_the_name_says_what_the_call_changes(options: dict[str, Any], name: str) -> None:
+def test_the_name_of_the_net_states_what_the_call_changes(options: dict[str, Any], name: str) -> None:
     graph = small(**options)
 
     assert graph.name == name
@@ -120,7 +120,7 @@ def test_the_name_says_what_the_call_changes(options: dict[str, Any], name: str)
     assert bool(graph.changed) == (name != "small")
 
 
-def test_every_view_of_a_changed_net_says_so() -> None:
+def test_every_view_of_a_changed_net_states_the_changes() -> None:
     name = "resnet18, changed: classes=10"
     report = cnncalc.analyze("resnet18", classes=10)
     record = json.loads(cnncalc.table("resnet18", "json", classes=10))

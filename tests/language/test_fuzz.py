@@ -47,7 +47,7 @@ PIECES = (
 
 
 def read(text: str, reader: Any = read_pattern, **options: Any) -> Any:
-    """The report on a text, or the DesignError; anything else that is raised fails the test."""
+    """The report on a text, or its DesignError; any other exception fails the test."""
     try:
         result: Any = account(reader("<text>", text, Settings(**options)))
     except DesignError as error:
@@ -65,7 +65,7 @@ def assert_well_placed(problem: Problem, text: str) -> None:
         assert problem.span.source.text == text
         assert 0 <= problem.span.start < problem.span.end <= len(text) + 1, (
             problem
-        )  # past the end: something is missing
+        )  # one past the end: something is missing there
     lines = str(problem).splitlines()
     assert all(line.isprintable() for line in lines), lines
     if problem.span is not None:
@@ -74,7 +74,7 @@ def assert_well_placed(problem: Problem, text: str) -> None:
 
 
 def mutated(random: Random, text: str) -> str:
-    """The text with a few characters or pieces taken out, put in, doubled or swapped."""
+    """The text with a few characters or pieces removed, inserted, doubled or swapped."""
     for _ in range(random.randint(1, 4)):
         at = random.randrange(len(text) + 1)
         other = random.randrange(len(text) + 1)
@@ -99,21 +99,21 @@ def mutated(random: Random, text: str) -> str:
 
 @examples(120)
 @given(st.integers(0, 10**6))
-def test_a_changed_pattern_is_read_or_refused(seed: int) -> None:
+def test_a_mutated_pattern_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random_design(seed, items=5).text))
 
 
 @examples(120)
 @given(st.integers(0, 10**6))
-def test_a_changed_file_is_read_or_refused(seed: int) -> None:
+def test_a_mutated_file_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random.choice(FILES)), read_design)
 
 
 @examples(100)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from(("", " ")))
-def test_a_soup_of_tokens_is_read_or_refused(pieces: list[str], glue: str) -> None:
+def test_random_tokens_are_read_or_refused(pieces: list[str], glue: str) -> None:
     text = glue.join(pieces)
     for reader in (read_pattern, read_design):
         read(text, reader)
@@ -140,7 +140,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 @examples(150)
 @given(st.integers(0, 10**6))
-def test_what_a_changed_text_means_is_what_show_writes(seed: int) -> None:
+def test_a_mutated_design_reads_back_from_the_output_of_show(seed: int) -> None:
     """A mutation that is still a design reads back from its own pattern and YAML."""
     random = Random(seed)  # noqa: S311
     report = read(mutated(random, random_design(seed, items=4).text))
@@ -162,7 +162,7 @@ VALUES = st.recursive(
 
 @examples(80)
 @given(VALUES)
-def test_any_value_of_an_option_is_taken_or_refused(value: Any) -> None:
+def test_any_value_of_an_option_is_accepted_or_refused(value: Any) -> None:
     text = "INPUT 8x8x3 -> CONV-n -> CONV3-4(pad=p) -> POOL2?q -> DROPOUT(r) -> [RELU]*n as i -> FC"
     for options in (
         {"variables": {"n": value, "p": 1, "q": True, "r": 0.5}},
@@ -185,5 +185,5 @@ def test_any_value_of_an_option_is_taken_or_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("text", FILES)
-def test_the_texts_that_are_changed_are_good_themselves(text: str) -> None:
+def test_the_texts_that_are_mutated_are_valid(text: str) -> None:
     assert not isinstance(read(text, read_design), DesignError)

@@ -12,7 +12,7 @@ from cnncalc.errors import DesignError
     ("target", "name"),
     [("vgg16", "w"), ("INPUT 8x8x3 -> [CONV3-w]*[4, 5] as w -> FC-2", "w"), ("INPUT 8x8x3 -> [CONV3-4]*2 as i", "i")],
 )
-def test_a_name_that_a_repeat_binds_cannot_be_set(target: str, name: str) -> None:
+def test_a_name_bound_by_a_repeat_cannot_be_set(target: str, name: str) -> None:
     cnncalc.analyze(target)
 
     (warning,) = cnncalc.analyze(target, variables={name: 9}).warnings
@@ -26,7 +26,7 @@ def test_the_variables_that_can_be_set_are_listed() -> None:
     assert warning.message == ("--set foo=1 has no effect: the design has no variable 'foo' (it has classes, stages)")
 
 
-def test_a_call_that_stands_twice_is_told_once() -> None:
+def test_a_name_defined_by_a_repeated_call_is_reported_once() -> None:
     text = """
 input: 8x8x3
 blocks:
@@ -39,7 +39,7 @@ layers: "[u@a -> RELU]*2 -> FC-2"
     assert [problem.message for problem in raised.value.every] == ["the name 'a' is defined twice"]
 
 
-def test_a_name_of_a_layer_that_makes_no_sense_is_known() -> None:
+def test_the_name_of_an_invalid_layer_is_known() -> None:
     text = "input: 8x8x3\nlayers:\n  - conv: {name: a, filters: 0}\n  - conv: {name: a, filters: 4}\n"
     with pytest.raises(DesignError) as raised:
         cnncalc.load("-", stdin=text)
@@ -50,7 +50,7 @@ def test_a_name_of_a_layer_that_makes_no_sense_is_known() -> None:
     ]
 
 
-def test_explaining_a_block_names_a_layer_of_it() -> None:
+def test_explaining_a_block_suggests_one_of_its_layers() -> None:
     from cnncalc.analysis.report import require_layer
 
     with pytest.raises(DesignError, match=r"block of 32 layers; name one of them, such as layer1\.0\.conv1"):

@@ -1,4 +1,4 @@
-"""Every hint is followed, and the design then works."""
+"""Each test follows a hint; the changed design must work."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ MEANT = [
 
 
 @pytest.mark.parametrize(("text", "problem"), MEANT, ids=[f"{p.message[:60]}" for _, p in MEANT])
-def test_the_word_that_was_meant_ends_the_problem(text: str, problem: Problem) -> None:
+def test_replacing_the_word_by_the_suggested_one_removes_the_problem(text: str, problem: Problem) -> None:
     found = re.search(r"'([^']+)'; did you mean '([^']+)'", problem.message) or re.search(
         r": (\w+); did you mean '([^']+)'", problem.message
     )
     assert found is not None
     wrong, right = found.groups()
-    if wrong not in text:  # a kind with its kernel: CNV3 was meant to be CONV
+    if wrong not in text:  # a kind with its kernel: CNV3 for CONV3
         wrong = wrong.rstrip("0123456789")
     if wrong[-1:].isdigit():
         wrong = wrong.rstrip("0123456789")
@@ -119,29 +119,29 @@ def test_numbers_as_in_the_hint_are_read() -> None:
     assert problems("INPUT 08x8x3")[0].hint == "write 8"
 
 
-def test_an_input_that_looks_depth_first_is_swapped_by_its_hint() -> None:
+def test_the_hint_for_a_depth_first_input_reorders_it() -> None:
     report = account(read_pattern("<text>", "INPUT 3x32x48 -> FC-2"))
     assert report.warnings[0].hint == "for an image of depth 3 write 32x48x3"
     assert account(read_pattern("<text>", "INPUT 32x48x3 -> FC-2")).warnings == ()
 
 
-def test_the_nearest_name_is_never_the_layer_that_asks() -> None:
-    """conv2 is nearest to conv9, but it is the one that reads it."""
+def test_the_suggested_name_is_never_the_layer_itself() -> None:
+    """conv2 is nearest to conv9, but conv2 is the layer that reads it."""
     text = "input: 8x8x3\nlayers:\n  - conv: {name: conv_a, filters: 3}\n  - conv: {filters: 4, inputs: conv9}\n"
     (problem,) = problems(text)
     assert problem.message == "unknown layer 'conv9'; did you mean 'conv_a'?"
     assert problems(text.replace("conv9", "conv_a")) == ()
 
 
-def test_the_nearest_name_is_written_as_it_is_from_there() -> None:
+def test_the_suggested_name_is_written_as_the_layer_must_write_it() -> None:
     text = "INPUT 8x8x3 -> [CONV3-3@first -> RELU -> ADD(@frist)]@block"
     (problem,) = problems(text)
     assert problem.message == "unknown layer 'frist'; did you mean 'first'?"
     assert problems(text.replace("frist", "first")) == ()
 
 
-def test_an_input_with_its_depth_in_front_is_hinted_at_and_works() -> None:
-    """As PyTorch writes it: 3x32x32. The smallest square input of depth 32 would be no help."""
+def test_the_hint_for_a_depth_first_input_that_is_too_small_works() -> None:
+    """3x32x32, as in PyTorch. The smallest square input of depth 32 would not help."""
     text = "INPUT {} -> [CONV3-8 -> POOL2]*3 -> FC-10"
 
     (problem,) = problems(text.format("3x32x32"))
@@ -155,8 +155,8 @@ RELATED = [(kind, word) for kind, cls in KINDS.items() for word in cls.related_n
 
 
 @pytest.mark.parametrize(("kind", "word"), RELATED, ids=[word for _, word in RELATED])
-def test_a_layer_of_another_tool_is_written_as_its_hint_says(kind: str, word: str) -> None:
-    """Words that are a kind here too (conv, dropout) are those of the two-dimensional layers: CONV2D, DROPOUT2D."""
+def test_the_hint_for_a_layer_of_another_tool_is_read(kind: str, word: str) -> None:
+    """Words that are also kinds here (conv, dropout) are written as CONV2D, DROPOUT2D."""
     word = f"{word}2d" if word in KINDS else word
     text = "INPUT 8x8x4@name -> IDENTITY -> {} -> CONV1-2"
     (problem,) = problems(text.format(word.upper()))
@@ -170,14 +170,14 @@ def test_a_layer_of_another_tool_is_written_as_its_hint_says(kind: str, word: st
 @pytest.mark.parametrize(
     ("word", "kind"), [(word, kind) for kind, cls in KINDS.items() for word in cls.other_names], ids=str
 )
-def test_a_layer_that_another_tool_calls_otherwise_is_named(word: str, kind: str) -> None:
+def test_the_hint_for_a_layer_name_of_another_tool_names_our_kind(word: str, kind: str) -> None:
     for written in (word.upper(), f"{word}2d", f"{word[:4]}_{word[4:]}"):
         (problem,) = [found for found in problems(f"INPUT 8x8x4 -> {written}") if found.code == "unknown-layer"]
         assert problem.message == f"no layer kind or block '{written}'; use {kind.upper()}"
 
 
-def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
-    """Keras' SeparableConv2D has biases after its second convolution only; its Dense works along the depth."""
+def test_the_hint_for_a_layer_of_another_tool_keeps_its_counts() -> None:
+    """Keras' SeparableConv2D has biases only in its second convolution; its Dense works along the depth."""
     for written, meant in (
         ("SEPCONV3-64/2", "DWCONV3/2(pad=0, bias=no) -> CONV1-64"),
         ("Dense(10)", "LINEAR-10"),
@@ -239,7 +239,7 @@ TRANSLATED = [
 
 
 @pytest.mark.parametrize(("written", "meant"), TRANSLATED, ids=[written for written, _ in TRANSLATED])
-def test_the_values_of_a_layer_of_another_tool_stay(written: str, meant: str) -> None:
+def test_the_hint_for_a_layer_of_another_tool_keeps_its_values(written: str, meant: str) -> None:
     (problem,) = problems(f"INPUT 8x8x4 -> {written} -> RELU")
     assert (problem.hint or "").partition(": ")[0] == f"write {meant}"
     assert problems(f"INPUT 8x8x4 -> {meant} -> RELU") == ()
@@ -259,7 +259,7 @@ def test_the_values_of_a_layer_of_another_tool_stay(written: str, meant: str) ->
         ("Conv2D(32, 3, padding=1, activation=relu, name=a)", "CONV3-32(pad=1, name=a) -> RELU"),
     ],
 )
-def test_values_that_are_not_read_are_named_and_the_others_stay(written: str, meant: str) -> None:
+def test_the_hint_names_values_that_are_not_read_and_keeps_the_others(written: str, meant: str) -> None:
     (problem,) = problems(f"INPUT 8x8x4 -> {written} -> RELU")
     assert problem.hint == f"write {meant}"
     assert problems(f"INPUT 8x8x4 -> {meant.partition(';')[0]} -> RELU") == ()
@@ -274,7 +274,7 @@ def test_values_that_are_not_read_are_named_in_both_orders() -> None:
     )
 
 
-def test_values_that_two_tools_order_otherwise_are_read_in_both_orders() -> None:
+def test_values_that_two_tools_order_differently_are_read_in_both_orders() -> None:
     (problem,) = problems("INPUT 8x8x6 -> CONV2D(6, 5, 2)")
     torch, keras = "CONV2-5(pad=0)", "CONV5-6/2(pad=0)"
     assert problem.hint == (
@@ -301,7 +301,7 @@ def test_values_that_two_tools_order_otherwise_are_read_in_both_orders() -> None
         ("Conv2d(3, 64, 3)", "CONV3-64(pad=0)"),
     ],
 )
-def test_an_entry_with_a_layer_of_another_tool_is_answered_by_an_entry(written: str, meant: str) -> None:
+def test_the_hint_for_an_entry_with_a_layer_of_another_tool_is_an_entry(written: str, meant: str) -> None:
     text = "input: 8x8x4\nlayers:\n  - {}\n  - relu\n"
     (problem,) = problems(text.format(written))
     hint = problem.hint or ""
@@ -319,13 +319,13 @@ def test_an_entry_with_a_layer_of_another_tool_is_answered_by_an_entry(written: 
         ("layers: CONV3-{detph*2}\n", "detph", "depth"),
     ],
 )
-def test_a_name_that_is_nearly_one_with_a_value_is_led_to_it(text: str, wrong: str, right: str) -> None:
+def test_the_hint_for_a_misspelt_name_is_a_name_with_a_value(text: str, wrong: str, right: str) -> None:
     (problem,) = problems("input: 8x8x3\n" + text)
     assert problem.message.endswith(f"; did you mean '{right}'?")
     assert problems("input: 8x8x3\n" + text.replace(wrong, right)) == ()
 
 
-def test_each_of_several_names_is_led_to_the_similar_one() -> None:
+def test_each_misspelt_name_gets_the_most_similar_one() -> None:
     text = "input: 8x8x3\nvariables: {classes: 10, wide: 4}\nlayers: CONV3-wied -> CONV3-n -> FC-{clases}\n"
     (problem,) = problems(text)
     assert problem.message == (
@@ -348,7 +348,7 @@ def test_each_of_several_names_is_led_to_the_similar_one() -> None:
         ("{class_name: Dense, config: {units: 10}}", "linear: {units: 10}"),
     ],
 )
-def test_a_kind_as_the_value_of_a_key_is_led_to_an_entry(entry: str, meant: str) -> None:
+def test_the_hint_for_a_kind_as_the_value_of_a_key_is_an_entry(entry: str, meant: str) -> None:
     text = "input: 8x8x3\nlayers:\n  - {}\n"
     (problem,) = problems(text.format(entry))
     assert problem.message.startswith("the kind of a layer is its key, not the value of '")
@@ -357,7 +357,7 @@ def test_a_kind_as_the_value_of_a_key_is_led_to_an_entry(entry: str, meant: str)
     assert problems(text.format(meant)) == ()
 
 
-def test_an_unknown_kind_as_the_value_of_a_key_is_unknown_and_a_block_may_have_such_a_name() -> None:
+def test_an_unknown_kind_as_the_value_of_a_key_is_reported_and_may_be_the_name_of_a_block() -> None:
     (problem,) = problems("input: 8x8x3\nlayers:\n  - {type: blub, filters: 3}\n")
     assert problem.message == "no layer kind or block 'blub'"
     assert problems("input: 8x8x3\nblocks: {type(n): CONV3-n}\nlayers:\n  - type: {n: 4}\n") == ()
@@ -366,8 +366,8 @@ def test_an_unknown_kind_as_the_value_of_a_key_is_unknown_and_a_block_may_have_s
 @pytest.mark.parametrize(
     ("old", "new"), [("'same'", "same"), ('"same"', "same"), ("(3, 3)", "[3, 3]"), ("nn.Conv2d", "Conv2d")]
 )
-def test_python_pasted_into_a_pattern_is_led_to_a_pattern(old: str, new: str) -> None:
-    """A call of another tool is led to our spelling in a few steps."""
+def test_python_code_in_a_pattern_gets_hints_until_it_is_a_pattern(old: str, new: str) -> None:
+    """Each hint removes one piece of Python syntax from a call of another tool."""
     text = f"INPUT 8x8x4 -> {old}(4, 3) -> RELU" if "Conv" in old else f"INPUT 8x8x4 -> Conv2D(4, {old}) -> RELU"
     (problem,) = problems(text)
     assert problem.code == "pattern-syntax"
@@ -379,14 +379,14 @@ def test_python_pasted_into_a_pattern_is_led_to_a_pattern(old: str, new: str) ->
     "item",
     ["ADD(inputs=[@x,])", "ADD(inputs=[@x@x])", "ADD(inputs=[@x,[@x]])", "CONV(kernel=[3,[3],)", "RELU*[[1,2 3],4]"],
 )
-def test_one_fault_inside_brackets_is_one_problem(item: str) -> None:
+def test_one_mistake_inside_brackets_is_one_problem(item: str) -> None:
     for text in (f"INPUT 8x8x4 -> RELU@x -> {item} -> RELU", f"INPUT 8x8x4 -> RELU@x -> [{item} | RELU] -> ADD"):
         assert len(problems(text)) == 1
     assert len(problems(f"INPUT 8x8x4 -> RELU@x -> {item} -> [{item} | RELU] -> ADD -> CONV3-")) == 3
 
 
 @pytest.mark.parametrize("arrow", ["- >", "-->", "=>", "==>", "~>", ">", ">>", "|>", "\u21d2", "\u27f6", "\u2013>"])
-def test_an_arrow_of_another_form_is_led_to_ours(arrow: str) -> None:
+def test_the_hint_for_another_arrow_is_our_arrow(arrow: str) -> None:
     text = f"INPUT 8x8x4 {arrow} RELU -> CONV1-2"
     (problem,) = problems(text)
 
@@ -396,7 +396,7 @@ def test_an_arrow_of_another_form_is_led_to_ours(arrow: str) -> None:
 
 
 @pytest.mark.parametrize("item", ["RELU*2", "[RELU -> CONV3-4]*2", "[RELU]?", "RELU?", "[RELU*2 -> [RELU]*3]*2"])
-def test_a_name_after_a_repeat_is_put_outside_of_brackets(item: str) -> None:
+def test_the_hint_for_a_name_after_a_repeat_puts_it_outside_of_brackets(item: str) -> None:
     (problem,) = problems(f"INPUT 8x8x4 -> {item}@a -> FC-2")
     assert problem.hint == f"put what the name means into brackets: [{item}]@a"
     assert problems(f"INPUT 8x8x4 -> [{item}]@a -> FC-2") == ()
@@ -432,12 +432,30 @@ def test_a_name_after_a_repeat_is_put_outside_of_brackets(item: str) -> None:
         ("OPAQUE(8x8x2, params=7)", "OPAQUE(8x8x2, parameters=7)"),
     ],
 )
-def test_keys_of_other_tools_lead_to_ours(written: str, meant: str) -> None:
+def test_the_hint_for_a_key_of_another_tool_is_our_key(written: str, meant: str) -> None:
     (problem,) = problems(f"INPUT 8x8x4 -> {written}")
     old = written.partition("(")[2].rstrip(")").rpartition(", ")[2]
     new = (problem.hint or "").removeprefix("write ")
     assert written.replace(old, new) == meant
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("matmul", "write matmul: {inputs: [a, b]}, with the names of layers"),
+        ("sub", "write sub: {inputs: [a, b]}, with the names of layers"),
+        ("add: [a, b]", "write add: {inputs: [a, b]}"),
+        ("unpool: a", "write unpool: {inputs: [a, b]}"),
+    ],
+)
+def test_a_layer_of_a_file_with_several_inputs_is_answered_with_an_entry(entry: str, hint: str) -> None:
+    text = "input: 8x8x4\nlayers:\n- pool: {{name: b}}\n- relu: {{name: a}}\n- {}\n"
+    (problem,) = problems(text.format(entry))
+
+    assert problem.hint == hint
+    meant = hint.removeprefix("write ").partition("},")[0].removesuffix("}") + "}"
+    assert problems(text.format(meant.replace("matmul: {", "matmul: {transpose: yes, "))) == ()
 
 
 @pytest.mark.parametrize("written", ["SOFTMAX(dim=1)", "CONCAT(@input, dim=-1)", "PERMUTE(perm=[2, 0, 1])"])
@@ -479,7 +497,7 @@ def test_a_key_that_takes_words_lists_them() -> None:
         "input: 8x8x4\nblocks: {'b(n) # c': 'CONV3-n'}\nlayers: b(2)\n",
     ],
 )
-def test_nothing_after_a_sign_of_a_comment_is_cut_off_a_name_or_value(text: str) -> None:
+def test_a_hash_sign_does_not_cut_off_a_name_or_value(text: str) -> None:
     (first, *_) = problems(text)
     assert first.message.startswith("'#' is not allowed in a name")
     assert first.span is not None
@@ -492,5 +510,5 @@ def test_nothing_after_a_sign_of_a_comment_is_cut_off_a_name_or_value(text: str)
      ("vgg-16", "vgg16"), ("VGG16", "vgg16"), ("resnet_50", "resnet50"), ("mobilenetv2", "mobilenet-v2"),
      ("inceptionv3", "inception-v3"), ("Dense_Net_112", "densenet121")],
 )  # fmt: skip
-def test_a_name_whose_characters_are_in_another_order_is_found(written: str, meant: str) -> None:
+def test_a_name_with_swapped_characters_is_found(written: str, meant: str) -> None:
     assert nearest(written, names()) == meant

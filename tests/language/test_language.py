@@ -70,7 +70,7 @@ def test_every_spelling_means_the_same(spellings: tuple[str, ...]) -> None:
         assert facts(net(other)) == facts(net(spellings[0])), other
 
 
-def test_the_four_patterns_of_the_notes_are_read_as_written() -> None:
+def test_the_four_patterns_of_the_notes_are_read_unchanged() -> None:
     assert labels(net("INPUT -> FC")) == ["INPUT", "FC-1000"]
     assert labels(net("INPUT -> CONV -> RELU -> FC")) == ["INPUT", "CONV3-64", "RELU", "FC-1000"]
     assert labels(net("INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC")) == [
@@ -94,7 +94,7 @@ def test_the_general_pattern_needs_its_variables() -> None:
         net(general)
 
 
-def test_optional_items_are_kept_dropped_or_chosen_one_by_one() -> None:
+def test_optional_items_are_kept_dropped_or_chosen_individually() -> None:
     text = "INPUT 8x8x3 -> [RELU?]*3 -> TANH?{1 > 0}"
     for optional, relus in ((None, 3), (True, 3), (False, 0), ((True, False, True), 2)):
         assert [row.kind for row in net(text, optional=optional).layers].count("relu") == relus
@@ -103,7 +103,7 @@ def test_optional_items_are_kept_dropped_or_chosen_one_by_one() -> None:
     assert codes(text, optional=(True,)) == ["optional"]
 
 
-def test_defaults_are_said_and_can_be_set() -> None:
+def test_assumed_values_are_reported_and_can_be_set() -> None:
     text = "INPUT -> CONV -> FC -> FC"
     assert net(text).assumed == {"input": [224, 224, 3], "filters": 64, "kernel": 3, "hidden": 4096, "classes": 1000}
     set_all = net(text, input=Volume(8, 9, 2), filters=5, hidden=6, classes=7)
@@ -114,7 +114,7 @@ def test_defaults_are_said_and_can_be_set() -> None:
     assert net(in_file).assumed == {}
 
 
-def test_the_input_of_the_call_replaces_a_stated_one_and_says_so() -> None:
+def test_the_input_of_the_call_replaces_that_of_the_design_and_is_reported() -> None:
     for text in ("INPUT 8x9x3 -> RELU", "input: 8x9x3\nlayers: RELU", "INPUT: [8x9x3] -> RELU"):
         report = net(text, input=Volume(5, 6, 2))
         assert report.layers[-1].output == Volume(5, 6, 2)
@@ -131,28 +131,28 @@ def test_an_input_that_looks_depth_first_is_taken_as_written_with_a_warning() ->
     assert net("INPUT 224x224x3 -> RELU").warnings == ()
 
 
-def test_hidden_layers_and_the_last_of_each_branch_are_told_apart() -> None:
-    """Two ends: FC behind FC is last, the shared one before both is hidden."""
+def test_hidden_fc_layers_and_last_fc_layers_have_different_defaults() -> None:
+    """A net with two ends: the last FC of each branch has the classes, the one before the fork is hidden."""
     report = net("INPUT 4x4x2 -> FC@h -> [RELU -> FC | TANH -> FC -> FC]", hidden=5, classes=3)
     assert [row.output.depth for row in report.layers if row.kind == "fc"] == [5, 3, 5, 3]
 
 
-def test_a_stated_volume_sizes_what_is_open_and_is_checked_else() -> None:
+def test_a_stated_volume_sets_an_open_size_and_is_checked_otherwise() -> None:
     assert net("INPUT: [8x9x3] -> CONV: [8x9x7] -> POOL2: [4x4x7] -> FC: [1x1x2]").layers[-1].output == Volume(1, 1, 2)
     assert codes("INPUT: [8x9x3] -> POOL2: [4x5x3]") == ["volume-mismatch"]
 
 
-def test_a_layer_without_a_name_gets_its_kind_and_a_number_that_counts_all() -> None:
+def test_a_layer_without_a_name_gets_its_kind_and_a_number() -> None:
     report = net("INPUT 8x8x4 -> CONV3-4 -> RELU6 -> CONV3-4@x -> RELU6@y -> CONV3-4 -> RELU6 -> RELU")
     assert names(report) == ["input", "conv1", "relu6_1", "x", "y", "conv3", "relu6_3", "relu1"]
 
 
-def test_a_repeat_of_a_labelled_unit_numbers_its_label() -> None:
+def test_a_repeat_of_a_labelled_group_numbers_the_label() -> None:
     text = "INPUT 8x8x4 -> CONV3-4@c*2 -> [RELU -> BN]@g*2 -> [TANH]@h*1"
     assert names(net(text)) == ["input", "c.0", "c.1", "g.0.relu1", "g.0.bn1", "g.1.relu1", "g.1.bn1", "h.0.tanh1"]
 
 
-def test_calls_prefix_their_layers_with_label_or_block_and_number() -> None:
+def test_layers_of_a_block_are_prefixed_with_its_label_or_its_name_and_number() -> None:
     text = (
         "input: 8x8x4\nblocks:\n  u(w): CONV3-w -> RELU\n  v: u(4) -> u(4)@a\nlayers: u(4) -> v -> u(4)@x -> u(4)@y*2\n"
     )
@@ -162,14 +162,14 @@ def test_calls_prefix_their_layers_with_label_or_block_and_number() -> None:
     ]  # fmt: skip
 
 
-def test_names_bound_by_as_hold_inside_the_item_labels_included() -> None:
+def test_names_bound_by_as_are_known_inside_the_item_and_in_its_labels() -> None:
     assert names(net("INPUT 8x8x4 -> [CONV3-4@m{i}{w} -> RELU@r{i}/{w+1}]*[7, 8] as w".replace("{i}", "z"))) == [
         "input", "mz7", "rz/8", "mz8", "rz/9",
     ]  # fmt: skip
     assert codes("INPUT 8x8x4 -> CONV3-4*2 as i -> CONV-i") == ["unset-variable"]
 
 
-def test_references_resolve_innermost_first_and_a_repeat_from_outside_is_its_last() -> None:
+def test_a_reference_finds_the_innermost_name_and_the_last_iteration_of_a_repeat() -> None:
     report = net(
         "INPUT 8x8x4 -> CONV3-4@a -> [TANH@a -> RELU -> ADD(@a)]@g -> [BN]@r*3 -> ADD(@a) -> ADD(@r) -> ADD(@g)"
     )
@@ -180,36 +180,36 @@ def test_references_resolve_innermost_first_and_a_repeat_from_outside_is_its_las
     assert rows["add3"] == ("add2", "g.add1")
 
 
-def test_add_with_one_reference_joins_the_item_before_with_two_only_those() -> None:
+def test_add_with_one_reference_also_reads_the_item_before_and_with_two_does_not() -> None:
     text = "INPUT 8x8x4 -> CONV3-4@a -> TANH@b -> {}"
     assert net(text.format("ADD(@a)")).layers[-1].inputs == ("b", "a")
     assert net(text.format("RELU@c -> ADD(@a, @b)")).layers[-1].inputs == ("a", "b")
 
 
-def test_from_goes_on_from_there() -> None:
+def test_from_continues_from_the_named_layer() -> None:
     report = net("INPUT 8x8x4 -> CONV3-4@a -> TANH@b -> FROM(@a) -> RELU -> CONCAT(@b)")
     assert [row.inputs for row in report.layers][3:] == [("a",), ("relu1", "b")]
 
 
-def test_a_fork_that_ends_the_net_leaves_one_output_a_branch() -> None:
+def test_a_fork_at_the_end_of_the_net_gives_one_output_for_each_branch() -> None:
     report = net("INPUT 8x8x4 -> [CONV3-4 -> RELU | GAP -> FC-3 | ]")
     assert [bool(readers) for readers in report.graph.readers] == [True, True, False, True, False]
 
 
-def test_add_and_mul_spread_a_point_or_a_single_map() -> None:
+def test_add_and_mul_broadcast_a_point_or_a_single_map() -> None:
     assert net("INPUT 8x9x4 -> [GAP | ] -> MUL").layers[-1].output == Volume(8, 9, 4)
     assert net("INPUT 8x9x4 -> [CONV3-1 | ] -> ADD").layers[-1].output == Volume(8, 9, 4)
     assert net("INPUT 8x9x4 -> [GAP | CONV3-1] -> ADD").layers[-1].output == Volume(8, 9, 4)
     assert codes("INPUT 8x9x4 -> [GAP -> CONV1-3 | ] -> ADD") == ["merge-mismatch"]
 
 
-def test_further_inputs_begin_a_branch() -> None:
+def test_a_branch_may_begin_with_another_input() -> None:
     report = net("[INPUT 8x9x3 -> CONV3-4 | INPUT 8x9x2] -> CONCAT")
     assert names(report) == ["input1", "conv1", "input2", "concat1"]
     assert report.layers[-1].output == Volume(8, 9, 6)
 
 
-def test_expressions_compute_exactly() -> None:
+def test_expressions_are_exact() -> None:
     for text, value in (
         ("2+3*4", 14), ("(2+3)*4", 20), ("-7//2+9", 5), ("-7%3", 2), ("2**3**2", 512), ("-2**2+9", 5), ("7 if 1 > 2 else 8", 8),
         ("1 < 2 < 3 and 5", 5), ("0 or 4", 4), ("3 if not 0 else 1", 3), ("max(1, 2x9)", None), ("max(2x9)", 9), ("min(4, 2, 3)", 2),
@@ -222,7 +222,7 @@ def test_expressions_compute_exactly() -> None:
             assert net(f"INPUT 8x8x3 -> CONV-{{{text}}}").layers[-1].output.depth == value, text
 
 
-def test_blocks_take_parameters_by_place_by_key_and_in_short_form() -> None:
+def test_blocks_take_parameters_by_position_by_name_and_in_short_form() -> None:
     head = "input: 9x9x3\nblocks:\n  C(kernel, filters, stride=1, p=same): CONV{kernel}-filters/stride(pad=p) -> BN -> RELU\nlayers: "
     for call in (
         "C(3, 4, 2)",
@@ -239,18 +239,18 @@ def test_blocks_take_parameters_by_place_by_key_and_in_short_form() -> None:
     assert labels(net(head + "C1x7-4"))[1] == "CONV1x7-4"
 
 
-def test_scoping_is_lexical() -> None:
-    """The block sees the file's w, not the one of the repeat that calls it."""
+def test_scopes_are_lexical() -> None:
+    """The block uses the variable w of the file, not that of the repeat that calls it."""
     text = "input: 8x8x3\nvariables: {w: 5}\nblocks:\n  u: CONV3-w\nlayers: u*[7, 8] as w\n"
     assert [row.output.depth for row in net(text).layers] == [3, 5, 5]
 
 
-def test_depth_is_that_of_the_volume_that_enters_the_block() -> None:
+def test_depth_in_a_block_is_that_of_its_input() -> None:
     text = "input: 8x8x6\nblocks:\n  half: CONV3-7 -> CONV1-{depth//2}\nlayers: half -> CONV1-{depth*2}\n"
     assert [row.output.depth for row in net(text).layers] == [6, 7, 3, 6]
 
 
-def test_variables_of_the_call_win_over_those_of_the_file() -> None:
+def test_variables_of_the_call_override_those_of_the_file() -> None:
     text = "variables: {a: 2, b: '{a + 1}'}\nlayers: INPUT 8x8x3 -> CONV-b"
     assert net(text).layers[-1].output.depth == 3
     assert net(text, variables={"a": 9}).layers[-1].output.depth == 10
@@ -268,7 +268,7 @@ def test_a_layer_may_be_used_before_it_is_listed() -> None:
     assert names(net(text)) == ["input", "b", "s", "relu1"]
 
 
-def test_shared_parameters_are_counted_once_and_multiply_adds_each_time() -> None:
+def test_shared_parameters_are_counted_once_and_their_multiply_adds_at_each_use() -> None:
     report = net("INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4(share=c)@b -> CONV3-4@c")
     assert [row.parameters for row in report.layers] == [0, 0, 0, 3 * 3 * 4 * 4 + 4]
     assert [row.shared_with for row in report.layers] == [None, "c", "c", None]
@@ -284,18 +284,18 @@ def test_shared_parameters_are_counted_once_and_multiply_adds_each_time() -> Non
     ]
 
 
-def test_frozen_layers_keep_their_parameters_and_train_none() -> None:
+def test_frozen_layers_have_parameters_and_no_trainable_ones() -> None:
     text = "input: 8x8x4\nblocks: {u: CONV3-4 -> RELU -> BN}\nlayers: u(trainable=no) -> u -> CONV3-4(trainable=no)\n"
     report = net(text)
     assert report.totals.parameters == 2 * (148 + 8) + 148
     assert report.totals.trainable == 148 + 8
-    # a frozen call freezes what has parameters
+    # a frozen call freezes the layers with parameters
     assert [row.name for row in report.layers if not row.is_trainable] == ["u1.conv1", "u1.bn1", "conv1"]
     assert codes("INPUT 8x8x4 -> RELU(trainable=no)") == ["unknown-key"]
 
 
-def test_text_that_yaml_could_read_as_well_is_a_pattern() -> None:
-    """INPUT: [8x9x3] is a mapping to YAML; no key of a file begins it."""
+def test_a_pattern_that_is_also_valid_yaml_is_read_as_a_pattern() -> None:
+    """INPUT: [8x9x3] is a YAML mapping, but INPUT is not a key of a file."""
     for text in ("INPUT: [8x9x3]", "INPUT 8x9x3 -> CONV3-4: [8x9x4]", "INPUT : [8x9x3] -> RELU"):
         assert account(read_design("<stdin>", text)).layers[0].output == Volume(8, 9, 3)
 
@@ -305,7 +305,7 @@ def test_options_of_load_are_checked() -> None:
     assert analyze("INPUT 8x8x3 -> RELU?", optional=[False]).layers[-1].kind == "input"
 
 
-def test_a_block_with_the_name_of_a_later_kind_is_used_with_a_warning() -> None:
+def test_a_block_with_the_name_of_a_kind_is_used_with_a_warning() -> None:
     text = "blocks: {attention(n): 'GAP -> CONV1-{n}'}\nlayers: [input: 8x8x4, attention: {n: 3}, fc: 2]\n"
     graph = read_design("<text>", text)
 

@@ -24,7 +24,7 @@ def report_of(text: str, **options: Any) -> Report:
 
 
 def facts(report: Report) -> list[tuple[Any, ...]]:
-    """All that must survive writing and reading."""
+    """What must be unchanged after writing and reading."""
     return [
         (
             row.name,
@@ -50,7 +50,7 @@ def nameless(report: Report) -> list[tuple[Any, ...]]:
 
 @examples(100)
 @given(seeds)
-def test_the_last_volume_is_the_one_worked_out_by_hand(seed: int) -> None:
+def test_the_last_volume_is_that_of_the_generator(seed: int) -> None:
     design = random_design(seed)
     assert tuple(report_of(design.text).layers[-1].output) == design.output
 
@@ -70,7 +70,7 @@ def test_totals_are_sums_of_rows_that_are_not_in_place(seed: int) -> None:
 
 @examples(60)
 @given(seeds)
-def test_every_printed_arithmetic_gives_its_number(seed: int) -> None:
+def test_every_printed_formula_evaluates_to_its_number(seed: int) -> None:
     for row in report_of(random_design(seed).text).layers:
         for quantity, text in row.arithmetic.items():
             assert re.fullmatch(r"[0-9+*() ]+", text)
@@ -79,7 +79,7 @@ def test_every_printed_arithmetic_gives_its_number(seed: int) -> None:
 
 @examples(40)
 @given(seeds, st.integers(2, 9))
-def test_a_batch_multiplies_activation_bytes_and_nothing_else(seed: int, batch: int) -> None:
+def test_the_batch_size_multiplies_only_activation_bytes(seed: int, batch: int) -> None:
     text = random_design(seed).text
     one, many = report_of(text), report_of(text, batch=batch)
     assert many.totals == one.totals._replace(activation_bytes=batch * one.totals.activation_bytes)
@@ -87,7 +87,7 @@ def test_a_batch_multiplies_activation_bytes_and_nothing_else(seed: int, batch: 
 
 @examples(40)
 @given(seeds)
-def test_bytes_per_element_scale_bytes_alone(seed: int) -> None:
+def test_the_data_type_scales_only_bytes(seed: int) -> None:
     text = random_design(seed).text
     single, double = report_of(text).totals, report_of(text, dtype="float64").totals
     assert double.activation_bytes == 2 * single.activation_bytes
@@ -97,7 +97,7 @@ def test_bytes_per_element_scale_bytes_alone(seed: int) -> None:
 
 @examples(40)
 @given(seeds)
-def test_without_in_place_only_activation_functions_gain_a_volume(seed: int) -> None:
+def test_without_in_place_only_activation_functions_get_memory_of_their_own(seed: int) -> None:
     text = random_design(seed).text
     usual, apart = report_of(text), report_of(text, in_place=False)
     for before, after in zip(usual.layers, apart.layers, strict=True):
@@ -109,7 +109,7 @@ def test_without_in_place_only_activation_functions_gain_a_volume(seed: int) -> 
 
 @examples(75)
 @given(seeds)
-def test_show_reads_back_to_the_same_net(seed: int) -> None:
+def test_the_output_of_show_reads_back_as_the_same_net(seed: int) -> None:
     report = report_of(random_design(seed).text)
     for write, read in ((as_pattern, read_pattern), (as_yaml, read_design)):
         text = write(report.resolved)
@@ -124,7 +124,7 @@ def test_blanks_comments_arrows_and_case_do_not_matter(seed: int) -> None:
     text = random_design(seed).text
     plain = text.replace("\u2192", "->")
     loose = re.sub(r"(->|[\[\]|(),])", r" # a comment -> [\n \1\t", plain)
-    # a name keeps its case, and so does a variable
+    # case matters in names and variables
     small = re.sub(r"(?<![@\w.{])[A-Z]+", lambda word: word.group().lower(), plain)
     for other in (plain, plain.replace("->", "\u2192"), loose, small):
         assert facts(report_of(other)) == facts(report_of(text)), other
@@ -132,7 +132,7 @@ def test_blanks_comments_arrows_and_case_do_not_matter(seed: int) -> None:
 
 @examples(40)
 @given(seeds, st.integers(0, 3))
-def test_a_repeat_is_its_expansion(seed: int, times: int) -> None:
+def test_a_repeat_equals_its_expansion(seed: int, times: int) -> None:
     inner = random_design(seed, items=3, without=("add", "mul", "concat", "from")).text
     body = inner.replace("\u2192", "->").split("->", 1)
     if len(body) == 1 or "@" in inner:
@@ -151,7 +151,7 @@ def test_a_repeat_is_its_expansion(seed: int, times: int) -> None:
 
 @examples(30)
 @given(seeds)
-def test_a_group_around_all_of_it_changes_nothing(seed: int) -> None:
+def test_brackets_around_the_whole_pattern_change_nothing(seed: int) -> None:
     text = random_design(seed).text
     assert facts(report_of(f"[{text}]")) == facts(report_of(text))
     assert facts(report_of(f"[[{text}]*1]")) == facts(report_of(text))
@@ -159,7 +159,7 @@ def test_a_group_around_all_of_it_changes_nothing(seed: int) -> None:
 
 @examples(30)
 @given(seeds)
-def test_a_pattern_in_a_file_is_the_pattern(seed: int) -> None:
+def test_a_pattern_in_a_file_gives_the_same_net(seed: int) -> None:
     text = random_design(seed).text
     block = "layers: |\n" + "".join(f"  {line}\n" for line in text.splitlines())
     assert facts(account(read_design("<file>", block))) == facts(report_of(text))
@@ -188,13 +188,13 @@ def test_a_larger_stride_never_gives_a_larger_output(
 
 
 def test_the_random_designs_hold_every_kind() -> None:
-    """The generator is itself tested: else the laws would hold of less than is believed."""
+    """The tests above cover only the kinds that the generator draws."""
     seen: set[str] = set()
     for seed in range(400):
         seen |= kinds_of(random_design(seed).text)
     assert set(KINDS) - seen == NOT_DRAWN
 
 
-def test_the_random_designs_leave_out_kinds_when_told() -> None:
+def test_the_random_designs_leave_out_given_kinds() -> None:
     for seed in range(50):
         assert not kinds_of(random_design(seed, without=("fc", "bn")).text) & {"fc", "bn"}

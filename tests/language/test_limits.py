@@ -1,4 +1,4 @@
-"""The limits of the language: input at a limit is read, input beyond it is refused with the limit and little memory."""
+"""The limits of the language: input at a limit is read; input beyond it is refused, with little memory."""
 
 from __future__ import annotations
 
@@ -107,11 +107,11 @@ def reader_of(text: str) -> Any:
 
 
 @pytest.mark.parametrize("what", WITHIN)
-def test_what_lies_on_a_limit_is_read(what: str) -> None:
+def test_input_at_a_limit_is_read(what: str) -> None:
     account(reader_of(WITHIN[what])("<text>", WITHIN[what]))
 
 
-def test_aliases_and_depth_on_the_limit_are_read() -> None:
+def test_aliases_and_depth_at_the_limit_are_read() -> None:
     text = "name: &a x\ninput: 8x8x3\nlayers: [RELU]\nbudget: {parameters: [" + "*a, " * 100 + "]}\n"
     account(read_design("<text>", text))
     account(read_design("<text>", yaml_of(62)))
@@ -140,7 +140,7 @@ for text in json.load(sys.stdin):
 """Reads texts; prints for each the first problem, the length of the message, and how far memory has grown."""
 
 
-def test_what_lies_beyond_a_limit_is_refused_by_name_within_128_mib(subtests: pytest.Subtests) -> None:
+def test_input_beyond_a_limit_is_refused_within_128_mib(subtests: pytest.Subtests) -> None:
     """In a process of its own, whose peak memory is measured. Time: ``python -m benchmarks.worst_case``."""
     texts = {**BEYOND, **HEAVY}
     done = subprocess.run(
@@ -160,7 +160,7 @@ def test_what_lies_beyond_a_limit_is_refused_by_name_within_128_mib(subtests: py
 
 
 def test_a_net_of_20_000_layers_is_read_and_counted() -> None:
-    """20,000 iterations of CONV3-4 and RELU would be 60,000 in all; 10,000 pairs are 20,000 layers."""
+    """10,000 iterations of two layers: 20,000 layers and INPUT."""
     report = analyze("INPUT 8x8x4 -> [CONV3-4 -> RELU]*10000")
     assert len(report.layers) == 20_001
     assert report.totals.parameters == 10_000 * (3 * 3 * 4 * 4 + 4)
@@ -168,14 +168,14 @@ def test_a_net_of_20_000_layers_is_read_and_counted() -> None:
 
 
 def test_exactly_200_000_layers_calls_and_iterations_are_read() -> None:
-    """100,000 iterations with one layer each make 200,000; INPUT is one more and too many."""
+    """100,000 iterations of one layer count as 200,000; with INPUT there is one too many."""
     with pytest.raises(DesignError, match="at most 200,000 layers, calls and iterations, but this gives 200,001"):
         read_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> RELU*1")
     graph = read_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> TANH")
     assert len(graph.nodes) == 100_001
 
 
-def test_counts_that_depend_on_an_outer_repeat_are_counted_for_each_of_its_values() -> None:
+def test_an_inner_repeat_is_counted_for_each_value_of_the_outer_one() -> None:
     """1 + 2*0, 1 + 2*40,000 and 1 + 2*80,000."""
     with pytest.raises(DesignError, match="at most 200,000 layers, calls and iterations, but this gives 240,003"):
         read_pattern("<text>", "INPUT 8x8x4 -> [[RELU]*{40000*i}]*3 as i")
@@ -183,7 +183,7 @@ def test_counts_that_depend_on_an_outer_repeat_are_counted_for_each_of_its_value
     assert len(graph.nodes) == 1 + 700 + 1400
 
 
-def test_a_result_of_4300_digits_is_given() -> None:
+def test_a_result_may_have_4300_digits() -> None:
     """Each UPSAMPLE multiplies height and width by almost 10**9: 192 elements grow to 1.9 * 10**4286."""
     report = analyze("INPUT 8x8x3 -> [UPSAMPLE999999999]*238")
     assert len(str(report.totals.activations)) == 4287
@@ -202,7 +202,7 @@ def test_reading_ends_at_1000_problems() -> None:
 
 
 @pytest.mark.parametrize("key", ["budget", "budget: {macs", "ignore"])
-def test_problems_of_budgets_and_ignored_rules_are_counted_before_they_are_written(key: str) -> None:
+def test_problems_of_budgets_and_ignored_rules_beyond_twenty_are_only_counted(key: str) -> None:
     from cnncalc.checks.loading import load
 
     entries = ", ".join(f"k{n}" + ("" if key == "ignore" else ": 1") for n in range(900))

@@ -1635,7 +1635,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x3 -> RESHAPE([-1, 3])
   |                        ^^^^^^^
-  = hint: a part that follows from others is an expression, as in [height*width, depth]
+  = hint: a part that follows from others is an expression of height, width and depth
 """,
     ),
     (
@@ -2227,7 +2227,7 @@ FILES = [
 
 
 @each("wrong,right,message", PATTERNS, ids=lambda case: case[0])
-def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
+def test_an_invalid_pattern_is_refused_at_its_mistake(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_pattern("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
@@ -2235,7 +2235,7 @@ def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message:
 
 
 @each("wrong,right,message", FILES, ids=lambda case: case[0])
-def test_a_file_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
+def test_an_invalid_file_is_refused_at_its_mistake(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_design("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
@@ -2258,8 +2258,8 @@ def test_problems_come_in_the_order_of_the_text() -> None:
     assert [problem.span.line for problem in caught.value.problems if problem.span] == [1, 3, 4, 5, 6]
 
 
-def test_what_follows_from_a_mistake_is_not_reported() -> None:
-    """Behind a layer that is not known neither volumes nor unread layers are complained of."""
+def test_consequences_of_a_mistake_are_not_reported() -> None:
+    """After an unknown layer, neither wrong volumes nor unread layers are reported."""
     with pytest.raises(DesignError) as caught:
         read_pattern("<text>", "INPUT 8x8x3 -> CNV3-4 -> CONV3-5(groups=5) -> CONV3-4(inputs=@nobody) -> ADD(@input)")
     assert [problem.code for problem in caught.value.problems] == ["unknown-layer", "unknown-name"]

@@ -17,8 +17,8 @@ def last(pattern: str) -> Volume:
     return cnncalc.analyze(pattern).layers[-1].output
 
 
-def test_names_of_sides_in_a_list_are_never_sizes() -> None:
-    """Elsewhere height is a number: {height} is 8 here, and SLICE cuts there."""
+def test_names_of_sides_in_a_list_are_not_evaluated_as_sizes() -> None:
+    """In an expression ``height`` is a number: {height // 4} is 2."""
     assert last("INPUT 8x6x4 -> REDUCE(max, axes=[height, depth])") == (1, 6, 1)
     assert last("INPUT 8x6x4 -> SLICE(0, {height // 4}, axis=height)") == (2, 6, 4)
 
@@ -63,7 +63,7 @@ def test_a_second_volume_gives_the_sides() -> None:
         ("INPUT 8x6x4 -> POOL2 -> UNPOOL", "only one volume is given"),
     ],
 )
-def test_what_does_not_fit_is_named_with_its_numbers(net: str, message: str) -> None:
+def test_a_volume_that_does_not_fit_is_reported_with_its_numbers(net: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         cnncalc.analyze(net)
 

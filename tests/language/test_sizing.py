@@ -1,4 +1,4 @@
-"""What a design leaves open is sized as the class of the kind declares, also for a kind that is added."""
+"""Sizes that a design leaves open get the defaults that the class declares, also for an added kind."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_open_sizes_are_stated_or_assumed(text: str, expected: list[str], assume
         assert labels(again) == expected
 
 
-def test_the_call_sizes_by_place_and_a_file_by_default() -> None:
+def test_options_of_the_call_and_defaults_of_a_file_set_open_sizes() -> None:
     settings = Settings(hidden=31, classes=13)
     file = "input: 9x11x3\ndefaults: {mix: {groups: 4}}\nlayers: MIX -> MIX\n"
 

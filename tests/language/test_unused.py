@@ -1,4 +1,4 @@
-"""Unused constants are checked too, and empty lists are no design."""
+"""Unused constants are checked too, and an empty list is not a design."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ or one for each side, as [height, width], found 0
         ),
     ],
 )
-def test_what_nothing_uses_is_refused_as_well(text: str, twin: str, message: str) -> None:
+def test_an_unused_wrong_value_is_refused_too(text: str, twin: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         read_design("<text>", text)
 
@@ -67,7 +67,7 @@ def test_what_nothing_uses_is_refused_as_well(text: str, twin: str, message: str
     assert read_design("<text>", twin).nodes
 
 
-def test_a_wrong_constant_that_is_used_is_said_once() -> None:
+def test_a_wrong_constant_that_is_used_is_reported_once() -> None:
     with pytest.raises(DesignError) as caught:
         read_design("<text>", "defaults: {conv: {filters: -3}}\nlayers: INPUT -> CONV -> CONV\n")
 

@@ -1,8 +1,8 @@
 """Measures the nets of :mod:`tests.memory.oracle_cases` in PyTorch, and writes ``data/measured.json``.
 
-``python -m tests.memory.measure relu bn`` measures the cases of these kinds (or the nets of these names) anew and keeps
-the rest; ``missing`` measures what the file does not have yet, and drops what is no longer a case; ``all`` measures
-everything, which takes minutes. Without a word, a sample of the cases is measured and printed, not written.
+``python -m tests.memory.measure relu bn`` measures the cases of these kinds (or the nets of these names) again and
+keeps all others; ``missing`` measures the cases that the file lacks, and removes those that no longer exist; ``all``
+measures all cases, which takes minutes. Without an argument, a sample is measured and printed, not written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MEASURED = Path(__file__).parent / "data" / "measured.json"
 
 
 def line_of(measure: Measure) -> str:
-    """Measures a net: its line in the file."""
+    """Measures a net; returns its line of the file."""
     figures = measure_fake(report_of(measure.net), Habits(**measure.habits))
     return json.dumps([measure.net, measure.habits, list(figures)])
 
@@ -38,13 +38,13 @@ def name_of(measure: Measure) -> str:
 
 
 def known(path: Path = MEASURED) -> dict[str, str]:
-    """The lines of the file by what they measure."""
+    """The lines of the file, by measure."""
     rows = json.loads(path.read_text(encoding="utf-8"))
     return {str(Measure(net, habits)): json.dumps([net, habits, figures]) for net, habits, figures in rows}
 
 
 def merged(words: Sequence[str], path: Path = MEASURED) -> list[str]:
-    """The lines of the file with those that the words ask for measured anew."""
+    """The lines of the file, with the measures that the words select measured again."""
     every = list(measures())
     unknown = sorted(set(words) - {name_of(measure) for measure in every} - {"all", "missing"})
     if unknown:

@@ -186,7 +186,7 @@ class Measure(NamedTuple):
 
 
 def around(case: Case) -> Report:
-    """A layer between convolutions (fully-connected layers where it takes points) and the output."""
+    """A layer between convolutions (between fully-connected layers if its inputs are points)."""
     names = []
     layers: list[Any] = []
     sides = len(case.inputs[0].sides)
@@ -200,7 +200,7 @@ def around(case: Case) -> Report:
         layers.append(("input", KINDS["input"](size=[*sizes, 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
-            if number and case.layer.reads_second_sizes:  # nothing that learns lies before it
+            if number and case.layer.reads_second_sizes:  # no layer before it learns
                 layers.append((names[-1], KINDS["avgpool"](output=list(volume.sides)), ["input"]))
                 continue
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
@@ -228,14 +228,14 @@ def is_in_pytorch(case: Case) -> bool:
     is_unknown = (
         case.kind in ("input", "local", "unpool", "matmul") or keys.get("mode") == "wrap" or case.layer.is_stated
     )  # an UNPOOL is in the nets
-    is_of_sequences = case.layer.family in ("sequence", "attention")  # as UNPOOL
+    is_of_sequences = case.layer.family in ("sequence", "vectors", "attention")  # as UNPOOL
     is_partial = "connections" in keys or keys.get("region") == "within"
     return is_plain and not (is_unknown or is_partial or padded_up or is_of_sequences)
 
 
 @cache
 def report_of(net: str) -> Report:
-    """The report on a net of the table, or on a layer kind in its surroundings."""
+    """The report on a net of the table, or on a layer between others."""
     if net in NETS:
         return cnncalc.analyze(NETS[net])
     return around(next(case for case in CASES if str(case) == net))
@@ -260,11 +260,11 @@ NOT_EXACT = {
     "heads": ("batch", "autocast"),
     "relative": ("dtype", "autocast"),
 }
-"""Nets with kinds whose memory is followed to the byte except under these habits."""
+"""Nets with kinds whose memory is exact except with these options."""
 
 
 def measures(*, some: bool = False) -> Iterator[Measure]:
-    """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
+    """All measures; with ``some`` one variant of each kind, and each net with one set of options."""
     seen = set()
     for case in CASES:
         if is_in_pytorch(case) and not (some and case.kind in seen):

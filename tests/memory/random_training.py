@@ -1,10 +1,10 @@
-"""Random nets with ways to train them, each measured in PyTorch and compared with what is computed.
+"""Random nets with options of training, measured in PyTorch and compared with the computed figures.
 
     trial = random_trial(seed)              # the same seed gives the same trial
     differences(trial)                      # what is computed beside what is measured
 
-Every kind that PyTorch has occurs on one to three sides, alone and in forks, with frozen parts, in place and not,
-checkpointed, in all data types and with every optimizer, in the profiles ``torch-cpu`` and ``torch-fake``.
+The nets have one to three sides, every kind that PyTorch has, forks, frozen parts, layers in place, checkpointing, all
+data types and optimizers; the profiles are ``torch-cpu`` and ``torch-fake``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NORMS = (
 )  # fmt: skip
 
 LARGEST = {1: 30, 2: 9, 3: 5}
-"""Bounds of a side by the number of sides."""
+"""Largest size of a side, by the number of sides."""
 
 Size = tuple[int, ...]
 """The sides, then the depth."""

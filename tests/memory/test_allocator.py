@@ -1,4 +1,4 @@
-"""The caching allocator against its rules, written a second time, and against the replay of live tensors."""
+"""The caching allocator, compared with a plain implementation of its rules and with the replay of live tensors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-import cnncalc
 from cnncalc.errors import ValueProblem
 from cnncalc.memory import allocator as module
 from cnncalc.memory.allocator import CachingAllocator
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
+from tests.nets import report_of
 from tests.random_nets import fixed_seeds, random_design
 
 MIB = 1024**2
@@ -23,8 +23,8 @@ NETS = (
 )
 
 
-def test_the_allocator_by_its_rules() -> None:
-    """512 bytes take part of 2 MiB, 3 MiB part of 20 MiB; 19 MiB and 512 bytes a segment of 20 MiB as a whole."""
+def test_the_allocator_follows_the_rules_of_pytorch() -> None:
+    """512 bytes get a part of 2 MiB, 3 MiB a part of 20 MiB; 19 MiB and 512 bytes get a whole segment of 20 MiB."""
     allocator = CachingAllocator()
     blocks: dict[int, tuple[int, int]] = {}
     sizes = [512, 3 * MIB, 19 * MIB + 512, 2 * MIB - 512 * 1024]
@@ -35,14 +35,14 @@ def test_the_allocator_by_its_rules() -> None:
 
     assert after(0) == (512, 2 * MIB)
     assert after(1) == (512 + 3 * MIB, 22 * MIB)
-    # what is left of the segment of 20 MiB is not more than 1 MiB, so it is not split off
+    # the rest of the segment of 20 MiB is at most 1 MiB, so the block is not split
     assert after(2) == (512 + 23 * MIB, 42 * MIB)
     assert after(~0, ~2) == (3 * MIB, 42 * MIB)
     assert after(3)[1] == 42 * MIB
 
 
 class PlainAllocator:
-    """The rules as they are written in C++: a list of blocks a segment, searched from end to end."""
+    """The rules as in PyTorch's C++ code: a list of blocks for each segment, searched from start to end."""
 
     def __init__(self) -> None:
         self.segments: list[list[list[Any]]] = []  # of blocks [size, tensor or None]
@@ -87,7 +87,7 @@ class PlainAllocator:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_it_agrees_with_the_rules_written_a_second_time(seed: int) -> None:
+def test_the_allocator_agrees_with_a_plain_implementation(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311
     allocator, plain = CachingAllocator(), PlainAllocator()
     blocks: dict[int, tuple[int, int]] = {}
@@ -106,7 +106,7 @@ def test_it_agrees_with_the_rules_written_a_second_time(seed: int) -> None:
 
 
 class LiveBytes(CachingAllocator):
-    """Counts the tensors instead of blocks."""
+    """Counts the bytes of tensors instead of blocks."""
 
     def run(self, events: Any, sizes: Any, blocks: Any) -> None:
         for event in events:
@@ -118,9 +118,9 @@ class LiveBytes(CachingAllocator):
                 self.allocated -= blocks.pop(~event)[1]
 
 
-def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tensors that are recorded are those of the replay, to the byte; blocks are never smaller."""
-    simulation = Simulation(cnncalc.analyze(net), options)
+def check_recorded_tensors(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks that the recorded tensors are those of the replay, to the byte, and that no block is smaller."""
+    simulation = Simulation(report_of(net), options)
     needs = Needs(simulation)
     segments = simulation.segments(options.batch)
     training = simulation.training(options.batch)
@@ -153,32 +153,36 @@ def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda options: "-".join(map(str, options)),
 )
-def test_it_allocates_the_tensors_of_the_replay(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    agrees(net, options, monkeypatch)
+def test_the_recorded_allocations_are_the_tensors_of_the_replay(
+    net: str, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_recorded_tensors(net, options, monkeypatch)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("style", ["foreach", "loop", "fused"])
 @pytest.mark.parametrize("weight_decay", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_it_allocates_the_tensors_of_the_optimizer(
+def test_the_recorded_allocations_include_the_tensors_of_the_optimizer(
     optimizer: str, style: str, weight_decay: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = Options(optimizer=optimizer, style=style, weight_decay=weight_decay)
     try:
-        Simulation(cnncalc.analyze("lenet5"), options).step()
+        Simulation(report_of("lenet5"), options).step()
     except ValueProblem:
         return  # the optimizer has no fused form
-    agrees("lenet5", options, monkeypatch)
+    check_recorded_tensors("lenet5", options, monkeypatch)
 
 
 @pytest.mark.parametrize("seed", fixed_seeds(40))
-def test_it_allocates_the_tensors_of_random_nets(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    agrees(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
+def test_the_recorded_allocations_of_random_nets_are_those_of_the_replay(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_recorded_tensors(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
 
 
-def test_the_simulation_ends_with_the_step_that_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first step makes the optimizer's state, the second finds it, the third is like the second."""
-    plan = Needs(Simulation(cnncalc.analyze("resnet18"), Options()))._plan(8, (), training=True)
+def test_the_simulation_ends_with_the_first_step_that_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step allocates the state of the optimizer, the second uses it, the third equals the second."""
+    plan = Needs(Simulation(report_of("resnet18"), Options()))._plan(8, (), training=True)
     ran: list[object] = []
     run = CachingAllocator.run
 
@@ -192,8 +196,8 @@ def test_the_simulation_ends_with_the_step_that_changes_nothing(monkeypatch: pyt
     assert ran.count(plan.first.events) == 3
 
 
-def test_a_copied_allocator_goes_on_like_the_first() -> None:
-    """Also for tensors of more bytes, and without changing the first."""
+def test_a_copied_allocator_continues_like_the_original() -> None:
+    """Also for larger tensors; the original is not changed."""
     first = CachingAllocator(MIB)
     blocks: dict[int, tuple[int, int]] = {}
     first.run([0, 1, 2, ~1], [512, 3 * MIB, 5 * MIB], blocks)

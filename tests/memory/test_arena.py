@@ -39,7 +39,7 @@ def report(net: str) -> Any:
 
 
 def densenet121_as_in_torchvision() -> str:
-    """DenseNet-121 with what torchvision really does: each unit concatenates all maps of its block anew.
+    """DenseNet-121 as implemented in torchvision: each unit concatenates all maps of its block again.
 
     The first unit of a block concatenates one volume, which copies it; SHUFFLE(1) stands for that copy.
     """
@@ -81,7 +81,7 @@ FORMS = {
 
 
 class Figure(NamedTuple):
-    """What ``quantity`` of a plan of a net is, in bytes unless it is a count, and who says so."""
+    """A published ``quantity`` of the plan of a net, in bytes unless it is a count, and its source."""
 
     source: str
     net: str
@@ -120,7 +120,7 @@ OFFSETS = "Pisarchyk and Lee 2020 (arXiv 2001.03288), offset table: MiB in float
     [("mobilenet-v1", "19.248", "4.594"), ("mobilenet-v2", "26.313", "5.742"), ("inception-v3", None, "7.914")],
 )
 def test_the_sums_of_the_offset_paper(net: str, naive: str | None, bound: str) -> None:
-    """TFLite's models have 1001 classes and a softmax; the naive sums leave out the image, 0.574 MiB."""
+    """The models of TFLite have 1001 classes and a softmax; the naive sums omit the image, 0.574 MiB."""
     found = plan(report(f"{net}-tflite"))
     image = found.volumes[0]
     assert image.role == "input"
@@ -136,7 +136,7 @@ def test_the_tensors_of_mobilenet_v2_in_tflite() -> None:
     assert f"{sum(volume.size for volume in between) / MIB:.2f}" == "26.31", TFLITE
 
 
-# notes sum, every volume, fused sum, widest, largest sum alive: MiB in float32; the arena in int8, KiB
+# sum of the notes, all volumes, fused sum, largest volume, peak: MiB in float32; the arena in int8, KiB
 TABLE = {
     "lenet5-modern": ("0.03", "0.06", "0.03", "0.02", "0.02", "6"),
     "cifar-pattern": ("0.51", "0.94", "0.51", "0.25", "0.25", "64"),
@@ -152,7 +152,7 @@ TABLE = {
     "inception-v3": ("45.58", "124.19", "55.77", "7.91", "7.91", "2026"),
     "squeezenet-1.1": ("11.72", "27.13", "17.25", "3.75", "3.75", "959"),
 }
-"""Worked out before from the layers of torchvision 0.29 by a program that shares nothing with this one."""
+"""Computed from the layers of torchvision 0.29 by an independent program."""
 
 
 @pytest.mark.parametrize("net", TABLE)
@@ -171,14 +171,14 @@ def test_the_table_of_inference(net: str) -> None:
 
 
 @pytest.mark.parametrize("net", ["densenet121", "unet", "inception-v4", "inception-resnet-v2", "googlenet", "zfnet"])
-def test_offsets_of_other_named_nets_waste_nothing(net: str) -> None:
+def test_plans_of_other_named_nets_have_no_gaps(net: str) -> None:
     """Greedy by size alone wastes 12 % on densenet121 and 23 % on unet."""
     for order in ("given", "best"):
         assert plan(report(net), order=order).gap_bytes == 0
 
 
-def test_another_order_saves_on_unet() -> None:
-    """The cropped maps are made just before they are needed, not where they are written."""
+def test_another_order_of_layers_needs_less_memory_for_unet() -> None:
+    """The maps are cropped just before they are needed, not at their place in the design."""
     given_order, best = plan(report("unet")), plan(report("unet"), order="best")
     assert best.bound_bytes < given_order.bound_bytes == best.given_bound_bytes
     assert best.is_exact_order
@@ -188,7 +188,7 @@ def test_another_order_saves_on_unet() -> None:
 
 
 def test_one_convolution_by_hand() -> None:
-    """9x11x3 = 297 B in, 9x11x7 = 693 B out, both alive while it runs; BN and RELU are part of it."""
+    """Input 9x11x3 = 297 B, output 9x11x7 = 693 B, both alive while it runs; BN and RELU are fused into it."""
     found = plan(cnncalc.analyze("INPUT 9x11x3 -> CONV3-7 -> BN -> RELU -> POOL2/2"), dtype="int8")
     assert [(v.name, v.layers, v.size, v.first, v.last, v.role) for v in found.volumes] == [
         ("input", ("input",), 297, 0, 0, "input"),
@@ -206,7 +206,7 @@ def test_one_convolution_by_hand() -> None:
     assert found.notes_bytes == 297 + 693 + 140
 
 
-def test_batch_and_data_type_multiply() -> None:
+def test_plans_are_proportional_to_batch_and_data_type() -> None:
     net = cnncalc.analyze("INPUT 9x11x3 -> CONV3-7 -> BN -> RELU -> POOL2/2")
     for dtype, each in (("int8", 1), ("float16", 2), ("bfloat16", 2), ("float32", 4), ("float64", 8)):
         found = plan(net, batch=5, dtype=dtype)
@@ -216,11 +216,14 @@ def test_batch_and_data_type_multiply() -> None:
 @pytest.mark.parametrize(
     ("tail", "volumes"),
     [
-        ("CONV3-7 -> RELU -> BN", ["conv1", "bn1"]),  # behind the RELU it is no part of the weights
+        ("CONV3-7 -> RELU -> BN", ["conv1", "bn1"]),  # it cannot be folded into weights after a RELU
         ("POOL3/1(pad=1) -> BN -> RELU", ["pool1", "bn1"]),
         ("CONV3-7 -> SCALE -> BN -> DROPOUT -> RELU", ["conv1"]),
         ("CONV3-7 -> RELU(in_place=no)", ["conv1"]),  # one operation has one output
-        ("CONV3-7@a -> RELU -> ADD(@a)", ["a", "relu1", "add1"]),  # two readers: the RELU must not overwrite it
+        (
+            "CONV3-7@a -> RELU -> ADD(@a)",
+            ["a", "relu1", "add1"],
+        ),  # two layers read it, so the RELU must not overwrite it
         ("CONV3-7 -> FLATTEN -> FC-5 -> SOFTMAX", ["conv1", "fc1", "softmax1"]),
         ("[CONV3-3 | ] -> ADD(in_place=yes) -> RELU", ["conv1"]),
         ("[CONV3-3 | ] -> ADD -> RELU", ["conv1", "add1"]),
@@ -228,12 +231,12 @@ def test_batch_and_data_type_multiply() -> None:
         ("CONV3-6 -> [SLICE(0, to=2) | SLICE(2, to=6) -> RELU] -> CONCAT", ["conv1", "relu1", "concat1"]),
     ],
 )
-def test_what_has_a_volume_of_its_own(tail: str, volumes: list[str]) -> None:
+def test_which_layers_have_a_volume_of_their_own(tail: str, volumes: list[str]) -> None:
     found = plan(cnncalc.analyze(f"INPUT 9x11x3 -> {tail}"))
     assert [volume.name for volume in found.volumes] == ["input", *volumes]
 
 
-def test_layers_of_training_alone_are_left_out() -> None:
+def test_layers_that_run_only_in_training_are_left_out() -> None:
     text = "INPUT 9x11x3 -> CONV3-7 -> RELU@r {}-> FC-5"
     plain = plan(cnncalc.analyze(text.format("")))
     head = plan(cnncalc.analyze(text.format("-> FC-3(training_only=yes)@head -> FROM(@r) ")))
@@ -242,7 +245,7 @@ def test_layers_of_training_alone_are_left_out() -> None:
     ]
 
 
-def test_an_input_alone_is_a_plan() -> None:
+def test_a_net_with_only_an_input_has_a_plan() -> None:
     found = plan(cnncalc.analyze("INPUT 9x11x3"), order="best")
     assert (found.arena_bytes, found.bound_bytes, found.steps, found.is_exact_order) == (297 * 4, 297 * 4, (), True)
     assert draw(found)[0].endswith("aaaaaa|")
@@ -267,21 +270,21 @@ def test_a_depthwise_convolution_in_place_by_hand() -> None:
     ["DWCONV3-2", "DWCONV3(pad=2)", "CONV3-6(groups=3)", "DWCONV3 -> ADD(@x)"],
     ids=["more maps", "larger maps", "not depthwise", "read twice"],
 )
-def test_a_convolution_that_cannot_work_in_place(layer: str) -> None:
+def test_these_convolutions_do_not_work_in_place(layer: str) -> None:
     net = cnncalc.analyze(f"INPUT 9x11x3 -> CONV1-6@x -> {layer}")
     assert plan(net, depthwise_in_place=True)._replace(depthwise_in_place=False) == plan(net)
 
 
-def test_a_grouped_convolution_can_be_depthwise() -> None:
+def test_a_convolution_with_one_group_for_each_channel_is_depthwise() -> None:
     net = cnncalc.analyze("INPUT 9x11x3 -> CONV1-6 -> CONV3-6(groups=6)")
     assert plan(net, depthwise_in_place=True).volumes[-1].role == "scratch"
 
 
 def test_the_order_of_branches_matters() -> None:
-    """The branch whose end is small goes first, while the one whose end is large waits.
+    """The branch with the small output runs first.
 
-    Of 10x10: the left branch keeps 8 maps and needs 20 on the way, the right keeps 1 and needs 40 on the way. Left
-    first: the image, 8 and 40 are there at once; right first: the image, 40 and 1, and later 3 + 1 + 20 + 8.
+    Numbers of maps of 10x10: the left branch has 20 and then 8, the right one 40 and then 1. Left first: the image, 8
+    and 40 are alive together; right first: the image, 40 and 1, and later 3 + 1 + 20 + 8.
     """
     net = cnncalc.analyze("INPUT 10x10x3 -> [CONV1-20 -> CONV1-8 | CONV1-40 -> CONV1-1] -> CONCAT")
     given_order, best = plan(net, dtype="int8"), plan(net, dtype="int8", order="best")
@@ -294,20 +297,20 @@ def test_the_order_of_branches_matters() -> None:
 
 
 def test_a_repeated_block_is_searched_once() -> None:
-    """The search of one block takes a few dozen looks; 60 blocks take no more."""
+    """The search examines a few dozen states for one block, and no more for 60 equal blocks."""
     block = "[CONV1-20 -> CONV1-8 | CONV1-40 -> CONV1-1] -> CONCAT -> CONV1-3"
     found = plan(cnncalc.analyze(f"INPUT 10x10x3 -> [{block}]*60"), dtype="int8", order="best", states=50)
     assert (found.given_bound_bytes, found.bound_bytes, found.is_exact_order) == (5100, 4400, True)
 
 
 @pytest.mark.parametrize("net", ["vgg16", "mobilenet-v1", "resnet18"])
-def test_without_a_choice_the_order_is_the_one_given(net: str) -> None:
+def test_a_net_without_a_better_order_keeps_the_given_one(net: str) -> None:
     found, best = plan(report(net)), plan(report(net), order="best")
     assert best == found._replace(order="best")
     assert best.is_exact_order
 
 
-def test_a_wrong_call_names_the_nearest_word() -> None:
+def test_an_unknown_word_is_refused_with_the_nearest_known_one() -> None:
     net = cnncalc.analyze("INPUT 9x11x3 -> CONV")
     with pytest.raises(ValueProblem, match=r"no order 'bets'; did you mean 'best'\?"):
         plan(net, order="bets")
@@ -321,7 +324,7 @@ def test_a_wrong_call_names_the_nearest_word() -> None:
 
 
 def check_plan(net: Any, found: ArenaPlan) -> None:
-    """Nothing is overwritten while it is needed, by following every byte; the sums are those of the volumes."""
+    """Checks that no volume is overwritten while it is needed, and that the sums are those of the volumes."""
     by_name = {row.name: row for row in net.layers}
     volume_of = {name: volume for volume in found.volumes if volume.role != "scratch" for name in volume.layers}
     assert set(volume_of) == {row.name for row in net.layers if not row.training_only}
@@ -386,7 +389,7 @@ def test_plans_of_random_nets_can_be_run(seed: int) -> None:
 
 
 def random_flow(random: Random, tasks: int, *, in_place: bool = True) -> Flow:
-    """Tasks that read one to three earlier volumes and make or overwrite one, none of which is left over."""
+    """Tasks that read one to three earlier volumes and create or overwrite one; no volume is unused."""
     sizes = [random.randint(1, 40)]
     results: list[tuple[int, int]] = [(0, -1)]  # volume, the task that wrote it last
     closed: set[int] = set()  # results that are overwritten
@@ -423,7 +426,7 @@ def every_order(flow: Flow, done: tuple[int, ...] = ()) -> Iterator[tuple[int, .
 
 
 def peak_of(flow: Flow, order: Sequence[int]) -> int:
-    """The largest sum alive, step by step from sets: what is there, and goes when nothing to come reads it."""
+    """The peak: the largest sum of live volumes, each of which is freed after its last reader."""
     makers = {task.makes for task in flow.tasks}
     there = {volume for volume in range(len(flow.sizes)) if volume not in makers}
     most = 0
@@ -457,8 +460,8 @@ def test_the_best_order_is_the_best_of_all(seed: int) -> None:
 
 @given(seeds)
 @examples(150)
-def test_an_order_cut_short_is_sound(seed: int) -> None:
-    """With a search that is given up at once: an order that can run, not worse than the one given, a true bound."""
+def test_an_order_of_a_search_that_was_cut_short_is_valid(seed: int) -> None:
+    """If the search stops at once, the order can run, is not worse than the given one, and the bound is correct."""
     random = Random(seed)  # noqa: S311
     flow = random_flow(random, random.randint(1, 30))
     best = best_order(flow)
@@ -471,7 +474,7 @@ def test_an_order_cut_short_is_sound(seed: int) -> None:
 
 @given(seeds)
 @examples(100)
-def test_levels_are_what_is_alive(seed: int) -> None:
+def test_levels_are_the_bytes_alive_at_each_step(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     flow = random_flow(random, random.randint(1, 25))
     order = range(len(flow.tasks))
@@ -513,7 +516,7 @@ def test_volumes_alive_together_never_overlap(work: int, monkeypatch: pytest.Mon
 
 
 def test_greedy_by_size_by_hand() -> None:
-    """Largest first: 50 at 0, 40 on it, 30 where 40 is gone, and 20 in what they leave."""
+    """Largest first: 50 at offset 0, 40 above it, 30 in the place of 40 after it is freed, 20 in the remaining gap."""
     sizes, alive = [40, 50, 30, 20], [(0, 1), (1, 2), (2, 3), (0, 0)]
     assert place(sizes, alive) == ([50, 0, 50, 0], "greedy by size")
 
@@ -522,7 +525,7 @@ def test_greedy_by_size_by_hand() -> None:
 
 
 def test_a_chart_by_hand() -> None:
-    """Addresses upward, steps to the right: 297 B of input lie on 693 B, and 140 B follow where it was."""
+    """Addresses go up, steps to the right: the input of 297 B lies above 693 B; 140 B take its place later."""
     found = plan(cnncalc.analyze("INPUT 9x11x3 -> CONV3-7 -> BN -> RELU -> POOL2/2"), dtype="int8")
     assert draw(found, width=24, height=10) == [
         " 891 |aaaaaa......|",
@@ -545,7 +548,7 @@ def test_a_chart_by_hand() -> None:
 
 @pytest.mark.parametrize("net", ["lenet5-modern", "mobilenet-v2", "densenet121", "unet"])
 @pytest.mark.parametrize("width", [30, 80, 200])
-def test_a_chart_fits_and_shows_only_what_is_there(net: str, width: int) -> None:
+def test_a_chart_fits_the_width_and_shows_only_live_volumes(net: str, width: int) -> None:
     found = plan(report(net), depthwise_in_place=True)
     chart = draw(found, width, 20)
     assert len(chart) == 21

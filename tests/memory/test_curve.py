@@ -1,4 +1,4 @@
-"""Peak memory as a function of the batch equals the memory report, to the byte, with place and breakdown."""
+"""The curve of peak memory over the batch size equals the memory report: bytes, place of the peak, breakdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCHES = (1, 2, 3, 7, 8, 32, 100, 1000)
 
 
 def differences(report: Report, options: Options, batches: tuple[int, ...], curve: Curve | None = None) -> list[str]:
-    """Where the curve and the account of a batch say different things, for every optimizer."""
+    """Where the curve and the memory report differ, for every optimizer and batch size."""
     segments = segments_of(report, options.checkpoint)
     curve = curve or curve_of(Simulation(report, options), segments)
     found = []
@@ -59,7 +59,7 @@ FEW = ("alexnet", "dcgan-generator", "googlenet-aux", "lenet5", "mobilenet-v2", 
         len(FEW) * len(PROFILES),
     ),
 )
-def test_the_curve_of_a_named_net_is_what_the_account_says(net: str, profile: str) -> None:
+def test_the_curve_of_a_named_net_equals_the_memory_report(net: str, profile: str) -> None:
     assert differences(report_of(net), Options(profile=profile), BATCHES) == []
 
 
@@ -103,15 +103,15 @@ def test_the_curve_follows_every_option(net: str, options: dict[str, object]) ->
 
 @given(seeds)
 @examples(120)
-def test_the_curve_of_a_random_net_is_what_the_account_says(seed: int) -> None:
+def test_the_curve_of_a_random_net_equals_the_memory_report(seed: int) -> None:
     report = cnncalc.analyze(random_design(seed).text)
     profile = list(PROFILES)[seed % len(PROFILES)]
 
     assert differences(report, Options(profile=profile), (1, 2, 3, 5, 17, 128, 999)) == []
 
 
-def test_a_view_is_no_whole_where_both_take_the_same_bytes() -> None:
-    """[1x1x3] and the [1x1x5] it is a part of take 512 bytes each up to 25 images; nothing is added to it in place."""
+def test_a_view_is_not_taken_for_the_whole_if_both_have_the_same_rounded_size() -> None:
+    """[1x1x3] and the [1x1x5] that contains it both take 512 bytes up to 25 images; no gradient is added in place."""
     report = cnncalc.analyze("INPUT 6x6x2 -> GAP -> [ | CONV1-3 -> BN]@a -> CONCAT@b -> CONV1-5 -> ADD(@b) -> FC-4")
     curve = curve_of(Simulation(report, Options()))
 
@@ -119,7 +119,7 @@ def test_a_view_is_no_whole_where_both_take_the_same_bytes() -> None:
     assert differences(report, Options(), tuple(range(1, 70)), curve) == []
 
 
-def test_a_single_image_has_candidates_of_its_own_where_a_slice_of_it_is_dense() -> None:
+def test_a_batch_of_one_has_its_own_candidates_if_a_slice_of_it_is_dense() -> None:
     report = cnncalc.analyze("INPUT 6x6x4 -> CONV3-4 -> SLICE(1, to=3) -> FLATTEN -> FC-4")
     curve = curve_of(Simulation(report, Options()))
 
@@ -138,7 +138,7 @@ def test_the_notes_rule_is_a_straight_line() -> None:
     assert curve.inference(5) == (memory.inference.peak_bytes, memory.inference.peak_at, memory.inference.breakdown)
 
 
-def test_a_net_without_a_layer_has_a_curve() -> None:
+def test_a_net_with_only_an_input_has_a_curve() -> None:
     report = cnncalc.analyze("INPUT 4x5x3")
 
     assert differences(report, Options(), (1, 6)) == []
@@ -169,6 +169,6 @@ def test_the_data_of_a_curve_are_short(net: str) -> None:
         ([], []),
     ],
 )
-def test_the_highest_of_straight_lines(lines: list[tuple[int, int]], steps: list[tuple[int, int, int]]) -> None:
-    """5 and x meet at 5, where they are alike: the second is higher from 6 on."""
+def test_the_upper_envelope_of_straight_lines(lines: list[tuple[int, int]], steps: list[tuple[int, int, int]]) -> None:
+    """The lines 5 and x are equal at 5; the second is higher from 6 on."""
     assert upper_envelope(lines) == steps

@@ -20,7 +20,7 @@ def test_a_device_has_the_bytes_that_nvidia_smi_reports(name: str, mib: int) -> 
     assert f"{mib}MiB" in devices()[name].source
 
 
-def test_every_device_states_its_figure_and_where_it_is_from() -> None:
+def test_every_device_states_its_memory_and_its_source() -> None:
     for device in devices().values():
         tool, _, said = device.source.partition(": ")
         assert tool in ("nvidia-smi", "tegrastats")
@@ -51,7 +51,7 @@ def test_every_name_is_found_as_it_is_listed(name: str) -> None:
         ("-", "no device or size '-'"),
     ],
 )
-def test_a_name_that_is_not_one_is_answered_with_all_that_may_be_meant(name: str, message: str) -> None:
+def test_an_ambiguous_device_name_lists_all_candidates(name: str, message: str) -> None:
     with pytest.raises(ValueProblem) as raised:
         read_memory(name)
 
@@ -59,7 +59,7 @@ def test_a_name_that_is_not_one_is_answered_with_all_that_may_be_meant(name: str
 
 
 @pytest.mark.parametrize("text", ["8", "1048575", "600", "0.5"])
-def test_a_size_without_a_unit_below_one_mebibyte_is_a_question(text: str) -> None:
+def test_a_size_below_one_mebibyte_without_a_unit_is_refused(text: str) -> None:
     with pytest.raises(ValueProblem, match=r"GiB\?|whole number"):
         parse_size(text)
 
@@ -80,7 +80,7 @@ def test_a_number_without_a_unit_may_also_be_a_device() -> None:
     assert "rtx-3090" in raised.value.hint
 
 
-def test_what_a_process_takes_beside_tensors_has_sources() -> None:
+def test_the_memory_of_a_process_in_addition_to_tensors_has_sources() -> None:
     counted = {item.key: item.bytes for item in overheads("torch-cuda")}
     assert counted == {"context": 400 * MIB, "cublas_workspace": 32 * MIB, "cudnn_workspace": 0}
     assert all(item.source and item.low <= item.bytes <= item.high for item in overheads("torch-cuda"))

@@ -36,7 +36,7 @@ def test_the_largest_batch_fits_and_the_next_one_does_not(net: str, optimizer: s
     assert simulation.training(found + 1).peak_bytes > room
 
 
-def test_the_search_agrees_with_trying_every_batch_where_the_peak_has_steps() -> None:
+def test_the_search_agrees_with_trying_every_batch() -> None:
     def peak(batch: int) -> int:
         return max(1000, 10 * batch) + 7 * (batch // 16)
 
@@ -45,7 +45,7 @@ def test_the_search_agrees_with_trying_every_batch_where_the_peak_has_steps() ->
         assert largest_batch(peak, room) == expected
 
 
-def test_each_advice_lowers_the_peak_and_is_what_the_replay_says() -> None:
+def test_each_advice_lowers_the_peak_to_that_of_the_replay() -> None:
     report = cnncalc.analyze("resnet18")
     found = fit(report, Options(batch=64), GIB)
 
@@ -63,7 +63,7 @@ blocks:
   unit: RELU -> [CONV3-16 -> BN -> RELU -> CONV3-16 -> BN | ] -> ADD
 layers: [INPUT 64x64x3 -> CONV3-16, unit, CONV3-16, unit, POOL2, CONV3-16, unit, GAP, FC-9]
 """
-"""PyTorch cannot run a segment again that begins with such a RELU."""
+"""PyTorch cannot repeat a segment that begins with a RELU in place."""
 
 
 @pytest.mark.parametrize("net", ["resnet18", BEGINS_IN_PLACE])
@@ -74,7 +74,7 @@ def test_the_rows_of_checkpointing_are_what_the_options_give(net: str, tmp_path:
         net = str(file)
     report = cnncalc.analyze(net)
     options = Options(batch=32, reserve=0)
-    peak = account_memory(report, options).training.peak_bytes
+    peak = account_memory(report, options, details=False).training.peak_bytes
     found = fit(report, options, peak - 1)
 
     rows = [advice for advice in found.advice if advice.what.startswith("checkpoint ")]
@@ -82,7 +82,7 @@ def test_the_rows_of_checkpointing_are_what_the_options_give(net: str, tmp_path:
     assert len(rows) == 2
     for row in rows:
         rule = "best" if row.what.startswith("checkpoint best for batch 32 (") else row.what.partition(" ")[2]
-        training = account_memory(report, options._replace(checkpoint=rule)).training
+        training = account_memory(report, options._replace(checkpoint=rule), details=False).training
         assert (row.need_bytes, row.peak_bytes) == (training.need_bytes, training.peak_bytes)
         assert row.macs == report.totals.macs + training.recomputed_macs
         assert training.recomputed_macs > 0
@@ -100,8 +100,8 @@ def test_the_macs_of_every_row_include_what_checkpointing_repeats() -> None:
     assert {found.macs, *[advice.macs for advice in found.advice]} == {expected}
 
 
-def test_pooling_in_front_of_the_first_fc_is_computed_on_the_changed_net() -> None:
-    """VGG16 with 1x1x512 in front of fc1 has 512*4096 weights there in place of 7*7*512*4096."""
+def test_pooling_before_the_first_fc_is_computed_on_the_changed_net() -> None:
+    """With 1x1x512 before fc1, VGG16 has 512*4096 weights there instead of 7*7*512*4096."""
     found = fit(cnncalc.analyze("vgg16"), Options(), 2 * GIB)
     by_hand = cnncalc.analyze(
         "INPUT 224x224x3 -> [[CONV3-w -> RELU]*n -> POOL2]*[2x64, 2x128, 3x256, 3x512, 3x512] as n, w"
@@ -147,8 +147,8 @@ def test_the_largest_batch_is_the_last_before_the_first_that_does_not_fit(net: s
         assert part.largest_batch_live >= part.largest_batch
 
 
-def test_a_batch_that_fits_above_one_that_does_not_is_not_the_answer() -> None:
-    """VGG16 reserves more for 15 images than for 16 or 17: what is left of a segment is split off or not."""
+def test_a_batch_that_fits_above_a_smaller_one_that_does_not_is_not_chosen() -> None:
+    """VGG16 reserves more memory for 15 images than for 16 or 17: whether blocks are split depends on their sizes."""
     report = cnncalc.analyze("vgg16")
     needs = Needs(Simulation(report, Options()))
     reserved = {batch: needs.training(batch) for batch in range(1, 40)}
@@ -194,8 +194,8 @@ def test_a_reserve_is_added_to_live_tensors() -> None:
         account_memory(report, Options(profile="numpy", reserve="auto"))
 
 
-def test_batches_of_images_that_wait_are_added_to_the_inputs() -> None:
-    """32x32x1 floats are 4,096 bytes an image; two batches more of 3 images are 24,576 bytes."""
+def test_waiting_batches_of_images_are_added_to_the_inputs() -> None:
+    """An image of 32x32x1 floats has 4,096 bytes; two more batches of 3 images have 24,576 bytes."""
     report = cnncalc.analyze("lenet5")
     one, three = (account_memory(report, Options(batch=3, image_batches=count)) for count in (1, 3))
 
@@ -217,8 +217,8 @@ def test_memory_is_read_as_bytes_or_as_a_device() -> None:
         read_memory("8GBi")
 
 
-def test_zero_splits_by_its_stages() -> None:
-    """One byte count each: state at stage 1, gradients at 2, parameters at 3."""
+def test_each_stage_of_zero_shards_one_more_part() -> None:
+    """Stage 1 shards the state of the optimizer, stage 2 also gradients, stage 3 also parameters."""
     simulation = Simulation(cnncalc.analyze("vgg16"), Options(optimizer="adam", batch=4))
 
     plain, one, two, three = (sharded(simulation, 4, 4, zero, 24 * GIB) for zero in range(4))

@@ -1,7 +1,7 @@
 """Memory of every layer kind and of combinations, equal to PyTorch's to the byte.
 
-``data/measured.json`` is what PyTorch 2.13 gave, so that the rules are tested without it; where it is installed, some
-of it is measured anew. Figures are those of :class:`tests.memory.torch_oracle.Measured`.
+``data/measured.json`` has measurements of PyTorch 2.13, so that the rules are tested without it; where it is installed,
+a sample is measured again. Figures are those of :class:`tests.memory.torch_oracle.Measured`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KINDS = list(dict.fromkeys(net.partition("(")[0] for net, _, _ in MEASURED))
 
 
 def computed(net: str, habits: dict[str, Any]) -> list[int]:
-    account = account_memory(report_of(net), Options(**{"profile": "torch-fake", "batch": 3, **habits}))
+    account = account_memory(report_of(net), Options(**{"profile": "torch-fake", "batch": 3, **habits}), details=False)
     training = account.training
     return [
         training.peak_bytes,
@@ -48,12 +48,12 @@ def differences(rows: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 4))])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_measured(kind: str, part: int) -> None:
-    """A layer kind in all its variants, or a net in all ways of training it; a quarter of the rows is quick."""
+def test_memory_equals_the_stored_measurements(kind: str, part: int) -> None:
+    """A layer kind in all variants, or a net with all options; a quarter of the rows belongs to the quick tests."""
     assert not differences([row for row in MEASURED if row[0].partition("(")[0] == kind][part::4])
 
 
-def test_everything_was_measured() -> None:
+def test_every_case_has_a_stored_measurement() -> None:
     every = [(measure.net, measure.habits) for measure in measures()]
     measured = [(net, habits) for net, habits, _ in MEASURED]
     assert every == measured, "python -m tests.memory.measure missing measures what data/measured.json lacks"
@@ -64,8 +64,8 @@ def test_everything_was_measured() -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="PyTorch is not installed, so nothing here is measured anew"
 )
-def test_what_is_measured_now() -> None:
-    """In a process of its own: the device that is not there would confuse other tests."""
+def test_memory_equals_new_measurements() -> None:
+    """In a process of its own, since the stand-in for a device would affect other tests."""
     command = [sys.executable, "-m", "tests.memory.measure"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)
     if "no stand-in for a device" in done.stderr:

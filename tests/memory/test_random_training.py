@@ -1,7 +1,7 @@
-"""Random nets trained in all ways: the figures are those that PyTorch 2.13 gave, to the byte.
+"""Memory of random nets with random options of training, equal to measurements of PyTorch 2.13 to the byte.
 
-``data/random_training.json`` holds 389 nets chosen among those that agreed when they were measured: it guards what is
-right, and says nothing about how many nets agree. ``python -m benchmarks.training_memory`` measures others.
+``data/random_training.json`` has 389 nets chosen among those that agreed when they were measured: it detects changes
+and does not show how many nets agree. ``python -m benchmarks.training_memory`` measures other nets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MEASURED: list[Any] = json.loads(DATA.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("part", [*range(3), *(pytest.param(part, marks=pytest.mark.slow) for part in range(3, 12))])
-def test_random_nets_hold_what_pytorch_holds(part: int) -> None:
+def test_random_nets_need_the_memory_that_pytorch_needs(part: int) -> None:
     wrong = []
     for pattern, habits, figures in MEASURED[part::12]:
         found = computed(cnncalc.analyze(pattern), Options(**habits))
@@ -75,10 +75,10 @@ MORE_PEAKS = [
 
 
 @pytest.mark.parametrize(("pattern", "options", "training", "inference"), MORE_PEAKS)
-def test_peaks_with_padding_apart_summed_gradients_and_views(
+def test_peaks_with_separate_padding_summed_gradients_and_views(
     pattern: str, options: dict[str, Any], training: int, inference: int
 ) -> None:
-    """Measured in PyTorch. Padded copies live beside half copies, segments free before sums, views are no whole."""
+    """Measured in PyTorch: padded copies next to half-precision copies, segments freed before sums, views."""
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
     assert (memory.training.peak_bytes, memory.inference.peak_bytes) == (training, inference)
@@ -92,7 +92,7 @@ def test_a_segment_that_overwrites_its_input_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", ["CONCAT", "ADD", "MUL"])
-def test_a_merge_of_one_named_volume_is_a_copy(kind: str) -> None:
+def test_a_merge_of_a_single_volume_copies_it(kind: str) -> None:
     report = cnncalc.analyze(f"INPUT 8x8x3 -> CONV3-4@a -> {kind}(inputs=[@a]) -> FC-3")
     alone = cnncalc.analyze("INPUT 8x8x3 -> CONV3-4 -> FC-3")
     assert report.totals.activations == alone.totals.activations + 256

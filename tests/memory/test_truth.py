@@ -1,6 +1,6 @@
-"""Every recorded measurement of PyTorch's memory is met to the byte.
+"""Memory equals every recorded measurement of PyTorch to the byte.
 
-``data/truth.json`` holds what was measured and the networks it was measured on; its ``about`` says how.
+``data/truth.json`` has the measurements and their networks; its key ``about`` describes the method.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def differences(found: list[tuple[Any, dict[str, int], dict[str, int]]]) -> list
     ]
 
 
-def test_nothing_recorded_is_left_out() -> None:
+def test_every_recorded_measurement_is_tested() -> None:
     assert {name: len(TRUTH[name]) for name in TRUTH if isinstance(TRUTH[name], list)} == {
         "cuda": 256,
         "cuda_habits": 14,
@@ -82,7 +82,7 @@ def test_steps_and_inferences_under_fake_tensors(rows: list[dict[str, Any]]) -> 
 
 
 @pytest.mark.parametrize("rows", by_net("cuda_habits"))
-def test_habits_of_the_training_loop(rows: list[dict[str, Any]]) -> None:
+def test_options_of_the_training_loop(rows: list[dict[str, Any]]) -> None:
     found = []
     for row in rows:
         options = Options(
@@ -114,7 +114,7 @@ def test_checkpointing(rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("rows", by_net("saved_for_backward"))
-def test_what_is_kept_for_backward(rows: list[dict[str, Any]]) -> None:
+def test_saved_tensors(rows: list[dict[str, Any]]) -> None:
     """Counted without rounding."""
     found = []
     for row in rows:
@@ -141,7 +141,7 @@ def test_real_runs_on_a_cpu() -> None:
 
 
 EXACT_ON_CPU = 60
-"""So many of the 68 real runs are met to the byte; the others miss 8 or 12 bytes of scalars within an activation."""
+"""How many of the 68 real runs agree to the byte; the others differ by 8 or 12 bytes of scalars."""
 
 
 def test_steps_of_every_optimizer() -> None:
@@ -169,7 +169,7 @@ def test_steps_of_every_optimizer() -> None:
     assert seen == set(OPTIMIZERS)
 
 
-def test_the_account_of_a_report_is_that_of_its_bench() -> None:
+def test_the_memory_report_equals_a_recorded_peak() -> None:
     row = next(row for row in TRUTH["cuda"] if row["net"] == "resnet50" and row.get("opt") == "adam")
     account = account_memory(report_of("resnet50"), Options("torch-fake", row["batch"], row["dtype"], "adam"))
     assert account.training.peak_bytes == row["peak"]

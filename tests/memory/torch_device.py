@@ -1,8 +1,8 @@
 """A device "cuda" for PyTorch's fake tensors where the build has none.
 
-FakeTensorMode can run nets on a device that is not there, backward too, but a build without CUDA refuses at three
-places to hand out what belongs to a device. :func:`stand_in_for_cuda` answers there what a machine with a device
-would; nothing is ever computed on it.
+FakeTensorMode can run nets, backward too, on a device that does not exist, but a build without CUDA raises errors at
+three places that ask for a device. :func:`stand_in_for_cuda` makes them answer as on a machine with a device; nothing
+is computed on it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 CUDA = 1
-"""Its place among the kinds of device."""
+"""The index of CUDA among the types of devices."""
 METHODS = 60
-"""So many entries of the table of methods are looked at."""
+"""Number of entries that are read from the table of methods."""
 VERSION = 0x16001
-"""The answer to all questions: 90113 as a version, true as a boolean."""
+"""The value that all methods return: 90113 as a version, true as a boolean."""
 
 _kept: list[Any] = []
 
@@ -29,7 +29,7 @@ def _pointer(function: Any) -> int:
 
 
 def _probe(step: str) -> str:
-    """What becomes of one use of the device: nothing if it works, else what PyTorch says about it."""
+    """The error message of PyTorch for one use of the device; empty if it works."""
     try:
         if step == "device":
             return "" if getattr(torch._C._accelerator_getAccelerator(), "type", None) == "cuda" else "none"
@@ -39,7 +39,7 @@ def _probe(step: str) -> str:
             if step == "backward":
                 x.sum().backward()
             elif step == "norm":
-                # on a real device this is cuDNN's
+                # on a real device this is the function of cuDNN
                 result: Any = torch.nn.functional.batch_norm(x, one, one, one, one, training=True)
                 return "" if "Cudnn" in type(result.grad_fn).__name__ else "another"
             else:
@@ -51,7 +51,7 @@ def _probe(step: str) -> str:
 
 
 def stand_in_for_cuda() -> None:
-    """Makes fake tensors on "cuda" possible in this process; raises RuntimeError where it does not succeed."""
+    """Makes fake tensors on "cuda" possible in this process; raises RuntimeError if it fails."""
     if torch.cuda.is_available() or _kept:
         return
     libraries = torch.__path__[0] + "/lib/"
@@ -59,7 +59,7 @@ def stand_in_for_cuda() -> None:
     compute = ctypes.CDLL(libraries + "libtorch_cpu.so")
     guards = (ctypes.c_void_p * (CUDA + 1)).in_dll(core, "_ZN3c104impl26device_guard_impl_registryE")
     if not guards[CUDA]:
-        # PyTorch replaces a guard that counts no devices by one that does nothing
+        # PyTorch replaces a guard without devices by one that does nothing
         none = _pointer(ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda this: 0))
         methods = (ctypes.c_void_p * 64)(*[none] * 64)
         guard = (ctypes.c_void_p * 2)(ctypes.addressof(methods), None)
@@ -82,7 +82,7 @@ def stand_in_for_cuda() -> None:
 
 
 def _answered(hooks: Any, step: str, said: str, number: int, fraction: int) -> str:
-    """Answers the one question that a step stumbles over; gives what it says then."""
+    """Replaces the method at which a step fails; returns the next error message of the step."""
     for answer in (number, fraction):
         for place in range(4, METHODS - 2):
             if hooks[place] in (number, fraction):

@@ -1,8 +1,8 @@
 """Nets in PyTorch, and the bytes that a training step and an inference allocate.
 
-:class:`Net` makes of a report the modules that each kind stands for, called block by block as the dots in the names
-say. :func:`measure_fake` runs it under FakeTensorMode on a device "cuda" that need not be there, and counts every
-tensor that an operation makes, each rounded up to 512 bytes.
+:class:`Net` builds the PyTorch modules of a report and calls them block by block; the dots in the names give the
+blocks. :func:`measure_fake` runs it under FakeTensorMode on a device "cuda", which need not exist, and counts every
+tensor that an operation creates, each rounded up to 512 bytes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from torch.nn import functional as F  # noqa: N812  # its usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
+from cnncalc.interop.torch_layers import REARRANGED, dims
 from tests.memory import torch_sequences
 from tests.memory.torch_device import stand_in_for_cuda
-from tests.run.torch_reference import REARRANGED, dims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ AUXILIARY = 0.3
 
 
 class Measured(NamedTuple):
-    """Bytes of live tensors: of the second step, of the first, and of one inference."""
+    """Bytes of live tensors in the second step, in the first step and in one inference."""
 
     peak: int
     first_step_peak: int
@@ -60,7 +60,7 @@ def _module(name: str, x: Any) -> Any:
 
 
 def _ends(pad: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> list[tuple[int, int]]:
-    """The pad at the beginning and at the end of each side."""
+    """The padding at the beginning and at the end of each side."""
     if not isinstance(pad, str):
         half = len(pad) // 2
         return list(zip(pad[:half], pad[half:], strict=True))
@@ -73,13 +73,13 @@ def _ends(pad: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> list[tup
 
 
 def _around(ends: Sequence[tuple[int, int]], fill: float = 0.0) -> Callable[[Any], Any]:
-    """The padding as a step of its own: PyTorch lists the last side first."""
+    """The padding as a separate step; PyTorch lists the last side first."""
     listed = [number for pair in reversed(ends) for number in pair]
     return lambda x: F.pad(x, listed, value=fill)
 
 
 def _padding(ends: Sequence[tuple[int, int]], fill: float = 0.0) -> Callable[[Any], Any] | None:
-    """The padding as a step of its own where PyTorch's layer cannot do it."""
+    """The padding as a separate step, if the layer of PyTorch cannot do it."""
     return None if all(first == last for first, last in ends) else _around(ends, fill)
 
 
@@ -90,7 +90,7 @@ def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) 
 
 
 class Scale(nn.Module):
-    """One factor a channel and, if wanted, one shift."""
+    """One factor for each channel and, optionally, one shift."""
 
     def __init__(self, x: Any, *, shift: bool) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ def _pool(row: LayerReport) -> Callable[[Any], Any]:
     ends = _ends(layer.pad, x, layer.kernel, layer.step, dilation)
     ceil = layer.round == "ceil"
     if row.kind == "lppool":
-        # that of one side takes numbers alone
+        # the function for one side takes only numbers
         kernel, step = (value[0] if _on(x) == 1 else value for value in (layer.kernel, layer.step))
         made = _module("LPPool", x)(layer.power, kernel, step, ceil)
         return _after(_around(ends) if any(map(any, ends)) else None, made)
@@ -179,7 +179,7 @@ def _pool(row: LayerReport) -> Callable[[Any], Any]:
 
 
 class DepthLast(nn.Module):
-    """A module that works along the last side of a tensor, along the depth."""
+    """Applies a module for the last dimension of a tensor along the depth."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -190,7 +190,7 @@ class DepthLast(nn.Module):
 
 
 def _affine(module: Any, row: LayerReport) -> nn.Module:
-    """Takes away the scale or shift that the layer lacks."""
+    """Removes the scale or shift that the layer does not have."""
     layer: Any = row.layer
     depth = row.output.depth
     shape = getattr(module, "normalized_shape", (depth,))
@@ -226,7 +226,7 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
 
 
 class L2Norm(nn.Module):
-    """Euclidean normalization along the depth or over the volume, times a factor if wanted."""
+    """Euclidean normalization along the depth or over the volume, optionally with a learned factor."""
 
     def __init__(self, shape: tuple[int, ...], *, scale: bool, eps: float) -> None:
         super().__init__()
@@ -234,7 +234,7 @@ class L2Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(shape)) if scale else None
 
     def forward(self, x: Any) -> Any:
-        dims: Any = self.dims  # PyTorch takes several, its stub one
+        dims: Any = self.dims  # the type stub of PyTorch allows only one
         x = F.normalize(x, dim=dims, eps=self.eps)
         weight: Any = self.weight
         if weight is None:
@@ -243,7 +243,7 @@ class L2Norm(nn.Module):
 
 
 class GlobalResponse(nn.Module):
-    """GRN as its authors write it, on maps."""
+    """GRN as in the code of its authors, on maps."""
 
     def __init__(self, volume: Any, eps: float) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ class GlobalResponse(nn.Module):
 
 
 class Dropped(nn.Module):
-    """Dropout of elements, channels, or images (the latter as timm and torchvision do it)."""
+    """Dropout of elements, channels, or images (images as in timm and torchvision)."""
 
     def __init__(self, whole: str, rate: float, placed: bool) -> None:
         super().__init__()
@@ -282,7 +282,7 @@ class Dropped(nn.Module):
 
 
 def _constants(factor: Any, shift: Any) -> Callable[[Any], Any]:
-    """Times a constant, plus a constant: numbers, or tensors with one number a channel."""
+    """The factor and the summand: numbers, or tensors with one number for each channel."""
 
     def function(x: Any) -> Any:
         def made(value: Any) -> Any:
@@ -296,7 +296,7 @@ def _constants(factor: Any, shift: Any) -> Callable[[Any], Any]:
 
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
-"""Interpolation by PyTorch's names, by the number of sides."""
+"""PyTorch's names of linear interpolation, by the number of sides."""
 
 
 SIMPLE: dict[str, Any] = {
@@ -346,7 +346,7 @@ def _shuffle(groups: int) -> Callable[[Any], Any]:
 
 
 def _softmax(row: LayerReport) -> Callable[[Any], Any]:
-    """Over one axis by its function; over several as over one, into which they are moved and joined."""
+    """Over one axis by the function of PyTorch; several axes are first moved and joined into one."""
     layer: Any = row.layer
 
     def function(x: Any) -> Any:
@@ -362,7 +362,7 @@ def _softmax(row: LayerReport) -> Callable[[Any], Any]:
 
 
 def _blocks(row: LayerReport) -> Callable[[Any], Any]:
-    """By the kernels for pixels, or as a view in another order that is copied."""
+    """By the pixel shuffle functions of PyTorch, or as a copy of a permuted view."""
     layer: Any = row.layer
     block, sides = layer.block, len(layer.block)
     goes_deep = row.kind == "space2depth"
@@ -413,7 +413,7 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
 
 
 def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bool]) -> Callable[..., Any]:
-    """Gives maps of one element to a function that would otherwise see batch x depth."""
+    """Calls a function for maps with vectors as maps of one element."""
     takes_maps = row.layer.is_flat is False and row.kind != "reshape"
     if not any(flat) or (all(flat) and not takes_maps):
         return function
@@ -422,7 +422,7 @@ def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bo
 
 
 def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[..., Any]]:
-    """The module that holds the parameters of a layer, if any, and its function; ``flat``: it sees batch x depth."""
+    """The module with the parameters of a layer, if any, and its function; ``flat``: its input is batch x depth."""
     kind = row.kind
     layer: Any = row.layer
     if kind in torch_sequences.KINDS:
@@ -463,13 +463,13 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
             raise NotImplementedError("PyTorch normalizes across channels alone")
         return None, nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
     if kind == "prelu":
-        prelu = nn.PReLU(row.output.depth)
+        prelu = nn.PReLU(1 if layer.shared else row.output.depth)
         return prelu, prelu
     if kind == "softmax":
         return None, _softmax(row)
     if kind in ("space2depth", "depth2space"):
         return None, _blocks(row)
-    if kind in REARRANGED:  # also UNPOOL, which the net replaces by a function that knows the indices
+    if kind in REARRANGED:  # also UNPOOL, which the net replaces by a function that gets the indices
         return None, lambda *inputs: REARRANGED[kind](layer, *inputs)
     if kind == "dropout":
         drop = Dropped(layer.whole, layer.rate, row.in_place_in_training)
@@ -501,9 +501,9 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
 
 
 class Block:
-    """A stretch of layers below one prefix: layers and blocks in the order in which they run.
+    """The layers with one prefix: layers and blocks in the order in which they run.
 
-    ``again``: a checkpointed segment.
+    ``again``: a checkpointed segment, which runs again in backward.
     """
 
     def __init__(self, name: str, *, again: bool = False) -> None:
@@ -512,7 +512,7 @@ class Block:
         self.steps: list[LayerReport | Block] = []
 
     def rows(self) -> list[LayerReport]:
-        """All layers within."""
+        """All layers in the block and its blocks."""
         found: list[LayerReport] = []
         for step in self.steps:
             found += step.rows() if isinstance(step, Block) else [step]
@@ -520,7 +520,7 @@ class Block:
 
 
 def blocks(rows: Sequence[LayerReport], segments: Sequence[tuple[int, int]] = ()) -> Block:
-    """The nesting that the dots in the names say, with checkpointed segments (first and last rows) within it."""
+    """The blocks that the dots in the names give, and the checkpointed segments (first and last row) in them."""
     top = Block("")
     path = [top]
     paths = {row.index: [row.name[:place] for place, sign in enumerate(row.name) if sign == "."] for row in rows}
@@ -564,7 +564,7 @@ def tied(
 
 
 class Net(nn.Module):
-    """The net of a report. ``segments`` are first and last rows of stretches to be checkpointed."""
+    """The net of a report. ``segments`` are the first and last rows of checkpointed segments."""
 
     def __init__(self, report: Report, segments: Sequence[tuple[int, int]] = ()) -> None:
         super().__init__()
@@ -573,7 +573,7 @@ class Net(nn.Module):
         self.parts = nn.ModuleDict()
         self.functions: dict[int, Callable[..., Any]] = {}
         modules: dict[int, tuple[nn.Module | None, Callable[..., Any]]] = {}
-        self.places: dict[int, Any] = {}  # the indices of max pools that are undone, until they are read
+        self.places: dict[int, Any] = {}  # the indices of max pools for UNPOOL, until they are read
         unpooled = {row.sources[1] for row in report.layers if row.layer.takes_places}
         flat: dict[int, bool] = {}
         for row in report.layers:
@@ -621,7 +621,7 @@ class Net(nn.Module):
         return lambda x, _: function(x, self.places.pop(row.sources[1]), pool.kernel, pool.step, pads, sides)
 
     def plan(self, *, training: bool) -> tuple[list[LayerReport], list[int], dict[int, list[int]]]:
-        """Rows that run, rows whose values are results, and who reads which row."""
+        """The rows that run, the rows that are outputs, and the readers of each row."""
         report = self.report
         rows = [row for row in report.layers if training or not row.training_only]
         runs = {row.index for row in rows}
@@ -651,9 +651,9 @@ class Net(nn.Module):
         return [given[result] for result in results]
 
     def _call(self, block: Block, values: dict[int, Any], readers: Any, results: set[int]) -> dict[int, Any]:
-        """One call of a block; the caller holds what it passes."""
+        """One call of a block; the caller keeps references to the arguments."""
         inside = {row.index for row in block.rows()}
-        # of each value how many steps of this block still read it, and whether a variable of its own holds it
+        # for each value: how many steps of this block still read it, and whether this block has a reference to it
         steps = []
         for step in block.steps:
             members = {row.index for row in step.rows()} if isinstance(step, Block) else {step.index}
@@ -688,7 +688,7 @@ class Net(nn.Module):
         return given
 
     def _checkpointed(self, block: Block, values: dict[int, Any], readers: Any, results: set[int]) -> dict[int, Any]:
-        """One call of a block that is checkpointed."""
+        """One call of a checkpointed block."""
         rows = block.rows()
         members = {row.index for row in rows}
         out = [
@@ -704,7 +704,7 @@ class Net(nn.Module):
 
 
 def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, ...], Any]) -> Any:
-    """Mean cross-entropy over each output, auxiliary heads weighted."""
+    """The sum of the mean cross-entropies of all outputs; auxiliary heads have a smaller weight."""
     _, results, _ = net.plan(training=True)
     heads = [net.report.layers[index].training_only for index in results]
     total: Any = None
@@ -741,7 +741,7 @@ def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], d
 
 
 class Tracer(TorchDispatchMode):
-    """Counts the bytes of all storages that operations make, while they live."""
+    """Counts the bytes of all live storages that operations create."""
 
     def __init__(self, rounding: int = 512) -> None:
         super().__init__()
@@ -753,7 +753,7 @@ class Tracer(TorchDispatchMode):
         self.name = ""
 
     def track(self, tensor: Any) -> None:
-        """Counts the storage of a tensor from now on."""
+        """Starts to count the storage of a tensor."""
         storage = tensor.untyped_storage()
         place = storage._cdata
         if place in self.sizes:
@@ -768,7 +768,7 @@ class Tracer(TorchDispatchMode):
         self.live -= self.sizes.pop(place)
 
     def mark(self, name: str) -> int:
-        """The bytes alive now, at a moment of that name."""
+        """The bytes alive now; ``name`` names the moment."""
         return self.live
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -813,12 +813,12 @@ class Habits(NamedTuple):
 
 
 def _half(device: str, habits: Habits) -> Any:
-    """Autocast, as far as it is wanted."""
+    """The context of autocast, or one without effect."""
     return nullcontext() if habits.autocast is None else torch.autocast(device, getattr(torch, habits.autocast))
 
 
 def _as_if_on_cuda() -> ExitStack:
-    """A context in which autocast, that of a checkpointed segment too, runs on a device that is not there."""
+    """A context in which autocast works on a device that does not exist, in checkpointed segments too."""
     stack = ExitStack()
     stack.enter_context(mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False))
     stack.enter_context(mock.patch("torch.cuda.is_bf16_supported", return_value=True))
@@ -847,8 +847,8 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
 
 
 def _moved(net: Net, dtype: Any) -> Net:
-    """The net on the device that is not there: without one ``to`` cannot be called."""
-    known: dict[Any, Any] = {}  # tied modules have the same parameter
+    """The net on the device that does not exist, where ``to`` cannot be called."""
+    known: dict[Any, Any] = {}  # tied modules share a parameter
     for module in net.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
@@ -864,7 +864,7 @@ def _moved(net: Net, dtype: Any) -> Net:
 
 
 def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tuple[str, int]] | None = None) -> Measured:
-    """A net on a device "cuda" that is not there."""
+    """Measures a net on a device "cuda" that need not exist."""
     habits = habits or Habits()
     stand_in_for_cuda()
     tracer = Tracer()
@@ -890,7 +890,7 @@ def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tupl
                 tracer.track(tensor)
             figures = _steps(net, images, targets, habits, tracer, "cuda")
     gc.collect()
-    gc.freeze()  # the many modules of PyTorch take no time in the next collection
+    gc.freeze()  # exclude the modules of PyTorch from later garbage collections
     return Measured(*figures, saved, inference)
 
 
@@ -904,7 +904,7 @@ def _optimizer(net: Net, habits: Habits, device: str) -> Any:
 
 
 class Marker:
-    """Marks the moments of a profile at which a tracer would be asked what is alive."""
+    """Marks in a profile the moments at which a tracer would report the live bytes."""
 
     def mark(self, name: str) -> int:
         with torch.autograd.profiler.record_function(f"mark {name}"):
@@ -942,7 +942,7 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
         for _ in range(habits.accumulate):
             forward, backward = once()
         if habits.accumulate > 1:
-            backward = tracer.mark("backward")  # logits and loss are gone
+            backward = tracer.mark("backward")  # logits and loss are freed
             optimizer.step()
 
     for _ in range(3):
@@ -956,7 +956,7 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
 
 
 def _composed(name: str) -> tuple[bool, bool]:
-    """Whether an event of the profiler is no kernel but composed of others: in some of its overloads, and in all."""
+    """Whether an operator of the profiler is composed of others: in some of its overloads, and in all of them."""
     if not name.startswith("aten::"):
         return True, True
     packet = getattr(torch.ops.aten, name.removeprefix("aten::"), None)
@@ -970,17 +970,17 @@ def _composed(name: str) -> tuple[bool, bool]:
 
 
 class Ledger(NamedTuple):
-    """Changes of live bytes in order, each with its time in nanoseconds; marks are times by name."""
+    """Changes of the live bytes in order of time (nanoseconds); ``marks`` are times by name."""
 
     changes: list[tuple[int, int]]
     marks: dict[str, list[int]]
 
     def live(self, before: int) -> int:
-        """The bytes alive at a time, in addition to those before the first change."""
+        """The bytes alive at a time, relative to those before the first change."""
         return sum(change for time, change in self.changes if time < before)
 
     def peak(self, first: int, last: int) -> int:
-        """The most bytes between two times."""
+        """The largest number of live bytes between two times."""
         total = highest = self.live(first)
         for time, change in self.changes:
             if first <= time <= last:
@@ -990,11 +990,11 @@ class Ledger(NamedTuple):
 
 
 def _ledger(events: Any) -> Ledger:
-    """The allocations of a profile that outlive the kernel that made them, and what is freed of them.
+    """The allocations of a profile that outlive their kernel, and the times at which they are freed.
 
-    A kernel is the outermost operator that is not composed of others: what it frees before it ends are buffers of its
-    own, unless the run of a checkpointed segment stops within it. An operator that converts its arguments and calls
-    itself is no kernel, but autocast. In the optimizer's step everything counts.
+    A kernel is the outermost operator that is not composed of others: what it frees before it ends are its temporary
+    buffers, unless a checkpointed segment ends within it. An operator that converts its arguments and calls itself
+    is not a kernel but belongs to autocast. In the step of the optimizer all allocations count.
     """
     composed: dict[str, tuple[bool, bool]] = {}
     found: list[tuple[int, Any, int, int]] = []  # time, place, bytes, end of the kernel around it
@@ -1013,7 +1013,7 @@ def _ledger(events: Any) -> Ledger:
         elif not end:
             if name not in composed:
                 composed[name] = _composed(name)
-            # below an overload that is composed of others the same name is that of the kernel, if it has one
+            # if an overload is composed of others, an operator of the same name below it is the kernel
             in_some, in_all = composed[name]
             is_outer = in_all or (in_some and name != above)
             called = {child.name for child in event.children if child.typed[0].name != "Allocation"}
@@ -1040,7 +1040,7 @@ def _ledger(events: Any) -> Ledger:
 
 
 class Stopped(Exception):
-    """In place of the exception that ends the run of a checkpointed segment; marks the moment."""
+    """Replaces the exception that ends the run of a checkpointed segment, and marks the moment."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -1048,7 +1048,7 @@ class Stopped(Exception):
 
 
 def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
-    """A net on this CPU, by the allocations that PyTorch's profiler records."""
+    """Measures a net on this CPU, by the allocations that the profiler of PyTorch records."""
     habits = habits or Habits()
     dtype = getattr(torch, habits.dtype)
     net = Net(report, habits.segments).to(dtype)
@@ -1056,7 +1056,7 @@ def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
     saved = _saved(net, images, targets, habits, "cpu", 1) if not habits.segments else -1
     resident = sum(tensor.untyped_storage().nbytes() for tensor in [*net.parameters(), *net.buffers(), *images])
     net.eval()
-    with torch.no_grad(), _half("cpu", habits):  # what kernels make in their first run is not the net's
+    with torch.no_grad(), _half("cpu", habits):  # buffers of the first run of a kernel are not those of the net
         net(*images)
     gc.collect()
     gc.disable()

@@ -1,7 +1,7 @@
-"""The kinds of sequences, windows and attention as PyTorch modules, as nets with them are usually written.
+"""Sequences, windows and attention as PyTorch modules, written as usual in such nets.
 
-Values are batch x depth x sides, as everywhere; those of positions lie with the depth fastest, as batch x sides x depth
-does in such nets.
+Tensors are batch x depth x sides, as in the other modules; in memory the depth is the fastest dimension, as for
+batch x sides x depth.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Token(nn.Module):
 
 
 class Position(nn.Module):
-    """A learned volume that is added."""
+    """Adds a learned volume."""
 
     def __init__(self, *sizes: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Position(nn.Module):
 
 
 class Attention(nn.Module):
-    """Projections as one, the product of softmax and values, and the projection back."""
+    """One projection to queries, keys and values, the product of softmax and values, the output projection."""
 
     def __init__(self, layer: Any, depth: int, other: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Attention(nn.Module):
             parts = [F.linear(*each).unflatten(-1, (self.heads, -1)).transpose(1, 2) for each in read]
         mask = None
         if self.relative is not None:
-            # which rows does not matter for memory
+            # the memory does not depend on which rows
             places = torch.zeros(self.pairs**2, dtype=torch.long, device=x.device)
             mask = self.relative[places].view(self.pairs, self.pairs, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
         queries, keys, values = parts
@@ -103,7 +103,7 @@ class Attention(nn.Module):
 
 
 def _windows(x: Any, size: Any) -> Any:
-    """Windows and their places, with the depth last."""
+    """Windows and their positions, with the depth last."""
     x = last(x)
     batch, *sides, depth = x.shape
     counts = [whole // part for whole, part in zip(sides, size, strict=True)]

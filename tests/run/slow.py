@@ -1,6 +1,6 @@
 """Layers with windows, computed one output at a time, independent of the package.
 
-Arrays are batch x height x width x depth. Only what has a definition in loops is here.
+Arrays are batch x height x width x depth.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def sides(value: Any) -> tuple[int, int]:
 
 
 def pads(keys: dict[str, Any], default: Any, x: Any, stride: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right); TensorFlow's `same` from its own documentation."""
+    """(top, left, bottom, right); `same` as in the documentation of TensorFlow."""
     pad = keys.get("pad", default)
     kernel, dilation = sides(keys.get("kernel", 3)), sides(keys.get("dilation", 1))
     if pad == "valid":
@@ -36,7 +36,7 @@ def pads(keys: dict[str, Any], default: Any, x: Any, stride: tuple[int, int]) ->
 
 
 def conv(x: Any, weight: Any, bias: Any, keys: dict[str, Any], groups: int, depthwise: bool = False) -> Any:
-    """Sum over the window and the depth of input times weight, for each filter at each place."""
+    """For each filter at each position, the sum over window and depth of input times weight."""
     stride, dilation = sides(keys.get("stride", 1)), sides(keys.get("dilation", 1))
     kernel = sides(keys.get("kernel", 3))
     usual = [dilation[side] * (kernel[side] - 1) // 2 for side in (0, 1)]
@@ -66,7 +66,7 @@ def conv(x: Any, weight: Any, bias: Any, keys: dict[str, Any], groups: int, dept
 
 
 def table_conv(x: Any, weight: Any, bias: Any, keys: dict[str, Any]) -> Any:
-    """Each filter over the maps that its table names, one kernel each."""
+    """Each filter reads the maps in its row of the table, with one kernel for each map."""
     table = keys["connections"]
     full = np.zeros((*weight.shape[1:], x.shape[3], len(table)))
     number = 0
@@ -78,7 +78,7 @@ def table_conv(x: Any, weight: Any, bias: Any, keys: dict[str, Any]) -> Any:
 
 
 def deconv(x: Any, weight: Any, bias: Any, keys: dict[str, Any]) -> Any:
-    """Every input position puts its weighted kernel down on the output; then the border is cropped."""
+    """Adds the kernel, weighted by each input element, to the output; then the border is cropped."""
     stride, dilation = sides(keys.get("stride", 2)), sides(keys.get("dilation", 1))
     kernel, more = sides(keys.get("kernel", 2)), sides(keys.get("output_pad", 0))
     groups, filters = keys.get("groups", 1), keys["filters"]
@@ -104,9 +104,9 @@ def deconv(x: Any, weight: Any, bias: Any, keys: dict[str, Any]) -> Any:
 
 
 def pool(x: Any, keys: dict[str, Any], reduce: Any) -> Any:
-    """``reduce(values, counted, kernel area)`` of what each window sees of the image.
+    """``reduce(values, counted, kernel area)`` of the image elements in each window.
 
-    ``counted`` are the positions of the window within image and padding.
+    ``counted`` is the number of positions of the window inside the image or its padding.
     """
     kernel = sides(keys.get("kernel", 2))
     stride, dilation = sides(keys.get("stride", kernel)), sides(keys.get("dilation", 1))

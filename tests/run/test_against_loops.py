@@ -1,4 +1,4 @@
-"""The NumPy run of layers with windows, compared with plain loops."""
+"""The NumPy run of layers with windows, compared with loops in Python."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_pools_reduce_each_window(case: Case) -> None:
     agrees(case, slow.pool(images(case.inputs)[0], case.keys, reduce))
 
 
-def test_the_distance_of_an_rbf_is_squared_and_summed_over_all_inputs() -> None:
+def test_rbf_sums_the_squared_distances_over_all_inputs() -> None:
     case = Case("rbf", {"units": 3}, (PLANES[0].inputs[0],))
     (x,), centre = images(case.inputs), parameters(case)["centre"]
     flat = x.transpose(0, 3, 1, 2).reshape(2, -1)
@@ -85,7 +85,7 @@ def test_the_distance_of_an_rbf_is_squared_and_summed_over_all_inputs() -> None:
     agrees(case, np.array([[[[np.sum((image - centre[:, unit]) ** 2) for unit in range(3)]]] for image in flat]))
 
 
-def test_local_response_sums_neighbours_as_the_formula_says() -> None:
+def test_lrn_equals_its_formula() -> None:
     """Krizhevsky et al., section 3.3, one channel at a time; alpha divided by the size."""
     case = Case("lrn", {"size": 4, "alpha": 1.5, "beta": 0.6, "k": 2}, (PLANES[0].inputs[0],))
     (x,) = images(case.inputs)

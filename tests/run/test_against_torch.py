@@ -29,14 +29,14 @@ pytestmark = pytest.mark.slow
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from benchmarks.random_counts import differences  # noqa: E402
+from cnncalc.interop.torch_layers import layer_in_torch  # noqa: E402
 from tests.memory.random_training import random_trial  # noqa: E402
-from tests.run.torch_reference import layer_in_torch  # noqa: E402
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
 
 
 def tensor(x: Any) -> Any:
-    """batch x depth x sides of an array batch x sides x depth."""
+    """A tensor batch x depth x sides of an array batch x sides x depth."""
     return torch.from_numpy(np.ascontiguousarray(planes(x)))
 
 
@@ -48,7 +48,7 @@ def assert_close(result: Any, expected: Any, bound: float) -> None:
 
 @pytest.mark.parametrize("dtype", BOUNDS)
 @each("case", CASES, by=lambda case: case.kind)
-def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
+def test_each_layer_equals_that_of_pytorch(case: Case, dtype: str) -> None:
     arrays = [x.astype(dtype, order="K") for x in entering(case)]
     numbers = {name: array.astype(dtype) for name, array in parameters(case).items()}
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
 @examples(400)
 @given(seeds)
 def test_pools_that_round_up_have_as_many_windows_as_in_pytorch(seed: int) -> None:
-    """Any window, stride, pad and size up to 12, windows larger than the padded volume among them."""
+    """Any window, stride, padding and size up to 12, also windows larger than the padded volume."""
     random = Random(seed)  # noqa: S311
     size, kernel, stride = (random.randint(1, 12) for _ in range(3))
     keys: dict[str, Any] = {"kernel": kernel, "stride": stride, "round": "ceil"}
@@ -112,12 +112,12 @@ SMALL = {
     "m5": (3200, 1),
     "r3d18": (5, 24, 32, 3),
 }
-"""Nets that take any input run on a small one."""
+"""Smaller inputs for nets that accept any size."""
 NARROWED = {"r3d18": {"stages": NARROW}}
 
 
 def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[str, Any], int]:
-    """The output of every layer by PyTorch, and the multiply-adds of its products as its own counter has them."""
+    """The output of every layer in PyTorch, and the multiply-adds that its FLOP counter counts."""
     from torch.utils.flop_counter import FlopCounterMode
 
     tensors: list[Any] = []
@@ -131,8 +131,8 @@ def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[st
 
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("net", sample(NETS, 10))
-def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
-    """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
+def test_each_layer_of_a_net_equals_that_of_pytorch(net: str, dtype: str) -> None:
+    """In float64 every layer is compared, in float32 only the last one, since RELU6 may clip the largest values."""
     batch = 2 if len(net) > 20 else 1
     report = cnncalc.analyze(
         net, dtype=dtype, batch=batch, in_place=False, input=SMALL.get(net), variables=NARROWED.get(net)
@@ -146,7 +146,7 @@ def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> N
         if dtype == "float64" or row.name == last:
             assert_close(measurement.outputs[row.name], expected[row.name], BOUNDS[dtype])
     table = [row for row in report.layers if row.kind == "conv" and row.layer.connections]  # type: ignore[attr-defined]
-    if not table:  # PyTorch has no connection tables: it multiplies by the zeros too
+    if not table:  # PyTorch has no connection tables and multiplies by the zeros too
         assert macs == report.totals.macs * report.batch
     elements = {id(array): array.size for numbers in weights for array in numbers.values()}
     assert sum(elements.values()) == report.totals.parameters + report.totals.buffers
@@ -175,7 +175,7 @@ def test_parameters_are_as_many_as_those_of_pytorch_modules() -> None:
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_random_nets_on_one_to_three_sides_count_as_pytorch_does(part: int) -> None:
+def test_counts_of_random_nets_on_one_to_three_sides_equal_those_of_pytorch(part: int) -> None:
     """Volumes, parameters, buffers and multiply-adds; ``python -m benchmarks.random_counts`` compares more nets."""
     for seed in range(20 * part, 20 * part + 20):
         pattern = random_trial(seed).pattern

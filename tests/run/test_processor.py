@@ -1,4 +1,4 @@
-"""The kernels that OpenBLAS is told to use."""
+"""The choice of the kernels of OpenBLAS."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ WIDE = "fpu sse2 avx2 avx512f avx512dq avx512cd avx512bw avx512vl"
         ("GenuineIntel", WIDE, None),
     ],
 )
-def test_only_what_openblas_does_not_find_out_itself_is_told(vendor: str, flags: str, kernels: str | None) -> None:
+def test_openblas_is_told_its_kernels_only_where_it_does_not_detect_them(
+    vendor: str, flags: str, kernels: str | None
+) -> None:
     assert widest_kernels(f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: {flags}\n") == kernels
     assert widest_kernels("") is None
 
 
-def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_set_by_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "ZEN")
     monkeypatch.delitem(sys.modules, "numpy", raising=False)
 
@@ -36,7 +38,7 @@ def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ[VARIABLE] == "ZEN"
 
 
-def test_verify_asks_before_numpy_is_there() -> None:
-    """The module itself must not bring NumPy along."""
+def test_verify_chooses_the_kernels_before_it_imports_numpy() -> None:
+    """The module that chooses them must not import NumPy."""
     code = "import sys, cnncalc.run.processor; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

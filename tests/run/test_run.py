@@ -1,4 +1,4 @@
-"""The NumPy run of a net: kept and freed arrays, shared memory, and its independence of the shape rules."""
+"""The NumPy run of a net: kept and freed arrays, shared memory, independence of the shape rules."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def measured(text: str, **options: Any) -> Any:
     return report, run(report, build(report), draw_images(report))
 
 
-def test_the_run_asks_no_layer_what_it_thinks_it_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shape rules, counts and receptive fields may not be called once the report is there."""
+def test_the_run_does_not_use_the_shape_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the report is made, shape rules, counts and receptive fields must not be called."""
     report = cnncalc.analyze(FORKED)
     weights, images = build(report), draw_images(report)
 
@@ -51,7 +51,7 @@ def test_the_run_asks_no_layer_what_it_thinks_it_gives(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_every_number_of_a_net_with_a_bit_of_everything_agrees(batch: int, dtype: str) -> None:
+def test_every_number_of_a_net_with_many_kinds_agrees(batch: int, dtype: str) -> None:
     verification = verify(cnncalc.analyze(FORKED, batch=batch, dtype=dtype))
 
     assert verification.disagreements == ()
@@ -73,7 +73,7 @@ def test_working_in_place_changes_no_result() -> None:
     np.testing.assert_array_equal(one.outputs["softmax1"], other.outputs["softmax1"])
 
 
-def test_the_images_are_left_alone() -> None:
+def test_the_images_are_not_changed() -> None:
     report = cnncalc.analyze("INPUT[5x7x3] -> RELU -> FC-2")
     images = draw_images(report)
     before = images["input"].copy()
@@ -84,8 +84,8 @@ def test_the_images_are_left_alone() -> None:
     assert before.min() < 0
 
 
-def test_an_array_is_given_up_when_its_last_reader_has_read_it() -> None:
-    """A chain holds two volumes at a time: 10x12x4 and 10x12x5 floats of 4 bytes at the most."""
+def test_an_array_is_freed_after_its_last_reader() -> None:
+    """In a chain two volumes are alive at a time, at most 10x12x4 and 10x12x5 floats of 4 bytes."""
     _, measurement = measured("INPUT[10x12x2] -> CONV3-4 -> RELU -> CONV3-5 -> RELU -> CONV3-1 -> CONV3-1")
 
     live = [layer.live_bytes for layer in measurement.layers]
@@ -99,7 +99,7 @@ def test_a_branch_keeps_its_source_alive() -> None:
     assert [layer.live_bytes // 480 for layer in measurement.layers] == [2, 6, 7, 11, 12]
 
 
-def test_the_memory_that_the_report_foresees_is_enough() -> None:
+def test_the_run_needs_no_more_memory_than_reported() -> None:
     from cnncalc.run.verify import SCRATCH_BYTES, needed_bytes
 
     for net, size in (("googlenet", None), ("densenet121", (64, 64, 3)), (FORKED, None)):
@@ -108,7 +108,7 @@ def test_the_memory_that_the_report_foresees_is_enough() -> None:
         assert measurement.peak_bytes <= needed_bytes(report) - parameters - SCRATCH_BYTES
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_one_others() -> None:
+def test_numbers_depend_only_on_the_seed() -> None:
     report = cnncalc.analyze(FORKED)
     one, same, other = (
         run(report, build(report, seed=seed), draw_images(report, seed=seed)).outputs["softmax1"] for seed in (7, 7, 8)
@@ -118,7 +118,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_one_others() -> None:
     assert np.abs(one - other).max() > 1e-3
 
 
-def test_shared_parameters_are_the_very_same_arrays() -> None:
+def test_shared_parameters_are_the_same_arrays() -> None:
     report = cnncalc.analyze("INPUT[8x9x4] -> CONV3-4@a -> RELU -> CONV3-4(share=a)@b -> CONV3-4@c")
     weights = build(report)
     rows = {row.name: index for index, row in enumerate(report.layers)}
@@ -128,7 +128,7 @@ def test_shared_parameters_are_the_very_same_arrays() -> None:
     assert verify(report).agrees
 
 
-def test_a_net_of_500_layers_stays_finite_and_says_nothing() -> None:
+def test_a_net_of_500_layers_stays_finite_without_warnings() -> None:
     text = "INPUT[6x7x3] -> CONV3-8 -> [ [CONV3-8 -> BN -> RELU -> CONV3-8 -> BN | ] -> ADD -> RELU ]*70"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -138,7 +138,7 @@ def test_a_net_of_500_layers_stays_finite_and_says_nothing() -> None:
     assert measurement.is_finite
 
 
-def test_numbers_out_of_range_are_said_and_warn_nobody() -> None:
+def test_an_overflow_is_reported_without_python_warnings() -> None:
     text = "INPUT[3x4x2] -> [ [SCALE | ] -> ADD ]*300"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -148,7 +148,7 @@ def test_numbers_out_of_range_are_said_and_warn_nobody() -> None:
     assert verification.agrees
 
 
-def test_heads_of_training_alone_run_too_unless_told_otherwise() -> None:
+def test_layers_that_run_only_in_training_run_unless_switched_off() -> None:
     report = cnncalc.analyze("INPUT[8x9x4] -> CONV3-4@a -> FC-3(training_only=yes)@head -> FROM(@a) -> FC-5@last")
     weights, images = build(report), draw_images(report)
 
@@ -159,12 +159,12 @@ def test_heads_of_training_alone_run_too_unless_told_otherwise() -> None:
     assert verify(report).agrees
 
 
-def test_several_inputs_are_fed_one_by_one() -> None:
+def test_each_of_several_inputs_gets_its_images() -> None:
     report = cnncalc.analyze("[INPUT 8x9x4@left -> CONV1-3 | INPUT 8x9x2@right -> CONV1-3] -> ADD")
     assert verify(report).agrees
 
 
-def test_a_convolution_in_many_blocks_is_the_same_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_convolution_computed_in_many_blocks_equals_one_in_a_single_block(monkeypatch: pytest.MonkeyPatch) -> None:
     from cnncalc.layers import planes
 
     whole = measured(FORKED)[1].outputs["softmax1"]
@@ -178,7 +178,7 @@ def test_a_convolution_in_many_blocks_is_the_same_as_in_one(monkeypatch: pytest.
 # The meter
 
 
-def test_the_meter_counts_from_the_arrays() -> None:
+def test_the_meter_counts_the_products_of_the_arrays() -> None:
     meter = MeteredNumpy(np)
 
     meter.matmul(np.ones((2, 5, 3)), np.ones((3, 7)))
@@ -190,13 +190,13 @@ def test_the_meter_counts_from_the_arrays() -> None:
 
 
 @pytest.mark.parametrize("name", ["einsum", "dot", "tensordot"])
-def test_the_meter_lets_no_product_by_uncounted(name: str) -> None:
+def test_the_meter_refuses_functions_that_it_cannot_count(name: str) -> None:
     with pytest.raises(AttributeError, match="not metered"):
         getattr(MeteredNumpy(np), name)
 
 
-def test_no_layer_multiplies_matrices_behind_the_meter() -> None:
-    """The operator @ would not be counted; nor may a layer bring a NumPy of its own."""
+def test_no_layer_multiplies_matrices_without_the_meter() -> None:
+    """The operator @ would not be counted; nor may a layer import NumPy itself."""
     import ast
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Weights that a layer takes from another one with inputs and outputs swapped: counts, gradients, PyTorch."""
+"""Layers that use the weights of another one, transposed: counts, outputs, gradients, PyTorch."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CONVOLUTIONS = (
     "INPUT 9x11x3 -> CONV3-6/2(groups=3)@a -> TANH -> DECONV3-3/2(share=a, transposed=yes, pad=1, groups=3)@b -> TANH "
     "-> CONV3-6/2(share=b, transposed=yes, groups=3) -> TANH -> DECONV3-3/2(share=b, pad=1, groups=3)@d"
 )
-"""a gives its weights to b, whose transpose is a's again; d has all parameters of b."""
+"""b uses the weights of a, transposed; conv2 those of b, transposed again; d all parameters of b."""
 UNITS = "INPUT 3x5x2 -> FC-7@a -> TANH -> FC-30(share=a, transposed=yes)@b -> RESHAPE 3x5x2"
 POSITIONS = "INPUT 13x4 -> LINEAR-7@a -> TANH -> LINEAR-4(share=a, transposed=yes, bias=no)@b"
 FIRST = "INPUT 6x10x3 -> DECONV3-8/2(share=e, transposed=yes, pad=1)@d -> TANH -> CONV3-3/2@e"
-"""The owner comes later."""
+"""The layer that has the weights comes later than the one that uses them."""
 NETS = {"convolutions": CONVOLUTIONS, "units": UNITS, "positions": POSITIONS, "first": FIRST}
 
 nets = pytest.mark.parametrize("text", NETS.values(), ids=NETS)
@@ -89,6 +89,7 @@ def test_gradients_are_central_differences(text: str) -> None:
             assert gradient[place] == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.slow
 @nets
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_a_step_is_that_of_pytorch(text: str) -> None:
@@ -104,7 +105,7 @@ def test_frozen_weights_freeze_what_uses_them() -> None:
     assert report.totals.parameters == 210 + 7 + 30
 
 
-def test_what_is_shared_is_said_in_every_view() -> None:
+def test_every_view_shows_shared_weights() -> None:
     assert "b         FC-30          [1x1x30]" in called("table", UNITS).stdout
     assert "transposed weights of a" in called("table", UNITS).stdout
     assert "shared and counted once: b with a (its weights, transposed)" in called("table", UNITS, "--verbose").stdout
@@ -124,7 +125,7 @@ def test_a_difference_shows_it() -> None:
 
 
 @pytest.mark.parametrize("value", ["no", "{1 > 2}"])
-def test_it_can_be_said_not_to_be(value: str) -> None:
+def test_transposed_no_shares_the_weights_unchanged(value: str) -> None:
     text = f"INPUT 5x4 -> LINEAR-4@a -> LINEAR-4(share=a, transposed={value})"
 
     assert cnncalc.analyze(text).totals.parameters == 20
@@ -168,7 +169,7 @@ def test_a_layer_that_would_take_its_own_weights_is_refused() -> None:
         cnncalc.analyze("INPUT 5x4 -> LINEAR-4(share=b, transposed=yes)@a -> LINEAR-4(share=a, transposed=yes)@b")
 
 
-def test_what_a_kind_gives_it_also_takes() -> None:
+def test_a_kind_that_gives_its_weights_also_takes_them() -> None:
     """Weights are tied both ways; a case whose weights cannot be given says which key forbids it."""
     kinds = {name: kind.tied_to for name, kind in KINDS.items() if kind.tied_to}
 

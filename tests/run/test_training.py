@@ -1,4 +1,4 @@
-"""A training step in NumPy: gradients against central differences, live bytes against the replay."""
+"""A training step in NumPy: gradients compared with central differences, live bytes with the replay."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tests.test_layers import entering, parameters, works_in_place
 pytestmark = pytest.mark.slow
 
 BACKWARD_CASES = [case for case in CASES if case.kind != "input"]
-"""All but the images themselves, which have no gradient."""
+"""All cases but those of INPUT, which has no gradient."""
 
 every_case = each("case", BACKWARD_CASES, by=lambda case: case.kind)
 
 
 def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place: bool = False) -> tuple[Any, Any]:
-    """The training run of a case, always with the same dropout; it changes neither arrays nor numbers."""
+    """The forward pass of a case in training, always with the same dropout mask; it works on copies."""
     arrays = [pixels(planes(x).copy()) for x in arrays]
     numbers = {name: array.copy() for name, array in numbers.items()}
     random = np.random.default_rng(7)
@@ -42,14 +42,14 @@ def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place:
     return case.layer.forward_training(np, *arrays, random=random, **numbers)
 
 
-def weighing(shape: tuple[int, ...]) -> Any:
-    """Random numbers of the shape of an output, which make one number of it."""
+def random_gradient(shape: tuple[int, ...]) -> Any:
+    """A random gradient of the shape of an output."""
     batch, *sides, depth = shape
     return pixels(np.random.default_rng(8).normal(size=(batch, depth, *sides)))
 
 
 def kept(arrays: list[Any], keeping: Keeping) -> tuple[Any, ...]:
-    """The inputs that are kept, None for the others."""
+    """The inputs that are kept for backward, None for the others."""
     places = keeping.kept_inputs(len(arrays))
     return tuple([x if place in places else None for place, x in enumerate(arrays)])
 
@@ -64,11 +64,11 @@ def learned_of(case: Case) -> set[str]:
 
 
 def backward(case: Case, *, in_place: bool = False, learns: bool = True, wants: bool = True) -> Any:
-    """What backward gives for a case from what is kept and nothing else, and the gradient that came in."""
+    """The result of backward for a case, computed only from what is kept, and the gradient of its output."""
     arrays, numbers = entering(case), parameters(case)
     output, extras = forward(case, arrays, numbers, in_place=in_place)
     keeping = keeping_of(case, in_place=in_place, learns=learns)
-    gradient = weighing(output.shape)
+    gradient = random_gradient(output.shape)
     saved = Saved(
         tuple([x.shape for x in arrays]),
         kept(arrays, keeping),
@@ -82,8 +82,8 @@ def backward(case: Case, *, in_place: bool = False, learns: bool = True, wants: 
 
 
 @every_case
-def test_gradients_are_those_of_central_differences(case: Case) -> None:
-    """In random directions: (L(x + h*v) - L(x - h*v)) / 2h = sum of gradient * v, for each input and parameter."""
+def test_gradients_equal_central_differences(case: Case) -> None:
+    """For each input and parameter, in a random direction v: (L(x + h*v) - L(x - h*v)) / 2h = sum of gradient * v."""
     arrays, numbers = entering(case), parameters(case)
     (inputs, found), gradient = backward(case)
     random = np.random.default_rng(9)
@@ -111,7 +111,7 @@ def test_gradients_are_those_of_central_differences(case: Case) -> None:
 
 
 @every_case
-def test_each_learned_array_has_a_gradient_of_its_own_in_its_order(case: Case) -> None:
+def test_each_learned_array_has_its_own_contiguous_gradient(case: Case) -> None:
     (inputs, found), _ = backward(case)
     numbers = parameters(case)
 
@@ -125,7 +125,7 @@ def test_each_learned_array_has_a_gradient_of_its_own_in_its_order(case: Case) -
 
 
 @every_case
-def test_gradients_lie_where_the_record_says(case: Case) -> None:
+def test_gradients_share_memory_as_declared(case: Case) -> None:
     keeping = keeping_of(case)
     (inputs, _), gradient = backward(case)
 
@@ -144,7 +144,7 @@ def test_gradients_lie_where_the_record_says(case: Case) -> None:
 
 
 @every_case
-def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
+def test_extra_arrays_have_their_declared_sizes(case: Case) -> None:
     for learns in (True, False):
         keeping = keeping_of(case, learns=learns)
         _, extras = forward(case, entering(case), parameters(case))
@@ -156,7 +156,7 @@ def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
 
 
 @each("case", [case for case in BACKWARD_CASES if learned_of(case)], by=lambda case: case.kind)
-def test_a_frozen_layer_passes_the_same_gradient_on(case: Case) -> None:
+def test_a_frozen_layer_gives_the_same_input_gradients(case: Case) -> None:
     (expected, _), _ = backward(case)
 
     (inputs, found), _ = backward(case, learns=False)
@@ -167,7 +167,7 @@ def test_a_frozen_layer_passes_the_same_gradient_on(case: Case) -> None:
 
 
 @every_case
-def test_nothing_is_worked_out_for_an_input_that_needs_no_gradient(case: Case) -> None:
+def test_no_gradient_is_computed_for_an_input_that_needs_none(case: Case) -> None:
     if not learned_of(case):
         return
     (_, expected), _ = backward(case)
@@ -203,7 +203,7 @@ def test_single_precision_stays_single_in_training(case: Case) -> None:
     keeping = keeping_of(case)
     shapes, inputs = tuple([x.shape for x in arrays]), kept(arrays, keeping)
     saved = Saved(shapes, inputs, output, extras, numbers, (True,) * len(arrays), True)
-    inputs, found = case.layer.backward(np, weighing(output.shape).astype(np.float32, order="K"), saved)
+    inputs, found = case.layer.backward(np, random_gradient(output.shape).astype(np.float32, order="K"), saved)
 
     assert output.dtype == np.float32
     for array in (*inputs, *found.values()):
@@ -211,7 +211,7 @@ def test_single_precision_stays_single_in_training(case: Case) -> None:
 
 
 def kinds_without_a_gradient(kinds: dict[str, type[Layer]], cases: list[Case]) -> set[str]:
-    """Kinds that no case covers or that have no backward of their own or of their family."""
+    """Kinds without a case, and kinds that do not override ``backward``."""
     covered = {case.kind for case in cases}
     return {
         name
@@ -235,7 +235,7 @@ def test_a_kind_without_a_gradient_is_found() -> None:
 # Training forward where it differs
 
 
-def test_bn_takes_the_statistics_of_the_batch_and_remembers_a_tenth_of_them() -> None:
+def test_bn_uses_the_statistics_of_the_batch_and_updates_the_running_ones_by_a_tenth() -> None:
     """Four values a channel, 1 2 3 6: mean 3, variance 3.5, unbiased 14/3."""
     x = np.array([1.0, 2, 3, 6]).reshape(2, 1, 2, 1)
     mean, variance = np.array([10.0]), np.array([1.0])
@@ -250,7 +250,7 @@ def test_bn_takes_the_statistics_of_the_batch_and_remembers_a_tenth_of_them() ->
     np.testing.assert_allclose(variance, [0.9 + 14 / 3 * 0.1])
 
 
-def test_dropout_drops_the_share_it_says_and_keeps_the_mean() -> None:
+def test_dropout_drops_its_rate_and_keeps_the_mean() -> None:
     x = pixels(np.ones((2, 5, 100, 100)))
 
     output, extras = KINDS["dropout"](rate=0.2).forward_training(np, x, random=np.random.default_rng(1))
@@ -260,7 +260,7 @@ def test_dropout_drops_the_share_it_says_and_keeps_the_mean() -> None:
     np.testing.assert_array_equal(extras["mask"], output > 0)
 
 
-def test_a_max_pool_passes_the_gradient_to_the_first_of_equals() -> None:
+def test_a_max_pool_passes_the_gradient_to_the_first_of_equal_maxima() -> None:
     x = pixels(np.zeros((1, 1, 2, 2)))
     pool = KINDS["pool"]().on(2)
     _, extras = pool.forward_training(np, x)
@@ -290,7 +290,7 @@ layers:
   - fc: {name: main, units: 5}
   - softmax
 """
-"""Everything that a step has to know: shared weights, a frozen layer, a head for training, a softmax at the end."""
+"""Shared weights, a frozen layer, an auxiliary head, a softmax at the end."""
 
 
 def heads(tmp_path: Any, **options: Any) -> Any:
@@ -304,7 +304,7 @@ def trained(report: Any, optimizer: str | None = None) -> tuple[Trainer, Any, An
     return trainer, draw_images(report), draw_targets(report, trainer.outputs)
 
 
-def test_gradients_of_a_whole_net_are_those_of_central_differences(tmp_path: Any) -> None:
+def test_gradients_of_a_whole_net_equal_central_differences(tmp_path: Any) -> None:
     report = heads(tmp_path, batch=2, dtype="float64")
     trainer, images, targets = trained(report)
     trainer.step(images, targets)
@@ -323,13 +323,13 @@ def test_gradients_of_a_whole_net_are_those_of_central_differences(tmp_path: Any
         assert abs((ends[0] - ends[1]) / 2e-6 - expected) <= 1e-6 * max(1e-2, float(np.abs(gradient * v).sum()))
 
 
-def test_the_loss_is_the_mean_of_the_logarithms_and_heads_count_less(tmp_path: Any) -> None:
+def test_the_loss_is_the_mean_cross_entropy_and_heads_have_a_smaller_weight(tmp_path: Any) -> None:
     report = heads(tmp_path, batch=3, dtype="float64")
     trainer, images, targets = trained(report)
 
     loss = trainer.step(images, targets).loss
 
-    # the statistics of BN are those of the batch, so the run at test time is given them as its own
+    # in training BN uses the statistics of the batch, so they become the running ones of the run at test time
     assert [row.name for row in trainer.outputs] == ["main", "head"]
     weights = build(report)
     for numbers in weights:
@@ -345,7 +345,7 @@ def test_the_loss_is_the_mean_of_the_logarithms_and_heads_count_less(tmp_path: A
     assert loss == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_loss_per_pixel_is_the_mean_over_pixels_too() -> None:
+def test_the_loss_of_an_output_with_many_pixels_is_the_mean_over_pixels() -> None:
     report = cnncalc.analyze("INPUT[5x7x3] -> CONV3-4", batch=2, dtype="float64")
     trainer, images, targets = trained(report)
 
@@ -357,7 +357,7 @@ def test_a_loss_per_pixel_is_the_mean_over_pixels_too() -> None:
     assert loss == pytest.approx(-chosen.mean())
 
 
-def test_frozen_parameters_stay_and_others_move(tmp_path: Any) -> None:
+def test_a_step_changes_all_but_the_frozen_parameters(tmp_path: Any) -> None:
     report = heads(tmp_path, batch=2)
     trainer, images, targets = trained(report, "adam")
     before = [{name: array.copy() for name, array in numbers.items()} for numbers in trainer.weights]
@@ -381,7 +381,7 @@ def test_every_optimizer_lowers_the_loss_of_a_small_net(optimizer: str) -> None:
     assert len(trainer.optimizer.state[0]) == OPTIMIZERS[optimizer].state
 
 
-def test_adagrad_alone_has_its_state_before_the_first_step() -> None:
+def test_only_adagrad_has_its_state_before_the_first_step() -> None:
     made = {name: len(Optimizer(name, [np.zeros(3)]).state[0]) for name in OPTIMIZERS}
 
     assert made == {name: int(name == "adagrad") for name in RATES}
@@ -425,7 +425,7 @@ def test_live_bytes_of_random_nets_are_those_of_the_replay(seed: int) -> None:
 
 @every_case
 def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
-    """Between two convolutions for each input, so that every gradient is needed."""
+    """Each case between convolutions, so that the gradients of all inputs are needed."""
     from cnncalc.analysis.report import account
     from cnncalc.graph import chain
     from cnncalc.layers import KINDS
@@ -452,8 +452,8 @@ def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
     assert_to_the_byte(verify_training(account(graph, batch=3, dtype="float64"), optimizer="sgd"))
 
 
-def test_a_wrong_record_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A SIGMOID that says it keeps nothing but keeps its input: 13*17*4 float32 for one image, from its forward on."""
+def test_a_wrong_memory_declaration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SIGMOID declared to keep nothing, which keeps 13*17*4 float32 for one image."""
     from cnncalc.layers.activation import Sigmoid
     from cnncalc.memory.numpy_lowering import NumpyLowering
 
@@ -473,7 +473,7 @@ def test_a_wrong_record_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_the_watch_sees_arrays_and_nothing_else() -> None:
+def test_the_watch_counts_only_arrays() -> None:
     watch = Watch()
     try:
         array, words = np.zeros((3, 5), np.float32), ["x" * number for number in range(999)]
@@ -487,7 +487,7 @@ def test_the_watch_sees_arrays_and_nothing_else() -> None:
         watch.close()
 
 
-def test_a_training_that_needs_too_much_memory_is_refused() -> None:
+def test_training_that_needs_too_much_memory_is_refused() -> None:
     report = cnncalc.analyze("vgg16", batch=4)
 
     with pytest.raises(

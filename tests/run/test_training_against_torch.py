@@ -1,4 +1,4 @@
-"""Gradients of every case, whole training steps and every optimizer, against PyTorch's autograd and torch.optim."""
+"""Gradients of every case, whole training steps and all optimizers, compared with PyTorch."""
 
 from __future__ import annotations
 
@@ -28,42 +28,27 @@ pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from torch.nn import functional as F  # noqa: E402, N812  # its usual name
 
-from tests.run.torch_reference import layer_in_torch  # noqa: E402
+from cnncalc.interop.torch_training import layer_in_training as in_training  # noqa: E402
 
 
 def tensor(x: Any, *, learned: bool = False) -> Any:
-    """batch x depth x sides of an array batch x sides x depth; a leaf."""
+    """A tensor batch x depth x sides, a leaf of autograd, of an array batch x sides x depth."""
     return torch.from_numpy(np.ascontiguousarray(planes(x)).copy()).requires_grad_(learned)
 
 
-def in_training(layer: Any, inputs: list[Any], numbers: dict[str, Any], mask: Any = None) -> Any:
-    """What PyTorch makes of a layer in training."""
-    if layer.kind == "bn":
-        scale, shift = numbers.get("scale"), numbers.get("shift")
-        return F.batch_norm(inputs[0], numbers.get("mean"), numbers.get("variance"), scale, shift, True, eps=layer.eps)
-    if layer.kind == "gn" and "scale" not in numbers:  # which PyTorch refuses to differentiate
-        ones = torch.ones(inputs[0].shape[1], dtype=inputs[0].dtype)
-        return F.group_norm(inputs[0], layer.groups, ones, numbers.get("shift"))
-    if layer.kind == "hsigmoid":  # whose derivative PyTorch holds as a float32 sixth
-        return torch.clamp(inputs[0] * layer.slope + layer.shift, 0, 1)
-    if layer.kind == "dropout":
-        return F.dropout(inputs[0], 1) if layer.rate == 1 else inputs[0] * mask / (1 - layer.rate)
-    return layer_in_torch(layer, inputs, numbers)
-
-
 def assert_close(array: Any, expected: Any) -> None:
-    """Within 1e-10 of the largest, and nothing where it is nothing but rounding."""
+    """Checks that the difference is at most 1e-10 of the largest value, plus 1e-13 for rounding."""
     expected = expected.numpy()
     assert array.shape == expected.shape
     assert np.abs(array - expected).max() <= 1e-10 * np.abs(expected).max() + 1e-13
 
 
 COMPARED = [case for case in BACKWARD_CASES if case.kind != "opaque"]
-"""All but those that state only numbers, whose output and gradients are zeros: PyTorch has nothing to compare."""
+"""All but stated layers, whose output and gradients are zeros."""
 
 
 @each("case", COMPARED, by=lambda case: case.kind)
-def test_gradients_of_each_layer_are_those_of_pytorch(case: Case) -> None:
+def test_gradients_of_each_layer_equal_those_of_pytorch(case: Case) -> None:
     (inputs, found), gradient = backward(case)
     names = learned_of(case)
     theirs = {name: torch.from_numpy(array).requires_grad_(name in names) for name, array in parameters(case).items()}
@@ -77,7 +62,7 @@ def test_gradients_of_each_layer_are_those_of_pytorch(case: Case) -> None:
     in_training(case.layer, entered, theirs, mask).backward(tensor(gradient))
 
     for array, x in zip(inputs, entered, strict=True):
-        if array is None:  # an input of which only the sizes, or the places of a pool, are read
+        if array is None:  # an input whose values are not read: only its sizes, or the indices of a pool
             assert x.grad is None
         else:
             assert_close(planes(array), x.grad)
@@ -86,7 +71,7 @@ def test_gradients_of_each_layer_are_those_of_pytorch(case: Case) -> None:
 
 
 def assert_step_is_that_of_pytorch(report: Any) -> None:
-    """Loss, gradients of all parameters and running statistics of one step in float64."""
+    """Compares loss, gradients of all parameters and running statistics of one step in float64."""
     trainer = Trainer(report, build(report, seed=4), None)
     images, targets = draw_images(report, seed=5), draw_targets(report, trainer.outputs, seed=6)
     theirs: dict[tuple[int, str], Any] = {}  # by owner, so that those of shared layers are the same
@@ -119,7 +104,7 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
     largest = max(float(x.grad.abs().max()) for x in theirs.values() if x.grad is not None)
     for row, name in trainer.names:
         gradient, grad = trainer.gradients[row, name], theirs[row, name].grad.numpy()
-        # a bias in front of BN has no effect: what is left is rounding, beside the others
+        # the gradient of a bias before BN is zero but for rounding, relative to the others
         assert np.abs(gradient - grad).max() <= 1e-10 * max(np.abs(grad).max(), 1e-3 * largest), (row, name)
     for row_of, numbers in zip(report.layers, trainer.weights, strict=True):
         if row_of.kind == "bn" and "mean" in numbers and row_of.shared_with is None:
@@ -145,22 +130,22 @@ NETS = [
     "r3d18",
 ]
 SMALL = {"resnet18": (64, 64, 3), "m5": (3200, 1), "r3d18": (9, 20, 28, 3)}
-"""Nets that take any input run on a small one, but not so small that BN has two numbers to normalize."""
+"""Smaller inputs for nets that accept any size, but not so small that BN normalizes only two numbers."""
 NARROWED = {net: {"stages": NARROW} for net in ("resnet18", "r3d18")}
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_a_step_of_a_net_is_that_of_pytorch(net: str) -> None:
+def test_a_step_of_a_net_equals_that_of_pytorch(net: str) -> None:
     size, variables = SMALL.get(net), NARROWED.get(net)
     assert_step_is_that_of_pytorch(cnncalc.analyze(net, batch=2, dtype="float64", input=size, variables=variables))
 
 
-def test_a_step_with_shared_weights_heads_and_frozen_layers_is_that_of_pytorch(tmp_path: Any) -> None:
+def test_a_step_with_shared_weights_heads_and_frozen_layers_equals_that_of_pytorch(tmp_path: Any) -> None:
     assert_step_is_that_of_pytorch(heads(tmp_path, batch=3, dtype="float64"))
 
 
 @pytest.mark.parametrize("seed", fixed_seeds(12))
-def test_a_step_of_a_random_net_is_that_of_pytorch(seed: int) -> None:
+def test_a_step_of_a_random_net_equals_that_of_pytorch(seed: int) -> None:
     text = random_design(seed, without=("dropout", "sqrt")).text
 
     assert_step_is_that_of_pytorch(cnncalc.analyze(text, batch=2, dtype="float64", in_place=bool(seed % 2)))
@@ -189,15 +174,15 @@ def test_every_optimizer_is_compared() -> None:
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_steps_of_an_optimizer_are_those_of_torch_optim(name: str, decay: float) -> None:
-    """Eight steps: the rectified one of RAdam begins at the sixth."""
+def test_steps_of_an_optimizer_equal_those_of_torch_optim(name: str, decay: float) -> None:
+    """Eight steps, since the rectification of RAdam begins at the sixth."""
     random = np.random.default_rng(1)
     ours = [random.normal(size=shape) for shape in ((3, 5, 7), (40_001,))]
     theirs = [torch.from_numpy(array.copy()).requires_grad_() for array in ours]
     optimizer = Optimizer(name, ours, RATES[name]._replace(decay=decay))
     reference = THEIRS[name](theirs, decay)
 
-    bound = 1e-9 if name == "nadam" else 1e-12  # PyTorch holds the product of its momenta in float32
+    bound = 1e-9 if name == "nadam" else 1e-12  # PyTorch stores the product of the momenta in float32
 
     for _ in range(8):
         gradients = [random.normal(size=array.shape) for array in ours]

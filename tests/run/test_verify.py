@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ import cnncalc
 from cnncalc.analysis.placement import Placement
 from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.graph import chain
 from cnncalc.layers import KINDS
-from cnncalc.layers.base import Stencil
+from cnncalc.layers.stencil import Stencil
 from cnncalc.run.compare import compare, field_disagreements
 from cnncalc.run.forward import Measurement, draw_images, run
 from cnncalc.run.receptive_field import Probes, measure_field
@@ -27,6 +28,9 @@ from tests.analysis.reachability import random_net
 from tests.layer_cases import CASES, Case
 from tests.random_nets import examples, seeds
 from tests.subcases import each
+
+if TYPE_CHECKING:
+    from cnncalc.layers import Layer
 
 SMALL = "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL -> FC-5"
 
@@ -77,7 +81,7 @@ def test_a_wrong_total_is_found() -> None:
 
 
 def test_a_wrong_shape_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run counts windows on the arrays; a rule that rounds the wrong way does not go unnoticed."""
+    """The run counts windows on the arrays, so a shape rule that rounds in the wrong direction is found."""
     monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(-(-x[0] // 2), -(-x[1] // 2), x.depth))
     report = cnncalc.analyze("INPUT[13x17x3] -> CONV3-4 -> POOL -> RELU")
 
@@ -96,42 +100,42 @@ def test_a_wrong_stencil_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 # Receptive fields
 
 
-def seen(text: str) -> list[tuple[int, ...]]:
-    """What is measured at each layer of a net with one input: the most pixels that one output sees, side by side."""
+def measured_fields(text: str) -> list[tuple[int, ...]]:
+    """The measured field of each layer of a net with one input: the most pixels that one output sees, for each side."""
     report = cnncalc.analyze(text)
     field = measure_field(report, run_of(report))
     return [found["input"] for found in field if found is not None]
 
 
-def test_three_small_filters_see_as_much_as_a_large_one() -> None:
+def test_three_small_filters_have_the_field_of_a_large_one() -> None:
     """CS231n: three 3x3 layers see 7x7."""
-    assert seen("INPUT[15x16x3] -> CONV3-4 -> CONV3-4 -> CONV3-4") == [(1, 1), (3, 3), (5, 5), (7, 7)]
-    assert seen("INPUT[15x16x3] -> CONV7-4")[-1] == (7, 7)
+    assert measured_fields("INPUT[15x16x3] -> CONV3-4 -> CONV3-4 -> CONV3-4") == [(1, 1), (3, 3), (5, 5), (7, 7)]
+    assert measured_fields("INPUT[15x16x3] -> CONV7-4")[-1] == (7, 7)
 
 
 def test_at_a_border_fewer_pixels_are_seen() -> None:
-    """A pool of 3 with stride 2 and a padding of 1 on 3 rows: windows at -1 and 1, which hold rows 0, 1 and 1, 2."""
-    assert seen("INPUT[3x9x2] -> POOL3/2(pad=1)")[-1] == (2, 3)
+    """POOL3/2 with a padding of 1 on 3 rows: windows begin at -1 and 1 and contain rows 0, 1 and rows 1, 2."""
+    assert measured_fields("INPUT[3x9x2] -> POOL3/2(pad=1)")[-1] == (2, 3)
     assert cnncalc.analyze("INPUT[3x9x2] -> POOL3/2(pad=1)").layers[-1].receptive_field == (2, 3)
 
 
-def test_transposed_convolution_and_interpolation_see_different_pixels_in_turn() -> None:
-    assert seen("INPUT[7x9x2] -> DECONV3-2(pad=1)")[-1] == (2, 2)
-    assert seen("INPUT[7x9x2] -> DECONV2-2")[-1] == (1, 1)
-    assert seen("INPUT[7x9x2] -> UPSAMPLE2(mode=bilinear)")[-1] == (2, 2)
-    assert seen("INPUT[7x9x2] -> UPSAMPLE3")[-1] == (1, 1)
+def test_fields_of_transposed_convolution_and_interpolation_alternate() -> None:
+    assert measured_fields("INPUT[7x9x2] -> DECONV3-2(pad=1)")[-1] == (2, 2)
+    assert measured_fields("INPUT[7x9x2] -> DECONV2-2")[-1] == (1, 1)
+    assert measured_fields("INPUT[7x9x2] -> UPSAMPLE2(mode=bilinear)")[-1] == (2, 2)
+    assert measured_fields("INPUT[7x9x2] -> UPSAMPLE3")[-1] == (1, 1)
 
 
-def test_behind_a_whole_plane_layer_everything_is_seen() -> None:
-    assert seen("INPUT[7x9x2] -> CONV3-4 -> GAP -> FC-3")[2:] == [(7, 9), (7, 9)]
-    assert seen("INPUT[7x9x2] -> GN2")[-1] == (7, 9)
+def test_after_a_layer_that_sees_the_whole_plane_the_field_is_the_whole_input() -> None:
+    assert measured_fields("INPUT[7x9x2] -> CONV3-4 -> GAP -> FC-3")[2:] == [(7, 9), (7, 9)]
+    assert measured_fields("INPUT[7x9x2] -> GN2")[-1] == (7, 9)
 
 
 def test_pixels_that_no_window_reaches_are_not_seen() -> None:
-    """A pool of 2 leaves the last of 7 rows."""
+    """POOL2 does not read the last of 7 rows."""
     report = cnncalc.analyze("INPUT[7x8x2] -> POOL2 -> GAP")
     assert report.layers[-1].receptive_field == (6, 8)
-    assert seen("INPUT[7x8x2] -> POOL2 -> GAP")[-1] == (6, 8)
+    assert measured_fields("INPUT[7x8x2] -> POOL2 -> GAP")[-1] == (6, 8)
 
     verification = verify(report)
 
@@ -139,8 +143,11 @@ def test_pixels_that_no_window_reaches_are_not_seen() -> None:
     assert verification.tallies[-1].measured == "3 equal"
 
 
-@pytest.mark.parametrize("layer", ["HSIGMOID(slope=2)", "CLIP(6, 9)", "CLIP(7)", "CLIP(high=-7)", "HARDTANH(7, 8)"])
-def test_inputs_are_changed_where_the_output_is_not_constant(layer: str) -> None:
+@pytest.mark.parametrize(
+    "layer",
+    ["HSIGMOID(slope=2)", "CLIP(6, 9)", "CLIP(7)", "CLIP(high=-7)", "HARDTANH(7, 8)", "AFFINE(2, 100000000000000000)"],
+)
+def test_the_measurement_changes_inputs_where_the_output_is_not_constant(layer: str) -> None:
     report = cnncalc.analyze(f"INPUT 6x7x2 -> {layer} -> CONV3-2")
 
     assert verify(report).agrees
@@ -148,8 +155,8 @@ def test_inputs_are_changed_where_the_output_is_not_constant(layer: str) -> None
 
 @examples(30)
 @given(seeds)
-def test_the_run_measures_the_fields_of_random_nets(seed: int) -> None:
-    """Of several inputs each; where the report gives an upper bound, outputs may see less."""
+def test_measured_fields_of_random_nets_agree_with_the_report(seed: int) -> None:
+    """Nets with several inputs; where the report has an upper bound, the measured field may be smaller."""
     random = Random(seed)  # noqa: S311
     report = account(random_net(random, layers=random.randint(1, 6)))
     measured = measure_field(report, run_of(report))
@@ -175,41 +182,46 @@ def test_each_of_several_inputs_has_its_own_field() -> None:
 
 @pytest.mark.parametrize("kind", ["maximum", "minimum"])
 @pytest.mark.parametrize("number", [0, 1])
-def test_each_position_of_a_maximum_or_minimum_is_seen_to_reach_it(kind: str, number: int) -> None:
-    """None stands for marks where each position reaches the same position alone."""
+def test_each_position_reaches_a_maximum_or_minimum(kind: str, number: int) -> None:
+    """None means that each position reaches only the same position."""
     volumes = (Volume(9, 11, 1), Volume(9, 11, 1))
 
     assert Probes(by_position=True).of(KINDS[kind](), volumes, number) == (None,)
 
 
-def test_an_upper_bound_is_not_taken_for_exact() -> None:
+def test_upper_bounds_are_reported_separately() -> None:
     report = cnncalc.analyze("INPUT 9x11x1 -> [CONV3-2 | CONV5-2] -> CONCAT -> SLICE(0, to=2) -> CONV3-2")
     assert verify(report).tallies[-1].measured == "4 equal, 2 within their upper bound"
 
 
 @pytest.mark.slow
-@each("case", [case for case in CASES if len(case.inputs) == 1 and not case.layer.is_stated], by=lambda case: case.kind)
-def test_the_receptive_field_of_every_layer_is_what_its_run_sees(case: Case) -> None:
-    """Each case behind a convolution and before another one; stated layers have zeros in their place in a run."""
-    from cnncalc.graph import chain
+@each(
+    "case",
+    [case for case in CASES if case.inputs and not case.layer.is_stated and case.kind != "unpool"],
+    by=lambda case: case.kind,
+)
+def test_the_receptive_field_of_every_layer_equals_the_measured_one(case: Case) -> None:
+    """Each case behind a convolution of each of its inputs and before another one, also where the inputs are equal.
 
-    (x,) = case.inputs
-    depth, sides, behind = x.depth, len(x.sides), len(case.layer.output(x).sides)
+    Stated layers are left out, since they give zeros in a run.
+    """
+    sides, behind = len(case.inputs[0].sides), len(case.layer.output(*case.inputs).sides)
     if case.layer.takes_windows and sides > 1:
-        return  # of windows alone, which a convolution does not make
-    layers = [
-        ("in", KINDS["input"](size=list(case.inputs[0]))),
-        ("before", KINDS["conv"](filters=depth, kernel=[3, *[1] * (sides - 1)])),
-        ("case", case.layer),
-        ("after", KINDS["conv"](filters=5, kernel=[*[1] * (behind - 1), 3])),
-    ]
-    verification = verify(account(chain("case", layers), batch=2, dtype="float64"))
+        return  # it takes only windows, which a convolution does not give
+    entries: list[tuple[str, Layer, list[str]]] = []
+    for number, x in enumerate(case.inputs):
+        kernel = [3 + 2 * number, *[1] * (sides - 1)]  # each input is seen in windows of another size
+        entries.append((f"in{number}", KINDS["input"](size=list(x)), []))
+        entries.append((f"before{number}", KINDS["conv"](filters=x.depth, kernel=kernel), [f"in{number}"]))
+    entries.append(("case", case.layer, [f"before{number}" for number in range(len(case.inputs))]))
+    entries.append(("after", KINDS["conv"](filters=5, kernel=[*[1] * (behind - 1), 3]), ["case"]))
+    verification = verify(account(chain("case", entries), batch=2, dtype="float64"))
 
     assert verification.disagreements == ()
-    assert verification.tallies[-1].checked == 4
+    assert verification.tallies[-1].checked == len(entries)
 
 
-def test_what_would_cost_too_much_is_not_checked_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fields_that_take_too_long_to_measure_are_skipped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnncalc.run.receptive_field.MAX_WORK", 84_000)
     verification = verify(cnncalc.analyze(SMALL))
 
@@ -217,7 +229,7 @@ def test_what_would_cost_too_much_is_not_checked_and_that_is_said(monkeypatch: p
     assert verification.tallies[-1][1:] == (3, 3, "3 equal; 2 not checked: too large")
 
 
-def test_an_input_of_very_many_rows_is_not_checked() -> None:
+def test_fields_on_an_input_with_very_many_rows_are_not_measured() -> None:
     verification = verify(cnncalc.analyze("INPUT[3000x2x1] -> CONV3-1"))
 
     assert verification.tallies[-1].checked == 0
@@ -227,16 +239,16 @@ def test_an_input_of_very_many_rows_is_not_checked() -> None:
 
 
 def only_the_node_itself(self: Placement, source: int) -> bool:
-    """A broken rule: readers of the same memory through a view are not counted."""
+    """A wrong rule: readers of the same memory through a view are ignored."""
     return bool(self._readers[source] == 1)
 
 
 OVERWRITING = [
-    # behind two views RELU overwrites what ADD reads
+    # RELU overwrites, through two views, what ADD reads
     ("CONV3-4@a -> IDENTITY -> IDENTITY -> RELU -> ADD(@a) -> FC-2", ["add1", "fc1"]),
     ("CONV3-4@a -> SLICE(0, to=2) -> TANH -> CONV1-4 -> MUL(@a) -> FC-2", ["mul1", "fc1"]),
     ("CONV3-4@a -> DROPOUT -> SIGMOID@s -> FROM(@a) -> GAP", ["gap1"]),
-    # nothing reads what is overwritten, but it is an output of the net
+    # no layer reads what is overwritten, but it is an output of the net
     ("CONV3-4@a -> IDENTITY@out -> FROM(@a) -> IDENTITY -> RELU -> FC-2", ["out"]),
 ]
 
@@ -268,7 +280,7 @@ NEEDLESS = [
 
 
 @pytest.mark.parametrize(("layers", "needless"), NEEDLESS)
-def test_memory_that_a_layer_need_not_have_is_found(
+def test_a_layer_that_could_work_in_place_but_does_not_is_found(
     layers: str, needless: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = f"INPUT 8x9x4 -> {layers}"
@@ -283,7 +295,7 @@ def test_memory_that_a_layer_need_not_have_is_found(
 
 
 def test_overwriting_what_backward_keeps_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The values of the forward pass are right all the same."""
+    """The values of the forward pass are correct."""
     text = "INPUT 8x9x4 -> CONV3-4 -> SIGMOID -> IDENTITY -> RELU@r -> FC-2"
     in_place = Placement.in_place
     monkeypatch.setattr(Placement, "in_place", lambda *given, is_needed=False, **keywords: in_place(*given, **keywords))
@@ -294,7 +306,9 @@ def test_overwriting_what_backward_keeps_is_found(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("layers", [layers for layers, _ in OVERWRITING[:2]])
-def test_training_finds_it_in_the_loss_and_the_gradients(layers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_finds_overwritten_values_in_the_loss_and_the_gradients(
+    layers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = f"INPUT 8x9x3 -> {layers}"
     found = verify_training(cnncalc.analyze(text))
     assert (found.agrees, found.changed) == (True, ())
@@ -309,7 +323,7 @@ def test_training_finds_it_in_the_loss_and_the_gradients(layers: str, monkeypatc
 
 
 def test_training_finds_a_gradient_that_overwrites_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ADD gives one gradient to all inputs; adding that of another reader of ``a`` in place changes that of ``b``."""
+    """ADD passes one array to all inputs; adding a gradient of another reader of ``a`` to it changes that of ``b``."""
     text = "INPUT 8x9x3 -> CONV3-4@a -> CONV1-4@b -> FROM(@a) -> CONV1-4@c -> ADD(@a, @b) -> FC-2"
     assert verify_training(cnncalc.analyze(text)).agrees
     monkeypatch.setattr(Storage, "holders", property(lambda _: 1, lambda _, number: None))
@@ -321,12 +335,12 @@ def test_training_finds_a_gradient_that_overwrites_another(monkeypatch: pytest.M
     assert not names & {"loss", "fc1.weight", "c.weight"}
 
 
-def test_a_gradient_that_is_part_of_another_one_is_not_added_to_in_place() -> None:
-    """Backward of CONCAT gives slices of its gradient; adding to one needs memory of its own."""
+def test_a_gradient_that_is_a_slice_of_another_one_is_not_added_to_in_place() -> None:
+    """The gradients of the inputs of CONCAT are slices of one array, so a sum needs a new array."""
     assert verify_training(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4@a -> CONV1-5 -> CONCAT(@a) -> FC-2")).agrees
 
 
-def test_distances_are_in_units_of_the_largest_value() -> None:
+def test_differences_are_relative_to_the_largest_value() -> None:
     from cnncalc.run.forward import apart
 
     values = np.array([1.0, -4.0, np.inf, np.nan])
@@ -339,8 +353,8 @@ def test_distances_are_in_units_of_the_largest_value() -> None:
     assert apart(np.array(1.0), np.array(0.0)) == np.inf
 
 
-def test_the_memory_needed_holds_the_run_out_of_place() -> None:
-    """There IDENTITY and RELU have memory of their own: two arrays of 8x9x4 live at once, not one and an image."""
+def test_the_memory_needed_is_that_of_the_run_without_in_place() -> None:
+    """IDENTITY and RELU then have their own arrays: two of 8x9x4 are alive at once, instead of one and an image."""
     placed = needed_bytes(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4 -> IDENTITY -> RELU"))
     assert placed - needed_bytes(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4")) == 4 * 8 * 9 * ((4 + 4) - (3 + 4))
 
@@ -348,7 +362,7 @@ def test_the_memory_needed_holds_the_run_out_of_place() -> None:
 # What cannot be run
 
 
-def test_a_net_too_large_for_the_machine_is_refused_beforehand() -> None:
+def test_a_net_too_large_for_the_machine_is_refused_before_it_runs() -> None:
     report = cnncalc.analyze("vgg16", batch=64)
     with pytest.raises(DesignError) as caught:
         verify(report, memory=2 << 30)
@@ -359,7 +373,7 @@ def test_a_net_too_large_for_the_machine_is_refused_beforehand() -> None:
     )
 
 
-def test_running_out_of_memory_is_told_in_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_gives_the_same_message(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any, **keywords: Any) -> Any:
         raise MemoryError
 
@@ -368,12 +382,12 @@ def test_running_out_of_memory_is_told_in_the_same_words(monkeypatch: pytest.Mon
         verify(cnncalc.analyze(SMALL))
 
 
-def test_only_floats_that_numpy_multiplies_are_run() -> None:
+def test_only_float32_and_float64_are_run() -> None:
     with pytest.raises(ValueProblem, match="float32 or float64, not in float16"):
         verify(cnncalc.analyze(SMALL, dtype="float16"))
 
 
-def test_progress_is_told_of_every_layer() -> None:
+def test_progress_is_reported_for_every_layer() -> None:
     told: list[tuple[str, int, str]] = []
     verify(cnncalc.analyze(SMALL), progress=lambda *what: told.append(what))
 
@@ -395,7 +409,7 @@ def test_named_nets_agree(net: str) -> None:
     assert verification.tallies[-1].checked == verification.layers
 
 
-def test_the_document_says_what_agreed_and_what_did_not() -> None:
+def test_the_document_lists_what_agrees_and_what_does_not() -> None:
     from cnncalc.formats import write
     from cnncalc.views.verification import verification_document
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.rules.base import Rule, Site
-from cnncalc.layers.base import POINT
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
+from cnncalc.layers.stencil import POINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,8 @@ from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed,
 from cnncalc.checks.rules.input_side import InputSides
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Convolution
-from cnncalc.layers.pooling import AveragePool, GlobalAveragePool, PaddedPooling
+from cnncalc.layers.global_pooling import GlobalAveragePool
+from cnncalc.layers.pooling import AveragePool, PaddedPooling
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:

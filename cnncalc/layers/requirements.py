@@ -1,0 +1,36 @@
+"""Rules that several kinds have in common; each raises an error with its numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import ShapeError
+
+if TYPE_CHECKING:
+    from cnncalc.volume import Volumes
+
+
+def require_divisible(depth: int, groups: int, key: str = "groups", what: str = "groups") -> None:
+    """Raises ShapeError if the depth cannot be split into parts of equal size; ``what`` says which, as ``key`` sets."""
+    if depth % groups:
+        message = f"the depth must be divisible by {what}, but depth {depth} is not divisible by {groups}"
+        raise ShapeError(message, code="not-divisible", key=key)
+
+
+def require_equal_sides(kind: str, inputs: Volumes) -> None:
+    """Raises ShapeError for volumes with different numbers of sides."""
+    if len({len(x) for x in inputs}) > 1:
+        volumes = " and ".join(str(x) for x in inputs)
+        raise ShapeError(
+            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}; SEQUENCE makes a "
+            "sequence of a map, RESHAPE any other form",
+            code="merge-mismatch",
+        )
+
+
+def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:
+    """Raises ShapeError for too few or too many input volumes."""
+    if len(inputs) < minimum or (maximum is not None and len(inputs) > maximum):
+        takes = f"{minimum}" if minimum == maximum else f"{minimum} or more"
+        message = f"{kind.upper()} takes {takes} input volume{'s' if takes != '1' else ''}, but has {len(inputs)}"
+        raise ShapeError(message, code="wrong-inputs")
