@@ -1,4 +1,4 @@
-"""Folding of a flat net into repeats, blocks and lists: a short text of the same net, node for node."""
+"""Flat nets folded into repeats, blocks and lists: the text is short, and it is the same net, node for node."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def shapes_of(report: Report) -> Counter[Any]:
-    """The layers of a net, each with all layers before it, so that nets with different edges differ."""
+    """The layers of a net, each with all that leads to it, so that nets that differ in an edge differ here."""
     seen: list[int] = []
     for row in report.layers:
         node = report.resolved.nodes[row.index]
@@ -35,7 +35,7 @@ def shapes_of(report: Report) -> Counter[Any]:
 
 
 def without_names(graph: Graph) -> Graph:
-    """The net with default names of layers."""
+    """The net with the names that layers without one get."""
     numbers: Counter[str] = Counter()
     nodes = []
     for node in graph.nodes:
@@ -47,7 +47,7 @@ def without_names(graph: Graph) -> Graph:
 
 
 def numbered(graph: Graph) -> Graph:
-    """The net with names like those in files of other programs: ``Conv_3__21_0``."""
+    """The net with names as of a file of another program: ``Conv_3__21_0``."""
     nodes = [
         node._replace(name=f"{node.kind.title()}_{index}__{7 * index}_0", named=True)
         for index, node in enumerate(graph.nodes)
@@ -65,13 +65,13 @@ LINES = {
     "densenet121": 12,
     "mobilenet-v2": 15,
     "inception-v3": 24,
-    "efficientnet-b0": 20,
+    "efficientnet-b0": 21,
     "yolov3": 18,
     "vgg16": 10,
     "googlenet": 24,
     "shufflenet-v2": 14,
     "resnet152": 14,
-    "swin-t": 28,
+    "swin-t": 29,
     "unet": 14,
     "segnet": 15,
 }
@@ -96,10 +96,9 @@ def test_a_named_net_is_folded_to_few_lines(name: str, naming: str) -> None:
 def test_every_named_net_is_folded(name: str) -> None:
     report = account(cnncalc.load(name))
     graph = without_names(report.resolved)
-    texts = folded(graph), folded_pattern(graph)
-    for text in texts:
+    for text in (folded(graph), folded_pattern(graph)):
         assert shapes_of(account(read_design("again", text))) == shapes_of(report), text
-    assert len(texts[0]) < 0.9 * len(flat(graph)) or len(graph.nodes) < 15
+    assert len(folded(graph)) < 0.9 * len(flat(graph)) or len(graph.nodes) < 15
 
 
 @examples(40)
@@ -117,7 +116,7 @@ def folded_layers(text: str) -> str:
     return re.sub(r"\s+", " ", whole.partition("\n")[2]).strip()
 
 
-def test_a_repetition_with_different_numbers_becomes_a_repeat_over_a_list() -> None:
+def test_what_repeats_with_other_numbers_is_a_repeat_over_a_list() -> None:
     stage = "CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> POOL2"
     text = "INPUT 64x64x3 -> " + " -> ".join(stage.format(width) for width in (8, 16, 32)) + " -> FC-10"
     assert folded_layers(text) == (
@@ -142,14 +141,14 @@ def test_the_names_of_inputs_and_outputs_are_kept() -> None:
     }
 
 
-def test_notes_become_comments_at_the_top() -> None:
+def test_notes_are_comments_at_the_head() -> None:
     graph = read_pattern("net", "INPUT 9x9x3 -> RELU")._replace(notes=("Identity left out (3 times)", "a\nb"))
     for text in (folded(graph), flat(graph), folded_pattern(graph), flat_pattern(graph)):
         assert text.startswith("# Identity left out (3 times)\n# a\\nb\n")
         assert len(cnncalc.load("-", stdin=text).nodes) == 2
 
 
-def test_a_net_without_repetition_is_written_too() -> None:
+def test_a_net_without_structure_is_written_all_the_same() -> None:
     text = "INPUT 5x5x2@a -> RELU@b -> TANH@c -> ADD(@a, @b)@d -> ADD(@b, @c)@e -> ADD(@a, @d)@f -> MUL(@e, @b)"
     report = report_of(text)
     assert shapes_of(account(read_architecture("again", folded(report.resolved)))) == shapes_of(report)
@@ -173,3 +172,37 @@ def test_a_long_net_is_folded() -> None:
     text = folded(read_pattern("net", "INPUT 8x8x4 -> RELU")._replace(nodes=nodes))
     assert f"*{(len(nodes) - 1) // 5}" in text
     assert text.count("\n") < 6
+
+
+def test_a_merge_that_grows_is_a_repeat() -> None:
+    """As torchvision's DenseNet, in which each layer joins all that came before it."""
+    text = "INPUT 9x9x3 -> CONV3-8@x -> BN -> RELU -> CONV3-4@y0"
+    for number in range(1, 7):
+        names = ", ".join(f"@y{before}" for before in range(number))
+        text += f" -> CONCAT(@x, {names}) -> BN -> RELU -> CONV3-4@y{number}"
+    text += " -> CONCAT(@x, @y0, @y1, @y2, @y3, @y4, @y5, @y6) -> GAP"
+    report = account(read_pattern("net", text))
+    found = folded(report.graph)
+    assert shapes_of(account(read_architecture("again", found))) == shapes_of(report)
+    assert "@f{range(j)})" in found
+    assert "*6 as j" in found
+    assert "@f{range(6)})" in found
+
+
+def test_units_with_references_inside_are_joined() -> None:
+    """The names are local to the unit: each time of the repeat has its own."""
+    unit = "[GAP -> FC-2@{0}a -> FC-8@{0}b | GMP -> FC-2(share={0}a) -> FC-8(share={0}b)] -> ADD -> SIGMOID"
+    text = "INPUT 9x9x8 -> " + " -> ".join(f"[ | {unit.format(letter)} ] -> MUL -> CONV3-8" for letter in "pqr")
+    report = account(read_pattern("net", text))
+    found = folded(report.graph)
+    assert shapes_of(account(read_architecture("again", found))) == shapes_of(report)
+    assert found.count("GMP") == 1
+
+
+def test_branches_that_read_from_each_other_stay_a_fork() -> None:
+    cell = "[CONV1-4@{0}a -> CONV1x3-4 | FROM(@{0}a) -> CONV3x1-4 | CONV3-4 -> TANH] -> CONCAT -> RELU"
+    text = "INPUT 9x9x8 -> " + " -> ".join(cell.format(letter) for letter in "pqrs")
+    report = account(read_pattern("net", text))
+    found = folded(report.graph)
+    assert shapes_of(account(read_architecture("again", found))) == shapes_of(report)
+    assert found.count("CONCAT") == 1

@@ -232,7 +232,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> FC-{int(2.5)}",
         "INPUT 8x8x4 -> FC-{floor(2.5)}",
         """
-<text>:1:20: error[expression-syntax]: no function 'int'; did you mean 'min'? (known: min, max, round, floor, ceil, make_divisible)
+<text>:1:20: error[expression-syntax]: no function 'int'; did you mean 'min'? (known: min, max, round, floor, ceil, make_divisible, range)
   |
 1 | INPUT 8x8x4 -> FC-{int(2.5)}
   |                    ^^^
