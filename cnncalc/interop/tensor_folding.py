@@ -220,7 +220,7 @@ def _combined(arrays: Sequence[Array], function: Callable[..., Any] | None, *, i
     values = None
     if function is not None and all(column is not None for column in columns):
         values = tuple([function(*row) for row in zip(*columns, strict=True)])
-        if any(abs(value) > LARGEST for value in values):
+        if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
             raise WrongFile("its numbers are too large")
     whole = all(array.is_integer for array in arrays) if is_integer is None else is_integer
     return _made_of(arrays, shape, values, is_integer=whole)

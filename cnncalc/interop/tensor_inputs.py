@@ -116,7 +116,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     known = shape if shape is not None else (None,) * 4
     rank = len(known)
     order = order_of(net, name, rank)
-    if rank - 2 not in (*SIDES, 0, -1) and len(order.sides) not in SIDES:
+    if rank - 2 not in (*SIDES, 0, -1, -2) and len(order.sides) not in SIDES:
         net.builder.fail(f"the input has {rank} axes, and a volume at most {max(SIDES) + 1}", name)
         net.values[name] = None
         return
