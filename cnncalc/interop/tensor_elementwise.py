@@ -251,6 +251,17 @@ def gelu(net: Net, operator: Operator) -> Value:
     return activation(net, operator, net.tensor(operator), "gelu", **keys)
 
 
+def biased_gelu(net: Net, operator: Operator) -> Value:
+    """Microsoft's BiasGelu and FastGelu: a bias, if there is one, and GELU."""
+    x: Value = net.tensor(operator)
+    bias = net.array(operator, 1)
+    if bias is not None:
+        x = two(net, operator, "Add", x, bias)
+    assert isinstance(x, Tensor)
+    keys = {"form": "tanh"} if operator.type.endswith("FastGelu") else {}
+    return activation(net, operator, x, "gelu", **keys)
+
+
 def activation(net: Net, operator: Operator, x: Tensor, kind: str, **keys: Any) -> Tensor:
     """A layer that works on each element."""
     found = net.add(kind, [x.source], operator.name, **keys)
@@ -283,9 +294,7 @@ def learned(
     **keys: Any,
 ) -> Tensor:
     """A layer with weights that keeps the shape of its input."""
-    share = net.weights(arrays, buffers)
-    if share is not None and net.builder.nodes[share].kind != kind:
-        share = None
+    share = net.weights(kind, arrays, buffers)
     net.place(x.source)
     found = net.add(kind, [x.source], operator.name, share=share, **keys)
     if found is None:

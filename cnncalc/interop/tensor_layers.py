@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cnncalc.interop import tensor_dense, tensor_elementwise, tensor_moves, tensor_norms, tensor_torch, tensor_windows
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_elementwise import with_key
-from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant
+from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_inputs import read_constants, read_input
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import Axes, last_axes, maps_axes
@@ -49,6 +49,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Elu": with_key("elu", "alpha", "alpha", 1.0),
     "Celu": tensor_elementwise.celu,
     **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_elementwise.gelu),
+    **dict.fromkeys(("com.microsoft.BiasGelu", "com.microsoft.FastGelu"), tensor_elementwise.biased_gelu),
     "PRelu": tensor_elementwise.prelu,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum"), tensor_elementwise.arithmetic),
     **dict.fromkeys(
@@ -87,6 +88,9 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     **tensor_torch.HANDLERS,
 }  # fmt: skip
 """What each operator becomes, by its type; those of other domains with the domain before it."""
+
+MOST_WARNINGS = 5
+"""The most values whose shape the file contradicts that are named."""
 
 ELEMENTWISE = frozenset((
     *tensor_elementwise.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
@@ -204,7 +208,8 @@ def _folded(net: Net, operator: Operator) -> list[Value]:
                 net.unknown.add(name)
                 found.append(None)
             else:
-                found.append(Array(tuple([size or 0 for size in shape]), is_literal=True))
+                arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
+                found.append(made_of(arrays, tuple([size or 0 for size in shape]), None, is_integer=False))
         return found
 
 
@@ -300,7 +305,9 @@ def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
     if name in net.net.outputs:
         net.builder.fail(message, operator.name)
     else:
-        net.builder.warn("stated-shape", f"{operator.name}: {message}")
+        net.contradictions += 1
+        if net.contradictions <= MOST_WARNINGS:
+            net.builder.warn("stated-shape", f"{operator.name}: {message}")
 
 
 def _outputs(net: Net) -> list[int]:
@@ -323,6 +330,9 @@ def _outputs(net: Net) -> list[int]:
 
 def _count(net: Net) -> None:
     """Compares the learned numbers of the layers with those of the file, and notes what differs."""
+    if net.contradictions > MOST_WARNINGS:
+        more = net.contradictions - MOST_WARNINGS
+        net.builder.warn("stated-shape", f"{more:,} more values have another shape than the file states")
     left = {
         name: prod(constant.shape)
         for name, constant in net.net.constants.items()
