@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_attention import Scores, attend, is_mask, projected
-from cnncalc.interop.tensor_elementwise import activation, function_of, two
+from cnncalc.interop.tensor_elementwise import two
+from cnncalc.interop.tensor_functions import activation, function_of
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
 from cnncalc.volume import SIDES, Volume

@@ -10,10 +10,18 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnncalc.interop import tensor_dense, tensor_elementwise, tensor_moves, tensor_norms, tensor_torch, tensor_windows
+from cnncalc.interop import (
+    tensor_dense,
+    tensor_elementwise,
+    tensor_functions,
+    tensor_moves,
+    tensor_norms,
+    tensor_torch,
+    tensor_windows,
+)
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_elementwise import with_key
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
+from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import Axes, last_axes, maps_axes
@@ -38,23 +46,23 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), tensor_windows.blocks),
     **dict.fromkeys(
         (
-            *tensor_elementwise.PLAIN, "Erf", "Log", "Reciprocal", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos",
+            *tensor_functions.PLAIN, "Erf", "Log", "Reciprocal", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos",
             "Softsign", "Not",
         ),
-        tensor_elementwise.unary,
+        tensor_functions.unary,
     ),
-    "LeakyRelu": tensor_elementwise.leaky,
-    "HardSigmoid": tensor_elementwise.hard_sigmoid,
-    "Clip": tensor_elementwise.clip,
+    "LeakyRelu": tensor_functions.leaky,
+    "HardSigmoid": tensor_functions.hard_sigmoid,
+    "Clip": tensor_functions.clip,
     "Elu": with_key("elu", "alpha", "alpha", 1.0),
-    "Celu": tensor_elementwise.celu,
-    **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_elementwise.gelu),
+    "Celu": tensor_functions.celu,
+    **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_functions.gelu),
     **dict.fromkeys(("com.microsoft.BiasGelu", "com.microsoft.FastGelu"), tensor_elementwise.biased_gelu),
     "PRelu": tensor_elementwise.prelu,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum"), tensor_elementwise.arithmetic),
     **dict.fromkeys(
         ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"),
-        tensor_elementwise.reduction,
+        tensor_functions.reduction,
     ),
     "BatchNormalization": tensor_norms.batch_norm,
     "InstanceNormalization": tensor_norms.instance_norm,
@@ -93,7 +101,7 @@ MOST_WARNINGS = 5
 """The most values whose shape the file contradicts that are named."""
 
 ELEMENTWISE = frozenset((
-    *tensor_elementwise.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
+    *tensor_functions.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
     "Clip", "Celu", "Elu", "ThresholdedRelu", "PRelu", "Where", "LayerNormalization", "RMSNormalization", "BitShift",
     "LpNormalization", "InstanceNormalization", "GroupNormalization", "com.microsoft.QuickGelu", "IsNaN", "CumSum",
     "com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.SkipLayerNormalization", "Swish", "Shrink",
@@ -219,9 +227,9 @@ def _activated(net: Net, operator: Operator, value: Value) -> Value:
     if not isinstance(value, Tensor) or not name:
         return value
     numbers = operator.attributes.get("activation_params", ())
-    if name not in (*tensor_elementwise.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
+    if name not in (*tensor_functions.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
         raise NoEqual(f"its activation is {name}")
-    return tensor_elementwise.function_of(net, operator, name, value, *[float(number) for number in numbers])
+    return tensor_functions.function_of(net, operator, name, value, *[float(number) for number in numbers])
 
 
 def _without_equal(net: Net, operator: Operator, why: str) -> None:

@@ -433,7 +433,7 @@ class Net:
     # weights
 
     def weights(self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> int | None:
-        """Records the learned tensors of a layer; returns the layer of its kind that has them already, to share them."""
+        """Records the learned tensors of a layer; returns the layer of its kind that has them already."""
         for array in (*arrays, *buffers):
             if array is not None:
                 for origin in array.origins:
