@@ -11,11 +11,10 @@ from hypothesis import given
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.language import catalogue
 from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
 from cnncalc.language.reading import read_architecture, read_design, read_pattern
-from tests.nets import report_of
-from tests.random_nets import examples, random_design, sample, seeds
+from tests.nets import most_nets, report_of
+from tests.random_nets import examples, random_design, seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,21 +65,18 @@ LINES = {
     "densenet121": 12,
     "mobilenet-v2": 15,
     "inception-v3": 24,
-    "efficientnet-b0": 20,
+    "efficientnet-b0": 21,
     "yolov3": 18,
     "vgg16": 10,
     "googlenet": 24,
     "shufflenet-v2": 14,
     "resnet152": 14,
-    "swin-t": 28,
+    "swin-t": 29,
     "unet": 14,
     "segnet": 15,
 }
 """Maximum number of lines of the folded text, with its name and source."""
 LARGE = ("resnet152", "densenet121", "inception-v3", "swin-t")
-DEEP = ("resnet101", "resnet152", "inception-resnet")
-"""Beginnings of the names of nets that take longest, most of which have the blocks of another net."""
-NETS = sorted(catalogue.names(), key=lambda name: name.startswith(DEEP))
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
@@ -96,8 +92,7 @@ def test_a_named_net_is_folded_to_few_lines(name: str, naming: str) -> None:
     assert shapes_of(account(read_architecture("again", text))) == shapes_of(report)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sample(NETS, sum(not name.startswith(DEEP) for name in NETS)))
+@most_nets
 def test_every_named_net_is_folded(name: str) -> None:
     report = account(cnncalc.load(name))
     graph = without_names(report.resolved)
@@ -178,3 +173,37 @@ def test_a_long_net_is_folded() -> None:
     text = folded(read_pattern("net", "INPUT 8x8x4 -> RELU")._replace(nodes=nodes))
     assert f"*{(len(nodes) - 1) // 5}" in text
     assert text.count("\n") < 6
+
+
+def test_a_merge_that_grows_is_a_repeat() -> None:
+    """As torchvision's DenseNet, in which each layer joins all that came before it."""
+    text = "INPUT 9x9x3 -> CONV3-8@x -> BN -> RELU -> CONV3-4@y0"
+    for number in range(1, 7):
+        names = ", ".join(f"@y{before}" for before in range(number))
+        text += f" -> CONCAT(@x, {names}) -> BN -> RELU -> CONV3-4@y{number}"
+    text += " -> CONCAT(@x, @y0, @y1, @y2, @y3, @y4, @y5, @y6) -> GAP"
+    report = account(read_pattern("net", text))
+    found = folded(report.graph)
+    assert shapes_of(account(read_architecture("again", found))) == shapes_of(report)
+    assert "@f{range(j)})" in found
+    assert "*6 as j" in found
+    assert "@f{range(6)})" in found
+
+
+def test_units_with_references_inside_are_joined() -> None:
+    """The names are local to the unit: each time of the repeat has its own."""
+    unit = "[GAP -> FC-2@{0}a -> FC-8@{0}b | GMP -> FC-2(share={0}a) -> FC-8(share={0}b)] -> ADD -> SIGMOID"
+    text = "INPUT 9x9x8 -> " + " -> ".join(f"[ | {unit.format(letter)} ] -> MUL -> CONV3-8" for letter in "pqr")
+    report = account(read_pattern("net", text))
+    found = folded(report.graph)
+    assert shapes_of(account(read_architecture("again", found))) == shapes_of(report)
+    assert found.count("GMP") == 1
+
+
+def test_branches_that_read_from_each_other_stay_a_fork() -> None:
+    cell = "[CONV1-4@{0}a -> CONV1x3-4 | FROM(@{0}a) -> CONV3x1-4 | CONV3-4 -> TANH] -> CONCAT -> RELU"
+    text = "INPUT 9x9x8 -> " + " -> ".join(cell.format(letter) for letter in "pqrs")
+    report = account(read_pattern("net", text))
+    found = folded(report.graph)
+    assert shapes_of(account(read_architecture("again", found))) == shapes_of(report)
+    assert found.count("CONCAT") == 1

@@ -440,6 +440,24 @@ def test_the_hint_for_a_key_of_another_tool_is_our_key(written: str, meant: str)
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
 
 
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("matmul", "write matmul: {inputs: [a, b]}, with the names of layers"),
+        ("sub", "write sub: {inputs: [a, b]}, with the names of layers"),
+        ("add: [a, b]", "write add: {inputs: [a, b]}"),
+        ("unpool: a", "write unpool: {inputs: [a, b]}"),
+    ],
+)
+def test_a_layer_of_a_file_with_several_inputs_is_answered_with_an_entry(entry: str, hint: str) -> None:
+    text = "input: 8x8x4\nlayers:\n- pool: {{name: b}}\n- relu: {{name: a}}\n- {}\n"
+    (problem,) = problems(text.format(entry))
+
+    assert problem.hint == hint
+    meant = hint.removeprefix("write ").partition("},")[0].removesuffix("}") + "}"
+    assert problems(text.format(meant.replace("matmul: {", "matmul: {transpose: yes, "))) == ()
+
+
 @pytest.mark.parametrize("written", ["SOFTMAX(dim=1)", "CONCAT(@input, dim=-1)", "PERMUTE(perm=[2, 0, 1])"])
 def test_a_number_for_a_side_is_answered_with_the_names_of_sides(written: str) -> None:
     (problem,) = problems(f"INPUT 8x8x4 -> {written}")

@@ -33,6 +33,10 @@ MAX_NODES = 25_000
 """A larger net is written in its long form."""
 
 
+TRIED_NODES = 12_000
+"""Of a net with more than a few thousand nodes fewer ways are tried."""
+
+
 class Way(NamedTuple):
     """One way to fold a net."""
 
@@ -86,7 +90,8 @@ def _shortest(graph: Graph, ways: Any, *, is_file: bool) -> str | None:
     if volumes is None:
         return None
     builder = Builder(graph, Usual(graph.nodes, volumes, has_defaults=is_file), volumes)
-    texts = [_text(graph, builder, way, is_file=is_file) for way in ways]
+    few = max(1, min(len(ways), TRIED_NODES // len(graph.nodes)))
+    texts = [_text(graph, builder, way, is_file=is_file) for way in ways[:few]]
     for found in sorted(texts):
         if _reads_back(graph, volumes, found.text, found.order, is_file=is_file):
             return found.text
@@ -126,7 +131,7 @@ def _text(graph: Graph, builder: Builder, way: Way, *, is_file: bool) -> Written
     blocks = Blocks(forms, frozenset(KINDS))
     if way.with_blocks:
         chain = blocks.folded(chain)
-    writer = PatternText(forms, blocks.blocks, has_variables=is_file)
+    writer = PatternText(forms, blocks.blocks, builder.kept_names, has_variables=is_file)
     writer.net(chain)
     for block in blocks.blocks:
         writer.block(block)
@@ -162,17 +167,12 @@ def _measured(lines: list[str], order: list[int], burden: int) -> Written:
     return Written(len(text) + 40 * len(lines) + burden, text, order)
 
 
-def _variable(name: str, rows: list[Any], comment: str) -> list[str]:
+def _variable(name: str, texts: list[str], comment: str) -> list[str]:
     """A list of a file: in one line where it fits, else an entry a line."""
-    texts = [written(row) if not isinstance(row, list) else f"[{', '.join(map(_plain, row))}]" for row in rows]
     line = f"  {name}: [{', '.join(texts)}]  # {comment}"
     if len(line) <= 100:
         return [line]
     return [f"  {name}:  # {comment}", *[f"    - {text}" for text in texts]]
-
-
-def _plain(value: Any) -> str:
-    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list) else written(value)
 
 
 def _reads_back(graph: Graph, volumes: list[Volume], text: str, order: list[int], *, is_file: bool) -> bool:
