@@ -72,6 +72,7 @@ def _formula(
     if len(leaves) > 1 or steps > MOST_STEPS:
         for arg in given:
             net.place(arg)
+            arg.formula = None  # it begins a formula of its own
         leaf, steps = given[0], 1
     else:
         leaf = next(iter(leaves.values()))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_VALUES = 4_096
 """Tensors with more elements are not computed."""
 MOST_ELEMENTS = 1 << 50
+LARGEST = 1 << 1023
+"""Numbers beyond it are refused."""
 
 
 class NotFolded(CnncalcError):
@@ -218,6 +220,8 @@ def _combined(arrays: Sequence[Array], function: Callable[..., Any] | None, *, i
     values = None
     if function is not None and all(column is not None for column in columns):
         values = tuple([function(*row) for row in zip(*columns, strict=True)])
+        if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
+            raise WrongFile("its numbers are too large")
     whole = all(array.is_integer for array in arrays) if is_integer is None else is_integer
     return _made_of(arrays, shape, values, is_integer=whole)
 

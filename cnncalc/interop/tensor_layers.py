@@ -10,15 +10,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnncalc.interop import (
-    tensor_attention,
-    tensor_dense,
-    tensor_elementwise,
-    tensor_moves,
-    tensor_norms,
-    tensor_torch,
-    tensor_windows,
-)
+from cnncalc.interop import tensor_dense, tensor_elementwise, tensor_moves, tensor_norms, tensor_torch, tensor_windows
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_elementwise import with_key
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant
@@ -77,7 +69,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Gemm": tensor_dense.gemm,
     "MatMul": tensor_dense.matmul,
     "Einsum": tensor_dense.einsum,
-    "Attention": tensor_attention.attention,
+    "Attention": tensor_dense.attention,
     **dict.fromkeys(
         ("Identity", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear"), tensor_moves.identity
     ),
@@ -148,6 +140,9 @@ def _convert(net: Net, operator: Operator) -> None:
         found = []
     except (WrongFile, WireError) as error:
         net.builder.fail(f"{operator.type}: {error}", operator.name)
+        found = []
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        net.builder.fail(f"{operator.type}: its attributes or inputs are not those of the operator", operator.name)
         found = []
     _store(net, operator, found)
 

@@ -155,12 +155,17 @@ class Net:
         """The same, where an operator without an equal, which is reported, is the reason."""
         self.projections: dict[int, Source] = {}
         """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
+        self.resized: dict[int, str] = {}
+        """RESIZE layers along one side, by their places: their names."""
         self.ends: list[Source] = []
         """Layers behind which nothing is known, since an operator has no equal."""
         self.readers: dict[str, int] = {}
+        self.reading: dict[str, list[Operator]] = {}
+        """The operators that read a value."""
         for operator in net.operators:
             for name in operator.inputs:
                 self.readers[name] = self.readers.get(name, 0) + 1
+                self.reading.setdefault(name, []).append(operator)
         for name in net.outputs:
             self.readers[name] = self.readers.get(name, 0) + 1
         self.rank = 0

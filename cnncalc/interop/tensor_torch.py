@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import NoEqual, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
 from cnncalc.interop.tensor_elementwise import activation, learned
 from cnncalc.interop.tensor_net import Array, Unknown, WrongFile
-from cnncalc.interop.tensor_windows import uniform
 from cnncalc.interop.views import whole
 
 if TYPE_CHECKING:

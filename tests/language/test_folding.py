@@ -1,4 +1,4 @@
-"""Flat nets folded into repeats, blocks and lists: the text is short, and it is the same net, node for node."""
+"""Folding of a flat net into repeats, blocks and lists: a short text of the same net, node for node."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hypothesis import given
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.analysis.volumes import propagate
-from cnncalc.language import catalogue
 from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
 from cnncalc.language.reading import read_architecture, read_design, read_pattern
+from tests.nets import most_nets
 from tests.random_nets import examples, random_design, seeds
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def shapes_of(graph: Graph) -> Counter[Any]:
-    """The layers of a net, each with all that leads to it, so that nets that differ in an edge differ here."""
+    """The layers of a net, each with all layers before it, so that nets with different edges differ."""
     seen: list[int] = []
     for item in propagate(graph):
         node, cost = item.node, item.cost
@@ -44,7 +44,7 @@ def named_net(name: str) -> tuple[Graph, Counter[Any]]:
 
 
 def without_names(graph: Graph) -> Graph:
-    """The net with the names that layers without one get."""
+    """The net with default names of layers."""
     numbers: Counter[str] = Counter()
     nodes = []
     for node in graph.nodes:
@@ -56,7 +56,7 @@ def without_names(graph: Graph) -> Graph:
 
 
 def numbered(graph: Graph) -> Graph:
-    """The net with names as of a file of another program: ``Conv_3__21_0``."""
+    """The net with names like those in files of other programs: ``Conv_3__21_0``."""
     nodes = [
         node._replace(name=f"{node.kind.title()}_{index}__{7 * index}_0", named=True)
         for index, node in enumerate(graph.nodes)
@@ -93,7 +93,7 @@ LINES = {
     "unet": 14,
     "segnet": 15,
 }
-"""The most lines of the folded text, with its name and source."""
+"""Maximum number of lines of the folded text, with its name and source."""
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -106,8 +106,7 @@ def test_a_named_net_is_folded_to_few_lines(name: str) -> None:
         assert shapes_of(read_architecture("again", text)) == shapes
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", catalogue.names())
+@most_nets
 def test_every_named_net_is_folded(name: str) -> None:
     graph, shapes = named_net(name)
     graph = without_names(graph)
@@ -131,7 +130,7 @@ def folded_layers(text: str) -> str:
     return re.sub(r"\s+", " ", whole.partition("\n")[2]).strip()
 
 
-def test_what_repeats_with_other_numbers_is_a_repeat_over_a_list() -> None:
+def test_a_repetition_with_different_numbers_becomes_a_repeat_over_a_list() -> None:
     stage = "CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> POOL2"
     text = "INPUT 64x64x3 -> " + " -> ".join(stage.format(width) for width in (8, 16, 32)) + " -> FC-10"
     assert folded_layers(text) == (
@@ -156,7 +155,7 @@ def test_the_names_of_inputs_and_outputs_are_kept() -> None:
     }
 
 
-def test_notes_are_comments_at_the_head() -> None:
+def test_notes_become_comments_at_the_top() -> None:
     graph = read_pattern("net", "INPUT 9x9x3 -> RELU")._replace(notes=("Identity left out (3 times)", "a\nb"))
     for text in (folded(graph), flat(graph), folded_pattern(graph), flat_pattern(graph)):
         assert text.startswith("# Identity left out (3 times)\n# a\\nb\n")
@@ -173,7 +172,7 @@ def test_a_long_head_is_broken_into_lines() -> None:
         assert (again.title, again.source, again.forms) == (long, long, graph.forms)
 
 
-def test_a_net_without_structure_is_written_all_the_same() -> None:
+def test_a_net_without_repetition_is_written_too() -> None:
     text = "INPUT 5x5x2@a -> RELU@b -> TANH@c -> ADD(@a, @b)@d -> ADD(@b, @c)@e -> ADD(@a, @d)@f -> MUL(@e, @b)"
     graph = resolved(text)
     assert shapes_of(read_architecture("again", folded(graph))) == shapes_of(graph)
