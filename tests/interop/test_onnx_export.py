@@ -21,6 +21,8 @@ from tests.test_layers import entering, parameters
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.slow
+
 onnx = pytest.importorskip("onnx", reason="the onnx package is not installed, so no file is written")
 runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed, so nothing is compared with it")
 
