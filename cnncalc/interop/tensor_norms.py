@@ -37,6 +37,13 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     tensor = net.spatial(x)[0] if x.rank > 1 else x
     if mean is not None and len(operator.outputs) > 1 and operator.attributes.get("training_mode"):
         net.builder.note("BatchNormalization in training mode")
+    # numbers that stand among the operators and change nothing are not learned
+    if scale is not None and scale.is_literal and scale.scalar == 1:
+        net.used(scale)
+        scale = None
+    if shift is not None and shift.is_literal and shift.scalar == 0:
+        net.used(shift)
+        shift = None
     buffers = [mean, variance] if mean is not None else []
     keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
     return learned(net, operator, tensor, "bn", [scale, shift], buffers, **keys, **_eps(operator, BN_EPS))
