@@ -52,6 +52,9 @@ FILE_READERS = (
     FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
     FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
     FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
+    FileReader((".json",), 16 * 1024 * 1024, "cnncalc.interop.keras", "read_json_file"),
+    FileReader((".keras",), 4 * 1024**3, "cnncalc.interop.keras", "read_keras_file", is_mapped=True),
+    FileReader((".h5", ".hdf5"), 4 * 1024**3, "cnncalc.interop.keras", "read_h5_file", is_mapped=True),
 )
 """The formats of design files by the endings of their names."""
 
@@ -69,6 +72,12 @@ def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None =
 def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of the content of a design file, called ``name`` in messages."""
     return _complete(_of_bytes, name, data, settings)
+
+
+def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+    """The graph of a file that is read as one with this ending, whatever its name."""
+    reader = _reader_of(ending)
+    return _complete(_read, reader, path, reader.content(path, ""), settings)
 
 
 def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
@@ -102,9 +111,12 @@ def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) 
 
 
 def _of_bytes(name: str, data: bytes | mmap, settings: Settings) -> Graph:
+    return _read(_reader_of(name), name, data, settings)
+
+
+def _read(reader: FileReader, name: str, data: bytes | mmap, settings: Settings) -> Graph:
     from importlib import import_module
 
-    reader = _reader_of(name)
     graph: Graph = getattr(import_module(reader.module), reader.function)(name, data, settings)
     return graph
 

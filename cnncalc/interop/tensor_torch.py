@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import NoEqual, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
-from cnncalc.interop.tensor_elementwise import activation, learned
+from cnncalc.interop.tensor_functions import activation, learned
 from cnncalc.interop.tensor_net import Array, Unknown, WrongFile
-from cnncalc.interop.tensor_windows import uniform
 from cnncalc.interop.views import whole
 
 if TYPE_CHECKING:
@@ -107,13 +106,59 @@ def attention(net: Net, operator: Operator) -> Value:
     sequences = [net.rearranged(tensor, net.last_groups(tensor)) for tensor in tensors]
     for sequence in sequences:
         net.place(sequence.source)
-    share = net.weights(arrays)
+    share = net.weights("attention", arrays)
     keys: dict[str, Any] = {"heads": attributes["heads"], **({} if attributes["bias"] else {"bias": False})}
     found = net.add("attention", [each.source for each in sequences], operator.name, share=share, **keys)
     if found is None:
         raise Unknown
     net.own(found, arrays)
     return type(x)(found, sequences[0].axes)
+
+
+def shifted_windows(net: Net, operator: Operator) -> Value:
+    """A whole ShiftedWindowAttention of torchvision: PAD, ROLL, WINDOW, ATTENTION, UNWINDOW, ROLL, CROP.
+
+    Source: torchvision, models/swin_transformer.py. What masks the pairs of positions that the shift brings together
+    learns nothing and is left out, with a note.
+    """
+    attributes = operator.attributes
+    values = net.inputs(operator)
+    x = net.depth_last(net.tensor(operator))
+    arrays = [value for value in values if isinstance(value, Array) and not value.is_integer]
+    for value in values:
+        if isinstance(value, Array):
+            net.used(value)
+    volume = x.source.volume
+    window = list(attributes["window"])
+    missing = [-size % wide for size, wide in zip(volume.sides, window, strict=True)]
+    padded = [size + more for size, more in zip(volume.sides, missing, strict=True)]
+    shift = [0 if wide >= size else step for wide, size, step in zip(window, padded, attributes["shift"], strict=True)]
+    net.place(x.source)
+    share = net.weights("attention", arrays)
+    keys: dict[str, Any] = {"heads": attributes["heads"], "relative": list(window)}
+    if not attributes["bias"]:
+        keys["bias"] = False
+    steps: list[tuple[str, str | None, dict[str, Any]]] = []
+    if any(missing):
+        steps.append(("pad", None, {"pad": [0] * len(missing) + missing}))
+    if any(shift):
+        steps.append(("roll", None, {"shift": uniform([-step for step in shift])}))
+        net.builder.note("shifted windows: the mask of pairs from other windows left out, which learns nothing")
+    steps += [("window", None, {"size": uniform(window)}), ("attention", operator.name, keys)]
+    steps.append(("unwindow", None, {"size": padded, "window": uniform(window)}))
+    if any(shift):
+        steps.append(("roll", None, {"shift": uniform(shift)}))
+    if any(missing):
+        steps.append(("crop", None, {"size": list(volume.sides), "at": "begin"}))
+    source = x.source
+    for kind, name, each in steps:
+        made = net.add(kind, [source], name, **({"share": share} if kind == "attention" else {}), **each)
+        if made is None:
+            raise Unknown
+        source = made
+        if kind == "attention":
+            net.own(source, arrays)
+    return type(x)(source, x.axes)
 
 
 def response(net: Net, operator: Operator) -> Value:
@@ -147,6 +192,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value]] = {
     "Roll": roll,
     "MultiheadAttention": attention,
     "LocalResponseNorm": response,
+    "ShiftedWindowAttention": shifted_windows,
     "TorchPRelu": prelu,
 }
 """What each of these operators becomes, by its type."""

@@ -378,5 +378,19 @@ def _response(module: Any) -> dict[str, Any]:
     return {"size": module.size, "alpha": module.alpha, "beta": module.beta, "bias": module.k}
 
 
-WHOLE: dict[str, Callable[[Any], dict[str, Any]]] = {"MultiheadAttention": _attention, "LocalResponseNorm": _response}
+def _shifted_windows(module: Any) -> dict[str, Any]:
+    """The keys of torchvision's ShiftedWindowAttention."""
+    return {
+        "heads": module.num_heads,
+        "bias": module.qkv.bias is not None,
+        "window": tuple(module.window_size),
+        "shift": tuple(module.shift_size),
+    }
+
+
+WHOLE: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "MultiheadAttention": _attention,
+    "LocalResponseNorm": _response,
+    "ShiftedWindowAttention": _shifted_windows,
+}
 """Modules that become one operator of their own name, with its attributes."""

@@ -294,7 +294,7 @@ class Elu(ExponentialLinear):
 
 
 class Selu(ExponentialLinear):
-    """ELU with the two constants for which mean 0 and variance 1 of the input stay so from layer to layer.
+    """ELU with two constants chosen so that inputs of mean 0 and variance 1 keep both from layer to layer.
 
     Formula: y = 1.0507 * x where positive, else 1.0507 * 1.6733 * (exp(x) - 1); both constants to 16 digits.
     Volume: as the input.

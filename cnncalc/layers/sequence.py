@@ -1,4 +1,4 @@
-"""Layers of sequences and windows: positions in another arrangement, learned vectors among them and added to them."""
+"""Layers of sequences and windows: the same vectors at other positions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.side_keys import AnySizes, Shifts, Sizes
 from cnncalc.layers.stencil import WHOLE, Origins
-from cnncalc.layers.window import all_sides, depth_step, missing, sized
+from cnncalc.layers.window import all_sides, depth_step, missing, quotients, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -225,7 +225,7 @@ class Window(Rearranged):
 
     def origins(self, *inputs: Volume) -> Origins | None:
         sides, size = inputs[0].sides, self.size
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        counts = quotients(sides, size)
 
         def origin(position: int) -> tuple[int]:
             window, place = divmod(position, prod(size))
@@ -253,8 +253,8 @@ class Unwindow(Rearranged):
     Volume: the sides of the map, depth D.
 
     ``size`` is that of the map (UNWINDOW56x28), or that of a window, where the map has as many windows along each side
-    (UNWINDOW7). Of the windows with the right number of places whose sides divide the map, that with the most equal
-    sides is meant, unless ``window`` gives its sides.
+    (UNWINDOW7). Where several windows fit (with the right number of places, and sides that divide the map), the one
+    with the most equal sides is taken, unless ``window`` says which.
 
     Source: Liu et al. 2021, "Swin Transformer", section 3.2.
     """
@@ -336,7 +336,7 @@ class Unwindow(Rearranged):
 
     def origins(self, *inputs: Volume) -> Origins | None:
         sides, size = self.parts(inputs[0])
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        counts = quotients(sides, size)
 
         def origin(position: int) -> tuple[int]:
             places = places_of(position, sides)
@@ -352,8 +352,7 @@ class Unwindow(Rearranged):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         sides, size = self.parts(builder.volumes[0])
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
-        return lower_windows_moved(builder, inputs[0], (*counts, *size), cuts=False)
+        return lower_windows_moved(builder, inputs[0], (*quotients(sides, size), *size), cuts=False)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         _, size = self.parts(Volume(*saved.shapes[0][1:]))
@@ -392,7 +391,7 @@ def _fitting(sides: Sequence[int], places: int) -> tuple[int, ...] | None:
 def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
     """The windows of maps (batch x depth x sides): batch x depth x windows x places."""
     batch, depth, *sides = maps.shape
-    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    counts = quotients(sides, size)
     rank = len(size)
     split = maps.reshape(batch, depth, *[part for pair in zip(counts, size, strict=True) for part in pair])
     result = xp.empty((batch, depth, *counts, *size), maps.dtype)
@@ -403,7 +402,7 @@ def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
 def joined(xp: Any, windows: Any, sides: Sequence[int], size: Sequence[int]) -> Any:
     """The inverse of :func:`cut`: maps with these sides."""
     batch, depth = windows.shape[:2]
-    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    counts = quotients(sides, size)
     rank = len(size)
     split = windows.reshape(batch, depth, *counts, *size)
     pairs = [part for pair in zip(counts, size, strict=True) for part in pair]
