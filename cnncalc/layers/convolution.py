@@ -151,7 +151,7 @@ class Conv(Convolution):
     With ``standardized`` each filter w is used as (w - mean) / sqrt(variance + 1e-6). With ``normed: weight`` it is
     used as g * w / |w|, with one learned length g per filter, K weights more; with ``normed: spectral`` as w / s, where
     s = u*W*v is the largest gain of the K x (F*F*D/groups) matrix W. The vectors u and v are buffers, which the run
-    leaves as they are. The memory is that of a convolution with plain weights.
+    leaves as they are. The memory is that of PyTorch's parametrizations, and of timm's StdConv2d.
 
     Source: CS231n, "Convolutional Layer"; groups: Krizhevsky et al. 2012; connections: LeCun et al. 1998, Table I;
     dilation: Yu and Koltun 2016; standardized: Qiao et al. 2019; normed: Salimans and Kingma 2016, Miyato et al. 2018.

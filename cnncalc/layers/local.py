@@ -30,7 +30,8 @@ class Local(Convolution):
     Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth K, the filters.
     Learned: F*F*D/groups weights and one bias per filter and position of the output.
 
-    PyTorch has no such layer: the memory is that of one operation that keeps its input.
+    PyTorch has no such layer. The memory is that of windows by Tensor.unfold, which are gathered in one tensor and
+    multiplied by the weights of each position with torch.bmm.
 
     Source: Taigman et al. 2014, section 3.2; the layer [local] of darknet, LocallyConnected2D of Keras.
     """
