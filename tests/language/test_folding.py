@@ -162,6 +162,34 @@ def test_notes_become_comments_at_the_top() -> None:
         assert len(cnncalc.load("-", stdin=text).nodes) == 2
 
 
+def test_an_output_with_a_name_that_layers_get_keeps_it_where_it_is_free() -> None:
+    """``conv2`` is the name of the second convolution outside of blocks, which here is another one."""
+    nodes = list(resolved("INPUT 9x9x3 -> CONV3-4 -> RELU -> CONV3-5 -> TANH -> CONV1-6").nodes)
+    nodes[3], nodes[5] = nodes[3]._replace(name="first"), nodes[5]._replace(name="conv2", named=True)
+    graph = read_pattern("net", "INPUT 9x9x3 -> RELU")._replace(nodes=tuple(nodes))
+    again = read_architecture("again", folded(graph))
+    assert shapes_of(again) == shapes_of(graph)
+    assert again.nodes[5].name == "conv2_"
+    nodes[5] = nodes[5]._replace(name="conv3")
+    again = read_architecture("again", folded(graph._replace(nodes=tuple(nodes))))
+    assert again.nodes[5].name == "conv3"
+
+
+@pytest.mark.parametrize("name", ["unit3.conv1", "unit4", "relu2"])
+def test_layers_and_blocks_for_which_rules_are_ignored_keep_their_names(name: str) -> None:
+    text = f"""
+input: 9x9x4
+blocks: {{unit: CONV3-4 -> BN}}
+layers: unit -> RELU -> unit -> RELU -> unit -> RELU -> unit -> RELU -> unit -> RELU -> FC-2
+ignore: [{{bias-before-bn: {name}}}]
+"""
+    graph = account(read_architecture("net", text)).resolved
+    again = read_architecture("again", folded(graph))
+    assert shapes_of(again) == shapes_of(graph)
+    assert again.ignore[0].layer == name
+    assert any(f"{node.name}.".startswith(f"{name}.") for node in again.nodes)
+
+
 def test_a_long_head_is_broken_into_lines() -> None:
     graph = read_pattern("net", "INPUT 9x9x3 -> RELU")
     long = ('some words  and two blanks " # : ' * 12).strip()

@@ -6,7 +6,7 @@ last the long form with one entry a layer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnncalc.collection import Paused
 from cnncalc.errors import CnncalcError
@@ -16,8 +16,9 @@ from cnncalc.language.folding.forms import Forms
 from cnncalc.language.folding.loops import Looper, unwrapped
 from cnncalc.language.folding.naming import Naming
 from cnncalc.language.folding.parts import leaves
-from cnncalc.language.folding.structure import Builder, Usual
+from cnncalc.language.folding.structure import Builder
 from cnncalc.language.folding.text import PatternText, lines_of
+from cnncalc.language.folding.usual import Usual
 from cnncalc.language.layer_text import written
 from cnncalc.language.limits import PATTERN_CHARACTERS
 from cnncalc.language.reading import read_architecture, read_pattern
@@ -27,12 +28,15 @@ from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.graph import Graph
     from cnncalc.language.folding.blocks import Block
     from cnncalc.language.folding.parts import Part
     from cnncalc.volume import Volume
 
 MAX_NODES = 25_000
+MAX_EDGES = 100_000
 """A larger net is written in its long form."""
 
 
@@ -85,14 +89,26 @@ def flat_pattern(graph: Graph) -> str:
     return as_pattern(graph)
 
 
-def _shortest(graph: Graph, ways: Any, *, is_file: bool) -> str | None:
+def _shortest(graph: Graph, ways: Sequence[Way], *, is_file: bool) -> str | None:
     """The shortest text that reads back to the net; None if there is none."""
-    if len(graph.nodes) > MAX_NODES:
+    if len(graph.nodes) > MAX_NODES or sum([len(node.inputs) for node in graph.nodes]) > MAX_EDGES:
         return None
     volumes = _volumes(graph)
     if volumes is None:
         return None
-    builder = Builder(graph, Usual(graph.nodes, volumes, has_defaults=is_file), volumes)
+    layers = Usual(graph.nodes, volumes, has_defaults=is_file)
+    for has_own_names in (True, False):
+        builder = Builder(graph, layers, volumes, has_own_names=has_own_names)
+        found = _first_that_agrees(graph, builder, volumes, ways, is_file=is_file)
+        if found is not None or not builder.has_doubtful_names:
+            return found
+    return None
+
+
+def _first_that_agrees(
+    graph: Graph, builder: Builder, volumes: list[Volume], ways: Sequence[Way], *, is_file: bool
+) -> str | None:
+    """The shortest text of these ways that reads back to the net; None if there is none."""
     few = max(1, min(len(ways), TRIED_NODES // len(graph.nodes)))
     nets = [_folded(builder, way) for way in ways[:few]]
     texts = [_written(graph, builder, net, None, is_file=is_file) for net in nets]
@@ -204,4 +220,15 @@ def _reads_back(graph: Graph, volumes: list[Volume], text: str, order: list[int]
         again = read_architecture("<folded>", text) if is_file else read_pattern("<folded>", text)
     except CnncalcError:
         return False
-    return agrees(graph, volumes, again, order)
+    return agrees(graph, volumes, again, order) and _has_ignored(graph, again)
+
+
+def _has_ignored(graph: Graph, again: Graph) -> bool:
+    """Whether the layers and blocks for which design rules are ignored have their names."""
+    names = {ignored.layer for ignored in graph.ignore if ignored.layer is not None}
+    for node in again.nodes if names else ():
+        name = node.name
+        while name:
+            names.discard(name)
+            name = name.rpartition(".")[0]
+    return not names

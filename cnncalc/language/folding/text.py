@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.language.expression import RESERVED
 from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, TimesForm
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
-from cnncalc.language.folding.structure import thawed
+from cnncalc.language.folding.usual import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
 from cnncalc.records import NamedTuple
 
@@ -160,9 +160,12 @@ class PatternText:
         """The items of a chain. Its last part has its name outside of the brackets of a repeat or a block."""
         items: list[str] = []
         groups = [] if self.naming is None else self.naming.groups.get(id(chain), [])
+        beginning: dict[int, list[Group]] = {}
+        for group in groups:
+            beginning.setdefault(group.start, []).append(group)
         opened: list[tuple[Group, int]] = []
         for place, part in enumerate(chain):
-            opened += [(group, len(items)) for group in groups if group.start == place]
+            opened += [(group, len(items)) for group in beginning.get(place, ())]
             has_name = part.label is not None and (is_named or place < len(chain) - 1)
             items += self._item(part, values, taken, f"@{part.label}" if has_name else "")
             while opened and opened[-1][0].stop == place + 1:
