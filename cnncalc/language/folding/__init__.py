@@ -13,11 +13,12 @@ from cnncalc.errors import CnncalcError
 from cnncalc.language.folding.blocks import Blocks
 from cnncalc.language.folding.compare import agrees
 from cnncalc.language.folding.forms import Forms
+from cnncalc.language.folding.layout import lines_of
 from cnncalc.language.folding.loops import Looper, unwrapped
 from cnncalc.language.folding.naming import Naming
 from cnncalc.language.folding.parts import leaves
 from cnncalc.language.folding.structure import Builder
-from cnncalc.language.folding.text import PatternText, lines_of
+from cnncalc.language.folding.text import PatternText
 from cnncalc.language.folding.usual import Usual
 from cnncalc.language.layer_text import written
 from cnncalc.language.limits import PATTERN_CHARACTERS
@@ -178,7 +179,7 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
     bodies = [writer.block(block) for block in net.blocks]
     lines = head_lines(graph) if is_file else note_lines(graph)
     if not is_file:
-        lines += lines_of(items, "")
+        lines += lines_of(items, 0)
         return _measured(lines, writer.burden)
     if writer.variables:
         lines.append("variables:")
@@ -193,8 +194,8 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
     if bodies:
         lines.append("blocks:")
         for head, body in bodies:
-            lines += [f"  {head}: |", *lines_of(body, "    ")]
-    lines += ["layers: |", *lines_of(items, "  ")]
+            lines += [f"  {head}: |", *lines_of(body, 4)]
+    lines += ["layers: |", *lines_of(items, 2)]
     return _measured(lines, writer.burden)
 
 

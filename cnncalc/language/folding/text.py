@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cnncalc.language.folding.naming import Group, Naming
     from cnncalc.language.folding.parts import Part
 
-WIDTH = 120
 LONGEST_LIST = 40
 """A longer list becomes a variable."""
 
@@ -367,20 +366,3 @@ def _forked(branches: Sequence[str]) -> str:
 def _bracketed(text: str) -> str:
     """A text in brackets, with blanks inside where it has brackets of its own."""
     return f"[ {text.strip()} ]" if "[" in text else f"[{text}]"
-
-
-# lines
-
-
-def lines_of(items: Sequence[str], indent: str, width: int = WIDTH) -> list[str]:
-    """A chain in lines, broken before arrows and between branches."""
-    pieces: list[str] = []
-    for piece in re.split(r" (?=(?:->|\|) )", " -> ".join(items)):
-        pieces += [piece] if len(piece) + len(indent) <= width else re.split(r"(?<=,) ", piece)
-    lines: list[str] = []
-    for piece in pieces:
-        if lines and len(indent) + len(lines[-1]) + 1 + len(piece) <= width:
-            lines[-1] += f" {piece}"
-        else:
-            lines.append(piece)
-    return [indent + line for line in lines]
