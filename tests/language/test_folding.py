@@ -79,19 +79,19 @@ NAMINGS: dict[str, Callable[[Graph], Graph]] = {
     "dotted": lambda graph: graph,
 }
 LINES = {
-    "resnet50": 14,
-    "densenet121": 12,
-    "mobilenet-v2": 15,
-    "inception-v3": 24,
-    "efficientnet-b0": 21,
+    "resnet50": 16,
+    "densenet121": 14,
+    "mobilenet-v2": 16,
+    "inception-v3": 28,
+    "efficientnet-b0": 24,
     "yolov3": 18,
-    "vgg16": 10,
-    "googlenet": 24,
-    "shufflenet-v2": 14,
-    "resnet152": 14,
-    "swin-t": 31,
-    "unet": 14,
-    "segnet": 15,
+    "vgg16": 11,
+    "googlenet": 27,
+    "shufflenet-v2": 17,
+    "resnet152": 16,
+    "swin-t": 35,
+    "unet": 18,
+    "segnet": 16,
 }
 """Maximum number of lines of the folded text, with its name and source."""
 
@@ -132,9 +132,9 @@ def folded_layers(text: str) -> str:
 
 def test_a_repetition_with_different_numbers_becomes_a_repeat_over_a_list() -> None:
     stage = "CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> POOL2"
-    text = "INPUT 64x64x3 -> " + " -> ".join(stage.format(width) for width in (8, 16, 32)) + " -> FC-10"
+    text = "INPUT 64x64x3 -> " + " -> ".join(stage.format(width) for width in (8, 16, 32)) + " -> GAP"
     assert folded_layers(text) == (
-        "layers: | INPUT 64x64x3 -> [ [CONV3-w -> BN -> RELU]*3 -> POOL2 ]*[8, 16, 32] as w -> FC-10"
+        "layers: | INPUT 64x64x3 -> [ [CONV3-w -> BN -> RELU]*3 -> POOL2 ]*[8, 16, 32] as w -> GAP"
     )
 
 
@@ -188,6 +188,12 @@ ignore: [{{bias-before-bn: {name}}}]
     assert shapes_of(again) == shapes_of(graph)
     assert again.ignore[0].layer == name
     assert any(f"{node.name}.".startswith(f"{name}.") for node in again.nodes)
+
+
+def test_the_classes_are_a_variable() -> None:
+    text = "INPUT 9x9x3 -> FC-8 -> RELU -> FC-10 -> SOFTMAX"
+    assert folded_layers(text).startswith("variables: classes: 10 layers: |")
+    assert folded_layers(text).endswith("INPUT 9x9x3 -> FC-8 -> RELU -> FC-classes -> SOFTMAX")
 
 
 def test_a_long_head_is_broken_into_lines() -> None:

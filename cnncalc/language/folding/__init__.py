@@ -100,6 +100,8 @@ def _shortest(graph: Graph, ways: Sequence[Way], *, is_file: bool) -> str | None
     layers = Usual(graph.nodes, volumes, has_defaults=is_file)
     for has_own_names in (True, False):
         builder = Builder(graph, layers, volumes, has_own_names=has_own_names)
+        if is_file:
+            builder.find_variable()
         found = _first_that_agrees(graph, builder, volumes, ways, is_file=is_file)
         if found is not None or not builder.has_doubtful_names:
             return found
@@ -181,8 +183,9 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
     if not is_file:
         lines += lines_of(items, 0)
         return _measured(lines, writer.burden)
-    if writer.variables:
+    if writer.variables or builder.variable is not None:
         lines.append("variables:")
+        lines += [f"  {builder.variable[0]}: {builder.variable[1]}"] if builder.variable is not None else []
         for name, rows in writer.variables.items():
             lines += _variable(name, rows, writer.comments[name])
     defaults = [

@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.language.folding.forms import GROWTH_INDEX, Forms, LayerForm, local_name
+from cnncalc.language.folding.forms import GROWTH_INDEX, Forms, LayerForm, Symbol, local_name
 from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
 from cnncalc.language.folding.usual import Usual, frozen
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
@@ -83,6 +83,8 @@ class Builder:
         self.plan = self._chain(0, len(order), None, 0)
         self.paths: dict[int, tuple[int, ...]] = {}
         self._find_paths(self.plan, ())
+        self.variable: tuple[str, int, int] | None = None
+        """The name and value of a variable for the size of a layer, and that layer."""
         self.kept: dict[int, str] = {}
         """The names of nodes that are kept."""
         self.global_names: dict[int, str] = {}
@@ -294,6 +296,17 @@ class Builder:
                 count += 1
             self.global_names[index] = f"t{count}"
 
+    def find_variable(self) -> None:
+        """Finds the last layer with a size that is a variable of its own by default, as the classes of an FC."""
+        for index in reversed(range(len(self.nodes))):
+            layer = self.layer(index)
+            for key, sizing in layer.sizes.items():
+                if sizing.last is not None:
+                    value = getattr(layer, layer.keys[key].attribute)
+                    if not self.paths[index] and not is_long(value):
+                        self.variable = sizing.last[0], value, index
+                    return
+
     @property
     def has_doubtful_names(self) -> bool:
         """Whether a name is kept that a layer without one might get."""
@@ -383,10 +396,12 @@ class Builder:
         source = None if single.source is None else self._name(single.source, index)
         label = self.kept.get(index) or (self._name(index, index) if index in self.local_names else None)
         layer = self.layer(index)
-        key = (layer, tuple(extra), source, label, single.alone)
+        variable = self.variable[0] if self.variable is not None and index == self.variable[2] else ""
+        key = (layer, tuple(extra), source, label, single.alone, variable)
         known = self._leaf_forms.get(key)
         if known is None:
-            known = self._leaf_forms[key] = self._leaf_form(layer, tuple(extra), source, label, alone=single.alone)
+            known = self._leaf_form(layer, tuple(extra), source, label, alone=single.alone, variable=variable)
+            self._leaf_forms[key] = known
         form, values, width = known
         entry = 0 if single.entry is None else self.volumes[single.entry].depth
         name = self.global_names.get(index) if self.inputs[index] else None
@@ -395,13 +410,15 @@ class Builder:
         return Leaf(form, values, width, entry, index, name)
 
     def _leaf_form(
-        self, layer: Layer, extra: tuple[str, ...], source: str | None, label: str | None, *, alone: bool
+        self, layer: Layer, extra: tuple[str, ...], source: str | None, label: str | None, *, alone: bool, variable: str
     ) -> tuple[int, tuple[Any, ...], int]:
         kind = type(layer)
         fields, values, roles = [], [], []
         for field in fields_of(layer, self.usual.defaults.get(kind.kind, {})):
             is_point = self.point_apart and field.key == "kernel" and field.value == 1
-            if _is_number(field.value) and not kind.is_input and not is_point:
+            if variable and field.key in kind.sizes:
+                fields.append(field._replace(value=Symbol(variable)))
+            elif _is_number(field.value) and not kind.is_input and not is_point:
                 values.append(frozen(field.value))
                 roles.append("size" if field.key in (kind.depth_key, "groups") else field.key)
                 fields.append(Field(field.place, field.key, None, field.default))

@@ -6,11 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.expression import RESERVED
-from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, TimesForm
+from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, Symbol, TimesForm
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
 from cnncalc.language.folding.usual import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
-from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,13 +24,6 @@ LONGEST_LIST = 40
 
 LETTERS = {"size": "w", "kernel": "k", "stride": "s", "count": "n", "list": "l"}
 """The letters of parameters by role; others have the first letter of their key."""
-
-
-class Symbol(NamedTuple):
-    """A name, or an expression of names, in place of a number."""
-
-    text: str
-    is_name: bool = True
 
 
 class PatternText:
