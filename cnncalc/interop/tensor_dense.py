@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_attention import Scores, attend, is_mask, projected
-from cnncalc.interop.tensor_elementwise import activation, function_of, two
+from cnncalc.interop.tensor_elementwise import two
+from cnncalc.interop.tensor_functions import activation, function_of
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
 from cnncalc.volume import SIDES, Volume
@@ -122,7 +123,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequenc
         if not x.source.volume.is_point and not net.flat_order(x):
             net.builder.note("FC takes its inputs depth first; in the file they lie in another order")
         net.place(x.source)
-        share = _owner(net, arrays, "fc")
+        share = net.weights("fc", arrays)
         found = net.add("fc", [x.source], operator.name, share=share, **keys)
         if found is None:
             raise Unknown
@@ -130,18 +131,12 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequenc
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
-    found = net.add("linear", [tensor.source], operator.name, share=_owner(net, arrays, "linear"), **keys)
+    found = net.add("linear", [tensor.source], operator.name, share=net.weights("linear", arrays), **keys)
     if found is None:
         raise Unknown
     net.own(found, arrays)
     found = projected(net, found, tensor.source) or found
     return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, units)))
-
-
-def _owner(net: Net, arrays: Sequence[Array | None], kind: str) -> int | None:
-    """The layer of that kind whose weights are the same ones."""
-    share = net.weights(arrays)
-    return share if share is not None and net.builder.nodes[share].kind == kind else None
 
 
 # of two tensors

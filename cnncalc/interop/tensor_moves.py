@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.selection import concat, part, repeated
-from cnncalc.interop.tensor_elementwise import learned
+from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
 from cnncalc.interop.views import whole
 

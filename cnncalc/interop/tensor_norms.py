@@ -9,7 +9,7 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
-from cnncalc.interop.tensor_elementwise import activation, learned, reduced_axes
+from cnncalc.interop.tensor_functions import activation, learned, reduced_axes
 from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 

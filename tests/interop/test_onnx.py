@@ -304,6 +304,24 @@ def test_functions_spelled_out_are_recognised(spell: Callable[[Model], Any], lab
     assert labels(read(model)).removeprefix("CONV3-8 ") == label
 
 
+@pytest.mark.parametrize(("shape", "weights"), [((8, 1, 1), 8), ((8,), 8), ((1,), 1)])
+def test_learned_slopes_are_parameters(shape: tuple[int, ...], weights: int) -> None:
+    model = maps()
+    model.add("PRelu", model.last, model.weight("slope", shape))
+    report = read(model)
+    assert kinds(report) == "conv prelu"
+    assert report.layers[-1].weights == weights
+
+
+def test_parts_of_weights_are_not_the_same_weights() -> None:
+    model = Model(tokens=(1, 7, 12))
+    first = model.add("Split", model.weight("w", (24, 12)), axis=0, outputs=2)
+    one, other = model.add("MatMul", "tokens", first), model.add("MatMul", "tokens", f"{first}_1")
+    model.add("Sub", one, other)
+    report = read(model)
+    assert report.totals.weights == 24 * 12
+
+
 def test_a_residual_of_an_activation_is_a_sum() -> None:
     model = maps()
     x = model.last
