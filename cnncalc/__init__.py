@@ -13,6 +13,7 @@ compute the memory of running and training it, :func:`table` and :func:`plot` sh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,11 @@ from cnncalc.errors import CnncalcError, DesignError, Problem, ShapeError, Value
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
+    from cnncalc.language.settings import Settings
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
 
@@ -32,8 +33,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CnncalcError", "DesignError", "FitReport", "Graph", "LayerReport", "MemoryReport", "Node", "Problem", "Report",
-    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "load", "plot",
-    "table",
+    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "from_onnx",
+    "from_torch", "load", "plot", "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -80,11 +81,37 @@ def load(
     """
     _check_types(load, locals())
     from cnncalc.checks import loading
+
+    settings = _settings(
+        variables=variables,
+        optional=optional,
+        input=input,
+        filters=filters,
+        hidden=hidden,
+        classes=classes,
+        phase=phase,
+        partial=partial,
+    )
+    return loading.load(target if isinstance(target, str) else str(target), settings, stdin)
+
+
+def _settings(
+    *,
+    variables: Mapping[str, Any] | None = None,
+    optional: bool | Sequence[bool] | None = None,
+    input: Volume | Sequence[int] | Mapping[str, Volume | Sequence[int]] | None = None,
+    filters: int | None = None,
+    hidden: int | None = None,
+    classes: int | None = None,
+    phase: str = "test",
+    partial: bool = False,
+) -> Settings:
+    """The options of :func:`load`, checked."""
     from cnncalc.language.settings import Settings
 
     if variables is not None and not hasattr(variables, "items"):
         raise ValueProblem(f"variables: expected names with values, found {variables!r:.60}", code="wrong-type")
-    settings = Settings(
+    return Settings(
         variables={name: _value(name, value) for name, value in (variables or {}).items()},
         optional=_choices(optional),
         input=_volume(None if isinstance(input, Mapping) else input),
@@ -95,7 +122,35 @@ def load(
         partial=partial,
         phase=_phase(phase),
     )
-    return loading.load(target if isinstance(target, str) else str(target), settings, stdin)
+
+
+def from_torch(
+    module: Any, size: Volume | Sequence[int] | Mapping[str, Volume | Sequence[int]], *, partial: bool = False
+) -> Graph:
+    """The graph of a ``torch.nn.Module``, which is run once on meta tensors: no weights are needed or changed.
+
+    ``size`` is the volume of its input (height, width, depth), or those of several inputs by the names of the
+    parameters of ``forward``. ``partial`` reads operators without an equal as OPAQUE.
+
+    Raises DesignError if PyTorch is missing, if the module cannot be run, or for operators without an equal.
+    """
+    from cnncalc.interop.torch_target import graph_of
+    from cnncalc.language.settings import Settings
+
+    several = _volumes(size) if isinstance(size, Mapping) else {}
+    settings = Settings(input=_volume(None if isinstance(size, Mapping) else size), inputs=several, partial=partial)
+    return graph_of(module, type(module).__name__, settings)
+
+
+def from_onnx(path: str | os.PathLike[str], **options: Any) -> Graph:
+    """The graph of an ONNX file, whatever its ending; ``options`` as for :func:`load`.
+
+    Only the structure of the file is read, never its weights. Raises DesignError with every problem of the file.
+    """
+    _check_types(from_onnx, locals())
+    from cnncalc.analysis.loading import load_as
+
+    return load_as(".onnx", os.fspath(path), _settings(**options))
 
 
 def analyze(

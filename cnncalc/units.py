@@ -8,8 +8,12 @@ count are decimal. All arithmetic is in integers; values are rounded only when p
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1}
 """Bytes of one element of each data type."""
@@ -182,6 +186,11 @@ def round_up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple if count >= 0 else count // multiple * multiple
 
 
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """``height, width and depth``"""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
+
+
 def plural(count: int, noun: str) -> str:
     """``1 layer``, ``2,000 layers``, ``2 biases``."""
     ending = "es" if noun.endswith("s") else "s"
@@ -197,3 +206,10 @@ def percent(part: int, whole: int) -> str:
 def signed_percent(change: int, whole: int) -> str:
     """``+3.8 %``, ``-1.2 %``: a change as :func:`percent` writes it, with its sign; no change is ``0.0 %``."""
     return ("+" if change > 0 else "-" if change else "") + percent(abs(change), whole)
+
+
+def listing(names: Sequence[str], most: int = 6) -> str:
+    """Names separated by commas; if there are more than ``most``, the first ones and the number of the others."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return ", ".join(names[: most - 1]) + f" and {len(names) - most + 1:,} more"

@@ -227,7 +227,7 @@ POINTWISE = [
         for size in ((1, 1, 4), (17, 4), (6, 5, 7, 4))
         for case in _cases(kind, keys, inputs=(Volume(*size),))
     ],
-    *_cases("prelu", {}),
+    *_cases("prelu", {}, {"shared": "yes"}),
     *_cases("prelu", {}, inputs=(Volume(1, 1, 13),)),
     *_cases("softmax", {}, {"axes": ["height", "width"]}, {"axes": "width"}, {"axes": ["depth", "height"]}),
     *_cases("softmax", {}, inputs=(Volume(1, 1, 13),)),

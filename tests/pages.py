@@ -26,7 +26,7 @@ SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-PATIENCE = 15_000
+TIMEOUT = 15_000
 """Timeout of browser operations, in milliseconds."""
 
 # long enough that blocks are folded; with nested blocks, text with markup of other languages, and a budget
@@ -72,7 +72,7 @@ class Tabs:
         """An empty tab of 1280x900 pixels. ``color_scheme`` is that of the system (default: light)."""
         if javascript not in self._pages:
             context = self._browser.new_context(java_script_enabled=javascript)
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(TIMEOUT)
             self._pages[javascript] = context.new_page()
         page = self._pages[javascript]
         page.goto("about:blank")
@@ -92,7 +92,7 @@ def open_browser() -> Iterator[Browser]:
     path = find_browser()
     driver: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
     with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * PATIENCE)
+        browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * TIMEOUT)
         try:
             yield browser
         finally:

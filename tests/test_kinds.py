@@ -110,7 +110,8 @@ def kind_literals(text: str) -> list[str]:
     return [f"{line}: {name}" for line, name in sorted(found)]
 
 
-MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE / "layers"]
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name not in ("layers", "interop")]
+"""All but those of the layers, and of the importers and exporters, which translate the names of kinds."""
 
 
 @each("path", MODULES)

@@ -1,4 +1,4 @@
-"""From a TARGET to a graph: standard input, a design file, a named net, or a pattern.
+"""From a TARGET to a graph: standard input, a design or model file, a named net, a PyTorch module, or a pattern.
 
 Errors hold the problems of the text and, as far as the layers are known, those of the volumes.
 """
@@ -52,6 +52,9 @@ FILE_READERS = (
     FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
     FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
     FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
+    FileReader((".json",), 16 * 1024 * 1024, "cnncalc.interop.keras", "read_json_file"),
+    FileReader((".keras",), 4 * 1024**3, "cnncalc.interop.keras", "read_keras_file", is_mapped=True),
+    FileReader((".h5", ".hdf5"), 4 * 1024**3, "cnncalc.interop.keras", "read_h5_file", is_mapped=True),
 )
 """The formats of design files by the endings of their names."""
 
@@ -60,7 +63,8 @@ def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None =
     """The graph of a TARGET.
 
     Tried in this order: ``-`` (the text ``stdin``), a path that exists or ends like a design file, a named net, a
-    pattern. A relative path starts from ``folder`` (default: the current one). Raises DesignError with all problems.
+    PyTorch module in code (``package.module:attribute``), a pattern. A relative path starts from ``folder`` (default:
+    the current one). Raises DesignError with all problems.
     """
     return _complete(_of_target, target, settings, stdin, folder)
 
@@ -68,6 +72,12 @@ def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None =
 def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of the content of a design file, called ``name`` in messages."""
     return _complete(_of_bytes, name, data, settings)
+
+
+def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+    """The graph of a file that is read as one with this ending, whatever its name."""
+    reader = _reader_of(ending)
+    return _complete(_read, reader, path, reader.content(path, ""), settings)
 
 
 def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
@@ -89,6 +99,10 @@ def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) 
     path = catalogue.path(target)
     if path is not None:
         return _of_bytes(f"{target}.yaml", read_bytes(path), settings)
+    if _names_code(target):
+        from cnncalc.interop.torch_target import read_module
+
+        return read_module(target, settings, folder)
     if _looks_like_name(target):
         near = did_you_mean(target, catalogue.names())
         message = f"no file, named net or pattern '{target}'{near}"
@@ -97,15 +111,26 @@ def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) 
 
 
 def _of_bytes(name: str, data: bytes | mmap, settings: Settings) -> Graph:
+    return _read(_reader_of(name), name, data, settings)
+
+
+def _read(reader: FileReader, name: str, data: bytes | mmap, settings: Settings) -> Graph:
     from importlib import import_module
 
-    reader = _reader_of(name)
     graph: Graph = getattr(import_module(reader.module), reader.function)(name, data, settings)
     return graph
 
 
 def _reader_of(name: str) -> FileReader:
     return next((reader for reader in FILE_READERS if name.endswith(reader.endings)), ARCHITECTURE)
+
+
+def _names_code(target: str) -> bool:
+    """Whether a target names an object of Python code: ``package.module:attribute`` or ``path/file.py:attribute``."""
+    place, sign, attribute = target.rpartition(":")
+    if not sign or not all(part.isidentifier() for part in attribute.split(".")):
+        return False
+    return place.endswith(".py") or all(part.isidentifier() for part in place.split("."))
 
 
 def _looks_like_name(target: str) -> bool:

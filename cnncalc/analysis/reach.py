@@ -1,13 +1,13 @@
 """The receptive field: which positions of an input the outputs of a node can depend on.
 
-For each input of the net a node has a :class:`Field`, with one :class:`Side` for the height and one for the width.
+For each input of the net a node has a :class:`Field`, with one :class:`Side` for each side of that input.
 Along a side each output sees an interval: all positions from a first to a last one. From output to output the interval
 moves on by the same step, and the border of the input cuts it. A :class:`Side` is this rule, whatever its size: the
 intervals without borders (:class:`Endless`), and the borders.
 
 Where no such rule holds (dilated windows at a border, branches that are shifted against each other), a side lists the
-interval of each output (:class:`Listed`). Where height and width depend on each other (behind RESHAPE), a field lists
-the intervals of each position (:class:`Boxes`). What would need more than :data:`MAX_WORK` intervals in lists is only
+interval of each output (:class:`Listed`). Where the sides depend on each other (behind RESHAPE), a field lists the
+intervals of each position (:class:`Boxes`). What would need more than :data:`MAX_WORK` intervals in lists is only
 bounded (:class:`Work` counts them).
 
 :func:`fields_of` goes through the net, layer by layer; a :class:`Sight` holds how a layer depends on one of its inputs.
@@ -37,7 +37,7 @@ MAX_WORK = 400_000
 MAX_FIELDS = 200_000
 """Most fields of single inputs that are kept for one net; beyond them its inputs are not told apart."""
 MAX_POSITIONS = 2_500
-"""Largest plane on which intervals are kept position by position where this is exact but not the only way."""
+"""Most positions for which a field is listed position by position where side by side it would only be bounded."""
 
 FAR = 10**30
 """Beyond every position: an output that sees nothing sees from FAR to -FAR."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.analysis.overwriting import in_place_warnings
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
@@ -37,7 +38,7 @@ class LayerReport(NamedTuple):
     ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares the
     parameters of another one (``shared_with``) counts none; if it uses only its weights, ``transposed``, it counts its
     biases. ``macs`` are multiply-adds for one image.
-    ``receptive_field`` is the smallest box of input positions, height x width, that holds all that the output which
+    ``receptive_field`` is the smallest box of input positions, side by side, that holds all that the output which
     sees most can depend on; ``receptive_field_unclipped`` the same on an input without borders, None where it sees the
     whole plane or only padding. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each
     input that is seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.
@@ -295,7 +296,9 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
         totals=every,
         test_time=test,
         assumed={**graph.assumed, **_assumed(shaped)},
-        warnings=graph.warnings + _input_warnings(shaped),
+        warnings=graph.warnings
+        + _input_warnings(shaped)
+        + in_place_warnings(rows, graph, placed, activations=in_place),
         graph=graph,
         activations_in_place=in_place,
     )

@@ -57,7 +57,14 @@ def run(call: Call, console: Console) -> None:
     if exporter.is_binary and call.file in (None, "-"):
         console.refuse_terminal(f"{exporter.name} is binary", f"net{exporter.endings[0]}")
     report = analyze(call.source, call.design, ReportOptions(), console)
-    content = export(report.resolved, exporter.name, ExportOptions(call.flat, call.weights or "none"))
+    weights = call.weights or "none"
+    arrays = None
+    if weights == "seeded" and exporter.has_weights:
+        from cnncalc.run.weights import build
+
+        arrays = build(report)
+    in_place = [row.in_place_in_training for row in report.layers]
+    content = export(report.resolved, exporter.name, ExportOptions(call.flat, weights, arrays, in_place))
     console.write(content, OutputOptions(None, call.file), exporter.name)
 
 

@@ -29,10 +29,14 @@ With --train the net is trained for two steps instead (forward, loss, backward, 
 measured at every layer and compared with 'memory --profile numpy', the loss and the gradients of the first step with
 those of a step with nothing in place.
 
+With --against the net is run in another engine with the same weights, and every layer's output is compared; with torch
+and --dtype float64 also the gradients of a training step. The extras onnx and torch install the engines.
+
 \b
 Examples:
   cnncalc verify cifar-tiny --batch 2 --dtype float64
   cnncalc verify lenet5 --train --optimizer adam --batch 2
+  cnncalc verify lenet5 --against torch --dtype float64
 """
 
 QUIET_SECONDS = 1.0
@@ -52,6 +56,7 @@ class Call(NamedTuple):
     dtype: str = "float32"
     seed: int = 0
     train: bool = False
+    against: str | None = None
     optimizer: str | None = None
     units: str = "iec"
 
@@ -71,11 +76,33 @@ def run(call: Call, console: Console) -> int:
         ) from None
     if call.optimizer is not None and not call.train:
         raise ValueProblem("--optimizer needs a training step", code="usage", hint="add --train")
+    if call.against is not None:
+        return _run_against(call, call.against, console)
     report = analyze(call.target, call.design, ReportOptions(call.batch, call.dtype), console)
     progress = Progress(console.progress_stream(), len(report.layers))
     document, agrees = (_run_training if call.train else _run_forward)(report, call, console, progress)
     console.write_document(document, call.output)
     return DONE if agrees else FAILED
+
+
+def _run_against(call: Call, engine: str, console: Console) -> int:
+    """Prints the comparison with another engine; 1 if a value differs."""
+    from cnncalc.run.against import compare_with
+    from cnncalc.run.verify import available_bytes, needed_bytes, too_large
+    from cnncalc.views.second_opinion import second_opinion_document
+
+    if call.train:
+        message = "--train compares the memory of a step here; --against compares values, with torch also gradients"
+        raise ValueProblem(message, code="usage", hint="leave out --train")
+    options = ReportOptions(call.batch, call.dtype, in_place=False)
+    report = analyze(call.target, call.design, options, console)
+    # every output stays, here and there, and the weights are in both
+    needed = 2 * needed_bytes(report) + 2 * sum([row.activation_bytes for row in report.layers])
+    if needed > available_bytes():
+        raise too_large(report, f"the comparison with {engine} of", needed, available_bytes())
+    found = compare_with(report, engine, seed=call.seed)
+    console.write_document(second_opinion_document(found), call.output)
+    return DONE if found.agrees else FAILED
 
 
 def _run_training(report: Report, call: Call, console: Console, progress: Progress) -> tuple[Document, bool]:
@@ -145,6 +172,7 @@ COMMAND = Command(
         choice("--dtype", ("float32", "float64"), "Data type (default: float32)."),
         Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", _seed),
         switch("--train", "Train for two steps and measure their memory."),
+        choice("--against", ("onnxruntime", "torch"), "Compare with a run in this engine."),
         Option("--optimizer", "optimizer", "Optimizer of --train: sgd, momentum, adam, ... (default: momentum).",
                "NAME"),
         DESIGN,

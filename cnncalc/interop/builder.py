@@ -259,6 +259,11 @@ class NetBuilder:
                 return name
 
 
+def uniform(sizes: Sequence[int]) -> int | list[int]:
+    """Sizes, one a side, as they are written by hand: one number where all are the same."""
+    return sizes[0] if len(set(sizes)) == 1 else list(sizes)
+
+
 def valid_name(name: str) -> str:
     """A name of another program as a name of a layer: ``/`` becomes ``.``, what is not allowed ``_``.
 

@@ -277,22 +277,26 @@ def side_names(x: Volume) -> tuple[str, ...]:
 
 
 class Translation(NamedTuple):
-    """How a type becomes layers: ``parameter`` is the field with what it may be given."""
+    """How a type becomes layers: ``parameter`` is the field with what it may be given.
+
+    ``has_no_equal``: it never has one, so the function names it even where some of its bottoms are not known.
+    """
 
     parameter: str
     function: Function
+    has_no_equal: bool = False
 
 
 LAYERS: dict[str, Translation] = {}
 """The known types, in small letters without ``_``."""
 
 
-def translates(parameter: str, *kinds: str) -> Callable[[Function], Function]:
+def translates(parameter: str, *kinds: str, has_no_equal: bool = False) -> Callable[[Function], Function]:
     """Puts a function into ``LAYERS`` for these types."""
 
     def register(function: Function) -> Function:
         for kind in kinds:
-            LAYERS[kind] = Translation(parameter, function)
+            LAYERS[kind] = Translation(parameter, function, has_no_equal)
         return function
 
     return register

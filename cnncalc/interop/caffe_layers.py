@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import log, prod
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.interop.builder import uniform
 from cnncalc.interop.caffe_blobs import (
     LAYERS,
     UNKNOWN,
@@ -18,7 +19,6 @@ from cnncalc.interop.caffe_blobs import (
     Translation,
     axis_of,
     enumeration,
-    side_names,
     translates,
     wrong,
 )
@@ -68,10 +68,10 @@ def _convolution(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> S
         depth = net.volume(x).depth
         groups = parameter.integer("group", filters if "depthwise" in layer.kind else 1)
         keys: dict[str, Any] = {
-            "kernel": _window(layer, x, "kernel_size", None, ("kernel_h", "kernel_w")),
-            "stride": _window(layer, x, "stride", 1),
-            "pad": _window(layer, x, "pad", 0),
-            "dilation": _window(layer, x, "dilation", 1),
+            "kernel": uniform(_window(layer, x, "kernel_size", None, ("kernel_h", "kernel_w"))),
+            "stride": uniform(_window(layer, x, "stride", 1)),
+            "pad": uniform(_window(layer, x, "pad", 0)),
+            "dilation": uniform(_window(layer, x, "dilation", 1)),
             "bias": parameter.boolean("bias_term", True),
         }
         if is_transposed:
@@ -136,7 +136,15 @@ def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
         return [net.lacks(layer, f"{method} pooling picks elements at random", bottoms, sizes)]
     if any(2 * border > window for border, window in zip(pad, kernel, strict=True)):
         return [net.lacks(layer, "it pads by more than half its kernel", bottoms, sizes)]
-    result = net.add(layer, kind, [x], kernel=kernel, stride=stride, pad=pad, round="ceil" if ceil else "floor")
+    result = net.add(
+        layer,
+        kind,
+        [x],
+        kernel=uniform(kernel),
+        stride=uniform(stride),
+        pad=uniform(pad),
+        round="ceil" if ceil else "floor",
+    )
     if result.place is not None and list(net.volume(result).sides) != sides:
         net.builder.lacks(layer.type, layer.name, "its last window lies outside of the volume")
     return [result, result]  # the second top holds the places of the maxima
@@ -285,20 +293,18 @@ def _mean_variance(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     if not parameter.boolean("normalize_variance", True):
         return [net.lacks(layer, "it subtracts the mean without dividing by the deviation", bottoms, x.sizes)]
     if parameter.boolean("across_channels"):
-        return [net.add(layer, "ln", [x], axes=list(_all_axes(net, x)), scale=False, shift=False, eps=eps)]
+        return [net.add(layer, "ln", [x], axes="volume", scale=False, shift=False, eps=eps)]
     return [net.add(layer, "in", [x], eps=eps)]
-
-
-def _all_axes(net: CaffeNet, x: Blob) -> tuple[str, ...]:
-    return (*side_names(net.volume(x))[1:], "depth")
 
 
 @translates("norm_param", "normalize")
 def _normalize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x, parameter = bottoms[0], layer.parameter
     keys: dict[str, Any] = {"eps": parameter.number("eps", 1e-10), "scale": True}
-    if parameter.boolean("across_spatial", True):
-        keys["axes"] = list(_all_axes(net, x))
+    if parameter.boolean("across_spatial", True) and len(x.sizes) > 1:
+        why = "it divides by one length for the whole volume and learns a factor a channel"
+        count = 1 if parameter.boolean("channel_shared", True) else x.sizes[0]
+        return [net.lacks(layer, why, bottoms, x.sizes, parameters=count)]
     if parameter.boolean("channel_shared", True) and x.sizes[0] > 1:
         return [net.lacks(layer, "one factor for all channels is learned", bottoms, x.sizes, parameters=1)]
     return [net.add_learned(layer, "l2norm", x, **keys)]
@@ -307,9 +313,8 @@ def _normalize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seq
 @translates("prelu_param", "prelu")
 def _learned_slope(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x = bottoms[0]
-    if layer.parameter.boolean("channel_shared") and x.sizes[0] > 1:
-        return [net.lacks(layer, "one slope for all channels is learned", bottoms, x.sizes, parameters=1)]
-    return [net.add_learned(layer, "prelu", x)]
+    shared = {"shared": True} if layer.parameter.boolean("channel_shared") and x.sizes[0] > 1 else {}
+    return [net.add_learned(layer, "prelu", x, **shared)]
 
 
 # element by element
@@ -399,23 +404,24 @@ def _exponential(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> S
 # without an equal, whose figures are known
 
 
-@translates("embed_param", "embed")
+@translates("embed_param", "embed", has_no_equal=True)
 def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
     units, words = parameter.integer("num_output"), parameter.integer("input_dim")
     count = units * words + (units if parameter.boolean("bias_term", True) else 0)
-    sizes = [*bottoms[0].sizes, units]
+    sizes = [*bottoms[0].sizes, units] if bottoms[0].place is not None else None
     return [net.lacks(layer, "it looks numbers up in a table", bottoms, sizes, parameters=count)]
 
 
-@translates("roi_pooling_param", "roipooling", "roialign")
+@translates("roi_pooling_param", "roipooling", "roialign", has_no_equal=True)
 def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
-    sizes = [bottoms[0].sizes[0], parameter.integer("pooled_h", 1), parameter.integer("pooled_w", 1)]
+    pooled = [parameter.integer("pooled_h", 1), parameter.integer("pooled_w", 1)]
     parameter.all("spatial_scale")
+    sizes = [bottoms[0].sizes[0], *pooled] if bottoms[0].place is not None else None
     return [net.lacks(layer, "its windows are data: regions that another layer proposes", bottoms[:1], sizes)]
 
 
-@translates("recurrent_param", "lstm", "rnn", "gru")
+@translates("recurrent_param", "lstm", "rnn", "gru", has_no_equal=True)
 def _recurrent(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     return [net.lacks(layer, "a recurrent layer runs over time steps", bottoms)]

@@ -90,7 +90,7 @@ class DarknetNet:
 
     def read(self, sections: Sequence[Section]) -> Graph:
         """The whole net."""
-        from cnncalc.interop.darknet_layers import SECTIONS
+        from cnncalc.interop.darknet_layers import RECURRENT, SECTIONS
 
         self._input(sections[0])
         for section in sections[1:]:
@@ -102,8 +102,8 @@ class DarknetNet:
                 if kind in _HEADS:
                     self.builder.note(f"[{section.name}] left out: it computes no volume of its own")
                     place = x
-                elif kind not in SECTIONS:
-                    self.lacks(section, "there is no layer kind that computes it", [x])
+                elif kind not in SECTIONS or (x is None and kind in RECURRENT):
+                    self.lacks(section, RECURRENT.get(kind, "there is no layer kind that computes it"), [x])
                 elif x is not None or kind.startswith(("route", "implicit")):
                     place = SECTIONS[kind](self, section, x)
             except DesignError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.builder import uniform
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 SECTIONS: dict[str, Function] = {}
 """The known sections, in small letters."""
+RECURRENT = dict.fromkeys(("rnn", "lstm", "gru", "crnn"), "a recurrent layer runs over time steps")
+"""Sections that never have an equal, with why."""
 
 
 def _section(*names: str) -> Callable[[Function], Function]:
@@ -67,7 +70,7 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     is_normed = section.integer("batch_normalize", 0) or section.integer("cbn", 0)
     keys: dict[str, Any] = {
         "kernel": size,
-        "stride": stride,
+        "stride": uniform(stride),
         "pad": padding * dilation,
         "dilation": dilation,
         "bias": not is_normed and section.name != "convolutional_nobias",
@@ -179,7 +182,7 @@ def _windows(net: DarknetNet, section: Section, x: int, kind: str, keys: dict[st
     pad = [begin, begin, end, end] if is_reached else [begin, begin, 0, 0] if begin else 0
     if isinstance(pad, list) and begin and not is_reached:
         pad = [begin, begin, begin, begin] if _same(sides, size, padding, 2 * begin) else pad
-    return net.add(section, kind, [x], section.name, kernel=size, stride=stride, pad=pad, **keys)
+    return net.add(section, kind, [x], section.name, kernel=size, stride=uniform(stride), pad=pad, **keys)
 
 
 def _same(sides: Sequence[tuple[int, int]], size: int, one: int, other: int) -> bool:
@@ -394,6 +397,6 @@ def _recurrent_lack(
     biases = sum(outputs for _, outputs in pairs)
     parameters = sum(taps * inputs * outputs for inputs, outputs in pairs) + biases * (2 if is_normed else 1)
     if min(output) < 1:
-        return net.lacks(section, "a recurrent layer runs over time steps", [x])
+        return net.lacks(section, RECURRENT["rnn"], [x])
     figures = {"parameters": parameters, "buffers": 2 * biases if is_normed else 0}
-    return net.lacks(section, "a recurrent layer runs over time steps", [x], output, **figures)
+    return net.lacks(section, RECURRENT["rnn"], [x], output, **figures)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cnncalc.graph import Graph
+    from cnncalc.volume import Volume
 
 
 class ExportOptions(NamedTuple):
-    """How a net is written. ``weights``: ``none`` (shapes alone), ``zeros``, or ``seeded`` random numbers."""
+    """How a net is written.
+
+    ``weights``: ``none`` (shapes alone), ``zeros``, or ``seeded``: then ``arrays`` holds the arrays of each node.
+    ``in_place`` says which nodes overwrite their input in training (None: those that may by their keys).
+    """
 
     flat: bool = False
     weights: str = "none"
+    arrays: Sequence[Mapping[str, Any]] | None = None
+    in_place: Sequence[bool] | None = None
 
 
 class Exporter(NamedTuple):
@@ -34,9 +44,26 @@ class Exporter(NamedTuple):
 
 EXPORTERS = (
     Exporter("yaml", (".yaml", ".yml"), "cnncalc.interop.texts", "yaml_of"),
+    Exporter("onnx", (".onnx",), "cnncalc.interop.onnx_writer", "onnx_bytes", is_binary=True, has_weights=True),
+    Exporter("torch", (".py",), "cnncalc.interop.torch_source", "torch_source"),
     Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of"),
 )
 """Every form that ``convert --to`` writes; the first one is the default."""
+
+
+def volumes_of(graph: Graph) -> list[Volume]:
+    """The output volume of each node of a net without drafts."""
+    volumes: list[Volume] = []
+    for node in graph.nodes:
+        assert isinstance(node.layer, Layer)
+        inputs = tuple([volumes[source] for source in node.inputs])
+        layer = node.layer.on(len(inputs[0].sides)) if inputs else node.layer
+        if layer.takes_places:
+            pool = graph.nodes[node.inputs[1]]
+            assert isinstance(pool.layer, Layer)
+            layer = layer.after(pool.layer, tuple([volumes[source] for source in pool.inputs]))
+        volumes.append(layer.output(*inputs))
+    return volumes
 
 
 def export(graph: Graph, name: str, options: ExportOptions = ExportOptions()) -> str | bytes:  # noqa: B008 (immutable)

@@ -37,13 +37,15 @@ class Constant(NamedTuple):
 
     ``values`` are its elements in order, the last axis fastest; None where they are not read, as those of weights. They
     may be decoded when they are looked at, which raises a CnncalcError where that fails.
-    ``is_integer``: its elements are whole numbers or truth values. ``is_learned``: None where the source does not say.
+    ``is_integer``: its elements are whole numbers or truth values. ``is_learned``: None where the source does not say;
+    ``is_frozen``: training leaves it as it is.
     """
 
     shape: tuple[int, ...]
     values: Sequence[Any] | None = None
     is_integer: bool = False
     is_learned: bool | None = None
+    is_frozen: bool = False
 
 
 class OperatorNet(NamedTuple):

@@ -9,8 +9,8 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
-from cnncalc.interop.tensor_elementwise import activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Net, Tensor, Value, WrongFile
+from cnncalc.interop.tensor_functions import activation, learned, reduced_axes
+from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     """BatchNormalization."""
     x = net.tensor(operator)
     scale, shift, mean, variance = (net.array(operator, number) for number in (1, 2, 3, 4))
-    if scale is None or shift is None:
-        raise WrongFile("its factors are missing")
     channels = x.shape[1] if x.rank > 1 else x.shape[0]
     if any(array is not None and array.elements != channels for array in (scale, shift, mean, variance)):
         raise WrongFile(f"its factors do not have one number for each of {channels} channels")
@@ -40,15 +38,24 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     if mean is not None and len(operator.outputs) > 1 and operator.attributes.get("training_mode"):
         net.builder.note("BatchNormalization in training mode")
     buffers = [mean, variance] if mean is not None else []
-    return learned(net, operator, tensor, "bn", [scale, shift], buffers, **_eps(operator, BN_EPS))
+    keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
+    return learned(net, operator, tensor, "bn", [scale, shift], buffers, **keys, **_eps(operator, BN_EPS))
+
+
+def _parts(scale: Array | None, shift: Array | None) -> dict[str, Any]:
+    """The keys that say that a normalization learns no scale or no shift."""
+    return {name: False for name, array in (("scale", scale), ("shift", shift)) if array is None}
 
 
 def instance_norm(net: Net, operator: Operator) -> Value:
     """InstanceNormalization: IN, or GN where its channels are groups of those of the volume."""
     x = net.tensor(operator)
     scale, shift = net.array(operator, 1), net.array(operator, 2)
-    if scale is None or shift is None or x.rank < 3:
-        raise WrongFile("its factors are missing")
+    if x.rank < 3:
+        raise WrongFile("its input has no sides")
+    if scale is None or shift is None:
+        parts: dict[str, Any] = {"scale": scale is not None, "shift": shift is not None}
+        return learned(net, operator, net.spatial(x)[0], "in", [scale, shift], **parts, **_eps(operator, BN_EPS))
     volume = x.source.volume
     depth = len(volume) - 1
     first = x.axes[1]
@@ -81,8 +88,12 @@ def group_norm(net: Net, operator: Operator) -> Value:
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     groups = int(operator.attributes.get("num_groups", 1))
     tensor = net.spatial(x)[0]
-    if scale is None or shift is None or scale.elements != tensor.source.volume.depth:
-        if scale is None or shift is None or scale.scalar != 1 or shift.scalar != 0:
+    if scale is None or shift is None:
+        return learned(
+            net, operator, tensor, "gn", [scale, shift], groups=groups, **_parts(scale, shift), **_eps(operator, BN_EPS)
+        )
+    if scale.elements != tensor.source.volume.depth:
+        if scale.scalar != 1 or shift.scalar != 0:
             raise NoEqual("it learns one factor for each group of channels")
         net.used(scale)
         net.used(shift)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import copysign, floor, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_elementwise import learned
+from cnncalc.interop.builder import NoEqual, uniform
+from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import last_axes, whole
 from cnncalc.layers.window import extent, same_pads
@@ -28,11 +28,6 @@ class Padded(NamedTuple):
     pads: tuple[int, ...]
     mode: str
     value: float
-
-
-def uniform(values: Sequence[int]) -> int | list[int]:
-    """One number where all are the same, as it is written by hand."""
-    return values[0] if len(set(values)) == 1 else list(values)
 
 
 def pads_key(pads: Sequence[int]) -> int | list[int]:
@@ -423,7 +418,7 @@ def blocks(net: Net, operator: Operator) -> Value:
     if operator.type == "DepthToSpace":
         kind, order = "depth2space", "crd" if mode == "CRD" else "dcr"
     else:
-        kind, order = "space2depth", "dcr"
+        kind, order = "space2depth", "crd" if mode == "CRD" else "dcr"
     found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
     if found is None:
         raise Unknown

@@ -424,7 +424,11 @@ class Expander:
     def _entering(self, plan: Plan, kind: type[Layer], context: Context, ports: list[Any]) -> list[Any]:
         """The input ports of a layer, by the rules of INPUT, merges and references."""
         syntax = plan.syntax
-        named = [self.names.reference(label, context.environment, context.scope) for label in plan.inputs]
+        named = [
+            reference
+            for label in plan.inputs
+            for reference in self.names.references(label, context.environment, context.scope)
+        ]
         if kind.is_input:
             if named or (ports and not context.at_head and not syntax.in_file):
                 message = "INPUT begins the net or a branch; it takes no input"
@@ -483,6 +487,8 @@ class Expander:
         if not named or not ports:
             message = f"{upper} joins several volumes, but it follows no fork and names no other layer"
             hint = f"write {upper}(@name), or put a fork before it: [a | b] -> {upper}"
+            if syntax.in_file:
+                hint = f"write {syntax.word.lower()}: {{inputs: [a, b]}}, with the names of layers"
             raise DesignError([Problem("wrong-inputs", message, syntax.span, hint)])
         return [*ports, *named]
 

@@ -1,7 +1,8 @@
 """Expressions in braces, compiled to steps of a stack machine, so that a long one cannot exhaust the stack.
 
 expression = integers, decimals, SIZEs (2x64 is the list [2, 64]), names, lists, x[i], + - * // % **, comparisons,
-and or not, a if c else b, min(..), max(..), round(x), floor(x), ceil(x), make_divisible(x, d), parentheses
+and or not, a if c else b, min(..), max(..), round(x), floor(x), ceil(x), make_divisible(x, d), range(n),
+parentheses
 
 Numbers are exact: a decimal is a rational number (0.1 is 1/10), and a result that is whole is an ``int`` again.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
-from cnncalc.language.limits import EXPRESSION_DIGITS, NESTING
+from cnncalc.language.limits import EXPRESSION_DIGITS, NESTING, RANGE
 from cnncalc.layers.keys import BOOLEAN_WORDS, DecimalNumber, Value, is_fraction, is_whole, shown, truth
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
@@ -34,6 +35,7 @@ FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
     "floor": (1, 1),
     "ceil": (1, 1),
     "make_divisible": (1, 2),
+    "range": (1, 1),
 }
 """The functions, each with the fewest and the most numbers that it takes (None: any number)."""
 RESERVED = (*VOLUME_NAMES, *OPERATOR_WORDS, "min", "max", "as", *BOOLEAN_WORDS)
@@ -408,12 +410,23 @@ def _function_value(name: str, numbers: list[Any]) -> Any:
         return value // 1
     if name == "ceil":
         return -(-value // 1)
+    if name == "range":
+        return _range(value)
     divisor = numbers[1] if len(numbers) > 1 else 8
     if not is_whole(divisor) or divisor < 1:
         message = f"make_divisible(x, d) needs a whole number d of at least 1, found {shown(divisor)}"
         raise ValueProblem(message)
     near = max(divisor, (2 * value + divisor) // (2 * divisor) * divisor)
     return near + divisor if 10 * near < 9 * value else near
+
+
+def _range(count: Any) -> list[int]:
+    """The whole numbers from 0 to below a count."""
+    if not is_whole(count) or count < 0:
+        raise ValueProblem(f"range(n) needs a whole number n, 0 or more, found {shown(count)}", code="wrong-type")
+    if count > RANGE:
+        raise ValueProblem(f"range(n) gives at most {RANGE:,} numbers, but n is {shown(count)}", code="limit")
+    return list(range(count))
 
 
 def _comparable(value: Value) -> Value:

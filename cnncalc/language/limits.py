@@ -9,6 +9,10 @@ PATTERN_CHARACTERS = 100_000
 NESTING = 64
 EXPANSION = 200_000
 """Expanded layers, calls and iterations together."""
+RANGE = 1_000
+"""Entries of the list that ``range`` gives."""
+REFERENCES = 100_000
+"""References that names with a list give in a whole net."""
 NAME_CHARACTERS = 500
 """Characters of a name with its blocks; bounds the names of the largest net to 100 MB."""
 EXPRESSION_DIGITS = 64

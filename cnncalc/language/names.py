@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import MAX_CANDIDATES, MAX_PROBLEMS, DesignError, Problem, did_you_mean
-from cnncalc.language.limits import NAME_CHARACTERS
+from cnncalc.language.limits import NAME_CHARACTERS, REFERENCES
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
 from cnncalc.records import NamedTuple
@@ -13,6 +13,7 @@ from cnncalc.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cnncalc.language.expression import Code
     from cnncalc.language.plan import Plan
     from cnncalc.language.syntax import Label
     from cnncalc.language.values import Environment
@@ -81,6 +82,14 @@ class Spec:
         self.transposed = False
 
 
+def _in_name(value: Value, part: str | Code) -> str:
+    """A value as a part of a name."""
+    if not is_whole(value) and not isinstance(value, str):
+        message = f"a name holds whole numbers and words, found {shown(value)}"
+        raise DesignError([Problem("wrong-name", message, None if isinstance(part, str) else part.span)])
+    return str(value)
+
+
 class _Shared(NamedTuple):
     start: int
     end: int
@@ -103,7 +112,9 @@ class Names:
         self.meanings: dict[str, int | Reference] = {}
         self.written_at: dict[str, Span] = {}
         self.ranges: dict[str, tuple[int, int]] = {}
-        self.references: list[Reference] = []
+        self.references_used: list[Reference] = []
+        self.listed = 0
+        """How many references names with lists gave."""
         self.shared: list[_Shared] = []
         self.unnamed_inputs: list[tuple[int, Scope]] = []
 
@@ -116,16 +127,13 @@ class Names:
 
     def _text(self, label: Label, environment: Environment) -> str:
         """A label with its expressions evaluated."""
-        text = ""
-        for part in label.parts:
-            if isinstance(part, str):
-                text += part
-                continue
-            value = fixed_value_of(part, environment)
-            if not is_whole(value) and not isinstance(value, str):
-                message = f"a name holds whole numbers and words, found {shown(value)}"
-                raise DesignError([Problem("wrong-name", message, part.span)])
-            text += str(value)
+        parts = [
+            part if isinstance(part, str) else _in_name(fixed_value_of(part, environment), part) for part in label.parts
+        ]
+        return self._checked("".join(parts), label)
+
+    def _checked(self, text: str, label: Label) -> str:
+        """The text of a name; raises DesignError if it is none."""
         if not all(text.split(".")) or text.startswith("-") or not all(c.isalnum() or c in "_-./" for c in text):
             message = f"a name holds letters, digits, '_', '-', '/' and single dots between them, found '{text}'"
             raise DesignError([Problem("wrong-name", message, label.span)])
@@ -202,11 +210,28 @@ class Names:
 
     # names used
 
+    def references(self, label: Label, environment: Environment, scope: Scope) -> list[Reference]:
+        """The references to the layers of a label: several if an expression in it gives a list."""
+        values = [part if isinstance(part, str) else fixed_value_of(part, environment) for part in label.parts]
+        if not any(isinstance(value, list) for value in values):
+            return [self.reference(label, environment, scope)]
+        texts = [""]
+        for part, value in zip(label.parts, values, strict=True):
+            each = value if isinstance(value, list) else [value]
+            self.listed += len(texts) * len(each)
+            if self.listed > REFERENCES:
+                message = f"names with lists give at most {REFERENCES:,} references in a net"
+                raise DesignError([Problem("limit", message, label.span)])
+            texts = [text + _in_name(one, part) for text in texts for one in each]
+        found = [Reference(self._checked(text, label), scope, label.span) for text in texts]
+        self.references_used += found
+        return found
+
     def reference(self, label: Label, environment: Environment, scope: Scope, *, is_input: bool = True) -> Reference:
         """A reference to the layer of a label; ``resolve`` looks it up if it is an input."""
         reference = Reference(self._text(label, environment), scope, label.span)
         if is_input:
-            self.references.append(reference)
+            self.references_used.append(reference)
         return reference
 
     def share(
@@ -226,7 +251,7 @@ class Names:
             if len(self.inputs) == 1:
                 spec.name = scope.prefix + "input"
             self.define(spec.name, place, spec.plan.syntax.span, is_generated=True)
-        found = [self._resolve(reference) for reference in self.references]
+        found = [self._resolve(reference) for reference in self.references_used]
         self._pair()
         return all(found)
 
@@ -236,7 +261,7 @@ class Names:
         while isinstance(port, Reference):
             port = port.port
             seen += 1
-            if seen > len(self.references) + 1:
+            if seen > len(self.references_used) + 1:
                 return None
         return port if isinstance(port, int) else None
 

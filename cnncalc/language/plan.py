@@ -187,7 +187,8 @@ class Planner:
                     message = f"{upper} takes this word only with its key"
                     self._problem("unknown-key", message, argument.span, hint)
                 elif kind.bare is None:
-                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if kind.is_merge and syntax.in_file else None
+                    several = kind.is_merge or kind.needs_second_input
+                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several and syntax.in_file else None
                     self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
                 elif key is None:
                     taken = (kind.bare or "", *kind.further_bare)

@@ -293,7 +293,7 @@ class Elu(ExponentialLinear):
 
 
 class Selu(ExponentialLinear):
-    """ELU with the two constants for which mean 0 and variance 1 of the input stay so from layer to layer.
+    """ELU with two constants chosen so that inputs of mean 0 and variance 1 keep both from layer to layer.
 
     Formula: y = 1.0507 * x where positive, else 1.0507 * 1.6733 * (exp(x) - 1); both constants to 16 digits.
     Volume: as the input.
@@ -335,7 +335,7 @@ class PRelu(Activation):
 
     Formula: y = x where positive, else slope[d] * x.
     Volume: as the input.
-    Learned: D slopes, counted as weights.
+    Learned: D slopes, counted as weights; with ``shared`` one slope for all channels.
 
     Source: He et al. 2015, "Delving Deep into Rectifiers".
     """
@@ -346,9 +346,11 @@ class PRelu(Activation):
     learns: ClassVar[bool] = True
     can_work_in_place: ClassVar[bool] = False
 
+    shared: bool = key(Boolean(), False, means="whether all channels have the same slope")
+
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        depth = inputs[0].depth
-        return (Parameter("slope", (depth,), Count(depth)),)
+        count = 1 if self.shared else inputs[0].depth
+        return (Parameter("slope", (count,), Count(count)),)
 
     def forward(self, xp: Any, x: Any, *, slope: Any) -> Any:
         maps = planes(x)
@@ -380,14 +382,16 @@ class PRelu(Activation):
         maps, incoming = planes(saved.x), planes(gradient)
         slope = by_channel(saved.parameters["slope"], maps)
         result = xp.empty(maps.shape, maps.dtype) if needed else None
-        change = xp.zeros(slope.size, maps.dtype) if saved.learns else None
+        change = xp.zeros(maps.shape[1], maps.dtype) if saved.learns else None
         for number, (image, grad) in enumerate(zip(maps, incoming, strict=True)):
             for piece in pieces(len(image), image[0].nbytes):
                 if result is not None:
-                    factor = xp.where(image[piece] > 0, maps.dtype.type(1), slope[piece])
+                    factor = xp.where(image[piece] > 0, maps.dtype.type(1), slope if self.shared else slope[piece])
                     xp.multiply(factor, grad[piece], out=result[number, piece])
                 if change is not None:
                     change[piece] += sums_of_channels(xp.minimum(image[piece], 0) * grad[piece])
+        if change is not None and self.shared:
+            change = change.sum(keepdims=True)
         return (None if result is None else pixels(result),), {} if change is None else {"slope": change}
 
 

@@ -59,9 +59,9 @@ class Attention(Layer):
     dash: ClassVar[str | None] = "heads"
     bare: ClassVar[str | None] = "heads"
 
-    heads: int = key(Whole(1), means="how many means are taken side by side")
-    dim: int | None = key(Whole(1), None, note="the depth", means="the numbers of all heads together")
-    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="the numbers of one head")
+    heads: int = key(Whole(1), means="number of heads, each of which takes a mean of its own")
+    dim: int | None = key(Whole(1), None, note="the depth", means="how many numbers all heads have together")
+    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="how many numbers one head has")
     bias: bool = key(Boolean(), True, means="whether the projections have biases")
     out: bool = key(Boolean(), True, means="whether a projection back to the depth follows")
     relative: int | tuple[int, ...] | None = key(

@@ -134,7 +134,7 @@ class Layer:
     reads_second_sizes: ClassVar[bool] = False
     """Of the second volume it reads the sizes alone."""
     takes_places: ClassVar[bool] = False
-    """In place of the second volume it gets the index of each maximum, which the layer there has computed."""
+    """In place of the second volume it gets the index of each maximum, which that layer has computed."""
     is_commutative: ClassVar[bool] = False
     """The order of its inputs does not matter."""
     is_view: ClassVar[bool] = False
@@ -176,7 +176,7 @@ class Layer:
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Lower and upper bound of the output for any input; infinite where it has none."""
     picks_least: ClassVar[bool] = False
-    """The output is the least of several elements: it shows that it depends on one only where that becomes less."""
+    """The output is the least of several elements: to lower one of them changes it, to raise one may not."""
     active_range: tuple[float, float] = (-inf, inf)
     """Between which inputs the output changes, for kinds that are constant below and above."""
     drawn: ClassVar[str] = "block"

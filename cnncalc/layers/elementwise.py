@@ -254,6 +254,9 @@ class AffineMap(Layer):
     def _each(value: float | tuple[float, ...]) -> tuple[float, ...]:
         return value if isinstance(value, tuple) else (value,)
 
+    def thin(self, *inputs: Volume) -> tuple[Layer, tuple[Volume, ...]]:
+        return self.with_keys(shift=0), inputs  # beside a large shift a change of the input would be rounded away
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         for name, value in (("factor", self.factor), ("shift", self.shift)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Input(Layer):
     """The raw values of the image.
 
-    Volume: as given, height x width x depth: 32x32x3 for a small colour image.
+    Volume: as given, depth last: 32x32x3 for a small colour image, 16000x1 for a second of sound.
 
     Source: CS231n, "Architecture Overview".
     """

@@ -172,7 +172,7 @@ class VolumeSize(Reader):
             raise problem
         if min(value) < 1:
             hint = (
-                "a part that follows from others is an expression, as in [height*width, depth]" if -1 in value else None
+                "a part that follows from others is an expression of height, width and depth" if -1 in value else None
             )
             message = f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}"
             raise ValueProblem(message, hint=hint)

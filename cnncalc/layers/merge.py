@@ -13,7 +13,7 @@ from cnncalc.layers.planes import axis_of, pixels, planes
 from cnncalc.layers.requirements import require_equal_sides, require_inputs
 from cnncalc.layers.side_keys import SideName
 from cnncalc.layers.stencil import FIRST, POINT, Stencil, Stencils
-from cnncalc.layers.window import all_sides
+from cnncalc.units import listed
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -390,8 +390,7 @@ class Concat(Merge):
         place = output.place(axis)
         sizes = " + ".join([str(x[place]) for x in inputs])
         others = [name for name in (*output.names, "depth") if name != axis]
-        named = all_sides(output) if self.joins_depth else " and ".join(others)
-        return [f"{named}, same as each input", f"{axis} {sizes} = {output[place]}"]
+        return [f"{listed(others)}, same as each input", f"{axis} {sizes} = {output[place]}"]
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 1, None)
@@ -401,10 +400,8 @@ class Concat(Merge):
         if len({x.replaced(place, 1) for x in inputs}) > 1:
             volumes = " and ".join(str(x) for x in inputs)
             others = [name for name in (*first.names, "depth") if name != axis]
-            named = all_sides(first) if self.joins_depth else " and ".join([", ".join(others[:-1]), others[-1]])
-            if len(others) == 1:
-                named = others[0]
-            raise ShapeError(f"CONCAT needs volumes of the same {named}, but gets {volumes}", code="merge-mismatch")
+            message = f"CONCAT needs volumes of the same {listed(others)}, but gets {volumes}"
+            raise ShapeError(message, code="merge-mismatch")
         return first.replaced(place, sum(x[place] for x in inputs))
 
     def channel_use(self, *inputs: Volume) -> str:

@@ -50,7 +50,7 @@ class Pad(Layer):
     pad: tuple[int, ...] = key(Sides(), 0, means="elements at each end of the sides; negative numbers crop")
     mode: str = key(Choice("zero", "reflect", "replicate", "wrap"), "zero", means="what they are")
     value: float = key(Decimal(), 0.0, means="the number that mode zero fills in")
-    depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="channels of that number before and after the others")
+    depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="how many channels are added before and after the others")
 
     def _check(self) -> None:
         if self.mode == "zero":
@@ -172,7 +172,7 @@ class Pad(Layer):
 
 
 class Crop(Layer):
-    """A part of the volume, with all channels: of a given size, or of that of a second volume, which is not read.
+    """A part of the volume, with all channels: of a given size, or with the sides of a second volume.
 
     Formula: y[i, j] = x[i + top, j + left]; at the ``centre`` top = (H - h) // 2 and left = (W - w) // 2.
     Volume: the sides as given, or those of the second volume, depth D.

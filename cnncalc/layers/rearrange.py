@@ -11,8 +11,8 @@ from cnncalc.layers.keys import Choice, Whole
 from cnncalc.layers.planes import axis_of, pixels, planes
 from cnncalc.layers.requirements import require_divisible
 from cnncalc.layers.side_keys import SideName, SideOrder, Sizes
-from cnncalc.layers.stencil import WHOLE, Origins, Stencil, Stencils
-from cnncalc.layers.window import missing, same_on_sides, sized
+from cnncalc.layers.stencil import POINT, WHOLE, Origins, Stencil, Stencils
+from cnncalc.layers.window import missing, quotients, same_on_sides, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -126,6 +126,10 @@ class Slice(Layer):
     def thin_keys(self) -> Mapping[str, Any]:  # type: ignore[override]
         return {"from": 0, "to": 1} if self.cuts_depth else {}
 
+    def _end(self, x: Volume) -> int:
+        """The channel or position behind the last one."""
+        return x[x.place(self.axis[0])] if self.stop is None else self.stop
+
     def no_effect(self, x: Volume) -> str | None:
         if self.output(x) != x:
             return None
@@ -139,14 +143,14 @@ class Slice(Layer):
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
         place = x.place(self.axis[0])
-        stop = x[place] if self.stop is None else self.stop
+        stop = self._end(x)
         others = [same_on_sides(output)] if self.cuts_depth else ["the other sizes, same as the input"]
         return [*others, f"{self.axis[0]} {stop} - {self.start} = {output[place]}"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         place = x.place(self.axis[0])
-        stop = x[place] if self.stop is None else self.stop
+        stop = self._end(x)
         if not self.start < stop <= x[place]:
             what = plural(x.depth, "channel") if self.cuts_depth else f"{self.axis[0]} {x[place]}"
             rule = f"lie within the {what}" if max(self.start + 1, stop) > x[place] else "end behind its beginning"
@@ -161,7 +165,7 @@ class Slice(Layer):
         if self.cuts_depth:
             return super().stencils(*inputs, of=of)
         moved = Stencil(1, range(self.start, self.start + 1))
-        return tuple([moved if name == self.axis[0] else Stencil(1, range(1)) for name in inputs[0].names])
+        return tuple([moved if name == self.axis[0] else POINT for name in inputs[0].names])
 
     def channel_use(self, *inputs: Volume) -> str:
         return "some" if self.cuts_depth and self.output(*inputs) != inputs[0] else "apart"
@@ -312,7 +316,7 @@ class Blocks(Layer):
     def to_depth(self, xp: Any, maps: Any) -> Any:
         """Maps with the places of every block as channels."""
         batch, depth, *sides = maps.shape
-        counts = [size // step for size, step in zip(sides, self.block, strict=True)]
+        counts = quotients(sides, self.block)
         split = maps.reshape(batch, depth, *[part for pair in zip(counts, self.block, strict=True) for part in pair])
         return xp.array(split.transpose(self._axes()), order="C").reshape(batch, -1, *counts)
 
@@ -328,7 +332,7 @@ class Blocks(Layer):
 
 
 class SpaceToDepth(Blocks):
-    """Blocks of positions become channels: the sides are divided by the block, the depth grows by as much.
+    """Blocks of positions become channels: the block divides the sides, and its positions multiply the depth.
 
     Formula: with a block of s and the place (i, j) in it, channel c becomes, by ``order``, channel (c*s + i)*s + j
     (``crd``, PyTorch), (i*s + j)*D + c (``dcr``, TensorFlow and ONNX) or (j*s + i)*D + c (``focus``, YOLOv5 and Swin).
@@ -337,8 +341,8 @@ class SpaceToDepth(Blocks):
     ``darknet`` is what its layer reorg computes: it reads the volume as one of D/(s*s) channels with sides of H*s and
     W*s, moves blocks as ``dcr`` does, and reads the result as the output. So it mixes positions that lie far apart.
 
-    Source: Shi et al. 2016, section 3.2, backwards; PyTorch, torch.nn.PixelUnshuffle; TensorFlow, tf.nn.space_to_depth;
-    darknet, src/blas.c, reorg_cpu.
+    Source: the inverse of Shi et al. 2016, section 3.2; PyTorch, torch.nn.PixelUnshuffle; TensorFlow,
+    tf.nn.space_to_depth; darknet, src/blas.c, reorg_cpu.
     """
 
     kind: ClassVar[str] = "space2depth"
@@ -367,7 +371,7 @@ class SpaceToDepth(Blocks):
                 )
         if self.order == "darknet":
             require_divisible(x.depth, prod(self.block), "block", "the places of a block")
-        sides = [size // step for size, step in zip(x.sides, self.block, strict=True)]
+        sides = quotients(x.sides, self.block)
         return Volume(*sides, x.depth * prod(self.block))
 
     @property
@@ -407,7 +411,7 @@ class SpaceToDepth(Blocks):
         batch, sides = len(maps), maps.shape[2:]
         wide = [size * step for size, step in zip(sides, self.block, strict=True)]
         moved = self.to_depth(xp, maps.reshape(batch, -1, *wide))
-        return pixels(moved.reshape(batch, -1, *[size // step for size, step in zip(sides, self.block, strict=True)]))
+        return pixels(moved.reshape(batch, -1, *quotients(sides, self.block)))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.order != "darknet":
@@ -426,9 +430,9 @@ class SpaceToDepth(Blocks):
 
 
 class DepthToSpace(Blocks):
-    """Channels become blocks of positions: the sides grow by the block, the depth shrinks by as much.
+    """Channels become blocks of positions: the block multiplies the sides, and its positions divide the depth.
 
-    Formula: the inverse of SPACE2DEPTH with the same ``order``; ``darknet`` is its reorg with reverse=1, as ``dcr``.
+    Formula: the inverse of SPACE2DEPTH with the same ``order``; ``darknet`` (its reorg with reverse=1) is ``dcr``.
     Volume: [H*s x W*s x D/(s*s)]; s*s must divide the depth.
 
     Source: Shi et al. 2016, section 3.2; PyTorch, torch.nn.PixelShuffle; ONNX, DepthToSpace.

@@ -38,7 +38,7 @@ def single(value: float) -> float:
 
 
 class Resize(Layer):
-    """Each side to a given size, by a factor, or to that of a second volume, which is not read.
+    """Resizes each side: to a given size, by a factor, or to the sides of a second volume.
 
     Formula: position o of the output lies at (o + 0.5)*H/h - 0.5 of the input, with ``corners`` at o*(H - 1)/(h - 1).
     nearest takes the element at floor(o*H/h); bilinear the two next to it along each side (linear on one side,

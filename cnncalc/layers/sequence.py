@@ -1,4 +1,4 @@
-"""Layers of sequences and windows: positions in another arrangement, learned vectors among them and added to them."""
+"""Layers of sequences and windows: the same vectors at other positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.side_keys import AnySizes, Shifts, Sizes
 from cnncalc.layers.stencil import WHOLE, Origins
-from cnncalc.layers.window import all_sides, depth_step, missing, sized
+from cnncalc.layers.window import all_sides, depth_step, missing, quotients, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -226,7 +226,7 @@ class Window(Rearranged):
 
     def origins(self, *inputs: Volume) -> Origins | None:
         sides, size = inputs[0].sides, self.size
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        counts = quotients(sides, size)
 
         def origin(position: int) -> tuple[int]:
             window, place = divmod(position, prod(size))
@@ -239,7 +239,7 @@ class Window(Rearranged):
         return pixels(cut(xp, planes(x), self.size))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        counts = [whole // part for whole, part in zip(builder.volumes[0].sides, self.size, strict=True)]
+        counts = quotients(builder.volumes[0].sides, self.size)
         return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, self.size))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -253,8 +253,8 @@ class Unwindow(Rearranged):
     Volume: the sides of the map, depth D.
 
     ``size`` is that of the map (UNWINDOW56x28), or that of a window, where the map has as many windows along each side
-    (UNWINDOW7). Of the windows with the right number of places whose sides divide the map, that with the most equal
-    sides is meant, unless ``window`` gives its sides.
+    (UNWINDOW7). Where several windows fit (with the right number of places, and sides that divide the map), the one
+    with the most equal sides is taken, unless ``window`` says which.
 
     Source: Liu et al. 2021, "Swin Transformer", section 3.2.
     """
@@ -275,7 +275,7 @@ class Unwindow(Rearranged):
         window = "" if self.window is None else f"(window={_sized(self.window).strip('()')})"
         return f"UNWINDOW{_sized(self.size)}{window}"
 
-    def _sizes(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def parts(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The sides of the map and of a window."""
         size = (self.size,) * 2 if isinstance(self.size, int) else self.size
         if len(x.sides) != 2:
@@ -327,16 +327,16 @@ class Unwindow(Rearranged):
         return found
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        _, window = self._sizes(inputs[0])
+        _, window = self.parts(inputs[0])
         return [f"{all_sides(output)} {sized(output.sides)} of windows {sized(window)}", depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        return Volume(*self._sizes(x)[0], x.depth)
+        return Volume(*self.parts(x)[0], x.depth)
 
     def origins(self, *inputs: Volume) -> Origins | None:
-        sides, size = self._sizes(inputs[0])
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        sides, size = self.parts(inputs[0])
+        counts = quotients(sides, size)
 
         def origin(position: int) -> tuple[int]:
             places = places_of(position, sides)
@@ -347,16 +347,16 @@ class Unwindow(Rearranged):
         return Origins(origin)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        sides, size = self._sizes(Volume(*x.shape[1:]))
+        sides, size = self.parts(Volume(*x.shape[1:]))
         return pixels(joined(xp, planes(x), sides, size))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        sides, size = self._sizes(builder.volumes[0])
-        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        sides, size = self.parts(builder.volumes[0])
+        counts = quotients(sides, size)
         return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, size))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        _, size = self._sizes(Volume(*saved.shapes[0][1:]))
+        _, size = self.parts(Volume(*saved.shapes[0][1:]))
         return (pixels(cut(xp, planes(gradient), size).reshape(saved.shape)),), {}
 
 
@@ -392,7 +392,7 @@ def _fitting(sides: Sequence[int], places: int) -> tuple[int, ...] | None:
 def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
     """The windows of maps (batch x depth x sides): batch x depth x windows x places."""
     batch, depth, *sides = maps.shape
-    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    counts = quotients(sides, size)
     rank = len(size)
     split = maps.reshape(batch, depth, *[part for pair in zip(counts, size, strict=True) for part in pair])
     result = xp.empty((batch, depth, *counts, *size), maps.dtype)
@@ -403,7 +403,7 @@ def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
 def joined(xp: Any, windows: Any, sides: Sequence[int], size: Sequence[int]) -> Any:
     """The inverse of :func:`cut`: maps with these sides."""
     batch, depth = windows.shape[:2]
-    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    counts = quotients(sides, size)
     rank = len(size)
     split = windows.reshape(batch, depth, *counts, *size)
     pairs = [part for pair in zip(counts, size, strict=True) for part in pair]

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.keys import MAX_SIDES, Decimal, Reader, is_whole, shown
-from cnncalc.units import plural
+from cnncalc.units import listed, plural
 from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cnncalc.layers.keys import Value
 
 END_COUNTS = tuple(sorted({*range(1, MAX_SIDES + 1), *range(2, 2 * MAX_SIDES + 1, 2)}))
@@ -92,7 +90,7 @@ class Shifts(Sizes):
 
 
 class AnySizes(Sizes):
-    """As ``Sizes``, of a volume with another number of sides than the input: never bound to that."""
+    """As ``Sizes``, of an output that may have another number of sides than the input."""
 
     def bind(self, value: Any, sides: int) -> Any:
         return value
@@ -240,7 +238,7 @@ class SideNames(PerSide):
         names = (*SIDES[sides], "depth")
         for part in value:
             if part not in names:
-                message = f"there is no {part}: a volume of {plural(sides, 'side')} has {_listed(names)}"
+                message = f"there is no {part}: a volume of {plural(sides, 'side')} has {listed(names)}"
                 raise ValueProblem(message, code="wrong-sides")
         return tuple([name for name in names if name in value])
 
@@ -274,13 +272,8 @@ class SideOrder(SideNames):
     def bind(self, value: Any, sides: int) -> Any:
         names = (*SIDES[sides], "depth")
         if sorted(super().bind(value, sides)) != sorted(names):
-            raise ValueProblem(f"expected each of {_listed(names)} once, found {_listed(value)}", code="wrong-sides")
+            raise ValueProblem(f"expected each of {listed(names)} once, found {listed(value)}", code="wrong-sides")
         return value
 
     def write(self, value: Any) -> Value:
         return list(value)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """``height, width and depth``"""
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

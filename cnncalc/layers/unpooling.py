@@ -1,4 +1,4 @@
-"""The inverse of max pooling: what it took goes back to the places that it came from."""
+"""The inverse of max pooling: values go back to the places of the maxima."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Unpool(Layer):
         if x != pooled:
             wrong = "depths" if x.sides == pooled.sides else "sides"
             raise ShapeError(
-                f"UNPOOL takes a volume of that which left its pool, but the {wrong} of {x} and {pooled} differ",
+                f"UNPOOL takes a volume as large as the output of its pool, but the {wrong} of {x} and {pooled} differ",
                 code="merge-mismatch",
             )
         return self._known()[1]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import ShapeError
 from cnncalc.layers.keys import shown
 from cnncalc.layers.stencil import Stencil
+from cnncalc.units import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,6 +115,11 @@ def sized(kernel: int | tuple[int, ...]) -> str:
     return str(kernel[0]) if len(set(kernel)) == 1 else "x".join(map(str, kernel))
 
 
+def quotients(sides: Sequence[int], parts: Sequence[int]) -> tuple[int, ...]:
+    """How many parts of each size lie along each side."""
+    return tuple([side // part for side, part in zip(sides, parts, strict=True)])
+
+
 def missing(volume: Volume, parts: Sequence[int]) -> str:
     """The hint where parts must divide the sides of a volume: the padding that makes them do so."""
     pads = [-size % part for size, part in zip(volume.sides, parts, strict=True)]
@@ -143,7 +149,7 @@ def same_on_sides(volume: Volume) -> str:
 
 def all_sides(volume: Volume) -> str:
     """The names of the sides: ``height and width``."""
-    return " and ".join([", ".join(volume.names[:-1]), volume.names[-1]]) if len(volume.names) > 1 else volume.names[0]
+    return listed(volume.names)
 
 
 def lower_windows(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
-from cnncalc.units import format_bytes, parse_size
+from cnncalc.units import format_bytes, listed, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,4 +95,4 @@ def _bare(name: str) -> str:
 def _named(found: Sequence[Device]) -> str:
     """Devices with their memory, joined by ``or``."""
     names = [f"{device.name} ({format_bytes(device.memory)})" for device in found]
-    return ", ".join(names[:-1]) + (" or " if names[1:] else "") + names[-1]
+    return listed(names, "or")

@@ -69,19 +69,19 @@ def exact_fields(report: Report) -> list[dict[str, tuple[int, ...]]]:
             for name, before in reached[source].items():
                 mine[name] = mine.get(name, False) | (marks @ before.astype(np.float32) > 0)
         reached.append(mine)
-        boxes = {name: _box(marks, report.layer(name).output, row.output) for name, marks in mine.items()}
+        boxes = {name: _largest_extents(marks, report.layer(name).output, row.output) for name, marks in mine.items()}
         result.append({name: box for name, box in boxes.items() if max(box)})
     return result
 
 
-def _box(marks: Any, image: Volume, output: Volume) -> tuple[int, ...]:
+def _largest_extents(marks: Any, image: Volume, output: Volume) -> tuple[int, ...]:
     """For each side, the largest extent (first to last position) that one output position depends on."""
     maps = marks.reshape(output.positions, output.depth, -1).any(axis=1).reshape(-1, *image.sides)
     axes = range(1, maps.ndim)
-    return tuple([_stretch(maps.any(axis=tuple([other for other in axes if other != axis]))) for axis in axes])
+    return tuple([_largest_extent(maps.any(axis=tuple([other for other in axes if other != axis]))) for axis in axes])
 
 
-def _stretch(seen: Any) -> int:
+def _largest_extent(seen: Any) -> int:
     some = seen[seen.any(axis=1)]
     if not len(some):
         return 0

@@ -11,7 +11,7 @@ from hypothesis import given
 import cnncalc
 from cnncalc.analysis.alignment import ascending, common, filled
 from cnncalc.analysis.difference import NUMBERS, Difference, LayerChange, Quantity, difference
-from tests.nets import every_net, report_of
+from tests.nets import most_nets, report_of
 from tests.random_nets import examples, random_design, seeds
 
 
@@ -19,7 +19,7 @@ def diff(before: str, after: str) -> Difference:
     return difference(cnncalc.analyze(before), cnncalc.analyze(after))
 
 
-def told(found: Difference) -> list[tuple[str, str | None, str | None]]:
+def changes_of(found: Difference) -> list[tuple[str, str | None, str | None]]:
     """Status, old name and new name of each layer that differs."""
     return [
         (layer.status, layer.before and layer.before.name, layer.after and layer.after.name)
@@ -27,11 +27,11 @@ def told(found: Difference) -> list[tuple[str, str | None, str | None]]:
     ]
 
 
-# The longest common subsequence
+# The longest_length common subsequence
 
 
-def longest(before: str, after: str) -> int:
-    """The length of the longest common subsequence, by the usual dynamic programming."""
+def longest_length(before: str, after: str) -> int:
+    """The length of the longest_length common subsequence, by the usual dynamic programming."""
     row = [0] * (len(after) + 1)
     for letter in before:
         above, row = row, [0]
@@ -49,7 +49,7 @@ def test_the_common_subsequence_is_the_longest_one(letters: str) -> None:
         pairs = common(before, after)
 
         assert [before[one] for one, _ in pairs] == [after[other] for _, other in pairs]
-        assert len(pairs) == longest(before, after)
+        assert len(pairs) == longest_length(before, after)
         assert all(one < two and other < later for (one, other), (two, later) in pairwise(pairs))
 
 
@@ -77,7 +77,7 @@ def test_gaps_between_pairs_are_filled() -> None:
 # Nets
 
 
-@every_net
+@most_nets
 def test_a_net_is_equal_to_itself(name: str) -> None:
     found = difference(report_of(name), cnncalc.analyze(name))
 
@@ -90,7 +90,9 @@ def test_vgg19_is_vgg16_with_three_more_convolutions() -> None:
     """Simonyan and Zisserman 2014, Table 1, columns D and E: one more in each of the last three blocks."""
     found = diff("vgg16", "vgg19")
 
-    assert told(found) == [("added", None, name) for name in ("conv8", "relu8", "conv12", "relu12", "conv13", "relu13")]
+    assert changes_of(found) == [
+        ("added", None, name) for name in ("conv8", "relu8", "conv12", "relu12", "conv13", "relu13")
+    ]
     volumes = [layer.after.output.size for layer in found.different if layer.after and layer.after.kind == "conv"]
     assert volumes == ["56x56x256", "28x28x512", "14x14x512"]
     assert found.quantities[:2] == (
@@ -115,7 +117,7 @@ def test_an_added_layer_is_found_although_all_later_names_change() -> None:
 
     found = diff(before, after)
 
-    assert told(found) == [("added", None, "conv2"), ("affected", "conv2", "conv3")]
+    assert changes_of(found) == [("added", None, "conv2"), ("affected", "conv2", "conv3")]
     assert found.renumbered == 2  # conv2 and conv3 are now conv3 and conv4
 
 
@@ -125,7 +127,7 @@ def test_a_changed_key_is_reported_with_both_values() -> None:
         "INPUT 9x11x3 -> CONV5-7(pad=[1, 2, 2, 1], bias=no)@a -> POOL2 -> FC-5",
     )
 
-    assert told(found) == [("changed", "a", "a")]  # 8x10 pixels instead of 9x11: pooled 4x5 in both
+    assert changes_of(found) == [("changed", "a", "a")]  # 8x10 pixels instead of 9x11: pooled 4x5 in both
     assert found.different[0].changes == (
         LayerChange("kernel", 3, 5),
         LayerChange("pad", "dilation*(kernel-1)//2", [1, 2, 2, 1]),
@@ -136,7 +138,7 @@ def test_a_changed_key_is_reported_with_both_values() -> None:
 def test_a_replaced_activation_function_is_a_change_of_the_kind() -> None:
     found = diff("INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5", "INPUT 9x11x3 -> CONV3-7 -> SILU -> FC-5")
 
-    assert told(found) == [("changed", "relu1", "silu1")]
+    assert changes_of(found) == [("changed", "relu1", "silu1")]
     assert found.different[0].changes == (LayerChange("kind", "relu", "silu"),)
 
 
@@ -144,9 +146,9 @@ def test_a_changed_written_name_is_a_difference_and_a_changed_numbered_name_is_n
     renamed = diff("INPUT 9x11x3 -> CONV3-7@a -> FC-5", "INPUT 9x11x3 -> CONV3-7@b -> FC-5")
     counted = diff("INPUT 9x11x3 -> [CONV3-7]@a1 -> FC-5", "INPUT 9x11x3 -> [CONV3-7]@a2 -> FC-5")
 
-    assert told(renamed) == [("renamed", "a", "b")]
+    assert changes_of(renamed) == [("renamed", "a", "b")]
     assert not renamed.is_equal
-    assert counted.renumbered == 1 or told(counted)
+    assert counted.renumbered == 1 or changes_of(counted)
 
 
 def test_inputs_of_a_layer_are_compared_across_added_and_removed_layers() -> None:
@@ -158,7 +160,7 @@ def test_inputs_of_a_layer_are_compared_across_added_and_removed_layers() -> Non
         "INPUT 9x11x3 -> CONV3-7@a -> CONV3-7@b -> FROM(@a) -> CONV3-7@c",
     )
 
-    assert [status for status, _, _ in told(block)] == ["added", "added", "added"]
+    assert [status for status, _, _ in changes_of(block)] == ["added", "added", "added"]
     assert other.different[0].changes == (LayerChange("inputs", ["b"], ["a"]),)
 
 
@@ -182,7 +184,7 @@ def test_training_keys_are_compared(argument: str, change: LayerChange) -> None:
 def test_a_moved_layer_with_a_written_name_is_recognized() -> None:
     found = diff("INPUT 9x11x3 -> CONV3-7@a -> CONV5-5@b -> FC-4@c", "INPUT 9x11x3 -> CONV5-5@b -> CONV3-7@a -> FC-4@c")
 
-    assert told(found) == [("changed", "b", "b"), ("changed", "a", "a"), ("changed", "c", "c")]
+    assert changes_of(found) == [("changed", "b", "b"), ("changed", "a", "a"), ("changed", "c", "c")]
 
 
 @examples(30)

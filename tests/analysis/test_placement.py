@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ACTIVATIONS = ("RELU", "RELU6", "SIGMOID", "TANH", "SILU", "HSWISH", "HSIGMOID", "LRELU", "ELU")
-MAKERS = (
+PRODUCERS = (
     "CONV3-4", "DWCONV3", "DECONV2-4", "BN", "LN", "GN2", "IN", "LRN", "POOL2", "AVGPOOL2",
     "LPPOOL2", "GAP", "GMP", "RELU",
     "RELU6", "SIGMOID", "TANH", "SILU", "HSWISH", "HSIGMOID", "LRELU", "ELU", "GELU", "SOFTPLUS", "PRELU", "SOFTMAX",
@@ -138,8 +138,8 @@ def module(nn: Any, text: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trained", [True, False], ids=["behind a convolution", "on the image"])
-@pytest.mark.parametrize("maker", MAKERS)
-def test_in_place_is_what_pytorch_allows(maker: str, trained: bool) -> None:
+@pytest.mark.parametrize("producer", PRODUCERS)
+def test_in_place_is_what_pytorch_allows(producer: str, trained: bool) -> None:
     """Each activation function in place after each layer: we refuse it exactly where PyTorch's backward fails."""
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
@@ -156,20 +156,20 @@ def test_in_place_is_what_pytorch_allows(maker: str, trained: bool) -> None:
         "ELU": nn.ELU(inplace=True),
     }
     # LRELU and ELU save their output for backward only if they work in place
-    written = f"{maker}(in_place=no)" if maker in ACTIVATIONS else maker
+    written = f"{producer}(in_place=no)" if producer in ACTIVATIONS else producer
     head = "CONV3-4 -> " if trained else ""
     for activation in ACTIVATIONS:
         x = torch.randn(2, 4, 8, 8)
         if trained:
             x = module(nn, "CONV3-4")(x)
         try:
-            result = functions[activation](module(nn, maker)(x))
+            result = functions[activation](module(nn, producer)(x))
             nn.Conv2d(4, 4, 1)(result).sum().backward()
             allowed = True
         except RuntimeError:
             allowed = False
         row = analyze(f"INPUT 8x8x4 -> {head}{written} -> {activation} -> CONV1-4").layers[-2]
-        assert row.in_place == allowed, f"{activation} after {maker}"
+        assert row.in_place == allowed, f"{activation} after {producer}"
 
 
 @pytest.mark.slow

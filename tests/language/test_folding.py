@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,28 +12,35 @@ from hypothesis import given
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.language import catalogue
+from cnncalc.analysis.volumes import propagate
 from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
 from cnncalc.language.reading import read_architecture, read_design, read_pattern
-from tests.nets import report_of
-from tests.random_nets import examples, random_design, sample, seeds
+from tests.nets import most_nets
+from tests.random_nets import examples, random_design, seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cnncalc.analysis.report import Report
     from cnncalc.graph import Graph, Node
 
 
-def shapes_of(report: Report) -> Counter[Any]:
+def shapes_of(graph: Graph) -> Counter[Any]:
     """The layers of a net, each with all layers before it, so that nets with different edges differ."""
     seen: list[int] = []
-    for row in report.layers:
-        node = report.resolved.nodes[row.index]
-        figures = (row.output, row.parameters, row.macs, row.layer.label(), node.trainable, node.training_only)
-        owner = None if node.share is None else report.resolved.nodes[node.share].kind
-        seen.append(hash((figures, owner, tuple(seen[source] for source in node.inputs))))
+    for item in propagate(graph):
+        node, cost = item.node, item.cost
+        figures = (cost.output, cost.weights.value, cost.biases.value, cost.macs.value, item.layer.label())
+        owner = None if node.share is None else graph.nodes[node.share].kind
+        flags = (node.trainable, node.training_only, node.transposed)
+        seen.append(hash((figures, owner, flags, tuple(seen[source] for source in node.inputs))))
     return Counter(seen)
+
+
+@cache
+def named_net(name: str) -> tuple[Graph, Counter[Any]]:
+    """A named net with its layers known, and its shapes."""
+    graph = account(cnncalc.load(name)).resolved
+    return graph, shapes_of(graph)
 
 
 def without_names(graph: Graph) -> Graph:
@@ -56,6 +64,15 @@ def numbered(graph: Graph) -> Graph:
     return graph._replace(nodes=tuple(nodes))
 
 
+def resolved(text: str) -> Graph:
+    """The net of a pattern, with all keys known."""
+    graph = read_pattern("net", text)
+    layers = [item.layer for item in propagate(graph)]
+    return graph._replace(
+        nodes=tuple(node._replace(layer=layer) for node, layer in zip(graph.nodes, layers, strict=True))
+    )
+
+
 NAMINGS: dict[str, Callable[[Graph], Graph]] = {
     "without names": without_names,
     "numbered": numbered,
@@ -66,54 +83,45 @@ LINES = {
     "densenet121": 12,
     "mobilenet-v2": 15,
     "inception-v3": 24,
-    "efficientnet-b0": 20,
+    "efficientnet-b0": 21,
     "yolov3": 18,
     "vgg16": 10,
     "googlenet": 24,
     "shufflenet-v2": 14,
     "resnet152": 14,
-    "swin-t": 28,
+    "swin-t": 31,
     "unet": 14,
     "segnet": 15,
 }
 """Maximum number of lines of the folded text, with its name and source."""
-LARGE = ("resnet152", "densenet121", "inception-v3", "swin-t")
-DEEP = ("resnet101", "resnet152", "inception-resnet")
-"""Beginnings of the names of nets that take longest, most of which have the blocks of another net."""
-NETS = sorted(catalogue.names(), key=lambda name: name.startswith(DEEP))
 
 
-@pytest.mark.parametrize("naming", NAMINGS)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in LINES]
-)
-def test_a_named_net_is_folded_to_few_lines(name: str, naming: str) -> None:
-    report = account(cnncalc.load(name))
-    graph = NAMINGS[naming](report.resolved)
-    text = folded(graph)
-    assert len(text.splitlines()) <= LINES[name], text
-    assert max(map(len, text.splitlines())) <= 123, text
-    assert shapes_of(account(read_architecture("again", text))) == shapes_of(report)
+@pytest.mark.parametrize("name", LINES)
+def test_a_named_net_is_folded_to_few_lines(name: str) -> None:
+    graph, shapes = named_net(name)
+    for naming in NAMINGS if name in ("resnet50", "googlenet", "yolov3") else ["dotted"]:
+        text = folded(NAMINGS[naming](graph))
+        assert len(text.splitlines()) <= LINES[name], text
+        assert max(map(len, text.splitlines())) <= 120, text
+        assert shapes_of(read_architecture("again", text)) == shapes
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sample(NETS, sum(not name.startswith(DEEP) for name in NETS)))
+@most_nets
 def test_every_named_net_is_folded(name: str) -> None:
-    report = account(cnncalc.load(name))
-    graph = without_names(report.resolved)
-    texts = folded(graph), folded_pattern(graph)
-    for text in texts:
-        assert shapes_of(account(read_design("again", text))) == shapes_of(report), text
-    assert len(texts[0]) < 0.9 * len(flat(graph)) or len(graph.nodes) < 15
+    graph, shapes = named_net(name)
+    graph = without_names(graph)
+    for text in (folded(graph), folded_pattern(graph)):
+        assert shapes_of(read_design("again", text)) == shapes, text
+    assert len(folded(graph)) < 0.9 * len(flat(graph)) or len(graph.nodes) < 15
 
 
 @examples(40)
 @given(seeds)
 def test_the_folded_text_of_a_random_net_is_the_same_net(seed: int) -> None:
-    report = report_of(random_design(seed, items=14).text)
-    for text in (folded(report.resolved), folded_pattern(report.resolved)):
-        assert shapes_of(account(read_design("again", text))) == shapes_of(report), text
-    assert len(folded_pattern(report.resolved)) <= len(flat_pattern(report.resolved)) + 60
+    graph = resolved(random_design(seed, items=14).text)
+    for text in (folded(graph), folded_pattern(graph)):
+        assert shapes_of(read_design("again", text)) == shapes_of(graph), text
+    assert len(folded_pattern(graph)) <= len(flat_pattern(graph)) + 60
 
 
 def folded_layers(text: str) -> str:
@@ -154,10 +162,20 @@ def test_notes_become_comments_at_the_top() -> None:
         assert len(cnncalc.load("-", stdin=text).nodes) == 2
 
 
+def test_a_long_head_is_broken_into_lines() -> None:
+    graph = read_pattern("net", "INPUT 9x9x3 -> RELU")
+    long = ('some words  and two blanks " # : ' * 12).strip()
+    graph = graph._replace(title=long, source=long, notes=(long,), forms={"one": long, "two": "short"})
+    for text in (folded(graph), flat(graph)):
+        assert max(map(len, text.splitlines())) <= 120
+        again = read_architecture("again", text)
+        assert (again.title, again.source, again.forms) == (long, long, graph.forms)
+
+
 def test_a_net_without_repetition_is_written_too() -> None:
     text = "INPUT 5x5x2@a -> RELU@b -> TANH@c -> ADD(@a, @b)@d -> ADD(@b, @c)@e -> ADD(@a, @d)@f -> MUL(@e, @b)"
-    report = report_of(text)
-    assert shapes_of(account(read_architecture("again", folded(report.resolved)))) == shapes_of(report)
+    graph = resolved(text)
+    assert shapes_of(read_architecture("again", folded(graph))) == shapes_of(graph)
 
 
 def _chain_of(length: int) -> tuple[Node, ...]:
@@ -178,3 +196,56 @@ def test_a_long_net_is_folded() -> None:
     text = folded(read_pattern("net", "INPUT 8x8x4 -> RELU")._replace(nodes=nodes))
     assert f"*{(len(nodes) - 1) // 5}" in text
     assert text.count("\n") < 6
+
+
+def test_a_merge_that_grows_is_a_repeat() -> None:
+    """As torchvision's DenseNet, in which each layer joins all that came before it."""
+    text = "INPUT 9x9x3 -> CONV3-8@x -> BN -> RELU -> CONV3-4@y0"
+    for number in range(1, 7):
+        names = ", ".join(f"@y{before}" for before in range(number))
+        text += f" -> CONCAT(@x, {names}) -> BN -> RELU -> CONV3-4@y{number}"
+    text += " -> CONCAT(@x, @y0, @y1, @y2, @y3, @y4, @y5, @y6) -> GAP"
+    graph = resolved(text)
+    found = folded(graph)
+    assert shapes_of(read_architecture("again", found)) == shapes_of(graph)
+    assert "@f{range(j)})" in found
+    assert "*6 as j" in found
+    assert "@f{range(6)})" in found
+
+
+def test_units_with_references_inside_are_joined() -> None:
+    """The names are local to the unit: each time of the repeat has its own."""
+    unit = "[GAP -> FC-2@{0}a -> FC-8@{0}b | GMP -> FC-2(share={0}a) -> FC-8(share={0}b)] -> ADD -> SIGMOID"
+    text = "INPUT 9x9x8 -> " + " -> ".join(f"[ | {unit.format(letter)} ] -> MUL -> CONV3-8" for letter in "pqr")
+    graph = resolved(text)
+    found = folded(graph)
+    assert shapes_of(read_architecture("again", found)) == shapes_of(graph)
+    assert found.count("GMP") == 1
+
+
+def test_branches_that_read_from_each_other_stay_a_fork() -> None:
+    cell = "[CONV1-4@{0}a -> CONV1x3-4 | FROM(@{0}a) -> CONV3x1-4 | CONV3-4 -> TANH] -> CONCAT -> RELU"
+    text = "INPUT 9x9x8 -> " + " -> ".join(cell.format(letter) for letter in "pqrs")
+    graph = resolved(text)
+    found = folded(graph)
+    assert shapes_of(read_architecture("again", found)) == shapes_of(graph)
+    assert found.count("CONCAT") == 1
+
+
+def test_the_names_of_blocks_are_kept() -> None:
+    graph, _ = named_net("resnet50")
+    again = read_architecture("again", folded(graph))
+    blocks = {".".join(node.block.split(".")[:2]) for node in again.nodes}
+    assert blocks == {".".join(node.block.split(".")[:2]) for node in graph.nodes}
+    assert {"layer1.0", "layer3.5", "layer4.2"} <= blocks
+
+
+def test_names_whose_numbers_follow_no_repeat_are_left_out() -> None:
+    text = "INPUT 9x9x4 -> " + " -> ".join(
+        f"[[CONV3-4 -> BN | ] -> ADD -> RELU]@unit{number}" for number in (3, 1, 4, 1_000, 5)
+    )
+    graph = resolved(text)
+    found = folded(graph)
+    assert shapes_of(read_architecture("again", found)) == shapes_of(graph)
+    assert "*5" in found
+    assert "@" not in found

@@ -11,6 +11,7 @@ from cnncalc import DesignError, Volume
 from cnncalc.analysis.report import account
 from cnncalc.errors import nearest
 from cnncalc.language.catalogue import names
+from cnncalc.language.mappings import IN_GENERAL
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import Settings
 from cnncalc.layers import KINDS
@@ -216,6 +217,9 @@ TRANSLATED = [
     ("MaxPooling2D(2, 2)", "POOL2/2"),
     ("AveragePooling2D(pool_size=2)", "AVGPOOL2(count_pad=no)"),
     ("AdaptiveAvgPool2d([7, 7])", "AVGPOOL(output=7x7)"),
+    ("MaxPool2d(3, 2, 1, 1, False, True)", "POOL3/2(pad=1, dilation=1, round=ceil)"),
+    ("MaxPool2d(3, 2, 1, 1, False, False)", "POOL3/2(pad=1, dilation=1)"),
+    ("AvgPool2d(2, 2, 0, True, False)", "AVGPOOL2/2(pad=0, count_pad=no, round=ceil)"),
     ("AdaptiveMaxPool2d(output_size=7)", "POOL(output=7)"),
     ("InnerProduct(num_output=10, bias_term=False)", "FC-10(bias=no)"),
     ("Dense(units=10, activation=softmax)", "LINEAR-10 -> SOFTMAX"),
@@ -360,6 +364,32 @@ def test_the_hint_for_a_kind_as_the_value_of_a_key_is_an_entry(entry: str, meant
     assert problems(text.format(meant)) == ()
 
 
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("{type: relu}", "RELU"),
+        ("{type: conv, filters: 4, kernel: [3, 1]}", "CONV(filters=4, kernel=[3, 1])"),
+        ("{conv: 4}", "CONV(4)"),
+        ("{conv: {filters: 4, bias: no}}", "CONV(filters=4, bias=no)"),
+        ("conv: {filters: 4}", "CONV(filters=4)"),
+        ("CONV{filters: 4}", "CONV(filters=4)"),
+        ("{type: blub}", None),
+        ("{conv: {filters: 4", None),
+        ("{conv: 4, }", None),
+    ],
+)
+@pytest.mark.parametrize("around", ["INPUT 8x8x4 -> {}", "INPUT 8x8x4 -> [{} -> RELU | ] -> CONCAT"])
+def test_a_layer_written_in_a_pattern_as_in_a_file_gets_the_form_of_patterns(
+    entry: str, meant: str | None, around: str
+) -> None:
+    (problem,) = problems(around.format(entry))
+    if meant is None:
+        assert problem.hint == IN_GENERAL
+    else:
+        assert (problem.message, problem.hint) == ("this is how files write keys, not patterns", f"write {meant}")
+        assert problems(around.format(meant)) == ()
+
+
 def test_an_unknown_kind_as_the_value_of_a_key_is_reported_and_may_be_the_name_of_a_block() -> None:
     (problem,) = problems("input: 8x8x3\nlayers:\n  - {type: blub, filters: 3}\n")
     assert problem.message == "no layer kind or block 'blub'"
@@ -441,6 +471,24 @@ def test_the_hint_for_a_key_of_another_tool_is_our_key(written: str, meant: str)
     new = (problem.hint or "").removeprefix("write ")
     assert written.replace(old, new) == meant
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("matmul", "write matmul: {inputs: [a, b]}, with the names of layers"),
+        ("sub", "write sub: {inputs: [a, b]}, with the names of layers"),
+        ("add: [a, b]", "write add: {inputs: [a, b]}"),
+        ("unpool: a", "write unpool: {inputs: [a, b]}"),
+    ],
+)
+def test_a_layer_of_a_file_with_several_inputs_is_answered_with_an_entry(entry: str, hint: str) -> None:
+    text = "input: 8x8x4\nlayers:\n- pool: {{name: b}}\n- relu: {{name: a}}\n- {}\n"
+    (problem,) = problems(text.format(entry))
+
+    assert problem.hint == hint
+    meant = hint.removeprefix("write ").partition("},")[0].removesuffix("}") + "}"
+    assert problems(text.format(meant.replace("matmul: {", "matmul: {transpose: yes, "))) == ()
 
 
 @pytest.mark.parametrize("written", ["SOFTMAX(dim=1)", "CONCAT(@input, dim=-1)", "PERMUTE(perm=[2, 0, 1])"])

@@ -311,3 +311,35 @@ def test_a_block_with_the_name_of_a_kind_is_used_with_a_warning() -> None:
 
     assert [node.name for node in graph.nodes] == ["input", "attention1.gap1", "attention1.conv1", "fc1"]
     assert [problem.code for problem in graph.warnings] == ["block-hides-kind"]
+
+
+def test_a_list_in_the_name_of_a_reference_is_one_reference_an_entry() -> None:
+    graph = read_pattern(
+        "net", "INPUT 9x9x3@x -> [CONCAT(inputs=[@x, @y{range(i)}]) -> CONV3-4@y{i}]*3 as i -> ADD(@y{[0, 2]})"
+    )
+    names = [node.name for node in graph.nodes]
+    assert [[names[source] for source in node.inputs] for node in graph.nodes if len(node.inputs) > 1] == [
+        ["x", "y0"],
+        ["x", "y0", "y1"],
+        ["y0", "y2"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("INPUT 9x9x3@x0 -> RELU@x{range(2)}", "a name holds whole numbers and words, found [0, 1]"),
+        ("INPUT 9x9x3@x0 -> RELU -> FROM(@x{range(1)})", "a name holds whole numbers and words, found [0]"),
+        ("INPUT 9x9x3@x0 -> CONCAT(@x{range(3)})", "unknown layer 'x1'"),
+        ("INPUT 9x9x3@x0 -> RELU -> CONCAT(@x{range(1001)})", "range(n) gives at most 1,000 numbers, but n is 1001"),
+        ("INPUT 9x9x3@x0 -> RELU -> CONCAT(@x{range(-1)})", "range(n) needs a whole number n, 0 or more, found -1"),
+        (
+            "INPUT 9x9x3 -> [RELU@x{i}]*1000 as i -> [CONCAT(@x{range(1000)})]*101",
+            "names with lists give at most 100,000 references in a net",
+        ),
+    ],
+)
+def test_references_that_a_list_cannot_give(text: str, message: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_pattern("net", text)
+    assert message in str(caught.value)

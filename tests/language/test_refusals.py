@@ -232,7 +232,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> FC-{int(2.5)}",
         "INPUT 8x8x4 -> FC-{floor(2.5)}",
         """
-<text>:1:20: error[expression-syntax]: no function 'int'; did you mean 'min'? (known: min, max, round, floor, ceil, make_divisible)
+<text>:1:20: error[expression-syntax]: no function 'int'; did you mean 'min'? (known: min, max, round, floor, ceil, make_divisible, range)
   |
 1 | INPUT 8x8x4 -> FC-{int(2.5)}
   |                    ^^^
@@ -1635,7 +1635,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x3 -> RESHAPE([-1, 3])
   |                        ^^^^^^^
-  = hint: a part that follows from others is an expression, as in [height*width, depth]
+  = hint: a part that follows from others is an expression of height, width and depth
 """,
     ),
     (

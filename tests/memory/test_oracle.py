@@ -25,7 +25,7 @@ KINDS = list(dict.fromkeys(net.partition("(")[0] for net, _, _ in MEASURED))
 
 
 def computed(net: str, habits: dict[str, Any]) -> list[int]:
-    account = account_memory(report_of(net), Options(**{"profile": "torch-fake", "batch": 3, **habits}))
+    account = account_memory(report_of(net), Options(**{"profile": "torch-fake", "batch": 3, **habits}), details=False)
     training = account.training
     return [
         training.peak_bytes,

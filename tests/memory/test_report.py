@@ -14,6 +14,7 @@ from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.profiles import PROFILES
 from cnncalc.memory.report import Options, Simulation, account_memory, best_segments
 from cnncalc.memory.segments import segments_of
+from tests.nets import report_of
 
 NETS = ["lenet5", "alexnet", "googlenet-aux", "resnet18", "mobilenet-v2", "unet"]
 
@@ -24,7 +25,7 @@ NETS = ["lenet5", "alexnet", "googlenet-aux", "resnet18", "mobilenet-v2", "unet"
 )
 @pytest.mark.parametrize("profile", [*PROFILES, "notes"])
 def test_the_breakdown_adds_up_to_the_peak(net: str, profile: str) -> None:
-    memory = account_memory(cnncalc.analyze(net), Options(profile=profile, batch=3))
+    memory = account_memory(report_of(net), Options(profile=profile, batch=3))
 
     assert memory.training.breakdown.total == memory.training.peak_bytes
     assert memory.inference.breakdown.total == memory.inference.peak_bytes
@@ -32,7 +33,7 @@ def test_the_breakdown_adds_up_to_the_peak(net: str, profile: str) -> None:
 
 @pytest.mark.parametrize("net", NETS)
 def test_bytes_by_layer_add_up_to_activations_and_transients(net: str) -> None:
-    report = cnncalc.analyze(net)
+    report = report_of(net)
     simulation = Simulation(report, Options(batch=2))
 
     peak = simulation.trace(2).peak
@@ -42,7 +43,7 @@ def test_bytes_by_layer_add_up_to_activations_and_transients(net: str) -> None:
 
 def test_the_notes_rule_is_twice_the_activations_and_three_times_the_parameters() -> None:
     """vgg16: 15,237,608 activations and 138,357,544 parameters of 4 bytes."""
-    memory = account_memory(cnncalc.analyze("vgg16"), Options(profile="notes", batch=2))
+    memory = account_memory(report_of("vgg16"), Options(profile="notes", batch=2))
 
     assert memory.notes.activation_bytes == 2 * 15_237_608 * 4
     assert memory.notes.training_bytes == 2 * memory.notes.activation_bytes + 3 * 138_357_544 * 4
@@ -52,14 +53,14 @@ def test_the_notes_rule_is_twice_the_activations_and_three_times_the_parameters(
 
 def test_adam_at_batch_1_takes_five_times_the_parameters() -> None:
     """The peak is the step of the optimizer: parameters, gradients, two states and one temporary."""
-    memory = account_memory(cnncalc.analyze("vgg16"), Options(optimizer="adam"))
+    memory = account_memory(report_of("vgg16"), Options(optimizer="adam"), details=False)
 
     assert memory.training.peak_at == "optimizer step"
     assert 5.0 <= memory.training.peak_bytes / (138_357_544 * 4) < 5.01
 
 
 def test_fused_adam_saves_the_temporaries() -> None:
-    report = cnncalc.analyze("vgg16")
+    report = report_of("vgg16")
     plain = account_memory(report, Options(optimizer="adam")).training
     fused = account_memory(report, Options(optimizer="adam", style="fused")).training
 
@@ -68,7 +69,7 @@ def test_fused_adam_saves_the_temporaries() -> None:
 
 @pytest.mark.parametrize("net", ["vgg16", "resnet50", "googlenet"])
 def test_a_larger_batch_never_needs_less_memory(net: str) -> None:
-    simulation = Simulation(cnncalc.analyze(net), Options(optimizer="adam"))
+    simulation = Simulation(report_of(net), Options(optimizer="adam"))
 
     peaks = [simulation.training(batch).peak_bytes for batch in (1, 2, 3, 5, 8, 13, 21)]
 
@@ -89,16 +90,16 @@ def test_the_sizes_of_a_tape_are_linear_in_the_batch_and_rounded_last(training: 
 
 def test_live_memory_of_the_ideal_profile_is_at_most_that_of_pytorch() -> None:
     for net in NETS:
-        report = cnncalc.analyze(net)
-        ideal = account_memory(report, Options(profile="ideal", batch=2))
-        torch = account_memory(report, Options(profile="torch-cuda", batch=2))
+        report = report_of(net)
+        ideal = account_memory(report, Options(profile="ideal", batch=2), details=False)
+        torch = account_memory(report, Options(profile="torch-cuda", batch=2), details=False)
 
         assert ideal.inference.peak_bytes <= torch.inference.peak_bytes
         assert ideal.training.peak_bytes <= torch.training.peak_bytes
 
 
 def test_checkpointed_blocks_are_the_innermost_ones_with_a_merge() -> None:
-    report = cnncalc.analyze("resnet18")
+    report = report_of("resnet18")
 
     names = [segment.name for segment in segments_of(report, "blocks")]
 
@@ -113,7 +114,7 @@ def test_without_merges_the_blocks_end_at_each_pool() -> None:
 
 
 def test_best_is_at_least_as_good_as_every_rule() -> None:
-    simulation = Simulation(cnncalc.analyze("resnet50"), Options(batch=32))
+    simulation = Simulation(report_of("resnet50"), Options(batch=32))
 
     best = simulation.training(32, best_segments(simulation, 32)).peak_bytes
 
@@ -122,7 +123,7 @@ def test_best_is_at_least_as_good_as_every_rule() -> None:
 
 
 def test_named_segments_and_ranges() -> None:
-    report = cnncalc.analyze("resnet18")
+    report = report_of("resnet18")
 
     names = [(s.first, s.last) for s in segments_of(report, "layer1, layer2.0..layer3.1")]
 
@@ -151,7 +152,7 @@ def test_named_segments_and_ranges() -> None:
     ],
 )
 def test_invalid_options_are_refused(options: dict[str, object], message: str) -> None:
-    report = cnncalc.analyze("lenet5-modern")
+    report = report_of("lenet5-modern")
 
     with pytest.raises(ValueProblem, match=re.escape(message)):
         account_memory(report, Options(**options))  # type: ignore[arg-type]
@@ -159,10 +160,11 @@ def test_invalid_options_are_refused(options: dict[str, object], message: str) -
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_has_a_step_in_each_of_its_styles(optimizer: str) -> None:
-    report = cnncalc.analyze("lenet5-modern")
+    report = report_of("lenet5-modern")
     for style in ("foreach", "loop") + (("fused",) if OPTIMIZERS[optimizer].can_fuse else ()):
         for decay in (False, True):
-            memory = account_memory(report, Options(optimizer=optimizer, style=style, weight_decay=decay))
+            options = Options(optimizer=optimizer, style=style, weight_decay=decay)
+            memory = account_memory(report, options, details=False)
             assert memory.training.peak_bytes >= memory.training.after_backward_bytes
 
 
@@ -206,7 +208,7 @@ def test_a_net_without_operations_needs_only_its_input() -> None:
 def test_scores_in_float32_are_not_copied_for_the_loss_under_autocast(net: str, measured: tuple[int, ...]) -> None:
     """PyTorch 2.13 under FakeTensorMode, batch 3, bfloat16: peak, after forward, after backward, saved."""
     options = Options(profile="torch-fake", batch=3, autocast="bfloat16")
-    found = account_memory(cnncalc.analyze(net), options).training
+    found = account_memory(report_of(net), options).training
 
     assert (found.peak_bytes, found.after_forward_bytes, found.after_backward_bytes, found.saved_bytes) == measured
 
@@ -217,7 +219,7 @@ def test_every_kind_has_a_step_under_autocast(profile: str) -> None:
     saved = {}
     for kind, cls in KINDS.items():
         options = Options(profile=profile, batch=2, autocast="bfloat16")
-        training = account_memory(cnncalc.analyze(cls.example), options).training
+        training = account_memory(cnncalc.analyze(cls.example), options, details=False).training
         assert training is not None
         saved[kind] = training.saved_bytes
 

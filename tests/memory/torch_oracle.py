@@ -22,9 +22,9 @@ from torch.nn import functional as F  # noqa: N812  # its usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
+from cnncalc.interop.torch_layers import REARRANGED, dims
 from tests.memory import torch_sequences
 from tests.memory.torch_device import stand_in_for_cuda
-from tests.run.torch_reference import REARRANGED, dims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -463,7 +463,7 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
             raise NotImplementedError("PyTorch normalizes across channels alone")
         return None, nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
     if kind == "prelu":
-        prelu = nn.PReLU(row.output.depth)
+        prelu = nn.PReLU(1 if layer.shared else row.output.depth)
         return prelu, prelu
     if kind == "softmax":
         return None, _softmax(row)

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.slow
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from benchmarks.random_counts import differences  # noqa: E402
+from cnncalc.interop.torch_layers import layer_in_torch  # noqa: E402
 from tests.memory.random_training import random_trial  # noqa: E402
-from tests.run.torch_reference import layer_in_torch  # noqa: E402
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
 

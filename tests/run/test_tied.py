@@ -89,6 +89,7 @@ def test_gradients_are_central_differences(text: str) -> None:
             assert gradient[place] == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.slow
 @nets
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_a_step_is_that_of_pytorch(text: str) -> None:

@@ -42,7 +42,7 @@ def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place:
     return case.layer.forward_training(np, *arrays, random=random, **numbers)
 
 
-def weighing(shape: tuple[int, ...]) -> Any:
+def random_gradient(shape: tuple[int, ...]) -> Any:
     """A random gradient of the shape of an output."""
     batch, *sides, depth = shape
     return pixels(np.random.default_rng(8).normal(size=(batch, depth, *sides)))
@@ -68,7 +68,7 @@ def backward(case: Case, *, in_place: bool = False, learns: bool = True, wants: 
     arrays, numbers = entering(case), parameters(case)
     output, extras = forward(case, arrays, numbers, in_place=in_place)
     keeping = keeping_of(case, in_place=in_place, learns=learns)
-    gradient = weighing(output.shape)
+    gradient = random_gradient(output.shape)
     saved = Saved(
         tuple([x.shape for x in arrays]),
         kept(arrays, keeping),
@@ -203,7 +203,7 @@ def test_single_precision_stays_single_in_training(case: Case) -> None:
     keeping = keeping_of(case)
     shapes, inputs = tuple([x.shape for x in arrays]), kept(arrays, keeping)
     saved = Saved(shapes, inputs, output, extras, numbers, (True,) * len(arrays), True)
-    inputs, found = case.layer.backward(np, weighing(output.shape).astype(np.float32, order="K"), saved)
+    inputs, found = case.layer.backward(np, random_gradient(output.shape).astype(np.float32, order="K"), saved)
 
     assert output.dtype == np.float32
     for array in (*inputs, *found.values()):

@@ -28,27 +28,12 @@ pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from torch.nn import functional as F  # noqa: E402, N812  # its usual name
 
-from tests.run.torch_reference import layer_in_torch  # noqa: E402
+from cnncalc.interop.torch_training import layer_in_training as in_training  # noqa: E402
 
 
 def tensor(x: Any, *, learned: bool = False) -> Any:
     """A tensor batch x depth x sides, a leaf of autograd, of an array batch x sides x depth."""
     return torch.from_numpy(np.ascontiguousarray(planes(x)).copy()).requires_grad_(learned)
-
-
-def in_training(layer: Any, inputs: list[Any], numbers: dict[str, Any], mask: Any = None) -> Any:
-    """The output of a layer in training, by PyTorch."""
-    if layer.kind == "bn":
-        scale, shift = numbers.get("scale"), numbers.get("shift")
-        return F.batch_norm(inputs[0], numbers.get("mean"), numbers.get("variance"), scale, shift, True, eps=layer.eps)
-    if layer.kind == "gn" and "scale" not in numbers:  # PyTorch cannot differentiate it without a scale
-        ones = torch.ones(inputs[0].shape[1], dtype=inputs[0].dtype)
-        return F.group_norm(inputs[0], layer.groups, ones, numbers.get("shift"))
-    if layer.kind == "hsigmoid":  # PyTorch computes its derivative with 1/6 in float32
-        return torch.clamp(inputs[0] * layer.slope + layer.shift, 0, 1)
-    if layer.kind == "dropout":
-        return F.dropout(inputs[0], 1) if layer.rate == 1 else inputs[0] * mask / (1 - layer.rate)
-    return layer_in_torch(layer, inputs, numbers)
 
 
 def assert_close(array: Any, expected: Any) -> None:

@@ -17,7 +17,7 @@ LINE = "stated, not computed: 50 of the parameters, 3 of the buffers, 1,000 of t
 BYTES = f"{LINE}; in bytes also its volume, and 77 elements an image that training saves"
 
 
-@pytest.mark.parametrize("call", [("memory", NET), ("fit", NET, "--memory", "8GiB")])
+@pytest.mark.parametrize("call", [("memory", NET), ("fit", NET, "--memory", "440MiB")])
 def test_reports_on_memory_say_what_is_stated(call: tuple[str, ...]) -> None:
     assert BYTES in called(*call).stdout.split("\n")
     assert json.loads(called(*call, "--format", "json").stdout)["stated"] == {

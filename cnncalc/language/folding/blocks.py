@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.folding.columns import explained
 from cnncalc.language.folding.forms import LayerForm
-from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, Part, UnlikeError, numbers, width_of
+from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, Part, UnlikeError, numbers
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_LENGTH = 14
 """The most parts in the body of a block."""
 MAX_BLOCKS = 12
-MAX_PARTS = 6_000
+MAX_PARTS = 2_000
 """The most parts of a net in which blocks are sought."""
 LEAST_SAVED = 24
 
@@ -72,21 +72,25 @@ class Blocks:
         whole: set[tuple[int, ...]] = set()
         for number, one in enumerate(shown):
             ids = numbers(one)
-            for start in range(len(one)):
-                for length in range(1, min(MAX_LENGTH, len(one) - start) + 1):
-                    if length > 1 and one[start + length - 2].label is not None:
+            sums = [0]
+            for part in one:
+                sums.append(sums[-1] + part.width + 4)
+            for start, part in enumerate(one):
+                for stop in range(start + 1, min(start + MAX_LENGTH, len(one)) + 1):
+                    if stop > start + 1 and one[stop - 2].label is not None:
                         break
-                    if length == 1 and isinstance(one[start], (Leaf, Call)):
+                    if stop == start + 1 and isinstance(part, (Leaf, Call)):
                         continue
-                    key = ids[start : start + length]
+                    key = ids[start:stop]
                     before = last.get(key)
                     if before is not None and before[0] == number and before[1] > start:
                         continue
-                    last[key] = number, start + length
-                    counts[key] = counts.get(key, 0) + 1
-                    if counts[key] == 1:
-                        widths[key] = width_of(one[start : start + length])
-                    if length == len(one):
+                    last[key] = number, stop
+                    count = counts.get(key, 0)
+                    counts[key] = count + 1
+                    if not count:
+                        widths[key] = sums[stop] - sums[start]
+                    if stop - start == len(one):
                         whole.add(key)
         best, most = None, LEAST_SAVED
         for key, count in counts.items():
@@ -96,7 +100,7 @@ class Blocks:
             saved = (count - 1) * widths[key] - count * (8 + 3 * slots) - 16
             if key in whole:
                 saved = saved * 5 // 4
-            if saved > most and not any(self._is_kept(number) for number in key):
+            if saved > most and not self.forms.reach(key) and not any(self._is_kept(number) for number in key):
                 best, most = key, saved
         return best
 

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer
 
 
+GROWTH_INDEX = "j"
+"""The name of the number of a time in a :class:`GrowthForm`."""
+
+
 class LayerForm(NamedTuple):
     """A layer. The value of a field whose number is in a slot is None; ``default`` leaves it out of the text.
 
-    ``references`` stand in the parentheses, ``source`` is the name that a FROM before it has, ``label`` a name that
-    must be kept. ``alone``: it begins a branch of its own, in brackets.
+    ``extra`` stands in the parentheses after the keys, ``source`` is the name that a FROM before it has, ``label`` its
+    own. Names inside a fork are written as :func:`local_name` gives them. ``alone``: it begins a branch of its own.
     """
 
     layer: Layer
@@ -46,6 +50,12 @@ class TimesForm(NamedTuple):
     body: tuple[int, ...]
 
 
+class GrowthForm(NamedTuple):
+    """A chain, repeated, that begins with a merge of what all times before gave; the first slot is the count."""
+
+    body: tuple[int, ...]
+
+
 class ListForm(NamedTuple):
     """A chain, repeated for each entry of a list, which is the first slot.
 
@@ -64,7 +74,7 @@ class CallForm(NamedTuple):
     block: str
 
 
-Form: TypeAlias = "LayerForm | ForkForm | TimesForm | ListForm | CallForm"
+Form: TypeAlias = "LayerForm | ForkForm | TimesForm | GrowthForm | ListForm | CallForm"
 
 
 class Reference(NamedTuple):
@@ -86,11 +96,21 @@ class Reference(NamedTuple):
 CONSTANT = Reference()
 
 
+def local_name(forks: int, number: int) -> str:
+    """The name ``number`` of the fork that many forks further out than the innermost one around a layer.
+
+    It is replaced by a name of letters in the text; parts of different forks that use their names alike look alike.
+    """
+    return f"<{forks}.{number}>"
+
+
 class Known(NamedTuple):
-    """A form with the roles of its slots."""
+    """A form with the roles of its slots, and in how many forks around it names are that it uses or defines."""
 
     form: Form
     roles: tuple[str, ...]
+    reach: int
+    has_names: bool
 
 
 class Forms:
@@ -107,17 +127,27 @@ class Forms:
         """The roles of the slots of a form."""
         return self._known[number].roles
 
+    def reach(self, numbers: Sequence[int]) -> int:
+        """In how many forks around a chain names are that it uses or defines."""
+        return max([self._known[number].reach for number in numbers], default=0)
+
+    def has_names(self, *numbers: int) -> bool:
+        """Whether there are names inside that are local to a fork."""
+        return any(self._known[number].has_names for number in numbers)
+
     def chain_roles(self, numbers: Sequence[int]) -> tuple[str, ...]:
         """The roles of the slots of a chain."""
         return tuple([role for number in numbers for role in self._known[number].roles])
 
-    def add(self, form: Form, roles: tuple[str, ...], key: Hashable | None = None) -> int:
-        """The number of a form; ``key`` tells it apart from others (default: the form itself)."""
+    def add(
+        self, form: Form, roles: tuple[str, ...], key: Hashable | None = None, reach: int = 0, inner: Sequence[int] = ()
+    ) -> int:
+        """The number of a form; ``key`` tells it apart (default: the form itself), ``inner`` are the forms in it."""
         key = (type(form), form if key is None else key)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self._known)
-            self._known.append(Known(form, roles))
+            self._known.append(Known(form, roles, reach, reach > 0 or self.has_names(*inner)))
         return number
 
 

@@ -6,7 +6,7 @@ from operator import eq
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.folding.forms import LayerForm
-from cnncalc.language.folding.parts import Leaf, Loop, Part, numbers, width_of
+from cnncalc.language.folding.parts import Leaf, Loop, Part, UnlikeError, numbers, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MAX_PERIOD = 400
 """The most parts in the body of a repeat."""
 MAX_ROUNDS = 12
+MAX_STEPS = 6_000_000
+"""How many parts the search for repeats may look at."""
 LEAST_SAVED = 30
 """How many characters a repeat over a list must save: fewer do not make a net easier to read."""
 
@@ -27,6 +29,8 @@ class Looper:
         self.forms = forms
         self.equal_first = equal_first
         self.with_single = with_single
+        self.steps = MAX_STEPS
+        self._numbers: dict[Hashable, int] = {}
 
     def folded(self, chain: list[Part]) -> list[Part]:
         """The chain with repeats in it and in its branches."""
@@ -53,18 +57,26 @@ class Looper:
 
     def _pass(self, chain: list[Part], *, exact: bool) -> list[Part]:
         """The chain with the repeats of every period, short ones first."""
-        period = 1
-        while period <= min(len(chain) // 2, MAX_PERIOD):
-            found = self._of_period(chain, period, exact=exact)
+        period, keys = 1, self._keys(chain, exact=exact)
+        while period <= min(len(chain) // 2, MAX_PERIOD) and self.steps > 0:
+            self.steps -= len(chain)
+            found = self._of_period(chain, keys, period)
             if found is None:
                 period += 1
             else:
                 chain, period = found, 1
+                keys = self._keys(chain, exact=exact)
         return chain
 
-    def _of_period(self, chain: list[Part], period: int, *, exact: bool) -> list[Part] | None:
+    def _keys(self, chain: Sequence[Part], *, exact: bool) -> list[int]:
+        """Numbers that are equal for parts that may be joined."""
+        if not exact:
+            return [part.form for part in chain]
+        numbers = self._numbers
+        return [numbers.setdefault((part.form, part.values), len(numbers)) for part in chain]
+
+    def _of_period(self, chain: list[Part], keys: list[int], period: int) -> list[Part] | None:
         """The chain with the repeats of one period; None if there is none."""
-        keys: list[Hashable] = [(part.form, part.values) for part in chain] if exact else [part.form for part in chain]
         same = bytes(map(eq, keys, keys[period:]))
         wanted = b"\1" * period
         at, done, result = same.find(wanted), 0, []
@@ -137,15 +149,30 @@ class Looper:
 
 def unwrapped(forms: Forms, chain: list[Part]) -> list[Part]:
     """The chain without repeats of one that stayed alone."""
-    result: list[Part] = []
-    for part in chain:
-        chains = part.chains
-        if isinstance(part, Loop) and len(part.bodies) == 1:
-            result += unwrapped(forms, part.bodies[0])
-        elif chains and not isinstance(part, Loop):
-            result.append(part.remade(forms, [unwrapped(forms, inner) for inner in chains]))
+    try:
+        return _unwrapped(forms, [chain])[0]
+    except UnlikeError:
+        return chain
+
+
+def _unwrapped(forms: Forms, chains: list[list[Part]]) -> list[list[Part]]:
+    """Chains of equal forms without the repeats that are of one in all of them."""
+    result: list[list[Part]] = [[] for _ in chains]
+    for parts in zip(*chains, strict=True):
+        if all(isinstance(part, Loop) and len(part.chains) == 1 for part in parts):
+            pieces = _unwrapped(forms, [part.chains[0] for part in parts])
+        elif isinstance(parts[0], Loop):
+            inner = iter(_unwrapped(forms, [body for part in parts for body in part.chains]))
+            pieces = [[part.remade(forms, [next(inner) for _ in part.chains])] for part in parts]
+        elif parts[0].chains:
+            branches = [_unwrapped(forms, list(each)) for each in zip(*[part.chains for part in parts], strict=True)]
+            pieces = [
+                [part.remade(forms, list(each))] for part, each in zip(parts, zip(*branches, strict=True), strict=True)
+            ]
         else:
-            result.append(part)
+            pieces = [[part] for part in parts]
+        for found, piece in zip(result, pieces, strict=True):
+            found += piece
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.language.folding.columns import explained
-from cnncalc.language.folding.forms import CallForm, ForkForm, Forms, ListForm, TimesForm
+from cnncalc.language.folding.forms import CallForm, ForkForm, Forms, GrowthForm, ListForm, TimesForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,8 @@ class Fork(Part):
         ids = tuple([numbers(branch) for branch in branches])
         values = tuple([value for branch in branches for value in _joined(branch)]) + merge.values
         roles = tuple([role for branch in ids for role in forms.chain_roles(branch)]) + forms.roles(merge.form)
-        form = forms.add(ForkForm(ids, merge.form), roles)
+        inner = [merge.form, *[number for branch in ids for number in branch]]
+        form = forms.add(ForkForm(ids, merge.form), roles, reach=max(0, forms.reach(inner) - 1), inner=inner)
         width = sum([width_of(branch) + 3 for branch in branches]) + merge.width + 4
         super().__init__(form, values, width, entry, merge.label)
 
@@ -107,9 +108,9 @@ class Loop(Part):
             raise UnlikeError
         rows = [_joined(chain) for chain in bodies]
         entry, label, width = bodies[0][0].entry, bodies[-1][-1].label, width_of(bodies[0]) + 4
-        roles = forms.chain_roles(body)
+        roles, reach = forms.chain_roles(body), forms.reach(body)
         if all(row == rows[0] for row in rows):
-            form = forms.add(TimesForm(body), ("count", *roles))
+            form = forms.add(TimesForm(body), ("count", *roles), reach=reach, inner=body)
             super().__init__(form, (len(bodies), *rows[0]), width, entry, label)
             return
         plan, columns = explained(rows, roles)
@@ -118,7 +119,9 @@ class Loop(Part):
         table: tuple[object, ...] = tuple([tuple([row[column] for column in columns]) for row in rows])
         if len(columns) == 1:
             table = tuple([row[columns[0]] for row in rows])
-        form = forms.add(ListForm(body, plan, parts), ("list", *[roles[place] for place in fixed]))
+        form = forms.add(
+            ListForm(body, plan, parts), ("list", *[roles[place] for place in fixed]), reach=reach, inner=body
+        )
         width += 8 + 3 * len(columns) + list_width(table)
         super().__init__(form, (table, *[rows[0][place] for place in fixed]), width, entry, label)
 
@@ -128,6 +131,24 @@ class Loop(Part):
 
     def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
         return Loop(forms, chains)
+
+
+class Growth(Loop):
+    """A repeat each time of which reads what all times before gave, as in a DenseNet."""
+
+    __slots__ = ()
+
+    def __init__(self, forms: Forms, bodies: list[list[Part]]) -> None:
+        super().__init__(forms, bodies)
+        form = forms[self.form]
+        if not isinstance(form, TimesForm):
+            raise UnlikeError
+        self.form = forms.add(GrowthForm(form.body), forms.roles(self.form), reach=forms.reach(form.body))
+        self.width += 20
+        self.label = None
+
+    def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
+        return Growth(forms, chains)
 
 
 def list_width(value: object) -> int:

@@ -5,11 +5,13 @@ Other connections become names: ``FROM(@name)``, ``ADD(@name)``.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.language.folding.forms import Forms, LayerForm
-from cnncalc.language.folding.parts import Fork, Leaf, Part
+from cnncalc.language.folding.forms import GROWTH_INDEX, Forms, LayerForm, local_name
+from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
 from cnncalc.layers.base import WINDOW_KEYS, Layer
 from cnncalc.layers.keys import is_whole
@@ -24,6 +26,10 @@ MAX_DEPTH = 24
 """How deep forks nest; further branches are written with names."""
 MAX_PARTS = 6
 """A longer list is not taken for a parameter."""
+MIN_GROWTH = 3
+"""The fewest times of a growing merge that are written as a repeat."""
+MAX_TANGLED = 100
+"""The most nodes in a fork whose branches read from each other."""
 STEPS_PER_NODE = 60
 """How many steps the search for forks may take for each node."""
 
@@ -89,6 +95,7 @@ class Builder:
     """Makes the parts of a net; ``order`` has the nodes in the order of the text, the branches one after the other."""
 
     def __init__(self, graph: Graph, usual_layers: Usual, volumes: Sequence[Volume]) -> None:
+        self.graph = graph
         self.usual = usual_layers
         self.forms = Forms()
         self.point_apart = False
@@ -99,18 +106,41 @@ class Builder:
         self.volumes = [volumes[index] for index in order]
         self.inputs = [tuple([place[source] for source in node.inputs]) for node in self.nodes]
         self.shares = [None if node.share is None else place[node.share] for node in self.nodes]
-        self.is_read = [False] * len(order)
-        for sources in self.inputs:
+        self.readers: list[list[int]] = [[] for _ in order]
+        for index, sources in enumerate(self.inputs):
             for source in sources:
-                self.is_read[source] = True
-        self.referenced: set[int] = {share for share in self.shares if share is not None}
+                self.readers[source].append(index)
+        self.is_read = [bool(readers) for readers in self.readers]
+        self.references: dict[int, list[int]] = {}
+        """The nodes that others name, with those others."""
+        for index, share in enumerate(self.shares):
+            if share is not None:
+                self.references.setdefault(share, []).append(index)
+        self.steps = STEPS_PER_NODE * len(order)
         self.merges: dict[int | None, list[int]] = {}
+        all_merges = []
         for index, sources in enumerate(self.inputs):
             if len(sources) > 1 and self.layer(index).is_merge:
-                self.merges.setdefault(self._fork_of(sources), []).append(index)
-        self.steps = STEPS_PER_NODE * len(order)
+                all_merges.append(index)
+        self.grown: dict[int, tuple[str, int]] = {}
+        """The ends of the times of a growing merge: the letter of their names, and their number."""
+        self.growths: dict[int, list[int]] = {}
+        """The merges of each growing one by the first of them."""
+        self._find_growths()
+        growing = {index for merges in self.growths.values() for index in merges}
+        for index in all_merges:
+            if index not in growing:
+                self.merges.setdefault(self._fork_of(self.inputs[index]), []).append(index)
+        self.tangled = self._tangled()
         self.plan = self._chain(0, len(order), None, 0)
-        self.labels = self._labels()
+        self.paths: dict[int, tuple[int, ...]] = {}
+        self._find_paths(self.plan, ())
+        self.kept: dict[int, str] = {}
+        """The names of nodes that are kept."""
+        self.global_names: dict[int, str] = {}
+        self.local_names: dict[int, tuple[int, int]] = {}
+        """For nodes that are named inside of one fork alone: its depth, and their number in it."""
+        self._name_nodes()
         self._leaf_forms: dict[Any, tuple[int, tuple[Any, ...], int]] = {}
 
     def layer(self, index: int) -> Layer:
@@ -127,8 +157,63 @@ class Builder:
         inputs = self.inputs[ends[0] + 1]
         return inputs[0] if inputs and inputs[0] <= ends[0] else None
 
-    def _branches(self, merge: int, start: int, fork: int | None) -> list[tuple[int, int]] | None:
-        """The branches of a merge, as ranges of nodes in order; None if they cannot be written as a fork."""
+    def _find_growths(self) -> None:
+        """Finds merges in a row each of which reads what the one before reads, and what has been made of that."""
+        by_inputs = {
+            sources: index for index, sources in enumerate(self.inputs) if sources and self.layer(index).is_merge
+        }
+        following = {}
+        for sources, index in by_inputs.items():
+            before = by_inputs.get(sources[:-1])
+            if before is not None and sources[-1] == index - 1 and self._is_closed(before, index):
+                following[before] = index
+        firsts = sorted(following.keys() - following.values())
+        for letter, first in zip("fghijklmnopqrstuvwxyzabcde" if firsts else "", firsts, strict=False):
+            merges = [first]
+            while merges[-1] in following:
+                merges.append(following[merges[-1]])
+            if len(merges) > MIN_GROWTH:
+                self.growths[first] = merges
+                for number, merge in enumerate(merges[1:]):
+                    self.grown[merge - 1] = letter, number
+
+    def _is_closed(self, first: int, stop: int) -> bool:
+        """Whether nodes from ``first`` on, a merge, read only each other, and none but the last is read elsewhere."""
+        for index in range(first + 1, stop):
+            self.steps -= 1
+            if not self.inputs[index] or min(self.inputs[index]) < first:
+                return False
+        return all(max(self.readers[index], default=stop) < stop for index in range(first, stop - 1))
+
+    def _tangled(self) -> dict[int, list[int]]:
+        """The merges of three and more volumes by the nearest node through which all that leads to them passes."""
+        found: dict[int, list[int]] = {}
+        growing = {index for merges in self.growths.values() for index in merges}
+        parent: list[int] = []
+        for index, sources in enumerate(self.inputs):
+            before = -1 if not sources else sources[0]
+            for source in sources[1:]:
+                other = source
+                while before != other:
+                    self.steps -= 1
+                    if before > other:
+                        before = parent[before]
+                    else:
+                        other = parent[other]
+                if self.steps < 0:
+                    return found
+            parent.append(before)
+            if len(sources) > 2 and before >= 0 and index not in growing and self.layer(index).is_merge:
+                found.setdefault(before, []).append(index)
+        return found
+
+    def _branches(
+        self, merge: int, start: int, fork: int | None, *, is_tangled: bool = False
+    ) -> list[tuple[int, int]] | None:
+        """The branches of a merge, as ranges of nodes in order; None if they cannot be written as a fork.
+
+        ``is_tangled``: a branch may read what is inside another one, by its name.
+        """
         at = start
         branches = []
         for source in self.inputs[merge]:
@@ -146,7 +231,7 @@ class Builder:
             for index in range(low, high):
                 self.steps -= 1
                 for source in self.inputs[index]:
-                    if source != fork and not low <= source < high:
+                    if source != fork and not (start if is_tangled else low) <= source < high:
                         return None
         return branches
 
@@ -155,6 +240,12 @@ class Builder:
         items: list[Any] = []
         at, current = low, entry
         while at < high:
+            merges = self.growths.get(at)
+            if merges is not None and merges[-1] < high:
+                items.append(_Growth([self._time(start, stop, depth) for start, stop in pairwise(merges)]))
+                current = merges[-1] - 1
+                at = current + 1
+                continue
             merge, branches = self._fork(at, high, current) if depth < MAX_DEPTH else (None, [])
             if merge is not None:
                 chains = [self._chain(start, stop, current, depth + 1) for start, stop in branches]
@@ -165,6 +256,10 @@ class Builder:
             current, at = at, at + 1
         return items
 
+    def _time(self, start: int, stop: int, depth: int) -> list[Any]:
+        """The plan of one time of a growing merge."""
+        return [self._single(start, None), *self._chain(start + 1, stop, start, depth)]
+
     def _fork(self, at: int, high: int, current: int | None) -> tuple[int | None, list[tuple[int, int]]]:
         """The furthest merge whose branches begin here, with its branches."""
         for merge in reversed(self.merges.get(current, ())):
@@ -173,6 +268,11 @@ class Builder:
             if at < merge < high:
                 branches = self._branches(merge, at, current)
                 if branches is not None and sum(start < end for start, end in branches) > 0:
+                    return merge, branches
+        for merge in reversed(self.tangled.get(current, ())) if current is not None else ():
+            if at < merge < min(high, at + MAX_TANGLED):
+                branches = self._branches(merge, at, current, is_tangled=True)
+                if branches is not None and sum(start < end for start, end in branches) > 1:
                     return merge, branches
         return None, []
 
@@ -190,47 +290,76 @@ class Builder:
             named = inputs[1:] if len(inputs) == 2 and inputs[0] == current else inputs
         else:
             named = inputs
-        self.referenced.update(named)
-        if source is not None:
-            self.referenced.add(source)
+        for place in (*named, *(() if source is None else (source,))):
+            if place not in self.grown:
+                self.references.setdefault(place, []).append(at)
         is_one = len(inputs) == 1 and joins and not is_fork
         return _Single(at, source, named, is_one, not inputs and not at_head, current)
 
     # names
 
-    def _labels(self) -> dict[int, tuple[str, bool]]:
-        """The names that must be written, each with whether it is to be kept: those of inputs, outputs, references."""
-        labels: dict[int, tuple[str, bool]] = {}
-        last = len(self.nodes) - 1
+    def _find_paths(self, items: Sequence[Any], path: tuple[int, ...]) -> None:
+        """Notes for each node the forks around it, by the nodes of their merges, the innermost last."""
+        for item in items:
+            if isinstance(item, _Single):
+                self.paths[item.node] = path
+                continue
+            if isinstance(item, _Growth):
+                for time in item.times:
+                    self._find_paths(time, path)
+                continue
+            branches, merge, _ = item
+            inside = (*path, merge.node)
+            self.paths[merge.node] = inside
+            for branch in branches:
+                self._find_paths(branch, inside)
+
+    def _name_nodes(self) -> None:
+        """Decides which nodes have a name in the text: inputs, outputs, those that ``ignore`` names, references."""
+        kept = {ignored.layer for ignored in self.graph.ignore}
         one_input = sum(not sources for sources in self.inputs) == 1
-        numbers: Counter[str] = Counter()
-        automatic = set()
-        for node in self.nodes:
-            numbers[node.kind] += 1
-            mark = "_" if node.kind[-1].isdigit() else ""
-            automatic.add(f"{node.kind}{mark}{numbers[node.kind]}")
-        taken: set[str] = {"input"}
+        automatic = _automatic_names(self.nodes)
+        last = len(self.nodes) - 1
         for index, node in enumerate(self.nodes):
-            is_end = not self.is_read[index]
-            is_input = not self.inputs[index]
-            if (is_input or is_end) and (node.named or (is_end and index != last)):
-                if is_input and one_input and node.name == "input":
-                    continue
-                name = node.name if node.name not in automatic else f"{node.name}_out"
-                labels[index] = (name, True)
-                taken.add(name)
+            is_end, is_input = not self.is_read[index], not self.inputs[index]
+            is_own = (is_input or is_end) and (node.named or (is_end and index != last))
+            if node.name in kept or (is_own and not (is_input and one_input and node.name == "input")):
+                self.kept[index] = f"{node.name}_" if node.name in automatic else node.name
+        numbers: Counter[int] = Counter()
+        taken = {"input", *self.kept.values()}
         count = 0
-        for index in sorted(self.referenced):
-            if index in labels:
+        for index, users in sorted(self.references.items()):
+            if index in self.kept:
                 continue
             if not self.inputs[index] and one_input:
-                labels[index] = ("input", False)
+                self.global_names[index] = "input"
+                continue
+            paths = [self.paths[place] for place in (index, *users)]
+            depth = _common(paths)
+            if depth:
+                merge = paths[0][depth - 1]
+                self.local_names[index] = depth, numbers[merge]
+                numbers[merge] += 1
                 continue
             count += 1
             while f"t{count}" in taken:
                 count += 1
-            labels[index] = (f"t{count}", False)
-        return labels
+            self.global_names[index] = f"t{count}"
+
+    @property
+    def kept_names(self) -> frozenset[str]:
+        """The names in the text that cannot be chosen."""
+        return frozenset([*self.kept.values(), *self.global_names.values()])
+
+    def _name(self, index: int, user: int) -> str:
+        """The name of a node as the layer ``user`` writes it."""
+        if index in self.grown:
+            letter, number = self.grown[index]
+            return f"{letter}{number}"
+        if index in self.local_names:
+            depth, number = self.local_names[index]
+            return local_name(len(self.paths[user]) - depth, number)
+        return self.kept.get(index) or self.global_names[index]
 
     # parts
 
@@ -241,7 +370,31 @@ class Builder:
         return self._parts(self.plan)
 
     def _parts(self, items: Sequence[Any]) -> list[Part]:
-        return [self._part(item) for item in items]
+        parts: list[Part] = []
+        for item in items:
+            if isinstance(item, _Growth):
+                parts += self._growth(item)
+            else:
+                parts.append(self._part(item))
+        return parts
+
+    def _growth(self, item: _Growth) -> list[Part]:
+        """The repeat of a growing merge; its times one by one if they are not equal."""
+        first = item.times[0][0].node
+        letter, _ = self.grown[self.growths[first][1] - 1]
+        base = [f"@{self._name(place, first)}" for place in self.inputs[first]]
+        extra = ", ".join([*base, f"@{letter}{{range({GROWTH_INDEX})}}"])
+        times = []
+        for time in item.times:
+            merge = self._leaf(time[0], [extra] if len(base) > 1 else [f"inputs=[{extra}]"])
+            parts = [merge, *self._parts(time[1:])]
+            parts[-1].label = f"{letter}{{{GROWTH_INDEX}}}"
+            times.append(parts)
+        if all(
+            [(part.form, part.values) for part in parts] == [(p.form, p.values) for p in times[0]] for parts in times
+        ):
+            return [Growth(self.forms, times)]
+        return [part for time in item.times for part in self._parts(time)]
 
     def _part(self, item: Any) -> Part:
         if isinstance(item, _Single):
@@ -250,26 +403,32 @@ class Builder:
         depth = 0 if entry is None else self.volumes[entry].depth
         return Fork(self.forms, [self._parts(branch) for branch in branches], self._leaf(merge), depth)
 
-    def _leaf(self, single: _Single) -> Leaf:
+    def _names_in(self, places: Sequence[int], user: int) -> list[str]:
+        """The references to several nodes, those of a growing merge as one."""
+        texts: list[str] = []
+        at = 0
+        while at < len(places):
+            letter, number = self.grown.get(places[at], ("", 1))
+            stop = at + 1
+            while number == 0 and self.grown.get(places[stop] if stop < len(places) else -1) == (letter, stop - at):
+                stop += 1
+            one = f"@{self._name(places[at], user)}"
+            texts.append(one if stop == at + 1 else f"@{letter}{{range({stop - at})}}")
+            at = stop
+        return texts
+
+    def _leaf(self, single: _Single, references: list[str] | None = None) -> Leaf:
         index = single.node
-        node = self.nodes[index]
-        extra = [f"@{self.labels[place][0]}" for place in single.named]
-        if single.is_one:
+        node, share = self.nodes[index], self.shares[index]
+        extra = references or self._names_in(single.named, index)
+        if references is None and (single.is_one or (len(extra) == 1 and len(single.named) > 1)):
             extra = [f"inputs=[{extra[0]}]"]
-        if node.transposed:
-            extra.append("transposed=yes")
-        if not node.trainable:
-            extra.append("trainable=no")
-        if node.training_only:
-            extra.append("training_only=yes")
-        share = self.shares[index]
-        if share is not None:
-            extra.append(f"share=@{self.labels[share][0]}")
-        source = None if single.source is None else self.labels[single.source][0]
-        name, is_kept = self.labels.get(index, (None, False))
-        if not self.inputs[index] and name == "input":
-            name = None
-        label = name if is_kept else None
+        extra += [f"share=@{self._name(share, index)}"] if share is not None else []
+        extra += ["transposed=yes"] if node.transposed else []
+        extra += [] if node.trainable else ["trainable=no"]
+        extra += ["training_only=yes"] if node.training_only else []
+        source = None if single.source is None else self._name(single.source, index)
+        label = self.kept.get(index) or (self._name(index, index) if index in self.local_names else None)
         layer = self.layer(index)
         key = (layer, tuple(extra), source, label, single.alone)
         known = self._leaf_forms.get(key)
@@ -277,7 +436,10 @@ class Builder:
             known = self._leaf_forms[key] = self._leaf_form(layer, tuple(extra), source, label, alone=single.alone)
         form, values, width = known
         entry = 0 if single.entry is None else self.volumes[single.entry].depth
-        return Leaf(form, values, width, entry, index, None if is_kept else name)
+        name = self.global_names.get(index) if self.inputs[index] else None
+        if index in self.grown:
+            name = self._name(index, index)
+        return Leaf(form, values, width, entry, index, name)
 
     def _leaf_form(
         self, layer: Layer, extra: tuple[str, ...], source: str | None, label: str | None, *, alone: bool
@@ -294,7 +456,9 @@ class Builder:
                 fields.append(field)
         form = LayerForm(layer, tuple(fields), extra, source, label, alone)
         frozen_fields = tuple([(field.place, field.key, frozen(field.value)) for field in fields])
-        number = self.forms.add(form, tuple(roles), (kind, frozen_fields, extra, source, label, alone))
+        names = " ".join([*extra, source or "", label or ""])
+        reach = max([int(forks) + 1 for forks in re.findall(r"<(\d+)\.", names)], default=0)
+        number = self.forms.add(form, tuple(roles), (kind, frozen_fields, extra, source, label, alone), reach)
         width = len(layer_text(layer, extra)) + (len(source) + 10 if source else 0)
         return number, tuple(values), width
 
@@ -313,6 +477,33 @@ class _Single:
         self.is_one = is_one
         self.alone = alone
         self.entry = entry
+
+
+def _automatic_names(nodes: Sequence[Node]) -> set[str]:
+    """The names that layers without one might get."""
+    numbers = Counter(node.kind for node in nodes)
+    return {
+        f"{kind}{'_' if kind[-1].isdigit() else ''}{number}"
+        for kind, count in numbers.items()
+        for number in range(1, count + 1)
+    }
+
+
+def _common(paths: Sequence[tuple[int, ...]]) -> int:
+    """How many forks are around all of several nodes."""
+    depth = 0
+    while all(len(path) > depth and path[depth] == paths[0][depth] for path in paths):
+        depth += 1
+    return depth
+
+
+class _Growth:
+    """The times of a growing merge, each a plan."""
+
+    __slots__ = ("times",)
+
+    def __init__(self, times: list[list[Any]]) -> None:
+        self.times = times
 
 
 def _is_number(value: Any) -> bool:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.expression import RESERVED
-from cnncalc.language.folding.forms import CallForm, LayerForm, ListForm, TimesForm
-from cnncalc.language.folding.parts import Fork, Leaf, Loop, list_width
+from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, TimesForm
+from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
 from cnncalc.language.folding.structure import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
 from cnncalc.records import NamedTuple
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.language.folding.blocks import Block
     from cnncalc.language.folding.forms import Forms, Reference
+    from cnncalc.language.folding.naming import Group, Naming
     from cnncalc.language.folding.parts import Part
 
 WIDTH = 120
@@ -37,26 +38,70 @@ class Symbol(NamedTuple):
 class PatternText:
     """Writes the chains of a folded net. ``variables`` are the lists that became variables of the file."""
 
-    def __init__(self, forms: Forms, blocks: Sequence[Block], *, has_variables: bool) -> None:
+    def __init__(
+        self,
+        forms: Forms,
+        blocks: Sequence[Block],
+        kept_names: frozenset[str],
+        naming: Naming | None,
+        *,
+        has_variables: bool,
+    ) -> None:
         self.forms = forms
+        self.kept_names = kept_names
+        self.naming = naming
+        self._loop_names: dict[int, tuple[str, ...]] = {}
+        """What the repeats around are called in which names count: their index, or parts of their entries."""
         self.blocks = {block.name: block for block in blocks}
         self.has_variables = has_variables
-        self.variables: dict[str, Any] = {}
+        self.variables: dict[str, list[str]] = {}
         self.comments: dict[str, str] = {}
+        self.lists: list[int] = []
+        """How many names each list gives."""
         self.names = {block.name: self._parameters(block) for block in blocks}
         self.calls: dict[str, list[tuple[str, ...]]] = {block.name: [] for block in blocks}
         """The arguments of each call that was written."""
         self.defaults: dict[str, dict[int, str]] = {block.name: {} for block in blocks}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begins a text with names of its own."""
+        self._letters = 0
+        self._inside: list[dict[str, str]] = []
+        """The names of the forks around, the innermost last, each by its number."""
+
+    def _letter(self) -> str:
+        """A name that the text does not have yet: a, b, ..., z, aa, ab, ..."""
+        while True:
+            name, rest = "", self._letters
+            self._letters += 1
+            while rest >= 0:
+                name, rest = chr(ord("a") + rest % 26) + name, rest // 26 - 1
+            if name not in self.kept_names:
+                return name
+
+    def _named(self, text: str) -> str:
+        """A text with the names of forks in place of their numbers."""
+
+        def name(found: re.Match[str]) -> str:
+            names = self._inside[-1 - int(found[1])]
+            if found[2] not in names:
+                names[found[2]] = self._letter()
+            return names[found[2]]
+
+        return re.sub(r"<(\d+)\.(\d+)>", name, text) if "<" in text else text
 
     # entry points
 
     def net(self, chain: Sequence[Part]) -> list[str]:
         """The items of the net."""
+        self._begin()
         values = [value for part in chain for value in part.values]
         return self._chain(chain, iter(values), frozenset())
 
     def block(self, block: Block) -> tuple[str, list[str]]:
         """The head of a block and the items of its body."""
+        self._begin()
         names = self.names[block.name]
         defaults = self.defaults[block.name]
         heads = [f"{name}={defaults[place]}" if place in defaults else name for place, name in self._ordered(block)]
@@ -74,10 +119,9 @@ class PatternText:
 
     @property
     def burden(self) -> int:
-        """How hard the names are to follow: what each parameter beyond three of a block or a list counts."""
-        counts = [len(names) for names in self.names.values()]
-        counts += [comment.count(",") + 1 for comment in self.comments.values()]
-        return sum([max(0, count - 3) * 15 for count in counts])
+        """How hard it is to follow: what each list counts, and each parameter beyond three of a block or a list."""
+        counts = [len(names) for names in self.names.values()] + self.lists
+        return sum([max(0, count - 3) * 15 for count in counts]) + 15 * len(self.lists)
 
     def _parameters(self, block: Block) -> tuple[str, ...]:
         if all(isinstance(part, Leaf) for part in block.example) and self._has_short_form(block):
@@ -97,6 +141,7 @@ class PatternText:
 
     def find_defaults(self) -> None:
         """Makes the values that most calls give defaults, once all calls have been written."""
+        self.lists.clear()
         for name, block in self.blocks.items():
             calls = self.calls[name]
             for place, role in enumerate(block.roles):
@@ -114,10 +159,40 @@ class PatternText:
     ) -> list[str]:
         """The items of a chain. Its last part has its name outside of the brackets of a repeat or a block."""
         items: list[str] = []
+        groups = [] if self.naming is None else self.naming.groups.get(id(chain), [])
+        opened: list[tuple[Group, int]] = []
         for place, part in enumerate(chain):
+            opened += [(group, len(items)) for group in groups if group.start == place]
             has_name = part.label is not None and (is_named or place < len(chain) - 1)
             items += self._item(part, values, taken, f"@{part.label}" if has_name else "")
+            while opened and opened[-1][0].stop == place + 1:
+                group, begin = opened.pop()
+                is_call = isinstance(part, Call) and group.stop == group.start + 1
+                inside = items[-1] if is_call else _bracketed(" -> ".join(items[begin:]))
+                items[begin:] = [f"{inside}@{self._group_name(group)}"]
         return items
+
+    def _group_name(self, group: Group) -> str:
+        """The name of a group, with expressions for what changes."""
+        parts = []
+        for part in group.name:
+            if isinstance(part, str):
+                parts.append(part)
+            elif part.is_index:
+                (name,) = self._loop_names[part.loop]
+                parts.append(f"{{{name} + {part.number}}}" if part.number else f"{{{name}}}")
+            else:
+                parts.append(f"{{{self._loop_names[part.loop][part.number]}}}")
+        return "".join(parts)
+
+    def _indexed(self, part: Loop, taken: frozenset[str]) -> tuple[frozenset[str], str]:
+        """The names that are taken in a repeat with a count, and what binds its index if a name needs it."""
+        if self.naming is None or id(part) not in self.naming.indexed:
+            return taken, ""
+        used = set(taken)
+        name = _free("j", used)
+        self._loop_names[id(part)] = (name,)
+        return frozenset(used), f" as {name}"
 
     def _item(self, part: Part, values: Iterator[Any], taken: frozenset[str], mark: str) -> list[str]:
         """The items of one part: several for a fork, and for a FROM and its layer."""
@@ -127,34 +202,58 @@ class PatternText:
         if isinstance(form, CallForm):
             return [self._call(form, values) + mark]
         if isinstance(part, Fork):
+            self._inside.append({})
             branches = [" -> ".join(self._chain(branch, values, taken)) for branch in part.branches]
-            return [_forked(branches), *self._item(part.merge, values, taken, mark)]
+            items = [_forked(branches), *self._item(part.merge, values, taken, mark)]
+            self._inside.pop()
+            return items
         assert isinstance(part, Loop)
         body = part.bodies[0]
+        if isinstance(form, GrowthForm):
+            count = _argument(next(values))
+            self._loop_names[id(part)] = (GROWTH_INDEX,)
+            items = self._chain(body, values, taken | {GROWTH_INDEX})
+            return [f"{_unit(items)}*{count} as {GROWTH_INDEX}"]
         if isinstance(form, TimesForm):
             count = _argument(next(values))
-            items = self._chain(body, values, taken, is_named=False)
-            return [f"{_unit(items)}{mark}*{count}"]
+            taken, index = self._indexed(part, taken)
+            items, mark = self._body(body, values, taken, mark)
+            return [f"{_unit(items)}{mark}*{count}{index}"]
         assert isinstance(form, ListForm)
-        return [self._list(form, body, values, taken, mark)]
+        return [self._list(form, part, values, taken, mark)]
 
-    def _list(
-        self, form: ListForm, body: Sequence[Part], values: Iterator[Any], taken: frozenset[str], mark: str
-    ) -> str:
+    def _body(
+        self, body: Sequence[Part], values: Iterator[Any], taken: frozenset[str], mark: str
+    ) -> tuple[list[str], str]:
+        """The items of a repeat and its name, which it needs if there are names inside."""
+        before = self._letters
+        items = self._chain(body, values, taken, is_named=False)
+        if self._letters > before and not mark:
+            mark = f"@{self._letter()}"
+        return items, mark
+
+    def _list(self, form: ListForm, part: Loop, values: Iterator[Any], taken: frozenset[str], mark: str) -> str:
         rows = next(values)
         used = set(taken)
+        columns = [] if self.naming is None else self.naming.columns.get(id(part), [])
+        counts = tuple([_free("i", used) for _ in columns])
+        self._loop_names[id(part)] = counts
         names = tuple([_free(LETTERS.get(role, role[0]), used) for role in form.roles])
         inner = iter([next(values) if reference.is_constant else _symbol(reference, names) for reference in form.plan])
-        items = self._chain(body, inner, frozenset(used), is_named=False)
+        items, mark = self._body(part.bodies[0], inner, frozenset(used), mark)
+        if columns:
+            rows = [(*head, *(row if len(names) > 1 else [row])) for *head, row in zip(*columns, rows, strict=True)]
+            names = (*counts, *names)
+        self.lists.append(len(names))
         if isinstance(rows, Symbol):
             table = rows.text
-        elif self.has_variables and (list_width(rows) > LONGEST_LIST or (len(names) > 1 and len(rows) > 2)):
-            table = self._variable(thawed(rows), ", ".join(names))
+        elif self.has_variables and (list_width(tuple(rows)) > LONGEST_LIST or (len(names) > 1 and len(rows) > 2)):
+            table = self._variable(row_texts(rows, len(names)), ", ".join(names))
         else:
-            table = plain(thawed(rows))
+            table = f"[{', '.join(row_texts(rows, len(names)))}]"
         return f"{_unit(items)}{mark}*{table} as {', '.join(names)}"
 
-    def _variable(self, rows: Any, comment: str) -> str:
+    def _variable(self, rows: list[str], comment: str) -> str:
         """The variable that holds a list."""
         for name, known in self.variables.items():
             if known == rows and self.comments[name] == comment:
@@ -175,9 +274,11 @@ class PatternText:
             value = thawed(value)
             if value != field.default:
                 texts.append((field, short(value) if field.place in MARKS else written(value)))
-        text = joined(form.layer, texts, form.extra) + (f"@{form.label}" if form.label else "") + mark
-        items = [f"[ {text} ]" if form.alone else text]
-        return [f"FROM(@{form.source})", *items] if form.source else items
+        extra = [self._named(part) for part in form.extra]
+        label = f"@{self._named(form.label)}" if form.label else mark
+        text = joined(form.layer, texts, extra) + label
+        items = [_bracketed(text) if form.alone else text]
+        return [f"FROM(@{self._named(form.source)})", *items] if form.source else items
 
     def _call(self, form: CallForm, values: Iterator[Any]) -> str:
         block = self.blocks[form.block]
@@ -216,11 +317,25 @@ def _symbol(reference: Reference, names: Sequence[str]) -> Symbol:
     return Symbol(f"{name}{reference.operation}{reference.number}", is_name=False)
 
 
+def row_texts(rows: Sequence[Any], columns: int) -> list[str]:
+    """The entries of a list, each of so many parts."""
+    if columns == 1:
+        return [_part(row) for row in rows]
+    return [f"[{', '.join(map(_part, row))}]" for row in rows]
+
+
+def _part(value: Any) -> str:
+    """A number, or several as a size: 1x7."""
+    if isinstance(value, tuple) and len(value) > 1 and all(isinstance(part, int) and part > 0 for part in value):
+        return "x".join(map(str, value))
+    return plain(thawed(value))
+
+
 def _argument(value: Any) -> str:
     """A value as a count or the argument of a call."""
     if isinstance(value, Symbol):
         return value.text if value.is_name else f"{{{value.text}}}"
-    return written(thawed(value))
+    return _part(value)
 
 
 def _free(wanted: str, taken: set[str]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812  # its usual name
 
-from tests.run.torch_sequences import SEQUENCES
+from cnncalc.interop.torch_sequences import SEQUENCES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,7 @@ def by_depth(array: Any, x: Any) -> Any:
 
 
 def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    """CONV, DWCONV."""
     weight, bias = p["weight"], p.get("bias")
     groups = layer.groups if layer.kind == "conv" else x.shape[1]
     kernel = range(weight.dim() - 2)
@@ -85,8 +86,9 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
         if layer.standardized:
             weight = F.batch_norm(weight.flatten(1)[None], None, None, training=True, eps=1e-6).reshape(weight.shape)
         elif layer.normed == "weight":
-            weight = torch._weight_norm(weight, p["length"].reshape(-1, *[1] * (weight.dim() - 1)), 0)
-        elif layer.normed == "spectral":  # of the matrix in the order of our array
+            length = p["length"].reshape(-1, *[1] * (weight.dim() - 1))
+            weight = torch._weight_norm(weight, length, 0)  # noqa: SLF001 (otherwise a module has to be made)
+        elif layer.normed == "spectral":  # of the matrix in the order of our own array
             order = weight.permute(0, *range(2, weight.dim()), 1).flatten(1)
             weight = weight / (p["left"] @ order @ p["right"])
     else:
@@ -111,6 +113,7 @@ def local(layer: Any, x: Any, p: dict[str, Any]) -> Any:
 
 
 def deconv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    """DECONV."""
     weight = p["weight"].permute(-2, -1, *range(x.dim() - 2))
     pad = symmetric(layer)
     transposed = function("conv_transpose", x)
@@ -127,6 +130,7 @@ def deconv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
 
 
 def pool(layer: Any, x: Any) -> Any:
+    """POOL, AVGPOOL."""
     if layer.adaptive is not None:
         return function("adaptive_max_pool" if layer.kind == "pool" else "adaptive_avg_pool", x)(x, layer.adaptive)
     stride, ceil = layer.stride or layer.kernel, layer.round == "ceil"
@@ -145,6 +149,7 @@ def pool(layer: Any, x: Any) -> Any:
 
 
 def lppool(layer: Any, x: Any) -> Any:
+    """LPPOOL."""
     if not any(layer.pad) and layer.round == "floor":
         kernel, stride = (value[0] if value and x.dim() == 3 else value for value in (layer.kernel, layer.stride))
         return function("lp_pool", x)(x.abs(), layer.power, kernel, stride)
@@ -200,6 +205,7 @@ def as_map(flat: Any, x: Any) -> Any:
 
 
 def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    """BN, GN, IN, LN, RMS, L2NORM."""
     scale, shift, eps = p.get("scale"), p.get("shift"), layer.eps
     if layer.kind == "bn":
         return F.batch_norm(x, p.get("mean"), p.get("variance"), scale, shift, training=not layer.stats, eps=eps)
@@ -243,6 +249,7 @@ def dims(names: Any, x: Any) -> list[int]:
 
 
 def pad(layer: Any, x: Any) -> Any:
+    """PAD."""
     both = listed(layer.pad)
     if layer.mode == "zero":
         return F.pad(x, (*both, *layer.depth), value=layer.value)
@@ -282,6 +289,7 @@ def places(block: Any) -> list[Any]:
 
 
 def depth2space(layer: Any, x: Any) -> Any:
+    """DEPTH2SPACE."""
     count = int(np.prod(layer.block))
     if layer.order == "crd" and x.dim() == 4 and len(set(layer.block)) == 1:
         return F.pixel_shuffle(x, layer.block[0])
@@ -296,6 +304,7 @@ def depth2space(layer: Any, x: Any) -> Any:
 
 
 def crop(layer: Any, x: Any, other: Any = None) -> Any:
+    """CROP."""
     sides = layer.size if other is None else other.shape[2:]
     begins = [(size - part) // 2 for size, part in zip(x.shape[2:], sides, strict=True)]
     if layer.at != "centre":
@@ -304,6 +313,7 @@ def crop(layer: Any, x: Any, other: Any = None) -> Any:
 
 
 def resize(layer: Any, x: Any, other: Any = None) -> Any:
+    """RESIZE."""
     mode = LINEAR[x.dim() - 2] if layer.mode == "bilinear" else layer.mode
     more = {"align_corners": layer.corners} if layer.mode in ("bilinear", "bicubic") else {}
     size = layer.size if other is None else tuple(other.shape[2:])
@@ -311,11 +321,13 @@ def resize(layer: Any, x: Any, other: Any = None) -> Any:
 
 
 def reduce(layer: Any, x: Any) -> Any:
+    """REDUCE."""
     function: Any = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax, "min": torch.amin}[layer.op]
     return function(x, dims(layer.axes, x), keepdim=True)
 
 
 def softmax(layer: Any, x: Any) -> Any:
+    """SOFTMAX over one axis or several."""
     powers = torch.exp(x - x.amax(dims(layer.axes, x), keepdim=True))
     result = powers / powers.sum(dims(layer.axes, x), keepdim=True)
     if len(layer.axes) == 1:
@@ -326,6 +338,7 @@ def softmax(layer: Any, x: Any) -> Any:
 
 
 def permute(layer: Any, x: Any) -> Any:
+    """PERMUTE."""
     *sides, depth = dims(layer.order, x)
     return x.permute(0, depth, *sides)
 
@@ -345,91 +358,129 @@ def unpool(layer: Any, x: Any, places: Any) -> Any:
     return function(x, torch.from_numpy(indices), pool.kernel, pool.step, pool.pad[:sides], list(layer.entered.sides))
 
 
+def fc(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """FC."""
+    (x,) = inputs
+    return as_map(F.linear(torch.flatten(x, 1), p["weight"].T, p.get("bias")), x)
+
+
+def linear(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """LINEAR along the depth."""
+    return F.linear(inputs[0].movedim(1, -1), p["weight"].T, p.get("bias")).movedim(-1, 1)
+
+
+def rbf(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """RBF."""
+    return as_map(torch.cdist(torch.flatten(inputs[0], 1), p["centre"].T) ** 2, inputs[0])
+
+
+def subsample(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """SUBSAMPLE."""
+    (x,) = inputs
+    total = function("avg_pool", x)(x, layer.kernel, layer.stride) * prod(layer.kernel)
+    return total * by_depth(p["weight"], x) + by_depth(p["bias"], x)
+
+
+def lrn(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """LRN across maps, or within a map."""
+    (x,) = inputs
+    if layer.region == "across":
+        return F.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)
+    before, after = layer.size // 2, (layer.size - 1) // 2
+    squares = F.pad(x**2, (before, after) * len(sides_of(x)))
+    return x / (layer.k + layer.alpha * function("avg_pool", x)(squares, layer.size, 1)) ** layer.beta
+
+
+def scale(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """SCALE."""
+    (x,) = inputs
+    return x * by_depth(p["scale"], x) + (by_depth(p["shift"], x) if "shift" in p else 0)
+
+
+def hsigmoid(layer: Any, x: Any) -> Any:
+    """HSIGMOID."""
+    is_usual = layer.slope == 1 / 6 and layer.shift == 0.5
+    return F.hardsigmoid(x) if is_usual else torch.clamp(x * layer.slope + layer.shift, 0, 1)
+
+
+def merge(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """The merges of two inputs after the other."""
+    x = inputs[0]
+    for other in inputs[1:]:
+        x = MERGES[layer.kind](x, other)
+    return x / len(inputs) if layer.kind == "mean" else x
+
+
+def concat(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """CONCAT."""
+    return torch.cat(inputs, dim=dims(layer.axis, inputs[0])[0])
+
+
+def reshape(layer: Any, x: Any) -> Any:
+    """RESHAPE."""
+    *sides, depth = layer.size
+    return x.reshape(-1, depth, *sides)
+
+
+def upsample(layer: Any, x: Any) -> Any:
+    """UPSAMPLE."""
+    if layer.mode == "nearest":
+        return F.interpolate(x, scale_factor=layer.factor)
+    return F.interpolate(x, scale_factor=layer.factor, mode=LINEAR[len(sides_of(x))], align_corners=False)
+
+
+def slice_(layer: Any, x: Any) -> Any:
+    """SLICE."""
+    return x[(*(slice(None),) * dims(layer.axis, x)[0], slice(layer.start, layer.stop))]
+
+
 REARRANGED: dict[str, Any] = {
-    "pad": pad,
-    "space2depth": space2depth,
-    "depth2space": depth2space,
-    "crop": crop,
-    "resize": resize,
-    "reduce": reduce,
-    "softmax": softmax,
-    "permute": permute,
-    "unpool": unpool,
-}
+    "pad": pad, "space2depth": space2depth, "depth2space": depth2space, "crop": crop, "resize": resize,
+    "reduce": reduce, "softmax": softmax, "permute": permute, "unpool": unpool,
+}  # fmt: skip
+"""Kinds that PyTorch has no module for."""
+
+WITHOUT_PARAMETERS: dict[str, Any] = {
+    **REARRANGED, "pool": pool, "avgpool": pool, "lppool": lppool, "hsigmoid": hsigmoid, "reshape": reshape,
+    "upsample": upsample, "slice": slice_,
+    "lrelu": lambda layer, x: F.leaky_relu(x, layer.slope),
+    "gelu": lambda layer, x: F.gelu(x, approximate="tanh" if layer.form == "tanh" else "none"),
+    "clip": lambda layer, x: torch.clamp(x, layer.low, layer.high),
+    "hardtanh": lambda layer, x: F.hardtanh(x, layer.low, layer.high),
+    "affine": lambda layer, x: x * constant(layer.factor, x) + constant(layer.shift, x),
+    "elu": lambda layer, x: F.elu(x, layer.alpha),
+    "shuffle": lambda layer, x: F.channel_shuffle(x, layer.groups),
+}  # fmt: skip
+"""Kinds that learn nothing, by their layer and inputs."""
+
+NORMALIZATIONS = ("bn", "ln", "gn", "in", "rms", "l2norm")
+
+LAYERS: dict[str, Any] = {
+    **SEQUENCES,
+    **dict.fromkeys(MERGES, merge),
+    **{
+        kind: lambda layer, inputs, p: normalization(layer, inputs[0], p)
+        for kind in NORMALIZATIONS
+    },
+    **{
+        kind: lambda layer, inputs, p: conv(layer, inputs[0], p)
+        for kind in ("conv", "dwconv")
+    },
+    "local": lambda layer, inputs, p: local(layer, inputs[0], p),
+    "deconv": lambda layer, inputs, p: deconv(layer, inputs[0], p),
+    "grn": lambda layer, inputs, p: response(inputs[0], p["scale"], p["shift"], layer.eps),
+    "prelu": lambda layer, inputs, p: F.prelu(inputs[0], p["slope"]),
+    "fc": fc, "linear": linear, "rbf": rbf, "subsample": subsample, "lrn": lrn, "scale": scale, "concat": concat,
+}  # fmt: skip
+"""The other kinds, by their layer, inputs and parameters."""
 
 
 def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
-    """The output of a layer, by PyTorch."""
-    x, kind = inputs[0], layer.kind
-    if kind in SEQUENCES:
-        return SEQUENCES[kind](layer, inputs, p)
-    if kind in REARRANGED:
-        return REARRANGED[kind](layer, *inputs)
-    if kind in SIMPLE:
-        return SIMPLE[kind](x)
-    if kind in ("conv", "dwconv"):
-        return conv(layer, x, p)
-    if kind == "local":
-        return local(layer, x, p)
-    if kind == "linear":
-        return F.linear(x.movedim(1, -1), p["weight"].T, p.get("bias")).movedim(-1, 1)
-    if kind == "deconv":
-        return deconv(layer, x, p)
-    if kind == "fc":
-        return as_map(F.linear(torch.flatten(x, 1), p["weight"].T, p.get("bias")), x)
-    if kind == "rbf":
-        return as_map(torch.cdist(torch.flatten(x, 1), p["centre"].T) ** 2, x)
-    if kind in ("pool", "avgpool"):
-        return pool(layer, x)
-    if kind == "lppool":
-        return lppool(layer, x)
-    if kind == "subsample":
-        total = function("avg_pool", x)(x, layer.kernel, layer.stride) * prod(layer.kernel)
-        return total * by_depth(p["weight"], x) + by_depth(p["bias"], x)
-    if kind == "grn":
-        return response(x, p["scale"], p["shift"], layer.eps)
-    if kind in ("bn", "ln", "gn", "in", "rms", "l2norm"):
-        return normalization(layer, x, p)
-    if kind == "lrn":
-        if layer.region == "across":
-            return F.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)
-        before, after = layer.size // 2, (layer.size - 1) // 2
-        squares = F.pad(x**2, (before, after) * len(sides_of(x)))
-        return x / (layer.k + layer.alpha * function("avg_pool", x)(squares, layer.size, 1)) ** layer.beta
-    if kind == "scale":
-        return x * by_depth(p["scale"], x) + (by_depth(p["shift"], x) if "shift" in p else 0)
-    if kind == "lrelu":
-        return F.leaky_relu(x, layer.slope)
-    if kind == "gelu":
-        return F.gelu(x, approximate="tanh" if layer.form == "tanh" else "none")
-    if kind == "hsigmoid":
-        usual = layer.slope == 1 / 6 and layer.shift == 0.5
-        return F.hardsigmoid(x) if usual else torch.clamp(x * layer.slope + layer.shift, 0, 1)
-    if kind == "clip":
-        return torch.clamp(x, layer.low, layer.high)
-    if kind == "hardtanh":
-        return F.hardtanh(x, layer.low, layer.high)
-    if kind == "affine":
-        return x * constant(layer.factor, x) + constant(layer.shift, x)
-    if kind == "elu":
-        return F.elu(x, layer.alpha)
-    if kind == "prelu":
-        return F.prelu(x, p["slope"])
-    if kind == "concat":
-        return torch.cat(inputs, dim=dims(layer.axis, x)[0])
-    if kind in MERGES:
-        for other in inputs[1:]:
-            x = MERGES[kind](x, other)
-        return x / len(inputs) if kind == "mean" else x
-    if kind == "reshape":
-        *sides, depth = layer.size
-        return x.reshape(-1, depth, *sides)
-    if kind == "upsample":
-        if layer.mode == "nearest":
-            return F.interpolate(x, scale_factor=layer.factor)
-        return F.interpolate(x, scale_factor=layer.factor, mode=LINEAR[len(sides_of(x))], align_corners=False)
-    if kind == "shuffle":
-        return F.channel_shuffle(x, layer.groups)
-    if kind == "slice":
-        return x[(*(slice(None),) * dims(layer.axis, x)[0], slice(layer.start, layer.stop))]
-    return getattr(torch, kind)(x)  # of the same name
+    """What PyTorch makes of a layer at test time, from tensors batch x depth x sides."""
+    kind = layer.kind
+    if kind in LAYERS:
+        return LAYERS[kind](layer, inputs, p)
+    if kind in WITHOUT_PARAMETERS:
+        return WITHOUT_PARAMETERS[kind](layer, *inputs)
+    same_name = SIMPLE[kind] if kind in SIMPLE else getattr(torch, kind)
+    return same_name(inputs[0])

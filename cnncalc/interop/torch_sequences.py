@@ -95,11 +95,13 @@ def attention(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
 
 
 def matmul(layer: Any, inputs: list[Any], _: dict[str, Any]) -> Any:
+    """MATMUL."""
     x, other = map(last, inputs)
     return first(torch.matmul(x, other.transpose(-1, -2) if layer.transpose else other))
 
 
 def token(_: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """TOKEN."""
     x = last(inputs[0])
     return first(torch.cat([p["token"].expand(len(x), -1, -1), x], dim=1))
 

@@ -1,0 +1,353 @@
+"""Layers of Keras that have weights or windows, each as layers of ours.
+
+Source: keras.layers, versions 1.2, 2.15 and 3; transposed convolutions: ``deconv_output_length`` of Keras 2.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import uniform
+from cnncalc.interop.keras_activations import activated
+from cnncalc.interop.keras_net import UNKNOWN, Applied, KerasNet, Tensor, lacking, translates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _padding(call: Applied) -> str:
+    return call.config.text("padding", "valid").lower()
+
+
+def _lead(call: Applied, sizes: Sequence[int], fill: int = 1) -> list[int]:
+    """Sizes of a window, with those of the axes that TimeDistributed goes along."""
+    return [*[fill] * call.lead, *sizes]
+
+
+def _pad(call: Applied, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Any:
+    """The key ``pad`` of a window: numbers where all sides are padded uniform at both ends."""
+    padding = _padding(call)
+    spans = [step * (size - 1) for size, step in zip(kernel, dilation, strict=True)]
+    if padding == "valid":
+        return 0
+    if padding == "causal":
+        return [spans[0], 0]
+    if padding != "same":
+        raise call.config.wrong("padding", "valid, same or causal")
+    if set(stride) == {1} and all(span % 2 == 0 for span in spans):
+        return uniform([span // 2 for span in spans])
+    return "same"
+
+
+def _window(net: KerasNet, call: Applied, x: Tensor, key: str = "kernel_size", default: Any = None) -> dict[str, Any]:
+    """The keys kernel, stride, pad and dilation of a convolution."""
+    sides = len(x.axes) - 1 - call.lead
+    kernel = _lead(call, call.config.sizes(key, sides, default))
+    stride = _lead(call, call.config.sizes("strides", sides, 1))
+    dilation = _lead(call, call.config.sizes("dilation_rate", sides, 1))
+    pad = _pad(call, kernel, stride, dilation)
+    return {"kernel": uniform(kernel), "stride": uniform(stride), "pad": pad, "dilation": uniform(dilation)}
+
+
+# convolutions
+
+
+@translates(
+    "Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D", "AtrousConvolution1D",
+    "AtrousConvolution2D",
+)  # fmt: skip
+def _convolution(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, config = net.maps(call), call.config
+    if x.place is None:
+        return [UNKNOWN]
+    filters, groups = config.integer("filters"), config.integer("groups", 1)
+    keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
+    depth = net.volume(x).depth
+    if groups == depth > 1 and filters > 0 and filters % depth == 0:
+        made = net.add(call, "dwconv", [x], multiplier=filters // depth, **keys)
+    else:
+        made = net.add(call, "conv", [x], filters=filters, groups=groups, **keys)
+    return activated(net, call, made)
+
+
+@translates("DepthwiseConv1D", "DepthwiseConv2D")
+def _depthwise(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, config = net.maps(call), call.config
+    if x.place is None:
+        return [UNKNOWN]
+    keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
+    made = net.add(call, "dwconv", [x], multiplier=config.integer("depth_multiplier", 1), **keys)
+    return activated(net, call, made)
+
+
+@translates("SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D")
+def _separable(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, config = net.maps(call), call.config
+    if x.place is None:
+        return [UNKNOWN]
+    keys = _window(net, call, x)
+    multiplier = config.integer("depth_multiplier", 1)
+    spread = net.add(call, "dwconv", [x], "depthwise", multiplier=multiplier, bias=False, **keys)
+    bias = config.boolean("use_bias", True)
+    made = net.add(call, "conv", [spread], "pointwise", filters=config.integer("filters"), kernel=1, bias=bias)
+    return activated(net, call, made)
+
+
+@translates("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Deconvolution2D", "Convolution2DTranspose")
+def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, config = net.maps(call), call.config
+    if x.place is None:
+        return [UNKNOWN]
+    sides = len(x.axes) - 1 - call.lead
+    kernel = _lead(call, config.sizes("kernel_size", sides))
+    stride, dilation = (_lead(call, config.sizes(key, sides, 1)) for key in ("strides", "dilation_rate"))
+    padding = _padding(call)
+    extra = config.sizes("output_padding", len(kernel), 0) if "output_padding" in config else None
+    begins, ends, added = [], [], []
+    for side, (size, step, gap) in enumerate(zip(kernel, stride, dilation, strict=True)):
+        span = gap * (size - 1) + 1
+        if extra is None:
+            crop = span - step if padding == "same" else min(span - step, 0)
+        else:  # the output has (size - 1) * stride + span - 2 * pad + output_padding elements
+            crop = (2 * (span // 2) if padding == "same" else 0) - extra[side]
+        begins.append(max(crop, 0) // 2)
+        ends.append(max(crop, 0) - max(crop, 0) // 2)
+        added.append(max(-crop, 0))
+    pad = uniform(begins) if begins == ends else [*begins, *ends]
+    made = net.add(
+        call, "deconv", [x], filters=config.integer("filters"), kernel=uniform(kernel), stride=uniform(stride),
+        dilation=uniform(dilation), pad=pad, output_pad=uniform(added), bias=config.boolean("use_bias", True),
+    )  # fmt: skip
+    return activated(net, call, made)
+
+
+@translates("LocallyConnected1D", "LocallyConnected2D")
+def _local(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, config = net.maps(call), call.config
+    if x.place is None:
+        return [UNKNOWN]
+    keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
+    return activated(net, call, net.add(call, "local", [x], filters=config.integer("filters"), **keys))
+
+
+# fully-connected layers and attention
+
+
+@translates("Dense", "TimeDistributedDense")
+def _dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, config = net.last(call), call.config
+    if x.place is None:
+        return [UNKNOWN]
+    kind = "fc" if len(x.axes) == 1 else "linear"
+    made = net.add(call, kind, [x], units=config.integer("units"), bias=config.boolean("use_bias", True))
+    return activated(net, call, made)
+
+
+@translates("MultiHeadAttention")
+def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    config = call.config
+    tensors = [*call.inputs, *[call.kwargs[key] for key in ("query", "value", "key") if key in call.kwargs]]
+    tensors = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
+    if not tensors or any(tensor.place is None for tensor in tensors):
+        return [UNKNOWN]
+    query, value = tensors[0], tensors[1] if len(tensors) > 1 else tensors[0]
+    key = tensors[2] if len(tensors) > 2 else value
+    size = config.integer("key_dim")
+    why = None
+    if config.integer("value_dim", size) != size:
+        why = f"its values have {config.integer('value_dim')} numbers a head and its keys {size}"
+    elif "output_shape" in config and config.integers("output_shape") != [net.sizes(query)[-1]]:
+        why = "its output has another depth than its query"
+    elif key != value:
+        why = "its keys and values are of different volumes"
+    elif len(query.axes) != 2 or ("attention_axes" in config and config.integers("attention_axes") != [1]):
+        why = "it attends along more than one axis"
+    if why is not None:
+        return net.lacks(call, why, net.sizes(query))
+    inputs = [net.last(call, query)] if query == value else [net.last(call, query), net.last(call, value)]
+    heads, bias = config.integer("num_heads"), config.boolean("use_bias", True)
+    depth = net.sizes(query)[-1]
+    keys: dict[str, Any] = {} if heads * size == depth else {"head_dim": size, "dim": heads * size}
+    return [net.add(call, "attention", inputs, heads=heads, bias=bias, **keys)]
+
+
+# pools
+
+
+@translates("MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool1D", "MaxPool2D", "MaxPool3D")
+def _max_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return _pooled(net, call, "pool", {})
+
+
+@translates(
+    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
+)  # fmt: skip
+def _average_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return _pooled(net, call, "avgpool", {"count_pad": False} if _padding(call) == "same" else {})
+
+
+def _pooled(net: KerasNet, call: Applied, kind: str, keys: dict[str, Any]) -> Sequence[Tensor]:
+    x, config = net.maps(call), call.config
+    if x.place is None:
+        return [UNKNOWN]
+    sides = len(x.axes) - 1 - call.lead
+    kernel = _lead(call, config.sizes("pool_size", sides, 2))
+    stride = _lead(call, config.sizes("strides", sides)) if "strides" in config else kernel
+    pad = _pad(call, kernel, stride, [1] * len(kernel))
+    return [net.add(call, kind, [x], kernel=uniform(kernel), stride=uniform(stride), pad=pad, **keys)]
+
+
+@translates(
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalAvgPool1D", "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+)  # fmt: skip
+def _global_average(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return _global(net, call, "gap", "mean")
+
+
+@translates(
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalMaxPool1D", "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+)  # fmt: skip
+def _global_max(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return _global(net, call, "gmp", "max")
+
+
+def _global(net: KerasNet, call: Applied, kind: str, op: str) -> Sequence[Tensor]:
+    x = net.maps(call)
+    if x.place is None:
+        return [UNKNOWN]
+    if call.lead:
+        names = net.volume(x).names[call.lead :]
+        made = net.add(call, "reduce", [x], op=op, axes=list(names))
+        return [net.reshaped(call, made, [*net.sizes(x)[: call.lead], net.volume(x).depth])]
+    made = net.add(call, kind, [x])
+    return [made if call.config.boolean("keepdims", False) else made._replace(axes=(len(x.axes) - 1,))]
+
+
+# normalization
+
+
+@translates("BatchNormalization", "SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2")
+def _batch_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    config = call.config
+    if call.x.place is None:
+        return [UNKNOWN]
+    (axis, *others) = config.integers("axis", -1)
+    if others:
+        return net.lacks(call, "it normalizes over several axes", net.sizes(net.last(call)))
+    axis += call.lead if axis > 0 else 0
+    x = net.ordered(call, call.x, net.axis(call, call.x, axis))
+    keys: dict[str, Any] = {"scale": config.boolean("scale", True), "shift": config.boolean("center", True)}
+    return [net.add(call, "bn", [x], eps=config.number("epsilon", 1e-3), **keys)]
+
+
+@translates("LayerNormalization", "RMSNormalization")
+def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    config = call.config
+    if call.x.place is None:
+        return [UNKNOWN]
+    axes = {net.axis(call, call.x, axis) for axis in config.integers("axis", -1)}
+    x = net.ordered(call, call.x, max(axes))
+    whole = len(axes) == len(x.axes) > 1
+    if len(axes) > 1 and not whole:
+        return net.lacks(call, "it normalizes over some of several axes", net.sizes(net.last(call)))
+    keys: dict[str, Any] = {"scale": config.boolean("scale", True), "eps": config.number("epsilon", 1e-3)}
+    keys["axes"] = "volume" if whole else "depth"
+    if call.kind == "RMSNormalization" or config.boolean("rms_scaling", False):
+        return [net.add(call, "rms", [x], **keys)]
+    return [net.add(call, "ln", [x], shift=config.boolean("center", True), **keys)]
+
+
+@translates("GroupNormalization", "InstanceNormalization")
+def _group_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    config = call.config
+    if call.x.place is None:
+        return [UNKNOWN]
+    x = net.ordered(call, call.x, net.axis(call, call.x, config.integer("axis", -1)))
+    groups = config.integer("groups", 32) if call.kind == "GroupNormalization" else -1
+    keys: dict[str, Any] = {"scale": config.boolean("scale", True), "shift": config.boolean("center", True)}
+    keys["eps"] = config.number("epsilon", 1e-3)
+    if groups in (-1, net.volume(x).depth):
+        return [net.add(call, "in", [x], **keys)]
+    return [net.add(call, "gn", [x], groups=groups, **keys)]
+
+
+@translates("UnitNormalization")
+def _unit_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    if call.x.place is None:
+        return [UNKNOWN]
+    axes = {net.axis(call, call.x, axis) for axis in call.config.integers("axis", -1)}
+    x = net.ordered(call, call.x, max(axes))
+    if 1 < len(axes) < len(x.axes):
+        return net.lacks(call, "it normalizes over some of several axes", net.sizes(x))
+    return [net.add(call, "l2norm", [x], axes="volume" if len(axes) == len(x.axes) > 1 else "depth")]
+
+
+@translates("LayerScale")
+def _layer_scale(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return [net.add(call, "scale", [net.last(call)], shift=False)]
+
+
+@translates("Rescaling", "Scale")
+def _rescaling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    factor, shift = call.config.numbers("scale"), call.config.numbers("offset") if "offset" in call.config else [0.0]
+    return [net.add(call, "affine", [net.last(call)], factor=_one(factor), shift=_one(shift))]
+
+
+def _one(numbers: Sequence[float]) -> Any:
+    """One number where all are equal, rounded to those of float32."""
+    rounded = [float(f"{number:.8g}") for number in numbers]
+    return rounded[0] if len(set(rounded)) == 1 else rounded
+
+
+@translates("Normalization")
+def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    config = call.config
+    if call.x.place is None:
+        return [UNKNOWN]
+    x = net.last(call)
+    if "mean" not in config or "variance" not in config:
+        axes = [net.axis(call, x, axis) for axis in (config.integers("axis", -1) if "axis" in config else [])]
+        count = 1
+        for axis in axes:
+            count *= net.sizes(x)[axis]
+        net.builder.note(
+            f"{call.name}: its mean, variance and number of samples, {2 * count + 1} numbers, are weights that are not"
+            " read and not counted"
+        )
+        return [net.add(call, "affine", [x])]
+    deviations = [sqrt(variance) or 1.0 for variance in config.numbers("variance")]
+    means = config.numbers("mean")
+    if len(means) != len(deviations):
+        raise config.wrong("mean", f"{len(deviations)} numbers, as the variance has")
+    if config.boolean("invert", False):
+        return [net.add(call, "affine", [x], factor=_one(deviations), shift=_one(means))]
+    shifts = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]
+    return [net.add(call, "affine", [x], factor=_one([1 / part for part in deviations]), shift=_one(shifts))]
+
+
+# without an equal, whose figures are known
+
+
+@lacking("Embedding")
+def _embedding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    words, units = call.config.integer("input_dim"), call.config.integer("units", call.config.integer("output_dim", 1))
+    sizes = None if call.x.place is None else [*net.sizes(call.x), units]
+    return net.lacks(call, "it looks numbers up in a table", sizes, parameters=words * units)
+
+
+@lacking("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")
+def _recurrent(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    why = "a recurrent layer runs over time steps"
+    config = call.config
+    units, bias = config.integer("units"), config.boolean("use_bias", True)
+    if call.x.place is None or len(call.x.axes) != 2:
+        return net.lacks(call, why)
+    steps, depth = net.sizes(call.x)
+    gates = {"LSTM": 4, "CuDNNLSTM": 4, "GRU": 3, "CuDNNGRU": 3}.get(call.kind, 1)
+    is_double = call.kind == "CuDNNGRU" or (call.kind == "GRU" and config.boolean("reset_after", net.version >= 3))
+    biases = units * (2 if is_double or call.kind == "CuDNNLSTM" else 1) if bias else 0
+    sizes = [steps, units] if config.boolean("return_sequences", False) else [units]
+    return net.lacks(call, why, sizes, parameters=gates * (depth * units + units * units + biases))

@@ -1,0 +1,270 @@
+"""A net of Keras in the making: its tensors as volumes, and the calls of its layers.
+
+A tensor is batch x axes. Each axis is a side or the depth of a volume: with ``channels_last`` in the same order, with
+``channels_first`` the depth before the sides. Where a layer needs another order it is preceded by a PERMUTE.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.layers.base import Layer
+from cnncalc.records import NamedTuple
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.interop.builder import NetBuilder
+    from cnncalc.interop.keras_config import Config
+    from cnncalc.source import Span
+
+    Function = Callable[["KerasNet", "Applied"], "Sequence[Tensor]"]
+
+MAX_AXES = 4
+"""The most axes of a tensor beside the batch: three sides and the depth."""
+
+
+class Tensor(NamedTuple):
+    """The output of a node; ``axes`` has for each axis behind the batch its place in the volume of the node.
+
+    ``place`` is None where the volume is not known. One axis is the depth of a volume whose sides are 1.
+    """
+
+    place: int | None
+    axes: tuple[int, ...] = ()
+
+
+UNKNOWN = Tensor(None)
+
+
+class Applied(NamedTuple):
+    """A layer applied to tensors. ``kind`` is its class, ``name`` its name with those of the models around it.
+
+    ``args`` and ``kwargs`` are the arguments as they stand, ``inputs`` the tensors among ``args``. ``owners`` holds the
+    nodes with parameters of its first call, ``is_first`` whether this is it. ``lead`` is the number of axes behind the
+    batch that TimeDistributed adds.
+    """
+
+    name: str
+    kind: str
+    config: Config
+    inputs: tuple[Tensor, ...]
+    args: Any
+    kwargs: Mapping[str, Any]
+    owners: list[int]
+    used: list[int]
+    trainable: bool = True
+    lead: int = 0
+
+    @property
+    def x(self) -> Tensor:
+        """The first tensor that it reads."""
+        return self.inputs[0] if self.inputs else UNKNOWN
+
+
+LAYERS: dict[str, Function] = {}
+"""The known classes of layers, in small letters."""
+WITHOUT_EQUAL: set[str] = set()
+"""Those of them that never have an equal, so that they are named even where their input is not known."""
+
+
+def translates(*kinds: str) -> Callable[[Function], Function]:
+    """Puts a function into ``LAYERS`` for these classes."""
+
+    def register(function: Function) -> Function:
+        LAYERS.update({kind.lower(): function for kind in kinds})
+        return function
+
+    return register
+
+
+def lacking(*kinds: str) -> Callable[[Function], Function]:
+    """As ``translates``, for classes without an equal; the function may get tensors that are not known."""
+    WITHOUT_EQUAL.update(map(str.lower, kinds))
+    return translates(*kinds)
+
+
+class KerasNet:
+    """Adds layers for calls of Keras layers. ``version`` is the first number of the version that wrote the file."""
+
+    def __init__(self, builder: NetBuilder, version: int) -> None:
+        self.builder = builder
+        self.version = version
+        self.is_channels_first = False
+
+    # tensors
+
+    def volume(self, tensor: Tensor) -> Volume:
+        """The volume of a known tensor."""
+        assert tensor.place is not None
+        return self.builder.volume(tensor.place)
+
+    def sizes(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a known tensor behind the batch."""
+        volume = self.volume(tensor)
+        return tuple([volume[axis] for axis in tensor.axes])
+
+    def names(self, tensor: Tensor) -> tuple[str, ...]:
+        """For each axis of a known tensor the name of the side, or ``depth``."""
+        names = (*self.volume(tensor).names, "depth")
+        return tuple([names[axis] for axis in tensor.axes])
+
+    def input(self, name: str, sizes: Sequence[int | None] | None, span: Span | None) -> Tensor:
+        """Adds an input; ``sizes`` are those of the tensor behind the batch, None for open ones."""
+        wanted: list[int | None] | None = None
+        if sizes is not None:
+            if len(sizes) > MAX_AXES:
+                message = f"an input of {len(sizes)} axes beside the batch; at most {MAX_AXES} can be read"
+                self.builder.fail(message, name, span)
+                return UNKNOWN
+            is_moved = self.is_channels_first and len(sizes) > 2
+            wanted = (
+                [*sizes[1:], sizes[0]]
+                if is_moved
+                else [*[1] * (3 - len(sizes)), *sizes]
+                if len(sizes) < 2
+                else [*sizes]
+            )
+        place = self.builder.add_input(name, wanted, span)
+        if place is None:
+            return UNKNOWN
+        volume = self.builder.volume(place)
+        last = len(volume) - 1
+        if sizes is not None and len(sizes) < 2 and volume.is_point:
+            return Tensor(place, (last,) * len(sizes))
+        is_moved = self.is_channels_first and last > 1
+        return Tensor(place, (last, *range(last)) if is_moved else tuple(range(last + 1)))
+
+    def ordered(self, call: Applied, tensor: Tensor, channels: int) -> Tensor:
+        """The tensor with axis ``channels`` as depth, and the others as sides in their order; a PERMUTE if need be."""
+        count = len(tensor.axes)
+        if tensor.place is None or count <= 1:
+            return tensor
+        others = [axis for axis in range(count) if axis != channels]
+        wanted = [tensor.axes[axis] for axis in (*others, channels)]
+        places = {axis: place for place, axis in enumerate((*others, channels))}
+        axes = tuple([places[axis] for axis in range(count)])
+        if wanted == list(range(count)):
+            return tensor
+        names = (*self.volume(tensor).names, "depth")
+        place = self.builder.add(
+            "permute", [tensor.place], span=call.config.span, order=[names[axis] for axis in wanted]
+        )
+        return Tensor(place, axes)
+
+    def maps(self, call: Applied, tensor: Tensor | None = None) -> Tensor:
+        """An input with its channels as depth, as the data format of the layer says."""
+        tensor = call.x if tensor is None else tensor
+        form = call.config.text("data_format", "channels_last")
+        first = form == "channels_first"
+        return self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
+
+    def last(self, call: Applied, tensor: Tensor | None = None) -> Tensor:
+        """An input with its last axis as depth."""
+        tensor = call.x if tensor is None else tensor
+        return self.ordered(call, tensor, len(tensor.axes) - 1)
+
+    def axis(self, call: Applied, tensor: Tensor, axis: int) -> int:
+        """An axis as the file counts it, batch included, counted behind the batch; negative ones from the last."""
+        count = len(tensor.axes) + 1
+        if not -count <= axis < count or axis % count == 0:
+            raise call.config.fault(f"axis {axis} is none of the {count - 1} axes behind the batch")
+        return axis % count - 1
+
+    # layers
+
+    def add(
+        self,
+        call: Applied,
+        kind: str,
+        inputs: Sequence[Tensor],
+        part: str | None = None,
+        *,
+        main: bool = True,
+        **keys: Any,
+    ) -> Tensor:
+        """Adds a layer under the name of the call, with ``part`` behind a dot, or with a generated one.
+
+        Its output has the axes of the first input.
+        """
+        name = f"{call.name}.{part}" if part else call.name if main else None
+        builder = self.builder
+        place = builder.add(kind, [tensor.place for tensor in inputs], name, span=call.config.span, **keys)
+        if place is None:
+            return UNKNOWN
+        node = builder.nodes[place]
+        assert isinstance(node.layer, Layer)
+        if node.layer.learns and node.layer.on(len(self.volume(inputs[0]).sides)).parameters(
+            *[self.volume(tensor) for tensor in inputs]
+        ):
+            number = len(call.used)
+            call.used.append(place)
+            share = call.owners[number] if number < len(call.owners) else None
+            builder.nodes[place] = node._replace(trainable=call.trainable, share=share)
+        return Tensor(place, inputs[0].axes)
+
+    def lacks(
+        self, call: Applied, why: str, sizes: Sequence[int] | None = None, what: str | None = None, **figures: int
+    ) -> Sequence[Tensor]:
+        """A layer without an equal; ``sizes`` are those of its output behind the batch, if they are known."""
+        output = None if sizes is None or len(sizes) > MAX_AXES else self.volume_of(sizes)
+        inputs = [tensor.place for tensor in call.inputs if tensor.place is not None]
+        place = self.builder.lacks(what or call.kind, call.name, why, inputs, output, figures)
+        if place is None or sizes is None or output is None:
+            return [UNKNOWN]
+        return [Tensor(place, self.axes_of(sizes, output))]
+
+    def volume_of(self, sizes: Sequence[int]) -> Volume:
+        """The volume of a tensor with the depth as last axis."""
+        return Volume(*[1] * (3 - len(sizes)), *sizes) if len(sizes) < 2 else Volume(*sizes)
+
+    def axes_of(self, sizes: Sequence[int], volume: Volume) -> tuple[int, ...]:
+        """The axes of such a tensor."""
+        return tuple(range(len(volume) - len(sizes), len(volume)))
+
+    def reshaped(self, call: Applied, tensor: Tensor, sizes: Sequence[int], *, main: bool = False) -> Tensor:
+        """The same elements with other sizes, the last axis fastest."""
+        if len(sizes) > MAX_AXES:
+            return self.lacks(call, f"a tensor of {len(sizes)} axes beside the batch; a volume has three sides")[0]
+        tensor = self.ordered(call, tensor, len(tensor.axes) - 1)
+        if tensor.place is None:
+            return UNKNOWN
+        old, new = self.sizes(tensor), tuple(sizes)
+        volume = self.volume_of(sizes)
+        if prod(old) != prod(new):
+            raise call.config.fault(f"the sizes {list(new)} do not hold the {prod(old):,} elements of {list(old)}")
+        axes = self.axes_of(sizes, volume)
+        if volume == self.volume(tensor):
+            place = self.add(call, "identity", [tensor]).place if main else tensor.place
+            return Tensor(place, axes)
+        kind, keys = self._view(old, new, volume)
+        if kind == "reshape" and _is_reordered(self.volume(tensor), volume):
+            self.builder.note(f"{call.kind} takes the elements in another order; the counts are the same")
+        return self.add(call, kind, [tensor], main=main, **keys)._replace(axes=axes)
+
+    def _view(self, old: tuple[int, ...], new: tuple[int, ...], volume: Volume) -> tuple[str, dict[str, Any]]:
+        """The kind of view that keeps the order of the elements of a tensor whose last axis is the depth."""
+        if old[-1:] == new[-1:] and len(new) == 2 and len(old) > 2:
+            return "sequence", {}
+        if old[-1:] == new[-1:] and len(old) == 2 and len(new) > 2:
+            return "plane", {"size": list(new[:-1])}
+        if len(new) == 1 and len(old) == 3:
+            return "flatten", {}
+        return "reshape", {"size": list(volume)}
+
+    def forward(self, tensor: Tensor, sides: int) -> Tensor:
+        """A tensor of one axis as a volume of so many sides."""
+        volume = self.volume(tensor)
+        if len(volume.sides) == sides:
+            return tensor
+        size = [*[1] * sides, volume.depth]
+        return Tensor(self.builder.add("reshape", [tensor.place], size=size), (sides,))
+
+
+def _is_reordered(old: Volume, new: Volume) -> bool:
+    """Whether RESHAPE, which has the depth slowest, gives another order than the depth fastest."""
+    is_row = [volume.is_point or volume.depth == 1 for volume in (old, new)]
+    same_depth = old.depth == new.depth and [s for s in old.sides if s > 1] == [s for s in new.sides if s > 1]
+    return not (all(is_row) or same_depth)

@@ -1,0 +1,317 @@
+"""Layers of Keras that join, cut, resize and reorder tensors, or work in training alone, each as layers of ours.
+
+Source: keras.layers, versions 1.2, 2.15 and 3.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.keras_config import Config, plain
+from cnncalc.interop.keras_net import LAYERS, UNKNOWN, Applied, KerasNet, Tensor, lacking, translates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+# merges
+
+_MERGES = {
+    "add": "add", "sum": "add", "subtract": "sub", "multiply": "mul", "mul": "mul", "average": "mean", "ave": "mean",
+    "maximum": "maximum", "max": "maximum", "minimum": "minimum",
+}  # fmt: skip
+
+
+@translates("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+def _merge(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return [merged(net, call, _MERGES[call.kind.lower()], call.inputs)]
+
+
+@translates("Merge")
+def _old_merge(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    mode = call.config.text("mode", "sum")
+    if mode == "concat":
+        axis = call.config.integer("concat_axis", -1)
+        return [concatenated(net, call, call.inputs, axis)]
+    if mode not in _MERGES:
+        return net.lacks(call, f"the mode {mode[:60]} of Keras 1")
+    return [merged(net, call, _MERGES[mode], call.inputs)]
+
+
+@translates("CustomScaleLayer")
+def _scaled_sum(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    """The sum of two tensors, the second times a constant: of InceptionResNetV2 in keras.applications."""
+    if len(call.inputs) != 2:
+        raise call.config.fault(f"it takes two tensors, not {len(call.inputs)}")
+    scaled = net.add(call, "affine", [call.inputs[1]], main=False, factor=call.config.number("scale", 1.0))
+    return [merged(net, call, "add", [call.inputs[0], scaled])]
+
+
+def merged(net: KerasNet, call: Applied, kind: str, tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors joined element by element; one with fewer axes gets axes of 1 in front of its own."""
+    if any(tensor.place is None for tensor in tensors) or not tensors:
+        return UNKNOWN
+    if len(tensors) == 1:
+        return net.add(call, kind, tensors)
+    most = max(len(tensor.axes) for tensor in tensors)
+    if len({tensor.axes for tensor in tensors}) > 1:
+        tensors = [net.last(call, _spread(net, call, tensor, most)) for tensor in tensors]
+    sides = {len(net.volume(tensor).sides) for tensor in tensors}
+    if len(sides) > 1:
+        tensors = [net.forward(tensor, max(sides)) for tensor in tensors]
+    return net.add(call, kind, tensors)
+
+
+def _spread(net: KerasNet, call: Applied, tensor: Tensor, count: int) -> Tensor:
+    """A tensor with as many axes, those that it lacks of size 1 before its own."""
+    missing = count - len(tensor.axes)
+    return net.reshaped(call, tensor, [*[1] * missing, *net.sizes(tensor)]) if missing else tensor
+
+
+@translates("Concatenate")
+def _concatenate(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return [concatenated(net, call, call.inputs, call.config.integer("axis", -1))]
+
+
+def concatenated(net: KerasNet, call: Applied, tensors: Sequence[Tensor], axis: int) -> Tensor:
+    """Tensors joined along an axis, counted with the batch."""
+    if any(tensor.place is None for tensor in tensors) or not tensors:
+        return UNKNOWN
+    if len({tensor.axes for tensor in tensors}) > 1:
+        most = max(len(tensor.axes) for tensor in tensors)
+        if any(len(tensor.axes) != most for tensor in tensors):
+            raise call.config.fault("tensors that are joined must have the same number of axes", "merge-mismatch")
+        tensors = [net.last(call, tensor) for tensor in tensors]
+    sides = {len(net.volume(tensor).sides) for tensor in tensors}
+    if len(sides) > 1:
+        tensors = [net.forward(tensor, max(sides)) for tensor in tensors]
+    name = net.names(tensors[0])[net.axis(call, tensors[0], axis)]
+    if len(tensors) == 1:
+        return net.add(call, "identity", tensors)
+    return net.add(call, "concat", tensors, **named_axis(name))
+
+
+def named_axis(name: str, key: str = "axis") -> dict[str, Any]:
+    """The key that names an axis; without it the depth is meant."""
+    return {} if name == "depth" else {key: name}
+
+
+@translates("Dot")
+def _dot(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    axes = call.config.integers("axes", -1)
+    axes = axes * 2 if len(axes) == 1 else axes
+    if any(tensor.place is None for tensor in call.inputs) or len(call.inputs) != 2:
+        return [UNKNOWN]
+    if call.config.boolean("normalize", False) or any(len(tensor.axes) != 2 for tensor in call.inputs):
+        return net.lacks(call, "a product of tensors that is no matrix product")
+    one, other = (net.last(call, tensor) for tensor in call.inputs)
+    first, second = (net.axis(call, tensor, axis) for tensor, axis in zip((one, other), axes, strict=True))
+    if first == 0:
+        one = net.add(call, "permute", [one], main=False, order=["depth", "length"])
+    return [net.add(call, "matmul", [one, other], transpose=second == 1)]
+
+
+# views and orders
+
+
+@translates("Flatten")
+def _flatten(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = call.x
+    if x.place is None:
+        return [UNKNOWN]
+    lead = list(net.sizes(x)[: call.lead])
+    if lead:
+        return [net.reshaped(call, net.last(call), [*lead, prod(net.sizes(x)[call.lead :])], main=True)]
+    volume = net.volume(x)
+    if not volume.is_point and volume.depth > 1 and x.axes[-1] == len(volume) - 1:
+        net.builder.note("Flatten takes the elements in another order (here depth by depth); the counts are the same")
+    made = net.add(call, "flatten", [x])
+    return [made if made.place is None else Tensor(made.place, (len(net.volume(made)) - 1,))]
+
+
+@translates("Reshape")
+def _reshape(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    target = plain(call.config.raw("target_shape"))
+    if not isinstance(target, (list, tuple)):
+        raise call.config.wrong("target_shape", "a list of sizes")
+    return [sized(net, call, call.x, list(target), main=True)]
+
+
+def sized(net: KerasNet, call: Applied, x: Tensor, target: Sequence[Any], *, main: bool) -> Tensor:
+    """A tensor reshaped to sizes of which one may be -1 (or null)."""
+    if x.place is None:
+        return UNKNOWN
+    sizes = [-1 if size is None else size for size in target]
+    if not all(isinstance(size, int) and (size == -1 or size > 0) for size in sizes) or sizes.count(-1) > 1:
+        raise call.config.fault(f"cannot reshape to {list(target)}")
+    known = prod(size for size in sizes if size != -1)
+    elements = prod(net.sizes(x))
+    if -1 in sizes and elements % known:
+        raise call.config.fault(f"the sizes {sizes} do not divide the {elements:,} elements of {list(net.sizes(x))}")
+    filled = [elements // known if size == -1 else size for size in sizes]
+    return net.reshaped(call, x, filled, main=main)
+
+
+@translates("Permute")
+def _permute(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return [moved(net, call, call.x, call.config.integers("dims"))]
+
+
+def moved(net: KerasNet, call: Applied, x: Tensor, dims: Sequence[int]) -> Tensor:
+    """A tensor with its axes, counted with the batch, in another order."""
+    if x.place is None:
+        return UNKNOWN
+    if sorted(dims) != list(range(1, len(x.axes) + 1)):
+        raise call.config.fault(f"the order {list(dims)} has not each of the axes 1 to {len(x.axes)} once")
+    names = net.names(x)
+    order = [names[axis - 1] for axis in dims]
+    if order == [*net.volume(x).names, "depth"] or len(order) == 1:
+        return net.add(call, "identity", [x])
+    return net.add(call, "permute", [x], order=order)._replace(axes=tuple(range(len(dims))))
+
+
+@translates("RepeatVector")
+def _repeat(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    if call.x.place is None:
+        return [UNKNOWN]
+    row = net.reshaped(call, call.x, [1, *net.sizes(call.x)])
+    return [net.add(call, "upsample", [row], factor=call.config.integer("n"))]
+
+
+# sides
+
+
+def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int], list[int]]:
+    """What is added or cut at the beginnings and at the ends of the sides."""
+    value = plain(call.config.raw(key, default))
+    parts = list(value) if isinstance(value, (list, tuple)) else [value] * sides
+    if sides == 1 and len(parts) == 2:
+        parts = [parts]
+    pairs = [list(plain(part)) if isinstance(plain(part), (list, tuple)) else [part, part] for part in parts]
+    is_right = all(len(pair) == 2 and all(isinstance(number, int) for number in pair) for pair in pairs)
+    if len(pairs) != sides or not is_right:
+        raise call.config.wrong(key, f"one number, one for each of {sides} sides, or a pair for each")
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+@translates("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
+def _zero_padding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = net.maps(call)
+    if x.place is None:
+        return [UNKNOWN]
+    begins, ends = _ends(call, "padding", len(x.axes) - 1 - call.lead, 1)
+    lead = [0] * call.lead
+    return [net.add(call, "pad", [x], pad=[*lead, *begins, *lead, *ends])]
+
+
+@translates("Cropping1D", "Cropping2D", "Cropping3D")
+def _cropping(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = net.maps(call)
+    if x.place is None:
+        return [UNKNOWN]
+    begins, ends = _ends(call, "cropping", len(x.axes) - 1 - call.lead, 0)
+    lead = [0] * call.lead
+    return [net.add(call, "pad", [x], pad=[*lead, *[-size for size in begins], *lead, *[-size for size in ends]])]
+
+
+@translates("UpSampling1D", "UpSampling2D", "UpSampling3D")
+def _upsampling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = net.maps(call)
+    if x.place is None:
+        return [UNKNOWN]
+    sides = len(x.axes) - 1 - call.lead
+    factors = [*[1] * call.lead, *call.config.sizes("size" if "size" in call.config else "length", sides, 2)]
+    mode = call.config.text("interpolation", "nearest")
+    sizes = [size * factor for size, factor in zip(net.volume(x).sides, factors, strict=True)]
+    if mode not in ("nearest", "bilinear", "bicubic"):
+        return net.lacks(call, f"the interpolation {mode[:60]}", [*sizes, net.volume(x).depth])
+    if len(set(factors)) == 1 and mode != "bicubic":
+        return [net.add(call, "upsample", [x], factor=factors[0], mode=mode)]
+    return [net.add(call, "resize", [x], size=sizes, mode=mode)]
+
+
+@translates("Resizing")
+def _resizing(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, config = net.maps(call), call.config
+    mode, sizes = config.text("interpolation", "bilinear"), [config.integer("height"), config.integer("width")]
+    if x.place is None:
+        return [UNKNOWN]
+    if mode not in ("nearest", "bilinear", "bicubic", "area") or config.boolean("crop_to_aspect_ratio", False):
+        return net.lacks(call, f"the interpolation {mode[:60]}, or crop_to_aspect_ratio", [*sizes, net.volume(x).depth])
+    return [net.add(call, "resize", [x], size=sizes, mode=mode)]
+
+
+@translates("CenterCrop")
+def _centre_crop(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return [net.add(call, "crop", [net.maps(call)], size=[call.config.integer("height"), call.config.integer("width")])]
+
+
+# training alone
+
+
+@translates("Dropout", "AlphaDropout", "GaussianDropout")
+def _dropout(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    if call.kind != "Dropout":
+        net.builder.note(f"{call.kind} is shown as DROPOUT: at test time both do nothing")
+    shape = plain(call.config.raw("noise_shape"))
+    is_image = isinstance(shape, (list, tuple)) and len(shape) > 1 and all(size == 1 for size in shape[1:])
+    keys: dict[str, Any] = {"whole": "image"} if is_image else {}
+    return [net.add(call, "dropout", [call.x], rate=call.config.number("rate", 0.5), **keys)]
+
+
+@translates("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+def _spatial_dropout(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return [net.add(call, "dropout", [net.maps(call)], rate=call.config.number("rate", 0.5), whole="channel")]
+
+
+@translates("StochasticDepth")
+def _stochastic_depth(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    rate = call.config.number("drop_path_rate", call.config.number("rate", 0.0))
+    return [net.add(call, "dropout", [call.x], rate=rate, whole="image")]
+
+
+@translates(
+    "GaussianNoise", "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation",
+    "RandomContrast", "RandomBrightness", "RandomHeight", "RandomWidth", "RandomShear", "RandomColorJitter",
+    "RandomHue", "RandomSaturation", "RandomGrayscale", "RandomErasing", "RandomGaussianBlur", "MixUp", "CutMix",
+    "AugMix", "RandAugment", "AutoContrast",
+)  # fmt: skip
+def _training_alone(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    net.builder.note(f"{call.kind} left out: it works in training alone")
+    return [call.x]
+
+
+@translates("Masking", "Identity", "StopGradient")
+def _pass(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return [net.add(call, "identity", [call.x])]
+
+
+# wrappers
+
+
+@translates("TimeDistributed")
+def _time_distributed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    inner = call.config.raw("layer")
+    kind = str(inner.get("class_name")) if isinstance(inner, dict) else ""
+    function = LAYERS.get(kind.rpartition(">")[2].lower())
+    if function is None or kind.lower() in _WHOLE or not isinstance(inner, dict) or call.lead:
+        return net.lacks(call, f"{kind or 'something'} applied to each time step")
+    from cnncalc.interop.keras_config import upgraded
+
+    config = Config(upgraded(inner.get("config") or {}), call.name, call.config.span)
+    return function(net, call._replace(kind=kind.rpartition(">")[2], config=config, lead=1))
+
+
+_WHOLE = frozenset(["reshape", "permute", "repeatvector", "layernormalization", "groupnormalization", "lstm", "gru"])
+"""Layers whose axes TimeDistributed counts otherwise."""
+
+
+@lacking("Bidirectional")
+def _bidirectional(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return net.lacks(call, "a recurrent layer runs over time steps")
+
+
+@lacking("Lambda")
+def _lambda(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    return net.lacks(call, "its function is Python code, which is not executed")

@@ -1,0 +1,229 @@
+"""A net as an ONNX model: the operators of its layers, with weights as initializers, checked by the ONNX library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.exporters import volumes_of
+from cnncalc.layers.base import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.graph import Graph
+    from cnncalc.interop.exporters import ExportOptions
+    from cnncalc.layers.base import Parameter
+    from cnncalc.volume import Volume
+
+OPERATOR_SET = 21
+FORMAT_VERSION = 10
+BATCH = "batch"
+"""The name of the open size of the batch."""
+
+
+def onnx_bytes(graph: Graph, options: ExportOptions) -> bytes:
+    """The file of a net. Raises DesignError with every layer that has no equal in ONNX."""
+    content: bytes = onnx_model(graph, options).SerializeToString()
+    return content
+
+
+def onnx_model(graph: Graph, options: ExportOptions, *, every_output: bool = False) -> Any:
+    """The model of a net, an ``onnx.ModelProto``; ``every_output``: the output of each layer is one of the model.
+
+    Tensors are batch x depth x sides. An output has the name of its layer. Raises DesignError with every layer that
+    has no equal in ONNX, or if the library ``onnx`` is missing.
+    """
+    try:
+        import onnx
+    except ImportError:
+        hint = "python -m pip install 'cnncalc[onnx]'"
+        raise DesignError(
+            [Problem("missing-extra", "an ONNX file is written by the onnx package", None, hint)]
+        ) from None
+    writer = OnnxWriter(onnx, graph, options)
+    model = writer.model(every_output=every_output)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+class OnnxWriter:
+    """Writes a net, layer by layer."""
+
+    def __init__(self, onnx: Any, graph: Graph, options: ExportOptions) -> None:
+        from cnncalc.interop.onnx_layers import LAYERS
+
+        self.onnx = onnx
+        self.graph = graph
+        self.options = options
+        self.volumes = volumes_of(graph)
+        self.nodes: list[Any] = []
+        self.initializers: dict[str, Any] = {}
+        self.stripped: dict[str, Any] = {}
+        """For weights without values the node that makes them."""
+        self.places: dict[int, str] = {}
+        """The places of the maxima of pools."""
+        missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in LAYERS]
+        if missing:
+            listed = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            message = f"ONNX has no operator for what is stated, not computed: {listed}"
+            raise DesignError([Problem("no-equal", message)])
+        self.layers = LAYERS
+
+    def model(self, *, every_output: bool) -> Any:
+        """The whole model."""
+        helper, number_type = self.onnx.helper, self.onnx.TensorProto.FLOAT
+        inputs = []
+        for index, node in enumerate(self.graph.nodes):
+            assert isinstance(node.layer, Layer)
+            if node.is_input:
+                inputs.append(helper.make_tensor_value_info(node.name, number_type, self._shape(index)))
+            else:
+                self._write(index)
+        readers = self.graph.readers
+        outputs = [
+            helper.make_tensor_value_info(node.name, number_type, self._shape(index))
+            for index, node in enumerate(self.graph.nodes)
+            if not node.is_input and (every_output or not readers[index])
+        ]
+        graph = helper.make_graph(
+            [*self.stripped.values(), *self.nodes], self.graph.name, inputs, outputs, list(self.initializers.values())
+        )
+        return helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPERATOR_SET)], ir_version=FORMAT_VERSION,
+            producer_name="cnncalc",
+        )  # fmt: skip
+
+    def _shape(self, index: int) -> list[Any]:
+        volume = self.volumes[index]
+        return [BATCH, volume.depth, *volume.sides]
+
+    def _write(self, index: int) -> None:
+        """Adds the operators of one layer; the last one gives the value with the layer's name."""
+        node = self.graph.nodes[index]
+        assert isinstance(node.layer, Layer)
+        writer = LayerWriter(self, index)
+        names = [self.graph.nodes[source].name for source in node.inputs]
+        layer = writer.layer
+        if layer.takes_places:
+            names[1] = self.places[node.inputs[1]]
+        result = self.layers[node.kind](writer, layer, *names)
+        if result == writer.made and self.nodes and result in self.nodes[-1].output:
+            last = self.nodes[-1]
+            for place, name in enumerate(last.output):
+                if name == result:
+                    last.output[place] = node.name
+            last.name = node.name
+        else:
+            self.nodes.append(self.onnx.helper.make_node("Identity", [result], [node.name], name=node.name))
+        if writer.places is not None:
+            self.places[index] = writer.places
+
+
+class LayerWriter:
+    """Writes the operators of one layer.
+
+    ``volumes`` are those of its inputs, ``output`` its own, ``sides`` the number of sides of its first input.
+    ``places`` is set by a pool to the value that holds the places of the maxima.
+    """
+
+    def __init__(self, writer: OnnxWriter, index: int) -> None:
+        self.writer = writer
+        self.index = index
+        node = writer.graph.nodes[index]
+        assert isinstance(node.layer, Layer)
+        self.name = node.name
+        self.volumes = [writer.volumes[source] for source in node.inputs]
+        self.output: Volume = writer.volumes[index]
+        self.sides = len(self.volumes[0].sides)
+        self.layer = node.layer.on(self.sides)
+        self.places: str | None = None
+        self.made = ""
+        self._count = 0
+        self.arrays: Mapping[str, Parameter] = {
+            array.name: array for array in (*self.layer.parameters(*self.volumes), *self.layer.buffers(*self.volumes))
+        }
+
+    def op(self, type: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """Adds an operator with one output; returns the name of that."""
+        return self.op_of(type, inputs, 1, **attributes)[0]
+
+    def op_of(self, type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
+        """Adds an operator; returns the names of its outputs."""
+        self._count += 1
+        names = [f"{self.name}/{type}_{self._count}" + (f".{place}" if place else "") for place in range(outputs)]
+        node = self.writer.onnx.helper.make_node(type, list(inputs), names, name=names[0], **attributes)
+        self.writer.nodes.append(node)
+        self.made = names[0]
+        return names
+
+    def integers(self, values: Any) -> str:
+        """A constant of whole numbers."""
+        import numpy as np
+
+        return self._constant(np.array(values, "int64"))
+
+    def number(self, value: Any, dtype: str = "float32") -> str:
+        """A constant that is no parameter."""
+        import numpy as np
+
+        return self._constant(np.array(value, dtype))
+
+    def _constant(self, array: Any) -> str:
+        """A constant as the output of an operator, so that initializers are parameters alone."""
+        self._count += 1
+        name = f"{self.name}/constant_{self._count}"
+        tensor = self.writer.onnx.numpy_helper.from_array(array, name)
+        self.writer.nodes.append(self.writer.onnx.helper.make_node("Constant", [], [name], name=name, value=tensor))
+        return name
+
+    def has(self, name: str) -> bool:
+        """Whether the layer has an array of this name."""
+        return name in self.arrays
+
+    def parameter_shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an array in the NumPy run."""
+        return self.arrays[name].shape
+
+    def parameter(self, name: str, transform: Callable[[Any], Any] | None = None, part: str | None = None) -> str:
+        """The initializer of an array, brought into another order; ``part`` names it where it is a part of the array.
+
+        Layers that share parameters have the same initializers.
+        """
+        import numpy as np
+
+        writer = self.writer
+        owner, is_transposed = writer.graph.owner(self.index, name)
+        key = f"{writer.graph.nodes[owner].name}.{name}" + (f".{part}" if part is not None else "")
+        # the weights of Conv and ConvTranspose lie alike, those of a matrix product are transposed
+        is_turned = is_transposed and len(self.arrays[name].shape) == 2
+        if key in writer.initializers or key in writer.stripped:
+            return self.op("Transpose", [key], perm=[1, 0]) if is_turned else key
+        arrays = writer.options.arrays
+        if arrays is not None:
+            array = arrays[self.index][name]
+        else:
+            array = np.broadcast_to(np.zeros((), "float32"), self.arrays[name].shape)
+        array = array.T if is_turned else array if transform is None else transform(array)
+        if arrays is None and writer.options.weights == "none":
+            shape = writer.onnx.numpy_helper.from_array(np.array(array.shape, "int64"), f"{key}.shape")
+            writer.initializers[f"{key}.shape"] = shape
+            writer.stripped[key] = writer.onnx.helper.make_node("ConstantOfShape", [f"{key}.shape"], [key], name=key)
+        else:
+            array = np.ascontiguousarray(array, "float32")
+            writer.initializers[key] = writer.onnx.numpy_helper.from_array(array, key)
+        return self.op("Transpose", [key], perm=[1, 0]) if is_turned else key
+
+    def as_map(self, flat: str) -> str:
+        """A vector, batch x depth, as a map of one position."""
+        return self.op("Reshape", [flat, self.integers([0, -1, *[1] * self.sides])])
+
+    def last(self, x: str) -> str:
+        """Batch x sides x depth."""
+        rank = self.sides + 2
+        return self.op("Transpose", [x], perm=[0, *range(2, rank), 1])
+
+    def first(self, x: str) -> str:
+        """Batch x depth x sides."""
+        rank = self.sides + 2
+        return self.op("Transpose", [x], perm=[0, rank - 1, *range(1, rank - 1)])

@@ -1,0 +1,515 @@
+"""PyTorch's operators as those of :mod:`cnncalc.interop.operators`, one function for each group.
+
+A function takes the translator, the node of the exported graph and the node's arguments with their defaults filled in.
+Source: the schemas of ``torch.ops.aten`` in PyTorch 2.13.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.interop.torch_module import Translator
+
+    Translate = Callable[..., None]
+
+
+def _each(value: Any, sides: int) -> list[int]:
+    """One number for each side, from a number or from a list of one or more."""
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    return values * sides if len(values) == 1 else values
+
+
+def _same_pads(kernel: Sequence[int], dilation: Sequence[int]) -> list[int]:
+    """The pads of ``padding='same'``: beginnings, then ends; PyTorch puts the odd one at the end."""
+    totals = [rate * (size - 1) for size, rate in zip(kernel, dilation, strict=True)]
+    return [total // 2 for total in totals] + [total - total // 2 for total in totals]
+
+
+def conv(
+    t: Translator, node: Any, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> None:  # fmt: skip
+    """aten.conv1d, conv2d, conv3d; ``padding`` is numbers, ``same`` or ``valid``."""
+    kernel = t.shape(weight)[2:]
+    sides = len(kernel)
+    rates = _each(dilation, sides)
+    pads = _each(padding, sides) * 2 if not isinstance(padding, str) else [0] * 2 * sides
+    if padding == "same":
+        pads = _same_pads(kernel, rates)
+    t.add(
+        "Conv", node, (x, weight, bias), kernel_shape=kernel, strides=_each(stride, sides), pads=pads, dilations=rates,
+        group=groups,
+    )  # fmt: skip
+
+
+def conv_transpose(
+    t: Translator, node: Any, x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> None:  # fmt: skip
+    """aten.conv_transpose1d, 2d, 3d."""
+    kernel = t.shape(weight)[2:]
+    sides = len(kernel)
+    t.add(
+        "ConvTranspose", node, (x, weight, bias), kernel_shape=kernel, strides=_each(stride, sides),
+        pads=_each(padding, sides) * 2, output_padding=_each(output_padding, sides), dilations=_each(dilation, sides),
+        group=groups,
+    )  # fmt: skip
+
+
+def linear(t: Translator, node: Any, x: Any, weight: Any, bias: Any = None) -> None:
+    """aten.linear: the weight is outputs x inputs."""
+    t.add("Linear", node, (x, weight, bias))
+
+
+def addmm(t: Translator, node: Any, bias: Any, x: Any, weight: Any) -> None:
+    """aten.addmm: x times weight plus bias; the weight is inputs x outputs."""
+    t.add("Gemm", node, (x, weight, bias))
+
+
+def batch_norm(t: Translator, node: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> None:
+    """aten.batch_norm; without running statistics it normalizes by those of the batch."""
+    _, _, epsilon = rest[:3]
+    t.add("BatchNormalization", node, (x, weight, bias, mean, variance), epsilon=epsilon)
+
+
+def layer_norm(
+    t: Translator, node: Any, x: Any, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5,
+    *_: Any,
+) -> None:  # fmt: skip
+    """aten.layer_norm over the last axes."""
+    t.add("LayerNormalization", node, (x, weight, bias), axis=-len(shape), epsilon=eps)
+
+
+def rms_norm(t: Translator, node: Any, x: Any, shape: Sequence[int], weight: Any = None, eps: Any = None) -> None:
+    """aten.rms_norm over the last axes; eps None is that of float32."""
+    t.add(
+        "RMSNormalization", node, (x, weight), axis=-len(shape), epsilon=1.1920928955078125e-07 if eps is None else eps
+    )
+
+
+def group_norm(
+    t: Translator, node: Any, x: Any, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
+) -> None:
+    """aten.group_norm."""
+    t.add("GroupNormalization", node, (x, weight, bias), num_groups=groups, epsilon=eps)
+
+
+def instance_norm(t: Translator, node: Any, x: Any, weight: Any, bias: Any, *rest: Any) -> None:
+    """aten.instance_norm."""
+    t.add("InstanceNormalization", node, (x, weight, bias), epsilon=rest[4])
+
+
+def simple(type: str, **attributes: Any) -> Translate:
+    """An operator whose inputs are all arguments that are values, with fixed attributes."""
+
+    def translate(t: Translator, node: Any, *inputs: Any, **_: Any) -> None:
+        t.add(type, node, inputs, **attributes)
+
+    return translate
+
+
+def activation(type: str, *names: str, **fixed: Any) -> Translate:
+    """An activation function: its arguments after the first are attributes of these names."""
+
+    def translate(t: Translator, node: Any, x: Any, *values: Any, **more: Any) -> None:
+        given = dict(zip(names, values, strict=False))
+        given.update((name, value) for name, value in more.items() if name in names)
+        attributes = {name: value for name, value in {**fixed, **given}.items() if value is not None}
+        t.add(type, node, (x,), in_place=t.is_in_place(node), **attributes)
+
+    return translate
+
+
+def hardtanh(t: Translator, node: Any, x: Any, low: float = -1.0, high: float = 1.0) -> None:
+    """aten.hardtanh, also of ReLU6."""
+    t.add("Clip", node, (x,), in_place=t.is_in_place(node), min=low, max=high)
+
+
+def gelu(t: Translator, node: Any, x: Any, *, approximate: str = "none") -> None:
+    """aten.gelu."""
+    t.add("Gelu", node, (x,), approximate=approximate)
+
+
+def softmax(type: str) -> Translate:
+    """aten.softmax, log_softmax along an axis."""
+
+    def translate(t: Translator, node: Any, x: Any, axis: int, *_: Any, **__: Any) -> None:
+        t.add(type, node, (x,), axis=axis)
+
+    return translate
+
+
+def binary(type: str) -> Translate:
+    """Arithmetic of two values, of which one may be a number."""
+
+    def translate(t: Translator, node: Any, x: Any, other: Any, **more: Any) -> None:
+        alpha = more.get("alpha", 1)
+        if more.get("rounding_mode") is not None or (alpha != 1 and t.is_value(other)):
+            t.unknown(node)
+            return
+        t.add(type, node, (x, other if t.is_value(other) else t.number(other * alpha)))
+
+    return translate
+
+
+def reversed_binary(type: str) -> Translate:
+    """aten.rsub, and the like: the number, less the value."""
+
+    def translate(t: Translator, node: Any, x: Any, other: Any, alpha: float = 1) -> None:
+        if alpha != 1:
+            t.unknown(node)
+            return
+        t.add(type, node, (other if t.is_value(other) else t.number(other), x))
+
+    return translate
+
+
+def max_pool(
+    t: Translator, node: Any, x: Any, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> None:  # fmt: skip
+    """aten.max_pool1d, 2d, 3d, also with indices."""
+    sides = len(t.shape(x)) - 2
+    sizes = _each(kernel, sides)
+    t.add(
+        "MaxPool", node, (x,), kernel_shape=sizes, strides=_each(stride, sides) if stride else sizes,
+        pads=_each(padding, sides) * 2, dilations=_each(dilation, sides), ceil_mode=int(ceil_mode),
+    )  # fmt: skip
+
+
+def avg_pool(
+    t: Translator, node: Any, x: Any, kernel: Any, stride: Any = (), padding: Any = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> None:  # fmt: skip
+    """aten.avg_pool1d, 2d, 3d."""
+    if divisor_override is not None:
+        t.unknown(node)
+        return
+    sides = len(t.shape(x)) - 2
+    sizes = _each(kernel, sides)
+    t.add(
+        "AveragePool", node, (x,), kernel_shape=sizes, strides=_each(stride, sides) if stride else sizes,
+        pads=_each(padding, sides) * 2, ceil_mode=int(ceil_mode), count_include_pad=int(count_include_pad),
+    )  # fmt: skip
+
+
+def adaptive(kind: str) -> Translate:
+    """Adaptive pools: the global one for an output of one position."""
+
+    def translate(t: Translator, node: Any, x: Any, size: Any) -> None:
+        sizes = list(t.shape(node))[2:]
+        if prod(sizes) == 1:
+            t.add(f"Global{kind}Pool", node, (x,))
+        else:
+            t.add(f"Adaptive{kind}Pool", node, (x,), output_size=sizes)
+
+    return translate
+
+
+def reduce(type: str) -> Translate:
+    """aten.mean, sum, amax, amin over axes."""
+
+    def translate(t: Translator, node: Any, x: Any, axes: Any = None, keepdim: bool = False, **_: Any) -> None:
+        every = list(range(len(t.shape(x))))
+        chosen = every if axes is None or axes == [] else _each(axes, 1)
+        t.add(type, node, (x,), axes=[axis % len(every) for axis in chosen], keepdims=int(keepdim))
+
+    return translate
+
+
+def reshape(t: Translator, node: Any, x: Any, *_: Any, **__: Any) -> None:
+    """view, reshape, flatten, squeeze and the like: the shape of the result is known."""
+    t.add("Reshape", node, (x, t.integers(t.shape(node))))
+
+
+def transpose(t: Translator, node: Any, x: Any, first: int, second: int) -> None:
+    """aten.transpose: two axes change places."""
+    order = list(range(len(t.shape(x))))
+    order[first], order[second] = order[second], order[first]
+    t.add("Transpose", node, (x,), perm=order)
+
+
+def permute(t: Translator, node: Any, x: Any, order: Sequence[int]) -> None:
+    """aten.permute."""
+    t.add("Transpose", node, (x,), perm=[axis % len(order) for axis in order])
+
+
+def transposed(t: Translator, node: Any, x: Any) -> None:
+    """aten.t, and the attributes T and mT."""
+    order = list(range(len(t.shape(x))))
+    order[-2:] = order[-2:][::-1]
+    t.add("Transpose", node, (x,), perm=order)
+
+
+def identity(t: Translator, node: Any, x: Any, *_: Any, **__: Any) -> None:
+    """Copies, conversions of the type and of the layout: the same values."""
+    t.same(node, x)
+
+
+def dropout(whole: str) -> Translate:
+    """aten.dropout, feature_dropout."""
+
+    def translate(t: Translator, node: Any, x: Any, rate: float = 0.5, *_: Any) -> None:
+        t.add("TrainingDropout", node, (x,), ratio=rate, whole=whole, in_place=t.is_in_place(node))
+
+    return translate
+
+
+def concat(t: Translator, node: Any, values: Sequence[Any], axis: int = 0) -> None:
+    """aten.cat."""
+    t.add("Concat", node, tuple(values), axis=axis)
+
+
+def stack(t: Translator, node: Any, values: Sequence[Any], axis: int = 0) -> None:
+    """aten.stack: a new axis each, then joined along it."""
+    shape = list(t.shape(node))
+    axis %= len(shape)
+    shape[axis] = 1
+    parts = [t.step("Reshape", node, (value, t.integers(shape)), tuple(shape)) for value in values]
+    t.add("Concat", node, tuple(parts), axis=axis)
+
+
+def split(t: Translator, node: Any, x: Any, *arguments: Any) -> None:
+    """aten.chunk, split, split_with_sizes, tensor_split: the sizes of the results are known."""
+    axis = arguments[1] if len(arguments) > 1 else 0
+    shapes = t.shapes(node)
+    t.add_several("Split", node, (x, t.integers([shape[axis] for shape in shapes])), shapes, axis=axis)
+
+
+def unbind(t: Translator, node: Any, x: Any, axis: int = 0) -> None:
+    """aten.unbind: one result for each index."""
+    for place, name in enumerate(t.results(node, t.shape(x)[axis])):
+        t.emit("Gather", node, (x, t.integer(place)), (name,), axis=axis)
+
+
+def slice_(t: Translator, node: Any, x: Any, axis: int = 0, start: Any = None, end: Any = None, step: int = 1) -> None:
+    """aten.slice."""
+    size = t.shape(x)[axis]
+    low = 0 if start is None else start
+    high = size if end is None else min(end, size)
+    if low == 0 and high == size and step == 1:
+        t.same(node, x)
+        return
+    t.add("Slice", node, (x, *(t.integers([value]) for value in (low, high, axis, step))))
+
+
+def select(t: Translator, node: Any, x: Any, axis: int, index: int) -> None:
+    """aten.select: one index, the axis is gone."""
+    t.add("Gather", node, (x, t.integer(index)), axis=axis)
+
+
+def index_select(t: Translator, node: Any, x: Any, axis: int, index: Any) -> None:
+    """aten.index_select."""
+    t.add("Gather", node, (x, index), axis=axis)
+
+
+def expand(t: Translator, node: Any, x: Any, *_: Any, **__: Any) -> None:
+    """aten.expand, expand_as, broadcast_to."""
+    if t.shape(node) == t.shape(x):
+        t.same(node, x)
+    else:
+        t.add("Expand", node, (x, t.integers(t.shape(node))))
+
+
+def repeat(t: Translator, node: Any, x: Any, repeats: Sequence[int]) -> None:
+    """aten.repeat."""
+    t.add("Tile", node, (x, t.integers(repeats)))
+
+
+def upsample(mode: str) -> Translate:
+    """aten.upsample_*: to the size of the result, which is known."""
+
+    def translate(t: Translator, node: Any, x: Any, *arguments: Any, **_: Any) -> None:
+        corners = any(argument is True for argument in arguments)
+        how = "asymmetric" if mode == "nearest" else "align_corners" if corners else "half_pixel"
+        attributes = {"mode": mode, "coordinate_transformation_mode": how}
+        t.add("Resize", node, (x, None, None, t.integers(t.shape(node))), nearest_mode="floor", **attributes)
+
+    return translate
+
+
+def pixel_shuffle(t: Translator, node: Any, x: Any, factor: int) -> None:
+    """aten.pixel_shuffle."""
+    t.add("DepthToSpace", node, (x,), blocksize=factor, mode="CRD")
+
+
+def pixel_unshuffle(t: Translator, node: Any, x: Any, factor: int) -> None:
+    """aten.pixel_unshuffle: as SpaceToDepth, but with the channel slowest."""
+    t.add("SpaceToDepth", node, (x,), blocksize=factor, mode="CRD")
+
+
+def channel_shuffle(t: Translator, node: Any, x: Any, groups: int) -> None:
+    """aten.channel_shuffle: spelled out as a reshape, a transposition and a reshape."""
+    batch, depth, *sides = t.shape(x)
+    split_up = (batch, groups, depth // groups, *sides)
+    parts = t.step("Reshape", node, (x, t.integers(split_up)), split_up)
+    order = [0, 2, 1, *range(3, len(split_up))]
+    moved = t.step("Transpose", node, (parts,), tuple(split_up[axis] for axis in order), perm=order)
+    t.add("Reshape", node, (moved, t.integers(t.shape(node))))
+
+
+def pad(mode: str = "constant") -> Translate:
+    """aten.pad, constant_pad_nd, reflection_pad, replication_pad: pads from the last axis on, beginning and end."""
+
+    def translate(t: Translator, node: Any, x: Any, pads: Sequence[int], *arguments: Any, **more: Any) -> None:
+        words = [argument for argument in arguments if isinstance(argument, str)]
+        how = {"replicate": "edge", "circular": "wrap"}.get(*words * 2) or words[0] if words else mode
+        values = [value for value in (*arguments, more.get("value")) if isinstance(value, (int, float))]
+        rank = len(t.shape(x))
+        begins, ends = [0] * rank, [0] * rank
+        for place in range(len(pads) // 2):
+            begins[rank - 1 - place], ends[rank - 1 - place] = pads[2 * place], pads[2 * place + 1]
+        inputs = (x, t.integers(begins + ends), t.number(values[0] if values else 0))
+        t.add("Pad", node, inputs, mode=how)
+
+    return translate
+
+
+def attention(
+    t: Translator, node: Any, query: Any, key: Any, value: Any, mask: Any = None, *rest: Any, **_: Any
+) -> None:
+    """aten.scaled_dot_product_attention of batch x heads x positions x depth."""
+    t.add("Attention", node, (query, key, value, mask))
+
+
+def power(t: Translator, node: Any, x: Any, exponent: Any) -> None:
+    """aten.pow."""
+    t.add("Pow", node, (x, exponent if t.is_value(exponent) else t.number(exponent)))
+
+
+def roll(t: Translator, node: Any, x: Any, shifts: Any, axes: Any = ()) -> None:
+    """aten.roll."""
+    t.add("Roll", node, (x,), shifts=_each(shifts, 1), axes=_each(axes, 1))
+
+
+def vector_norm(
+    t: Translator, node: Any, x: Any, order: Any = 2, axes: Any = None, keepdim: bool = False, **_: Any
+) -> None:
+    """aten.norm, linalg_vector_norm of order 1 or 2."""
+    norm = {1: "ReduceL1", 2: "ReduceL2"}.get(order)
+    if norm is None:
+        t.unknown(node)
+        return
+    reduce(norm)(t, node, x, axes, keepdim)
+
+
+def filled(value: float | None) -> Translate:
+    """aten.zeros, ones, full and the like: constants; ``value`` None takes the second argument."""
+
+    def translate(t: Translator, node: Any, *arguments: Any, **_: Any) -> None:
+        number = value if value is not None else arguments[1]
+        shape = t.shape(node)
+        t.constant(node, shape, (number,) * prod(shape) if prod(shape) <= t.MAX_VALUES else None)
+
+    return translate
+
+
+TRANSLATIONS: dict[str, Translate] = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), conv),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), conv_transpose),
+    "linear": linear,
+    "addmm": addmm,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
+    "group_norm": group_norm,
+    "instance_norm": instance_norm,
+    "relu": activation("Relu"),
+    "relu6": activation("Clip", min=0.0, max=6.0),
+    "hardtanh": hardtanh,
+    "clamp": activation("Clip", "min", "max"),
+    "clamp_min": activation("Clip", "min"),
+    "clamp_max": activation("Clip", "max"),
+    "sigmoid": activation("Sigmoid"),
+    "tanh": activation("Tanh"),
+    "silu": activation("Swish"),
+    "mish": activation("Mish"),
+    "hardswish": activation("HardSwish"),
+    "hardsigmoid": activation("HardSigmoid", alpha=1 / 6, beta=0.5),
+    "leaky_relu": activation("LeakyRelu", "alpha", alpha=0.01),
+    "elu": activation("Elu", "alpha", alpha=1.0),
+    "celu": activation("Celu", "alpha", alpha=1.0),
+    "selu": activation("Selu"),
+    "softplus": activation("Softplus", "beta"),
+    "softsign": activation("Softsign"),
+    "erf": activation("Erf"),
+    "gelu": gelu,
+    "prelu": simple("TorchPRelu"),
+    "glu": activation("Glu", "axis", axis=-1),
+    "softmax": softmax("Softmax"),
+    "log_softmax": softmax("LogSoftmax"),
+    "abs": activation("Abs"),
+    "neg": activation("Neg"),
+    "exp": activation("Exp"),
+    "log": activation("Log"),
+    "sqrt": activation("Sqrt"),
+    "reciprocal": activation("Reciprocal"),
+    "square": activation("Square"),
+    "pow": power,
+    "add": binary("Add"),
+    "sub": binary("Sub"),
+    "mul": binary("Mul"),
+    "div": binary("Div"),
+    "true_divide": binary("Div"),
+    "rsub": reversed_binary("Sub"),
+    "maximum": binary("Max"),
+    "minimum": binary("Min"),
+    "matmul": simple("MatMul"),
+    "bmm": simple("MatMul"),
+    "mm": simple("MatMul"),
+    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), max_pool),
+    **dict.fromkeys(("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices"), max_pool),
+    **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), avg_pool),
+    **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), adaptive("Average")),
+    **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), adaptive("Max")),
+    "mean": reduce("ReduceMean"),
+    "sum": reduce("ReduceSum"),
+    "amax": reduce("ReduceMax"),
+    "amin": reduce("ReduceMin"),
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), reshape),
+    **dict.fromkeys(("view_as", "reshape_as", "ravel"), reshape),
+    "transpose": transpose,
+    "swapaxes": transpose,
+    "swapdims": transpose,
+    "permute": permute,
+    "t": transposed,
+    "numpy_T": transposed,
+    "mT": transposed,
+    **dict.fromkeys(("contiguous", "clone", "detach", "alias", "lift_fresh_copy", "lift_fresh", "detach_"), identity),
+    **dict.fromkeys(("to", "_to_copy", "type_as", "float", "positive", "expand_copy"), identity),
+    **dict.fromkeys(("dropout", "alpha_dropout", "native_dropout"), dropout("element")),
+    **dict.fromkeys(("feature_dropout", "feature_alpha_dropout"), dropout("channel")),
+    "cat": concat,
+    "concat": concat,
+    "stack": stack,
+    **dict.fromkeys(("chunk", "split", "split_with_sizes", "tensor_split"), split),
+    "unbind": unbind,
+    "slice": slice_,
+    "narrow": lambda t, node, x, axis, start, length: slice_(t, node, x, axis, start, start + length),
+    "select": select,
+    "index_select": index_select,
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expand),
+    "repeat": repeat,
+    **dict.fromkeys(("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d"), upsample("nearest")),
+    **dict.fromkeys(("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"), upsample("linear")),
+    "upsample_bicubic2d": upsample("cubic"),
+    "pixel_shuffle": pixel_shuffle,
+    "pixel_unshuffle": pixel_unshuffle,
+    "channel_shuffle": channel_shuffle,
+    "pad": pad(),
+    "constant_pad_nd": pad(),
+    **dict.fromkeys(("reflection_pad1d", "reflection_pad2d", "reflection_pad3d"), pad("reflect")),
+    **dict.fromkeys(("replication_pad1d", "replication_pad2d", "replication_pad3d"), pad("edge")),
+    "scaled_dot_product_attention": attention,
+    "roll": roll,
+    "norm": vector_norm,
+    "linalg_vector_norm": vector_norm,
+    **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), filled(0)),
+    **dict.fromkeys(("ones", "ones_like", "new_ones"), filled(1)),
+    **dict.fromkeys(("full", "full_like", "new_full"), filled(None)),
+}
+"""Every operator of PyTorch that has an equal, by its name without overload and without the ``_`` of in-place forms."""

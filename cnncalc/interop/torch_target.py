@@ -1,0 +1,202 @@
+"""TARGETs that name a PyTorch module in code: ``package.module:attribute`` or ``path/file.py:attribute``.
+
+The code is the user's own: it is imported and run.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem, did_you_mean
+from cnncalc.interop.builder import valid_name
+from cnncalc.interop.torch_module import imported_torch, operators_of
+from cnncalc.language.settings import DEFAULT_SETTINGS
+from cnncalc.layers.base import Layer
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.graph import Graph
+    from cnncalc.interop.operators import OperatorNet
+    from cnncalc.language.settings import Settings
+
+DEFAULT_INPUT = Volume(224, 224, 3)
+
+
+def read_module(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str = "") -> Graph:
+    """The graph of the module that a target names. Raises DesignError with what is wrong with it."""
+    torch = imported_torch()
+    with _running_code_of_the_user(folder):
+        module = _made(torch, _found(target, folder), target)
+        return graph_of(module, target.rpartition(":")[2].rpartition(".")[2], settings)
+
+
+def graph_of(module: Any, name: str, settings: Settings) -> Graph:
+    """The graph of a PyTorch module; the sizes of its inputs are those of the settings, or one image of 224x224x3."""
+    from cnncalc.interop.tensor_layers import layers_of
+
+    inputs = _inputs(module, settings)
+    net = operators_of(module, inputs, name)
+    graph = layers_of(net, settings._replace(input=None, inputs={}), "PyTorch module", name)
+    graph = _as_trained(graph, net, module)
+    if settings.input is None and not settings.inputs:
+        graph = graph._replace(assumed={**graph.assumed, "input": list(DEFAULT_INPUT)})
+    return graph
+
+
+def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
+    """The graph with what the module says of training: which layers overwrite their input, and which are frozen."""
+    placed: dict[str, set[bool]] = {}
+    for operator in net.operators:
+        if "in_place" in operator.attributes:
+            placed.setdefault(valid_name(operator.name), set()).add(operator.attributes["in_place"])
+    modules = {valid_name(name): each for name, each in module.named_modules() if name}
+    nodes = []
+    for node in graph.nodes:
+        layer = node.layer
+        name = node.name if node.name in placed else node.name.rpartition("_")[0]
+        wish = placed.get(name, set())
+        if isinstance(layer, Layer) and "in_place" in layer.keys and len(wish) == 1:
+            (in_place,) = wish
+            default = layer.keys["in_place"].default
+            if in_place != (default is None or default):
+                node = node._replace(layer=layer.with_keys(in_place=in_place))
+        parameters = [*modules[node.name].parameters()] if node.name in modules else []
+        if (
+            parameters
+            and not any(each.requires_grad for each in parameters)
+            and isinstance(layer, Layer)
+            and layer.learns
+        ):
+            node = node._replace(trainable=False)
+        nodes.append(node)
+    return graph._replace(nodes=tuple(nodes))
+
+
+def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:
+    """The volumes of a module's inputs, by the names of the parameters of ``forward``."""
+    import inspect
+
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [each.name for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty]
+    if not names:
+        names = [each.name for each in parameters if each.kind in kinds][:1] or ["input"]
+    volumes = {name: settings.inputs[name] for name in names if name in settings.inputs}
+    if settings.input is not None or (len(names) == 1 and not volumes):
+        volumes.setdefault(names[0], settings.input or DEFAULT_INPUT)
+    missing = [name for name in names if name not in volumes]
+    unknown = [name for name in settings.inputs if name not in names]
+    if unknown:
+        message = f"the module has no input '{unknown[0]}'{did_you_mean(unknown[0], names)}"
+        raise DesignError([Problem("unknown-input", message, None, f"its inputs are {', '.join(names)}")])
+    if missing:
+        message = f"the module takes {len(names)} inputs, and the size of {', '.join(missing)} is not stated"
+        raise DesignError([Problem("open-size", message, None, f"--input {missing[0]}=224x224x3")])
+    return {name: volumes[name] for name in names}
+
+
+@contextmanager
+def _running_code_of_the_user(folder: str) -> Iterator[None]:
+    """What the code prints goes to standard error; the working folder is on the import path."""
+    import os
+
+    place = os.path.abspath(folder or os.curdir)
+    sys.path.insert(0, place)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if place in sys.path:
+            sys.path.remove(place)
+
+
+def _found(target: str, folder: str) -> Any:
+    """The object that a target names."""
+    place, _, attribute = target.rpartition(":")
+    found = _file(place, folder) if place.endswith(".py") else _package(place)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            names = [name for name in dir(found) if not name.startswith("_")]
+            message = f"{place} has no '{part}'{did_you_mean(part, names)}"
+            raise DesignError([Problem("unknown-target", message)])
+        found = getattr(found, part)
+    return found
+
+
+def _package(name: str) -> Any:
+    """A module of Python by its name."""
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            hint = "the working folder is on the import path; a file is written path/file.py:NAME"
+            raise DesignError([Problem("unknown-target", f"no Python module '{name}'", None, hint)]) from None
+        raise DesignError([_failure(f"import {name}", error)]) from None
+    except Exception as error:  # noqa: BLE001 (code of the user)
+        raise DesignError([_failure(f"import {name}", error)]) from None
+
+
+def _file(path: str, folder: str) -> Any:
+    """A file of Python as a module."""
+    import os
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    full = os.path.abspath(os.path.join(folder, path))
+    if not os.path.isfile(full):
+        raise DesignError([Problem("unknown-target", f"no file '{path}'")])
+    name = os.path.splitext(os.path.basename(full))[0]
+    spec = spec_from_file_location(name, full)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules.setdefault(name, module)  # classes of the file can be found by name
+    sys.path.insert(0, os.path.dirname(full))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 (code of the user)
+        raise DesignError([_failure(f"run {path}", error)]) from None
+    finally:
+        sys.path.remove(os.path.dirname(full))
+    return module
+
+
+def _made(torch: Any, found: Any, target: str) -> Any:
+    """The module that a target names: itself, or what a class or function gives without arguments.
+
+    It is made on the meta device, where weights take no memory; if that fails, on the CPU.
+    """
+    if isinstance(found, torch.nn.Module):
+        return found
+    if not callable(found):
+        message = f"{target} is neither a torch.nn.Module nor a function that makes one, but {type(found).__name__}"
+        raise DesignError([Problem("wrong-target", message)])
+    errors = []
+    for device in ("meta", "cpu"):
+        try:
+            with torch.device(device):
+                made = found()
+        except Exception as error:  # noqa: BLE001 (code of the user)
+            errors.append(error)
+            continue
+        if isinstance(made, torch.nn.Module):
+            return made
+        message = f"{target}() gives {type(made).__name__}, not a torch.nn.Module"
+        raise DesignError([Problem("wrong-target", message)])
+    raise DesignError([_failure(f"call {target}()", errors[-1])])
+
+
+def _failure(what: str, error: Exception) -> Problem:
+    """The error of the user's code, with the line that raised it."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" (in {frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    text = str(error).strip().splitlines()
+    message = f"cannot {what}: {type(error).__name__}: {text[0] if text else ''}{place}"
+    return Problem("wrong-module", message)

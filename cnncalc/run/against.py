@@ -1,0 +1,230 @@
+"""The same net with the same weights in another engine, compared layer by layer with the run in NumPy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.interop.exporters import ExportOptions
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.records import NamedTuple
+from cnncalc.run.forward import draw_images, run
+from cnncalc.run.training import HEAD_WEIGHT, Trainer, draw_targets
+from cnncalc.run.weights import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.run.weights import Weights
+
+ENGINES = ("onnxruntime", "torch")
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+"""How far values may be apart, as a share of the largest value of the layer. Gradients: see GRADIENT_TOLERANCE."""
+GRADIENT_TOLERANCE = 1e-10
+"""For gradients in float64; they are not compared in float32, where sums over long paths lose more."""
+BESIDE_OTHERS = 1e-3
+"""A gradient that is nothing but rounding, as of a bias before BN, is compared with this share of the largest one."""
+
+
+class Apart(NamedTuple):
+    """A value of one layer in both engines.
+
+    ``what`` is ``output``, or the name of the parameter whose gradient it is; ``shape`` and ``expected_shape`` are
+    batch x sides x depth in the engine and here; ``distance`` is the largest difference as a share of the largest
+    value, None where the shapes differ.
+    """
+
+    layer: str
+    what: str
+    shape: tuple[int, ...]
+    expected_shape: tuple[int, ...]
+    distance: float | None
+    tolerance: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the shapes are equal, and the values within the tolerance."""
+        return self.distance is not None and self.distance <= self.tolerance
+
+
+class SecondOpinion(NamedTuple):
+    """The comparison of a whole net with another engine."""
+
+    name: str
+    engine: str
+    version: str
+    batch: int
+    dtype: str
+    seed: int
+    layers: int
+    outputs: tuple[Apart, ...]
+    gradients: tuple[Apart, ...]
+    unproven: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything that was compared agrees."""
+        return all(each.agrees for each in (*self.outputs, *self.gradients))
+
+
+def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion:
+    """Runs a net in NumPy and in ``onnxruntime`` or ``torch``, with the same random weights and images.
+
+    Every layer's output is compared; with torch in float64 also the gradient of every parameter, of the cross-entropy
+    loss of one training step. The batch and the data type are the report's, which has nothing in place. What is stated,
+    not computed, and what depends on it, is left out.
+
+    Raises ValueProblem for float64 in ONNX Runtime, DesignError for a missing extra or a layer without an equal.
+    """
+    if report.dtype not in TOLERANCE:
+        raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
+    if engine == "onnxruntime" and report.dtype != "float32":
+        message = "ONNX Runtime is compared in float32 only: its CPU kernels have no convolution in float64"
+        raise ValueProblem(message, code="dtype", hint="--dtype float32, or --against torch")
+    version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)
+    weights, images = build(report, seed=seed), draw_images(report, seed=seed)
+    expected = run(report, weights, images, keep=lambda name: True).outputs
+    rows = {row.name: row for row in report.layers}
+    unproven = {report.layers[index].name for index in report.unproven}
+    compared = []
+    for name, found in outputs_of(weights, images):
+        if not rows[name].layer.is_input and name not in unproven:
+            compared.append(_apart(name, "output", found, expected[name], TOLERANCE[report.dtype]))
+    gradients: tuple[Apart, ...] = ()
+    if engine == "torch" and report.dtype == "float64" and not unproven:
+        gradients = tuple(_gradients(report, seed))
+    return SecondOpinion(
+        report.name, engine, version, report.batch, report.dtype, seed, len(report.layers), tuple(compared), gradients,
+        tuple(name for name in rows if name in unproven),
+    )  # fmt: skip
+
+
+def _apart(name: str, what: str, found: Any, expected: Any, tolerance: float, least: float = 0.0) -> Apart:
+    """The distance of two arrays; ``least`` is the least value that a difference is measured by."""
+    if found.shape != expected.shape:
+        return Apart(name, what, found.shape, expected.shape, None, tolerance)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(found - expected)
+    difference = np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0, difference)
+    largest = max(float(np.abs(expected).max(initial=0)), least)
+    distance = float(difference.max(initial=0))
+    share = distance / largest if largest and np.isfinite(largest) else distance
+    return Apart(name, what, found.shape, expected.shape, share, tolerance)
+
+
+# ONNX Runtime
+
+
+def _in_onnxruntime(report: Report) -> tuple[str, Callable[[Weights, Mapping[str, Any]], Iterable[tuple[str, Any]]]]:
+    """The version of ONNX Runtime, and a function that gives each layer's name and output."""
+    try:
+        import onnxruntime
+    except ImportError:
+        hint = "python -m pip install 'cnncalc[onnx]'"
+        raise DesignError([Problem("missing-extra", "ONNX Runtime is not installed", None, hint)]) from None
+    from cnncalc.interop.onnx_writer import onnx_model
+
+    def outputs(weights: Weights, images: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        options = ExportOptions(weights="seeded", arrays=weights)
+        model = onnx_model(report.resolved, options, every_output=True)
+        settings = onnxruntime.SessionOptions()
+        settings.log_severity_level = 3
+        session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+        entering = {name: np.ascontiguousarray(planes(image)) for name, image in images.items()}
+        found = session.run(None, entering)
+        for value, array in zip(model.graph.output, found, strict=True):
+            yield value.name, pixels(array)
+
+    return onnxruntime.__version__, outputs
+
+
+# PyTorch
+
+
+def _in_torch(report: Report) -> tuple[str, Callable[[Weights, Mapping[str, Any]], Iterable[tuple[str, Any]]]]:
+    """The version of PyTorch, and a function that gives each layer's name and output."""
+    from cnncalc.interop.torch_module import imported_torch
+
+    torch = imported_torch()
+    from cnncalc.interop.torch_layers import layer_in_torch
+
+    def outputs(weights: Weights, images: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        values: list[Any] = []
+        with torch.no_grad():
+            for row in report.layers:
+                numbers = {name: torch.from_numpy(array) for name, array in weights[row.index].items()}
+                inputs = [values[source] for source in row.sources] or [_tensor(torch, images[row.name])]
+                if row.layer.takes_places:
+                    inputs[1] = _places(torch, report.layers[row.sources[1]], values)
+                values.append(layer_in_torch(row.layer, inputs, numbers))
+                yield row.name, pixels(values[-1].numpy())
+
+    return torch.__version__, outputs
+
+
+def _tensor(torch: Any, image: Any) -> Any:
+    """Images batch x sides x depth as a tensor batch x depth x sides."""
+    return torch.from_numpy(np.ascontiguousarray(planes(image)))
+
+
+def _places(torch: Any, pool: LayerReport, values: list[Any]) -> Any:
+    """The place of each maximum in its window, as our run has them."""
+    image = pixels(values[pool.sources[0]].numpy())
+    _, extras = pool.layer.forward_training(np, image)
+    return torch.from_numpy(np.ascontiguousarray(planes(extras["places"])))
+
+
+def _mask(torch: Any, row: LayerReport, x: Any, random: np.random.Generator) -> Any:
+    """The mask that our training step draws for a DROPOUT, 1 where an element is kept; None for other layers."""
+    layer = row.layer
+    if not layer.is_identity_at_test_time or layer.is_view or layer.no_effect(row.output) is not None:
+        return None
+    _, extras = row.layer.forward_training(np, pixels(x.detach().numpy()), random=random)
+    return torch.from_numpy(planes(extras["mask"]).copy()) if "mask" in extras else None
+
+
+def _gradients(report: Report, seed: int) -> Iterator[Apart]:
+    """The gradients of every parameter of one training step, in both engines."""
+    import torch
+
+    from cnncalc.interop.torch_training import layer_in_training, loss_of
+
+    trainer = Trainer(report, build(report, seed=seed), None, random=np.random.default_rng(seed), in_place=False)
+    images, targets = draw_images(report, seed=seed), draw_targets(report, trainer.outputs, seed=seed)
+    leaves: dict[tuple[int, str], Any] = {}
+    for row, numbers in zip(report.layers, trainer.weights, strict=True):
+        for array in row.own_arrays:
+            leaf = torch.from_numpy(numbers[array.name].copy())
+            leaves[row.index, array.name] = leaf.requires_grad_(array.name in trainer.learned[row.index])
+    values: list[Any] = []
+    random = np.random.default_rng(seed)
+    for row in report.layers:
+        inputs = [values[source] for source in row.sources] or [_tensor(torch, images[row.name])]
+        if row.layer.takes_places:
+            inputs[1] = _places(torch, report.layers[row.sources[1]], [value.detach() for value in values])
+        used = {}
+        for array in row.arrays:
+            owner, is_transposed = report.graph.owner(row.index, array.name)
+            leaf = leaves[owner, array.name]
+            used[array.name] = leaf.mT if is_transposed else leaf
+        values.append(layer_in_training(row.layer, inputs, used, _mask(torch, row, inputs[0], random)))
+    loss = loss_of(
+        [
+            (values[row.index], targets[row.output.sides], HEAD_WEIGHT if row.training_only else 1)
+            for row in trainer.outputs
+        ]
+    )
+    trainer.step(images, targets)
+    if not trainer.names:
+        return
+    loss.backward()
+    largest = max(float(leaf.grad.abs().max()) for leaf in leaves.values() if leaf.grad is not None)
+    for index, name in trainer.names:
+        found = leaves[index, name].grad
+        ours = trainer.gradients[index, name]
+        theirs = np.zeros_like(ours) if found is None else found.numpy()
+        layer = report.layers[index].name
+        yield _apart(layer, name, theirs, ours, GRADIENT_TOLERANCE, BESIDE_OTHERS * largest)

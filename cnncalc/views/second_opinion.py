@@ -1,0 +1,99 @@
+"""The document of ``verify --against``: the values of a net compared with those of another engine."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.units import listing, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.run.against import Apart, SecondOpinion
+
+TITLES = {"onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
+MAX_SHOWN = 40
+"""Differences that are shown; the others are counted (JSON has all)."""
+
+
+def second_opinion_document(opinion: SecondOpinion) -> Document:
+    """How many outputs and gradients agree, the largest distance of each, and each that does not agree."""
+    engine = f"{TITLES[opinion.engine]} {opinion.version}"
+    heading = (
+        f"{opinion.name}: NumPy and {engine} with {plural(opinion.batch, 'image')}, {opinion.dtype}, the same random "
+        f"weights (seed {opinion.seed})",
+    )
+    columns = (
+        Column("quantity", "quantity"),
+        Column("agreed", "agree", True),
+        Column("distance", "largest distance", True),
+        Column("tolerance", "allowed", True),
+        Column("layer", "at"),
+    )
+    groups = [("outputs of layers", opinion.outputs), ("gradients of parameters", opinion.gradients)]
+    rows = tuple(_row(title, each) for title, each in groups if each)
+    closing = [Paragraph("distance", ("the largest difference as a share of the layer's largest value",), main=2)]
+    if opinion.unproven:
+        text = f"{plural(len(opinion.unproven), 'layer')} with stated figures or after one: {listing(opinion.unproven)}"
+        closing.append(Paragraph("left out", (text,), main=1))
+    wrong = [each for each in (*opinion.outputs, *opinion.gradients) if not each.agrees]
+    if wrong:
+        lines = [_difference(each) for each in wrong[:MAX_SHOWN]]
+        lines += [f"... and {len(wrong) - MAX_SHOWN} more"] if len(wrong) > MAX_SHOWN else []
+        closing.append(Paragraph("disagree", tuple(lines), main=3))
+    else:
+        closing.append(Paragraph("result", (f"all values agree with {engine}",), main=1))
+    return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(opinion))
+
+
+def _row(title: str, values: Sequence[Apart]) -> tuple[Cell, ...]:
+    worst = max(values, key=lambda each: (each.distance is None, each.distance or 0))
+    place = worst.layer if worst.what == "output" else f"{worst.layer}, {worst.what}"
+    agreed = sum(each.agrees for each in values)
+    distance = "other shape" if worst.distance is None else f"{worst.distance:.1e}"
+    return (
+        Cell(title, title),
+        Cell(f"{agreed} of {len(values)}", agreed),
+        Cell(distance, distance),
+        Cell(f"{worst.tolerance:.0e}", f"{worst.tolerance:.0e}"),
+        Cell(place, place),
+    )
+
+
+def _difference(each: Apart) -> str:
+    """One value that differs, in words."""
+    what = "" if each.what == "output" else f" gradient of {each.what}:"
+    if each.distance is None:
+        shapes = ["x".join(map(str, shape)) for shape in (each.expected_shape, each.shape)]
+        return f"{each.layer}:{what} {shapes[0]} here, {shapes[1]} there"
+    return f"{each.layer}:{what} {each.distance:.3g} apart, allowed {each.tolerance:.0e}"
+
+
+def _data(opinion: SecondOpinion) -> Mapping[str, Any]:
+    """The comparison for JSON."""
+
+    def record(each: Apart) -> dict[str, Any]:
+        return {
+            "layer": each.layer,
+            "value": each.what,
+            "distance": each.distance if each.distance is not None and isfinite(each.distance) else None,
+            "tolerance": each.tolerance,
+            "agrees": each.agrees,
+        }
+
+    return {
+        "schema": 1,
+        "architecture": opinion.name,
+        "against": opinion.engine,
+        "version": opinion.version,
+        "batch": opinion.batch,
+        "dtype": opinion.dtype,
+        "seed": opinion.seed,
+        "layers": opinion.layers,
+        "agrees": opinion.agrees,
+        "outputs": [record(each) for each in opinion.outputs],
+        "gradients": [record(each) for each in opinion.gradients],
+        **({"left_out": list(opinion.unproven)} if opinion.unproven else {}),
+    }

@@ -1,0 +1,364 @@
+"""Models of Keras 1 to 3: functional, sequential and nested ones, shared layers, data formats, what has no equal."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cnncalc.analysis.loading import load_bytes
+from cnncalc.analysis.report import Report, account
+from cnncalc.errors import DesignError
+from cnncalc.language.settings import DEFAULT_SETTINGS, Settings
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cnncalc.graph import Graph
+
+Layer = dict[str, Any]
+
+
+def layer(kind: str, name: str, **config: Any) -> Layer:
+    return {"class_name": kind, "name": name, "config": {"name": name, **config}}
+
+
+def sequential(*layers: Layer, shape: Any = (23, 19, 6), **extra: Any) -> Layer:
+    """A sequential model with its input."""
+    first = layer("InputLayer", "image", batch_shape=[None, *shape])
+    return {"class_name": "Sequential", "config": {"name": "net", "layers": [first, *layers]}, **extra}
+
+
+def functional(layers: list[tuple[Layer, list[Any]]], outputs: list[Any], **extra: Any) -> Layer:
+    """A functional model as Keras 2 writes it: layers with their calls, each the layers that it reads."""
+    written = []
+    for entry, reads in layers:
+        nodes = [[[part, 0, 0, {}] if isinstance(part, str) else part for part in call] for call in reads]
+        written.append({**entry, "inbound_nodes": nodes})
+    ends = [[name, 0, 0] if isinstance(name, str) else name for name in outputs]
+    inputs = [[entry["name"], 0, 0] for entry, reads in layers if entry["class_name"] == "InputLayer"]
+    config = {"name": "net", "layers": written, "input_layers": inputs, "output_layers": ends}
+    return {"class_name": "Functional", "config": config, **extra}
+
+
+def read(model: Any, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+    return load_bytes("net.json", json.dumps(model).encode(), settings)
+
+
+def report(*layers: Layer, shape: Any = (23, 19, 6), **extra: Any) -> Report:
+    return account(read(sequential(*layers, shape=shape, **extra)))
+
+
+IMAGE = layer("InputLayer", "image", batch_input_shape=[None, 12, 10, 3])
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "shape", "kinds", "volume", "learned"),
+    [
+        ("Conv2D", {"filters": 8, "kernel_size": [3, 5], "strides": 2, "padding": "same"}, (23, 19, 6), "conv",
+         (12, 10, 8), 728),
+        ("Conv2D", {"filters": 8, "kernel_size": 3, "groups": 2, "use_bias": False, "activation": "relu"}, (9, 8, 6),
+         "conv relu", (7, 6, 8), 216),
+        ("Conv1D", {"filters": 4, "kernel_size": 5, "padding": "causal", "dilation_rate": 2}, (40, 3), "conv", (40, 4),
+         64),
+        ("Conv3D", {"filters": 4, "kernel_size": 3, "strides": [1, 2, 2]}, (9, 8, 7, 2), "conv", (7, 3, 3, 4), 220),
+        ("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 2}, (9, 8, 6), "dwconv", (7, 6, 12), 120),
+        ("SeparableConv2D", {"filters": 5, "kernel_size": 3}, (9, 8, 6), "dwconv conv", (7, 6, 5), 89),
+        ("Conv2DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (9, 8, 6), "deconv",
+         (18, 16, 4), 220),
+        ("Conv2DTranspose", {"filters": 4, "kernel_size": 2, "strides": 3}, (9, 8, 6), "deconv", (27, 24, 4), 100),
+        ("Conv2DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "output_padding": 0},
+         (9, 8, 6), "deconv", (17, 15, 4), 220),
+        ("LocallyConnected2D", {"filters": 2, "kernel_size": 3}, (9, 8, 6), "local", (7, 6, 2), 7 * 6 * (54 * 2 + 2)),
+        ("Dense", {"units": 5, "activation": "softmax"}, (40,), "fc softmax", (1, 1, 5), 205),
+        ("Dense", {"units": 5}, (9, 8, 6), "linear", (9, 8, 5), 35),
+        ("MaxPooling2D", {"pool_size": [2, 2], "strides": None, "padding": "same"}, (9, 8, 6), "pool", (5, 4, 6), 0),
+        ("AveragePooling1D", {"pool_size": 3, "strides": 1}, (9, 6), "avgpool", (7, 6), 0),
+        ("GlobalAveragePooling2D", {}, (9, 8, 6), "gap", (1, 1, 6), 0),
+        ("BatchNormalization", {"axis": [3], "scale": False}, (9, 8, 6), "bn", (9, 8, 6), 6),
+        ("LayerNormalization", {"axis": [1, 2, 3]}, (9, 8, 6), "ln", (9, 8, 6), 2 * 432),
+        ("GroupNormalization", {"groups": -1}, (9, 8, 6), "in", (9, 8, 6), 12),
+        ("RMSNormalization", {}, (9, 6), "rms", (9, 6), 6),
+        ("UnitNormalization", {"axis": -1}, (9, 8, 6), "l2norm", (9, 8, 6), 0),
+        ("PReLU", {"shared_axes": [1, 2]}, (9, 8, 6), "prelu", (9, 8, 6), 6),
+        ("ReLU", {"max_value": 6.0}, (9, 8, 6), "relu6", (9, 8, 6), 0),
+        ("LeakyReLU", {"alpha": 0.1}, (9, 8, 6), "lrelu", (9, 8, 6), 0),
+        ("Reshape", {"target_shape": [-1, 6]}, (9, 8, 6), "sequence", (72, 6), 0),
+        ("Flatten", {}, (9, 8, 6), "flatten", (1, 1, 432), 0),
+        ("Permute", {"dims": [3, 1, 2]}, (9, 8, 6), "permute", (6, 9, 8), 0),
+        ("RepeatVector", {"n": 4}, (6,), "reshape upsample", (4, 6), 0),
+        ("ZeroPadding2D", {"padding": [[1, 2], [0, 3]]}, (9, 8, 6), "pad", (12, 11, 6), 0),
+        ("Cropping1D", {"cropping": [1, 2]}, (9, 6), "pad", (6, 6), 0),
+        ("UpSampling2D", {"size": [2, 3]}, (9, 8, 6), "resize", (18, 24, 6), 0),
+        ("UpSampling2D", {"size": [2, 2], "interpolation": "bilinear"}, (9, 8, 6), "upsample", (18, 16, 6), 0),
+        ("Rescaling", {"scale": 0.5, "offset": [1, 2, 3, 4, 5, 6]}, (9, 8, 6), "affine", (9, 8, 6), 0),
+        ("Normalization", {"axis": [-1], "mean": [1, 2], "variance": [4, 1]}, (9, 8, 2), "affine", (9, 8, 2), 0),
+        ("SpatialDropout2D", {"rate": 0.2}, (9, 8, 6), "dropout", (9, 8, 6), 0),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 5}, (9, 8), "attention", (9, 8), 4 * 80 + 3 * 10 + 8),
+    ],
+)  # fmt: skip
+def test_each_class_becomes_layers_with_its_volume_and_parameters(
+    kind: str, config: dict[str, Any], shape: Any, kinds: str, volume: tuple[int, ...], learned: int
+) -> None:
+    found = report(layer(kind, "one", **config), shape=shape)
+    assert [row.kind for row in found.layers[1:]] == kinds.split()
+    assert found.layers[-1].output == volume
+    assert found.totals.parameters == learned
+
+
+def test_both_versions_of_functional_models_give_the_same_net() -> None:
+    conv = layer("Conv2D", "conv", filters=4, kernel_size=[3, 3], padding="same")
+    add = layer("Add", "add")
+    second = functional(
+        [(IMAGE, []), (conv, [["image"]]), (layer("ReLU", "act"), [["conv"]]), (add, [["conv", "act"]])], ["add"]
+    )
+
+    def tensor(name: str, depth: int) -> Layer:
+        config = {"shape": [None, 12, 10, depth], "dtype": "float32", "keras_history": [name, 0, 0]}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    third = json.loads(json.dumps(second))
+    reads = [[], [tensor("image", 3)], [tensor("conv", 4)], [[tensor("conv", 4), tensor("act", 4)]]]
+    for entry, args in zip(third["config"]["layers"], reads, strict=True):
+        entry["inbound_nodes"] = [{"args": args, "kwargs": {}}] if args else []
+    third["config"]["output_layers"] = ["add", 0, 0]
+    nets = [[node._replace(span=None) for node in read(model).nodes] for model in (second, third)]
+    assert nets[0] == nets[1]
+    assert [node.name for node in nets[0]] == ["image", "conv", "act", "add"]
+    third["config"]["layers"][2]["inbound_nodes"][0]["args"] = [tensor("conv", 5)]
+    assert [problem.code for problem in read(third).warnings] == ["shape-mismatch"]
+
+
+def test_layers_and_models_that_are_called_twice_share_their_parameters() -> None:
+    tower = sequential(
+        layer("Conv2D", "conv", filters=4, kernel_size=3), layer("Dense", "fc", units=2), shape=(12, 10, 3)
+    )
+    left, right = (
+        layer("InputLayer", "left", batch_shape=[None, 12, 10, 3]),
+        layer("InputLayer", "right", shape=[12, 10, 3]),
+    )
+    model = functional(
+        [
+            (left, []),
+            (right, []),
+            ({**tower, "name": "tower"}, [["left"], ["right"]]),
+            (layer("Subtract", "sub"), [[["tower", 1, 0, {}], ["tower", 2, 0, {}]]]),
+        ],
+        ["sub"],
+    )
+    found = account(read(model))
+    assert [row.shared_with for row in found.layers[2:6]] == [None, None, "tower.conv", "tower.fc"]
+    assert found.totals.parameters == 27 * 4 + 4 + 4 * 2 + 2
+    again = functional([(IMAGE, []), (layer("Dense", "fc", units=3), [["image"], ["fc"]])], [["fc", 1, 0]])
+    assert account(read(again)).totals.parameters == 12
+
+
+def test_a_frozen_model_inside_another_is_frozen() -> None:
+    inner = sequential(layer("Dense", "fc", units=4))
+    inner["config"]["trainable"] = False
+    found = account(read(sequential({**inner, "name": "inner"}, layer("Dense", "head", units=2))))
+    assert [row.name for row in found.layers] == ["image", "inner.fc", "head"]
+    assert found.totals.trainable == 4 * 2 + 2
+    assert found.layers[1].parameters == 6 * 4 + 4
+
+
+def test_channels_first_is_read_without_permutations() -> None:
+    conv = layer("Conv2D", "conv", filters=8, kernel_size=3, data_format="channels_first")
+    model = sequential(
+        conv,
+        layer("BatchNormalization", "bn", axis=1),
+        layer("MaxPooling2D", "pool", pool_size=2, data_format="channels_first"),
+        layer("Flatten", "flatten"),
+        shape=(3, 20, 18),
+    )
+    found = account(read(model))
+    assert [row.kind for row in found.layers] == ["input", "conv", "bn", "pool", "flatten"]
+    assert [row.output for row in found.layers[:2]] == [Volume(20, 18, 3), Volume(18, 16, 8)]
+    assert not read(model).notes
+    mixed = sequential(conv, layer("Dense", "fc", units=5), shape=(3, 20, 18))
+    rows = account(read(mixed)).layers
+    assert [row.kind for row in rows] == ["input", "conv", "permute", "linear"]
+    assert rows[-1].output == Volume(8, 18, 5)
+
+
+def test_models_of_the_first_version_are_read() -> None:
+    layers = [
+        layer("Convolution2D", "conv", nb_filter=4, nb_row=3, nb_col=5, border_mode="same", subsample=[2, 2],
+              dim_ordering="th", bias=False, batch_input_shape=[None, 3, 20, 18], activation="relu"),
+        layer("MaxPooling2D", "pool", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="th"),
+        layer("Flatten", "flat"),
+        layer("Dense", "fc", output_dim=10, input_dim=None),
+        layer("Dropout", "drop", p=0.3),
+    ]  # fmt: skip
+    found = account(read({"class_name": "Sequential", "config": layers, "keras_version": "1.2.2"}))
+    assert [row.output for row in found.layers[:4]] == [(20, 18, 3), (10, 9, 4), (10, 9, 4), (5, 4, 4)]
+    assert found.totals.parameters == 3 * 5 * 3 * 4 + 5 * 4 * 4 * 10 + 10
+    assert found.layers[-1].label == "DROPOUT(0.3)"
+
+
+def test_activation_functions_are_those_of_the_version() -> None:
+    model = sequential(layer("Activation", "act", activation="hard_sigmoid"))
+    assert read(model).nodes[1].layer.written() == {"slope": 0.2}  # type: ignore[union-attr]
+    assert read({**model, "keras_version": "3.0.1"}).nodes[1].layer.written() == {}  # type: ignore[union-attr]
+    function = {"module": "builtins", "class_name": "function", "config": "swish", "registered_name": "function"}
+    inner = {"module": "keras.layers", "class_name": "LeakyReLU", "config": {"negative_slope": 0.2}}
+    for value, label in ((function, "SILU"), (inner, "LRELU(0.2)"), ("relu6", "RELU6"), ("linear", "LINEAR-2")):
+        assert report(layer("Dense", "fc", units=2, activation=value)).layers[-1].label == label
+    with pytest.raises(DesignError, match="activation softsign has no equal"):
+        report(layer("Dense", "fc", units=2, activation="softsign"))
+
+
+def test_merges_broadcast_and_join_as_keras_does() -> None:
+    pooled = layer("GlobalAveragePooling2D", "pool")
+    excite = functional([(IMAGE, []), (pooled, [["image"]]), (layer("Multiply", "mul"), [["image", "pool"]])], ["mul"])
+    assert account(read(excite)).layers[-1].output == Volume(12, 10, 3)
+    joined = functional([(IMAGE, []), (layer("Concatenate", "cat", axis=1), [["image", "image"]])], ["cat"])
+    assert account(read(joined)).layers[-1].output == Volume(24, 10, 3)
+
+
+def test_arithmetic_with_constants_is_plain() -> None:
+    def lambda_of(name: str, function: str) -> Layer:
+        return {"class_name": "TFOpLambda", "name": name, "config": {"name": name, "function": function}}
+
+    slicing = {"class_name": "SlicingOpLambda", "name": "item", "config": {"function": "__operators__.getitem"}}
+    spec = [slice_of(None), slice_of(1), slice_of(None), slice_of(None, 2)]
+    model = functional(
+        [
+            (IMAGE, []),
+            (lambda_of("plus", "math.add"), [[["image", 0, 0, {"y": 3.0}]]]),
+            (lambda_of("half", "math.truediv"), [[["plus", 0, 0, {"y": 2.0}]]]),
+            (lambda_of("sum", "__operators__.add"), [[["half", 0, 0, {"y": ["image", 0, 0]}]]]),
+            (slicing, [[["sum", 0, 0, {"slice_spec": spec}]]]),
+            (lambda_of("mean", "math.reduce_mean"), [[["item", 0, 0, {"axis": [1, 2]}]]]),
+        ],
+        ["mean"],
+    )
+    rows = account(read(model)).layers
+    assert [row.label for row in rows[1:4]] == ["AFFINE(shift=3)", "AFFINE(0.5)", "ADD"]
+    assert rows[-2].output == Volume(11, 10, 2)
+    assert (rows[-1].kind, rows[-1].output) == ("gap", Volume(1, 1, 2))
+
+
+def slice_of(start: int | None, stop: int | None = None) -> dict[str, int | None]:
+    return {"start": start, "stop": stop, "step": None}
+
+
+def test_time_distributed_layers_go_along_the_first_side() -> None:
+    def each(kind: str, name: str, **config: Any) -> Layer:
+        return layer("TimeDistributed", name, layer={"class_name": kind, "config": {"name": f"{name}_inner", **config}})
+
+    found = report(
+        each("Conv2D", "conv", filters=4, kernel_size=3, padding="same"),
+        each("MaxPooling2D", "pool", pool_size=2),
+        each("Flatten", "flat"),
+        each("Dense", "fc", units=7),
+        shape=(5, 16, 14, 3),
+    )
+    assert [row.output for row in found.layers[1:]] == [(5, 16, 14, 4), (5, 8, 7, 4), (5, 224), (5, 7)]
+    assert found.totals.parameters == 27 * 4 + 4 + 224 * 7 + 7
+
+
+def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
+    model = sequential(
+        layer("LSTM", "lstm", units=5, return_sequences=True),
+        layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]),
+        layer("Embedding", "words", input_dim=50, output_dim=4),
+        shape=(9, 6),
+    )
+    with pytest.raises(DesignError) as caught:
+        read(model)
+    assert [problem.message.split()[1] for problem in caught.value.every] == ["LSTM", "Lambda", "Embedding"]
+    partial = account(
+        read(sequential(layer("LSTM", "lstm", units=5, return_sequences=True), shape=(9, 6)), Settings(partial=True))
+    )
+    assert (partial.layers[-1].output, partial.layers[-1].parameters) == (Volume(9, 5), 4 * 5 * (6 + 5 + 1))
+    with pytest.raises(DesignError, match="Python code, which is not executed"):
+        report(layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]))
+
+
+def test_layers_that_run_only_in_training_are_left_out() -> None:
+    graph = read(
+        sequential(layer("GaussianNoise", "noise", stddev=0.1), layer("RandomFlip", "flip"), layer("ReLU", "act"))
+    )
+    assert [node.name for node in graph.nodes] == ["image", "act"]
+    assert [note.split()[0] for note in graph.notes] == ["GaussianNoise", "RandomFlip"]
+
+
+def archive(content: bytes, name: str = "config.json") -> bytes:
+    data = BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("metadata.json", "{}")
+        file.writestr(name, content)
+    return data.getvalue()
+
+
+def test_a_keras_file_is_read_by_its_configuration() -> None:
+    model = sequential(layer("Dense", "fc", units=4))
+    graph = load_bytes("net.keras", archive(json.dumps(model).encode()))
+    assert [node.name for node in graph.nodes] == ["image", "fc"]
+    for data, words in ((b"no zip", "is no model of Keras"), (archive(b"{}", "other.json"), "is no model of Keras"),
+                        (archive(b" " * (17 * 1024**2)), "more than 16,777,216")):  # fmt: skip
+        with pytest.raises(DesignError, match=words):
+            load_bytes("net.keras", data)
+
+
+def test_an_h5_file_is_read_by_its_attribute(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "net.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(sequential(layer("Dense", "fc", units=4)))
+    assert [node.name for node in load_bytes("net.h5", path.read_bytes()).nodes] == ["image", "fc"]
+
+
+def test_json_without_a_class_is_an_architecture() -> None:
+    graph = load_bytes("net.json", json.dumps({"name": "small", "layers": "INPUT 8x8x3 -> CONV3-4"}).encode())
+    assert [node.kind for node in graph.nodes] == ["input", "conv"]
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (
+            {"class_name": "Sequential", "config": {"layers": [layer("Dense", "fc", units=4)]}},
+            "size of the input is open",
+        ),
+        ({"class_name": "MyModel", "config": {"width": 3}}, "layers are in Python code"),
+        (sequential(layer("Conv2D", "c", kernel_size=3)), "filters: expected a whole number, but it is missing"),
+        (sequential(layer("Conv2D", "c", filters="x", kernel_size=3)), "filters: expected a whole number, found"),
+        (sequential(layer("Conv2D", "c", filters=4, kernel_size=[3, 3, 3])), "one number, or 2"),
+        (sequential(layer("Conv2D", "c", filters=4, kernel_size=99)), "must fit"),
+        (sequential(layer("Reshape", "r", target_shape=[5, 7])), "do not hold the 2,622 elements"),
+        (sequential(layer("BatchNormalization", "b", axis=9)), "is none of the 3 axes"),
+        (sequential(layer("Nonsense", "n")), "Nonsense has no equal"),
+        (
+            functional([(IMAGE, []), (layer("ReLU", "a"), [["b"]]), (layer("ReLU", "b"), [["a"]])], ["b"]),
+            "form a cycle",
+        ),
+        (functional([(IMAGE, []), (layer("ReLU", "a"), [["gone"]])], ["a"]), "call 0 of gone, which is not there"),
+        (sequential(shape=(-1, 3, 3)), "at least 1"),
+    ],
+)
+def test_a_fault_of_a_model_is_named(model: Any, words: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read(model)
+    assert words in str(caught.value)
+
+
+def test_a_fault_of_the_text_is_shown_at_its_place() -> None:
+    with pytest.raises(DesignError) as caught:
+        load_bytes("net.json", b'{"class_name": "Sequential",\n "config": oops}')
+    (problem,) = caught.value.every
+    assert problem.span is not None
+    assert (problem.span.line, problem.span.column) == (2, 12)
+    text = json.dumps(sequential(layer("Conv2D", "thing", kernel_size=3)), indent=1)
+    with pytest.raises(DesignError) as caught:
+        load_bytes("net.json", text.encode())
+    span = caught.value.every[0].span
+    assert span is not None
+    assert text.splitlines()[span.line - 1].strip() == '"name": "thing",'
+    with pytest.raises(DesignError, match="nested too deep"):
+        load_bytes("net.json", b'{"class_name": ' + b"[" * 100_000)

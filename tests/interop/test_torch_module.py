@@ -1,0 +1,246 @@
+"""PyTorch modules as TARGET: layers, names and counts, and what a wrong target says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import cnncalc
+from cnncalc.analysis.report import account
+from cnncalc.errors import DesignError
+from tests.calls import called
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed, so no module can be read")
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402, N812  # its usual name
+
+
+class Unit(nn.Module):
+    """A residual unit."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = nn.Conv2d(inputs, width, 1, stride, bias=False) if inputs != width or stride > 1 else None
+
+    def forward(self, x: Any) -> Any:
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+class Mixed(nn.Module):
+    """Operators of many kinds, in modules and in functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.units = nn.Sequential(Unit(3, 8, 1), Unit(8, 12, 2))
+        self.up = nn.ConvTranspose2d(12, 8, 2, 2)
+        self.slope = nn.PReLU()
+        self.norm = nn.GroupNorm(2, 16, affine=False)
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.line = nn.LayerNorm(16)
+        self.drop = nn.Dropout(0.3)
+        self.fc = nn.Linear(16 * 6, 10)
+
+    def forward(self, x: Any) -> Any:
+        low = self.units(x)
+        high = F.interpolate(self.slope(self.up(low)), scale_factor=0.5, mode="bilinear")
+        x = torch.cat([high, low[:, :8]], 1)
+        gate, value = x.chunk(2, dim=1)
+        x = torch.cat([value * torch.sigmoid(gate), F.hardswish(gate)], 1)
+        x = F.channel_shuffle(self.norm(x), 4)
+        tokens = self.line(x.flatten(2).transpose(1, 2))
+        tokens = tokens + self.attention(tokens, tokens, tokens, need_weights=False)[0]
+        x = tokens.transpose(1, 2).reshape(x.shape)
+        x = F.adaptive_avg_pool2d(F.max_pool2d(x, 3, 2, ceil_mode=True), (3, 2))
+        return self.fc(self.drop(x.flatten(1)))
+
+
+def shapes_of(module: Any, size: tuple[int, ...]) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """For each module that learns and has none inside: its parameters, and the shape of its output."""
+    found: dict[str, tuple[int, tuple[int, ...]]] = {}
+
+    def keep(name: str) -> Any:
+        def hook(inner: Any, _: Any, output: Any) -> None:
+            first = output[0] if isinstance(output, tuple) else output
+            found[name] = (sum(each.numel() for each in inner.parameters()), tuple(first.shape[1:]))
+
+        return hook
+
+    for name, inner in module.named_modules():
+        is_whole = isinstance(inner, nn.MultiheadAttention)
+        if (is_whole or not list(inner.children())) and list(inner.parameters()) and ".out_proj" not in name:
+            inner.register_forward_hook(keep(name))
+    *sides, depth = size
+    module.eval()(torch.zeros(1, depth, *sides, device=next(module.parameters()).device))
+    return found
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_every_module_that_learns_is_a_layer_of_its_name_with_its_volume_and_parameters(device: str) -> None:
+    with torch.device(device):
+        module = Mixed()
+    report = account(cnncalc.from_torch(module, (24, 20, 3)))
+    rows = {row.name: row for row in report.layers}
+    for name, (count, shape) in shapes_of(module, (24, 20, 3)).items():
+        assert rows[name].parameters == count
+        assert rows[name].output.elements == torch.Size(shape).numel()
+    assert report.totals.parameters == sum(each.numel() for each in module.parameters())
+    assert report.totals.buffers == sum(
+        each.numel() for name, each in module.named_buffers() if "num_batches" not in name
+    )
+
+
+def test_multiply_adds_are_those_of_the_counter_of_pytorch() -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module = nn.Sequential(Unit(3, 8, 2), Unit(8, 8, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)).eval()
+    with FlopCounterMode(display=False) as counter:
+        module(torch.zeros(1, 3, 22, 26))
+    report = account(cnncalc.from_torch(module, (22, 26, 3)))
+    assert 2 * report.totals.macs == counter.get_total_flops()
+
+
+def test_what_training_depends_on_is_kept() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(inplace=True), nn.Dropout2d(0.2))
+    module[0].requires_grad_(False)
+    graph = cnncalc.from_torch(module, (9, 8, 3))
+    assert [node.trainable for node in graph.nodes] == [True, False, True, True, True, True]
+    keys = [node.layer.written() for node in graph.nodes]  # type: ignore[union-attr]
+    assert keys[2:5:2] == [{"in_place": False}, {}]
+    assert keys[5] == {"rate": 0.2, "whole": "channel"}
+
+
+def test_one_weight_used_twice_is_shared() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x: Any) -> Any:
+            return self.conv(self.conv(x))
+
+    report = account(cnncalc.from_torch(Twice(), (7, 6, 3)))
+    assert report.totals.parameters == 3 * 3 * 3 * 3 + 3
+    assert [row.shared_with for row in report.layers] == [None, None, "conv"]
+
+
+def test_several_inputs_are_sized_by_name() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, left: Any, right: Any) -> Any:
+            return self.conv(left).mean((2, 3)) + self.conv(right).mean((2, 3))
+
+    graph = cnncalc.from_torch(Two(), {"left": (9, 8, 3), "right": (7, 6, 3)})
+    assert [node.name for node in graph.nodes if node.is_input] == ["left", "right"]
+    with pytest.raises(DesignError, match="takes 2 inputs, and the size of right is not stated"):
+        cnncalc.from_torch(Two(), {"left": (9, 8, 3)})
+
+
+def test_sequences_and_vectors_enter_as_the_module_takes_them() -> None:
+    line = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    assert account(cnncalc.from_torch(line, (1, 1, 6))).totals.macs == 6 * 8 + 8 * 3
+    sound = nn.Sequential(nn.Conv1d(2, 4, 5), nn.ReLU(), nn.AdaptiveAvgPool1d(1))
+    assert account(cnncalc.from_torch(sound, (40, 2))).totals.macs == 5 * 2 * 4 * 36
+    tokens = nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 4))
+    assert account(cnncalc.from_torch(tokens, (10, 6))).totals.macs == 10 * 6 * 4
+
+
+class Spectrum(nn.Module):
+    """An operator that has no equal."""
+
+    def forward(self, x: Any) -> Any:
+        return torch.fft.rfft2(x).real + torch.cumsum(x, 1)[..., :5]
+
+
+def test_every_operator_without_an_equal_is_named() -> None:
+    with pytest.raises(DesignError) as caught:
+        cnncalc.from_torch(Spectrum(), (8, 8, 3))
+    text = str(caught.value)
+    assert "fft_rfft2" in text
+    assert "cumsum" in text
+
+
+SOURCE = """
+import torch
+from torch import nn
+
+net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, 2))
+number = 5
+
+def build():
+    print("building")
+    return net
+
+def needs(width):
+    return net
+
+def broken():
+    raise ValueError("no data here")
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(192, 7)
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of Python with modules."""
+    path = tmp_path_factory.mktemp("code") / "zoo_of_tests.py"
+    path.write_text(SOURCE)
+    return path
+
+
+@pytest.mark.parametrize(("name", "count"), [("net", 112 + 514), ("build", 112 + 514), ("Model", 192 * 7 + 7)])
+def test_a_target_names_a_module_a_function_or_a_class(file: Path, name: str, count: int) -> None:
+    done = called("value", f"{file}:{name}", "parameters", "--input", "8x8x3", "--exact")
+    assert done.stdout == f"{count:,}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nett", "has no 'nett'; did you mean 'net'?"),
+        ("number", "neither a torch.nn.Module nor a function that makes one, but int"),
+        ("needs", "TypeError"),
+        ("broken", "ValueError: no data here"),
+        ("os", "has no 'os'"),
+    ],
+)
+def test_a_wrong_target_is_an_error(file: Path, name: str, message: str) -> None:
+    done = called("table", f"{file}:{name}", "--input", "8x8x3")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("target", ["no_such_module_here:net", "nowhere/zoo.py:net"])
+def test_code_that_is_not_there(target: str) -> None:
+    done = called("table", target)
+    assert done.returncode == 2
+    assert "no Python module" in done.stderr or "no file" in done.stderr
+
+
+def test_a_size_that_the_module_cannot_take(file: Path) -> None:
+    done = called("table", f"{file}:net", "--input", "9x9x3")
+    assert done.returncode == 2
+    assert "cannot be run on" in done.stderr
+    assert "--input" in done.stderr
