@@ -229,7 +229,8 @@ def _application(build: Callable[..., Any]) -> set[str]:
 
 def _parts(model: Any) -> list[Any]:
     """The layers and operations of a model of Keras; a Sequential model has layers alone."""
-    return list(getattr(model, "operations", None) or getattr(model, "layers", ()))
+    parts: list[Any] = getattr(model, "operations", None) or getattr(model, "layers", [])
+    return parts
 
 
 def _layers(model: Any) -> set[str]:

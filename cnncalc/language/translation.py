@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.language.syntax import LayerSyntax, Operand
+    from cnncalc.layers.base import Layer
 
 _LAYER_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
 _LAYER = re.compile(
@@ -215,23 +216,7 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
     if not layers or not values.bare:
         return [_Reading(values.named, [*values.bare, *values.unknown])]
     number, size, stride = places.get("n"), places.get("k"), places.get("s")
-    keras = [key for key in dict.fromkeys((number, size, stride, places.get("b"))) if key]
-    keys = layers[0].kind.keys
-    if "b" in places:
-        keras += layers[0].kind.further_bare
-    if size and "pad" in keys:
-        keras.append("pad")
-    more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")
-    torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
-    if CEIL in keys and stride == "stride" and "power" not in keys:  # PyTorch's pools end alike
-        torch += ["return_indices", "ceil_mode"] if "dilation" in keys else ["ceil_mode", "count_pad"]
-    if not number and "pad" not in keys:
-        torch.append("")  # the depth, which is known here
-    if "multiplier" in keys and "pad" in keras:
-        keras.append("multiplier")
-    if "head_dim" in keys:
-        keras.append("head_dim")
-    orders = {"d": torch, "D": keras}
+    orders = _orders(layers[0].kind, places)
     own = dict(orders)
     sides = re.search("[123]([dD])", word)
     tool_of_word = TOOLS.get(word) or TOOLS.get(word.lower())
@@ -256,6 +241,28 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
     if len(found) > 1:
         found = [reading for reading in found if _is_likely(reading.read, size, stride)] or found
     return found or [_Reading(values.named, [*values.bare, *values.unknown])]
+
+
+def _orders(kind: type[Layer], places: Mapping[str, str]) -> dict[str, list[str]]:
+    """In which order each tool has the values of a kind, by their keys here; "" for one that is not read."""
+    number, size, stride = places.get("n"), places.get("k"), places.get("s")
+    keras = [key for key in dict.fromkeys((number, size, stride, places.get("b"))) if key]
+    keys = kind.keys
+    if "b" in places:
+        keras += kind.further_bare
+    if size and "pad" in keys:
+        keras.append("pad")
+    more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")
+    torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
+    if CEIL in keys and stride == "stride" and "power" not in keys:  # PyTorch's pools end alike
+        torch += ["return_indices", "ceil_mode"] if "dilation" in keys else ["ceil_mode", "count_pad"]
+    if not number and "pad" not in keys:
+        torch.append("")  # the depth, which is known here
+    if "multiplier" in keys and "pad" in keras:
+        keras.append("multiplier")
+    if "head_dim" in keys:
+        keras.append("head_dim")
+    return {"d": torch, "D": keras}
 
 
 def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) -> bool:
