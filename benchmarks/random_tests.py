@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
+WORDS = ("@examples(", "fixed_seeds(", "sample(", "@most_nets")
+"""What a test file contains that takes more cases here."""
 
 
 def main() -> int:
@@ -24,7 +26,9 @@ def main() -> int:
     files = [
         str(path)
         for path in sorted(TESTS.rglob("test_*.py"))
-        if any(word in path.read_text(encoding="utf-8") for word in ("@examples(", "fixed_seeds(", "sample("))
+        if any(
+            word in path.read_text(encoding="utf-8") for word in ("@examples(", "fixed_seeds(", "sample(", "@most_nets")
+        )
     ]
     return int(pytest.main(["-q", "-n", "auto", *options, *files]))
 

@@ -25,6 +25,10 @@ MAX_MESSAGE_LENGTH = 1000
 """A longer message is cut, such as one that repeats a word of thousands of letters."""
 MAX_CANDIDATES = 2000
 """Number of words that are searched for the nearest one."""
+SIMILAR = 0.6
+"""The least similarity of a word that is suggested, from 0 to 1, as difflib computes it."""
+MAX_COMPARED = 50
+"""Number of words that are compared letter by letter, those with most letters in common first."""
 
 
 class CnncalcError(Exception):
@@ -164,7 +168,7 @@ def in_text_order(problems: Iterable[Problem]) -> list[Problem]:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most similar to ``word``, or None if none is similar enough."""
-    import difflib
+    from difflib import SequenceMatcher
     from itertools import islice
 
     candidates = {name.casefold()[:60]: name for name in islice(known, MAX_CANDIDATES)}
@@ -172,8 +176,22 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     same = {key: name for key, name in candidates.items() if _letters(key) == letters}
     if letters and same:  # other case or marks, or characters in another order: vgg61 is vgg16
         candidates = same
-    found = difflib.get_close_matches(word.casefold()[:60], candidates, n=1, cutoff=0.6)
-    return candidates[found[0]] if found else None
+    matcher = SequenceMatcher()
+    matcher.set_seq2(word.casefold()[:60])
+    most: list[tuple[float, str]] = []  # bounds of the similarity
+    for key in candidates:
+        matcher.set_seq1(key)
+        if matcher.real_quick_ratio() >= SIMILAR and (bound := matcher.quick_ratio()) >= SIMILAR:
+            most.append((bound, key))
+    best, found = SIMILAR, ""
+    for bound, key in sorted(most, reverse=True)[:MAX_COMPARED]:
+        if bound < best:
+            break
+        matcher.set_seq1(key)
+        ratio = matcher.ratio()
+        if ratio > best or (ratio == best and key > found):
+            best, found = ratio, key
+    return candidates[found] if found else None
 
 
 @lru_cache(maxsize=4096)  # the names of a text are compared with each unknown one

@@ -206,3 +206,10 @@ def percent(part: int, whole: int) -> str:
 def signed_percent(change: int, whole: int) -> str:
     """``+3.8 %``, ``-1.2 %``: a change as :func:`percent` writes it, with its sign; no change is ``0.0 %``."""
     return ("+" if change > 0 else "-" if change else "") + percent(abs(change), whole)
+
+
+def listing(names: Sequence[str], most: int = 6) -> str:
+    """Names separated by commas; if there are more than ``most``, the first ones and the number of the others."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return ", ".join(names[: most - 1]) + f" and {len(names) - most + 1:,} more"

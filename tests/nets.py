@@ -9,8 +9,11 @@ import pytest
 
 import cnncalc
 from cnncalc.language.catalogue import names
+from tests.random_nets import sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.analysis.report import Report
 
 FEW = ("alexnet", "googlenet-aux", "lenet5", "mobilenet-v2", "unet")
@@ -19,10 +22,24 @@ FEW = ("alexnet", "googlenet-aux", "lenet5", "mobilenet-v2", "unet")
 NARROW = [[1, 2, 64, 1], [2, 2, 72, 2], [3, 2, 80, 2], [4, 2, 88, 2]]
 """The variable ``stages`` of resnet18 and r3d18 with fewer filters, which gives less than a tenth of the weights."""
 
-every_net = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in names()]
-)
+DEEP = ("resnet101", "resnet152", "inception-resnet")
+"""How the names of the nets with most layers begin; nearly all consist of the blocks of another net."""
+
+
+def _by_name(nets: Sequence[str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in nets]
+    )
+
+
+every_net = _by_name(names())
 """A parameter for every named net; for all but a few nets the test is slow."""
+
+MOST = sample(sorted(names(), key=lambda name: name.startswith(DEEP)), sum(not x.startswith(DEEP) for x in names()))
+"""All named nets but the deepest; all with ``python -m benchmarks.random_tests``."""
+
+most_nets = _by_name(MOST)
+"""A parameter for each of these nets; for all but a few nets the test is slow."""
 
 
 @cache

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.calls import ROOT
+from tests.conftest import ALL_SLOW
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,16 @@ def test_the_hooks_of_this_repository_run_what_ci_runs() -> None:
 
     assert entries == "ruff check --fix && ruff format && mypy && cnncalc docs --check README.md docs"
     assert '"$bin/cnncalc" docs --check README.md docs\n' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_quick_tests_do_not_import_other_engines() -> None:
+    """A test file that imports PyTorch or the like has only slow tests, so that the quick set does not import it."""
+    engine = re.compile(r"^\w+ = pytest\.importorskip\(\"(?:torch|onnx|onnxruntime|keras|tensorflow)\"", re.M)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    importing = [name for name, text in texts.items() if engine.search(text)]
+
+    assert len(importing) >= 2
+    assert [name for name in importing if ALL_SLOW not in texts[name]] == []
 
 
 def test_ci_finds_the_test_command_of_the_readme() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.analysis.overwriting import in_place_warnings
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
@@ -295,7 +296,9 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
         totals=every,
         test_time=test,
         assumed={**graph.assumed, **_assumed(shaped)},
-        warnings=graph.warnings + _input_warnings(shaped),
+        warnings=graph.warnings
+        + _input_warnings(shaped)
+        + in_place_warnings(rows, graph, placed, activations=in_place),
         graph=graph,
         activations_in_place=in_place,
     )

@@ -249,6 +249,8 @@ class Checker:
         except ValueProblem as error:
             problems.append(Problem(error.code, error.message, hint=error.hint))
         configuration = _attempt(lambda: self.configurations.of_folder(target.folder), None, problems)
+        if configuration is not None:
+            problems += configuration.warnings
         outcome = FileResult(target.shown, architecture, target.path, problems=tuple(problems))
         if report is None:
             return outcome

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import Budget, merged, read_budget
 from cnncalc.checks.measure import ALLOW_STATED
-from cnncalc.errors import DesignError, Problem, Problems, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, in_text_order, no_effect
 from cnncalc.graph import RawValue
 from cnncalc.language.files import is_there, read_text
 from cnncalc.language.limits import NESTING
@@ -20,7 +21,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 CONFIGURATION_KEYS = ("budget", "allow_stated", "base", "baseline", "files", "exclude", "select", "ignore")
 """The keys of a configuration."""
@@ -37,7 +38,7 @@ class Configuration(NamedTuple):
 
     ``baseline`` is a path from the working directory; ``files`` are what a check without arguments takes, and
     ``exclude`` patterns of files that a search leaves out, both relative to ``folder``, that of the configuration;
-    ``select`` and ``ignore`` name design rules.
+    ``select`` and ``ignore`` name design rules. ``warnings`` are about keys that have no effect.
     """
 
     file: str | None = None
@@ -49,6 +50,7 @@ class Configuration(NamedTuple):
     exclude: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 NO_CONFIGURATION = Configuration()
@@ -238,7 +240,25 @@ class _ConfigurationReader:
             raise DesignError(in_text_order(self.problems))
         if ALLOW_STATED in found:
             found["budget"] = merged(found.pop(ALLOW_STATED), found.get("budget") or {})
-        return Configuration(self.source.name, folder, **found)
+        return Configuration(self.source.name, folder, **found, warnings=tuple(self._idle(data)))
+
+    def _idle(self, data: dict[str, Any]) -> Iterator[Problem]:
+        """A warning for each key, and each word of a list, that changes nothing."""
+        if not data:
+            yield no_effect(".".join(self.root) or self.source.name, "it has no keys", self.key_span(self.root))
+        for key, value in data.items():
+            span = self.key_span((*self.root, key))
+            if value == []:
+                yield no_effect(key, "it is empty", span)
+            elif isinstance(value, list):
+                for word, times in Counter(value).items():
+                    if times > 1:
+                        yield no_effect(f"{key}: a second '{word[:60]}'", f"it stands {times} times in the list", span)
+        chosen = data.get("select") or []
+        for rule in dict.fromkeys(data.get("ignore", ())) if chosen else ():
+            if rule not in chosen:
+                why = "'select' names other rules, and only those are applied"
+                yield no_effect(f"ignore: '{rule[:60]}'", why, self.key_span((*self.root, "ignore")))
 
     def _value(self, key: str, value: Any, folder: str) -> Any:
         """The value of a key as the configuration holds it; None after a problem."""

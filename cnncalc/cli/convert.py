@@ -63,7 +63,8 @@ def run(call: Call, console: Console) -> None:
         from cnncalc.run.weights import build
 
         arrays = build(report)
-    content = export(report.resolved, exporter.name, ExportOptions(call.flat, weights, arrays))
+    in_place = [row.in_place_in_training for row in report.layers]
+    content = export(report.resolved, exporter.name, ExportOptions(call.flat, weights, arrays, in_place))
     console.write(content, OutputOptions(None, call.file), exporter.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.errors import nearest
 from cnncalc.formats import FORMATS
-from cnncalc.formats.document import listing
+from cnncalc.units import listing
 
 SYNONYMS = {
     "--memory": ("device", "gpu", "vram", "ram", "mem", "capacity", "limit"),

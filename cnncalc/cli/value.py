@@ -8,6 +8,7 @@ from cnncalc.cli.command import Command, Option
 from cnncalc.cli.memory import MEMORY, report_options, subset_of
 from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, idle_output, output_options
 from cnncalc.records import NamedTuple
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,6 @@ def run(call: Call, console: Console) -> None:
 def _stated(found: Figure) -> Problem:
     """The warning of a figure that is not wholly computed."""
     from cnncalc.errors import Problem
-    from cnncalc.formats.document import listing
 
     message = f"{found.key} holds figures that are stated, not computed: those of {listing(found.stated)}"
     return Problem("stated", message, severity="warning")

@@ -167,10 +167,3 @@ def number(value: int) -> Cell:
 def word(text: str) -> Cell:
     """A cell whose text is its value."""
     return Cell(text, text)
-
-
-def listing(names: Sequence[str], most: int = 6) -> str:
-    """Names separated by commas; if there are more than ``most``, the first ones and the number of the others."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return ", ".join(names[: most - 1]) + f" and {len(names) - most + 1:,} more"

@@ -18,11 +18,13 @@ class ExportOptions(NamedTuple):
     """How a net is written.
 
     ``weights``: ``none`` (shapes alone), ``zeros``, or ``seeded``: then ``arrays`` holds the arrays of each node.
+    ``in_place`` says which nodes overwrite their input in training (None: those that may by their keys).
     """
 
     flat: bool = False
     weights: str = "none"
     arrays: Sequence[Mapping[str, Any]] | None = None
+    in_place: Sequence[bool] | None = None
 
 
 class Exporter(NamedTuple):
@@ -43,6 +45,7 @@ class Exporter(NamedTuple):
 EXPORTERS = (
     Exporter("yaml", (".yaml", ".yml"), "cnncalc.interop.texts", "yaml_of"),
     Exporter("onnx", (".onnx",), "cnncalc.interop.onnx_writer", "onnx_bytes", is_binary=True, has_weights=True),
+    Exporter("torch", (".py",), "cnncalc.interop.torch_source", "torch_source"),
     Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of"),
 )
 """Every form that ``convert --to`` writes; the first one is the default."""

@@ -6,6 +6,7 @@ however it was written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import erf, exp, isfinite, log, log1p, sqrt, tanh
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -191,26 +192,23 @@ def match(source: Source) -> Match | None:
     if formula is None or not _is_spelled_out(formula):
         return None
     bases = _bases(source)
+    if not _has_function(source, bases[0]):  # a polynomial: of few kinds
+        bases = list(dict.fromkeys((bases[0], bases[-1])))
     for base in bases:
-        multiple = _multiple(source, base)
-        if multiple is not None:
-            return multiple
         found = _match_on(source, base)
         if found is not None:
-            return Match(found[0], found[1], base)
+            return found
     return None
 
 
-def _multiple(source: Source, base: Source) -> Match | None:
-    """A gated function times a number, which may stand among the factors of the function."""
-    values = None if reductions(source, base) else _values(source, base, POINTS)
-    for kind, keys, function in KNOWN[:GATED] if values is not None else ():
-        expected = [function(x) for x in POINTS]
-        assert values is not None
-        factor = values[-1] / expected[-1]
-        if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and near(values, [factor * x for x in expected]):
-            return Match(kind, dict(keys), base, factor)
-    return None
+def _has_function(source: Source, base: Source) -> bool:
+    """Whether there is more in a formula than sums and products."""
+    if source is base or source.formula is None:
+        return False
+    formula = source.formula
+    if formula.type not in ("Add", "Sub", "Mul", "Affine"):
+        return True
+    return any(_has_function(arg, base) for arg in formula.args if not isinstance(arg, float))
 
 
 def _is_spelled_out(formula: Formula) -> bool:
@@ -263,17 +261,31 @@ def reductions(source: Source, base: Source) -> list[Formula]:
     return found
 
 
-def _match_on(source: Source, base: Source) -> tuple[str, dict[str, Any]] | None:
+def _match_on(source: Source, base: Source) -> Match | None:
+    """The kind that a formula is of a layer."""
     reduced = reductions(source, base)
     if reduced:
-        return _normalization(source, base, reduced)
+        norm = _normalization(source, base, reduced)
+        return norm and Match(*norm, base)
     values = _values(source, base, POINTS)
     if values is None:
-        return _half(source, base)
-    for kind, keys, function in KNOWN:
-        if near(values, [function(x) for x in POINTS]):
-            return kind, dict(keys)
-    return _fitted(values)
+        half = _half(source, base)
+        return half and Match(*half, base)
+    for number, (kind, keys, _) in enumerate(KNOWN):
+        expected = _known_values()[number]
+        if near(values, expected):
+            return Match(kind, dict(keys), base)
+        factor = values[-1] / expected[-1] if number < GATED else 0.0
+        if abs(factor) > 1e-3 and near(values, [factor * x for x in expected]):
+            return Match(kind, dict(keys), base, factor)
+    fitted = _fitted(values)
+    return fitted and Match(*fitted, base)
+
+
+@lru_cache(maxsize=1)
+def _known_values() -> list[Numbers]:
+    """The values of the known functions."""
+    return [[function(x) for x in POINTS] for _, _, function in KNOWN]
 
 
 def _values(source: Source, base: Source, points: Numbers) -> Numbers | None:

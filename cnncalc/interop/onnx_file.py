@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = "ONNX file"
 MOST_BYTES = 4 * 1024**3
-MOST_NODES = 30_000
+MOST_NODES = 20_000
 MOST_FIELDS = 600_000
 """The most fields of messages that are read; elements of weights are no fields."""
 MOST_NAME = 1_000

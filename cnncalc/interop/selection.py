@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, WrongFile
+from cnncalc.interop.tensor_net import Net, Source, Tensor, Unknown, WrongFile
 from cnncalc.interop.views import Atom, Axes, merged, regrouped, size_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES
@@ -40,9 +40,9 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
     """The indices from ``start`` up to ``stop`` in steps of ``step`` along an axis: ``span`` holds the three."""
     start, stop, step = span
     size = size_of(tensor.axes[axis])
-    if (start, stop, step) == (0, size, 1):
-        return tensor
     count = len(range(start, stop, step))
+    if count == size:
+        return tensor
     if not count:
         raise WrongFile("it takes no element")
     if step > 1 and count > 1:
@@ -360,7 +360,30 @@ def _merged_roll(net: Net, base: Source, shift: Sequence[int]) -> Source | None:
     return None if place is None else Source(net.builder.volume(place), place)
 
 
-def joined_arrays(operator: Operator, arrays: Sequence[Array]) -> None:
-    """Raises NoEqual for a tensor of constants and computed values."""
-    if any(array.elements for array in arrays):
-        raise NoEqual(f"{operator.type} puts constants beside computed values")
+def repeated(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> Tensor:
+    """The nearest of the positions of a side for each of ``count``: UPSAMPLE, or RESIZE."""
+    tensor = net.rearranged(x, _alone(net, x, axis))
+    side = next(atom.side for atom in tensor.axes[axis])
+    source = tensor.source
+    if side == len(source.volume) - 1:
+        raise NoEqual("it repeats channels")
+    net.place(source)
+    sides = list(source.volume.sides)
+    sides[side] = count
+    before: int | None = source.place
+    if before is not None and net.kind(source) == "resize" and net.is_read_once(source):
+        node = net.builder.nodes[before]
+        if node.name == net.resized.get(before):
+            before = node.inputs[0]  # one layer for both sides
+    if before is None:
+        raise Unknown
+    given = Source(net.builder.volume(before), before)
+    factors = {new // old if new % old == 0 else 0 for old, new in zip(given.volume.sides, sides, strict=True)}
+    if len(factors) == 1 and min(factors) > 1:
+        found = net.add("upsample", [given], operator.name, factor=factors.pop())
+    else:
+        found = net.add("resize", [given], operator.name, size=sides)
+    if found is None or found.place is None:
+        raise Unknown
+    net.resized[found.place] = net.builder.nodes[found.place].name
+    return Tensor(found, (*tensor.axes[:axis], whole(side, count), *tensor.axes[axis + 1 :]))

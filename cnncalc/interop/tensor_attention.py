@@ -9,8 +9,7 @@ from __future__ import annotations
 from math import isqrt, prod, sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, merged, size_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES, Volume
@@ -107,33 +106,6 @@ class Role(NamedTuple):
     outer: Axis
     places: Axis
     factor: float
-
-
-def attention(net: Net, operator: Operator) -> Value:
-    """Attention: queries, keys and values as [batch, heads, positions, numbers] or [batch, positions, numbers]."""
-    query, key, value = (net.tensor(operator, number) for number in range(3))
-    heads = int(operator.attributes.get("q_num_heads", 0))
-    if query.rank == 3:
-        if not heads or heads != int(operator.attributes.get("kv_num_heads", heads)):
-            raise NoEqual("its queries have other heads than its keys")
-        query, key, value = (_split_heads(net, x, heads) for x in (query, key, value))
-    scale = float(operator.attributes.get("scale", 0) or 1 / sqrt(query.shape[-1]))
-    mask = net.array(operator, 3)
-    scores = Scores(query, key, scale, (mask,) if mask is not None else (), is_normed=True)
-    found = attend(net, operator, scores, value)
-    if found is None:
-        raise NoEqual("its queries, keys and values are not projections of the same tensors, each read once")
-    if heads:
-        moved = found.viewed((found.axes[0], found.axes[2], found.axes[1], found.axes[3]))
-        return net.reshaped(moved, (*moved.shape[:2], moved.shape[2] * moved.shape[3]))
-    return found
-
-
-def _split_heads(net: Net, x: Tensor, heads: int) -> Tensor:
-    if x.shape[2] % heads:
-        raise WrongFile(f"{x.shape[2]} numbers do not divide into {heads} heads")
-    cut = net.reshaped(x, (*x.shape[:2], heads, x.shape[2] // heads))
-    return cut.viewed((cut.axes[0], cut.axes[2], cut.axes[1], cut.axes[3]))
 
 
 def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tensor | None:
@@ -274,7 +246,7 @@ def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | b
     positions = size_of(query.places)
     side = isqrt(positions)
     for array in scores.biases:
-        if _is_mask(array, query.heads):
+        if is_mask(array, query.heads):
             net.used(array)
             net.builder.note("a mask of attention left out")
             continue
@@ -287,7 +259,7 @@ def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | b
     return found
 
 
-def _is_mask(array: Array, heads: int) -> bool:
+def is_mask(array: Array, heads: int) -> bool:
     """Whether a constant that is added to scores only masks some of them."""
     if array.is_learned:
         return False

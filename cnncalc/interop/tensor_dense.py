@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_attention import Scores, attend, projected
+from cnncalc.interop.tensor_attention import Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
+from cnncalc.interop.tensor_functions import activation, function_of
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
 from cnncalc.volume import SIDES, Volume
@@ -28,18 +29,23 @@ def gemm(net: Net, operator: Operator) -> Value:
     if x.rank == 2 and attributes.get("transA"):
         x = x.viewed((x.axes[1], x.axes[0]))
     weight = net.values.get(operator.inputs[1]) if len(operator.inputs) > 1 else None
-    if not isinstance(weight, Array) or len(weight.shape) != 2:
-        raise NoEqual("its second matrix is computed from the inputs of the net")
-    shape = weight.shape[::-1] if attributes.get("transB") else weight.shape
     if attributes.get("alpha", 1.0) != 1 or attributes.get("beta", 1.0) not in (0, 1):
         raise NoEqual("it multiplies its products by a number")
     name = operator.inputs[2] if len(operator.inputs) > 2 else ""
     bias = net.values.get(name) if name and attributes.get("beta", 1.0) else None
+    if isinstance(weight, Tensor):
+        if weight.rank == 2 and attributes.get("transB"):
+            weight = weight.viewed(weight.axes[::-1])
+        found = product(net, operator, x, weight)
+        return found if bias is None else two(net, operator, "Add", found, bias)
+    if not isinstance(weight, Array) or len(weight.shape) != 2:
+        raise WrongFile("its second matrix is missing")
+    shape = weight.shape[::-1] if attributes.get("transB") else weight.shape
     array = bias if isinstance(bias, Array) and bias.elements == shape[1] else None
-    found = dense(net, operator, x, weight, shape, array)
+    result = dense(net, operator, x, weight, shape, array)
     if bias is None or array is not None:
-        return found
-    return two(net, operator, "Add", found, bias)
+        return result
+    return two(net, operator, "Add", result, bias)
 
 
 def matmul(net: Net, operator: Operator) -> Value:
@@ -117,7 +123,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequenc
         if not x.source.volume.is_point and not net.flat_order(x):
             net.builder.note("FC takes its inputs depth first; in the file they lie in another order")
         net.place(x.source)
-        share = _owner(net, arrays, "fc")
+        share = net.weights("fc", arrays)
         found = net.add("fc", [x.source], operator.name, share=share, **keys)
         if found is None:
             raise Unknown
@@ -125,18 +131,12 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequenc
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
-    found = net.add("linear", [tensor.source], operator.name, share=_owner(net, arrays, "linear"), **keys)
+    found = net.add("linear", [tensor.source], operator.name, share=net.weights("linear", arrays), **keys)
     if found is None:
         raise Unknown
     net.own(found, arrays)
     found = projected(net, found, tensor.source) or found
     return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, units)))
-
-
-def _owner(net: Net, arrays: Sequence[Array | None], kind: str) -> int | None:
-    """The layer of that kind whose weights are the same ones."""
-    share = net.weights(arrays)
-    return share if share is not None and net.builder.nodes[share].kind == kind else None
 
 
 # of two tensors
@@ -192,3 +192,48 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
 def _width(axis: Axis) -> int:
     """How many indices an axis has in one image."""
     return size_of(atom for atom in axis if atom.side != BATCH)
+
+
+# attention as one operator
+
+
+def attention(net: Net, operator: Operator) -> Value:
+    """Attention: queries, keys and values as [batch, heads, positions, numbers] or [batch, positions, numbers]."""
+    query, key, value = (net.tensor(operator, number) for number in range(3))
+    heads = int(operator.attributes.get("q_num_heads", 0))
+    if query.rank == 3:
+        if not heads or heads != int(operator.attributes.get("kv_num_heads", heads)):
+            raise NoEqual("its queries have other heads than its keys")
+        query, key, value = (_split_heads(net, x, heads) for x in (query, key, value))
+    if not query.rank == key.rank == value.rank == 4 or query.shape[1] != key.shape[1]:
+        raise NoEqual("its queries have other heads than its keys")
+    scale = float(operator.attributes.get("scale", 0) or 1 / sqrt(query.shape[-1]))
+    mask = net.array(operator, 3)
+    scores = Scores(query, key, scale, (mask,) if mask is not None else (), is_normed=True)
+    found = attend(net, operator, scores, value) or _multiplied(net, operator, scores, value)
+    if not heads:
+        return found
+    moved = found.viewed((found.axes[0], found.axes[2], found.axes[1], found.axes[3]))
+    return net.reshaped(moved, (*moved.shape[:2], moved.shape[2] * moved.shape[3]))
+
+
+def _multiplied(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tensor:
+    """Attention without its projections: products of matrices and a softmax."""
+    if not all(is_mask(mask, scores.query.shape[1]) for mask in scores.biases):
+        raise NoEqual("it adds a constant to the products of queries and keys")
+    if scores.biases or operator.attributes.get("is_causal"):
+        net.builder.note("a mask of attention left out")
+    key = scores.key.viewed((*scores.key.axes[:-2], scores.key.axes[-1], scores.key.axes[-2]))
+    products = product(net, operator, scores.query, key)
+    assert isinstance(products, Tensor)
+    weights = function_of(net, operator, "Affine", products, scores.scale, 0.0)
+    found = product(net, operator, activation(net, operator, weights, "softmax"), value)
+    assert isinstance(found, Tensor)
+    return found
+
+
+def _split_heads(net: Net, x: Tensor, heads: int) -> Tensor:
+    if x.shape[2] % heads:
+        raise WrongFile(f"{x.shape[2]} numbers do not divide into {heads} heads")
+    cut = net.reshaped(x, (*x.shape[:2], heads, x.shape[2] // heads))
+    return cut.viewed((cut.axes[0], cut.axes[2], cut.axes[1], cut.axes[3]))

@@ -1,299 +1,26 @@
-"""Operators that work element by element: activation functions; arithmetic of tensors, with numbers, with weights."""
+"""Arithmetic of tensors: with one another, with numbers, and with weights."""
 
 from __future__ import annotations
 
 from functools import partial
-from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.formulas import (
-    ARITHMETIC,
-    MOST_STEPS,
-    REDUCTIONS,
-    Formula,
-    affine_keys,
-    clip_kind,
-    match,
-    rounded,
-)  # fmt: skip
+from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
+from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
 
-MERGES = {"Add": "add", "Mul": "mul", "Sub": "sub", "Div": "div", "Max": "maximum", "Min": "minimum", "Mean": "mean"}
-"""The kinds of operators on several tensors."""
-
-PLAIN = {
-    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "HardSwish": "hswish", "Abs": "abs",
-    "Exp": "exp", "Sqrt": "sqrt", "Neg": "neg", "Mish": "mish", "Selu": "selu",
-}  # fmt: skip
-"""The kinds of operators without attributes."""
-
 BIASED = ("conv", "dwconv", "deconv", "local", "fc", "linear")
 """Kinds to which a constant per channel that is added is a bias."""
-
-
-# one tensor
-
-
-def unary(net: Net, operator: Operator) -> Value:
-    """A function of each element."""
-    x = net.tensor(operator)
-    return function_of(net, operator, operator.type, x)
-
-
-def function_of(net: Net, operator: Operator, type: str, x: Tensor, *numbers: float) -> Tensor:
-    """A function of each element with numbers, which becomes a layer when something reads it."""
-    return Tensor(_formula(net, operator, type, (x.source, *numbers), x.source.volume), x.axes)
-
-
-def _formula(
-    net: Net,
-    operator: Operator,
-    type: str,
-    args: tuple[Source | float, ...],
-    volume: Volume,
-    reduced: frozenset[Atom] = frozenset(),
-    count: int = 1,
-) -> Source:
-    """A layer that is a formula, if all of it depends on one layer."""
-    source = Source(volume)
-    given = [arg for arg in args if isinstance(arg, Source)]
-    leaves = {id(leaf): leaf for leaf in map(_leaf, given)}
-    steps = 1 + sum(arg.formula.steps if arg.formula is not None else 0 for arg in given)
-    if len(leaves) > 1 or steps > MOST_STEPS:
-        for arg in given:
-            net.place(arg)
-        leaf, steps = given[0], 1
-    else:
-        leaf = next(iter(leaves.values()))
-    source.formula = Formula(operator, type, args, leaf, steps, reduced, count)
-    source.make = lambda: _made(net, source)
-    return source
-
-
-def _leaf(source: Source) -> Source:
-    """The layer that a formula reads."""
-    return source.formula.leaf if source.formula is not None else source
-
-
-def _made(net: Net, source: Source) -> int | None:
-    """The layer of a formula: a kind that it is as a whole, or its last operator."""
-    formula = source.formula
-    assert formula is not None
-    operator = formula.operator
-    try:
-        made = _matched(net, source) or _last(net, formula)
-    except NoEqual as error:
-        first = next(arg for arg in formula.args if isinstance(arg, Source))
-        return net.lacks(operator, str(error), source.volume, {}, first)
-    return None if made is None else made.place
-
-
-def _matched(net: Net, source: Source) -> Source | None:
-    """The kind that a formula is as a whole; None if it is none."""
-    found = match(source)
-    if found is None or source.formula is None:
-        return None
-    keys = dict(found.keys)
-    if "atoms" in keys:
-        try:
-            axes = reduced_axes(found.base.volume, keys.pop("atoms"))
-            _set_axes(found.kind, keys, axes, found.base.volume)
-        except NoEqual:
-            return None
-    name = source.formula.operator.name
-    if found.factor == 1:
-        return net.add(found.kind, [found.base], name, **keys)
-    inner = net.add(found.kind, [found.base], None, **keys)
-    return None if inner is None else net.add("affine", [inner], name, factor=rounded(found.factor))
-
-
-def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
-    """The names of the sides, or of the depth, that some atoms are; raises NoEqual if they are parts of them."""
-    names = (*volume.names, "depth")
-    found = []
-    for side, name in enumerate(names):
-        mine = [atom for atom in atoms if atom.side == side]
-        if mine and prod(atom.size for atom in mine) != volume[side]:
-            raise NoEqual("it reduces a part of a side")
-        if mine:
-            found.append(name)
-    return tuple(found)
-
-
-def _set_axes(kind: str, keys: dict[str, Any], axes: tuple[str, ...], volume: Volume) -> None:
-    """Sets the key for the axes of a normalization, or raises NoEqual."""
-    everything = {name for name, size in zip((*volume.names, "depth"), volume, strict=True) if size > 1}
-    if kind == "softmax":
-        if axes != ("depth",):
-            keys["axes"] = list(axes)
-        return
-    if kind != "ln":
-        keys.setdefault("scale", False)
-    else:
-        keys.update(scale=False, shift=False)
-    if set(axes) == {"depth"}:
-        keys["axes"] = "depth"
-    elif set(axes) >= everything:
-        keys["axes"] = "volume"
-    else:
-        raise NoEqual(f"{kind.upper()} over {', '.join(axes)}")
-
-
-def _last(net: Net, formula: Formula) -> Source | None:
-    """The last operator of a formula as a layer."""
-    operator, args = formula.operator, formula.args
-    sources = [arg for arg in args if isinstance(arg, Source)]
-    numbers = [arg for arg in args if not isinstance(arg, Source)]
-    if formula.type in REDUCTIONS:
-        return reduction_layer(net, operator, formula.type, sources[0], formula.reduced)
-    if formula.type == "Clip":
-        kind, keys = clip_kind(
-            None if numbers[0] == -inf else numbers[0], None if numbers[1] == inf else numbers[1]
-        )  # fmt: skip
-        return net.add(kind, sources, operator.name, **keys) if keys or kind != "clip" else sources[0]
-    if formula.type == "Affine":
-        return net.add("affine", sources, operator.name, **affine_keys(*numbers))
-    if formula.type == "LeakyRelu":
-        return net.add("lrelu", sources, operator.name, slope=rounded(numbers[0]))
-    if formula.type == "HardSigmoid":
-        return net.add("hsigmoid", sources, operator.name, **_hard_sigmoid(*numbers))
-    if formula.type in MERGES and len(sources) > 1:
-        return net.add(MERGES[formula.type], sources, operator.name)
-    if formula.type in PLAIN:
-        return net.add(PLAIN[formula.type], sources, operator.name)
-    if formula.type in ARITHMETIC:
-        return _with_number(net, operator, formula.type, sources, args)
-    raise NoEqual(WHY.get(formula.type, "no kind computes it"))
-
-
-WHY = {"Erf": "it is known as a part of GELU alone", "Log": "no kind takes logarithms"}
-
-
-def _hard_sigmoid(slope: float, shift: float) -> dict[str, Any]:
-    if abs(slope - 1 / 6) < 1e-5 and shift == 0.5:
-        return {}
-    return {"slope": rounded(slope), **({} if shift == 0.5 else {"shift": rounded(shift)})}
-
-
-def _with_number(
-    net: Net, operator: Operator, type: str, sources: Sequence[Source], args: Sequence[Source | float]
-) -> Source | None:
-    """A tensor and a number."""
-    first, *rest = args
-    if len(args) != 2:
-        raise NoEqual("no kind computes it")
-    other = rest[0]
-    if isinstance(first, Source) and isinstance(other, float):
-        if type == "Pow" and other == 2:
-            return net.add("square", sources, operator.name)
-        if type == "Pow" and other == 0.5:
-            return net.add("sqrt", sources, operator.name)
-        if type in ("Min", "Max"):
-            low, high = (other, None) if type == "Max" else (None, other)
-            kind, keys = clip_kind(low, high)
-            return net.add(kind, sources, operator.name, **keys)
-    elif isinstance(other, Source) and isinstance(first, float) and type in ("Min", "Max"):
-        return _with_number(net, operator, type, sources, (other, first))
-    raise NoEqual("no kind computes it with a number")
-
-
-def leaky(net: Net, operator: Operator) -> Value:
-    """LeakyRelu."""
-    return function_of(net, operator, "LeakyRelu", net.tensor(operator), float(operator.attributes.get("alpha", 0.01)))
-
-
-def hard_sigmoid(net: Net, operator: Operator) -> Value:
-    """HardSigmoid."""
-    alpha, beta = operator.attributes.get("alpha", 0.2), operator.attributes.get("beta", 0.5)
-    return function_of(net, operator, "HardSigmoid", net.tensor(operator), float(alpha), float(beta))
-
-
-def clip(net: Net, operator: Operator) -> Value:
-    """Clip: limits are inputs or, in old versions, attributes."""
-    low = net.decimals(operator, "min", 1)
-    high = net.decimals(operator, "max", 2)
-    limits = [low[0] if low else -inf, high[0] if high else inf]
-    limits = [limit if abs(limit) < 3e38 else (-inf if limit < 0 else inf) for limit in limits]
-    return function_of(net, operator, "Clip", net.tensor(operator), *limits)
-
-
-def with_key(kind: str, attribute: str, key: str, default: float) -> Callable[[Net, Operator], Value]:
-    """An activation function with a number, which stands as an attribute."""
-
-    def handler(net: Net, operator: Operator) -> Value:
-        value = rounded(float(operator.attributes.get(attribute, default)))
-        return activation(net, operator, net.tensor(operator), kind, **{key: value})
-
-    return handler
-
-
-def celu(net: Net, operator: Operator) -> Value:
-    """Celu, which with alpha 1 is ELU."""
-    if operator.attributes.get("alpha", 1.0) != 1:
-        raise NoEqual("ELU is CELU with alpha 1 alone")
-    return activation(net, operator, net.tensor(operator), "elu")
-
-
-def gelu(net: Net, operator: Operator) -> Value:
-    """Gelu."""
-    keys = {"form": "tanh"} if operator.attributes.get("approximate", "none") == "tanh" else {}
-    return activation(net, operator, net.tensor(operator), "gelu", **keys)
-
-
-def activation(net: Net, operator: Operator, x: Tensor, kind: str, **keys: Any) -> Tensor:
-    """A layer that works on each element."""
-    found = net.add(kind, [x.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
-    return Tensor(found, x.axes)
-
-
-def prelu(net: Net, operator: Operator) -> Value:
-    """PRelu: one slope a channel, or one for all."""
-    x, slope = net.tensor(operator), net.array(operator, 1)
-    assert slope is not None
-    if slope.elements == 1 and x.source.volume.depth > 1:
-        return learned(net, operator, x, "prelu", [slope], shared=True)
-    if x.rank > 2 and len(slope.shape) == 1:
-        slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
-    place = _per_channel(net, x, slope)
-    if place is None:
-        raise NoEqual("PRELU learns one slope a channel")
-    return learned(net, operator, place, "prelu", [slope])
-
-
-def learned(
-    net: Net,
-    operator: Operator,
-    x: Tensor,
-    kind: str,
-    arrays: Sequence[Array | None],
-    buffers: Sequence[Array | None] = (),
-    **keys: Any,
-) -> Tensor:
-    """A layer with weights that keeps the shape of its input."""
-    share = net.weights(arrays, buffers)
-    if share is not None and net.builder.nodes[share].kind != kind:
-        share = None
-    net.place(x.source)
-    found = net.add(kind, [x.source], operator.name, share=share, **keys)
-    if found is None:
-        raise Unknown
-    net.own(found, arrays, buffers)
-    return Tensor(found, x.axes)
-
-
-# several tensors, numbers, weights
 
 
 def arithmetic(net: Net, operator: Operator) -> Value:
@@ -351,11 +78,11 @@ def _two_tensors(net: Net, operator: Operator, type: str, left: Tensor, right: T
     rank = max(left.rank, right.rank)
     one, other = _aligned(left, rank), _aligned(right, rank)
     first, second = left.source, right.source
-    leaf = _leaf(first)
-    if leaf is _leaf(second) and _is_formula_pair(first, second, one, other):
+    leaf = leaf_of(first)
+    if leaf is leaf_of(second) and _is_formula_pair(first, second, one, other):
         axes = tuple([a or b for a, b in zip(one, other, strict=True)])
         volume = Volume(*[max(a, b) for a, b in zip(first.volume, second.volume, strict=True)])
-        return Tensor(_formula(net, operator, type, (first, second), volume), axes)
+        return Tensor(formula_of(net, operator, type, (first, second), volume), axes)
     if type == "Pow":
         raise NoEqual("no kind takes powers of one volume by another")
     return _merge(net, operator, type, [left, right])
@@ -487,7 +214,7 @@ def _with_scalar(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
             return x
         return function_of(net, operator, "Affine", x, factor, shift)
     args: tuple[Source | float, ...] = (x.source, number) if is_first else (number, x.source)
-    return Tensor(_formula(net, operator, type, args, x.source.volume), x.axes)
+    return Tensor(formula_of(net, operator, type, args, x.source.volume), x.axes)
 
 
 def _line(type: str, number: float, *, is_first: bool) -> tuple[float, float]:
@@ -603,71 +330,26 @@ def _position(net: Net, operator: Operator, x: Tensor, array: Array) -> Tensor:
     return learned(net, operator, x, "position", [array])
 
 
-# reductions
+def biased_gelu(net: Net, operator: Operator) -> Value:
+    """Microsoft's BiasGelu and FastGelu: a bias, if there is one, and GELU."""
+    x: Value = net.tensor(operator)
+    bias = net.array(operator, 1)
+    if bias is not None:
+        x = two(net, operator, "Add", x, bias)
+    assert isinstance(x, Tensor)
+    keys = {"form": "tanh"} if operator.type.endswith("FastGelu") else {}
+    return activation(net, operator, x, "gelu", **keys)
 
 
-def reduction(net: Net, operator: Operator) -> Value:
-    """ReduceMean and the like, over some axes."""
-    x = net.tensor(operator)
-    axes = net.numbers(operator, "axes", 1)
-    if not axes:
-        if axes is not None and operator.attributes.get("noop_with_empty_axes"):
-            return x
-        axes = list(range(x.rank))
-    x = net.values[operator.inputs[0]] = reducible(net, x, axes)
-    return reduced(net, operator, operator.type, x, axes, keeps=bool(operator.attributes.get("keepdims", 1)))
-
-
-def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[int], *, keeps: bool) -> Tensor:
-    """A tensor reduced along some axes, as a formula."""
-    chosen = {axis % x.rank for axis in axes}
-    atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
-    left = tuple([() if number in chosen else axis for number, axis in enumerate(x.axes)])
-    if any(atom.side == BATCH for atom in atoms):
-        raise NoEqual("it reduces the images of a batch")
-    found = x
-    if atoms:
-        volume = found.source.volume
-        for side in {atom.side for atom in atoms}:
-            volume = volume.replaced(side, 1)
-        count = prod(atom.size for atom in atoms)
-        source = _formula(net, operator, type, (found.source,), volume, atoms, count)
-        result = Tensor(source, left)
-    else:
-        result = found
-    if keeps:
-        return result
-    return result.viewed(tuple([axis for number, axis in enumerate(result.axes) if number not in chosen]))
-
-
-def reducible(net: Net, x: Tensor, axes: Sequence[int]) -> Tensor:
-    """The tensor as a view of a volume in which these axes are whole sides, so that a layer can reduce them."""
-    chosen = {axis % x.rank for axis in axes}
-    atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
-    if any(atom.side == BATCH for atom in atoms) or _are_whole(x.source.volume, atoms):
-        return x
-    return net.rearranged(x, groups_of(net, [x]))
-
-
-def _are_whole(volume: Volume, atoms: frozenset[Atom]) -> bool:
-    return all(
-        prod(atom.size for atom in atoms if atom.side == side) == volume[side] for side in {atom.side for atom in atoms}
-    )
-
-
-REDUCED: Mapping[str, str] = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min"}
-
-
-def reduction_layer(net: Net, operator: Operator, type: str, source: Source, atoms: frozenset[Atom]) -> Source | None:
-    """The layer of a reduction: GAP, GMP or REDUCE."""
-    axes = reduced_axes(source.volume, atoms)
-    names = tuple([n for n, size in zip(source.volume.names, source.volume, strict=False) if size > 1])
-    if axes == names and type in ("ReduceMean", "ReduceMax"):
-        return net.add("gap" if type == "ReduceMean" else "gmp", [source], operator.name)
-    if type not in REDUCED:
-        if type not in ("ReduceL2", "ReduceSumSquare"):
-            raise NoEqual("no kind reduces so")
-        squares = net.add("square", [source], None)
-        total = squares and net.add("reduce", [squares], operator.name, op="sum", axes=list(axes))
-        return total if type == "ReduceSumSquare" or total is None else net.add("sqrt", [total], None)
-    return net.add("reduce", [source], operator.name, op=REDUCED[type], axes=list(axes))
+def prelu(net: Net, operator: Operator) -> Value:
+    """PRelu: one slope a channel, or one for all."""
+    x, slope = net.tensor(operator), net.array(operator, 1)
+    assert slope is not None
+    if slope.elements == 1 and x.source.volume.depth > 1:
+        return learned(net, operator, x, "prelu", [slope], shared=True)
+    if x.rank > 2 and len(slope.shape) == 1:
+        slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
+    place = _per_channel(net, x, slope)
+    if place is None:
+        raise NoEqual("PRELU learns one slope a channel")
+    return learned(net, operator, place, "prelu", [slope])

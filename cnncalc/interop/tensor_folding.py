@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_VALUES = 4_096
 """Tensors with more elements are not computed."""
 MOST_ELEMENTS = 1 << 50
+LARGEST = 1 << 1023
+"""Numbers beyond it are refused."""
 
 
 class NotFolded(CnncalcError):
@@ -51,7 +53,7 @@ def constant(net: Net, operator: Operator) -> Value:
     value = next(iter(attributes.values()), None)
     if isinstance(value, Constant):
         array = net.constant(operator.outputs[0], value)
-        array.is_literal = True
+        array.is_literal = net.has_weights or array.elements < 2
         return array
     if isinstance(value, tuple):
         return literal((len(value),), value, is_integer=all(isinstance(v, int) for v in value))
@@ -218,11 +220,13 @@ def _combined(arrays: Sequence[Array], function: Callable[..., Any] | None, *, i
     values = None
     if function is not None and all(column is not None for column in columns):
         values = tuple([function(*row) for row in zip(*columns, strict=True)])
+        if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
+            raise WrongFile("its numbers are too large")
     whole = all(array.is_integer for array in arrays) if is_integer is None else is_integer
-    return _made_of(arrays, shape, values, is_integer=whole)
+    return made_of(arrays, shape, values, is_integer=whole)
 
 
-def _made_of(
+def made_of(
     arrays: Sequence[Array], shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool
 ) -> Array:
     """A constant made of others."""
@@ -265,14 +269,20 @@ def fold(net: Net, operator: Operator) -> list[Value]:
     if what in ONE:
         return [_combined(arrays[:1], ONE[what])]
     if what in KEEPING:
-        return [_made_of(arrays, arrays[0].shape, None, is_integer=arrays[0].is_integer)]
+        is_integer = arrays[0].is_integer and what != "DequantizeLinear"
+        return [made_of(arrays, arrays[0].shape, None, is_integer=is_integer)]
     if what == "Where":
         return [_combined(arrays, lambda c, a, b: a if c else b, is_integer=arrays[1].is_integer)]
     handler = FOLDERS.get(what)
     if handler is None:
         raise NotFolded("it works on constants")
     found = handler(net, operator, arrays[0])
-    return list(found) if isinstance(found, list) else [found]
+    results: list[Value] = list(found) if isinstance(found, list) else [found]
+    if what in ("Slice", "Gather", "Split"):
+        for name, part in zip(operator.outputs, results, strict=False):
+            if isinstance(part, Array):
+                part.path = (*arrays[0].path, name)
+    return results
 
 
 def _cast(net: Net, operator: Operator, x: Array) -> Array:
@@ -390,7 +400,7 @@ def _concat(net: Net, operator: Operator, x: Array) -> Array:
             for array, block in zip(arrays, blocks, strict=True)
             for value in (array.values or ())[outer * block : (outer + 1) * block]
         ]
-    return _made_of(arrays, full, values, is_integer=x.is_integer)
+    return made_of(arrays, full, values, is_integer=x.is_integer)
 
 
 def _expand(net: Net, operator: Operator, x: Array) -> Array:
@@ -444,7 +454,7 @@ def _matmul(net: Net, operator: Operator, x: Array) -> Array:
     if other is None or len(x.shape) < 2 or len(other.shape) < 2 or x.shape[-1] != other.shape[-2]:
         raise NotFolded("it multiplies constants")
     shape = (*broadcast([x.shape[:-2] or (1,), other.shape[:-2] or (1,)]), x.shape[-2], other.shape[-1])
-    return _made_of([x, other], shape[-max(len(x.shape), len(other.shape)) :], None, is_integer=False)
+    return made_of([x, other], shape[-max(len(x.shape), len(other.shape)) :], None, is_integer=False)
 
 
 def _pad(net: Net, operator: Operator, x: Array) -> Array:

@@ -41,15 +41,11 @@ class Order(NamedTuple):
 
 def order_of(net: Net, name: str, rank: int) -> Order:
     """The order of the axes of an input, from what the first operators behind it need."""
-    readers: dict[str, list[Operator]] = {}
-    for operator in net.net.operators:
-        for given in operator.inputs:
-            readers.setdefault(given, []).append(operator)
     waiting: deque[tuple[str, tuple[int | None, ...]]] = deque([(name, tuple(range(rank)))])
     steps = 0
     while waiting and steps < MOST_STEPS:
         value, axes = waiting.popleft()
-        for operator in readers.get(value, ()):
+        for operator in net.reading.get(value, ()):
             steps += 1
             if operator.inputs[0] != value and operator.type in (*MAPS, *VECTORS):
                 continue
@@ -86,7 +82,8 @@ def _behind(net: Net, operator: Operator, axes: tuple[int | None, ...]) -> tuple
         return axes
     if operator.type == "Transpose":
         order = operator.attributes.get("perm") or range(len(axes) - 1, -1, -1)
-        return tuple([axes[int(axis)] for axis in order]) if len(order) == len(axes) else None
+        is_order = sorted(order) == list(range(len(axes)))
+        return tuple([axes[int(axis)] for axis in order]) if is_order else None
     if operator.type in ("Unsqueeze", "Squeeze"):
         chosen = _axes(net, operator)
         if chosen is None:
@@ -119,7 +116,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     known = shape if shape is not None else (None,) * 4
     rank = len(known)
     order = order_of(net, name, rank)
-    if rank - 2 not in (*SIDES, 0, -1) and len(order.sides) not in SIDES:
+    if rank - 2 not in (*SIDES, 0, -1, -2) and len(order.sides) not in SIDES:
         net.builder.fail(f"the input has {rank} axes, and a volume at most {max(SIDES) + 1}", name)
         net.values[name] = None
         return

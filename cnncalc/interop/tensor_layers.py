@@ -11,17 +11,17 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from cnncalc.interop import (
-    tensor_attention,
     tensor_dense,
     tensor_elementwise,
+    tensor_functions,
     tensor_moves,
     tensor_norms,
     tensor_torch,
     tensor_windows,
 )
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_elementwise import with_key
-from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant
+from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
+from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import Axes, last_axes, maps_axes
@@ -46,22 +46,23 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), tensor_windows.blocks),
     **dict.fromkeys(
         (
-            *tensor_elementwise.PLAIN, "Erf", "Log", "Reciprocal", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos",
+            *tensor_functions.PLAIN, "Erf", "Log", "Reciprocal", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos",
             "Softsign", "Not",
         ),
-        tensor_elementwise.unary,
+        tensor_functions.unary,
     ),
-    "LeakyRelu": tensor_elementwise.leaky,
-    "HardSigmoid": tensor_elementwise.hard_sigmoid,
-    "Clip": tensor_elementwise.clip,
+    "LeakyRelu": tensor_functions.leaky,
+    "HardSigmoid": tensor_functions.hard_sigmoid,
+    "Clip": tensor_functions.clip,
     "Elu": with_key("elu", "alpha", "alpha", 1.0),
-    "Celu": tensor_elementwise.celu,
-    **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_elementwise.gelu),
+    "Celu": tensor_functions.celu,
+    **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_functions.gelu),
+    **dict.fromkeys(("com.microsoft.BiasGelu", "com.microsoft.FastGelu"), tensor_elementwise.biased_gelu),
     "PRelu": tensor_elementwise.prelu,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum"), tensor_elementwise.arithmetic),
     **dict.fromkeys(
         ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"),
-        tensor_elementwise.reduction,
+        tensor_functions.reduction,
     ),
     "BatchNormalization": tensor_norms.batch_norm,
     "InstanceNormalization": tensor_norms.instance_norm,
@@ -77,7 +78,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Gemm": tensor_dense.gemm,
     "MatMul": tensor_dense.matmul,
     "Einsum": tensor_dense.einsum,
-    "Attention": tensor_attention.attention,
+    "Attention": tensor_dense.attention,
     **dict.fromkeys(
         ("Identity", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear"), tensor_moves.identity
     ),
@@ -96,8 +97,11 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
 }  # fmt: skip
 """What each operator becomes, by its type; those of other domains with the domain before it."""
 
+MOST_WARNINGS = 5
+"""The most values whose shape the file contradicts that are named."""
+
 ELEMENTWISE = frozenset((
-    *tensor_elementwise.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
+    *tensor_functions.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
     "Clip", "Celu", "Elu", "ThresholdedRelu", "PRelu", "Where", "LayerNormalization", "RMSNormalization", "BitShift",
     "LpNormalization", "InstanceNormalization", "GroupNormalization", "com.microsoft.QuickGelu", "IsNaN", "CumSum",
     "com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.SkipLayerNormalization", "Swish", "Shrink",
@@ -148,6 +152,9 @@ def _convert(net: Net, operator: Operator) -> None:
         found = []
     except (WrongFile, WireError) as error:
         net.builder.fail(f"{operator.type}: {error}", operator.name)
+        found = []
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        net.builder.fail(f"{operator.type}: its attributes or inputs are not those of the operator", operator.name)
         found = []
     _store(net, operator, found)
 
@@ -209,7 +216,8 @@ def _folded(net: Net, operator: Operator) -> list[Value]:
                 net.unknown.add(name)
                 found.append(None)
             else:
-                found.append(Array(tuple([size or 0 for size in shape]), is_literal=True))
+                arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
+                found.append(made_of(arrays, tuple([size or 0 for size in shape]), None, is_integer=False))
         return found
 
 
@@ -219,9 +227,9 @@ def _activated(net: Net, operator: Operator, value: Value) -> Value:
     if not isinstance(value, Tensor) or not name:
         return value
     numbers = operator.attributes.get("activation_params", ())
-    if name not in (*tensor_elementwise.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
+    if name not in (*tensor_functions.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
         raise NoEqual(f"its activation is {name}")
-    return tensor_elementwise.function_of(net, operator, name, value, *[float(number) for number in numbers])
+    return tensor_functions.function_of(net, operator, name, value, *[float(number) for number in numbers])
 
 
 def _without_equal(net: Net, operator: Operator, why: str) -> None:
@@ -305,7 +313,9 @@ def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
     if name in net.net.outputs:
         net.builder.fail(message, operator.name)
     else:
-        net.builder.warn("stated-shape", f"{operator.name}: {message}")
+        net.contradictions += 1
+        if net.contradictions <= MOST_WARNINGS:
+            net.builder.warn("stated-shape", f"{operator.name}: {message}")
 
 
 def _outputs(net: Net) -> list[int]:
@@ -328,6 +338,9 @@ def _outputs(net: Net) -> list[int]:
 
 def _count(net: Net) -> None:
     """Compares the learned numbers of the layers with those of the file, and notes what differs."""
+    if net.contradictions > MOST_WARNINGS:
+        more = net.contradictions - MOST_WARNINGS
+        net.builder.warn("stated-shape", f"{more:,} more values have another shape than the file states")
     left = {
         name: prod(constant.shape)
         for name, constant in net.net.constants.items()

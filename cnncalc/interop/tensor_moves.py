@@ -6,8 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.selection import concat, part
-from cnncalc.interop.tensor_elementwise import learned
+from cnncalc.interop.selection import concat, part, repeated
+from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
 from cnncalc.interop.views import whole
 
@@ -169,6 +169,8 @@ def gather(net: Net, operator: Operator) -> Value:
     size = x.shape[axis]
     found = [int(index) % size for index in indices.values]
     if not found or found != list(range(found[0], found[0] + len(found))):
+        if found and found == [place * size // len(found) for place in range(len(found))]:
+            return repeated(net, operator, x, axis, len(found))
         raise NoEqual("its indices are not consecutive")
     taken = part(net, x, axis, (found[0], found[-1] + 1, 1), operator.name)
     if len(indices.shape) == 1:

@@ -46,7 +46,7 @@ class Array:
     the weights. ``is_learned``: None where the source does not say.
     """
 
-    __slots__ = ("is_integer", "is_learned", "is_literal", "origins", "shape", "values")
+    __slots__ = ("is_integer", "is_learned", "is_literal", "origins", "path", "shape", "values")
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Array:
         self.origins = origins
         self.is_literal = is_literal
         self.is_learned = is_learned
+        self.path: tuple[str, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -80,10 +81,12 @@ class Array:
 
     def like(self, shape: tuple[int, ...], values: Sequence[Any] | None) -> Array:
         """Another tensor made of this one."""
-        return Array(
+        found = Array(
             shape, values, is_integer=self.is_integer, origins=self.origins, is_literal=self.is_literal,
             is_learned=self.is_learned,
         )  # fmt: skip
+        found.path = self.path
+        return found
 
 
 class Source:
@@ -146,6 +149,8 @@ class Net:
         self.net = net
         self.builder = NetBuilder(format, file, settings)
         self.batch = 1
+        self.has_weights = any(not c.is_integer and prod(c.shape) > 1 for c in net.constants.values())
+        """Whether there are weights beside the operators; else those of several numbers among them are weights."""
         self.replaced = settings.input is not None or bool(settings.inputs)
         """Whether the call may replace sizes of inputs, so that those that the file states say nothing."""
         self.values: dict[str, Value] = {}
@@ -155,12 +160,19 @@ class Net:
         """The same, where an operator without an equal, which is reported, is the reason."""
         self.projections: dict[int, Source] = {}
         """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
+        self.resized: dict[int, str] = {}
+        """RESIZE layers along one side, by their places: their names."""
         self.ends: list[Source] = []
         """Layers behind which nothing is known, since an operator has no equal."""
+        self.contradictions = 0
+        """How many values have another shape than the file states."""
         self.readers: dict[str, int] = {}
+        self.reading: dict[str, list[Operator]] = {}
+        """The operators that read a value."""
         for operator in net.operators:
             for name in operator.inputs:
                 self.readers[name] = self.readers.get(name, 0) + 1
+                self.reading.setdefault(name, []).append(operator)
         for name in net.outputs:
             self.readers[name] = self.readers.get(name, 0) + 1
         self.rank = 0
@@ -420,13 +432,13 @@ class Net:
 
     # weights
 
-    def weights(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> int | None:
-        """Records the learned tensors of a layer; returns the layer that has the same ones already, to share them."""
+    def weights(self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> int | None:
+        """Records the learned tensors of a layer; returns the layer of its kind that has them already."""
         for array in (*arrays, *buffers):
             if array is not None:
                 for origin in array.origins:
                     self.counted[origin] = 1
-        share = self.owners.get(self._key(arrays, buffers)) if any(arrays) else None
+        share = self.owners.get((kind, *self._key(arrays, buffers))) if any(arrays) else None
         if share is None:
             self.hold(arrays, buffers)
         return share
@@ -446,10 +458,10 @@ class Net:
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer that has these learned tensors."""
         if source is not None and source.place is not None and any(arrays):
-            self.owners.setdefault(self._key(arrays, buffers), source.place)
+            self.owners.setdefault((self.kind(source), *self._key(arrays, buffers)), source.place)
 
     def _identity(self, array: Array) -> tuple[Any, ...]:
-        return (*sorted(array.origins), array.shape) if array.origins else (id(array),)
+        return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array),)
 
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
         return tuple([array and self._identity(array) for array in (*arrays, *buffers)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import NoEqual, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
-from cnncalc.interop.tensor_elementwise import activation, learned
+from cnncalc.interop.tensor_functions import activation, learned
 from cnncalc.interop.tensor_net import Array, Unknown, WrongFile
 from cnncalc.interop.views import whole
 
@@ -106,7 +106,7 @@ def attention(net: Net, operator: Operator) -> Value:
     sequences = [net.rearranged(tensor, net.last_groups(tensor)) for tensor in tensors]
     for sequence in sequences:
         net.place(sequence.source)
-    share = net.weights(arrays)
+    share = net.weights("attention", arrays)
     keys: dict[str, Any] = {"heads": attributes["heads"], **({} if attributes["bias"] else {"bias": False})}
     found = net.add("attention", [each.source for each in sequences], operator.name, share=share, **keys)
     if found is None:
@@ -134,7 +134,7 @@ def shifted_windows(net: Net, operator: Operator) -> Value:
     padded = [size + more for size, more in zip(volume.sides, missing, strict=True)]
     shift = [0 if wide >= size else step for wide, size, step in zip(window, padded, attributes["shift"], strict=True)]
     net.place(x.source)
-    share = net.weights(arrays)
+    share = net.weights("attention", arrays)
     keys: dict[str, Any] = {"heads": attributes["heads"], "relative": list(window)}
     if not attributes["bias"]:
         keys["bias"] = False

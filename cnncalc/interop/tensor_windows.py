@@ -6,7 +6,7 @@ from math import copysign, floor, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual, uniform
-from cnncalc.interop.tensor_elementwise import learned
+from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import last_axes, whole
 from cnncalc.layers.window import extent, same_pads

@@ -191,7 +191,7 @@ def _windows_of_sequence(volume: Volume, target: Axes) -> list[Move] | None:
 
 def _direct(volume: Volume, target: Axes) -> list[Move] | None:
     """One layer, or a permutation with reshapes before and behind it."""
-    for find in (_of_sides, _shuffle, _permute, _blocks, _flatten):
+    for find in (_of_sides, _shuffle, _permute, _flatten, _blocks):
         move = find(volume, target)
         if move is not None:
             return [move]

@@ -197,6 +197,7 @@ class PatternParser:
             return self.error("this '[' is never closed", groups[-1].bracket)
         if self.token.type == "end" and not self.at:
             return DesignError([Problem("pattern-syntax", "the pattern is empty", self.text.span(0, 1))])
+        self._refuse_mapping()
         after = "'->' must be followed by" if self.at and self.tokens[self.at - 1].type == "->" else "expected"
         return self.error(f"{after} a layer or '[', found {self.found()}")
 
@@ -328,6 +329,7 @@ class PatternParser:
         if self.token.type in ("integer", "size"):
             first = self.literal()
         elif self.token.type == "{":
+            self._refuse_mapping(head.value)
             first = self.braces()
         if self.token.type == "-":
             self.at += 1
@@ -352,6 +354,15 @@ class PatternParser:
             stated, stated_span = self.volume()
         return LayerSyntax(head.value, span, first, dash, slash, arguments, references, stated, stated_span, label)
 
+    def _refuse_mapping(self, word: str = "") -> None:
+        """Raises DesignError where a layer is written as in a file; ``word`` ends with what precedes its braces."""
+        if self.token.type == "{":
+            from cnncalc.language.mappings import is_mapping, mapping_hint
+
+            text, at = self.text.value, self.token.start
+            if is_mapping(text, at):
+                raise self.error("this is how files write keys, not patterns", hint=mapping_hint(text, at, word))
+
     def volume(self) -> tuple[Volume, Span]:
         """[":"] "[" SIZE "]" """
         colon = self.token.type == ":"
@@ -362,6 +373,7 @@ class PatternParser:
         closed = self.tokens[self.at + 2] if size.type == "size" and size is not opened else size
         if opened.type != "[" or size.type != "size" or closed.type != "]":
             if colon:
+                self._refuse_mapping(self.text.value[: opened.start])
                 raise self.error("':' must be followed by a volume such as [224x224x64]", opened)
             raise self.error("expected '->' before this '['", opened, "a volume is written [224x224x64]")
         if not is_volume_size(size.value) or min(size.value) < 1:

@@ -32,6 +32,8 @@ TOOLS = {"dense": "D", "linear": "d"}
 """Words of one tool alone: D of Keras, d of PyTorch, as in Conv2D and Conv2d."""
 WINDOW_KEYS = ("stride", "pad", "dilation")
 """Keys that belong to the layer with the kernel, where a form has several layers."""
+CEIL = "round"
+"""The key that PyTorch's ceil_mode sets."""
 LARGEST_KERNEL = 15
 """Where a text does not tell the tool, a larger number is not taken for a kernel."""
 
@@ -218,6 +220,8 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
         keras.append("pad")
     more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")
     torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
+    if CEIL in keys and stride == "stride" and "power" not in keys:  # PyTorch's pools end alike
+        torch += ["return_indices", "ceil_mode"] if "dilation" in keys else ["ceil_mode", "count_pad"]
     if not number and "pad" not in keys:
         torch.append("")  # the depth, which is known here
     if "multiplier" in keys and "pad" in keras:
@@ -234,9 +238,13 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
     for most, tools in ((len(values.bare), own), (0, own), (len(values.bare), orders), (0, orders)):
         for tool, order in tools.items():
             read = {key: value for key, value in zip(order, values.bare, strict=False) if key}
+            if read.pop("ceil_mode", "no") in ("yes", "1"):
+                read[CEIL] = "ceil"
+            left_out = [each for each in [read.pop("return_indices", "no")] if each not in ("no", "0")]
             fits = most <= len(order) and not read.keys() & values.named.keys()
             if fits and (tool == "D" or not number or needed <= read.keys() | values.named.keys()):
-                found.append(_Reading({**values.named, **read}, [*values.bare[len(order) :], *values.unknown]))
+                left_out += [*values.bare[len(order) :], *values.unknown]
+                found.append(_Reading({**values.named, **read}, left_out))
         if found:
             break
     if len(found) > 1:

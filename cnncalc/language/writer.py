@@ -24,6 +24,8 @@ MAX_REPEAT = 24
 """Maximum number of items in a repeated sequence."""
 
 WIDTH = 110
+MAX_WIDTH = 120
+"""The most characters of a line of a file's head."""
 
 
 class _Unreachable(Exception):
@@ -319,7 +321,23 @@ def as_yaml(graph: Graph) -> str:
 
 def note_lines(graph: Graph) -> list[str]:
     """The notes of a net as comments."""
-    return [f"# {visible(note)}" for note in graph.notes]
+    return [line for note in graph.notes for line in _in_lines(f"# {visible(note)}", "# ")]
+
+
+def _in_lines(text: str, begin: str = "  ") -> list[str]:
+    """A text of the head in lines, broken at single blanks; further lines begin with ``begin``.
+
+    YAML reads a break between the quotes of a text, or inside of brackets, as a blank.
+    """
+    lines = [""]
+    for word in re.split(r"(?<! ) (?! )", text):
+        if not lines[-1]:
+            lines[-1] = word
+        elif len(lines[-1]) + 1 + len(word) <= MAX_WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(begin + word)
+    return lines
 
 
 def head_lines(graph: Graph) -> list[str]:
@@ -338,7 +356,7 @@ def head_lines(graph: Graph) -> list[str]:
     if graph.ignore:
         entries = [i.code if i.layer is None else f"{{{i.code}: {_quoted(i.layer)}}}" for i in graph.ignore]
         lines.append(f"ignore: [{', '.join(entries)}]")
-    return lines
+    return [part for line in lines for part in ([line] if line.startswith("#") else _in_lines(line))]
 
 
 def _joins(node: Node) -> bool:

@@ -5,8 +5,8 @@ Sizes are rounded up to 512 bytes. Tensors of at most 1 MiB come from segments o
 2 MiB. The smallest free block that is large enough is used, the first by address of several; it is split if what is
 left is at least 512 bytes (small) or more than 1 MiB (large). Free neighbours are merged; segments are never returned.
 
-A net is recorded once, with tensors in place of bytes; its sizes for a batch are put in when the allocator runs. Steps
-are simulated until the free blocks after a step are those after the one before, so that no later step needs more.
+A net is recorded once, with tensors in place of bytes; its sizes for a batch are put in when the allocator runs its
+steps (:mod:`cnncalc.memory.steps`).
 
 Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp and c10/core/AllocatorConfig.h of PyTorch 2.13, with the
 default settings. Deterministic, not measured on a device.
@@ -15,7 +15,6 @@ default settings. Deterministic, not measured on a device.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.memory import Size
@@ -26,7 +25,6 @@ from cnncalc.units import round_up
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cnncalc.memory.optimizers import StepTensors
     from cnncalc.memory.tape import Operation, Sizes
 
 ROUNDING = 512
@@ -35,9 +33,6 @@ SMALL_SEGMENT = 2 * 1024**2
 MEDIUM = 10 * 1024**2
 MEDIUM_SEGMENT = 20 * 1024**2
 LARGE_ROUNDING = 2 * 1024**2
-
-MAX_STEPS = 6
-"""Steps after which the simulation ends though the free blocks still change."""
 
 
 class Allocated(NamedTuple):
@@ -77,7 +72,7 @@ class CachingAllocator:
         return made
 
     @property
-    def free_blocks(self) -> tuple[list[int], list[int]]:
+    def state(self) -> tuple[list[int], list[int]]:
         """A copy of the keys of the free blocks in both pools."""
         return self._small[0][:], self._large[0][:]
 
@@ -94,19 +89,25 @@ class CachingAllocator:
         for event in events:
             if event >= 0:
                 size = sizes[event]
-                is_small = size <= SMALL
-                free, size_at, address_by_end = small if is_small else large
+                if size <= SMALL:
+                    free, size_at, address_by_end = small
+                    least = ROUNDING
+                else:
+                    free, size_at, address_by_end = large
+                    least = SMALL + 1
                 place = bisect_left(free, size << bits)
                 if place < len(free):
                     key = free.pop(place)
                     address, found = key & address_mask, key >> bits
-                    del size_at[address], address_by_end[address + found]
+                    del size_at[address]
+                    if found - size < least:
+                        del address_by_end[address + found]
                 else:
                     address, found = last, segment_for(size)
                     last += found + 1
                     self.reserved += found
                 rest = found - size
-                if rest >= ROUNDING if is_small else rest > SMALL:
+                if rest >= least:
                     after = address + size
                     insort(free, rest << bits | after)
                     size_at[after] = rest
@@ -123,7 +124,7 @@ class CachingAllocator:
                 end = address + size
                 rest = size_at.pop(end, 0)
                 if rest:
-                    del free[bisect_left(free, rest << bits | end)], address_by_end[end + rest]
+                    del free[bisect_left(free, rest << bits | end)]
                     end += rest
                 before = address_by_end.pop(address, None)
                 if before is not None:
@@ -160,11 +161,6 @@ class Program(NamedTuple):
     size_of: tuple[int, ...]
     given: dict[int, int]
     left: dict[int, int]
-
-    def bytes_at(self, batch: int) -> list[int]:
-        """The bytes of each numbered tensor."""
-        sizes = [bytes_at(size, batch) for size in self.sizes]
-        return [sizes[place] for place in self.size_of]
 
 
 class Tensors(tuple[int, ...]):
@@ -269,74 +265,6 @@ def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:
     return sizes_of(measure), found
 
 
-class Plan(NamedTuple):
-    """What a device runs, for any batch.
-
-    ``parameters`` is the allocator with parameters and buffers; they and ``inputs`` are always alive. ``first`` runs
-    where no gradients are alive, ``later`` where those of the last (micro-)batch are (None: they never are). ``micro``:
-    micro-batches a step. ``starts_clean``: gradients are freed before each step.
-    """
-
-    parameters: CachingAllocator
-    inputs: tuple[Size, ...]
-    first: Program
-    later: Program | None = None
-    micro: int = 1
-    starts_clean: bool = True
-    optimizer: StepTensors | None = None
-
-    @property
-    def events(self) -> int:
-        """About how many allocations and releases a simulation takes: three steps, or two passes."""
-        each = max([len(program.events) + len(program.size_of) for program in self.programs]) * self.micro
-        if self.optimizer is not None:
-            each += len(self.optimizer.temporaries)
-        return 150 + (2 if self.optimizer is None else 3) * each
-
-    @property
-    def programs(self) -> tuple[Program, ...]:
-        """The programs it has."""
-        return (self.first,) if self.later is None else (self.first, self.later)
-
-
-def simulate(plan: Plan, batch: int) -> Allocated:
-    """The allocator over as many steps as it takes until nothing changes any more, at most :data:`MAX_STEPS`."""
-    inputs = [bytes_at(size, batch) for size in plan.inputs]
-    sizes_of = {id(program): program.bytes_at(batch) for program in plan.programs}
-    allocator = plan.parameters.copy(max([0, *inputs, *[max(sizes, default=0) for sizes in sizes_of.values()]]))
-    allocator.run(range(len(inputs)), inputs, {})
-    optimizer = plan.optimizer
-    makes_state = optimizer is not None
-    if optimizer is not None and optimizer.state_at_start:
-        allocator.run(range(len(optimizer.state)), optimizer.state, {})
-        makes_state = False
-    gradients: dict[int, Block] = {}  # by parameter
-    before: Any = None
-    for _ in range(MAX_STEPS):
-        if plan.starts_clean:
-            allocator.run([~parameter for parameter in gradients], (), gradients)
-        results: dict[int, Block] = {}
-        for _ in range(plan.micro):
-            allocator.run([~number for number in results], (), results)
-            program = plan.later if plan.later is not None and gradients else plan.first
-            results = {number: gradients[parameter] for parameter, number in program.given.items()}
-            allocator.run(program.events, sizes_of[id(program)], results)
-            gradients = {parameter: results.pop(number) for parameter, number in program.left.items()}
-        if plan.micro > 1:
-            allocator.run([~number for number in results], (), results)
-        if optimizer is not None:
-            if makes_state:
-                allocator.run(range(len(optimizer.state)), optimizer.state, {})
-                makes_state = False
-            allocator.run(optimizer.temporaries, optimizer.temporary_sizes, {})
-        allocator.run([~number for number in results], (), results)
-        after = (*allocator.free_blocks, gradients.copy())  # the next step empties it
-        if after == before:
-            break
-        before = after
-    return Allocated(allocator.most, allocator.reserved)
-
-
 def bytes_at(size: Size, batch: int) -> int:
     """The bytes of a block for a tensor."""
     return size.at(batch, ROUNDING) or ROUNDING
@@ -348,18 +276,3 @@ def holding(sizes: Iterable[int]) -> CachingAllocator:
     allocator = CachingAllocator(max(blocks, default=0))
     allocator.run(range(len(blocks)), blocks, {})
     return allocator
-
-
-def all_tensors(plan: Plan) -> Counter[Size]:
-    """How often at most :data:`MAX_STEPS` steps allocate a tensor of each size, without the parameters."""
-    found = Counter(plan.inputs)
-    each: Counter[Size] = Counter()
-    for program in plan.programs:
-        each |= Counter([program.sizes[place] for place in program.size_of])  # the more frequent one of both
-    for size, count in each.items():
-        found[size] += MAX_STEPS * plan.micro * count
-    if plan.optimizer is not None:
-        found.update([Size(size) for size in plan.optimizer.state])
-        for temporary in plan.optimizer.temporary_sizes:
-            found[Size(temporary)] += MAX_STEPS
-    return found

@@ -8,7 +8,7 @@ from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
 from cnncalc.memory.frames import block_frames
-from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
+from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor, spans_of
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class TapeBuilder:
             tuple([self.place[row.index] for row in outputs]),
             self._frames(spans),
             loss,
+            spans_of(self.operations),
             self.is_for_several,
         )
 

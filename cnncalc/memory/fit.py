@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError, ValueProblem
+from cnncalc.memory.curve import curve_of
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
+from cnncalc.memory.segments import MAX_TRIED
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cnncalc.analysis.report import Report, Stated
+    from cnncalc.memory.curve import Curve
     from cnncalc.memory.need import Reserve
     from cnncalc.memory.segments import Segment
 
@@ -23,10 +26,10 @@ MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
 
 
-MAX_EVENTS = 750_000
+MAX_EVENTS = 600_000
 """Allocations and releases that are simulated to check all smaller batches."""
 
-ADVICE_EVENTS = 100_000
+ADVICE_EVENTS = 60_000
 """The same for each other change that would help."""
 
 
@@ -127,16 +130,41 @@ def largest_batch(peak: Callable[[int], int], room: int, too_large: int = 0) -> 
     return low
 
 
+class Live:
+    """The peaks of live tensors, of all batches with the same segments from one replay."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._curves: dict[tuple[Segment, ...], Curve] = {}
+
+    def peak(self, batch: int, segments: tuple[Segment, ...] | None, *, training: bool) -> int:
+        """The peak of a batch in bytes; the segments are searched for if they are None."""
+        simulation = self._simulation
+        if segments is None:
+            return simulation.training(batch).peak_bytes
+        if segments not in self._curves:
+            self._curves[segments] = curve_of(simulation, segments)
+        curve = self._curves[segments]
+        return (curve.training(batch, simulation.options.optimizer) if training else curve.inference(batch)).bytes
+
+
 class Room:
     """Finds the batches whose need is within ``memory`` bytes; keeps the needs it has computed."""
 
     def __init__(
-        self, needs: Needs, memory: int, segments: tuple[Segment, ...] | None = None, *, training: bool = True
+        self,
+        needs: Needs,
+        memory: int,
+        segments: tuple[Segment, ...] | None = None,
+        *,
+        training: bool = True,
+        live: Live | None = None,
     ) -> None:
         self.memory = memory
         self.is_training = training
         self._needs = needs
         self._segments = segments
+        self._live = live or Live(needs.simulation)
         self._known: dict[int, int] = {}
 
     def need(self, batch: int) -> int:
@@ -148,19 +176,18 @@ class Room:
 
     def live(self, batch: int) -> int:
         """The peak of live tensors of a batch."""
-        simulation = self._needs.simulation
-        if self.is_training:
-            return simulation.training(batch, self._segments).peak_bytes
-        return simulation.inference(batch).peak_bytes
+        fixed = self._needs.fixed_segments(self._segments, training=self.is_training)
+        return self._live.peak(batch, fixed, training=self.is_training)
 
     def largest(self, max_events: int = MAX_EVENTS) -> tuple[int, int]:
         """The largest batch that fits with every smaller one, and the number of these that were not computed.
 
         What the allocator reserves may be less for a larger batch. So every smaller batch is computed, down to one that
-        would fit with every tensor in a segment of its own. Where that takes more than ``max_events`` allocations and
-        releases, those next to the largest are, and others at equal distances.
+        fits by a bound that grows with the batch. Where that takes more than ``max_events`` allocations and releases,
+        those next to the largest are, and others at equal distances.
         """
-        reserve = self._needs.reserve
+        needs = self._needs
+        reserve = needs.reserve
         if reserve.mode != "auto":
             return largest_batch(self.need, self.memory), 0  # live tensors grow with the batch
         # a need is never less than live tensors with the reserve
@@ -168,18 +195,31 @@ class Room:
         found = largest_batch(self.need, self.memory, live + 1 if live < MAX_BATCH else 0)
         if not found:
             return 0, 0
-        bound = self._needs.bound(self._segments, training=self.is_training)
-        safe = largest_batch(bound.bytes, self.memory)
+        segments = needs.fixed_segments(self._segments, training=self.is_training)
+        if segments is None:  # they are searched for each batch, by as many replays
+            steps = needs.steps(found, needs.simulation.segments(found), training=self.is_training)
+            safe, events = 0, MAX_TRIED * steps.events(found)
+        else:
+            steps = needs.steps(found, segments, training=self.is_training)
+            safe = largest_batch(needs.bound(segments, training=self.is_training).bytes, self.memory)
+            events = steps.events(found)
         candidates = range(found - 1, safe, -1)
-        most = max_events // bound.events
-        chosen: Iterable[int] = candidates
+        most = max_events // events
+        tried: Iterable[int] = candidates
         if len(candidates) > most:
             near = candidates[: most * 3 // 4]
             rest = candidates[len(near) :]
-            chosen = (*near, *rest[:: -(-len(rest) // max(1, most - len(near)))])
-        lowest = min((batch for batch in chosen if self.need(batch) > self.memory), default=found + 1)
+            tried = (*near, *rest[:: -(-len(rest) // max(1, most - len(near)))])
+        lowest = min((batch for batch in tried if not self._fits(batch, segments)), default=found + 1)
         smaller = range(safe + 1, lowest)
-        return lowest - 1, len(smaller) - sum([batch in smaller for batch in self._known])
+        return lowest - 1, len(smaller) - sum([batch in smaller for batch in {*self._known, *tried}])
+
+    def _fits(self, batch: int, segments: tuple[Segment, ...] | None) -> bool:
+        """Whether the need of a batch is within the memory."""
+        if batch in self._known or segments is None:
+            return self.need(batch) <= self.memory
+        steps = self._needs.steps(batch, segments, training=self.is_training)
+        return steps.fits(batch, self.memory - self._needs.reserve.bytes)
 
 
 def fit(report: Report, options: Options, memory: int) -> FitReport:
@@ -188,8 +228,9 @@ def fit(report: Report, options: Options, memory: int) -> FitReport:
     if needs.reserve.mode == "bytes" and needs.reserve.bytes >= memory:
         message = f"the reserve ({needs.reserve.bytes:,} bytes) must be smaller than the memory ({memory:,} bytes)"
         raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
-    training = _fit(Room(needs, memory), options.batch)
-    inference = _fit(Room(needs, memory, training=False), options.batch)
+    live = Live(needs.simulation)
+    training = _fit(Room(needs, memory, live=live), options.batch)
+    inference = _fit(Room(needs, memory, training=False, live=live), options.batch)
     advice = _advice(report, needs, memory, training) if options.profile != "notes" else []
     macs = report.totals.macs + needs.simulation.training(options.batch).recomputed_macs
     stated = report.stated_bytes_line, report.stated

@@ -67,47 +67,52 @@ def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
     return Frame(spans[members[0].index][0], spans[members[-1].index][1], tuple(held))
 
 
-def variable_frames(layers: Sequence[LayerReport], tape: Tape, segments: Sequence[Segment]) -> Iterator[Frame]:
-    """Values that a block returns, or that several calls in it read: a local variable holds them until it returns.
+class Variables:
+    """Values that a block returns, or that several calls in it read: a local variable holds them until it returns."""
 
-    Each of the checkpointed ``segments`` is a function of its own.
-    """
-    spans = tape.spans()
-    paths = _paths(layers, spans, segments)
-    ends: dict[tuple[str, ...], int] = {}  # the last operation of each block
-    readers: dict[int, list[int]] = {}
-    for index, path in paths.items():
-        for source in set(layers[index].sources):
-            readers.setdefault(source, []).append(index)
-        ends[path] = max(spans[index][1], ends.get(path, 0))
-    for path, last in list(ends.items()):
-        for depth in range(len(path)):
-            ends[path[:depth]] = max(last, ends.get(path[:depth], 0))
-    for source, read_by in readers.items():
-        if source in spans:
+    def __init__(self, layers: Sequence[LayerReport], tape: Tape) -> None:
+        self._tape = tape
+        self._paths = {index: _blocks(layers[index].block) for index in tape.spans}  # the blocks around each row
+        self._readers: dict[int, list[int]] = {}  # of the output of each row
+        for index in tape.spans:
+            for source in set(layers[index].sources):
+                if source in tape.spans:
+                    self._readers.setdefault(source, []).append(index)
+
+    def frames(self, segments: Sequence[Segment]) -> Iterator[Frame]:
+        """The frames; each of the checkpointed ``segments`` is a function of its own."""
+        spans, operations = self._tape.spans, self._tape.operations
+        paths = self._paths_with(segments)
+        ends: dict[tuple[str, ...], int] = {}  # the last operation of each block
+        for index, path in paths.items():
+            ends[path] = max(spans[index][1], ends.get(path, 0))
+        for path, last in list(ends.items()):
+            for depth in range(len(path)):
+                ends[path[:depth]] = max(last, ends.get(path[:depth], 0))
+        for source, read_by in self._readers.items():
+            own = paths[source]
+            if len(read_by) == 1 and paths[read_by[0]][: len(own)] == own:
+                continue  # the usual case, at once: no variable is needed
             scope = _scope(paths, source, read_by)
             if scope is not None:
                 made = spans[source][1]
-                yield Frame(made, ends[scope], (tape.operations[made].output,))
+                yield Frame(made, ends[scope], (operations[made].output,))
 
-
-def _paths(layers: Sequence[LayerReport], spans: Spans, segments: Sequence[Segment]) -> dict[int, tuple[str, ...]]:
-    """The blocks and the segment around each row that runs, outermost first."""
-    paths = {index: _blocks(layers[index].block) for index in spans}
-    for _, first, last in segments:
-        rows = [row for row in range(first, last + 1) if row in paths]
-        levels = zip(*[paths[row] for row in rows], strict=False)
-        common = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
-        for row in rows:
-            paths[row] = (*paths[row][:common], f"segment {first}", *paths[row][common:])
-    return paths
+    def _paths_with(self, segments: Sequence[Segment]) -> dict[int, tuple[str, ...]]:
+        """The blocks and the segment around each row that runs, outermost first."""
+        paths = self._paths.copy()
+        for _, first, last in segments:
+            rows = [row for row in range(first, last + 1) if row in paths]
+            levels = zip(*{paths[row] for row in rows}, strict=False)
+            common = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
+            for row in rows:
+                paths[row] = (*paths[row][:common], f"segment {first}", *paths[row][common:])
+        return paths
 
 
 def _scope(paths: Mapping[int, tuple[str, ...]], source: int, read_by: Sequence[int]) -> tuple[str, ...] | None:
     """The outermost block whose variable holds a row until it returns; None if there is none."""
     own = paths[source]
-    if len(read_by) == 1 and paths[read_by[0]][: len(own)] == own:  # the usual case, at once
-        return None
     for depth in range(len(own) + 1):
         inside = [paths[reader][depth:] or reader for reader in read_by if paths[reader][:depth] == own[:depth]]
         calls = {path if isinstance(path, int) else path[0] for path in inside} - set(own[depth : depth + 1])

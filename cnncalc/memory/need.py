@@ -5,29 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.allocator import (
+    SMALL_SEGMENT,
     Allocated,
-    Plan,
     Program,
     Recorder,
-    all_tensors,
     bytes_at,
     holding,
     largest_segment_for,
-    simulate,
     tensors_of,
 )
 from cnncalc.memory.builder import MANY
 from cnncalc.memory.devices import overheads
 from cnncalc.memory.optimizers import optimizer_named, tensors_of_step
 from cnncalc.memory.replay import PLAIN, LoopOptions
-from cnncalc.memory.segments import MAX_TRIED, operations_of
+from cnncalc.memory.segments import operations_of
+from cnncalc.memory.steps import InUse, Plan, Steps
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Sequence
 
-    from cnncalc.layers.memory import Size
     from cnncalc.memory.report import Options, Simulation
     from cnncalc.memory.segments import Segment
 
@@ -61,16 +58,20 @@ def reserve_of(options: Options) -> Reserve:
 
 
 class Bound(NamedTuple):
-    """A bound on the need that grows with the batch; ``events`` are what it takes to compute one need instead."""
+    """A bound on the need that grows with the batch. ``in_use``: the most tensors of each size, for any batch.
 
-    tensors: Counter[Size]
+    When a segment is made for a tensor, every other one that is large enough for it has a block in use, as it would be
+    free otherwise. So tensors of one size have at most as many segments as tensors are in use when one of them is made.
+    Segments of small tensors are all large enough for each of these: there are at most as many as small tensors in use.
+    """
+
+    in_use: InUse
     reserve: int
-    events: int
 
     def bytes(self, batch: int) -> int:
-        """The need with every tensor but the parameters in a segment of its own."""
-        tensors = self.tensors.items()
-        return self.reserve + sum([count * largest_segment_for(bytes_at(size, batch)) for size, count in tensors])
+        """The most bytes that a device must have for a batch."""
+        others = [count * largest_segment_for(bytes_at(size, batch)) for size, count in self.in_use.others.items()]
+        return self.reserve + self.in_use.small * SMALL_SEGMENT + sum(others)
 
 
 class Needs:
@@ -79,7 +80,7 @@ class Needs:
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.reserve = reserve_of(simulation.options)
-        self._plans: dict[tuple[Simulation, bool, tuple[Segment, ...]], Plan] = {}
+        self._steps: dict[tuple[Simulation, bool, tuple[Segment, ...]], Steps] = {}
         self._allocated: dict[tuple[int, bool, tuple[Segment, ...]], Allocated] = {}
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None) -> int:
@@ -95,27 +96,33 @@ class Needs:
             return self.allocated(batch, training=False).reserved + self.reserve.bytes
         return self.simulation.inference(batch).peak_bytes + self.reserve.bytes
 
+    def fixed_segments(self, segments: Sequence[Segment] | None, *, training: bool) -> tuple[Segment, ...] | None:
+        """The segments that are checkpointed for every batch; None where they are searched for each batch."""
+        if not training:
+            return ()
+        if segments is None:
+            simulation = self.simulation
+            return None if simulation.options.checkpoint == "best" else simulation.segments(1)
+        return tuple(segments)
+
     def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool) -> Allocated:
         """Bytes that PyTorch's caching allocator allocates and reserves on CUDA, simulated."""
         key = (batch, training, tuple(segments))
         if key not in self._allocated:
-            self._allocated[key] = simulate(self._plan(batch, key[2], training=training), batch)
+            self._allocated[key] = self.steps(batch, key[2], training=training).allocated(batch)
         return self._allocated[key]
 
-    def bound(self, segments: Sequence[Segment] | None, *, training: bool) -> Bound:
-        """A bound on the needs of all batches; where segments are searched for each batch, that of no segments."""
-        simulation = self.simulation
-        is_searched = training and segments is None and simulation.options.checkpoint == "best"
-        chosen = () if is_searched else tuple(simulation.segments(1) if segments is None else segments)
-        plan = self._plan(MANY, chosen if training else (), training=training)
-        events = plan.events * (MAX_TRIED if is_searched else 1)
-        return Bound(all_tensors(plan), self.reserve.bytes + plan.parameters.reserved, events)
+    def bound(self, segments: Sequence[Segment], *, training: bool) -> Bound:
+        """A bound on the needs of all batches with these segments."""
+        steps = self.steps(MANY, segments, training=training)
+        return Bound(steps.most_in_use(), self.reserve.bytes + steps.plan.parameters.reserved)
 
-    def _plan(self, batch: int, segments: tuple[Segment, ...], *, training: bool) -> Plan:
-        key = (self.simulation.at(batch, training=training), training, segments)
-        if key not in self._plans:
-            self._plans[key] = _planned(*key)
-        return self._plans[key]
+    def steps(self, batch: int, segments: Sequence[Segment], *, training: bool) -> Steps:
+        """What the device runs for a batch."""
+        key = (self.simulation.at(batch, training=training), training, tuple(segments))
+        if key not in self._steps:
+            self._steps[key] = Steps(_planned(*key))
+        return self._steps[key]
 
 
 def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ...]) -> Plan:

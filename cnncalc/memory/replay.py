@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.tape import NEW, NONE, VIEW
@@ -75,12 +76,16 @@ class LoopOptions(NamedTuple):
 PLAIN = LoopOptions()
 
 
+class TooHigh(Exception):
+    """The live bytes exceed the limit of a machine."""
+
+
 class Machine:
     """Runs one tape and counts live bytes of activations, parameter gradients and transient tensors.
 
     ``sizes``: those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the first
     where nothing else holds it. ``logs``: keep every event. ``watch``: the number of the event at which
-    ``held_by_layer`` is filled.
+    ``held_by_layer`` is filled. ``limit``: TooHigh is raised where the live bytes exceed it.
     """
 
     def __init__(
@@ -92,8 +97,10 @@ class Machine:
         loop: LoopOptions = PLAIN,
         logs: bool = False,
         watch: int | None = None,
+        limit: float = inf,
     ) -> None:
         self.tape = tape
+        self.limit = limit
         self.given = sizes
         self.adds_in_place = adds_in_place
         self.gradients_stay = loop.gradients_stay
@@ -162,6 +169,8 @@ class Machine:
         if total > self.peak:
             self.peak = total
             self.at = Level(self.activations, self.gradients, self.transient + extra, operation.layer, phase)
+            if total > self.limit:
+                raise TooHigh
         if self.logs:
             self.events.append(Event(operation.name, phase, total, self.activations, self.gradients, operation.layer))
             if len(self.events) - 1 == self.watch:

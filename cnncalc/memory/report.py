@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.builder import MANY
-from cnncalc.memory.frames import variable_frames
+from cnncalc.memory.frames import Variables
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import PROFILES, Profile, profile_named
-from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
+from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, TooHigh, Trace
 from cnncalc.memory.segments import (
     MAX_TRIED,
     RULES,
@@ -227,6 +228,7 @@ class Simulation:
         self.options = options
         self.profile: Profile = profile_named("ideal" if options.profile == "notes" else options.profile)
         self._tapes: dict[bool, Tape] = {}
+        self._variables: dict[bool, Variables] = {}
         self._programs: dict[tuple[bool, tuple[Segment, ...]], Tape] = {}
         self._sizes: dict[tuple[int, bool], Sizes] = {}
         self._images = images
@@ -254,8 +256,9 @@ class Simulation:
         if not self.profile.holds_frames:
             return tape
         if key not in self._programs:
-            variables = variable_frames(self.report.layers, tape, segments)
-            self._programs[key] = tape._replace(frames=(*tape.frames, *variables))
+            if training not in self._variables:
+                self._variables[training] = Variables(self.report.layers, tape)
+            self._programs[key] = tape._replace(frames=(*tape.frames, *self._variables[training].frames(segments)))
         return self._programs[key]
 
     def at(self, batch: int, *, training: bool) -> Simulation:
@@ -339,6 +342,7 @@ class Simulation:
         loop: LoopOptions | None = None,
         logs: bool = False,
         watch: int | None = None,
+        limit: float = inf,
     ) -> AnyMachine:
         """A machine ready to run. ``sizes`` and ``loop`` default to those of the batch and the options."""
         if loop is None:
@@ -350,13 +354,13 @@ class Simulation:
             loop=loop,
             logs=logs,
             watch=watch,
+            limit=limit,
         )
 
-    def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False) -> Trace:
-        """One forward and backward."""
-        return (
-            self.at(batch, training=True).machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
-        )
+    def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False, limit: float = inf) -> Trace:
+        """One forward and backward; raises TooHigh if the live bytes exceed ``limit``."""
+        simulation = self.at(batch, training=True)
+        return simulation.machine(Machine, batch, segments, training=True, logs=logs, limit=limit).run(training=True)
 
     def held_by_layer(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
         """Bytes of activations and transients alive at the peak of forward and backward, by row."""
@@ -455,15 +459,22 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     if not blocks:
         return ()
     rows, tape = simulation.report.layers, simulation.tape(training=True)
-    known: dict[tuple[Segment, ...], tuple[int, int]] = {}
+    known: dict[tuple[Segment, ...], tuple[float, int]] = {}
+    lowest = inf  # the lowest peak so far; replays end where they exceed it
 
     repeated = cache(partial(repeatable, tape, simulation.report))
 
-    def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
+    def evaluated(candidate: tuple[Segment, ...]) -> tuple[float, int]:
+        nonlocal lowest
         if candidate not in known:
             found = [repeated(segment) for segment in candidate]
             runs = [segment for segment in found if segment is not None]
-            known[candidate] = (simulation.trace(batch, runs).peak.total, recomputed_macs(simulation.report, runs))
+            try:
+                peak: float = simulation.trace(batch, runs, limit=lowest).peak.total
+                lowest = peak
+            except TooHigh:
+                peak = inf
+            known[candidate] = peak, recomputed_macs(simulation.report, runs)
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]

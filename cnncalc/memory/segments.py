@@ -147,7 +147,7 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
     """Segments of rows as ranges of operations."""
     if not segments:
         return ()
-    spans = tape.spans()
+    spans = tape.spans
     stretches = []
     for segment in segments:
         inside = [row for row in range(segment.first, segment.last + 1) if row in spans]

@@ -12,7 +12,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from cnncalc.layers.memory import Size
 
@@ -113,7 +113,7 @@ class Tape(NamedTuple):
 
     ``parameters`` and ``buffers`` (bytes each) are always alive. ``sources`` are the values that exist before the first
     operation (images, targets); ``results`` and ``loss`` live until the end. ``is_for_several``: for one image some
-    operations differ.
+    operations differ. ``spans``: first and last operation of each row that has any; those of the loss belong to none.
     """
 
     values: tuple[Tensor, ...]
@@ -124,16 +124,8 @@ class Tape(NamedTuple):
     results: tuple[int, ...]
     frames: tuple[Frame, ...]
     loss: int | None = None
+    spans: Mapping[int, tuple[int, int]] = {}
     is_for_several: bool = False
-
-    def spans(self) -> dict[int, tuple[int, int]]:
-        """First and last operation of each row that has any; those of the loss belong to none."""
-        found: dict[int, tuple[int, int]] = {}
-        for number, operation in enumerate(self.operations):
-            if operation.name != "loss":
-                first, _ = found.get(operation.layer, (number, number))
-                found[operation.layer] = first, number
-        return found
 
     def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
         """Every size as ``measure(fixed, per_image)`` gives it."""
@@ -172,3 +164,13 @@ class Tape(NamedTuple):
             return round_up(fixed + per_image * batch, rounding)
 
         return self.sizes(measure)
+
+
+def spans_of(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:
+    """First and last operation of each row that has any; those of the loss belong to none."""
+    found: dict[int, tuple[int, int]] = {}
+    for number, operation in enumerate(operations):
+        if operation.name != "loss":
+            first, _ = found.get(operation.layer, (number, number))
+            found[operation.layer] = first, number
+    return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, number
-from cnncalc.units import format_bytes, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
+from cnncalc.units import format_bytes, listing, plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.arena import ArenaPlan

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Table, listing
+from cnncalc.analysis.overwriting import why_not_in_place
+from cnncalc.formats.document import Cell, Column, Document, Table
 from cnncalc.layers.activation import Activation
 from cnncalc.units import bytes_per_element, equal_bytes, plural
 from cnncalc.views.layer_table import sides_text, with_exact
@@ -198,32 +199,7 @@ def placement(report: Report, row: LayerReport, *, in_place: bool = True) -> tup
 
 
 def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
-    """Why a layer that could overwrite its input does not; the rules are in the order in which they are applied."""
-    layer: Any = row.layer
-    if layer.is_activation and not in_place:
+    """Why a layer that could overwrite its input does not."""
+    if row.layer.is_activation and not in_place:
         return "--no-in-place gives each activation function a volume of its own"
-    if layer.in_place is False:
-        return "in_place=no"
-    if layer.is_activation and layer.may_work_in_place() is False:
-        return f"{row.label} cannot overwrite its input"
-    if row.input_volumes[0] != row.output:
-        return f"the volume changes from {row.input_volumes[0]} to {row.output}"
-    return _blocked(report, row)
-
-
-def _blocked(report: Report, row: LayerReport) -> str:
-    """Why the memory of the input cannot be overwritten: another layer reads it, or backward needs it."""
-    readers: dict[int, list[str]] = {}
-    for other in report.layers:
-        for number in other.sources:
-            readers.setdefault(number, []).append(other.name)
-    reader, place = row.name, row.sources[0]
-    while True:
-        source = report.layers[place]
-        if len(readers[place]) > 1:
-            others = [name for name in readers[place] if name != reader]
-            memory = source.name if reader == row.name else f"the memory of {source.name}"
-            return f"{memory} is also read by {listing(others) if others else f'{reader} a second time'}"
-        if not source.in_place:
-            return f"backward needs the output of {row.inputs[0]}"
-        reader, place = source.name, source.sources[0]
+    return why_not_in_place(report.layers, row, report.graph.readers)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import Stated
 from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, as_key, listing, word
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, as_key, word
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.base import WINDOW_KEYS
 from cnncalc.layers.keys import shown
 from cnncalc.layers.side_keys import Sizes
 from cnncalc.records import NamedTuple
-from cnncalc.units import bytes_per_element, percent, plural, short
+from cnncalc.units import bytes_per_element, listing, percent, plural, short
 from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:

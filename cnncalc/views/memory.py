@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import require_layer
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.formats.record import stated_record
 from cnncalc.memory.devices import overheads
 from cnncalc.records import NamedTuple
-from cnncalc.units import format_bytes, percent, plural, signed_percent
+from cnncalc.units import format_bytes, listing, percent, plural, signed_percent
 from cnncalc.views.fit import need_lines
 
 if TYPE_CHECKING:

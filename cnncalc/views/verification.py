@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing
-from cnncalc.units import format_bytes, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.units import format_bytes, listing, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

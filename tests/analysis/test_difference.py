@@ -11,7 +11,7 @@ from hypothesis import given
 import cnncalc
 from cnncalc.analysis.alignment import ascending, common, filled
 from cnncalc.analysis.difference import NUMBERS, Difference, LayerChange, Quantity, difference
-from tests.nets import every_net, report_of
+from tests.nets import most_nets, report_of
 from tests.random_nets import examples, random_design, seeds
 
 
@@ -77,7 +77,7 @@ def test_gaps_between_pairs_are_filled() -> None:
 # Nets
 
 
-@every_net
+@most_nets
 def test_a_net_is_equal_to_itself(name: str) -> None:
     found = difference(report_of(name), cnncalc.analyze(name))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import cnncalc
+from cnncalc.checks.check import Checker, CheckOptions
 from cnncalc.language import catalogue
+from cnncalc.language.settings import Settings
 from tests.calls import called
 
 if TYPE_CHECKING:
@@ -134,3 +137,55 @@ def test_what_is_covered_is_said_in_the_same_words_everywhere() -> None:
     assert "not recurrent layers" in sentence
     for page in ("README.md", "docs/index.md"):
         assert sentence in " ".join((ROOT / page).read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(
+    ("layers", "why"),
+    [
+        ("CONV3-4@a -> RELU(in_place=yes)@r -> CONV3-4 -> ADD(@a)", "r: a is also read by add1"),
+        ("CONV3-4 -> SIGMOID -> RELU(in_place=yes)@r -> CONV3-4", "r: backward needs the output of sigmoid1"),
+        ("CONV3-4@a -> CONV3-4 -> ADD(@a, in_place=yes)@r", None),
+        ("CONV3-4@a -> DROPOUT(in_place=yes)@r -> CONV3-4 -> ADD(@a)", "r: a is also read by add1"),
+        ("CONV3-4@a -> IDENTITY@b -> DROPOUT(in_place=yes)@r -> ADD(@a)", "r: the memory of a is also read by add1"),
+        ("CONV3-4 -> DROPOUT(in_place=yes)", None),
+        ("[CONV3-4@c{i} -> RELU(in_place=yes)]*2 as i -> ADD(@c0)", None),
+    ],
+)
+def test_in_place_on_a_layer_that_has_memory_of_its_own_is_warned_of(layers: str, why: str | None) -> None:
+    found = warnings_of(f"INPUT 9x11x4 -> {layers}")
+    name, _, reason = (why or "").partition(": ")
+    assert found == ([f"{name}: in_place=yes has no effect: {reason}"] if why else [])
+
+
+def warnings_of(text: str, **options: Any) -> list[str]:
+    return [problem.message for problem in cnncalc.analyze(text, **options).warnings]
+
+
+def test_in_place_is_not_warned_of_where_a_call_turns_it_off() -> None:
+    text = "INPUT 9x11x4 -> CONV3-4@a -> RELU(in_place=yes) -> CONV3-4 -> ADD(@a)"
+    assert len(warnings_of(text)) == 1
+    assert warnings_of(text, in_place=False) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ["cnncalc.toml has no effect: it has no keys"]),
+        ('files = ["lenet5"]', []),
+        ('files = ["lenet5", "lenet5"]', ["files: a second 'lenet5' has no effect: it stands 2 times in the list"]),
+        ("exclude = []", ["exclude has no effect: it is empty"]),
+        ('ignore = ["first-fc"]', []),
+        ('select = ["first-fc"]\nignore = ["first-fc"]', []),
+        (
+            'select = ["many-fc"]\nignore = ["first-fc", "many-fc"]',
+            ["ignore: 'first-fc' has no effect: 'select' names other rules, and only those are applied"],
+        ),
+    ],
+)
+def test_keys_of_the_configuration_that_change_nothing_are_warned_of(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    (tmp_path / "cnncalc.toml").write_text(text + "\n", encoding="utf-8")
+    (outcome,) = Checker(CheckOptions({}, folder=str(tmp_path)), Settings()).check(["lenet5"]).files
+    assert [problem.message for problem in outcome.problems] == expected
+    assert outcome.code(strict=True) == 1  # a warning, or no budget

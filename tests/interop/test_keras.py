@@ -280,7 +280,7 @@ def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
         report(layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]))
 
 
-def test_layers_of_training_alone_are_left_out() -> None:
+def test_layers_that_run_only_in_training_are_left_out() -> None:
     graph = read(
         sequential(layer("GaussianNoise", "noise", stddev=0.1), layer("RandomFlip", "flip"), layer("ReLU", "act"))
     )

@@ -304,6 +304,24 @@ def test_functions_spelled_out_are_recognised(spell: Callable[[Model], Any], lab
     assert labels(read(model)).removeprefix("CONV3-8 ") == label
 
 
+@pytest.mark.parametrize(("shape", "weights"), [((8, 1, 1), 8), ((8,), 8), ((1,), 1)])
+def test_learned_slopes_are_parameters(shape: tuple[int, ...], weights: int) -> None:
+    model = maps()
+    model.add("PRelu", model.last, model.weight("slope", shape))
+    report = read(model)
+    assert kinds(report) == "conv prelu"
+    assert report.layers[-1].weights == weights
+
+
+def test_parts_of_weights_are_not_the_same_weights() -> None:
+    model = Model(tokens=(1, 7, 12))
+    first = model.add("Split", model.weight("w", (24, 12)), axis=0, outputs=2)
+    one, other = model.add("MatMul", "tokens", first), model.add("MatMul", "tokens", f"{first}_1")
+    model.add("Sub", one, other)
+    report = read(model)
+    assert report.totals.weights == 24 * 12
+
+
 def test_a_residual_of_an_activation_is_a_sum() -> None:
     model = maps()
     x = model.last
@@ -641,3 +659,74 @@ def test_functions_of_the_file_take_the_place_of_their_calls() -> None:
     inner = node("LeakyRelu", ["x"], ["t"]) + block(5, block(1, "alpha") + block(21, "alpha") + number(20, 1))
     model.functions.append(body + block(7, inner) + block(7, node("Relu", ["t"], ["y"])))
     assert labels(read(model)) == "CONV3-8 LRELU(0.3) RELU"
+
+
+# files that are broken or mean harm
+
+
+def hostile_files() -> dict[str, bytes]:
+    good = Model(image=(1, 3, 12, 12))
+    conv(good, 3, 4)
+    data = good.bytes()
+    files = {f"cut after {end} bytes": data[:end] for end in range(0, len(data), len(data) // 7)}
+    files["zeros"] = bytes(5000)
+    files["words"] = b"no model at all " * 99
+    files["empty nodes"] = block(7, block(1, b"") * 300_000)
+    files["empty inputs"] = block(7, block(1, block(1, b"") * 300_000))
+    files["many dimensions"] = block(7, block(5, number(1, 1) * 300_000))
+    files["many numbers"] = block(7, block(1, block(5, block(1, "perm") + block(8, b"\1" * 300_000))))
+    files["long name"] = block(7, block(1, block(3, "x" * 5000)))
+    circle = Model(image=(1, 3, 12, 12))
+    circle.nodes += [node("Relu", ["b"], ["a"], "x"), node("Relu", ["a"], ["b"], "y")]
+    files["circle"] = circle.bytes("b")
+    calls = Model(image=(1, 3, 12, 12))
+    calls.add("F0", domain="own")
+    for depth in range(7):
+        inner = block(7, node(f"F{depth + 1}", ["x"], ["y"], domain="own")) * 40
+        calls.functions.append(block(4, "x") + block(5, "y") + block(10, "own") + block(1, f"F{depth}") + inner)
+    files["functions"] = calls.bytes()
+    return files
+
+
+@pytest.mark.parametrize(("name", "data"), hostile_files().items())
+def test_broken_files_are_errors(name: str, data: bytes) -> None:
+    with pytest.raises(DesignError) as caught:
+        load_bytes("net.onnx", data)
+    assert "net.onnx" in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 1 << 31, 1 << 62])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model, size: model.add("Conv", "image", model.weight("w", (4, 3, 3, 3)), strides=[size, size]),
+        lambda model, size: model.add("Conv", "image", model.weight("w", (4, 3, 3, 3)), group=size),
+        lambda model, size: model.add("MaxPool", "image", kernel_shape=[size, size]),
+        lambda model, size: model.add("Reshape", "image", model.shape("s", size, size)),
+        lambda model, size: model.add("Resize", "image", "", "", model.shape("s", 1, 3, size, size)),
+        lambda model, size: model.add("Tile", "image", model.shape("s", 1, size, 1, 1)),
+        lambda model, size: model.add("Transpose", "image", perm=[size, 0, 1, 2]),
+        lambda model, size: model.add("Expand", "image", model.shape("s", 1, 3, size, size)),
+        lambda model, size: model.add("DepthToSpace", "image", blocksize=size),
+        lambda model, size: model.add("Add", "image", model.add("ConstantOfShape", model.shape("s", size, size))),
+        lambda model, size: model.add("Unsqueeze", "image", model.shape("s", *[size] * 20)),
+    ],
+)
+def test_sizes_out_of_reach_are_errors_or_harmless(make: Callable[[Model, int], Any], size: int) -> None:
+    model = Model(image=(1, 3, 12, 12))
+    make(model, size)
+    caught = None
+    try:
+        read(model)
+    except DesignError as error:
+        caught = str(error)
+    assert caught is None or "net.onnx" in caught
+
+
+def test_external_weights_are_never_opened() -> None:
+    model = Model(image=(1, 3, 12, 12))
+    outside = block(13, block(1, "location") + block(2, "../../secret")) + number(14, 1)
+    shape = b"".join(number(1, size) for size in (4, 3, 3, 3))
+    model.tensors.append(shape + number(2, 1) + block(8, "w") + outside)
+    model.add("Conv", "image", "w")
+    assert read(model).totals.weights == 4 * 27

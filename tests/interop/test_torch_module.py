@@ -14,6 +14,8 @@ from tests.calls import called
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so no module can be read")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812  # its usual name

@@ -11,6 +11,7 @@ from cnncalc import DesignError, Volume
 from cnncalc.analysis.report import account
 from cnncalc.errors import nearest
 from cnncalc.language.catalogue import names
+from cnncalc.language.mappings import IN_GENERAL
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import Settings
 from cnncalc.layers import KINDS
@@ -216,6 +217,9 @@ TRANSLATED = [
     ("MaxPooling2D(2, 2)", "POOL2/2"),
     ("AveragePooling2D(pool_size=2)", "AVGPOOL2(count_pad=no)"),
     ("AdaptiveAvgPool2d([7, 7])", "AVGPOOL(output=7x7)"),
+    ("MaxPool2d(3, 2, 1, 1, False, True)", "POOL3/2(pad=1, dilation=1, round=ceil)"),
+    ("MaxPool2d(3, 2, 1, 1, False, False)", "POOL3/2(pad=1, dilation=1)"),
+    ("AvgPool2d(2, 2, 0, True, False)", "AVGPOOL2/2(pad=0, count_pad=no, round=ceil)"),
     ("AdaptiveMaxPool2d(output_size=7)", "POOL(output=7)"),
     ("InnerProduct(num_output=10, bias_term=False)", "FC-10(bias=no)"),
     ("Dense(units=10, activation=softmax)", "LINEAR-10 -> SOFTMAX"),
@@ -355,6 +359,32 @@ def test_the_hint_for_a_kind_as_the_value_of_a_key_is_an_entry(entry: str, meant
     hint = problem.hint or ""
     assert hint == f"write {meant}" or hint.startswith(f"write {meant}: ")
     assert problems(text.format(meant)) == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("{type: relu}", "RELU"),
+        ("{type: conv, filters: 4, kernel: [3, 1]}", "CONV(filters=4, kernel=[3, 1])"),
+        ("{conv: 4}", "CONV(4)"),
+        ("{conv: {filters: 4, bias: no}}", "CONV(filters=4, bias=no)"),
+        ("conv: {filters: 4}", "CONV(filters=4)"),
+        ("CONV{filters: 4}", "CONV(filters=4)"),
+        ("{type: blub}", None),
+        ("{conv: {filters: 4", None),
+        ("{conv: 4, }", None),
+    ],
+)
+@pytest.mark.parametrize("around", ["INPUT 8x8x4 -> {}", "INPUT 8x8x4 -> [{} -> RELU | ] -> CONCAT"])
+def test_a_layer_written_in_a_pattern_as_in_a_file_gets_the_form_of_patterns(
+    entry: str, meant: str | None, around: str
+) -> None:
+    (problem,) = problems(around.format(entry))
+    if meant is None:
+        assert problem.hint == IN_GENERAL
+    else:
+        assert (problem.message, problem.hint) == ("this is how files write keys, not patterns", f"write {meant}")
+        assert problems(around.format(meant)) == ()
 
 
 def test_an_unknown_kind_as_the_value_of_a_key_is_reported_and_may_be_the_name_of_a_block() -> None:

@@ -13,6 +13,7 @@ from cnncalc.memory.allocator import CachingAllocator
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
+from cnncalc.memory.steps import SmallSegments, Steps
 from tests.nets import report_of
 from tests.random_nets import fixed_seeds, random_design
 
@@ -180,9 +181,105 @@ def test_the_recorded_allocations_of_random_nets_are_those_of_the_replay(
     check_recorded_tensors(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
 
 
-def test_the_simulation_ends_with_the_first_step_that_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first step allocates the state of the optimizer, the second uses it, the third equals the second."""
-    plan = Needs(Simulation(report_of("resnet18"), Options()))._plan(8, (), training=True)
+class Unrepeated(CachingAllocator):
+    """An allocator whose state is never that of another moment."""
+
+    def copy(self, largest: int) -> Unrepeated:
+        made = Unrepeated(largest)
+        made.__dict__.update(super().copy(largest).__dict__)
+        return made
+
+    @property
+    def state(self) -> Any:
+        return object()
+
+
+PLANS = [
+    ("resnet18", Options()),
+    ("resnet18", Options(optimizer="adam", zero_grad="before-backward")),
+    ("resnet18", Options(optimizer="sgd", zero_grad="zeros", accumulate=3)),
+    ("squeezenet", Options(checkpoint="blocks")),
+    (
+        "INPUT 40x30x3 -> [CONV3-64 -> BN -> RELU]*3 -> POOL2 -> FC-900 -> FC-9",
+        Options(style="loop", optimizer="nadam"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("net", "options"), PLANS)
+@pytest.mark.parametrize("training", [True, False])
+def test_steps_end_only_where_all_of_them_would_give_the_same(net: str, options: Options, training: bool) -> None:
+    """Against all steps that are simulated at most, none of which is left out."""
+    simulation = Simulation(report_of(net), options)
+    segments = simulation.segments(1) if training else ()
+    for batch in (2, 9, 31):
+        steps = Needs(simulation).steps(batch, segments, training=training)
+        expected = steps.allocated(batch)
+        whole = Unrepeated()
+        whole.__dict__.update(steps.plan.parameters.__dict__)
+        found = Steps(steps.plan._replace(parameters=whole)).allocated(batch)
+
+        assert found == expected
+
+
+@pytest.mark.parametrize(("net", "options"), PLANS)
+@pytest.mark.parametrize("training", [True, False])
+def test_what_fits_by_large_tensors_or_by_the_bound_is_what_is_reserved(
+    net: str, options: Options, training: bool
+) -> None:
+    simulation = Simulation(report_of(net), options)
+    needs = Needs(simulation)
+    segments = simulation.segments(1) if training else ()
+    bound = needs.bound(segments, training=training)
+    before = 0
+    for batch in (2, 3, 7, 12, 30, 31, 90):
+        reserved = needs.allocated(batch, segments, training=training).reserved
+        steps = needs.steps(batch, segments, training=training)
+        assert [steps.fits(batch, reserved + more) for more in (-1, 0, 1, 900 * MIB)] == [False, True, True, True]
+        assert max(before, reserved + needs.reserve.bytes) <= bound.bytes(batch)
+        before = bound.bytes(batch)
+
+
+@pytest.mark.parametrize("seed", fixed_seeds(40))
+def test_the_bound_holds_for_random_nets(seed: int) -> None:
+    options = Options(optimizer=["momentum", "sgd", "adam"][seed % 3], accumulate=1 + seed % 2)
+    needs = Needs(Simulation(report_of(random_design(seed).text), options))
+    for training in (True, False):
+        bound = needs.bound((), training=training)
+        for batch in (2, 40, 3000, 100_000):
+            reserved = needs.allocated(batch, training=training).reserved
+            assert reserved + needs.reserve.bytes <= bound.bytes(batch)
+            steps = needs.steps(batch, (), training=training)
+            assert [steps.fits(batch, reserved + more) for more in (-1, 0)] == [False, True]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_small_tensors_have_no_more_segments_than_the_bound(seed: int) -> None:
+    """Tensors whose sizes are often near 1 MiB, so that little of them keeps a segment from being free."""
+    rng = random.Random(seed)  # noqa: S311
+    allocator, bound = CachingAllocator(), SmallSegments()
+    blocks: dict[int, tuple[int, int]] = {}
+    in_use: dict[int, int] = {}
+    sizes: list[int] = []
+    for _ in range(600):
+        if in_use and rng.random() < 0.5:
+            event = ~rng.choice(list(in_use))
+        else:
+            largest = rng.choice([512, 4096, MIB // 2, MIB])
+            sizes.append(largest - 512 * rng.randrange(largest // 512 // 3 + 1))
+            event = len(sizes) - 1
+        allocator.run([event], sizes, blocks)
+        bound.run([event], sizes, in_use)
+        assert allocator.reserved <= bound.most * 2 * MIB
+    assert bound.most
+
+
+@pytest.mark.parametrize(("batch", "times"), [(8, [3, 3, 3, 3, 3]), (3, [3, 3, 3, 2, 2]), (48, [2, 2, 2, 2, 2])])
+def test_the_simulation_ends_where_a_step_repeats_the_one_before(
+    batch: int, times: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step makes the optimizer's state, the second finds it, the third begins or ends like the second."""
+    steps = Needs(Simulation(report_of("resnet18"), Options())).steps(batch, (), training=True)
     ran: list[object] = []
     run = CachingAllocator.run
 
@@ -191,9 +288,11 @@ def test_the_simulation_ends_with_the_first_step_that_changes_nothing(monkeypatc
         run(self, events, *others)
 
     monkeypatch.setattr(CachingAllocator, "run", counted)
-    module.simulate(plan, 8)
+    steps.allocated(batch)
 
-    assert ran.count(plan.first.events) == 3
+    _, pieces = steps._pieces.popitem()
+    assert tuple(event for piece in pieces for event in piece) == steps.plan.first.events
+    assert [ran.count(piece) for piece in pieces] == times
 
 
 def test_a_copied_allocator_continues_like_the_original() -> None:
@@ -201,10 +300,10 @@ def test_a_copied_allocator_continues_like_the_original() -> None:
     first = CachingAllocator(MIB)
     blocks: dict[int, tuple[int, int]] = {}
     first.run([0, 1, 2, ~1], [512, 3 * MIB, 5 * MIB], blocks)
-    before = first.free_blocks
+    before = first.state
 
     second = first.copy(1 << 60)
     second.run([3, 4, ~4], [0, 0, 0, 3 * MIB, 1 << 60], {**blocks})
 
-    assert first.free_blocks == before
+    assert first.state == before
     assert (second.allocated, second.reserved) == (512 + 8 * MIB, 22 * MIB + (1 << 60))

@@ -366,7 +366,7 @@ def check_plan(net: Any, found: ArenaPlan) -> None:
 
 
 @given(seeds)
-@examples(150)
+@examples(80)
 def test_plans_of_random_nets_can_be_run(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     net = cnncalc.analyze(random_design(seed, items=9).text)
@@ -459,7 +459,7 @@ def test_the_best_order_is_the_best_of_all(seed: int) -> None:
 
 
 @given(seeds)
-@examples(150)
+@examples(80)
 def test_an_order_of_a_search_that_was_cut_short_is_valid(seed: int) -> None:
     """If the search stops at once, the order can run, is not worse than the given one, and the bound is correct."""
     random = Random(seed)  # noqa: S311

@@ -102,7 +102,7 @@ def test_the_curve_follows_every_option(net: str, options: dict[str, object]) ->
 
 
 @given(seeds)
-@examples(120)
+@examples(60)
 def test_the_curve_of_a_random_net_equals_the_memory_report(seed: int) -> None:
     report = cnncalc.analyze(random_design(seed).text)
     profile = list(PROFILES)[seed % len(PROFILES)]

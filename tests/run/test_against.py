@@ -13,6 +13,8 @@ from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.run.against import compare_with
 from tests.calls import called
 
+pytestmark = pytest.mark.slow
+
 NETS = (
     "lenet5",
     """INPUT 20x24x3 -> CONV3-8/2 -> BN -> RELU -> [CONV3-8 -> DROPOUT(0.3) -> HSWISH | ] -> ADD -> POOL2@p -> CONV3-8

@@ -14,7 +14,7 @@ from cnncalc.formats import write
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.views.explanation import document, placement
-from tests.nets import every_net, report_of
+from tests.nets import most_nets, report_of
 from tests.subcases import each
 
 CASES: dict[str, list[dict[str, Any]]] = {
@@ -167,7 +167,7 @@ def test_rounding_up_is_explained() -> None:
     ]
 
 
-@every_net
+@most_nets
 def test_the_explained_receptive_field_equals_the_table(name: str) -> None:
     report = report_of(name)
 
@@ -180,7 +180,7 @@ def test_the_explained_receptive_field_equals_the_table(name: str) -> None:
             assert eval(formula) == int(number), (row.name, side)  # noqa: S307  # digits, signs and brackets alone
 
 
-@every_net
+@most_nets
 @pytest.mark.parametrize("in_place", [True, False])
 def test_whether_a_layer_is_in_place_agrees_with_the_table(name: str, in_place: bool) -> None:
     report = report_of(name) if in_place else cnncalc.analyze(name, in_place=False)

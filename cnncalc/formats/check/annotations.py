@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.checks.budget import short_value
-from cnncalc.formats.document import listing
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import percent, plural, signed_percent
+from cnncalc.units import listing, percent, plural, signed_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

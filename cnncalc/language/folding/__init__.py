@@ -14,6 +14,7 @@ from cnncalc.language.folding.blocks import Blocks
 from cnncalc.language.folding.compare import agrees
 from cnncalc.language.folding.forms import Forms
 from cnncalc.language.folding.loops import Looper, unwrapped
+from cnncalc.language.folding.naming import Naming
 from cnncalc.language.folding.parts import leaves
 from cnncalc.language.folding.structure import Builder, Usual
 from cnncalc.language.folding.text import PatternText, lines_of
@@ -27,6 +28,8 @@ from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.graph import Graph
+    from cnncalc.language.folding.blocks import Block
+    from cnncalc.language.folding.parts import Part
     from cnncalc.volume import Volume
 
 MAX_NODES = 25_000
@@ -91,10 +94,17 @@ def _shortest(graph: Graph, ways: Any, *, is_file: bool) -> str | None:
         return None
     builder = Builder(graph, Usual(graph.nodes, volumes, has_defaults=is_file), volumes)
     few = max(1, min(len(ways), TRIED_NODES // len(graph.nodes)))
-    texts = [_text(graph, builder, way, is_file=is_file) for way in ways[:few]]
-    for found in sorted(texts):
-        if _reads_back(graph, volumes, found.text, found.order, is_file=is_file):
-            return found.text
+    nets = [_folded(builder, way) for way in ways[:few]]
+    texts = [_written(graph, builder, net, None, is_file=is_file) for net in nets]
+    names = [node.name for node in builder.nodes]
+    for place in sorted(range(len(nets)), key=lambda place: (texts[place].cost, place)):
+        net = nets[place]
+        order = [builder.order[leaf.node] for leaf in leaves(net.chain)]
+        naming = Naming(net.forms, net.chain, names)
+        tried = [_written(graph, builder, net, naming, is_file=is_file)] if naming.groups else []
+        for found in (*tried, texts[place]):
+            if _reads_back(graph, volumes, found.text, order, is_file=is_file):
+                return found.text
     return None
 
 
@@ -113,16 +123,16 @@ def _volumes(graph: Graph) -> list[Volume] | None:
     return volumes
 
 
-class Written(NamedTuple):
-    """A text with its cost, and the nodes in the order in which they stand in it."""
+class Net(NamedTuple):
+    """A net folded in one way."""
 
-    cost: int
-    text: str
-    order: list[int]
+    forms: Forms
+    chain: list[Part]
+    blocks: list[Block]
 
 
-def _text(graph: Graph, builder: Builder, way: Way, *, is_file: bool) -> Written:
-    """The text of a net folded in one way."""
+def _folded(builder: Builder, way: Way) -> Net:
+    """The net folded in one way."""
     forms = Forms()
     looper = Looper(forms, equal_first=way.equal_first, with_single=way.with_single)
     chain = looper.folded(builder.parts(forms, point_apart=way.point_apart))
@@ -131,18 +141,29 @@ def _text(graph: Graph, builder: Builder, way: Way, *, is_file: bool) -> Written
     blocks = Blocks(forms, frozenset(KINDS))
     if way.with_blocks:
         chain = blocks.folded(chain)
-    writer = PatternText(forms, blocks.blocks, builder.kept_names, has_variables=is_file)
-    writer.net(chain)
-    for block in blocks.blocks:
+    return Net(forms, chain, blocks.blocks)
+
+
+class Written(NamedTuple):
+    """A text, and what it costs: its characters, 40 for each line, and how hard it is to follow."""
+
+    text: str
+    cost: int
+
+
+def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *, is_file: bool) -> Written:
+    """The text of a folded net; ``naming``: with the names of its blocks."""
+    writer = PatternText(net.forms, net.blocks, builder.kept_names, naming, has_variables=is_file)
+    writer.net(net.chain)
+    for block in net.blocks:
         writer.block(block)
     writer.find_defaults()
-    items = writer.net(chain)
-    bodies = [writer.block(block) for block in blocks.blocks]
-    order = [builder.order[leaf.node] for leaf in leaves(chain)]
+    items = writer.net(net.chain)
+    bodies = [writer.block(block) for block in net.blocks]
     lines = head_lines(graph) if is_file else note_lines(graph)
     if not is_file:
         lines += lines_of(items, "")
-        return _measured(lines, order, writer.burden)
+        return _measured(lines, writer.burden)
     if writer.variables:
         lines.append("variables:")
         for name, rows in writer.variables.items():
@@ -158,13 +179,13 @@ def _text(graph: Graph, builder: Builder, way: Way, *, is_file: bool) -> Written
         for head, body in bodies:
             lines += [f"  {head}: |", *lines_of(body, "    ")]
     lines += ["layers: |", *lines_of(items, "  ")]
-    return _measured(lines, order, writer.burden)
+    return _measured(lines, writer.burden)
 
 
-def _measured(lines: list[str], order: list[int], burden: int) -> Written:
-    """The text of these lines with its cost: its characters, and 40 for each line."""
+def _measured(lines: list[str], burden: int) -> Written:
+    """The text of these lines with its cost."""
     text = "\n".join(lines) + "\n"
-    return Written(len(text) + 40 * len(lines) + burden, text, order)
+    return Written(text, len(text) + 40 * len(lines) + burden)
 
 
 def _variable(name: str, texts: list[str], comment: str) -> list[str]:

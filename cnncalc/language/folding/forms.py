@@ -110,6 +110,7 @@ class Known(NamedTuple):
     form: Form
     roles: tuple[str, ...]
     reach: int
+    has_names: bool
 
 
 class Forms:
@@ -130,17 +131,23 @@ class Forms:
         """In how many forks around a chain names are that it uses or defines."""
         return max([self._known[number].reach for number in numbers], default=0)
 
+    def has_names(self, *numbers: int) -> bool:
+        """Whether there are names inside that are local to a fork."""
+        return any(self._known[number].has_names for number in numbers)
+
     def chain_roles(self, numbers: Sequence[int]) -> tuple[str, ...]:
         """The roles of the slots of a chain."""
         return tuple([role for number in numbers for role in self._known[number].roles])
 
-    def add(self, form: Form, roles: tuple[str, ...], key: Hashable | None = None, reach: int = 0) -> int:
-        """The number of a form; ``key`` tells it apart from others (default: the form itself)."""
+    def add(
+        self, form: Form, roles: tuple[str, ...], key: Hashable | None = None, reach: int = 0, inner: Sequence[int] = ()
+    ) -> int:
+        """The number of a form; ``key`` tells it apart (default: the form itself), ``inner`` are the forms in it."""
         key = (type(form), form if key is None else key)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self._known)
-            self._known.append(Known(form, roles, reach))
+            self._known.append(Known(form, roles, reach, reach > 0 or self.has_names(*inner)))
         return number
 
 

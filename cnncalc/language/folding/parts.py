@@ -74,8 +74,8 @@ class Fork(Part):
         ids = tuple([numbers(branch) for branch in branches])
         values = tuple([value for branch in branches for value in _joined(branch)]) + merge.values
         roles = tuple([role for branch in ids for role in forms.chain_roles(branch)]) + forms.roles(merge.form)
-        reach = forms.reach([merge.form, *[number for branch in ids for number in branch]])
-        form = forms.add(ForkForm(ids, merge.form), roles, reach=max(0, reach - 1))
+        inner = [merge.form, *[number for branch in ids for number in branch]]
+        form = forms.add(ForkForm(ids, merge.form), roles, reach=max(0, forms.reach(inner) - 1), inner=inner)
         width = sum([width_of(branch) + 3 for branch in branches]) + merge.width + 4
         super().__init__(form, values, width, entry, merge.label)
 
@@ -110,7 +110,7 @@ class Loop(Part):
         entry, label, width = bodies[0][0].entry, bodies[-1][-1].label, width_of(bodies[0]) + 4
         roles, reach = forms.chain_roles(body), forms.reach(body)
         if all(row == rows[0] for row in rows):
-            form = forms.add(TimesForm(body), ("count", *roles), reach=reach)
+            form = forms.add(TimesForm(body), ("count", *roles), reach=reach, inner=body)
             super().__init__(form, (len(bodies), *rows[0]), width, entry, label)
             return
         plan, columns = explained(rows, roles)
@@ -119,7 +119,9 @@ class Loop(Part):
         table: tuple[object, ...] = tuple([tuple([row[column] for column in columns]) for row in rows])
         if len(columns) == 1:
             table = tuple([row[columns[0]] for row in rows])
-        form = forms.add(ListForm(body, plan, parts), ("list", *[roles[place] for place in fixed]), reach=reach)
+        form = forms.add(
+            ListForm(body, plan, parts), ("list", *[roles[place] for place in fixed]), reach=reach, inner=body
+        )
         width += 8 + 3 * len(columns) + list_width(table)
         super().__init__(form, (table, *[rows[0][place] for place in fixed]), width, entry, label)
 

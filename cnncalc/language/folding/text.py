@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.expression import RESERVED
 from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, TimesForm
-from cnncalc.language.folding.parts import Fork, Leaf, Loop, list_width
+from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
 from cnncalc.language.folding.structure import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
 from cnncalc.records import NamedTuple
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.language.folding.blocks import Block
     from cnncalc.language.folding.forms import Forms, Reference
+    from cnncalc.language.folding.naming import Group, Naming
     from cnncalc.language.folding.parts import Part
 
 WIDTH = 120
@@ -38,10 +39,19 @@ class PatternText:
     """Writes the chains of a folded net. ``variables`` are the lists that became variables of the file."""
 
     def __init__(
-        self, forms: Forms, blocks: Sequence[Block], kept_names: frozenset[str], *, has_variables: bool
+        self,
+        forms: Forms,
+        blocks: Sequence[Block],
+        kept_names: frozenset[str],
+        naming: Naming | None,
+        *,
+        has_variables: bool,
     ) -> None:
         self.forms = forms
         self.kept_names = kept_names
+        self.naming = naming
+        self._loop_names: dict[int, tuple[str, ...]] = {}
+        """What the repeats around are called in which names count: their index, or parts of their entries."""
         self.blocks = {block.name: block for block in blocks}
         self.has_variables = has_variables
         self.variables: dict[str, list[str]] = {}
@@ -149,10 +159,40 @@ class PatternText:
     ) -> list[str]:
         """The items of a chain. Its last part has its name outside of the brackets of a repeat or a block."""
         items: list[str] = []
+        groups = [] if self.naming is None else self.naming.groups.get(id(chain), [])
+        opened: list[tuple[Group, int]] = []
         for place, part in enumerate(chain):
+            opened += [(group, len(items)) for group in groups if group.start == place]
             has_name = part.label is not None and (is_named or place < len(chain) - 1)
             items += self._item(part, values, taken, f"@{part.label}" if has_name else "")
+            while opened and opened[-1][0].stop == place + 1:
+                group, begin = opened.pop()
+                is_call = isinstance(part, Call) and group.stop == group.start + 1
+                inside = items[-1] if is_call else _bracketed(" -> ".join(items[begin:]))
+                items[begin:] = [f"{inside}@{self._group_name(group)}"]
         return items
+
+    def _group_name(self, group: Group) -> str:
+        """The name of a group, with expressions for what changes."""
+        parts = []
+        for part in group.name:
+            if isinstance(part, str):
+                parts.append(part)
+            elif part.is_index:
+                (name,) = self._loop_names[part.loop]
+                parts.append(f"{{{name} + {part.number}}}" if part.number else f"{{{name}}}")
+            else:
+                parts.append(f"{{{self._loop_names[part.loop][part.number]}}}")
+        return "".join(parts)
+
+    def _indexed(self, part: Loop, taken: frozenset[str]) -> tuple[frozenset[str], str]:
+        """The names that are taken in a repeat with a count, and what binds its index if a name needs it."""
+        if self.naming is None or id(part) not in self.naming.indexed:
+            return taken, ""
+        used = set(taken)
+        name = _free("j", used)
+        self._loop_names[id(part)] = (name,)
+        return frozenset(used), f" as {name}"
 
     def _item(self, part: Part, values: Iterator[Any], taken: frozenset[str], mark: str) -> list[str]:
         """The items of one part: several for a fork, and for a FROM and its layer."""
@@ -171,14 +211,16 @@ class PatternText:
         body = part.bodies[0]
         if isinstance(form, GrowthForm):
             count = _argument(next(values))
+            self._loop_names[id(part)] = (GROWTH_INDEX,)
             items = self._chain(body, values, taken | {GROWTH_INDEX})
             return [f"{_unit(items)}*{count} as {GROWTH_INDEX}"]
         if isinstance(form, TimesForm):
             count = _argument(next(values))
+            taken, index = self._indexed(part, taken)
             items, mark = self._body(body, values, taken, mark)
-            return [f"{_unit(items)}{mark}*{count}"]
+            return [f"{_unit(items)}{mark}*{count}{index}"]
         assert isinstance(form, ListForm)
-        return [self._list(form, body, values, taken, mark)]
+        return [self._list(form, part, values, taken, mark)]
 
     def _body(
         self, body: Sequence[Part], values: Iterator[Any], taken: frozenset[str], mark: str
@@ -190,18 +232,22 @@ class PatternText:
             mark = f"@{self._letter()}"
         return items, mark
 
-    def _list(
-        self, form: ListForm, body: Sequence[Part], values: Iterator[Any], taken: frozenset[str], mark: str
-    ) -> str:
+    def _list(self, form: ListForm, part: Loop, values: Iterator[Any], taken: frozenset[str], mark: str) -> str:
         rows = next(values)
         used = set(taken)
+        columns = [] if self.naming is None else self.naming.columns.get(id(part), [])
+        counts = tuple([_free("i", used) for _ in columns])
+        self._loop_names[id(part)] = counts
         names = tuple([_free(LETTERS.get(role, role[0]), used) for role in form.roles])
         inner = iter([next(values) if reference.is_constant else _symbol(reference, names) for reference in form.plan])
-        items, mark = self._body(body, inner, frozenset(used), mark)
+        items, mark = self._body(part.bodies[0], inner, frozenset(used), mark)
+        if columns:
+            rows = [(*head, *(row if len(names) > 1 else [row])) for *head, row in zip(*columns, rows, strict=True)]
+            names = (*counts, *names)
         self.lists.append(len(names))
         if isinstance(rows, Symbol):
             table = rows.text
-        elif self.has_variables and (list_width(rows) > LONGEST_LIST or (len(names) > 1 and len(rows) > 2)):
+        elif self.has_variables and (list_width(tuple(rows)) > LONGEST_LIST or (len(names) > 1 and len(rows) > 2)):
             table = self._variable(row_texts(rows, len(names)), ", ".join(names))
         else:
             table = f"[{', '.join(row_texts(rows, len(names)))}]"

@@ -1,0 +1,67 @@
+"""Why a layer that could overwrite its input does not, and the warning where a design asks for it in vain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import no_effect
+from cnncalc.units import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.report import LayerReport
+    from cnncalc.errors import Problem
+    from cnncalc.graph import Graph
+    from cnncalc.source import Span
+
+
+def why_not_in_place(rows: Sequence[LayerReport], row: LayerReport, readers: Sequence[Sequence[int]]) -> str:
+    """Why a row has memory of its own although it could work in place; ``readers`` are those of each row.
+
+    The rules are in the order in which they are applied.
+    """
+    layer: Any = row.layer
+    if layer.in_place is False:
+        return "in_place=no"
+    if layer.is_activation and layer.may_work_in_place() is False:
+        return f"{row.label} cannot overwrite its input"
+    if row.input_volumes[0] != row.output:
+        return f"the volume changes from {row.input_volumes[0]} to {row.output}"
+    reader, place = row, row.sources[0]
+    while True:
+        source = rows[place]
+        if len(readers[place]) > 1:
+            others = [rows[other].name for other in readers[place] if rows[other].name != reader.name]
+            memory = source.name if reader is row else f"the memory of {source.name}"
+            return f"{memory} is also read by {listing(others) if others else f'{reader.name} a second time'}"
+        if not source.in_place:
+            return f"backward needs the output of {row.inputs[0]}"
+        reader, place = source, source.sources[0]
+
+
+def in_place_warnings(
+    rows: Sequence[LayerReport], graph: Graph, placed: Sequence[tuple[bool, bool]], *, activations: bool
+) -> tuple[Problem, ...]:
+    """A warning for each ``in_place: yes`` that lets no layer overwrite its input, at test time or in training.
+
+    A key of a repeat or a block belongs to several layers. ``activations``: activation functions may work in place.
+    """
+    readers = graph.readers
+    first: dict[Span, LayerReport | None] = {}  # of each place in the text; None where one of the layers is in place
+    for row, node, each in zip(rows, graph.nodes, placed, strict=True):
+        layer: Any = row.layer
+        if "in_place" not in layer.keys or layer.in_place is not True or node.span is None:
+            continue
+        if layer.is_activation and not activations:
+            continue
+        span = node.key_spans.get("in_place", node.span)
+        has_effect = each[1] if layer.is_identity_at_test_time else any(each)
+        first[span] = None if has_effect else first.get(span, row)
+    return tuple(
+        [
+            no_effect(f"{row.name}: in_place=yes", why_not_in_place(rows, row, readers), span)
+            for span, row in first.items()
+            if row is not None
+        ]
+    )

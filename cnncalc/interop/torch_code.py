@@ -1,0 +1,482 @@
+"""Every layer kind as PyTorch code: the call that makes its module, and the expression that runs it.
+
+Tensors are batch x depth x sides, or batch x depth where a layer gives one vector an image (FLATTEN, FC).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.records import NamedTuple
+from cnncalc.volume import SIDES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.volume import Volume
+
+
+class Call(NamedTuple):
+    """``name(value, key=value)``: the values are numbers, tuples, words in quotes, or calls."""
+
+    name: str
+    values: tuple[Any, ...] = ()
+    keys: tuple[tuple[str, Any], ...] = ()
+    roles: tuple[str, ...] = ()
+    """What the values are, for the names of parameters."""
+
+
+class Code(NamedTuple):
+    """The code of a layer.
+
+    ``module`` makes its module (None: it has none); ``expression`` runs it, with ``{m}`` for the module and ``{0}``,
+    ``{1}`` for its inputs.
+    """
+
+    module: Call | None
+    expression: str = "{m}({0})"
+
+
+class Place(NamedTuple):
+    """A layer at its place.
+
+    ``volumes`` are those of its inputs, ``flat`` says which of these are batch x depth; ``in_place``: it overwrites its
+    input.
+    """
+
+    layer: Any
+    volumes: Sequence[Volume]
+    output: Volume
+    flat: Sequence[bool]
+    in_place: bool
+
+    @property
+    def sides(self) -> int:
+        """The number of sides."""
+        return len(self.output.sides)
+
+    def named(self, name: str) -> str:
+        """A module for as many sides: ``nn.Conv2d``."""
+        return f"nn.{name}{self.sides}d"
+
+    def dims(self, names: Sequence[str]) -> list[int]:
+        """The dimensions of sides and depth by their names."""
+        return [1 if name == "depth" else 2 + SIDES[self.sides].index(name) for name in names]
+
+
+def one(values: Sequence[Any]) -> Any:
+    """A number for values that are all alike, else the tuple."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def _usual(*keys: tuple[str, Any, Any]) -> tuple[tuple[str, Any], ...]:
+    """Keys with their values, but those that are the default."""
+    return tuple([(name, value) for name, value, default in keys if value != default])
+
+
+def _padded(pads: Sequence[int], more: str = "") -> str:
+    """The padding of the input as a step of its own: the last side first."""
+    half = len(pads) // 2
+    pairs = [number for side in reversed(range(half)) for number in (pads[side], pads[half + side])]
+    return f"F.pad({{0}}, {tuple(pairs)}{more})"
+
+
+def _ends(windows: Any) -> list[int]:
+    """All beginnings, then all ends, of the pads of windows."""
+    return [first for first, _ in windows.pads] + [last for _, last in windows.pads]
+
+
+def conv(p: Place) -> Code:
+    """CONV, DWCONV."""
+    layer, x = p.layer, p.volumes[0]
+    pads = _ends(layer.windows(x))
+    half = len(pads) // 2
+    even = pads[:half] == pads[half:]
+    groups = x.depth if layer.kind == "dwconv" else layer.groups
+    keys = _usual(
+        ("stride", one(layer.stride), 1), ("padding", one(pads[:half]) if even else 0, 0),
+        ("dilation", one(layer.dilation), 1), ("groups", groups, 1), ("bias", layer.bias, True),
+    )  # fmt: skip
+    run = "{m}({0})" if even else f"{{m}}({_padded(pads)})"
+    name = p.named("Conv")
+    if layer.kind == "conv" and layer.connections is not None:
+        window = (("kernel", layer.kernel), ("stride", layer.stride), ("padding", tuple(pads[:half]) if even else 0))
+        connections = [list(maps) for maps in layer.connections]
+        return Code(Call("ConnectedConv", (x.depth, connections, layer.bias), window), run)
+    if layer.kind == "conv" and layer.standardized:
+        name = "StandardizedConv2d"
+    call = Call(name, (x.depth, p.output.depth, one(layer.kernel)), keys, ("depth", "filters", "kernel"))
+    if layer.kind == "conv" and layer.normed != "none":
+        call = Call(f"nn.utils.parametrizations.{layer.normed}_norm", (call,))
+    return Code(call, run)
+
+
+def deconv(p: Place) -> Code:
+    """DECONV."""
+    layer, x = p.layer, p.volumes[0]
+    crops = layer.pads()
+    even = all(first == last for first, last in crops)
+    keys = _usual(
+        ("stride", one(layer.stride), 1), ("padding", one([first for first, _ in crops]) if even else 0, 0),
+        ("output_padding", one(layer.output_pad), 0), ("groups", layer.groups, 1), ("bias", layer.bias, True),
+        ("dilation", one(layer.dilation), 1),
+    )  # fmt: skip
+    values = (x.depth, layer.filters, one(layer.kernel))
+    call = Call(p.named("ConvTranspose"), values, keys, ("depth", "filters", "kernel"))
+    cut = [-first for first, _ in crops] + [-last for _, last in crops]
+    return Code(call, "{m}({0})" if even else _padded(cut).replace("{0}", "{m}({0})"))
+
+
+def local(p: Place) -> Code:
+    """LOCAL."""
+    layer, x = p.layer, p.volumes[0]
+    pads = _ends(layer.windows(x))
+    window = (("kernel", layer.kernel), ("stride", layer.stride), ("dilation", layer.dilation))
+    values = (x.depth, layer.filters, p.output.sides, layer.groups, layer.bias)
+    return Code(Call("LocalConv", values, window), f"{{m}}({_padded(pads)})" if any(pads) else "{m}({0})")
+
+
+def fc(p: Place) -> Code:
+    """FC."""
+    values = (p.volumes[0].elements, p.layer.units)
+    call = Call("nn.Linear", values, _usual(("bias", p.layer.bias, True)), ("inputs", "units"))
+    return Code(call, "{m}({0})" if p.flat[0] else "{m}({0}.flatten(1))")
+
+
+def linear(p: Place) -> Code:
+    """LINEAR along the depth."""
+    values = (p.volumes[0].depth, p.layer.units)
+    call = Call("nn.Linear", values, _usual(("bias", p.layer.bias, True)), ("depth", "units"))
+    return Code(call, "{m}({0}.movedim(1, -1)).movedim(-1, 1)")
+
+
+def pool(p: Place) -> Code:
+    """POOL, AVGPOOL, LPPOOL."""
+    layer, x = p.layer, p.volumes[0]
+    if layer.kind != "lppool" and layer.adaptive is not None:
+        name = "AdaptiveMaxPool" if layer.kind == "pool" else "AdaptiveAvgPool"
+        return Code(Call(p.named(name), (one(layer.adaptive),), (), ("size",)))
+    pads, ceil = _ends(layer.windows(x)), layer.round == "ceil"
+    half = len(pads) // 2
+    even = pads[:half] == pads[half:]
+    step = _usual(("stride", one(layer.step), one(layer.kernel)))
+    if layer.kind == "lppool":
+        values = (layer.power, one(layer.kernel))
+        if any(pads):  # as much at the ends as the windows reach beyond them, which may be less than nothing
+            spans = zip(p.output.sides, layer.step, layer.kernel, x.sides, pads[:half], strict=True)
+            ends = [(count - 1) * stride + size - whole - first for count, stride, size, whole, first in spans]
+            call = Call(p.named("LPPool"), values, step, ("power", "kernel"))
+            return Code(call, f"{{m}}({_padded([*pads[:half], *ends])})")
+        call = Call(p.named("LPPool"), values, (*step, *_usual(("ceil_mode", ceil, False))), ("power", "kernel"))
+        return Code(call)
+    keys = (*step, *_usual(("padding", one(pads[:half]) if even else 0, 0), ("ceil_mode", ceil, False)))
+    if layer.kind == "pool":
+        keys += _usual(("dilation", one(layer.dilation), 1))
+        fill = ', value=float("-inf")'
+        name = "MaxPool"
+    else:
+        keys += _usual(("count_include_pad", layer.count_pad, True))
+        fill, name = "", "AvgPool"
+    call = Call(p.named(name), (one(layer.kernel),), keys, ("kernel",))
+    return Code(call, "{m}({0})" if even else f"{{m}}({_padded(pads, fill)})")
+
+
+def module(name: str, *keys: tuple[str, str, Any], placed: bool = False) -> Callable[[Place], Code]:
+    """A module with these keys, each with the attribute of the layer and the default; ``placed``: takes inplace."""
+
+    def make(p: Place) -> Code:
+        given = _usual(*[(key, getattr(p.layer, attribute), default) for key, attribute, default in keys])
+        return Code(Call(name, (), (*given, *([("inplace", True)] if placed and p.in_place else []))))
+
+    return make
+
+
+def function(name: str) -> Callable[[Place], Code]:
+    """A function of the same name, or its in-place form."""
+    return lambda p: Code(None, f"{{0}}.{name}_()" if p.in_place else f"torch.{name}({{0}})")
+
+
+def hsigmoid(p: Place) -> Code:
+    """HSIGMOID."""
+    if p.layer.slope == 1 / 6 and p.layer.shift == 0.5:
+        return module("nn.Hardsigmoid", placed=True)(p)
+    return Code(None, f"torch.clamp({{0}} * {p.layer.slope!r} + {p.layer.shift!r}, 0, 1)")
+
+
+def clip(p: Place) -> Code:
+    """CLIP."""
+    bounds = f"{p.layer.low!r}, {p.layer.high!r}"
+    return Code(None, f"{{0}}.clamp_({bounds})" if p.in_place else f"{{0}}.clamp({bounds})")
+
+
+def gelu(p: Place) -> Code:
+    """GELU."""
+    return Code(Call("nn.GELU", (), (("approximate", "tanh"),) if p.layer.form == "tanh" else ()))
+
+
+def prelu(p: Place) -> Code:
+    """PRELU."""
+    return Code(Call("nn.PReLU", (1 if p.layer.shared else p.output.depth,), (), ("depth",)))
+
+
+def softmax(p: Place) -> Code:
+    """SOFTMAX."""
+    dims = p.dims(p.layer.axes)
+    return Code(Call("nn.Softmax", (dims[0],))) if len(dims) == 1 else Code(None, f"softmax({{0}}, {tuple(dims)})")
+
+
+def affine(p: Place) -> Code:
+    """AFFINE."""
+
+    def text(value: Any) -> str:
+        if not isinstance(value, tuple):
+            return repr(value)
+        ones = ", ".join(["1"] * p.sides)
+        return f"{{0}}.new_tensor({[float(each) for each in value]}).view(-1, {ones})"
+
+    factor, shift = p.layer.factor, p.layer.shift
+    product = "{0}" if factor == 1 and shift != 0 else f"{{0}} * {text(factor)}"
+    return Code(None, product if shift == 0 else f"{product} + {text(shift)}")
+
+
+def normalization(p: Place) -> Code:
+    """BN, GN, IN, LN, RMS, L2NORM."""
+    layer, depth = p.layer, p.output.depth
+    eps = _usual(("eps", layer.eps, 1e-5))
+    if layer.kind == "l2norm":
+        is_deep = layer.axes == "depth"
+        shape = (depth,) if is_deep else (depth, *p.output.sides)
+        return Code(Call("L2Norm", (shape, layer.eps, layer.scale)))
+    if layer.kind == "rms":
+        is_deep = layer.axes == "depth"
+        keys = (("eps", layer.eps), *_usual(("elementwise_affine", layer.scale, True)))
+        sizes: Any = depth if is_deep else (depth, *p.output.sides)
+        return Code(Call("nn.RMSNorm", (sizes,), keys), _LAST if is_deep else "{m}({0})")
+    missing = [name for name, is_there in (("weight", layer.scale), ("bias", layer.shift)) if not is_there]
+    has_none = len(missing) == 2
+    run = "{m}({0})"
+    if layer.kind == "bn":
+        name = "nn.BatchNorm1d" if p.flat[0] else p.named("BatchNorm")
+        more = (*eps, *_usual(("affine", not has_none, True), ("track_running_stats", layer.stats, True)))
+        call = Call(name, (depth,), more, ("depth",))
+    elif layer.kind == "gn":
+        more = (*eps, *_usual(("affine", not has_none, True)))
+        call = Call("nn.GroupNorm", (layer.groups, depth), more, ("groups", "depth"))
+    elif layer.kind == "in":
+        call = Call(p.named("InstanceNorm"), (depth,), (*eps, *_usual(("affine", not has_none, False))), ("depth",))
+    else:
+        is_deep = layer.is_along_depth(p.sides) or p.flat[0]
+        more = (*eps, *_usual(("elementwise_affine", not has_none, True)))
+        call = Call("nn.LayerNorm", (depth if is_deep else (depth, *p.output.sides),), more, ("depth",))
+        run = _LAST if is_deep and not p.flat[0] else run
+    if len(missing) == 1:
+        call = Call("without", (call, *missing))
+    return Code(call, run)
+
+
+_LAST = "{m}({0}.movedim(1, -1)).movedim(-1, 1)"
+
+
+def lrn(p: Place) -> Code:
+    """LRN."""
+    layer = p.layer
+    name = "nn.LocalResponseNorm" if layer.region == "across" else "ResponseWithin"
+    return Code(Call(name, (layer.size, layer.alpha, layer.beta, layer.k)))
+
+
+def dropout(p: Place) -> Code:
+    """DROPOUT."""
+    layer = p.layer
+    placed = (("inplace", True),) if p.in_place else ()
+    name = {"element": "nn.Dropout", "channel": p.named("Dropout"), "image": "StochasticDepth"}[layer.whole]
+    return Code(Call(name, (layer.rate,), placed, ("rate",)))
+
+
+def merge(sign: str, name: str) -> Callable[[Place], Code]:
+    """A merge by an operator."""
+
+    def make(p: Place) -> Code:
+        count = len(p.volumes)
+        if count == 1:
+            return Code(None, "{0}.clone()")
+        if p.in_place:
+            return Code(None, "{0}" + "".join([f".{name}_({{{place}}})" for place in range(1, count)]))
+        text = f" {sign} ".join([f"{{{place}}}" for place in range(count)])
+        return Code(None, f"({text}) / {count}" if p.layer.kind == "mean" else text)
+
+    return make
+
+
+def extreme(name: str) -> Callable[[Place], Code]:
+    """MAXIMUM, MINIMUM."""
+
+    def make(p: Place) -> Code:
+        text = "{0}" if len(p.volumes) > 1 else "{0}.clone()"
+        for place in range(1, len(p.volumes)):
+            text = f"torch.{name}({text}, {{{place}}})"
+        return Code(None, text)
+
+    return make
+
+
+def concat(p: Place) -> Code:
+    """CONCAT."""
+    inputs = ", ".join([f"{{{place}}}" for place in range(len(p.volumes))])
+    return Code(None, f"torch.cat([{inputs}], {p.dims(p.layer.axis)[0]})")
+
+
+def reduce(p: Place) -> Code:
+    """REDUCE."""
+    name = {"mean": "mean", "sum": "sum", "max": "amax", "min": "amin"}[p.layer.op]
+    return Code(None, f"{{0}}.{name}({tuple(p.dims(p.layer.axes))}, keepdim=True)")
+
+
+def reshape(p: Place) -> Code:
+    """RESHAPE."""
+    return Code(None, f"{{0}}.reshape(-1, {', '.join(map(str, (p.output.depth, *p.output.sides)))})")
+
+
+INTERPOLATIONS = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def upsample(p: Place) -> Code:
+    """UPSAMPLE."""
+    factor = p.layer.factor if not isinstance(p.layer.factor, tuple) else one(p.layer.factor)
+    mode = INTERPOLATIONS[p.sides] if p.layer.mode == "bilinear" else p.layer.mode
+    return Code(Call("nn.Upsample", (), (("scale_factor", factor), *_usual(("mode", mode, "nearest")))))
+
+
+def resize(p: Place) -> Code:
+    """RESIZE, also to the size of another layer."""
+    layer = p.layer
+    mode = INTERPOLATIONS[p.sides] if layer.mode == "bilinear" else layer.mode
+    corners = f", align_corners={layer.corners}" if layer.mode in ("bilinear", "bicubic") else ""
+    if len(p.volumes) > 1:
+        size = "{1}.shape[2:]"
+    elif layer.size is not None:
+        size = repr(one(layer.size))
+    else:
+        factors = layer.factor if isinstance(layer.factor, tuple) else (layer.factor,) * p.sides
+        size = f"scale_factor={one([float(factor) for factor in factors])!r}"
+    return Code(None, f'F.interpolate({{0}}, {size}, mode="{mode}"{corners})')
+
+
+def pad(p: Place) -> Code:
+    """PAD."""
+    layer = p.layer
+    half = p.sides
+    pairs = [number for side in reversed(range(half)) for number in (layer.pad[side], layer.pad[half + side])]
+    if layer.mode != "zero":
+        mode = {"wrap": "circular"}.get(layer.mode, layer.mode)
+        return Code(None, f'F.pad({{0}}, {tuple(pairs)}, mode="{mode}")')
+    pairs += layer.depth if any(layer.depth) else ()
+    value = f", value={layer.value!r}" if layer.value else ""
+    return Code(None, f"F.pad({{0}}, {tuple(pairs)}{value})")
+
+
+def crop(p: Place) -> Code:
+    """CROP."""
+    sides = list(zip(p.volumes[0].sides, p.output.sides, strict=True))
+    begins = [(size - part) // 2 for size, part in sides]
+    if p.layer.at != "centre":
+        begins = [0] * len(sides) if p.layer.at == "begin" else list(p.layer.at)
+    cuts = ", ".join([f"{begin}:{begin + part}" for begin, (_, part) in zip(begins, sides, strict=True)])
+    return Code(None, f"{{0}}[:, :, {cuts}]")
+
+
+def slices(p: Place) -> Code:
+    """SLICE."""
+    (axis,) = p.dims(p.layer.axis)
+    stop = "" if p.layer.stop is None else p.layer.stop
+    return Code(None, f"{{0}}[{':, ' * axis}{p.layer.start}:{stop}]")
+
+
+def permute(p: Place) -> Code:
+    """PERMUTE."""
+    *sides, depth = p.dims(p.layer.order)
+    return Code(None, f"{{0}}.permute(0, {depth}, {', '.join(map(str, sides))})")
+
+
+def blocks(p: Place) -> Code:
+    """SPACE2DEPTH, DEPTH2SPACE."""
+    layer = p.layer
+    deep = layer.kind == "space2depth"
+    block = tuple(layer.block)
+    if layer.order == "crd" and len(block) == 2 and len(set(block)) == 1:
+        return Code(Call("nn.PixelUnshuffle" if deep else "nn.PixelShuffle", (block[0],)))
+    return Code(None, f'{"space_to_depth" if deep else "depth_to_space"}({{0}}, {block}, "{layer.order}")')
+
+
+def unpool(p: Place) -> Code:
+    """UNPOOL: its second input is the places of the pool."""
+    layer = p.layer
+    half = len(p.output.sides)
+    sizes = f"{one(layer.pool.kernel)}, {one(layer.pool.step)}, {one(layer.pool.pad[:half])}"
+    return Code(None, f"F.max_unpool{half}d({{0}}, {{1}}, {sizes}, {tuple(p.output.sides)})")
+
+
+def attention(p: Place) -> Code:
+    """ATTENTION."""
+    layer, depth = p.layer, p.volumes[0].depth
+    keys = _usual(
+        ("bias", layer.bias, True), ("out", layer.out, True),
+        ("plane", None if layer.relative is None else tuple(layer.plane), None),
+    )  # fmt: skip
+    values = (depth, layer.heads, layer.inner(depth), p.volumes[-1].depth)
+    run = "{m}({0}, {1})" if len(p.volumes) > 1 else "{m}({0})"
+    return Code(Call("Attention", values, keys, ("depth", "heads", "inner", "memory")), run)
+
+
+def matmul(p: Place) -> Code:
+    """MATMUL."""
+    other = "{1}.movedim(1, -1)" + (".transpose(-1, -2)" if p.layer.transpose else "")
+    return Code(None, f"({{0}}.movedim(1, -1) @ {other}).movedim(-1, 1)")
+
+
+def unwindow(p: Place) -> Code:
+    """UNWINDOW."""
+    sides, size = p.layer.parts(p.volumes[0])
+    return Code(None, f"from_windows({{0}}, {tuple(sides)}, {tuple(size)})")
+
+
+def expression(text: str) -> Callable[[Place], Code]:
+    """An expression that is always the same."""
+    return lambda p: Code(None, text)
+
+
+CODES: dict[str, Callable[[Place], Code]] = {
+    "conv": conv, "dwconv": conv, "deconv": deconv, "local": local, "fc": fc, "linear": linear,
+    "rbf": lambda p: Code(Call("Rbf", (p.volumes[0].elements, p.layer.units))),
+    "pool": pool, "avgpool": pool, "lppool": pool,
+    "gap": lambda p: Code(Call(p.named("AdaptiveAvgPool"), (1,))),
+    "gmp": lambda p: Code(Call(p.named("AdaptiveMaxPool"), (1,))),
+    "subsample": lambda p: Code(Call("Subsample", (p.output.depth, p.layer.kernel, p.layer.step))),
+    "unpool": unpool,
+    "relu": module("nn.ReLU", placed=True), "relu6": module("nn.ReLU6", placed=True), "sigmoid": function("sigmoid"),
+    "tanh": function("tanh"), "hsigmoid": hsigmoid,
+    "lrelu": module("nn.LeakyReLU", ("negative_slope", "slope", 0.01), placed=True),
+    "elu": module("nn.ELU", ("alpha", "alpha", 1), placed=True), "selu": module("nn.SELU", placed=True),
+    "softplus": module("nn.Softplus"), "prelu": prelu, "softmax": softmax, "gelu": gelu,
+    "silu": module("nn.SiLU", placed=True), "mish": module("nn.Mish", placed=True),
+    "hswish": module("nn.Hardswish", placed=True), "glu": lambda p: Code(Call("nn.GLU", (1,))), "clip": clip,
+    "hardtanh": module("nn.Hardtanh", ("min_val", "low", -1), ("max_val", "high", 1), placed=True),
+    "abs": function("abs"), "square": function("square"), "exp": function("exp"), "sqrt": function("sqrt"),
+    "neg": function("neg"), "affine": affine, "bn": normalization, "ln": normalization, "gn": normalization,
+    "in": normalization, "rms": normalization, "l2norm": normalization,
+    "grn": lambda p: Code(Call("GlobalResponse", (p.output.depth, p.sides, p.layer.eps))), "lrn": lrn,
+    "scale": lambda p: Code(Call("Scale", (p.output.depth, p.sides), _usual(("shift", p.layer.shift, True)))),
+    "dropout": dropout, "identity": expression("{0}"), "add": merge("+", "add"), "mul": merge("*", "mul"),
+    "sub": merge("-", "sub"), "div": merge("/", "div"), "maximum": extreme("maximum"), "minimum": extreme("minimum"),
+    "mean": merge("+", "add"), "concat": concat, "flatten": expression("{0}.flatten(1)"), "reshape": reshape,
+    "sequence": expression("{0}.flatten(2)"),
+    "plane": lambda p: Code(None, f"{{0}}.unflatten(2, {tuple(p.output.sides)})"), "reduce": reduce,
+    "upsample": upsample, "resize": resize, "pad": pad, "crop": crop,
+    "shuffle": lambda p: Code(None, f"channel_shuffle({{0}}, {p.layer.groups})"), "slice": slices, "permute": permute,
+    "space2depth": blocks, "depth2space": blocks,
+    "roll": lambda p: Code(None, f"torch.roll({{0}}, {tuple(p.layer.shift)}, {tuple(range(2, 2 + p.sides))})"),
+    "window": lambda p: Code(None, f"windows({{0}}, {tuple(p.layer.size)})"),
+    "unwindow": unwindow,
+    "token": lambda p: Code(Call("Token", (p.layer.count, p.output.depth))),
+    "position": lambda p: Code(Call("Position", tuple(p.output))), "attention": attention, "matmul": matmul,
+}  # fmt: skip
+"""Every kind that PyTorch code can express, by its name; INPUT is a parameter of ``forward``, OPAQUE has no equal."""

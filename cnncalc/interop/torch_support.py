@@ -1,0 +1,331 @@
+"""Modules and functions that generated PyTorch code has beside those of PyTorch: the source of those used is copied."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # its usual name
+from torch import nn
+
+
+def without(module: nn.Module, *names: str) -> nn.Module:
+    """The module without these parameters."""
+    for name in names:
+        setattr(module, name, None)
+    return module
+
+
+class Scale(nn.Module):
+    """One learned factor a channel and, if wanted, one learned shift."""
+
+    def __init__(self, depth: int, sides: int, shift: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(depth, *[1] * sides))
+        self.bias = nn.Parameter(torch.zeros(depth, *[1] * sides)) if shift else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x times the factor plus the shift."""
+        weight, bias = self.weight, self.bias
+        if x.dim() == 2:
+            weight, bias = weight.flatten(), None if bias is None else bias.flatten()
+        x = x * weight
+        return x if bias is None else x + bias
+
+
+class Subsample(nn.Module):
+    """The sum of each window, times one learned coefficient a map, plus one learned bias a map."""
+
+    def __init__(self, depth: int, kernel: tuple[int, ...], stride: tuple[int, ...]) -> None:
+        super().__init__()
+        self.mean = getattr(nn, f"AvgPool{len(kernel)}d")(kernel, stride)
+        self.scale = Scale(depth, len(kernel))
+        self.count = math.prod(kernel)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The windows of x."""
+        return self.scale(self.mean(x) * self.count)
+
+
+class Rbf(nn.Module):
+    """The squared distance to each fixed centre."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.ones(units, inputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The distances of each image."""
+        return torch.cdist(x.flatten(1), self.centre) ** 2
+
+
+class L2Norm(nn.Module):
+    """Euclidean normalization over the depth or the volume, times a learned factor if wanted."""
+
+    def __init__(self, shape: tuple[int, ...], eps: float, scale: bool) -> None:
+        super().__init__()
+        self.dims: Any = tuple(range(1, len(shape) + 1))
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(shape)) if scale else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x, of length 1."""
+        x = F.normalize(x, dim=self.dims, eps=self.eps)
+        if self.weight is None:
+            return x
+        return x * self.weight.reshape(*self.weight.shape, *(1,) * (x.dim() - 1 - self.weight.dim()))
+
+
+class GlobalResponse(nn.Module):
+    """Global response normalization (ConvNeXt V2)."""
+
+    def __init__(self, depth: int, sides: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.gamma = nn.Parameter(torch.zeros(1, depth, *[1] * sides))
+        self.beta = nn.Parameter(torch.zeros(1, depth, *[1] * sides))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x, with each channel scaled by its length in relation to that of the others."""
+        lengths = torch.norm(x, p=2, dim=tuple(range(2, x.dim())), keepdim=True)
+        relative = lengths / (lengths.mean(dim=1, keepdim=True) + self.eps)
+        return self.gamma * (x * relative) + self.beta + x
+
+
+class ResponseWithin(nn.Module):
+    """Local response normalization within each map."""
+
+    def __init__(self, size: int, alpha: float, beta: float, k: float) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x, divided by the mean of the squares around it."""
+        sides = x.dim() - 2
+        squares = F.pad(x**2, (self.size // 2, (self.size - 1) // 2) * sides)
+        mean = getattr(F, f"avg_pool{sides}d")(squares, self.size, 1)
+        return x / (self.k + self.alpha * mean) ** self.beta
+
+
+class StochasticDepth(nn.Module):
+    """In training all of an image is dropped, or none of it."""
+
+    def __init__(self, rate: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.rate, self.inplace = rate, inplace
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x, or nothing."""
+        if not self.training or self.rate == 0:
+            return x
+        mask = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(1 - self.rate)
+        if self.rate < 1:
+            mask.div_(1 - self.rate)
+        return x.mul_(mask) if self.inplace else x * mask
+
+
+class ConnectedConv(nn.Module):
+    """A convolution whose filters see the listed maps only; one kernel for each."""
+
+    def __init__(self, depth: int, connections: list[list[int]], bias: bool, **window: Any) -> None:
+        super().__init__()
+        self.depth, self.connections, kernel = depth, connections, window.pop("kernel")
+        self.window = window
+        self.weight = nn.Parameter(torch.ones(sum(map(len, connections)), *kernel))
+        self.bias = nn.Parameter(torch.zeros(len(connections))) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The maps of all filters."""
+        full = self.weight.new_zeros(len(self.connections), self.depth, *self.weight.shape[1:])
+        places = [(row, column) for row, maps in enumerate(self.connections) for column in maps]
+        full[[row for row, _ in places], [column for _, column in places]] = self.weight
+        return getattr(F, f"conv{x.dim() - 2}d")(x, full, self.bias, **self.window)
+
+
+class StandardizedConv2d(nn.Conv2d):
+    """A convolution whose filters have mean 0 and variance 1."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The maps of all filters."""
+        flat = self.weight.flatten(1)[None]
+        weight = F.batch_norm(flat, None, None, training=True, eps=1e-6).reshape(self.weight.shape)
+        return self._conv_forward(x, weight, self.bias)
+
+
+class LocalConv(nn.Module):
+    """A convolution whose weights differ from position to position."""
+
+    def __init__(
+        self, depth: int, filters: int, positions: tuple[int, ...], groups: int, bias: bool, **window: Any
+    ) -> None:
+        super().__init__()
+        self.window, self.positions, self.groups = window, positions, groups
+        count = math.prod(window["kernel"])
+        self.weight = nn.Parameter(torch.ones(math.prod(positions), count, groups, depth // groups, filters // groups))
+        self.bias = nn.Parameter(torch.zeros(filters, *positions)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The maps of all filters."""
+        for side, (size, step, gap) in enumerate(
+            zip(*(self.window[k] for k in ("kernel", "stride", "dilation")), strict=True)
+        ):
+            x = x.unfold(2 + side, gap * (size - 1) + 1, step)[..., ::gap]
+        batch, depth = x.shape[:2]
+        columns = x.reshape(batch, self.groups, depth // self.groups, math.prod(self.positions), -1)
+        result = torch.einsum("ngdpk,pkgdf->ngfp", columns, self.weight).reshape(batch, -1, *self.positions)
+        return result if self.bias is None else result + self.bias
+
+
+class Token(nn.Module):
+    """Learned vectors in front of a sequence."""
+
+    def __init__(self, count: int, depth: int) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, count, depth))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The vectors, then the sequence."""
+        return torch.cat([self.token.expand(len(x), -1, -1), x.movedim(1, -1)], 1).movedim(-1, 1)
+
+
+class Position(nn.Module):
+    """A learned volume that is added."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.zeros(1, *sizes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x plus the volume."""
+        return (x.movedim(1, -1) + self.position).movedim(-1, 1)
+
+
+class Attention(nn.Module):
+    """Attention with heads along the last side: projections, softmax of products, projection back."""
+
+    def __init__(
+        self, depth: int, heads: int, inner: int, memory: int, bias: bool = True, out: bool = True,
+        plane: tuple[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.heads = heads
+        if memory == depth:
+            self.weight = nn.Parameter(torch.zeros(3 * inner, depth))
+        else:
+            self.query = nn.Parameter(torch.zeros(inner, depth))
+            self.key = nn.Parameter(torch.zeros(inner, memory))
+            self.value = nn.Parameter(torch.zeros(inner, memory))
+        self.bias = nn.Parameter(torch.zeros(3 * inner)) if bias else None
+        self.out_weight = nn.Parameter(torch.zeros(depth, inner)) if out else None
+        self.out_bias = nn.Parameter(torch.zeros(depth)) if out and bias else None
+        self.relative, self.plane = None, plane
+        if plane is not None:
+            self.relative = nn.Parameter(torch.zeros((2 * plane[0] - 1) * (2 * plane[1] - 1), heads))
+
+    def _mask(self, device: torch.device) -> torch.Tensor | None:
+        """The learned bias of each pair of positions."""
+        if self.relative is None or self.plane is None:
+            return None
+        height, width = self.plane
+        rows = torch.arange(height, device=device).repeat_interleave(width)
+        columns = torch.arange(width, device=device).repeat(height)
+        places = (rows[:, None] - rows + height - 1) * (2 * width - 1) + columns[:, None] - columns + width - 1
+        pairs = height * width
+        return self.relative[places.flatten()].view(pairs, pairs, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
+
+    def forward(self, x: torch.Tensor, memory: torch.Tensor | None = None) -> torch.Tensor:
+        """What x finds in the memory, by default in itself."""
+        x = x.movedim(1, -1)
+        shape = x.shape
+        x = x.reshape(-1, *shape[-2:])
+        if memory is None:
+            whole = F.linear(x, self.weight, self.bias)
+            parts = whole.reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        else:
+            memory = memory.movedim(1, -1)
+            memory = memory.reshape(-1, *memory.shape[-2:])
+            weights = self.weight.chunk(3) if hasattr(self, "weight") else (self.query, self.key, self.value)
+            biases = (None,) * 3 if self.bias is None else self.bias.chunk(3)
+            read = zip((x, memory, memory), weights, biases, strict=True)
+            parts = [F.linear(*each).unflatten(-1, (self.heads, -1)).transpose(1, 2) for each in read]
+        queries, keys, values = parts
+        result = F.scaled_dot_product_attention(queries, keys, values, attn_mask=self._mask(x.device))
+        result = result.transpose(1, 2).reshape(*shape[:-1], -1)
+        if self.out_weight is not None:
+            result = F.linear(result, self.out_weight, self.out_bias)
+        return result.movedim(-1, 1)
+
+
+def windows(x: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
+    """A map as batch x depth x windows x places."""
+    x = x.movedim(1, -1)
+    batch, *sides, depth = x.shape
+    counts, rank = [whole // part for whole, part in zip(sides, size, strict=True)], len(size)
+    x = x.view(batch, *[part for pair in zip(counts, size, strict=True) for part in pair], depth)
+    x = x.permute(0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
+    return x.reshape(batch, math.prod(counts), math.prod(size), depth).movedim(-1, 1)
+
+
+def from_windows(x: torch.Tensor, sides: tuple[int, ...], size: tuple[int, ...]) -> torch.Tensor:
+    """The map with these sides that windows are from."""
+    x = x.movedim(1, -1)
+    batch, _, _, depth = x.shape
+    counts, rank = [whole // part for whole, part in zip(sides, size, strict=True)], len(size)
+    x = x.view(batch, *counts, *size, depth)
+    x = x.permute(0, *[axis for side in range(rank) for axis in (1 + side, 1 + rank + side)], 2 * rank + 1)
+    return x.reshape(batch, *sides, depth).movedim(-1, 1)
+
+
+def channel_shuffle(x: torch.Tensor, groups: int) -> torch.Tensor:
+    """The channels of the groups, taken in turn."""
+    batch, depth, *sides = x.shape
+    return x.view(batch, groups, -1, *sides).transpose(1, 2).reshape(batch, depth, *sides)
+
+
+def softmax(x: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
+    """The softmax over several dimensions together."""
+    order = [*[dim for dim in range(x.dim()) if dim not in dims], *dims]
+    moved = x.permute(order)
+    joined = moved.reshape(*moved.shape[: -len(dims)], -1)
+    return torch.softmax(joined, -1).view(moved.shape).permute([order.index(dim) for dim in range(x.dim())])
+
+
+def _block_order(block: tuple[int, ...], order: str) -> list[int]:
+    """The dimensions of batch, depth, and count and place of each side, as they are joined."""
+    places, counts = [3 + 2 * side for side in range(len(block))], [2 + 2 * side for side in range(len(block))]
+    if order == "focus":
+        places = places[::-1]
+    return [0, 1, *places, *counts] if order == "crd" else [0, *places, 1, *counts]
+
+
+def space_to_depth(x: torch.Tensor, block: tuple[int, ...], order: str) -> torch.Tensor:
+    """The places of each block join the depth."""
+    sides = [size // step for size, step in zip(x.shape[2:], block, strict=True)]
+    if order == "darknet":
+        x = x.reshape(len(x), -1, *[size * step for size, step in zip(x.shape[2:], block, strict=True)])
+    cut = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size // step, step)]
+    moved = x.reshape(*x.shape[:2], *cut).permute(_block_order(block, order))
+    return moved.reshape(len(x), -1, *cut[::2]).reshape(len(x), -1, *sides)
+
+
+def depth_to_space(x: torch.Tensor, block: tuple[int, ...], order: str) -> torch.Tensor:
+    """The inverse of space_to_depth."""
+    axes = _block_order(block, order)
+    pairs = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size, step)]
+    whole = [len(x), x.shape[1] // math.prod(block), *pairs]
+    back = x.reshape([whole[axis] for axis in axes]).permute([axes.index(axis) for axis in range(len(axes))])
+    return back.reshape(*whole[:2], *[size * step for size, step in zip(x.shape[2:], block, strict=True)])
+
+
+class Transposed(nn.Module):
+    """A matrix product with the weights of another module, transposed: ``of`` holds that module."""
+
+    def __init__(self, units: int, bias: bool) -> None:
+        super().__init__()
+        self.of: tuple[nn.Linear, ...] = ()  # in a tuple, so that its parameters are not those of this module
+        self.bias = nn.Parameter(torch.zeros(units)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The products."""
+        return F.linear(x, self.of[0].weight.t(), self.bias)

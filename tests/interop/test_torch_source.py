@@ -1,0 +1,119 @@
+"""Nets as PyTorch code: it runs, with our volumes, parameters and names; equal blocks are one class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import cnncalc
+from cnncalc.errors import DesignError
+from cnncalc.graph import Graph, Node
+from cnncalc.interop.exporters import ExportOptions
+from cnncalc.interop.torch_code import CODES
+from cnncalc.interop.torch_source import torch_source
+from cnncalc.language import catalogue
+from cnncalc.layers import KINDS
+from tests.layer_cases import CASES, Case
+from tests.subcases import each
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+
+
+def source_of(report: Report) -> str:
+    """The code of a net."""
+    in_place = [row.in_place_in_training for row in report.layers]
+    return torch_source(report.resolved, ExportOptions(in_place=in_place))
+
+
+def made(source: str) -> Any:
+    """The net that the code makes."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed, so its code is not run")
+    names: dict[str, Any] = {"__name__": "generated"}
+    exec(compile(source, "<generated>", "exec"), names)  # noqa: S102 (our own code)
+    with torch.device("meta"):
+        return names["Net"]()
+
+
+def assert_is_the_net(report: Report) -> None:
+    """The code gives our volumes, and has as many parameters in each part."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed, so its code is not run")
+    net = made(source_of(report)).eval()
+    images = [
+        torch.zeros(2, row.output.depth, *row.output.sides, device="meta")
+        for row in report.layers
+        if row.layer.is_input
+    ]
+    readers = report.graph.readers
+    ends = [row for row in report.layers if not readers[row.index] and not row.training_only]
+    found = net(*images)
+    found = found if isinstance(found, tuple) else (found,)
+    assert len(found) == len(ends)
+    for row, value in zip(ends, found, strict=True):
+        assert value.numel() == 2 * row.output.elements
+    assert sum(parameter.numel() for parameter in net.parameters()) == report.totals.parameters
+    frozen = sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+    assert frozen == report.totals.trainable
+
+
+def graph_of(case: Case) -> Graph:
+    """The case as a net."""
+    nodes = [
+        Node(f"input{place}", KINDS["input"](size=list(volume)), named=True) for place, volume in enumerate(case.inputs)
+    ]
+    return Graph("case", (*nodes, Node("layer", KINDS[case.kind](**case.keys), tuple(range(len(nodes))), named=True)))
+
+
+RUNS = [
+    case
+    for case in CASES
+    if case.kind not in ("input", "unpool", "opaque") and not (case.layer.takes_windows and len(case.inputs[0]) > 2)
+]
+
+
+@each("case", RUNS, by=lambda case: case.kind)
+def test_each_layer_has_our_volume_and_parameters(case: Case) -> None:
+    assert_is_the_net(cnncalc.analyze(graph_of(case)))
+
+
+def test_every_kind_can_be_written_but_what_is_stated() -> None:
+    assert set(KINDS) - set(CODES) == {"input", "opaque"}
+    with pytest.raises(DesignError, match="stated, not computed: here"):
+        torch_source(cnncalc.load("INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here"), ExportOptions())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", catalogue.names())
+def test_each_named_net_has_our_volumes_and_parameters(name: str) -> None:
+    assert_is_the_net(cnncalc.analyze(name))
+
+
+NETS = (
+    "INPUT 23x19x3 -> POOL3/2(round=ceil)@p -> CONV3-8 -> CONV3-3 -> UNPOOL(@p) -> GAP -> FC-5",
+    """INPUT 20x24x3 -> CONV3-6/2(bias=no)@enc -> RELU
+    -> DECONV3-3/2(pad=1, output_pad=1, bias=no, share=@enc, transposed=yes)""",
+    "INPUT 7x5x2 -> FC-9(bias=no)@a -> FC-70(share=@a, transposed=yes)",
+    "INPUT 12x10x3 -> CONV3-4@a(trainable=no) -> [CONV3-4@b | CONV3-4(share=@b)] -> ADD -> GAP -> FC-3 -> SOFTMAX",
+    "[INPUT 9x7x2@left -> CONV3-4 | INPUT 9x7x2@right -> CONV3-4] -> ADD -> FLATTEN -> RELU -> FC-2",
+    "INPUT 14x14x3 -> CONV7-12/7 -> SEQUENCE -> TOKEN -> POSITION -> [LN -> ATTENTION-3 | ] -> ADD -> LN -> FC-4",
+)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_whole_nets(net: str) -> None:
+    assert_is_the_net(cnncalc.analyze(net.replace("@a(trainable=no)", "(trainable=no)@a")))
+
+
+def test_parameters_are_called_as_in_torchvision() -> None:
+    net = made(source_of(cnncalc.analyze("resnet18")))
+    names = dict(net.named_parameters())
+    assert tuple(names["layer2.0.conv1.weight"].shape) == (128, 64, 3, 3)
+    assert "layer4.1.bn2.bias" in names
+
+
+def test_equal_blocks_are_one_class_with_parameters() -> None:
+    source = source_of(cnncalc.analyze("resnet50"))
+    assert source.count("class ") <= 4
+    assert "for _ in range(" in source
+    assert max(map(len, source.splitlines())) <= 120
