@@ -198,7 +198,12 @@ def _softmax(net: Net, operator: Operator, x: Tensor, axes: Sequence[int]) -> Te
     except NoEqual:
         x = net.rearranged(x, groups_of(net, [x]))
         names = reduced_axes(x.source.volume, frozenset([atom for number in axes for atom in x.axes[number]]))
-    keys = {} if set(names) <= {"depth"} else {"axes": list(names)}
+    if not names:  # over one element
+        volume = x.source.volume
+        names = tuple([name for name, size in zip((*volume.names, "depth"), volume, strict=True) if size == 1])[:1]
+        if not names:
+            return activation(net, operator, x, "affine", factor=0, shift=1)
+    keys = {} if names == ("depth",) else {"axes": list(names)}
     return activation(net, operator, x, "softmax", **keys)
 
 
