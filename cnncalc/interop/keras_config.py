@@ -17,7 +17,7 @@ from cnncalc.source import Source, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-JSON_BYTES = 16 * 1024 * 1024
+JSON_BYTES = 4 * 1024 * 1024
 MAX_NUMBERS = 100_000
 """The most numbers of one list in a configuration."""
 
