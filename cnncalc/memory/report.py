@@ -363,12 +363,7 @@ class Simulation:
         return simulation.machine(Machine, batch, segments, training=True, logs=logs, limit=limit).run(training=True)
 
     def held_by_layer(
-        self,
-        batch: int,
-        segments: Sequence[Segment] = (),
-        *,
-        training: bool = True,
-        events: Sequence[Event] = (),
+        self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True, events: Sequence[Event] = ()
     ) -> dict[int, int]:
         """Bytes of activations and transients alive at the peak of forward and backward, by row.
 
