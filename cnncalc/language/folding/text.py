@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.expression import RESERVED
-from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, TimesForm
+from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, Symbol, TimesForm
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
-from cnncalc.language.folding.structure import thawed
+from cnncalc.language.folding.usual import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
-from cnncalc.records import NamedTuple
+from cnncalc.layers.keys import MAX_SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,19 +20,11 @@ if TYPE_CHECKING:
     from cnncalc.language.folding.naming import Group, Naming
     from cnncalc.language.folding.parts import Part
 
-WIDTH = 120
 LONGEST_LIST = 40
 """A longer list becomes a variable."""
 
 LETTERS = {"size": "w", "kernel": "k", "stride": "s", "count": "n", "list": "l"}
 """The letters of parameters by role; others have the first letter of their key."""
-
-
-class Symbol(NamedTuple):
-    """A name, or an expression of names, in place of a number."""
-
-    text: str
-    is_name: bool = True
 
 
 class PatternText:
@@ -160,9 +152,12 @@ class PatternText:
         """The items of a chain. Its last part has its name outside of the brackets of a repeat or a block."""
         items: list[str] = []
         groups = [] if self.naming is None else self.naming.groups.get(id(chain), [])
+        beginning: dict[int, list[Group]] = {}
+        for group in groups:
+            beginning.setdefault(group.start, []).append(group)
         opened: list[tuple[Group, int]] = []
         for place, part in enumerate(chain):
-            opened += [(group, len(items)) for group in groups if group.start == place]
+            opened += [(group, len(items)) for group in beginning.get(place, ())]
             has_name = part.label is not None and (is_named or place < len(chain) - 1)
             items += self._item(part, values, taken, f"@{part.label}" if has_name else "")
             while opened and opened[-1][0].stop == place + 1:
@@ -283,7 +278,7 @@ class PatternText:
     def _call(self, form: CallForm, values: Iterator[Any]) -> str:
         block = self.blocks[form.block]
         given = [next(values) for _ in block.roles]
-        arguments = tuple([_argument(value) for value in given])
+        arguments = tuple([_argument(value, role) for value, role in zip(given, block.roles, strict=True)])
         self.calls[block.name].append(arguments)
         defaults = self.defaults[block.name]
         kept = {place for place in range(len(given)) if defaults.get(place) != arguments[place]}
@@ -326,16 +321,20 @@ def row_texts(rows: Sequence[Any], columns: int) -> list[str]:
 
 def _part(value: Any) -> str:
     """A number, or several as a size: 1x7."""
-    if isinstance(value, tuple) and len(value) > 1 and all(isinstance(part, int) and part > 0 for part in value):
+    if (
+        isinstance(value, tuple)
+        and 1 < len(value) <= MAX_SIDES
+        and all(isinstance(part, int) and part > 0 for part in value)
+    ):
         return "x".join(map(str, value))
     return plain(thawed(value))
 
 
-def _argument(value: Any) -> str:
+def _argument(value: Any, role: str = "") -> str:
     """A value as a count or the argument of a call."""
     if isinstance(value, Symbol):
         return value.text if value.is_name else f"{{{value.text}}}"
-    return _part(value)
+    return plain(thawed(value)) if role == "list" else _part(value)
 
 
 def _free(wanted: str, taken: set[str]) -> str:
@@ -364,20 +363,3 @@ def _forked(branches: Sequence[str]) -> str:
 def _bracketed(text: str) -> str:
     """A text in brackets, with blanks inside where it has brackets of its own."""
     return f"[ {text.strip()} ]" if "[" in text else f"[{text}]"
-
-
-# lines
-
-
-def lines_of(items: Sequence[str], indent: str, width: int = WIDTH) -> list[str]:
-    """A chain in lines, broken before arrows and between branches."""
-    pieces: list[str] = []
-    for piece in re.split(r" (?=(?:->|\|) )", " -> ".join(items)):
-        pieces += [piece] if len(piece) + len(indent) <= width else re.split(r"(?<=,) ", piece)
-    lines: list[str] = []
-    for piece in pieces:
-        if lines and len(indent) + len(lines[-1]) + 1 + len(piece) <= width:
-            lines[-1] += f" {piece}"
-        else:
-            lines.append(piece)
-    return [indent + line for line in lines]
