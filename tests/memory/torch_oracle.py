@@ -247,7 +247,9 @@ class AxesLast(nn.Module):
         self.inner, self.order = inner, order
 
     def forward(self, x: Any) -> Any:
-        return self.inner(x.permute(self.order)).permute([self.order.index(side) for side in range(x.dim())])
+        maps = x if x.dim() > 2 else x[(slice(None), slice(None), *(None,) * (len(self.order) - 2))]
+        result = self.inner(maps.permute(self.order)).permute([self.order.index(side) for side in range(maps.dim())])
+        return result if x.dim() > 2 else result.flatten(1)
 
 
 def _norm_over(row: LayerReport, axes: tuple[str, ...]) -> nn.Module:
@@ -275,6 +277,8 @@ class L2Norm(nn.Module):
 
     def forward(self, x: Any) -> Any:
         dims: Any = self.dims  # the type stub of PyTorch allows only one
+        if x.dim() == 2 and max(dims) > 1:
+            return self.forward(x[(slice(None), slice(None), *(None,) * (max(dims) - 1))]).flatten(1)
         x = F.normalize(x, dim=dims, eps=self.eps)
         weight: Any = self.weight
         if weight is None:
