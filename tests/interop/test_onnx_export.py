@@ -130,5 +130,7 @@ def test_the_file_is_read_back_as_the_same_net(net: str, tmp_path_factory: pytes
     again = cnncalc.analyze(str(path))
     assert again.totals.parameters == report.totals.parameters
     assert again.totals.macs == report.totals.macs
-    learned = [[(row.label, row.parameters) for row in each.layers if row.parameters] for each in (report, again)]
+    learned = [
+        [(row.kind, row.parameters, row.macs) for row in each.layers if row.parameters] for each in (report, again)
+    ]
     assert sorted(learned[0]) == sorted(learned[1])
