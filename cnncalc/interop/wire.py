@@ -35,7 +35,7 @@ The value is the number of a VARINT, FIXED32 or FIXED64, and 0 for BYTES.
 
 
 def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
-    """The fields of the message that lies between two places; raises WireError, or TooManyFieldsError above ``most``."""
+    """The fields of the message that lies between two places; raises WireError, or TooManyFieldsError."""
     found: list[Field] = []
     try:
         while start < end:
