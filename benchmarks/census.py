@@ -6,7 +6,7 @@ Takes the nets of torchvision that give one result for an image or a video, the 
 of keras.applications, and the darknet files (*.cfg) of each FOLDER; without words the three libraries. For each
 collection it prints how many nets use only operators that have a kind, and for each operator without one the nets that
 it keeps out. A library that is not installed is skipped, with the reason. Nets are run once, by torch on the device
-meta, which computes nothing, or built by Keras, so that no weights are needed; in all it takes some minutes.
+meta, which computes nothing, or built by Keras on it, so that no weights are needed; in all it takes some minutes.
 
 An operator that has a kind may still have a value that the kind does not take: this counts operators, not designs.
 """
@@ -215,7 +215,7 @@ def _kind_of_operator(name: str, args: Any, given: list[Any], others: list[Any])
 
 
 def _keras() -> Nets:
-    os.environ.setdefault("KERAS_BACKEND", "torch")
+    os.environ["KERAS_BACKEND"] = "torch"  # the one that has a device without memory
     applications = import_module("keras").applications
     for name in dir(applications):
         if name[0].isupper():
@@ -223,15 +223,22 @@ def _keras() -> Nets:
 
 
 def _application(build: Callable[..., Any]) -> set[str]:
-    return _layers(build(weights=None))
+    with import_module("keras").device("meta"):
+        return _layers(build(weights=None))
+
+
+def _parts(model: Any) -> list[Any]:
+    """The layers and operations of a model of Keras; a Sequential model has layers alone."""
+    parts: list[Any] = getattr(model, "operations", None) or getattr(model, "layers", [])
+    return parts
 
 
 def _layers(model: Any) -> set[str]:
     """The kinds that a model of Keras needs, with those of the models in it."""
     kinds: set[str] = set()
-    for layer in model.operations:
+    for layer in _parts(model):
         name = type(layer).__name__
-        if hasattr(layer, "operations"):
+        if _parts(layer):
             kinds |= _layers(layer)
             continue
         if name in KERAS_ARITHMETIC:

@@ -89,3 +89,15 @@ def test_operators_are_read_with_their_arguments() -> None:
     assert kind("convolution", map_, weight, None, [1], [0], [1], True) == "deconv"
     assert kind("_to_copy", map_) == ""
     assert kind("cumsum", map_, 1) == "?cumsum"
+
+
+def test_models_in_a_model_of_keras_are_entered() -> None:
+    """A functional model has operations, a Sequential one only layers."""
+
+    def layer(name: str, **more: Any) -> Any:
+        return type(name, (), {"_inbound_nodes": (), **more})()
+
+    inner = layer("Sequential", layers=[layer("Conv2D"), layer("Rescaling")])
+    model = layer("Functional", operations=[layer("InputLayer"), inner, layer("GRU"), layer("Add")])
+
+    assert census._layers(model) - {""} == {"conv", "affine", "?GRU"}

@@ -52,7 +52,7 @@ FILE_READERS = (
     FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
     FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
     FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
-    FileReader((".json",), 16 * 1024 * 1024, "cnncalc.interop.keras", "read_json_file"),
+    FileReader((".json",), 4 * 1024 * 1024, "cnncalc.interop.keras", "read_json_file"),
     FileReader((".keras",), 4 * 1024**3, "cnncalc.interop.keras", "read_keras_file", is_mapped=True),
     FileReader((".h5", ".hdf5"), 4 * 1024**3, "cnncalc.interop.keras", "read_h5_file", is_mapped=True),
 )

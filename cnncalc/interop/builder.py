@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
+MAX_BITS = 14_284
+"""The bits of the largest size of a volume: 4,300 digits."""
 MAX_LISTED = 5
 """The most nodes that a message names."""
 
@@ -74,6 +76,8 @@ class NetBuilder:
         try:
             layer = KINDS[kind](**keys)
             volume = self._output(layer, known)
+            if max(volume).bit_length() > MAX_BITS:
+                raise ShapeError("a size of its volume has more than 4,300 digits", code="limit")
         except (ShapeError, ValueProblem) as error:
             self.fail(error.message, name or kind, span, code=error.code, hint=error.hint)
             return None

@@ -10,13 +10,14 @@ from __future__ import annotations
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.caffe_writer import NoEqual, Word
+from cnncalc.interop.caffe_messages import NoEqual, Word
 from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cnncalc.interop.caffe_writer import CaffeLayer, Fields
+    from cnncalc.interop.caffe_messages import Fields
+    from cnncalc.interop.caffe_writer import CaffeLayer
 
 LARGEST = 3.4028234663852886e38
 """The largest number of float32: the bound of a Clip that has none."""

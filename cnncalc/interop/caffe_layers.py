@@ -266,7 +266,7 @@ def _takes_bias(net: CaffeNet, x: Blob) -> bool:
     """Gives the layer before the bias or shift that follows it, where it has none of its own."""
     assert x.place is not None
     node = net.builder.nodes[x.place]
-    has_reader = any(x.place in other.inputs for other in net.builder.nodes)
+    has_reader = any(x.place in other.inputs for other in net.builder.nodes[x.place + 1 :])
     keys = node.layer.keys if not isinstance(node.layer, tuple) else {}
     name = next((name for name in ("bias", "shift") if name in keys and not getattr(node.layer, name, True)), None)
     if name is None or has_reader or isinstance(node.layer, tuple):

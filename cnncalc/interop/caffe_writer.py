@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.caffe_code import CODES
+from cnncalc.interop.caffe_messages import Fields, NoEqual, Word, written
 from cnncalc.interop.exporters import bound, volumes_of
 
 if TYPE_CHECKING:
@@ -17,21 +19,8 @@ if TYPE_CHECKING:
     from cnncalc.interop.exporters import ExportOptions
     from cnncalc.volume import Volume
 
-Fields = tuple[tuple[str, Any], ...]
-"""The fields of a message in order; a list is a field for each value, Fields are a message."""
-
 IN_PLACE = frozenset(["ReLU", "Sigmoid", "TanH", "ELU", "Dropout"])
 """Types of Caffe that files let overwrite their input."""
-
-
-class Word(str):
-    """A word of an enumeration, written without quotes."""
-
-    __slots__ = ()
-
-
-class NoEqual(Exception):
-    """Why a layer cannot be written."""
 
 
 def caffe_text(graph: Graph, options: ExportOptions) -> str:
@@ -58,8 +47,6 @@ class CaffeWriter:
 
     def text(self) -> str:
         """The whole file."""
-        from cnncalc.interop.caffe_code import CODES
-
         problems = []
         for index, node in enumerate(self.graph.nodes):
             place = CaffeLayer(self, index)
@@ -192,25 +179,3 @@ class CaffeLayer:
         if self.node.training_only:
             head.append(("include", (("phase", Word("TRAIN")),)))
         self.writer.messages.append((*head, *fields))
-
-
-def written(fields: Sequence[tuple[str, Any]], depth: int) -> list[str]:
-    """The lines of the fields of a message."""
-    indent = "  " * depth
-    lines = []
-    for name, value in fields:
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, tuple):
-                lines += [f"{indent}{name} {{", *written(each, depth + 1), f"{indent}}}"]
-            else:
-                lines.append(f"{indent}{name}: {_scalar(each)}")
-    return lines
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Word) or not isinstance(value, str):
-        return str(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

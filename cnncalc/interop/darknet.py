@@ -80,6 +80,8 @@ class DarknetNet:
         self.image: int | None = None
         self.implicit: dict[int, int] = {}
         """The learned numbers of sections that have them and no volume, by their number."""
+        self.first = 0
+        """The first node of the section that is read."""
         self.parts: list[list[int]] = []
         """The nodes of each section, for those that share their parameters."""
 
@@ -93,8 +95,9 @@ class DarknetNet:
         from cnncalc.interop.darknet_layers import RECURRENT, SECTIONS
 
         self._input(sections[0])
+        frozen = 0  # up to which node
         for section in sections[1:]:
-            first = len(self.builder.nodes)
+            self.first = len(self.builder.nodes)
             kind = section.name.lower()
             x = self.made[-1] if self.made else self.image
             place: int | None = None
@@ -108,10 +111,11 @@ class DarknetNet:
                     place = SECTIONS[kind](self, section, x)
             except DesignError as error:
                 self.builder.problems += error.every
-            self.parts.append(list(range(first, len(self.builder.nodes))))
+            self.parts.append(list(range(self.first, len(self.builder.nodes))))
             self.made.append(place)
-            if section.options and section.integer("stopbackward", 0):
-                self._freeze()
+            if "stopbackward" in section and section.text("stopbackward") != "0":
+                frozen = len(self.builder.nodes)
+        self._freeze(frozen)
         stem = os.path.basename(self.name).rpartition(".")[0] or self.name
         return self.builder.graph(stem)
 
@@ -121,12 +125,13 @@ class DarknetNet:
         sizes = [1, 1, inputs] if inputs and sides == [None] * 3 else sides
         self.image = self.builder.add_input("net", sizes, net.span)
 
-    def _freeze(self) -> None:
-        """Freezes what has been read: no gradient passes the section."""
+    def _freeze(self, count: int) -> None:
+        """Freezes the first nodes: no gradient passes the section behind them."""
         nodes = self.builder.nodes
-        for place, node in enumerate(nodes):
+        for place, node in enumerate(nodes[:count]):
             nodes[place] = node._replace(trainable=not getattr(node.layer, "learns", False))
-        self.builder.note(f"stopbackward: the layers up to layer{self.index - 1} are frozen")
+        if count:
+            self.builder.note(f"stopbackward: the layers up to {nodes[count - 1].block} are frozen")
 
     # what translations need
 

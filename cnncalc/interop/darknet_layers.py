@@ -108,7 +108,7 @@ def _share(net: DarknetNet, section: Section) -> None:
     net.other(section, number, "share_index")
     owners = net.parts[net.index + number if number < 0 else number]
     nodes = net.builder.nodes
-    mine = [place for place in range(len(nodes)) if nodes[place].block == f"layer{net.index}"]
+    mine = range(net.first, len(nodes))
     theirs = {nodes[place].name.rpartition(".")[2]: place for place in owners}
     for place in mine:
         part = nodes[place].name.rpartition(".")[2]

@@ -7,12 +7,11 @@ Only the configuration is read; nothing of a file is executed or unpickled, and 
 from __future__ import annotations
 
 import os
-import zipfile
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import keras_layers, keras_operations, keras_shapes
+from cnncalc.interop.archive import BufferFile, member
 from cnncalc.interop.builder import NetBuilder
 from cnncalc.interop.keras_config import (
     JSON_BYTES,
@@ -32,6 +31,7 @@ from cnncalc.source import Source, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from mmap import mmap
 
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _TRANSLATIONS = (keras_layers, keras_operations, keras_shapes)
 """The modules that fill ``LAYERS``."""
 _MODELS = frozenset(["Sequential", "Functional", "Model", "Network"])
+MAX_LAYERS = 30_000
+"""The most layers of one model."""
 MODELS_INSIDE = 32
 """How many models may lie inside one another."""
 
@@ -55,25 +57,14 @@ def read_json_file(name: str, data: bytes, settings: Settings) -> Graph:
     return _read(shown, Source(shown, text), settings)
 
 
-def read_keras_file(name: str, data: bytes, settings: Settings) -> Graph:
+def read_keras_file(name: str, data: bytes | mmap, settings: Settings) -> Graph:
     """The graph of a ``.keras`` file: of the ``config.json`` in it."""
     shown = visible(name)
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            info = archive.getinfo("config.json")
-            _limit(f"{shown}: config.json", info.file_size)
-            with archive.open(info) as file:
-                content = file.read(JSON_BYTES + 1)  # the stated size may be wrong
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
-        message = f"{shown} is no model of Keras: {visible(str(error))[:200] or 'it cannot be unpacked'}"
-        raise DesignError([Problem("wrong-file", message)]) from None
-    except zipfile.zlib.error as error:  # type: ignore[attr-defined]
-        raise DesignError([Problem("wrong-file", f"{shown} is no model of Keras: {error}")]) from None
-    _limit(f"{shown}: config.json", len(content))
+    content = member(shown, data, "config.json", JSON_BYTES, "model of Keras")
     return _read(shown, Source(f"{shown}: config.json", content.decode("utf-8-sig", "replace")), settings)
 
 
-def read_h5_file(name: str, data: bytes, settings: Settings) -> Graph:
+def read_h5_file(name: str, data: bytes | mmap, settings: Settings) -> Graph:
     """The graph of an ``.h5`` file: of the attribute ``model_config`` in it. Needs h5py."""
     shown = visible(name)
     try:
@@ -82,7 +73,7 @@ def read_h5_file(name: str, data: bytes, settings: Settings) -> Graph:
         hint = "install the extra: pip install 'cnncalc[h5]'; a .keras file or the JSON of to_json needs none"
         raise DesignError([Problem("missing-extra", f"{shown}: reading .h5 files needs h5py", None, hint)]) from None
     try:
-        with h5py.File(BytesIO(bytes(data)), "r") as file:
+        with h5py.File(BufferFile(data), "r") as file:
             content = file.attrs.get("model_config")
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         message = f"{shown} is no HDF5 file: {visible(str(error))[:200]}"
@@ -146,6 +137,9 @@ class _Model:
             )
         config = model.get("config")
         layers = layers_of(config)
+        if len(layers) > MAX_LAYERS:
+            message = f"{self.name}: a model has {len(layers):,} layers, more than {MAX_LAYERS:,}"
+            raise DesignError([Problem("limit", message)])
         is_trainable = is_trainable and not (isinstance(config, dict) and config.get("trainable") is False)
         if any(layer.get("inbound_nodes") for layer in layers) and isinstance(config, dict):
             return _Functional(self, config, layers, path, is_trainable=is_trainable).outputs(inputs)
@@ -329,11 +323,11 @@ class _Functional:
 
     def _say_stuck(self, stuck: Sequence[tuple[str, int]]) -> None:
         """Adds the error of a layer that reads what is not there, or of a cycle."""
-        builder = self.file.builder
+        builder, waiting = self.file.builder, set(stuck)
         for name, number in stuck:
             for reference in self.calls[name][number].references:
                 key = self._key(reference)
-                if reference.layer not in self.calls or (key not in self.made and key not in stuck):
+                if reference.layer not in self.calls or (key not in self.made and key not in waiting):
                     message = f"it reads call {reference.call} of {reference.layer}, which is not there"
                     builder.fail(message, self.path + name, self.file.names.span(name), code="unknown-layer")
                     return

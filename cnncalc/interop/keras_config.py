@@ -17,7 +17,7 @@ from cnncalc.source import Source, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-JSON_BYTES = 16 * 1024 * 1024
+JSON_BYTES = 4 * 1024 * 1024
 MAX_NUMBERS = 100_000
 """The most numbers of one list in a configuration."""
 
@@ -265,8 +265,8 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
     values = {_FIRST_KEYS.get(key, key): value for key, value in config.items()}
     if "nb_row" in values and "nb_col" in values:
         values["kernel_size"] = [values["nb_row"], values["nb_col"]]
-        if "kernel_dim1" in values:
-            values["kernel_size"] = [values[f"kernel_dim{side}"] for side in (1, 2, 3)]
+    if "kernel_dim1" in values:
+        values["kernel_size"] = [values.get(f"kernel_dim{side}") for side in (1, 2, 3)]
     if "dim_ordering" in values:
         values["data_format"] = _ORDERS.get(str(values["dim_ordering"]), values["dim_ordering"])
     return values

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnncalc.interop import onnx_moves as moves
+from cnncalc.interop.onnx_axes import adaptive, axis_of
 from cnncalc.layers.planes import covered
-from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,9 +28,10 @@ def _by_depth(array: Any, sides: int) -> Any:
     return array.reshape(-1, *[1] * sides)
 
 
-def _axis(w: LayerWriter, name: str) -> int:
-    """The axis of a side or of the depth by its name."""
-    return 1 if name == "depth" else 2 + SIDES[w.sides].index(name)
+def _written(layer: Any, volume: Any) -> list[int]:
+    """The pads of windows as the design has them: all beginnings, then all ends."""
+    pads = layer.windows(volume).pads
+    return [first for first, _ in pads] + [last for _, last in pads]
 
 
 def _pads(layer: Any, begins: Sequence[range], sides: Sequence[int], dilation: Sequence[int]) -> list[int]:
@@ -56,7 +58,7 @@ def conv(w: LayerWriter, layer: Any, x: str) -> str:
         weight, groups = w.parameter("weight", spread), depth
     else:
         weight, groups = _conv_weight(w, layer), layer.groups
-    pads = _pads(layer, layer.begins_of(sides), sides, layer.dilation)
+    pads = _written(layer, w.volumes[0])
     inputs = [x, weight, *([w.parameter("bias")] if layer.bias else [])]
     return w.op(
         "Conv", inputs, kernel_shape=list(layer.kernel), strides=list(layer.stride), pads=pads,
@@ -183,19 +185,20 @@ def pool(w: LayerWriter, layer: Any, x: str) -> str:
     """POOL, AVGPOOL."""
     mean = layer.kind == "avgpool"
     if layer.adaptive is not None:
-        return _adaptive(w, layer, x, "ReduceMean" if mean else "ReduceMax")
+        return adaptive(w, layer, x, "ReduceMean" if mean else "ReduceMax")
     sides = w.volumes[0].sides
     dilation = (1,) * w.sides if mean else layer.dilation
     begins = layer.begins_of(sides)
-    pads = _pads(layer, begins, sides, dilation)
+    is_ceil = layer.round == "ceil"
+    pads = _pads(layer, begins, sides, dilation) if is_ceil else _written(layer, w.volumes[0])
     window: dict[str, Any] = {"kernel_shape": list(layer.kernel), "strides": list(layer.step)}
     if not mean:
         outputs = w.op_of("MaxPool", [x], 2, pads=pads, dilations=list(dilation), **window)
         w.places = outputs[1]
         return outputs[0]
-    written = [pad for pads in zip(*layer.windows(w.volumes[0]).pads, strict=True) for pad in pads]
-    if not any(pads):
-        return w.op("AveragePool", [x], **window)
+    written = _written(layer, w.volumes[0])
+    if not is_ceil and (layer.count_pad or not any(pads)):
+        return w.op("AveragePool", [x], pads=pads, count_include_pad=int(layer.count_pad), **window)
     half = w.sides
     padded = w.op("Pad", [x, w.integers([0, 0, *pads[:half], 0, 0, *pads[half:]])])
     result = w.op("AveragePool", [padded], **window)
@@ -207,19 +210,6 @@ def pool(w: LayerWriter, layer: Any, x: str) -> str:
         counts = np.multiply.outer(counts, row)
     factor = prod(layer.kernel) / counts
     return result if (factor == 1).all() else w.op("Mul", [result, w.number(factor[None])])
-
-
-def _adaptive(w: LayerWriter, layer: Any, x: str, reduce: str) -> str:
-    """An adaptive pool, one side after the other: bin o holds floor(o*size/bins) to ceil((o + 1)*size/bins)."""
-    for side, (size, bins) in enumerate(zip(w.volumes[0].sides, w.output.sides, strict=True)):
-        axis = w.integers([2 + side])
-        parts = []
-        for place in range(bins):
-            low, high = place * size // bins, -(-(place + 1) * size // bins)
-            part = w.op("Slice", [x, w.integers([low]), w.integers([high]), axis])
-            parts.append(w.op(reduce, [part, axis], keepdims=1))
-        x = w.op("Concat", parts, axis=2 + side) if bins > 1 else parts[0]
-    return x
 
 
 def lppool(w: LayerWriter, layer: Any, x: str) -> str:
@@ -246,17 +236,13 @@ def subsample(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def unpool(w: LayerWriter, layer: Any, x: str, places: str) -> str:
-    """UNPOOL: the indices of MaxPool count the elements of the whole tensor."""
-    batch = w.op("Shape", [x], start=0, end=1)
-    shape = w.op("Concat", [batch, w.integers([w.output.depth, *w.output.sides])], axis=0)
-    count = w.op("ReduceProd", [shape], keepdims=1)
-    flat = w.op("Expand", [w.number(np.zeros(1)), count])
-    scattered = w.op(
-        "ScatterElements",
-        [flat, w.op("Reshape", [places, w.integers([-1])]), w.op("Reshape", [x, w.integers([-1])])],
-        axis=0,
-    )
-    return w.op("Reshape", [scattered, shape])
+    """UNPOOL."""
+    shape = w.op("Concat", [w.op("Shape", [x], start=0, end=2), w.integers(list(w.output.sides))], axis=0)
+    pool, half = layer.pool, w.sides
+    pads = list(pool.pad) if not isinstance(pool.pad, str) else [0] * 2 * half
+    return w.op(
+        "MaxUnpool", [x, places, shape], kernel_shape=list(pool.kernel), strides=list(pool.step), pads=pads
+    )  # fmt: skip
 
 
 # activation functions
@@ -306,7 +292,7 @@ def prelu(w: LayerWriter, layer: Any, x: str) -> str:
 
 def softmax(w: LayerWriter, layer: Any, x: str) -> str:
     """SOFTMAX over one axis, or several."""
-    axes = [_axis(w, name) for name in layer.axes]
+    axes = [axis_of(w, name) for name in layer.axes]
     if len(axes) == 1:
         return w.op("Softmax", [x], axis=axes[0])
     over = w.integers(axes)
@@ -467,269 +453,25 @@ def mean(w: LayerWriter, layer: Any, *inputs: str) -> str:
 
 def concat(w: LayerWriter, layer: Any, *inputs: str) -> str:
     """CONCAT along any side."""
-    return w.op("Concat", list(inputs), axis=_axis(w, layer.axis[0]))
-
-
-# moving numbers
-
-
-def flatten(w: LayerWriter, layer: Any, x: str) -> str:
-    """FLATTEN."""
-    return w.as_map(w.op("Flatten", [x], axis=1))
-
-
-def reshape(w: LayerWriter, layer: Any, x: str) -> str:
-    """RESHAPE, SEQUENCE, PLANE: the same elements in the order of maps."""
-    return w.op("Reshape", [x, w.integers([0, w.output.depth, *w.output.sides])])
-
-
-def reduce(w: LayerWriter, layer: Any, x: str) -> str:
-    """REDUCE."""
-    operator = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax", "min": "ReduceMin"}[layer.op]
-    return w.op(operator, [x, w.integers([_axis(w, name) for name in layer.axes])], keepdims=1)
-
-
-def resize(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
-    """UPSAMPLE, RESIZE."""
-    if layer.mode == "area":
-        return _adaptive(w, layer, x, "ReduceMean")
-    if layer.mode == "nearest":
-        return _nearest(w, layer, x)
-    corners = getattr(layer, "corners", False)
-    how = "align_corners" if corners else "half_pixel"
-    mode = "cubic" if layer.mode == "bicubic" else "linear"
-    factor = getattr(layer, "factor", None)
-    more: dict[str, Any] = {"cubic_coeff_a": -0.75} if mode == "cubic" else {}
-    if factor is not None and not corners:
-        # the factor as it is stated decides the places, not the rounded size: one side after the other
-        scales = [float(value) for value in (factor if isinstance(factor, tuple) else (factor,) * w.sides)]
-        inputs = [x, "", w.number(np.array([1.0, 1.0, *scales], "float32"), "float32")]
-        return w.op("Resize", inputs, mode=mode, coordinate_transformation_mode=how, **more)
-    sizes = w.op("Concat", [w.op("Shape", [x], start=0, end=2), w.integers(list(w.output.sides))], axis=0)
-    return w.op("Resize", [x, "", "", sizes], mode=mode, coordinate_transformation_mode=how, **more)
-
-
-def _nearest(w: LayerWriter, layer: Any, x: str) -> str:
-    """Output o is element floor(o / factor), or floor(o * size / new size), of each side."""
-    factor = getattr(layer, "factor", None)
-    factors = factor if isinstance(factor, tuple) or factor is None else (factor,) * w.sides
-    for side, (size, count) in enumerate(zip(w.volumes[0].sides, w.output.sides, strict=True)):
-        if size == count and factors is None:
-            continue
-        if factors is None:
-            places = [place * size // count for place in range(count)]
-        else:
-            places = [min(size - 1, int(place / factors[side])) for place in range(count)]
-        x = w.op("Gather", [x, w.integers(places)], axis=2 + side)
-    return x
-
-
-def pad(w: LayerWriter, layer: Any, x: str) -> str:
-    """PAD."""
-    half = w.sides
-    before, after = layer.depth
-    amounts = w.integers([0, before, *layer.pad[:half], 0, after, *layer.pad[half:]])
-    if layer.mode == "zero":
-        return w.op("Pad", [x, amounts, w.number(float(layer.value))])
-    return w.op("Pad", [x, amounts], mode={"replicate": "edge"}.get(layer.mode, layer.mode))
-
-
-def crop(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
-    """CROP."""
-    sides = list(zip(w.volumes[0].sides, w.output.sides, strict=True))
-    if layer.at == "centre":
-        begins = [(size - part) // 2 for size, part in sides]
-    else:
-        begins = [0] * len(sides) if layer.at == "begin" else list(layer.at)
-    ends = [begin + part for begin, (_, part) in zip(begins, sides, strict=True)]
-    return w.op("Slice", [x, w.integers(begins), w.integers(ends), w.integers(list(range(2, 2 + w.sides)))])
-
-
-def shuffle(w: LayerWriter, layer: Any, x: str) -> str:
-    """SHUFFLE."""
-    depth, sides, groups = w.volumes[0].depth, w.volumes[0].sides, layer.groups
-    split = w.op("Reshape", [x, w.integers([0, groups, depth // groups, *sides])])
-    moved = w.op("Transpose", [split], perm=[0, 2, 1, *range(3, 3 + len(sides))])
-    return w.op("Reshape", [moved, w.integers([0, depth, *sides])])
-
-
-def slice_(w: LayerWriter, layer: Any, x: str) -> str:
-    """SLICE."""
-    axis = _axis(w, layer.axis[0])
-    size = (w.volumes[0].depth, *w.volumes[0].sides)[axis - 1]
-    stop = size if layer.stop is None else layer.stop
-    return w.op("Slice", [x, w.integers([layer.start]), w.integers([stop]), w.integers([axis])])
-
-
-def permute(w: LayerWriter, layer: Any, x: str) -> str:
-    """PERMUTE: the sides and the depth in another order."""
-    *sides, depth = [_axis(w, name) for name in layer.order]
-    return w.op("Transpose", [x], perm=[0, depth, *sides])
-
-
-def space2depth(w: LayerWriter, layer: Any, x: str) -> str:
-    """SPACE2DEPTH: each side is cut into blocks, and the places in a block join the depth."""
-    volume, block = w.volumes[0], list(layer.block)
-    count = len(block)
-    if layer.order == "darknet":
-        # the maps are read as volumes of the larger size
-        wide = [size * step for size, step in zip(volume.sides, block, strict=True)]
-        x = w.op("Reshape", [x, w.integers([0, volume.depth // prod(block), *wide])])
-        volume = volume.with_sides(tuple(wide)).with_depth(volume.depth // prod(block))
-    cut = [part for size, step in zip(volume.sides, block, strict=True) for part in (size // step, step)]
-    split = w.op("Reshape", [x, w.integers([0, volume.depth, *cut])])
-    places = [3 + 2 * side for side in range(count)]
-    outer = [2 + 2 * side for side in range(count)]
-    if layer.order == "focus":
-        places.reverse()
-    first = [1, *places] if layer.order == "crd" else [*places, 1]
-    moved = w.op("Transpose", [split], perm=[0, *first, *outer])
-    return w.op("Reshape", [moved, w.integers([0, w.output.depth, *w.output.sides])])
-
-
-def depth2space(w: LayerWriter, layer: Any, x: str) -> str:
-    """DEPTH2SPACE: the inverse."""
-    volume, block = w.volumes[0], list(layer.block)
-    count, depth = len(block), volume.depth // prod(block)
-    order = list(range(count))
-    if layer.order == "focus":
-        order.reverse()
-    sizes = [block[side] for side in order]
-    parts = [depth, *sizes] if layer.order == "crd" else [*sizes, depth]
-    split = w.op("Reshape", [x, w.integers([0, *parts, *volume.sides])])
-    depth_axis = 1 if layer.order == "crd" else 1 + count
-    start = 2 if layer.order == "crd" else 1
-    place_of = {side: start + number for number, side in enumerate(order)}
-    inner = [axis for side in range(count) for axis in (2 + count + side, place_of[side])]
-    moved = w.op("Transpose", [split], perm=[0, depth_axis, *inner])
-    return w.op("Reshape", [moved, w.integers([0, w.output.depth, *w.output.sides])])
-
-
-def roll(w: LayerWriter, layer: Any, x: str) -> str:
-    """ROLL: the end of each side comes to its beginning."""
-    for side, (size, shift) in enumerate(zip(w.volumes[0].sides, layer.shift, strict=True)):
-        places = [(place - shift) % size for place in range(size)]
-        if places != list(range(size)):
-            x = w.op("Gather", [x, w.integers(places)], axis=2 + side)
-    return x
-
-
-# sequences
-
-
-def window(w: LayerWriter, layer: Any, x: str) -> str:
-    """WINDOW: batch x depth x windows x places."""
-    sides = list(zip(w.volumes[0].sides, layer.size, strict=True))
-    cut = [part for size, wide in sides for part in (size // wide, wide)]
-    split = w.op("Reshape", [x, w.integers([0, w.volumes[0].depth, *cut])])
-    outer = [2 + 2 * side for side in range(len(sides))]
-    moved = w.op("Transpose", [split], perm=[0, 1, *outer, *[axis + 1 for axis in outer]])
-    return w.op("Reshape", [moved, w.integers([0, w.output.depth, *w.output.sides])])
-
-
-def unwindow(w: LayerWriter, layer: Any, x: str) -> str:
-    """UNWINDOW: the inverse of WINDOW."""
-    sides = list(zip(*layer.parts(w.volumes[0]), strict=True))
-    counts = [size // wide for size, wide in sides]
-    split = w.op("Reshape", [x, w.integers([0, w.output.depth, *counts, *[wide for _, wide in sides]])])
-    half = len(sides)
-    inner = [axis for side in range(half) for axis in (2 + side, 2 + half + side)]
-    moved = w.op("Transpose", [split], perm=[0, 1, *inner])
-    return w.op("Reshape", [moved, w.integers([0, w.output.depth, *w.output.sides])])
-
-
-def token(w: LayerWriter, layer: Any, x: str) -> str:
-    """TOKEN: learned vectors in front of a sequence, the same for every image."""
-    own = w.parameter("token", lambda array: np.moveaxis(array, -1, 0)[None])
-    batch = w.op("Shape", [x], start=0, end=1)
-    shape = w.op("Concat", [batch, w.integers([w.output.depth, layer.count])], axis=0)
-    return w.op("Concat", [w.op("Expand", [own, shape]), x], axis=2)
-
-
-def position(w: LayerWriter, layer: Any, x: str) -> str:
-    """POSITION."""
-    return w.op("Add", [x, w.parameter("position", lambda array: np.moveaxis(array, -1, 0))])
-
-
-def attention(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
-    """ATTENTION: projections, the product of queries and keys, softmax, the product with the values."""
-    query, memory = w.last(x), w.last(other or x)
-    heads = layer.heads
-    sides = [w.volumes[0].sides, w.volumes[-1].sides]
-    names: list[tuple[str, int | None]] = [("query", None), ("key", None), ("value", None)]
-    if w.has("weight"):
-        names = [("weight", place) for place in range(3)]
-    parts = []
-    for place, (source, (name, third)) in enumerate(zip((query, memory, memory), names, strict=True)):
-
-        def own(array: Any, third: Any = third) -> Any:
-            return array if third is None else np.split(array, 3, axis=-1)[third]
-
-        projected = w.op("MatMul", [source, w.parameter(name, own, part=None if third is None else str(third))])
-        if layer.bias:
-
-            def own_bias(array: Any, place: int = place) -> Any:
-                return np.split(array, 3)[place]
-
-            projected = w.op("Add", [projected, w.parameter("bias", own_bias, part=str(place))])
-        lengths = list(sides[min(place, 1)])
-        split = w.op("Reshape", [projected, w.integers([0, *lengths, heads, -1])])
-        rank = len(lengths)
-        ahead = [0, *range(1, rank)]
-        tail = [rank + 2, rank] if place == 1 else [rank, rank + 2]
-        parts.append(w.op("Transpose", [split], perm=[*ahead, rank + 1, *tail]))
-    inner = w.parameter_shape("weight" if w.has("weight") else "query")[-1] // (3 if w.has("weight") else 1)
-    scores = w.op("Mul", [w.op("MatMul", parts[:2]), w.number((inner // heads) ** -0.5)])
-    if layer.relative is not None:
-        scores = w.op("Add", [scores, _relative(w, layer)])
-    result = w.op("MatMul", [w.op("Softmax", [scores], axis=-1), parts[2]])
-    lengths = list(sides[0])
-    rank = len(lengths)
-    result = w.op("Transpose", [result], perm=[*range(rank), rank + 1, rank, rank + 2])
-    result = w.op("Reshape", [result, w.integers([0, *lengths, inner])])
-    if layer.out:
-        result = w.op("MatMul", [result, w.parameter("out_weight")])
-        if layer.bias:
-            result = w.op("Add", [result, w.parameter("out_bias")])
-    return w.first(result)
-
-
-def _relative(w: LayerWriter, layer: Any) -> str:
-    """The learned bias of each pair of positions: heads x positions x positions."""
-    sizes = layer.relative if isinstance(layer.relative, tuple) else (layer.relative,) * 2
-    height, width = sizes
-    rows, columns = np.repeat(np.arange(height), width), np.tile(np.arange(width), height)
-    down = rows[:, None] - rows[None] + height - 1
-    right = columns[:, None] - columns[None] + width - 1
-    table = w.parameter("relative", lambda array: array.reshape((2 * height - 1) * (2 * width - 1), -1).T)
-    return w.op("Gather", [table, w.integers(down * (2 * width - 1) + right)], axis=1)
-
-
-def matmul(w: LayerWriter, layer: Any, x: str, other: str) -> str:
-    """MATMUL along the last side and the depth."""
-    second = w.last(other)
-    if layer.transpose:
-        rank = len(w.volumes[1].sides)
-        second = w.op("Transpose", [second], perm=[*range(rank), rank + 1, rank])
-    return w.first(w.op("MatMul", [w.last(x), second]))
+    return w.op("Concat", list(inputs), axis=axis_of(w, layer.axis[0]))
 
 
 LAYERS: dict[str, Callable[..., str]] = {
-    "conv": conv, "dwconv": conv, "local": local, "deconv": deconv, "fc": fc, "linear": linear, "rbf": rbf,
-    "pool": pool, "avgpool": pool, "lppool": lppool, "gap": unary("GlobalAveragePool"), "gmp": unary("GlobalMaxPool"),
+    "conv": conv, "dwconv": conv, "local": local, "deconv": deconv, "fc": fc, "linear": linear, "rbf": rbf, "pool":
+    pool, "avgpool": pool, "lppool": lppool, "gap": unary("GlobalAveragePool"), "gmp": unary("GlobalMaxPool"),
     "subsample": subsample, "unpool": unpool, "relu": unary("Relu"), "relu6": relu6, "sigmoid": unary("Sigmoid"),
-    "tanh": unary("Tanh"), "hsigmoid": unary("HardSigmoid", ("alpha", "slope"), ("beta", "shift")),
-    "lrelu": unary("LeakyRelu", ("alpha", "slope")), "elu": unary("Elu", ("alpha", "alpha")), "selu": unary("Selu"),
-    "softplus": unary("Softplus"), "prelu": prelu, "softmax": softmax, "gelu": gelu, "silu": silu,
-    "mish": unary("Mish"), "hswish": unary("HardSwish"), "glu": glu, "clip": clip, "hardtanh": clip,
-    "abs": unary("Abs"), "square": square, "exp": unary("Exp"), "sqrt": unary("Sqrt"), "neg": unary("Neg"),
-    "affine": affine, "bn": bn, "ln": ln, "gn": gn, "in": instance, "rms": rms, "l2norm": rms, "grn": grn, "lrn": lrn,
-    "scale": scale, "dropout": unary("Identity"), "identity": unary("Identity"), "add": merge("Add"),
-    "mul": merge("Mul"), "sub": merge("Sub"), "div": merge("Div"), "maximum": merge("Max"), "minimum": merge("Min"),
-    "mean": mean, "concat": concat, "flatten": flatten, "reshape": reshape, "sequence": reshape, "plane": reshape,
-    "reduce": reduce, "upsample": resize, "resize": resize, "pad": pad, "crop": crop, "shuffle": shuffle,
-    "slice": slice_, "permute": permute, "space2depth": space2depth, "depth2space": depth2space, "roll": roll,
-    "window": window, "unwindow": unwindow, "token": token, "position": position, "attention": attention,
-    "matmul": matmul,
+    "tanh": unary("Tanh"), "hsigmoid": unary("HardSigmoid", ("alpha", "slope"), ("beta", "shift")), "lrelu":
+    unary("LeakyRelu", ("alpha", "slope")), "elu": unary("Elu", ("alpha", "alpha")), "selu": unary("Selu"), "softplus":
+    unary("Softplus"), "prelu": prelu, "softmax": softmax, "gelu": gelu, "silu": silu, "mish": unary("Mish"), "hswish":
+    unary("HardSwish"), "glu": glu, "clip": clip, "hardtanh": clip, "abs": unary("Abs"), "square": square, "exp":
+    unary("Exp"), "sqrt": unary("Sqrt"), "neg": unary("Neg"), "affine": affine, "bn": bn, "ln": ln, "gn": gn, "in":
+    instance, "rms": rms, "l2norm": rms, "grn": grn, "lrn": lrn, "scale": scale, "dropout": unary("Identity"),
+    "identity": unary("Identity"), "add": merge("Add"), "mul": merge("Mul"), "sub": merge("Sub"), "div": merge("Div"),
+    "maximum": merge("Max"), "minimum": merge("Min"), "mean": mean, "concat": concat, "flatten": moves.flatten,
+    "reshape": moves.reshape, "sequence": moves.reshape, "plane": moves.reshape, "reduce": moves.reduce, "upsample":
+    moves.resize, "resize": moves.resize, "pad": moves.pad, "crop": moves.crop, "shuffle": moves.shuffle, "slice":
+    moves.slice_, "permute": moves.permute, "space2depth": moves.space2depth, "depth2space": moves.depth2space, "roll":
+    moves.roll, "window": moves.window, "unwindow": moves.unwindow, "token": moves.token, "position": moves.position,
+    "attention": moves.attention, "matmul": moves.matmul,
 }  # fmt: skip
 """Every kind that ONNX can express, by its name; INPUT is an input of the graph, OPAQUE has no equal."""

@@ -113,9 +113,11 @@ class OnnxWriter:
             for place, name in enumerate(last.output):
                 if name == result:
                     last.output[place] = node.name
-            last.name = node.name
+            if not writer.is_named:
+                last.name = node.name
         else:
-            self.nodes.append(self.onnx.helper.make_node("Identity", [result], [node.name], name=node.name))
+            name = f"{node.name}/Identity" if writer.is_named else node.name
+            self.nodes.append(self.onnx.helper.make_node("Identity", [result], [node.name], name=name))
         if writer.places is not None:
             self.places[index] = writer.places
 
@@ -139,6 +141,10 @@ class LayerWriter:
         self.layer = node.layer.on(self.sides)
         self.places: str | None = None
         self.made = ""
+        self.kept: set[str] = set()
+        """The names of its initializers."""
+        self.is_named = False
+        """Whether one of its operators has its name."""
         self._count = 0
         self.arrays: Mapping[str, Parameter] = {
             array.name: array for array in (*self.layer.parameters(*self.volumes), *self.layer.buffers(*self.volumes))
@@ -152,7 +158,13 @@ class LayerWriter:
         """Adds an operator; returns the names of its outputs."""
         self._count += 1
         names = [f"{self.name}/{type}_{self._count}" + (f".{place}" if place else "") for place in range(outputs)]
-        node = self.writer.onnx.helper.make_node(type, list(inputs), names, name=names[0], **attributes)
+        keeps = type not in ("Transpose", "Expand", "Gather") and any(name in self.kept for name in inputs)
+        if keeps and not self.is_named:  # the operator that has the weights is called as the layer
+            self.is_named = True
+            own = self.name
+        else:
+            own = names[0]
+        node = self.writer.onnx.helper.make_node(type, list(inputs), names, name=own, **attributes)
         self.writer.nodes.append(node)
         self.made = names[0]
         return names
@@ -197,6 +209,7 @@ class LayerWriter:
         key = f"{writer.graph.nodes[owner].name}.{name}" + (f".{part}" if part is not None else "")
         # the weights of Conv and ConvTranspose lie alike, those of a matrix product are transposed
         is_turned = is_transposed and len(self.arrays[name].shape) == 2
+        self.kept.add(key)
         if key in writer.initializers or key in writer.stripped:
             return self.op("Transpose", [key], perm=[1, 0]) if is_turned else key
         arrays = writer.options.arrays

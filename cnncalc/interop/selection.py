@@ -40,9 +40,9 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
     """The indices from ``start`` up to ``stop`` in steps of ``step`` along an axis: ``span`` holds the three."""
     start, stop, step = span
     size = size_of(tensor.axes[axis])
-    if (start, stop, step) == (0, size, 1):
-        return tensor
     count = len(range(start, stop, step))
+    if count == size:
+        return tensor
     if not count:
         raise WrongFile("it takes no element")
     if step > 1 and count > 1:

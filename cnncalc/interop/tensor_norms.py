@@ -37,6 +37,13 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     tensor = net.spatial(x)[0] if x.rank > 1 else x
     if mean is not None and len(operator.outputs) > 1 and operator.attributes.get("training_mode"):
         net.builder.note("BatchNormalization in training mode")
+    # numbers that stand among the operators and change nothing are not learned
+    if scale is not None and scale.is_literal and scale.scalar == 1:
+        net.used(scale)
+        scale = None
+    if shift is not None and shift.is_literal and shift.scalar == 0:
+        net.used(shift)
+        shift = None
     buffers = [mean, variance] if mean is not None else []
     keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
     return learned(net, operator, tensor, "bn", [scale, shift], buffers, **keys, **_eps(operator, BN_EPS))
@@ -191,7 +198,12 @@ def _softmax(net: Net, operator: Operator, x: Tensor, axes: Sequence[int]) -> Te
     except NoEqual:
         x = net.rearranged(x, groups_of(net, [x]))
         names = reduced_axes(x.source.volume, frozenset([atom for number in axes for atom in x.axes[number]]))
-    keys = {} if set(names) <= {"depth"} else {"axes": list(names)}
+    if not names:  # over one element
+        volume = x.source.volume
+        names = tuple([name for name, size in zip((*volume.names, "depth"), volume, strict=True) if size == 1])[:1]
+        if not names:
+            return activation(net, operator, x, "affine", factor=0, shift=1)
+    keys = {} if names == ("depth",) else {"axes": list(names)}
     return activation(net, operator, x, "softmax", **keys)
 
 

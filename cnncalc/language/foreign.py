@@ -71,6 +71,9 @@ KEYS = {
 }
 """Keys of other tools, and what they are called here."""
 
+TIES = ("tie", "tied", "tied_to", "tie_to", "tie_weights", "tied_weights", "weight_tying", "transpose")
+"""Keys of other tools for weights that are those of another layer, transposed."""
+
 ALSO_SET = {"affine": ("shift",), "elementwise_affine": ("shift",)}
 """Further keys here that get the same value as that of :data:`KEYS`."""
 
@@ -133,6 +136,9 @@ def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> s
         sign = ": " if in_file else "="
         also = [f", {name}{sign}{own[1]}" for name in ALSO_SET.get(key.lower(), ()) if name in kind.keys]
         return _renamed(kind, *own, value, sign) + "".join(also)
+    if key.lower() in TIES and kind.tied_to:
+        sign = ": " if in_file else "="
+        return f"write share{sign}NAME and transposed{sign}yes, with the name of a {kind.tied_to}"
     reason = next((reason for reason, keys in NEEDLESS_KEYS.items() if key.lower() in keys), None)
     return f"leave it out: {reason}" if reason else None
 

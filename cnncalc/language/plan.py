@@ -13,6 +13,7 @@ from cnncalc.language.expression import Code
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS, TYING_KEYS
+from cnncalc.layers.keys import is_whole, shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import MAX_DIGITS, plural
 
@@ -193,7 +194,7 @@ class Planner:
                     taken = (kind.bare or "", *kind.further_bare)
                     count = "one value" if len(taken) == 1 else f"{len(taken)} values"
                     message = f"{upper} takes {count} without a key ({', '.join(taken)}); name the others: key=value"
-                    self._problem("unknown-key", message, argument.span)
+                    self._problem("unknown-key", message, argument.span, _without_depth(kind, syntax))
                 else:
                     self._take(plan, key, argument.value, argument.span)
             elif argument.key in kind.keys:
@@ -343,6 +344,15 @@ def _listed_sizes(word: str, sizes: str, last: Code) -> str | None:
         return None
     expression = last.span.source.text[last.span.start + 1 : last.span.end - 1].strip()
     return f"write {word}{{[{', '.join([*sizes.split('x'), expression])}]}}"
+
+
+def _without_depth(kind: type[Layer], syntax: LayerSyntax) -> str | None:
+    """A hint for a layer of units that has the depth of its input in front of them, as in PyTorch."""
+    values = [argument.value for argument in syntax.arguments if argument.key is None]
+    units = values[1].value if len(values) == 2 and isinstance(values[1], Literal) else None
+    if kind.first or kind.depth_key != kind.bare or not is_whole(units):
+        return None
+    return f"write {kind.kind.upper()}-{shown(units)}: the depth of the input is known"
 
 
 def _short_form(kind: type[Layer]) -> str | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.language.syntax import LayerSyntax, Operand
+    from cnncalc.layers.base import Layer
 
 _LAYER_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
 _LAYER = re.compile(
@@ -28,8 +29,8 @@ _SIDES = {
     "3": "; an input of three sides is frames x height x width x depth, as in 16x112x112x3",
 }
 """What is added for layers of other tools that name the number of sides; here it is that of the input."""
-TOOLS = {"dense": "D", "linear": "d"}
-"""Words of one tool alone: D of Keras, d of PyTorch, as in Conv2D and Conv2d."""
+TOOLS = {"dense": "D", "linear": "d", "MultiheadAttention": "d", "MultiHeadAttention": "D"}
+"""Words of one tool alone: D of Keras, d of PyTorch, as in Conv2D and Conv2d; with capitals where both have it."""
 WINDOW_KEYS = ("stride", "pad", "dilation")
 """Keys that belong to the layer with the kernel, where a form has several layers."""
 CEIL = "round"
@@ -53,6 +54,9 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
         if related in cls.related_names:
             form, how = cls.related_names[related]
             return "", f"write {_choices(_translations(form, how, syntax, size))}{add}"
+        if plain in cls.other_names and cls.needs_second_input:
+            form = f"{kind}: {{inputs: [x, name]}}" if syntax.in_file else f"{kind.upper()}(@name)"
+            return f"; use {kind.upper()}", f"write {form}, with the name of {cls.second_input}"
         if plain in cls.other_names or (plain == kind and plain != stem.lower()):
             marks = {"{k}": cls.first, "{n}": cls.dash, "{s}": cls.slash, "{b}": None if cls.first else cls.bare}
             form = kind.upper() + "".join([mark for mark, key in marks.items() if key])
@@ -212,25 +216,12 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
     if not layers or not values.bare:
         return [_Reading(values.named, [*values.bare, *values.unknown])]
     number, size, stride = places.get("n"), places.get("k"), places.get("s")
-    keras = [key for key in (number, size, stride, places.get("b")) if key]
-    keys = layers[0].kind.keys
-    if "b" in places:
-        keras += layers[0].kind.further_bare
-    if size and "pad" in keys:
-        keras.append("pad")
-    more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")
-    torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
-    if CEIL in keys and stride == "stride" and "power" not in keys:  # PyTorch's pools end alike
-        torch += ["return_indices", "ceil_mode"] if "dilation" in keys else ["ceil_mode", "count_pad"]
-    if not number and "pad" not in keys:
-        torch.append("")  # the depth, which is known here
-    if "multiplier" in keys and "pad" in keras:
-        keras.append("multiplier")
-    orders = {"d": torch, "D": keras}
+    orders = _orders(layers[0].kind, places)
     own = dict(orders)
     sides = re.search("[123]([dD])", word)
-    if word.lower() in TOOLS:
-        own = {TOOLS[word.lower()]: orders[TOOLS[word.lower()]]}
+    tool_of_word = TOOLS.get(word) or TOOLS.get(word.lower())
+    if tool_of_word:
+        own = {tool_of_word: orders[tool_of_word]}
     elif sides and not word.isupper() and not word.islower():
         own = {sides[1]: orders[sides[1]]}
     needed = {key for key in (number, size) if key}
@@ -252,6 +243,28 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
     return found or [_Reading(values.named, [*values.bare, *values.unknown])]
 
 
+def _orders(kind: type[Layer], places: Mapping[str, str]) -> dict[str, list[str]]:
+    """In which order each tool has the values of a kind, by their keys here; "" for one that is not read."""
+    number, size, stride = places.get("n"), places.get("k"), places.get("s")
+    keras = [key for key in dict.fromkeys((number, size, stride, places.get("b"))) if key]
+    keys = kind.keys
+    if "b" in places:
+        keras += kind.further_bare
+    if size and "pad" in keys:
+        keras.append("pad")
+    more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")
+    torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
+    if CEIL in keys and stride == "stride" and "power" not in keys:  # PyTorch's pools end alike
+        torch += ["return_indices", "ceil_mode"] if "dilation" in keys else ["ceil_mode", "count_pad"]
+    if not number and "pad" not in keys:
+        torch.append("")  # the depth, which is known here
+    if "multiplier" in keys and "pad" in keras:
+        keras.append("multiplier")
+    if "head_dim" in keys:
+        keras.append("head_dim")
+    return {"d": torch, "D": keras}
+
+
 def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) -> bool:
     """Whether a reading has a usual kernel, and a stride that is no larger."""
     kernel, step = values.get(size or "", ""), values.get(stride or "", "")
@@ -263,6 +276,8 @@ def _filled(form: str, how: str, syntax: LayerSyntax, reading: _Reading, values:
     read, left_out = reading.read, list(reading.left_out)
     number = next((read[key] for key in ("filters", "units") if key in read), "")
     value = values.bare[0] if len(values.bare) == 1 else "1"
+    if "{v}" in form and value in left_out:
+        left_out.remove(value)
     parts = _layers(form.replace("{v}", value if value.isdigit() or "-{v}" not in form else "1"))
     layers = [part for part in parts if isinstance(part, _Layer)]
     for key, text in read.items():

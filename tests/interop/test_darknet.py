@@ -217,6 +217,11 @@ def test_a_fault_is_shown_at_its_place(text: str, line: int | None, words: str) 
     assert (problem.span.line if problem.span else None) == line
 
 
+def test_sizes_that_grow_without_end_are_refused() -> None:
+    with pytest.raises(DesignError, match="more than 4,300 digits"):
+        read(NET + "[upsample]\nstride=999999999999999999\n" * 300)
+
+
 def test_the_number_of_sections_is_limited() -> None:
     with pytest.raises(DesignError, match="more than 20,000 sections"):
         read(NET + "[dropout]\n" * 20_001)

@@ -301,9 +301,17 @@ def test_a_keras_file_is_read_by_its_configuration() -> None:
     graph = load_bytes("net.keras", archive(json.dumps(model).encode()))
     assert [node.name for node in graph.nodes] == ["image", "fc"]
     for data, words in ((b"no zip", "is no model of Keras"), (archive(b"{}", "other.json"), "is no model of Keras"),
-                        (archive(b" " * (17 * 1024**2)), "more than 16,777,216")):  # fmt: skip
+                        (archive(b" " * (5 * 1024**2)), "more than 4,194,304 bytes")):  # fmt: skip
         with pytest.raises(DesignError, match=words):
             load_bytes("net.keras", data)
+
+
+def test_the_directory_of_an_archive_is_limited() -> None:
+    data = archive(b"{}")
+    at = data.rfind(b"PK\x05\x06")
+    large = data[: at + 12] + (10**8).to_bytes(4, "little") + data[at + 16 :]
+    with pytest.raises(DesignError, match="directory of the archive has 100,000,000 bytes"):
+        load_bytes("net.keras", large)
 
 
 def test_an_h5_file_is_read_by_its_attribute(tmp_path: Path) -> None:
@@ -340,6 +348,7 @@ def test_json_without_a_class_is_an_architecture() -> None:
         ),
         (functional([(IMAGE, []), (layer("ReLU", "a"), [["gone"]])], ["a"]), "call 0 of gone, which is not there"),
         (sequential(shape=(-1, 3, 3)), "at least 1"),
+        ({"class_name": "Sequential", "config": [{}] * 30_001}, "30,001 layers, more than 30,000"),
     ],
 )
 def test_a_fault_of_a_model_is_named(model: Any, words: str) -> None:

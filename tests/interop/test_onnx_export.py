@@ -120,3 +120,17 @@ def test_weights_without_values_keep_their_shapes() -> None:
     shape = [1, *[size.dim_value for size in image.type.tensor_type.shape.dim[1:]]]
     (found,) = results(model, {image.name: np.ones(shape, "float32")})
     assert found.shape[1] == report.layers[-1].output.depth
+
+
+@pytest.mark.parametrize("net", ["resnet18", "googlenet", "mobilenet-v2", "unet3d", *NETS[2:4], *NETS[6:]])
+def test_the_file_is_read_back_as_the_same_net(net: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    report = cnncalc.analyze(net)
+    path = tmp_path_factory.mktemp("written") / "net.onnx"
+    path.write_bytes(onnx_model(report.resolved, ExportOptions(weights="zeros")).SerializeToString())
+    again = cnncalc.analyze(str(path))
+    assert again.totals.parameters == report.totals.parameters
+    assert again.totals.macs == report.totals.macs
+    learned = [
+        [(row.kind, row.parameters, row.macs) for row in each.layers if row.parameters] for each in (report, again)
+    ]
+    assert sorted(learned[0]) == sorted(learned[1])

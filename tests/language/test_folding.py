@@ -79,19 +79,19 @@ NAMINGS: dict[str, Callable[[Graph], Graph]] = {
     "dotted": lambda graph: graph,
 }
 LINES = {
-    "resnet50": 14,
-    "densenet121": 12,
-    "mobilenet-v2": 15,
-    "inception-v3": 24,
-    "efficientnet-b0": 21,
+    "resnet50": 16,
+    "densenet121": 14,
+    "mobilenet-v2": 16,
+    "inception-v3": 28,
+    "efficientnet-b0": 24,
     "yolov3": 18,
-    "vgg16": 10,
-    "googlenet": 24,
-    "shufflenet-v2": 14,
-    "resnet152": 14,
-    "swin-t": 31,
-    "unet": 14,
-    "segnet": 15,
+    "vgg16": 11,
+    "googlenet": 27,
+    "shufflenet-v2": 17,
+    "resnet152": 16,
+    "swin-t": 35,
+    "unet": 18,
+    "segnet": 16,
 }
 """Maximum number of lines of the folded text, with its name and source."""
 
@@ -132,9 +132,9 @@ def folded_layers(text: str) -> str:
 
 def test_a_repetition_with_different_numbers_becomes_a_repeat_over_a_list() -> None:
     stage = "CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> POOL2"
-    text = "INPUT 64x64x3 -> " + " -> ".join(stage.format(width) for width in (8, 16, 32)) + " -> FC-10"
+    text = "INPUT 64x64x3 -> " + " -> ".join(stage.format(width) for width in (8, 16, 32)) + " -> GAP"
     assert folded_layers(text) == (
-        "layers: | INPUT 64x64x3 -> [ [CONV3-w -> BN -> RELU]*3 -> POOL2 ]*[8, 16, 32] as w -> FC-10"
+        "layers: | INPUT 64x64x3 -> [ [CONV3-w -> BN -> RELU]*3 -> POOL2 ]*[8, 16, 32] as w -> GAP"
     )
 
 
@@ -160,6 +160,40 @@ def test_notes_become_comments_at_the_top() -> None:
     for text in (folded(graph), flat(graph), folded_pattern(graph), flat_pattern(graph)):
         assert text.startswith("# Identity left out (3 times)\n# a\\nb\n")
         assert len(cnncalc.load("-", stdin=text).nodes) == 2
+
+
+def test_an_output_with_a_name_that_layers_get_keeps_it_where_it_is_free() -> None:
+    """``conv2`` is the name of the second convolution outside of blocks, which here is another one."""
+    nodes = list(resolved("INPUT 9x9x3 -> CONV3-4 -> RELU -> CONV3-5 -> TANH -> CONV1-6").nodes)
+    nodes[3], nodes[5] = nodes[3]._replace(name="first"), nodes[5]._replace(name="conv2", named=True)
+    graph = read_pattern("net", "INPUT 9x9x3 -> RELU")._replace(nodes=tuple(nodes))
+    again = read_architecture("again", folded(graph))
+    assert shapes_of(again) == shapes_of(graph)
+    assert again.nodes[5].name == "conv2_"
+    nodes[5] = nodes[5]._replace(name="conv3")
+    again = read_architecture("again", folded(graph._replace(nodes=tuple(nodes))))
+    assert again.nodes[5].name == "conv3"
+
+
+@pytest.mark.parametrize("name", ["unit3.conv1", "unit4", "relu2"])
+def test_layers_and_blocks_for_which_rules_are_ignored_keep_their_names(name: str) -> None:
+    text = f"""
+input: 9x9x4
+blocks: {{unit: CONV3-4 -> BN}}
+layers: unit -> RELU -> unit -> RELU -> unit -> RELU -> unit -> RELU -> unit -> RELU -> FC-2
+ignore: [{{bias-before-bn: {name}}}]
+"""
+    graph = account(read_architecture("net", text)).resolved
+    again = read_architecture("again", folded(graph))
+    assert shapes_of(again) == shapes_of(graph)
+    assert again.ignore[0].layer == name
+    assert any(f"{node.name}.".startswith(f"{name}.") for node in again.nodes)
+
+
+def test_the_classes_are_a_variable() -> None:
+    text = "INPUT 9x9x3 -> FC-8 -> RELU -> FC-10 -> SOFTMAX"
+    assert folded_layers(text).startswith("variables: classes: 10 layers: |")
+    assert folded_layers(text).endswith("INPUT 9x9x3 -> FC-8 -> RELU -> FC-classes -> SOFTMAX")
 
 
 def test_a_long_head_is_broken_into_lines() -> None:

@@ -230,6 +230,9 @@ TRANSLATED = [
     ("Dropout2d(p=0.3)", "DROPOUT(0.3, whole=channel)"),
     ("SpatialDropout2D(0.3)", "DROPOUT(0.3, whole=channel)"),
     ("DropPath(drop_prob=0.1)", "DROPOUT(0.1, whole=image)"),
+    ("ReflectionPad2d(2)", "PAD(2, mode=reflect)"),
+    ("Cropping2D(2)", "PAD(-2)"),
+    ("AdaptiveAvgPool2d(3)", "AVGPOOL(output=3)"),
     ("Hardsigmoid(inplace=True)", "HSIGMOID(in_place=yes)"),
     ("HardSigmoid(alpha=0.2, beta=0.5)", "HSIGMOID(0.2, shift=0.5)"),
     ("Clamp(0, 6)", "CLIP(0, 6)"),
@@ -542,3 +545,29 @@ def test_a_hash_sign_does_not_cut_off_a_name_or_value(text: str) -> None:
 )  # fmt: skip
 def test_a_name_with_swapped_characters_is_found(written: str, meant: str) -> None:
     assert nearest(written, names()) == meant
+
+
+@pytest.mark.parametrize(
+    ("layer", "hint"),
+    [
+        ("MultiheadAttention(8, 2)", "write ATTENTION-2"),
+        ("MultiHeadAttention(2, 16)", "write ATTENTION-2(head_dim=16)"),
+        ("LINEAR(64, 10)", "write LINEAR-10: the depth of the input is known"),
+        ("FC(64, 10)", "write FC-10: the depth of the input is known"),
+        ("MaxUnpool2d(2)", "write UNPOOL(@name), with the name of the max pool whose places it fills"),
+        ("DECONV3-3(tied=yes)", "write share=NAME and transposed=yes, with the name of a conv"),
+        ("FC-3(transpose=yes)", "write share=NAME and transposed=yes, with the name of a fc"),
+    ],
+)
+def test_words_of_pytorch_for_units_places_and_ties(layer: str, hint: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_pattern("<text>", f"INPUT 8x8x4 -> CONV3-4 -> {layer}")
+
+    assert caught.value.problems[0].hint == hint
+
+
+def test_other_layers_of_units_get_no_such_hint() -> None:
+    with pytest.raises(DesignError) as caught:
+        read_pattern("<text>", "INPUT 8x8x4 -> LINEAR(a, b) -> CONV(3, 4)")
+
+    assert not any("is known" in (problem.hint or "") for problem in caught.value.problems)

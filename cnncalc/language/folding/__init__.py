@@ -6,18 +6,20 @@ last the long form with one entry a layer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnncalc.collection import Paused
 from cnncalc.errors import CnncalcError
 from cnncalc.language.folding.blocks import Blocks
 from cnncalc.language.folding.compare import agrees
 from cnncalc.language.folding.forms import Forms
+from cnncalc.language.folding.layout import lines_of
 from cnncalc.language.folding.loops import Looper, unwrapped
 from cnncalc.language.folding.naming import Naming
 from cnncalc.language.folding.parts import leaves
-from cnncalc.language.folding.structure import Builder, Usual
-from cnncalc.language.folding.text import PatternText, lines_of
+from cnncalc.language.folding.structure import Builder
+from cnncalc.language.folding.text import PatternText
+from cnncalc.language.folding.usual import Usual
 from cnncalc.language.layer_text import written
 from cnncalc.language.limits import PATTERN_CHARACTERS
 from cnncalc.language.reading import read_architecture, read_pattern
@@ -27,12 +29,15 @@ from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.graph import Graph
     from cnncalc.language.folding.blocks import Block
     from cnncalc.language.folding.parts import Part
     from cnncalc.volume import Volume
 
 MAX_NODES = 25_000
+MAX_EDGES = 100_000
 """A larger net is written in its long form."""
 
 
@@ -85,14 +90,28 @@ def flat_pattern(graph: Graph) -> str:
     return as_pattern(graph)
 
 
-def _shortest(graph: Graph, ways: Any, *, is_file: bool) -> str | None:
+def _shortest(graph: Graph, ways: Sequence[Way], *, is_file: bool) -> str | None:
     """The shortest text that reads back to the net; None if there is none."""
-    if len(graph.nodes) > MAX_NODES:
+    if len(graph.nodes) > MAX_NODES or sum([len(node.inputs) for node in graph.nodes]) > MAX_EDGES:
         return None
     volumes = _volumes(graph)
     if volumes is None:
         return None
-    builder = Builder(graph, Usual(graph.nodes, volumes, has_defaults=is_file), volumes)
+    layers = Usual(graph.nodes, volumes, has_defaults=is_file)
+    for has_own_names in (True, False):
+        builder = Builder(graph, layers, volumes, has_own_names=has_own_names)
+        if is_file:
+            builder.find_variable()
+        found = _first_that_agrees(graph, builder, volumes, ways, is_file=is_file)
+        if found is not None or not builder.has_doubtful_names:
+            return found
+    return None
+
+
+def _first_that_agrees(
+    graph: Graph, builder: Builder, volumes: list[Volume], ways: Sequence[Way], *, is_file: bool
+) -> str | None:
+    """The shortest text of these ways that reads back to the net; None if there is none."""
     few = max(1, min(len(ways), TRIED_NODES // len(graph.nodes)))
     nets = [_folded(builder, way) for way in ways[:few]]
     texts = [_written(graph, builder, net, None, is_file=is_file) for net in nets]
@@ -162,10 +181,11 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
     bodies = [writer.block(block) for block in net.blocks]
     lines = head_lines(graph) if is_file else note_lines(graph)
     if not is_file:
-        lines += lines_of(items, "")
+        lines += lines_of(items, 0)
         return _measured(lines, writer.burden)
-    if writer.variables:
+    if writer.variables or builder.variable is not None:
         lines.append("variables:")
+        lines += [f"  {builder.variable[0]}: {builder.variable[1]}"] if builder.variable is not None else []
         for name, rows in writer.variables.items():
             lines += _variable(name, rows, writer.comments[name])
     defaults = [
@@ -177,8 +197,8 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
     if bodies:
         lines.append("blocks:")
         for head, body in bodies:
-            lines += [f"  {head}: |", *lines_of(body, "    ")]
-    lines += ["layers: |", *lines_of(items, "  ")]
+            lines += [f"  {head}: |", *lines_of(body, 4)]
+    lines += ["layers: |", *lines_of(items, 2)]
     return _measured(lines, writer.burden)
 
 
@@ -204,4 +224,15 @@ def _reads_back(graph: Graph, volumes: list[Volume], text: str, order: list[int]
         again = read_architecture("<folded>", text) if is_file else read_pattern("<folded>", text)
     except CnncalcError:
         return False
-    return agrees(graph, volumes, again, order)
+    return agrees(graph, volumes, again, order) and _has_ignored(graph, again)
+
+
+def _has_ignored(graph: Graph, again: Graph) -> bool:
+    """Whether the layers and blocks for which design rules are ignored have their names."""
+    names = {ignored.layer for ignored in graph.ignore if ignored.layer is not None}
+    for node in again.nodes if names else ():
+        name = node.name
+        while name:
+            names.discard(name)
+            name = name.rpartition(".")[0]
+    return not names

@@ -22,6 +22,13 @@ GROWTH_INDEX = "j"
 """The name of the number of a time in a :class:`GrowthForm`."""
 
 
+class Symbol(NamedTuple):
+    """A name, or an expression of names, in place of a number."""
+
+    text: str
+    is_name: bool = True
+
+
 class LayerForm(NamedTuple):
     """A layer. The value of a field whose number is in a slot is None; ``default`` leaves it out of the text.
 

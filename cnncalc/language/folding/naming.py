@@ -63,28 +63,32 @@ class Naming:
         self.indexed: set[int] = set()
         self._sizes: Counter[str] = Counter()
         """How many layers each block has."""
-        for name in names:
+        self._begins: dict[str, int] = {}
+        """The first layer of each block."""
+        for index, name in enumerate(names):
             prefix = name.rpartition(".")[0]
             while prefix:
                 self._sizes[prefix] += 1
+                self._begins.setdefault(prefix, index)
                 prefix = prefix.rpartition(".")[0]
-        self._known: dict[int, tuple[str, int, bool]] = {}
+        self._known: dict[int, tuple[str, int, bool, int]] = {}
         if self._sizes:
             self._visit([Instance(chain, (), "")], ())
 
-    def _facts(self, part: Part) -> tuple[str, int, bool]:
-        """The innermost block around a part, the number of its layers, and whether it has a name of another kind."""
+    def _facts(self, part: Part) -> tuple[str, int, bool, int]:
+        """The innermost block around a part, the number of its layers, whether they have names, the first of them."""
         known = self._known.get(id(part))
         if known is not None:
             return known
         if isinstance(part, Leaf):
             form = self.forms[part.form]
             is_named = part.label is not None or (isinstance(form, LayerForm) and form.label is not None)
-            found = self.names[part.node].rpartition(".")[0], 1, is_named
+            found = self.names[part.node].rpartition(".")[0], 1, is_named, part.node
         else:
             inner = [self._facts(one) for chain in part.chains for one in chain]
             is_named = part.label is not None or any(facts[2] for facts in inner)
-            found = _common([facts[0] for facts in inner]), sum([facts[1] for facts in inner]), is_named
+            begin = min([facts[3] for facts in inner])
+            found = _common([facts[0] for facts in inner]), sum([facts[1] for facts in inner]), is_named, begin
         self._known[id(part)] = found
         return found
 
@@ -134,13 +138,13 @@ class Naming:
     ) -> tuple[Group | None, list[str]]:
         """The widest group with a name that begins at a place of chains, and the prefix in it for each of them."""
         first = instances[0]
-        block = self._facts(first.chain[at])[0]
+        block, _, _, begin = self._facts(first.chain[at])
         if not block.startswith(first.prefix):
             return None, []
         path = block[len(first.prefix) :].split(".") if len(block) > len(first.prefix) else []
         for length in range(1, len(path) + 1):
             name = first.prefix + ".".join(path[:length])
-            stop = self._stop(first.chain, at, name)
+            stop = self._stop(first.chain, at, name) if self._begins[name] == begin else None
             if stop is None or stop > most or (stop == at + 1 and isinstance(first.chain[at], Leaf)):
                 continue
             if self.forms.reach([part.form for part in first.chain[at:stop]]):
@@ -163,7 +167,7 @@ class Naming:
         """The part after the block of that name, which begins at a place; None if the chain does not have just it."""
         left, stop = self._sizes[name], at
         while left > 0 and stop < len(chain):
-            block, count, is_named = self._facts(chain[stop])
+            block, count, is_named, _ = self._facts(chain[stop])
             if is_named or not (block == name or block.startswith(f"{name}.")):
                 return None
             left -= count

@@ -10,16 +10,17 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.language.folding.forms import GROWTH_INDEX, Forms, LayerForm, local_name
+from cnncalc.language.folding.forms import GROWTH_INDEX, Forms, LayerForm, Symbol, local_name
 from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
+from cnncalc.language.folding.usual import Usual, frozen
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
-from cnncalc.layers.base import WINDOW_KEYS, Layer
 from cnncalc.layers.keys import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.graph import Graph, Node
+    from cnncalc.layers.base import Layer
     from cnncalc.volume import Volume
 
 MAX_DEPTH = 24
@@ -34,67 +35,14 @@ STEPS_PER_NODE = 60
 """How many steps the search for forks may take for each node."""
 
 
-class Usual:
-    """The layers of a net as they are written: keys that only repeat what follows from others are left out.
-
-    ``defaults`` are keys that most layers of a kind share.
-    """
-
-    def __init__(self, nodes: Sequence[Node], volumes: Sequence[Volume], *, has_defaults: bool) -> None:
-        self.layers = [usual(node, volumes) for node in nodes]
-        self.defaults: dict[str, dict[str, Any]] = {}
-        if has_defaults:
-            self._find_defaults()
-
-    def _find_defaults(self) -> None:
-        kinds = Counter(type(layer) for layer in self.layers)
-        found: dict[type[Layer], Counter[tuple[str, Any]]] = {}
-        for layer in self.layers:
-            counts = found.setdefault(type(layer), Counter())
-            counts.update((key, frozen(value)) for key, value in layer.written().items())
-        for kind, counts in found.items():
-            for (key, value), count in counts.items():
-                if key in (kind.first, kind.dash, kind.slash) or key in kind.sizes or is_long(thawed(value)):
-                    continue
-                is_all = count == kinds[kind]
-                may_undo = kind.keys[key].default is not None and key not in _replaced(kind)
-                if count > 1 and count > 0.6 * kinds[kind] and (is_all or may_undo):
-                    self.defaults.setdefault(kind.kind, {})[key] = thawed(value)
-
-
-def _replaced(kind: type[Layer]) -> set[str]:
-    return {name for names in kind.replaces.values() for name in names} | set(kind.replaces)
-
-
-def frozen(value: Any) -> Any:
-    """A value with tuples in place of lists, which can be a key."""
-    return tuple([frozen(part) for part in value]) if isinstance(value, (list, tuple)) else value
-
-
-def thawed(value: Any) -> Any:
-    """A value of the language again: lists in place of tuples."""
-    return [thawed(part) for part in value] if isinstance(value, tuple) else value
-
-
-def usual(node: Node, volumes: Sequence[Volume]) -> Layer:
-    """The layer of a node without keys of its window that have the value they would have anyway."""
-    layer = node.layer
-    assert isinstance(layer, Layer), node.name
-    if not node.inputs:
-        return layer
-    sides = len(volumes[node.inputs[0]]) - 1
-    for key in WINDOW_KEYS:
-        if key in layer.keys and layer.keys[key].default is None and key in layer.written():
-            shorter = layer.with_keys(**{key: None})
-            if shorter.on(sides).window_keys() == layer.on(sides).window_keys():
-                layer = shorter
-    return layer
-
-
 class Builder:
     """Makes the parts of a net; ``order`` has the nodes in the order of the text, the branches one after the other."""
 
-    def __init__(self, graph: Graph, usual_layers: Usual, volumes: Sequence[Volume]) -> None:
+    def __init__(
+        self, graph: Graph, usual_layers: Usual, volumes: Sequence[Volume], *, has_own_names: bool = True
+    ) -> None:
+        self.has_own_names = has_own_names
+        """Whether names that layers without one might get are kept as they are."""
         self.graph = graph
         self.usual = usual_layers
         self.forms = Forms()
@@ -135,6 +83,8 @@ class Builder:
         self.plan = self._chain(0, len(order), None, 0)
         self.paths: dict[int, tuple[int, ...]] = {}
         self._find_paths(self.plan, ())
+        self.variable: tuple[str, int, int] | None = None
+        """The name and value of a variable for the size of a layer, and that layer."""
         self.kept: dict[int, str] = {}
         """The names of nodes that are kept."""
         self.global_names: dict[int, str] = {}
@@ -324,7 +274,7 @@ class Builder:
             is_end, is_input = not self.is_read[index], not self.inputs[index]
             is_own = (is_input or is_end) and (node.named or (is_end and index != last))
             if node.name in kept or (is_own and not (is_input and one_input and node.name == "input")):
-                self.kept[index] = f"{node.name}_" if node.name in automatic else node.name
+                self.kept[index] = node.name if self.has_own_names else _other_than(node.name, automatic)
         numbers: Counter[int] = Counter()
         taken = {"input", *self.kept.values()}
         count = 0
@@ -345,6 +295,22 @@ class Builder:
             while f"t{count}" in taken:
                 count += 1
             self.global_names[index] = f"t{count}"
+
+    def find_variable(self) -> None:
+        """Finds the last layer with a size that is a variable of its own by default, as the classes of an FC."""
+        for index in reversed(range(len(self.nodes))):
+            layer = self.layer(index)
+            for key, sizing in layer.sizes.items():
+                if sizing.last is not None:
+                    value = getattr(layer, layer.keys[key].attribute)
+                    if not self.paths[index] and not is_long(value):
+                        self.variable = sizing.last[0], value, index
+                    return
+
+    @property
+    def has_doubtful_names(self) -> bool:
+        """Whether a name is kept that a layer without one might get."""
+        return self.has_own_names and not _automatic_names(self.nodes).isdisjoint(self.kept.values())
 
     @property
     def kept_names(self) -> frozenset[str]:
@@ -430,10 +396,12 @@ class Builder:
         source = None if single.source is None else self._name(single.source, index)
         label = self.kept.get(index) or (self._name(index, index) if index in self.local_names else None)
         layer = self.layer(index)
-        key = (layer, tuple(extra), source, label, single.alone)
+        variable = self.variable[0] if self.variable is not None and index == self.variable[2] else ""
+        key = (layer, tuple(extra), source, label, single.alone, variable)
         known = self._leaf_forms.get(key)
         if known is None:
-            known = self._leaf_forms[key] = self._leaf_form(layer, tuple(extra), source, label, alone=single.alone)
+            known = self._leaf_form(layer, tuple(extra), source, label, alone=single.alone, variable=variable)
+            self._leaf_forms[key] = known
         form, values, width = known
         entry = 0 if single.entry is None else self.volumes[single.entry].depth
         name = self.global_names.get(index) if self.inputs[index] else None
@@ -442,13 +410,15 @@ class Builder:
         return Leaf(form, values, width, entry, index, name)
 
     def _leaf_form(
-        self, layer: Layer, extra: tuple[str, ...], source: str | None, label: str | None, *, alone: bool
+        self, layer: Layer, extra: tuple[str, ...], source: str | None, label: str | None, *, alone: bool, variable: str
     ) -> tuple[int, tuple[Any, ...], int]:
         kind = type(layer)
         fields, values, roles = [], [], []
         for field in fields_of(layer, self.usual.defaults.get(kind.kind, {})):
             is_point = self.point_apart and field.key == "kernel" and field.value == 1
-            if _is_number(field.value) and not kind.is_input and not is_point:
+            if variable and field.key in kind.sizes:
+                fields.append(field._replace(value=Symbol(variable)))
+            elif _is_number(field.value) and not kind.is_input and not is_point:
                 values.append(frozen(field.value))
                 roles.append("size" if field.key in (kind.depth_key, "groups") else field.key)
                 fields.append(Field(field.place, field.key, None, field.default))
@@ -487,6 +457,11 @@ def _automatic_names(nodes: Sequence[Node]) -> set[str]:
         for kind, count in numbers.items()
         for number in range(1, count + 1)
     }
+
+
+def _other_than(name: str, taken: set[str]) -> str:
+    """The name, with a ``_`` behind it if it is taken."""
+    return f"{name}_" if name in taken else name
 
 
 def _common(paths: Sequence[tuple[int, ...]]) -> int:

@@ -6,11 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.expression import RESERVED
-from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, TimesForm
+from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, Symbol, TimesForm
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
-from cnncalc.language.folding.structure import thawed
+from cnncalc.language.folding.usual import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
-from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,19 +19,11 @@ if TYPE_CHECKING:
     from cnncalc.language.folding.naming import Group, Naming
     from cnncalc.language.folding.parts import Part
 
-WIDTH = 120
 LONGEST_LIST = 40
 """A longer list becomes a variable."""
 
 LETTERS = {"size": "w", "kernel": "k", "stride": "s", "count": "n", "list": "l"}
 """The letters of parameters by role; others have the first letter of their key."""
-
-
-class Symbol(NamedTuple):
-    """A name, or an expression of names, in place of a number."""
-
-    text: str
-    is_name: bool = True
 
 
 class PatternText:
@@ -160,9 +151,12 @@ class PatternText:
         """The items of a chain. Its last part has its name outside of the brackets of a repeat or a block."""
         items: list[str] = []
         groups = [] if self.naming is None else self.naming.groups.get(id(chain), [])
+        beginning: dict[int, list[Group]] = {}
+        for group in groups:
+            beginning.setdefault(group.start, []).append(group)
         opened: list[tuple[Group, int]] = []
         for place, part in enumerate(chain):
-            opened += [(group, len(items)) for group in groups if group.start == place]
+            opened += [(group, len(items)) for group in beginning.get(place, ())]
             has_name = part.label is not None and (is_named or place < len(chain) - 1)
             items += self._item(part, values, taken, f"@{part.label}" if has_name else "")
             while opened and opened[-1][0].stop == place + 1:
@@ -364,20 +358,3 @@ def _forked(branches: Sequence[str]) -> str:
 def _bracketed(text: str) -> str:
     """A text in brackets, with blanks inside where it has brackets of its own."""
     return f"[ {text.strip()} ]" if "[" in text else f"[{text}]"
-
-
-# lines
-
-
-def lines_of(items: Sequence[str], indent: str, width: int = WIDTH) -> list[str]:
-    """A chain in lines, broken before arrows and between branches."""
-    pieces: list[str] = []
-    for piece in re.split(r" (?=(?:->|\|) )", " -> ".join(items)):
-        pieces += [piece] if len(piece) + len(indent) <= width else re.split(r"(?<=,) ", piece)
-    lines: list[str] = []
-    for piece in pieces:
-        if lines and len(indent) + len(lines[-1]) + 1 + len(piece) <= width:
-            lines[-1] += f" {piece}"
-        else:
-            lines.append(piece)
-    return [indent + line for line in lines]

@@ -1,0 +1,81 @@
+"""Parts of large files, read where they are looked at: a buffer as a file, and one member of a zip archive."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+ENTRIES_BYTES = 4 * 1024 * 1024
+"""The largest directory of a zip archive."""
+_END = b"PK\x05\x06", 12, 4
+"""The mark of the record at the end, where it has the size of the directory, and its bytes."""
+_LARGE_END = b"PK\x06\x06", 40, 8
+_TAIL = 66_000
+"""The end of an archive, with a comment of at most 65,535 bytes."""
+
+
+class BufferFile(io.RawIOBase):
+    """A buffer, such as a memory map, as a file that is open for reading."""
+
+    def __init__(self, data: bytes | mmap) -> None:
+        super().__init__()
+        self._data = data
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
+        if origin + offset < 0:
+            raise ValueError("a position before the beginning")
+        self._at = origin + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        part = self._data[self._at : self._at + len(view)]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
+def member(name: str, data: bytes | mmap, wanted: str, most_bytes: int, what: str) -> bytes:
+    """The content of a member of a zip archive; DesignError if it cannot be read, or is larger than ``most_bytes``.
+
+    ``name`` is the archive in messages, ``what`` what it should be.
+    """
+    tail = bytes(data[-_TAIL:])
+    for mark, place, size in (_END, _LARGE_END):
+        at = tail.rfind(mark)
+        found = int.from_bytes(tail[at + place : at + place + size], "little") if at >= 0 else 0
+        if found > ENTRIES_BYTES and found != 0xFFFFFFFF:
+            message = f"{name}: the directory of the archive has {found:,} bytes, more than {ENTRIES_BYTES:,}"
+            raise DesignError([Problem("limit", message)])
+    try:
+        with zipfile.ZipFile(BufferFile(data)) as archive:
+            info = archive.getinfo(wanted)
+            with archive.open(info) as file:
+                content = file.read(most_bytes + 1)  # the size that the archive states may be wrong
+    except (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError, OSError,
+            ValueError) as error:  # fmt: skip
+        reason = visible(str(error))[:200] or "it cannot be unpacked"
+        raise DesignError([Problem("wrong-file", f"{name} is no {what}: {reason}")]) from None
+    if len(content) > most_bytes:
+        raise DesignError([Problem("limit", f"{name}: {wanted} has more than {most_bytes:,} bytes")])
+    return content

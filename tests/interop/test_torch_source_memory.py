@@ -1,0 +1,64 @@
+"""The training memory of generated PyTorch code, measured, to the byte."""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+import cnncalc
+from cnncalc.interop.exporters import ExportOptions
+from cnncalc.interop.torch_source import torch_source
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed, so no memory is measured")
+from tests.memory import torch_oracle  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+NETS = (
+    ("lenet5-modern", None),
+    ("cifar-tiny", None),
+    ("resnet18", (32, 32, 3)),
+    ("squeezenet-1.1", (40, 40, 3)),
+    ("shufflenet-v2", (32, 32, 3)),
+    ("se-resnet50", (32, 32, 3)),
+    (
+        """INPUT 24x20x3 -> CONV3-8 -> BN -> RELU -> [CONV3-8 -> DROPOUT(0.3) -> HSWISH | ] -> ADD -> POOL2
+        -> [CONV3-4 | CONV1-4 | ] -> CONCAT -> GN(groups=4) -> SILU -> GAP -> FC-6 -> SOFTMAX""",
+        None,
+    ),
+)
+
+
+PLAN = torch_oracle.Net.plan
+
+
+def generated(report: Any, _: Any = ()) -> Any:
+    """The net of the generated code, with what the measurement asks of a net."""
+    options = ExportOptions(in_place=[row.in_place_in_training for row in report.layers])
+    names: dict[str, Any] = {"__name__": "generated"}
+    exec(compile(torch_source(report.resolved, options), "<generated>", "exec"), names)  # noqa: S102 (our own code)
+    net = names["Net"]()
+    net.report, net.segments = report, ()
+    net.plan = MethodType(PLAN, net)
+    run = net.forward
+
+    def forward(*images: Any) -> list[Any]:
+        found = run(*images)
+        return list(found) if isinstance(found, tuple) else [found]
+
+    net.forward = forward
+    return net
+
+
+@pytest.mark.parametrize(("net", "size"), NETS, ids=[net.split()[0] for net, _ in NETS])
+def test_a_training_step_takes_what_is_predicted(net: str, size: Any) -> None:
+    report = cnncalc.analyze(net, input=size) if size else cnncalc.analyze(net)
+    predicted = cnncalc.account_memory(net, batch=3, profile="torch-cpu", **({"input": size} if size else {}))
+    with patch.object(torch_oracle, "Net", generated):
+        measured = torch_oracle.measure_cpu(report)
+    assert predicted.training is not None
+    assert measured.peak == predicted.training.peak_bytes
+    assert measured.inference == predicted.inference.peak_bytes
