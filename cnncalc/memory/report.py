@@ -362,13 +362,18 @@ class Simulation:
         simulation = self.at(batch, training=True)
         return simulation.machine(Machine, batch, segments, training=True, logs=logs, limit=limit).run(training=True)
 
-    def held_by_layer(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
-        """Bytes of activations and transients alive at the peak of forward and backward, by row."""
+    def held_by_layer(
+        self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True, events: Sequence[Event] = ()
+    ) -> dict[int, int]:
+        """Bytes of activations and transients alive at the peak of forward and backward, by row.
+
+        ``events`` are those of a replay of this batch; without them there is one more replay.
+        """
         other = self.at(batch, training=training)
         if other is not self:
-            return other.held_by_layer(batch, segments, training=training)
-        first = self.machine(Machine, batch, segments, training=training, logs=True)
-        events = first.run(training=training).events
+            return other.held_by_layer(batch, segments, training=training, events=events)
+        if not events:
+            events = self.machine(Machine, batch, segments, training=training, logs=True).run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
         machine = self.machine(Machine, batch, segments, training=training, watch=highest)
         machine.run(training=training)
@@ -543,7 +548,8 @@ def simulated(simulation: Simulation, *, logs: bool = False, details: bool = Tru
     from cnncalc.memory.need import Needs
 
     report, options = simulation.report, simulation.options
-    training = simulation.training(options.batch, logs=logs)
+    finds_largest = details and options.profile != "notes"
+    training = simulation.training(options.batch, logs=logs or finds_largest)
     inference = simulation.inference(options.batch, logs=logs)
     needs = Needs(simulation)
     allocator = None
@@ -553,14 +559,16 @@ def simulated(simulation: Simulation, *, logs: bool = False, details: bool = Tru
             needs.allocated(options.batch, training=False),
         )
     largest: tuple[tuple[str, int], ...] = ()
-    if details and options.profile != "notes":
-        held = simulation.held_by_layer(options.batch, training.segments)
+    if finds_largest:
+        held = simulation.held_by_layer(options.batch, training.segments, events=training.events)
         ranked = sorted(((size, -layer) for layer, size in held.items() if layer >= 0 and size), reverse=True)
         largest = tuple((report.layers[-layer].name, size) for size, layer in ranked)
     return MemoryReport(
         report.name,
         options,
-        training._replace(need_bytes=needs.training(options.batch, training.segments)),
+        training._replace(
+            need_bytes=needs.training(options.batch, training.segments), events=training.events if logs else ()
+        ),
         inference._replace(need_bytes=needs.inference(options.batch)),
         notes_rule(report, options),
         report,
