@@ -321,10 +321,10 @@ def as_yaml(graph: Graph) -> str:
 
 def note_lines(graph: Graph) -> list[str]:
     """The notes of a net as comments."""
-    return [line for note in graph.notes for line in _in_lines(f"# {visible(note)}", "# ")]
+    return [line for note in graph.notes for line in in_lines(f"# {visible(note)}", "# ")]
 
 
-def _in_lines(text: str, begin: str = "  ") -> list[str]:
+def in_lines(text: str, begin: str = "  ") -> list[str]:
     """A text of the head in lines, broken at single blanks; further lines begin with ``begin``.
 
     YAML reads a break between the quotes of a text, or inside of brackets, as a blank.
@@ -356,7 +356,7 @@ def head_lines(graph: Graph) -> list[str]:
     if graph.ignore:
         entries = [i.code if i.layer is None else f"{{{i.code}: {_quoted(i.layer)}}}" for i in graph.ignore]
         lines.append(f"ignore: [{', '.join(entries)}]")
-    return [part for line in lines for part in ([line] if line.startswith("#") else _in_lines(line))]
+    return [part for line in lines for part in ([line] if line.startswith("#") else in_lines(line))]
 
 
 def _joins(node: Node) -> bool:

@@ -190,6 +190,23 @@ ignore: [{{bias-before-bn: {name}}}]
     assert any(f"{node.name}.".startswith(f"{name}.") for node in again.nodes)
 
 
+def test_long_defaults_and_lists_are_broken_into_lines() -> None:
+    keys = "trainable=no, eps=0.001, scale=no, shift=no"
+    kinds = ["CONV3-8(bias=no, groups=2, dilation=2, standardized=yes)", "DWCONV3(bias=no, dilation=2)"]
+    kinds += ["LRELU(0.3)", "LRN5(alpha=0.5, beta=0.5, k=3)", "ELU(0.5)", "DROPOUT(0.125, whole=channel)"]
+    text = "INPUT 64x64x8 -> " + " -> ".join([*kinds, *kinds, f"BN({keys})"])
+    graph = resolved(text)
+    found = folded(graph)
+    assert max(map(len, found.splitlines())) <= 120
+    assert shapes_of(read_architecture("again", found)) == shapes_of(graph)
+    filters = list(range(1_000_000, 1_000_024))
+    units = [" -> ".join(f"CONV1-{one + place}" for one in filters) for place in (100, 300, 700)]
+    graph = resolved("INPUT 1x1x8 -> " + " -> POOL1 -> ".join(f"{unit} -> TANH" for unit in units))
+    found = folded(graph)
+    assert max(map(len, found.splitlines())) <= 120
+    assert shapes_of(read_architecture("again", found)) == shapes_of(graph)
+
+
 def test_the_classes_are_a_variable() -> None:
     text = "INPUT 9x9x3 -> FC-8 -> RELU -> FC-10 -> SOFTMAX"
     assert folded_layers(text).startswith("variables: classes: 10 layers: |")

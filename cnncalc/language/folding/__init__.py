@@ -23,7 +23,7 @@ from cnncalc.language.folding.usual import Usual
 from cnncalc.language.layer_text import written
 from cnncalc.language.limits import PATTERN_CHARACTERS
 from cnncalc.language.reading import read_architecture, read_pattern
-from cnncalc.language.writer import as_pattern, as_yaml, head_lines, note_lines
+from cnncalc.language.writer import as_pattern, as_yaml, head_lines, in_lines, note_lines
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
@@ -193,7 +193,7 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
         for kind, keys in builder.usual.defaults.items()
     ]
     if defaults:
-        lines.append(f"defaults: {{{', '.join(defaults)}}}")
+        lines += in_lines(f"defaults: {{{', '.join(defaults)}}}")
     if bodies:
         lines.append("blocks:")
         for head, body in bodies:
@@ -213,7 +213,7 @@ def _variable(name: str, texts: list[str], comment: str) -> list[str]:
     line = f"  {name}: [{', '.join(texts)}]  # {comment}"
     if len(line) <= 100:
         return [line]
-    return [f"  {name}:  # {comment}", *[f"    - {text}" for text in texts]]
+    return [f"  {name}:  # {comment}", *[part for text in texts for part in in_lines(f"    - {text}", " " * 8)]]
 
 
 def _reads_back(graph: Graph, volumes: list[Volume], text: str, order: list[int], *, is_file: bool) -> bool:

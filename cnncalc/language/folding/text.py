@@ -10,6 +10,7 @@ from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, L
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
 from cnncalc.language.folding.usual import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
+from cnncalc.layers.keys import MAX_SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -277,7 +278,7 @@ class PatternText:
     def _call(self, form: CallForm, values: Iterator[Any]) -> str:
         block = self.blocks[form.block]
         given = [next(values) for _ in block.roles]
-        arguments = tuple([_argument(value) for value in given])
+        arguments = tuple([_argument(value, role) for value, role in zip(given, block.roles, strict=True)])
         self.calls[block.name].append(arguments)
         defaults = self.defaults[block.name]
         kept = {place for place in range(len(given)) if defaults.get(place) != arguments[place]}
@@ -320,16 +321,20 @@ def row_texts(rows: Sequence[Any], columns: int) -> list[str]:
 
 def _part(value: Any) -> str:
     """A number, or several as a size: 1x7."""
-    if isinstance(value, tuple) and len(value) > 1 and all(isinstance(part, int) and part > 0 for part in value):
+    if (
+        isinstance(value, tuple)
+        and 1 < len(value) <= MAX_SIDES
+        and all(isinstance(part, int) and part > 0 for part in value)
+    ):
         return "x".join(map(str, value))
     return plain(thawed(value))
 
 
-def _argument(value: Any) -> str:
+def _argument(value: Any, role: str = "") -> str:
     """A value as a count or the argument of a call."""
     if isinstance(value, Symbol):
         return value.text if value.is_name else f"{{{value.text}}}"
-    return _part(value)
+    return plain(thawed(value)) if role == "list" else _part(value)
 
 
 def _free(wanted: str, taken: set[str]) -> str:
