@@ -27,6 +27,8 @@ MAX_CANDIDATES = 2000
 """Number of words that are searched for the nearest one."""
 SIMILAR = 0.6
 """The least similarity of a word that is suggested, from 0 to 1, as difflib computes it."""
+MAX_LETTERS = 20_000
+"""Letters of the words that are searched, together."""
 MAX_COMPARED = 50
 """Number of words that are compared letter by letter, those with most letters in common first."""
 
@@ -179,7 +181,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     matcher = SequenceMatcher()
     matcher.set_seq2(word.casefold()[:60])
     most: list[tuple[float, str]] = []  # bounds of the similarity
+    letters_left = MAX_LETTERS
     for key in candidates:
+        letters_left -= len(key)
+        if letters_left < 0:
+            break
         matcher.set_seq1(key)
         if matcher.real_quick_ratio() >= SIMILAR and (bound := matcher.quick_ratio()) >= SIMILAR:
             most.append((bound, key))

@@ -82,6 +82,7 @@ class _Reader:
             raise DesignError([self._no_layers()])
         layers = self._running(written)
         wanted = _wanted(layers)
+        self.caffe.silenced = _silenced(layers)
         self._net_inputs()
         for number, layer in enumerate(layers):
             try:
@@ -203,6 +204,12 @@ def is_left_out(layer: CaffeLayer) -> bool:
     """Whether a layer computes a loss or a measure, or takes what nobody else reads."""
     is_loss = layer.kind == "python" and "loss_weight" in layer.message
     return is_loss or layer.kind in _LEFT_OUT or any(part in layer.kind for part in _LEFT_OUT_PARTS)
+
+
+def _silenced(layers: Sequence[CaffeLayer]) -> set[str]:
+    """The blobs that a Silence reads and no other layer."""
+    read = {bottom for layer in layers if layer.kind != "silence" for bottom in layer.bottoms}
+    return {bottom for layer in layers if layer.kind == "silence" for bottom in layer.bottoms} - read
 
 
 def _layer_of(message: Message) -> CaffeLayer:

@@ -76,6 +76,8 @@ class CaffeNet:
         self.builder = builder
         self.blobs: dict[str, Blob] = {}
         self.left_out: set[str] = set()
+        self.silenced: set[str] = set()
+        """Blobs that only a Silence reads."""
         self._owners: dict[str, tuple[int, int]] = {}
         self._batches: set[int] = set()
 

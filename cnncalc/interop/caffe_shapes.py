@@ -106,6 +106,9 @@ def _slice(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     keys: dict[str, Any] = {} if axis == 1 else {"axis": side_names(net.volume(x))[axis - 1]}
     made = []
     for top, (first, last) in zip(layer.tops, pairwise(edges), strict=True):
+        if top in net.silenced:
+            made.append(UNKNOWN)
+            continue
         place = net.builder.add("slice", [x.place], top, span=layer.span, **{"from": first, "to": last, **keys})
         made.append(net.blob(place, x))
     return made

@@ -46,23 +46,33 @@ EXPORTERS = (
     Exporter("yaml", (".yaml", ".yml"), "cnncalc.interop.texts", "yaml_of"),
     Exporter("onnx", (".onnx",), "cnncalc.interop.onnx_writer", "onnx_bytes", is_binary=True, has_weights=True),
     Exporter("torch", (".py",), "cnncalc.interop.torch_source", "torch_source"),
+    Exporter("caffe", (".prototxt",), "cnncalc.interop.caffe_writer", "caffe_text"),
     Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of"),
 )
 """Every form that ``convert --to`` writes; the first one is the default."""
 
 
+def bound(graph: Graph, index: int, volumes: Sequence[Volume]) -> Layer:
+    """The layer of a node for the number of sides of its input, and with the pool whose places it takes."""
+    node = graph.nodes[index]
+    layer = node.layer
+    assert isinstance(layer, Layer)
+    if not node.inputs:
+        return layer
+    layer = layer.on(len(volumes[node.inputs[0]].sides))
+    if layer.takes_places:
+        pool = graph.nodes[node.inputs[1]]
+        assert isinstance(pool.layer, Layer)
+        layer = layer.after(pool.layer, tuple([volumes[source] for source in pool.inputs]))
+    return layer
+
+
 def volumes_of(graph: Graph) -> list[Volume]:
     """The output volume of each node of a net without drafts."""
     volumes: list[Volume] = []
-    for node in graph.nodes:
-        assert isinstance(node.layer, Layer)
-        inputs = tuple([volumes[source] for source in node.inputs])
-        layer = node.layer.on(len(inputs[0].sides)) if inputs else node.layer
-        if layer.takes_places:
-            pool = graph.nodes[node.inputs[1]]
-            assert isinstance(pool.layer, Layer)
-            layer = layer.after(pool.layer, tuple([volumes[source] for source in pool.inputs]))
-        volumes.append(layer.output(*inputs))
+    for index, node in enumerate(graph.nodes):
+        layer = bound(graph, index, volumes)
+        volumes.append(layer.output(*[volumes[source] for source in node.inputs]))
     return volumes
 
 

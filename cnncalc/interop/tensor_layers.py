@@ -56,6 +56,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Clip": tensor_functions.clip,
     "Elu": with_key("elu", "alpha", "alpha", 1.0),
     "Celu": tensor_functions.celu,
+    **dict.fromkeys(("Swish", "com.microsoft.QuickGelu"), tensor_functions.swish),
     **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_functions.gelu),
     **dict.fromkeys(("com.microsoft.BiasGelu", "com.microsoft.FastGelu"), tensor_elementwise.biased_gelu),
     "PRelu": tensor_elementwise.prelu,
@@ -143,6 +144,11 @@ def layers_of(net: OperatorNet, settings: Settings, format: str, file: str) -> G
 
 def _convert(net: Net, operator: Operator) -> None:
     """Makes the values of an operator."""
+    missing = next((name for name in operator.inputs if name and name not in net.values), None)
+    if missing is not None:
+        net.builder.fail(f"{operator.type}: it reads {missing}, which nothing before it makes", operator.name)
+        _store(net, operator, [])
+        return
     try:
         found = _results(net, operator)
     except (NoEqual, NotFolded) as error:

@@ -6,7 +6,7 @@ import keyword
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.interop.exporters import volumes_of
+from cnncalc.interop.exporters import bound, volumes_of
 from cnncalc.interop.torch_code import CODES, Call, Code, Place
 from cnncalc.interop.torch_text import Shape, Writer
 from cnncalc.layers.base import Layer
@@ -122,14 +122,8 @@ class Source:
         node = self.graph.nodes[index]
         if node.is_input:
             return Code(None, "")
-        layer = node.layer
-        assert isinstance(layer, Layer)
+        layer = bound(self.graph, index, self.volumes)
         volumes = [self.volumes[source] for source in node.inputs]
-        layer = layer.on(len(volumes[0].sides))
-        if layer.takes_places:
-            pool = self.graph.nodes[node.inputs[1]]
-            assert isinstance(pool.layer, Layer)
-            layer = layer.after(pool.layer, tuple([self.volumes[source] for source in pool.inputs]))
         flat = [self.flat[source] for source in node.inputs]
         takes_maps = layer.is_flat is False and node.kind != "reshape"
         opened = any(flat) and not (all(flat) and not takes_maps)

@@ -84,6 +84,11 @@ HEAVY = {
     "90,000 unknown inputs of one layer": "input: 8x8x3\nlayers:\n- add: {inputs: ["
     + ", ".join(f"z{n}" for n in range(90_000))
     + "]}\n",
+    "19,000 unknown inputs like 9,000 long names": "input: 8x8x1\nlayers:\n"
+    + "".join(f"- relu: {{name: some-long-name-of-layer-{n}}}\n" for n in range(9000))
+    + "- add: {inputs: ["
+    + ", ".join(f"some-long-name-of-lajer-{n}" for n in range(19_000))
+    + "]}\n",
     "49,000 repeated keys": "layers: RELU\n" + "a: 1\n" * 49_000,
     "19,000 equal names": "input: 8x8x3\nlayers:\n" + "- relu: {name: a}\n" * 19_000,
     "45,000 wrong variables": "input: 8x8x3\nlayers: RELU\nvariables:\n"

@@ -1,0 +1,585 @@
+"""Every layer kind that Caffe can say, as the messages of a prototxt file.
+
+Source: caffe.proto and the layers of github.com/BVLC/caffe; of its forks, where it has none: Permute and Normalize
+(weiliu89/caffe, branch ssd), Upsample with the places of a pool (alexgkendall/caffe-segnet), Upsample by a factor and
+Reorg (forks for YOLO), Interp (DeepLab), ShuffleChannel (farmingyard/ShuffleNet).
+"""
+
+from __future__ import annotations
+
+from math import inf, prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.caffe_messages import NoEqual, Word
+from cnncalc.volume import SIDES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.interop.caffe_messages import Fields
+    from cnncalc.interop.caffe_writer import CaffeLayer
+
+LARGEST = 3.4028234663852886e38
+"""The largest number of float32: the bound of a Clip that has none."""
+
+
+def _window(p: CaffeLayer, **keys: Sequence[int]) -> Fields:
+    """The keys of a window; one number where all sides have the same, those of the default left out."""
+    fields: list[tuple[str, Any]] = []
+    short = {"kernel_size": "kernel"}
+    for name, values in keys.items():
+        default = {"kernel_size": None, "pad": 0}.get(name, 1)
+        if set(values) == {default}:
+            continue
+        if len(set(values)) == 1:
+            fields.append((name, values[0]))
+        elif len(values) == 2 and name != "dilation":
+            fields += [(f"{short.get(name, name)}_h", values[0]), (f"{short.get(name, name)}_w", values[1])]
+        else:
+            fields.append((name, list(values)))
+    return tuple(fields)
+
+
+def _usual(*keys: tuple[str, Any, Any]) -> Fields:
+    return tuple([(name, value) for name, value, default in keys if value != default])
+
+
+def _planes(p: CaffeLayer) -> None:
+    if p.sides != 2:
+        raise NoEqual(f"has it for planes alone, not for {p.sides} side{'s' if p.sides > 1 else ''}")
+
+
+# sources and products
+
+
+def source(p: CaffeLayer) -> None:
+    """INPUT."""
+    dims = [1, p.output.depth, *p.output.sides]
+    p.emit("Input", [], ("input_param", (("shape", (("dim", dims),)),)))
+
+
+def conv(p: CaffeLayer) -> None:
+    """CONV, DWCONV."""
+    layer, x = p.layer, p.volumes[0]
+    if layer.kind == "conv" and (layer.connections is not None or layer.standardized or layer.normed != "none"):
+        raise NoEqual("has no convolution with a connection table, or with standardized or normed weights")
+    windows = layer.windows(x)
+    begins = [first for first, _ in windows.pads]
+    for size, (first, last), window, step, count in zip(
+        x.sides, windows.pads, windows.kernel, windows.stride, windows.steps, strict=True
+    ):
+        if (size + 2 * first - window) // step + 1 != count:
+            raise NoEqual(f"pads both ends of a side alike, not by {first} and {last}")
+    groups = x.depth if layer.kind == "dwconv" else layer.groups
+    keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=begins, dilation=layer.dilation)
+    more = _usual(("group", groups, 1), ("bias_term", layer.bias, True))
+    parameter = ("convolution_param", (("num_output", p.output.depth), *keys, *more))
+    p.emit("Convolution", [p.as_map()], parameter, parameters=1 + layer.bias)
+
+
+def deconv(p: CaffeLayer) -> None:
+    """DECONV."""
+    layer = p.layer
+    crops = layer.pads()
+    for first, last in crops:
+        if first != last:
+            raise NoEqual(f"pads both ends of a side alike, not by {first} and {last}")
+    if any(layer.output_pad):
+        raise NoEqual("has no output_pad")
+    pads = [first for first, _ in crops]
+    keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=pads, dilation=layer.dilation)
+    more = _usual(("group", layer.groups, 1), ("bias_term", layer.bias, True))
+    parameter = ("convolution_param", (("num_output", layer.filters), *keys, *more))
+    p.emit("Deconvolution", [p.as_map()], parameter, parameters=1 + layer.bias)
+
+
+def fc(p: CaffeLayer) -> None:
+    """FC."""
+    bottom = p.blob()
+    p.gives_row()
+    parameter = (("num_output", p.layer.units), *_usual(("bias_term", p.layer.bias, True)))
+    p.emit("InnerProduct", [bottom], ("inner_product_param", parameter), parameters=1 + p.layer.bias)
+
+
+def linear(p: CaffeLayer) -> None:
+    """LINEAR: a row is multiplied, a map convolved with a kernel of 1."""
+    if p.is_row:
+        fc(p)
+        return
+    keys = (("num_output", p.layer.units), ("kernel_size", 1), *_usual(("bias_term", p.layer.bias, True)))
+    p.emit("Convolution", [p.blob()], ("convolution_param", keys), parameters=1 + p.layer.bias)
+
+
+# pools
+
+
+def _rounding(p: CaffeLayer, kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int]) -> Fields:
+    """The field by which Caffe's pool has our number of windows: none where its rounding up has."""
+    sides = list(zip(p.volumes[0].sides, kernel, stride, pad, strict=True))
+    for name in ("", "FLOOR"):
+        counts = []
+        for size, window, step, border in sides:
+            travel = size + 2 * border - window
+            count = (travel // step if name else -(-travel // step)) + 1
+            if any(pad) and (count - 1) * step >= size + border:
+                count -= 1
+            counts.append(count)
+        if tuple(counts) == p.output.sides:
+            last = max(
+                (count - 1) * step - size - border for count, (size, _, step, border) in zip(counts, sides, strict=True)
+            )
+            if last < 0:
+                return (("round_mode", Word(name)),) if name else ()
+    raise NoEqual("rounds the number of windows otherwise")
+
+
+def pool(p: CaffeLayer) -> None:
+    """POOL, AVGPOOL."""
+    _planes(p)
+    layer, x = p.layer, p.volumes[0]
+    method = ("pool", Word("MAX" if layer.kind == "pool" else "AVE"))
+    bottom = p.as_map()
+    more = [f"{p.node.name}/places"] if p.index in p.writer.unpooled else []
+    if layer.adaptive is not None:
+        if all(size == 1 for size in p.output.sides):
+            p.emit("Pooling", [bottom], ("pooling_param", (method, ("global_pooling", True))), more=more)
+            return
+        if any(size % count for size, count in zip(x.sides, p.output.sides, strict=True)):
+            raise NoEqual("has no adaptive pool")
+        kernel = [size // count for size, count in zip(x.sides, p.output.sides, strict=True)]
+        keys = _window(p, kernel_size=kernel, stride=kernel)
+        p.emit("Pooling", [bottom], ("pooling_param", (method, *keys)), more=more)
+        return
+    if layer.kind == "pool" and set(layer.dilation) != {1}:
+        raise NoEqual("has no dilated pool")
+    pads = layer.windows(x).pads
+    begins = [first for first, _ in pads]
+    if layer.kind == "avgpool" and any(first or last for first, last in pads):
+        is_even = layer.count_pad and all(first == last for first, last in pads)
+        if not is_even and (layer.count_pad or any(begins)):
+            raise NoEqual("counts the padding at both ends of a side, and as much of it")
+    rounding = _rounding(p, layer.kernel, layer.step, begins)
+    keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
+    p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), more=more)
+
+
+def global_pool(p: CaffeLayer) -> None:
+    """GAP, GMP."""
+    if p.sides == 2:
+        method = Word("AVE" if p.layer.kind == "gap" else "MAX")
+        p.emit("Pooling", [p.as_map()], ("pooling_param", (("pool", method), ("global_pooling", True))))
+    elif p.layer.kind == "gap":
+        p.emit("Reduction", [p.as_map()], ("reduction_param", (("operation", Word("MEAN")), ("axis", 2))))
+        p.gives_row()
+    else:
+        _planes(p)
+
+
+def subsample(p: CaffeLayer) -> None:
+    """SUBSAMPLE: the mean of each window times its size, then one coefficient and one bias a map."""
+    _planes(p)
+    layer = p.layer
+    rounding = _rounding(p, layer.kernel, layer.step, (0, 0))
+    keys = _window(p, kernel_size=layer.kernel, stride=layer.step)
+    x = p.emit("Pooling", [p.as_map()], ("pooling_param", (("pool", Word("AVE")), *keys, *rounding)), last=False)
+    x = p.emit("Power", [x], ("power_param", (("scale", float(prod(layer.kernel))),)), last=False, word="sum")
+    p.emit("Scale", [x], ("scale_param", (("bias_term", True),)), parameters=2)
+
+
+def unpool(p: CaffeLayer) -> None:
+    """UNPOOL."""
+    _planes(p)
+    high, wide = p.output.sides
+    pool_blob = f"{p.writer.graph.nodes[p.node.inputs[1]].name}/places"
+    keys = (("scale", p.layer.pool.step[0]), ("upsample_h", high), ("upsample_w", wide))
+    p.emit("Upsample", [p.as_map(), pool_blob], ("upsample_param", keys))
+
+
+# element by element
+
+
+def plain(kind: str, *fields: tuple[str, Any]) -> Callable[[CaffeLayer], None]:
+    """A type with the same fields always."""
+
+    def make(p: CaffeLayer) -> None:
+        p.emit(kind, [p.blob()], *fields)
+
+    return make
+
+
+def power(**keys: float) -> Callable[[CaffeLayer], None]:
+    """A Power with these keys: (shift + scale * x) ** power; without any the identity."""
+    return plain("Power", *((("power_param", tuple(keys.items())),) if keys else ()))
+
+
+def keyed(kind: str, message: str, key: str, attribute: str) -> Callable[[CaffeLayer], None]:
+    """A type with one number of the layer."""
+
+    def make(p: CaffeLayer) -> None:
+        p.emit(kind, [p.blob()], (message, ((key, getattr(p.layer, attribute)),)))
+
+    return make
+
+
+def _clip(p: CaffeLayer, x: str, low: float, high: float, *, last: bool = True) -> str:
+    low, high = max(low, -LARGEST), min(high, LARGEST)
+    return p.emit("Clip", [x], ("clip_param", (("min", low), ("max", high))), last=last)
+
+
+def clip(p: CaffeLayer) -> None:
+    """CLIP, HARDTANH."""
+    _clip(p, p.blob(), -inf if p.layer.low is None else p.layer.low, inf if p.layer.high is None else p.layer.high)
+
+
+def hsigmoid(p: CaffeLayer) -> None:
+    """HSIGMOID."""
+    keys = (("scale", p.layer.slope), ("shift", p.layer.shift))
+    _clip(p, p.emit("Power", [p.blob()], ("power_param", keys), last=False), 0, 1)
+
+
+def hswish(p: CaffeLayer) -> None:
+    """HSWISH: x times (x/6 + 1/2), cut at 0 and 1."""
+    x = p.blob()
+    gate = p.emit("Power", [x], ("power_param", (("scale", 1 / 6), ("shift", 0.5))), last=False)
+    gate = _clip(p, gate, 0, 1, last=False)
+    p.emit("Eltwise", [x, gate], ("eltwise_param", (("operation", Word("PROD")),)))
+
+
+def mish(p: CaffeLayer) -> None:
+    """MISH: x times tanh of softplus."""
+    x = p.blob()
+    gate = p.emit("TanH", [p.emit("BNLL", [x], last=False)], last=False)
+    p.emit("Eltwise", [x, gate], ("eltwise_param", (("operation", Word("PROD")),)))
+
+
+def selu(p: CaffeLayer) -> None:
+    """SELU: a scaled ELU."""
+    x = p.emit("ELU", [p.blob()], ("elu_param", (("alpha", 1.6732632423543772),)), last=False)
+    p.emit("Power", [x], ("power_param", (("scale", 1.0507009873554805),)))
+
+
+def glu(p: CaffeLayer) -> None:
+    """GLU: one half of the depth times the sigmoid of the other."""
+    name = p.node.name
+    p.emit(
+        "Slice", [p.blob()], ("slice_param", (("axis", 1),)), last=False, word="halves", top=f"{name}/value",
+        more=[f"{name}/scores"],
+    )  # fmt: skip
+    gate = p.emit("Sigmoid", [f"{name}/scores"], last=False, word="gate")
+    p.emit("Eltwise", [f"{name}/value", gate], ("eltwise_param", (("operation", Word("PROD")),)))
+
+
+def prelu(p: CaffeLayer) -> None:
+    """PRELU."""
+    fields = (("prelu_param", (("channel_shared", True),)),) if p.layer.shared else ()
+    p.emit("PReLU", [p.blob()], *fields, parameters=1)
+
+
+def softmax(p: CaffeLayer) -> None:
+    """SOFTMAX."""
+    axes = p.layer.axes
+    if len(axes) != 1:
+        raise NoEqual("has a softmax over one axis, not several together")
+    axis = _axis(p, axes[0])
+    p.emit(
+        "Softmax",
+        [p.blob() if axis == 1 else p.as_map()],
+        *((("softmax_param", (("axis", axis),)),) if axis != 1 else ()),
+    )
+
+
+def affine(p: CaffeLayer) -> None:
+    """AFFINE."""
+    if isinstance(p.layer.factor, tuple) or isinstance(p.layer.shift, tuple):
+        raise NoEqual("has no fixed factors and shifts that differ from channel to channel")
+    if (p.layer.factor, p.layer.shift) == (1, 0):
+        p.emit("Power", [p.blob()])
+        return
+    keys = _usual(("scale", p.layer.factor, 1), ("shift", p.layer.shift, 0))
+    p.emit("Power", [p.blob()], ("power_param", keys))
+
+
+def dropout(p: CaffeLayer) -> None:
+    """DROPOUT."""
+    if p.layer.whole != "element":
+        raise NoEqual(f"drops elements, not whole {p.layer.whole}s")
+    if not 0 < p.layer.rate < 1:
+        raise NoEqual(f"needs a rate above 0 and below 1, not {p.layer.rate}")
+    p.emit("Dropout", [p.blob()], ("dropout_param", (("dropout_ratio", p.layer.rate),)))
+
+
+# normalization
+
+
+def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = None) -> None:
+    """The factor and shift of a norm: one a channel, or ``whole``: one an element."""
+    axes = (("axis", 1), ("num_axes", -1)) if whole else ()
+    scale, shift = p.layer.scale, p.layer.shift
+    is_last = top is None
+    if scale:
+        keys = (*axes, *_usual(("bias_term", shift, False)))
+        p.emit("Scale", [x], *((("scale_param", keys),) if keys else ()), parameters=1 + shift, last=is_last, top=top)
+    elif shift:
+        p.emit("Bias", [x], *((("bias_param", axes),) if axes else ()), parameters=1, last=is_last, top=top)
+
+
+def bn(p: CaffeLayer) -> None:
+    """BN: BatchNorm, and a Scale that overwrites its blob."""
+    if not p.layer.stats:
+        raise NoEqual("always keeps running statistics")
+    if not p.layer.scale and p.layer.shift:
+        raise NoEqual("has no learned shift a channel without a factor")
+    keys = _usual(("eps", p.layer.eps, 1e-5))
+    x = p.emit("BatchNorm", [p.blob()], *((("batch_norm_param", keys),) if keys else ()))
+    _learned(p, x, top=x)
+
+
+def norm(p: CaffeLayer) -> None:
+    """LN over the volume, IN, GN of one group: MVN and a Scale."""
+    layer = p.layer
+    across = layer.kind != "in"
+    is_row = all(size == 1 for size in p.output.sides)
+    if layer.kind == "ln" and layer.is_along_depth(p.sides) and not is_row:
+        raise NoEqual("normalizes over a volume or over the sides, not over the depth alone")
+    if layer.kind == "gn" and layer.groups != 1:
+        raise NoEqual("has no normalization by groups")
+    if not layer.scale and layer.shift:
+        raise NoEqual("has no learned shift a channel without a factor")
+    keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
+    is_bare = not layer.scale
+    x = p.emit("MVN", [p.as_map()], ("mvn_param", keys), last=is_bare, word="norm")
+    p.gives_row(False)
+    if not is_bare:
+        _learned(p, x, whole=layer.kind == "ln" and not is_row)
+
+
+def l2norm(p: CaffeLayer) -> None:
+    """L2NORM over the depth with a factor a channel."""
+    if p.layer.axes != "depth" or not p.layer.scale:
+        raise NoEqual("divides by the length over the depth with a factor a channel alone")
+    keys = (("across_spatial", False), ("channel_shared", False), ("eps", p.layer.eps))
+    p.emit("Normalize", [p.as_map()], ("norm_param", keys), parameters=1)
+
+
+def lrn(p: CaffeLayer) -> None:
+    """LRN."""
+    layer = p.layer
+    if layer.size % 2 == 0:
+        raise NoEqual(f"needs an odd size, not {layer.size}")
+    if layer.region != "across":
+        _planes(p)
+    keys = _usual(
+        ("local_size", layer.size, 5), ("alpha", layer.alpha, 1), ("beta", layer.beta, 0.75), ("k", layer.k, 1)
+    )
+    region = (("norm_region", Word("WITHIN_CHANNEL")),) if layer.region != "across" else ()
+    p.emit("LRN", [p.as_map()], ("lrn_param", (*keys, *region)))
+
+
+def scale(p: CaffeLayer) -> None:
+    """SCALE."""
+    keys = _usual(("bias_term", p.layer.shift, False))
+    p.emit("Scale", [p.blob()], *((("scale_param", keys),) if keys else ()), parameters=1 + p.layer.shift)
+
+
+# merges
+
+
+def merge(p: CaffeLayer) -> None:
+    """ADD, SUB, MUL, MAXIMUM, MINIMUM, MEAN."""
+    layer, count = p.layer, len(p.volumes)
+    if count == 1:
+        p.emit("Power", [p.blob()])
+        return
+    if len(set(p.volumes)) > 1:
+        _broadcast(p)
+        return
+    inputs = p.blobs()
+    if layer.kind == "minimum":
+        inputs = [
+            p.emit("Power", [x], ("power_param", (("scale", -1),)), last=False, word=f"negative{place}")
+            for place, x in enumerate(inputs)
+        ]
+        top = p.emit("Eltwise", inputs, ("eltwise_param", (("operation", Word("MAX")),)), last=False)
+        p.emit("Power", [top], ("power_param", (("scale", -1),)))
+        return
+    fields: Fields = (("operation", Word({"mul": "PROD", "maximum": "MAX"}.get(layer.kind, "SUM"))),)
+    if layer.kind == "sub":
+        fields += (("coeff", [1, *[-1] * (count - 1)]),)
+    elif layer.kind == "mean":
+        fields += (("coeff", [1 / count] * count),)
+    p.emit("Eltwise", inputs, *((("eltwise_param", fields),) if fields != (("operation", "SUM"),) else ()))
+
+
+def _broadcast(p: CaffeLayer) -> None:
+    """A product of a map and one factor a channel (Scale with two bottoms)."""
+    places = sorted(range(len(p.volumes)), key=lambda place: -p.volumes[place].elements)
+    is_fitting = len(places) == 2 and p.volumes[places[0]] == p.output and p.volumes[places[1]].depth == p.output.depth
+    if p.layer.kind != "mul" or not is_fitting or any(size != 1 for size in p.volumes[places[1]].sides):
+        volumes = " and ".join(map(str, p.volumes))
+        raise NoEqual(f"broadcasts one factor a channel of a MUL alone, not {volumes}")
+    bottoms = [p.as_map(places[0]), p.as_row(places[1])]
+    p.emit("Scale", bottoms, ("scale_param", (("axis", 0),)))
+
+
+def _axis(p: CaffeLayer, name: str) -> int:
+    return 1 if name == "depth" else 2 + SIDES[p.sides].index(name)
+
+
+def concat(p: CaffeLayer) -> None:
+    """CONCAT."""
+    if len(p.volumes) == 1:
+        p.emit("Power", [p.blob()])
+        return
+    axis = _axis(p, p.layer.axis[0] if isinstance(p.layer.axis, tuple) else p.layer.axis)
+    inputs = p.blobs() if axis == 1 else [p.as_map(place) for place in range(len(p.volumes))]
+    p.gives_row(axis == 1 and p.writer.is_row[p.index])
+    p.emit("Concat", inputs, *((("concat_param", (("axis", axis),)),) if axis != 1 else ()))
+
+
+# forms
+
+
+def _reshape(p: CaffeLayer, x: str, sizes: Sequence[int], *, last: bool = True) -> str:
+    return p.emit("Reshape", [x], ("reshape_param", (("shape", (("dim", [0, *sizes]),)),)), last=last)
+
+
+def flatten(p: CaffeLayer) -> None:
+    """FLATTEN."""
+    bottom = p.blob()
+    p.gives_row()
+    p.emit("Flatten", [bottom])
+
+
+def reshape(p: CaffeLayer) -> None:
+    """RESHAPE, SEQUENCE, PLANE."""
+    bottom = p.blob()
+    p.gives_row(False)
+    _reshape(p, bottom, [p.output.depth, *p.output.sides])
+
+
+def reduce(p: CaffeLayer) -> None:
+    """REDUCE over the last axes."""
+    axes = sorted(_axis(p, name) for name in p.layer.axes)
+    if p.layer.op not in ("mean", "sum") or axes != list(range(axes[0], p.sides + 2)):
+        raise NoEqual("reduces by mean or sum, and over the last sides or all of a volume")
+    operation = ("operation", Word("MEAN" if p.layer.op == "mean" else "SUM"))
+    x = p.emit("Reduction", [p.as_map()], ("reduction_param", (operation, ("axis", axes[0]))), last=False)
+    _reshape(p, x, [p.output.depth, *p.output.sides])
+
+
+def resize(p: CaffeLayer) -> None:
+    """UPSAMPLE, RESIZE: a whole factor without interpolation, or linear between the corners."""
+    _planes(p)
+    layer, x = p.layer, p.volumes[0]
+    bottom = p.as_map()
+    factors = [size / old for size, old in zip(p.output.sides, x.sides, strict=True)]
+    if p.output.sides == x.sides and len(p.volumes) == 1:
+        p.emit("Power", [bottom])
+    elif layer.mode == "nearest" and len(set(factors)) == 1 and factors[0] == int(factors[0]):
+        p.emit("Upsample", [bottom], ("upsample_param", (("scale", int(factors[0])),)))
+    elif layer.mode == "bilinear" and getattr(layer, "corners", False):
+        keys = (("height", p.output.sides[0]), ("width", p.output.sides[1]))
+        p.emit("Interp", [bottom], ("interp_param", keys))
+    else:
+        raise NoEqual("resizes by one whole factor without interpolation, or linearly between the corners")
+
+
+def pad(p: CaffeLayer) -> None:
+    """PAD by nothing."""
+    if any(p.layer.pad) or any(p.layer.depth):
+        raise NoEqual("pads within convolutions and pools alone")
+    p.emit("Power", [p.blob()])
+
+
+def crop(p: CaffeLayer) -> None:
+    """CROP: to another blob by Crop, to a size by Slice."""
+    sides = list(zip(p.volumes[0].sides, p.output.sides, strict=True))
+    begins = [(size - part) // 2 for size, part in sides]
+    if p.layer.at != "centre":
+        begins = [0] * len(sides) if p.layer.at == "begin" else list(p.layer.at)
+    if len(p.volumes) > 1:
+        p.emit("Crop", [p.as_map(), p.as_map(1)], ("crop_param", (("axis", 2), ("offset", begins))))
+        return
+    cuts = [
+        (2 + place, begin, begin + part, size)
+        for place, (begin, (size, part)) in enumerate(zip(begins, sides, strict=True))
+        if part < size
+    ]
+    _cut(p, p.as_map(), cuts)
+
+
+def slices(p: CaffeLayer) -> None:
+    """SLICE."""
+    name = p.layer.axis[0] if isinstance(p.layer.axis, tuple) else p.layer.axis
+    axis = _axis(p, name)
+    x = p.volumes[0]
+    size = x.depth if axis == 1 else x.sides[axis - 2]
+    stop = size if p.layer.stop is None else p.layer.stop
+    bottom = p.blob() if axis == 1 else p.as_map()
+    cuts = [(axis, p.layer.start, stop, size)] if stop - p.layer.start < size else []
+    _cut(p, bottom, cuts)
+
+
+def _cut(p: CaffeLayer, x: str, cuts: Sequence[tuple[int, int, int, int]]) -> None:
+    """Parts along axes, each from its beginning to its end of the size of the axis; the rest is silenced."""
+    if not cuts:
+        p.emit("Power", [x])
+        return
+    name = p.node.name
+    rest: list[str] = []
+    for number, (axis, begin, end, size) in enumerate(cuts):
+        is_last = number == len(cuts) - 1
+        middle = name if is_last else f"{name}/part{axis}"
+        tops = [f"{name}/before{axis}"] * (begin > 0) + [middle] + [f"{name}/after{axis}"] * (end < size)
+        points = [point for point in (begin, end) if 0 < point < size]
+        p.emit(
+            "Slice", [x], ("slice_param", (("axis", axis), ("slice_point", points))), last=is_last,
+            word=f"slice{axis}", top=tops[0], more=tops[1:],
+        )  # fmt: skip
+        rest += [top for top in tops if top != middle]
+        x = middle
+    p.writer.blobs[p.index] = name
+    p.silence(rest)
+
+
+def permute(p: CaffeLayer) -> None:
+    """PERMUTE."""
+    *sides, depth = p.layer.order
+    order = [0, *[_axis(p, name) for name in (depth, *sides)]]
+    p.emit("Permute", [p.as_map()], ("permute_param", (("order", order),)))
+
+
+def shuffle(p: CaffeLayer) -> None:
+    """SHUFFLE."""
+    p.emit("ShuffleChannel", [p.as_map()], ("shuffle_channel_param", (("group", p.layer.groups),)))
+
+
+def blocks(p: CaffeLayer) -> None:
+    """SPACE2DEPTH in darknet's order."""
+    _planes(p)
+    if p.layer.order != "darknet" or len(set(p.layer.block)) != 1:
+        raise NoEqual("has space to depth in darknet's order alone, with equal sides of the block")
+    p.emit("Reorg", [p.as_map()], ("reorg_param", (("stride", p.layer.block[0]),)))
+
+
+def position(p: CaffeLayer) -> None:
+    """POSITION."""
+    p.emit("Bias", [p.as_map()], ("bias_param", (("axis", 1), ("num_axes", -1))), parameters=1)
+
+
+CODES: dict[str, Callable[[CaffeLayer], None]] = {
+    "input": source, "conv": conv, "dwconv": conv, "deconv": deconv, "fc": fc, "linear": linear, "pool": pool,
+    "avgpool": pool, "gap": global_pool, "gmp": global_pool, "subsample": subsample, "unpool": unpool,
+    "relu": plain("ReLU"), "relu6": plain("Clip", ("clip_param", (("min", 0), ("max", 6)))),
+    "sigmoid": plain("Sigmoid"), "tanh": plain("TanH"), "silu": plain("Swish"), "softplus": plain("BNLL"),
+    "abs": plain("AbsVal"), "exp": plain("Exp"), "square": power(power=2), "sqrt": power(power=0.5),
+    "neg": power(scale=-1), "identity": power(), "lrelu": keyed("ReLU", "relu_param", "negative_slope", "slope"),
+    "elu": keyed("ELU", "elu_param", "alpha", "alpha"), "clip": clip, "hardtanh": clip, "hsigmoid": hsigmoid,
+    "hswish": hswish, "mish": mish, "selu": selu, "glu": glu, "prelu": prelu, "softmax": softmax, "affine": affine,
+    "dropout": dropout, "bn": bn, "ln": norm, "in": norm, "gn": norm, "l2norm": l2norm, "lrn": lrn, "scale": scale,
+    "add": merge, "sub": merge, "mul": merge, "maximum": merge, "minimum": merge, "mean": merge, "concat": concat,
+    "flatten": flatten, "reshape": reshape, "sequence": reshape, "plane": reshape, "reduce": reduce,
+    "upsample": resize, "resize": resize, "pad": pad, "crop": crop, "slice": slices, "permute": permute,
+    "shuffle": shuffle, "space2depth": blocks, "position": position,
+}  # fmt: skip
+"""Every kind that Caffe can say, by its name."""
