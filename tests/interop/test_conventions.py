@@ -1,7 +1,7 @@
 """Totals as other tools count them: equal to what the tools gave for the modules that ``convert --to torch`` writes.
 
-``conventions.json`` holds parameters and operations of each net by each tool, with the versions; a tool that is installed
-is run as well.
+``conventions.json`` holds parameters and operations of each net by each tool, with the versions of the tools; one that
+is installed is run as well.
 """
 
 from __future__ import annotations
