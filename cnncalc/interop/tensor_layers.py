@@ -23,7 +23,7 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import WRONG, Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError
 from cnncalc.volume import SIDES, Volume
@@ -159,7 +159,7 @@ def _convert(net: Net, operator: Operator) -> None:
     except (WrongFile, WireError) as error:
         net.builder.fail(f"{operator.type}: {error}", operator.name)
         found = []
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except WRONG:
         net.builder.fail(f"{operator.type}: its attributes or inputs are not those of the operator", operator.name)
         found = []
     _store(net, operator, found)
@@ -269,6 +269,8 @@ def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Vol
     for tensor in tensors:
         if tensor.shape == shape and not tensor.expanded:
             return tensor.source.volume, tensor.axes
+    if not shape:
+        return None
     images = shape[0] == net.batch
     front = [] if images else [shape[0]]
     if not 1 <= len(shape) - 1 + len(front) <= max(SIDES) + 1 or min(shape) < 1:
