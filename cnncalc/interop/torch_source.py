@@ -61,7 +61,7 @@ class Source:
         self.codes = [self._code(index) for index in range(len(graph.nodes))]
         self.readers: dict[Hashable, list[int]] = {}
         for index in range(len(graph.nodes)):
-            for value in self._reads(index):
+            for value in self.reads(index):
                 self.readers.setdefault(value, []).append(index)
 
     def text(self) -> str:
@@ -99,12 +99,13 @@ class Source:
             else:
                 self._find_paths(step, f"{prefix}{name}.")
 
-    def _reads(self, index: int) -> list[Hashable]:
+    def reads(self, index: int) -> list[Hashable]:
         """The values that a layer reads: layers by their index, the places of the maxima of a pool as a pair."""
         node = self.graph.nodes[index]
         return [node.inputs[0], ("places", node.inputs[1])] if node.kind == "unpool" else list(node.inputs)
 
-    def _gives(self, index: int) -> list[Hashable]:
+    def gives(self, index: int) -> list[Hashable]:
+        """The values that a layer gives: its output, and of a pool before UNPOOL the places of the maxima."""
         return [index, ("places", index)] if index in self.unpooled else [index]
 
     def _find_flat(self) -> list[bool]:
@@ -152,11 +153,11 @@ class Source:
     def _group(self, group: Step, name: str) -> Shape:
         """What makes the module of a group."""
         inside = set(group.indices())
-        produced = {value for index in inside for value in self._gives(index)}
+        produced = {value for index in inside for value in self.gives(index)}
         entering = list(
-            dict.fromkeys(value for index in sorted(inside) for value in self._reads(index) if value not in produced)
+            dict.fromkeys(value for index in sorted(inside) for value in self.reads(index) if value not in produced)
         )
-        leaving = self._leaving(inside)
+        leaving = self.leaving(inside)
         is_top = not group.name
         shapes = [self._shape(step) for step in group.steps]
         if not is_top and self._is_chain(group, entering, leaving):
@@ -165,11 +166,11 @@ class Source:
         self.attributes[id(group)] = body.names
         return self.writer.group(name, body.names, shapes, body.parameters, tuple(body.lines))
 
-    def _leaving(self, inside: set[int]) -> list[Hashable]:
-        """The values of these layers that others read, or that nothing reads."""
+    def leaving(self, inside: set[int]) -> list[Hashable]:
+        """The values of these layers that layers outside of them read, and the outputs that nothing reads."""
         found: list[Hashable] = []
         for index in sorted(inside):
-            for value in self._gives(index):
+            for value in self.gives(index):
                 readers = self.readers.get(value, ())
                 if (not readers and value == index) or any(reader not in inside for reader in readers):
                     found.append(value)
@@ -195,8 +196,8 @@ class Source:
         before = entering[0]
         for step in group.steps:
             inside = set(step.indices())
-            made = {value for index in inside for value in self._gives(index)}
-            read = {value for index in inside for value in self._reads(index) if value not in made}
+            made = {value for index in inside for value in self.gives(index)}
+            read = {value for index in inside for value in self.reads(index) if value not in made}
             if read != {before}:
                 return False
             if step.index is not None:
@@ -291,10 +292,10 @@ class Body:
         """The values that a step reads, each once for a group, and as often as it is an argument of a layer."""
         source = self.source
         if step.index is not None:
-            return list(dict.fromkeys(source._reads(step.index)))  # noqa: SLF001 (of the same module)
+            return list(dict.fromkeys(source.reads(step.index)))
         inside = step.indices()
-        made = {value for index in inside for value in source._gives(index)}  # noqa: SLF001
-        return list(dict.fromkeys(v for i in inside for v in source._reads(i) if v not in made))  # noqa: SLF001
+        made = {value for index in inside for value in source.gives(index)}
+        return list(dict.fromkeys(v for i in inside for v in source.reads(i) if v not in made))
 
     def _step(
         self, step: Step, name: str, reads: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
@@ -304,15 +305,15 @@ class Body:
         nodes = source.graph.nodes
         if step.index is not None:
             code = source.codes[step.index]
-            arguments = [self.variables[value] for value in source._reads(step.index)]  # noqa: SLF001
+            arguments = [self.variables[value] for value in source.reads(step.index)]
             text = code.expression.replace("{m}", f"self.{name}")
             for place, argument in enumerate(arguments):
                 text = text.replace(f"{{{place}}}", argument)
-            results: list[Hashable] = source._gives(step.index)  # noqa: SLF001
+            results: list[Hashable] = source.gives(step.index)
         else:
             arguments = [self.variables[value] for value in reads]
             text = f"self.{name}({', '.join(arguments)})"
-            results = source._leaving(inside)  # noqa: SLF001
+            results = source.leaving(inside)
         first = reads[0] if reads else None
         names = []
         for place, value in enumerate(results):
