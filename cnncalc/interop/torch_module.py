@@ -38,7 +38,9 @@ def operators_of(module: Any, inputs: dict[str, Volume], name: str) -> OperatorN
                 return _exported(torch, module, dict(zip(inputs, shapes, strict=True)), name)
             except DesignError:
                 raise
-            except Exception as error:  # noqa: BLE001 (the module is code of the user)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 (the module is code of the user, which may call sys.exit)
                 problems.append(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}")
         sizes = ", ".join(f"{each}={volume.size}" for each, volume in inputs.items())
         message = f"{name} cannot be run on {sizes}: {problems[0]}"
@@ -77,11 +79,15 @@ def _exported(torch: Any, module: Any, shapes: dict[str, tuple[int, ...]], name:
         warnings.simplefilter("ignore")
         try:
             program = torch.export.export(module, examples, strict=False)
-        except Exception as error:  # noqa: BLE001 (the module is code of the user)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 (the module is code of the user, which may call sys.exit)
             try:
                 module = torch.fx.symbolic_trace(module)
                 program = torch.export.export(module, examples, strict=False)
-            except Exception:  # noqa: BLE001 (the first error says more)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # noqa: BLE001 (the first error says more)
                 raise error from None
     return Translator(torch, module, program, shapes, name).net()
 

@@ -138,7 +138,9 @@ def _package(name: str) -> Any:
             hint = "the working folder is on the import path; a file is written path/file.py:NAME"
             raise DesignError([Problem("unknown-target", f"no Python module '{name}'", None, hint)]) from None
         raise DesignError([_failure(f"import {name}", error)]) from None
-    except Exception as error:  # noqa: BLE001 (code of the user)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 (code of the user, which may call sys.exit)
         raise DesignError([_failure(f"import {name}", error)]) from None
 
 
@@ -159,7 +161,9 @@ def _file(path: str, folder: str) -> Any:
     sys.path.insert(0, os.path.dirname(full))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 (code of the user)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 (code of the user, which may call sys.exit)
         raise DesignError([_failure(f"run {path}", error)]) from None
     finally:
         sys.path.remove(os.path.dirname(full))
@@ -176,12 +180,14 @@ def _made(torch: Any, found: Any, target: str) -> Any:
     if not callable(found):
         message = f"{target} is neither a torch.nn.Module nor a function that makes one, but {type(found).__name__}"
         raise DesignError([Problem("wrong-target", message)])
-    errors = []
+    errors: list[BaseException] = []
     for device in ("meta", "cpu"):
         try:
             with torch.device(device):
                 made = found()
-        except Exception as error:  # noqa: BLE001 (code of the user)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 (code of the user, which may call sys.exit)
             errors.append(error)
             continue
         if isinstance(made, torch.nn.Module):
@@ -191,7 +197,7 @@ def _made(torch: Any, found: Any, target: str) -> Any:
     raise DesignError([_failure(f"call {target}()", errors[-1])])
 
 
-def _failure(what: str, error: Exception) -> Problem:
+def _failure(what: str, error: BaseException) -> Problem:
     """The error of the user's code, with the line that raised it."""
     import traceback
 

@@ -191,6 +191,9 @@ def needs(width):
 def broken():
     raise ValueError("no data here")
 
+def leaves():
+    raise SystemExit(0)
+
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
@@ -198,6 +201,10 @@ class Model(nn.Module):
 
     def forward(self, x):
         return self.fc(x.flatten(1))
+
+class Leaving(nn.Module):
+    def forward(self, x):
+        raise SystemExit(0)
 """
 
 
@@ -222,6 +229,8 @@ def test_a_target_names_a_module_a_function_or_a_class(file: Path, name: str, co
         ("number", "neither a torch.nn.Module nor a function that makes one, but int"),
         ("needs", "TypeError"),
         ("broken", "ValueError: no data here"),
+        ("leaves", "SystemExit: 0"),
+        ("Leaving", "SystemExit: 0"),
         ("os", "has no 'os'"),
     ],
 )
