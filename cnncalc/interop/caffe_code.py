@@ -11,6 +11,7 @@ from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.caffe_messages import NoEqual, Word
+from cnncalc.layers.normed_axes import reduced_volume
 from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
@@ -339,8 +340,8 @@ def norm(p: CaffeLayer) -> None:
     layer = p.layer
     across = layer.kind != "in"
     is_row = all(size == 1 for size in p.output.sides)
-    if layer.kind == "ln" and layer.is_along_depth(p.sides) and not is_row:
-        raise NoEqual("normalizes over a volume or over the sides, not over the depth alone")
+    if layer.kind == "ln" and max(reduced_volume(layer.over(p.sides), p.output)) > 1:
+        raise NoEqual("normalizes over the whole volume or over the sides, not over other axes")
     if layer.kind == "gn" and layer.groups != 1:
         raise NoEqual("has no normalization by groups")
     if not layer.scale and layer.shift:
