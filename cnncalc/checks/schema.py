@@ -33,6 +33,7 @@ from cnncalc.layers.keys import (
 from cnncalc.layers.side_keys import (
     END_COUNTS,
     AnySizes,
+    Axes,
     Corner,
     Factors,
     Pad,
@@ -164,6 +165,7 @@ ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
     Factors: lambda _: [*decimal(Decimal(above=0)), decimal_list()],
     WholeList: lambda reader: whole_list(0, reader.count),
     SideNames: lambda reader: [*words(reader.words), names_list(reader.words)],
+    Axes: lambda reader: [*words(reader.words), names_list(SideNames.words)],
     SideName: lambda reader: words(reader.words),
     SideOrder: lambda reader: [names_list(reader.words)],
     Connections: lambda _: [{"type": "array", "items": connected_maps(), "minItems": 1}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command
-from cnncalc.cli.options import DESIGN, REPORT, TABLE_FORMATS, UNITS, analyze, output_options
+from cnncalc.cli.options import CONVENTION, DESIGN, REPORT, TABLE_FORMATS, UNITS, analyze, output_options
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Call(NamedTuple):
     report: ReportOptions
     output: OutputOptions
     units: str = "iec"
+    convention: str | None = None
 
 
 def run(call: Call, console: Console) -> None:
@@ -38,7 +39,7 @@ def run(call: Call, console: Console) -> None:
 
     report = analyze(call.target, call.design, call.report, console)
     row = require_layer(report, call.layer)
-    shown = document(report, row, units=call.units, in_place=call.report.in_place)
+    shown = document(report, row, units=call.units, in_place=call.report.in_place, convention=call.convention)
     console.write_document(shown, call.output)
 
 
@@ -48,5 +49,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (DESIGN, REPORT, UNITS, output_options(*TABLE_FORMATS)),
+    (CONVENTION, DESIGN, REPORT, UNITS, output_options(*TABLE_FORMATS)),
 )

@@ -343,6 +343,12 @@ COLUMNS = Option(
     "--columns", "columns", "Only these columns, in this order; an unknown name lists them all.", "A,B,..."
 )
 
+CONVENTION = choice(
+    "--convention",
+    ("torchinfo", "thop", "ptflops", "fvcore", "keras", "darknet"),
+    "Also the figures as this tool counts them, and what it counts.",
+)
+
 DEPTH = Option("--depth", "depth", "Sum by block, to this depth (resnet50: 1 for stages).", "N", whole_number)
 
 TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)

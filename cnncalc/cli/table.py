@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.cli.command import Command, Option, choice, switch, whole_number
 from cnncalc.cli.options import (
     COLUMNS,
+    CONVENTION,
     DEPTH,
     DESIGN,
     NOTATION,
@@ -59,6 +60,7 @@ class Call(NamedTuple):
     totals: bool = True
     sort: str | None = None
     top: int | None = None
+    convention: str | None = None
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -68,6 +70,10 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if exact:
         has = "always has the" if call.output.format == "json" else "has no"
         yield "totals", f"--format {call.output.format} {has} totals"
+    if call.style == "notes":
+        yield "convention", "--style notes has the totals of the notes alone"
+    elif exact and call.output.format != "json":
+        yield "convention", f"--format {call.output.format} has no totals"
     if exact and columns is not None and "bytes" not in map(as_key, columns.split(",")):
         yield "batch", "of the columns only 'bytes' depends on it"
         yield "dtype", "of the columns only 'bytes' depends on it"
@@ -105,6 +111,7 @@ def run(call: Call, console: Console) -> None:
             totals=call.totals,
             notation=notation,
             selection=selection,
+            convention=call.convention,
         ),
         call.output,
     )
@@ -124,6 +131,7 @@ COMMAND = Command(
         switch("--totals", "Totals below the table (default: yes)."),
         Option("--sort", "sort", "Largest rows first, by a count such as parameters, macs or activations.", "KEY"),
         Option("--top", "top", "With --sort only the first N rows; totals stay those of all.", "N", whole_number),
+        CONVENTION,
         DESIGN,
         REPORT,
         NOTATION,

@@ -10,6 +10,7 @@ from functools import lru_cache
 from math import erf, exp, isfinite, log, log1p, sqrt, tanh
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cnncalc.interop.builder import NoEqual
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -336,6 +337,8 @@ def clip_kind(low: float | None, high: float | None) -> tuple[str, dict[str, Any
 
 def rounded(value: float) -> float:
     """A number without the digits that single precision adds: 0.1 for 0.10000000149."""
+    if not isfinite(value):
+        raise NoEqual(f"it computes with the number {value}")
     short = float(f"{value:.7g}")
     return int(short) if short == int(short) and abs(short) < 1e15 else short
 

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.onnx_tensors import read_tensor
 from cnncalc.interop.operators import Constant, Operator, OperatorNet
-from cnncalc.interop.wire import BYTES, FIXED32, VARINT, WireError, decimals, fields, float32, integers, signed, text
+from cnncalc.interop.wire import (
+    BYTES,
+    FIXED32,
+    VARINT,
+    TooManyFieldsError,
+    WireError,
+    decimals,
+    fields,
+    float32,
+    integers,
+    signed,
+    text,
+)
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -82,7 +94,10 @@ class Reader:
 
     def fields(self, start: int, end: int) -> list[Field]:
         """The fields of a message; raises WireError, also when the file has more than the limit."""
-        found = fields(self.data, start, end, MOST_FIELDS - self._read)
+        try:
+            found = fields(self.data, start, end, MOST_FIELDS - self._read)
+        except TooManyFieldsError:
+            raise WireError(f"it has more than {MOST_FIELDS:,} fields") from None
         self._read += len(found)
         return found
 

@@ -330,13 +330,24 @@ def bn(w: LayerWriter, layer: Any, x: str) -> str:
     return w.op("BatchNormalization", inputs, epsilon=float(layer.eps))
 
 
-def _normalized(w: LayerWriter, layer: Any, x: str, axes: list[int]) -> str:
-    """x less its mean, divided by its deviation over these axes, times a scale plus a shift for each channel."""
+def _normalized(w: LayerWriter, layer: Any, x: str, axes: list[int], shaped: Callable[[Any], Any] | None = None) -> str:
+    """x less its mean, divided by its deviation over these axes, times a scale plus a shift.
+
+    ``shaped`` brings these to maps; by default there is one for each channel.
+    """
     numbers = w.integers(axes)
     centred = w.op("Sub", [x, w.op("ReduceMean", [x, numbers], keepdims=1)])
     variance = w.op("ReduceMean", [w.op("Mul", [centred, centred]), numbers], keepdims=1)
     result = w.op("Div", [centred, w.op("Sqrt", [w.op("Add", [variance, w.number(float(layer.eps))])])])
-    return _scaled(w, result, lambda array: _by_depth(array, w.sides))
+    return _scaled(w, result, shaped or (lambda array: _by_depth(array, w.sides)))
+
+
+def _over(w: LayerWriter, names: tuple[str, ...]) -> tuple[list[int], Callable[[Any], Any]]:
+    """The axes of these sides, and a function that brings an array of their sizes, the depth last, to maps."""
+    volume = w.volumes[0]
+    sizes = [size if name in names else 1 for name, size in zip((*volume.names, "depth"), volume, strict=True)]
+    order = (w.sides, *range(w.sides))
+    return [axis_of(w, name) for name in names], lambda array: array.reshape(sizes).transpose(order)
 
 
 def _scaled(w: LayerWriter, x: str, shaped: Callable[[Any], Any]) -> str:
@@ -348,7 +359,9 @@ def _scaled(w: LayerWriter, x: str, shaped: Callable[[Any], Any]) -> str:
 
 
 def ln(w: LayerWriter, layer: Any, x: str) -> str:
-    """LN over the depth, or over the whole volume."""
+    """LN over the depth, the whole volume, or other axes."""
+    if isinstance(layer.axes, tuple):
+        return _normalized(w, layer, x, *_over(w, layer.axes))
     is_deep = layer.axes == "depth" or (layer.axes is None and w.sides == 1)
     volume = w.volumes[0]
     shape = volume[-1:] if is_deep else tuple(volume)
@@ -375,9 +388,12 @@ def instance(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def rms(w: LayerWriter, layer: Any, x: str) -> str:
-    """RMS, L2NORM over the depth, or over the whole volume."""
+    """RMS, L2NORM over the depth, the whole volume, or other axes."""
     is_deep = layer.axes == "depth" or (layer.axes is None and w.sides == 1)
-    axes = w.integers([1] if is_deep else list(range(1, w.sides + 2)))
+    along, shaped_over = [1] if is_deep else list(range(1, w.sides + 2)), None
+    if isinstance(layer.axes, tuple):
+        along, shaped_over = _over(w, layer.axes)
+    axes = w.integers(along)
     if layer.kind == "rms":
         mean = w.op("ReduceMean", [w.op("Mul", [x, x]), axes], keepdims=1)
         size = w.op("Sqrt", [w.op("Add", [mean, w.number(float(layer.eps))])])
@@ -390,7 +406,7 @@ def rms(w: LayerWriter, layer: Any, x: str) -> str:
     def shaped(array: Any) -> Any:
         return _by_depth(array, w.sides) if is_deep else array.reshape(volume).transpose(order)
 
-    return _scaled(w, result, shaped)
+    return _scaled(w, result, shaped_over or shaped)
 
 
 def grn(w: LayerWriter, layer: Any, x: str) -> str:

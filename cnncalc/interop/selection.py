@@ -363,8 +363,10 @@ def _merged_roll(net: Net, base: Source, shift: Sequence[int]) -> Source | None:
 def repeated(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> Tensor:
     """The nearest of the positions of a side for each of ``count``: UPSAMPLE, or RESIZE."""
     tensor = net.rearranged(x, _alone(net, x, axis))
-    side = next(atom.side for atom in tensor.axes[axis])
+    side = next((atom.side for atom in tensor.axes[axis]), None)
     source = tensor.source
+    if side is None:
+        raise NoEqual("it repeats an axis of 1")
     if side == len(source.volume) - 1:
         raise NoEqual("it repeats channels")
     net.place(source)

@@ -344,7 +344,8 @@ def biased_gelu(net: Net, operator: Operator) -> Value:
 def prelu(net: Net, operator: Operator) -> Value:
     """PRelu: one slope a channel, or one for all."""
     x, slope = net.tensor(operator), net.array(operator, 1)
-    assert slope is not None
+    if slope is None:
+        raise WrongFile("its slope is missing")
     if slope.elements == 1 and x.source.volume.depth > 1:
         return learned(net, operator, x, "prelu", [slope], shared=True)
     if x.rank > 2 and len(slope.shape) == 1:

@@ -237,6 +237,14 @@ def celu(net: Net, operator: Operator) -> Value:
     return activation(net, operator, net.tensor(operator), "elu")
 
 
+def swish(net: Net, operator: Operator) -> Value:
+    """Swish, and Microsoft's QuickGelu, which with alpha 1 is the same: SILU."""
+    default = 1.0 if operator.type == "Swish" else 1.702
+    if operator.attributes.get("alpha", default) != 1:
+        raise NoEqual("SILU is x * sigmoid(x), without a factor before the sigmoid")
+    return activation(net, operator, net.tensor(operator), "silu")
+
+
 def gelu(net: Net, operator: Operator) -> Value:
     """Gelu."""
     keys = {"form": "tanh"} if operator.attributes.get("approximate", "none") == "tanh" else {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cnncalc.interop.tensor_net import Net, Source, Tensor
+from cnncalc.interop.tensor_net import WRONG, Net, Source, Tensor
 from cnncalc.interop.views import BATCH, Axis, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES
@@ -53,7 +53,10 @@ def order_of(net: Net, name: str, rank: int) -> Order:
                 return Order(axes[0], axes[1], _given(axes[2:]))
             if operator.type in VECTORS and len(axes) >= 3:
                 return Order(axes[0], axes[-1], _given(axes[1:-1]))
-            moved = _behind(net, operator, axes)
+            try:
+                moved = _behind(net, operator, axes)
+            except WRONG:  # reported where the operator is converted
+                continue
             if moved is not None and operator.outputs:
                 waiting.append((operator.outputs[0], moved))
     return _usual(rank)

@@ -23,7 +23,7 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import WRONG, Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError
 from cnncalc.volume import SIDES, Volume
@@ -56,6 +56,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Clip": tensor_functions.clip,
     "Elu": with_key("elu", "alpha", "alpha", 1.0),
     "Celu": tensor_functions.celu,
+    **dict.fromkeys(("Swish", "com.microsoft.QuickGelu"), tensor_functions.swish),
     **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_functions.gelu),
     **dict.fromkeys(("com.microsoft.BiasGelu", "com.microsoft.FastGelu"), tensor_elementwise.biased_gelu),
     "PRelu": tensor_elementwise.prelu,
@@ -143,6 +144,11 @@ def layers_of(net: OperatorNet, settings: Settings, format: str, file: str) -> G
 
 def _convert(net: Net, operator: Operator) -> None:
     """Makes the values of an operator."""
+    missing = next((name for name in operator.inputs if name and name not in net.values), None)
+    if missing is not None:
+        net.builder.fail(f"{operator.type}: it reads {missing}, which nothing before it makes", operator.name)
+        _store(net, operator, [])
+        return
     try:
         found = _results(net, operator)
     except (NoEqual, NotFolded) as error:
@@ -153,7 +159,7 @@ def _convert(net: Net, operator: Operator) -> None:
     except (WrongFile, WireError) as error:
         net.builder.fail(f"{operator.type}: {error}", operator.name)
         found = []
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except WRONG:
         net.builder.fail(f"{operator.type}: its attributes or inputs are not those of the operator", operator.name)
         found = []
     _store(net, operator, found)
@@ -263,6 +269,8 @@ def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Vol
     for tensor in tensors:
         if tensor.shape == shape and not tensor.expanded:
             return tensor.source.volume, tensor.axes
+    if not shape:
+        return None
     images = shape[0] == net.batch
     front = [] if images else [shape[0]]
     if not 1 <= len(shape) - 1 + len(front) <= max(SIDES) + 1 or min(shape) < 1:

@@ -86,6 +86,8 @@ def unsqueeze(net: Net, operator: Operator) -> Value:
     if rank > MAX_RANK:
         raise WrongFile(f"it makes a tensor of {rank} axes")
     chosen = {axis % rank for axis in axes}
+    if len(chosen) != len(axes):
+        raise WrongFile(f"its axes are {axes}, and an axis is named twice")
     left = iter(x.axes)
     return x.viewed(tuple([() if number in chosen else next(left) for number in range(rank)]))
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MAX_RANK = 16
 
+WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+"""What the conversion of an operator raises whose attributes or inputs are not those that its type has."""
+
 
 class WrongFile(CnncalcError):
     """What an operator of the file has contradicts itself; the message says how."""

@@ -244,14 +244,12 @@ def normalization(p: Place) -> Code:
     layer, depth = p.layer, p.output.depth
     eps = _usual(("eps", layer.eps, 1e-5))
     if layer.kind == "l2norm":
-        is_deep = layer.axes == "depth"
-        shape = (depth,) if is_deep else (depth, *p.output.sides)
-        return Code(Call("L2Norm", (shape, layer.eps, layer.scale)))
+        shape, run = _normed(p, layer.axes, leads=True)
+        return Code(Call("L2Norm", (shape, layer.eps, layer.scale)), run)
     if layer.kind == "rms":
-        is_deep = layer.axes == "depth"
         keys = (("eps", layer.eps), *_usual(("elementwise_affine", layer.scale, True)))
-        sizes: Any = depth if is_deep else (depth, *p.output.sides)
-        return Code(Call("nn.RMSNorm", (sizes,), keys), _LAST if is_deep else "{m}({0})")
+        shape, run = _normed(p, layer.axes)
+        return Code(Call("nn.RMSNorm", (depth if layer.axes == "depth" else shape,), keys), run)
     missing = [name for name, is_there in (("weight", layer.scale), ("bias", layer.shift)) if not is_there]
     has_none = len(missing) == 2
     run = "{m}({0})"
@@ -265,16 +263,31 @@ def normalization(p: Place) -> Code:
     elif layer.kind == "in":
         call = Call(p.named("InstanceNorm"), (depth,), (*eps, *_usual(("affine", not has_none, False))), ("depth",))
     else:
-        is_deep = layer.is_along_depth(p.sides) or p.flat[0]
+        axes = "depth" if p.flat[0] else layer.over(p.sides)
         more = (*eps, *_usual(("elementwise_affine", not has_none, True)))
-        call = Call("nn.LayerNorm", (depth if is_deep else (depth, *p.output.sides),), more, ("depth",))
-        run = _LAST if is_deep and not p.flat[0] else run
+        shape, run = _normed(p, axes)
+        call = Call("nn.LayerNorm", (depth if axes == "depth" else shape,), more, ("depth",))
+        run = "{m}({0})" if p.flat[0] else run
     if len(missing) == 1:
         call = Call("without", (call, *missing))
     return Code(call, run)
 
 
 _LAST = "{m}({0}.movedim(1, -1)).movedim(-1, 1)"
+
+
+def _normed(p: Place, axes: str | tuple[str, ...], *, leads: bool = False) -> tuple[tuple[int, ...], str]:
+    """The sizes that a norm is taken over, and its call on a tensor with them behind the rest; ``leads``: before it."""
+    whole = (p.output.depth, *p.output.sides)
+    if axes == "volume":
+        return whole, "{m}({0})"
+    if axes == "depth":
+        return whole[:1], "{m}({0})" if leads else _LAST
+    chosen = p.dims(axes)
+    rest = [dim for dim in range(1, p.sides + 2) if dim not in chosen]
+    order = [0, *chosen, *rest] if leads else [0, *rest, *chosen]
+    back = tuple([order.index(dim) for dim in range(len(order))])
+    return tuple([whole[dim - 1] for dim in chosen]), f"{{m}}({{0}}.permute({tuple(order)})).permute({back})"
 
 
 def lrn(p: Place) -> Code:

@@ -41,20 +41,25 @@ def listed(pad: Sequence[int]) -> list[int]:
     return [number for pair in pairs for number in pair]
 
 
-def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: float = 0) -> Any:
-    """``x`` with the padding of the layer's keys."""
+def ends_of(layer: Any, sizes: Sequence[int], kernel: Any, stride: Any, dilation: Any) -> list[int]:
+    """The padding of the layer's keys on sides of these sizes: all beginnings, then all ends."""
     pad = layer.pad
     if pad is None:
-        pad = [wide * (size - 1) // 2 for wide, size in zip(dilation, kernel, strict=True)] * 2
-    elif pad == "same":
-        before, after = [], []
-        for side, size in enumerate(x.shape[2:]):
-            wide = dilation[side] * (kernel[side] - 1) + 1
-            whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + wide - size)
-            before.append(whole // 2)
-            after.append(whole - whole // 2)
-        pad = before + after
-    return around(x, pad, fill)
+        return [wide * (size - 1) // 2 for wide, size in zip(dilation, kernel, strict=True)] * 2
+    if pad != "same":
+        return list(pad)
+    before, after = [], []
+    for side, size in enumerate(sizes):
+        wide = dilation[side] * (kernel[side] - 1) + 1
+        whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + wide - size)
+        before.append(whole // 2)
+        after.append(whole - whole // 2)
+    return before + after
+
+
+def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: float = 0) -> Any:
+    """``x`` with the padding of the layer's keys."""
+    return around(x, ends_of(layer, x.shape[2:], kernel, stride, dilation), fill)
 
 
 def symmetric(layer: Any) -> list[int] | None:
@@ -134,18 +139,35 @@ def pool(layer: Any, x: Any) -> Any:
     if layer.adaptive is not None:
         return function("adaptive_max_pool" if layer.kind == "pool" else "adaptive_avg_pool", x)(x, layer.adaptive)
     stride, ceil = layer.stride or layer.kernel, layer.round == "ceil"
+    dilation = layer.dilation if layer.kind == "pool" else [1] * len(stride)
     pad = symmetric(layer)
+    if pad is not None and all(2 * size <= kernel for size, kernel in zip(pad, layer.kernel, strict=True)):
+        if layer.kind == "pool":
+            return function("max_pool", x)(x, layer.kernel, stride, pad, dilation, ceil_mode=ceil)
+        return function("avg_pool", x)(x, layer.kernel, stride, pad, ceil, layer.count_pad)
+    ends = ends_of(layer, x.shape[2:], layer.kernel, stride, dilation)
+    reach = reach_of(layer, x.shape[2:], ends, stride, dilation)
     if layer.kind == "pool":
-        if pad is None:
-            x, pad = padded(x, layer, layer.kernel, stride, layer.dilation, -torch.inf), [0] * len(stride)
-        return function("max_pool", x)(x, layer.kernel, stride, pad, layer.dilation, ceil_mode=ceil)
+        return function("max_pool", x)(around(x, reach, -torch.inf), layer.kernel, stride, 0, dilation)
     mean = function("avg_pool", x)
-    if pad is not None:
-        return mean(x, layer.kernel, stride, pad, ceil, layer.count_pad)
-    single = [1] * (x.dim() - 2)
-    ones = padded(torch.ones_like(x), layer, layer.kernel, stride, single)
-    result = mean(padded(x, layer, layer.kernel, stride, single), layer.kernel, stride)
-    return result if layer.count_pad else result / mean(ones, layer.kernel, stride)
+    counted = around(torch.ones_like(x), ends, 1.0 if layer.count_pad else 0.0)
+    counted = around(counted, [more - own for more, own in zip(reach, ends, strict=True)])
+    return mean(around(x, reach), layer.kernel, stride) / mean(counted, layer.kernel, stride)
+
+
+def reach_of(layer: Any, sizes: Sequence[int], ends: Sequence[int], stride: Any, dilation: Any) -> list[int]:
+    """The padding as far as the last window reaches; where it is rounded up, none begins in the padding behind."""
+    reach = list(ends)
+    for side, (size, step) in enumerate(zip(sizes, stride, strict=True)):
+        before, after = ends[side], ends[side + len(stride)]
+        window = dilation[side] * (layer.kernel[side] - 1) + 1
+        travel = size + before + after - window
+        last = travel // step
+        if layer.round == "ceil":
+            last = -(-travel // step)
+            last -= last * step >= size + before
+        reach[side + len(stride)] = last * step + window - size - before
+    return reach
 
 
 def lppool(layer: Any, x: Any) -> Any:
@@ -153,16 +175,10 @@ def lppool(layer: Any, x: Any) -> Any:
     if not any(layer.pad) and layer.round == "floor":
         kernel, stride = (value[0] if value and x.dim() == 3 else value for value in (layer.kernel, layer.stride))
         return function("lp_pool", x)(x.abs(), layer.power, kernel, stride)
-    stride = layer.stride or layer.kernel
-    powers = padded(x.abs() ** layer.power, layer, layer.kernel, stride, [1] * (x.dim() - 2))
-    # positions beyond the padding add nothing to a sum
-    if layer.round == "ceil":
-        powers = around(powers, [0] * len(stride) + list(stride))
-    total = (function("avg_pool", x)(powers, layer.kernel, stride) * prod(layer.kernel)) ** (1 / layer.power)
-    if layer.round == "ceil":
-        probe = function("max_pool", x)(x, layer.kernel, stride, layer.pad[: len(stride)], ceil_mode=True)
-        total = total[(slice(None), slice(None), *[slice(size) for size in probe.shape[2:]])]
-    return total
+    stride, single = layer.stride or layer.kernel, [1] * (x.dim() - 2)
+    ends = ends_of(layer, x.shape[2:], layer.kernel, stride, single)
+    powers = around(x.abs() ** layer.power, reach_of(layer, x.shape[2:], ends, stride, single))
+    return (function("avg_pool", x)(powers, layer.kernel, stride) * prod(layer.kernel)) ** (1 / layer.power)
 
 
 SIMPLE: dict[str, Any] = {
@@ -212,22 +228,23 @@ def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     if layer.kind == "gn":
         return F.group_norm(x, layer.groups, scale, shift, eps)
     if layer.kind == "in":
-        over = tuple(sides_of(x))
-        whole = (x - x.mean(over, keepdim=True)) / torch.sqrt(x.var(over, correction=0, keepdim=True) + eps)
-        ours = F.instance_norm(x, weight=scale, bias=shift, eps=eps)
-        assert scale is not None or torch.allclose(whole, ours)
-        return ours
-    last = x.movedim(1, -1)
-    is_deep = layer.axes == "depth" or (layer.axes is None and x.dim() == 3)
-    shape = last.shape[-1:] if is_deep else last.shape[1:]
+        return F.instance_norm(x, weight=scale, bias=shift, eps=eps)
+    axes = layer.axes or ("depth" if x.dim() == 3 else "volume")
+    every = [*sides_of(x), 1]
+    chosen = every if axes == "volume" else [1] if axes == "depth" else dims(axes, x)
+    order = [0, *[side for side in range(1, x.dim()) if side not in chosen], *chosen]
+    last = x.permute(order)  # with what is normalized behind the rest
+    shape = last.shape[-len(chosen) :]
     scale, shift = (None if array is None else array.reshape(shape) for array in (scale, shift))
     if layer.kind == "rms":
-        return F.rms_norm(last, shape, scale, eps).movedim(-1, 1)
-    if layer.kind == "l2norm":
-        dims: Any = tuple(range(-len(shape), 0))  # the type stub of PyTorch allows only one
-        result = F.normalize(last, dim=dims, eps=eps)
-        return (result if scale is None else result * scale).movedim(-1, 1)
-    return F.layer_norm(last, shape, scale, shift, eps).movedim(-1, 1)
+        result = F.rms_norm(last, shape, scale, eps)
+    elif layer.kind == "l2norm":
+        along: Any = tuple(range(-len(shape), 0))  # the type stub of PyTorch allows only one
+        result = F.normalize(last, dim=along, eps=eps)
+        result = result if scale is None else result * scale
+    else:
+        result = F.layer_norm(last, shape, scale, shift, eps)
+    return result.permute([order.index(side) for side in range(x.dim())])
 
 
 def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
@@ -332,7 +349,7 @@ def softmax(layer: Any, x: Any) -> Any:
     result = powers / powers.sum(dims(layer.axes, x), keepdim=True)
     if len(layer.axes) == 1:
         ours = F.softmax(x, dims(layer.axes, x)[0])
-        assert torch.allclose(result, ours)
+        assert torch.allclose(result, ours, equal_nan=True)
         return ours
     return result
 
@@ -345,17 +362,27 @@ def permute(layer: Any, x: Any) -> Any:
 
 def unpool(layer: Any, x: Any, places: Any) -> Any:
     """From indices within the windows of the pool; PyTorch's indices are those within the map."""
-    sides = x.dim() - 2
-    pool = layer.pool
-    indices: Any = 0
-    offsets = np.unravel_index(places.numpy().astype(int), pool.kernel)
-    for side, (offset, size) in enumerate(zip(offsets, layer.entered.sides, strict=True)):
-        begins = np.arange(x.shape[2 + side]) * pool.step[side] - pool.pad[side]
-        shape = [1] * x.dim()
-        shape[2 + side] = -1
-        indices = indices * size + begins.reshape(shape) + offset
-    function: Any = {1: F.max_unpool1d, 2: F.max_unpool2d, 3: F.max_unpool3d}[sides]
-    return function(x, torch.from_numpy(indices), pool.kernel, pool.step, pool.pad[:sides], list(layer.entered.sides))
+    pool, sizes = layer.pool, list(layer.entered.sides)
+    count = len(sizes)
+    if pool.adaptive is not None:
+        indices = places.long().reshape(x.shape)
+    else:
+        indices = 0
+        offsets = np.unravel_index(places.numpy().astype(int), pool.kernel)
+        begins = ends_of(pool, sizes, pool.kernel, pool.step, pool.dilation)
+        for side, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
+            shape = [1] * x.dim()
+            shape[2 + side] = -1
+            first = np.arange(x.shape[2 + side]) * pool.step[side] - begins[side]
+            indices = indices * size + first.reshape(shape) + offset * pool.dilation[side]
+        indices = torch.from_numpy(indices)
+    # the functions below F.max_unpool2d, which asks for sizes that windows without overlap give
+    kernels = torch.ops.aten
+    if count == 1:
+        return kernels.max_unpool2d(x.unsqueeze(-1), indices.unsqueeze(-1), [*sizes, 1]).squeeze(-1)
+    if count == 2:
+        return kernels.max_unpool2d(x, indices, sizes)
+    return kernels.max_unpool3d(x, indices, sizes, [1] * 3, [0] * 3)
 
 
 def fc(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:

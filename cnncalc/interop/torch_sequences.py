@@ -66,11 +66,11 @@ def attention(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     biases = p["bias"].chunk(3) if "bias" in p else [None] * 3
     mask = None
     if layer.relative is not None:
-        height, width = sides_of(layer.relative)
-        rows = torch.arange(height).repeat_interleave(width)
-        columns = torch.arange(width).repeat(height)
-        down, right = rows[:, None] - rows[None] + height - 1, columns[:, None] - columns[None] + width - 1
-        mask = p["relative"].reshape(2 * height - 1, 2 * width - 1, -1)[down, right].permute(2, 0, 1)
+        plane = sides_of(layer.relative)
+        places = torch.stack(torch.meshgrid(*map(torch.arange, plane), indexing="ij"), -1).reshape(-1, len(plane))
+        distance = places[:, None] - places[None] + torch.tensor(plane) - 1
+        table = p["relative"].reshape(*[2 * side - 1 for side in plane], -1)
+        mask = table[distance.unbind(-1)].permute(2, 0, 1)
     if layer.out and weights[0].shape[0] == shape[-1]:
         module = nn.MultiheadAttention(
             shape[-1], layer.heads, bias=layer.bias, kdim=memory.shape[-1], vdim=memory.shape[-1], batch_first=True

@@ -20,7 +20,7 @@ def layer_in_training(layer: Any, inputs: list[Any], numbers: dict[str, Any], ma
         return F.batch_norm(inputs[0], numbers.get("mean"), numbers.get("variance"), scale, shift, True, eps=layer.eps)
     if layer.kind == "gn" and "scale" not in numbers:  # which PyTorch refuses to differentiate
         ones = torch.ones(inputs[0].shape[1], dtype=inputs[0].dtype)
-        return F.group_norm(inputs[0], layer.groups, ones, numbers.get("shift"))
+        return F.group_norm(inputs[0], layer.groups, ones, numbers.get("shift"), layer.eps)
     if layer.kind == "hsigmoid":  # whose derivative PyTorch holds as a float32 sixth
         return torch.clamp(inputs[0] * layer.slope + layer.shift, 0, 1)
     if layer.kind == "dropout":

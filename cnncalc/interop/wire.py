@@ -23,6 +23,10 @@ class WireError(CnncalcError):
     """The data is no such message; the message of the error gives the byte."""
 
 
+class TooManyFieldsError(WireError):
+    """A message has more fields than are read."""
+
+
 Field: TypeAlias = "tuple[int, int, int, int, int]"
 """A field of a message: its number, how it is written, its value, and from where up to where it lies.
 
@@ -31,7 +35,7 @@ The value is the number of a VARINT, FIXED32 or FIXED64, and 0 for BYTES.
 
 
 def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
-    """The fields of the message that lies between two places; raises WireError, also for more than ``most``."""
+    """The fields of the message that lies between two places; raises WireError, or TooManyFieldsError."""
     found: list[Field] = []
     try:
         while start < end:
@@ -68,7 +72,7 @@ def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
                 raise WireError(f"byte {start - 1} begins a field with the number 0")
             start = stop
             if len(found) > most:
-                raise WireError("it has too many fields")
+                raise TooManyFieldsError
     except IndexError:
         raise WireError(f"it ends within a field, at byte {end}") from None
     return found

@@ -9,6 +9,7 @@ from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal
 from cnncalc.layers.memory import Keeping, Size
+from cnncalc.layers.normed_axes import is_single
 from cnncalc.layers.planes import axes_of, by_channel, elementwise, pieces, pixels, planes, sums_of_channels
 from cnncalc.layers.planes_backward import derived
 from cnncalc.layers.side_keys import SideNames
@@ -426,6 +427,9 @@ class Softmax(Layer):
     @property
     def gives_probabilities(self) -> bool:  # type: ignore[override]
         return self.axes == ("depth",)
+
+    def is_constant(self, *inputs: Volume) -> bool:
+        return is_single(self.axes, inputs[0])
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return whole_axes(self.axes, inputs[0])

@@ -255,28 +255,35 @@ class Attention(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         first = builder.last + 1
-        values = [builder.entering(value) for value in inputs]
         x, memory = builder.volumes[0], builder.volumes[-1]
         inner, own = self.inner(x.depth), list(builder.own_parameters)
         count = 1 if x.depth == memory.depth else 3
         weights, biases = own[:count], own[count : count + self.bias]
         back = own[count + self.bias : count + self.bias + self.out * (1 + self.bias)]
-        if len(values) == 1:
-            # one product gives queries, keys and values; their gradients are stacked, and brought into its order
-            whole = builder.projected(values[0], 3 * inner, (*weights, *biases))
-            whole = builder.cut(whole, 3 * inner, gradient="new")
-            value, keys, queries = [builder.cut(whole, inner, gradient=how) for how in ("none", "none", "new")]
+        held = [builder.vectors(value) for value in inputs]  # variables of the caller
+        if len(inputs) == 1:
+            # one product gives queries, keys and values
+            whole = builder.linear(held[0], 3 * inner, (*weights, *biases))
+            queries, keys, value = builder.parts_of(whole, self.heads)
+            held.append(whole)
         else:
-            queries = builder.projected(values[0], inner, (weights[0], *biases))
-            keys = builder.projected(values[1], inner, (weights[count // 2], *biases))
-            value = builder.projected(values[1], inner, (weights[-1], *biases))
+            parts = builder.chunks(weights[0], 3) if count == 1 else []
+            shifts = builder.chunks(biases[0], 3) if biases else []
+            projected = []
+            for number, read in enumerate((held[0], held[1], held[1])):
+                own = weights[number : number + 1] if count > 1 else []
+                given = [*parts[number : number + 1], *shifts[number : number + 1]]
+                projected.append(builder.heads_of(builder.linear(read, inner, own, given), self.heads))
+            queries, keys, value = projected
+            held += projected
         biased = () if self.relative is None else builder.bias_of_pairs(own[-1], self.heads, x.sides[-1] ** 2)
-        result = builder.attended((queries, keys, value), self.heads, (x.sides, memory.sides), biased[1:])
+        result = builder.side_by_side(builder.attended(queries, keys, value, biased[1:]))
+        result = builder.arranged(result, (builder.images, *x.sides, inner))
         if back:
-            result = builder.projected(result, builder.output.depth, tuple(back))
-        for held in (values[0], value, *biased):  # variables of the caller
-            builder.hold(first, held)
-        return result
+            result = builder.linear(result, x.depth, back)
+        for each in (*held, *biased):
+            builder.hold(first, each)
+        return builder.depth_second(result)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         x, memory = inputs[0], inputs[-1]
@@ -443,6 +450,18 @@ class Matmul(Merge):
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=True, gradients=("new", "new"))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        first = builder.last + 1
+        values = [builder.entering(value) for value in inputs]
+        one, other = [builder.depth_last(value) for value in values]
+        if self.transpose:
+            sides = len(builder.volumes[1].sides)
+            other = builder.reordered(other, (*range(sides), sides + 1, sides))
+        result = builder.product(one, other)
+        for value in values:
+            builder.hold(first, value)
+        return builder.depth_second(result)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         x, other = saved.inputs

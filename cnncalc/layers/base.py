@@ -19,7 +19,7 @@ from cnncalc.layers.stencil import POINT
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved
@@ -398,6 +398,14 @@ class Layer:
     def no_effect(self, x: Volume) -> str | None:
         """Why the layer leaves this input unchanged, in words (``its factor is 1``); None where it changes it."""
         return None
+
+    def possible_places(self, xp: Any) -> Iterator[Any]:
+        """Of layers that take the places of a max pool: every place that a maximum can have, an array at a time."""
+        raise NotImplementedError
+
+    def is_constant(self, *inputs: Volume) -> bool:
+        """Whether the output is the same for every input. What it reads counts in receptive fields all the same."""
+        return False
 
     def thin(self, *inputs: Volume) -> tuple[Layer, tuple[Volume, ...]]:
         """The layer with the same windows on inputs of reduced depth, and these inputs."""

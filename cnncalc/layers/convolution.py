@@ -11,6 +11,7 @@ from cnncalc.layers.base import Layer, Parameter, Sizing, key
 from cnncalc.layers.keys import Boolean, Choice, Connections, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.normalization import normalized
+from cnncalc.layers.normed_weights import lower_spectral_norm, lower_standardized, lower_weight_norm
 from cnncalc.layers.planes import convolve, convolve_maps, over_sides, pixels, planes, window_starts
 from cnncalc.layers.planes_backward import correlate, unconvolve, unconvolve_maps
 from cnncalc.layers.requirements import require_divisible
@@ -127,8 +128,11 @@ class Convolution(Filters):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         pads = self.windows(builder.volumes[0]).pads
-        order = builder.convolution_order
-        return lower_windows(builder, inputs, pads, lambda x: builder.single([x], order=order))
+        return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x))
+
+    def lower_padded(self, builder: TorchBuilder, x: int) -> int:
+        """Records the convolution of an input that is padded where PyTorch's function cannot do it."""
+        return builder.single([x], order=builder.convolution_order)
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return prod(shape[:-2]) > 1 and shape[-2] > 1
@@ -147,7 +151,7 @@ class Conv(Convolution):
     With ``standardized`` each filter w is used as (w - mean) / sqrt(variance + 1e-6). With ``normed: weight`` it is
     used as g * w / |w|, with one learned length g per filter, K weights more; with ``normed: spectral`` as w / s, where
     s = u*W*v is the largest gain of the K x (F*F*D/groups) matrix W. The vectors u and v are buffers, which the run
-    leaves as they are. The memory is that of a convolution with plain weights.
+    leaves as they are. The memory is that of PyTorch's parametrizations, and of timm's StdConv2d.
 
     Source: CS231n, "Convolutional Layer"; groups: Krizhevsky et al. 2012; connections: LeCun et al. 1998, Table I;
     dilation: Yu and Koltun 2016; standardized: Qiao et al. 2019; normed: Salimans and Kingma 2016, Miyato et al. 2018.
@@ -293,6 +297,17 @@ class Conv(Convolution):
             shift = None if bias is None else bias[out_maps]
             convolve(xp, maps[:, in_maps], weight[..., out_maps], shift, begins, self.dilation, result[:, out_maps])
         return pixels(result)
+
+    def lower_padded(self, builder: TorchBuilder, x: int) -> int:
+        if not self.standardized and self.normed == "none":
+            return super().lower_padded(builder, x)
+        weights = self.kernels(builder.volumes[0]).value
+        first, used = builder.last + 1, 2 if self.normed == "weight" else 1
+        lowered = {"none": lower_standardized, "weight": lower_weight_norm, "spectral": lower_spectral_norm}
+        weight = lowered[self.normed](builder, weights, self.filters)
+        result = builder.single([x], order=builder.convolution_order, made=(weight, used))
+        builder.hold(first, weight)  # an argument
+        return result
 
     def _used(self, xp: Any, weight: Any, length: Any, left: Any, right: Any) -> Any:
         """The weights that the convolution uses: kernel sides x D/groups x K."""

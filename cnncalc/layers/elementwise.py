@@ -55,6 +55,9 @@ class Clip(Activation):
     def active_range(self) -> tuple[float, float]:  # type: ignore[override]
         return self.output_range
 
+    def is_constant(self, *inputs: Volume) -> bool:
+        return self.low == self.high
+
     @property
     def is_rectifier(self) -> bool:  # type: ignore[override]
         low, high = self.output_range
@@ -245,6 +248,9 @@ class AffineMap(Layer):
 
     factor: float | tuple[float, ...] = key(Numbers(), 1.0, means="the factor, or one a channel")
     shift: float | tuple[float, ...] = key(Numbers(), 0.0, means="what is added, or one number a channel")
+
+    def is_constant(self, *inputs: Volume) -> bool:
+        return not any(self._each(self.factor))
 
     def no_effect(self, x: Volume) -> str | None:
         is_identity = {*self._each(self.factor)} == {1} and {*self._each(self.shift)} == {0}

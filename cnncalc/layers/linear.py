@@ -194,20 +194,9 @@ class Linear(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         (x,) = inputs
-        keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
-        if builder.autocast and builder.learns(x):
-            keeps += (1,)
         if builder.is_flat(x):
-            return builder.single([x], keeps=keeps, summed=(1,), is_product=True)
-        # the product of a matrix of positions x depth, of which the output is a view
-        first, x = builder.last + 1, builder.entering(x)
-        rows = builder.gathered(x, "channels last")
-        result = builder.single([rows], keeps=keeps, order="channels last", summed=(1,), is_product=True)
-        if rows != x and self.bias:  # the bias is added by an operation of its own, in place but for fake tensors
-            result = builder.operation([result], is_alias=not builder.composes, gradients=("same",))
-        result = builder.viewed(result, merges="sides")
-        builder.hold(first, x)
-        return result
+            return builder.linear(x, self.units, builder.own_parameters)
+        return builder.depth_second(builder.linear(builder.depth_last(x), self.units, builder.own_parameters))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming = planes(gradient)

@@ -11,13 +11,14 @@ from cnncalc.layers.convolution import Convolution, at_each, require_equal_group
 from cnncalc.layers.keys import Whole
 from cnncalc.layers.planes import covered, padded, pixels, planes, shifted
 from cnncalc.layers.requirements import require_divisible
-from cnncalc.layers.window import sized
+from cnncalc.layers.window import enlarged, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
 
 
@@ -29,7 +30,8 @@ class Local(Convolution):
     Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth K, the filters.
     Learned: F*F*D/groups weights and one bias per filter and position of the output.
 
-    PyTorch has no such layer: the memory is that of one operation that keeps its input.
+    PyTorch has no such layer. The memory is that of windows by Tensor.unfold, which are gathered in one tensor and
+    multiplied by the weights of each position with torch.bmm.
 
     Source: Taigman et al. 2014, section 3.2; the layer [local] of darknet, LocallyConnected2D of Keras.
     """
@@ -89,6 +91,31 @@ class Local(Convolution):
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return False
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # windows by Tensor.unfold, gathered in one tensor, times the weights of each position in a product of batches
+        (x,), first = inputs, builder.last + 1
+        pads = self.windows(builder.volumes[0]).pads
+        if any(map(any, pads)):
+            x = builder.resized(x, enlarged(builder.volumes[0], pads))
+        held, counts, rank = [x], builder.output.sides, len(self.kernel)
+        for side, (size, gap, step) in enumerate(zip(self.kernel, self.dilation, self.stride, strict=True)):
+            x = builder.unfolded(x, 2 + side, size, gap, step)
+        batch, depth, inner = builder.images, builder.volumes[0].depth // self.groups, prod(self.kernel)
+        x = builder.arranged(x, (batch, self.groups, depth, *counts, *self.kernel))
+        x = builder.reordered(x, (1, *range(3, 3 + rank), 0, 2, *range(3 + rank, 3 + 2 * rank)))
+        x = builder.arranged(x, (self.groups * prod(counts), batch, depth * inner))
+        held.append(x)
+        filters = self.filters // self.groups
+        result = builder.products_with_own(x, filters, builder.own_parameters[0])
+        result = builder.arranged(result, (self.groups, *counts, batch, filters))
+        result = builder.reordered(result, (1 + rank, 0, 2 + rank, *range(1, 1 + rank)))
+        result = builder.arranged(result, (batch, self.filters, *counts))
+        if self.bias:
+            result = builder.plus_parameter(result, builder.own_parameters[1])
+        for value in held:
+            builder.hold(first, value)
+        return result
 
     def _windows(self, xp: Any, image: Any, begins: Sequence[range]) -> Any:
         """The windows of an image (depth x sides): positions x kernel sides x depth."""

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.counts import Count, product
+from cnncalc.counts import Count
 from cnncalc.layers.base import Parameter, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normalization import Normalization
+from cnncalc.layers.normed_axes import (
+    axes_of_image,
+    fitted,
+    is_single,
+    learned_shape,
+    names_of,
+    reduced_volume,
+    stencils_over,
+    summed_to,
+)
 from cnncalc.layers.planes import by_channel, over_sides, pixels, planes, pool, slide, starts, sums_of_channels
 from cnncalc.layers.planes_backward import scatter_windows, unpool
+from cnncalc.layers.side_keys import Axes
 from cnncalc.layers.stencil import WHOLE, Stencil, Stencils
 
 if TYPE_CHECKING:
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class ByMagnitude(Normalization):
-    """Base of layers that divide by a magnitude over the ``depth``, at each position, or over the whole ``volume``.
+    """Base of layers that divide by a magnitude over the ``depth``, at each position, the ``volume`` or other axes.
 
     With h = x * inverse and g the gradient of h, the gradient of x is inverse * (g - h * (sum of g*h) * share).
     """
@@ -32,34 +43,35 @@ class ByMagnitude(Normalization):
     why_input: ClassVar[str] = "the gradient of a normalization is computed from its input and its magnitude"
     why_byproducts: ClassVar[str] = "the inverse of the magnitude, which the gradient uses"
 
-    axes: str = key(Choice("depth", "volume"), "depth", means="what each magnitude is taken over")
+    axes: str | tuple[str, ...] = key(Axes(), "depth", means="what each magnitude is taken over")
     scale: bool = key(Boolean(), True, means="whether a factor is learned")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
         if not self.scale:
             return ()
-        if self.axes == "depth" or x.is_point:
-            return (Parameter("scale", (x.depth,), Count(x.depth)),)
-        return (Parameter("scale", tuple(x), product(*x)),)
+        return (Parameter("scale", *learned_shape(self.axes, x)),)
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        return super().stencils(*inputs, of=of) if self.axes == "depth" else WHOLE
+        return stencils_over(self.axes, inputs[of])
+
+    def is_constant(self, *inputs: Volume) -> bool:
+        return is_single(self.axes, inputs[0])
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "mixed"
+        return "mixed" if "depth" in names_of(self.axes, len(inputs[0].sides)) else "apart"
 
     def _over(self, maps: Any) -> tuple[int, ...]:
         """The axes of maps (batch x depth x sides) that a magnitude is taken over."""
-        return (1,) if self.axes == "depth" else tuple(range(1, maps.ndim))
+        return tuple([1 + axis for axis in axes_of_image(self.axes, maps.ndim - 1)])
 
     def _factor(self, scale: Any, maps: Any) -> Any:
         """The scale as an array that fits maps (batch x depth x sides)."""
-        return by_channel(scale, maps) if scale.ndim == 1 else scale.transpose(-1, *range(scale.ndim - 1))
+        return fitted(scale, self.axes, maps.shape[1:])
 
     def reduced(self, builder: TorchBuilder, value: int, **options: Any) -> int:
         """An operation of PyTorch with one number for each magnitude."""
-        volume = builder.output.with_depth(1) if self.axes == "depth" else builder.output.point.with_depth(1)
+        volume = reduced_volume(self.axes, builder.output)
         layout = builder.made([value], volume)
         return builder.operation([value], Size(0, volume.elements), layout=layout, **options)
 
@@ -79,7 +91,7 @@ class ByMagnitude(Normalization):
         return pixels(result)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        magnitudes = output.positions if self.axes == "depth" else 1
+        magnitudes = reduced_volume(self.axes, output).elements
         return Keeping(inputs=True, extras=(Extra("inverse", Size(0, magnitudes), STATISTIC, "always"),))
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None, scale: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -104,11 +116,7 @@ class ByMagnitude(Normalization):
             inverse = saved.extras["inverse"][part]
             grad, h = incoming[part], maps[part] * inverse
             if change is not None:
-                products = h * grad
-                if change.ndim == 1:
-                    change += sums_of_channels(products[0])
-                else:
-                    change += products[0].transpose(*range(1, change.ndim), 0)
+                change += summed_to((h * grad)[0], self.axes, change.shape)
             if result is None:
                 continue
             if scale is not None:
@@ -137,7 +145,7 @@ def norm_options(builder: TorchBuilder, x: int) -> dict[str, Any]:
 
 
 class RootMeanSquare(ByMagnitude):
-    """Divides by the root of the mean of the squares, over the ``depth`` at each position or over the whole ``volume``.
+    """Divides by the root of the mean of the squares, over the ``depth`` at each position, the volume or other axes.
 
     Formula: y = x / sqrt(the mean of x**2 + eps) * scale.
     Volume: as the input.
@@ -184,7 +192,7 @@ class RootMeanSquare(ByMagnitude):
 
 
 class L2Norm(ByMagnitude):
-    """Divides by the Euclidean length, over the ``depth`` at each position or over the whole ``volume``.
+    """Divides by the Euclidean length, over the ``depth`` at each position, the whole ``volume`` or other axes.
 
     Formula: y = x / max(sqrt(the sum of x**2), eps), then * scale if enabled.
     Volume: as the input.

@@ -83,9 +83,9 @@ class Elementwise(Merge):
         result = inputs[0]
         volume = builder.volumes[0]
         for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
-            volume = Volume(*[max(a, b) for a, b in zip(volume, other, strict=True)])
-            # what the first operation made may be overwritten by the others
-            in_place = builder.in_place or bool(number and self.may_work_in_place())
+            before, volume = volume, Volume(*[max(a, b) for a, b in zip(volume, other, strict=True)])
+            # what the first operation made may be overwritten by the others, if it is not spread over them
+            in_place = builder.in_place or bool(number and self.may_work_in_place() and before == volume)
             result = self.lower_two(builder, result, value, volume, in_place=in_place)
         return result
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.counts import Count, product
+from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
-from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
+from cnncalc.layers.keys import Boolean, Decimal, Whole
+from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
+from cnncalc.layers.normed_axes import (
+    axes_of_image,
+    fitted,
+    is_single,
+    learned_shape,
+    names_of,
+    stencils_over,
+    summed_to,
+)
 from cnncalc.layers.planes import by_channel, over_sides, pieces, pixels, planes, sums_of_channels
 from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.side_keys import Axes
 from cnncalc.layers.stencil import WHOLE, Stencils
 
 if TYPE_CHECKING:
@@ -164,7 +175,7 @@ class ImageNorm(Affine):
 
     def _summed_to(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
         """An image (depth x sides) summed to the shape of a scale or shift."""
-        return (image.sum(axis=over) if over else image.transpose(*range(1, image.ndim), 0)).reshape(shape)
+        return image.sum(axis=over).reshape(shape)
 
 
 class BatchNorm(Affine):
@@ -317,15 +328,16 @@ class BatchNorm(Affine):
 
 
 class LayerNorm(ImageNorm):
-    """Normalizes each image by its own mean and variance, over the whole ``volume`` or over the ``depth`` alone.
+    """Normalizes each image by its own mean and variance, over the whole ``volume``, the ``depth`` or other axes.
 
-    Without ``axes`` a volume with one side, as a sequence, is normalized along its depth, and any other as a whole.
+    Without ``axes`` a volume with one side, as a sequence, is normalized along its depth, and any other as a whole. A
+    list names sides, and the depth: with ``[width, depth]`` each row has a mean of its own.
 
     Formula: y = (x - mean) / sqrt(variance + eps) * scale + shift.
     Volume: as the input.
-    Learned: one scale (weight) and one shift (bias) per normalized element: H*W*D or D each.
+    Learned: one scale (weight) and one shift (bias) per normalized element: H*W*D, D, or W*D each.
 
-    Source: Ba et al. 2016.
+    Source: Ba et al. 2016; other axes: Keras, LayerNormalization.
     """
 
     memory_order: ClassVar[str] = "contiguous"
@@ -337,13 +349,15 @@ class LayerNorm(ImageNorm):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     autocast: ClassVar[str | None] = "full"
 
-    axes: str | None = key(
-        Choice("volume", "depth"), None, note="volume; depth on one side", means="what each mean is taken over"
+    axes: str | tuple[str, ...] | None = key(
+        Axes(), None, note="volume; depth on one side", means="what each mean is taken over"
     )
 
-    def is_along_depth(self, sides: int) -> bool:
-        """Whether each mean is that of one position, on volumes with this number of sides."""
-        return self.axes == "depth" or (self.axes is None and sides == 1)
+    def over(self, sides: int) -> str | tuple[str, ...]:
+        """What each mean is taken over, on volumes with this number of sides."""
+        if self.axes is None:
+            return "depth" if sides == 1 else "volume"
+        return self.axes
 
     def assumed(self, *inputs: Volume) -> Mapping[str, str]:
         (x,) = inputs
@@ -352,26 +366,49 @@ class LayerNorm(ImageNorm):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
-        if self.is_along_depth(len(x.sides)) or x.is_point:
-            return self._affine((x.depth,), Count(x.depth))
-        return self._affine(tuple(x), product(*x))
+        return self._affine(*learned_shape(self.over(len(x.sides)), x))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        return super().stencils(*inputs, of=of) if self.is_along_depth(len(inputs[of].sides)) else WHOLE
+        return stencils_over(self.over(len(inputs[of].sides)), inputs[of])
+
+    def is_constant(self, *inputs: Volume) -> bool:
+        return is_single(self.over(len(inputs[0].sides)), inputs[0])
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "mixed"
+        return "mixed" if "depth" in names_of(self.over(len(inputs[0].sides)), len(inputs[0].sides)) else "apart"
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        if not self.is_along_depth(len(builder.output.sides)) or builder.is_flat(inputs[0]):
+        axes = self.over(len(builder.output.sides))
+        if axes == "volume" or builder.is_flat(inputs[0]):
             return builder.single(inputs)
-        # computed on batch x sides x depth, of which the output is a view
-        result = builder.single(inputs, order="channels last")
-        return builder.viewed(result)
+        if axes == "depth":
+            # computed on batch x sides x depth, of which the output is a view
+            return builder.viewed(builder.single(inputs, order="channels last"))
+        # on a view with the axes last
+        names = ("depth", *builder.output.names)
+        order = (0, *[1 + names.index(name) for name in names if name not in axes], *[1 + names.index(a) for a in axes])
+        x = builder.reordered(builder.entering(inputs[0]), order)
+        sizes = (builder.images, builder.output.depth, *builder.output.sides)
+        result = builder.operation(
+            [x],
+            layout=contiguous([sizes[place] for place in order]),
+            keeps=(0,),
+            extras=self.keeping(builder.volumes, builder.output).extras,
+            parameters=builder.own_parameters,
+            order="contiguous",
+        )
+        return builder.reordered(result, [order.index(place) for place in range(len(order))])
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
-        if self.is_along_depth(x.ndim - 2):
-            return pixels(affine(normalized(xp, planes(x), (1,), self.eps), scale, shift))
+        axes = self.over(x.ndim - 2)
+        if axes != "volume":
+            maps = planes(x)
+            result = normalized(xp, maps, tuple([1 + axis for axis in axes_of_image(axes, x.ndim - 1)]), self.eps)
+            if scale is not None:
+                result *= fitted(scale, axes, maps.shape[1:])
+            if shift is not None:
+                result += fitted(shift, axes, maps.shape[1:])
+            return pixels(result)
         result = normalized(xp, x, tuple(range(1, x.ndim)), self.eps)
         if scale is not None:
             result *= scale.reshape(x.shape[1:])
@@ -380,13 +417,13 @@ class LayerNorm(ImageNorm):
         return result
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return shape, (0,) if self.is_along_depth(len(shape) - 1) else tuple(range(len(shape)))
+        return shape, axes_of_image(self.over(len(shape) - 1), len(shape))
 
     def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
-        return super()._factor(array, shape) if array.ndim == 1 else array.transpose(-1, *range(array.ndim - 1))
+        return fitted(array, self.over(len(shape) - 1), shape)
 
-    def _spread_over(self, rank: int) -> tuple[int, ...]:
-        return super()._spread_over(rank) if self.is_along_depth(rank - 1) else ()
+    def _summed_to(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+        return summed_to(image, self.over(image.ndim - 1), shape)
 
 
 class GroupNorm(ImageNorm):
@@ -458,6 +495,9 @@ class InstanceNorm(ImageNorm):
 
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
     shift: bool = key(Boolean(), False, means="whether a shift is learned")
+
+    def is_constant(self, *inputs: Volume) -> bool:
+        return inputs[0].is_point
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE

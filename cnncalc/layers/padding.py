@@ -134,7 +134,14 @@ class Pad(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.mode in ("reflect", "replicate"):
-            return builder.single(inputs, order="suggested" if len(self.pad) == 4 else "contiguous")
+            first, (x,) = builder.last + 1, inputs
+            if builder.is_cpu and (self.mode == "replicate" or len(self.pad) < 6):
+                x = builder.converted(x, 4)  # where autocast of a CPU computes it in float32
+            result = builder.single([x], order="suggested" if len(self.pad) == 4 else "contiguous")
+            builder.hold(first, x)
+            return result
+        if self.mode == "wrap":
+            return builder.wrapped(inputs[0], ends(self.pad))
         return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0 and not any(self.depth))
 
     def forward(self, xp: Any, x: Any) -> Any:

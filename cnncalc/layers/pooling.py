@@ -189,7 +189,7 @@ class AdaptivePooling(PaddedPooling):
         if self.adaptive is not None:
             return self.lower_adaptive(builder, inputs)
         pads = self.windows(builder.volumes[0]).pads
-        return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x))
+        return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x), kernel=self.kernel)
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
         """Records the operation on windows over an input that is padded where PyTorch's pool cannot do it."""
@@ -236,7 +236,7 @@ def averaged(builder: TorchBuilder, x: int) -> int:
     """Records an average pool within a layer that PyTorch composes of several operations."""
 
     def run(value: int, output: Volume) -> int:
-        layout = builder.made([value], output)
+        layout = builder.made([value], output, "suggested")
         return builder.operation([value], Size(0, output.elements), layout=layout, keeps=(0,))
 
     return pooled(builder, x, run)
@@ -294,11 +294,22 @@ class MaxPool(AdaptivePooling):
         return torch_max_keeping(output)
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
-        if builder.learns(x) or not builder.is_cpu or len(builder.output.sides) > 1:
+        if builder.learns(x) or builder.gives_places or not builder.is_cpu or len(builder.output.sides) > 1:
             return super().lower_padded(builder, x)
         # along a length without gradients a CPU has a kernel that makes no indices, on contiguous memory
         x = builder.gathered(x, "contiguous")
         return builder.operation([x], Size(0, builder.output.elements), layout=builder.made([x], builder.output))
+
+    def places_on_sides(self, sides: Sequence[int]) -> list[list[list[int]]]:
+        """Side by side, for each window the places that a maximum can have: in the window, or adaptive, in the map."""
+        if self.adaptive is not None:
+            bins = zip(sides, self.adaptive, strict=True)
+            return [[list(range(first, last)) for first, last in _edges(size, count)] for size, count in bins]
+        each = zip(sides, self.begins_of(sides), self.kernel, self.dilation, strict=True)
+        return [
+            [[place for place in range(kernel) if 0 <= begin + place * gap < size] for begin in begins]
+            for size, begins, kernel, gap in each
+        ]
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)

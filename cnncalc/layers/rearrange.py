@@ -303,7 +303,21 @@ class Blocks(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self._is_one_kernel:
             return builder.single(inputs, order="suggested" if builder.is_cpu else "contiguous")
-        return builder.single(inputs, gathers="contiguous")
+        x, rank = builder.volumes[0], len(self.block)
+        # the sides split into blocks and places, these moved, and the sides joined again
+        goes_deep = builder.output.depth >= x.depth
+        order = self._axes()
+        if goes_deep:
+            pairs = zip(x.sides, self.block, strict=True)
+            sizes = [part for size, step in pairs for part in (size // step, step)]
+            split = builder.arranged(inputs[0], (builder.images, x.depth, *sizes))
+            moved = builder.reordered(split, order)
+        else:
+            pairs = zip(x.sides, self.block, strict=True)
+            whole = [builder.images, builder.output.depth, *[part for pair in pairs for part in pair]]
+            split = builder.arranged(inputs[0], [whole[axis] for axis in order])
+            moved = builder.reordered(split, [order.index(axis) for axis in range(2 + 2 * rank)])
+        return builder.arranged(moved, (builder.images, builder.output.depth, *builder.output.sides))
 
     def _axes(self) -> tuple[int, ...]:
         """The axes of maps with every side split into blocks and places, as they lie once the places are channels."""

@@ -77,7 +77,7 @@ class Resize(Layer):
 
     @property
     def autocast(self) -> str | None:  # type: ignore[override]
-        return None if self.mode == "area" else "full"
+        return "pool" if self.mode == "area" else "full"
 
     @property
     def picks_values(self) -> bool:
@@ -270,6 +270,8 @@ class Resize(Layer):
         if self.mode == "area":
             if builder.output.is_point:
                 return pooled(builder, inputs[0], builder.averaged)
-            return pooled(builder, inputs[0], lambda value, output: builder.single([value], output=output))
+            return pooled(
+                builder, inputs[0], lambda value, output: builder.single([value], output=output, order="suggested")
+            )
         is_few = self.mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
         return builder.single(inputs[:1], order="contiguous" if is_few else "suggested")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import shown
-from cnncalc.layers.layout import channels_last
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.side_keys import AnySizes, Shifts, Sizes
@@ -239,8 +238,9 @@ class Window(Rearranged):
         return pixels(cut(xp, planes(x), self.size))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        counts = quotients(builder.volumes[0].sides, self.size)
-        return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, self.size))
+        pairs = zip(builder.volumes[0].sides, self.size, strict=True)
+        sizes = [size for whole, part in pairs for size in (whole // part, part)]
+        return lower_windows_moved(builder, inputs[0], sizes, cuts=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(joined(xp, planes(gradient), saved.shape[2:], self.size)),), {}
@@ -352,8 +352,7 @@ class Unwindow(Rearranged):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         sides, size = self.parts(builder.volumes[0])
-        counts = quotients(sides, size)
-        return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, size))
+        return lower_windows_moved(builder, inputs[0], (*quotients(sides, size), *size), cuts=False)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         _, size = self.parts(Volume(*saved.shapes[0][1:]))
@@ -412,20 +411,17 @@ def joined(xp: Any, windows: Any, sides: Sequence[int], size: Sequence[int]) -> 
     return result.reshape(batch, depth, *sides)
 
 
-def is_kept_in_order(counts: Sequence[int], size: Sequence[int]) -> bool:
-    """Whether windows lie behind one another in the map, so that they are a view."""
-    moved = [axis for axis, (count, part) in enumerate(zip(counts, size, strict=True)) if part > 1]
-    split = [axis for axis, count in enumerate(counts) if count > 1]
-    return not moved or not split or max(split) <= min(moved)
+def lower_windows_moved(builder: TorchBuilder, value: int, sizes: Sequence[int], *, cuts: bool) -> int:
+    """The sides before the depth as these sizes, those of two volumes alternately or in turn, in the other order.
 
-
-def lower_moved(builder: TorchBuilder, value: int, *, is_view: bool) -> int:
-    """Vectors of positions moved: a view, or a copy with the depth fastest, as gradients are copied back."""
-    volume = builder.output
-    if is_view:
-        return builder.reshaped(value, (volume.depth, *volume.sides))
-    layout = channels_last((builder.images, volume.depth, *volume.sides))
-    return builder.operation([value], layout=layout, gradients=("new",), order="channels last")
+    ``cuts``: from alternating counts and sizes of windows to all counts, then all sizes. A view, or a copy.
+    """
+    batch, rank = builder.images, len(sizes) // 2
+    alternating = [axis for place in range(rank) for axis in (1 + place, 1 + rank + place)]
+    order = [1 + alternating.index(axis) for axis in range(1, 1 + 2 * rank)] if cuts else alternating
+    split = builder.arranged(builder.depth_last(value), (batch, *sizes, builder.output.depth))
+    moved = builder.reordered(split, (0, *order, 1 + 2 * rank))
+    return builder.depth_second(builder.arranged(moved, (batch, *builder.output.sides, builder.output.depth)))
 
 
 class Roll(Rearranged):

@@ -217,7 +217,7 @@ class SideNames(PerSide):
 
     needs_whole = False
     holds_names = True
-    words = ("length", "frames", "height", "width", "depth")
+    words: tuple[str, ...] = ("length", "frames", "height", "width", "depth")
     expects = "a name of a side (length, height, width, frames, depth), or a list of such names"
 
     def __call__(self, value: Value) -> tuple[str, ...]:
@@ -251,6 +251,34 @@ class SideNames(PerSide):
 
     def write(self, value: Any) -> Value:
         return value[0] if isinstance(value, tuple) and len(value) == 1 else list(value)
+
+
+class Axes(SideNames):
+    """What something is taken over: ``depth``, the whole ``volume``, or names of sides as ``[width, depth]``.
+
+    All sides and the depth together are the volume.
+    """
+
+    words: tuple[str, ...] = ("volume", *SideNames.words)
+    expects = "depth, volume, or a list of names of sides, as [width, depth]"
+
+    def __call__(self, value: Value) -> Any:
+        found = super().__call__(value)
+        if "volume" in found and len(found) > 1:
+            raise self.refuse(value)
+        return found[0] if found in (("volume",), ("depth",)) else found
+
+    def bind(self, value: Any, sides: int) -> Any:
+        if isinstance(value, str):
+            return value
+        found = super().bind(value, sides)
+        return "volume" if len(found) == sides + 1 else found
+
+    def sides_of(self, value: Any) -> int | None:
+        return None if isinstance(value, str) else super().sides_of(value)
+
+    def write(self, value: Any) -> Value:
+        return value if isinstance(value, str) else super().write(value)
 
 
 class SideName(SideNames):

@@ -35,6 +35,10 @@ class TorchBuilder(Protocol):
         """Whether the layer overwrites its first input."""
 
     @property
+    def gives_places(self) -> bool:
+        """Whether another layer reads the index of each maximum of the layer."""
+
+    @property
     def training(self) -> bool:
         """Whether it is a training step, not an inference."""
 
@@ -108,6 +112,7 @@ class TorchBuilder(Protocol):
         extras: tuple[Extra, ...] = (),
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
+        saves_parameter: bool = False,
         backward_scratch: tuple[Size, ...] = (),
         summed_inputs: tuple[int, ...] = (),
         summed_parameters: tuple[int, ...] = (),
@@ -120,8 +125,8 @@ class TorchBuilder(Protocol):
         negative ones are results that are made after the temporaries are freed. ``gradients`` has a word for each
         input, as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same``, ``view``, or
         ``none``. ``layout`` is by default that of an element-wise operation on the inputs. ``is_alias``: it overwrites
-        the first input. ``summed_inputs`` (by position) and ``summed_parameters``: those whose gradients autograd sums
-        to their size after the function of backward is over.
+        the first input. ``saves_parameter``: backward needs a parameter. ``summed_inputs`` (by position) and
+        ``summed_parameters``: those whose gradients autograd sums to their size after the function of backward is over.
         """
 
     def single(
@@ -135,6 +140,7 @@ class TorchBuilder(Protocol):
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
         scratch: tuple[Size, ...] = (),
+        made: tuple[int, int] | None = None,
         is_product: bool = False,
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
@@ -143,7 +149,8 @@ class TorchBuilder(Protocol):
         dense in that order. ``makes_all``: backward makes the gradient of the
         ``input``, or ``all`` gradients, needed or not.
         ``summed``: the parameters of the layer, by position, whose gradients are summed as ``summed_parameters`` are.
-        ``scratch``: temporaries of backward. ``is_product``: it multiplies by the first parameter, transposed.
+        ``scratch``: temporaries of backward. ``made``: a value that takes the place of the first so many parameters.
+        ``is_product``: it multiplies by the first parameter, transposed.
         """
 
     def view(self, value: int) -> int:
@@ -218,25 +225,62 @@ class TorchBuilder(Protocol):
         ``leads``: the parameter is the first factor.
         """
 
-    def projected(self, value: int, depth: int, parameters: tuple[int, ...]) -> int:
-        """The vector at each position times a matrix, plus a bias if there is one: a value of this depth."""
+    def depth_last(self, value: int) -> int:
+        """A view of a map as batch x sides x depth."""
 
-    def cut(self, value: int, depth: int, *, gradient: str) -> int:
-        """A view of some or all of the depth, whose gradient is a ``new`` one, or ``none``."""
+    def depth_second(self, value: int) -> int:
+        """The inverse of :meth:`depth_last`."""
 
-    def attended(
-        self, parts: tuple[int, int, int], heads: int, sides: tuple[tuple[int, ...], ...], bias: tuple[int, ...]
-    ) -> int:
-        """softmax(q k^T + b) v of queries, keys and values with these sides; ``bias`` is b, if there is one."""
+    def reordered(self, value: int, order: Sequence[int]) -> int:
+        """A view with its sizes, that of the batch among them, in another order."""
+
+    def arranged(self, value: int, sizes: Sequence[int]) -> int:
+        """The same elements with these sizes, that of the batch among them: a view where that can be, else a copy."""
+
+    def unfolded(self, value: int, side: int, kernel: int, gap: int, step: int) -> int:
+        """A view with the windows along a side, their places as a further side; the gradient of a place is summed."""
+
+    def wrapped(self, value: int, pads: Sequence[tuple[int, int]]) -> int:
+        """A new map with the value in it and around it copies of its other ends: one copy into a part for each."""
+
+    def products_with_own(self, value: int, depth: int, parameter: int) -> int:
+        """The products of a batch of matrices and a parameter that has a matrix for each of them."""
+
+    def plus_parameter(self, value: int, parameter: int) -> int:
+        """Value plus a parameter that is as large as the value of one image."""
+
+    def vectors(self, value: int) -> int:
+        """The vectors of a map as batch x length x depth, with the sides before the last in the batch."""
+
+    def linear(self, value: int, depth: int, parameters: Sequence[int], parts: Sequence[int] = ()) -> int:
+        """The product of the vectors along the last side of a value with weights, plus a bias if there is one.
+
+        Weights and bias are parameters, then ``parts`` of parameters, which are values.
+        """
+
+    def product(self, left: int, right: int) -> int:
+        """The matrix product along the last two sides; those before are a batch, or 1 and repeated."""
+
+    def parts_of(self, whole: int, heads: int) -> tuple[int, int, int]:
+        """Queries, keys and values of batch x length x 3*inner, each as batch x heads x length x numbers of a head."""
+
+    def heads_of(self, value: int, heads: int) -> int:
+        """Batch x length x inner as batch x heads x length x numbers of a head."""
+
+    def chunks(self, parameter: int, count: int) -> list[int]:
+        """Equal parts of a parameter: values without memory, whose gradients are put together in one tensor."""
+
+    def attended(self, queries: int, keys: int, value: int, bias: tuple[int, ...]) -> int:
+        """softmax(q k^T + b) v of batch x heads x length x numbers; ``bias`` is b, if there is one."""
+
+    def side_by_side(self, value: int) -> int:
+        """Batch x heads x length x numbers as batch x length x inner."""
 
     def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
         """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
 
     def joined_with_own(self, value: int, layout: Layout) -> int:
         """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
-
-    def plus_own(self, value: int) -> int:
-        """Value plus the first parameter, which is as large as the value of one image."""
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, with broadcasting."""

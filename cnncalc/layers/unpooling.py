@@ -14,7 +14,7 @@ from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -91,15 +91,20 @@ class Unpool(Layer):
         return Keeping(inputs=(False, True), gradients=("new", "none"))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.operation(
-            inputs,
+        first, (x, places) = builder.last + 1, inputs
+        if builder.is_cpu:  # whose autocast computes it in float32
+            x = builder.converted(x, 4)
+        result = builder.operation(
+            [x, places],
             Size(0, builder.output.elements),
-            item=builder.item_of(inputs[0]),
-            layout=builder.made(inputs[:1], builder.output),
+            item=builder.item_of(x),
+            layout=builder.made([x], builder.output),
             keeps=(1,),
             gradients=("new", "none"),
             order="suggested",
         )
+        builder.hold(first, x)
+        return result
 
     def _indices(self, xp: Any, places: Any, sides: Sequence[int]) -> Any:
         """The index in a map of each maximum, from the places that the pool gives: batch x depth x windows."""
@@ -114,6 +119,22 @@ class Unpool(Layer):
             place = xp.array(begins).reshape(shape) + offsets[side] * pool.dilation[side]
             indices = indices * size + place
         return indices.reshape(*places.shape[:2], -1)
+
+    def possible_places(self, xp: Any) -> Iterator[Any]:
+        """Every place that a maximum can have, window by window: arrays of the sides of the pooled volume.
+
+        The first has the first place of each window, the next the second, and so on; a window with fewer places, as in
+        the padding, has its last one again.
+        """
+        pool, entered = self._known()
+        each = pool.places_on_sides(entered.sides)
+        counts = [max(len(places) for places in windows) for windows in each]
+        for offsets in xp.ndindex(*counts):
+            chosen = [
+                xp.array([places[min(offset, len(places) - 1)] for places in windows])
+                for offset, windows in zip(offsets, each, strict=True)
+            ]
+            yield xp.ravel_multi_index(xp.ix_(*chosen), entered.sides if pool.adaptive else pool.kernel)
 
     def forward(self, xp: Any, x: Any, places: Any) -> Any:
         maps = planes(x)

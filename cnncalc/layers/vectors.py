@@ -77,7 +77,7 @@ class Token(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         volume = builder.output
         layout = channels_last((builder.images, volume.depth, *volume.sides))
-        return builder.joined_with_own(inputs[0], layout)
+        return builder.viewed(builder.joined_with_own(inputs[0], layout))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         maps = planes(gradient)
@@ -119,7 +119,8 @@ class Position(Layer):
         return pixels(planes(x) + planes(position[None]))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.plus_own(inputs[0])
+        last = builder.depth_last(inputs[0])
+        return builder.depth_second(builder.plus_parameter(last, builder.own_parameters[0]))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         found = {"position": xp.ascontiguousarray(gradient.sum(axis=0))} if saved.learns else {}

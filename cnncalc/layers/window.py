@@ -153,14 +153,20 @@ def all_sides(volume: Volume) -> str:
 
 
 def lower_windows(
-    builder: TorchBuilder, inputs: Sequence[int], pads: Sequence[tuple[int, int]], run: Callable[[int], int]
+    builder: TorchBuilder,
+    inputs: Sequence[int],
+    pads: Sequence[tuple[int, int]],
+    run: Callable[[int], int],
+    *,
+    kernel: Sequence[int] | None = None,
 ) -> int:
     """A layer with windows in PyTorch, ``run`` on its input.
 
-    Padding that differs from end to end of a side is an operation of its own.
+    Padding that differs from end to end of a side, or is more than half of a ``kernel``, is an operation of its own.
     """
     (x,) = inputs
-    if all(before == after for before, after in pads):
+    is_even = all(before == after for before, after in pads)
+    if is_even and (kernel is None or all(2 * before <= size for (before, _), size in zip(pads, kernel, strict=True))):
         return run(x)
     first, padded = builder.last + 1, builder.resized(x, enlarged(builder.volumes[0], pads))
     result = run(padded)

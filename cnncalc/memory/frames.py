@@ -73,10 +73,10 @@ class Variables:
     def __init__(self, layers: Sequence[LayerReport], tape: Tape) -> None:
         self._tape = tape
         self._paths = {index: _blocks(layers[index].block) for index in tape.spans}  # the blocks around each row
-        self._readers: dict[int, list[int]] = {}  # of the output of each row
+        self._readers: dict[int, list[int]] = {}  # of the output of each row; of the places of a max pool by ~row
         for index in tape.spans:
-            for source in set(layers[index].sources):
-                if source in tape.spans:
+            for source in set(layers[index].reads):
+                if max(source, ~source) in tape.spans:
                     self._readers.setdefault(source, []).append(index)
 
     def frames(self, segments: Sequence[Segment]) -> Iterator[Frame]:
@@ -90,12 +90,15 @@ class Variables:
             for depth in range(len(path)):
                 ends[path[:depth]] = max(last, ends.get(path[:depth], 0))
         for source, read_by in self._readers.items():
-            own = paths[source]
+            row = max(source, ~source)
+            own = paths[row]
             if len(read_by) == 1 and paths[read_by[0]][: len(own)] == own:
                 continue  # the usual case, at once: no variable is needed
-            scope = _scope(paths, source, read_by)
+            scope = _scope(paths, row, read_by)
             if scope is not None:
-                made = spans[source][1]
+                first, made = spans[row]
+                if source < 0:
+                    made = next(number for number in range(first, made) if not operations[number].inputs)
                 yield Frame(made, ends[scope], (operations[made].output,))
 
     def _paths_with(self, segments: Sequence[Segment]) -> dict[int, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.memory.builder import MANY
 from cnncalc.memory.numpy_lowering import NumpyLowering
-from cnncalc.memory.torch_lowering import TorchLowering
+from cnncalc.memory.torch_products import TorchProducts
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
@@ -21,5 +21,5 @@ def lower(
 
     With ``autocast`` activations are of that half type, parameters of ``dtype``.
     """
-    lowering = NumpyLowering if profile.is_numpy and autocast is None else TorchLowering
+    lowering = NumpyLowering if profile.is_numpy and autocast is None else TorchProducts
     return lowering(report, profile, dtype=dtype, training=training, autocast=autocast, images=images).build()

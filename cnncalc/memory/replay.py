@@ -118,6 +118,9 @@ class Machine:
         self.sizes = list(sizes.values)  # of storages
         for source in tape.sources:
             self.sizes[source] = 0  # counted separately
+        for operation in tape.operations:
+            if operation.is_alias and not operation.inputs:
+                self.sizes[operation.output] = 0  # part of a parameter
         self.storage = list(range(count))  # of a value
         self.holders = [0] * count  # of a storage
         self.uses = [0] * count  # of a value: operations that will still read it
@@ -221,7 +224,8 @@ class Machine:
         """What is kept for backward after forward, images and targets included."""
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
-        return sum([self.given.values[storage] for storage in storages]) + sum(self.kept)
+        own = {operation.output for operation in self.tape.operations if operation.is_alias and not operation.inputs}
+        return sum([self.given.values[storage] for storage in storages - own]) + sum(self.kept)
 
     def _free_gradients(self) -> None:
         """Frees the gradients of the last step."""
@@ -288,7 +292,7 @@ class Machine:
         output = operation.output
         learns = self.learns[output]
         if operation.is_alias:
-            storage = self.storage[operation.inputs[0]]
+            storage = self.storage[operation.inputs[0] if operation.inputs else output]
             self.storage[output] = storage
             self.holders[storage] += 1
         else:

@@ -183,7 +183,7 @@ def overwriting(tape: Tape, first: int, last: int) -> list[int]:
     own: set[int] = set()  # values in memory that the stretch itself has made
     found = []
     for number, operation in enumerate(stretch, first):
-        if not operation.is_alias or operation.inputs[0] in own:
+        if not operation.is_alias or not operation.inputs or operation.inputs[0] in own:
             own.add(operation.output)
         elif operation.overwrites:
             found.append(number)

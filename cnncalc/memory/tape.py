@@ -32,18 +32,19 @@ class Operation(NamedTuple):
     """One primitive operation.
 
     ``inputs`` and ``output`` are places in the tape's values; ``is_alias``: the output lies in the memory of the first
-    input (a view, or computed in place). ``keeps`` are the inputs (by position) that backward needs; with
-    ``clones_input`` a copy of the first is kept instead. ``extras`` are the bytes of tensors made in addition to the
-    output and kept for backward. ``gradients`` has one of NEW, SAME, VIEW and NONE per input. ``parameters`` are places
-    in the tape's parameters whose gradients backward makes; those of ``copied`` come in another order of memory than
-    the parameter has and are copied into it. ``overwrites``: it works in the memory of its first input.
-    ``saves_parameter``: backward needs a parameter. ``numbers``: bytes of Python numbers in tensors, which are kept for
-    backward even where a checkpointed segment keeps nothing. ``backward_scratch`` are temporaries of backward; negative
-    ones are results that are made after the temporaries are freed. ``summed_inputs`` (by position) and
-    ``summed_parameters`` are those whose gradients autograd sums to their size after the function of backward is over,
-    ``sum_scratch`` the temporaries that it makes while it does. ``made_before``: tensors that backward makes before it
-    takes what forward has kept. ``is_product``: it multiplies by its first parameter (or second input, where that is a
-    cast of it) transposed, whose gradient is therefore a view.
+    input (a view, or computed in place), or without one in that of a parameter. ``keeps`` are the inputs (by position)
+    that backward needs; with ``clones_input`` a copy of the first is kept instead. ``extras`` are the bytes of
+    tensors made in addition to the output and kept for backward. ``gradients`` has one of NEW, SAME, VIEW and NONE
+    per input. ``parameters`` are places in the tape's parameters whose gradients backward makes; those of
+    ``copied`` come in another order of memory than the parameter has and are copied into it. ``overwrites``: it
+    works in the memory of its first input. ``saves_parameter``: backward needs a parameter. ``numbers``: bytes of
+    Python numbers in tensors, which are kept for backward even where a checkpointed segment keeps nothing.
+    ``backward_scratch`` are temporaries of backward; negative ones are results that are made after the temporaries
+    are freed. ``summed_inputs`` (by position) and ``summed_parameters`` are those whose gradients autograd sums to
+    their size after the function of backward is over, ``sum_scratch`` the temporaries that it makes while it does.
+    ``made_before``: tensors that backward makes before it takes what forward has kept. ``is_product``: it
+    multiplies by its first parameter (or second input, where that is a cast of it) transposed, whose gradient is
+    therefore a view.
     """
 
     name: str

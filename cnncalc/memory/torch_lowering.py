@@ -35,9 +35,6 @@ class TorchLowering(TapeBuilder):
         if row.layer.normalizes_batch and any(array.role == "buffer" for array in row.own_arrays):
             self.buffers.append(8)
 
-    def _lower(self, inputs: list[int]) -> int:
-        return self.row.layer.lower(self, inputs)
-
     def _width(self, extra: Extra, item: int) -> int:
         if extra.item != STATISTIC:
             return super()._width(extra, item)
@@ -62,6 +59,11 @@ class TorchLowering(TapeBuilder):
         return (*frames, Frame(0, self.last, casts)) if casts else frames
 
     # layouts and views
+
+    @property
+    def gives_places(self) -> bool:
+        """Whether another layer reads the index of each maximum of the current layer."""
+        return self.row.index in self.unpooled
 
     @property
     def is_cpu(self) -> bool:
@@ -391,10 +393,14 @@ class TorchLowering(TapeBuilder):
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
         scratch: tuple[Size, ...] = (),
+        made: tuple[int, int] | None = None,
         is_product: bool = False,
     ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
+        given: list[int] = []
+        if made is not None:
+            given, parameters = [made[0]], parameters[made[1] :]
         keeping = layer.keeping_in_torch(row.input_volumes, row.output, in_place=self.in_place)
         if keeps is None:
             half = self.autocast and layer.autocast == "half"
@@ -406,11 +412,13 @@ class TorchLowering(TapeBuilder):
         if self.autocast and layer.autocast == "half":
             # the last argument is cast first: bias, weight, input
             casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
-            inputs = [*[self.entering(value) for value in reversed(inputs)][::-1], *casts]
+            given = [self.converted(value, self.item) for value in given]
+            inputs = [*[self.entering(value) for value in reversed(inputs)][::-1], *given, *casts]
             summed_inputs = tuple([volumes + place for place in summed if place < len(parameters)])
             parameters = copied = summed_parameters = ()
         else:
-            inputs = [self.entering(value) for value in inputs]
+            inputs = [*[self.entering(value) for value in inputs], *given]
+            keeps = (*keeps, volumes) if given else keeps
         composed = keeping.composed_volumes if self.profile.composes else 0
         volume = output or row.output
         item = max([self.items[value] for value in inputs[:volumes]])
@@ -419,7 +427,7 @@ class TorchLowering(TapeBuilder):
         )
         layout = self.made(inputs[:volumes], volume, order)
         extras = self._made(keeping.extras)
-        if self.row.index in self.unpooled:  # the indices of its maxima are also read by another layer
+        if self.gives_places:
             places = self.operation((), Size(0, volume.elements), item=8, layout=layout, gradients=())
             self.places[self.row.index] = places
             keeps, extras, gradients = (*keeps, len(inputs)), (), (*gradients, NONE)
@@ -593,89 +601,6 @@ class TorchLowering(TapeBuilder):
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
         return result
 
-    def projected(self, value: int, depth: int, parameters: tuple[int, ...]) -> int:
-        """The vector at each position times a matrix, plus a bias if there is one: a value of this depth."""
-        rows = self.gathered(value, "channels last")
-        sides = self.map_layout(rows).sizes[2:]
-        learned = [place for place in parameters if self.parameters[place].is_trainable]
-        keeps: tuple[int, ...] = (0,) if parameters[0] in learned else ()
-        values, own, summed = [rows], parameters, parameters[1:]
-        if self.autocast:
-            casts = [self.cast(parameter) for parameter in reversed(parameters)][::-1]
-            keeps += (1,) if self.learns(rows) else ()
-            values, own, summed = [rows, *casts], (), ()
-        return self.operation(
-            values,
-            Size(0, depth * prod(sides)),
-            layout=channels_last((self.images, depth, *sides)),
-            keeps=keeps,
-            parameters=own,
-            saves_parameter=bool(own) and self.learns(rows),
-            order="channels last",
-            summed_parameters=summed,
-            summed_inputs=tuple(range(2, len(values))),
-            is_product=True,
-        )
-
-    def cut(self, value: int, depth: int, *, gradient: str) -> int:
-        """A view of some or all of the depth, whose gradient is a ``new`` one, or ``none``."""
-        sizes, strides = self.layout_of(value)
-        layout = Layout((sizes[0], depth, *sizes[2:]), strides)
-        elements = Size(0, depth * prod(sizes[2:]))
-        result = self._recorded(
-            [value], elements, layout=layout, is_alias=True, gradients=(gradient,), order="channels last"
-        )
-        # a gradient is made of it, which another part of the value takes with its own
-        self.values[result] = self.values[result]._replace(learns=self.learns(value))
-        return result
-
-    def attended(
-        self, parts: tuple[int, int, int], heads: int, sides: tuple[tuple[int, ...], ...], bias: tuple[int, ...]
-    ) -> int:
-        """softmax(q k^T + b) v of queries, keys and values with these sides; ``bias`` is b, if there is one.
-
-        On a CPU it is one kernel, which keeps a logarithm for each position, unless b is learned in this step. Then,
-        and for fake tensors, it is composed of products and a softmax, in float32.
-        """
-        queries, keys, value = parts
-        own, other = sides
-        item = self.items[queries]
-        layout = channels_last((self.images, self.layout_of(queries).sizes[1], *own))
-        if self.is_cpu and not any(self.learns(each) for each in bias):
-            logarithms = Extra("logarithms", Size(0, heads * prod(own)), max(4, item), inference="always")
-            return self.operation(
-                [*parts, *bias],
-                layout=layout,
-                keeps=tuple(range(3 + len(bias))),
-                keeps_output=True,
-                extras=(logarithms,),
-                gradients=(*(NEW,) * 3, *(NONE,) * len(bias)),
-            )
-        first = self.last + 1
-        wide: list[int] = []
-        if item < 4:
-            queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
-        scaled, scaled_keys = self.operation([queries]), self.operation([keys])
-        queries, keys = [self.operation([part], gradients=(SAME,)) for part in (scaled, scaled_keys)]
-        pairs = Size(0, heads * prod(own) * other[-1])
-        flat = contiguous((self.images, pairs.per_image))
-        scores = self.operation([queries, keys], pairs, layout=flat, keeps=(0, 1), gradients=(NEW, NEW))
-        self.hold(first, scaled_keys)
-        if bias:
-            scores = self.operation([scores, *bias], pairs, layout=flat, gradients=(SAME, NEW), summed_inputs=(1,))
-        scores = self.operation([scores], layout=flat, keeps_output=True)
-        if item < 4:
-            self.hold(self.last + 1, self.operation([scores], item=item))
-        value = self.operation([value], gradients=(SAME,))
-        result = self.operation(
-            [scores, value], self.elements[queries], layout=layout, keeps=(0, 1), gradients=(NEW,) * 2
-        )
-        for held in (scaled, *wide):
-            self.hold(first, held)
-        if item < 4:
-            result = self.operation([result], item=item)
-        return self.operation([result], layout=layout)
-
     def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
         """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
         places = self.operation((), Size(pairs), item=8, gradients=())
@@ -683,22 +608,24 @@ class TorchLowering(TapeBuilder):
         taken = self.operation(
             [places], Size(heads * pairs), item=item, keeps=(0,), gradients=(NONE,), parameters=(table,)
         )
-        return places, self.operation([taken], gradients=(VIEW,))
+        # pair by pair, brought into the order of heads
+        return places, self.operation([taken], is_alias=heads == 1 or pairs == 1, gradients=(VIEW,))
 
     def joined_with_own(self, value: int, layout: Layout) -> int:
         """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
+        first = self.last + 1
         item = max(self.items[value], self.parameter_item)
-        gradients = (VIEW if self.items[value] == item else NEW,)
-        elements = Size(0, prod(layout.sizes[1:]))
-        return self.operation(
-            [value], elements, item=item, layout=layout, gradients=gradients, parameters=self.own_parameters
+        wide = self.converted(value, item) if self.is_cpu else value  # that of CUDA converts what it joins itself
+        result = self.operation(
+            [wide],
+            Size(0, prod(layout.sizes[1:])),
+            item=item,
+            layout=layout,
+            gradients=(VIEW if self.items[wide] == item else NEW,),
+            parameters=self.own_parameters,
         )
-
-    def plus_own(self, value: int) -> int:
-        """Value plus the first parameter, which is as large as the value of one image."""
-        item = max(self.items[value], self.parameter_item)
-        gradients = (SAME if self.items[value] == item else NEW,)
-        return self.operation([value], item=item, gradients=gradients, parameters=self.own_parameters)
+        self.hold(first, wide)
+        return result
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, spread over each other where sizes differ."""

@@ -26,7 +26,8 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 GRADIENT_TOLERANCE = 1e-10
 """For gradients in float64; they are not compared in float32, where sums over long paths lose more."""
 BESIDE_OTHERS = 1e-3
-"""A gradient that is nothing but rounding, as of a bias before BN, is compared with this share of the largest one."""
+"""What is nothing but rounding is compared with this share of the largest gradient (the bias before BN, say), or of the
+largest input of its layer (the mean of a normalized map)."""
 
 
 class Apart(NamedTuple):
@@ -86,13 +87,17 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
         raise ValueProblem(message, code="dtype", hint="--dtype float32, or --against torch")
     version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)
     weights, images = build(report, seed=seed), draw_images(report, seed=seed)
-    expected = run(report, weights, images, keep=lambda name: True).outputs
+    # outputs are compared that ADD(in_place=yes) and the like would overwrite
+    apart = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
+    expected = run(apart, weights, images, keep=lambda name: True).outputs
     rows = {row.name: row for row in report.layers}
     unproven = {report.layers[index].name for index in report.unproven}
     compared = []
     for name, found in outputs_of(weights, images):
         if not rows[name].layer.is_input and name not in unproven:
-            compared.append(_apart(name, "output", found, expected[name], TOLERANCE[report.dtype]))
+            entering = [np.abs(expected[report.layers[source].name]).max(initial=0) for source in rows[name].sources]
+            least = BESIDE_OTHERS * float(max(entering))
+            compared.append(_apart(name, "output", found, expected[name], TOLERANCE[report.dtype], least))
     gradients: tuple[Apart, ...] = ()
     if engine == "torch" and report.dtype == "float64" and not unproven:
         gradients = tuple(_gradients(report, seed))
@@ -109,7 +114,7 @@ def _apart(name: str, what: str, found: Any, expected: Any, tolerance: float, le
     with np.errstate(invalid="ignore"):
         difference = np.abs(found - expected)
     difference = np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0, difference)
-    largest = max(float(np.abs(expected).max(initial=0)), least)
+    largest = max(float(np.abs(expected).max(initial=0)), least if np.isfinite(least) else 0.0)
     distance = float(difference.max(initial=0))
     share = distance / largest if largest and np.isfinite(largest) else distance
     return Apart(name, what, found.shape, expected.shape, share, tolerance)

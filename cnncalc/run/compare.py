@@ -280,7 +280,7 @@ def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None
         words += f", {bounded:,} within their upper bound"
     left = len(report.layers) - len(report.unproven) - checked
     if left:
-        words += f"; {left:,} not checked: too large"
+        words += f"; {left:,} not checked: too large, or constant"
     return Tally("receptive_field", agreed, checked, words)
 
 

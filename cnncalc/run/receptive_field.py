@@ -102,6 +102,8 @@ def _propagate(
     volumes = tuple(Volume(*source.shape[1:]) for source in sources if source is not None)
     if len(volumes) < len(sources):
         return None
+    if row.layer.is_constant(*volumes):
+        return None
     layer, volumes = row.layer.thin(*volumes)
     total: dict[str, tuple[Any, ...]] = {}
     for number, reaching in enumerate(before[:1] if layer.reads_second_sizes else before):
@@ -152,8 +154,9 @@ class Probes:
             else:
                 self.left -= depth * STRIP ** (len(size.sides) - 1) * sum(side**2 for side in size.sides)
             probe = _probe_positions if self.by_position else _probe
-            # what the places of a max pool are depends on values, so single runs do not show where they can lie
-            is_known = self.left > 0 and not layer.takes_places
+            if layer.takes_places:
+                probe = _probe_places  # which place a max pool gives depends on values
+            is_known = self.left > 0 and (self.by_position or not layer.takes_places)
             if not self.by_position and layer.origins(*volumes) is not None:
                 is_known = False  # positions move between the sides
             self.known[key] = probe(layer, volumes, number) if is_known else None
@@ -177,6 +180,22 @@ def _probe_positions(layer: Layer, volumes: tuple[Volume, ...], number: int) -> 
     places = list(np.ndindex(*size.sides))
     changed = _changes(layer, volumes, number, [(slice(None), *place) for place in places])
     return None if changed is None else (_unless_same(changed.reshape(len(places), -1).T.astype(np.float32)),)
+
+
+def _probe_places(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
+    """Which windows of a max pool can fill which positions: outputs x windows, for every place that a maximum can have.
+
+    The same holds of the places themselves.
+    """
+    windows = volumes[number].positions
+    x = np.arange(1, windows + 1).reshape(1, *volumes[number].sides, 1)
+    marks: Any = None
+    for places in layer.possible_places(np):
+        filled = layer.forward(np, x, places.reshape(x.shape)).ravel()
+        if marks is None:
+            marks = np.zeros((filled.size, windows), np.float32)
+        marks[filled > 0, filled[filled > 0] - 1] = 1
+    return (_unless_same(marks),)
 
 
 def _unless_same(marks: Any) -> Any:

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     from cnncalc.layers.stencil import Stencil
 
 
-def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True) -> Document:
-    """The explanation of one row of a report; ``in_place`` is the option of the report."""
+def document(
+    report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True, convention: str | None = None
+) -> Document:
+    """The explanation of one row of a report; ``in_place`` is the option of the report.
+
+    ``convention`` adds how another tool counts the layer.
+    """
     steps = list(explanation(report, row, units=units, in_place=in_place))
+    if convention is not None:
+        steps += _counted(row, convention)
     title = f"{row.name} of {report.name}: {row.label}, layer {row.index + 1:,} of {len(report.layers):,}"
     columns = (Column("number", ""), Column("step", ""))
     cells = []
@@ -31,6 +38,18 @@ def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: 
         cells.append((Cell("" if what == before else what, what), Cell(step, step)))
         before = what
     return Document((title,), Table(columns, tuple(cells)), (), lambda: _data(report, row, steps))
+
+
+def _counted(row: LayerReport, tool: str) -> list[tuple[str, str]]:
+    """How another tool counts a layer, where it differs, and what it counts."""
+    from cnncalc.interop.conventions import counted
+
+    other = counted(tool, [row])
+    steps = []
+    for what, theirs, ours in (("parameters", other.parameters, row.parameters), ("MACs", other.macs, row.macs)):
+        if theirs is not None:
+            steps.append(f"{theirs:,} {what}" + (", as here" if theirs == ours else f", {ours:,} here"))
+    return [(f"in {tool}", step) for step in [*steps, f"it counts {other.words}"]]
 
 
 def _data(report: Report, row: LayerReport, steps: list[tuple[str, str]]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.interop.conventions import Counted
     from cnncalc.volume import Volume
 
 
@@ -372,13 +373,19 @@ def document(
     totals: bool = True,
     notation: Notation = USUAL_NOTATION,
     selection: Selection = ALL_ROWS,
+    convention: str | None = None,
 ) -> Document:
     """The table of a report with its totals; ``data`` is the report for JSON, with blocks if there is a ``depth``.
 
     The default columns depend on ``bars``. Without ``totals`` only the conventions follow the table. Totals and shares
-    are those of all rows, whatever the ``selection``.
+    are those of all rows, whatever the ``selection``. ``convention`` adds the totals as another tool counts them.
     """
     rows = rows_of(report, depth)
+    other = None
+    if convention is not None:
+        from cnncalc.interop.conventions import counted
+
+        other = counted(convention, report.layers)
     if columns is None:
         columns = WITH_BARS if bars else USUAL
         columns = (*columns, "remarks") if any(map(remarks_of, rows)) else columns
@@ -386,17 +393,35 @@ def document(
         heading=(*heading(report), *selection.lines(rows)),
         table=table_of(selection.of(rows), columns, notation, rows),
         closing=(
-            *(closing_paragraphs(report, notation) if totals else ()),
+            *_with_convention(closing_paragraphs(report, notation) if totals else (), other),
             Paragraph("conventions", conventions(report, notation)),
         ),
-        data=lambda: _data(report, rows, selection, has_blocks=depth is not None),
+        data=lambda: _data(report, rows, selection, other, has_blocks=depth is not None),
     )
 
 
-def _data(report: Report, rows: list[Row], selection: Selection, *, has_blocks: bool) -> dict[str, Any]:
+def _with_convention(closing: Sequence[Paragraph], other: Counted | None) -> Sequence[Paragraph]:
+    """The totals with those of another tool before them; the memory, which that does not count, comes last."""
+    if other is None:
+        return closing
+    return (Paragraph(f"in {other.tool}", counted_lines(other), main=1), *closing[1:], *closing[:1])
+
+
+def counted_lines(other: Counted) -> tuple[str, ...]:
+    """The totals as another tool counts them, and what it counts."""
+    macs = "" if other.macs is None else f", {other.macs:,} MACs"
+    return (f"{other.parameters:,} parameters{macs} / image (version {other.version})", f"it counts {other.words}")
+
+
+def _data(
+    report: Report, rows: list[Row], selection: Selection, other: Counted | None, *, has_blocks: bool
+) -> dict[str, Any]:
     from cnncalc.formats.record import layer_record, report_record
 
     record = report_record(report)
+    if other is not None:
+        totals = {"parameters": other.parameters, **({} if other.macs is None else {"macs": other.macs})}
+        record["convention"] = {"tool": other.tool, "version": other.version, "totals": totals}
     chosen = selection.of(rows)
     if has_blocks:
         record["blocks"] = [_block_record(row) for row in chosen]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.memory.oracle_cases import NETS, Measure, measure_sample, measures, report_of
-from tests.memory.torch_oracle import Habits, measure_fake
+from tests.memory.torch_oracle import Habits, measure_cpu, measure_fake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,9 @@ MEASURED = Path(__file__).parent / "data" / "measured.json"
 
 def line_of(measure: Measure) -> str:
     """Measures a net; returns its line of the file."""
-    figures = measure_fake(report_of(measure.net), Habits(**measure.habits))
+    habits = dict(measure.habits)
+    measured = measure_cpu if habits.pop("profile", "") == "torch-cpu" else measure_fake
+    figures = measured(report_of(measure.net), Habits(**habits))
     return json.dumps([measure.net, measure.habits, list(figures)])
 
 

@@ -164,6 +164,19 @@ NETS = {
     "relative": (
         "INPUT[8x16x3] -> CONV3-32@a -> WINDOW4x4 -> ATTENTION-4(relative=4x4) -> UNWINDOW8x16 -> ADD(@a) -> FC-13"
     ),
+    "memory": (
+        "INPUT[8x16x3]@i -> CONV3-32 -> SEQUENCE@a -> FROM(@i) -> CONV3-12/2 -> SEQUENCE -> ATTENTION-4(@a) -> GELU "
+        "-> ATTENTION-2(@a, head_dim=10, bias=no) -> LINEAR-7 -> FC-13"
+    ),
+    "products": (
+        "INPUT[8x16x3] -> CONV3-32 -> [ | CONV1-32] -> MATMUL(transpose=yes) -> CONV3-16@a -> LINEAR-8 -> "
+        "[ | PERMUTE([height, depth, width])] -> MATMUL -> RELU -> SEQUENCE -> [ | LINEAR-16(trainable=no)] -> "
+        "MATMUL(transpose=yes) -> FC-13"
+    ),
+    "normed": (
+        "INPUT[12x8x3] -> CONV3-60(normed=spectral) -> BN -> RELU -> CONV3-40(normed=weight, groups=4) -> RELU -> "
+        "CONV3-30(standardized=yes) -> UPSAMPLE2 -> CONV3-7(normed=weight, trainable=no) -> FC-13"
+    ),
     "heads": (
         "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE -> POSITION -> ATTENTION-4(head_dim=16, out=no, bias=no) -> "
         "PLANE8x16 -> FC-13"
@@ -216,21 +229,15 @@ def around(case: Case) -> Report:
 
 
 def is_in_pytorch(case: Case) -> bool:
-    """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL.
+    """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up.
 
-    MATMUL is left out: PyTorch composes it of copies and products of batches, which are not followed.
-
-    A pad that wraps it composes of copies into parts of the output, which are not recorded one by one.
+    UNPOOL and the kinds of sequences and attention are in the nets.
     """
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
-    is_plain = keys.get("normed", "none") == "none" and "standardized" not in keys
-    is_unknown = (
-        case.kind in ("input", "local", "unpool", "matmul") or keys.get("mode") == "wrap" or case.layer.is_stated
-    )  # an UNPOOL is in the nets
-    is_of_sequences = case.layer.family in ("sequence", "vectors", "attention")  # as UNPOOL
+    is_in_nets = case.kind in ("input", "unpool") or case.layer.family in ("sequence", "vectors", "attention")
     is_partial = "connections" in keys or keys.get("region") == "within"
-    return is_plain and not (is_unknown or is_partial or padded_up or is_of_sequences)
+    return not (is_in_nets or case.layer.is_stated or is_partial or padded_up)
 
 
 @cache
@@ -254,13 +261,19 @@ HABITS: list[dict[str, Any]] = [
 ]
 
 
-NOT_EXACT = {
-    "sequences": ("batch",),
-    "attention": ("batch", "autocast"),
-    "heads": ("batch", "autocast"),
-    "relative": ("dtype", "autocast"),
-}
-"""Nets with kinds whose memory is exact except with these options."""
+NOT_EXACT = {"sequences": ("batch",)}
+"""Nets whose memory is exact except with these options: of a single image, the gradient of TOKEN is part of a larger
+tensor, which it keeps alive."""
+
+ON_A_CPU = ("local", "padding", "rearrange", "reduction", "resize")
+"""Families whose cases are measured on a CPU as well: their kernels, and which of them copy, differ there."""
+
+NETS_ON_A_CPU = (
+    *("attention", "heads", "matched", "memory", "normed", "products", "relative", "sequences", "unpooled", "windows"),
+)
+"""Nets that are."""
+
+CPU_HABITS: list[dict[str, Any]] = [{"profile": "torch-cpu"}, {"profile": "torch-cpu", "autocast": "bfloat16"}]
 
 
 def measures(*, some: bool = False) -> Iterator[Measure]:
@@ -269,11 +282,13 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
     for case in CASES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
             seen.add(case.kind)
-            for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}]:
+            more = CPU_HABITS if case.layer.family in ON_A_CPU else []
+            for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}, *more]:
                 yield Measure(str(case), habits)
     for net, pattern in NETS.items():
         alone = {"batch": 2} if "BN" in pattern else {"batch": 1}
-        for habits in HABITS[:1] if some else [*HABITS, alone]:
+        more = CPU_HABITS if net in NETS_ON_A_CPU else []
+        for habits in HABITS[:1] if some else [*HABITS, alone, *more]:
             if not any(name in habits for name in NOT_EXACT.get(net, ())):
                 yield Measure(net, habits)
     for optimizer in [] if some else OPTIMIZERS.values():

@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from cnncalc.interop.torch_layers import REARRANGED, dims
-from tests.memory import torch_sequences
+from tests.memory import torch_composed, torch_sequences
 from tests.memory.torch_device import stand_in_for_cuda
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
         groups,
         layer.bias,
     )
+    module = torch_composed.normed(layer, module)
     return module, _after(before, module)
 
 
@@ -164,18 +165,28 @@ def _pool(row: LayerReport) -> Callable[[Any], Any]:
     dilation = layer.dilation if row.kind == "pool" else (1,) * _on(x)
     ends = _ends(layer.pad, x, layer.kernel, layer.step, dilation)
     ceil = layer.round == "ceil"
+    if row.kind == "lppool" and ceil and any(map(any, ends)):
+        return torch_composed.lp_pool(layer, x, ends, row.output.sides)
     if row.kind == "lppool":
         # the function for one side takes only numbers
         kernel, step = (value[0] if _on(x) == 1 else value for value in (layer.kernel, layer.step))
         made = _module("LPPool", x)(layer.power, kernel, step, ceil)
         return _after(_around(ends) if any(map(any, ends)) else None, made)
-    before = _padding(ends, -torch.inf if row.kind == "pool" else 0.0)
+    # which PyTorch's pools do only up to half a kernel
+    half = all(2 * first <= size for (first, _), size in zip(ends, layer.kernel, strict=True))
+    fill = -torch.inf if row.kind == "pool" else 0.0
+    before = _padding(ends, fill) if half else _around(ends, fill)
     padding = [first for first, _ in ends] if before is None else 0
     if row.kind == "pool":
         made = _module("MaxPool", x)(layer.kernel, layer.step, padding, dilation, ceil_mode=ceil)
     else:
         made = _module("AvgPool", x)(layer.kernel, layer.step, padding, ceil, layer.count_pad)
-    return _after(before, made)
+    pooled = _after(before, made)
+    if not ceil or before is None:
+        return pooled
+    # PyTorch's rule for the last window knows only equal pads: here one that begins in the far padding is dropped
+    kept = (slice(None), slice(None), *[slice(count) for count in row.output.sides])
+    return lambda x: pooled(x)[kept]
 
 
 class DepthLast(nn.Module):
@@ -214,8 +225,11 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
         return _affine(nn.GroupNorm(layer.groups, depth, affine=False), row)
     if row.kind == "in":
         return _affine(_module("InstanceNorm", x)(depth, affine=False), row)
-    is_deep = layer.is_along_depth(len(x.sides)) if row.kind == "ln" else layer.axes == "depth"
+    axes = layer.over(len(x.sides)) if row.kind == "ln" else layer.axes
+    is_deep = axes == "depth"
     shape = (depth,) if flat or is_deep else (depth, *x.sides)
+    if isinstance(axes, tuple):
+        return _norm_over(row, axes)
     if row.kind == "rms":
         rms = nn.RMSNorm(shape, eps=layer.eps, elementwise_affine=layer.scale)
         return DepthLast(rms) if is_deep else rms
@@ -225,16 +239,46 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
     return DepthLast(norm) if is_deep else norm
 
 
+class AxesLast(nn.Module):
+    """A module that works on a tensor with some axes behind the others."""
+
+    def __init__(self, inner: nn.Module, order: Sequence[int]) -> None:
+        super().__init__()
+        self.inner, self.order = inner, order
+
+    def forward(self, x: Any) -> Any:
+        maps = x if x.dim() > 2 else x[(slice(None), slice(None), *(None,) * (len(self.order) - 2))]
+        result = self.inner(maps.permute(self.order)).permute([self.order.index(side) for side in range(maps.dim())])
+        return result if x.dim() > 2 else result.flatten(1)
+
+
+def _norm_over(row: LayerReport, axes: tuple[str, ...]) -> nn.Module:
+    """LN, RMS or L2NORM over other axes than the depth or the volume."""
+    layer: Any = row.layer
+    names, sizes = ("depth", *row.output.names), (row.output.depth, *row.output.sides)
+    chosen = [1 + names.index(name) for name in axes]
+    if row.kind == "l2norm":
+        whole = tuple([size if name in axes else 1 for name, size in zip(names, sizes, strict=True)])
+        return L2Norm(whole, scale=layer.scale, eps=layer.eps, dims=tuple(chosen))
+    shape = [sizes[side - 1] for side in chosen]
+    inner: nn.Module = nn.RMSNorm(shape, eps=layer.eps, elementwise_affine=layer.scale)
+    if row.kind == "ln":
+        inner = _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+    return AxesLast(inner, [0, *[side for side in range(1, 1 + len(names)) if side not in chosen], *chosen])
+
+
 class L2Norm(nn.Module):
     """Euclidean normalization along the depth or over the volume, optionally with a learned factor."""
 
-    def __init__(self, shape: tuple[int, ...], *, scale: bool, eps: float) -> None:
+    def __init__(self, shape: tuple[int, ...], *, scale: bool, eps: float, dims: tuple[int, ...] | None = None) -> None:
         super().__init__()
-        self.dims, self.eps = tuple(range(1, len(shape) + 1)), eps
+        self.dims, self.eps = dims or tuple(range(1, len(shape) + 1)), eps
         self.weight = nn.Parameter(torch.ones(shape)) if scale else None
 
     def forward(self, x: Any) -> Any:
         dims: Any = self.dims  # the type stub of PyTorch allows only one
+        if x.dim() == 2 and max(dims) > 1:
+            return self.forward(x[(slice(None), slice(None), *(None,) * (max(dims) - 1))]).flatten(1)
         x = F.normalize(x, dim=dims, eps=self.eps)
         weight: Any = self.weight
         if weight is None:
@@ -315,7 +359,7 @@ def _activation(row: LayerReport) -> Callable[[Any], Any]:
     if row.kind == "clip":
         return lambda x: (torch.clamp_ if placed else torch.clamp)(x, layer.low, layer.high)
     if row.kind == "hardtanh":
-        return nn.Hardtanh(layer.low, layer.high, placed)
+        return lambda x: F.hardtanh(x, layer.low, layer.high, placed)
     if row.kind == "hsigmoid":
         if layer.slope == 1 / 6 and layer.shift == 0.5:
             return nn.Hardsigmoid(placed)
@@ -403,7 +447,8 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
     def function(*inputs: Any) -> Any:
         result = inputs[0]
         for number, other in enumerate(inputs[1:]):
-            again = placed or (number and bool(row.layer.may_work_in_place()))
+            is_whole = torch.broadcast_shapes(result.shape, other.shape) == result.shape
+            again = placed or (number and bool(row.layer.may_work_in_place()) and is_whole)
             result = getattr(result, f"{name}_" if again else name)(other)
         if len(inputs) == 1:
             return result.clone()
@@ -417,7 +462,7 @@ def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bo
     takes_maps = row.layer.is_flat is False and row.kind != "reshape"
     if not any(flat) or (all(flat) and not takes_maps):
         return function
-    ones = (None,) * len(row.output.sides)
+    ones = (None,) * len(row.input_volumes[0].sides)
     return lambda *inputs: function(*[x[(slice(None), slice(None), *ones)] if x.dim() == 2 else x for x in inputs])
 
 
@@ -427,16 +472,24 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     layer: Any = row.layer
     if kind in torch_sequences.KINDS:
         return torch_sequences.build(row)
-    if kind == "conv" and layer.connections is not None:
-        raise NotImplementedError("PyTorch has no connection tables")
+    if kind in torch_composed.KINDS:
+        ends = (
+            _ends(layer.pads(), row.input_volumes[0], layer.kernel, layer.stride, layer.dilation)
+            if layer.keys.get("pad")
+            else ()
+        )
+        composed = torch_composed.build(row, ends)
+        if composed is not None:
+            return composed, composed
     if kind in ("conv", "dwconv", "deconv"):
         return _conv(row)
     if kind == "fc":
         fc = nn.Linear(row.input_volumes[0].elements, layer.units, layer.bias)
         return fc, fc if flat else lambda x: fc(x.flatten(1))
     if kind == "linear":
-        linear = DepthLast(nn.Linear(row.input_volumes[0].depth, layer.units, layer.bias))
-        return linear, linear
+        linear = nn.Linear(row.input_volumes[0].depth, layer.units, layer.bias)
+        deep = linear if flat else DepthLast(linear)
+        return deep, deep
     if kind == "rbf":
         rbf = Rbf(row.input_volumes[0].elements, layer.units)
         return rbf, rbf
@@ -459,8 +512,6 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
         norm = _norm(row, flat)
         return norm, norm
     if kind == "lrn":
-        if layer.region != "across":
-            raise NotImplementedError("PyTorch normalizes across channels alone")
         return None, nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
     if kind == "prelu":
         prelu = nn.PReLU(1 if layer.shared else row.output.depth)
@@ -498,6 +549,11 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
 
 
 # Nets
+
+
+def _row(source: int) -> int:
+    """The row that gives a value, or (below 0) the places of a max pool."""
+    return source if source >= 0 else ~source
 
 
 class Block:
@@ -543,6 +599,12 @@ def blocks(rows: Sequence[LayerReport], segments: Sequence[tuple[int, int]] = ()
     return top
 
 
+def _with_places(pool: Any) -> Callable[[Any], Any]:
+    """A max pool that also gives the index of each maximum."""
+    pool.return_indices = True
+    return lambda x: pool(x)
+
+
 def tied(
     row: LayerReport, built: tuple[Any, Callable[..., Any]], owner: Any, *, flat: bool
 ) -> tuple[nn.Module, Callable[..., Any]]:
@@ -573,7 +635,6 @@ class Net(nn.Module):
         self.parts = nn.ModuleDict()
         self.functions: dict[int, Callable[..., Any]] = {}
         modules: dict[int, tuple[nn.Module | None, Callable[..., Any]]] = {}
-        self.places: dict[int, Any] = {}  # the indices of max pools for UNPOOL, until they are read
         unpooled = {row.sources[1] for row in report.layers if row.layer.takes_places}
         flat: dict[int, bool] = {}
         for row in report.layers:
@@ -597,43 +658,43 @@ class Net(nn.Module):
                 modules[row.index] = modules[node.share]
             function = modules[row.index][1]
             if row.index in unpooled:
-                function = self._keeping_places(row.index, function)
+                function = _with_places(function)
             elif row.layer.takes_places:
                 function = self._unpooling(row)
             self.functions[row.index] = _in_planes(row, function, [flat[s] for s in row.sources])
         outputs = sum(parameter.numel() for parameter in self.parameters())
         assert outputs == report.totals.parameters, (outputs, report.totals.parameters)
 
-    def _keeping_places(self, index: int, pool: Any) -> Callable[[Any], Any]:
-        pool.return_indices = True
+    def _unpooling(self, row: LayerReport) -> Callable[[Any, Any], Any]:
+        layer: Any = row.layer
+        sides, pool = list(row.output.sides), layer.pool
+        kernels = torch.ops.aten  # F.max_unpool2d asks for sizes that windows without overlap give
 
-        def function(x: Any) -> Any:
-            result, self.places[index] = pool(x)
-            return result
+        def function(x: Any, places: Any) -> Any:
+            if len(sides) == 1:
+                return kernels.max_unpool2d(x.unsqueeze(-1), places.unsqueeze(-1), [*sides, 1]).squeeze(-1)
+            if len(sides) == 2:
+                return kernels.max_unpool2d(x, places, sides)
+            pads = [0] * 3 if pool.adaptive or isinstance(pool.pad, str) else list(pool.pad[:3])
+            steps = [1] * 3 if pool.adaptive else list(pool.step)
+            return kernels.max_unpool3d(x, places, sides, steps, pads)
 
         return function
 
-    def _unpooling(self, row: LayerReport) -> Callable[[Any, Any], Any]:
-        layer: Any = row.layer
-        pool, sides = layer.pool, list(row.output.sides)
-        pads = pool.pad[: len(sides)]
-        function: Any = (F.max_unpool1d, F.max_unpool2d, F.max_unpool3d)[len(sides) - 1]
-        return lambda x, _: function(x, self.places.pop(row.sources[1]), pool.kernel, pool.step, pads, sides)
-
     def plan(self, *, training: bool) -> tuple[list[LayerReport], list[int], dict[int, list[int]]]:
-        """The rows that run, the rows that are outputs, and the readers of each row."""
+        """Rows that run, rows whose values are results, and who reads which row, or (below 0) its places."""
         report = self.report
         rows = [row for row in report.layers if training or not row.training_only]
         runs = {row.index for row in rows}
-        readers: dict[int, list[int]] = {row.index: [] for row in rows}
+        readers: dict[int, list[int]] = {place: [] for row in rows for place in (row.index, ~row.index)}
         for row in rows:
-            for source in row.sources:
+            for source in row.reads:
                 readers[source].append(row.index)
         results = []
         for row in list(rows):
-            if readers[row.index]:
+            if readers[row.index] or readers[~row.index]:
                 continue
-            if training and row.kind == "softmax":
+            if training and row.layer.gives_probabilities:
                 rows.remove(row)
                 readers[row.sources[0]].remove(row.index)
                 results.append(row.sources[0])
@@ -663,19 +724,22 @@ class Net(nn.Module):
         local = dict(values)
         for _, members in steps:
             rows = [self.report.layers[member] for member in members]
-            for source in {source for row in rows for source in row.sources if source not in members}:
+            for source in {source for row in rows for source in row.reads if _row(source) not in members}:
                 left[source] = left.get(source, 0) + 1
         held = {source for source, count in left.items() if count > 1}
         for step, members in steps:
             rows = [self.report.layers[member] for member in members]
-            taken = dict.fromkeys(source for row in rows for source in row.sources if source not in members)
+            taken = dict.fromkeys(source for row in rows for source in row.reads if _row(source) not in members)
             if isinstance(step, Block):
                 call = self._checkpointed if step.again else self._call
                 made = call(step, {source: local[source] for source in taken}, readers, results)
             else:
-                made = {step.index: self.functions[step.index](*[local[source] for source in step.sources])}
+                value = self.functions[step.index](*[local[source] for source in step.reads])
+                made = dict(
+                    zip((step.index, ~step.index), value if isinstance(value, tuple) else (value,), strict=False)
+                )
             for source in taken:
-                if source not in held and source in inside and source in local:
+                if source not in held and _row(source) in inside and source in local:
                     del local[source]
             for index, value in made.items():
                 outside = index in results or any(reader not in inside for reader in readers[index])
@@ -692,7 +756,9 @@ class Net(nn.Module):
         rows = block.rows()
         members = {row.index for row in rows}
         out = [
-            index for index in members if index in results or any(reader not in members for reader in readers[index])
+            index
+            for index in [place for member in members for place in (member, ~member)]
+            if index in results or any(reader not in members for reader in readers[index])
         ]
 
         def function(*inputs: Any) -> tuple[Any, ...]:

@@ -145,7 +145,7 @@ def build(row: LayerReport) -> Built:
         "plane": lambda x: x.unflatten(2, layer.sides),
         "roll": lambda x: torch.roll(x, layer.shift, tuple(range(2, x.dim()))),
         "window": lambda x: _windows(x, layer.size),
-        "unwindow": lambda a: _map(a, *layer._sizes(x)),
+        "unwindow": lambda a: _map(a, *layer.parts(x)),
     }
     return None, functions[kind]
 

@@ -19,6 +19,7 @@ from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case
 from tests.nets import NARROW
 from tests.random_nets import examples, sample, seeds
+from tests.random_volumes import random_net
 from tests.subcases import each
 from tests.test_layers import entering, parameters
 
@@ -30,7 +31,6 @@ pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from benchmarks.random_counts import differences  # noqa: E402
 from cnncalc.interop.torch_layers import layer_in_torch  # noqa: E402
-from tests.memory.random_training import random_trial  # noqa: E402
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
 
@@ -178,5 +178,5 @@ def test_parameters_are_as_many_as_those_of_pytorch_modules() -> None:
 def test_counts_of_random_nets_on_one_to_three_sides_equal_those_of_pytorch(part: int) -> None:
     """Volumes, parameters, buffers and multiply-adds; ``python -m benchmarks.random_counts`` compares more nets."""
     for seed in range(20 * part, 20 * part + 20):
-        pattern = random_trial(seed).pattern
+        pattern = random_net(seed).pattern
         assert differences(cnncalc.analyze(pattern)) == [], pattern

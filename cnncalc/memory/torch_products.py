@@ -1,0 +1,349 @@
+"""Matrix products as PyTorch composes them of views, copies and batched products."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from cnncalc.layers.layout import Layout, contiguous, elementwise, viewed
+from cnncalc.layers.memory import Extra, Size
+from cnncalc.memory.tape import NEW, NONE, SAME, VIEW
+from cnncalc.memory.torch_lowering import TorchLowering
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class TorchProducts(TorchLowering):
+    """Adds products to the lowering: of matrices, of rows with weights, of queries with keys and values.
+
+    Values have any sizes here; the batch of images is the first of them, or part of it.
+    """
+
+    def _lower(self, inputs: list[int]) -> int:
+        return self.row.layer.lower(self, inputs)
+
+    # views in any arrangement
+
+    def alias(self, value: int, layout: Layout, gradient: str = VIEW, elements: Size | None = None) -> int:
+        """A view of a value with this layout; ``gradient`` is how its gradient becomes that of the value."""
+        elements = elements or self.elements[value]
+        result = self._recorded(
+            [value], elements, layout=layout, is_alias=True, gradients=(gradient,), order="contiguous"
+        )
+        self.bases[result] = self.bases.get(value, value)
+        return result
+
+    def reordered(self, value: int, order: Sequence[int]) -> int:
+        """A view with its sizes in another order."""
+        x = self.map_layout(value) if len(order) > 2 else self.layout_of(value)
+        layout = Layout(tuple([x.sizes[side] for side in order]), tuple([x.strides[side] for side in order]))
+        result = self.alias(value, layout)
+        self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
+        return result
+
+    def depth_last(self, value: int) -> int:
+        """A view of a map as batch x sides x depth."""
+        return self.reordered(value, (0, *range(2, len(self.map_layout(value).sizes)), 1))
+
+    def depth_second(self, value: int) -> int:
+        """The inverse of :meth:`depth_last`."""
+        last = len(self.layout_of(value).sizes) - 1
+        return self.reordered(value, (0, last, *range(1, last)))
+
+    def arranged(self, value: int, sizes: Sequence[int], *, is_result: bool = False) -> int:
+        """The same elements with these sizes, that of the batch among them: a view where that can be, else a copy.
+
+        ``is_result``: of what a product has just made, which autograd does not have as a view.
+        """
+        x = self.layout_of(value)
+        if x.sizes == tuple(sizes):
+            return value
+        layout = viewed(x, sizes)
+        self.is_for_several |= self.images == 1 or not x.is_contiguous
+        if layout is None:
+            return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
+        result = self.alias(value, layout)
+        if is_result:
+            del self.bases[result]
+        return result
+
+    def spread(self, value: int, sizes: Sequence[int]) -> int:
+        """A view repeated along sides of 1; its gradient is summed."""
+        x = self.layout_of(value)
+        if x.sizes == tuple(sizes):
+            return value
+        strides = [0 if size != whole else step for size, step, whole in zip(x.sizes, x.strides, sizes, strict=True)]
+        return self.alias(value, Layout(tuple(sizes), tuple(strides)), NEW, Size(0, prod(sizes) // self.images))
+
+    def part(self, value: int, side: int, begin: int, end: int) -> int:
+        """A view of the places from ``begin`` to before ``end`` along a side; its gradient has zeros elsewhere."""
+        sizes, strides = self.layout_of(value)
+        layout = Layout((*sizes[:side], end - begin, *sizes[side + 1 :]), strides)
+        return self.alias(value, layout, NEW, Size(0, prod(layout.sizes) // self.images))
+
+    def unfolded(self, value: int, side: int, kernel: int, gap: int, step: int) -> int:
+        """A view with the windows along a side, their places as a further side; the gradient of a place is summed."""
+        sizes, strides = self.layout_of(value)
+        window = gap * (kernel - 1) + 1
+        count = (sizes[side] - window) // step + 1
+        for places, width in ((window, 1), (kernel, gap)) if gap > 1 else ((window, 1),):
+            layout = Layout(
+                (*sizes[:side], count, *sizes[side + 1 :], places),
+                (*strides[:side], step * strides[side], *strides[side + 1 :], width * strides[side]),
+            )
+            value = self.alias(value, layout, NEW, Size(0, prod(layout.sizes) // self.images))
+        return value
+
+    def wrapped(self, value: int, pads: Sequence[tuple[int, int]]) -> int:
+        """A new map with the value in it and around it copies of its other ends: one copy into a part for each."""
+        x = self.map_layout(value)
+        sides = zip(x.sizes[2:], pads, strict=True)
+        sizes = (*x.sizes[:2], *[before + size + after for size, (before, after) in sides])
+        elements = Size(0, prod(sizes) // self.images)
+        whole = self._recorded((), elements, item=self.items[value], layout=contiguous(sizes), gradients=())
+        inner = whole
+        for side in range(len(sizes) - 1, 1, -1):
+            before, after = pads[side - 2]
+            inner = self.part(inner, side, before, sizes[side] - after)
+        whole = self._copied_into(inner, whole, value)
+        for side in range(len(sizes) - 1, 1, -1):
+            before, after = pads[side - 2]
+            size, end = sizes[side], sizes[side] - after
+            if before:
+                target, source = self.part(whole, side, 0, before), self.part(whole, side, end - before, end)
+                whole = self._copied_into(target, whole, source)
+            if after:
+                target, source = self.part(whole, side, end, size), self.part(whole, side, before, before + after)
+                whole = self._copied_into(target, whole, source)
+        return whole
+
+    def _copied_into(self, target: int, whole: int, source: int) -> int:
+        """What ``whole`` is once a source was copied into a part of it."""
+        result = self.operation([target, source], is_alias=True, gradients=(NEW, SAME))
+        base = self.bases[result]
+        return whole if base == whole else base
+
+    # products
+
+    def vectors(self, value: int) -> int:
+        """The vectors of a map as batch x length x depth, with the sides before the last in the batch."""
+        last = self.depth_last(value)
+        *batch, length, depth = self.layout_of(last).sizes
+        return self.arranged(last, (prod(batch), length, depth))
+
+    def linear(self, value: int, depth: int, parameters: Sequence[int], parts: Sequence[int] = ()) -> int:
+        """The product of the vectors along the last side of a value with weights, plus a bias if there is one.
+
+        Weights and bias are parameters, then ``parts`` of parameters, which are values.
+        """
+        first = self.last + 1
+        is_learned = self.parameters[parameters[0]].is_trainable if parameters else self.learns(parts[0])
+        own, given, x = tuple(parameters), list(parts), value
+        if self.autocast:  # the last argument is cast first
+            given = [self.converted(part, self.item) for part in given[::-1]][::-1]
+            given = [self.cast(parameter) for parameter in own[::-1]][::-1] + given
+            own, x = (), self.converted(value, self.item)
+        layout = self.layout_of(x)
+        *batch, inner = layout.sizes
+        has_bias = len(parameters) + len(parts) > 1
+        is_fused = has_bias and (layout.is_contiguous or len(layout.sizes) == 2)
+        matrix: tuple[int, ...] = (prod(batch), inner)
+        if not (is_fused or is_learned) and viewed(layout, matrix) is None:
+            matrix = (prod(batch[:-1]), batch[-1], inner)  # a product of batches, which copies nothing of a sequence
+        rows = self.arranged(x, matrix)
+        keeps: tuple[int, ...] = (0,) if is_learned else ()
+        if not own and self.learns(rows):
+            keeps += (1,)
+        bias: tuple[tuple[int, ...], list[int]] = ((), [])
+        if has_bias and not is_fused:
+            bias = (own[1:], given[1 - len(own[:1]) :])
+            own, given = own[:1], given[: 1 - len(own[:1])]
+        result = self.operation(
+            [rows, *given],
+            Size(0, self.elements[rows].per_image // inner * depth),
+            layout=contiguous((*matrix[:-1], depth)),
+            keeps=keeps,
+            parameters=own,
+            saves_parameter=bool(own) and self.learns(rows),
+            order="base" if self.layout_of(rows).is_dense else "contiguous",
+            summed_parameters=own[1:],
+            summed_inputs=(len(given),) if is_fused and given and len(own) < 2 else (),
+            is_product=True,
+        )
+        result = self.arranged(result, (*batch, depth), is_result=True)
+        if any(bias):  # an operation of its own, in place but for fake tensors
+            result = self.operation(
+                [result, *bias[1]],
+                self.elements[result],
+                layout=self.layout_of(result),
+                is_alias=not self.profile.composes,
+                gradients=(SAME, *(NEW,) * len(bias[1])),
+                parameters=bias[0],
+                summed_parameters=bias[0],
+                summed_inputs=(1,) if bias[1] else (),
+            )
+        if x != value:
+            self.hold(first, x)
+        if parts:
+            for part in given:
+                self.hold(first, part)
+        return result
+
+    def products_with_own(self, value: int, depth: int, parameter: int) -> int:
+        """The products of a batch of matrices and a parameter that has a matrix for each of them."""
+        first = self.last + 1
+        batch, count, _ = self.layout_of(value).sizes
+        is_learned = self.parameters[parameter].is_trainable
+        own: tuple[int, ...] = (parameter,)
+        given: list[int] = []
+        x = value
+        if self.autocast:
+            own, given = (), [self.cast(parameter)]
+            x = self.converted(value, self.item)
+        keeps = ((0,) if is_learned else ()) + ((1,) if given and self.learns(x) else ())
+        result = self.operation(
+            [x, *given],
+            Size(0, batch * count * depth // self.images),
+            layout=contiguous((batch, count, depth)),
+            keeps=keeps,
+            parameters=own,
+            saves_parameter=bool(own) and self.learns(x),
+            order="contiguous",
+        )
+        if x != value:
+            self.hold(first, x)
+        return result
+
+    def product(self, left: int, right: int) -> int:
+        """The matrix product along the last two sides; those before are a batch, or 1 and repeated."""
+        one, other = self.layout_of(left).sizes, self.layout_of(right).sizes
+        batch = [max(a, b) for a, b in zip(one[:-2], other[:-2], strict=True)]
+        left = self.arranged(self.spread(left, (*batch, *one[-2:])), (prod(batch), *one[-2:]))
+        right = self.arranged(self.spread(right, (*batch, *other[-2:])), (prod(batch), *other[-2:]))
+        sizes = (prod(batch), one[-2], other[-1])
+        result = self.batched(left, right, sizes)
+        return self.arranged(result, (*batch, one[-2], other[-1]), is_result=True)
+
+    def batched(self, left: int, right: int, sizes: tuple[int, int, int]) -> int:
+        """The products of two batches of matrices."""
+        keeps = ((0,) if self.learns(right) else ()) + ((1,) if self.learns(left) else ())
+        return self.operation(
+            [left, right],
+            Size(0, prod(sizes) // self.images),
+            layout=contiguous(sizes),
+            keeps=keeps,
+            gradients=(NEW, NEW),
+            order="contiguous",
+        )
+
+    def plus_parameter(self, value: int, parameter: int) -> int:
+        """Value plus a parameter that is as large as the value of one image."""
+        x = self.layout_of(value)
+        item = max(self.items[value], self.parameter_item)
+        return self.operation(
+            [value],
+            item=item,
+            layout=elementwise([x, contiguous((1, *x.sizes[1:]))]),
+            gradients=(SAME if self.items[value] == item else NEW,),
+            parameters=(parameter,),
+        )
+
+    # attention
+
+    def parts_of(self, whole: int, heads: int) -> tuple[int, int, int]:
+        """Queries, keys and values of batch x length x 3*inner, each as batch x heads x length x numbers of a head.
+
+        Their gradients are stacked in one tensor.
+        """
+        batch, length, width = self.layout_of(whole).sizes
+        stacked = self.reordered(self.arranged(whole, (batch, length, 3, heads, width // 3 // heads)), (2, 0, 3, 1, 4))
+        sizes, strides = self.layout_of(stacked)
+        elements = Size(0, self.elements[whole].per_image // 3)
+        found = []
+        for gradient in (NONE, NONE, NEW):  # backward makes the tensor when it has the gradients of all three
+            part = self._recorded(
+                [stacked],
+                elements,
+                layout=Layout(sizes[1:], strides[1:]),
+                is_alias=True,
+                gradients=(gradient,),
+                order="contiguous",
+            )
+            self.values[part] = self.values[part]._replace(learns=self.learns(stacked))
+            found.append(part)
+        value, keys, queries = found
+        return queries, keys, value
+
+    def heads_of(self, value: int, heads: int) -> int:
+        """Batch x length x inner as batch x heads x length x numbers of a head."""
+        batch, length, width = self.layout_of(value).sizes
+        return self.reordered(self.arranged(value, (batch, length, heads, width // heads)), (0, 2, 1, 3))
+
+    def chunks(self, parameter: int, count: int) -> list[int]:
+        """Equal parts of a parameter: values without memory, whose gradients are put together in one tensor."""
+        elements = Size(self.parameters[parameter].elements // count)
+        found = []
+        for number in range(count):
+            is_last = number == count - 1  # whose backward runs first
+            own = (parameter,) if is_last else ()
+            part = self._recorded((), elements, item=self.parameter_item, is_alias=True, gradients=(), parameters=own)
+            is_learned = self.training and self.parameters[parameter].is_trainable
+            self.values[part] = self.values[part]._replace(learns=is_learned)
+            found.append(part)
+        return found
+
+    def attended(self, queries: int, keys: int, value: int, bias: tuple[int, ...]) -> int:
+        """softmax(q k^T + b) v of batch x heads x length x numbers; ``bias`` is b, if there is one.
+
+        On a CPU it is one kernel, which keeps a logarithm for each position, unless b is learned in this step. Then,
+        and for fake tensors, it is composed of products and a softmax, in float32.
+        """
+        start, item = self.last + 1, self.items[queries]
+        bias = tuple([self.converted(each, self.item) for each in bias])
+        batch, heads, length, numbers = self.layout_of(queries).sizes
+        if self.is_cpu and not any(self.learns(each) for each in bias):
+            logarithms = Size(0, batch * heads * length // self.images)
+            result = self.operation(
+                [queries, keys, value, *bias],
+                layout=contiguous((batch, length, heads, numbers)),
+                keeps=tuple(range(3 + len(bias))),
+                keeps_output=True,
+                extras=(Extra("logarithms", logarithms, max(4, item), inference="always"),),
+                gradients=(*(NEW,) * 3, *(NONE,) * len(bias)),
+                order="base",
+            )
+            for each in bias:
+                self.hold(start, each)
+            return self.reordered(result, (0, 2, 1, 3))
+        first = self.last + 1
+        wide: list[int] = []
+        if item < 4:
+            queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
+        scaled = self.operation([queries])
+        turned = self.operation([self.reordered(keys, (0, 1, 3, 2))])
+        scores = self.product(scaled, turned)
+        self.hold(first, turned)
+        if bias:
+            scores = self.operation(
+                [scores, *bias],
+                self.elements[scores],
+                layout=self.layout_of(scores),
+                is_alias=not self.profile.composes,
+                gradients=(SAME, NEW),
+                summed_inputs=(1,),
+            )
+        scores = self.operation([scores], keeps_output=True)
+        if item < 4:
+            wide.append(self.operation([scores], item=item))  # it is returned as well
+        result = self.product(scores, value)
+        if item < 4:
+            result = self.operation([result], item=item)
+        for held in (scaled, scores, *wide, *bias):
+            self.hold(first, held)
+        return result
+
+    def side_by_side(self, value: int) -> int:
+        """Batch x heads x length x numbers as batch x length x inner."""
+        batch, heads, length, each = self.layout_of(value).sizes
+        return self.arranged(self.reordered(value, (0, 2, 1, 3)), (batch, length, heads * each))
