@@ -339,8 +339,8 @@ def norm(p: CaffeLayer) -> None:
     layer = p.layer
     across = layer.kind != "in"
     is_row = all(size == 1 for size in p.output.sides)
-    if layer.kind == "ln" and layer.is_along_depth(p.sides) and not is_row:
-        raise NoEqual("normalizes over a volume or over the sides, not over the depth alone")
+    if layer.kind == "ln" and layer.over(p.sides) != "volume" and not (is_row and layer.over(p.sides) == "depth"):
+        raise NoEqual("normalizes over a volume or over all its sides, not over other axes")
     if layer.kind == "gn" and layer.groups != 1:
         raise NoEqual("has no normalization by groups")
     if not layer.scale and layer.shift:

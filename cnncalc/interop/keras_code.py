@@ -240,13 +240,19 @@ def affine(p: Place) -> Code:
     return Code(Call("layers.Rescaling", (), keys))
 
 
+def _over(p: Place, axes: str | Sequence[str]) -> tuple[int, ...]:
+    """The axes of a norm: the depth, the volume, or those with these names."""
+    if p.flat[0] or axes == "depth":
+        return (-1,)
+    return tuple(range(1, p.sides + 2)) if axes == "volume" else tuple(sorted(_axes(p, axes)))
+
+
 def normalization(p: Place) -> Code:
     """BN, GN, IN, LN, RMS, L2NORM."""
     layer = p.layer
     eps = (("epsilon", layer.eps),)
     if layer.kind in ("rms", "l2norm"):
-        is_deep = layer.axes == "depth" or p.flat[0]
-        axes = (-1,) if is_deep else tuple(range(1, p.sides + 2))
+        axes = _over(p, layer.axes)
         name = "RmsNorm" if layer.kind == "rms" else "L2Norm"
         return Code(Call(name, (axes,), (*eps, ("scale", layer.scale)), ("axes",)))
     parts = _usual(("scale", layer.scale, True), ("center", layer.shift, True))
@@ -255,9 +261,9 @@ def normalization(p: Place) -> Code:
             raise no_equal("no batch normalization without running statistics")
         return Code(Call("layers.BatchNormalization", (), (*_usual(("epsilon", layer.eps, 0.001)), *parts)))
     if layer.kind == "ln":
-        is_deep = layer.is_along_depth(p.sides) or p.flat[0]
-        axes = () if is_deep else (("axis", list(range(1, p.sides + 2))),)
-        return Code(Call("layers.LayerNormalization", (), (*axes, *eps, *parts)))
+        axes = _over(p, layer.over(p.sides))
+        over = () if axes == (-1,) else (("axis", list(axes)),)
+        return Code(Call("layers.LayerNormalization", (), (*over, *eps, *parts)))
     groups = layer.groups if layer.kind == "gn" else p.output.depth
     return Code(Call("layers.GroupNormalization", (groups,), (*eps, *parts), ("groups",)))
 

@@ -113,10 +113,24 @@ def keras_name(name: str, join: str) -> str:
     return name.replace(".", join).replace("/", "_")
 
 
+FUNCTIONS = ("windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space")
+"""The functions that may be copied into the code."""
+
+
 class FunctionBody(Body):
     """The statements of the function of a group; a part is written as its place between zero characters."""
 
-    taken_names: ClassVar[tuple[str, ...]] = ("name", "layers", "ops", "keras", "kept", "keep", "i", "inputs")
+    taken_names: ClassVar[tuple[str, ...]] = (
+        "name",
+        "layers",
+        "ops",
+        "keras",
+        "kept",
+        "keep",
+        "i",
+        "inputs",
+        *FUNCTIONS,
+    )
 
     def part(self, place: int, name: str) -> str:
         source = self.source

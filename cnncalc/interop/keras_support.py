@@ -101,7 +101,8 @@ class RmsNorm(layers.Layer):
 
     def build(self, shape: Any) -> None:
         """The factors."""
-        sizes = [shape[axis] for axis in self.axes]
+        axes = [axis % len(shape) for axis in self.axes]
+        sizes = [shape[axis] if axis in axes else 1 for axis in range(1, len(shape))]
         self.gamma = self.add_weight(shape=sizes, initializer="ones", name="gamma") if self.scale else None
 
     def divided(self, x: Any) -> Any:

@@ -175,7 +175,9 @@ class Source(Groups):
 class ModuleBody(Body):
     """The statements of ``forward`` of a group, and the names of its modules."""
 
-    taken_names: ClassVar[tuple[str, ...]] = ("self",)
+    taken_names: ClassVar[tuple[str, ...]] = (
+        "self", "torch", "nn", "F", "windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space", "softmax",
+    )  # fmt: skip
     is_guarded: bool = False
 
     def part(self, place: int, name: str) -> str:

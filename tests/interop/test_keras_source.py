@@ -134,6 +134,7 @@ def test_blocks_are_functions_with_parameters_and_loops() -> None:
 NETS = (
     "INPUT 12x10x3 -> CONV3-4(trainable=no)@a -> [CONV3-4@b | CONV3-4(share=@b)] -> ADD -> GAP -> FC-3 -> SOFTMAX",
     "[INPUT 9x7x2@left -> CONV3-4 | INPUT 9x7x2@right -> CONV3-4] -> ADD -> FLATTEN -> RELU -> FC-2",
+    "INPUT 14x14x8 -> WINDOW7@windows -> UNWINDOW(14x14)@layers -> FC-3@a.windows",
     "INPUT 14x14x3 -> CONV7-12/7 -> SEQUENCE -> TOKEN -> POSITION -> [LN -> ATTENTION-3 | ] -> ADD -> LN -> FC-4",
 )
 
