@@ -71,7 +71,7 @@ class Groups:
         return [node.inputs[0], ("places", node.inputs[1])] if node.kind == "unpool" else list(node.inputs)
 
     def gives(self, index: int) -> list[Hashable]:
-        """The values that a layer gives."""
+        """The values that a layer gives: its output, and of a pool before UNPOOL the places of the maxima."""
         return [index, ("places", index)] if index in self.unpooled else [index]
 
     def _find_flat(self) -> list[bool]:
@@ -85,7 +85,7 @@ class Groups:
         return flat
 
     def leaving(self, inside: set[int]) -> list[Hashable]:
-        """The values of these layers that others read, or that nothing reads."""
+        """The values of these layers that layers outside of them read, and the outputs that nothing reads."""
         found: list[Hashable] = []
         for index in sorted(inside):
             for value in self.gives(index):

@@ -172,8 +172,8 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
     def make() -> int | None:
         first = net.rearranged(one, [*groups, [rank - 2], [rank - 1]])
         try:
-            straight = net.rearranged_count(other, [*groups, [rank - 2], [rank - 1]])
-            turned = net.rearranged_count(other, [*groups, [rank - 1], [rank - 2]])
+            straight = net.layers_to_rearrange(other, [*groups, [rank - 2], [rank - 1]])
+            turned = net.layers_to_rearrange(other, [*groups, [rank - 1], [rank - 2]])
         except NoEqual:
             straight = turned = 0
         is_turned = turned < straight

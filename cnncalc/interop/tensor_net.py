@@ -311,11 +311,7 @@ class Net:
 
         Raises NoEqual where no layers make one of the other.
         """
-        parts = {number: self._without_batch(axis) for number, axis in enumerate(tensor.axes)}
-        target = tuple([merged([atom for number in group for atom in parts[number]]) for group in groups])
-        grouped = {number for group in groups for number in group}
-        if any(parts[number] for number in parts if number not in grouped):
-            raise NoEqual("it has more sides than a volume")
+        parts, target = self._parts_and_target(tensor, groups)
         source = self.moved(tensor.source, target)
         axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in tensor.axes]
         for side, group in enumerate(groups):
@@ -329,18 +325,21 @@ class Net:
         assert found.shape == shape_of(tensor.axes)
         return found
 
-    def rearranged_count(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> int:
-        """How many layers :meth:`rearranged` makes; raises NoEqual where there are none."""
-        target = tuple(
-            [
-                merged([atom for number in group for atom in self._without_batch(tensor.axes[number])])
-                for group in groups
-            ]
-        )
+    def layers_to_rearrange(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> int:
+        """How many layers :meth:`rearranged` adds with the same arguments; raises NoEqual where it does."""
+        _, target = self._parts_and_target(tensor, groups)
         found = moves(tensor.source.volume, target)
         if found is None:
             raise NoEqual("no layers bring its elements into the order that it needs")
         return len(found)
+
+    def _parts_and_target(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> tuple[list[tuple[Atom, ...]], Axes]:
+        """The atoms of each axis without those of the batch, and the axes of the volume that the groups make."""
+        parts = [self._without_batch(axis) for axis in tensor.axes]
+        grouped = {number for group in groups for number in group}
+        if any(part for number, part in enumerate(parts) if number not in grouped):
+            raise NoEqual("it has more sides than a volume")
+        return parts, tuple([merged([atom for number in group for atom in parts[number]]) for group in groups])
 
     def _without_batch(self, axis: Iterable[Atom]) -> tuple[Atom, ...]:
         """The atoms of an axis but those of the batch, which must be its slowest part."""

@@ -176,7 +176,8 @@ class ModuleBody(Body):
     """The statements of ``forward`` of a group, and the names of its modules."""
 
     taken_names: ClassVar[tuple[str, ...]] = (
-        "self", "torch", "nn", "F", "windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space", "softmax",
+        "self", "torch", "nn", "F", "windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space",
+        "softmax",
     )  # fmt: skip
     is_guarded: bool = False
 

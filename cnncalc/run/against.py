@@ -26,8 +26,9 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 GRADIENT_TOLERANCE = 1e-10
 """For gradients in float64; they are not compared in float32, where sums over long paths lose more."""
 BESIDE_OTHERS = 1e-3
-"""What is nothing but rounding is compared with this share of the largest gradient (the bias before BN, say), or of the
-largest input of its layer (the mean of a normalized map)."""
+"""The least value that a difference is divided by, as a share of the largest gradient of the net, or of the largest
+input of the layer. Without it rounding would count as a difference where the exact value is 0: the gradient of a bias
+before BN, or the mean of a normalized map."""
 
 
 class Apart(NamedTuple):
@@ -75,8 +76,8 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
     """Runs a net in NumPy and in ``onnxruntime`` or ``torch``, with the same random weights and images.
 
     Every layer's output is compared; with torch in float64 also the gradient of every parameter, of the cross-entropy
-    loss of one training step. The batch and the data type are the report's, which has nothing in place. What is stated,
-    not computed, and what depends on it, is left out.
+    loss of one training step. The batch and the data type are the report's. Layers whose figures are stated,
+    not computed, and those after them are left out.
 
     Raises ValueProblem for float64 in ONNX Runtime, DesignError for a missing extra or a layer without an equal.
     """
@@ -87,7 +88,7 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
         raise ValueProblem(message, code="dtype", hint="--dtype float32, or --against torch")
     version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)
     weights, images = build(report, seed=seed), draw_images(report, seed=seed)
-    # outputs are compared that ADD(in_place=yes) and the like would overwrite
+    # no layer overwrites its input, so that every output is there to compare
     apart = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
     expected = run(apart, weights, images, keep=lambda name: True).outputs
     rows = {row.name: row for row in report.layers}
