@@ -10,7 +10,7 @@ from cnncalc.errors import DesignError, Problem, ValueProblem, in_every, no_effe
 from cnncalc.formats import FORMATS, is_exact
 from cnncalc.layers.keys import is_volume_size
 from cnncalc.records import NamedTuple
-from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES
+from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES, plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -360,6 +360,19 @@ def load(target: str, design: DesignOptions, console: Console) -> Graph:
     from cnncalc.checks import loading
 
     return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
+
+
+def warn_of_convention(tool: str, report: Report, console: Console) -> None:
+    """Warns of layers on which the rule of ``--convention`` was not compared with the tool."""
+    from cnncalc.interop.conventions import not_compared
+
+    rows = not_compared(tool, report.layers)
+    if rows:
+        names = ", ".join(sorted({row.kind.upper() for row in rows}))
+        message = (
+            f"--convention {tool}: not compared with the tool on {plural(len(rows), 'layer')} of the net ({names})"
+        )
+        console.warn([Problem("uncertain-convention", message, severity="warning")])
 
 
 def warn_of_depth(depth: int | None, report: Report, console: Console) -> None:

@@ -16,6 +16,7 @@ from cnncalc.cli.options import (
     analyze,
     idle_output,
     output_options,
+    warn_of_convention,
     warn_of_depth,
 )
 from cnncalc.errors import ValueProblem
@@ -96,6 +97,8 @@ def run(call: Call, console: Console) -> None:
     selection = checked_selection(call.sort, call.top)
     report = analyze(call.target, call.design, call.report, console)
     warn_of_depth(call.depth, report, console)
+    if call.convention is not None:
+        warn_of_convention(call.convention, report, console)
     if notes:
         from cnncalc.views.notes import notes_document
 

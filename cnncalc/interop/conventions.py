@@ -185,6 +185,38 @@ CONVENTIONS: dict[str, Convention] = {
 """The tools by name."""
 
 
+COMPARED = frozenset(
+    [
+        *("input", "dropout", "flatten", "identity", "concat", "add", *CONVOLUTIONS, *DENSE, *NORMS),
+        *("relu", "relu6", "lrelu", "prelu", "elu", "gelu", "silu", "sigmoid", "softmax"),
+        *("pool", "avgpool", "gap", "gmp", "upsample"),
+    ]
+)
+"""The kinds on which each rule was compared with a run of its tool."""
+
+
+def not_compared(tool: str, rows: Iterable[Row]) -> list[Row]:
+    """The layers on which the rule of a tool that hooks modules was not compared with it.
+
+    These are layers of other kinds, and those with keys for which ``convert --to torch`` writes more than one module:
+    normed filters, tables of connections, a scale without a shift, uneven pads of a pool.
+    """
+    if tool in ("keras", "darknet"):
+        return []
+    return [row for row in rows if row.kind not in COMPARED or _is_composed(row.layer)]
+
+
+def _is_composed(layer: Layer) -> bool:
+    """Whether PyTorch has no single module for the keys of a layer."""
+    keys = layer.written()
+    if keys.get("scale", True) != keys.get("shift", True):
+        return True
+    pad = getattr(layer, "pad", None)
+    half = len(pad) // 2 if isinstance(pad, tuple) else 0
+    uneven = isinstance(pad, tuple) and pad[:half] != pad[half:]
+    return uneven or not {"normed", "standardized", "connections"}.isdisjoint(keys)
+
+
 class Counted(NamedTuple):
     """The totals of a net as another tool counts them, for one image; ``macs`` None: it counts none."""
 

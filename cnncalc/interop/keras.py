@@ -140,6 +140,10 @@ class _Model:
         if len(layers) > MAX_LAYERS:
             message = f"{self.name}: a model has {len(layers):,} layers, more than {MAX_LAYERS:,}"
             raise DesignError([Problem("limit", message)])
+        times = [len(nodes) for layer in layers if isinstance(nodes := layer.get("inbound_nodes"), list)]
+        if sum(times) > MAX_LAYERS:
+            message = f"{self.name}: a model calls its layers {sum(times):,} times, more than {MAX_LAYERS:,}"
+            raise DesignError([Problem("limit", message)])
         is_trainable = is_trainable and not (isinstance(config, dict) and config.get("trainable") is False)
         if any(layer.get("inbound_nodes") for layer in layers) and isinstance(config, dict):
             return _Functional(self, config, layers, path, is_trainable=is_trainable).outputs(inputs)

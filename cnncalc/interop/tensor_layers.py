@@ -98,6 +98,8 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
 }  # fmt: skip
 """What each operator becomes, by its type; those of other domains with the domain before it."""
 
+MOST_INPUTS = 10_000
+"""The most inputs of an operator."""
 MOST_WARNINGS = 5
 """The most values whose shape the file contradicts that are named."""
 
@@ -147,6 +149,11 @@ def _convert(net: Net, operator: Operator) -> None:
     missing = next((name for name in operator.inputs if name and name not in net.values), None)
     if missing is not None:
         net.builder.fail(f"{operator.type}: it reads {missing}, which nothing before it makes", operator.name)
+        _store(net, operator, [])
+        return
+    if len(operator.inputs) > MOST_INPUTS:
+        message = f"{operator.type}: it has {len(operator.inputs):,} inputs, more than {MOST_INPUTS:,}"
+        net.builder.fail(message, operator.name, code="limit")
         _store(net, operator, [])
         return
     try:

@@ -67,3 +67,22 @@ def test_thop_still_counts_so() -> None:
     operations, parameters = thop.profile(names["Net"]().eval(), (torch.zeros(1, 3, 24, 20),), verbose=False)
     found = counted("thop", report.layers)
     assert (found.parameters, found.macs) == (parameters, operations)
+
+
+@pytest.mark.parametrize(
+    ("net", "kinds"),
+    [
+        ("INPUT 9x9x4 -> CONV3-4 -> POOL3/2(pad=[0, 0, 1, 1]) -> BN(shift=no)", "2 layers of the net (BN, POOL)"),
+        ("INPUT 9x9x4 -> CONV3-4(normed=weight) -> LRN -> FC-5", "2 layers of the net (CONV, LRN)"),
+        ("INPUT 12x8 -> ATTENTION-2", "1 layer of the net (ATTENTION)"),
+    ],
+)
+def test_layers_on_which_the_tool_was_not_run_are_a_warning(net: str, kinds: str) -> None:
+    done = called("table", net, "--convention", "ptflops")
+    assert f"--convention ptflops: not compared with the tool on {kinds}" in done.stderr
+    assert not called("table", net, "--convention", "keras").stderr
+
+
+@pytest.mark.parametrize("net", ["resnet18", "inception-v3", "mobilenet-v2", "densenet121"])
+def test_nets_on_which_the_tools_were_run_have_no_such_warning(net: str) -> None:
+    assert not called("table", net, "--convention", "thop").stderr

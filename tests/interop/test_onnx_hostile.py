@@ -83,3 +83,10 @@ def test_messages_say_what_is_wrong(type: str, inputs: tuple[Any, ...], words: s
     model.add(type, "x", *given)
     with pytest.raises(DesignError, match=words):
         load_bytes("net.onnx", model.bytes())
+
+
+def test_the_inputs_of_an_operator_have_a_limit() -> None:
+    model = Model(x=(1, 2, 4, 4))
+    model.add("Concat", *["x"] * 10_001, axis=1)
+    with pytest.raises(DesignError, match="it has 10,001 inputs, more than 10,000"):
+        load_bytes("net.onnx", model.bytes())
