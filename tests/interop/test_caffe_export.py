@@ -198,4 +198,4 @@ layer {
 @pytest.mark.parametrize("axes", ["depth", "[height, depth]", "height"])
 def test_a_layer_normalization_over_some_axes_is_refused(axes: str) -> None:
     with pytest.raises(DesignError, match="normalizes over the whole volume"):
-        caffe_text(graph_of(f"INPUT 8x6x3 -> LN(axes={axes})"), ExportOptions())
+        caffe_text(cnncalc.analyze(f"INPUT 8x6x3 -> LN(axes={axes})").resolved, ExportOptions())
