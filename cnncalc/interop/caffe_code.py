@@ -11,6 +11,7 @@ from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.caffe_messages import NoEqual, Word
+from cnncalc.layers.normed_axes import reduced_volume
 from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _rounding(p: CaffeLayer, kernel: Sequence[int], stride: Sequence[int], pad: 
             )
             if last < 0:
                 return (("round_mode", Word(name)),) if name else ()
-    raise NoEqual("rounds the number of windows otherwise")
+    raise NoEqual("rounds the number of windows differently")
 
 
 def pool(p: CaffeLayer) -> None:
@@ -157,7 +158,7 @@ def pool(p: CaffeLayer) -> None:
     if layer.kind == "avgpool" and any(first or last for first, last in pads):
         is_even = layer.count_pad and all(first == last for first, last in pads)
         if not is_even and (layer.count_pad or any(begins)):
-            raise NoEqual("counts the padding at both ends of a side, and as much of it")
+            raise NoEqual("pads both ends of a side equally, and its averages count that padding")
     rounding = _rounding(p, layer.kernel, layer.step, begins)
     keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
     p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), more=more)
@@ -328,7 +329,7 @@ def bn(p: CaffeLayer) -> None:
     if not p.layer.stats:
         raise NoEqual("always keeps running statistics")
     if not p.layer.scale and p.layer.shift:
-        raise NoEqual("has no learned shift a channel without a factor")
+        raise NoEqual("has no learned shift for each channel without a factor")
     keys = _usual(("eps", p.layer.eps, 1e-5))
     x = p.emit("BatchNorm", [p.blob()], *((("batch_norm_param", keys),) if keys else ()))
     _learned(p, x, top=x)
@@ -339,12 +340,12 @@ def norm(p: CaffeLayer) -> None:
     layer = p.layer
     across = layer.kind != "in"
     is_row = all(size == 1 for size in p.output.sides)
-    if layer.kind == "ln" and layer.is_along_depth(p.sides) and not is_row:
-        raise NoEqual("normalizes over a volume or over the sides, not over the depth alone")
+    if layer.kind == "ln" and max(reduced_volume(layer.over(p.sides), p.output)) > 1:
+        raise NoEqual("normalizes over the whole volume or over the sides, not over other axes")
     if layer.kind == "gn" and layer.groups != 1:
         raise NoEqual("has no normalization by groups")
     if not layer.scale and layer.shift:
-        raise NoEqual("has no learned shift a channel without a factor")
+        raise NoEqual("has no learned shift for each channel without a factor")
     keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
     is_bare = not layer.scale
     x = p.emit("MVN", [p.as_map()], ("mvn_param", keys), last=is_bare, word="norm")
@@ -356,7 +357,7 @@ def norm(p: CaffeLayer) -> None:
 def l2norm(p: CaffeLayer) -> None:
     """L2NORM over the depth with a factor a channel."""
     if p.layer.axes != "depth" or not p.layer.scale:
-        raise NoEqual("divides by the length over the depth with a factor a channel alone")
+        raise NoEqual("divides by the length over the depth only with one factor for each channel")
     keys = (("across_spatial", False), ("channel_shared", False), ("eps", p.layer.eps))
     p.emit("Normalize", [p.as_map()], ("norm_param", keys), parameters=1)
 
@@ -487,7 +488,7 @@ def resize(p: CaffeLayer) -> None:
 def pad(p: CaffeLayer) -> None:
     """PAD by nothing."""
     if any(p.layer.pad) or any(p.layer.depth):
-        raise NoEqual("pads within convolutions and pools alone")
+        raise NoEqual("pads only in convolutions and pools")
     p.emit("Power", [p.blob()])
 
 

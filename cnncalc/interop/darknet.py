@@ -65,7 +65,7 @@ def read_darknet(name: str, data: bytes, settings: Settings) -> Graph:
     sections = read_sections(Source(shown, data.decode("utf-8-sig", "replace")))
     if not sections or sections[0].name not in ("net", "network"):
         span = sections[0].span if sections else None
-        message = f"{shown} is no darknet file: its first section is [net]"
+        message = f"{shown} is not a darknet file: its first section must be [net]"
         raise DesignError([Problem("wrong-file", message, span)])
     return DarknetNet(shown, settings).read(sections)
 

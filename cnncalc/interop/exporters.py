@@ -46,6 +46,7 @@ EXPORTERS = (
     Exporter("yaml", (".yaml", ".yml"), "cnncalc.interop.texts", "yaml_of"),
     Exporter("onnx", (".onnx",), "cnncalc.interop.onnx_writer", "onnx_bytes", is_binary=True, has_weights=True),
     Exporter("torch", (".py",), "cnncalc.interop.torch_source", "torch_source"),
+    Exporter("keras", (), "cnncalc.interop.keras_source", "keras_source"),
     Exporter("caffe", (".prototxt",), "cnncalc.interop.caffe_writer", "caffe_text"),
     Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of"),
 )

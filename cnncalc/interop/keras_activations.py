@@ -121,7 +121,7 @@ def _prelu(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     parameters = 1
     for axis in own:
         parameters *= net.sizes(x)[axis]
-    return net.lacks(call, "its slopes are not one a channel", net.sizes(net.last(call)), parameters=parameters)
+    return net.lacks(call, "it has not one slope for each channel", net.sizes(net.last(call)), parameters=parameters)
 
 
 @translates("Softmax")

@@ -203,10 +203,10 @@ def attention(net: Net, operator: Operator) -> Value:
     heads = int(operator.attributes.get("q_num_heads", 0))
     if query.rank == 3:
         if not heads or heads != int(operator.attributes.get("kv_num_heads", heads)):
-            raise NoEqual("its queries have other heads than its keys")
+            raise NoEqual("its queries and keys do not have the same number of heads")
         query, key, value = (_split_heads(net, x, heads) for x in (query, key, value))
     if not query.rank == key.rank == value.rank == 4 or query.shape[1] != key.shape[1]:
-        raise NoEqual("its queries have other heads than its keys")
+        raise NoEqual("its queries and keys do not have the same number of heads")
     scale = float(operator.attributes.get("scale", 0) or 1 / sqrt(query.shape[-1]))
     mask = net.array(operator, 3)
     scores = Scores(query, key, scale, (mask,) if mask is not None else (), is_normed=True)

@@ -276,7 +276,7 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
     if is_shift and source.volume.elements == array.elements and type == "Add":
         return learned(net, operator, x, "position", [array])
     if is_shift:
-        raise NoEqual("no kind adds one learned number a channel without a factor")
+        raise NoEqual("no kind adds a learned number to each channel without a factor")
     return learned(net, operator, x, "scale", [array], shift=False)
 
 
@@ -352,5 +352,5 @@ def prelu(net: Net, operator: Operator) -> Value:
         slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
     place = _per_channel(net, x, slope)
     if place is None:
-        raise NoEqual("PRELU learns one slope a channel")
+        raise NoEqual("PRELU learns one slope for each channel")
     return learned(net, operator, place, "prelu", [slope])

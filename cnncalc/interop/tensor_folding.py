@@ -411,7 +411,7 @@ def _expand(net: Net, operator: Operator, x: Array) -> Array:
 def _tile(net: Net, operator: Operator, x: Array) -> Array:
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != len(x.shape):
-        raise WrongFile("it does not have one number an axis")
+        raise WrongFile("it does not have one number for each axis")
     shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
     values = None
     if x.values is not None and prod(shape) <= MOST_VALUES:
@@ -461,7 +461,7 @@ def _pad(net: Net, operator: Operator, x: Array) -> Array:
     pads = net.numbers(operator, "pads", 1) or []
     rank = len(x.shape)
     if len(pads) != 2 * rank:
-        raise WrongFile("it does not have two pads an axis")
+        raise WrongFile("it does not have two pads for each axis")
     return x.like(checked([size + pads[n] + pads[n + rank] for n, size in enumerate(x.shape)]), None)
 
 

@@ -233,7 +233,7 @@ def with_key(kind: str, attribute: str, key: str, default: float) -> Callable[[N
 def celu(net: Net, operator: Operator) -> Value:
     """Celu, which with alpha 1 is ELU."""
     if operator.attributes.get("alpha", 1.0) != 1:
-        raise NoEqual("ELU is CELU with alpha 1 alone")
+        raise NoEqual("CELU is ELU only if alpha is 1")
     return activation(net, operator, net.tensor(operator), "elu")
 
 
@@ -341,7 +341,7 @@ def reduction_layer(net: Net, operator: Operator, type: str, source: Source, ato
         return net.add("gap" if type == "ReduceMean" else "gmp", [source], operator.name)
     if type not in REDUCED:
         if type not in ("ReduceL2", "ReduceSumSquare"):
-            raise NoEqual("no kind reduces so")
+            raise NoEqual("there is no layer kind for this reduction")
         squares = net.add("square", [source], None)
         total = squares and net.add("reduce", [squares], operator.name, op="sum", axes=list(axes))
         return total if type == "ReduceSumSquare" or total is None else net.add("sqrt", [total], None)

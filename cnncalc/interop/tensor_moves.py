@@ -128,7 +128,7 @@ def slices(net: Net, operator: Operator) -> Value:
     axes = net.numbers(operator, "axes", 3) or list(range(len(starts)))
     steps = net.numbers(operator, "steps", 4) or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps):
-        raise WrongFile("its ranges do not have as many numbers each")
+        raise WrongFile("its starts, ends, axes and steps are not equally many")
     for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
         size = x.shape[axis % x.rank]
         if step < 1:

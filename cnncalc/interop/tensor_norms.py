@@ -171,7 +171,7 @@ def lp_norm(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     axis = int(operator.attributes.get("axis", -1)) % x.rank
     if operator.attributes.get("p", 2) != 2:
-        raise NoEqual("L2NORM takes the second power alone")
+        raise NoEqual("L2NORM divides by the length (p = 2), not by another norm")
     tensor = net.spatial(x)[0] if axis == 1 and x.rank > 2 else net.depth_last(x)
     volume = tensor.source.volume
     if tensor.axes[axis] != whole(len(volume) - 1, volume.depth):

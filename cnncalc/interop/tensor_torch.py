@@ -84,7 +84,7 @@ def roll(net: Net, operator: Operator) -> Value:
     for shift, axis in zip(shifts, axes, strict=True):
         places = [side for side, size in enumerate(volume.sides) if last.axes[axis] == whole(side, size)]
         if len(places) != 1:
-            raise NoEqual("it rolls another axis than a side")
+            raise NoEqual("it rolls an axis that is not a side")
         wanted[places[0]] = shift
     found = net.add("roll", [last.source], operator.name, shift=uniform(wanted))
     if found is None:

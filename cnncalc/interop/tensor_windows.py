@@ -325,7 +325,7 @@ def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode:
     tensor = net.rearranged(x, net.last_groups(x))
     raise_for = [number for number in range(x.rank) if pads[number] or pads[number + x.rank]]
     if raise_for != [x.rank - 1] or mode != "zero":
-        raise NoEqual("it pads another axis than the sides and channels of a map")
+        raise NoEqual("it pads an axis that is neither a side nor the channels of a map")
     keys: dict[str, Any] = {"depth": [pads[x.rank - 1], pads[-1]]}
     if min(keys["depth"]) < 0:
         raise NoEqual("it takes channels away with negative pads")

@@ -124,14 +124,14 @@ class Writer:
         signatures = [None if shape is None else shape.signature for shape in shapes]
         key = (tuple(zip(names, signatures, strict=True)), tuple(parameters), tuple(lines))
         if key not in self.classes:
-            self.classes[key] = Class(self._class_name(name), names, shapes, parameters, lines)
+            self.classes[key] = Class(self.class_name(name), names, shapes, parameters, lines)
         made = self.classes[key]
         shape = Shape(made.name, None, tuple(zip(names, shapes, strict=True)), ("class", made.name))
         made.rows.append(tuple(shape.numbers))
         made.roles = shape.roles
         return shape
 
-    def _class_name(self, name: str) -> str:
+    def class_name(self, name: str) -> str:
         words = re.findall(r"[A-Za-z]+|\d+", name)
         text = "".join(word.capitalize() for word in words) or "Block"
         text = text if text[0].isalpha() else "Block"
@@ -149,11 +149,11 @@ class Writer:
             each.decide()
         parts = [self._class(each, after if each.name == top.name else ()) for each in self.classes.values()]
         code = "\n\n\n".join(parts)
-        support = _support(code)
+        copied = support(code, "torch_support.py")
         title = f"{graph.title}. " if graph.title else ""
         head = f'"""{title}Written by cnncalc from {graph.name}."""'.replace("\\", "/")
         imports = ["from __future__ import annotations", ""]
-        everything = "\n\n\n".join([*support, code])
+        everything = "\n\n\n".join([*copied, code])
         if re.search(r"\bmath\.", everything):
             imports.append("import math")
         if re.search(r"\bAny\b", everything):
@@ -172,8 +172,8 @@ class Writer:
         place = 0
         for name, shape in zip(made.names, made.shapes, strict=True):
             if shape is not None:
-                text = _made(shape, place, made.number, by_name)
-                lines += _wrapped(f"self.{name} = {text}", 8)
+                text = construction(shape, place, made.number, by_name)
+                lines += wrapped(f"self.{name} = {text}", 8)
                 place += len(shape.numbers)
         lines += [f"        {line}" for line in after]
         inputs = "".join([f", {name}" for name in made.parameters])
@@ -183,10 +183,10 @@ class Writer:
 
 
 def _forward(lines: Sequence[str]) -> list[str]:
-    return [part for line in lines for part in _wrapped(line, 8)]
+    return [part for line in lines for part in wrapped(line, 8)]
 
 
-def _made(shape: Shape, place: int, number: Callable[[int], str], classes: dict[str, Class]) -> str:
+def construction(shape: Shape, place: int, number: Callable[[int], str], classes: dict[str, Class]) -> str:
     """The expression that makes a module; its numbers begin at ``place`` in those of the class around it."""
     if shape.call is not None:
         numbers = iter(range(place, place + len(shape.numbers)))
@@ -197,7 +197,7 @@ def _made(shape: Shape, place: int, number: Callable[[int], str], classes: dict[
     parts: list[tuple[Any, str]] = []
     for _, child in shape.children:
         assert child is not None
-        parts.append((child.signature, _made(child, place, number, classes)))
+        parts.append((child.signature, construction(child, place, number, classes)))
         place += len(child.numbers)
     return f"nn.Sequential({', '.join(_in_a_row(parts))})"
 
@@ -234,7 +234,7 @@ def _call(call: Call, number: Callable[[], str]) -> str:
 WIDTH = 110
 
 
-def _wrapped(line: str, indent: int) -> list[str]:
+def wrapped(line: str, indent: int) -> list[str]:
     """A statement in lines of at most about WIDTH characters, broken inside its outermost brackets."""
     text = " " * indent + line
     if len(text) <= WIDTH or not line.endswith(")"):
@@ -250,13 +250,13 @@ def _wrapped(line: str, indent: int) -> list[str]:
             parts.append(line[start:place].strip())
             start = place + 1
     parts.append(line[start : len(line) - 1].strip())
-    inner = [each for part in parts for each in _wrapped(f"{part},", indent + 4)]
+    inner = [each for part in parts for each in wrapped(f"{part},", indent + 4)]
     return [" " * indent + line[: opening + 1], *inner, " " * indent + ")"]
 
 
-def _support(code: str) -> list[str]:
-    """The source of the modules and functions that the code uses and PyTorch does not have."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_support.py")
+def support(code: str, name: str) -> list[str]:
+    """The source of the classes and functions in the module ``name`` that the code uses."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
     with open(path, encoding="utf-8") as file:
         source = file.read()
     known = {
@@ -269,7 +269,7 @@ def _support(code: str) -> list[str]:
     while waiting:
         text = waiting.pop()
         for name, body in known.items():
-            if name not in wanted and re.search(rf"(?<![\w.]){name}\(", text):
+            if name not in wanted and re.search(rf"(?<![\w.]){name}\(|\({name}\):", text):
                 wanted.add(name)
                 waiting.append(body)
     return [body for name, body in known.items() if name in wanted]

@@ -193,3 +193,9 @@ layer {
   top: "bn1"
 }
 """
+
+
+@pytest.mark.parametrize("axes", ["depth", "[height, depth]", "height"])
+def test_a_layer_normalization_over_some_axes_is_refused(axes: str) -> None:
+    with pytest.raises(DesignError, match="normalizes over the whole volume"):
+        caffe_text(cnncalc.analyze(f"INPUT 8x6x3 -> LN(axes={axes})").resolved, ExportOptions())

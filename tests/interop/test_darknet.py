@@ -195,8 +195,8 @@ def test_an_unknown_activation_is_relu_as_in_darknet() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("", None, "its first section is [net]"),
-        ("[convolutional]\nsize=3\n", 1, "its first section is [net]"),
+        ("", None, "its first section must be [net]"),
+        ("[convolutional]\nsize=3\n", 1, "its first section must be [net]"),
         ("size=3\n[net]\n", 1, "before the first section"),
         ("[net]\nheight 3\n", 2, "expected '[section]' or 'option=value'"),
         ("[net\n", 1, "expected ']'"),

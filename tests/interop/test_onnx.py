@@ -148,7 +148,7 @@ def test_a_sum_of_what_others_read_is_no_bias() -> None:
     model.add("Add", first, model.weight("b", (8, 1, 1), list(range(8))))
     second = model.last
     model.add("Add", first, second)
-    with pytest.raises(DesignError, match="no kind adds one learned number a channel"):
+    with pytest.raises(DesignError, match="no kind adds a learned number to each channel"):
         read(model)
 
 

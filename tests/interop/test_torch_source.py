@@ -105,6 +105,10 @@ def test_whole_nets(net: str) -> None:
     assert_is_the_net(cnncalc.analyze(net.replace("@a(trainable=no)", "(trainable=no)@a")))
 
 
+def test_a_layer_may_be_called_as_a_function_of_the_code() -> None:
+    assert_is_the_net(cnncalc.analyze("INPUT 14x14x8 -> WINDOW7@windows -> UNWINDOW(14x14)@softmax -> FC-3@nn"))
+
+
 def test_parameters_are_called_as_in_torchvision() -> None:
     net = made(source_of(cnncalc.analyze("resnet18")))
     names = dict(net.named_parameters())

@@ -40,9 +40,8 @@ MAX_NODES = 25_000
 MAX_EDGES = 100_000
 """A larger net is written in its long form."""
 
-
 TRIED_NODES = 12_000
-"""Of a net with more than a few thousand nodes fewer ways are tried."""
+"""Ways to try times nodes of the net: of a large net fewer ways are tried, at least one."""
 
 
 class Way(NamedTuple):

@@ -1,0 +1,202 @@
+"""The layers of a net in the groups that the dots of their names make, for code with a part for each group."""
+
+from __future__ import annotations
+
+import keyword
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.interop.exporters import volumes_of
+from cnncalc.layers.base import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from cnncalc.graph import Graph
+    from cnncalc.interop.torch_code import Code
+
+
+class Step:
+    """One layer or one group in the order in which they run; ``name`` is the last part of its name."""
+
+    def __init__(self, name: str, index: int | None = None) -> None:
+        self.name = name
+        self.index = index
+        self.steps: list[Step] = []
+
+    def indices(self) -> list[int]:
+        """All layers within."""
+        return [self.index] if self.index is not None else [index for step in self.steps for index in step.indices()]
+
+
+class Groups:
+    """A net for which code is written: its volumes, who reads what, and the code of each layer."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.volumes = volumes_of(graph)
+        self.unpooled = {node.inputs[1] for node in graph.nodes if node.kind == "unpool"}
+        self.flat = self._find_flat()
+        self.codes: list[Code] = []
+        self.readers: dict[Hashable, list[int]] = {}
+        for index in range(len(graph.nodes)):
+            for value in self.reads(index):
+                self.readers.setdefault(value, []).append(index)
+
+    def steps(self) -> Step:
+        """All layers but the inputs, in their groups."""
+        top = Step("")
+        for index, node in enumerate(self.graph.nodes):
+            if not node.is_input:
+                self._place(top, node.name.split("."), index)
+        return top
+
+    def _place(self, top: Step, names: Sequence[str], index: int) -> None:
+        """Adds a layer to the groups of its name; a group that was left is entered again as another one."""
+        group = top
+        for name in names[:-1]:
+            last = group.steps[-1] if group.steps else None
+            if last is None or last.index is not None or last.name != name:
+                if any(step.name == name for step in group.steps):
+                    group.steps.append(Step("_".join(names), index))
+                    return
+                last = Step(name)
+                group.steps.append(last)
+            group = last
+            names = names[1:]
+        group.steps.append(Step(names[-1], index))
+
+    def reads(self, index: int) -> list[Hashable]:
+        """The values that a layer reads: layers by their index, the places of the maxima of a pool as a pair."""
+        node = self.graph.nodes[index]
+        return [node.inputs[0], ("places", node.inputs[1])] if node.kind == "unpool" else list(node.inputs)
+
+    def gives(self, index: int) -> list[Hashable]:
+        """The values that a layer gives: its output, and of a pool before UNPOOL the places of the maxima."""
+        return [index, ("places", index)] if index in self.unpooled else [index]
+
+    def _find_flat(self) -> list[bool]:
+        """Which layers give batch x depth."""
+        flat: list[bool] = []
+        for node in self.graph.nodes:
+            layer = node.layer
+            assert isinstance(layer, Layer)
+            whole = False if node.is_input else layer.is_flat
+            flat.append(all(flat[source] for source in node.inputs) if whole is None else whole)
+        return flat
+
+    def leaving(self, inside: set[int]) -> list[Hashable]:
+        """The values of these layers that layers outside of them read, and the outputs that nothing reads."""
+        found: list[Hashable] = []
+        for index in sorted(inside):
+            for value in self.gives(index):
+                readers = self.readers.get(value, ())
+                if (not readers and value == index) or any(reader not in inside for reader in readers):
+                    found.append(value)
+        return found
+
+
+class Body:
+    """The statements that run a group, and the names of its parts; ``taken`` are names that no variable may have."""
+
+    taken_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, source: Groups, group: Step, entering: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
+    ) -> None:
+        self.source = source
+        self.group = group
+        self.taken: set[str] = set()
+        self.names = [self._unique(identifier(step.name)) for step in group.steps]
+        self.taken = set(self.taken_names)
+        self.variables: dict[Hashable, str] = {}
+        nodes = source.graph.nodes
+        for place, value in enumerate(entering):
+            name = nodes[value].name if is_top and isinstance(value, int) else "x" if not place else f"x{place + 1}"
+            self.variables[value] = self._unique(identifier(name))
+        if is_top:
+            inputs = [index for index, node in enumerate(nodes) if node.is_input]
+            entering = inputs
+            for index in inputs:
+                self.variables.setdefault(index, self._unique(identifier(nodes[index].name)))
+        self.parameters = tuple([self.variables[value] for value in entering])
+        self.counts: dict[Hashable, int] = {}
+        reads = [self._entering(step) for step in group.steps]
+        for each in reads:
+            for value in each:
+                self.counts[value] = self.counts.get(value, 0) + 1
+        self.lines: list[str] = []
+        for place, (step, name, each) in enumerate(zip(group.steps, self.names, reads, strict=True)):
+            self._step(place, step, name, each, leaving, is_top=is_top)
+        main = [self.variables[v] for v in leaving if not self._only_in_training(v)]
+        extra = [self.variables[v] for v in leaving if self._only_in_training(v)]
+        self.end(main, extra, is_top=is_top)
+
+    def part(self, place: int, name: str) -> str:
+        """The part of the group at a place, by which it is run."""
+        raise NotImplementedError
+
+    def end(self, main: Sequence[str], extra: Sequence[str], *, is_top: bool) -> None:
+        """Adds the last statement: what the group gives, and with ``extra`` what it gives in training alone."""
+        raise NotImplementedError
+
+    def write(self, step: Step, line: str, result: str, argument: str, before: str, *, is_top: bool) -> None:
+        """Adds the statement of a step: its first result and argument, and the variable that it read before."""
+        self.lines.append(line)
+
+    def _only_in_training(self, value: Hashable) -> bool:
+        return isinstance(value, int) and self.source.graph.nodes[value].training_only
+
+    def _unique(self, name: str) -> str:
+        found, number = name, 1
+        while found in self.taken:
+            number += 1
+            found = f"{name}_{number}"
+        self.taken.add(found)
+        return found
+
+    def _entering(self, step: Step) -> list[Hashable]:
+        """The values that a step reads, each once for a group, and as often as it is an argument of a layer."""
+        source = self.source
+        if step.index is not None:
+            return list(dict.fromkeys(source.reads(step.index)))
+        inside = step.indices()
+        made = {value for index in inside for value in source.gives(index)}
+        return list(dict.fromkeys(v for i in inside for v in source.reads(i) if v not in made))
+
+    def _step(
+        self, place: int, step: Step, name: str, reads: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
+    ) -> None:
+        source = self.source
+        inside = set(step.indices())
+        part = self.part(place, name)
+        if step.index is not None:
+            code = source.codes[step.index]
+            arguments = [self.variables[value] for value in source.reads(step.index)]
+            text = code.expression.replace("{m}", part)
+            for number, argument in enumerate(arguments):
+                text = text.replace(f"{{{number}}}", argument)
+            results: list[Hashable] = source.gives(step.index)
+        else:
+            arguments = [self.variables[value] for value in reads]
+            text = f"{part}({', '.join(arguments)})"
+            results = source.leaving(inside)
+        first = reads[0] if reads else None
+        names = []
+        for number, value in enumerate(results):
+            reuses = number == 0 and first is not None and self.counts.get(first) == 1 and first not in leaving
+            names.append(
+                self.variables[first]
+                if reuses and first is not None
+                else self._unique(identifier(name) if not number else f"{name}_places")
+            )
+            self.variables[value] = names[-1]
+        line = f"{', '.join(names)} = {text}"
+        before = self.variables.get(first, "")
+        self.write(step, line, names[0], arguments[0] if arguments else "", before, is_top=is_top)
+
+
+def identifier(name: str) -> str:
+    """A name as one of Python: other characters become ``_``."""
+    text = "".join(c if c.isalnum() or c == "_" else "_" for c in name)
+    text = text if text and not text[0].isdigit() else f"_{text}"
+    return f"{text}_" if keyword.iskeyword(text) or text in ("training", "forward") else text
