@@ -9,7 +9,7 @@ from cnncalc.interop.exporters import volumes_of
 from cnncalc.layers.base import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from cnncalc.graph import Graph
     from cnncalc.interop.torch_code import Code
@@ -99,6 +99,8 @@ class Body:
     """The statements that run a group, and the names of its parts; ``taken`` are names that no variable may have."""
 
     taken_names: ClassVar[tuple[str, ...]] = ()
+    usual_names: ClassVar[Mapping[str, str]] = {}
+    """The usual names of variables: of an input called so, and, for the key "", of the first new value of a group."""
 
     def __init__(
         self, source: Groups, group: Step, entering: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
@@ -112,12 +114,14 @@ class Body:
         nodes = source.graph.nodes
         for place, value in enumerate(entering):
             name = nodes[value].name if is_top and isinstance(value, int) else "x" if not place else f"x{place + 1}"
-            self.variables[value] = self._unique(identifier(name))
+            self.variables[value] = self._unique(self.usual_names.get(name, identifier(name)))
         if is_top:
             inputs = [index for index, node in enumerate(nodes) if node.is_input]
             entering = inputs
             for index in inputs:
-                self.variables.setdefault(index, self._unique(identifier(nodes[index].name)))
+                if index not in self.variables:
+                    name = nodes[index].name
+                    self.variables[index] = self._unique(self.usual_names.get(name, identifier(name)))
         self.parameters = tuple([self.variables[value] for value in entering])
         self.counts: dict[Hashable, int] = {}
         reads = [self._entering(step) for step in group.steps]
@@ -184,11 +188,13 @@ class Body:
         names = []
         for number, value in enumerate(results):
             reuses = number == 0 and first is not None and self.counts.get(first) == 1 and first not in leaving
-            names.append(
-                self.variables[first]
-                if reuses and first is not None
-                else self._unique(identifier(name) if not number else f"{name}_places")
-            )
+            if reuses and first is not None:
+                names.append(self.variables[first])
+            elif number:
+                names.append(self._unique(f"{name}_places"))
+            else:
+                usual = self.usual_names.get("")
+                names.append(self._unique(usual if usual and usual not in self.taken else identifier(name)))
             self.variables[value] = names[-1]
         line = f"{', '.join(names)} = {text}"
         before = self.variables.get(first, "")

@@ -44,7 +44,8 @@ def operators_of(module: Any, inputs: dict[str, Volume], name: str) -> OperatorN
                 problems.append(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}")
         sizes = ", ".join(f"{each}={volume.size}" for each, volume in inputs.items())
         message = f"{name} cannot be run on {sizes}: {problems[0]}"
-        raise DesignError([Problem("wrong-module", message, None, "state the size of its input with --input")])
+        hint = "state the size of its input with --input; a module whose flow depends on its data cannot be read"
+        raise DesignError([Problem("wrong-module", message, None, hint)])
     finally:
         module.train(was_training)
 
