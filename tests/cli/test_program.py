@@ -213,7 +213,7 @@ def test_help_has_an_example(command: str, flag: str) -> None:
 
 
 def test_help_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each example of each help is run, where it may write what it writes."""
+    """Each example of each help is run, where it may write what it writes; one may need an extra that is missing."""
     import shlex
 
     monkeypatch.chdir(tmp_path)
@@ -222,7 +222,8 @@ def test_help_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for command in COMMANDS:
         text = called(command, "--help").stdout
         for line in re.findall(r"^ {4}cnncalc (.+)$", text, re.M):
-            assert called(*shlex.split(line)).returncode == 0, line
+            done = called(*shlex.split(line))
+            assert done.returncode == 0 or "error[missing-extra]" in done.stderr, line
 
 
 def test_without_a_command_the_help_is_printed() -> None:
