@@ -19,7 +19,7 @@ from cnncalc.interop import (
     tensor_torch,
     tensor_windows,
 )
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import MAX_BITS, NoEqual
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
@@ -177,6 +177,10 @@ def _store(net: Net, operator: Operator, found: list[Value]) -> None:
         value = found[number] if number < len(found) else None
         if not name:
             continue
+        if isinstance(value, Tensor) and max(value.shape, default=0).bit_length() > MAX_BITS:
+            message = f"{operator.type}: a size of its result has more than 4,300 digits"
+            net.builder.fail(message, operator.name, code="limit")
+            value = None
         if isinstance(value, Tensor):
             value.source.names.append(name)
             _compare(net, operator, name, value)

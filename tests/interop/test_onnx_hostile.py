@@ -90,3 +90,12 @@ def test_the_inputs_of_an_operator_have_a_limit() -> None:
     model.add("Concat", *["x"] * 10_001, axis=1)
     with pytest.raises(DesignError, match="it has 10,001 inputs, more than 10,000"):
         load_bytes("net.onnx", model.bytes())
+
+
+def test_an_axis_of_too_many_digits_is_refused() -> None:
+    model = Model(x=(1, 4, 1 << 62, 1 << 62))
+    for _ in range(14_200):
+        model.add("Concat", model.last, model.last, axis=1)
+    model.add("Flatten", model.last, name="flat")
+    with pytest.raises(DesignError, match="flat: Flatten: a size of its result has more than 4,300 digits"):
+        load_bytes("net.onnx", model.bytes(shapes={"flat": (1, 5)}))
