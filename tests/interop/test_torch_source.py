@@ -20,6 +20,8 @@ from tests.subcases import each
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
+pytestmark = pytest.mark.slow
+
 
 def source_of(report: Report) -> str:
     """The code of a net."""
@@ -83,7 +85,6 @@ def test_every_kind_can_be_written_but_what_is_stated() -> None:
         torch_source(cnncalc.load("INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here"), ExportOptions())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", catalogue.names())
 def test_each_named_net_has_our_volumes_and_parameters(name: str) -> None:
     assert_is_the_net(cnncalc.analyze(name))
