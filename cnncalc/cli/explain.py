@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command
-from cnncalc.cli.options import CONVENTION, DESIGN, REPORT, TABLE_FORMATS, UNITS, analyze, output_options
+from cnncalc.cli.options import (
+    CONVENTION,
+    DESIGN,
+    REPORT,
+    TABLE_FORMATS,
+    UNITS,
+    analyze,
+    output_options,
+    warn_of_convention,
+)
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -39,6 +48,7 @@ def run(call: Call, console: Console) -> None:
 
     report = analyze(call.target, call.design, call.report, console)
     row = require_layer(report, call.layer)
+    warn_of_convention(call.convention, [row], console)
     shown = document(report, row, units=call.units, in_place=call.report.in_place, convention=call.convention)
     console.write_document(shown, call.output)
 

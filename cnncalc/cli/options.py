@@ -14,9 +14,9 @@ from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES, plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from cnncalc.analysis.report import Report
+    from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.cli.console import Console
     from cnncalc.formats.document import Document
     from cnncalc.formats.notation import Notation
@@ -362,16 +362,16 @@ def load(target: str, design: DesignOptions, console: Console) -> Graph:
     return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
 
 
-def warn_of_convention(tool: str, report: Report, console: Console) -> None:
-    """Warns of layers on which the rule of ``--convention`` was not compared with the tool."""
+def warn_of_convention(tool: str | None, layers: Iterable[LayerReport], console: Console) -> None:
+    """Warns of layers on which the rule of ``--convention`` was not compared with the tool; without one of nothing."""
+    if tool is None:
+        return
     from cnncalc.interop.conventions import not_compared
 
-    rows = not_compared(tool, report.layers)
+    rows = not_compared(tool, layers)
     if rows:
         names = ", ".join(sorted({row.kind.upper() for row in rows}))
-        message = (
-            f"--convention {tool}: not compared with the tool on {plural(len(rows), 'layer')} of the net ({names})"
-        )
+        message = f"--convention {tool}: not compared with the tool on {plural(len(rows), 'layer')} ({names})"
         console.warn([Problem("uncertain-convention", message, severity="warning")])
 
 

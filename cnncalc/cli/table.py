@@ -97,8 +97,7 @@ def run(call: Call, console: Console) -> None:
     selection = checked_selection(call.sort, call.top)
     report = analyze(call.target, call.design, call.report, console)
     warn_of_depth(call.depth, report, console)
-    if call.convention is not None:
-        warn_of_convention(call.convention, report, console)
+    warn_of_convention(call.convention, report.layers, console)
     if notes:
         from cnncalc.views.notes import notes_document
 

@@ -56,6 +56,11 @@ def test_a_convention_is_added_and_alters_no_total(tool: str) -> None:
 def test_a_layer_says_what_a_tool_counts_differently() -> None:
     done = called("explain", "resnet18", "bn1", "--convention", "thop")
     assert "3,211,264 MACs, 0 here" in done.stdout
+    assert done.stderr == ""
+    done = called("explain", "lenet5", "c3", "--convention", "thop")
+    assert done.stderr.startswith(
+        "warning[uncertain-convention]: --convention thop: not compared with the tool on 1 layer"
+    )
 
 
 def test_thop_still_counts_so() -> None:
@@ -72,9 +77,9 @@ def test_thop_still_counts_so() -> None:
 @pytest.mark.parametrize(
     ("net", "kinds"),
     [
-        ("INPUT 9x9x4 -> CONV3-4 -> POOL3/2(pad=[0, 0, 1, 1]) -> BN(shift=no)", "2 layers of the net (BN, POOL)"),
-        ("INPUT 9x9x4 -> CONV3-4(normed=weight) -> LRN -> FC-5", "2 layers of the net (CONV, LRN)"),
-        ("INPUT 12x8 -> ATTENTION-2", "1 layer of the net (ATTENTION)"),
+        ("INPUT 9x9x4 -> CONV3-4 -> POOL3/2(pad=[0, 0, 1, 1]) -> BN(shift=no)", "2 layers (BN, POOL)"),
+        ("INPUT 9x9x4 -> CONV3-4(normed=weight) -> LRN -> FC-5", "2 layers (CONV, LRN)"),
+        ("INPUT 12x8 -> ATTENTION-2", "1 layer (ATTENTION)"),
     ],
 )
 def test_layers_on_which_the_tool_was_not_run_are_a_warning(net: str, kinds: str) -> None:
