@@ -94,7 +94,7 @@ def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
 def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) -> Graph:
     if target == "-":
         return read_design("<stdin>", stdin or "", settings)
-    if any(target.endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):
+    if any(target.lower().endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):
         return _of_bytes(target, _reader_of(target).content(target, folder), settings)
     path = catalogue.path(target)
     if path is not None:
@@ -122,7 +122,7 @@ def _read(reader: FileReader, name: str, data: bytes | mmap, settings: Settings)
 
 
 def _reader_of(name: str) -> FileReader:
-    return next((reader for reader in FILE_READERS if name.endswith(reader.endings)), ARCHITECTURE)
+    return next((reader for reader in FILE_READERS if name.lower().endswith(reader.endings)), ARCHITECTURE)
 
 
 def _names_code(target: str) -> bool:

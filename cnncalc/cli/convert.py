@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, choice, switch
 from cnncalc.cli.options import DESIGN, OUTPUT, OutputOptions, ReportOptions, analyze
+from cnncalc.errors import ValueProblem
 from cnncalc.interop.exporters import EXPORTERS, ExportOptions, export
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +40,24 @@ class Call(NamedTuple):
 
 
 def _exporter(call: Call) -> Exporter:
-    """The form that the call asks for: by its name, by the ending of the file, or the first."""
-    if call.to is not None:
-        return next(each for each in EXPORTERS if each.name == call.to)
-    fitting = [each for each in EXPORTERS if (call.file or "").lower().endswith(each.endings)] if call.file else []
-    return fitting[0] if fitting else EXPORTERS[0]
+    """The form that the call asks for: by its name, by the ending of the file, or the first.
+
+    Raises ValueProblem for a file that ends like none, or like another form than the one that ``--to`` names.
+    """
+    ending = os.path.splitext(call.file or "")[1].lower()
+    named = next((each for each in EXPORTERS if each.name == call.to), None)
+    if named is None:
+        found = next((each for each in EXPORTERS if ending in each.endings), None if ending else EXPORTERS[0])
+        if found is not None:
+            return found
+        known = ", ".join([each for exporter in EXPORTERS for each in exporter.endings])
+        message = f"'{visible(ending)}' is not an ending of a form of convert ({known})"
+        raise ValueProblem(message, code="usage", hint="--to says which form is written")
+    if any(ending in each.endings for each in EXPORTERS) and ending not in (*named.endings, *named.other_endings):
+        message = f"'{visible(ending)}' is not an ending of the form {named.name}"
+        usual = (*named.endings, *named.other_endings)[0]
+        raise ValueProblem(message, code="usage", hint=f"--output {visible((call.file or '')[: -len(ending)])}{usual}")
+    return named
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -49,6 +65,8 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     exporter = _exporter(call)
     if not exporter.has_weights:
         yield "weights", f"{exporter.name} holds no weights"
+    if not exporter.has_flat:
+        yield "flat", f"{exporter.name} has no long form"
 
 
 def run(call: Call, console: Console) -> None:

@@ -31,7 +31,8 @@ class Exporter(NamedTuple):
     """A form of a net.
 
     ``function`` of ``module`` takes a graph and ExportOptions and returns text or, if it ``is_binary``, bytes; it
-    raises DesignError with every layer that the form cannot hold. ``endings`` are those of its files.
+    raises DesignError with every layer that the form cannot hold. ``endings`` are those of its files, by which it is
+    chosen; files of the form may also end like ``other_endings``. ``has_flat``: it has a long form.
     """
 
     name: str
@@ -40,15 +41,17 @@ class Exporter(NamedTuple):
     function: str
     is_binary: bool = False
     has_weights: bool = False
+    other_endings: tuple[str, ...] = ()
+    has_flat: bool = False
 
 
 EXPORTERS = (
-    Exporter("yaml", (".yaml", ".yml"), "cnncalc.interop.texts", "yaml_of"),
+    Exporter("yaml", (".yaml", ".yml"), "cnncalc.interop.texts", "yaml_of", has_flat=True),
     Exporter("onnx", (".onnx",), "cnncalc.interop.onnx_writer", "onnx_bytes", is_binary=True, has_weights=True),
     Exporter("torch", (".py",), "cnncalc.interop.torch_source", "torch_source"),
-    Exporter("keras", (), "cnncalc.interop.keras_source", "keras_source"),
+    Exporter("keras", (), "cnncalc.interop.keras_source", "keras_source", other_endings=(".py",)),
     Exporter("caffe", (".prototxt",), "cnncalc.interop.caffe_writer", "caffe_text"),
-    Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of"),
+    Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of", other_endings=(".txt",), has_flat=True),
 )
 """Every form that ``convert --to`` writes; the first one is the default."""
 

@@ -232,29 +232,26 @@ class Net:
 
     def numbers(self, operator: Operator, name: str, number: int) -> list[int] | None:
         """Whole numbers that are an attribute or, in newer versions, an input; None where neither is there."""
-        if name in operator.attributes:
-            found = operator.attributes[name]
-            return [int(value) for value in found] if isinstance(found, tuple) else [int(found)]
-        array = self.array(operator, number)
-        if array is None:
-            return None
-        self.used(array)
-        if array.values is None:
-            raise NoEqual(f"its {name} are not known")
-        return [int(value) for value in array.values]
+        found = self._listed(operator, name, number)
+        return None if found is None else [int(value) for value in found]
 
     def decimals(self, operator: Operator, name: str, number: int) -> list[float] | None:
         """Numbers that are an attribute or, in newer versions, an input."""
+        found = self._listed(operator, name, number)
+        return None if found is None else [float(value) for value in found]
+
+    def _listed(self, operator: Operator, name: str, number: int) -> Sequence[Any] | None:
+        """The values of an attribute, or of the input that newer versions have in its place."""
         if name in operator.attributes:
             found = operator.attributes[name]
-            return [float(value) for value in found] if isinstance(found, tuple) else [float(found)]
+            return found if isinstance(found, tuple) else (found,)
         array = self.array(operator, number)
         if array is None:
             return None
         self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
-        return [float(value) for value in array.values]
+        return array.values
 
     def is_read_once(self, source: Source) -> bool:
         """Whether a layer has only the reader that is being converted."""

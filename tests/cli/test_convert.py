@@ -67,3 +67,24 @@ def test_an_input_that_is_set_twice() -> None:
     done = called("table", TINY, "--input", "8x8x3", "--input", "9x9x3")
     assert done.returncode == 2
     assert "the input is set twice" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["-o", "net.xml"], "'.xml' is not an ending of a form of convert", "--to says which form is written"),
+        (["-o", "net.txt"], "'.txt' is not an ending of a form of convert", "--to says which form is written"),
+        (["--to", "yaml", "-o", "net.onnx"], "'.onnx' is not an ending of the form yaml", "--output net.yaml"),
+        (["--to", "keras", "-o", "net.onnx"], "'.onnx' is not an ending of the form keras", "--output net.py"),
+    ],
+)
+def test_no_file_gets_a_form_that_its_name_does_not_tell(words: list[str], message: str, hint: str) -> None:
+    done = called("convert", TINY, *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert f"= hint: {hint}" in done.stderr
+
+
+def test_a_form_without_a_long_form_says_so() -> None:
+    done = called("convert", TINY, "--to", "caffe", "--flat")
+    assert done.stderr == "warning[no-effect]: --flat has no effect: caffe has no long form\n"

@@ -225,3 +225,8 @@ def test_sizes_that_grow_without_end_are_refused() -> None:
 def test_the_number_of_sections_is_limited() -> None:
     with pytest.raises(DesignError, match="more than 20,000 sections"):
         read(NET + "[dropout]\n" * 20_001)
+
+
+def test_the_ending_of_a_file_may_be_in_capitals() -> None:
+    text = NET + CONV.format(8)
+    assert len(load_bytes("NET.CFG", text.encode()).nodes) == len(read(text).nodes)
