@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you_mean, in_text_order
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.graph import RawValue
 from cnncalc.layers.keys import truth
 from cnncalc.records import NamedTuple
