@@ -61,10 +61,10 @@ class Family:
         Ranges of ``input`` take their depth from it.
         """
         try:
-            graph = self._loader.graph(self.settings)
+            report = account(self._loader.graph(self.settings))
         except CnncalcError:
             return None
-        return next((row.output for row in account(graph).layers if not row.sources), None)
+        return next((row.output for row in report.layers if not row.sources), None)
 
     def graph(self, point: Mapping[str, Value]) -> Graph:
         """The graph of a member; raises DesignError for one that is invalid, and for a name that the design lacks."""
