@@ -194,8 +194,6 @@ class _RangeReader:
             step = Fraction(1)
         if step <= 0:
             raise self.wrong(f"a step is above 0, found {step}")
-        if self.name in (*SIZES, INPUT) and step.denominator > 1:
-            raise self.wrong(f"{self.name} takes whole numbers, so the step is one, found {float(step)}")
         return Progression(low, step, int((high - low) // step) + 1)
 
     def _factors(self, low: Fraction, high: Fraction, factor: Fraction) -> list[Value]:
