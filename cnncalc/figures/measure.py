@@ -154,8 +154,9 @@ class BudgetKey(NamedTuple):
 
     ``unit`` is ``count`` or ``bytes``. ``value`` measures it on a net, ``parts`` gives what each layer contributes
     (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a number
-    or a text, see :data:`cnncalc.figures.budget.OPTION_READERS`). ``has_layers``: each layer has such a value of its own. ``example`` is a limit. ``is_of_window``: it is the
-    receptive field of the last layer with a window, which may be only bounded.
+    or a text, see :data:`cnncalc.figures.budget.OPTION_READERS`). ``has_layers``: each layer has such a value of its
+    own. ``example`` is a limit. ``is_of_window``: it is the receptive field of the last layer with a window, which may
+    be only bounded.
     """
 
     name: str

@@ -273,11 +273,9 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         if is_shift:
             keys["shift"] = shifts
         return activation(net, operator, x, "affine", **keys)
-    if is_shift and source.volume.elements == array.elements and type == "Add":
-        return learned(net, operator, x, "position", [array])
     if is_shift:
-        raise NoEqual("no kind adds a learned number to each channel without a factor")
-    return learned(net, operator, x, "scale", [array], shift=False)
+        return learned(net, operator, x, "scale", [None, array], scale=False)
+    return learned(net, operator, x, "scale", [array, None], shift=False)
 
 
 def _is_fixed(net: Net, source: Source, array: Array) -> bool:
