@@ -6,24 +6,31 @@ Errors hold the problems of the text and, as far as the layers are known, those 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cnncalc.collection import Paused
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.language import catalogue
-from cnncalc.language.files import is_there, map_bytes, read_bytes
+from cnncalc.language.files import decode, is_there, map_bytes, read_bytes
 from cnncalc.language.limits import YAML_BYTES
-from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.language.reading import ArchitectureReader, PatternReader, design_reader
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from mmap import mmap
+    from typing import TypeAlias, TypeVar
 
     from cnncalc.graph import Graph
     from cnncalc.interop.onnx_weights import OnnxWeights
     from cnncalc.language.settings import Settings
+
+    Graphs: TypeAlias = Callable[[Settings], Graph]
+    """The graphs of one design for different settings."""
+    T = TypeVar("T")
 
 
 class FileReader(NamedTuple):
@@ -47,6 +54,12 @@ class FileReader(NamedTuple):
         """The content of a file; DesignError if it cannot be read."""
         read = map_bytes if self.is_mapped else read_bytes
         return read(path, self.most_bytes, folder)
+
+    def graphs(self, name: str, data: bytes | mmap) -> Graphs:
+        """The graphs of the content of a file, called ``name`` in messages."""
+        from importlib import import_module
+
+        return partial(getattr(import_module(self.module), self.function), name, data)
 
 
 ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
@@ -79,12 +92,23 @@ def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None =
     PyTorch module in code (``package.module:attribute``), a pattern. A relative path starts from ``folder`` (default:
     the current one). Raises DesignError with all problems.
     """
-    return _complete(_of_target, target, settings, stdin, folder)
+    return Loader(target, stdin, folder).graph(settings)
+
+
+class Loader:
+    """Reads a TARGET, as :func:`load` does, and gives its graph for any settings; text is parsed once."""
+
+    def __init__(self, target: str, stdin: str | None = None, folder: str = "") -> None:
+        self._graph = _complete(_of_target, target, stdin, folder)
+
+    def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+        """The graph; raises DesignError with all problems."""
+        return _complete(self._graph, settings)
 
 
 def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of the content of a design file, called ``name`` in messages."""
-    return _complete(_of_bytes, name, data, settings)
+    return _complete(_of_bytes(name, data), settings)
 
 
 def load_weights(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str = "") -> OnnxWeights | None:
@@ -108,10 +132,10 @@ def load_weights(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str
 def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of a file that is read as one with this ending, whatever its name."""
     reader = _reader_of(ending)
-    return _complete(_read, reader, path, reader.content(path, ""), settings)
+    return _complete(reader.graphs(path, reader.content(path, "")), settings)
 
 
-def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
+def _complete(read: Callable[..., T], *arguments: object) -> T:
     """Calls ``read``; adds the problems of volumes to its error."""
     try:
         with Paused():
@@ -122,34 +146,30 @@ def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
         raise with_volume_problems(error) from None
 
 
-def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) -> Graph:
+def _of_target(target: str, stdin: str | None, folder: str) -> Graphs:
     if target == "-":
-        return read_design("<stdin>", stdin or "", settings)
+        return design_reader("<stdin>", stdin or "").graph
     if any(target.lower().endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):
-        return _of_bytes(target, _reader_of(target).content(target, folder), settings)
+        return _of_bytes(target, _reader_of(target).content(target, folder))
     path = catalogue.path(target)
     if path is not None:
-        return _of_bytes(f"{target}.yaml", read_bytes(path), settings)
+        return _of_bytes(f"{target}.yaml", read_bytes(path))
     if _names_code(target):
         from cnncalc.interop.torch_target import read_module
 
-        return read_module(target, settings, folder)
+        return partial(read_module, target, folder=folder)
     if _looks_like_name(target):
         near = did_you_mean(target, catalogue.names())
         message = f"no file, named net or pattern '{target}'{near}"
         raise DesignError([Problem("unknown-target", message, None, "'cnncalc list' shows the named nets")])
-    return read_pattern("<pattern>", target, settings)
+    return PatternReader("<pattern>", target).graph
 
 
-def _of_bytes(name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    return _read(_reader_of(name), name, data, settings)
-
-
-def _read(reader: FileReader, name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    from importlib import import_module
-
-    graph: Graph = getattr(import_module(reader.module), reader.function)(name, data, settings)
-    return graph
+def _of_bytes(name: str, data: bytes | mmap) -> Graphs:
+    reader = _reader_of(name)
+    if reader is ARCHITECTURE and isinstance(data, bytes):
+        return ArchitectureReader(name, decode(visible(name), data)).graph
+    return reader.graphs(name, data)
 
 
 def _reader_of(name: str) -> FileReader:

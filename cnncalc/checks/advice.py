@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.analysis.rewriting import rewritten, with_pooled_fc
 from cnncalc.checks.findings import Advice
-from cnncalc.checks.measure import KEYS, SIMULATED, Meter
 from cnncalc.errors import CnncalcError
+from cnncalc.figures.measure import KEYS, SIMULATED, Meter
 from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.memory.fit import largest_batch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.checks.measure import Measure
+    from cnncalc.figures.measure import Measure
     from cnncalc.layers.base import Layer
 
 Change: TypeAlias = "tuple[str, Report | None]"

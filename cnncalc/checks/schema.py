@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.budget import BOUNDS
 from cnncalc.checks.configuration import CONFIGURATION_KEYS
-from cnncalc.checks.measure import ALLOW_STATED
-from cnncalc.checks.measure import KEYS as BUDGET_KEYS
 from cnncalc.checks.rules import RULES
+from cnncalc.figures.budget import BOUNDS
+from cnncalc.figures.measure import ALLOW_STATED
+from cnncalc.figures.measure import KEYS as BUDGET_KEYS
 from cnncalc.language.architecture import KEYS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring

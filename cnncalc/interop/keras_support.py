@@ -18,20 +18,21 @@ def keep(layer: Any) -> Any:
 
 
 class Scale(layers.Layer):
-    """One learned factor a channel and, if wanted, one learned shift."""
+    """One learned factor a channel and one learned shift, as far as they are wanted."""
 
-    def __init__(self, shift: bool = True, **keys: Any) -> None:
+    def __init__(self, scale: bool = True, shift: bool = True, **keys: Any) -> None:
         super().__init__(**keys)
-        self.shift = shift
+        self.scales, self.shift = scale, shift
 
     def build(self, shape: Any) -> None:
         """The factors and shifts."""
-        self.scale = self.add_weight(shape=shape[-1:], initializer="ones", name="scale")
+        self.scale = self.add_weight(shape=shape[-1:], initializer="ones", name="scale") if self.scales else None
         self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", name="bias") if self.shift else None
 
     def call(self, x: Any) -> Any:
         """X times the factor plus the shift."""
-        return x * self.scale if self.bias is None else x * self.scale + self.bias
+        x = x if self.scale is None else x * self.scale
+        return x if self.bias is None else x + self.bias
 
 
 class Subsample(Scale):

@@ -275,10 +275,8 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         if is_shift:
             keys["shift"] = shifts
         return activation(net, operator, x, "affine", **keys)
-    if is_shift and source.volume.elements == array.elements and type == "Add":
-        return learned(net, operator, x, "position", {"position": shaped(array, *source.volume)})
     if is_shift:
-        raise NoEqual("no kind adds a learned number to each channel without a factor")
+        return learned(net, operator, x, "scale", {"shift": own}, scale=False)
     return learned(net, operator, x, "scale", {"scale": own}, shift=False)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc import ValueProblem
-from cnncalc.cli.options import variable
+from cnncalc.language.assignment import variable
 from cnncalc.language.expression import ExpressionParser, evaluate
 from cnncalc.language.tokens import Scanner
 from cnncalc.source import plain

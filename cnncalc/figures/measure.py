@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.findings import Share
 from cnncalc.errors import ValueProblem
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES
@@ -21,6 +20,13 @@ MAX_SHARES = 3
 """Maximum number of layers named as the largest contributors."""
 
 NO_OPTIONS: Mapping[str, tuple[str, ...]] = {}
+
+
+class Share(NamedTuple):
+    """What a layer or block contributes to a value, in its unit."""
+
+    layer: str
+    value: int
 
 
 class Measure(NamedTuple):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you_mean, in_text_order
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.graph import RawValue
 from cnncalc.layers.keys import truth
 from cnncalc.records import NamedTuple
@@ -53,11 +53,12 @@ class Limit(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """The limits on one measure."""
+    """The limits on one measure. ``options`` are those of the measure that are written, the others are defaults."""
 
     measure: Measure
     limits: tuple[Limit, ...]
     span: Span | None = None
+    options: tuple[str, ...] = ()
 
 
 Budget = dict[str, Entry]
@@ -185,7 +186,8 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> 
         problems.append(Problem("empty-budget", message, span))
         return None
     _refuse_contradictions(key, limits, problems)
-    return Entry(Measure(key, **options), tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound))), span)
+    ordered = tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound)))
+    return Entry(Measure(key, **options), ordered, span, tuple(options))
 
 
 def _allow_stated(span: Span | None, value: RawValue, problems: Problems) -> Entry | None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cnncalc.checks.budget import Budget, from_calls, from_python, merged, read_amount, read_budget
 from cnncalc.checks.check import Checker, CheckOptions, CheckResult
 from cnncalc.checks.configuration import Configurations
-from cnncalc.checks.measure import ALLOW_STATED, KEYS, Meter
 from cnncalc.errors import DesignError
+from cnncalc.figures.budget import Budget, from_calls, from_python, merged, read_amount, read_budget
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, Meter
 from cnncalc.language.settings import Settings
 from cnncalc.language.yaml_tree import Mapping, YamlDocument, raw_value
 from cnncalc.source import Source

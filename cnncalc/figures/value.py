@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import require_layer
-from cnncalc.checks.measure import ALLOW_STATED, KEYS, Measure, Meter, last_window, unclipped_of
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure, Meter, last_window, unclipped_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
