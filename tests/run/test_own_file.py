@@ -118,7 +118,9 @@ def attention(mask: bool = False) -> Drawn:
 
 
 @pytest.mark.parametrize(
-    ("make", "compared"), [(windows, 7), (matrices, 6), (places, 6), (attention, 2)], ids=lambda each: str(each)
+    ("make", "compared"),
+    [(windows, 7), (matrices, 6), (places, 6), (attention, 2)],
+    ids=["windows", "matrices", "places", "attention"],
 )
 def test_every_layer_agrees_with_the_file(make: Any, compared: int) -> None:
     found = own_run(make())
