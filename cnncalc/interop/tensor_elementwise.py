@@ -276,8 +276,8 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
             keys["shift"] = shifts
         return activation(net, operator, x, "affine", **keys)
     if is_shift:
-        return learned(net, operator, x, "scale", {"shift": own}, scale=False)
-    return learned(net, operator, x, "scale", {"scale": own}, shift=False)
+        return learned(net, operator, x, "scale", {"scale": None, "shift": own}, scale=False)
+    return learned(net, operator, x, "scale", {"scale": own, "shift": None}, shift=False)
 
 
 def flat_as(type: str, array: Array) -> Array:
