@@ -341,7 +341,7 @@ class Attention(layers.Layer):
         return self.projected(found, 3) if self.has_out else found
 
 
-def padded(x: Any, pads: Any, mode: str) -> Any:
+def padded(x: Any, pads: Any, mode: Any) -> Any:
     """X with its own elements around it: ``reflect``, ``edge`` or ``wrap``, as numpy.pad has them."""
     for axis, pad in enumerate(pads):
         if any(pad):
