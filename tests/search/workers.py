@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.search import work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from cnncalc.search.family import Family, Point
+    from cnncalc.search.work import Outcome, Work
 
 DEADLY = 13
 """A process of :func:`deadly_processes` ends when it computes a point whose n is this number."""
@@ -51,10 +54,10 @@ def unborn_processes(number: int) -> Executor:
 def _make_deadly() -> None:
     real = work._outcome
 
-    def outcome(family: Any, of: work.Work, point: Mapping[str, Any]) -> work.Outcome:
+    def outcome(family: Family, work: Work, point: Point) -> Outcome:
         if point["n"] == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)
-        return real(family, of, point)
+        return real(family, work, point)
 
     work._outcome = outcome
 
