@@ -84,7 +84,7 @@ class Machine:
     """Runs one tape and counts live bytes of activations, parameter gradients and transient tensors.
 
     ``sizes``: those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the first
-    where nothing else holds it. ``logs``: keep every event. ``watch``: the number of the event at which
+    where nothing else holds it; with ``adds_to_views`` also where that is a view of all elements. ``logs``: keep every event. ``watch``: the number of the event at which
     ``held_by_layer`` is filled. ``limit``: TooHigh is raised where the live bytes exceed it.
     """
 
@@ -94,6 +94,7 @@ class Machine:
         sizes: Sizes,
         *,
         adds_in_place: bool,
+        adds_to_views: bool = False,
         loop: LoopOptions = PLAIN,
         logs: bool = False,
         watch: int | None = None,
@@ -103,6 +104,7 @@ class Machine:
         self.limit = limit
         self.given = sizes
         self.adds_in_place = adds_in_place
+        self.adds_to_views = adds_to_views
         self.gradients_stay = loop.gradients_stay
         self.logs = logs or watch is not None
         self.watch = watch
@@ -471,7 +473,9 @@ class Machine:
                 outgoing.append((value, self._new_gradient(self.given.values[value]), is_whole))
             else:
                 self.gradient_holders[incoming] += 1
-                outgoing.append((value, incoming, how != VIEW))
+                values = self.tape.values
+                is_all = self.adds_to_views and values[value].size == values[operation.output].size
+                outgoing.append((value, incoming, how != VIEW or is_all))
         return outgoing
 
     def _accumulate(self, parameter: int, operation: Operation) -> None:
