@@ -84,8 +84,9 @@ class Machine:
     """Runs one tape and counts live bytes of activations, parameter gradients and transient tensors.
 
     ``sizes``: those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the first
-    where nothing else holds it; with ``adds_to_views`` also where that is a view of all elements. ``logs``: keep every event. ``watch``: the number of the event at which
-    ``held_by_layer`` is filled. ``limit``: TooHigh is raised where the live bytes exceed it.
+    where nothing else holds it; with ``adds_to_views`` also where that is a view of all elements. ``logs``: keep every
+    event. ``watch``: the number of the event at which ``held_by_layer`` is filled. ``limit``: TooHigh is raised where
+    the live bytes exceed it.
     """
 
     def __init__(
