@@ -415,6 +415,7 @@ class Machine:
         """
         places = range(len(operation.inputs))
         learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
+        is_handed_over = operation.is_product and not places  # from a view of a parameter to the parameter
         if number in self.segment_of and (operation.summed_inputs or operation.summed_parameters):
             late = operation.summed_inputs
             outgoing = self._input_gradients(operation, incoming, [place for place in places if place not in late])
@@ -425,9 +426,12 @@ class Machine:
             self._make_parameter_gradients([one for one in learned if one in operation.summed_parameters])
         else:
             outgoing = self._input_gradients(operation, incoming, places)
+            if is_handed_over:
+                self._release_gradient(incoming)
             self._make_parameter_gradients(learned)
         self._note(self.given.backward_scratch[number], operation, "backward")
-        self._release_gradient(incoming)
+        if not is_handed_over:
+            self._release_gradient(incoming)
         self._free_saved(number)
         for value, gradient, is_whole in outgoing:
             before = self.pending.get(value)
