@@ -433,6 +433,8 @@ class Machine:
         if not is_handed_over:
             self._release_gradient(incoming)
         self._free_saved(number)
+        if operation.is_product:  # the gradient of the matrix is transposed before it is added, after all others
+            outgoing.sort(key=lambda one: not one[2])
         for value, gradient, is_whole in outgoing:
             before = self.pending.get(value)
             if before is None:
@@ -444,7 +446,7 @@ class Machine:
                 self._note(0, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
-        # the gradient of the matrix of a product is transposed before it is added, after that of the bias
+        # the same where the matrix is a parameter
         for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
             self._accumulate(parameter, operation)
 
