@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.budget import from_python, read_budget
 from cnncalc.checks.check import Checker, CheckOptions
 from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.figures.budget import from_python, read_budget
 from cnncalc.formats.check.plain import write
 
 if TYPE_CHECKING:

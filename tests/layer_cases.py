@@ -272,7 +272,8 @@ NORMALIZATIONS = [
         {"size": 3, "region": "within", "alpha": 0.9},
         {"size": 4, "region": "within", "alpha": 0.9, "beta": 1},
     ),
-    *_cases("scale", {}, {"shift": "no"}),
+    *_cases("scale", {}, {"shift": "no"}, {"scale": "no"}),
+    *_cases("scale", {"scale": "no"}, inputs=(Volume(1, 1, 13),)),
 ]
 
 SHORT, FRAMES = Volume(7, 5), Volume(4, 7, 6, 5)
@@ -475,6 +476,7 @@ OTHER_SIDES = [
         for kind in ("gap", "gmp", "in", "softmax", "flatten", "prelu", "scale")
         for case in _on_other_sides(kind, {})
     ],
+    *_on_other_sides("scale", {"scale": "no"}),
     *_on_other_sides("bn", {}, {"stats": "no"}),
     *_on_other_sides("ln", {"axes": "volume"}, {"axes": "depth"}),
     *_on_other_sides("gn", {"groups": 3}),

@@ -28,7 +28,9 @@ ROOMS = (
     {"interop"},
     {"analysis"},
     {"memory"},
-    {"checks", "run", "search"},
+    {"figures"},
+    {"search", "run"},
+    {"checks"},
     {"formats"},
     {"views"},
     {"drawings"},
@@ -46,7 +48,7 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FACE = {"__version__"}
 HEAVY = (
     *("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
-    *("cnncalc.memory", "cnncalc.checks.budget", "cnncalc.checks.rules", "cnncalc.run", "cnncalc.documents"),
+    *("cnncalc.memory", "cnncalc.figures.budget", "cnncalc.checks.rules", "cnncalc.run", "cnncalc.documents"),
     *("cnncalc.drawings", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
 )
 """Modules that a plain table of a pattern must not load."""

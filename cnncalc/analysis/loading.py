@@ -5,23 +5,32 @@ Errors hold the problems of the text and, as far as the layers are known, those 
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cnncalc.collection import Paused
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.language import catalogue
-from cnncalc.language.files import is_there, map_bytes, read_bytes
+from cnncalc.language.files import decode, is_there, map_bytes, read_bytes
 from cnncalc.language.limits import YAML_BYTES
-from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.language.reading import ArchitectureReader, PatternReader, design_reader
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from mmap import mmap
+    from typing import TypeAlias, TypeVar
 
     from cnncalc.graph import Graph
+    from cnncalc.interop.onnx_weights import OnnxWeights
     from cnncalc.language.settings import Settings
+
+    Graphs: TypeAlias = Callable[[Settings], Graph]
+    """The graphs of one design for different settings."""
+    T = TypeVar("T")
 
 
 class FileReader(NamedTuple):
@@ -29,7 +38,8 @@ class FileReader(NamedTuple):
 
     ``function`` of ``module`` takes a name for messages, the content of at most ``most_bytes``, and the settings; it
     returns a graph or raises DesignError. The module is imported when a file of that format is read. ``is_mapped``: the
-    content may be a memory map, since most of it is not looked at.
+    content may be a memory map, since most of it is not looked at. ``weights`` of module ``weights_module`` takes the
+    same and reads the weights of the file, too (empty: they are not read).
     """
 
     endings: tuple[str, ...]
@@ -37,11 +47,19 @@ class FileReader(NamedTuple):
     module: str
     function: str
     is_mapped: bool = False
+    weights_module: str = ""
+    weights: str = ""
 
     def content(self, path: str, folder: str) -> bytes | mmap:
         """The content of a file; DesignError if it cannot be read."""
         read = map_bytes if self.is_mapped else read_bytes
         return read(path, self.most_bytes, folder)
+
+    def graphs(self, name: str, data: bytes | mmap) -> Graphs:
+        """The graphs of the content of a file, called ``name`` in messages."""
+        from importlib import import_module
+
+        return partial(getattr(import_module(self.module), self.function), name, data)
 
 
 ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
@@ -49,7 +67,15 @@ ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.readi
 
 FILE_READERS = (
     ARCHITECTURE,
-    FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
+    FileReader(
+        (".onnx",),
+        4 * 1024**3,
+        "cnncalc.interop.onnx_file",
+        "read_onnx",
+        is_mapped=True,
+        weights_module="cnncalc.interop.onnx_weights",
+        weights="onnx_weights",
+    ),
     FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
     FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
     FileReader((".json",), 4 * 1024 * 1024, "cnncalc.interop.keras", "read_json_file"),
@@ -66,21 +92,50 @@ def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None =
     PyTorch module in code (``package.module:attribute``), a pattern. A relative path starts from ``folder`` (default:
     the current one). Raises DesignError with all problems.
     """
-    return _complete(_of_target, target, settings, stdin, folder)
+    return Loader(target, stdin, folder).graph(settings)
+
+
+class Loader:
+    """Reads a TARGET, as :func:`load` does, and gives its graph for any settings; text is parsed once."""
+
+    def __init__(self, target: str, stdin: str | None = None, folder: str = "") -> None:
+        self._graph = _complete(_of_target, target, stdin, folder)
+
+    def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+        """The graph; raises DesignError with all problems."""
+        return _complete(self._graph, settings)
 
 
 def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of the content of a design file, called ``name`` in messages."""
-    return _complete(_of_bytes, name, data, settings)
+    return _complete(_of_bytes(name, data), settings)
+
+
+def load_weights(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str = "") -> OnnxWeights | None:
+    """The weights of the file that a TARGET names; None if it names none, or one whose weights are not read.
+
+    Raises DesignError as :func:`load` does.
+    """
+    from importlib import import_module
+
+    reader = _reader_of(target)
+    if not reader.weights or target == "-":
+        return None
+    data = reader.content(target, folder)
+    with Paused():
+        found: OnnxWeights = getattr(import_module(reader.weights_module), reader.weights)(
+            os.path.join(folder, target), data, settings
+        )
+    return found
 
 
 def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of a file that is read as one with this ending, whatever its name."""
     reader = _reader_of(ending)
-    return _complete(_read, reader, path, reader.content(path, ""), settings)
+    return _complete(reader.graphs(path, reader.content(path, "")), settings)
 
 
-def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
+def _complete(read: Callable[..., T], *arguments: object) -> T:
     """Calls ``read``; adds the problems of volumes to its error."""
     try:
         with Paused():
@@ -91,34 +146,30 @@ def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
         raise with_volume_problems(error) from None
 
 
-def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) -> Graph:
+def _of_target(target: str, stdin: str | None, folder: str) -> Graphs:
     if target == "-":
-        return read_design("<stdin>", stdin or "", settings)
+        return design_reader("<stdin>", stdin or "").graph
     if any(target.lower().endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):
-        return _of_bytes(target, _reader_of(target).content(target, folder), settings)
+        return _of_bytes(target, _reader_of(target).content(target, folder))
     path = catalogue.path(target)
     if path is not None:
-        return _of_bytes(f"{target}.yaml", read_bytes(path), settings)
+        return _of_bytes(f"{target}.yaml", read_bytes(path))
     if _names_code(target):
         from cnncalc.interop.torch_target import read_module
 
-        return read_module(target, settings, folder)
+        return partial(read_module, target, folder=folder)
     if _looks_like_name(target):
         near = did_you_mean(target, catalogue.names())
         message = f"no file, named net or pattern '{target}'{near}"
         raise DesignError([Problem("unknown-target", message, None, "'cnncalc list' shows the named nets")])
-    return read_pattern("<pattern>", target, settings)
+    return PatternReader("<pattern>", target).graph
 
 
-def _of_bytes(name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    return _read(_reader_of(name), name, data, settings)
-
-
-def _read(reader: FileReader, name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    from importlib import import_module
-
-    graph: Graph = getattr(import_module(reader.module), reader.function)(name, data, settings)
-    return graph
+def _of_bytes(name: str, data: bytes | mmap) -> Graphs:
+    reader = _reader_of(name)
+    if reader is ARCHITECTURE and isinstance(data, bytes):
+        return ArchitectureReader(name, decode(visible(name), data)).graph
+    return reader.graphs(name, data)
 
 
 def _reader_of(name: str) -> FileReader:

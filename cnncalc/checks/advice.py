@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.analysis.rewriting import rewritten, with_pooled_fc
 from cnncalc.checks.findings import Advice
-from cnncalc.checks.measure import KEYS, SIMULATED, Meter
 from cnncalc.errors import CnncalcError
+from cnncalc.figures.measure import KEYS, SIMULATED, Meter
 from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.memory.fit import largest_batch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.checks.measure import Measure
+    from cnncalc.figures.measure import Measure
     from cnncalc.layers.base import Layer
 
 Change: TypeAlias = "tuple[str, Report | None]"
@@ -85,7 +85,8 @@ def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str
     if measure.key in SIMULATED and measure.profile != "notes":
         changes: list[tuple[str, dict[str, Any]]] = []
         if measure.key.startswith("training"):
-            changes.append(("checkpointing of blocks", {"checkpoint": "blocks"}))
+            if measure.checkpoint == "none":
+                changes.append(("checkpointing of blocks", {"checkpoint": "blocks"}))
             if measure.dtype == "float32" and measure.autocast is None:
                 changes.append(("autocast to bfloat16", {"autocast": "bfloat16"}))
         elif measure.dtype in ("float32", "float64") and measure.autocast is None:

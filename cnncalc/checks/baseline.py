@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.measure import Meter
 from cnncalc.checks.repository import NoBase, Repository
 from cnncalc.errors import CnncalcError, DesignError, Problem
+from cnncalc.figures.measure import Meter
 from cnncalc.language.files import is_there, read_text
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -15,7 +15,7 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cnncalc.checks.measure import Measure
+    from cnncalc.figures.measure import Measure
     from cnncalc.language.settings import Settings
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, Recorded, Revision, recorded_name
-from cnncalc.checks.budget import Budget, in_full, merged, read_budget, short_value
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
-from cnncalc.checks.measure import ALLOW_STATED, Measure, Meter, default_measures, last_window
 from cnncalc.checks.repository import NoBase
 from cnncalc.checks.rules import run_rules
 from cnncalc.checks.search import LeftOut, Search, Target
 from cnncalc.errors import CnncalcError, DesignError, NotADesign, Problem, ValueProblem, in_every
+from cnncalc.figures.budget import Budget, in_full, merged, read_budget, short_value
+from cnncalc.figures.measure import ALLOW_STATED, Measure, Meter, default_measures, last_window
 from cnncalc.language.files import is_there
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.baseline import Base
-    from cnncalc.checks.budget import Entry, Limit
+    from cnncalc.figures.budget import Entry, Limit
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 

@@ -11,9 +11,9 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.budget import Budget, merged, read_budget
-from cnncalc.checks.measure import ALLOW_STATED
 from cnncalc.errors import DesignError, Problem, Problems, in_text_order, no_effect
+from cnncalc.figures.budget import Budget, merged, read_budget
+from cnncalc.figures.measure import ALLOW_STATED
 from cnncalc.graph import RawValue
 from cnncalc.language.files import is_there, read_text
 from cnncalc.language.limits import NESTING

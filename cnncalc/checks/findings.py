@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from cnncalc.figures.measure import Share
     from cnncalc.source import Span
-
-
-class Share(NamedTuple):
-    """What a layer or block contributes to a value, in its unit."""
-
-    layer: str
-    value: int
 
 
 class Advice(NamedTuple):

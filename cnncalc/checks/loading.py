@@ -36,7 +36,7 @@ def _problems(graph: Graph | None) -> list[Problem]:
         return []
     problems = _unknown_rules(graph.ignore) if graph.ignore else []
     if graph.budget is not None:
-        from cnncalc.checks.budget import read_budget
+        from cnncalc.figures.budget import read_budget
 
         try:
             read_budget(graph.budget)

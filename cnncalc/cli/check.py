@@ -102,8 +102,8 @@ def run(call: Call, console: Console) -> int:
 
 def _check_options(call: Call, folder: str) -> CheckOptions:
     """The options of the check; raises errors for a wrong budget and for unknown rules."""
-    from cnncalc.checks.budget import from_calls, read_budget
     from cnncalc.checks.check import CheckOptions
+    from cnncalc.figures.budget import from_calls, read_budget
 
     if call.base is not None and call.baseline is not None:
         raise ValueProblem("--base and --baseline exclude each other", code="usage")

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_number
-from cnncalc.errors import DesignError, Problem, ValueProblem, in_every, no_effect
+from cnncalc.errors import Problem, ValueProblem, in_every, no_effect
 from cnncalc.formats import FORMATS, is_exact
 from cnncalc.layers.keys import is_volume_size
 from cnncalc.records import NamedTuple
@@ -99,6 +99,7 @@ class DesignOptions(NamedTuple):
 
     def settings(self) -> Settings:
         """The same for the language."""
+        from cnncalc.language.assignment import variable
         from cnncalc.language.settings import Settings
 
         variables = {name: variable(name, text) for name, text in self.variables}
@@ -405,30 +406,3 @@ def analyze(target: str, design: DesignOptions, report: ReportOptions, console: 
         del kept[next(iter(kept))]
     console.warn(found.warnings)
     return found
-
-
-def variable(name: str, text: str) -> Any:
-    """A value of ``--set``, written as in a pattern: a number, a size, a list or a word.
-
-    Raises DesignError with the place in the text.
-    """
-    from cnncalc.language.expression import ExpressionParser, evaluate
-    from cnncalc.language.tokens import Scanner
-    from cnncalc.source import plain
-
-    source = plain(f"--set {name}", text)
-    tokens = Scanner(source).tokens()
-    if len(tokens) == 2 and tokens[0].type == "word":
-        return tokens[0].value
-    parser = ExpressionParser(source, tokens)
-    code = parser.parse()
-    rest = tokens[parser.at]
-    if rest.type != "end":
-        message = f"expected one value, as in {name}=2, {name}=2x64 or '{name}=[2x64, 3x128]'"
-        raise DesignError([Problem("wrong-value", message, source.span(rest.start, len(text)))])
-    for word, span in code.names.items():
-        raise DesignError([Problem("wrong-value", f"'{word}' has no value here", span)])
-    try:
-        return evaluate(code, {})
-    except ValueProblem as problem:
-        raise DesignError([Problem(problem.code, problem.message, code.span, problem.hint)]) from None

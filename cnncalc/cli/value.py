@@ -13,10 +13,10 @@ from cnncalc.units import listing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnncalc.checks.value import Figure
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
     from cnncalc.errors import Problem
+    from cnncalc.figures.value import Figure
     from cnncalc.memory.report import Options
 
 HELP = """Prints one number of TARGET, or of one of its layers with --layer; short, or in full with --exact.
@@ -57,8 +57,8 @@ class Call(NamedTuple):
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on the number of that key."""
-    from cnncalc.checks.measure import KEYS
-    from cnncalc.checks.value import LAYER_KEYS, NET_KEYS
+    from cnncalc.figures.measure import KEYS
+    from cnncalc.figures.value import LAYER_KEYS, NET_KEYS
 
     if call.key not in (NET_KEYS if call.layer is None else LAYER_KEYS):
         return
@@ -75,7 +75,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
 
 def run(call: Call, console: Console) -> None:
     """Prints a number."""
-    from cnncalc.checks.value import figure
+    from cnncalc.figures.value import figure
     from cnncalc.memory.report import check_options
 
     notation = call.notation.notation(call.output, console)
@@ -127,7 +127,7 @@ def _as_json(found: Figure, architecture: str, layer: str | None) -> str:
     return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound, **stated})
 
 
-VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches")
+VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches", "checkpoint", "reserve")
 """The options of a memory report that a key may depend on, beside the data type."""
 
 COMMAND = Command(

@@ -152,6 +152,10 @@ class CaffeNet:
             self._share(layer, place, names[:count], count)
         return self.blob(place, x, axes)
 
+    def is_shared(self, place: int) -> bool:
+        """Whether a layer has parameters with names, which others may use, or those of another layer."""
+        return self.builder.nodes[place].share is not None or any(place == owner for owner, _ in self._owners.values())
+
     def _share(self, layer: CaffeLayer, place: int, names: Sequence[str], count: int) -> None:
         """Makes a layer use the parameters of that which has named them first."""
         owners = [self._owners.get(name) for name in names]

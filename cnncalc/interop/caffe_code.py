@@ -325,18 +325,16 @@ def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = No
 
 
 def bn(p: CaffeLayer) -> None:
-    """BN: BatchNorm, and a Scale that overwrites its blob."""
+    """BN: BatchNorm, and a Scale or Bias that overwrites its blob."""
     if not p.layer.stats:
         raise NoEqual("always keeps running statistics")
-    if not p.layer.scale and p.layer.shift:
-        raise NoEqual("has no learned shift for each channel without a factor")
     keys = _usual(("eps", p.layer.eps, 1e-5))
     x = p.emit("BatchNorm", [p.blob()], *((("batch_norm_param", keys),) if keys else ()))
     _learned(p, x, top=x)
 
 
 def norm(p: CaffeLayer) -> None:
-    """LN over the volume, IN, GN of one group: MVN and a Scale."""
+    """LN over the volume, IN, GN of one group: MVN and a Scale or Bias."""
     layer = p.layer
     across = layer.kind != "in"
     is_row = all(size == 1 for size in p.output.sides)
@@ -344,10 +342,8 @@ def norm(p: CaffeLayer) -> None:
         raise NoEqual("normalizes over the whole volume or over the sides, not over other axes")
     if layer.kind == "gn" and layer.groups != 1:
         raise NoEqual("has no normalization by groups")
-    if not layer.scale and layer.shift:
-        raise NoEqual("has no learned shift for each channel without a factor")
     keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
-    is_bare = not layer.scale
+    is_bare = not layer.scale and not layer.shift
     x = p.emit("MVN", [p.as_map()], ("mvn_param", keys), last=is_bare, word="norm")
     p.gives_row(False)
     if not is_bare:
@@ -377,7 +373,10 @@ def lrn(p: CaffeLayer) -> None:
 
 
 def scale(p: CaffeLayer) -> None:
-    """SCALE."""
+    """SCALE; without a factor Bias."""
+    if not p.layer.scale:
+        p.emit("Bias", [p.blob()], parameters=1)
+        return
     keys = _usual(("bias_term", p.layer.shift, False))
     p.emit("Scale", [p.blob()], *((("scale_param", keys),) if keys else ()), parameters=1 + p.layer.shift)
 

@@ -222,7 +222,7 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
             return [net.lacks(layer, "it adds a learned shift to a product of two blobs", bottoms, x.sizes)]
         return [_product(net, layer, x, bottoms[1], axis)]
     covered = x.sizes[axis - 1 : axis - 1 + count if count >= 0 else None] if axis else ()
-    if axis == 1 and (count == 1 or prod(covered) == x.sizes[0] == prod(x.sizes)):
+    if axis == 1 and prod(covered) == x.sizes[0]:
         return [net.add_learned(layer, "scale", x, shift=has_bias)]
     figures = {"parameters": (prod(covered) if axis else 1) * (2 if has_bias else 1)}
     return [
@@ -253,25 +253,34 @@ def _bias(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
         if axis == 0 and len(x.sizes) == len(bottoms[1].sizes):
             return [net.add(layer, "add", [x, bottoms[1]])]
         return [net.lacks(layer, "it adds one blob along some axes of another", bottoms, x.sizes)]
-    if prod(covered) == prod(x.sizes):
-        return [net.add_learned(layer, "position", x)]
-    if axis == 1 and count == 1 and _takes_bias(net, x):
+    if axis == 1 and _takes_bias(net, x, prod(covered)):
         net.builder.note(f"{layer.name}: the shift of the layer before it")
         return [x]
-    figures = {"parameters": prod(covered)}
-    return [net.lacks(layer, "a learned shift without a factor or weights before it", bottoms, x.sizes, **figures)]
+    if axis == 1 and prod(covered) == x.sizes[0]:
+        return [net.add_learned(layer, "scale", x, scale=False)]
+    if prod(covered) == prod(x.sizes):
+        return [net.add_learned(layer, "position", x)]
+    why = f"its shifts are not one a channel (axis {axis}, num_axes {count})"
+    return [net.lacks(layer, why, bottoms, x.sizes, parameters=prod(covered) if axis else 1)]
 
 
-def _takes_bias(net: CaffeNet, x: Blob) -> bool:
-    """Gives the layer before the bias or shift that follows it, where it has none of its own."""
+def _takes_bias(net: CaffeNet, x: Blob, count: int) -> bool:
+    """Gives the layer before the bias or shift of so many numbers that follows it, where it has none of its own."""
     assert x.place is not None
     node = net.builder.nodes[x.place]
     has_reader = any(x.place in other.inputs for other in net.builder.nodes[x.place + 1 :])
-    keys = node.layer.keys if not isinstance(node.layer, tuple) else {}
-    name = next((name for name in ("bias", "shift") if name in keys and not getattr(node.layer, name, True)), None)
-    if name is None or has_reader or isinstance(node.layer, tuple):
+    if has_reader or isinstance(node.layer, tuple) or not node.inputs or net.is_shared(x.place):
         return False
-    net.builder.nodes[x.place] = node._replace(layer=node.layer.with_keys(**{name: True}))
+    layer = node.layer
+    name = next((name for name in ("bias", "shift") if getattr(layer, name, None) is False), None)
+    if name is None or name not in layer.keys:
+        return False
+    changed = layer.with_keys(**{name: True})
+    volumes = [net.builder.volumes[place] for place in node.inputs]
+    found = changed.on(len(volumes[0].sides)).parameters(*volumes)
+    if next((each.count.value for each in found if each.name == name), None) != count:
+        return False
+    net.builder.nodes[x.place] = node._replace(layer=changed)
     return True
 
 

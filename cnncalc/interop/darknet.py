@@ -80,6 +80,8 @@ class DarknetNet:
         self.image: int | None = None
         self.implicit: dict[int, int] = {}
         """The learned numbers of sections that have them and no volume, by their number."""
+        self.learned: dict[int, tuple[int, str]] = {}
+        """The SCALE that has such numbers, and its key that is no, by the number of their section."""
         self.first = 0
         """The first node of the section that is read."""
         self.parts: list[list[int]] = []

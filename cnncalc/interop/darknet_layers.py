@@ -276,10 +276,16 @@ def _learned_channels(net: DarknetNet, section: Section, x: int) -> int | None:
             return net.lacks(section, "it joins learned numbers with a volume", [x])
         return net.add(section, kind, [net.made[number], x], section.name)
     volume = net.volume(x)
-    if section.name.lower() == "control_channels" and net.implicit[number] == volume.depth:
-        return net.add(section, "scale", [x], shift=False)
+    absent = {"control_channels": "shift", "shift_channels": "scale"}.get(section.name.lower())
+    owner, learns = net.learned.get(number, (None, absent))
+    if absent is not None and learns == absent and net.implicit[number] == volume.depth:
+        keys: dict[str, Any] = {absent: False}
+        place = net.add(section, "scale", [x], share=owner, **keys)
+        if place is not None:
+            net.learned.setdefault(number, (place, absent))
+        return place
     output = volume.with_depth(volume.depth * 2) if section.name.lower() == "alternate_channels" else volume
-    why = "the learned numbers of an [implicit_...] without a factor for each channel"
+    why = "the learned numbers of an [implicit_...] that are not one factor or one shift for each channel"
     return net.lacks(section, why, [x], output, parameters=net.implicit[number])
 
 

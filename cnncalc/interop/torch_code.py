@@ -457,6 +457,12 @@ def expression(text: str) -> Callable[[Place], Code]:
     return lambda p: Code(None, text)
 
 
+def scale(p: Place) -> Code:
+    """SCALE."""
+    keys = _usual(("scale", p.layer.scale, True), ("shift", p.layer.shift, True))
+    return Code(Call("Scale", (p.output.depth, p.sides), keys))
+
+
 CODES: dict[str, Callable[[Place], Code]] = {
     "conv": conv, "dwconv": conv, "deconv": deconv, "local": local, "fc": fc, "linear": linear,
     "rbf": lambda p: Code(Call("Rbf", (p.volumes[0].elements, p.layer.units))),
@@ -477,7 +483,7 @@ CODES: dict[str, Callable[[Place], Code]] = {
     "neg": function("neg"), "affine": affine, "bn": normalization, "ln": normalization, "gn": normalization,
     "in": normalization, "rms": normalization, "l2norm": normalization,
     "grn": lambda p: Code(Call("GlobalResponse", (p.output.depth, p.sides, p.layer.eps))), "lrn": lrn,
-    "scale": lambda p: Code(Call("Scale", (p.output.depth, p.sides), _usual(("shift", p.layer.shift, True)))),
+    "scale": scale,
     "dropout": dropout, "identity": expression("{0}"), "add": merge("+", "add"), "mul": merge("*", "mul"),
     "sub": merge("-", "sub"), "div": merge("/", "div"), "maximum": extreme("maximum"), "minimum": extreme("minimum"),
     "mean": merge("+", "add"), "concat": concat, "flatten": expression("{0}.flatten(1)"), "reshape": reshape,

@@ -421,7 +421,8 @@ def lrn(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
 def scale(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     """SCALE."""
     (x,) = inputs
-    return x * by_depth(p["scale"], x) + (by_depth(p["shift"], x) if "shift" in p else 0)
+    x = x * by_depth(p["scale"], x) if "scale" in p else x
+    return x + by_depth(p["shift"], x) if "shift" in p else x
 
 
 def hsigmoid(layer: Any, x: Any) -> Any:

@@ -18,19 +18,19 @@ def without(module: nn.Module, *names: str) -> nn.Module:
 
 
 class Scale(nn.Module):
-    """One learned factor a channel and, if wanted, one learned shift."""
+    """One learned factor a channel and one learned shift, as far as they are wanted."""
 
-    def __init__(self, depth: int, sides: int, shift: bool = True) -> None:
+    def __init__(self, depth: int, sides: int, scale: bool = True, shift: bool = True) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(depth, *[1] * sides))
+        self.weight = nn.Parameter(torch.ones(depth, *[1] * sides)) if scale else None
         self.bias = nn.Parameter(torch.zeros(depth, *[1] * sides)) if shift else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x times the factor plus the shift."""
         weight, bias = self.weight, self.bias
         if x.dim() == 2:
-            weight, bias = weight.flatten(), None if bias is None else bias.flatten()
-        x = x * weight
+            weight, bias = (None if each is None else each.flatten() for each in (weight, bias))
+        x = x if weight is None else x * weight
         return x if bias is None else x + bias
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cnncalc.errors import ValueProblem
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.layers.keys import BOOLEAN_WORDS, truth
 
@@ -134,13 +135,25 @@ def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> s
     own = own_key(key, kind, value)
     if own is not None:
         sign = ": " if in_file else "="
-        also = [f", {name}{sign}{own[1]}" for name in ALSO_SET.get(key.lower(), ()) if name in kind.keys]
-        return _renamed(kind, *own, value, sign) + "".join(also)
+        also = [name for name in ALSO_SET.get(key.lower(), ()) if name in kind.keys]
+        is_on = truth(own[1])
+        if also and is_on is not None and not _fit(kind, dict.fromkeys((own[0], *also), is_on)):
+            return None
+        return _renamed(kind, *own, value, sign) + "".join([f", {name}{sign}{own[1]}" for name in also])
     if key.lower() in TIES and kind.tied_to:
         sign = ": " if in_file else "="
         return f"write share{sign}NAME and transposed{sign}yes, with the name of a {kind.tied_to}"
     reason = next((reason for reason, keys in NEEDLESS_KEYS.items() if key.lower() in keys), None)
     return f"leave it out: {reason}" if reason else None
+
+
+def _fit(kind: type[Layer], values: dict[str, Any]) -> bool:
+    """Whether a layer of the kind can have these values together."""
+    try:
+        kind(**values)
+    except ValueProblem:
+        return False
+    return True
 
 
 def _renamed(kind: type[Layer], key: str, text: str, value: Operand, sign: str) -> str:

@@ -97,6 +97,11 @@ class Planner:
             plan.is_broken = len(self.problems) > before
         return plan
 
+    def forget_layers(self) -> None:
+        """Forgets the layers that were made, before a graph is made with other settings; the plans stay."""
+        for plan in self._known.values():
+            plan.fixed = None
+
     def _problem(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         self.problems.append(Problem(code, message, span, hint))
 

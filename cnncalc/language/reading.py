@@ -4,43 +4,85 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import DesignError, NotADesign, Problem
+from cnncalc.errors import DesignError, NotADesign, Problem, Problems
 from cnncalc.language.expand import expand
 from cnncalc.language.files import decode
+from cnncalc.language.plan import Planner
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import Design
 from cnncalc.source import Source, plain, visible
 
 if TYPE_CHECKING:
     from cnncalc.graph import Graph
+    from cnncalc.language.architecture import Parsed
     from cnncalc.language.settings import Settings
+
+
+class PatternReader:
+    """Gives the graphs of one pattern, called ``name`` in messages, for any settings; it is parsed once."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        self._text = text
+        self._parsed: tuple[Design, Planner] | None = None
+
+    def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+        """The graph; raises DesignError with all problems."""
+        design, planner = self._parsed or self._parse()
+        self._parsed = None  # a graph that fails leaves its problems in the planner
+        planner.forget_layers()
+        graph = expand(design, settings, planner.problems, planner)
+        self._parsed = design, planner
+        return graph
+
+    def _parse(self) -> tuple[Design, Planner]:
+        from cnncalc.language.pattern import parse_pattern
+
+        design = Design("pattern", parse_pattern(plain(self._name, self._text)))
+        return design, Planner(design.blocks, Problems())
+
+
+class ArchitectureReader:
+    """Gives the graphs of one architecture file, called ``name`` in messages, for any settings; it is parsed once."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._source = Source(name, text)
+        self._parsed: Parsed | None = None
+
+    def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+        """The graph; raises DesignError with all problems, NotADesign for a file that is not meant as a design."""
+        parsed, is_new = self._parsed, self._parsed is None
+        if parsed is None:
+            from cnncalc.language.architecture import parse_architecture
+
+            parsed = parse_architecture(self._source)
+        self._parsed = None  # a graph that fails leaves its problems in the planner
+        design, problems, planner, why_foreign = parsed
+        planner.forget_layers()
+        try:
+            graph = expand(design, settings, problems, planner)
+        except DesignError as error:
+            if why_foreign is None:
+                raise
+            raise NotADesign(error.every, why_foreign) from None
+        if is_new and (design.defaults or design.blocks):
+            from cnncalc.language.unused import unused_problems
+
+            unused = unused_problems(design)
+            if unused:
+                raise DesignError(unused, graph)
+        self._parsed = parsed
+        return graph
 
 
 def read_pattern(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of a pattern."""
-    from cnncalc.language.pattern import parse_pattern
-
-    return expand(Design("pattern", parse_pattern(plain(name, text))), settings)
+    return PatternReader(name, text).graph(settings)
 
 
 def read_architecture(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of an architecture file, called ``name`` in messages."""
-    from cnncalc.language.architecture import parse_architecture
-
-    design, problems, planner, why_foreign = parse_architecture(Source(name, text))
-    try:
-        graph = expand(design, settings, problems, planner)
-    except DesignError as error:
-        if why_foreign is None:
-            raise
-        raise NotADesign(error.every, why_foreign) from None
-    if design.defaults or design.blocks:
-        from cnncalc.language.unused import unused_problems
-
-        unused = unused_problems(design)
-        if unused:
-            raise DesignError(unused, graph)
-    return graph
+    return ArchitectureReader(name, text).graph(settings)
 
 
 def read_architecture_file(name: str, data: bytes, settings: Settings) -> Graph:
@@ -48,16 +90,21 @@ def read_architecture_file(name: str, data: bytes, settings: Settings) -> Graph:
     return read_architecture(name, decode(visible(name), data), settings)
 
 
-def read_design(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-    """The graph of a text: an architecture file if it parses as a mapping, else a pattern."""
+def design_reader(name: str, text: str) -> PatternReader | ArchitectureReader:
+    """The reader of a text: of an architecture file if it parses as a mapping, else of a pattern."""
     if not text.strip():
         raise DesignError([Problem("empty", f"{name} is empty: write a pattern or an architecture file")])
     if _may_be_yaml(text):
         from cnncalc.language.architecture import looks_like_file
 
         if looks_like_file(text):
-            return read_architecture(name, text, settings)
-    return read_pattern(name, text, settings)
+            return ArchitectureReader(name, text)
+    return PatternReader(name, text)
+
+
+def read_design(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+    """The graph of a text, which is a pattern or an architecture file."""
+    return design_reader(name, text).graph(settings)
 
 
 def _may_be_yaml(text: str) -> bool:

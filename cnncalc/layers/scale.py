@@ -1,17 +1,18 @@
-"""A learned factor and shift for each channel."""
+"""A learned factor, a learned shift, or both, for each channel."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
+from cnncalc.errors import ValueProblem
 from cnncalc.layers.base import Parameter, key
 from cnncalc.layers.keys import Boolean
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import by_channel, over_sides, pieces, pixels, planes, sums_of_channels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -20,48 +21,60 @@ from cnncalc.layers.normalization import Normalization, affine
 
 
 class Scale(Normalization):
-    """One learned factor per channel and, unless ``shift`` is no, one learned shift.
+    """One learned factor and one learned shift per channel; either alone with ``shift: no`` or ``scale: no``.
 
     Formula: y = x * scale[d] + shift[d].
     Volume: as the input.
-    Learned: D factors (counted as weights) and D shifts (biases).
+    Learned: D factors (counted as weights), unless ``scale`` is no, and D shifts (biases), unless ``shift`` is no.
 
-    Source: Ioffe and Szegedy 2015, the last step of Algorithm 1, as a layer of its own as in Caffe.
+    Source: Ioffe and Szegedy 2015, the last step of Algorithm 1, as layers of their own as in Caffe (Scale, Bias).
     """
 
     kind: ClassVar[str] = "scale"
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(("bias", "biasadd"), ("SCALE(scale=no)", "one learned shift a channel, as a layer of its own")),
+        "layerscale": ("SCALE(shift=no)", "one learned factor a channel"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
     folds_into_weights = True
     is_linear = True
     learns: ClassVar[bool] = True
 
+    scale: bool = key(Boolean(), True, means="whether a factor is learned")
     shift: bool = key(Boolean(), True, means="whether a shift is learned")
+
+    def _check(self) -> None:
+        if not self.scale and not self.shift:
+            raise ValueProblem("shift: SCALE learns a factor, a shift or both, but scale and shift are no", key="shift")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
         count = Count(depth)
-        scale = Parameter("scale", (depth,), count)
-        return (scale, Parameter("shift", (depth,), count, "bias")) if self.shift else (scale,)
+        found = (Parameter("scale", (depth,), count),) if self.scale else ()
+        return (*found, Parameter("shift", (depth,), count, "bias")) if self.shift else found
 
-    def forward(self, xp: Any, x: Any, *, scale: Any, shift: Any = None) -> Any:
+    def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
+        if scale is None:
+            return pixels(maps + by_channel(shift, maps))
         return pixels(affine(maps * by_channel(scale, maps), None, shift))
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        return Keeping(inputs=learns)
+        return Keeping(inputs=learns) if self.scale else Keeping(gradients=("same",))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.scaled(inputs[0])
+        return builder.scaled(inputs[0]) if self.scale else builder.shifted(inputs[0])
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming, found = planes(gradient), {}
-        if saved.learns:
+        if saved.learns and self.scale:
             change = xp.zeros(saved.shape[1], gradient.dtype)
             for image, grad in zip(planes(saved.x), incoming, strict=True):
                 for piece in pieces(len(image), image[0].nbytes):
                     change[piece] += sums_of_channels(image[piece] * grad[piece])
             found["scale"] = change
-            if self.shift:
-                found["shift"] = incoming.sum(axis=over_sides(incoming)).sum(axis=0)
-        result = incoming * by_channel(saved.parameters["scale"], incoming) if saved.needs_gradient[0] else None
-        return (None if result is None else pixels(result),), found
+        if saved.learns and self.shift:
+            found["shift"] = incoming.sum(axis=over_sides(incoming)).sum(axis=0)
+        if not saved.needs_gradient[0]:
+            return (None,), found
+        return (pixels(incoming * by_channel(saved.parameters["scale"], incoming)) if self.scale else gradient,), found

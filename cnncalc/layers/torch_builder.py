@@ -225,6 +225,9 @@ class TorchBuilder(Protocol):
         ``leads``: the parameter is the first factor.
         """
 
+    def shifted(self, value: int) -> int:
+        """Value plus the first parameter, channel by channel."""
+
     def depth_last(self, value: int) -> int:
         """A view of a map as batch x sides x depth."""
 

@@ -601,6 +601,17 @@ class TorchLowering(TapeBuilder):
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
         return result
 
+    def shifted(self, value: int) -> int:
+        """Value plus the first parameter, channel by channel."""
+        item = max(self.items[value], self.parameter_item)
+        return self.operation(
+            [value],
+            item=item,
+            layout=self.by_channel(value),
+            gradients=(SAME if self.items[value] == item else NEW,),
+            parameters=self.own_parameters[:1],
+        )
+
     def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
         """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
         places = self.operation((), Size(pairs), item=8, gradients=())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import short_value
+from cnncalc.figures.budget import short_value
 from cnncalc.formats.check.annotations import change, details_of, limit_text, used
 from cnncalc.page.markup import listed, name, paragraph, prose, section, sentence, table, text, verbatim
 from cnncalc.source import excerpt

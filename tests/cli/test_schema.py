@@ -15,11 +15,11 @@ import yaml
 
 from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
-from cnncalc.checks.budget import read_budget
 from cnncalc.checks.configuration import Configurations
 from cnncalc.checks.rules import RULES
 from cnncalc.checks.schema import any_case, architecture_schema, configuration_schema, kind_pattern, reader_schemas
 from cnncalc.errors import CnncalcError
+from cnncalc.figures.budget import read_budget
 from cnncalc.layers import KINDS
 from tests.calls import ROOT, called
 from tests.random_nets import fixed_seeds

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from cnncalc.checks.measure import ALLOW_STATED, KEYS
-from cnncalc.checks.value import LAYER_KEYS, NET_KEYS
 from cnncalc.cli.value import HELP
+from cnncalc.figures.measure import ALLOW_STATED, KEYS
+from cnncalc.figures.value import LAYER_KEYS, NET_KEYS
 from tests.calls import called, cnncalc
 
 

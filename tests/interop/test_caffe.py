@@ -185,8 +185,33 @@ def test_a_bias_joins_the_layer_before_it() -> None:
     report = account(read(INPUT + conv + layer("Bias", "", "c", "c")))
     assert [row.kind for row in report.layers] == ["input", "conv"]
     assert report.totals.biases == 4
-    with pytest.raises(DesignError, match="Bias has no equal"):
-        one("Bias")
+
+
+def test_a_bias_alone_is_a_learned_shift() -> None:
+    for text in ("", "bias_param { axis: -3 }"):
+        report = one("Bias", text)
+        assert (report.layers[-1].label, report.totals.weights, report.totals.biases) == ("SCALE(scale=no)", 0, 3)
+    everywhere = one("Bias", "bias_param { num_axes: -1 }")
+    assert (everywhere.layers[-1].kind, everywhere.totals.parameters) == ("position", 23 * 19 * 3)
+    with pytest.raises(DesignError, match=r"not one a channel \(axis 2, num_axes 1\)"):
+        one("Bias", "bias_param { axis: 2 }")
+
+
+def test_a_bias_joins_the_layer_before_it_where_their_numbers_agree() -> None:
+    dense = layer("InnerProduct", "inner_product_param { num_output: 4 bias_term: false }", top="f", name="f")
+    joined = account(read(INPUT + dense + layer("Bias", "bias_param { num_axes: -1 }", "f", "f")))
+    assert [(row.kind, row.biases) for row in joined.layers] == [("input", 0), ("fc", 4)]
+    normed = layer("MVN", "mvn_param { across_channels: true }")
+    for text, biases in (("", [("ln", 0), ("scale", 3)]), ("num_axes: -1", [("ln", 23 * 19 * 3)])):
+        report = account(read(INPUT + normed + layer("Bias", f"bias_param {{ {text} }}", "out", "out", "b")))
+        assert [(row.kind, row.biases) for row in report.layers[1:]] == biases
+    first = layer("Scale", 'param { name: "w" }', top="s", name="s") + layer("Bias", "", "s", "s", "b")
+    shared = account(read(INPUT + first + layer("Scale", 'param { name: "w" }', "s", "t", "t")))
+    assert [(row.label, row.shared_with) for row in shared.layers[1:]] == [
+        ("SCALE(shift=no)", None), ("SCALE(scale=no)", None), ("SCALE(shift=no)", "s")
+    ]  # fmt: skip
+    behind = layer("ReLU", "", "f", "f", "r") + layer("Bias", "", "f", "f")
+    assert account(read(INPUT + dense + behind)).layers[-1].label == "SCALE(scale=no)"
 
 
 def test_the_maxima_of_a_pool_are_put_back() -> None:

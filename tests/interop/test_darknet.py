@@ -145,6 +145,18 @@ def test_channels_are_scaled_by_a_layer_or_by_learned_factors() -> None:
     assert (learned.layers[-1].kind, learned.layers[-1].parameters) == ("scale", 6)
 
 
+def test_learned_numbers_are_added_to_channels_and_shared() -> None:
+    start = CONV.format(6) + "[implicit_add]\nfilters=6\n[route]\nlayers=0\n"
+    rows = report(start + "[shift_channels]\nfrom=1\n[shift_channels]\nfrom=1\n").layers[-2:]
+    assert [row.label for row in rows] == ["SCALE(scale=no)"] * 2
+    assert [(row.biases, row.shared_with) for row in rows] == [(6, None), (0, rows[0].name)]
+    for wrong in ("[shift_channels]\nfrom=1\n[control_channels]\nfrom=1\n", "[alternate_channels]\nfrom=1\n"):
+        with pytest.raises(DesignError, match="not one factor or one shift for each channel"):
+            report(start + wrong)
+    with pytest.raises(DesignError, match="not one factor or one shift for each channel"):
+        report(CONV.format(4) + start.replace(CONV.format(6), "") + "[shift_channels]\nfrom=1\n")
+
+
 def test_weights_are_shared_and_frozen() -> None:
     shared = report(CONV.format(6) + CONV.format(6) + "share_index=-1\n")
     assert [row.shared_with for row in shared.layers if row.kind in ("conv", "bn")] == [

@@ -148,8 +148,34 @@ def test_a_sum_of_what_others_read_is_no_bias() -> None:
     model.add("Add", first, model.weight("b", (8, 1, 1), list(range(8))))
     second = model.last
     model.add("Add", first, second)
-    with pytest.raises(DesignError, match="no kind adds a learned number to each channel"):
-        read(model)
+    report = read(model)
+    assert labels(report) == "CONV3-8 SCALE(scale=no) ADD"
+    assert (report.totals.weights, report.totals.biases) == (9 * 3 * 8, 8)
+
+
+def test_learned_shifts_and_factors_are_layers_where_nothing_takes_them() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    model.add("Relu", "image")
+    model.add("Add", model.last, model.weight("b", (3, 1, 1)))
+    model.add("Mul", model.last, model.weight("s", (3, 1, 1)))
+    model.add("Sub", model.last, model.weight("c", (3, 1, 1)))
+    model.add("GlobalAveragePool", model.last)
+    model.add("Add", model.last, model.weight("d", (3, 1, 1)))
+    model.add("Sigmoid", model.last)
+    model.add("Add", model.last, "d")
+    report = read(model)
+    assert labels(report) == "RELU SCALE(scale=no) SCALE GAP SCALE(scale=no) SIGMOID SCALE(scale=no)"
+    assert (report.totals.weights, report.totals.biases) == (3, 9)
+    assert report.layers[-1].shared_with == report.layers[-3].name
+
+
+def test_a_factor_and_a_shift_of_the_same_numbers_are_two_layers() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    model.add("Sigmoid", "image")
+    model.add("Mul", model.last, model.weight("b", (3, 1, 1)))
+    model.add("Relu", model.last)
+    model.add("Add", model.last, "b")
+    assert labels(read(model)) == "SIGMOID SCALE(shift=no) RELU SCALE(scale=no)"
 
 
 def test_products_and_sums_per_channel_are_a_scale() -> None:
@@ -737,3 +763,18 @@ def test_external_weights_are_never_opened() -> None:
     model.tensors.append(shape + number(2, 1) + block(8, "w") + outside)
     model.add("Conv", "image", "w")
     assert read(model).totals.weights == 4 * 27
+
+
+def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
+    model = maps(8)
+    model.add("Transpose", model.last, perm=[0, 2, 3, 1])
+    model.add("Pad", model.last, model.shape("pads", 0, 1, 2, 0, 0, 3, 0, 0))
+    model.add("Transpose", model.last, perm=[0, 3, 1, 2])
+    conv(model, 8, 4)
+    report = read(model)
+    assert labels(report) == "CONV3-8 CONV3-4"
+    assert report.layers[-1].output == Volume(12 + 4 - 2, 10 + 2 - 2, 4)
+    model = maps(8)
+    model.add("Transpose", model.last, perm=[0, 2, 3, 1])
+    model.add("Pad", model.last, model.shape("pads", 0, 1, 0, 0, 0, 0, 0, 5))
+    assert labels(read(model)).split(" ", 1)[1] == "PAD([1, 0, 0, 0], depth=[0, 5])"

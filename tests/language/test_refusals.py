@@ -13,6 +13,16 @@ from tests.subcases import each
 
 PATTERNS = [
     (
+        "INPUT 8x8x4 -> SCALE(scale=no, shift=no)",
+        "INPUT 8x8x4 -> SCALE(scale=no)",
+        """
+<text>:1:32: error[wrong-value]: shift: SCALE learns a factor, a shift or both, but scale and shift are no
+  |
+1 | INPUT 8x8x4 -> SCALE(scale=no, shift=no)
+  |                                ^^^^^^^^
+""",
+    ),
+    (
         "INPUT 8x8x4 -> [CONV3-4 -> RELU*2 -> FC",
         "INPUT 8x8x4 -> [CONV3-4 -> RELU]*2 -> FC",
         """

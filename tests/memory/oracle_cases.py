@@ -34,6 +34,10 @@ NETS = {
         "INPUT[11x9x3] -> CONV3-6 -> SCALE(trainable=no) -> PRELU(trainable=no) -> CONV3-5 -> "
         "SUBSAMPLE(trainable=no) -> IN(scale=yes,shift=yes,trainable=no) -> FC-13"
     ),
+    "frozen_shift": (
+        "INPUT[11x9x3] -> CONV3-6 -> SCALE(scale=no, trainable=no) -> RELU -> CONV3-5 -> SCALE(scale=no) -> "
+        "FC-13 -> SCALE(scale=no)"
+    ),
     "frozen_norm": (
         "INPUT[11x9x3] -> CONV3-6 -> RMS(trainable=no) -> L2NORM(scale=yes,trainable=no) -> GRN(trainable=no) -> "
         "LINEAR-5(trainable=no) -> CONV3-4 -> RELU -> FC-13"

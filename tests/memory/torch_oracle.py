@@ -90,21 +90,20 @@ def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) 
 
 
 class Scale(nn.Module):
-    """One factor for each channel and, optionally, one shift."""
+    """One factor and one shift for each channel, as far as they are wanted."""
 
-    def __init__(self, x: Any, *, shift: bool) -> None:
+    def __init__(self, x: Any, *, scale: bool = True, shift: bool = True) -> None:
         super().__init__()
         shape = (1, x.depth, *[1] * _on(x))
-        self.weight = nn.Parameter(torch.ones(shape))
+        self.weight = nn.Parameter(torch.ones(shape)) if scale else None
         self.bias = nn.Parameter(torch.zeros(shape)) if shift else None
 
     def forward(self, x: Any) -> Any:
         weight: Any = self.weight
         bias: Any = self.bias
         if x.dim() == 2:
-            weight = weight.flatten(1)
-            bias = None if bias is None else bias.flatten(1)
-        x = x * weight
+            weight, bias = (None if each is None else each.flatten(1) for each in (weight, bias))
+        x = x if weight is None else x * weight
         return x if bias is None else x + bias
 
 
@@ -500,10 +499,10 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "gmp":
         return None, _module("AdaptiveMaxPool", row.output)(1)
     if kind == "subsample":
-        scale = Scale(row.output, shift=True)
+        scale = Scale(row.output)
         return scale, _after(_module("AvgPool", row.output)(layer.kernel, layer.step), scale)
     if kind == "scale":
-        scale = Scale(row.output, shift=layer.shift)
+        scale = Scale(row.output, scale=layer.scale, shift=layer.shift)
         return scale, scale
     if kind == "grn":
         response = GlobalResponse(row.output, layer.eps)

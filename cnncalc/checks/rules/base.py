@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.checks.findings import Advice, Finding, Share
+from cnncalc.checks.findings import Advice, Finding
 from cnncalc.layers.convolution import Convolution
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
 from cnncalc.records import NamedTuple
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.figures.measure import Share
     from cnncalc.layers.base import Layer
     from cnncalc.volume import Volume
 

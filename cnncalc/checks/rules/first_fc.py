@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import with_pooled_fc
-from cnncalc.checks.findings import Finding, Share
 from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.figures.measure import Share
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import percent
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
 
 
 class FirstFc(Rule):

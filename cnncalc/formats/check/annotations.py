@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import short_value
+from cnncalc.figures.budget import short_value
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import listing, percent, plural, signed_percent

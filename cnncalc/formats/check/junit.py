@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import short_value
+from cnncalc.figures.budget import short_value
 from cnncalc.formats.check.annotations import BROKEN_FILE, NO_BASE, NO_BUDGET, annotations_of, limit_text
 from cnncalc.source import visible
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import short_value
+from cnncalc.figures.budget import short_value
 from cnncalc.formats.check.annotations import annotations_of, change, limit_text, summary, used, worst_first
 from cnncalc.source import visible
 from cnncalc.units import plural

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import short_value
+from cnncalc.figures.budget import short_value
 from cnncalc.formats.check.annotations import NO_BASE, annotations_of, change, limit_text, summary, used
 from cnncalc.formats.document import Cell, Column, Table
 from cnncalc.formats.text import table_lines

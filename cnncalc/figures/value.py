@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import require_layer
-from cnncalc.checks.measure import ALLOW_STATED, KEYS, Measure, Meter, last_window, unclipped_of
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure, Meter, last_window, unclipped_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def figure(report: Report, key: str, options: Options, layer: str | None = None)
         raise _unknown(key, known, layer)
     measure = Measure(
         *(key, options.batch, options.dtype, options.optimizer, options.profile),
-        *(options.autocast, options.image_batches),
+        *(options.autocast, options.image_batches, options.checkpoint, options.reserve),
     )
     meter = Meter(report)
     if layer is not None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you_mean, in_text_order
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.graph import RawValue
 from cnncalc.layers.keys import truth
+from cnncalc.memory.options import read_reserve
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
 from cnncalc.units import MAX_DIGITS, format_bytes, parse_bytes, parse_count, short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 BOUNDS = ("max", "warn", "min")
 """The bounds a limit may set; a value above ``warn`` is a warning."""
@@ -53,11 +54,12 @@ class Limit(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """The limits on one measure."""
+    """The limits on one measure. ``options`` are those of the measure that are written, the others are defaults."""
 
     measure: Measure
     limits: tuple[Limit, ...]
     span: Span | None = None
+    options: tuple[str, ...] = ()
 
 
 Budget = dict[str, Entry]
@@ -185,7 +187,8 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> 
         problems.append(Problem("empty-budget", message, span))
         return None
     _refuse_contradictions(key, limits, problems)
-    return Entry(Measure(key, **options), tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound))), span)
+    ordered = tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound)))
+    return Entry(Measure(key, **options), ordered, span, tuple(options))
 
 
 def _allow_stated(span: Span | None, value: RawValue, problems: Problems) -> Entry | None:
@@ -301,14 +304,41 @@ def read_amount(text: str, unit: str) -> Amount:
 def _option(key: str, name: str, text: str) -> int | str:
     known = KEYS[key].options[name]
     if not known:
-        if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MAX_DIGITS:
-            raise ValueProblem(f"{name}: expected a whole number of at least 1, found '{_cut(text)}'")
-        return int(text)
+        return OPTION_READERS[name](name, text)
     if text not in known:
         raise ValueProblem(
             f"no {name} '{_cut(text)}'{did_you_mean(text, known)} (known: {', '.join(known)})", code=f"unknown-{name}"
         )
     return text
+
+
+def _whole(name: str, text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MAX_DIGITS:
+        raise ValueProblem(f"{name}: expected a whole number of at least 1, found '{_cut(text)}'")
+    return int(text)
+
+
+def _method(name: str, text: str) -> str:
+    """A method of checkpointing, or names of blocks."""
+    if not text.strip():
+        raise ValueProblem(f"{name}: expected none, blocks, stages, sqrt, best, or names of blocks, found nothing")
+    return text.strip()
+
+
+def _reserve(name: str, text: str) -> int | str:
+    try:
+        return read_reserve(text)
+    except ValueProblem as problem:
+        raise ValueProblem(f"{name}: {problem.message}", code=problem.code, hint=problem.hint) from None
+
+
+OPTION_READERS: Mapping[str, Callable[[str, str], int | str]] = {
+    "batch": _whole,
+    "image_batches": _whole,
+    "checkpoint": _method,
+    "reserve": _reserve,
+}
+"""How the options are read that take no words: name, text."""
 
 
 def _cut(text: str | None) -> str:

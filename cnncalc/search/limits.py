@@ -1,0 +1,61 @@
+"""The limits of a search: bounds on figures, and which of them a design breaks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.figures.budget import from_calls, read_budget
+from cnncalc.figures.measure import KEYS
+from cnncalc.records import NamedTuple
+from cnncalc.search.family import BATCH, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.figures.budget import Entry
+
+
+class Bound(NamedTuple):
+    """A limit on a figure: ``bound`` is ``max`` or ``min``, ``limit`` a count, or bytes."""
+
+    wanted: Wanted
+    bound: str
+    limit: int
+
+    def excess(self, value: int) -> int:
+        """By how much a value breaks the limit, in its unit; 0 or less if it does not."""
+        return value - self.limit if self.bound == "max" else self.limit - value
+
+    def is_broken(self, value: int) -> bool:
+        """Whether a value breaks the limit."""
+        return self.excess(value) > 0
+
+
+def bounds_of(calls: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> list[Bound]:
+    """The bounds of ``--max`` and ``--min``, each (bound, ``KEY=LIMIT[,OPTION=VALUE...]``), in the order of the keys.
+
+    ``options`` are those of the call, for measures that have them and do not write them. Raises DesignError.
+    """
+    if not calls:
+        return []
+    bounds, problems = [], []
+    for entry in read_budget(from_calls(calls), "--max and --min").values():
+        wanted = wanted_of(entry, options)
+        for limit in entry.limits:
+            if limit.amount.value is None:
+                message = f"{entry.measure.key}: {limit.amount.text} is relative, and a search has no base"
+                hint = f"write the limit itself, as in {entry.measure.key}={KEYS[entry.measure.key].example}"
+                problems.append(Problem("wrong-value", message, limit.span, hint))
+            else:
+                bounds.append(Bound(wanted, limit.bound, limit.amount.value))
+    if problems:
+        raise DesignError(problems)
+    return bounds
+
+
+def wanted_of(entry: Entry, options: Mapping[str, Any]) -> Wanted:
+    """The figure that an entry of a budget limits, with the options of the call where it writes none."""
+    key = KEYS[entry.measure.key]
+    more = {name: value for name, value in options.items() if name in key.options and name not in entry.options}
+    return Wanted(entry.measure._replace(**more), BATCH not in entry.options)

@@ -1,0 +1,328 @@
+"""Ranges of the names of a family: ``width=8..64/8``, ``w=0.25..2/x2``, ``stages=[2x64],[3x64]``, ``input=32..512``.
+
+The values of a progression are computed when they are asked for, so that one of 10^18 values costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from math import gcd, prod
+from typing import TYPE_CHECKING, overload
+
+from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.language.assignment import decimal, value_text, variable
+from cnncalc.layers.keys import is_whole
+from cnncalc.records import NamedTuple
+from cnncalc.source import Source, Span, visible
+from cnncalc.units import MAX_DIGITS
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from cnncalc.layers.keys import Value
+
+SIZES = ("batch", "filters", "hidden", "classes")
+"""The names that options of a call set as well: whole numbers of at least 1."""
+INPUT = "input"
+"""The name of the size of the first input: one number for equal sides, or the sides, with or without the depth."""
+MAX_LISTED = 10_000
+"""The most values of a list, and of a range with a factor."""
+_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?")
+_SIDES = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(?:[x\u00d7][0-9]{{1,{MAX_DIGITS}}})*")
+
+
+class Progression(Sequence["Value"]):
+    """``count`` numbers from ``first`` in equal steps."""
+
+    def __init__(self, first: Fraction, step: Fraction, count: int) -> None:
+        self.first = first
+        self.step = step
+        self.length = count
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, place: int) -> Value: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Value]: ...
+
+    def __getitem__(self, place: int | slice) -> Value:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(self.length))]
+        if not -self.length <= place < self.length:
+            raise IndexError(place)
+        return decimal(self.first + place % self.length * self.step)
+
+
+class Sizes(Sequence[Volume]):
+    """Volumes of one ratio of their sides; ``numbers`` are their first sides, ``sides`` those of the first volume."""
+
+    def __init__(self, numbers: Sequence[Value], sides: tuple[int, ...], depth: int) -> None:
+        self.numbers = numbers
+        self.sides = sides
+        self.depth = depth
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Volume: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Volume]: ...
+
+    def __getitem__(self, place: int | slice) -> Volume | Sequence[Volume]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        number = self.numbers[place]
+        return Volume(*[side * number // self.sides[0] for side in self.sides], self.depth)
+
+
+class Range(NamedTuple):
+    """The values that a name takes, in the order in which they are tried; ``text`` is as the call writes them.
+
+    ``is_progression``: ends and a step or factor were written, and not a list.
+    """
+
+    name: str
+    values: Sequence[Value]
+    text: str
+    is_progression: bool = False
+
+
+def points_of(ranges: Sequence[Range]) -> int:
+    """The number of points of the product of ranges."""
+    return prod([len(each.values) for each in ranges])
+
+
+def read_ranges(texts: Sequence[str], option: str, base: Volume | None = None) -> list[Range]:
+    """The ranges of an option that is given several times; each name once. Raises DesignError with the place."""
+    ranges = [read_range(text, option, base) for text in texts]
+    seen: set[str] = set()
+    for each in ranges:
+        if each.name in seen:
+            raise _wrong(option, each.text, 0, len(each.name), f"'{each.name}' has two ranges")
+        seen.add(each.name)
+    return ranges
+
+
+def read_range(text: str, option: str, base: Volume | None = None) -> Range:
+    """``NAME=LOW..HIGH[/STEP|/xFACTOR]``, or ``NAME=`` and a list cut at commas outside brackets.
+
+    ``base`` is the volume of the first input of the design, which sizes of inputs take their depth from (None: unknown,
+    the range then writes it). Raises DesignError with the place in the text, which is that of ``option``.
+    """
+    name, sign, rest = text.partition("=")
+    at = len(name) + 1
+    name = name.strip()
+    if not sign or not name or not rest.strip():
+        example = "width=8..64, or width=8,16,32"
+        raise _wrong(option, text, 0, len(text), f"expected NAME=LOW..HIGH or NAME=A,B,C, as in {example}")
+    if not name.isidentifier():
+        raise _wrong(option, text, 0, at - 1, f"'{name[:60]}' is no name of a variable, nor batch or input")
+    reader = _RangeReader(name, text, at, option, base)
+    if ".." in rest:
+        return Range(name, reader.progression(), text, is_progression=True)
+    return Range(name, reader.listed(), text)
+
+
+def _wrong(option: str, text: str, start: int, end: int, message: str, hint: str | None = None) -> DesignError:
+    span = Span(Source(option, text), start, max(start + 1, end))
+    return DesignError([Problem("wrong-range", message, span, hint)])
+
+
+class _RangeReader:
+    """Reads what stands behind ``NAME=``, from ``at`` on."""
+
+    def __init__(self, name: str, text: str, at: int, option: str, base: Volume | None) -> None:
+        self.name = name
+        self.text = text
+        self.at = at
+        self.option = option
+        self.base = base
+
+    def wrong(
+        self, message: str, hint: str | None = None, start: int | None = None, end: int | None = None
+    ) -> DesignError:
+        """The error for a part of the text; the whole values if no part is given."""
+        first = self.at if start is None else start
+        return _wrong(self.option, self.text, first, len(self.text) if end is None else end, message, hint)
+
+    # ends and a step
+
+    def progression(self) -> Sequence[Value]:
+        """The values of ``LOW..HIGH``, ``LOW..HIGH/STEP`` or ``LOW..HIGH/xFACTOR``."""
+        low_text, _, rest = self.text[self.at :].partition("..")
+        high_text, slash, step_text = rest.partition("/")
+        step_text = step_text.strip()
+        is_factor = step_text[:1] in ("x", "\u00d7")
+        first = last = Volume()
+        if self.name == INPUT:
+            first, last = self._volume(self._sides(low_text)), self._volume(self._sides(high_text))
+            low, high = Fraction(first[0]), Fraction(last[0])
+            if [side * first[0] for side in last.sides] != [side * last[0] for side in first.sides]:
+                message = f"a range of inputs keeps the ratio of the sides, but {first} and {last} have different ones"
+                raise self.wrong(message, "write the sizes as a list, cut at commas")
+            if first.depth != last.depth:
+                raise self.wrong(f"the depth of the input is {first.depth} at one end and {last.depth} at the other")
+        else:
+            low, high = self._number(low_text, "the lower end"), self._number(high_text, "the upper end")
+        if low > high:
+            turned = f"{self.name}={high_text.strip()}..{low_text.strip()}{'/' if slash else ''}{step_text}"
+            why = f"the range is empty: its lower end {low_text.strip()} is above its upper end {high_text.strip()}"
+            raise self.wrong(why, f"{self.option} {turned}")
+        if slash and not step_text:
+            raise self.wrong("expected a step or a factor after '/', as in 8..64/8 or 8..64/x2")
+        numbers: Sequence[Value]
+        if is_factor:
+            numbers = self._factors(low, high, self._number(step_text[1:], "the factor"))
+        else:
+            numbers = self._steps(low, high, self._number(step_text, "the step") if slash else None)
+        if self.name != INPUT:
+            self._check_least(low)
+            return numbers
+        return self._inputs(numbers, first)
+
+    def _steps(self, low: Fraction, high: Fraction, step: Fraction | None) -> Progression:
+        if step is None:
+            if low.denominator > 1 or high.denominator > 1:
+                example = f"{self.option} {self.name}={self.text[self.at :].strip()}/0.05"
+                raise self.wrong("a range of decimals needs its step", example)
+            step = Fraction(1)
+        if step <= 0:
+            raise self.wrong(f"a step is above 0, found {step}")
+        return Progression(low, step, int((high - low) // step) + 1)
+
+    def _factors(self, low: Fraction, high: Fraction, factor: Fraction) -> list[Value]:
+        if factor <= 1:
+            raise self.wrong(f"a factor is above 1, found {factor}")
+        if low <= 0:
+            raise self.wrong(f"a range with a factor begins above 0, found {low}")
+        found: list[Value] = []
+        value = low
+        while value <= high:
+            if value.denominator > 1 and self.name in (*SIZES, INPUT):
+                raise self.wrong(f"{self.name} takes whole numbers, but this range has {decimal(value)}")
+            if len(found) == MAX_LISTED:
+                raise self.wrong(f"a range with a factor has at most {MAX_LISTED:,} values, but this one has more")
+            try:
+                found.append(decimal(value))
+            except ValueProblem as problem:
+                raise self.wrong(problem.message) from None
+            value *= factor
+        return found
+
+    def _number(self, text: str, what: str) -> Fraction:
+        """A number of at most MAX_DIGITS digits before and after the point."""
+        word = text.strip()
+        if not _NUMBER.fullmatch(word):
+            found = f"found '{visible(word)[:60]}'" if word else "found nothing"
+            limit = f" of at most {MAX_DIGITS} digits" if len(word) > MAX_DIGITS else ""
+            raise self.wrong(f"{what} is a number{limit}, {found}")
+        value = Fraction(word)
+        if self.name in (*SIZES, INPUT) and value.denominator > 1 and what != "the factor":
+            raise self.wrong(f"{self.name} takes whole numbers, found {word}")
+        return value
+
+    def _check_least(self, least: Fraction) -> None:
+        if self.name in SIZES and least < 1:
+            raise self.wrong(f"{self.name} is at least 1, found {least}")
+
+    # sizes of inputs
+
+    def _sides(self, text: str) -> list[int]:
+        word = text.strip()
+        if not _SIDES.fullmatch(word):
+            example = "input=32..512/32 for equal sides, or input=128x256..512x1024/32"
+            raise self.wrong(f"expected a size of the input, as in {example}, found '{visible(word)[:60]}'")
+        sides = [int(part) for part in re.split("[x\u00d7]", word)]
+        if not all(sides):
+            raise self.wrong(f"each side of an input is at least 1, found {word}")
+        return sides
+
+    def _volume(self, sides: Sequence[int]) -> Volume:
+        """The volume of written sides: the depth, and the other sides of one number, are those of the design."""
+        base = self.base
+        if base is None:
+            if len(sides) < 2 or len(sides) > 4:
+                message = "the sides and the depth are needed, since the size of the design's input is not known"
+                raise self.wrong(message, f"write them in full, as in {self.name}=224x224x3")
+            return Volume(*sides)
+        if len(sides) == len(base):
+            return Volume(*sides)
+        if len(sides) == len(base) - 1:
+            return Volume(*sides, base.depth)
+        if len(sides) == 1:
+            return Volume(*[sides[0] for _ in base.sides], base.depth)
+        named = " x ".join(base.names)
+        raise self.wrong(f"the input of the design is {base}: expected {named}, found {_size(sides)}")
+
+    def _inputs(self, numbers: Sequence[Value], first: Volume) -> Sizes:
+        """The volumes with the ratio of the ``first``, whose first sides are ``numbers``."""
+        each = first[0] // gcd(*first.sides)
+        last: Value = numbers[-1]
+        if any(number % each for number in (*numbers[:2], last)):
+            message = f"with sides in the ratio of {first}, {each} must divide the first side, but a step gives others"
+            raise self.wrong(message, f"write a step that is a multiple of {each}")
+        return Sizes(numbers, first.sides, first.depth)
+
+    # lists
+
+    def listed(self) -> list[Value]:
+        """The values of a list, cut at commas outside brackets."""
+        found: list[Value] = []
+        for start, end in self._parts():
+            part = self.text[start:end].strip()
+            if not part:
+                raise self.wrong("a value of the list is empty", start=start, end=end)
+            if len(found) == MAX_LISTED:
+                raise self.wrong(f"a list has at most {MAX_LISTED:,} values, but this one has more")
+            value = self._value(part, start, end)
+            if value in found:
+                raise self.wrong(f"{part} stands twice in the list", start=start, end=end)
+            found.append(value)
+        return found
+
+    def _value(self, part: str, start: int, end: int) -> Value:
+        if self.name == INPUT:
+            return self._volume(self._sides(part))
+        if self.name in SIZES:
+            value = self._number(part, f"a value of {self.name}")
+            self._check_least(value)
+            return int(value)
+        try:
+            return variable(self.name, part, self.option)
+        except DesignError as error:
+            raise self.wrong(error.every[0].message, error.every[0].hint, start, end) from None
+
+    def _parts(self) -> list[tuple[int, int]]:
+        """Start and end of each value."""
+        parts, start, depth = [], self.at, 0
+        for place in range(self.at, len(self.text)):
+            letter = self.text[place]
+            depth += (letter in "[({") - (letter in "])}")
+            if letter == "," and depth <= 0:
+                parts.append((start, place))
+                start = place + 1
+        return [*parts, (start, len(self.text))]
+
+
+def _size(sides: Sequence[int]) -> str:
+    return "x".join(map(str, sides))
+
+
+def value_of_range(value: Value) -> str:
+    """A value of a range as a call takes it: ``64``, ``[2, 64]``, ``224x224x3`` for an input."""
+    return value.size if isinstance(value, Volume) else value_text(value)
+
+
+def number_of(value: Value) -> Fraction | None:
+    """A value of a range as a number, for comparison; an input by its elements; None for words and lists."""
+    if isinstance(value, Volume):
+        return Fraction(value.elements)
+    if is_whole(value):
+        return Fraction(value)
+    return Fraction(value.text) if hasattr(value, "text") else None
