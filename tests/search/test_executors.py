@@ -42,6 +42,7 @@ WORK = Work("INPUT 9x9x3 -> [CONV3-w -> RELU]*n -> POOL -> FC-10", Settings(), (
 POINTS: list[Point] = [{"w": w, "n": n} for w in range(5) for n in range(1, 21)]
 """100 points; those with w = 0 are broken."""
 EXPECTED = list(zip(POINTS, evaluate(WORK, POINTS), strict=True))
+WORKER_DIED = Outcome(None, "worker-died: the worker process ended 3 times while it computed this design")
 HERE = "tests.search.workers"
 
 
@@ -241,10 +242,29 @@ def test_a_point_that_ends_every_worker_is_broken(pools: int, number: int) -> No
     assert [point for point, _ in found] == points
     for pair in found:
         if pair[0]["n"] == workers.DEADLY:
-            assert pair[1].code == "worker-died"
-            assert pair[1].reason.endswith("the worker process ended 3 times while it computed this design")
+            assert pair[1] == WORKER_DIED
         else:
             assert pair in EXPECTED
+
+
+def test_an_exception_that_tells_of_an_end_is_one() -> None:
+    """As dask does, which tries a task with other workers itself: its chunk alone goes out again, in halves."""
+
+    class Ended(Exception):
+        pass
+
+    class Fatal(workers.Immediate):
+        def submit(self, fn: Any, /, *args: Any, **more: Any) -> Future[Any]:
+            future = super().submit(fn, *args, **more)
+            if {"w": 1, "n": workers.DEADLY} in pickle.loads(args[1]):  # noqa: S301  # our own points
+                future = Future()
+                future.set_exception(Ended())
+            return future
+
+    with Crew(WORK, [Provider("fatal", Fatal, deaths=(Ended,), may_restart=False)], 0) as entered:
+        found = list(entered.outcomes(POINTS))
+    assert [pair for pair in found if pair not in EXPECTED] == [({"w": 1, "n": workers.DEADLY}, WORKER_DIED)]
+    assert [point for point, _ in found] == POINTS
 
 
 def test_workers_that_end_at_once_are_an_error() -> None:
