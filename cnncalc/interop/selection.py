@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
@@ -100,8 +100,9 @@ def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str
         step = stop - start
     elif len(atoms) == 1:
         step = 1
-    else:
-        step = next((size // n for n in _divisors(atoms) if start % (size // n) == 0 == stop % (size // n)), 0)
+    else:  # the longest part of the axis that both ends are multiples of, and that cuts its slowest atom alone
+        fast = size // atoms[0].size
+        step = fast * gcd(atoms[0].size, start // fast, stop // fast) if start % fast == 0 == stop % fast else 0
     if not step:
         return None
     cut = regrouped((atoms,), (size // step, step))
@@ -121,12 +122,6 @@ def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str
         return Tensor(source, tuple([lowered(one, atom) for one in axes]))
     axes[axis] = merged([Atom(atom.side, atom.stride, count), *rest])
     return Tensor(source, tuple(axes))
-
-
-def _divisors(atoms: Sequence[Atom]) -> list[int]:
-    """The sizes of a slowest part at which the axis can be cut, the smallest first."""
-    slowest = atoms[0].size if atoms else 1
-    return [n for n in range(1, slowest + 1) if slowest % n == 0]
 
 
 def lowered(axis: Sequence[Atom], gone: Atom) -> tuple[Atom, ...]:

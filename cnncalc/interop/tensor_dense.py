@@ -225,7 +225,7 @@ def attention(net: Net, operator: Operator) -> Value:
 
 def _multiplied(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tensor:
     """Attention without its projections: products of matrices and a softmax."""
-    if not all(is_mask(mask, scores.query.shape[1]) for mask in scores.biases):
+    if not all(is_mask(net, mask, scores.query.shape[1]) for mask in scores.biases):
         raise NoEqual("it adds a constant to the products of queries and keys")
     if scores.biases or operator.attributes.get("is_causal"):
         net.builder.note("a mask of attention left out")

@@ -268,6 +268,7 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         return Tensor(projected(net, source) or source, x.axes)
     if _is_fixed(net, source, array):
         net.used(array)
+        net.look_at(array.elements)
         values = [float(value) for value in array.values or ()]
         lines = [_line(type, value, is_first=True) for value in values]
         factors, shifts = [rounded(line[0]) for line in lines], [rounded(line[1]) for line in lines]

@@ -147,6 +147,8 @@ def split(net: Net, operator: Operator) -> list[Value]:
     sizes = net.numbers(operator, "split", 1)
     if not sizes:
         count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
+        if count != len(operator.outputs):
+            raise WrongFile(f"it makes {count:,} parts, but has {len(operator.outputs):,} outputs")
         each = -(-size // count)
         sizes = [min(each, max(0, size - number * each)) for number in range(count)]
     if sum(sizes) != size or min(sizes) < 0:
@@ -170,6 +172,7 @@ def gather(net: Net, operator: Operator) -> Value:
     if indices is None or indices.values is None:
         raise NoEqual("its indices are not known")
     size = x.shape[axis]
+    net.look_at(len(indices.values))
     found = [int(index) % size for index in indices.values]
     if not found or found != list(range(found[0], found[0] + len(found))):
         if found and found == [place * size // len(found) for place in range(len(found))]:
