@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,14 +17,23 @@ import pytest
 from cnncalc.errors import ValueProblem
 from cnncalc.search import clusters, dispatch
 from cnncalc.search.executors import crew, outcomes
-from tests.calls import environment
-from tests.search.test_executors import EXPECTED, POINTS, WORK
+from tests.calls import ROOT, environment
+from tests.search.test_executors import EXPECTED
+from tests.search.workers import POINTS, WORK
 from tests.subcases import each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+MPI_SETTINGS = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",  # more processes than cores: Open MPI 4
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",  # and 5
+}
+has_mpi = importlib.util.find_spec("mpi4py") is not None and shutil.which("mpiexec") is not None
+needs_mpi = pytest.mark.skipif(not has_mpi, reason="needs mpi4py and mpiexec")
 has_dask = importlib.util.find_spec("distributed") is not None
 pytestmark = pytest.mark.filterwarnings("default")  # warnings of dask and its dependencies
 
@@ -56,7 +66,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env=environment(PYTHONWARNINGS="ignore"),
+                env=environment(PYTHONWARNINGS="ignore", DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s"),
             )
 
 
@@ -133,6 +143,48 @@ def test_a_scheduler_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPat
         crew(WORK, f"dask://127.0.0.1:{port}").__enter__()
 
 
+PROGRAM = """
+from cnncalc.search.executors import outcomes
+from tests.search.workers import POINTS, WORK
+found = list(outcomes(WORK, POINTS, "mpi"))
+assert found == list(outcomes(WORK, POINTS, "serial"))
+print("equal")
+"""
+
+
+def run_by_mpi(processes: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python with these words in so many processes of ``mpiexec``."""
+    return subprocess.run(
+        ["mpiexec", "-n", str(processes), sys.executable, *words],
+        capture_output=True,
+        env=environment(**MPI_SETTINGS),
+        cwd=ROOT,
+        timeout=60,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_mpi_gives_the_same() -> None:
+    done = run_by_mpi(3, "-m", "mpi4py.futures", "-c", PROGRAM)
+    assert (done.returncode, done.stdout) == (0, "equal\n"), done.stderr
+
+
+@pytest.mark.slow
+@needs_mpi
+@pytest.mark.parametrize(
+    ("processes", "words"),
+    [(1, ("-m", "mpi4py.futures", "-c", PROGRAM)), (2, ("-c", PROGRAM))],
+    ids=["alone", "no pool"],
+)
+def test_processes_of_mpi_that_are_no_workers_are_an_error(processes: int, words: tuple[str, ...]) -> None:
+    done = run_by_mpi(processes, *words)
+    assert done.returncode != 0
+    assert "mpi needs at least two processes of one mpiexec, of which the first one searches" in done.stderr
+
+
 @each("name", ["dask://", "dask://host", "dask://:8786", "dask://host:0", "dask://host:70000", "dask://host:x"])
 def test_an_address_has_a_host_and_a_port(name: str) -> None:
     with pytest.raises(ValueProblem, match="expected dask://HOST:PORT, as in dask://localhost:8786, found 'dask://"):
@@ -149,7 +201,7 @@ def test_an_address_has_a_host_and_a_port(name: str) -> None:
 def test_a_missing_extra_is_named(
     name: str, package: str, message: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (package, "mpi4py.futures"):
+    for module in (package, f"{package}.futures"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ValueProblem) as caught:
         crew(WORK, name).__enter__()
