@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncalc.errors import CnncalcError
-from cnncalc.interop.tensor_net import STORED, WRONG, Array
+from cnncalc.interop.builder import WRONG
+from cnncalc.interop.tensor_net import STORED, Array
 from cnncalc.interop.tensor_weights import DISTANCES, FIRST
 
 if TYPE_CHECKING:
