@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cnncalc.interop.operators import Operator
 
+MASK = "a mask of attention left out"
 MASKED = -50
 """At and below it a constant that is added to scores masks them."""
 
@@ -141,7 +142,7 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
     net.hold_as(found, _arrays_of(net, (query, key, worth), is_joined=given[0].volume.depth == given[1].volume.depth))
     for array in scores.biases:
         if is_mask(net, array, query.heads):
-            net.inexact[found.place or 0] = "a mask of attention left out"
+            net.differs(found, MASK)
         else:
             net.hold_as(found, {"relative": distances(array, query.heads, isqrt(size_of(query.places)))})
     gone = {query.place, key.place, worth.place}
@@ -177,7 +178,7 @@ def projected(net: Net, source: Source, before: Source | None = None) -> Source 
     net.hold_as(found, net.parameters.get(before.place, {}))
     net.hold_as(found, {f"out_{name}": array for name, array in behind.items()})
     if before.place in net.inexact:
-        net.inexact[place] = net.inexact[before.place]
+        net.differs(found, net.inexact[before.place])
     return found
 
 
@@ -276,7 +277,7 @@ def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | b
     for array in scores.biases:
         if is_mask(net, array, query.heads):
             net.used(array)
-            net.builder.note("a mask of attention left out")
+            net.builder.note(MASK)
             continue
         if side * side != positions or size_of(key.places) != positions or found is not None:
             return False

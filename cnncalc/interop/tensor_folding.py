@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
-from cnncalc.interop.tensor_moves import new_shape
+from cnncalc.interop.tensor_moves import every_pad, new_shape
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile
 
 if TYPE_CHECKING:
@@ -487,8 +487,8 @@ def _matmul(net: Net, operator: Operator, x: Array) -> Array:
 
 
 def _pad(net: Net, operator: Operator, x: Array) -> Array:
-    pads = net.numbers(operator, "pads", 1) or []
     rank = len(x.shape)
+    pads = every_pad(net.numbers(operator, "pads", 1) or [], net.numbers(operator, "axes", 3), rank)
     if len(pads) != 2 * rank:
         raise WrongFile("it does not have two pads for each axis")
     return x.like(checked([size + pads[n] + pads[n + rank] for n, size in enumerate(x.shape)]), None)

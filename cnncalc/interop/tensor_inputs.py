@@ -155,7 +155,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     if order.depth is not None:
         axes[order.depth] = whole(len(volume) - 1, volume.depth)
     if order.batch is not None:
-        axes[order.batch] = whole(BATCH, net.batch)
+        axes[order.batch] = () if batch == 1 else whole(BATCH, net.batch)  # one of 1 is the same for every image
     source.names.append(name)
     net.entries[place] = name, tuple(axes)
     net.values[name] = Tensor(source, tuple(axes))

@@ -53,6 +53,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
         ),
         tensor_functions.unary,
     ),
+    "Selu": tensor_functions.selu,
     "LeakyRelu": tensor_functions.leaky,
     "HardSigmoid": tensor_functions.hard_sigmoid,
     "Clip": tensor_functions.clip,

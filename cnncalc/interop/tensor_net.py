@@ -242,6 +242,8 @@ class Net:
         """The inputs of the net, by their places: the name in the file, and the axes."""
         self.inexact: dict[int, str] = {}
         """Layers whose results differ from those of the file, by their places, and why."""
+        self.vague: dict[str, str] = {}
+        """Values of the file that differ from the layer that they are a view of, and why."""
         self.counted: dict[str, int] = {}
         """The tensors of the file that something has used."""
         self._work = 0
@@ -441,6 +443,13 @@ class Net:
             raise NoEqual("it mixes the images of a batch")
         return atoms[len(batch) :]
 
+    def require_batch_apart(self, tensors: Sequence[Axes]) -> None:
+        """Raises NoEqual where an axis is the batch of one tensor and a part of the volume of another one."""
+        for column in zip(*tensors, strict=True):
+            wide = [axis for axis in column if axis]
+            if len({any(atom.side == BATCH for atom in axis) for axis in wide}) > 1:
+                raise NoEqual("it combines the images of a batch with the elements of another tensor")
+
     def moved(self, source: Source, target: Axes) -> Source:
         """The layer with its elements in another volume; raises NoEqual where no layers do that."""
         volume = source.volume
@@ -574,6 +583,11 @@ class Net:
             self.parameters.setdefault(source.place, {}).update(known)
 
     # what is said
+
+    def differs(self, source: Source | None, why: str) -> None:
+        """Records that a layer computes other numbers than the file."""
+        if source is not None and source.place is not None:
+            self.inexact.setdefault(source.place, why)
 
     def lacks(
         self, operator: Operator, why: str, output: Volume | None, figures: Mapping[str, int], source: Source | None
