@@ -5,6 +5,7 @@ Errors hold the problems of the text and, as far as the layers are known, those 
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     from cnncalc.graph import Graph
+    from cnncalc.interop.onnx_weights import OnnxWeights
     from cnncalc.language.settings import Settings
     from cnncalc.layers.keys import Value
 
@@ -37,7 +39,8 @@ class FileReader(NamedTuple):
 
     ``function`` of ``module`` takes a name for messages, the content of at most ``most_bytes``, and the settings; it
     returns a graph or raises DesignError. The module is imported when a file of that format is read. ``is_mapped``: the
-    content may be a memory map, since most of it is not looked at.
+    content may be a memory map, since most of it is not looked at. ``weights`` of module ``weights_module`` takes the
+    same and reads the weights of the file, too (empty: they are not read).
     """
 
     endings: tuple[str, ...]
@@ -45,6 +48,8 @@ class FileReader(NamedTuple):
     module: str
     function: str
     is_mapped: bool = False
+    weights_module: str = ""
+    weights: str = ""
 
     def content(self, path: str, folder: str) -> bytes | mmap:
         """The content of a file; DesignError if it cannot be read."""
@@ -63,7 +68,15 @@ ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.readi
 
 FILE_READERS = (
     ARCHITECTURE,
-    FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
+    FileReader(
+        (".onnx",),
+        4 * 1024**3,
+        "cnncalc.interop.onnx_file",
+        "read_onnx",
+        is_mapped=True,
+        weights_module="cnncalc.interop.onnx_weights",
+        weights="onnx_weights",
+    ),
     FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
     FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
     FileReader((".json",), 4 * 1024 * 1024, "cnncalc.interop.keras", "read_json_file"),
@@ -107,6 +120,24 @@ class Loader:
 def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:
     """The graph of the content of a design file, called ``name`` in messages."""
     return _complete(_of_bytes(name, data), settings)
+
+
+def load_weights(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str = "") -> OnnxWeights | None:
+    """The weights of the file that a TARGET names; None if it names none, or one whose weights are not read.
+
+    Raises DesignError as :func:`load` does.
+    """
+    from importlib import import_module
+
+    reader = _reader_of(target)
+    if not reader.weights or target == "-":
+        return None
+    data = reader.content(target, folder)
+    with Paused():
+        found: OnnxWeights = getattr(import_module(reader.weights_module), reader.weights)(
+            os.path.join(folder, target), data, settings
+        )
+    return found
 
 
 def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:

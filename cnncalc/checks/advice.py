@@ -85,7 +85,8 @@ def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str
     if measure.key in SIMULATED and measure.profile != "notes":
         changes: list[tuple[str, dict[str, Any]]] = []
         if measure.key.startswith("training"):
-            changes.append(("checkpointing of blocks", {"checkpoint": "blocks"}))
+            if measure.checkpoint == "none":
+                changes.append(("checkpointing of blocks", {"checkpoint": "blocks"}))
             if measure.dtype == "float32" and measure.autocast is None:
                 changes.append(("autocast to bfloat16", {"autocast": "bfloat16"}))
         elif measure.dtype in ("float32", "float64") and measure.autocast is None:

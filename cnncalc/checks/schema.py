@@ -68,7 +68,16 @@ OPTION_MEANINGS = {
     "profile": "Framework and device whose memory is computed (default: torch-cuda).",
     "autocast": "Half type of activations, with parameters in float32.",
     "image_batches": "Batches of images on the device at once (default: 1).",
+    "checkpoint": "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).",
+    "reserve": "Added to live tensors: auto, 0 or bytes (default: the profile's).",
 }
+OPTION_FORMS: dict[str, Callable[[], list[Schema]]] = {
+    "batch": lambda: whole(1),
+    "image_batches": lambda: whole(1),
+    "checkpoint": lambda: [{"type": "string", "pattern": "\\S"}],
+    "reserve": lambda: [{"type": "integer", "minimum": 0}, whole_text(f"auto|[0-9]+(?:\\.[0-9]+)? *(?:{BYTE_UNITS})?")],
+}
+"""The forms of options without a list of words."""
 BOUND_MEANINGS = {
     "max": "More than this is an error.",
     "warn": "More than this is a warning.",
@@ -365,7 +374,9 @@ def option_schemas(key: str) -> Schema:
     for name, known in BUDGET_KEYS[key].options.items():
         meaning = OPTION_MEANINGS[name]
         options[name] = (
-            {"enum": list(known), "description": meaning} if known else any_of(*whole(1), description=meaning)
+            {"enum": list(known), "description": meaning}
+            if known
+            else any_of(*OPTION_FORMS[name](), description=meaning)
         )
     return options
 

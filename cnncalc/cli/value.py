@@ -127,7 +127,7 @@ def _as_json(found: Figure, architecture: str, layer: str | None) -> str:
     return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound, **stated})
 
 
-VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches")
+VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches", "checkpoint", "reserve")
 """The options of a memory report that a key may depend on, beside the data type."""
 
 COMMAND = Command(

@@ -25,6 +25,10 @@ HELP = """Builds TARGET in NumPy with random weights, runs it, and compares ever
 Compared layer by layer: array shapes, bytes, parameter elements, metered multiply-adds, in-place layers, the values
 with those of a run with nothing in place, and the pixels that reach an output. The exit code is 0 if all agree, else 1.
 
+If TARGET is an ONNX file, ONNX Runtime runs it as it stands, with its own weights, and each layer here is given the
+same weights and the same values: every layer's output is compared (allowed: 1e-5 of its largest value). The extra onnx
+installs ONNX Runtime; without it this step is left out.
+
 With --train the net is trained for two steps instead (forward, loss, backward, optimizer); the bytes of live arrays are
 measured at every layer and compared with 'memory --profile numpy', the loss and the gradients of the first step with
 those of a step with nothing in place.
@@ -35,6 +39,7 @@ and --dtype float64 also the gradients of a training step. The extras onnx and t
 \b
 Examples:
   cnncalc verify cifar-tiny --batch 2 --dtype float64
+  cnncalc verify model.onnx
   cnncalc verify lenet5 --train --optimizer adam --batch 2
   cnncalc verify lenet5 --against torch --dtype float64
 """
@@ -117,6 +122,7 @@ def _run_training(report: Report, call: Call, console: Console, progress: Progre
 
 def _run_forward(report: Report, call: Call, console: Console, progress: Progress) -> tuple[Document, bool]:
     """The comparison of a forward pass, and whether all numbers agree."""
+    from cnncalc.analysis.loading import load_weights
     from cnncalc.run.verify import needed_bytes, verify
     from cnncalc.views.verification import verification_document
 
@@ -125,6 +131,11 @@ def _run_forward(report: Report, call: Call, console: Console, progress: Progres
         console.print_error(f"the run needs about {format_bytes(needed, call.units)} of memory")
     with progress as show:
         found = verify(report, seed=call.seed, progress=show)
+        own = load_weights(call.target, call.design.settings(), console.folder)
+        if own is not None:
+            from cnncalc.run.own_file import run_own_file
+
+            found = found._replace(own=run_own_file(report, own, seed=call.seed))
     return verification_document(found, units=call.units), found.agrees
 
 

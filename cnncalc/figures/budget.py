@@ -13,12 +13,13 @@ from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you
 from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.graph import RawValue
 from cnncalc.layers.keys import truth
+from cnncalc.memory.options import read_reserve
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
 from cnncalc.units import MAX_DIGITS, format_bytes, parse_bytes, parse_count, short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 BOUNDS = ("max", "warn", "min")
 """The bounds a limit may set; a value above ``warn`` is a warning."""
@@ -303,14 +304,41 @@ def read_amount(text: str, unit: str) -> Amount:
 def _option(key: str, name: str, text: str) -> int | str:
     known = KEYS[key].options[name]
     if not known:
-        if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MAX_DIGITS:
-            raise ValueProblem(f"{name}: expected a whole number of at least 1, found '{_cut(text)}'")
-        return int(text)
+        return OPTION_READERS[name](name, text)
     if text not in known:
         raise ValueProblem(
             f"no {name} '{_cut(text)}'{did_you_mean(text, known)} (known: {', '.join(known)})", code=f"unknown-{name}"
         )
     return text
+
+
+def _whole(name: str, text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MAX_DIGITS:
+        raise ValueProblem(f"{name}: expected a whole number of at least 1, found '{_cut(text)}'")
+    return int(text)
+
+
+def _method(name: str, text: str) -> str:
+    """A method of checkpointing, or names of blocks."""
+    if not text.strip():
+        raise ValueProblem(f"{name}: expected none, blocks, stages, sqrt, best, or names of blocks, found nothing")
+    return text.strip()
+
+
+def _reserve(name: str, text: str) -> int | str:
+    try:
+        return read_reserve(text)
+    except ValueProblem as problem:
+        raise ValueProblem(f"{name}: {problem.message}", code=problem.code, hint=problem.hint) from None
+
+
+OPTION_READERS: Mapping[str, Callable[[str, str], int | str]] = {
+    "batch": _whole,
+    "image_batches": _whole,
+    "checkpoint": _method,
+    "reserve": _reserve,
+}
+"""How the options are read that take no words: name, text."""
 
 
 def _cut(text: str | None) -> str:

@@ -9,7 +9,7 @@ from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES
 from cnncalc.memory.report import STEP, Options, Simulation
 from cnncalc.records import NamedTuple
-from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element
+from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +39,8 @@ class Measure(NamedTuple):
     profile: str = "torch-cuda"
     autocast: str | None = None
     image_batches: int = 1
+    checkpoint: str = "none"
+    reserve: int | str | None = None
 
     @property
     def unit(self) -> str:
@@ -49,7 +51,7 @@ class Measure(NamedTuple):
     def title(self) -> str:
         """The key with the options that differ from the defaults: ``training_memory (batch 64, adam)``."""
         options = [
-            f"{_TITLES.get(name, '')}{value}"
+            f"{_TITLES.get(name, '')}{format_bytes(int(value)) if name == 'reserve' and value != 'auto' else value}"
             for name, value in self.options.items()
             if value != self._field_defaults[name]
         ]
@@ -57,9 +59,9 @@ class Measure(NamedTuple):
 
     @property
     def options(self) -> dict[str, int | str]:
-        """The options that the key has; autocast and image batches only where they are set."""
+        """The options that the key has; those of :data:`_ONLY_SET` only where they are set."""
         found = {name: getattr(self, name) for name in KEYS[self.key].options}
-        for name in ("autocast", "image_batches"):
+        for name in _ONLY_SET:
             if found.get(name) == self._field_defaults[name]:
                 found.pop(name, None)
         return found
@@ -79,11 +81,21 @@ class Measure(NamedTuple):
             optimizer=self.optimizer,
             autocast=self.autocast,
             image_batches=self.image_batches,
+            checkpoint=self.checkpoint,
+            reserve=self.reserve,
         )
 
 
-_TITLES = {"batch": "batch ", "autocast": "autocast to ", "image_batches": "image batches: "}
+_TITLES = {
+    "batch": "batch ",
+    "autocast": "autocast to ",
+    "image_batches": "image batches: ",
+    "checkpoint": "checkpoint ",
+    "reserve": "reserve ",
+}
 """What stands before the value of an option in a title."""
+_ONLY_SET = ("autocast", "image_batches", "checkpoint", "reserve")
+"""The options that are no part of a measure where they have their default."""
 
 
 class Meter:
@@ -95,7 +107,8 @@ class Meter:
         self._simulations: dict[Options, Simulation] = {}
 
     def simulation(self, options: Options) -> Simulation:
-        """The simulation for the options."""
+        """The simulation for the options, which is one for every batch."""
+        options = options._replace(batch=1)
         if options not in self._simulations:
             self._simulations[options] = Simulation(self.report, options)
         return self._simulations[options]
@@ -140,9 +153,10 @@ class BudgetKey(NamedTuple):
     """A key of a budget.
 
     ``unit`` is ``count`` or ``bytes``. ``value`` measures it on a net, ``parts`` gives what each layer contributes
-    (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a whole
-    number). ``has_layers``: each layer has such a value of its own. ``example`` is a limit. ``is_of_window``: it is the
-    receptive field of the last layer with a window, which may be only bounded.
+    (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a number
+    or a text, see :data:`cnncalc.figures.budget.OPTION_READERS`). ``has_layers``: each layer has such a value of its
+    own. ``example`` is a limit. ``is_of_window``: it is the receptive field of the last layer with a window, which may
+    be only bounded.
     """
 
     name: str
@@ -224,23 +238,11 @@ def _summed(parts: Callable[[Meter, Measure], list[int]]) -> Callable[[Meter, Me
     return lambda meter, measure: sum(parts(meter, measure))
 
 
-def _training_need(simulation: Simulation, batch: int) -> int:
-    from cnncalc.memory.need import Needs
-
-    return Needs(simulation).training(batch)
-
-
-def _inference_need(simulation: Simulation, batch: int) -> int:
-    from cnncalc.memory.need import Needs
-
-    return Needs(simulation).inference(batch)
-
-
 SIMULATED: dict[str, Callable[[Simulation, int], int]] = {
     "inference_memory": lambda simulation, batch: simulation.inference(batch).peak_bytes,
     "training_memory": lambda simulation, batch: simulation.training(batch).peak_bytes,
-    "inference_need": _inference_need,
-    "training_need": _training_need,
+    "inference_need": lambda simulation, batch: simulation.needs().inference(batch),
+    "training_need": lambda simulation, batch: simulation.needs().training(batch),
 }
 """The keys that a simulation gives, for a batch."""
 
@@ -278,7 +280,7 @@ def _training_parts(meter: Meter, measure: Measure) -> list[int]:
     learned = [row.trainable * each for row in meter.report.layers]
     if simulation.training(measure.batch).peak_at == STEP:
         return [p + (1 + state) * t for p, t in zip(parameters, learned, strict=True)]
-    held = simulation.held_by_layer(measure.batch)
+    held = simulation.held_by_layer(measure.batch, simulation.segments(measure.batch))
     return [p + state * t + held.get(index, 0) for index, (p, t) in enumerate(zip(parameters, learned, strict=True))]
 
 
@@ -297,7 +299,8 @@ _BATCH: dict[str, tuple[str, ...]] = {"batch": ()}
 _ANY_TYPE: dict[str, tuple[str, ...]] = {"dtype": tuple(BYTES_PER_ELEMENT)}
 _SIMULATION: dict[str, tuple[str, ...]] = {"profile": PROFILE_NAMES, "autocast": AUTOCAST, "image_batches": ()}
 _INFERENCE = _BATCH | _ANY_TYPE | _SIMULATION
-_TRAINING = _BATCH | {"dtype": TRAINABLE_TYPES, "optimizer": tuple(OPTIMIZERS)} | _SIMULATION
+_TRAINING = _BATCH | {"dtype": TRAINABLE_TYPES, "optimizer": tuple(OPTIMIZERS)} | _SIMULATION | {"checkpoint": ()}
+_RESERVE: dict[str, tuple[str, ...]] = {"reserve": ()}
 
 KEYS: dict[str, BudgetKey] = {
     key.name: key
@@ -312,8 +315,8 @@ KEYS: dict[str, BudgetKey] = {
         ),
         _memory("inference_memory", _simulated, _inference_parts, _INFERENCE),
         _memory("training_memory", _simulated, _training_parts, _TRAINING),
-        _memory("inference_need", _simulated, _inference_parts, _INFERENCE),
-        _memory("training_need", _simulated, _training_parts, _TRAINING),
+        _memory("inference_need", _simulated, _inference_parts, _INFERENCE | _RESERVE),
+        _memory("training_need", _simulated, _training_parts, _TRAINING | _RESERVE),
         _memory("arena", _arena, None, _BATCH | _ANY_TYPE),
         *(
             BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)

@@ -59,7 +59,7 @@ def figure(report: Report, key: str, options: Options, layer: str | None = None)
         raise _unknown(key, known, layer)
     measure = Measure(
         *(key, options.batch, options.dtype, options.optimizer, options.profile),
-        *(options.autocast, options.image_batches),
+        *(options.autocast, options.image_batches, options.checkpoint, options.reserve),
     )
     meter = Meter(report)
     if layer is not None:

@@ -91,6 +91,12 @@ class Reader:
         self._read = 0
         self._nodes = 0
         self._functions: dict[tuple[str, str, str], Function] = {}
+        self.results: set[str] = set()
+        """The values that nodes of the graph give, not those of functions."""
+        self.external: list[list[Field]] = []
+        """For each tensor whose elements lie in another file the fields that name it."""
+        self.has_more = False
+        """Whether attributes hold graphs, sparse tensors or lists of tensors, which are not read."""
 
     def fields(self, start: int, end: int) -> list[Field]:
         """The fields of a message; raises WireError, also when the file has more than the limit."""
@@ -167,6 +173,7 @@ class Reader:
                 if shape is not None and number != 11:
                     shapes[found] = shape
         operators: list[Operator] = []
+        self.results.update(name for node in nodes for name in node.outputs)
         self._expand(nodes, versions, operators)
         given = {name: shape for name, shape in inputs.items() if name not in constants}
         return OperatorNet(title or file, given, tuple(outputs), tuple(operators), constants, shapes)
@@ -276,6 +283,8 @@ class Reader:
                 value = self.text(part, MOST_TEXT)
             elif number == 5 and part[1] == BYTES:
                 value = read_tensor(self, *part[3:])[1]
+            elif number in (6, 10, 11, 22, 23):
+                self.has_more = True
             else:
                 self._repeated(part, found)
         if reference:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.operators import Constant
 from cnncalc.interop.wire import BYTES, WireError, decimals, integers
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -33,6 +34,19 @@ MOST_VALUES = 65_536
 DIMS, TYPE, NAME, RAW, EXTERNAL, LOCATION = 1, 2, 8, 9, 13, 14
 TYPED = {4: "f", 5: "i", 7: "i", 10: "d", 11: "i"}
 """The repeated fields that hold elements, instead of raw data."""
+
+
+class Stored(NamedTuple):
+    """Where the elements of a tensor lie.
+
+    ``form`` is the number of their type, ``raw`` the field of raw data, ``typed`` the fields of numbers, ``external``
+    the fields that name another file (None: its elements are in this one).
+    """
+
+    form: int
+    raw: Field | None
+    typed: Sequence[Field]
+    external: Sequence[Field] | None
 
 
 class Elements(Sequence[Any]):
@@ -114,10 +128,12 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
             name = reader.text(field)
         elif number == RAW and field[1] == BYTES:
             raw = field
-        elif number in TYPED:
+        elif number in TYPED or (number == EXTERNAL and field[1] == BYTES):
             typed.append(field)
         elif number == LOCATION:
             is_external = field[2] == 1
+    external = [field for field in typed if field[0] == EXTERNAL]
+    typed = [field for field in typed if field[0] != EXTERNAL]
     count = prod(shape)
     if min(shape, default=1) < 0 or count > MOST_ELEMENTS:
         raise WireError(f"the tensor {name or 'without a name'} has the shape {tuple(shape)}")
@@ -129,4 +145,7 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
             values = Elements(reader.data, typed, form, count)
         elif not count:
             values = ()
-    return name, Constant(tuple(shape), values, form in INTEGERS)
+    if is_external:
+        reader.external.append(external)
+    stored = Stored(form, raw, typed, external if is_external else None)
+    return name, Constant(tuple(shape), values, form in INTEGERS, stored=stored)

@@ -37,6 +37,7 @@ class Constant(NamedTuple):
 
     ``values`` are its elements in order, the last axis fastest; None where they are not read, as those of weights. They
     may be decoded when they are looked at, which raises a CnncalcError where that fails.
+    ``stored`` says where in the source all of them lie (None: nowhere but in ``values``).
     ``is_integer``: its elements are whole numbers or truth values. ``is_learned``: None where the source does not say;
     ``is_frozen``: training leaves it as it is.
     """
@@ -46,6 +47,7 @@ class Constant(NamedTuple):
     is_integer: bool = False
     is_learned: bool | None = None
     is_frozen: bool = False
+    stored: Any = None
 
 
 class OperatorNet(NamedTuple):

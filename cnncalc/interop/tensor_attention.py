@@ -10,12 +10,13 @@ from math import isqrt, prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown
+from cnncalc.interop.tensor_weights import columns, distances, side_by_side
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, merged, size_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cnncalc.interop.operators import Operator
 
@@ -137,6 +138,12 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
     found = net.add("attention", given[:1] if sources[0] == sources[1] else given, operator.name, **keys)
     if found is None:
         raise Unknown
+    net.hold_as(found, _arrays_of(net, (query, key, worth), is_joined=given[0].volume.depth == given[1].volume.depth))
+    for array in scores.biases:
+        if is_mask(array, query.heads):
+            net.inexact[found.place or 0] = "a mask of attention left out"
+        else:
+            net.hold_as(found, {"relative": distances(array, query.heads, isqrt(size_of(query.places)))})
     gone = {query.place, key.place, worth.place}
     net.owners = {identity: place for identity, place in net.owners.items() if place not in gone}
     return Tensor(found, _result_axes(scores.query, query, found.volume))
@@ -165,7 +172,28 @@ def projected(net: Net, source: Source, before: Source | None = None) -> Source 
         return None
     net.ranks[place] = net.ranks.get(before.place, net.rank)
     net.owners = {identity: owner for identity, owner in net.owners.items() if owner != source.place}
-    return Source(net.builder.volume(place), place)
+    found = Source(net.builder.volume(place), place)
+    behind = net.parameters.get(source.place, {})
+    net.hold_as(found, net.parameters.get(before.place, {}))
+    net.hold_as(found, {f"out_{name}": array for name, array in behind.items()})
+    if before.place in net.inexact:
+        net.inexact[place] = net.inexact[before.place]
+    return found
+
+
+def _arrays_of(net: Net, roles: Sequence[Role], *, is_joined: bool) -> dict[str, Array | None]:
+    """The projections of queries, keys and values, in one array where they read vectors of one depth."""
+    found: dict[str, Array | None] = {}
+    for name in ("weight", "bias"):
+        arrays = [net.parameters.get(role.place, {}).get(name) for role in roles]
+        parts = [columns(array, role.part) for array, role in zip(arrays, roles, strict=True) if array is not None]
+        if len(parts) < len(roles):
+            continue
+        if name == "bias" or is_joined:
+            found[name] = side_by_side(parts)
+        else:
+            found.update(zip(("query", "key", "value"), parts, strict=True))
+    return found
 
 
 def _role(net: Net, tensor: Tensor) -> Role | None:

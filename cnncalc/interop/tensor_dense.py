@@ -10,6 +10,7 @@ from cnncalc.interop.tensor_attention import Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_functions import activation, function_of
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_weights import flat, rows_in_order, shaped, turned
 from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
 from cnncalc.volume import SIDES, Volume
 
@@ -40,9 +41,10 @@ def gemm(net: Net, operator: Operator) -> Value:
         return found if bias is None else two(net, operator, "Add", found, bias)
     if not isinstance(weight, Array) or len(weight.shape) != 2:
         raise WrongFile("its second matrix is missing")
-    shape = weight.shape[::-1] if attributes.get("transB") else weight.shape
-    array = bias if isinstance(bias, Array) and bias.elements == shape[1] else None
-    result = dense(net, operator, x, weight, shape, array)
+    units = weight.shape[0 if attributes.get("transB") else 1]
+    array = bias if isinstance(bias, Array) and bias.elements == units else None
+    own = turned(weight, (1, 0)) if attributes.get("transB") else weight
+    result = dense(net, operator, x, own, array)
     if bias is None or array is not None:
         return result
     return two(net, operator, "Add", result, bias)
@@ -56,12 +58,11 @@ def matmul(net: Net, operator: Operator) -> Value:
         if len(shape) > 2 and prod(shape[:-2]) == 1:
             shape = shape[-2:]
         if len(shape) == 1:
-            shape = (*shape, 1)
-            found = dense(net, operator, left, right, shape, None)
+            found = dense(net, operator, left, shaped(right, *shape, 1), None)
             return found.viewed(found.axes[:-1])
         if len(shape) != 2:
             raise NoEqual(f"it multiplies by a constant of shape {list(right.shape)}")
-        return dense(net, operator, left, right, shape, None)
+        return dense(net, operator, left, shaped(right, *shape), None)
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         return product(net, operator, left, right)
     raise NoEqual("it multiplies a constant by a tensor")
@@ -93,7 +94,8 @@ def einsum(net: Net, operator: Operator) -> Value:
         if batch:
             raise NoEqual(f"its equation is {equation}")
         shape = (prod(widths[letter] for letter in summed), prod(widths[letter] for letter in columns))
-        made = dense(net, operator, _grouped(one, left, [*[[r] for r in rows], summed]), other, shape, None)
+        own = shaped(turned(other, [right.index(letter) for letter in (*summed, *columns)]), *shape)
+        made = dense(net, operator, _grouped(one, left, [*[[r] for r in rows], summed]), own, None)
         found = net.reshaped(made, [widths[letter] for letter in (*rows, *columns)])
     else:
         second = _grouped(other, right, [*[[letter] for letter in batch], summed, columns])
@@ -111,9 +113,9 @@ def _grouped(tensor: Tensor, letters: str, groups: Sequence[Sequence[str]]) -> T
     )
 
 
-def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequence[int], bias: Array | None) -> Tensor:
-    """FC, where one image gives one vector; else LINEAR. ``shape`` is inputs x units."""
-    inputs, units = shape
+def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | None) -> Tensor:
+    """FC, where one image gives one vector; else LINEAR. The weights are inputs x units."""
+    inputs, units = weight.shape
     if x.shape[-1] != inputs:
         raise WrongFile(f"its weights are for {inputs} numbers, but its input has the shape {list(x.shape)}")
     rows = [axis for axis in x.axes[:-1] if any(atom.side != BATCH for atom in axis)]
@@ -128,6 +130,9 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequenc
         if found is None:
             raise Unknown
         net.own(found, arrays)
+        lying = [atom for atom in x.axes[-1] if atom.side != BATCH]
+        rows_of = rows_in_order(weight, lying, len(x.source.volume) - 1)
+        net.hold_as(found, {"weight": rows_of, "bias": flat(bias)})
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
@@ -135,6 +140,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, shape: Sequenc
     if found is None:
         raise Unknown
     net.own(found, arrays)
+    net.hold_as(found, {"weight": weight, "bias": flat(bias)})
     found = projected(net, found, tensor.source) or found
     return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, units)))
 

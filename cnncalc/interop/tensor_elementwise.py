@@ -11,6 +11,7 @@ from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
 from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
 from cnncalc.volume import Volume
 
@@ -262,7 +263,8 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
     is_shift = type in ("Add", "Sub")
     if type not in ("Add", "Sub", "Mul", "Div"):
         raise NoEqual(f"it takes a constant of shape {_shown(array.shape)}")
-    if _absorbed(net, source, array, is_shift=is_shift):
+    own = flat_as(type, array)
+    if _absorbed(net, source, array, own, is_shift=is_shift):
         return Tensor(projected(net, source) or source, x.axes)
     if _is_fixed(net, source, array):
         net.used(array)
@@ -274,8 +276,16 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
             keys["shift"] = shifts
         return activation(net, operator, x, "affine", **keys)
     if is_shift:
-        return learned(net, operator, x, "scale", [None, array], scale=False)
-    return learned(net, operator, x, "scale", [array, None], shift=False)
+        return learned(net, operator, x, "scale", {"scale": None, "shift": own}, scale=False)
+    return learned(net, operator, x, "scale", {"scale": own, "shift": None}, shift=False)
+
+
+def flat_as(type: str, array: Array) -> Array:
+    """One number a channel that is added or a factor, where the operator may be the inverse one."""
+    row = shaped(array, array.elements)
+    if type == "Sub":
+        return negative(row)
+    return reciprocal(row) if type == "Div" else row
 
 
 def _is_fixed(net: Net, source: Source, array: Array) -> bool:
@@ -287,8 +297,8 @@ def _is_fixed(net: Net, source: Source, array: Array) -> bool:
     return array.is_literal or net.kind(source) in ("input", "affine")
 
 
-def _absorbed(net: Net, source: Source, array: Array, *, is_shift: bool) -> bool:
-    """Whether a constant became the bias, factor or shift of the layer before, which has none."""
+def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: bool) -> bool:
+    """Whether a constant became the bias, factor or shift of the layer before, which has none: ``own`` is that."""
     kind = net.kind(source)
     if source.place is None or not net.is_read_once(source) or net.builder.nodes[source.place].share is not None:
         return False
@@ -310,6 +320,7 @@ def _absorbed(net: Net, source: Source, array: Array, *, is_shift: bool) -> bool
     source.formula = None
     net.used(array)
     net.hold([array])
+    net.hold_as(source, {key: own})
     # a later layer with the same weights is another one, unless it takes the same constant
     for identity, place in list(net.owners.items()):
         if place == source.place:
@@ -325,7 +336,8 @@ def _position(net: Net, operator: Operator, x: Tensor, array: Array) -> Tensor:
     if list(shape) != expected or array.is_literal or array.is_learned is False:
         raise NoEqual(f"it adds a constant of shape {_shown(array.shape)} to a tensor of {_shown(x.shape)}")
     assert volume.elements == array.elements
-    return learned(net, operator, x, "position", [array])
+    lying = [atom for axis in x.axes for atom in axis if atom.side != BATCH]
+    return learned(net, operator, x, "position", {"position": in_order(array, lying, *volume)})
 
 
 def biased_gelu(net: Net, operator: Operator) -> Value:
@@ -345,10 +357,10 @@ def prelu(net: Net, operator: Operator) -> Value:
     if slope is None:
         raise WrongFile("its slope is missing")
     if slope.elements == 1 and x.source.volume.depth > 1:
-        return learned(net, operator, x, "prelu", [slope], shared=True)
+        return learned(net, operator, x, "prelu", {"slope": flat(slope)}, shared=True)
     if x.rank > 2 and len(slope.shape) == 1:
         slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
     place = _per_channel(net, x, slope)
     if place is None:
         raise NoEqual("PRELU learns one slope for each channel")
-    return learned(net, operator, place, "prelu", [slope])
+    return learned(net, operator, place, "prelu", {"slope": flat(slope)})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
 from cnncalc.interop.tensor_moves import new_shape
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,8 +91,11 @@ def constant_of_shape(net: Net, operator: Operator) -> Value:
     values = (number,) * prod(full) if prod(full) <= MOST_VALUES else None
     given = net.array(operator, 0)
     if given is None or given.is_literal:
-        return literal(full, values, is_integer=is_integer)
-    return Array(full, values, is_integer=is_integer, origins=frozenset((operator.outputs[0],)))
+        found = literal(full, values, is_integer=is_integer)
+    else:
+        found = Array(full, values, is_integer=is_integer, origins=frozenset((operator.outputs[0],)))
+    found.made = Made(operator.type, {"value": number}, ())
+    return found
 
 
 def range_of(net: Net, operator: Operator) -> Value:
@@ -258,6 +261,15 @@ def _steps(shape: Sequence[int]) -> list[int]:
 
 def fold(net: Net, operator: Operator) -> list[Value]:
     """The results of an operator on constants; raises NotFolded where not even a shape is known."""
+    given = net.inputs(operator)
+    found = _fold(net, operator)
+    for number, array in enumerate(found):
+        if isinstance(array, Array) and all(array is not value for value in given):
+            array.made = Made(operator.type, operator.attributes, tuple(given), number)
+    return found
+
+
+def _fold(net: Net, operator: Operator) -> list[Value]:
     arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
     what = operator.type
     if what in TWO and len(arrays) >= 1:

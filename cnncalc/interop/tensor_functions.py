@@ -35,6 +35,8 @@ PLAIN = {
 }  # fmt: skip
 """The kinds of operators without attributes."""
 
+NO_ARRAYS: Mapping[str, Array | None] = {}
+
 
 def unary(net: Net, operator: Operator) -> Value:
     """A function of each element."""
@@ -264,17 +266,19 @@ def learned(
     operator: Operator,
     x: Tensor,
     kind: str,
-    arrays: Sequence[Array | None],
-    buffers: Sequence[Array | None] = (),
+    arrays: Mapping[str, Array | None],
+    buffers: Mapping[str, Array | None] = NO_ARRAYS,
     **keys: Any,
 ) -> Tensor:
-    """A layer with weights that keeps the shape of its input."""
-    share = net.weights(kind, arrays, buffers)
+    """A layer with weights that keeps the shape of its input. Arrays are in the order of the run, by their names."""
+    given = [*arrays.values()], [*buffers.values()]
+    share = net.weights(kind, *given)
     net.place(x.source)
     found = net.add(kind, [x.source], operator.name, share=share, **keys)
     if found is None:
         raise Unknown
-    net.own(found, arrays, buffers)
+    net.own(found, *given)
+    net.hold_as(found, {**arrays, **buffers})
     return Tensor(found, x.axes)
 
 

@@ -152,6 +152,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     if order.batch is not None:
         axes[order.batch] = whole(BATCH, net.batch)
     source.names.append(name)
+    net.entries[place] = name, tuple(axes)
     net.values[name] = Tensor(source, tuple(axes))
 
 

@@ -23,7 +23,8 @@ from cnncalc.interop.builder import MAX_BITS, NoEqual
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
-from cnncalc.interop.tensor_net import WRONG, Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import WRONG, Array, Made, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_weights import Origins, origins_of
 from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError
 from cnncalc.volume import SIDES, Volume
@@ -130,6 +131,19 @@ def layers_of(net: OperatorNet, settings: Settings, format: str, file: str) -> G
     ``format`` and ``file`` name it in messages: ``"ONNX file"``, ``"model.onnx"``. Raises DesignError with all
     problems, and all operators without an equal; with ``settings.partial`` these become OPAQUE.
     """
+    work, outputs = _converted(net, settings, format, file)
+    return _finished(work, outputs)
+
+
+def layers_and_origins(net: OperatorNet, settings: Settings, format: str, file: str) -> tuple[Graph, Origins]:
+    """The net of layers that an operator net is, and what of the source its layers are."""
+    work, outputs = _converted(net, settings, format, file)
+    origins = origins_of(work)  # of all layers, before those that nothing needs are left out
+    return _finished(work, outputs), origins
+
+
+def _converted(net: OperatorNet, settings: Settings, format: str, file: str) -> tuple[Net, list[int]]:
+    """All layers of a net, and the places of those that give its outputs."""
     work = Net(net, settings, format, file)
     read_constants(work)
     for name, shape in net.inputs.items():
@@ -138,10 +152,14 @@ def layers_of(net: OperatorNet, settings: Settings, format: str, file: str) -> G
     for number, operator in enumerate(net.operators):
         work.rank = number
         _convert(work, operator)
-    outputs = _outputs(work)
+    return work, _outputs(work)
+
+
+def _finished(work: Net, outputs: list[int]) -> Graph:
+    """The graph of the layers that the outputs need."""
     work.builder.keep(outputs, work.ranks)
     _count(work)
-    return work.builder.graph(net.name)
+    return work.builder.graph(work.net.name)
 
 
 def _convert(net: Net, operator: Operator) -> None:
@@ -234,7 +252,9 @@ def _folded(net: Net, operator: Operator) -> list[Value]:
                 found.append(None)
             else:
                 arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
-                found.append(made_of(arrays, tuple([size or 0 for size in shape]), None, is_integer=False))
+                made = made_of(arrays, tuple([size or 0 for size in shape]), None, is_integer=False)
+                made.made = Made(operator.type, operator.attributes, tuple(net.inputs(operator)), len(found))
+                found.append(made)
         return found
 
 

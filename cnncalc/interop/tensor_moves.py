@@ -9,6 +9,7 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.selection import concat, part, repeated
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
+from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
 
 if TYPE_CHECKING:
@@ -212,5 +213,6 @@ def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> 
     origin = net.net.constants[next(iter(array.origins))] if len(array.origins) == 1 else None
     if origin is None or prod(origin.shape) != count * depth:
         raise NoEqual("it puts constants beside computed values")
-    found = learned(net, operator, tensor, "token", [array.like((count, depth), None)], count=count)
+    rows = array if array.elements == count * depth else first(array)
+    found = learned(net, operator, tensor, "token", {"token": shaped(rows, count, depth)}, count=count)
     return Tensor(found.source, (x.axes[0], whole(0, found.source.volume[0]), whole(1, depth)))

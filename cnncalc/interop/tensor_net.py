@@ -21,6 +21,7 @@ from cnncalc.interop.views import (
     shape_of,
     whole,
 )  # fmt: skip
+from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
 
 MAX_RANK = 16
+STORED = "Constant"
+"""The operator of a tensor that the source holds: :class:`Constant`, in its attribute ``value``."""
 
 WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 """What the conversion of an operator raises whose attributes or inputs are not those that its type has."""
@@ -46,10 +49,11 @@ class Array:
 
     ``values`` are its elements, the last axis fastest; None where they are not known. ``origins`` are the tensors of
     the source that it was made of. ``is_literal``: it stands among the operators, as a number in a formula, not among
-    the weights. ``is_learned``: None where the source does not say.
+    the weights. ``is_learned``: None where the source does not say. ``made`` is how it is computed (None: its
+    ``values`` are all that is known). ``base`` is the tensor that it is in another order.
     """
 
-    __slots__ = ("is_integer", "is_learned", "is_literal", "origins", "path", "shape", "values")
+    __slots__ = ("base", "is_integer", "is_learned", "is_literal", "made", "origins", "path", "shape", "values")
 
     def __init__(
         self,
@@ -68,6 +72,8 @@ class Array:
         self.is_literal = is_literal
         self.is_learned = is_learned
         self.path: tuple[str, ...] = ()
+        self.made: Made | None = None
+        self.base: Array = self
 
     @property
     def elements(self) -> int:
@@ -89,7 +95,18 @@ class Array:
             is_learned=self.is_learned,
         )  # fmt: skip
         found.path = self.path
+        if found.elements == self.elements:
+            found.made = Made("Reshape", {}, (self,))
         return found
+
+
+class Made(NamedTuple):
+    """How a constant is computed: the operator, its attributes, what it reads, and which of its results it is."""
+
+    type: str
+    attributes: Mapping[str, Any]
+    inputs: tuple[Value, ...]
+    result: int = 0
 
 
 class Source:
@@ -193,6 +210,13 @@ class Net:
         """Of weights that are computed from others: how many numbers the file has, and how many they have."""
         self.repeated = 0
         """Numbers that a layer has in addition to another one, though they stand in the file once."""
+        self.parameters: dict[int, dict[str, Array]] = {}
+        """The parameters and buffers of layers, by their places: by name, in the order of the run, where it is known
+        what they are."""
+        self.entries: dict[int, tuple[str, Axes]] = {}
+        """The inputs of the net, by their places: the name in the file, and the axes."""
+        self.inexact: dict[int, str] = {}
+        """Layers whose results differ from those of the file, by their places, and why."""
         self.counted: dict[str, int] = {}
         """The tensors of the file that something has used."""
         self._moved: dict[tuple[int, Axes], tuple[Source, Source]] = {}
@@ -202,10 +226,12 @@ class Net:
 
     def constant(self, name: str, constant: Constant) -> Array:
         """A tensor of the file."""
-        return Array(
+        found = Array(
             constant.shape, constant.values, is_integer=constant.is_integer, origins=frozenset((name,)),
             is_learned=constant.is_learned,
         )  # fmt: skip
+        found.made = Made(STORED, {"value": constant}, ())
+        return found
 
     def inputs(self, operator: Operator) -> list[Value]:
         """The values that an operator reads; None for one that is left out."""
@@ -460,7 +486,7 @@ class Net:
             self.owners.setdefault((self.kind(source), *self._key(arrays, buffers)), source.place)
 
     def _identity(self, array: Array) -> tuple[Any, ...]:
-        return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array),)
+        return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array.base),)
 
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
         return tuple([array and self._identity(array) for array in (*arrays, *buffers)])
@@ -469,6 +495,12 @@ class Net:
         """Records that a constant is used, though not as a parameter."""
         for origin in array.origins:
             self.counted[origin] = 1
+
+    def hold_as(self, source: Source | None, arrays: Mapping[str, Array | None]) -> None:
+        """Records what the parameters and buffers of a layer are, in the order of the run."""
+        if source is not None and source.place is not None:
+            known = {name: array for name, array in arrays.items() if array is not None}
+            self.parameters.setdefault(source.place, {}).update(known)
 
     # what is said
 

@@ -11,6 +11,7 @@ from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import activation, learned, reduced_axes
 from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile
+from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 
 if TYPE_CHECKING:
@@ -44,9 +45,14 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     if shift is not None and shift.is_literal and shift.scalar == 0:
         net.used(shift)
         shift = None
-    buffers = [mean, variance] if mean is not None else []
+    buffers = {"mean": flat(mean), "variance": flat(variance)} if mean is not None else {}
     keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
-    return learned(net, operator, tensor, "bn", [scale, shift], buffers, **keys, **_eps(operator, BN_EPS))
+    return learned(net, operator, tensor, "bn", _both(scale, shift), buffers, **keys, **_eps(operator, BN_EPS))
+
+
+def _both(scale: Array | None, shift: Array | None) -> dict[str, Array | None]:
+    """One factor and one shift a channel."""
+    return {"scale": flat(scale), "shift": flat(shift)}
 
 
 def _parts(scale: Array | None, shift: Array | None) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def instance_norm(net: Net, operator: Operator) -> Value:
         raise WrongFile("its input has no sides")
     if scale is None or shift is None:
         parts: dict[str, Any] = {"scale": scale is not None, "shift": shift is not None}
-        return learned(net, operator, net.spatial(x)[0], "in", [scale, shift], **parts, **_eps(operator, BN_EPS))
+        return learned(net, operator, net.spatial(x)[0], "in", _both(scale, shift), **parts, **_eps(operator, BN_EPS))
     volume = x.source.volume
     depth = len(volume) - 1
     first = x.axes[1]
@@ -86,7 +92,7 @@ def instance_norm(net: Net, operator: Operator) -> Value:
         net.builder.note("InstanceNormalization with factors of 1 and shifts of 0 learns nothing")
         return activation(net, operator, tensor, "in", **_eps(operator, BN_EPS))
     keys = {"scale": True, "shift": True, **_eps(operator, BN_EPS)}
-    return learned(net, operator, tensor, "in", [scale, shift], **keys)
+    return learned(net, operator, tensor, "in", _both(scale, shift), **keys)
 
 
 def group_norm(net: Net, operator: Operator) -> Value:
@@ -97,15 +103,16 @@ def group_norm(net: Net, operator: Operator) -> Value:
     tensor = net.spatial(x)[0]
     if scale is None or shift is None:
         return learned(
-            net, operator, tensor, "gn", [scale, shift], groups=groups, **_parts(scale, shift), **_eps(operator, BN_EPS)
-        )
+            net, operator, tensor, "gn", _both(scale, shift), groups=groups, **_parts(scale, shift),
+            **_eps(operator, BN_EPS),
+        )  # fmt: skip
     if scale.elements != tensor.source.volume.depth:
         if scale.scalar != 1 or shift.scalar != 0:
             raise NoEqual("it learns one factor for each group of channels")
         net.used(scale)
         net.used(shift)
         return activation(net, operator, tensor, "gn", groups=groups, scale=False, shift=False)
-    return learned(net, operator, tensor, "gn", [scale, shift], groups=groups, **_eps(operator, BN_EPS))
+    return learned(net, operator, tensor, "gn", _both(scale, shift), groups=groups, **_eps(operator, BN_EPS))
 
 
 def layer_norm(net: Net, operator: Operator) -> Value:
@@ -133,7 +140,14 @@ def layer_norm(net: Net, operator: Operator) -> Value:
         raise NoEqual("RMS has no shift")
     if scale is not None and scale.elements != prod(atom.size for atom in atoms):
         raise WrongFile(f"it has {scale.elements} factors for {prod(atom.size for atom in atoms)} numbers")
-    return learned(net, operator, tensor, kind, [scale, shift], **keys, **_eps(operator, 1e-6 if is_rms else BN_EPS))
+    lying = [atom for part in tensor.axes[axis:] for atom in part]
+    sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
+    shape = [volume.depth] if keys["axes"] == "depth" or volume.is_point else sizes
+    arrays = {
+        name: None if array is None else in_order(array, lying, *shape)
+        for name, array in (("scale", scale), ("shift", shift))
+    }
+    return learned(net, operator, tensor, kind, arrays, **keys, **_eps(operator, 1e-6 if is_rms else BN_EPS))
 
 
 def skip_layer_norm(net: Net, operator: Operator) -> Value:
@@ -148,7 +162,7 @@ def skip_layer_norm(net: Net, operator: Operator) -> Value:
         raise NoEqual("it adds a bias")
     scale, shift = net.array(operator, 2), net.array(operator, 3)
     found = learned(
-        net, operator, Tensor(total, one.axes), "ln", [scale, shift], axes="depth", **_eps(operator, BN_EPS)
+        net, operator, Tensor(total, one.axes), "ln", _both(scale, shift), axes="depth", **_eps(operator, BN_EPS)
     )
     net.values[operator.outputs[-1] if len(operator.outputs) == 4 else ""] = Tensor(total, one.axes)
     return found

@@ -9,6 +9,7 @@ from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
 from cnncalc.interop.tensor_functions import activation, learned
 from cnncalc.interop.tensor_net import Array, Unknown, WrongFile
+from cnncalc.interop.tensor_weights import turned
 from cnncalc.interop.views import whole
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def linear(net: Net, operator: Operator) -> Value:
     weight, bias = net.array(operator, 1), net.array(operator, 2)
     if not isinstance(weight, Array) or len(weight.shape) != 2:
         raise NoEqual("its weights are computed from the inputs of the net")
-    return dense(net, operator, net.tensor(operator), weight, weight.shape[::-1], bias)
+    return dense(net, operator, net.tensor(operator), turned(weight, (1, 0)), bias)
 
 
 def adaptive_pool(net: Net, operator: Operator) -> Value:
@@ -178,7 +179,7 @@ def prelu(net: Net, operator: Operator) -> Value:
         raise WrongFile("its slopes are missing")
     tensor = net.spatial(x)[0] if x.rank > 2 else x
     shared: dict[str, Any] = {"shared": True} if slope.elements == 1 and tensor.source.volume.depth > 1 else {}
-    return learned(net, operator, tensor, "prelu", [slope], **shared)
+    return learned(net, operator, tensor, "prelu", {"slope": slope}, **shared)
 
 
 HANDLERS: Mapping[str, Callable[[Net, Operator], Value]] = {

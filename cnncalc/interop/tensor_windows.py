@@ -6,11 +6,14 @@ from math import copysign, floor, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual, uniform
+from cnncalc.interop.selection import natural_groups
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
-from cnncalc.interop.views import last_axes, whole
+from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
+from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
+from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +81,8 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
         raise NoEqual(f"it works on a tensor of {x.rank} axes")
     before = x.source.padded if x.source.place is None else None
     added = [0] * 2 * (x.rank - 2)
-    if before is not None and before.mode == "zero" and before.value == padding:
+    is_map = x.axes == maps_axes(x.source.volume, net.batch)
+    if before is not None and is_map and before.mode == "zero" and before.value == padding:
         x, added = before.tensor, list(before.pads)
     tensor, front = net.spatial(x)
     sides = x.rank - 2
@@ -131,20 +135,25 @@ def conv(net: Net, operator: Operator) -> Value:
     if groups == depth > 1:
         if filters > depth:
             keys["multiplier"] = filters // depth
-        found = _with_weights(net, operator, window, "dwconv", weight, bias, keys)
+        maps = shaped(weight, depth, filters // depth, *weight.shape[2:])
+        own = kernel_first(maps, 0, 1)
+        found = _with_weights(net, operator, window, "dwconv", own, bias, keys)
     else:
         if groups > 1:
             keys["groups"] = groups
-        found = _with_weights(net, operator, window, "conv", weight, bias, {"filters": filters, **keys})
+        own = kernel_first(weight, 1, 0)
+        found = _with_weights(net, operator, window, "conv", own, bias, {"filters": filters, **keys})
     return net.maps(found, window.front)
 
 
 def _with_weights(
     net: Net, operator: Operator, window: Windows, kind: str, weight: Array, bias: Array | None, keys: dict[str, Any]
 ) -> Source:
+    """The layer of filters; ``weight`` has the axes of the kernel first."""
     if bias is None:
         keys["bias"] = False
-    return learned(net, operator, window.tensor, kind, [weight, bias], **keys).source
+    own = shaped(weight, *[1] * window.front, *weight.shape)
+    return learned(net, operator, window.tensor, kind, {"weight": own, "bias": flat(bias)}, **keys).source
 
 
 def deconv(net: Net, operator: Operator) -> Value:
@@ -171,7 +180,7 @@ def deconv(net: Net, operator: Operator) -> Value:
     if groups > 1:
         keys["groups"] = groups
     assert sides == len(pads) // 2
-    return net.maps(_with_weights(net, operator, window, "deconv", weight, bias, keys))
+    return net.maps(_with_weights(net, operator, window, "deconv", kernel_first(weight, 0, 1), bias, keys))
 
 
 def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -289,35 +298,48 @@ def pad(net: Net, operator: Operator) -> Value:
 
 def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
     rank = x.rank
-    channels = [pads[1], pads[1 + rank]]
-    sides = pads[2:rank] + pads[2 + rank :]
-    if rank < 3 or pads[0] or pads[rank]:
+    groups = natural_groups(x)
+    if groups is None:
+        if rank < 3 or pads[0] or pads[rank]:
+            return _padded_last(net, operator, x, pads, mode, value)
+        x, front = net.spatial(x)
+        if front:
+            raise NoEqual("it works on several images at once")
+        groups = [*[[number] for number in range(2, rank)], [1]]
+    if any(pads[n] or pads[n + rank] for n in range(rank) if [n] not in groups):
         return _padded_last(net, operator, x, pads, mode, value)
-    tensor, front = net.spatial(x)
-    if front:
-        raise NoEqual("it works on several images at once")
+    # an axis of its own for each side and for the depth, or none for sides of 1
+    before = [pads[group[0]] if group else 0 for group in groups]
+    after = [pads[group[0] + rank] if group else 0 for group in groups]
+    sides, channels = [*before[:-1], *after[:-1]], [before[-1], after[-1]]
     keys: dict[str, Any] = {"pad": pads_key(sides)}
     if mode != "zero":
         keys["mode"] = mode
     if value:
         keys["value"] = value if isfinite(value) else copysign(LARGEST, value)
     if any(channels):
+        if mode != "zero" or min(channels) < 0:
+            raise NoEqual("it takes channels away, or repeats them")
         keys["depth"] = channels
-    volume = tensor.source.volume
-    half = len(sides) // 2
-    sizes = [size + a + b for size, a, b in zip(volume.sides, sides[:half], sides[half:], strict=True)]
+    given = x.source
+    volume = given.volume
+    sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
     if min(sizes) < 1:
         raise WrongFile(f"its pads {sides} leave nothing of {volume}")
-    source = Source(volume.with_sides(tuple(sizes)).with_depth(volume.depth + sum(channels)))
+    source = Source(Volume(*sizes))
 
     def make() -> int | None:
-        made = net.add("pad", [tensor.source], operator.name, **keys)
+        made = net.add("pad", [given], operator.name, **keys)
         return None if made is None else made.place
 
     source.make = make
     if not any(channels) and min(sides) >= 0:
-        source.padded = Padded(tensor, tuple(sides), mode, value)
-    return net.maps(source)
+        source.padded = Padded(net.maps(given), tuple(sides), mode, value)
+    axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
+    for side, group in enumerate(groups):
+        for number in group:
+            axes[number] = whole(side, sizes[side])
+    return Tensor(source, tuple(axes))
 
 
 def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.allocator import Allocated
-    from cnncalc.memory.need import Reserve
+    from cnncalc.memory.need import Needs, Reserve
     from cnncalc.memory.replay import Level
     from cnncalc.memory.tape import Sizes, Tape
 
@@ -234,6 +234,15 @@ class Simulation:
         self._images = images
         self._of_one: Simulation | None = None
         self._best: dict[int, tuple[Segment, ...]] = {}
+        self._needs: Needs | None = None
+
+    def needs(self) -> Needs:
+        """What a device must have for the net; keeps what it has computed."""
+        from cnncalc.memory.need import Needs
+
+        if self._needs is None:
+            self._needs = Needs(self)
+        return self._needs
 
     def tape(self, *, training: bool) -> Tape:
         """The tape of the net, for every batch, without the variables of its blocks and segments."""
@@ -545,13 +554,11 @@ def account_memory(
 
 def simulated(simulation: Simulation, *, logs: bool = False, details: bool = True) -> MemoryReport:
     """The memory report of a simulation; ``logs`` and ``details`` as for :func:`account_memory`."""
-    from cnncalc.memory.need import Needs
-
     report, options = simulation.report, simulation.options
     finds_largest = details and options.profile != "notes"
     training = simulation.training(options.batch, logs=logs or finds_largest)
     inference = simulation.inference(options.batch, logs=logs)
-    needs = Needs(simulation)
+    needs = simulation.needs()
     allocator = None
     if simulation.profile.caches and (details or needs.reserve.mode == "auto"):
         allocator = (

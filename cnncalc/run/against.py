@@ -98,7 +98,7 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
         if not rows[name].layer.is_input and name not in unproven:
             entering = [np.abs(expected[report.layers[source].name]).max(initial=0) for source in rows[name].sources]
             least = BESIDE_OTHERS * float(max(entering))
-            compared.append(_apart(name, "output", found, expected[name], TOLERANCE[report.dtype], least))
+            compared.append(apart_from(name, "output", found, expected[name], TOLERANCE[report.dtype], least))
     gradients: tuple[Apart, ...] = ()
     if engine == "torch" and report.dtype == "float64" and not unproven:
         gradients = tuple(_gradients(report, seed))
@@ -108,7 +108,7 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
     )  # fmt: skip
 
 
-def _apart(name: str, what: str, found: Any, expected: Any, tolerance: float, least: float = 0.0) -> Apart:
+def apart_from(name: str, what: str, found: Any, expected: Any, tolerance: float, least: float = 0.0) -> Apart:
     """The distance of two arrays; ``least`` is the least value that a difference is measured by."""
     if found.shape != expected.shape:
         return Apart(name, what, found.shape, expected.shape, None, tolerance)
@@ -233,4 +233,4 @@ def _gradients(report: Report, seed: int) -> Iterator[Apart]:
         ours = trainer.gradients[index, name]
         theirs = np.zeros_like(ours) if found is None else found.numpy()
         layer = report.layers[index].name
-        yield _apart(layer, name, theirs, ours, GRADIENT_TOLERANCE, BESIDE_OTHERS * largest)
+        yield apart_from(layer, name, theirs, ours, GRADIENT_TOLERANCE, BESIDE_OTHERS * largest)

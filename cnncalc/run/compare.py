@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.forward import LayerMeasurement, Measurement
+    from cnncalc.run.own_file import OwnRun
 
 
 TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
@@ -47,7 +48,7 @@ class Verification(NamedTuple):
     ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the peak memory of activations
     between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and no
     count. ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: they are
-    left out.
+    left out. ``own`` is the run of the model file itself, where the net is from one.
     """
 
     name: str
@@ -61,11 +62,12 @@ class Verification(NamedTuple):
     peak_bytes: int
     is_finite: bool
     unproven: tuple[str, ...] = ()
+    own: OwnRun | None = None
 
     @property
     def agrees(self) -> bool:
-        """Whether the run confirmed every number."""
-        return not self.disagreements
+        """Whether the run confirmed every number, and that of the file every value."""
+        return not self.disagreements and (self.own is None or self.own.agrees)
 
 
 def compare(

@@ -40,7 +40,7 @@ def second_opinion_document(opinion: SecondOpinion) -> Document:
         closing.append(Paragraph("left out", (text,), main=1))
     wrong = [each for each in (*opinion.outputs, *opinion.gradients) if not each.agrees]
     if wrong:
-        lines = [_difference(each) for each in wrong[:MAX_SHOWN]]
+        lines = [difference(each) for each in wrong[:MAX_SHOWN]]
         lines += [f"... and {len(wrong) - MAX_SHOWN} more"] if len(wrong) > MAX_SHOWN else []
         closing.append(Paragraph("disagree", tuple(lines), main=3))
     else:
@@ -62,7 +62,7 @@ def _row(title: str, values: Sequence[Apart]) -> tuple[Cell, ...]:
     )
 
 
-def _difference(each: Apart) -> str:
+def difference(each: Apart) -> str:
     """One value that differs, in words."""
     what = "" if each.what == "output" else f" gradient of {each.what}:"
     if each.distance is None:
@@ -71,18 +71,19 @@ def _difference(each: Apart) -> str:
     return f"{each.layer}:{what} {each.distance:.3g} apart, allowed {each.tolerance:.0e}"
 
 
+def record(each: Apart) -> dict[str, Any]:
+    """One value for JSON."""
+    return {
+        "layer": each.layer,
+        "value": each.what,
+        "distance": each.distance if each.distance is not None and isfinite(each.distance) else None,
+        "tolerance": each.tolerance,
+        "agrees": each.agrees,
+    }
+
+
 def _data(opinion: SecondOpinion) -> Mapping[str, Any]:
     """The comparison for JSON."""
-
-    def record(each: Apart) -> dict[str, Any]:
-        return {
-            "layer": each.layer,
-            "value": each.what,
-            "distance": each.distance if each.distance is not None and isfinite(each.distance) else None,
-            "tolerance": each.tolerance,
-            "agrees": each.agrees,
-        }
-
     return {
         "schema": 1,
         "architecture": opinion.name,

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.units import format_bytes, listing, plural
+from cnncalc.views.second_opinion import TITLES, difference, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cnncalc.run.compare import Verification
+    from cnncalc.run.own_file import OwnRun
     from cnncalc.run.verify_training import TrainingVerification
 
 MAX_SHOWN = 40
@@ -48,11 +50,14 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         )
         for tally in run.tallies
     )
+    if run.own is not None and not run.own.skipped:
+        rows = (*rows, _own_row(run.own))
     needs = (
         f"parameters and buffers {format_bytes(run.parameter_bytes, units)}, "
         f"live activations at most {format_bytes(run.peak_bytes, units)}"
     )
     closing = [Paragraph("memory used", (needs,), main=1), *_unproven(run.unproven)]
+    closing += [] if run.own is None else _own_lines(run.own)
     closing += _result(
         None if run.is_finite else "shapes and counts do not depend on them",
         f"all numbers of {run.layers} layers agree" if run.agrees else None,
@@ -60,9 +65,41 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
             f"{wrong.layer}: {WORDS.get(wrong.quantity, wrong.quantity)}: "
             f"expected {wrong.expected}, measured {wrong.measured}"
             for wrong in run.disagreements
-        ],
+        ]
+        + [f"the file: {difference(each)}" for each in (run.own.outputs if run.own else ()) if not each.agrees],
     )
     return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(run))
+
+
+def _own_row(own: OwnRun) -> tuple[Cell, Cell, Cell]:
+    """How many layers agree with the run of the model file itself."""
+    agreed = sum(each.agrees for each in own.outputs)
+    what = f"{TITLES['onnxruntime']} {own.version} with the file's weights"
+    if own.batch > 1:
+        what += f", {own.batch} images"
+    distances = [(each.distance, each.layer) for each in own.outputs if each.distance is not None]
+    if distances:
+        most, layer = max(distances)
+        what += f": {most:.1e} apart at most, at {layer} (allowed {own.outputs[0].tolerance:.0e})"
+    return Cell("the file itself", "file"), Cell(f"{agreed} of {len(own.outputs)}", agreed), Cell(what, what)
+
+
+def _own_lines(own: OwnRun) -> list[Paragraph]:
+    """What of a model file was not run or not compared, and why."""
+    if own.skipped:
+        return [Paragraph("the file itself was not run", (own.skipped,), main=1)]
+    reasons: dict[str, list[str]] = {}
+    for layer, why in own.left_out.items():
+        reasons.setdefault(why, []).append(layer)
+    lines = [f"{plural(len(names), 'layer')} not compared with the file, {why}: {listing(names)}"
+             for why, names in reasons.items()]  # fmt: skip
+    if own.no_value:
+        lines.append(
+            f"{plural(len(own.no_value), 'layer')} whose output is no value of the file: {listing(own.no_value)}"
+        )
+    if own.is_external:
+        lines.append("some weights lie in other files beside it")
+    return [Paragraph("the file itself", tuple(lines), main=1)] if lines else []
 
 
 def _unproven(names: tuple[str, ...]) -> list[Paragraph]:
@@ -111,6 +148,22 @@ def _data(run: Verification) -> Mapping[str, Any]:
         "quantities": [tally._asdict() for tally in run.tallies],
         "disagreements": [wrong._asdict() for wrong in run.disagreements],
         **({"left_out": list(run.unproven)} if run.unproven else {}),
+        **({"file": _own_data(run.own)} if run.own is not None else {}),
+    }
+
+
+def _own_data(own: OwnRun) -> dict[str, Any]:
+    """The run of the model file itself for JSON."""
+    return {
+        "against": "onnxruntime",
+        "skipped": own.skipped or None,
+        "version": own.version or None,
+        "batch": own.batch,
+        "agrees": own.agrees,
+        "outputs": [record(each) for each in own.outputs],
+        "no_value": list(own.no_value),
+        "left_out": dict(own.left_out),
+        "external_weights": own.is_external,
     }
 
 

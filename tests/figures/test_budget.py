@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -399,6 +399,41 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
         "receptive_field": 16,
         "receptive_field_unclipped": 16,
     }
+
+
+@pytest.mark.parametrize(
+    ("limit", "options", "field"),
+    [
+        ("training_memory=1,checkpoint=blocks,batch=3", {"checkpoint": "blocks", "batch": 3}, "peak_bytes"),
+        ("training_need=1,checkpoint=layer1.0", {"checkpoint": "layer1.0"}, "need_bytes"),
+        ("training_need=1,reserve=600MiB", {"reserve": 600 * 1024**2}, "need_bytes"),
+        ("training_need=1,reserve=0,optimizer=adam", {"reserve": 0, "optimizer": "adam"}, "need_bytes"),
+    ],
+)
+def test_checkpointing_and_reserve_are_options(limit: str, options: dict[str, Any], field: str) -> None:
+    import cnncalc
+    from cnncalc.memory.report import Options, account_memory
+
+    report = cnncalc.analyze("resnet18")
+    (entry,) = read_budget(from_calls([("max", limit)])).values()
+    expected = getattr(account_memory(report, Options(**options), details=False).training, field)
+    assert Meter(report).value(entry.measure) == expected
+    assert all(name in entry.measure.identity for name in options)
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("training_need=1GiB,reserve=600", "training_need: reserve: '600' has no unit: 600 bytes, or 600GiB?"),
+        ("training_need=1GiB,reserve=some", "training_need: reserve: expected auto or bytes such as 600MiB"),
+        ("training_memory=1GiB,checkpoint=", "training_memory: checkpoint: expected none, blocks, stages, sqrt, best"),
+        ("inference_memory=1GiB,reserve=0", "keys with this option: inference_need, training_need"),
+    ],
+)
+def test_wrong_checkpointing_and_reserve(limit: str, message: str) -> None:
+    with pytest.raises(DesignError) as error:
+        read_budget(from_calls([("max", limit)]))
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -768,3 +768,18 @@ def test_external_weights_are_never_opened() -> None:
     model.tensors.append(shape + number(2, 1) + block(8, "w") + outside)
     model.add("Conv", "image", "w")
     assert read(model).totals.weights == 4 * 27
+
+
+def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
+    model = maps(8)
+    model.add("Transpose", model.last, perm=[0, 2, 3, 1])
+    model.add("Pad", model.last, model.shape("pads", 0, 1, 2, 0, 0, 3, 0, 0))
+    model.add("Transpose", model.last, perm=[0, 3, 1, 2])
+    conv(model, 8, 4)
+    report = read(model)
+    assert labels(report) == "CONV3-8 CONV3-4"
+    assert report.layers[-1].output == Volume(12 + 4 - 2, 10 + 2 - 2, 4)
+    model = maps(8)
+    model.add("Transpose", model.last, perm=[0, 2, 3, 1])
+    model.add("Pad", model.last, model.shape("pads", 0, 1, 0, 0, 0, 0, 0, 5))
+    assert labels(read(model)).split(" ", 1)[1] == "PAD([1, 0, 0, 0], depth=[0, 5])"

@@ -1,0 +1,178 @@
+"""What the parameters of layers are in the source: its tensors in the order of the NumPy run.
+
+Nothing is read or computed here: a tensor in another order is an :class:`Array` that says how it is made of another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.tensor_net import Array, Made
+from cnncalc.interop.views import BATCH, covers, size_of
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.interop.tensor_net import Net, Source
+    from cnncalc.interop.views import Atom, Axes
+    from cnncalc.volume import Volume
+
+FIRST, DISTANCES = "first", "distances"
+"""No operators of ONNX: the first index of the first axis; one bias a distance, of those of pairs of positions."""
+
+
+class Place(NamedTuple):
+    """Where the output of a layer stands among the values of the source: its name, its axes, and the layer."""
+
+    name: str
+    axes: Axes
+    layer: str
+    expanded: tuple[int, ...] | None = None
+
+
+class Origins(NamedTuple):
+    """What of the source the layers of a net are.
+
+    ``parameters`` are those of each layer whose source is known, by layer and name; ``inputs`` the places of the
+    inputs by layer; ``values`` where every value of the source that is a view of a layer's output lies, in the order of
+    the source. ``inexact`` holds why results of a layer differ from those of the source, ``batch`` the images of the
+    source, ``elements`` how many numbers all its constants have.
+    """
+
+    parameters: Mapping[str, Mapping[str, Array]]
+    inputs: Mapping[str, Place]
+    values: tuple[Place, ...]
+    inexact: Mapping[str, str]
+    batch: int
+    elements: int
+
+
+def _with(array: Array, type: str, shape: Sequence[int], inputs: Sequence[Array], **attributes: Any) -> Array:
+    """A constant that an operator makes of others, which stands for the first of them."""
+    found = array.like(tuple(shape), None)
+    found.made = Made(type, attributes, tuple(inputs))
+    found.base = array.base
+    return found
+
+
+def turned(array: Array, order: Sequence[int]) -> Array:
+    """The tensor with its axes in another order."""
+    shape = [array.shape[axis] for axis in order]
+    return _with(array, "Transpose", shape, [array], perm=tuple(order))
+
+
+def shaped(array: Array, *shape: int) -> Array:
+    """The tensor in another shape."""
+    return array if array.shape == shape else _with(array, "Reshape", shape, [array])
+
+
+def flat(array: Array | None) -> Array | None:
+    """The tensor as one row; None stays None."""
+    return None if array is None else shaped(array, array.elements)
+
+
+def negative(array: Array) -> Array:
+    """The tensor with the other sign."""
+    return _with(array, "Neg", array.shape, [array])
+
+
+def reciprocal(array: Array) -> Array:
+    """1 divided by the tensor."""
+    return _with(array, "Reciprocal", array.shape, [array])
+
+
+def first(array: Array) -> Array:
+    """The first index of the first axis."""
+    return _with(array, FIRST, array.shape[1:], [array])
+
+
+def columns(array: Array, part: tuple[int, int]) -> Array:
+    """One of several equal parts of the last axis: its number, and how many there are."""
+    number, count = part
+    if count == 1:
+        return array
+    size = array.shape[-1] // count
+    starts, ends = [number * size], [(number + 1) * size]
+    return _with(array, "Slice", (*array.shape[:-1], size), [array], starts=starts, ends=ends, axes=[-1])
+
+
+def side_by_side(arrays: Sequence[Array]) -> Array:
+    """Tensors in a row along the last axis."""
+    shape = (*arrays[0].shape[:-1], sum(array.shape[-1] for array in arrays))
+    return _with(arrays[0], "Concat", shape, arrays, axis=-1)
+
+
+def distances(array: Array, heads: int, side: int) -> Array:
+    """The table of relative biases, of the biases of all pairs of positions of a square plane."""
+    return _with(array, DISTANCES, ((2 * side - 1) ** 2, heads), [array], side=side)
+
+
+def kernel_first(array: Array, *last: int) -> Array:
+    """Weights with the axes of the kernel, from the third one on, first, and then the two others in an order."""
+    return turned(array, (*range(2, len(array.shape)), *last))
+
+
+def in_order(array: Array, atoms: Sequence[Atom], *shape: int) -> Array:
+    """The tensor whose elements lie in the order of some atoms, in the order of a volume, in a shape."""
+    order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
+    if order != list(range(len(atoms))):
+        array = turned(shaped(array, *[atom.size for atom in atoms]), order)
+    return shaped(array, *shape)
+
+
+def rows_in_order(array: Array, atoms: Sequence[Atom], depth: int) -> Array:
+    """Weights, inputs x units, whose rows lie in the order of some atoms, in that of FC: depth first."""
+    moved = [atom._replace(side=-1) if atom.side == depth else atom for atom in atoms]
+    order = sorted(range(len(moved)), key=lambda number: (moved[number].side, -moved[number].stride))
+    if order == list(range(len(moved))):
+        return array
+    shape = array.shape
+    array = shaped(array, *[atom.size for atom in atoms], shape[1])
+    return shaped(turned(array, (*order, len(order))), *shape)
+
+
+# of a whole net
+
+
+def origins_of(net: Net) -> Origins:
+    """What of the source the layers of a net are; called before layers that nothing needs are left out."""
+    nodes = net.builder.nodes
+    values = []
+    for operator in net.net.operators:
+        for name in operator.outputs:
+            value = net.values.get(name) if name else None
+            source: Source | None = getattr(value, "source", None)
+            if value is not None and source is not None and source.place is not None:
+                values.append(Place(name, value.axes, nodes[source.place].name, value.expanded))  # type: ignore[union-attr]
+    arrays = {id(value): value.elements for value in net.values.values() if isinstance(value, Array)}
+    return Origins(
+        {nodes[place].name: arrays for place, arrays in net.parameters.items()},
+        {nodes[place].name: Place(name, axes, nodes[place].name) for place, (name, axes) in net.entries.items()},
+        tuple(values),
+        {nodes[place].name: why for place, why in net.inexact.items()},
+        net.batch,
+        sum(arrays.values()),
+    )
+
+
+def is_whole(place: Place, volume: Volume) -> bool:
+    """Whether a value holds every element of a layer's output once."""
+    inner = tuple([atom for axis in place.axes for atom in axis if atom.side != BATCH])
+    return place.expanded is None and covers(volume, (inner,))
+
+
+def to_volume(array: Any, axes: Axes, volume: Sequence[int], batch: int) -> Any:
+    """A tensor of the source as batch x sides x depth."""
+    atoms = [atom for axis in axes for atom in axis]
+    order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
+    return array.reshape([atom.size for atom in atoms]).transpose(order).reshape(batch, *volume)
+
+
+def from_volume(array: Any, axes: Axes) -> Any:
+    """An array batch x sides x depth as a tensor of the source: the inverse of :func:`to_volume`."""
+    atoms = [atom for axis in axes for atom in axis]
+    order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
+    back = sorted(range(len(order)), key=order.__getitem__)
+    moved = array.reshape([atoms[number].size for number in order]).transpose(back)
+    return moved.reshape([size_of(axis) for axis in axes])

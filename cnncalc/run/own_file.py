@@ -1,0 +1,237 @@
+"""A model file run as it stands in another engine, compared layer by layer with the run in NumPy on its own weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnncalc.interop.tensor_values import NotKnown
+from cnncalc.interop.tensor_weights import Place, from_volume, is_whole, to_volume
+from cnncalc.interop.views import shape_of
+from cnncalc.records import NamedTuple
+from cnncalc.run.against import BESIDE_OTHERS, TOLERANCE, Apart, apart_from
+from cnncalc.run.forward import draw_images, release
+from cnncalc.run.verify import available_bytes, needed_bytes
+from cnncalc.run.weights import build
+from cnncalc.source import visible
+from cnncalc.units import format_bytes, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.interop.onnx_weights import OnnxWeights
+    from cnncalc.run.weights import Weights
+
+ENGINE = "ONNX Runtime"
+INSTALL = "python -m pip install 'cnncalc[onnx]'"
+TYPES = {
+    "tensor(float)": "f4", "tensor(double)": "f8", "tensor(float16)": "f2", "tensor(uint8)": "u1", "tensor(int8)": "i1",
+    "tensor(int32)": "i4", "tensor(int64)": "i8",
+}  # fmt: skip
+"""The types of inputs that are fed, as the engine names them."""
+MOST_BYTES = 2**31 - 1
+"""The largest file, a message of Protocol Buffers, that the engine reads."""
+
+
+class OwnRun(NamedTuple):
+    """A model file run in ONNX Runtime, compared with the run in NumPy on the weights of the file.
+
+    ``skipped`` is why it was not run; empty if it was. ``outputs`` are the layers that were compared. ``no_value`` are
+    layers whose output is no value of the file; ``left_out`` those that are not compared, and why. ``is_external``:
+    some weights lie in other files.
+    """
+
+    skipped: str = ""
+    version: str = ""
+    batch: int = 1
+    outputs: tuple[Apart, ...] = ()
+    no_value: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = {}
+    is_external: bool = False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything that was compared agrees."""
+        return all(each.agrees for each in self.outputs)
+
+
+def run_own_file(report: Report, own: OnnxWeights, *, seed: int = 0) -> OwnRun:
+    """Runs a model file in ONNX Runtime and its net in NumPy, with the weights of the file and the same random input.
+
+    Every layer whose output is a value of the file is compared; values may be apart by 1e-5 of the largest one. A layer
+    reads the file's values of what is before it, where there are such, so that differences do not add up along the
+    net, and a layer that is known to compute something else (one that is stated, one whose weights are not known) does
+    not hide those behind it.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        return OwnRun(f"{ENGINE} is not installed ({INSTALL})")
+    try:
+        return _compared(report, own, onnxruntime, seed)
+    except NotKnown as error:
+        return OwnRun(str(error))
+    except MemoryError:
+        return OwnRun("the memory does not suffice")
+
+
+def _compared(report: Report, own: OnnxWeights, engine: Any, seed: int) -> OwnRun:
+    is_external = own.check_external()
+    _check(report, own)
+    weights, unknown = _weights(report, own, seed)
+    places = _places(report, own)
+    try:
+        theirs, images = _run_file(own, engine, report, places, seed)
+    except NotKnown:
+        if not unknown:
+            raise
+        layer, why = next(iter(unknown.items()))
+        raise NotKnown(f"weights of {plural(len(unknown), 'layer')} are lacking: {layer}: {why}") from None
+    found, left_out = _layer_by_layer(report, weights, images, theirs, {**own.origins.inexact, **unknown})
+    names = [row.name for row in report.layers if not row.layer.is_input]
+    no_value = tuple([name for name in names if name not in places and name not in left_out])
+    return OwnRun("", engine.__version__, own.origins.batch, tuple(found), no_value, left_out, is_external)
+
+
+def _layer_by_layer(
+    report: Report, weights: Weights, images: Mapping[str, Any], theirs: dict[str, Any], reasons: Mapping[str, str]
+) -> tuple[list[Apart], dict[str, str]]:
+    """The outputs of layers compared, each computed of the file's values, and the layers left out with why.
+
+    ``theirs`` is emptied. ``reasons`` are why layers are known to differ, or cannot be computed.
+    """
+    readers = Counter(source for row in report.layers for source in row.reads)
+    arrays: dict[int, Any] = {}
+    found: list[Apart] = []
+    left_out: dict[str, str] = {}
+    unsure: set[int] = set()
+    for row in report.layers:
+        there = theirs.pop(row.name, None)
+        why = "its figures are stated, not computed" if row.layer.is_stated else reasons.get(row.name)
+        if there is not None and there.dtype.name not in TOLERANCE:
+            why = why or f"the file computes it in {there.dtype.name}"
+        behind = next((report.layers[source].name for source in row.sources if source in unsure), None)
+        if behind is not None:
+            why = why or f"it reads {behind}, of which the file has no value"
+        ours = _output(row, [arrays[source] for source in row.reads], images, weights, arrays, readers)
+        if why is not None:
+            left_out[row.name] = why
+        elif there is not None:
+            entering = [float(np.abs(arrays[source]).max(initial=0)) for source in row.sources]
+            least = BESIDE_OTHERS * max(entering)
+            found.append(apart_from(row.name, "output", there, ours, TOLERANCE["float32"], least))
+        fits = there is not None and there.shape == ours.shape
+        arrays[row.index] = there.astype(report.dtype) if there is not None and fits else ours
+        if why is not None and not fits:
+            unsure.add(row.index)
+        release(arrays, readers, row)
+    return found, left_out
+
+
+def _output(
+    row: LayerReport, inputs: list[Any], images: Mapping[str, Any], weights: Weights, arrays: dict[int, Any],
+    readers: Counter[int],
+) -> Any:  # fmt: skip
+    """The output of a layer here; the places of a pool, if something reads them, are put into ``arrays``."""
+    with np.errstate(all="ignore"):
+        if not row.sources:
+            return row.layer.forward(np, images[row.name])
+        if not readers[~row.index]:
+            return row.layer.forward(np, *inputs, **weights[row.index])
+        output, extras = row.layer.forward_training(np, *inputs, **weights[row.index])
+    arrays[~row.index] = extras["places"]
+    return output
+
+
+def _check(report: Report, own: OnnxWeights) -> None:
+    """Raises NotKnown for a file that is not run: with parts that are not looked at, or too large."""
+    if own.has_more:
+        raise NotKnown("it has graphs, sparse tensors or lists of tensors in attributes, which are not looked at")
+    if len(own.data) > MOST_BYTES:
+        raise NotKnown(f"it has {len(own.data):,} bytes, more than {ENGINE} reads of one file")
+    each = np.dtype(report.dtype).itemsize
+    outputs = sum([row.activations for row in report.layers]) * own.origins.batch
+    # weights and all outputs are there twice, and the constants that they are computed from
+    needed = 2 * needed_bytes(report) + (2 * outputs + own.origins.elements) * each + 2 * len(own.data)
+    if needed > available_bytes():
+        raise NotKnown(
+            f"it needs about {format_bytes(needed)} of memory, but {format_bytes(available_bytes())} is free"
+        )
+
+
+def _places(report: Report, own: OnnxWeights) -> dict[str, Place]:
+    """The value of the file that each layer's output is: the last one, behind what became a part of the layer."""
+    volumes = {row.name: row.output for row in report.layers if not row.layer.is_input}
+    return {
+        place.layer: place
+        for place in own.origins.values
+        if place.name in own.results and place.layer in volumes and is_whole(place, volumes[place.layer])
+    }
+
+
+def _run_file(
+    own: OnnxWeights, engine: Any, report: Report, places: Mapping[str, Place], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The outputs of layers in ONNX Runtime, batch x sides x depth, and the images; raises NotKnown if it cannot."""
+    settings = engine.SessionOptions()
+    settings.log_severity_level = 4
+    settings.graph_optimization_level = engine.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.add_session_config_entry("session.model_external_initializers_file_folder_path", own.folder)
+    names = [place.name for place in places.values()]
+    try:
+        session = engine.InferenceSession(own.with_outputs(names), settings, providers=["CPUExecutionProvider"])
+        images, feeds = _inputs(report, own, session.get_inputs(), seed)
+        found = dict(zip(names, session.run(names, feeds), strict=True)) if names else {}
+    except Exception as error:  # its errors have no common class
+        if isinstance(error, (NotKnown, MemoryError)):
+            raise
+        text = visible(str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__)
+        raise NotKnown(f"{ENGINE} does not run it: {text[:300]}") from None
+    volumes = {row.name: row.output for row in report.layers}
+    theirs = {}
+    for layer, place in places.items():
+        array = found[place.name]
+        fits = array.shape == shape_of(place.axes)
+        theirs[layer] = to_volume(array, place.axes, volumes[layer], own.origins.batch) if fits else array
+    return theirs, images
+
+
+def _inputs(
+    report: Report, own: OnnxWeights, inputs: Sequence[Any], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Random images, whole numbers where the file takes such, and the same as inputs of the file."""
+    images = draw_images(report, seed=seed, batch=own.origins.batch, dtype="float32")
+    layers = {place.name: (layer, place) for layer, place in own.origins.inputs.items()}
+    feeds = {}
+    for each in inputs:
+        form = TYPES.get(each.type)
+        if form is None:
+            raise NotKnown(f"its input {visible(each.name)} is of {each.type}")
+        if each.name not in layers:  # nothing reads it
+            feeds[each.name] = np.zeros([size if isinstance(size, int) else 1 for size in each.shape], form)
+            continue
+        layer, place = layers[each.name]
+        if np.dtype(form).kind != "f":
+            images[layer] = np.rint(127 * np.abs(images[layer]))
+        feeds[each.name] = np.ascontiguousarray(from_volume(images[layer], place.axes).astype(form))
+        images[layer] = images[layer].astype(form)
+    return {name: image.astype(report.dtype) for name, image in images.items()}, feeds
+
+
+def _weights(report: Report, own: OnnxWeights, seed: int) -> tuple[Weights, dict[str, str]]:
+    """The weights of a net as its file has them, and for each layer for which they are not known why."""
+    drawn = build(report, seed=seed)
+    unknown: dict[str, str] = {}
+    for row in report.layers:
+        for array in row.own_arrays:
+            try:
+                drawn[row.index][array.name][...] = own.array(row.name, array.name, array.shape)
+            except NotKnown as error:
+                unknown.setdefault(row.name, f"its {array.name}: {error}")
+    for row in report.layers:
+        if row.shared_with in unknown:
+            unknown[row.name] = unknown[row.shared_with]
+    return drawn, unknown
