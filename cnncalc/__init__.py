@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node", "Problem", "Report",
-    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "formula", "from_onnx",
-    "from_torch", "load", "plot", "table",
+    "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node",
+    "Problem", "Report", "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze",
+    "fit", "formula", "from_onnx", "from_torch", "load", "plot", "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -292,7 +292,7 @@ def formula(
     Raises DesignError for an invalid design, ValueProblem for unknown names and keys.
 
     >>> found = formula("INPUT[32x32x3] -> CONV3-w -> CONV3-w -> GAP -> FC-10", ["w"], of=["parameters"])
-    >>> str(found["parameters"].polynomial), found["parameters"].polynomial(w=64)
+    >>> str(found.of("parameters").polynomial), found.of("parameters").polynomial(w=64)
     ('9*w^2 + 39*w + 10', 39370)
     """
     _check_types(formula, locals())

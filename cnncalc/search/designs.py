@@ -101,19 +101,21 @@ class Design:
         unset = [name for name, value in self.variables.items() if value is None]
         if not unset:
             return {}
-        given = self.settings
+        given, problem = self.settings, None
         for value in TRIED:
             found = dict.fromkeys(unset, value)
             settings = given._replace(variables={**given.variables, **found})
             try:
                 count = len(account(self.loader.graph(settings), brief=True).layers)
-            except CnncalcError:
+            except CnncalcError as error:
+                problem = problem or error
                 continue
             found |= {name: small for name in unset for small in (2, 3) if self._is_small(found, name, small, count)}
             self.settings = given._replace(variables={**given.variables, **found})
             self.variables = {**self.variables, **found}
             return found
-        return {}  # reading the design then says which variables have no value
+        assert problem is not None
+        raise problem
 
     def _is_small(self, found: Mapping[str, int], name: str, value: int, count: int) -> bool:
         """Whether a variable takes a small value: 2 if it counts layers, 3 if the receptive field grows with it."""
@@ -149,6 +151,8 @@ class Design:
 
     def name(self, name: str) -> Name:
         """A name that is to vary; ValueProblem for one that the design lacks, or that is no number."""
+        if name not in self.variables and SHORT_SIDES.get(name) in self.sides:
+            name = SHORT_SIDES[name]  # height and width can be written in full
         if name in self.variables:
             value = self.variables[name]
             number = _number(value)
@@ -190,7 +194,7 @@ def _number(value: Value | None) -> Fraction | None:
 
 def _no_number(name: str, value: Value) -> str:
     """The message for a variable that is no number."""
-    what = "yes or no" if isinstance(value, bool) else "a word"
+    what = "none"
     if isinstance(value, (list, tuple)):
         what = f"a list: give its numbers names of their own, as in {name}: ['{{a}}', '{{b}}'], and vary these"
     return f"a formula has numbers as variables, but {name} is {what}"

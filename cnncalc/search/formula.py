@@ -45,6 +45,8 @@ NEAR, DISTANT = 40, 1_000
 NEAR_COSTLY = 6
 LEAST_CHECKED = 3
 MAX_ATTEMPTS = 6
+LARGE = 720
+"""A large input has as many strides of the net more: 2^4 * 3^2 * 5, so that its residues are the same."""
 MOST_TRIED_BELOW = 32
 """The values below the first one that are all tried, for the least one from which a formula holds."""
 MOST_TRIED_OTHERS = 8
@@ -114,6 +116,11 @@ class Case(NamedTuple):
         """All conditions: ``H % 32 == 0, W % 32 == 0``; empty if it holds for all values."""
         return ", ".join([text for each in self.conditions for text in each.texts])
 
+    @property
+    def has_limits(self) -> bool:
+        """Whether a variable has a least or a largest value."""
+        return any(each.least is not None or each.most is not None for each in self.conditions)
+
     def holds(self, **values: int | Fraction) -> bool:
         """Whether the formulas hold for these values of the variables."""
         return all(each.holds(Fraction(values[each.name])) for each in self.conditions)
@@ -168,7 +175,6 @@ class FormulaReport(NamedTuple):
     architecture: str
     own: dict[str, Fraction]
     chosen: dict[str, int]
-    sides: tuple[str, ...]
     layers: tuple[tuple[str, str], ...]
     keys: tuple[KeyFormulas, ...]
     options: Options
@@ -177,7 +183,7 @@ class FormulaReport(NamedTuple):
     at: str | None
     warnings: tuple[Problem, ...]
 
-    def __getitem__(self, key: object) -> KeyFormulas:  # type: ignore[override]  # by key, not by place
+    def of(self, key: str) -> KeyFormulas:
         """The formulas of a key; KeyError for another one."""
         for each in self.keys:
             if each.key == key:
@@ -229,16 +235,16 @@ def formulas(
     own = {name.name: name.own for name in with_batch if any(name.name in each.names for each in found)}
     fixed = {name.name: name.own for name in with_batch}
     return FormulaReport(
-        design.report.name,
-        own,
-        design.chosen,
-        tuple(design.sides),
-        layers,
-        tuple(found),
-        options,
-        families.analysed,
-        fixed,
-        design.report.warnings,
+        architecture=design.report.name,
+        own=own,
+        chosen=design.chosen,
+        layers=layers,
+        keys=tuple(found),
+        options=options,
+        analysed=families.analysed,
+        fixed=fixed,
+        at=at,
+        warnings=design.report.warnings,
     )
 
 
@@ -389,16 +395,25 @@ class _Search:
         return KeyFormulas(self.key, names, (), 0, why, tuple(self.left_out.items()))
 
     def _found(self) -> KeyFormulas:
-        lines = self._lines(self._anchor())
+        """The formulas from the values of the design on; if there are none, those from a much larger input on."""
+        try:
+            return self._found_from(self._anchor())
+        except NoPolynomial as problem:
+            if not any(name.kind == SIDE for name in self.names):
+                raise
+            try:
+                return self._found_from(self._anchor(is_large=True))
+            except NoPolynomial:
+                raise problem from None
+
+    def _found_from(self, anchor: Point) -> KeyFormulas:
+        lines = self._lines(anchor)
         for attempt in range(MAX_ATTEMPTS):
             grid = self.interpolation.grid(lines)
-            wrong, done = self.interpolation.wrong_point(grid, CHECKS, [(0, most) for most in self._near])
-            if wrong is None:
-                case = self._case(lines, grid, done, MOST_TRIED_BELOW)
-                if isinstance(case, Case):
-                    break
-                wrong = case
-            lines = self._better(lines, wrong, attempt)
+            case = self._case(lines, grid, MOST_TRIED_BELOW)
+            if isinstance(case, Case):
+                break
+            lines = self._better(lines, case, attempt)
         else:
             raise NoPolynomial("no polynomial was found that also holds at other points")
         cases, count = [case], self._residues(lines)
@@ -418,10 +433,15 @@ class _Search:
         """How far the first points of a check are, in steps."""
         return [NEAR_COSTLY if costly else NEAR for costly in self.is_costly]
 
-    def _anchor(self) -> Point:
-        """The design itself, or with the residues that the call chooses."""
-        point = self.members.own()
-        return tuple([self.at.get(name.name, (value,))[0] for name, value in zip(self.names, point, strict=True)])
+    def _anchor(self, *, is_large: bool = False) -> Point:
+        """The design itself, or with the residues that the call chooses; with a large input of the same residues."""
+        more = LARGE * self.design.stride() if is_large else 0
+        return tuple(
+            [
+                self.at.get(name.name, (name.own,))[0] + (more if name.kind == SIDE and name.name != DEPTH else 0)
+                for name in self.names
+            ]
+        )
 
     def _lines(self, anchor: Point) -> list[Line]:
         found = []
@@ -437,7 +457,8 @@ class _Search:
         """
         found = [self.interpolation.line(place, wrong, line.step) for place, line in enumerate(lines)]
         new = [
-            Line(line.first, more.step, max(line.degree, more.degree)) for line, more in zip(lines, found, strict=True)
+            line._replace(step=more.step, degree=max(line.degree, more.degree))
+            for line, more in zip(lines, found, strict=True)
         ]
         if new != list(lines):
             return new
@@ -465,8 +486,7 @@ class _Search:
             ]
             try:
                 grid = self.interpolation.grid(moved)
-                wrong, done = self.interpolation.wrong_point(grid, CHECKS // 2, [(0, most) for most in self._near])
-                case = None if wrong is not None else self._case(moved, grid, done, MOST_TRIED_OTHERS)
+                case = self._case(moved, grid, MOST_TRIED_OTHERS)
             except NoPolynomial:
                 continue
             if isinstance(case, Case):
@@ -475,12 +495,12 @@ class _Search:
 
     # where they hold
 
-    def _case(self, lines: Sequence[Line], grid: Grid, done: int, tried: int) -> Case | Point:
+    def _case(self, lines: Sequence[Line], grid: Grid, tried: int) -> Case | Point:
         """The formulas of a grid, with the values for which they hold; or a point, also far away, where they are wrong.
 
-        ``done``: how many points were compared. Values below the first ones are left out if they do not go together.
+        ``tried``: how many values below the first ones are tried. They are left out if they do not go together.
         """
-        limits = [self._limits(grid, place, tried) for place in range(len(lines))]
+        limits = [self._limits(grid, place, tried, line.is_near) for place, line in enumerate(lines)]
         ends = [
             NEAR_COSTLY if costly else DISTANT if most is None else int((most - line.first) / line.step)
             for costly, (_, most), line in zip(self.is_costly, limits, lines, strict=True)
@@ -497,7 +517,7 @@ class _Search:
         wrong, far = self.interpolation.wrong_point(grid, CHECKS, list(zip(starts, ends, strict=True)))
         if wrong is not None:
             return wrong
-        checked = done + more + far
+        checked = more + far
         if checked < LEAST_CHECKED:
             raise NoPolynomial(f"too few valid designs to check a polynomial: {self.interpolation.problem}")
         ranges = tuple(
@@ -519,7 +539,9 @@ class _Search:
         )
         return Case(conditions, tuple(polynomials[:width]) or None, tuple(layers), len(grid.points), checked, ranges)
 
-    def _limits(self, grid: Grid, place: int, most_tried: int) -> tuple[Fraction | None, Fraction | None]:
+    def _limits(
+        self, grid: Grid, place: int, most_tried: int, is_near: bool
+    ) -> tuple[Fraction | None, Fraction | None]:
         """The least and the largest value of one variable for which the formulas hold; None without such a limit.
 
         The others have their first values. Designs that are invalid set no limit. Of many values some are tried.
@@ -542,10 +564,12 @@ class _Search:
             last = count
         most = None
         if not self.is_costly[place]:
-            for count in (100, DISTANT):
+            good = 0
+            for count in (*range(1, NEAR, 3), 100, DISTANT) if is_near else (100, DISTANT):
                 if holds(count) is False:
-                    most = steps.value(_edge(holds, 0, count))
+                    most = steps.value(_edge(holds, good, count))
                     break
+                good = count
         return least, most
 
 

@@ -29,8 +29,19 @@ MULTIPLES = (
     *(96, 80, 100, 256),
 )
 """The steps that are tried, in this order, in units of the variable."""
+FEW_MULTIPLES = (*MULTIPLES[:4], 3, 6)
+"""Those of a variable that changes the number of layers."""
 LOW_DEGREE, HIGH_DEGREE = 4, 8
-"""The degrees up to which a line is tried with each step: first the low one with all steps."""
+TRIES = (
+    (1, LOW_DEGREE, False),
+    (1, HIGH_DEGREE, False),
+    (1, LOW_DEGREE, True),
+    (4, LOW_DEGREE, False),
+    (16, LOW_DEGREE, False),
+)
+"""How a line is tried, with all steps: from how many times the value of the design on, up to which degree, and whether
+only near the first value.
+"""
 REDUNDANT = 2
 """How many differences beyond the degree must vanish on a line."""
 FAR = (23, 61)
@@ -70,11 +81,15 @@ class Source(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One variable: the figures are a polynomial of this degree at ``first``, ``first + step``, ..."""
+    """One variable: the figures are a polynomial of this degree at ``first``, ``first + step``, ...
+
+    ``is_near``: further on they are others.
+    """
 
     first: Fraction
     step: Fraction
     degree: int
+    is_near: bool = False
 
 
 class Grid(NamedTuple):
@@ -145,18 +160,16 @@ class Interpolation:
         The other variables stay as in ``anchor``. Raises NoPolynomial.
         """
         unit = multiple or self.source.units[place]
-        hint = self.source.hints[place]
-        steps = [unit * each for each in MULTIPLES]
+        hint, is_costly = self.source.hints[place], self.source.is_costly[place]
+        steps = [unit * each for each in (MULTIPLES if not is_costly else FEW_MULTIPLES)]
         if hint > 1:
             steps.insert(1, unit * hint / _common(unit, hint))
-        raises = (1,) if self.source.is_costly[place] else (1, 4, 16)
-        for factor in raises:
-            for cap in (LOW_DEGREE, HIGH_DEGREE) if factor == 1 else (LOW_DEGREE,):
-                for step in steps:
-                    first = anchor[place] + step * int((factor - 1) * anchor[place] // step)
-                    found = self._fits(place, _moved(anchor, place, first), step, cap)
-                    if found is not None:
-                        return self._reduced(place, anchor, found, unit, cap)
+        for factor, cap, is_near in TRIES[:2] if is_costly else TRIES:
+            for step in steps:
+                first = anchor[place] + step * int((factor - 1) * anchor[place] // step)
+                found = self._fits(place, _moved(anchor, place, first), step, cap, is_near)
+                if found is not None:
+                    return self._reduced(place, anchor, found, unit, cap)
         raise NoPolynomial(self._why(place, anchor), place)
 
     def _why(self, place: int, anchor: Point) -> str:
@@ -174,18 +187,24 @@ class Interpolation:
         count = int(found.step / unit)
         for prime in (2, 3, 5, 7, 11, 13):
             while count % prime == 0:
-                less = self._fits(place, _moved(anchor, place, found.first), unit * (count // prime), cap)
+                less = self._fits(
+                    place, _moved(anchor, place, found.first), unit * (count // prime), cap, found.is_near
+                )
                 if less is None:
                     break
                 found, count = less, count // prime
         return found
 
-    def _fits(self, place: int, start: Point, step: Fraction, cap: int) -> Line | None:
-        """Whether the figures are a polynomial of a degree up to ``cap`` from ``start`` on, also far from it."""
+    def _fits(self, place: int, start: Point, step: Fraction, cap: int, is_near: bool) -> Line | None:
+        """Whether the figures are a polynomial of a degree up to ``cap`` from ``start`` on.
+
+        Also far from it; or only near it, where one difference more has to vanish.
+        """
+        redundant = REDUNDANT + is_near
         first = start[place]
         values: list[int] = []
         upward = True
-        while len(values) < cap + 1 + REDUNDANT:
+        while len(values) < cap + 1 + redundant:
             at = first + step * len(values) if upward else first - step
             vector = self.vector(_moved(start, place, at))
             if vector is None:
@@ -198,10 +217,11 @@ class Interpolation:
             else:
                 values.insert(0, self.mixed(vector))
                 first = at
-            if len(values) >= 2 + REDUNDANT:
-                degree = _degree(values, REDUNDANT)
+            if len(values) >= 2 + redundant:
+                degree = _degree(values, redundant)
                 if degree is not None and degree <= cap:
-                    return self._far(place, start, Line(first, step, degree), values)
+                    line = Line(first, step, degree, is_near)
+                    return line if is_near else self._far(place, start, line, values)
         degree = _degree(values, 1) if not upward and len(values) > 2 else None
         return None if degree is None or degree > cap else Line(first, step, degree)
 

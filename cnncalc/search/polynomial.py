@@ -73,9 +73,11 @@ class Polynomial(NamedTuple):
         """Its value, exactly: for numbers an ``int`` or a ``Fraction``, for arrays of whole numbers an array.
 
         An array has NumPy's 64-bit whole numbers where no step of the computation can exceed them, else Python's.
-        Raises KeyError for a variable without a value, ValueError where a result of arrays is not whole.
+        Variables on which it does not depend need no value. Raises KeyError for others without one, ValueError where a
+        result of arrays is not whole.
         """
-        given = [values[name] for name in self.names]
+        used = self.used
+        given = [values[name] if name in used else values.get(name, 0) for name in self.names]
         if any(hasattr(value, "dtype") for value in given):
             return self._of_arrays(given)
         total = self.at([Fraction(value) for value in given])

@@ -13,7 +13,7 @@ from cnncalc.search.polynomial import Polynomial
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cnncalc.search.formula import Case, Condition, FormulaReport, KeyFormulas
 
@@ -44,13 +44,14 @@ def _total_rows(report: FormulaReport) -> Iterable[tuple[Cell, ...]]:
     for key in report.keys:
         if not key.cases:
             yield word(key.key), word(_no_polynomial(key)), word("")
-        for case in key.cases:
-            title = _title(key, report)
+        same = len(key.cases) == key.case_count and len({(str(case.total), case.has_limits) for case in key.cases}) == 1
+        for case in key.cases[:1] if same and not key.cases[0].has_limits else key.cases:
+            title = _title(key)
             total = case.total
             yield (
                 word(title),
                 word(NO_FIGURE) if total is None else _formula(total),
-                Cell(case.condition or ALWAYS, case.condition, tex=_condition_tex(case) or ALWAYS),
+                word(ALWAYS) if same and not case.has_limits else _condition(case),
             )
 
 
@@ -59,7 +60,7 @@ def _no_polynomial(key: KeyFormulas) -> str:
     return key.why if key.why.startswith("no polynomial") else f"no polynomial: {key.why}"
 
 
-def _title(key: KeyFormulas, report: FormulaReport) -> str:
+def _title(key: KeyFormulas) -> str:
     """The key, with the unit of bytes."""
     return f"{key.key} in bytes" if key.unit == "bytes" else key.key
 
@@ -74,8 +75,10 @@ def _formula(polynomials: Sequence[Polynomial]) -> Cell:
     return Cell(text, text, tex=tex)
 
 
-def _condition_tex(case: Case) -> str:
-    return ", ".join([f"${tex}$" for condition in case.conditions for tex in _condition_parts(condition)])
+def _condition(case: Case) -> Cell:
+    """A cell with all conditions of a case."""
+    tex = ", ".join([f"${tex}$" for condition in case.conditions for tex in _condition_parts(condition)])
+    return Cell(case.condition or ALWAYS, case.condition or ALWAYS, tex=tex or ALWAYS)
 
 
 def _condition_parts(condition: Condition) -> list[str]:
@@ -99,11 +102,7 @@ def _layer_table(report: FormulaReport, depth: int | None) -> Table | None:
     keys = [key for key in report.keys if _of_layers(key, depth)]
     if not keys:
         return None
-    columns = [
-        Column("layer", "layer"),
-        Column("kind", "kind"),
-        *[Column(key.key, _title(key, report)) for key in keys],
-    ]
+    columns = [Column("layer", "layer"), Column("kind", "kind"), *[Column(key.key, _title(key)) for key in keys]]
     rows = []
     for name, kind, places in _blocks(report, depth):
         cells = []
@@ -148,21 +147,22 @@ def _sum(parts: Sequence[Sequence[Polynomial]]) -> list[Polynomial]:
 def _closing(report: FormulaReport, layers: Table | None) -> Iterable[Paragraph]:
     found = [key for key in report.keys if key.cases]
     if found:
-        yield Paragraph("checked", tuple(_checked(found)), main=1)
-    many = [
-        f'{key.key}: one of {key.case_count:,} cases, the one of the design; --at "{example}" chooses another'
-        for key in found
-        if len(key.cases) == 1 < key.case_count and (example := _example(key.cases[0]))
-    ]
+        yield Paragraph("checked", _checked(found), main=1)
+    which = "the one of --at" if report.at else "that of the design"
+    many: dict[str, list[str]] = {}
+    for key in found:
+        if len(key.cases) == 1 < key.case_count:
+            example = _example(key.cases[0])
+            line = f'one of {key.case_count:,} cases, {which}; --at "{example}" chooses another'
+            many.setdefault(line, []).append(key.key)
     if many:
-        yield Paragraph("residues", tuple(many), main=1)
-    kept = {
-        f"{name} stays {text_of(report.fixed[name])} in {key.key}: {why}"
-        for key in report.keys
-        for name, why in key.left_out
-    }
+        yield Paragraph("residues", _with_keys(many), main=1)
+    kept: dict[str, list[str]] = {}
+    for key in report.keys:
+        for name, why in key.left_out:
+            kept.setdefault(f"{name} stays {text_of(report.fixed[name])}: {why}", []).append(key.key)
     if kept:
-        yield Paragraph("not varied", tuple(sorted(kept)), main=1)
+        yield Paragraph("not varied", _with_keys(kept), main=1)
     notes = [f"{key.key}: {key.note}" for key in found if key.note]
     notes += [f"{key.key}: none of layers, since {key.why_no_layers}" for key in found if key.why_no_layers]
     if notes:
@@ -173,7 +173,7 @@ def _closing(report: FormulaReport, layers: Table | None) -> Iterable[Paragraph]
     yield Paragraph("conventions", tuple(_conventions(report)))
 
 
-def _checked(keys: Sequence[KeyFormulas]) -> Iterable[str]:
+def _checked(keys: Sequence[KeyFormulas]) -> tuple[str, ...]:
     """How each formula was found and compared; keys alike in one line."""
     lines: dict[str, list[str]] = {}
     for key in keys:
@@ -184,7 +184,12 @@ def _checked(keys: Sequence[KeyFormulas]) -> Iterable[str]:
         points = plural(case.points, "design")
         among = f" ({', '.join(ranges)})" if ranges else ""
         lines.setdefault(f"found from {points}, compared with {case.checked} others{among}", []).append(key.key)
-    return [f"{', '.join(names)}: {line}" for line, names in lines.items()]
+    return _with_keys(lines)
+
+
+def _with_keys(lines: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Lines with the keys that they are about: ``parameters, macs: ..``."""
+    return tuple([f"{', '.join(keys)}: {line}" for line, keys in lines.items()])
 
 
 def _example(case: Case) -> str:
