@@ -84,7 +84,7 @@ def assert_same_values(case: Case) -> None:
 
 SAME_VALUES = {
     "conv", "dwconv", "deconv", "pool", "avgpool", "gmp", "pad", "crop", "slice", "add", "mul", "sub", "reduce",
-    "scale", "gn", "in", "ln",
+    "scale", "gn", "in",
 }  # fmt: skip
 """Kinds that become several layers of Caffe, whose values are compared."""
 
