@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -163,6 +164,21 @@ def test_a_slow_first_chunk_stops_the_others_in_time(monkeypatch: pytest.MonkeyP
 def _require_an_answer(futures: Iterable[Future[Any]], **_: object) -> None:
     if not any(future.done() for future in futures):
         raise TimeoutError
+
+
+def test_garbage_is_collected_where_the_program_does_not() -> None:
+    """Each design leaves cycles of some hundred bytes."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in outcomes(WORK, POINTS * 2, "serial"):
+            pass
+        assert not gc.isenabled()
+        assert gc.collect() < 2000
+        evaluate(WORK, POINTS * 2)
+        assert gc.collect() > 2000, "designs leave no cycles any more: Running is not needed"
+    finally:
+        gc.enable()
 
 
 def test_a_chunk_takes_a_fifth_of_a_second() -> None:
