@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.loading import Loader
@@ -45,14 +46,22 @@ class Family:
     """The members of the family of a TARGET; its text is parsed once.
 
     ``settings`` are those of the call that do not vary. ``stdin`` is the text of the target ``-``; a relative path
-    starts from ``folder``. Raises DesignError if the target cannot be read.
+    starts from ``folder``. With ``requires_effect`` a member in which a name changes nothing is an error. Raises
+    DesignError if the target cannot be read.
     """
 
     def __init__(
-        self, target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None, folder: str = ""
+        self,
+        target: str,
+        settings: Settings = DEFAULT_SETTINGS,
+        stdin: str | None = None,
+        folder: str = "",
+        *,
+        requires_effect: bool = True,
     ) -> None:
         self.target = target
         self.settings = settings
+        self.requires_effect = requires_effect
         self._loader = Loader(target, stdin, folder)
 
     def input_volume(self) -> Volume | None:
@@ -69,8 +78,32 @@ class Family:
     def graph(self, point: Mapping[str, Value]) -> Graph:
         """The graph of a member; raises DesignError for one that is invalid, and for a name that the design lacks."""
         graph = self._loader.graph(self._settings(point))
-        _require_effect(graph, point)
+        unread = _unread(graph, point) if self.requires_effect else {}
+        if unread:
+            raise DesignError(unread.values())
         return graph
+
+    def unread(self, point: Mapping[str, Value]) -> tuple[dict[str, Problem], list[Problem]]:
+        """The names of a point that change nothing in this member, each with its problem; and the other warnings.
+
+        Raises DesignError for a member that is invalid.
+        """
+        graph = self._loader.graph(self._settings(point))
+        found = _unread(graph, point)
+        why = [problem.message.partition(": ")[2] for problem in found.values()]
+        return found, [each for each in graph.warnings if each.message.partition(": ")[2] not in why]
+
+    def digest(self) -> str:
+        """What tells the family from others, in hexadecimal digits: a digest of its text.
+
+        Of code, whose text is not known, it is that of the layers which it makes. Raises DesignError.
+        """
+        known = self._loader.digest()
+        if known is not None:
+            return known
+        rows = account(self._loader.graph(self.settings)).layers
+        lines = [f"{row.name} {row.label} {row.inputs} {row.output} {row.parameters}" for row in rows]
+        return sha256("\n".join(lines).encode("utf-8", "backslashreplace")).hexdigest()
 
     def report(self, point: Mapping[str, Value]) -> Report:
         """The report of a member, for one image."""
@@ -99,12 +132,14 @@ class Family:
         return self.settings._replace(variables=variables, **changed)
 
 
-def _require_effect(graph: Graph, point: Mapping[str, Value]) -> None:
-    """Raises DesignError if a name of the point changes nothing in the design."""
+def _unread(graph: Graph, point: Mapping[str, Value]) -> dict[str, Problem]:
+    """The names of the point that change nothing in the design, each with its problem."""
+    found = {}
     for warning in graph.warnings:
         if warning.code != "no-effect":
             continue
         for name in point:
             if warning.message.startswith((f"--set {name}=", f"--{name} ")):
                 why = warning.message.partition(": ")[2]
-                raise DesignError([Problem("unknown-variable", f"'{name}' changes nothing: {why}", None, warning.hint)])
+                found[name] = Problem("unknown-variable", f"'{name}' changes nothing: {why}", None, warning.hint)
+    return found

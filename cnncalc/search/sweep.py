@@ -1,0 +1,348 @@
+"""A sweep: the figures of many designs of a family, which of them are within limits, and the best of those."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, did_you_mean, no_effect
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure
+from cnncalc.records import NamedTuple
+from cnncalc.search.family import BATCH, Family, Wanted
+from cnncalc.search.front import First, Front, Some
+from cnncalc.search.ranges import number_of
+from cnncalc.search.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from fractions import Fraction
+
+    from cnncalc.language.settings import Settings
+    from cnncalc.search.family import Point
+    from cnncalc.search.limits import Bound
+    from cnncalc.search.points import Points
+    from cnncalc.search.pointsfile import PointsFile
+    from cnncalc.search.work import Outcome
+
+DEFAULT_KEYS = ("parameters", "macs", "activations")
+STATUSES = ("ok", "over", "broken")
+"""Within all limits; beyond one; no design, or one without a figure."""
+MOST_REASONS = 100
+"""The most reasons that are told apart."""
+
+
+class Objective(NamedTuple):
+    """What is to be made small, or large: a key of figures or a name that varies."""
+
+    key: str
+    is_max: bool = False
+
+    @property
+    def text(self) -> str:
+        """As a call writes it."""
+        return f"{self.key}:max" if self.is_max else self.key
+
+
+class Record(NamedTuple):
+    """A point of a sweep: its variables, its figures by ``keys`` (None: broken), its status and the reason for it.
+
+    A broken point has the code and the message of its problem as reason, one over the limits the limits that it breaks.
+    """
+
+    variables: Point
+    keys: tuple[str, ...]
+    figures: tuple[int, ...] | None
+    status: str
+    reason: str = ""
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The figures by their keys; nothing for a broken point."""
+        return {} if self.figures is None else dict(zip(self.keys, self.figures, strict=True))
+
+
+class Plan(NamedTuple):
+    """What a sweep computes: of which points, which figures, against which limits.
+
+    ``work.wanted`` are the figures of ``keys``, in their order; each of ``bounds`` limits one of them.
+    """
+
+    work: Work
+    points: Points
+    keys: tuple[str, ...]
+    bounds: tuple[Bound, ...] = ()
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What is measured, in the order of the keys."""
+        return tuple([wanted.measure for wanted in self.work.wanted])
+
+    def header(self, version: str, family: Family) -> dict[str, Any]:
+        """The head of a points file: what decides about its points. Raises DesignError."""
+        settings = self.work.settings
+        return {
+            "version": version,
+            "design": family.digest(),
+            **self.points.header,
+            **_settings_record(settings),
+            "keys": [wanted.measure.identity + _following(wanted) for wanted in self.work.wanted],
+            "limits": [f"{each.bound} {each.wanted.measure.key}={each.limit}" for each in self.bounds],
+        }
+
+    def record(self, point: Point, outcome: Outcome) -> Record:
+        """The record of a point."""
+        if outcome.figures is None:
+            return Record(point, self.keys, None, "broken", outcome.reason)
+        broken = [
+            f"{bound.wanted.measure.key} {'above' if bound.bound == 'max' else 'below'} {bound.limit}"
+            for bound, place in zip(self.bounds, self._places(), strict=True)
+            if bound.is_broken(outcome.figures[place])
+        ]
+        return Record(point, self.keys, outcome.figures, "over" if broken else "ok", "; ".join(broken))
+
+    def _places(self) -> list[int]:
+        return [self.keys.index(bound.wanted.measure.key) for bound in self.bounds]
+
+
+def _following(wanted: Wanted) -> str:
+    """A mark in the head of a points file where the batch of a figure is that of the point."""
+    return "" if wanted.follows_batch else " fixed"
+
+
+def _settings_record(settings: Settings) -> dict[str, Any]:
+    """The settings of a call that are given, as texts."""
+    from cnncalc.language.assignment import value_text
+
+    given: dict[str, Any] = {name: value_text(value) for name, value in settings.variables.items()}
+    found: dict[str, Any] = {"set": given} if given else {}
+    for name, default in settings._field_defaults.items():
+        value = getattr(settings, name)
+        if name != "variables" and value != default:
+            found[name] = {key: list(each) for key, each in value.items()} if name == "inputs" else value
+    return found
+
+
+# What is asked for
+
+
+def chosen_keys(
+    keys: Sequence[str], bounds: Sequence[Bound], objectives: Sequence[Objective], names: Sequence[str]
+) -> tuple[str, ...]:
+    """The keys of a sweep in the order of their first mention; raises ValueProblem for one that is unknown.
+
+    An objective may also be one of the ``names`` that vary.
+    """
+    for key in keys:
+        require_key(key, ())
+    for objective in objectives:
+        require_key(objective.key, names)
+    mentioned = [*(keys or DEFAULT_KEYS), *[bound.wanted.measure.key for bound in bounds]]
+    mentioned += [each.key for each in objectives if each.key not in names]
+    found = tuple(dict.fromkeys(mentioned))
+    for name in names:
+        if name in (*found, "status", "reason"):
+            message = f"'{name}' is a variable of this sweep and one of its columns, so the two cannot be told apart"
+            others = ",".join([key for key in DEFAULT_KEYS if key != name])
+            hint = f"leave it out: --keys {others}" if name in KEYS else "rename the variable in the design"
+            raise ValueProblem(message, code="usage", hint=hint)
+    return found
+
+
+def require_key(key: str, names: Sequence[str]) -> None:
+    """Raises ValueProblem for a key that is neither one of figures nor one of these names."""
+    known = [name for name in KEYS if name != ALLOW_STATED]
+    if key not in known and key not in names:
+        near = did_you_mean(key, [*known, *names])
+        rest = "" if near else f" (known: {', '.join([*known, *names])})"
+        raise ValueProblem(f"no key '{key[:60]}'{near}{rest}", code="unknown-key")
+
+
+def read_objective(text: str) -> Objective:
+    """``KEY``, ``KEY:max`` or ``KEY:min``; raises ValueProblem."""
+    key, sign, way = text.strip().partition(":")
+    if not key.strip() or (sign and way.strip() not in ("max", "min")):
+        found = f"'{text.strip()[:60]}'" if text.strip() else "nothing"
+        raise ValueProblem(f"expected KEY or KEY:max, as in macs, found {found}", code="wrong-value")
+    return Objective(key.strip(), way.strip() == "max")
+
+
+def wanted_of_keys(keys: Sequence[str], bounds: Sequence[Bound], options: Mapping[str, Any]) -> tuple[Wanted, ...]:
+    """What is measured for each key: as a limit on it says, else with the options of the call."""
+    limited = {bound.wanted.measure.key: bound.wanted for bound in bounds}
+    return tuple([limited.get(key) or _with_options(key, options) for key in keys])
+
+
+def _with_options(key: str, options: Mapping[str, Any]) -> Wanted:
+    taken = {name: value for name, value in options.items() if name in KEYS[key].options}
+    return Wanted(Measure(key, **taken))
+
+
+def check_names(family: Family, points: Points) -> list[Problem]:
+    """The warnings of the family that hold for all points that are looked at.
+
+    Raises DesignError for a name that varies and that none of them reads.
+    """
+    found: list[dict[str, Problem]] = []
+    warnings: list[dict[Problem, None]] = []
+    for point in points.probes():
+        try:
+            unread, others = family.unread(point)
+        except CnncalcError:  # it is counted as broken
+            continue
+        found.append(unread)
+        warnings.append(dict.fromkeys(others))
+    if not found:
+        return []
+    everywhere = [problem for name, problem in found[0].items() if all(name in each for each in found)]
+    if everywhere:
+        raise DesignError(everywhere)
+    return [problem for problem in warnings[0] if all(problem in each for each in warnings)]
+
+
+def batch_warning(plan: Plan) -> Problem | None:
+    """The warning that the batch varies although no key depends on it."""
+    if BATCH not in plan.points.names:
+        return None
+    if any(wanted.follows_batch and BATCH in wanted.measure.options for wanted in plan.work.wanted):
+        return None
+    return no_effect("--vary batch", f"none of {', '.join(plan.keys)} depends on it here")
+
+
+# The sweep
+
+
+def records(plan: Plan, executor: str = "serial", file: PointsFile | None = None) -> Iterator[Record]:
+    """The records of all points in their order; those that stand in the file are read, the others appended to it.
+
+    Raises DesignError for a target or file that cannot be read or written, ValueProblem if there are no points.
+    """
+    from cnncalc.search.executors import outcomes
+
+    points = iter(plan.points)
+    if file is not None:
+        yield from _standing(plan, points, file)
+    with closing(_closable(outcomes(plan.work, points, executor))) as found:
+        for point, outcome in found:
+            record = plan.record(point, outcome)
+            if file is not None:
+                file.add(file.form.beginning(point), record)
+            yield record
+
+
+def _closable(found: Iterator[tuple[Point, Outcome]]) -> Any:
+    """The iterator, which its end or an error closes; one of another type has nothing to close."""
+    return found if hasattr(found, "close") else (each for each in found)
+
+
+def _standing(plan: Plan, points: Iterator[Point], file: PointsFile) -> Iterator[Record]:
+    """The records in a points file; takes their points."""
+    for line in file.lines():
+        point = next(points, None)
+        if point is None:
+            raise file.changed()
+        beginning = file.form.beginning(point)
+        if not line.startswith(beginning):
+            raise file.changed()
+        try:
+            figures, status, reason = file.form.parsed(line, beginning)
+        except ValueError:
+            raise file.changed() from None
+        if status not in STATUSES:
+            raise file.changed()
+        yield Record(point, plan.keys, figures, status, reason)
+
+
+class Reason(NamedTuple):
+    """Why points are broken or over a limit: how many, and the first one with its reason in full."""
+
+    points: int
+    example: Record
+
+
+class Summary:
+    """What a sweep keeps of its records: their counts, the front and the first ones in an order.
+
+    ``front``: what the front is between (none: no front). Without one the ``top`` records within the limits are kept,
+    in the order of ``sort`` (None: as they come). ``drawn`` are records for a drawing.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        front: Sequence[Objective] = (),
+        sort: Objective | None = None,
+        top: int | None = None,
+        drawn: int = 0,
+    ) -> None:
+        self.plan = plan
+        self.objectives = tuple(front)
+        self.sort = sort
+        self.top = top
+        self.counts = dict.fromkeys(STATUSES, 0)
+        self.reasons: dict[str, dict[str, Reason]] = {"over": {}, "broken": {}}
+        self._values = [self._value_of(objective) for objective in front]
+        self._order = None if sort is None else self._value_of(sort)
+        self.front: Front[Record] = Front()
+        self.first: First[Record] = First(top or DEFAULT_TOP)
+        self.drawn: Some[Record] = Some(drawn)
+        self.keeps_drawn = drawn > 0
+
+    @property
+    def points(self) -> int:
+        """The number of points."""
+        return sum(self.counts.values())
+
+    def add(self, record: Record) -> None:
+        """Counts a record and keeps it if it is one of the best."""
+        self.counts[record.status] += 1
+        if record.status != "ok":
+            self._add_reason(record)
+        elif self.objectives:
+            self.front.add(tuple([value(record) for value in self._values]), record)
+        else:
+            self.first.add(0 if self._order is None else self._order(record), record)
+        if self.keeps_drawn and record.figures is not None:
+            self.drawn.add(record)
+
+    def shown(self) -> tuple[list[Record], int]:
+        """The records of the front, or the first ones, in their order; and how many more there are."""
+        if not self.objectives:
+            return list(self.first), self.counts["ok"] - len(self.first)
+        found = list(self.front)
+        if self._order is not None:
+            found.sort(key=self._order)
+        return found[: self.top], max(0, len(found) - (self.top or len(found)))
+
+    def _add_reason(self, record: Record) -> None:
+        known = self.reasons[record.status]
+        parts = [record.reason.partition(": ")[0]] if record.status == "broken" else record.reason.split("; ")
+        for part in parts:
+            if part not in known and len(known) >= MOST_REASONS:
+                part = "others"
+            before = known.get(part)
+            known[part] = Reason(1, record) if before is None else before._replace(points=before.points + 1)
+
+    def _value_of(self, objective: Objective) -> Callable[[Record], int | Fraction]:
+        """The number that a record makes small."""
+        sign = -1 if objective.is_max else 1
+        if objective.key in self.plan.keys:
+            place = self.plan.keys.index(objective.key)
+
+            def figure(record: Record) -> int:
+                assert record.figures is not None
+                return sign * record.figures[place]
+
+            return figure
+
+        def variable(record: Record) -> Fraction:
+            found = number_of(record.variables[objective.key])
+            if found is None:
+                message = f"'{objective.key}' has values that are no numbers, so they have no order"
+                raise ValueProblem(message, code="wrong-value")
+            return sign * found
+
+        return variable
+
+
+DEFAULT_TOP = 20
+"""How many records are shown without a front, by default."""
