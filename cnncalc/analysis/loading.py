@@ -110,9 +110,9 @@ class Loader:
         content = self._content
         return sha256(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content).hexdigest()
 
-    def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-        """The graph; raises DesignError with all problems."""
-        return _complete(self._graph, settings)
+    def graph(self, settings: Settings = DEFAULT_SETTINGS, *, with_hints: bool = True) -> Graph:
+        """The graph; raises DesignError with all problems. ``with_hints`` searches for an input that works."""
+        return _complete(self._graph, settings, with_hints=with_hints)
 
 
 def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:
@@ -144,7 +144,7 @@ def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Gr
     return _complete(reader.graphs(path, reader.content(path, "")), settings)
 
 
-def _complete(read: Callable[..., T], *arguments: object) -> T:
+def _complete(read: Callable[..., T], *arguments: object, with_hints: bool = True) -> T:
     """Calls ``read``; adds the problems of volumes to its error."""
     try:
         with Paused():
@@ -152,7 +152,7 @@ def _complete(read: Callable[..., T], *arguments: object) -> T:
     except DesignError as error:
         from cnncalc.analysis.volumes import with_volume_problems
 
-        raise with_volume_problems(error) from None
+        raise with_volume_problems(error, with_hints=with_hints) from None
 
 
 def _of_target(target: str, stdin: str | None, folder: str) -> tuple[Graphs, str | bytes | mmap | None]:

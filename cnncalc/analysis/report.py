@@ -264,15 +264,18 @@ def totals(rows: Sequence[LayerReport], bytes_each: int) -> Totals:
     )
 
 
-def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: bool = True) -> Report:
+def account(
+    graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: bool = True, with_hints: bool = True
+) -> Report:
     """The report of a net for a batch of images in one data type.
 
-    With ``in_place=False`` each activation function has a volume of its own. Raises DesignError where the layers do not
+    With ``in_place=False`` each activation function has a volume of its own. ``with_hints``: errors say which input
+    works, which is searched for. Raises DesignError where the layers do not
     fit together, ValueProblem for an unknown data type.
     """
     bytes_each = bytes_per_element(dtype)
     with Paused():
-        shaped = propagate(graph)
+        shaped = propagate(graph, with_hints=with_hints)
         placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
         at_test = test_time_nodes(graph)
         layers = {id(item.layer): item.layer for item in shaped}  # many nodes have the same one

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "check", "diff"),
-    *("plot", "report", "docs", "value", "schema", "convert"),
+    *("plot", "report", "docs", "value", "schema", "convert", "sweep"),
 )
 """Every command; each is a module of this package that defines ``COMMAND``."""
 

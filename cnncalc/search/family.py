@@ -46,8 +46,8 @@ class Family:
     """The members of the family of a TARGET; its text is parsed once.
 
     ``settings`` are those of the call that do not vary. ``stdin`` is the text of the target ``-``; a relative path
-    starts from ``folder``. With ``requires_effect`` a member in which a name changes nothing is an error. Raises
-    DesignError if the target cannot be read.
+    starts from ``folder``. With ``requires_effect`` a member in which a name changes nothing is an error. With
+    ``with_hints`` errors say which input works, which takes long. Raises DesignError if the target cannot be read.
     """
 
     def __init__(
@@ -58,10 +58,12 @@ class Family:
         folder: str = "",
         *,
         requires_effect: bool = True,
+        with_hints: bool = True,
     ) -> None:
         self.target = target
         self.settings = settings
         self.requires_effect = requires_effect
+        self.with_hints = with_hints
         self._loader = Loader(target, stdin, folder)
 
     def input_volume(self) -> Volume | None:
@@ -77,21 +79,22 @@ class Family:
 
     def graph(self, point: Mapping[str, Value]) -> Graph:
         """The graph of a member; raises DesignError for one that is invalid, and for a name that the design lacks."""
-        graph = self._loader.graph(self._settings(point))
+        graph = self._loader.graph(self._settings(point), with_hints=self.with_hints)
         unread = _unread(graph, point) if self.requires_effect else {}
         if unread:
             raise DesignError(unread.values())
         return graph
 
-    def unread(self, point: Mapping[str, Value]) -> tuple[dict[str, Problem], list[Problem]]:
-        """The names of a point that change nothing in this member, each with its problem; and the other warnings.
+    def looked_up(self, point: Mapping[str, Value]) -> tuple[Graph, dict[str, Problem]]:
+        """The graph of a member, and the names of the point that change nothing in it, each with its problem.
 
-        Raises DesignError for a member that is invalid.
+        The graph has all other warnings. Raises DesignError for a member that is invalid.
         """
-        graph = self._loader.graph(self._settings(point))
+        graph = self._loader.graph(self._settings(point), with_hints=False)
         found = _unread(graph, point)
-        why = [problem.message.partition(": ")[2] for problem in found.values()]
-        return found, [each for each in graph.warnings if each.message.partition(": ")[2] not in why]
+        why = {problem.message.partition(": ")[2] for problem in found.values()}
+        others = [each for each in graph.warnings if each.message.partition(": ")[2] not in why]
+        return graph._replace(warnings=tuple(others)), found
 
     def digest(self) -> str:
         """What tells the family from others, in hexadecimal digits: a digest of its text.
@@ -107,7 +110,7 @@ class Family:
 
     def report(self, point: Mapping[str, Value]) -> Report:
         """The report of a member, for one image."""
-        return account(self.graph(point))
+        return account(self.graph(point), with_hints=self.with_hints)
 
     def figures(self, point: Mapping[str, Value], wanted: Sequence[Wanted]) -> list[int]:
         """The figures of a member, each as ``value`` gives it for that design alone.

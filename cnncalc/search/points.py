@@ -6,12 +6,11 @@ They are made one by one, in an order that depends on the call alone, so that a 
 from __future__ import annotations
 
 import csv
-import os
 from hashlib import sha256, shake_128
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.files import special_kind, why_unreadable
 from cnncalc.records import NamedTuple
 from cnncalc.search.conditions import OPTION, Conditions
@@ -34,6 +33,8 @@ MOST_LATIN = 10**6
 """The largest Latin hypercube sample."""
 MOST_NAMES = 100
 """The most columns of a CSV file of points."""
+MOST_CHARACTERS = 1 << 20
+"""The most characters of a line of such a file."""
 METHODS = ("random", "latin")
 """How a sample is drawn."""
 MARK = "# cnncalc-sweep "
@@ -74,9 +75,7 @@ class Grid:
         if sample is not None and sample.method == "latin" and sample.points > MOST_LATIN:
             message = f"a Latin hypercube has at most {MOST_LATIN:,} points, not {sample.points:,}"
             raise ValueProblem(message, code="too-many-points", hint=f"--sample {MOST_LATIN} --method latin")
-        self._values = [
-            list(each.values) if len(each.values) <= _KEPT_LENGTH else each.values for each in self.ranges
-        ]
+        self._values = [list(each.values) if len(each.values) <= _KEPT_LENGTH else each.values for each in self.ranges]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,8 +186,9 @@ def words_of(value: Value) -> Iterator[str]:
 class Listed:
     """The rows of a CSV file, whose first line names what varies, one column a name.
 
-    Lines that begin with ``#`` are left out. Of a file that a sweep wrote only the variables are read. ``base`` is the
-    volume of the design's input, as for ranges. The whole file is checked first; raises DesignError with the line.
+    Lines at its start that begin with ``#`` are left out. Of a file that a sweep wrote only the variables are read.
+    ``base`` is the volume of the design's input, as for ranges. The whole file is checked first; raises DesignError
+    with the line.
     """
 
     wanted: int | None = None
@@ -251,16 +251,16 @@ class Listed:
             raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {error}")]) from None
 
     def _points(self, file: TextIO) -> Iterator[Point]:
-        first = file.readline(1 << 20)
+        first = file.readline(MOST_CHARACTERS)
         line = 1
         written = None
         if first.startswith(MARK):
             written = _names_of_header(first)
         while first.startswith("#"):
-            first = file.readline(1 << 20)
+            first = file.readline(MOST_CHARACTERS)
             line += 1
         names: list[str] | None = None
-        reader = csv.reader(_lines(first, file), strict=True)
+        reader = csv.reader(self._lines(first, file, line), strict=True)
         try:
             for cells in reader:
                 at = line + reader.line_num - 1
@@ -271,6 +271,16 @@ class Listed:
                     yield self._point(cells, len(names), at)
         except csv.Error as error:
             raise self._wrong(f"it is not CSV: {error}", line + reader.line_num - 1) from None
+
+    def _lines(self, first: str, file: TextIO, number: int) -> Iterator[str]:
+        """The first line, whose number is given, and the rest of a file."""
+        line = first
+        while line:
+            if len(line) >= MOST_CHARACTERS:
+                raise self._wrong(f"a line has at most {MOST_CHARACTERS:,} characters", number)
+            yield line
+            line = file.readline(MOST_CHARACTERS)
+            number += 1
 
     def _check_names(self, names: list[str], line: int, written: list[str] | None) -> None:
         if len(names) > MOST_NAMES:
@@ -292,6 +302,8 @@ class Listed:
 
     def _value(self, name: str, cell: str, line: int) -> Value:
         key = name, cell
+        if not cell.strip():
+            raise self._wrong(f"{name} has no value", line)
         if key not in self._values:
             if len(self._values) >= _KEPT_LENGTH:
                 self._values.clear()
@@ -316,17 +328,12 @@ def _names_of_header(line: str) -> list[str] | None:
         return None
 
 
-def _lines(first: str, file: TextIO) -> Iterator[str]:
-    """The first line, and the rest of a file."""
-    if first:
-        yield first
-    yield from file
-
-
 class Points:
     """The points of a source that fulfil conditions, in their order."""
 
-    def __init__(self, source: Grid | Listed, conditions: Sequence[str] = (), values: Mapping[str, Value] | None = None) -> None:
+    def __init__(
+        self, source: Grid | Listed, conditions: Sequence[str] = (), values: Mapping[str, Value] | None = None
+    ) -> None:
         self.source = source
         self.conditions = Conditions(conditions, source.names, source.words, values, source.sides)
         self.excluded = 0

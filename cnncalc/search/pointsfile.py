@@ -77,7 +77,7 @@ class Csv:
     @staticmethod
     def rest(record: Record) -> str:
         """The rest of the line of a record."""
-        figures = record.figures
+        figures = record.numbers
         cells = "," * len(record.keys) if figures is None else "".join([f"{each}," for each in figures])
         return f"{cells}{record.status},{_cell(record.reason)}\n"
 
@@ -116,7 +116,7 @@ class JsonLines:
     @staticmethod
     def rest(record: Record) -> str:
         """The rest of the line of a record."""
-        figures = record.figures if record.figures is not None else (None,) * len(record.keys)
+        figures = record.numbers if record.numbers is not None else (None,) * len(record.keys)
         cells = [
             f"{json.dumps(key)}: {'null' if each is None else each}, "
             for key, each in zip(record.keys, figures, strict=True)

@@ -6,11 +6,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, did_you_mean, no_effect
-from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, NO_OPTIONS, Measure
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
 from cnncalc.search.front import First, Front, Some
-from cnncalc.search.ranges import number_of
+from cnncalc.search.limits import bounds_of
+from cnncalc.search.points import Grid, Listed, Points
+from cnncalc.search.ranges import INPUT, number_of, read_ranges
 from cnncalc.search.work import Work
 
 if TYPE_CHECKING:
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.search.family import Point
     from cnncalc.search.limits import Bound
-    from cnncalc.search.points import Points
+    from cnncalc.search.points import Sample
     from cnncalc.search.pointsfile import PointsFile
+    from cnncalc.search.ranges import Range
     from cnncalc.search.work import Outcome
 
 DEFAULT_KEYS = ("parameters", "macs", "activations")
 STATUSES = ("ok", "over", "broken")
 """Within all limits; beyond one; no design, or one without a figure."""
+DEFAULT_TOP = 20
+"""How many records are shown without a front, by default."""
 MOST_REASONS = 100
 """The most reasons that are told apart."""
 
@@ -44,21 +49,22 @@ class Objective(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A point of a sweep: its variables, its figures by ``keys`` (None: broken), its status and the reason for it.
+    """A point of a sweep: its variables, its figures, its status (ok, over, broken) and the reason for it.
 
-    A broken point has the code and the message of its problem as reason, one over the limits the limits that it breaks.
+    ``numbers`` are the figures in the order of ``keys``, None for a broken point. The reason of a broken point is the
+    code and the message of its problem, that of one over the limits the limits that it breaks.
     """
 
     variables: Point
     keys: tuple[str, ...]
-    figures: tuple[int, ...] | None
+    numbers: tuple[int, ...] | None
     status: str
     reason: str = ""
 
     @property
-    def values(self) -> dict[str, int]:
-        """The figures by their keys; nothing for a broken point."""
-        return {} if self.figures is None else dict(zip(self.keys, self.figures, strict=True))
+    def figures(self) -> dict[str, int]:
+        """The figures by their keys, counts for one image and bytes; nothing for a broken point."""
+        return {} if self.numbers is None else dict(zip(self.keys, self.numbers, strict=True))
 
 
 class Plan(NamedTuple):
@@ -95,12 +101,14 @@ class Plan(NamedTuple):
             return Record(point, self.keys, None, "broken", outcome.reason)
         broken = [
             f"{bound.wanted.measure.key} {'above' if bound.bound == 'max' else 'below'} {bound.limit}"
-            for bound, place in zip(self.bounds, self._places(), strict=True)
+            for bound, place in zip(self.bounds, self.places, strict=True)
             if bound.is_broken(outcome.figures[place])
         ]
         return Record(point, self.keys, outcome.figures, "over" if broken else "ok", "; ".join(broken))
 
-    def _places(self) -> list[int]:
+    @property
+    def places(self) -> list[int]:
+        """The place of the key of each bound."""
         return [self.keys.index(bound.wanted.measure.key) for bound in self.bounds]
 
 
@@ -123,6 +131,79 @@ def _settings_record(settings: Settings) -> dict[str, Any]:
 
 
 # What is asked for
+
+
+class Wish(NamedTuple):
+    """What a sweep is asked for, as a call writes it.
+
+    ``vary`` are ranges, read or as texts; or ``listed`` is a CSV file of points and ``shown`` its name. ``where`` are
+    conditions, ``limits`` pairs of ``max`` or ``min`` and ``KEY=LIMIT``, ``front`` and ``sort`` objectives. ``options``
+    are those of memory. ``most`` is the largest number of points that is allowed.
+    """
+
+    vary: tuple[str | Range, ...] = ()
+    listed: str | None = None
+    shown: str = ""
+    sample: Sample | None = None
+    where: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
+    front: tuple[str, ...] = ()
+    sort: str | None = None
+    options: Mapping[str, Any] = NO_OPTIONS
+    most: int | None = None
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the front is between; raises ValueProblem."""
+        found = tuple([read_objective(text) for text in self.front])
+        for place, objective in enumerate(found):
+            if objective.key in [each.key for each in found[:place]]:
+                raise ValueProblem(f"the front has '{objective.key[:60]}' twice", code="usage")
+        return found
+
+    @property
+    def order(self) -> Objective | None:
+        """In which order records are shown; raises ValueProblem."""
+        return None if self.sort is None else read_objective(self.sort)
+
+
+def plan_of(wish: Wish, family: Family, stdin: str | None = None, folder: str = "") -> Plan:
+    """What a sweep of a family computes; raises DesignError or ValueProblem for what cannot be.
+
+    ``stdin`` and ``folder`` are those of the family.
+    """
+    settings = family.settings
+    bounds = tuple(bounds_of(wish.limits, wish.options))
+    points = Points(_source(wish, family), wish.where, {**settings.sizes, **settings.variables})
+    for name in points.names:
+        option = "--set" if name in settings.variables else f"--{name}"
+        if name in (*settings.variables, *settings.sizes) or (name == INPUT and settings.input is not None):
+            raise ValueProblem(f"'{name}' varies, and {option} sets it", code="usage", hint=f"leave out {option}")
+    if BATCH in points.names and wish.options.get(BATCH, 1) != 1:
+        raise ValueProblem("'batch' varies, and --batch sets it", code="usage", hint="leave out --batch")
+    if wish.most is not None and len(points) > wish.most:
+        message = f"at most {wish.most:,} points are allowed here, and there are {len(points):,}"
+        hint = f"draw some of them: --sample {wish.most}"
+        raise ValueProblem(message, code="too-many-points", hint=None if wish.listed is not None else hint)
+    order = () if wish.order is None else (wish.order,)
+    keys = chosen_keys(wish.keys, bounds, (*wish.objectives, *order), points.names)
+    wanted = wanted_of_keys(keys, bounds, wish.options)
+    return Plan(Work(family.target, settings, wanted, stdin, folder), points, keys, bounds)
+
+
+def _source(wish: Wish, family: Family) -> Grid | Listed:
+    if wish.listed is not None:
+        if wish.vary or wish.sample is not None:
+            message = f"--from names the points, so {'--vary' if wish.vary else '--sample'} has none to choose"
+            raise ValueProblem(message, code="usage", hint="leave one of them out")
+        return Listed(wish.listed, wish.shown, family.input_volume())
+    if not wish.vary:
+        raise ValueProblem("a sweep needs names that vary", code="usage", hint="--vary width=8..64, or --from FILE.csv")
+    texts = [each for each in wish.vary if isinstance(each, str)]
+    base = family.input_volume() if any(text.partition("=")[0].strip() == INPUT for text in texts) else None
+    read = iter(read_ranges(texts, "--vary", base))
+    return Grid([next(read) if isinstance(each, str) else each for each in wish.vary], wish.sample)
 
 
 def chosen_keys(
@@ -177,26 +258,29 @@ def _with_options(key: str, options: Mapping[str, Any]) -> Wanted:
     return Wanted(Measure(key, **taken))
 
 
-def check_names(family: Family, points: Points) -> list[Problem]:
-    """The warnings of the family that hold for all points that are looked at.
+def look_up(family: Family, points: Points) -> tuple[str | None, list[Problem]]:
+    """The name of the family, None if all points that are looked at are broken; and the warnings that all of them have.
 
     Raises DesignError for a name that varies and that none of them reads.
     """
-    found: list[dict[str, Problem]] = []
+    name = None
+    unread: list[dict[str, Problem]] = []
     warnings: list[dict[Problem, None]] = []
     for point in points.probes():
         try:
-            unread, others = family.unread(point)
+            graph, found = family.looked_up(point)
         except CnncalcError:  # it is counted as broken
             continue
-        found.append(unread)
-        warnings.append(dict.fromkeys(others))
-    if not found:
-        return []
-    everywhere = [problem for name, problem in found[0].items() if all(name in each for each in found)]
-    if everywhere:
-        raise DesignError(everywhere)
-    return [problem for problem in warnings[0] if all(problem in each for each in warnings)]
+        kept = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in point})
+        name = name or graph.name.removesuffix(graph.changes) + kept.changes
+        unread.append(found)
+        warnings.append(dict.fromkeys(graph.warnings))
+    if name is None:
+        return None, []
+    nowhere = [problem for each, problem in unread[0].items() if all(each in other for other in unread)]
+    if nowhere:
+        raise DesignError(nowhere)
+    return name, [problem for problem in warnings[0] if all(problem in each for each in warnings)]
 
 
 def batch_warning(plan: Plan) -> Problem | None:
@@ -206,6 +290,16 @@ def batch_warning(plan: Plan) -> Problem | None:
     if any(wanted.follows_batch and BATCH in wanted.measure.options for wanted in plan.work.wanted):
         return None
     return no_effect("--vary batch", f"none of {', '.join(plan.keys)} depends on it here")
+
+
+def axes_of(plan: Plan, wish: Wish) -> tuple[Objective, ...]:
+    """The two or three axes of a drawing: those of the front, else the keys; raises ValueProblem for another number."""
+    found = wish.objectives or tuple([Objective(key) for key in plan.keys])
+    if len(found) not in (2, 3):
+        what = "the front is between" if wish.objectives else "the keys are"
+        message = f"a drawing has two or three keys, and {what} {len(found)}: {', '.join([each.key for each in found])}"
+        raise ValueProblem(message, code="usage", hint="name them: --pareto parameters,macs")
+    return found
 
 
 # The sweep
@@ -280,12 +374,14 @@ class Summary:
         self.top = top
         self.counts = dict.fromkeys(STATUSES, 0)
         self.reasons: dict[str, dict[str, Reason]] = {"over": {}, "broken": {}}
-        self._values = [self._value_of(objective) for objective in front]
-        self._order = None if sort is None else self._value_of(sort)
+        self._values = [self.number(objective) for objective in front]
+        self._order = None if sort is None else self.number(sort)
         self.front: Front[Record] = Front()
         self.first: First[Record] = First(top or DEFAULT_TOP)
         self.drawn: Some[Record] = Some(drawn)
         self.keeps_drawn = drawn > 0
+        self.nearest: list[int | None] = [None] * len(plan.bounds)
+        """For each limit the figure that comes nearest to it from the wrong side, or that is farthest within."""
 
     @property
     def points(self) -> int:
@@ -295,13 +391,15 @@ class Summary:
     def add(self, record: Record) -> None:
         """Counts a record and keeps it if it is one of the best."""
         self.counts[record.status] += 1
+        if record.status == "over":
+            self._approach(record)
         if record.status != "ok":
             self._add_reason(record)
         elif self.objectives:
             self.front.add(tuple([value(record) for value in self._values]), record)
         else:
             self.first.add(0 if self._order is None else self._order(record), record)
-        if self.keeps_drawn and record.figures is not None:
+        if self.keeps_drawn and record.numbers is not None:
             self.drawn.add(record)
 
     def shown(self) -> tuple[list[Record], int]:
@@ -313,6 +411,13 @@ class Summary:
             found.sort(key=self._order)
         return found[: self.top], max(0, len(found) - (self.top or len(found)))
 
+    def _approach(self, record: Record) -> None:
+        assert record.numbers is not None
+        for number, (bound, place) in enumerate(zip(self.plan.bounds, self.plan.places, strict=True)):
+            value, best = record.numbers[place], self.nearest[number]
+            if best is None or bound.excess(value) < bound.excess(best):
+                self.nearest[number] = value
+
     def _add_reason(self, record: Record) -> None:
         known = self.reasons[record.status]
         parts = [record.reason.partition(": ")[0]] if record.status == "broken" else record.reason.split("; ")
@@ -322,27 +427,23 @@ class Summary:
             before = known.get(part)
             known[part] = Reason(1, record) if before is None else before._replace(points=before.points + 1)
 
-    def _value_of(self, objective: Objective) -> Callable[[Record], int | Fraction]:
-        """The number that a record makes small."""
+    def number(self, objective: Objective) -> Callable[[Record], int | Fraction]:
+        """What gives the number of a record that is to be small; of a key to be made large it is negated."""
         sign = -1 if objective.is_max else 1
-        if objective.key in self.plan.keys:
-            place = self.plan.keys.index(objective.key)
+        key = objective.key
+        if key in self.plan.keys:
+            place = self.plan.keys.index(key)
 
             def figure(record: Record) -> int:
-                assert record.figures is not None
-                return sign * record.figures[place]
+                assert record.numbers is not None
+                return sign * record.numbers[place]
 
             return figure
 
         def variable(record: Record) -> Fraction:
-            found = number_of(record.variables[objective.key])
+            found = number_of(record.variables[key])
             if found is None:
-                message = f"'{objective.key}' has values that are no numbers, so they have no order"
-                raise ValueProblem(message, code="wrong-value")
+                raise ValueProblem(f"'{key}' has values that are no numbers, so they have no order", code="wrong-value")
             return sign * found
 
         return variable
-
-
-DEFAULT_TOP = 20
-"""How many records are shown without a front, by default."""

@@ -61,7 +61,9 @@ _KEPT = threading.local()
 
 def _family(work: Work) -> Family:
     if getattr(_KEPT, "work", None) != work:
-        _KEPT.family = Family(work.target, work.settings, work.stdin, work.folder, requires_effect=False)
+        _KEPT.family = Family(
+            work.target, work.settings, work.stdin, work.folder, requires_effect=False, with_hints=False
+        )
         _KEPT.work = work
     family: Family = _KEPT.family
     return family

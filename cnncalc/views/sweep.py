@@ -1,0 +1,144 @@
+"""The document of ``sweep``: the front, or the first designs in an order, and how many were within the limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.figures.budget import in_full
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.search.pointsfile import json_value
+from cnncalc.search.ranges import value_of_range
+from cnncalc.units import listing, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.figures.measure import Measure
+    from cnncalc.layers.keys import Value
+    from cnncalc.search.sweep import Reason, Record, Summary
+
+
+def sweep_document(summary: Summary, name: str, *, notation: Notation = USUAL) -> Document:
+    """The best designs of a sweep; ``name`` is that of the family."""
+    plan = summary.plan
+    shown, more = summary.shown()
+    columns = [
+        Column(each, each, all(is_number(record.variables[each]) for record in shown)) for each in plan.points.names
+    ]
+    columns += [Column(measure.key, measure.title, True) for measure in plan.measures]
+    rows = [
+        (
+            *[Cell(value_of_range(value), _exact(value)) for value in record.variables.values()],
+            *[
+                _figure(measure, value, notation)
+                for measure, value in zip(plan.measures, record.numbers or (), strict=True)
+            ],
+        )
+        for record in shown
+    ]
+    heading = [f"{name}: {counts_line(summary)}"]
+    miss = miss_line(summary, notation)
+    heading.append(miss if miss is not None else _shown_line(summary, len(shown), more))
+    closing = [
+        Paragraph(title, tuple([reason_line(what, reason) for what, reason in reasons.items()]), main=1)
+        for title, reasons in (("over the limits", summary.reasons["over"]), ("broken", summary.reasons["broken"]))
+        if reasons
+    ]
+    closing.append(
+        Paragraph("conventions", (f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}",))
+    )
+    table = Table(tuple(columns), tuple(rows))
+    return Document(tuple(heading), table, tuple(closing), lambda: _data(summary, name, shown, more))
+
+
+def counts_line(summary: Summary) -> str:
+    """How many points there were, and how many of them are over the limits and broken."""
+    counts, points = summary.counts, summary.points
+    parts = [f"{counts['ok']:,} within the limits"] if summary.plan.bounds else []
+    parts += [f"{counts['over']:,} over"] if counts["over"] else []
+    parts += [f"{counts['broken']:,} broken"] if counts["broken"] else []
+    left_out = summary.plan.points.excluded
+    parts += [f"{left_out:,} left out by --where"] if left_out else []
+    return f"{plural(points, 'design')}{': ' if parts else ''}{', '.join(parts)}"
+
+
+def miss_line(summary: Summary, notation: Notation) -> str | None:
+    """If no design is within the limits, which limit is to blame; None if one is."""
+    if summary.counts["ok"] or not summary.counts["over"]:
+        return None
+    blame = []
+    for bound, value in zip(summary.plan.bounds, summary.nearest, strict=True):
+        if value is not None and bound.is_broken(value):
+            measure = bound.wanted.measure
+            least = "at least" if bound.bound == "max" else "at most"
+            shown, limit = [in_full(each, measure.unit, notation.units) for each in (value, bound.limit)]
+            blame.append(f"{measure.key} is {least} {shown}, and {bound.bound} is {limit}")
+    return f"no design is within the limits: {'; '.join(blame) or 'each limit is met, but not all of them at once'}"
+
+
+def _shown_line(summary: Summary, shown: int, more: int) -> str:
+    if summary.objectives:
+        line = f"front of {listing([each.text for each in summary.objectives])}: {plural(shown + more, 'design')}"
+    else:
+        line = "the designs" if not more else f"the first {plural(shown, 'design')}"
+    if summary.sort is not None:
+        line += f" by {summary.sort.text}"
+    return f"{line}{f' (--top {shown + more} shows all)' if more else ''}"
+
+
+def is_number(value: Value) -> bool:
+    """Whether a value is a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _exact(value: Value) -> int | str:
+    return value if isinstance(value, int) and not isinstance(value, bool) else value_of_range(value)
+
+
+def _figure(measure: Measure, value: int, notation: Notation) -> Cell:
+    return Cell(notation.size(value) if measure.unit == "bytes" else notation.short(value), value)
+
+
+def reason_line(what: str, reason: Reason) -> str:
+    """How many designs have a reason, and where it was found first."""
+    example = reason.example
+    where = ", ".join([f"{name}={value_of_range(value)}" for name, value in example.variables.items()])
+    why = f": {example.reason.partition(': ')[2]}" if example.status == "broken" else ""
+    return f"{plural(reason.points, 'design')}: {what}, first at {where}{why}"
+
+
+def record_data(record: Record) -> dict[str, Any]:
+    """A record as plain data."""
+    variables = {name: json_value(value) for name, value in record.variables.items()}
+    return {"variables": variables, "figures": record.figures}
+
+
+def _data(summary: Summary, name: str, shown: Sequence[Record], more: int) -> dict[str, Any]:
+    plan = summary.plan
+    return {
+        "schema": 1,
+        "architecture": name,
+        "variables": list(plan.points.names),
+        "keys": list(plan.keys),
+        "limits": [
+            {"key": bound.wanted.measure.key, "bound": bound.bound, "limit": bound.limit} for bound in plan.bounds
+        ],
+        "pareto": [each._asdict() for each in summary.objectives] or None,
+        "points": summary.points,
+        **summary.counts,
+        "excluded": plan.points.excluded,
+        "reasons": [
+            {
+                "status": status,
+                "reason": what,
+                "points": reason.points,
+                "first": record_data(reason.example)["variables"],
+                "message": reason.example.reason,
+            }
+            for status, reasons in summary.reasons.items()
+            for what, reason in reasons.items()
+        ],
+        "more": more,
+        "designs": [record_data(record) for record in shown],
+    }
