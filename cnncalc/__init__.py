@@ -21,20 +21,22 @@ from cnncalc.errors import CnncalcError, DesignError, Problem, ShapeError, Value
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
     from cnncalc.language.settings import Settings
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.search.sweep import Record
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CnncalcError", "DesignError", "FitReport", "Graph", "LayerReport", "MemoryReport", "Node", "Problem", "Report",
-    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "from_onnx",
-    "from_torch", "load", "plot", "table",
+    "CnncalcError", "DesignError", "FitReport", "Graph", "LayerReport", "MemoryReport", "Node", "Problem", "Record",
+    "Report", "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit",
+    "from_onnx", "from_torch", "load", "plot", "sweep", "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -45,6 +47,7 @@ _LAZY = {
     "Totals": "cnncalc.analysis.report",
     "MemoryReport": "cnncalc.memory.report",
     "FitReport": "cnncalc.memory.fit",
+    "Record": "cnncalc.search.sweep",
 }
 
 
@@ -355,6 +358,102 @@ def plot(
     memory = account_memory(design, logs=True, **options) if kind in OVER_TIME else None
     report = analyze(design, **options) if memory is None else memory.report
     return draw(report, kind, memory=memory, width=width, depth=_positive("depth", depth), units=units, theme=theme)
+
+
+def sweep(
+    design: str | os.PathLike[str],
+    vary: Mapping[str, str | Iterable[Any]] | Sequence[str] = (),
+    *,
+    rows: str | os.PathLike[str] | None = None,
+    where: str | Sequence[str] = (),
+    sample: int | None = None,
+    method: str = "random",
+    seed: int = 0,
+    keys: Sequence[str] = (),
+    max: Mapping[str, int | str] | None = None,
+    min: Mapping[str, int | str] | None = None,
+    points: str | os.PathLike[str] | None = None,
+    executor: str | Executor = "serial",
+    batch: int = 1,
+    dtype: str = "float32",
+    profile: str = "torch-cuda",
+    optimizer: str = "momentum",
+    autocast: str | None = None,
+    checkpoint: str = "none",
+    image_batches: int = 1,
+    reserve: int | str | None = None,
+    stdin: str | None = None,
+    **options: Any,
+) -> Iterator[Record]:
+    """The members of a family, one record for each as soon as it is computed, in the order of enumeration.
+
+    ``vary`` maps each name to its values, or to a range as a text such as ``"8..64/8"``; or it is a list of texts as
+    ``--vary`` takes them. ``rows`` is a CSV file of points instead. ``keys`` are those of budgets (default: parameters,
+    macs, activations), ``max`` and ``min`` map them to limits such as ``4_000_000`` or ``"8GiB,batch=32"``. A record
+    has ``variables``, ``figures`` (counts for one image, or bytes), ``status`` (ok, over, broken) and ``reason``. With
+    ``points`` the records are also written to that file, and those which stand in it are read. The other parameters are
+    as for ``cnncalc sweep``, ``options`` as for :func:`load`. The call is checked when the first record is asked for.
+
+    Raises DesignError for a target that cannot be read, an unknown name or a file of another sweep, ValueProblem for
+    wrong options.
+
+    >>> [record.figures["parameters"] for record in sweep("INPUT 4x4x3 -> CONV3-{w}", {"w": [1, 2]})]
+    [28, 56]
+    """
+    _check_types(sweep, locals())
+    from cnncalc.memory.options import read_reserve
+    from cnncalc.memory.report import Options, check_options
+    from cnncalc.search.family import Family
+    from cnncalc.search.points import METHODS, Sample
+    from cnncalc.search.pointsfile import PointsFile
+    from cnncalc.search.ranges import range_of_values
+    from cnncalc.search.sweep import Wish, look_up, plan_of, records
+
+    _one_of("method", method, METHODS)
+    family = Family(os.fspath(design), _settings(**options), stdin)
+    ranges: Any = vary
+    if isinstance(vary, Mapping):
+        ranges = [
+            f"{name}={each}" if isinstance(each, str) else range_of_values(name, [_value(name, one) for one in each])
+            for name, each in vary.items()
+        ]
+    wish = Wish(
+        vary=tuple([ranges] if isinstance(ranges, str) else ranges),
+        listed=None if rows is None else os.fspath(rows),
+        shown="" if rows is None else os.fspath(rows),
+        sample=None if sample is None else Sample(_positive("sample", sample) or 1, method, seed),
+        where=(where,) if isinstance(where, str) else tuple(where),
+        keys=(keys,) if isinstance(keys, str) else tuple(keys),
+        limits=tuple(
+            [
+                (bound, f"{key}={limit}")
+                for bound, limits in (("max", max), ("min", min))
+                for key, limit in (limits or {}).items()
+            ]
+        ),
+        options={
+            "batch": _positive("batch", batch),
+            "dtype": dtype,
+            "profile": profile,
+            "optimizer": optimizer,
+            "autocast": autocast,
+            "checkpoint": checkpoint,
+            "image_batches": _positive("image_batches", image_batches),
+            "reserve": read_reserve(reserve) if isinstance(reserve, str) else reserve,
+        },
+    )
+    check_options(Options(**wish.options), training=False)
+    plan = plan_of(wish, family, stdin)
+    look_up(family, plan.points)
+    if points is None:
+        yield from records(plan, executor)
+        return
+    path = os.fspath(points)
+    file = PointsFile(path, path, plan.header(__version__, family), plan.points.names, plan.keys)
+    try:
+        yield from records(plan, executor, file)
+    finally:
+        file.close()
 
 
 _WORDS = {"int": "a whole number", "str": "a text", "bool": "True or False", "None": "None"}

@@ -352,6 +352,20 @@ CONVENTION = choice(
 
 DEPTH = Option("--depth", "depth", "Sum by block, to this depth (resnet50: 1 for stages).", "N", whole_number)
 
+
+def limit_option(bound: str, name: str, help: str) -> Option:
+    """``--max``, ``--warn`` or ``--min``; a value is the bound with its text."""
+
+    def read(text: str) -> tuple[str, str]:
+        return bound, text
+
+    return Option(f"--{bound}", name, help, "KEY=LIMIT", read, repeated=True)
+
+
+UPPER_LIMITS = limit_option("max", "limits", "Upper limit, such as parameters=7M; repeatable.")
+
+LOWER_LIMITS = limit_option("min", "lower_limits", "Lower limit; repeatable.")
+
 TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 """The formats of every table."""
 

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, format_of, whole_number
 from cnncalc.cli.memory import MEMORY, subset_of
-from cnncalc.cli.options import COLUMNS, DESIGN, DTYPE, NOTATION, TABLE_FORMATS, idle_output, output_options
+from cnncalc.cli.options import (
+    COLUMNS,
+    DESIGN,
+    DTYPE,
+    LOWER_LIMITS,
+    NOTATION,
+    TABLE_FORMATS,
+    UPPER_LIMITS,
+    idle_output,
+    output_options,
+)
 from cnncalc.cli.value import VALUE_OPTIONS
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.records import NamedTuple
+from cnncalc.search.executors import FORMS
 from cnncalc.search.points import METHODS
 from cnncalc.search.sweep import DEFAULT_KEYS, DEFAULT_TOP
 from cnncalc.units import plural
@@ -29,9 +40,9 @@ if TYPE_CHECKING:
 HELP = """Computes the designs of the family of TARGET for all values that --vary names, and prints the best.
 
 --vary takes NAME=LOW..HIGH, NAME=LOW..HIGH/STEP, NAME=LOW..HIGH/xFACTOR or NAME=A,B,C. NAME is a variable of the
-design, or batch, input, filters, hidden, classes. --pareto prints the designs that no other one beats in all of its
-keys; without it the first --top designs by --sort. Keys are those of budgets, as parameters, macs, training_memory;
---pareto and --sort take variables too. A smaller number is better, after KEY:max a larger one.
+design, or batch, input, filters, hidden, classes. --pareto prints the front: the designs that no other one beats in
+all of its keys; without it the first --top designs by --sort are printed. Keys are those of budgets, as parameters,
+macs, training_memory; --pareto and --sort take variables too. A small number is better, with KEY:max a large one.
 
 --points writes every design to a CSV or JSON Lines file while they are computed; a sweep that was ended goes on with
 the same command. The exit code is 1 if no design is within the limits, 2 if none is valid.
@@ -43,7 +54,7 @@ Examples:
   cnncalc sweep vgg11 --vary hidden=512..4096/x2 --max parameters=50M --sort macs
 """
 
-DEFAULT_EXECUTOR = "serial"
+DEFAULT_EXECUTOR = "processes"
 QUIET_SECONDS = 1.0
 """Seconds before progress is shown."""
 REDRAW_SECONDS = 0.2
@@ -66,8 +77,8 @@ class Call(NamedTuple):
     seed: int | None = None
     where: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
-    max: tuple[str, ...] = ()
-    min: tuple[str, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
+    lower_limits: tuple[tuple[str, str], ...] = ()
     pareto: tuple[str, ...] = ()
     sort: str | None = None
     top: int | None = None
@@ -85,7 +96,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
             yield name, "it would say how --sample draws"
     from cnncalc.figures.measure import KEYS
 
-    asked = {*call.keys, *[text.partition("=")[0].strip() for text in (*call.max, *call.min)]}
+    asked = {*call.keys, *[text.partition("=")[0].strip() for _, text in (*call.limits, *call.lower_limits)]}
     asked |= {text.partition(":")[0].strip() for text in (*call.pareto, call.sort or "")}
     for name in (*VALUE_OPTIONS, "dtype"):
         if not any(key in KEYS and name in KEYS[key].options for key in asked):
@@ -141,7 +152,7 @@ def _wish(call: Call, console: Console) -> Wish:
         sample=None if call.sample is None else Sample(call.sample, call.method or "random", call.seed or 0),
         where=call.where,
         keys=call.keys,
-        limits=(*[("max", text) for text in call.max], *[("min", text) for text in call.min]),
+        limits=(*call.limits, *call.lower_limits),
         front=call.pareto,
         sort=call.sort,
         options={name: getattr(call.memory, name) for name in (*VALUE_OPTIONS, "dtype")},
@@ -159,7 +170,7 @@ def _swept(plan: Plan, family: Family, wish: Wish, call: Call, console: Console,
     progress = Progress(console.progress_stream(), len(plan.points))
     try:
         with progress:
-            for record in records(plan, executor, file):
+            for record in records(plan, executor, file, console.folder):
                 summary.add(record)
                 progress.show(summary)
         if file is not None:
@@ -172,7 +183,7 @@ def _swept(plan: Plan, family: Family, wish: Wish, call: Call, console: Console,
     finally:
         if file is not None:
             file.close()
-    if console.most_points is None and progress.seconds > QUIET_SECONDS:
+    if progress.stream is not None and progress.seconds > QUIET_SECONDS:
         console.print_error(progress.line(summary))
     return summary
 
@@ -279,9 +290,8 @@ COMMAND = Command(
         choice("--method", METHODS, "random: distinct points (default); latin: a Latin hypercube."),
         Option("--seed", "seed", "Seed of --sample (default: 0).", "N", _seed),
         Option("--keys", "keys", f"Figures to compute (default: {', '.join(DEFAULT_KEYS)}).", "A,B,...", _keys),
-        Option("--max", "max", "Largest value: KEY=LIMIT[,OPTION=VALUE...], as in macs=300M; repeatable.", "LIMIT",
-               repeated=True),
-        Option("--min", "min", "Smallest value; repeatable.", "LIMIT", repeated=True),
+        UPPER_LIMITS,
+        LOWER_LIMITS,
         Option("--pareto", "pareto", "Print the front between these keys; KEY:max for a large one.", "A,B:max,...",
                _words),
         Option("--sort", "sort", "Print in the order of this key; KEY:max: the largest first.", "KEY"),
@@ -289,7 +299,7 @@ COMMAND = Command(
                whole_number),
         Option("--points", "points", "Write all points to this .csv or .jsonl file, or go on with it.", "FILE"),
         Option("--plot", "plot", "Draw two or three keys, with the front, as .svg or .png.", "FILE"),
-        Option("--executor", "executor", "Who computes (default: serial).", "NAME"),
+        Option("--executor", "executor", f"Who computes: {', '.join(FORMS)} (default: {DEFAULT_EXECUTOR}).", "NAME"),
         MEMORY._replace(options=(*subset_of(MEMORY, *VALUE_OPTIONS).options, DTYPE)),
         COLUMNS,
         DESIGN,

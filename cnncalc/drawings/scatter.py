@@ -77,9 +77,10 @@ class Axis(NamedTuple):
             while step * base <= self.high:
                 step *= base
         values = self._log_ticks(most, step) if self.is_log else self._even_ticks(most, step)
-        return [Tick(value, self._tick_text(value, units)) for value in values]
+        return [Tick(value, self.tick_text(value, units)) for value in values]
 
-    def _tick_text(self, value: float, units: str) -> str:
+    def tick_text(self, value: float, units: str) -> str:
+        """A round value: ``300M``, ``8 GiB``."""
         if self.is_bytes:
             name = format_bytes(max(1, round(value)), units).split(" ")[1]
             base = 1000 if units == "si" else 1024
@@ -236,7 +237,7 @@ def _draw_grid(canvas: Canvas, panel: Panel, y_ticks: Sequence[Tick], units: str
         if panel.x.low < limit < panel.x.high:
             x = panel.across(limit)
             canvas.line(x, panel.top, x, panel.base, "dash")
-            words = f"{bound} {panel.x.text(limit, units)}"
+            words = f"{bound} {panel.x.tick_text(limit, units)}"
             anchor = "end" if x - canvas.room(words, "tick") - 4 > panel.left else "start"
             canvas.text(
                 x - 4 if anchor == "end" else x + 4, panel.top + 9, words, "tick", anchor=anchor, over_lines=True
@@ -245,7 +246,7 @@ def _draw_grid(canvas: Canvas, panel: Panel, y_ticks: Sequence[Tick], units: str
         if panel.y.low < limit < panel.y.high:
             y = panel.up(limit)
             canvas.line(panel.left, y, panel.right, y, "dash")
-            words = f"{bound} {panel.y.text(limit, units)}"
+            words = f"{bound} {panel.y.tick_text(limit, units)}"
             canvas.text(panel.right - 4, y - 4, words, "tick", anchor="end", over_lines=True)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, overload
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.assignment import decimal, value_text, variable
-from cnncalc.layers.keys import is_whole
+from cnncalc.layers.keys import is_volume_size, is_whole
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
 from cnncalc.units import MAX_DIGITS
@@ -317,6 +317,26 @@ def _size(sides: Sequence[int]) -> str:
 def value_of_range(value: Value) -> str:
     """A value of a range as a call takes it: ``64``, ``[2, 64]``, ``224x224x3`` for an input."""
     return value.size if isinstance(value, Volume) else value_text(value)
+
+
+def range_of_values(name: str, values: Sequence[Value]) -> Range:
+    """The range of values of a program; raises ValueProblem for none, too many, and for sizes that are no numbers."""
+    if not values or len(values) > MAX_LISTED:
+        what = f"at most {MAX_LISTED:,} values, not {len(values):,}" if values else "values, and there are none"
+        raise ValueProblem(f"vary: '{name}' takes {what}")
+    if name == INPUT:
+        values = [_input_of(value) for value in values]
+    elif name in SIZES and not all(is_whole(value) and value >= 1 for value in values):
+        raise ValueProblem(f"vary: '{name}' takes whole numbers of at least 1")
+    return Range(name, values, f"{name}={','.join(map(value_of_range, values))}")
+
+
+def _input_of(value: Value) -> Volume:
+    """A volume of a list of sizes."""
+    sizes = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not is_volume_size(sizes) or not all(sizes):
+        raise ValueProblem(f"vary: '{INPUT}' takes sides and depth, as in (224, 224, 3), found {value!r:.60}")
+    return Volume(*sizes)
 
 
 def number_of(value: Value) -> Fraction | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, did_you_mean, no_effect
+from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean, no_effect
 from cnncalc.figures.measure import ALLOW_STATED, KEYS, NO_OPTIONS, Measure
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
@@ -17,6 +17,7 @@ from cnncalc.search.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
     from fractions import Fraction
 
     from cnncalc.language.settings import Settings
@@ -100,7 +101,7 @@ class Plan(NamedTuple):
         if outcome.figures is None:
             return Record(point, self.keys, None, "broken", outcome.reason)
         broken = [
-            f"{bound.wanted.measure.key} {'above' if bound.bound == 'max' else 'below'} {bound.limit}"
+            bound.text
             for bound, place in zip(self.bounds, self.places, strict=True)
             if bound.is_broken(outcome.figures[place])
         ]
@@ -261,21 +262,26 @@ def _with_options(key: str, options: Mapping[str, Any]) -> Wanted:
 def look_up(family: Family, points: Points) -> tuple[str | None, list[Problem]]:
     """The name of the family, None if all points that are looked at are broken; and the warnings that all of them have.
 
-    Raises DesignError for a name that varies and that none of them reads.
+    Raises DesignError for a name that varies and that none of them reads, and for variables that none of them has.
     """
     name = None
+    unset: DesignError | None = None
     unread: list[dict[str, Problem]] = []
     warnings: list[dict[Problem, None]] = []
     for point in points.probes():
         try:
             graph, found = family.looked_up(point)
-        except CnncalcError:  # it is counted as broken
+        except DesignError as error:  # it is counted as broken
+            if error.every[0].code == "unset-variable":
+                unset = unset or error
             continue
         kept = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in point})
         name = name or graph.name.removesuffix(graph.changes) + kept.changes
         unread.append(found)
         warnings.append(dict.fromkeys(graph.warnings))
     if name is None:
+        if unset is not None:
+            raise unset
         return None, []
     nowhere = [problem for each, problem in unread[0].items() if all(each in other for other in unread)]
     if nowhere:
@@ -305,27 +311,28 @@ def axes_of(plan: Plan, wish: Wish) -> tuple[Objective, ...]:
 # The sweep
 
 
-def records(plan: Plan, executor: str = "serial", file: PointsFile | None = None) -> Iterator[Record]:
+def records(
+    plan: Plan, executor: str | Executor = "serial", file: PointsFile | None = None, folder: str = ""
+) -> Iterator[Record]:
     """The records of all points in their order; those that stand in the file are read, the others appended to it.
 
-    Raises DesignError for a target or file that cannot be read or written, ValueProblem if there are no points.
+    ``executor`` computes them, as for :func:`~cnncalc.search.executors.crew`, whose folder is ``folder``. Raises
+    DesignError for a target or file that cannot be read or written, ValueProblem if there are no points.
     """
-    from cnncalc.search.executors import outcomes
-
     points = iter(plan.points)
     if file is not None:
         yield from _standing(plan, points, file)
-    with closing(_closable(outcomes(plan.work, points, executor))) as found:
-        for point, outcome in found:
+    first = next(points, None)
+    if first is None:
+        return
+    from cnncalc.search.executors import crew
+
+    with crew(plan.work, executor, folder) as workers:
+        for point, outcome in workers.outcomes(chain([first], points)):
             record = plan.record(point, outcome)
             if file is not None:
                 file.add(file.form.beginning(point), record)
             yield record
-
-
-def _closable(found: Iterator[tuple[Point, Outcome]]) -> Any:
-    """The iterator, which its end or an error closes; one of another type has nothing to close."""
-    return found if hasattr(found, "close") else (each for each in found)
 
 
 def _standing(plan: Plan, points: Iterator[Point], file: PointsFile) -> Iterator[Record]:

@@ -40,8 +40,12 @@ def sweep_document(summary: Summary, name: str, *, notation: Notation = USUAL) -
     heading = [f"{name}: {counts_line(summary)}"]
     miss = miss_line(summary, notation)
     heading.append(miss if miss is not None else _shown_line(summary, len(shown), more))
+    texts = {
+        bound.text: f"{bound.wanted.measure.key} {bound.side} {_short(bound.limit, bound.wanted.measure, notation)}"
+        for bound in plan.bounds
+    }
     closing = [
-        Paragraph(title, tuple([reason_line(what, reason) for what, reason in reasons.items()]), main=1)
+        Paragraph(title, tuple([reason_line(texts.get(what, what), each) for what, each in reasons.items()]), main=1)
         for title, reasons in (("over the limits", summary.reasons["over"]), ("broken", summary.reasons["broken"]))
         if reasons
     ]
@@ -97,7 +101,11 @@ def _exact(value: Value) -> int | str:
 
 
 def _figure(measure: Measure, value: int, notation: Notation) -> Cell:
-    return Cell(notation.size(value) if measure.unit == "bytes" else notation.short(value), value)
+    return Cell(_short(value, measure, notation), value)
+
+
+def _short(value: int, measure: Measure, notation: Notation) -> str:
+    return notation.size(value) if measure.unit == "bytes" else notation.short(value)
 
 
 def reason_line(what: str, reason: Reason) -> str:
