@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cnncalc.interop.tensor_net import WRONG, Net, Source, Tensor
+from cnncalc.interop.builder import WRONG
+from cnncalc.interop.tensor_net import Net, Source, Tensor
 from cnncalc.interop.views import BATCH, Axis, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.analysis.loading import Loader
 from cnncalc.analysis.report import account
 from cnncalc.errors import CnncalcError, DesignError, Problem
-from cnncalc.figures.measure import Meter
+from cnncalc.figures.measure import KEYS, Meter
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
 from cnncalc.search.ranges import INPUT, SIZES
@@ -117,7 +117,8 @@ class Family:
 
         Raises DesignError for an invalid member, ValueProblem where a figure has no value.
         """
-        meter = Meter(self.report(point))
+        sees = any(KEYS[each.measure.key].is_of_window for each in wanted)
+        meter = Meter(account(self.graph(point), brief=not sees, with_hints=self.with_hints))
         return [meter.value(each.at(point)) for each in wanted]
 
     def _settings(self, point: Mapping[str, Value]) -> Settings:
