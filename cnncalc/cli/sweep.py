@@ -206,10 +206,9 @@ def _points_file(plan: Plan, family: Family, call: Call, console: Console) -> Po
 
 def _broken(summary: Summary) -> list[Problem]:
     """The problems of a sweep without a valid design."""
-    from cnncalc.views.sweep import reason_line
+    from cnncalc.views.sweep import most_first, reason_line
 
-    found = summary.reasons["broken"]
-    lines = [reason_line(what, reason) for what, reason in found.items()]
+    lines = [reason_line(what, reason) for what, reason in most_first(summary, "broken")]
     return [Problem("all-broken", f"no design of the sweep is valid: {line}") for line in lines]
 
 

@@ -37,16 +37,18 @@ def sweep_document(summary: Summary, name: str, *, notation: Notation = USUAL) -
         )
         for record in shown
     ]
-    heading = [f"{name}: {counts_line(summary)}"]
-    miss = miss_line(summary, notation)
-    heading.append(miss if miss is not None else _shown_line(summary, len(shown), more))
+    below = miss_line(summary, notation) or _shown_line(summary, len(shown), more)
+    heading = [f"{name}: {counts_line(summary)}", *([] if below is None else [below])]
     texts = {
         bound.text: f"{bound.wanted.measure.key} {bound.side} {_short(bound.limit, bound.wanted.measure, notation)}"
         for bound in plan.bounds
     }
     closing = [
-        Paragraph(title, tuple([reason_line(texts.get(what, what), each) for what, each in reasons.items()]), main=1)
-        for title, reasons in (("over the limits", summary.reasons["over"]), ("broken", summary.reasons["broken"]))
+        Paragraph(title, tuple([reason_line(texts.get(what, what), each) for what, each in reasons]), main=2)
+        for title, reasons in (
+            ("over the limits", most_first(summary, "over")),
+            ("broken", most_first(summary, "broken")),
+        )
         if reasons
     ]
     closing.append(
@@ -54,6 +56,11 @@ def sweep_document(summary: Summary, name: str, *, notation: Notation = USUAL) -
     )
     table = Table(tuple(columns), tuple(rows))
     return Document(tuple(heading), table, tuple(closing), lambda: _data(summary, name, shown, more))
+
+
+def most_first(summary: Summary, status: str) -> list[tuple[str, Reason]]:
+    """The reasons of a status, those of most designs first."""
+    return sorted(summary.reasons[status].items(), key=lambda each: -each[1].points)
 
 
 def counts_line(summary: Summary) -> str:
@@ -81,14 +88,16 @@ def miss_line(summary: Summary, notation: Notation) -> str | None:
     return f"no design is within the limits: {'; '.join(blame) or 'each limit is met, but not all of them at once'}"
 
 
-def _shown_line(summary: Summary, shown: int, more: int) -> str:
+def _shown_line(summary: Summary, shown: int, more: int) -> str | None:
+    """What is printed, and in which order; None where that is all in the order of the points."""
+    order = "" if summary.sort is None else f", in the order of {summary.sort.text}"
+    left = f" (--top {shown + more} shows all)" if more else ""
     if summary.objectives:
-        line = f"front of {listing([each.text for each in summary.objectives])}: {plural(shown + more, 'design')}"
-    else:
-        line = "the designs" if not more else f"the first {plural(shown, 'design')}"
-    if summary.sort is not None:
-        line += f" by {summary.sort.text}"
-    return f"{line}{f' (--top {shown + more} shows all)' if more else ''}"
+        keys = listing([each.text for each in summary.objectives])
+        return f"front of {keys}: {plural(shown + more, 'design')}{order}{left}"
+    if more:
+        return f"the first {plural(shown, 'design')}{order}{left}"
+    return order.lstrip(", ") or None
 
 
 def is_number(value: Value) -> bool:
@@ -144,8 +153,8 @@ def _data(summary: Summary, name: str, shown: Sequence[Record], more: int) -> di
                 "first": record_data(reason.example)["variables"],
                 "message": reason.example.reason,
             }
-            for status, reasons in summary.reasons.items()
-            for what, reason in reasons.items()
+            for status in summary.reasons
+            for what, reason in most_first(summary, status)
         ],
         "more": more,
         "designs": [record_data(record) for record in shown],
