@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import gcd, prod
 from typing import TYPE_CHECKING, overload
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.assignment import decimal, value_text, variable
-from cnncalc.layers.keys import is_volume_size, is_whole
+from cnncalc.layers.keys import is_whole
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
 from cnncalc.units import MAX_DIGITS
@@ -127,6 +128,26 @@ def read_range(text: str, option: str, base: Volume | None = None) -> Range:
     if ".." in rest:
         return Range(name, reader.progression(), text, is_progression=True)
     return Range(name, reader.listed(), text)
+
+
+def range_of_values(name: str, values: Sequence[Value]) -> Range:
+    """The range of values of Python; a list of numbers in equal steps is a progression. Raises ValueProblem."""
+    if not name.isidentifier():
+        raise ValueProblem(f"'{name[:60]}' is no name of a variable, nor batch or input")
+    if not 1 <= len(values) <= MAX_LISTED:
+        raise ValueProblem(f"{name}: expected 1 to {MAX_LISTED:,} values, found {len(values):,}")
+    text = f"{name}={','.join(map(value_of_range, values))}"
+    numbers = [number_of(value) for value in values]
+    if name in SIZES:
+        for number in numbers:
+            if number is None or number.denominator > 1 or number < 1:
+                raise ValueProblem(f"{name}: expected whole numbers of at least 1, found {text}")
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueProblem(f"{name}: {value_of_range(value)} stands twice in the list")
+    is_steady = name != INPUT and len(values) > 2 and None not in numbers
+    steps = {after - before for before, after in pairwise(numbers)} if is_steady else {Fraction(0)}  # type: ignore[operator]
+    return Range(name, list(values), text, is_progression=len(steps) == 1 and min(steps) > 0)
 
 
 def _wrong(option: str, text: str, start: int, end: int, message: str, hint: str | None = None) -> DesignError:
@@ -317,26 +338,6 @@ def _size(sides: Sequence[int]) -> str:
 def value_of_range(value: Value) -> str:
     """A value of a range as a call takes it: ``64``, ``[2, 64]``, ``224x224x3`` for an input."""
     return value.size if isinstance(value, Volume) else value_text(value)
-
-
-def range_of_values(name: str, values: Sequence[Value]) -> Range:
-    """The range of values of a program; raises ValueProblem for none, too many, and for sizes that are no numbers."""
-    if not values or len(values) > MAX_LISTED:
-        what = f"at most {MAX_LISTED:,} values, not {len(values):,}" if values else "values, and there are none"
-        raise ValueProblem(f"vary: '{name}' takes {what}")
-    if name == INPUT:
-        values = [_input_of(value) for value in values]
-    elif name in SIZES and not all(is_whole(value) and value >= 1 for value in values):
-        raise ValueProblem(f"vary: '{name}' takes whole numbers of at least 1")
-    return Range(name, values, f"{name}={','.join(map(value_of_range, values))}")
-
-
-def _input_of(value: Value) -> Volume:
-    """A volume of a list of sizes."""
-    sizes = list(value) if isinstance(value, (list, tuple)) else [value]
-    if not is_volume_size(sizes) or not all(sizes):
-        raise ValueProblem(f"vary: '{INPUT}' takes sides and depth, as in (224, 224, 3), found {value!r:.60}")
-    return Volume(*sizes)
 
 
 def number_of(value: Value) -> Fraction | None:

@@ -12,7 +12,7 @@ from cnncalc.search.family import BATCH, Family, Wanted
 from cnncalc.search.front import First, Front, Some
 from cnncalc.search.limits import bounds_of
 from cnncalc.search.points import Grid, Listed, Points
-from cnncalc.search.ranges import INPUT, number_of, read_ranges
+from cnncalc.search.ranges import INPUT, number_of
 from cnncalc.search.work import Work
 
 if TYPE_CHECKING:
@@ -202,8 +202,7 @@ def _source(wish: Wish, family: Family) -> Grid | Listed:
     if not wish.vary:
         raise ValueProblem("a sweep needs names that vary", code="usage", hint="--vary width=8..64, or --from FILE.csv")
     texts = [each for each in wish.vary if isinstance(each, str)]
-    base = family.input_volume() if any(text.partition("=")[0].strip() == INPUT for text in texts) else None
-    read = iter(read_ranges(texts, "--vary", base))
+    read = iter(family.ranges(texts, "--vary"))
     return Grid([next(read) if isinstance(each, str) else each for each in wish.vary], wish.sample)
 
 
