@@ -123,7 +123,7 @@ def test_ticks(drawn: Axis, texts: list[str]) -> None:
 
 def test_the_picture_of_the_manual(regenerate: bool) -> None:
     """It is the one that the call on its page draws."""
-    text = named_files(read("docs/search.md"))["cnn.yaml"]
+    text = named_files(read("docs/families.md"))["cnn.yaml"]
     vary = ("width=8..128/8", "depth=1..6", "stages=1..5")
     limits = (("max", "macs=300M"), ("min", "macs=250M"))
     wish = Wish(vary, limits=limits, front=("parameters", "activations"))
