@@ -51,7 +51,7 @@ the same command. The exit code is 1 if no design is within the limits, 2 if non
 Examples:
   cnncalc sweep lenet5 --vary input=28..64/4 --max macs=1M --pareto macs,input:max
   cnncalc sweep vgg16 --vary batch=8..64/x2 --keys inference_memory,training_memory
-  cnncalc sweep vgg11 --vary hidden=512..4096/x2 --max parameters=50M --sort macs
+  cnncalc sweep mobilenet-v2 --vary alpha=0.25..1.5/0.25 --max parameters=4M --sort macs:max
 """
 
 DEFAULT_EXECUTOR = "processes"
