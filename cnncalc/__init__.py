@@ -21,21 +21,26 @@ from cnncalc.errors import CnncalcError, DesignError, Problem, ShapeError, Value
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
     from cnncalc.language.settings import Settings
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.search.family import Family
     from cnncalc.search.formula import FormulaReport
+    from cnncalc.search.ranges import Range
+    from cnncalc.search.solve import Solution
+    from cnncalc.search.sweep import Record
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node",
-    "Problem", "Report", "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze",
-    "fit", "formula", "from_onnx", "from_torch", "load", "plot", "table",
+    "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume", "__version__",
+    "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "solve", "sweep", "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -47,6 +52,8 @@ _LAZY = {
     "MemoryReport": "cnncalc.memory.report",
     "FitReport": "cnncalc.memory.fit",
     "FormulaReport": "cnncalc.search.formula",
+    "Record": "cnncalc.search.sweep",
+    "Solution": "cnncalc.search.solve",
 }
 
 
@@ -272,6 +279,109 @@ def fit(
     return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room)
 
 
+def solve(
+    design: str | os.PathLike[str],
+    ranges: Mapping[str, str | Sequence[Any]],
+    *,
+    max: Mapping[str, int | str] | None = None,
+    min: Mapping[str, int | str] | None = None,
+    memory: int | str | None = None,
+    best: str | None = None,
+    every: bool = False,
+    batch: int = 1,
+    dtype: str = "float32",
+    profile: str = "torch-cuda",
+    optimizer: str = "momentum",
+    autocast: str | None = None,
+    checkpoint: str = "none",
+    image_batches: int = 1,
+    reserve: int | str | None = None,
+    stdin: str | None = None,
+    **options: Any,
+) -> Solution:
+    """The member of a family of designs that is best within limits, as ``cnncalc solve`` finds it.
+
+    ``ranges`` are the values of each variable, or of batch, input, filters, hidden, classes: a text such as
+    ``"8..64/8"`` or ``"8,16,32"``, or a sequence. ``max`` and ``min`` are limits by the keys of budgets: numbers, or
+    texts such as ``"8GiB,batch=16"``; ``memory`` (bytes, a size or a device) limits what training needs. ``best`` is
+    ``"max:KEY"`` or ``"min:KEY"``, by default the largest value of the only variable. The other parameters are those
+    of the memory of limits that write none, and the ``options`` of :func:`load`.
+
+    The result has ``best`` (None if nothing fits, with ``nearest`` and ``blame`` then) and ``next``, each with
+    ``variables``, ``figures`` and ``limits``; ``is_complete`` tells whether every member that could be better was
+    analysed. Raises DesignError for wrong ranges, limits and designs, ValueProblem for wrong options.
+
+    >>> solve("mobilenet-v2", {"alpha": "0.25..2/0.05"}, max={"parameters": "4M"}).best.variables
+    {'alpha': 1.05}
+    """
+    _check_types(solve, locals())
+    from cnncalc.search.family import Family
+    from cnncalc.search.limits import bounds_of, memory_bound
+    from cnncalc.search.solve import solve as solution
+
+    chosen = _of_figures(locals())
+    bounds = bounds_of(_limits(max, min), chosen)
+    if memory is not None:
+        size = memory if isinstance(memory, str) else f"{_positive('memory', memory)}B"
+        bounds.append(memory_bound(size, chosen))
+    if not bounds:
+        raise ValueProblem("solve needs a limit: max, min or memory", code="usage")
+    if not _items(ranges):
+        raise ValueProblem("ranges: expected a variable with its values, as in {'width': '8..64'}", code="wrong-value")
+    family = Family(os.fspath(design), _settings(**options), stdin)
+    return solution(family, _ranges(family, ranges), bounds, best, chosen, every=every)
+
+
+def _of_figures(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of figures among the parameters of a function, checked."""
+    from cnncalc.memory.options import read_reserve
+    from cnncalc.memory.report import Options, check_options
+
+    names = ("batch", "dtype", "profile", "optimizer", "autocast", "checkpoint", "image_batches", "reserve")
+    chosen = {name: values[name] for name in names}
+    for name in ("batch", "image_batches"):
+        chosen[name] = _positive(name, chosen[name])
+    if isinstance(chosen["reserve"], str):
+        chosen["reserve"] = read_reserve(chosen["reserve"])
+    check_options(Options(**chosen), training=False)
+    return chosen
+
+
+def _limits(max: Mapping[str, int | str] | None, min: Mapping[str, int | str] | None) -> list[tuple[str, str]]:
+    """Upper and lower limits by their keys, as a call writes them."""
+    both = (("max", max), ("min", min))
+    return [(bound, f"{key}={limit}") for bound, limits in both for key, limit in _items(limits)]
+
+
+def _items(given: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """The items of a mapping that may be missing."""
+    if given is None:
+        return []
+    if not hasattr(given, "items"):
+        raise ValueProblem(f"expected names with values, found {given!r:.60}", code="wrong-type")
+    return list(given.items())
+
+
+def _ranges(family: Family, given: Mapping[str, str | Sequence[Any]]) -> list[Range]:
+    """Ranges as texts or sequences, in the given order."""
+    from cnncalc.search.ranges import MAX_LISTED, range_of_values
+
+    texts = [f"{name}={values}" for name, values in given.items() if isinstance(values, str)]
+    read = {each.name: each for each in family.ranges(texts, "ranges")}
+    found = []
+    for name, values in given.items():
+        if isinstance(values, str):
+            found.append(read[name.strip()])
+        else:
+            if not hasattr(values, "__len__") or len(values) > MAX_LISTED:
+                message = f"{name}: expected a text such as '8..64', or at most {MAX_LISTED:,} values"
+                raise ValueProblem(f"{message}, found {values!r:.60}", code="wrong-type")
+            several: Sequence[Any] = values
+            kept: list[Any] = [_volume(value) if name == "input" else _value(name, value) for value in several]
+            found.append(range_of_values(name, kept))
+    return found
+
+
 def formula(
     target: str | os.PathLike[str],
     names: Sequence[str] | None = None,
@@ -393,6 +503,77 @@ def plot(
     memory = account_memory(design, logs=True, **options) if kind in OVER_TIME else None
     report = analyze(design, **options) if memory is None else memory.report
     return draw(report, kind, memory=memory, width=width, depth=_positive("depth", depth), units=units, theme=theme)
+
+
+def sweep(
+    design: str | os.PathLike[str],
+    vary: Mapping[str, str | Sequence[Any]] | None = None,
+    *,
+    rows: str | os.PathLike[str] | None = None,
+    where: str | Sequence[str] = (),
+    sample: int | None = None,
+    method: str = "random",
+    seed: int = 0,
+    keys: Sequence[str] = (),
+    max: Mapping[str, int | str] | None = None,
+    min: Mapping[str, int | str] | None = None,
+    points: str | os.PathLike[str] | None = None,
+    executor: str | Executor = "serial",
+    batch: int = 1,
+    dtype: str = "float32",
+    profile: str = "torch-cuda",
+    optimizer: str = "momentum",
+    autocast: str | None = None,
+    checkpoint: str = "none",
+    image_batches: int = 1,
+    reserve: int | str | None = None,
+    stdin: str | None = None,
+    **options: Any,
+) -> Iterator[Record]:
+    """The members of a family, one record for each as soon as it is computed, in the order of enumeration.
+
+    ``vary`` maps each name to its values: a sequence, or a text such as ``"8..64/8"`` or ``"8,16,32"``. ``rows`` is a
+    CSV file of points instead. ``keys`` are those of budgets (default: parameters, macs, activations), ``max`` and
+    ``min`` map them to limits such as ``4_000_000`` or ``"8GiB,batch=32"``. A record has ``variables``, ``figures``
+    (counts for one image, or bytes), ``status`` (ok, over, broken) and ``reason``. With ``points`` the records are also
+    written to that file, and those which stand in it are read. The other parameters are as for ``cnncalc sweep``,
+    ``options`` as for :func:`load`. The call is checked when the first record is asked for.
+
+    Raises DesignError for a target that cannot be read, an unknown name or a file of another sweep, ValueProblem for
+    wrong options.
+
+    >>> [record.figures["parameters"] for record in sweep("INPUT 4x4x3 -> CONV3-{w}", {"w": [1, 2]})]
+    [28, 56]
+    """
+    _check_types(sweep, locals())
+    from cnncalc.search.family import Family
+    from cnncalc.search.points import METHODS, Sample
+    from cnncalc.search.pointsfile import PointsFile
+    from cnncalc.search.sweep import Wish, look_up, plan_of, records
+
+    _one_of("method", method, METHODS)
+    family = Family(os.fspath(design), _settings(**options), stdin)
+    wish = Wish(
+        vary=tuple(_ranges(family, dict(_items(vary)))),
+        listed=None if rows is None else os.fspath(rows),
+        shown="" if rows is None else os.fspath(rows),
+        sample=None if sample is None else Sample(_positive("sample", sample) or 1, method, seed),
+        where=(where,) if isinstance(where, str) else tuple(where),
+        keys=(keys,) if isinstance(keys, str) else tuple(keys),
+        limits=tuple(_limits(max, min)),
+        options=_of_figures(locals()),
+    )
+    plan = plan_of(wish, family, stdin)
+    look_up(family, plan.points)
+    if points is None:
+        yield from records(plan, executor)
+        return
+    path = os.fspath(points)
+    file = PointsFile(path, path, plan.header(__version__, family), plan.points.names, plan.keys)
+    try:
+        yield from records(plan, executor, file)
+    finally:
+        file.close()
 
 
 _WORDS = {"int": "a whole number", "str": "a text", "bool": "True or False", "None": "None"}

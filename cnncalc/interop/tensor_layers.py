@@ -63,6 +63,9 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_functions.gelu),
     **dict.fromkeys(("com.microsoft.BiasGelu", "com.microsoft.FastGelu"), tensor_elementwise.biased_gelu),
     "PRelu": tensor_elementwise.prelu,
+    **dict.fromkeys(
+        ("Where", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"), tensor_elementwise.chosen
+    ),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum"), tensor_elementwise.arithmetic),
     **dict.fromkeys(
         ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"),
