@@ -34,9 +34,7 @@ def model_config(name: str, data: bytes | mmap, most_bytes: int) -> str:
         return _text(name, data, most_bytes)
     read, write = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of threads, such as those of NumPy: none is used behind it
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the child does not use
         child = os.fork()
     if not child:
         _answer(write, name, data, most_bytes)
