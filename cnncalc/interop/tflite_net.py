@@ -18,8 +18,9 @@ class Tensor(NamedTuple):
     """A tensor: ``shape`` with the batch first and the depth last, ``type`` int8 or int32.
 
     ``scales``: how many scales and zero points it has (0: it is not quantized), those of its channels along
-    ``channel_axis`` if several. ``is_constant``: its values stand in the file. ``values`` are those that shape or
-    axes have (None: they are made up).
+    ``channel_axis`` if several. ``range``: which numbers its 256 values stand for: ``usual`` (made up),
+    ``probability`` (0 to 1) or ``tanh`` (-1 to 1), which their operators require. ``is_constant``: its values stand in
+    the file. ``values`` are those of shapes and axes (None: made up).
     """
 
     name: str
@@ -27,6 +28,7 @@ class Tensor(NamedTuple):
     type: str = "int8"
     scales: int = 1
     channel_axis: int = 0
+    range: str = "usual"
     is_constant: bool = False
     values: tuple[int, ...] | None = None
 

@@ -88,7 +88,9 @@ KERNELS: Mapping[str, Kernel] = {
     "PAD": Kernel(None, "b i5 b i5 i i", "0 1 o"),
     "RESIZE_NEAREST_NEIGHBOR": Kernel("b b", None, "0 1 o"),
     "RESIZE_BILINEAR": Kernel("b b", None, "0 1 o"),
-    "TRANSPOSE_CONV": Kernel("i5", "i h4 h4 i7 f2 i i i2 i p p", "o 2 1 c s 2 1 3 o", lambda x, y: (4 * y[0].elements,)),
+    "TRANSPOSE_CONV": Kernel(
+        "i5", "i h4 h4 i7 f2 i i i2 i p p", "o 2 1 c s 2 1 3 o", lambda x, y: (4 * y[0].elements,)
+    ),
 }
 """Every operator that a net is made of, by its name in TensorFlow Lite."""
 
@@ -329,7 +331,11 @@ _PLANNED = 40
 
 def _borrow_tensor(arena: _Arena, tensor: Tensor, pointer: int) -> None:
     """The temporary record of a tensor with its quantization."""
-    for fields, count in ((_TENSOR, 1), (_QUANTIZATION, 1 if tensor.scales else 0), ("i", tensor.scales and 1 + tensor.scales)):
+    for fields, count in (
+        (_TENSOR, 1),
+        (_QUANTIZATION, 1 if tensor.scales else 0),
+        ("i", tensor.scales and 1 + tensor.scales),
+    ):
         if count:
             size, alignment = struct(fields, pointer)
             arena.borrow(size * count, alignment)
