@@ -70,6 +70,9 @@ def member(name: str, data: bytes | mmap, wanted: str, most_bytes: int, what: st
     try:
         with zipfile.ZipFile(BufferFile(data)) as archive:
             info = archive.getinfo(wanted)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # the others unpack at once whatever a few bytes stand for
+                raise NotImplementedError(f"{wanted} is compressed by method {info.compress_type}; 0 and 8 are read")
             with archive.open(info) as file:
                 content = file.read(most_bytes + 1)  # the size that the archive states may be wrong
     except (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError, OSError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, Problems, ShapeError, ValueProblem
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
-MAX_BITS = 14_284
-"""The bits of the largest size of a volume: 4,300 digits."""
+_VALID = re.compile(r"[^\W-][\w-]*(?:\.[\w-]+)*")
+_FORBIDDEN = re.compile(r"[^\w.-]")
+_DOTS = re.compile(r"\.{2,}")
+MAX_BITS = 63
+"""The bits of the largest size of a volume: the formats state sizes as numbers of at most 64 bits with a sign."""
+TOO_LARGE = f"a size of its volume has more than {MAX_BITS} bits"
 MAX_LISTED = 5
 """The most nodes that a message names."""
 
@@ -48,6 +53,8 @@ class NetBuilder:
         self._notes: dict[str, int] = {}
         self._without_equal: dict[tuple[str, str], list[str]] = {}
         self._inputs_set: set[str] = set()
+        self._known: dict[tuple[object, ...], tuple[Layer, Volume]] = {}
+        """Layers and their output volumes by kind, keys and input volumes, for the many that are alike."""
 
     # layers
 
@@ -74,10 +81,7 @@ class NetBuilder:
         if len(self.nodes) >= EXPANSION:
             raise DesignError([Problem("limit", f"{self.file} has more than {EXPANSION:,} layers")])
         try:
-            layer = KINDS[kind](**keys)
-            volume = self._output(layer, known)
-            if max(volume).bit_length() > MAX_BITS:
-                raise ShapeError("a size of its volume has more than 4,300 digits", code="limit")
+            layer, volume = self._layer(kind, keys, known)
         except (ShapeError, ValueProblem) as error:
             self.fail(error.message, name or kind, span, code=error.code, hint=error.hint)
             return None
@@ -89,6 +93,20 @@ class NetBuilder:
         self.nodes.append(node)
         self.volumes.append(volume)
         return len(self.nodes) - 1
+
+    def _layer(self, kind: str, keys: Mapping[str, Any], inputs: Sequence[int]) -> tuple[Layer, Volume]:
+        """A layer of a kind with these keys, and its output volume; ShapeError or ValueProblem if there is none."""
+        like = (kind, repr(keys), *[self.volumes[place] for place in inputs])
+        found = self._known.get(like)
+        if found is not None:
+            return found
+        layer = KINDS[kind](**keys)
+        volume = self._output(layer, inputs)
+        if max(volume).bit_length() > MAX_BITS:
+            raise ShapeError(TOO_LARGE, code="limit")
+        if not layer.takes_places:  # which depends on more than the volumes
+            self._known[like] = layer, volume
+        return layer, volume
 
     def _output(self, layer: Layer, inputs: Sequence[int]) -> Volume:
         """The output volume of a layer; ShapeError or ValueProblem if it cannot take these inputs."""
@@ -155,9 +173,9 @@ class NetBuilder:
             node = self.nodes[place]
             share = None if node.share is None else new[node.share]
             moved.append(node._replace(inputs=tuple([new[source] for source in node.inputs]), share=share))
-        volumes = {id(node.layer): self.volumes[place] for node, place in zip(moved, order, strict=True)}
+        volumes = {node.name: self.volumes[place] for node, place in zip(moved, order, strict=True)}
         self.nodes = list(topologically_sorted(moved))
-        self.volumes = [volumes[id(node.layer)] for node in self.nodes]
+        self.volumes = [volumes[node.name] for node in self.nodes]
 
     def numbers(self) -> int:
         """How many parameters and buffers the layers have; those that are shared once, those that are stated not."""
@@ -274,8 +292,9 @@ def valid_name(name: str) -> str:
     >>> valid_name("/layer1/conv:0"), valid_name("a b//c")
     ('layer1.conv_0', 'a_b.c')
     """
-    parts = [part for part in name.replace("/", ".").split(".") if part]
-    text = ".".join(["".join(c if c.isalnum() or c in "_-" else "_" for c in part) for part in parts])
+    if _VALID.fullmatch(name) and len(name) <= NAME_CHARACTERS - 20:
+        return name
+    text = _DOTS.sub(".", _FORBIDDEN.sub("_", name.replace("/", "."))).strip(".")
     text = text[: NAME_CHARACTERS - 20].rstrip(".") or "_"
     return f"_{text}" if text.startswith("-") else text
 

@@ -71,7 +71,7 @@ class _Reader:
         self.settings = settings
         self.builder = NetBuilder("prototxt file", name, settings)
         self.caffe = CaffeNet(self.builder)
-        self.stages = net.message("state").texts("stage")
+        self.stages = frozenset(net.message("state").texts("stage"))
         self.level = net.message("state").integer("level")
         self.of_other_phase: set[str] = set()
 
@@ -138,7 +138,7 @@ class _Reader:
             return True
         low, high = rule.integer("min_level", self.level), rule.integer("max_level", self.level)
         stages = all(stage in self.stages for stage in rule.texts("stage"))
-        return low <= self.level <= high and stages and not set(rule.texts("not_stage")) & set(self.stages)
+        return low <= self.level <= high and stages and self.stages.isdisjoint(rule.texts("not_stage"))
 
     # layer by layer
 

@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 CFG_BYTES = 2 * 1024 * 1024
 SECTIONS = 20_000
 """The most sections of a file."""
+MAX_NUMBERS = 10_000
+"""The most numbers of a list."""
 
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class Option(NamedTuple):
-    """The value of an option, without blanks, and its place."""
+    """The value of an option, without blanks, and where its line begins and ends."""
 
     value: str
-    span: Span
+    start: int
+    end: int
 
 
 class Section(NamedTuple):
@@ -49,7 +52,8 @@ class Section(NamedTuple):
 
     def at(self, name: str) -> Span:
         """The place of an option, or of the section without it."""
-        return self.options[name].span if name in self.options else self.span
+        option = self.options.get(name)
+        return self.span if option is None else _line(self.span.source, option.start, option.end)
 
     def text(self, name: str, default: str = "") -> str:
         """A word."""
@@ -75,7 +79,10 @@ class Section(NamedTuple):
 
     def integers(self, name: str) -> list[int]:
         """A list of whole numbers with commas between them."""
-        parts = [part for part in self.text(name).split(",") if part]
+        parts = [part for part in self.text(name).split(",", MAX_NUMBERS + 1) if part]
+        if len(parts) > MAX_NUMBERS:
+            message = f"[{self.name}] {name}: a list has at most {MAX_NUMBERS:,} numbers"
+            raise _fault(self.at(name), message, "limit")
         found = [_WHOLE.match(part) for part in parts]
         if not found or not all(found):
             raise self.wrong(name, "whole numbers with commas between them")
@@ -104,9 +111,8 @@ def read_sections(source: Source) -> list[Section]:
         text = "".join(line.split()).replace("\x00", "")
         if not text or text[0] in "#;":
             continue
-        start = begin + len(line) - len(line.lstrip())
-        span = Span(source, start, max(start + 1, begin + len(line.rstrip())))
         if text[0] == "[":
+            span = _line(source, begin, at)
             if len(sections) >= SECTIONS:
                 raise _fault(span, f"the file has more than {SECTIONS:,} sections", "limit")
             options = {}
@@ -114,11 +120,21 @@ def read_sections(source: Source) -> list[Section]:
             continue
         key, equals, value = text.partition("=")
         if not equals:
-            raise _fault(span, f"expected '[section]' or 'option=value', found '{text[:60]}'")
+            message = f"expected '[section]' or 'option=value', found '{text[:60]}'"
+            raise _fault(_line(source, begin, at), message)
         if not sections:
-            raise _fault(span, "an option before the first section; a file begins with [net]")
-        options.setdefault(key, Option(value.partition("#")[0].partition(";")[0], span))
+            message = "an option before the first section; a file begins with [net]"
+            raise _fault(_line(source, begin, at), message)
+        if key not in options:
+            options[key] = Option(value.partition("#")[0].partition(";")[0], begin, at)
     return sections
+
+
+def _line(source: Source, begin: int, end: int) -> Span:
+    """The place of a line without the blanks around it."""
+    line = source.text[begin:end]
+    start = begin + len(line) - len(line.lstrip())
+    return Span(source, start, max(start + 1, begin + len(line.rstrip())))
 
 
 def _name(text: str, span: Span) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import erf, exp, isfinite, log, log1p, sqrt, tanh
+from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.interop.builder import NoEqual
@@ -27,6 +28,10 @@ MOST_STEPS = 40
 
 ARITHMETIC = frozenset(("Affine", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min", "Max", "Reciprocal", "Where"))
 """Operators that are parts of a function spelled out; others are functions by themselves."""
+
+POLYNOMIAL = frozenset(("Add", "Sub", "Mul", "Affine"))
+
+POLYNOMIAL_PARTS = 8
 
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
 POINTS += [-point for point in POINTS[-2::-1]]
@@ -96,11 +101,11 @@ UNARY: Mapping[str, Callable[[float], float]] = {
 }
 
 BINARY: Mapping[str, Callable[[float, float], float]] = {
-    "Add": lambda a, b: a + b,
-    "Sub": lambda a, b: a - b,
-    "Mul": lambda a, b: a * b,
-    "Div": lambda a, b: a / b,
-    "Pow": lambda a, b: a**b,
+    "Add": add,
+    "Sub": sub,
+    "Mul": mul,
+    "Div": truediv,
+    "Pow": pow,
     "Min": min,
     "Max": max,
 }
@@ -173,18 +178,21 @@ def _apply(formula: Formula, base: Source, values: Numbers, known: dict[int, Num
     result = args[0]
     for other in args[1:]:
         size = max(len(result), len(other))
-        pairs = zip(result * (size // len(result)), other * (size // len(other)), strict=True)
-        result = [BINARY[formula.type](a, b) for a, b in pairs]
-    if any(isinstance(x, complex) for x in result):
+        result = list(map(BINARY[formula.type], result * (size // len(result)), other * (size // len(other))))
+    if formula.type == "Pow" and any(isinstance(x, complex) for x in result):
         raise ValueError
     return result
 
 
-def near(found: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE) -> bool:
-    """Whether two lists of numbers are the same up to what single precision and approximations leave."""
-    return len(found) == len(expected) and all(
-        abs(a - b) <= tolerance * max(1.0, abs(b)) for a, b in zip(found, expected, strict=True)
-    )
+def near(found: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE, factor: float = 1.0) -> bool:
+    """Whether numbers are others times a factor, up to what single precision and approximations leave."""
+    if len(found) != len(expected):
+        return False
+    for a, b in zip(found, expected, strict=True):
+        wanted = b * factor
+        if not abs(a - wanted) <= tolerance * max(1.0, abs(wanted)):  # NaN is near nothing
+            return False
+    return True
 
 
 def match(source: Source) -> Match | None:
@@ -193,8 +201,9 @@ def match(source: Source) -> Match | None:
     if formula is None or not _is_spelled_out(formula):
         return None
     bases = _bases(source)
-    if not _has_function(source, bases[0]):  # a polynomial: of few kinds
-        bases = list(dict.fromkeys((bases[0], bases[-1])))
+    parts = _within(source, bases[0])
+    if all(part.type in POLYNOMIAL for part in parts):  # of few kinds, which are written with few operators
+        bases = bases[-1:] if len(parts) > POLYNOMIAL_PARTS else list(dict.fromkeys((bases[0], bases[-1])))
     for base in bases:
         found = _match_on(source, base)
         if found is not None:
@@ -202,14 +211,18 @@ def match(source: Source) -> Match | None:
     return None
 
 
-def _has_function(source: Source, base: Source) -> bool:
-    """Whether there is more in a formula than sums and products."""
-    if source is base or source.formula is None:
-        return False
-    formula = source.formula
-    if formula.type not in ("Add", "Sub", "Mul", "Affine"):
-        return True
-    return any(_has_function(arg, base) for arg in formula.args if not isinstance(arg, float))
+def _within(source: Source, base: Source) -> list[Formula]:
+    """The formulas of a layer and of those between it and ``base``, each once, first arguments first."""
+    found: list[Formula] = []
+    seen = {id(base)}
+    waiting = [source]
+    while waiting:
+        place = waiting.pop()
+        if id(place) not in seen and place.formula is not None:
+            seen.add(id(place))
+            found.append(place.formula)
+            waiting += [arg for arg in place.formula.args[::-1] if not isinstance(arg, float)]
+    return found
 
 
 def _is_spelled_out(formula: Formula) -> bool:
@@ -241,30 +254,9 @@ def _bases(source: Source) -> list[Source]:
     return found[:-1]
 
 
-def constants(source: Source, base: Source) -> list[float]:
-    """The numbers in a formula."""
-    if source is base or source.formula is None:
-        return []
-    found: list[float] = []
-    for arg in source.formula.args:
-        found += [arg] if isinstance(arg, float) else constants(arg, base)
-    return found
-
-
-def reductions(source: Source, base: Source) -> list[Formula]:
-    """The reductions in a formula."""
-    if source is base or source.formula is None:
-        return []
-    found = [source.formula] if source.formula.type in REDUCTIONS else []
-    for arg in source.formula.args:
-        if not isinstance(arg, float):
-            found += reductions(arg, base)
-    return found
-
-
 def _match_on(source: Source, base: Source) -> Match | None:
     """The kind that a formula is of a layer."""
-    reduced = reductions(source, base)
+    reduced = [part for part in _within(source, base) if part.type in REDUCTIONS]
     if reduced:
         norm = _normalization(source, base, reduced)
         return norm and Match(*norm, base)
@@ -272,15 +264,22 @@ def _match_on(source: Source, base: Source) -> Match | None:
     if values is None:
         half = _half(source, base)
         return half and Match(*half, base)
+    found = _function_of(tuple(values))
+    return found and Match(found[0], dict(found[1]), base, found[2])
+
+
+@lru_cache(maxsize=256)  # a net has the same function many times
+def _function_of(values: tuple[float, ...]) -> tuple[str, dict[str, Any], float] | None:
+    """The kind with these values at POINTS: its keys, and the factor that its result is multiplied by."""
     for number, (kind, keys, _) in enumerate(KNOWN):
         expected = _known_values()[number]
         if near(values, expected):
-            return Match(kind, dict(keys), base)
+            return kind, keys, 1.0
         factor = values[-1] / expected[-1] if number < GATED else 0.0
-        if abs(factor) > 1e-3 and near(values, [factor * x for x in expected]):
-            return Match(kind, dict(keys), base, factor)
+        if abs(factor) > 1e-3 and near(values, expected, TOLERANCE, factor):
+            return kind, keys, factor
     fitted = _fitted(values)
-    return fitted and Match(*fitted, base)
+    return fitted and (*fitted, 1.0)
 
 
 @lru_cache(maxsize=1)
@@ -294,7 +293,7 @@ def _values(source: Source, base: Source, points: Numbers) -> Numbers | None:
         found = evaluate(source, base, points)
     except (ArithmeticError, ValueError):
         return None
-    return found if all(isfinite(x) for x in found) else None
+    return found if all(map(isfinite, found)) else None
 
 
 def _half(source: Source, base: Source) -> tuple[str, dict[str, Any]] | None:
@@ -304,7 +303,7 @@ def _half(source: Source, base: Source) -> tuple[str, dict[str, Any]] | None:
     return ("sqrt", {}) if values is not None and near(values, [sqrt(x) for x in points]) else None
 
 
-def _fitted(values: Numbers) -> tuple[str, dict[str, Any]] | None:
+def _fitted(values: Sequence[float]) -> tuple[str, dict[str, Any]] | None:
     """Kinds whose keys follow from the values: AFFINE, LRELU, CLIP."""
     at = dict(zip(POINTS, values, strict=True))
     shift, factor = at[0.0], at[1.0] - at[0.0]
@@ -351,7 +350,8 @@ def _normalization(source: Source, base: Source, reduced: Sequence[Formula]) -> 
     values = _values(source, base, SAMPLE)
     if values is None or len(values) != len(SAMPLE):
         return None
-    small = [x for x in constants(source, base) if 0 < x < 0.01]
+    numbers = [arg for part in _within(source, base) for arg in part.args if isinstance(arg, float)]
+    small = [x for x in numbers if 0 < x < 0.01]
     eps = {"eps": rounded(small[0])} if small else {}
     mean = sum(SAMPLE) / len(SAMPLE)
     squares = sum(x * x for x in SAMPLE) / len(SAMPLE)

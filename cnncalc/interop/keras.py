@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 _TRANSLATIONS = (keras_layers, keras_operations, keras_shapes)
 """The modules that fill ``LAYERS``."""
 _MODELS = frozenset(["Sequential", "Functional", "Model", "Network"])
-MAX_LAYERS = 30_000
+MAX_LAYERS = 20_000
 """The most layers of one model."""
+MAX_CALLS = 20_000
+"""The most calls of layers, those of a model inside another one counted at each of its calls."""
 MODELS_INSIDE = 32
 """How many models may lie inside one another."""
 
@@ -116,6 +118,7 @@ class _Model:
         self.net.is_channels_first = '"channels_first"' in source.text or '"dim_ordering": "th"' in source.text
         self.owners: dict[str, list[int]] = {}
         self.has_mismatch = False
+        self.calls = 0
 
     def graph(self, kind: str) -> Graph:
         """The whole net."""
@@ -141,8 +144,9 @@ class _Model:
             message = f"{self.name}: a model has {len(layers):,} layers, more than {MAX_LAYERS:,}"
             raise DesignError([Problem("limit", message)])
         times = [len(nodes) for layer in layers if isinstance(nodes := layer.get("inbound_nodes"), list)]
-        if sum(times) > MAX_LAYERS:
-            message = f"{self.name}: a model calls its layers {sum(times):,} times, more than {MAX_LAYERS:,}"
+        self.calls += 1 + max(len(layers), sum(times))
+        if self.calls > MAX_CALLS:
+            message = f"{self.name}: the layers are called more than {MAX_CALLS:,} times, those of models at each call"
             raise DesignError([Problem("limit", message)])
         is_trainable = is_trainable and not (isinstance(config, dict) and config.get("trainable") is False)
         if any(layer.get("inbound_nodes") for layer in layers) and isinstance(config, dict):
@@ -289,7 +293,8 @@ class _Functional:
 
     def _inputs(self, inputs: Sequence[Tensor] | None) -> None:
         order = [reference.layer for reference in _ends(self.config.get("input_layers"))]
-        order += [name for name, made in self.calls.items() if not made and name not in order and self._is_input(name)]
+        known = set(order)
+        order += [name for name, made in self.calls.items() if not made and name not in known and self._is_input(name)]
         for number, name in enumerate(order):
             if inputs is not None:
                 self.made[name, 0] = [inputs[number] if number < len(inputs) else UNKNOWN]

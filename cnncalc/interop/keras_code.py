@@ -141,7 +141,9 @@ def pool(p: Place) -> Code:
     if not any(pads):
         return Code(call)
     counts = layer.kind == "avgpool" and layer.count_pad and any(begins + [last for _, last in windows.pads])
-    if _is_same(x, windows) and not counts:
+    # of pads that are not even, the mean of Keras counts other elements on PyTorch
+    is_even = layer.kind == "pool" or all(first == last for first, last in windows.pads)
+    if _is_same(x, windows) and not counts and is_even:
         return Code(call._replace(keys=(*step, ("padding", "same"))))
     if layer.kind == "pool":
         return Code(call, f'{{m}}(ops.pad({{0}}, {_around(p, pads)}, constant_values=float("-inf")))')
@@ -263,7 +265,8 @@ def normalization(p: Place) -> Code:
     if layer.kind == "ln":
         axes = _over(p, layer.over(p.sides))
         over = () if axes == (-1,) else (("axis", list(axes)),)
-        return Code(Call("layers.LayerNormalization", (), (*over, *eps, *parts)))
+        is_last = not over or axes == tuple(range(axes[0], p.sides + 2))
+        return Code(Call("layers.LayerNormalization" if is_last else "NormOver", (), (*over, *eps, *parts)))
     groups = layer.groups if layer.kind == "gn" else p.output.depth
     return Code(Call("layers.GroupNormalization", (groups,), (*eps, *parts), ("groups",)))
 
@@ -350,19 +353,22 @@ def resize(p: Place) -> Code:
     is_whole = all(old * factor == new for old, factor, new in zip(x.sides, factors, p.output.sides, strict=True))
     if layer.mode == "nearest" and is_whole:
         return Code(Call(_named(p, "UpSampling"), (one(factors),), (), ("factor",)))
-    if layer.mode == "area" or (layer.mode == "bicubic" and corners):
-        raise no_equal(f"no resizing in the mode {layer.mode}" + (" between the corners" if corners else ""))
-    if p.sides == 2 and not corners and layer.mode in ("bilinear", "bicubic"):
-        keys = _usual(("interpolation", layer.mode, "bilinear"))
-        return Code(Call("layers.Resizing", tuple(p.output.sides), keys, ("height", "width")))
-    return Code(Call("Resize", (tuple(p.output.sides), layer.mode, corners), (), ("size",)))
+    if layer.mode == "area":
+        return Code(Call(_named(p, "AdaptiveAveragePooling"), (one(p.output.sides),), (), ("size",)))
+    factor = getattr(layer, "factor", None) if layer.kind == "resize" and len(p.volumes) == 1 else None
+    if factor is not None and all(
+        old * each == new for old, each, new in zip(x.sides, factor, p.output.sides, strict=True)
+    ):
+        factor = None
+    if p.sides == 2 and not corners and factor is None and layer.mode == "bilinear":
+        return Code(Call("layers.Resizing", tuple(p.output.sides), (), ("height", "width")))
+    keys = _usual(("corners", corners, False), ("factor", factor, None))
+    return Code(Call("Resize", (tuple(p.output.sides), layer.mode), keys, ("size",)))
 
 
 def pad(p: Place) -> Code:
     """PAD."""
     layer = p.layer
-    if layer.mode not in ("zero", "reflect"):
-        raise no_equal(f"no padding in the mode {layer.mode}")
     more = [max(size, 0) for size in layer.pad]
     less = [max(-size, 0) for size in layer.pad]
     depth = tuple(layer.depth)
@@ -373,9 +379,10 @@ def pad(p: Place) -> Code:
     text = "{0}"
     if any(less):
         text = f"{_named(p, 'Cropping')}({_pairs(p, less)})({text})"
+    if layer.mode != "zero":
+        mode = "edge" if layer.mode == "replicate" else layer.mode
+        return Code(None, f'padded({text}, {_around(p, more)}, "{mode}")')
     keys = f", constant_values={layer.value!r}" if layer.value else ""
-    if layer.mode == "reflect":
-        keys = ', mode="reflect"'
     return Code(None, f"ops.pad({text}, {_around(p, more, (depth[0], depth[1]))}{keys})")
 
 

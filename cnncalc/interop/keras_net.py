@@ -93,6 +93,7 @@ class KerasNet:
         self.builder = builder
         self.version = version
         self.is_channels_first = False
+        self._learning: dict[int, tuple[Layer, bool]] = {}
 
     # tensors
 
@@ -196,14 +197,21 @@ class KerasNet:
             return UNKNOWN
         node = builder.nodes[place]
         assert isinstance(node.layer, Layer)
-        if node.layer.learns and node.layer.on(len(self.volume(inputs[0]).sides)).parameters(
-            *[self.volume(tensor) for tensor in inputs]
-        ):
+        if node.layer.learns and self._has_parameters(node.layer, inputs):
             number = len(call.used)
             call.used.append(place)
             share = call.owners[number] if number < len(call.owners) else None
             builder.nodes[place] = node._replace(trainable=call.trainable, share=share)
         return Tensor(place, inputs[0].axes)
+
+    def _has_parameters(self, layer: Layer, inputs: Sequence[Tensor]) -> bool:
+        """Whether a layer learns something of these inputs; the builder gives equal ones the same layer."""
+        found = self._learning.get(id(layer))
+        if found is None:
+            volumes = [self.volume(tensor) for tensor in inputs]
+            has_parameters = bool(layer.on(len(volumes[0].sides)).parameters(*volumes))
+            found = self._learning[id(layer)] = layer, has_parameters
+        return found[1]
 
     def lacks(
         self, call: Applied, why: str, sizes: Sequence[int] | None = None, what: str | None = None, **figures: int

@@ -113,7 +113,7 @@ def keras_name(name: str, join: str) -> str:
     return name.replace(".", join).replace("/", "_")
 
 
-FUNCTIONS = ("windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space")
+FUNCTIONS = ("padded", "windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space")
 """The functions that may be copied into the code."""
 
 

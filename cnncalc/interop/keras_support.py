@@ -69,12 +69,16 @@ class CountedPooling(layers.Layer):
 
     def call(self, x: Any) -> Any:
         """The windows of x, padded; ``counted`` is the part of the padding that counts."""
-        ones = np.pad(np.ones((1, *x.shape[1:-1], 1), "float32"), self.counted)
-        sizes = [size + sum(pad) for size, pad in zip(x.shape[1:-1], self.pads[1:-1], strict=True)]
-        ones = ones[(slice(None), *[slice(size) for size in sizes])]
-        rest = [(0, size - part) for size, part in zip(sizes, ones.shape[1:-1], strict=True)]
-        count = ops.average_pool(np.pad(ones, [(0, 0), *rest, (0, 0)]), self.kernel, self.stride)
-        return ops.average_pool(ops.pad(x, self.pads), self.kernel, self.stride) / count
+        windows = ops.average_pool(ops.pad(x, self.pads), self.kernel, self.stride)
+        for side, new in enumerate(windows.shape[1:-1]):
+            (begin, _), (before, after) = self.pads[1 + side], self.counted[1 + side]
+            first = np.arange(new) * self.stride[side]
+            last = np.minimum(first + self.kernel[side], begin + x.shape[1 + side] + after)
+            share = self.kernel[side] / (last - np.maximum(first, begin - before))
+            windows = windows * ops.convert_to_tensor(
+                share.astype("float32").reshape(-1, *[1] * (len(self.pads) - 2 - side))
+            )
+        return windows
 
 
 class Rbf(layers.Layer):
@@ -114,6 +118,18 @@ class RmsNorm(layers.Layer):
         """X, divided and scaled."""
         x = self.divided(x)
         return x if self.gamma is None else x * self.gamma
+
+
+class NormOver(layers.LayerNormalization):
+    """Layer normalization over any axes, also where they are not the last."""
+
+    def call(self, x: Any) -> Any:
+        """X less its mean, divided by its deviation, scaled and shifted."""
+        mean, variance = ops.moments(x, axes=self.axis, keepdims=True)
+        x = (x - mean) * ops.rsqrt(variance + self.epsilon)
+        shape = [size if axis in self.axis else 1 for axis, size in enumerate(x.shape)]
+        x = x * ops.reshape(self.gamma, shape) if self.scale else x
+        return x + ops.reshape(self.beta, shape) if self.center else x
 
 
 class L2Norm(RmsNorm):
@@ -207,29 +223,42 @@ class StandardizedConv2D(layers.Conv2D):
 
 
 class Resize(layers.Layer):
-    """A map of another size: the nearest element, or linear between two."""
+    """A map of another size: the nearest element, or a sum of those around a place."""
 
-    def __init__(self, size: Any, mode: str, corners: bool, **keys: Any) -> None:
+    def __init__(self, size: Any, mode: str, corners: bool = False, factor: Any = None, **keys: Any) -> None:
         super().__init__(**keys)
-        self.size, self.mode, self.corners = size, mode, corners
+        self.size, self.mode, self.corners, self.factor = size, mode, corners, factor
+
+    def taps(self, side: int, old: int) -> Any:
+        """The places along a side that each new one takes, and their shares."""
+        new = self.size[side]
+        at, scale = np.arange(new), old / new if self.factor is None else 1 / self.factor[side]
+        if self.mode == "nearest":
+            return [(np.floor((at * float(np.float32(scale))).astype("float32")), np.ones(new))]
+        place = at * ((old - 1) / max(new - 1, 1)) if self.corners else (at + 0.5) * scale - 0.5
+        if self.mode == "bilinear":
+            place = np.clip(place, 0, old - 1)
+            low = np.floor(place)
+            return [(low, 1 - place + low), (low + 1, place - low)]
+        low = np.floor(place)
+        part, found = place - low, []
+        for step in range(-1, 3):
+            far = np.abs(part - step)
+            inside, outside = (1.25 * far - 2.25) * far**2 + 1, ((-0.75 * far + 3.75) * far - 6) * far + 3
+            found.append((low + step, np.where(far <= 1, inside, outside)))
+        return found
 
     def call(self, x: Any) -> Any:
         """X with the new sides."""
-        for side, new in enumerate(self.size):
-            old = x.shape[1 + side]
-            at = np.arange(new)
-            if self.mode == "nearest":
-                place = at * old / new
-            elif self.corners:
-                place = at * ((old - 1) / max(new - 1, 1))
-            else:
-                place = (at + 0.5) * old / new - 0.5
-            place = np.clip(place, 0, old - 1)
-            low = np.floor(place).astype("int32")
-            part = np.zeros(new) if self.mode == "nearest" else place - low
-            weight = ops.convert_to_tensor(part.astype("float32").reshape(-1, *[1] * (len(self.size) - side)))
-            before, behind = ops.take(x, low, axis=1 + side), ops.take(x, np.minimum(low + 1, old - 1), axis=1 + side)
-            x = before * (1 - weight) + behind * weight
+        for side in range(len(self.size)):
+            old, made = x.shape[1 + side], 0
+            if old == self.size[side] and self.factor is None:
+                continue
+            for places, shares in self.taps(side, old):
+                places = np.clip(places, 0, old - 1).astype("int32")
+                shares = shares.astype("float32").reshape(-1, *[1] * (len(self.size) - side))
+                made = made + ops.take(x, places, axis=1 + side) * ops.convert_to_tensor(shares)
+            x = made
         return x
 
 
@@ -310,6 +339,15 @@ class Attention(layers.Layer):
         found = ops.swapaxes(ops.matmul(ops.softmax(scores), values), -2, -3)
         found = ops.reshape(found, (*lead, x.shape[-2], self.inner))
         return self.projected(found, 3) if self.has_out else found
+
+
+def padded(x: Any, pads: Any, mode: Any) -> Any:
+    """X with its own elements around it: ``reflect``, ``edge`` or ``wrap``, as numpy.pad has them."""
+    for axis, pad in enumerate(pads):
+        if any(pad):
+            places = np.pad(np.arange(x.shape[axis]), pad, mode=mode)
+            x = ops.take(x, places.astype("int32"), axis=axis)
+    return x
 
 
 def windows(x: Any, size: Any) -> Any:

@@ -36,11 +36,18 @@ if TYPE_CHECKING:
 FORMAT = "ONNX file"
 MOST_BYTES = 4 * 1024**3
 MOST_NODES = 20_000
-MOST_FIELDS = 600_000
+MOST_FIELDS = 400_000
 """The most fields of messages that are read; elements of weights are no fields."""
+MOST_READS = 200_000
+"""The most inputs of all nodes together."""
 MOST_NAME = 1_000
 """The most bytes of a name."""
 MOST_TEXT = 65_536
+"""The most bytes of another text."""
+MOST_TEXTS = 16 * 1024**2
+"""The most bytes of names and texts together."""
+MOST_DECODED = 2_000_000
+"""The most elements of tensors that operators look at."""
 MOST_NUMBERS = 4_096
 """The most numbers of an attribute."""
 MOST_NESTING = 8
@@ -89,6 +96,9 @@ class Reader:
     def __init__(self, data: bytes | mmap) -> None:
         self.data = data
         self._read = 0
+        self._reads = 0
+        self._texts = 0
+        self._decoded = 0
         self._nodes = 0
         self._functions: dict[tuple[str, str, str], Function] = {}
         self.results: set[str] = set()
@@ -103,9 +113,21 @@ class Reader:
         try:
             found = fields(self.data, start, end, MOST_FIELDS - self._read)
         except TooManyFieldsError:
-            raise WireError(f"it has more than {MOST_FIELDS:,} fields") from None
+            raise _too_many_fields() from None
         self._read += len(found)
         return found
+
+    def count(self, values: int) -> None:
+        """Counts values that stand in one field, or that a function takes, as so many fields."""
+        self._read += values
+        if self._read > MOST_FIELDS:
+            raise _too_many_fields()
+
+    def decode(self, elements: int) -> None:
+        """Counts elements of tensors that are looked at; raises WireError where they are too many."""
+        self._decoded += elements
+        if self._decoded > MOST_DECODED:
+            raise WireError(f"the operators of the file look at more than {MOST_DECODED:,} elements of tensors")
 
     def messages(self, start: int, end: int) -> list[Field]:
         """The fields of a message that are texts or messages themselves."""
@@ -113,7 +135,14 @@ class Reader:
 
     def text(self, field: Field, most: int = MOST_NAME) -> str:
         """The text of a field."""
+        self.count_text(field[4] - field[3])
         return text(self.data, field, most)
+
+    def count_text(self, size: int) -> None:
+        """Counts the bytes of a text; raises WireError where they are too many."""
+        self._texts += size
+        if self._texts > MOST_TEXTS:
+            raise WireError(f"its names and texts have more than {MOST_TEXTS:,} bytes")
 
     # the model
 
@@ -228,6 +257,7 @@ class Reader:
             number = part[0]
             if number == 1:
                 node.inputs.append(self.text(part))
+                self._count_reads(1)
             elif number == 2:
                 node.outputs.append(self.text(part))
             elif number in (3, 4, 7, 8):
@@ -245,6 +275,11 @@ class Reader:
             domain="" if domain in OWN_DOMAINS else domain,
             overload=texts.get(8, ""),
         )
+
+    def _count_reads(self, inputs: int) -> None:
+        self._reads += inputs
+        if self._reads > MOST_READS:
+            raise WireError(f"its nodes have more than {MOST_READS:,} inputs")
 
     def _count_node(self) -> None:
         self._nodes += 1
@@ -296,6 +331,7 @@ class Reader:
 
     def _repeated(self, part: Field, found: list[Any]) -> None:
         """Adds the values of an attribute that is a list."""
+        before = len(found)
         if part[0] == 7:
             found += decimals(self.data, part, "f", MOST_NUMBERS)
         elif part[0] == 8:
@@ -304,6 +340,7 @@ class Reader:
             found.append(self.text(part, MOST_TEXT))
         if len(found) > MOST_NUMBERS:
             raise WireError(f"at byte {part[3]} an attribute has more than {MOST_NUMBERS:,} numbers")
+        self.count(len(found) - before - 1)
 
     # functions
 
@@ -340,6 +377,7 @@ class Reader:
     def _call(self, node: RawNode, function: Function, operators: list[Operator], depth: int) -> None:
         if depth > MOST_NESTING:
             raise WireError(f"its functions call each other more than {MOST_NESTING} deep")
+        self.count(len(function.inputs) + len(function.outputs) + len(function.defaults))
         prefix = node.name or next(iter(node.outputs), node.type)
         names = dict.fromkeys(["", *function.inputs], "")
         names.update(zip(function.inputs, node.inputs, strict=False))
@@ -357,11 +395,18 @@ class Reader:
                 attributes=attributes,
                 scope=inner.scope or node.scope,
             )
+            self._count_reads(len(called.inputs))
+            self.count(len(called.outputs) + len(attributes))
+            self.count_text(len(called.name) + sum(map(len, called.outputs)))
             nested = self._functions.get((inner.domain, inner.type, inner.overload))
             if nested is None:
                 operators.append(_operator(called, function.versions.get("", 1)))
             else:
                 self._call(called, nested, operators, depth + 1)
+
+
+def _too_many_fields() -> WireError:
+    return WireError(f"it has more than {MOST_FIELDS:,} fields")
 
 
 def _operator(node: RawNode, version: int) -> Operator:

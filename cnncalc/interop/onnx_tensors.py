@@ -15,8 +15,6 @@ from cnncalc.interop.wire import BYTES, WireError, decimals, integers
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from mmap import mmap
-
     from cnncalc.interop.onnx_file import Reader
     from cnncalc.interop.wire import Field
 
@@ -52,8 +50,9 @@ class Stored(NamedTuple):
 class Elements(Sequence[Any]):
     """The elements of a tensor, decoded when the first is looked at."""
 
-    def __init__(self, data: bytes | mmap, field: Field | list[Field], type: int, count: int) -> None:
-        self._data = data
+    def __init__(self, reader: Reader, field: Field | list[Field], type: int, count: int) -> None:
+        self._reader = reader
+        self._data = reader.data
         self._field = field
         self._type = type
         self._count = count
@@ -72,6 +71,7 @@ class Elements(Sequence[Any]):
     def values(self) -> tuple[Any, ...]:
         """All of them; raises WireError if there are more or fewer than the shape says."""
         if self._values is None:
+            self._reader.decode(self._count)
             found = self._raw(self._field) if not isinstance(self._field, list) else self._typed(self._field)
             if len(found) != self._count:
                 where = self._field if not isinstance(self._field, list) else self._field[0]
@@ -140,9 +140,9 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     values: Sequence[Any] | None = None
     if count <= MOST_VALUES and not is_external:
         if raw is not None and form in CODES:
-            values = Elements(reader.data, raw, form, count)
+            values = Elements(reader, raw, form, count)
         elif typed and form != STRING:
-            values = Elements(reader.data, typed, form, count)
+            values = Elements(reader, typed, form, count)
         elif not count:
             values = ()
     if is_external:

@@ -23,16 +23,16 @@ FIELDS = 100_000
 """The most fields of a text."""
 
 _TOKEN = re.compile(
-    r"(?:[ \t\r\n\f\v]+|\#[^\n]*)*"
-    r"(?:(?P<word>[A-Za-z_]\w*)"
-    r"|(?P<number>-?[ \t]*(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fF]?|inf(?:inity)?\b|nan\b))"
-    r"|(?P<string>\"(?:[^\"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*')"
-    r"|(?P<sign>[{}<>\[\]:,;])|(?P<end>\Z))"
+    r"[ \t\r\n\f\v]*(?:(?P<word>[A-Za-z_]\w*)"
+    r"|(?P<number>(?:-[ \t]*)?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fF]?|inf(?:inity)?\b|nan\b))"
+    r"|(?P<string>\"[^\"\\\n]*(?:\\[^\n][^\"\\\n]*)*\"|'[^'\\\n]*(?:\\[^\n][^'\\\n]*)*')"
+    r"|(?P<sign>[{}<>\[\]:,;])|(?P<comment>\#[^\n]*)|(?P<end>\Z))"
 )
-_BLANK = re.compile(r"(?:[ \t\r\n\f\v]+|\#[^\n]*)*")
+_BLANK = re.compile(r"[ \t\r\n\f\v]*")
 _EXTENSION = re.compile(r"\[\s*([A-Za-z_][\w./\-]*)\s*\]")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_SEPARATORS = (",", ";")
 _CLOSING = {"{": "}", "<": ">"}
 _TRUE, _FALSE = ("true", "True", "t", "1"), ("false", "False", "f", "0")
 
@@ -147,6 +147,8 @@ class Message:
 
 
 class _Token(NamedTuple):
+    """A sign, which is its own ``kind``, or a word, number, string, or the end."""
+
     kind: str
     text: str
     start: int
@@ -184,16 +186,16 @@ class _Parser:
         self.count_one(name)
         values = message.fields.setdefault(name.text, [])
         has_colon = self.skip(":")
-        if self.token.text in _CLOSING and self.token.kind == "sign":
+        if self.token.kind in _CLOSING:
             values.append(self.message(name, depth))
         elif not has_colon:
             raise self.fault(f"expected ':' or '{{' after {name.text[:60]}", self.token)
-        elif self.token.text == "[" and self.token.kind == "sign":
+        elif self.token.kind == "[":
             self.list(values, name, depth)
         else:
             values.append(self.scalar(name))
-        if not self.skip(","):
-            self.skip(";")
+        if self.token.kind in _SEPARATORS:
+            self.advance()
 
     def message(self, name: _Token, depth: int) -> Field:
         """Reads a message in braces behind its name."""
@@ -216,7 +218,7 @@ class _Parser:
             self.count_one(self.token)
             if self.token.kind == "end":
                 raise self.fault("the list is never closed: ']' is missing", opening)
-            is_message = self.token.text in _CLOSING and self.token.kind == "sign"
+            is_message = self.token.kind in _CLOSING
             values.append(self.message(name, depth) if is_message else self.scalar(name))
             self.skip(",")
 
@@ -228,7 +230,7 @@ class _Parser:
 
     def skip(self, sign: str) -> bool:
         """Skips a sign; whether it was there."""
-        if self.token.text != sign or self.token.kind != "sign":
+        if self.token.kind != sign:
             return False
         self.advance()
         return True
@@ -236,7 +238,7 @@ class _Parser:
     def name(self) -> _Token:
         """Reads the name of a field, or that of an extension in brackets."""
         token = self.token
-        if token.kind == "sign" and token.text == "[":
+        if token.kind == "[":
             match = _EXTENSION.match(self.source.text, token.start)
             if match is not None:
                 self.at = match.end()
@@ -292,11 +294,15 @@ class _Parser:
         """Moves to the next token."""
         text = self.source.text
         match = _TOKEN.match(text, self.at)
+        while match is not None and match.lastgroup == "comment":
+            self.at = match.end()
+            match = _TOKEN.match(text, self.at)
         if match is not None:
             kind = match.lastgroup
             assert kind is not None
             start, self.at = match.span(kind)
-            self.token = _Token(kind, text[start : self.at], start, self.at)
+            found = text[start : self.at]
+            self.token = _Token(found if kind == "sign" else kind, found, start, self.at)
             return
         blank = _BLANK.match(text, self.at)
         at = blank.end() if blank else self.at

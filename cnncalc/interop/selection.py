@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_net import Net, Source, Tensor, Unknown, WrongFile
-from cnncalc.interop.views import Atom, Axes, merged, regrouped, size_of, whole
+from cnncalc.interop.views import Atom, Axes, batch_of, merged, regrouped, size_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES
 
@@ -45,6 +45,8 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
         return tensor
     if not count:
         raise WrongFile("it takes no element")
+    if batch_of([tensor.axes[axis]]):
+        raise NoEqual("it takes some of the images of a batch")
     if step > 1 and count > 1:
         if size % step or count != size // step or start >= step:
             return _every(net, tensor, axis, span, name)
@@ -100,8 +102,9 @@ def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str
         step = stop - start
     elif len(atoms) == 1:
         step = 1
-    else:
-        step = next((size // n for n in _divisors(atoms) if start % (size // n) == 0 == stop % (size // n)), 0)
+    else:  # the longest part of the axis that both ends are multiples of, and that cuts its slowest atom alone
+        fast = size // atoms[0].size
+        step = fast * gcd(atoms[0].size, start // fast, stop // fast) if start % fast == 0 == stop % fast else 0
     if not step:
         return None
     cut = regrouped((atoms,), (size // step, step))
@@ -121,12 +124,6 @@ def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str
         return Tensor(source, tuple([lowered(one, atom) for one in axes]))
     axes[axis] = merged([Atom(atom.side, atom.stride, count), *rest])
     return Tensor(source, tuple(axes))
-
-
-def _divisors(atoms: Sequence[Atom]) -> list[int]:
-    """The sizes of a slowest part at which the axis can be cut, the smallest first."""
-    slowest = atoms[0].size if atoms else 1
-    return [n for n in range(1, slowest + 1) if slowest % n == 0]
 
 
 def lowered(axis: Sequence[Atom], gone: Atom) -> tuple[Atom, ...]:
@@ -241,6 +238,8 @@ def groups_of(net: Net, tensors: Sequence[Tensor]) -> list[list[int]]:
 
 def concat(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -> Tensor:
     """Tensors side by side along an axis."""
+    if batch_of([tensor.axes[axis] for tensor in tensors]):
+        raise NoEqual("it puts images of a batch side by side")
     whole_again = _rejoined(tensors, axis) or _rolled(net, operator, tensors, axis)
     if whole_again is not None:
         return whole_again
@@ -362,6 +361,8 @@ def _merged_roll(net: Net, base: Source, shift: Sequence[int]) -> Source | None:
 
 def repeated(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> Tensor:
     """The nearest of the positions of a side for each of ``count``: UPSAMPLE, or RESIZE."""
+    if batch_of([x.axes[axis]]):
+        raise NoEqual("it takes some of the images of a batch")
     tensor = net.rearranged(x, _alone(net, x, axis))
     side = next((atom.side for atom in tensor.axes[axis]), None)
     source = tensor.source

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cnncalc.interop.operators import Operator
 
+MASK = "a mask of attention left out"
 MASKED = -50
 """At and below it a constant that is added to scores masks them."""
 
@@ -140,8 +141,8 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
         raise Unknown
     net.hold_as(found, _arrays_of(net, (query, key, worth), is_joined=given[0].volume.depth == given[1].volume.depth))
     for array in scores.biases:
-        if is_mask(array, query.heads):
-            net.inexact[found.place or 0] = "a mask of attention left out"
+        if is_mask(net, array, query.heads):
+            net.differs(found, MASK)
         else:
             net.hold_as(found, {"relative": distances(array, query.heads, isqrt(size_of(query.places)))})
     gone = {query.place, key.place, worth.place}
@@ -177,7 +178,7 @@ def projected(net: Net, source: Source, before: Source | None = None) -> Source 
     net.hold_as(found, net.parameters.get(before.place, {}))
     net.hold_as(found, {f"out_{name}": array for name, array in behind.items()})
     if before.place in net.inexact:
-        net.inexact[place] = net.inexact[before.place]
+        net.differs(found, net.inexact[before.place])
     return found
 
 
@@ -274,32 +275,32 @@ def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | b
     positions = size_of(query.places)
     side = isqrt(positions)
     for array in scores.biases:
-        if is_mask(array, query.heads):
+        if is_mask(net, array, query.heads):
             net.used(array)
-            net.builder.note("a mask of attention left out")
+            net.builder.note(MASK)
             continue
         if side * side != positions or size_of(key.places) != positions or found is not None:
             return False
-        if array.elements != query.heads * positions**2 or not _depends_on_distance(array, side):
+        if array.elements != query.heads * positions**2 or not _depends_on_distance(net, array, side):
             return False
         _hold_table(net, array, query.heads * (2 * side - 1) ** 2)
         found = [side, side]
     return found
 
 
-def is_mask(array: Array, heads: int) -> bool:
+def is_mask(net: Net, array: Array, heads: int) -> bool:
     """Whether a constant that is added to scores only masks some of them."""
     if array.is_learned:
         return False
-    if array.values is not None and len(array.values) <= 65_536:
+    if array.values is not None and len(array.values) <= 65_536 and net.can_look_at(array.elements):
         return all(value == 0 or value <= MASKED for value in array.values)
     is_bias = array.shape[-3:-2] == (heads,) and prod(array.shape[:-3]) == 1
     return array.is_literal or array.is_learned is False or not is_bias
 
 
-def _depends_on_distance(array: Array, side: int) -> bool:
+def _depends_on_distance(net: Net, array: Array, side: int) -> bool:
     """Whether biases of positions of a square plane depend on the distance of the two alone, as far as is known."""
-    if array.values is None:
+    if array.values is None or not net.can_look_at(array.elements):
         return True
     count = side * side
     known: dict[tuple[int, int, int], Any] = {}

@@ -6,18 +6,21 @@ from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
-from cnncalc.interop.tensor_attention import Scores, attend, is_mask, projected
+from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_functions import activation, function_of
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
-from cnncalc.interop.tensor_weights import flat, rows_in_order, shaped, turned
-from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
+from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, turned
+from cnncalc.interop.views import BATCH, Atom, Axis, batch_of, size_of, whole
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+
+
+OVER_IMAGES = "it adds up over the images of a batch"
 
 
 # with weights
@@ -30,24 +33,37 @@ def gemm(net: Net, operator: Operator) -> Value:
     if x.rank == 2 and attributes.get("transA"):
         x = x.viewed((x.axes[1], x.axes[0]))
     weight = net.values.get(operator.inputs[1]) if len(operator.inputs) > 1 else None
-    if attributes.get("alpha", 1.0) != 1 or attributes.get("beta", 1.0) not in (0, 1):
-        raise NoEqual("it multiplies its products by a number")
+    alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
     name = operator.inputs[2] if len(operator.inputs) > 2 else ""
-    bias = net.values.get(name) if name and attributes.get("beta", 1.0) else None
+    bias = net.values.get(name) if name and beta else None
+    if beta != 1 and bias is not None:
+        bias = times(net, operator, bias, beta)
     if isinstance(weight, Tensor):
         if weight.rank == 2 and attributes.get("transB"):
             weight = weight.viewed(weight.axes[::-1])
-        found = product(net, operator, x, weight)
+        found = times(net, operator, product(net, operator, x, weight), alpha)
         return found if bias is None else two(net, operator, "Add", found, bias)
     if not isinstance(weight, Array) or len(weight.shape) != 2:
         raise WrongFile("its second matrix is missing")
     units = weight.shape[0 if attributes.get("transB") else 1]
     array = bias if isinstance(bias, Array) and bias.elements == units else None
     own = turned(weight, (1, 0)) if attributes.get("transB") else weight
-    result = dense(net, operator, x, own, array)
+    factor = times(net, operator, own, alpha)
+    assert isinstance(factor, Array)
+    result = dense(net, operator, x, factor, array)
     if bias is None or array is not None:
         return result
     return two(net, operator, "Add", result, bias)
+
+
+def times(net: Net, operator: Operator, value: Value, number: float) -> Value:
+    """A value times a number of the operator; of a constant the number becomes a part."""
+    if number == 1 or value is None:
+        return value
+    if isinstance(value, Tensor):
+        return function_of(net, operator, "Affine", value, number, 0.0)
+    net.builder.note(f"a factor of {operator.type} is a part of its weights")
+    return scaled(value, number)
 
 
 def matmul(net: Net, operator: Operator) -> Value:
@@ -64,7 +80,14 @@ def matmul(net: Net, operator: Operator) -> Value:
             raise NoEqual(f"it multiplies by a constant of shape {list(right.shape)}")
         return dense(net, operator, left, shaped(right, *shape), None)
     if isinstance(left, Tensor) and isinstance(right, Tensor):
-        return product(net, operator, left, right)
+        # a vector on the left is a row, one on the right a column, and the axis is left out again
+        row = left if left.rank > 1 else left.viewed(((), *left.axes))
+        column = right if right.rank > 1 else right.viewed((*right.axes, ()))
+        result = product(net, operator, row, column)
+        assert isinstance(result, Tensor)
+        *rest, rows, columns = result.axes
+        ends = [*([rows] if left.rank > 1 else []), *([columns] if right.rank > 1 else [])]
+        return result.viewed((*rest, *ends))
     raise NoEqual("it multiplies a constant by a tensor")
 
 
@@ -116,6 +139,8 @@ def _grouped(tensor: Tensor, letters: str, groups: Sequence[Sequence[str]]) -> T
 def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | None) -> Tensor:
     """FC, where one image gives one vector; else LINEAR. The weights are inputs x units."""
     inputs, units = weight.shape
+    if batch_of([x.axes[-1]]):
+        raise NoEqual(OVER_IMAGES)
     if x.shape[-1] != inputs:
         raise WrongFile(f"its weights are for {inputs} numbers, but its input has the shape {list(x.shape)}")
     rows = [axis for axis in x.axes[:-1] if any(atom.side != BATCH for atom in axis)]
@@ -152,6 +177,8 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
     """The product of two tensors: a part of attention, or MATMUL."""
     if left.rank < 2 or right.rank < 2 or left.shape[-1] != right.shape[-2]:
         raise WrongFile(f"it multiplies {list(left.shape)} by {list(right.shape)}")
+    if batch_of([left.axes[-1], *right.axes[-2:]]):
+        raise NoEqual(OVER_IMAGES)
     scores = left.source.scores
     if scores is not None and scores.is_normed:
         found = attend(net, operator, scores, right)
@@ -160,20 +187,22 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
     rank = max(left.rank, right.rank)
     one = Tensor(left.source, (*((),) * (rank - left.rank), *left.axes))
     other = Tensor(right.source, (*((),) * (rank - right.rank), *right.axes))
+    net.require_batch_apart([one.axes[:-2], other.axes[:-2]])
     batch = [n for n in range(rank - 2) if _width(one.axes[n]) > 1 or _width(other.axes[n]) > 1]
     groups: list[list[int]] = [[n] for n in batch]
     while len(groups) + 1 > max(SIDES):
         groups[:2] = [groups[0] + groups[1]]
     sizes = [prod(max(_width(one.axes[n]), _width(other.axes[n])) for n in group) for group in groups]
     source = Source(Volume(*sizes, _width(one.axes[-2]), _width(other.axes[-1])))
-    axes: list[Axis] = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in one.axes]
+    images = [tuple(batch_of([a]) or batch_of([b])) for a, b in zip(one.axes, other.axes, strict=True)]
+    axes: list[Axis] = [*images]
     for side, group in enumerate(groups):
         step = 1
         for n in reversed(group):
             size = max(_width(one.axes[n]), _width(other.axes[n]))
             axes[n] = (*axes[n], *((Atom(side, step, size),) if size > 1 else ()))
             step *= size
-    axes[-2:] = [whole(len(groups), source.volume[-2]), whole(len(groups) + 1, source.volume[-1])]
+    axes[-2:] = [(*images[-2], *whole(len(groups), source.volume[-2])), whole(len(groups) + 1, source.volume[-1])]
 
     def make() -> int | None:
         first = net.rearranged(one, [*groups, [rank - 2], [rank - 1]])
@@ -203,9 +232,16 @@ def _width(axis: Axis) -> int:
 # attention as one operator
 
 
+UNUSUAL = {"softcap": 0.0, "left_window_size": -1, "right_window_size": -1}
+"""Attributes of Attention that no layer has, and their defaults."""
+
+
 def attention(net: Net, operator: Operator) -> Value:
     """Attention: queries, keys and values as [batch, heads, positions, numbers] or [batch, positions, numbers]."""
     query, key, value = (net.tensor(operator, number) for number in range(3))
+    unusual = [name for name, usual in UNUSUAL.items() if operator.attributes.get(name, usual) != usual]
+    if unusual or any(operator.inputs[4:]):
+        raise NoEqual(f"it has {' and '.join(unusual) or 'keys and values of earlier positions'}")
     heads = int(operator.attributes.get("q_num_heads", 0))
     if query.rank == 3:
         if not heads or heads != int(operator.attributes.get("kv_num_heads", heads)):
@@ -216,7 +252,12 @@ def attention(net: Net, operator: Operator) -> Value:
     scale = float(operator.attributes.get("scale", 0) or 1 / sqrt(query.shape[-1]))
     mask = net.array(operator, 3)
     scores = Scores(query, key, scale, (mask,) if mask is not None else (), is_normed=True)
-    found = attend(net, operator, scores, value) or _multiplied(net, operator, scores, value)
+    found = attend(net, operator, scores, value)
+    if found is None:
+        found = _multiplied(net, operator, scores, value)
+    elif operator.attributes.get("is_causal"):
+        net.builder.note(MASK)
+        net.differs(found.source, MASK)
     if not heads:
         return found
     moved = found.viewed((found.axes[0], found.axes[2], found.axes[1], found.axes[3]))
@@ -225,15 +266,19 @@ def attention(net: Net, operator: Operator) -> Value:
 
 def _multiplied(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tensor:
     """Attention without its projections: products of matrices and a softmax."""
-    if not all(is_mask(mask, scores.query.shape[1]) for mask in scores.biases):
+    if not all(is_mask(net, mask, scores.query.shape[1]) for mask in scores.biases):
         raise NoEqual("it adds a constant to the products of queries and keys")
-    if scores.biases or operator.attributes.get("is_causal"):
-        net.builder.note("a mask of attention left out")
+    is_masked = scores.biases or operator.attributes.get("is_causal")
+    if is_masked:
+        net.builder.note(MASK)
     key = scores.key.viewed((*scores.key.axes[:-2], scores.key.axes[-1], scores.key.axes[-2]))
     products = product(net, operator, scores.query, key)
     assert isinstance(products, Tensor)
     weights = function_of(net, operator, "Affine", products, scores.scale, 0.0)
-    found = product(net, operator, activation(net, operator, weights, "softmax"), value)
+    normed = activation(net, operator, weights, "softmax")
+    if is_masked:
+        net.differs(normed.source, MASK)
+    found = product(net, operator, normed, value)
     assert isinstance(found, Tensor)
     return found
 

@@ -125,6 +125,7 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
         return gated
     rank = max(tensor.rank for tensor in tensors)
     padded = [Tensor(tensor.source, _aligned(tensor, rank)) for tensor in tensors]
+    net.require_batch_apart([tensor.axes for tensor in padded])
     if not _fit(padded):
         groups = groups_of(net, padded)
         padded = [net.rearranged(tensor, groups) for tensor in padded]
@@ -239,7 +240,10 @@ def _takes_bias(net: Net, source: Source) -> bool:
 def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
     """The tensor, if a constant has one number for each index of its depth; None for other constants."""
     shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
-    if any(size not in (1, mine) for size, mine in zip(shape, x.shape, strict=True)):
+    pairs = list(zip(shape, x.shape, strict=True))
+    if any(size > mine == 1 for size, mine in pairs) and all(1 in (a, b) or a == b for a, b in pairs):
+        raise NoEqual(f"it makes more of a tensor of {_shown(x.shape)} with a constant of shape {_shown(array.shape)}")
+    if any(size not in (1, mine) for size, mine in pairs):
         raise WrongFile(f"a constant of shape {_shown(array.shape)} does not fit a tensor of {_shown(x.shape)}")
     axes = [number for number, size in enumerate(shape) if size > 1]
     depth = x.source.volume.depth
@@ -268,6 +272,7 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         return Tensor(projected(net, source) or source, x.axes)
     if _is_fixed(net, source, array):
         net.used(array)
+        net.look_at(array.elements)
         values = [float(value) for value in array.values or ()]
         lines = [_line(type, value, is_first=True) for value in values]
         factors, shifts = [rounded(line[0]) for line in lines], [rounded(line[1]) for line in lines]
@@ -314,7 +319,7 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
         return False
     if key == "scale" and net.key(source, "shift"):
         return False
-    if net.kind(source) == "ln" and net.key(source, "axes") not in ("depth", None):
+    if net.key(source, "axes") not in ("depth", None):
         return False
     net.builder.change(source.place, **{key: True})
     source.formula = None
@@ -358,7 +363,7 @@ def prelu(net: Net, operator: Operator) -> Value:
         raise WrongFile("its slope is missing")
     if slope.elements == 1 and x.source.volume.depth > 1:
         return learned(net, operator, x, "prelu", {"slope": flat(slope)}, shared=True)
-    if x.rank > 2 and len(slope.shape) == 1:
+    if x.rank > 2 and len(slope.shape) == 1 and slope.elements != x.shape[-1]:
         slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
     place = _per_channel(net, x, slope)
     if place is None:

@@ -5,13 +5,12 @@ Numbers are computed where there are few of them; of larger tensors only the sha
 
 from __future__ import annotations
 
-from itertools import product as every_index
 from math import ceil, floor, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
-from cnncalc.interop.tensor_moves import new_shape
+from cnncalc.interop.tensor_moves import every_pad, new_shape
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 MOST_VALUES = 4_096
 """Tensors with more elements are not computed."""
 MOST_ELEMENTS = 1 << 50
+ORIGIN_WORK = 16
+"""Each constant that another one is made of counts as so many numbers."""
 LARGEST = 1 << 1023
 """Numbers beyond it are refused."""
 
@@ -35,6 +36,11 @@ def checked(shape: Sequence[int]) -> tuple[int, ...]:
     if len(shape) > MAX_RANK or min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
         raise WrongFile(f"it makes a constant of shape {list(shape)[:MAX_RANK]}")
     return tuple(shape)
+
+
+def _is_computed(net: Net, numbers: int) -> bool:
+    """Whether so many numbers are computed, which counts them."""
+    return numbers <= MOST_VALUES and net.can_look_at(numbers)
 
 
 def literal(shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool) -> Array:
@@ -88,7 +94,7 @@ def constant_of_shape(net: Net, operator: Operator) -> Value:
     if isinstance(value, Constant) and value.values:
         number, is_integer = value.values[0], value.is_integer
     full = checked(shape)
-    values = (number,) * prod(full) if prod(full) <= MOST_VALUES else None
+    values = (number,) * prod(full) if _is_computed(net, prod(full)) else None
     given = net.array(operator, 0)
     if given is None or given.is_literal:
         found = literal(full, values, is_integer=is_integer)
@@ -102,7 +108,7 @@ def range_of(net: Net, operator: Operator) -> Value:
     """Range."""
     start, stop, step = (_one(net.array(operator, number)) for number in range(3))
     count = max(0, ceil((stop - start) / step)) if step else 0
-    if count > MOST_VALUES:
+    if not _is_computed(net, count):
         return literal(checked((count,)), None, is_integer=isinstance(start, int))
     return literal(
         (count,), tuple([start + number * step for number in range(count)]), is_integer=isinstance(start, int)
@@ -200,9 +206,18 @@ def broadcast(shapes: Sequence[Sequence[int]]) -> tuple[int, ...]:
     return checked(found)
 
 
-def _expanded(array: Array, shape: tuple[int, ...]) -> Sequence[Any] | None:
+def _every(shape: Sequence[int], steps: Sequence[int], start: int = 0) -> list[int]:
+    """For every index of a shape, the last axis fastest, ``start`` and the sum of index * step."""
+    found = [start] if all(shape) else []
+    for size, step in zip(shape, steps, strict=True) if found else ():
+        moves = [number * step for number in range(size)]
+        found = [place + move for place in found for move in moves]
+    return found
+
+
+def _expanded(net: Net, array: Array, shape: tuple[int, ...]) -> Sequence[Any] | None:
     """The elements of a constant that is broadcast to a shape."""
-    if array.values is None or prod(shape) > MOST_VALUES or array.elements > MOST_VALUES:
+    if array.values is None or array.elements > MOST_VALUES or not _is_computed(net, prod(shape)):
         return None
     if array.shape == shape:
         return array.values
@@ -213,26 +228,30 @@ def _expanded(array: Array, shape: tuple[int, ...]) -> Sequence[Any] | None:
         steps[-number] = step if size > 1 else 0
         step *= size
     values = array.values
-    return [values[sum(i * s for i, s in zip(index, steps, strict=True))] for index in every_index(*map(range, shape))]
+    return [values[place] for place in _every(shape, steps)]
 
 
-def _combined(arrays: Sequence[Array], function: Callable[..., Any] | None, *, is_integer: bool | None = None) -> Array:
+def _combined(
+    net: Net, arrays: Sequence[Array], function: Callable[..., Any] | None, *, is_integer: bool | None = None
+) -> Array:
     """Constants combined element by element."""
     shape = broadcast([array.shape for array in arrays])
-    columns = [_expanded(array, shape) for array in arrays] if function is not None else [None]
+    columns = [_expanded(net, array, shape) for array in arrays] if function is not None else [None]
     values = None
     if function is not None and all(column is not None for column in columns):
         values = tuple([function(*row) for row in zip(*columns, strict=True)])
         if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
             raise WrongFile("its numbers are too large")
     whole = all(array.is_integer for array in arrays) if is_integer is None else is_integer
-    return made_of(arrays, shape, values, is_integer=whole)
+    return made_of(net, arrays, shape, values, is_integer=whole)
 
 
 def made_of(
-    arrays: Sequence[Array], shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool
+    net: Net, arrays: Sequence[Array], shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool
 ) -> Array:
-    """A constant made of others."""
+    """A constant made of others; raises NotFolded where they are too many."""
+    if not net.can_look_at(ORIGIN_WORK * sum(len(array.origins) for array in arrays)):
+        raise NotFolded("it is made of too many constants")
     learned = [array.is_learned for array in arrays if array.origins]
     return Array(
         shape, values, is_integer=is_integer,
@@ -242,15 +261,12 @@ def made_of(
     )  # fmt: skip
 
 
-def _moved(array: Array, shape: tuple[int, ...], steps: Sequence[int], start: int = 0) -> Array:
+def _moved(net: Net, array: Array, shape: tuple[int, ...], steps: Sequence[int], start: int = 0) -> Array:
     """A constant of another shape whose element at an index is that at the sum of index * step of this one."""
     values = None
-    if array.values is not None and prod(shape) <= MOST_VALUES and array.elements <= 65_536:
+    if array.values is not None and array.elements <= 65_536 and _is_computed(net, prod(shape)):
         given = array.values
-        values = [
-            given[start + sum(i * s for i, s in zip(index, steps, strict=True))]
-            for index in every_index(*map(range, shape))
-        ]
+        values = [given[place] for place in _every(shape, steps, start)]
     return array.like(checked(shape), values)
 
 
@@ -276,15 +292,15 @@ def _fold(net: Net, operator: Operator) -> list[Value]:
         result = arrays[0]
         is_truth = what in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or")
         for other in arrays[1:]:
-            result = _combined([result, other], TWO[what], is_integer=True if is_truth else None)
+            result = _combined(net, [result, other], TWO[what], is_integer=True if is_truth else None)
         return [result]
     if what in ONE:
-        return [_combined(arrays[:1], ONE[what])]
+        return [_combined(net, arrays[:1], ONE[what])]
     if what in KEEPING:
         is_integer = arrays[0].is_integer and what != "DequantizeLinear"
-        return [made_of(arrays, arrays[0].shape, None, is_integer=is_integer)]
+        return [made_of(net, arrays, arrays[0].shape, None, is_integer=is_integer)]
     if what == "Where":
-        return [_combined(arrays, lambda c, a, b: a if c else b, is_integer=arrays[1].is_integer)]
+        return [_combined(net, arrays, lambda c, a, b: a if c else b, is_integer=arrays[1].is_integer)]
     handler = FOLDERS.get(what)
     if handler is None:
         raise NotFolded("it works on constants")
@@ -293,13 +309,13 @@ def _fold(net: Net, operator: Operator) -> list[Value]:
     if what in ("Slice", "Gather", "Split"):
         for name, part in zip(operator.outputs, results, strict=False):
             if isinstance(part, Array):
-                part.path = (*arrays[0].path, name)
+                part.path = net.part_of(arrays[0].path, name)
     return results
 
 
 def _cast(net: Net, operator: Operator, x: Array) -> Array:
     to = operator.attributes.get("to")
-    if x.values is None or x.elements > MOST_VALUES:
+    if x.values is None or not _is_computed(net, x.elements):
         return x
     is_integer = to in (2, 3, 4, 5, 6, 7, 12, 13, 9, "INT64", "INT32", "BOOL")
     convert: Callable[[Any], Any] = (bool if to in (9, "BOOL") else int) if is_integer else float
@@ -315,7 +331,7 @@ def _clip(net: Net, operator: Operator, x: Array) -> Array:
         value = max(value, low[0]) if low else value
         return min(value, high[0]) if high else value
 
-    return _combined([x], limited)
+    return _combined(net, [x], limited)
 
 
 def _reshape(net: Net, operator: Operator, x: Array) -> Array:
@@ -354,7 +370,7 @@ def _transpose(net: Net, operator: Operator, x: Array) -> Array:
     if sorted(order) != list(range(rank)):
         raise WrongFile(f"its order is {order} for {rank} axes")
     steps = _steps(x.shape)
-    return _moved(x, tuple([x.shape[axis] for axis in order]), [steps[axis] for axis in order])
+    return _moved(net, x, tuple([x.shape[axis] for axis in order]), [steps[axis] for axis in order])
 
 
 def _slice(net: Net, operator: Operator, x: Array) -> Array:
@@ -373,7 +389,7 @@ def _slice(net: Net, operator: Operator, x: Array) -> Array:
         shape[axis] = len(found)
         begin += found.start * strides[axis] if len(found) else 0
         moves[axis] = strides[axis] * step
-    return _moved(x, tuple(shape), moves, begin)
+    return _moved(net, x, tuple(shape), moves, begin)
 
 
 def _gather(net: Net, operator: Operator, x: Array) -> Array:
@@ -383,7 +399,7 @@ def _gather(net: Net, operator: Operator, x: Array) -> Array:
     axis = int(operator.attributes.get("axis", 0)) % len(x.shape)
     shape = checked((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
     values = None
-    if x.values is not None and indices.values is not None and prod(shape) <= MOST_VALUES:
+    if x.values is not None and indices.values is not None and _is_computed(net, prod(shape)):
         inner, size = prod(x.shape[axis + 1 :]), x.shape[axis]
         rows = [[int(i) % size for i in indices.values]] * prod(x.shape[:axis])
         values = [
@@ -404,7 +420,7 @@ def _concat(net: Net, operator: Operator, x: Array) -> Array:
     shape[axis] = sum(array.shape[axis] for array in arrays)
     full = checked(shape)
     values = None
-    if all(array.values is not None for array in arrays) and prod(full) <= MOST_VALUES:
+    if all(array.values is not None for array in arrays) and _is_computed(net, prod(full) + len(arrays)):
         blocks = [prod(array.shape[axis:]) for array in arrays]
         values = [
             value
@@ -412,12 +428,12 @@ def _concat(net: Net, operator: Operator, x: Array) -> Array:
             for array, block in zip(arrays, blocks, strict=True)
             for value in (array.values or ())[outer * block : (outer + 1) * block]
         ]
-    return made_of(arrays, full, values, is_integer=x.is_integer)
+    return made_of(net, arrays, full, values, is_integer=x.is_integer)
 
 
 def _expand(net: Net, operator: Operator, x: Array) -> Array:
     shape = broadcast([x.shape, net.numbers(operator, "shape", 1) or []])
-    return x.like(shape, _expanded(x, shape))
+    return x.like(shape, _expanded(net, x, shape))
 
 
 def _tile(net: Net, operator: Operator, x: Array) -> Array:
@@ -426,24 +442,24 @@ def _tile(net: Net, operator: Operator, x: Array) -> Array:
         raise WrongFile("it does not have one number for each axis")
     shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
     values = None
-    if x.values is not None and prod(shape) <= MOST_VALUES:
-        steps = _steps(x.shape)
-        values = [
-            x.values[sum(i % size * step for i, size, step in zip(index, x.shape, steps, strict=True))]
-            for index in every_index(*map(range, shape))
-        ]
+    if x.values is not None and x.elements <= MOST_VALUES and _is_computed(net, prod(shape)):
+        places = [0] if all(shape) else []
+        for size, count, step in zip(x.shape, repeats, _steps(x.shape), strict=True) if places else ():
+            moves = [number * step for number in range(size)] * count
+            places = [place + move for place in places for move in moves]
+        values = [x.values[place] for place in places]
     return x.like(shape, values)
 
 
 def _split(net: Net, operator: Operator, x: Array) -> list[Value]:
     axis = int(operator.attributes.get("axis", 0)) % max(1, len(x.shape))
     count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
-    sizes = net.numbers(operator, "split", 1) or [-(-x.shape[axis] // count)] * count
+    sizes = net.numbers(operator, "split", 1) or [-(-x.shape[axis] // count)] * min(count, len(operator.outputs))
     found: list[Value] = []
     start = 0
     for size in sizes:
         shape = (*x.shape[:axis], min(size, x.shape[axis] - start), *x.shape[axis + 1 :])
-        found.append(_moved(x, shape, _steps(x.shape), start * prod(x.shape[axis + 1 :])))
+        found.append(_moved(net, x, shape, _steps(x.shape), start * prod(x.shape[axis + 1 :])))
         start += size
     return found
 
@@ -456,7 +472,8 @@ def _reduce(net: Net, operator: Operator, x: Array) -> Array:
     shape = tuple([1 if n in chosen else size for n, size in enumerate(x.shape) if keeps or n not in chosen])
     function = REDUCING.get(operator.type)
     values = None
-    if function is not None and x.values is not None and chosen == set(range(len(x.shape))) and x.elements:
+    is_whole = chosen == set(range(len(x.shape))) and x.elements > 0
+    if function is not None and x.values is not None and is_whole and _is_computed(net, x.elements):
         values = [function(x.values)]
     return x.like(shape, values)
 
@@ -466,12 +483,12 @@ def _matmul(net: Net, operator: Operator, x: Array) -> Array:
     if other is None or len(x.shape) < 2 or len(other.shape) < 2 or x.shape[-1] != other.shape[-2]:
         raise NotFolded("it multiplies constants")
     shape = (*broadcast([x.shape[:-2] or (1,), other.shape[:-2] or (1,)]), x.shape[-2], other.shape[-1])
-    return made_of([x, other], shape[-max(len(x.shape), len(other.shape)) :], None, is_integer=False)
+    return made_of(net, [x, other], shape[-max(len(x.shape), len(other.shape)) :], None, is_integer=False)
 
 
 def _pad(net: Net, operator: Operator, x: Array) -> Array:
-    pads = net.numbers(operator, "pads", 1) or []
     rank = len(x.shape)
+    pads = every_pad(net.numbers(operator, "pads", 1) or [], net.numbers(operator, "axes", 3), rank)
     if len(pads) != 2 * rank:
         raise WrongFile("it does not have two pads for each axis")
     return x.like(checked([size + pads[n] + pads[n + rank] for n, size in enumerate(x.shape)]), None)

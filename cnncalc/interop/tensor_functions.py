@@ -35,6 +35,9 @@ PLAIN = {
 }  # fmt: skip
 """The kinds of operators without attributes."""
 
+SELU = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
+"""The defaults of Selu."""
+
 NO_ARRAYS: Mapping[str, Array | None] = {}
 
 
@@ -115,6 +118,8 @@ def _matched(net: Net, source: Source) -> Source | None:
 def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
     """The names of the sides, or of the depth, that some atoms are; raises NoEqual if they are parts of them."""
     names = (*volume.names, "depth")
+    if any(atom.side == BATCH for atom in atoms):
+        raise NoEqual("it works over the images of a batch")
     found = []
     for side, name in enumerate(names):
         mine = [atom for atom in atoms if atom.side == side]
@@ -126,7 +131,7 @@ def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
 
 
 def _set_axes(kind: str, keys: dict[str, Any], axes: tuple[str, ...], volume: Volume) -> None:
-    """Sets the key for the axes of a normalization, or raises NoEqual."""
+    """Sets the key for the axes of a normalization."""
     everything = {name for name, size in zip((*volume.names, "depth"), volume, strict=True) if size > 1}
     if kind == "softmax":
         if axes != ("depth",):
@@ -141,7 +146,7 @@ def _set_axes(kind: str, keys: dict[str, Any], axes: tuple[str, ...], volume: Vo
     elif set(axes) >= everything:
         keys["axes"] = "volume"
     else:
-        raise NoEqual(f"{kind.upper()} over {', '.join(axes)}")
+        keys["axes"] = list(axes)
 
 
 def _last(net: Net, formula: Formula) -> Source | None:
@@ -200,6 +205,14 @@ def _with_number(
     elif isinstance(other, Source) and isinstance(first, float) and type in ("Min", "Max"):
         return _with_number(net, operator, type, sources, (other, first))
     raise NoEqual("no kind computes it with a number")
+
+
+def selu(net: Net, operator: Operator) -> Value:
+    """Selu, whose numbers are those of its kind."""
+    for name, usual in SELU.items():
+        if abs(float(operator.attributes.get(name, usual)) - usual) > 1e-6:
+            raise NoEqual(f"SELU has {name} {usual}, not {operator.attributes[name]:g}")
+    return unary(net, operator)
 
 
 def leaky(net: Net, operator: Operator) -> Value:

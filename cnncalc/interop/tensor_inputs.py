@@ -29,6 +29,9 @@ VECTORS = frozenset(("MatMul", "LayerNormalization", "RMSNormalization", "LpNorm
 """Operators on vectors along the last axis."""
 
 MOST_STEPS = 400
+"""The most operators behind one input that are looked at."""
+MOST_STEPS_OF_ALL = 40_000
+"""The same of all inputs together; further ones are read in the usual order."""
 
 
 class Order(NamedTuple):
@@ -43,10 +46,11 @@ def order_of(net: Net, name: str, rank: int) -> Order:
     """The order of the axes of an input, from what the first operators behind it need."""
     waiting: deque[tuple[str, tuple[int | None, ...]]] = deque([(name, tuple(range(rank)))])
     steps = 0
-    while waiting and steps < MOST_STEPS:
+    while waiting and steps < MOST_STEPS and net.steps < MOST_STEPS_OF_ALL:
         value, axes = waiting.popleft()
         for operator in net.reading.get(value, ()):
             steps += 1
+            net.steps += 1
             if operator.inputs[0] != value and operator.type in (*MAPS, *VECTORS):
                 continue
             if operator.type in MAPS and len(axes) >= 3:
@@ -107,9 +111,9 @@ def _axes(net: Net, operator: Operator) -> list[int] | None:
     name = operator.inputs[1] if len(operator.inputs) > 1 else ""
     constant = net.net.constants.get(name)
     if constant is None:
-        for maker in net.net.operators:
-            if name in maker.outputs and maker.type == "Constant":
-                constant = next(iter(maker.attributes.values()), None)
+        maker = net.makers.get(name)
+        if maker is not None and maker.type == "Constant":
+            constant = next(iter(maker.attributes.values()), None)
     values = getattr(constant, "values", None)
     return None if values is None else [int(value) for value in values]
 
@@ -150,7 +154,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     if order.depth is not None:
         axes[order.depth] = whole(len(volume) - 1, volume.depth)
     if order.batch is not None:
-        axes[order.batch] = whole(BATCH, net.batch)
+        axes[order.batch] = () if batch == 1 else whole(BATCH, net.batch)  # one of 1 is the same for every image
     source.names.append(name)
     net.entries[place] = name, tuple(axes)
     net.values[name] = Tensor(source, tuple(axes))

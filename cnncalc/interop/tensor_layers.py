@@ -52,6 +52,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
         ),
         tensor_functions.unary,
     ),
+    "Selu": tensor_functions.selu,
     "LeakyRelu": tensor_functions.leaky,
     "HardSigmoid": tensor_functions.hard_sigmoid,
     "Clip": tensor_functions.clip,
@@ -196,11 +197,12 @@ def _store(net: Net, operator: Operator, found: list[Value]) -> None:
         if not name:
             continue
         if isinstance(value, Tensor) and max(value.shape, default=0).bit_length() > MAX_BITS:
-            message = f"{operator.type}: a size of its result has more than 4,300 digits"
+            message = f"{operator.type}: a size of its result has more than {MAX_BITS} bits"
             net.builder.fail(message, operator.name, code="limit")
             value = None
         if isinstance(value, Tensor):
             value.source.names.append(name)
+            net.make_in_time(value.source, operator)
             _compare(net, operator, name, value)
         if value is None and name not in net.unknown:
             net.failed.add(name)
@@ -252,7 +254,7 @@ def _folded(net: Net, operator: Operator) -> list[Value]:
                 found.append(None)
             else:
                 arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
-                made = made_of(arrays, tuple([size or 0 for size in shape]), None, is_integer=False)
+                made = made_of(net, arrays, tuple([size or 0 for size in shape]), None, is_integer=False)
                 made.made = Made(operator.type, operator.attributes, tuple(net.inputs(operator)), len(found))
                 found.append(made)
         return found

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from cnncalc.interop.operators import Operator
 
 
+FLOAT, DOUBLE = 1, 11
+"""Types of elements to which Cast changes none: single and double precision."""
+
+
 def identity(net: Net, operator: Operator) -> Value:
     """Identity, Cast and other operators that change no element."""
     if operator.type != "Identity":
         net.builder.note(f"{operator.type} left out")
+    is_quantized = operator.type in ("QuantizeLinear", "DequantizeLinear")
+    if is_quantized or operator.attributes.get("to", FLOAT) not in (FLOAT, DOUBLE):
+        net.vague[operator.outputs[0]] = f"{operator.type} left out, which rounds"
     return net.values.get(operator.inputs[0])
 
 
@@ -50,6 +57,17 @@ def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = 
     if min(shape, default=1) < 0 or prod(shape) != elements:
         raise WrongFile(f"a tensor of shape {list(old)} cannot have the shape {list(wanted)}")
     return tuple(shape)
+
+
+def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> list[int]:
+    """The pads of every axis, first those before it, of the pads of some axes (None: of all)."""
+    if axes is None:
+        return list(pads)
+    found = [0] * 2 * rank
+    for number, axis in enumerate(axes):
+        found[axis % rank] = pads[number]
+        found[axis % rank + rank] = pads[number + len(axes)]
+    return found
 
 
 def flatten(net: Net, operator: Operator) -> Value:
@@ -147,6 +165,8 @@ def split(net: Net, operator: Operator) -> list[Value]:
     sizes = net.numbers(operator, "split", 1)
     if not sizes:
         count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
+        if count != len(operator.outputs):
+            raise WrongFile(f"it makes {count:,} parts, but has {len(operator.outputs):,} outputs")
         each = -(-size // count)
         sizes = [min(each, max(0, size - number * each)) for number in range(count)]
     if sum(sizes) != size or min(sizes) < 0:
@@ -170,6 +190,7 @@ def gather(net: Net, operator: Operator) -> Value:
     if indices is None or indices.values is None:
         raise NoEqual("its indices are not known")
     size = x.shape[axis]
+    net.look_at(len(indices.values))
     found = [int(index) % size for index in indices.values]
     if not found or found != list(range(found[0], found[0] + len(found))):
         if found and found == [place * size // len(found) for place in range(len(found))]:

@@ -13,6 +13,7 @@ from cnncalc.interop.views import (
     Axes,
     batch_of,
     covers,
+    last_axes,
     maps_axes,
     memory_order,
     merged,
@@ -33,6 +34,20 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
 
 MAX_RANK = 16
+MOST_NUMBERS = 4_096
+"""The most numbers of an input that stands for an attribute."""
+MOST_WORK = 2_000_000
+"""The most numbers of constants that are looked at for one file."""
+FEW_NUMBERS = 16
+"""So many numbers are looked at in any case."""
+MOST_PENDING = 64
+"""The most layers behind one another that are made only when something reads them."""
+
+MAPS = {sides + 1: [*[[2 + side] for side in range(sides)], [1]] for sides in SIDES}
+"""The axes of batch x channels x sides as sides and, last, depth, by the sizes of a volume."""
+LAST = {sides + 1: [[1 + side] for side in range(sides + 1)] for sides in SIDES}
+"""The same of batch x sides x channels."""
+
 STORED = "Constant"
 """The operator of a tensor that the source holds: :class:`Constant`, in its attribute ``value``."""
 
@@ -53,7 +68,11 @@ class Array:
     ``values`` are all that is known). ``base`` is the tensor that it is in another order.
     """
 
-    __slots__ = ("base", "is_integer", "is_learned", "is_literal", "made", "origins", "path", "shape", "values")
+    __slots__ = (
+        "_scalar", "base", "is_integer", "is_learned", "is_literal", "made", "origins", "path", "shape", "values",
+    )  # fmt: skip
+    path: int
+    """Which part of its origins it is: the number of :meth:`Net.part_of`, 0 for all of them."""
 
     def __init__(
         self,
@@ -71,7 +90,8 @@ class Array:
         self.origins = origins
         self.is_literal = is_literal
         self.is_learned = is_learned
-        self.path: tuple[str, ...] = ()
+        self.path = 0
+        self._scalar: tuple[Any] | None = None
         self.made: Made | None = None
         self.base: Array = self
 
@@ -83,10 +103,11 @@ class Array:
     @property
     def scalar(self) -> Any:
         """Its number, if all of its elements are the same one; else None."""
-        if self.values is None or not self.elements or self.elements > 4096:
-            return None
-        first = self.values[0]
-        return first if all(value == first for value in self.values) else None
+        if self._scalar is None and self.values is not None and 0 < self.elements <= MOST_NUMBERS:
+            values = tuple(self.values)
+            is_one = values[0] == values[0] and values.count(values[0]) == len(values)  # NaN is not
+            self._scalar = (values[0] if is_one else None,)
+        return self._scalar[0] if self._scalar else None
 
     def like(self, shape: tuple[int, ...], values: Sequence[Any] | None) -> Array:
         """Another tensor made of this one."""
@@ -115,9 +136,10 @@ class Source:
     ``volume`` is its output volume; ``place`` its index in the builder, once it is made, ``make`` makes it. ``names``
     are the values of the file that are views of it. ``formula`` is how it is computed element by element, ``part`` of
     which layer it is a part, ``padded`` what it is padded from, ``scores`` which products of attention it holds.
+    ``pending`` is how many layers behind one another are made when it is.
     """
 
-    __slots__ = ("formula", "make", "names", "padded", "part", "place", "scores", "volume")
+    __slots__ = ("formula", "make", "names", "padded", "part", "pending", "place", "scores", "volume")
 
     def __init__(self, volume: Volume, place: int | None = None, make: Callable[[], int | None] | None = None) -> None:
         self.volume = volume
@@ -128,6 +150,7 @@ class Source:
         self.part: Part | None = None
         self.padded: Any = None
         self.scores: Any = None
+        self.pending = 0
 
 
 class Tensor:
@@ -189,7 +212,12 @@ class Net:
         self.readers: dict[str, int] = {}
         self.reading: dict[str, list[Operator]] = {}
         """The operators that read a value."""
+        self.makers: dict[str, Operator] = {}
+        """The operator that makes a value."""
+        self.steps = 0
+        """How many operators were looked at to find the order of the axes of inputs."""
         for operator in net.operators:
+            self.makers.update(dict.fromkeys(operator.outputs, operator))
             for name in operator.inputs:
                 self.readers[name] = self.readers.get(name, 0) + 1
                 self.reading.setdefault(name, []).append(operator)
@@ -217,8 +245,12 @@ class Net:
         """The inputs of the net, by their places: the name in the file, and the axes."""
         self.inexact: dict[int, str] = {}
         """Layers whose results differ from those of the file, by their places, and why."""
+        self.vague: dict[str, str] = {}
+        """Values of the file that differ from the layer that they are a view of, and why."""
         self.counted: dict[str, int] = {}
         """The tensors of the file that something has used."""
+        self._work = 0
+        self._parts: dict[tuple[int, str], int] = {}
         self._moved: dict[tuple[int, Axes], tuple[Source, Source]] = {}
         """Layers with their elements in another volume, so that each is made once."""
 
@@ -277,7 +309,28 @@ class Net:
         self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
+        if len(array.values) > MOST_NUMBERS:
+            raise WrongFile(f"its {name} are {len(array.values):,} numbers, more than {MOST_NUMBERS:,}")
+        self.look_at(len(array.values))
         return array.values
+
+    # work
+
+    def can_look_at(self, numbers: int) -> bool:
+        """Whether so many numbers of constants may still be looked at; if so, they count as looked at."""
+        if numbers <= FEW_NUMBERS:
+            return True
+        self._work += numbers
+        return self._work <= MOST_WORK
+
+    def look_at(self, numbers: int) -> None:
+        """Counts numbers of constants; raises WrongFile where they are too many."""
+        if not self.can_look_at(numbers):
+            raise WrongFile(f"the operators of the file compute with more than {MOST_WORK:,} numbers of constants")
+
+    def part_of(self, path: int, name: str) -> int:
+        """The number of a part of a part of a constant; ``path`` is that of the part."""
+        return self._parts.setdefault((path, name), len(self._parts) + 1)
 
     def is_read_once(self, source: Source) -> bool:
         """Whether a layer has only the reader that is being converted."""
@@ -293,6 +346,14 @@ class Net:
             if source.place is not None:
                 source.volume = self.builder.volume(source.place)
         return source.place
+
+    def make_in_time(self, source: Source, operator: Operator) -> None:
+        """Makes the layer of a result now where too many before it wait to be made."""
+        if source.place is None and source.make is not None and not source.pending:
+            before = [value.source for value in self.inputs(operator) if isinstance(value, Tensor)]
+            source.pending = 1 + max([given.pending for given in before if given.place is None], default=0)
+            if source.pending > MOST_PENDING:
+                self.place(source)
 
     def guarded(
         self, operator: Operator, source: Source, make: Callable[[], int | None], read: Source
@@ -334,6 +395,8 @@ class Net:
 
         Raises NoEqual where no layers make one of the other.
         """
+        if self._lies_so(tensor, groups):
+            return tensor
         parts, target = self._parts_and_target(tensor, groups)
         source = self.moved(tensor.source, target)
         axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in tensor.axes]
@@ -350,11 +413,22 @@ class Net:
 
     def layers_to_rearrange(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> int:
         """How many layers :meth:`rearranged` adds with the same arguments; raises NoEqual where it does."""
+        if self._lies_so(tensor, groups):
+            return 0
         _, target = self._parts_and_target(tensor, groups)
         found = moves(tensor.source.volume, target)
         if found is None:
             raise NoEqual("no layers bring its elements into the order that it needs")
         return len(found)
+
+    def _lies_so(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> bool:
+        """Whether a tensor is its volume as it stands, with these groups of axes as sides and depth."""
+        volume = tensor.source.volume
+        if tensor.expanded or len(tensor.axes) != len(volume) + 1:
+            return False
+        if groups == MAPS[len(volume)]:
+            return tensor.axes == maps_axes(volume, self.batch)
+        return groups == LAST[len(volume)] and tensor.axes == last_axes(volume, self.batch)
 
     def _parts_and_target(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> tuple[list[tuple[Atom, ...]], Axes]:
         """The atoms of each axis without those of the batch, and the axes of the volume that the groups make."""
@@ -371,6 +445,13 @@ class Net:
         if batch and (merged(batch) != whole(BATCH, self.batch) or atoms[: len(batch)] != batch):
             raise NoEqual("it mixes the images of a batch")
         return atoms[len(batch) :]
+
+    def require_batch_apart(self, tensors: Sequence[Axes]) -> None:
+        """Raises NoEqual where an axis is the batch of one tensor and a part of the volume of another one."""
+        for column in zip(*tensors, strict=True):
+            wide = [axis for axis in column if axis]
+            if len({any(atom.side == BATCH for atom in axis) for axis in wide}) > 1:
+                raise NoEqual("it combines the images of a batch with the elements of another tensor")
 
     def moved(self, source: Source, target: Axes) -> Source:
         """The layer with its elements in another volume; raises NoEqual where no layers do that."""
@@ -395,6 +476,8 @@ class Net:
 
     def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:
         """The tensor batch x channels x sides as a view of such a volume; how many sides its first axis adds."""
+        if self._lies_so(tensor, MAPS[len(tensor.source.volume)]):
+            return tensor, 0
         front = [0] if self._without_batch(tensor.axes[0]) else []
         if tensor.rank == 2 and len(tensor.source.volume.sides) > 1 and not front:
             found = self._of_points(tensor)
@@ -503,6 +586,11 @@ class Net:
             self.parameters.setdefault(source.place, {}).update(known)
 
     # what is said
+
+    def differs(self, source: Source | None, why: str) -> None:
+        """Records that a layer computes other numbers than the file."""
+        if source is not None and source.place is not None:
+            self.inexact.setdefault(source.place, why)
 
     def lacks(
         self, operator: Operator, why: str, output: Volume | None, figures: Mapping[str, int], source: Source | None

@@ -36,7 +36,8 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     if any(array is not None and array.elements != channels for array in (scale, shift, mean, variance)):
         raise WrongFile(f"its factors do not have one number for each of {channels} channels")
     tensor = net.spatial(x)[0] if x.rank > 1 else x
-    if mean is not None and len(operator.outputs) > 1 and operator.attributes.get("training_mode"):
+    is_training = mean is not None and bool(operator.attributes.get("training_mode"))
+    if is_training and len(operator.outputs) > 1:
         net.builder.note("BatchNormalization in training mode")
     # numbers that stand among the operators and change nothing are not learned
     if scale is not None and scale.is_literal and scale.scalar == 1:
@@ -47,7 +48,10 @@ def batch_norm(net: Net, operator: Operator) -> Value:
         shift = None
     buffers = {"mean": flat(mean), "variance": flat(variance)} if mean is not None else {}
     keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
-    return learned(net, operator, tensor, "bn", _both(scale, shift), buffers, **keys, **_eps(operator, BN_EPS))
+    found = learned(net, operator, tensor, "bn", _both(scale, shift), buffers, **keys, **_eps(operator, BN_EPS))
+    if is_training:
+        net.differs(found.source, "BatchNormalization in training mode")
+    return found
 
 
 def _both(scale: Array | None, shift: Array | None) -> dict[str, Array | None]:
@@ -132,7 +136,7 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     elif prod(atom.size for atom in atoms) == volume.elements:
         keys["axes"] = "volume"
     else:
-        raise NoEqual(f"it normalizes over {' and '.join(names)}")
+        keys["axes"] = list(names)
     keys["scale"] = scale is not None
     if not is_rms:
         keys["shift"] = shift is not None
@@ -225,4 +229,7 @@ def dropout(net: Net, operator: Operator) -> Value:
     """Dropout, which at test time is the identity."""
     x = net.tensor(operator)
     net.builder.note("Dropout, the identity at test time, left out")
+    mode = net.array(operator, 2)
+    if mode is not None and mode.scalar is not False and mode.scalar != 0:
+        net.vague[operator.outputs[0]] = "Dropout in training mode"
     return x

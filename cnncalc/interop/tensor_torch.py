@@ -188,7 +188,6 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value]] = {
     "AdaptiveMaxPool": adaptive_pool,
     "TrainingDropout": dropout,
     "Glu": glu,
-    "Swish": element("silu"),
     "Square": element("square"),
     "Roll": roll,
     "MultiheadAttention": attention,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncalc.errors import CnncalcError
+from cnncalc.interop.tensor_moves import every_pad
 from cnncalc.interop.tensor_net import STORED, WRONG, Array
 from cnncalc.interop.tensor_weights import DISTANCES, FIRST
 
@@ -189,10 +190,10 @@ def _softmax(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
 
 
 def _padded(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
-    pads = _listed(made, inputs, "pads", 1) or []
+    pads = every_pad(_listed(made, inputs, "pads", 1) or [], _listed(made, inputs, "axes", 3), len(shape))
     value = (_listed(made, inputs, "value", 2) or [0])[0]
     half = len(pads) // 2
-    if made.attributes.get("mode", "constant") != "constant" or min(pads) < 0 or len(inputs) > 3:
+    if made.attributes.get("mode", "constant") != "constant" or min(pads) < 0:
         raise NotKnown("it is padded in another way than with a number")
     return np.pad(inputs[0], list(zip(pads[:half], pads[half:], strict=True)), constant_values=value)
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.tensor_net import Array, Made
-from cnncalc.interop.views import BATCH, covers, size_of
+from cnncalc.interop.tensor_net import Array, Made, Tensor
+from cnncalc.interop.views import BATCH, batch_of, covers, size_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cnncalc.interop.tensor_net import Net, Source
+    from cnncalc.interop.tensor_net import Net
     from cnncalc.interop.views import Atom, Axes
     from cnncalc.volume import Volume
 
@@ -82,6 +82,11 @@ def reciprocal(array: Array) -> Array:
     return _with(array, "Reciprocal", array.shape, [array])
 
 
+def scaled(array: Array, number: float) -> Array:
+    """The tensor times a number."""
+    return _with(array, "Mul", array.shape, [array, Array((), (number,))])
+
+
 def first(array: Array) -> Array:
     """The first index of the first axis."""
     return _with(array, FIRST, array.shape[1:], [array])
@@ -138,13 +143,23 @@ def rows_in_order(array: Array, atoms: Sequence[Atom], depth: int) -> Array:
 def origins_of(net: Net) -> Origins:
     """What of the source the layers of a net are; called before layers that nothing needs are left out."""
     nodes = net.builder.nodes
-    values = []
+    values: list[Place] = []
+    vague = dict(net.vague)
     for operator in net.net.operators:
-        for name in operator.outputs:
+        why = next((vague[name] for name in operator.inputs if name in vague), None)
+        read = {id(getattr(net.values.get(name), "source", None)) for name in operator.inputs if name in vague}
+        # the second result of a max pool are places, not activations
+        for name in operator.outputs[: 1 if operator.type == "MaxPool" else None]:
             value = net.values.get(name) if name else None
-            source: Source | None = getattr(value, "source", None)
-            if value is not None and source is not None and source.place is not None:
-                values.append(Place(name, value.axes, nodes[source.place].name, value.expanded))  # type: ignore[union-attr]
+            if not isinstance(value, Tensor):
+                continue
+            place = value.source.place
+            if why is not None and (place is None or id(value.source) in read):
+                vague.setdefault(name, why)
+            elif why is not None:
+                net.differs(value.source, f"{why} before it")
+            if place is not None and name not in vague:
+                values.append(Place(name, value.axes, nodes[place].name, value.expanded))
     arrays = {id(value): value.elements for value in net.values.values() if isinstance(value, Array)}
     return Origins(
         {nodes[place].name: arrays for place, arrays in net.parameters.items()},
@@ -163,16 +178,20 @@ def is_whole(place: Place, volume: Volume) -> bool:
 
 
 def to_volume(array: Any, axes: Axes, volume: Sequence[int], batch: int) -> Any:
-    """A tensor of the source as batch x sides x depth."""
+    """A tensor of the source as batch x sides x depth. Where it has no axis for the batch, all images are the same."""
     atoms = [atom for axis in axes for atom in axis]
     order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
-    return array.reshape([atom.size for atom in atoms]).transpose(order).reshape(batch, *volume)
+    images = batch if batch_of(axes) else 1
+    found = array.reshape([atom.size for atom in atoms]).transpose(order).reshape(images, *volume)
+    return found if images == batch else found.repeat(batch, axis=0)
 
 
 def from_volume(array: Any, axes: Axes) -> Any:
     """An array batch x sides x depth as a tensor of the source: the inverse of :func:`to_volume`."""
     atoms = [atom for axis in axes for atom in axis]
     order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
+    if not batch_of(axes):
+        array = array[:1]
     back = sorted(range(len(order)), key=order.__getitem__)
     moved = array.reshape([atoms[number].size for number in order]).transpose(back)
     return moved.reshape([size_of(axis) for axis in axes])

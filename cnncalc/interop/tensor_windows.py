@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from math import copysign, floor, inf, isfinite, prod
+from math import ceil, copysign, floor, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual, uniform
+from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
 from cnncalc.interop.tensor_functions import learned
+from cnncalc.interop.tensor_moves import every_pad
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
 from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
+from cnncalc.layers.resize import CUBIC
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
@@ -278,13 +281,7 @@ def pad(net: Net, operator: Operator) -> Value:
     found = net.numbers(operator, "pads" if "pads" in operator.attributes else "paddings", 1)
     if found is None:
         raise WrongFile("its pads are missing")
-    axes = net.numbers(operator, "axes", 3)
-    if axes is not None:
-        every = [0] * 2 * x.rank
-        for number, axis in enumerate(axes):
-            every[axis % x.rank] = found[number]
-            every[axis % x.rank + x.rank] = found[number + len(axes)]
-        found = every
+    found = every_pad(found, net.numbers(operator, "axes", 3), x.rank)
     if len(found) != 2 * x.rank:
         raise WrongFile(f"it has {len(found)} pads for {x.rank} axes")
     if not any(found):
@@ -362,57 +359,133 @@ def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode:
 def resize(net: Net, operator: Operator) -> Value:
     """Resize and Upsample: UPSAMPLE by a whole number, else RESIZE."""
     x = net.tensor(operator)
-    wanted = _new_sizes(net, operator, x)
+    new = _new_sizes(net, operator, x)
+    wanted = new.sizes
     mode = operator.attributes.get("mode", "nearest")
     mode = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
     if mode not in ("nearest", "bilinear", "bicubic"):
         raise NoEqual(f"its mode is {mode}")
     if [n for n, (a, b) in enumerate(zip(x.shape, wanted, strict=True)) if a != b and n < 2]:
         if x.rank == 4 and wanted[0] == x.shape[0] and wanted[3] == x.shape[3]:
-            return _resized_last(net, operator, x, wanted, mode)
+            return _resized_last(net, operator, x, new, mode)
         raise NoEqual(f"it makes {wanted} of a tensor of shape {list(x.shape)}")
     tensor, front = net.spatial(x)
     if front:
         raise NoEqual("it works on several images at once")
-    return net.maps(_resized(net, operator, tensor, wanted[2:], mode))
+    return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode))
 
 
-def _resized_last(net: Net, operator: Operator, x: Tensor, wanted: Sequence[int], mode: str) -> Value:
+def _resized_last(net: Net, operator: Operator, x: Tensor, new: NewSizes, mode: str) -> Value:
     """A map with the depth last."""
     tensor = net.rearranged(x, [[1], [2], [3]])
     return Tensor(
-        found := _resized(net, operator, tensor, wanted[1:3], mode), last_axes(found.volume, net.batch)
+        found := _resized(net, operator, tensor, new, (1, 2), mode), last_axes(found.volume, net.batch)
     )  # fmt: skip
 
 
-def _resized(net: Net, operator: Operator, tensor: Tensor, wanted: Sequence[int], mode: str) -> Source:
+def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: Sequence[int], mode: str) -> Source:
+    """RESIZE or UPSAMPLE to the new sizes of the axes that are the sides of a volume."""
     sides = tensor.source.volume.sides
-    if list(sides) == list(wanted):
+    wanted = [new.sizes[axis] for axis in axes]
+    scales = [new.scales[axis] for axis in axes]
+    if list(sides) == wanted:
         return tensor.source
-    place = operator.attributes.get("coordinate_transformation_mode", "half_pixel")
-    if operator.type == "Upsample":
-        place = "asymmetric"
-    corners = place == "align_corners"
-    factors = {new // old if new % old == 0 else 0 for old, new in zip(sides, wanted, strict=True)}
+    places = Sampling(operator, mode)
+    more: dict[str, Any] = {} if mode == "nearest" else {"mode": mode}
+    factors = {size // old if size % old == 0 else 0 for old, size in zip(sides, wanted, strict=True)}
     factor = factors.pop() if len(factors) == 1 else 0
-    moved = mode != "nearest" and place not in ("half_pixel", "pytorch_half_pixel", "align_corners")
-    if moved:
-        net.builder.note(f"{operator.type} interpolates at {place} places, RESIZE at those of half pixels")
-    if factor > 1 and not corners and mode in ("nearest", "bilinear"):
-        keys: dict[str, Any] = {"factor": factor, **({} if mode == "nearest" else {"mode": mode})}
-        found = net.add("upsample", [tensor.source], operator.name, **keys)
-    else:
-        keys = {"size": uniform(list(wanted)), **({} if mode == "nearest" else {"mode": mode})}
-        if corners and mode != "nearest":
-            keys["corners"] = True
-        found = net.add("resize", [tensor.source], operator.name, **keys)
+    if places.corners and mode != "nearest":
+        more["corners"] = True
+    kind, keys = "resize", {"size": uniform(wanted), **more}
+    same = all(places.agrees(*each, own=each[1] / each[0]) for each in zip(sides, wanted, scales, strict=True))
+    if factor > 1 and not places.corners and mode in ("nearest", "bilinear"):
+        kind, keys = "upsample", {"factor": factor, **more}
+    elif not same and not places.corners:  # the scale, not the rounded size, may say what lies where
+        own = [rounded(scale) for scale in scales]
+        fits = [floor(old * scale) for old, scale in zip(sides, own, strict=True)] == wanted
+        each_side = zip(sides, wanted, scales, own, strict=True)
+        if fits and all(places.agrees(old, size, scale, own=mine) for old, size, scale, mine in each_side):
+            same, keys = True, {"factor": own[0] if len(set(own)) == 1 else own, **more}
+    found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
+    if not same:
+        why = f"{operator.type} takes other places than {kind.upper()}: {places}"
+        net.builder.note(why)
+        net.differs(found, why)
     return found
 
 
-def _new_sizes(net: Net, operator: Operator, x: Tensor) -> list[int]:
-    """The shape that a resizing operator makes."""
+MOST_PLACES = 100_000
+"""Along longer sides the places of elements are not compared."""
+
+
+class Sampling:
+    """Where a resizing operator takes the elements of its result from, along one side."""
+
+    def __init__(self, operator: Operator, mode: str) -> None:
+        attributes = operator.attributes
+        is_old = operator.type == "Upsample"
+        self.place = "asymmetric" if is_old else attributes.get("coordinate_transformation_mode", "half_pixel")
+        self.rounding = "floor" if is_old else attributes.get("nearest_mode", "round_prefer_floor")
+        self.mode = mode
+        self.corners = self.place == "align_corners"
+        cubic = attributes.get("cubic_coeff_a", CUBIC) if mode == "bicubic" else CUBIC
+        self.is_plain = not attributes.get("antialias") and not attributes.get("exclude_outside") and cubic == CUBIC
+
+    def __str__(self) -> str:
+        words = f"{self.place}, {self.rounding}" if self.mode == "nearest" else f"{self.mode}, {self.place}"
+        return words if self.is_plain else f"{words}, with a filter of its own"
+
+    def agrees(self, size: int, result: int, scale: float, *, own: float) -> bool:
+        """Whether each element is taken from where the kind takes it, with ``own`` in place of the scale."""
+        if size == result and scale == 1:
+            return True
+        if not self.is_plain or result > MOST_PLACES:
+            return False
+        return all(self._agrees(o, size, result, scale, own) for o in range(result))
+
+    def _agrees(self, o: int, size: int, result: int, scale: float, own: float) -> bool:
+        place = self._place(o, size, result, scale)
+        if place is None:
+            return False
+        if self.mode == "nearest":
+            index = {
+                "floor": floor(place), "ceil": ceil(place), "round_prefer_floor": ceil(place - 0.5),
+                "round_prefer_ceil": floor(place + 0.5),
+            }.get(self.rounding, -1)  # fmt: skip
+            return min(max(index, 0), size - 1) == min(floor(o / own), size - 1)
+        kind = o * (size - 1) / max(1, result - 1) if self.corners else (o + 0.5) / own - 0.5
+        if self.mode == "bilinear":  # beyond the borders lies the element at the border
+            place, kind = (min(max(each, 0.0), size - 1.0) for each in (place, kind))
+        return abs(place - kind) < 1e-4
+
+    def _place(self, o: int, size: int, result: int, scale: float) -> float | None:
+        """The place of an element of the result; None where it is not along this side alone."""
+        if self.place == "half_pixel" or (self.place == "pytorch_half_pixel" and result > 1):
+            return (o + 0.5) / scale - 0.5
+        if self.place == "pytorch_half_pixel":
+            return 0.0
+        if self.place == "half_pixel_symmetric":
+            return size / 2 * (1 - result / (scale * size)) + (o + 0.5) / scale - 0.5
+        if self.corners:
+            # of a size that is not rounded
+            last = scale * size - 1
+            return o * (size - 1) / last if result > 1 and last > 0 else 0.0
+        if self.place == "asymmetric":
+            return o / scale
+        return (o + 0.5) / scale if self.place == "tf_half_pixel_for_nn" else None
+
+
+class NewSizes(NamedTuple):
+    """What a resizing operator makes of each axis: its size, and the scale that decides the places."""
+
+    sizes: list[int]
+    scales: list[float]
+
+
+def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
+    """The shape that a resizing operator makes, and the scales."""
     old: list[float] = list(x.shape)
     axes = operator.attributes.get("axes") or tuple(range(x.rank))
     sizes = net.numbers(operator, "sizes", 3)
@@ -423,11 +496,19 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> list[int]:
     found = sizes or scales
     if not found or len(found) != len(axes):
         raise NoEqual("neither its sizes nor its scales are known")
+    policy = operator.attributes.get("keep_aspect_ratio_policy", "stretch")
+    if sizes and policy != "stretch":
+        each = [size / x.shape[axis % x.rank] for size, axis in zip(sizes, axes, strict=True)]
+        factor = min(each) if policy == "not_larger" else max(each)
+        sizes = found = [floor(factor * x.shape[axis % x.rank] + 0.5) for axis in axes]
+    factors = [1.0] * x.rank
     for number, axis in enumerate(axes):
-        old[axis % x.rank] = found[number] if sizes else floor(old[axis % x.rank] * found[number] + 1e-9)
+        side = axis % x.rank
+        old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
+        factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
     if min(old) < 1 or prod(old) > 1 << 50:
         raise WrongFile(f"it makes a tensor of shape {old}")
-    return [int(size) for size in old]
+    return NewSizes([int(size) for size in old], factors)
 
 
 def blocks(net: Net, operator: Operator) -> Value:

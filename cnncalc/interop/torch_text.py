@@ -259,8 +259,9 @@ def support(code: str, name: str) -> list[str]:
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
     with open(path, encoding="utf-8") as file:
         source = file.read()
+    lines = source.splitlines()
     known = {
-        node.name: ast.get_source_segment(source, node) or ""
+        node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno])
         for node in ast.parse(source).body
         if isinstance(node, (ast.ClassDef, ast.FunctionDef))
     }

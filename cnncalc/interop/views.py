@@ -6,6 +6,7 @@ difference, which :func:`moves` finds.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -49,12 +50,12 @@ class Move(NamedTuple):
 
 def size_of(axis: Iterable[Atom]) -> int:
     """How many indices an axis has."""
-    return prod(atom.size for atom in axis)
+    return prod([atom.size for atom in axis])
 
 
 def shape_of(axes: Axes) -> tuple[int, ...]:
     """The shape of a tensor."""
-    return tuple([size_of(axis) for axis in axes])
+    return tuple([prod([atom.size for atom in axis]) for axis in axes])
 
 
 def whole(side: int, size: int) -> Axis:
@@ -78,13 +79,15 @@ def merged(atoms: Iterable[Atom]) -> Axis:
     return tuple(found)
 
 
-def maps_axes(volume: Sequence[int], batch: int) -> Axes:
+@lru_cache(maxsize=256)
+def maps_axes(volume: tuple[int, ...], batch: int) -> Axes:
     """The axes of a volume as tensor programs order them: batch, depth, sides."""
     sides = len(volume) - 1
     return (whole(BATCH, batch), whole(sides, volume[-1]), *[whole(side, volume[side]) for side in range(sides)])
 
 
-def last_axes(volume: Sequence[int], batch: int) -> Axes:
+@lru_cache(maxsize=256)
+def last_axes(volume: tuple[int, ...], batch: int) -> Axes:
     """The axes of a volume with the depth last: batch, sides, depth."""
     return (whole(BATCH, batch), *[whole(side, size) for side, size in enumerate(volume)])
 

@@ -5,6 +5,7 @@ Source: Protocol Buffers Documentation, "Encoding".
 
 from __future__ import annotations
 
+import mmap as mmap_module
 import struct
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +18,8 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """How the value of a field is written. Groups (3 and 4) are refused: no format that is read here has them."""
 
 VARINT_BYTES = 10
+RELEASED_AFTER = 1024
+"""After so many fields the pages of a mapped file are given back: each field may lie on pages of its own."""
 
 
 class WireError(CnncalcError):
@@ -71,11 +74,19 @@ def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
             if tag < 8:
                 raise WireError(f"byte {start - 1} begins a field with the number 0")
             start = stop
+            if not len(found) % RELEASED_AFTER:
+                release(data)
             if len(found) > most:
                 raise TooManyFieldsError
     except IndexError:
         raise WireError(f"it ends within a field, at byte {end}") from None
     return found
+
+
+def release(data: bytes | mmap) -> None:
+    """Gives back the memory of the pages of a mapped file that were read; they are read again where they are needed."""
+    if not isinstance(data, bytes) and hasattr(mmap_module, "MADV_DONTNEED"):
+        data.madvise(mmap_module.MADV_DONTNEED)
 
 
 def varint(data: bytes | mmap, start: int, end: int) -> tuple[int, int]:

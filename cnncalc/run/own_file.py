@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncalc.interop.tensor_values import NotKnown
 from cnncalc.interop.tensor_weights import Place, from_volume, is_whole, to_volume
-from cnncalc.interop.views import shape_of
+from cnncalc.interop.views import batch_of, shape_of
 from cnncalc.records import NamedTuple
 from cnncalc.run.against import BESIDE_OTHERS, TOLERANCE, Apart, apart_from
 from cnncalc.run.forward import draw_images, release
@@ -214,6 +214,8 @@ def _inputs(
             feeds[each.name] = np.zeros([size if isinstance(size, int) else 1 for size in each.shape], form)
             continue
         layer, place = layers[each.name]
+        if not batch_of(place.axes):  # the same for every image
+            images[layer] = images[layer][:1].repeat(own.origins.batch, axis=0)
         if np.dtype(form).kind != "f":
             images[layer] = np.rint(127 * np.abs(images[layer]))
         feeds[each.name] = np.ascontiguousarray(from_volume(images[layer], place.axes).astype(form))

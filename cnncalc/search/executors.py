@@ -1,26 +1,120 @@
-"""Who computes the outcomes of a search's points."""
+"""Who computes the outcomes of a search's points: this process, others of this machine, or other machines."""
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import ValueProblem
-from cnncalc.search.work import evaluate
+from cnncalc.errors import DesignError, ValueProblem, did_you_mean
+from cnncalc.search.dispatch import Crew, Provider
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cnncalc.search.family import Point
     from cnncalc.search.work import Outcome, Work
 
+FORMS = ("processes", "processes:N", "threads", "serial", "dask://HOST:PORT", "mpi", "PACKAGE.MODULE:FACTORY")
+"""What names an executor."""
+POOL_SECONDS = 0.5
+"""How long this process computes alone before processes are started: about the time that their start takes."""
+MOST_PROCESSES = 1_000
+MOST_LANES = 32
+"""Pools of processes; one of a single process each, so that the others go on when it ends."""
 
-def outcomes(work: Work, points: Iterable[Point], executor: str) -> Iterator[tuple[Point, Outcome]]:
+
+def outcomes(work: Work, points: Iterable[Point], executor: str | Executor) -> Iterator[tuple[Point, Outcome]]:
     """Each point with its outcome, in the order of the points, of which only a bounded number is taken ahead.
 
-    ``executor`` names who computes them: ``serial``. Raises ValueProblem for another one, DesignError if the target
-    cannot be read.
+    As :func:`crew`, which is entered with the first point.
     """
-    if executor != "serial":
-        raise ValueProblem(f"no executor '{executor[:60]}' (known: serial)", code="unknown-executor")
-    for point in points:
-        yield point, evaluate(work, [point])[0]
+    with crew(work, executor) as entered:
+        yield from entered.outcomes(points)
+
+
+@contextmanager
+def crew(work: Work, executor: str | Executor, folder: str = "") -> Iterator[Crew]:
+    """Those who compute the outcomes of a work, until the context is left.
+
+    ``executor`` is one of :data:`FORMS`, or an executor of the caller, which is not shut down. The factory of
+    ``PACKAGE.MODULE:FACTORY`` gives an executor when it is called; ``folder`` is then on the import path (default: the
+    current one). Raises ValueProblem for an executor that is unknown or cannot be reached, DesignError if the factory
+    or the target cannot be read.
+    """
+    with ExitStack() as stack:
+        if isinstance(executor, Executor):
+            name = type(executor).__name__
+            providers: Sequence[Provider] = [Provider(name, lambda: executor, may_restart=False, is_owned=False)]
+            delay = 0.0
+        else:
+            providers, delay = _named(executor, folder, stack)
+        yield stack.enter_context(Crew(work, providers, delay))
+
+
+def _named(name: str, folder: str, stack: ExitStack) -> tuple[Sequence[Provider], float]:
+    """The providers of a named executor, and how long this process computes alone."""
+    from math import inf
+
+    word, sign, rest = name.partition(":")
+    if name == "serial":
+        return (), inf
+    if word == "processes":
+        number = _number_of_processes(rest if sign else None)
+        return (_processes(name, number), POOL_SECONDS) if number > 1 or sign else ((), inf)
+    if name == "threads":
+        from cnncalc.search.processes import available_cores
+
+        return [Provider(name, partial(ThreadPoolExecutor, available_cores()))], 0.0
+    if sign and re.fullmatch(r"[\w.]+|.+\.py", word) and all(part.isidentifier() for part in rest.split(".")):
+        return [Provider(name, partial(_made, name, folder))], 0.0
+    near = did_you_mean(name, ("processes", "threads", "serial", "mpi"))
+    message = f"no executor '{visible(name)[:60]}'{near or ' (known: ' + ', '.join(FORMS) + ')'}"
+    raise ValueProblem(message, code="unknown-executor")
+
+
+def _number_of_processes(text: str | None) -> int:
+    """The N of ``processes:N``; all cores if there is none."""
+    from cnncalc.search.processes import available_cores
+
+    if text is None:
+        return available_cores()
+    if not re.fullmatch("[0-9]{1,18}", text) or not 1 <= int(text) <= MOST_PROCESSES:
+        message = (
+            f"the number of processes is a whole number from 1 to {MOST_PROCESSES:,}, found '{visible(text)[:60]}'"
+        )
+        raise ValueProblem(message, code="wrong-value", hint=f"--executor processes:{available_cores()}")
+    return int(text)
+
+
+def _processes(name: str, number: int) -> list[Provider]:
+    """So many processes, in pools of about equal size."""
+    from cnncalc.search.processes import WorkerProcesses
+
+    lanes = min(number, MOST_LANES)
+    sizes = [(number + lane) // lanes for lane in range(lanes)]
+    return [Provider(name, partial(WorkerProcesses, size), is_single=size == 1, ends_at_once=True) for size in sizes]
+
+
+def _made(name: str, folder: str) -> Executor:
+    """What the factory of that name gives."""
+    from cnncalc.interop.python_code import failure_of, object_named, running_code
+
+    with running_code(folder):
+        factory = object_named(name, folder)
+        if not callable(factory):
+            message = f"{name} is no function that gives an executor, but {type(factory).__name__}"
+            raise ValueProblem(message, code="executor")
+        try:
+            made = factory()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 (code of the user, which may call sys.exit)
+            raise DesignError([failure_of(f"call {name}()", error)]) from None
+    if not isinstance(made, Executor):
+        message = f"{name}() gives {type(made).__name__}, not a concurrent.futures.Executor"
+        raise ValueProblem(message, code="executor")
+    return made

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from cnncalc import __version__
 from cnncalc.errors import CnncalcError, DesignError
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import Family
@@ -52,6 +55,24 @@ def evaluate(work: Work, points: Sequence[Point]) -> list[Outcome]:
     """
     family = _family(work)
     return [_outcome(family, work, point) for point in points]
+
+
+def answer(work: bytes, points: bytes) -> bytes:
+    """What :func:`evaluate` gives, as a task of an executor; arguments and result are pickled.
+
+    The result holds the version of cnncalc, the seconds it took, the outcomes, which are pickled on their own, so that
+    they stay small until they are asked for, and why there are none: a message, and whether it is an error of cnncalc.
+    """
+    start = perf_counter()
+    found: list[Outcome] = []
+    failure, is_bug = "", False
+    try:
+        found = evaluate(pickle.loads(work), pickle.loads(points))  # noqa: S301  # bytes of the process that searches
+    except CnncalcError as error:
+        failure = str(error)
+    except Exception as error:  # noqa: BLE001  # told to the process that searches
+        failure, is_bug = f"{type(error).__name__}: {error}", True
+    return pickle.dumps((__version__, perf_counter() - start, pickle.dumps(found), failure, is_bug))
 
 
 _KEPT = threading.local()

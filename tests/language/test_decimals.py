@@ -118,7 +118,7 @@ def test_names_of_functions_may_also_be_variables_and_values_of_keys() -> None:
 def test_set_takes_decimals(text: str, expected: str) -> None:
     found = variable("w", text)
 
-    assert Fraction(getattr(found, "text", found)) == Fraction(expected)
+    assert Fraction(str(getattr(found, "text", found))) == Fraction(expected)
 
 
 def test_set_takes_lists_of_decimals() -> None:

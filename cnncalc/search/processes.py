@@ -1,0 +1,67 @@
+"""Worker processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from multiprocessing.connection import Connection
+
+
+class WorkerProcesses(ProcessPoolExecutor):
+    """A pool of processes that end with this one, whichever way it ends, and that an interrupt of it does not reach.
+
+    They are not forked from this process, whose threads may hold locks, but from a server that has imported what
+    workers need, and where there are no such servers they are started anew.
+    """
+
+    def __init__(self, number: int) -> None:
+        methods = multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        if context.get_start_method() == "forkserver":
+            context.set_forkserver_preload(["cnncalc.search.processes", "cnncalc.search.work"])
+        self._reader, self._writer = context.Pipe(duplex=False)
+        super().__init__(number, context, _begin, (self._reader,))
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As every executor; interrupts are blocked meanwhile, and in the processes that are started."""
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(fn, *args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the processes at once, also in the middle of a task."""
+        self._writer.close()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        self._reader.close()
+
+
+def _begin(reader: Connection) -> None:
+    """What a worker does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(reader,), daemon=True).start()
+
+
+def _end_with(reader: Connection) -> None:
+    """Ends this process when the other end of the pipe is closed, be it by the end of its process."""
+    wait([reader])
+    os._exit(0)
+
+
+def available_cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,423 @@
+"""Executors of a search: each gives what one process gives, in the same order, also when workers end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cnncalc import __version__
+from cnncalc.errors import CnncalcError, DesignError, ValueProblem
+from cnncalc.figures.measure import Measure
+from cnncalc.language.settings import Settings
+from cnncalc.search import dispatch, executors
+from cnncalc.search.dispatch import Crew, Lane, Pace, Provider, Task
+from cnncalc.search.executors import crew, outcomes
+from cnncalc.search.family import Wanted
+from cnncalc.search.processes import WorkerProcesses, available_cores
+from cnncalc.search.work import Outcome, Work, evaluate
+from tests.calls import ROOT, environment
+from tests.search import workers
+from tests.subcases import each
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from cnncalc.search.family import Point
+
+WORK = Work("INPUT 9x9x3 -> [CONV3-w -> RELU]*n -> POOL -> FC-10", Settings(), (Wanted(Measure("parameters")),))
+POINTS: list[Point] = [{"w": w, "n": n} for w in range(5) for n in range(1, 21)]
+"""100 points; those with w = 0 are broken."""
+EXPECTED = list(zip(POINTS, evaluate(WORK, POINTS), strict=True))
+HERE = "tests.search.workers"
+
+
+@pytest.fixture(autouse=True)
+def processes_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "POOL_SECONDS", 0.0)
+
+
+@each("executor", ["serial", "threads", "processes:2", f"{HERE}:two_processes", f"{HERE}:Immediate"])
+def test_every_executor_gives_the_same(executor: str) -> None:
+    assert list(outcomes(WORK, POINTS, executor)) == EXPECTED
+    assert list(outcomes(WORK, [], executor)) == []
+
+
+def test_an_executor_of_the_caller_is_not_shut_down() -> None:
+    executor = workers.Immediate()
+    assert list(outcomes(WORK, POINTS, executor)) == EXPECTED
+    assert not executor.has_ended
+
+
+def test_an_executor_of_a_factory_is_shut_down() -> None:
+    with crew(WORK, f"{HERE}:Immediate") as entered:
+        (lane,) = entered.lanes
+        made = lane._executor
+        assert isinstance(made, workers.Immediate)
+        assert list(entered.outcomes(POINTS)) == EXPECTED
+    assert made.has_ended
+
+
+def test_a_factory_is_found_in_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / "my_pool_of_threads.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\n\n\ndef make():\n    return ThreadPoolExecutor(2)\n"
+    )
+    for name in ("my_pool_of_threads:make", "my_pool_of_threads.py:make"):
+        with crew(WORK, name, str(tmp_path)) as entered:
+            assert list(entered.outcomes(POINTS[:30])) == EXPECTED[:30]
+
+
+# few points, many points
+
+
+def test_few_points_start_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 small designs take milliseconds, and the start of two processes tenths of a second."""
+    monkeypatch.setattr(executors, "POOL_SECONDS", 30.0)
+    with crew(WORK, "processes:2") as entered:
+        assert list(entered.outcomes(POINTS[:20])) == EXPECTED[:20]
+        assert not entered.has_started
+
+
+def test_this_process_computes_until_the_others_are_ready() -> None:
+    """An executor whose first answer comes late: the points until then are computed here, the others there."""
+    late: Future[bytes] = Future()
+
+    class Late(workers.Immediate):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            answer = super().submit(*args, **more)
+            if len(self.sizes) > 1:
+                return answer
+            late.content = answer  # type: ignore[attr-defined]
+            return late
+
+    executor = Late()
+    entered = Crew(WORK, [Provider("late", lambda: executor)], 1e-9)
+    with entered:
+        found = entered.outcomes(POINTS)
+        assert list(islice(found, 20)) == EXPECTED[:20]
+        assert len(executor.sizes) == 1
+        late.set_result(late.content.result())  # type: ignore[attr-defined]
+        assert list(found) == EXPECTED[20:]
+        assert len(executor.sizes) > 1
+
+
+def test_one_core_needs_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnncalc.search.processes.available_cores", lambda: 1)
+    with crew(WORK, "processes") as entered:
+        assert entered.lanes == []
+
+
+def test_many_processes_share_pools() -> None:
+    """70 processes in 32 pools: 26 of two and 6 of three; up to 32 have a pool each."""
+    sizes = [provider.start.args[0] for provider in executors._processes("processes:70", 70)]  # type: ignore[attr-defined]
+    assert sorted(sizes) == [2] * 26 + [3] * 6
+    assert all(provider.is_single for provider in executors._processes("processes:32", 32))
+    assert len(executors._processes("processes:32", 32)) == 32
+
+
+@each("executor", ["serial", "threads", f"{HERE}:Immediate"])
+def test_points_are_taken_a_bounded_number_ahead(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = count()
+    monkeypatch.setattr(dispatch, "MAX_AHEAD", 90)
+    found = outcomes(WORK, ({"n": 1, "w": 1 + next(taken) % 7} for _ in iter(int, 1)), executor)
+    for n, (point, outcome) in enumerate(islice(found, 40)):
+        assert point == {"n": 1, "w": 1 + n % 7}
+        assert outcome.figures is not None
+    found.close()  # type: ignore[attr-defined]
+    assert next(taken) <= 40 + 90
+
+
+def test_a_slow_first_chunk_stops_the_others_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the first chunk has no answer, at most MAX_AHEAD points go out."""
+    monkeypatch.setattr(dispatch, "MAX_AHEAD", 40)
+    held: list[Future[Any]] = []
+    taken = count()
+
+    class Slow(workers.Immediate):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            answer = super().submit(*args, **more)
+            if len(self.sizes) != 2:
+                return answer
+            held.append(answer)
+            return Future()
+
+    executor = Slow()
+    entered = Crew(WORK, [Provider("slow", lambda: executor)], 0)
+    with entered:
+        monkeypatch.setattr(dispatch, "wait", _require_an_answer)
+        with pytest.raises(TimeoutError):
+            list(entered.outcomes({"n": 1, "w": 1} for _ in iter(lambda: next(taken), -1)))
+    assert len(held) == 1
+    assert next(taken) == 40
+
+
+def _require_an_answer(futures: Iterable[Future[Any]], **_: object) -> None:
+    if not any(future.done() for future in futures):
+        raise TimeoutError
+
+
+def test_a_chunk_takes_a_fifth_of_a_second() -> None:
+    pace = Pace()
+    assert pace.points == 1
+    pace.observe(10, 0.02)
+    assert pace.points == 100
+    pace.observe(100, 0.6)  # 6 ms a point, 4 ms on average
+    assert pace.points == 50
+    pace.observe(1, 60.0)
+    assert pace.points == 1
+    for _ in range(60):
+        pace.observe(1000, 0.0)
+    assert pace.points == dispatch.MAX_CHUNK
+
+
+def test_the_chunks_of_an_executor_follow_its_workers() -> None:
+    """With N workers of 0.2 s a chunk and R chunks out, a chunk takes R/N times 0.2 s: R becomes 3 to 6 times N."""
+    for number in (1, 2, 40):
+        lane = Lane(Provider("some", workers.Immediate), b"")
+        for _ in range(40 * number):
+            task = Task(dispatch.Chunk([]))
+            task.start, task.end = 0.0, 0.2 * max(1, lane.room / number)
+            lane.adapt(task, 0.2)
+        assert 3 * number <= lane.room <= 6 * number + 1
+
+
+# workers that end
+
+
+def _ending_one(pairs: Iterable[tuple[Point, Outcome]], number: int) -> Iterator[tuple[Point, Outcome]]:
+    """The pairs; after so many of them a worker is killed."""
+    for place, pair in enumerate(pairs):
+        if place == number:
+            child = multiprocessing.active_children()[0]
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGKILL)
+        yield pair
+
+
+@pytest.mark.parametrize("executor", ["processes:2", f"{HERE}:two_processes"])
+def test_a_worker_that_is_killed_loses_no_point(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
+    with crew(WORK, executor) as entered:
+        starts = _counted_starts(entered, monkeypatch)
+        assert list(_ending_one(entered.outcomes(POINTS), 5)) == EXPECTED
+        assert len(starts) == 1, "no pool was started in place of the broken one"
+        assert not [pair for pair in entered.outcomes(POINTS[:5]) if pair not in EXPECTED]
+
+
+def _counted_starts(entered: Crew, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    starts: list[str] = []
+    for lane in entered.lanes:
+
+        def counted(start: Callable[[], None] = lane.start) -> None:
+            starts.append("started")
+            start()
+
+        monkeypatch.setattr(lane, "start", counted)
+    return starts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pools", "number"), [(2, 1), (1, 2)])
+def test_a_point_that_ends_every_worker_is_broken(pools: int, number: int) -> None:
+    """Each other point has its outcome, both where it is known which task a process has, and where it is not."""
+    provider = Provider("deadly", partial(workers.deadly_processes, number), is_single=number == 1)
+    points = [point for point in POINTS if point["w"] in (1, 2)]
+    with Crew(WORK, [provider] * pools, 0) as entered:
+        found = list(entered.outcomes(points))
+
+    assert [point for point, _ in found] == points
+    for pair in found:
+        if pair[0]["n"] == workers.DEADLY:
+            assert pair[1].code == "worker-died"
+            assert pair[1].reason.endswith("the worker process ended 3 times while it computed this design")
+        else:
+            assert pair in EXPECTED
+
+
+def test_workers_that_end_at_once_are_an_error() -> None:
+    provider = Provider("unborn", partial(workers.unborn_processes, 1), is_single=True)
+    with pytest.raises(ValueProblem, match="the executor unborn failed: BrokenProcessPool"), Crew(WORK, [provider], 0):
+        pass
+
+
+def test_an_executor_of_the_caller_is_not_restarted() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver"), workers._make_deadly) as executor:
+        found = outcomes(WORK, POINTS[20:40], executor)
+        with pytest.raises(ValueProblem, match="the executor ProcessPoolExecutor failed: its workers have ended"):
+            list(found)
+
+
+PROGRAM = """
+import sys, time
+from cnncalc.search import executors
+from tests.search.test_executors import WORK, POINTS
+executors.POOL_SECONDS = 0.0
+with executors.crew(WORK, "processes:2") as crew:
+    for number, _ in enumerate(crew.outcomes(POINTS * 100000)):
+        if number == 50:
+            import multiprocessing
+            print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_process_that_searches(ending: signal.Signals) -> None:
+    """An interrupt reaches the group, as from a terminal; the workers say nothing, and none of them is left."""
+    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{PROGRAM}"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        cwd=ROOT,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        pids = [int(word) for word in process.stdout.readline().split()]
+        assert len(pids) == 2
+        if ending == signal.SIGINT:
+            os.killpg(process.pid, ending)
+        else:
+            process.send_signal(ending)
+        _, errors = process.communicate(timeout=20)
+    if ending == signal.SIGINT:
+        assert errors.count("Traceback") == 1, errors
+        assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert _all_end(pids)
+
+
+def _all_end(pids: Sequence[int]) -> bool:
+    for _ in range(500):
+        if not any(_is_there(pid) for pid in pids):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _is_there(pid: int) -> bool:
+    """Whether a process runs; one that has ended but was not waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_leaving_in_the_middle_ends_the_workers() -> None:
+    with crew(WORK, "processes:2") as entered:
+        found = entered.outcomes(POINTS * 3000)
+        assert list(islice(found, 10)) == EXPECTED[:10]
+        pids = [child.pid or 0 for child in multiprocessing.active_children()]
+        assert len(pids) >= 2
+    assert _all_end(pids)
+
+
+def test_interrupts_do_not_reach_a_worker() -> None:
+    with WorkerProcesses(1) as pool:
+        assert pool.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+        os.kill(pool.submit(os.getpid).result(), signal.SIGINT)
+        assert pool.submit(abs, -3).result() == 3
+
+
+# names and errors
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("proceses", "no executor 'proceses'; did you mean 'processes'?"),
+        ("", "no executor '' (known: processes, processes:N, threads, serial, "),
+        ("processes:0", "the number of processes is a whole number from 1 to 1,000, found '0'"),
+        ("processes:", "the number of processes is a whole number from 1 to 1,000, found ''"),
+        ("processes:-2", "the number of processes is a whole number from 1 to 1,000, found '-2'"),
+        ("processes:1001", "the number of processes is a whole number from 1 to 1,000, found '1001'"),
+        (f"processes:{'9' * 5000}", "the number of processes is a whole number from 1 to 1,000, found '9999"),
+        ("threads:4", "no executor 'threads:4'; did you mean 'threads'?"),
+        ("no_such_package_here:make", "no Python module 'no_such_package_here'"),
+        ("no_such_file_here.py:make", "no file 'no_such_file_here.py'"),
+        (f"{HERE}:two_proceses", f"{HERE} has no 'two_proceses'; did you mean 'two_processes'?"),
+        (f"{HERE}:NOT_CALLABLE", f"{HERE}:NOT_CALLABLE is no function that gives an executor, but int"),
+        (f"{HERE}:no_executor", f"{HERE}:no_executor() gives int, not a concurrent.futures.Executor"),
+        (f"{HERE}:failing", f"cannot call {HERE}:failing(): ConnectionRefusedError: [Errno 111] Connection refused"),
+    ],
+)
+def test_an_executor_that_cannot_be_had_is_named(name: str, message: str) -> None:
+    with pytest.raises(CnncalcError, match=re.escape(message)), crew(WORK, name):
+        pass
+
+
+def test_the_suggested_number_of_processes_is_that_of_the_cores() -> None:
+    with pytest.raises(ValueProblem) as caught, crew(WORK, "processes:0"):
+        pass
+    assert caught.value.hint == f"--executor processes:{available_cores()}"
+
+
+def test_a_target_that_cannot_be_read_starts_nothing() -> None:
+    with pytest.raises(DesignError, match="no file, named net or pattern"), crew(WORK._replace(target="vgg99"), "x:y"):
+        pass
+
+
+def _answering(content: Any) -> Executor:
+    class Answering(workers.Immediate):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            if isinstance(content, BaseException):
+                future.set_exception(content)
+            else:
+                future.set_result(pickle.dumps(content))
+            return future
+
+    return Answering()
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (("0.0.1", 0.0, b"", "", False), ValueProblem, "failed: a worker has version 0.0.1 of cnncalc, and this is "),
+        ((__version__, 0.0, b"", "no file 'net.yaml'", False), ValueProblem, "a worker says: no file 'net"),
+        ((__version__, 0.0, b"", "TypeError: no", True), RuntimeError, "TypeError: no"),
+        (ModuleNotFoundError("No module named 'cnncalc'"), ValueProblem, "ModuleNotFoundError: No module named 'cn"),
+    ],
+)
+def test_an_answer_that_is_none_is_an_error(content: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)), crew(WORK, _answering(content)):
+        pass
+
+
+def test_a_lost_connection_is_an_error() -> None:
+    class Losing(workers.Immediate):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            future = super().submit(*args, **more)
+            if len(self.sizes) > 3:
+                future = Future()
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            return future
+
+    with pytest.raises(ValueProblem, match="the executor Losing failed: the connection is lost"):
+        list(outcomes(WORK, POINTS, Losing()))
+
+
+def test_an_error_of_cnncalc_in_a_worker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> Outcome:
+        raise TypeError("no such thing")
+
+    with crew(WORK, "threads") as entered:
+        monkeypatch.setattr("cnncalc.search.work._outcome", wrong)
+        with pytest.raises(RuntimeError, match="TypeError: no such thing"):
+            list(entered.outcomes(POINTS))

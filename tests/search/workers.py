@@ -1,0 +1,73 @@
+"""Executors for the tests of searches, by the names that ``--executor`` takes, and what their workers do."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.search import work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnncalc.search.family import Family, Point
+    from cnncalc.search.work import Outcome, Work
+
+DEADLY = 13
+"""A process of :func:`deadly_processes` ends when it computes a point whose n is this number."""
+
+
+class Immediate(Executor):
+    """Computes a task when it is submitted; ``sizes`` are the bytes of the points of each."""
+
+    def __init__(self) -> None:
+        self.has_ended = False
+        self.sizes: list[int] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.sizes.append(len(args[1]))
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.has_ended = True
+
+
+def two_processes() -> Executor:
+    return ProcessPoolExecutor(2, multiprocessing.get_context("forkserver"))
+
+
+def deadly_processes(number: int) -> Executor:
+    return ProcessPoolExecutor(number, multiprocessing.get_context("forkserver"), _make_deadly)
+
+
+def unborn_processes(number: int) -> Executor:
+    """Processes that end before they take a task."""
+    return ProcessPoolExecutor(number, multiprocessing.get_context("forkserver"), partial(os._exit, 1))
+
+
+def _make_deadly() -> None:
+    real = work._outcome
+
+    def outcome(family: Family, work: Work, point: Point) -> Outcome:
+        if point["n"] == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(family, work, point)
+
+    work._outcome = outcome
+
+
+def no_executor() -> int:
+    return 3
+
+
+def failing() -> Executor:
+    raise OSError(111, "Connection refused")
+
+
+NOT_CALLABLE = 3
