@@ -147,14 +147,15 @@ class _Lowering:
         source = self.graph.nodes[index].inputs[number]
         return self.tensor_of[source], self.volumes[source]
 
-    def padded(self, index: int, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], pads: Any
-               ) -> tuple[int, str, tuple[int, int]]:  # fmt: skip
-        """The input of windows, behind a PAD if they need one, the padding of TensorFlow, and the sides of the input."""
+    def padded(
+        self, index: int, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], pads: Any
+    ) -> tuple[int, str]:
+        """The input of windows, behind a PAD if they need one, and the padding of TensorFlow; ``pads`` are theirs."""
         x, volume = self.input(index)
         before, after = plane_of(volume), plane_of(self.volumes[index])
         covered = [(size - 1) * gap + 1 for size, gap in zip(kernel, dilation, strict=True)]
         if after == tuple([-(-size // step) for size, step in zip(before, stride, strict=True)]) and covered != [1, 1]:
-            return x, "SAME", before
+            return x, "SAME"
         needed = [(size - 1) * step + span for size, step, span in zip(after, stride, covered, strict=True)]
         margins = []
         for size, span, (first, _) in zip(before, needed, pads, strict=True):
@@ -166,8 +167,7 @@ class _Lowering:
             paddings = self.integers(f"{self.name(index)}/paddings", values, (4, 2))
             padded = self.tensor(f"{self.name(index)}/padded", sides)
             x = self.operator("PAD", [x, paddings], padded, self.name(index))
-            before = plane_of(sides)
-        return x, "VALID", before
+        return x, "VALID"
 
 
 def shape_of(volume: Volume) -> tuple[int, ...]:
@@ -198,7 +198,7 @@ def _conv(low: _Lowering, layer: Any, index: int) -> int:
     kernel, stride = _plane(layer.kernel, 1), _plane(layer.stride, 1)
     dilation = _plane(layer.dilation, 1)
     name, output = low.name(index), low.volumes[index]
-    x, padding, _ = low.padded(index, kernel, stride, dilation, _plane(layer.windows(volume).pads, (0, 0)))
+    x, padding = low.padded(index, kernel, stride, dilation, _plane(layer.windows(volume).pads, (0, 0)))
     depth = output.depth
     if layer.is_depthwise(volume):
         weight = low.constant(f"{name}/weight", [1, *kernel, depth], depth, 3)
@@ -260,7 +260,7 @@ def _pool(code: str) -> Callable[[_Lowering, Any, int], int]:
         windows = layer.windows(volume)
         kernel = _plane(layer.kernel, 1)
         stride = _plane(layer.stride if layer.stride is not None else layer.kernel, 1)
-        x, padding, _ = low.padded(index, kernel, stride, [1, 1], _plane(windows.pads, (0, 0)))
+        x, padding = low.padded(index, kernel, stride, [1, 1], _plane(windows.pads, (0, 0)))
         name = low.name(index)
         made = low.tensor(name, low.volumes[index])
         return low.operator(code, [x], made, name, padding=padding, stride=stride, kernel=kernel)
@@ -385,12 +385,12 @@ def _softmax(low: _Lowering, layer: Any, index: int) -> int:
 
 
 LAYERS: dict[str, Callable[[_Lowering, Any, int], int]] = {
-    "conv": _conv, "dwconv": _conv, "deconv": _deconv, "fc": _fc, "linear": _fc, "pool": _pool("MAX_POOL_2D"), "avgpool":
-    _pool("AVERAGE_POOL_2D"), "gap": _mean, "relu": _unary("RELU"), "relu6": _unary("RELU6"), "sigmoid":
+    "conv": _conv, "dwconv": _conv, "deconv": _deconv, "fc": _fc, "linear": _fc, "pool": _pool("MAX_POOL_2D"),
+    "avgpool": _pool("AVERAGE_POOL_2D"), "gap": _mean, "relu": _unary("RELU"), "relu6": _unary("RELU6"), "sigmoid":
     _unary("LOGISTIC", "probability"), "tanh": _unary("TANH", "tanh"), "hswish": _unary("HARD_SWISH"), "lrelu":
     _unary("LEAKY_RELU"), "elu": _unary("ELU"), "prelu": _prelu, "silu": _silu, "softmax": _softmax, "bn":
-    _factor_and_shift, "scale": _factor_and_shift, "affine": _factor_and_shift, "add": _merge("ADD"), "mul": _merge("MUL"),
-    "sub": _merge("SUB"), "concat": _concat, "flatten": _reshape, "reshape": _reshape, "sequence": _reshape, "plane":
-    _reshape, "pad": _pad, "upsample": _resize, "resize": _resize,
+    _factor_and_shift, "scale": _factor_and_shift, "affine": _factor_and_shift, "add": _merge("ADD"), "mul":
+    _merge("MUL"), "sub": _merge("SUB"), "concat": _concat, "flatten": _reshape, "reshape": _reshape, "sequence":
+    _reshape, "plane": _reshape, "pad": _pad, "upsample": _resize, "resize": _resize,
 }  # fmt: skip
 """Every kind that is written for TensorFlow Lite, by its name."""

@@ -19,7 +19,7 @@ from cnncalc.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cnncalc.interop.tflite_net import Tensor, TfliteNet
+    from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
 
 ALIGNMENT = 16
 """Bytes to which buffers of the arena are aligned."""
@@ -241,20 +241,22 @@ def _planned(net: TfliteNet) -> _Plan:
         scratch.append(tuple(kernel.scratch(inputs, outputs)))
     for tensor in net.outputs:
         last[tensor] = len(net.operators)
-    places = [place for place, tensor in enumerate(net.tensors) if not tensor.is_constant]
-    entries = [(place, None, net.tensors[place].bytes, first[place], last[place]) for place in places]
-    entries += [(None, step, size, step + 1, step + 1) for step, sizes in enumerate(scratch) for size in sizes]
-    sizes = [-(-entry[2] // ALIGNMENT) * ALIGNMENT for entry in entries]
-    alive = [entry[3:] for entry in entries]
-    order = sorted(range(len(entries))[::-1], key=lambda place: -sizes[place])
-    offsets = place_in_order(order, sizes, alive)
-    buffers = tuple(
-        [
-            Buffer(tensor, operator, offset, size, begin, end)
-            for (tensor, operator, _, begin, end), offset, size in zip(entries, offsets, sizes, strict=True)
-        ]
-    )
+    placed = [
+        Buffer(place, None, 0, _aligned(tensor.bytes), first[place], last[place])
+        for place, tensor in enumerate(net.tensors)
+        if not tensor.is_constant
+    ]
+    for number, requests in enumerate(scratch):
+        placed += [Buffer(None, number, 0, _aligned(size), number + 1, number + 1) for size in requests]
+    sizes = [buffer.size for buffer in placed]
+    order = sorted(range(len(placed)), key=lambda place: (-sizes[place], -place))
+    offsets = place_in_order(order, sizes, [(buffer.first, buffer.last) for buffer in placed])
+    buffers = tuple([buffer._replace(offset=offset) for buffer, offset in zip(placed, offsets, strict=True)])
     return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 # The allocations of the interpreter
@@ -286,20 +288,8 @@ def _allocate(net: TfliteNet, arena: _Arena, pointer: int, plan: _Plan) -> None:
             arena.keep("state of operators", struct(kernel.state, pointer).size)
     requests = 0
     for kernel, operator, scratch in zip(kernels, net.operators, plan.scratch, strict=True):
-        for step in kernel.steps.split():
-            if step == "c":
-                channels = net.tensors[operator.outputs[0]].shape[-1]
-                arena.keep("scales of channels", 4 * channels)
-                arena.keep("scales of channels", 4 * channels)
-            elif step == "s":
-                requests += len(scratch)
-            elif step == "*":
-                for place in operator.inputs:
-                    _borrow_tensor(arena, net.tensors[place], pointer)
-            elif step == "o":
-                _borrow_tensor(arena, net.tensors[operator.outputs[0]], pointer)
-            elif int(step) < len(operator.inputs) and operator.inputs[int(step)] >= 0:
-                _borrow_tensor(arena, net.tensors[operator.inputs[int(step)]], pointer)
+        _prepare(arena, net, kernel, operator, pointer)
+        requests += len(scratch)
         arena.temp = arena.head
         arena.reserve(request.size * (requests + MAX_SCRATCH))
     if requests:
@@ -329,13 +319,25 @@ _PLANNED = 40
 """The bytes that the planner needs for a buffer: ten integers."""
 
 
+def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, pointer: int) -> None:
+    """What an operator allocates when it is prepared."""
+    output = net.tensors[operator.outputs[0]]
+    for step in kernel.steps.split():
+        if step == "c":
+            arena.keep("scales of channels", 4 * output.shape[-1])
+            arena.keep("scales of channels", 4 * output.shape[-1])
+        elif step == "o":
+            _borrow_tensor(arena, output, pointer)
+        elif step != "s":
+            places = operator.inputs if step == "*" else operator.inputs[int(step) : int(step) + 1]
+            for place in places:
+                if place >= 0:
+                    _borrow_tensor(arena, net.tensors[place], pointer)
+
+
 def _borrow_tensor(arena: _Arena, tensor: Tensor, pointer: int) -> None:
     """The temporary record of a tensor with its quantization."""
-    for fields, count in (
-        (_TENSOR, 1),
-        (_QUANTIZATION, 1 if tensor.scales else 0),
-        ("i", tensor.scales and 1 + tensor.scales),
-    ):
-        if count:
-            size, alignment = struct(fields, pointer)
-            arena.borrow(size * count, alignment)
+    arena.borrow(*struct(_TENSOR, pointer))
+    if tensor.scales:
+        arena.borrow(*struct(_QUANTIZATION, pointer))
+        arena.borrow(4 * (1 + tensor.scales), 4)
