@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.exporters import bound
 from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
+from cnncalc.units import listing
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from cnncalc.graph import Graph
     from cnncalc.layers.base import Layer
+    from cnncalc.source import Span
 
 FUSED = {"relu": "RELU", "relu6": "RELU6"}
 """The activation functions that an operator computes with its result, by kind."""
@@ -60,7 +62,7 @@ class _Lowering:
 
     def net(self) -> TfliteNet:
         """The whole net."""
-        problems = []
+        missing: dict[tuple[Span | None, str], list[str]] = {}
         for index, node in enumerate(self.graph.nodes):
             layer = bound(self.graph, index, self.volumes)
             self.volumes.append(layer.output(*[self.volumes[source] for source in node.inputs]))
@@ -71,10 +73,12 @@ class _Lowering:
             try:
                 self.tensor_of.append(self._lower(index, layer))
             except NoEqual as error:
-                problems.append(Problem("no-equal", f"{node.name}: {error}", node.span))
+                missing.setdefault((node.span, str(error)), []).append(node.name)
                 self.tensor_of.append(self.tensor(node.name, self.volumes[index]))
-        if problems:
-            raise DesignError(problems)
+        if missing:
+            raise DesignError(
+                [Problem("no-equal", f"{listing(names, 3)}: {why}", span) for (span, why), names in missing.items()]
+            )
         running = [index for index, node in enumerate(self.graph.nodes) if not node.training_only]
         inputs = [self.tensor_of[index] for index in running if not self.graph.nodes[index].inputs]
         outputs = dict.fromkeys([self.tensor_of[index] for index in running if not self.readers[index]])
@@ -103,7 +107,7 @@ class _Lowering:
                 self._joined(x, node.name)
                 return x
         if layer.kind not in LAYERS:
-            raise NoEqual(f"{layer.kind.upper()} is not one of the operators that are written for TensorFlow Lite")
+            raise NoEqual(f"{layer.kind.upper()} has no operator of TensorFlow Lite Micro")
         found = LAYERS[layer.kind](self, layer, index)
         self.folds[index] = layer.counts_macs
         return found
