@@ -125,9 +125,15 @@ class _Lowering:
         self.tensors.append(Tensor(name, shape_of(volume), range=values_range))
         return len(self.tensors) - 1
 
-    def constant(self, name: str, shape: Sequence[int], scales: int = 1, axis: int = 0, type: str = "int8") -> int:
-        """A new tensor whose values stand in the file."""
-        self.tensors.append(Tensor(name, tuple(shape), type, scales, axis, is_constant=True))
+    def weights(self, name: str, shape: Sequence[int], scales: int = 1, axis: int = 0) -> int:
+        """A new tensor of int8 whose values stand in the file."""
+        self.tensors.append(Tensor(name, tuple(shape), "int8", scales, axis, is_constant=True))
+        return len(self.tensors) - 1
+
+    def biases(self, index: int, x: int, scales: int = 1) -> int:
+        """The biases of a node, of int32; their scale is that of its input ``x`` times that of its weights."""
+        name, depth = f"{self.name(index)}/bias", self.volumes[index].depth
+        self.tensors.append(Tensor(name, (depth,), "int32", scales, range=self.tensors[x].range, is_constant=True))
         return len(self.tensors) - 1
 
     def integers(self, name: str, values: Sequence[int], shape: Sequence[int] = ()) -> int:
@@ -169,7 +175,7 @@ class _Lowering:
             sides = Volume(*[size + sum(each) for size, each in zip(before, margins, strict=True)], volume.depth)
             values = [0, 0, *margins[0], *margins[1], 0, 0]
             paddings = self.integers(f"{self.name(index)}/paddings", values, (4, 2))
-            padded = self.tensor(f"{self.name(index)}/padded", sides)
+            padded = self.tensor(f"{self.name(index)}/padded", sides, self.tensors[x].range)
             x = self.operator("PAD", [x, paddings], padded, self.name(index))
         return x, "VALID"
 
@@ -205,13 +211,13 @@ def _conv(low: _Lowering, layer: Any, index: int) -> int:
     x, padding = low.padded(index, kernel, stride, dilation, _plane(layer.windows(volume).pads, (0, 0)))
     depth = output.depth
     if layer.is_depthwise(volume):
-        weight = low.constant(f"{name}/weight", [1, *kernel, depth], depth, 3)
+        weight = low.weights(f"{name}/weight", [1, *kernel, depth], depth, 3)
         more = {"depth_multiplier": depth // volume.depth}
         code = "DEPTHWISE_CONV_2D"
     else:
-        weight = low.constant(f"{name}/weight", [depth, *kernel, volume.depth // layer.groups], depth)
+        weight = low.weights(f"{name}/weight", [depth, *kernel, volume.depth // layer.groups], depth)
         more, code = {}, "CONV_2D"
-    bias = low.constant(f"{name}/bias", [depth], depth, type="int32")
+    bias = low.biases(index, x, depth)
     made = low.tensor(name, output)
     return low.operator(code, [x, weight, bias], made, name, padding=padding, stride=stride, dilation=dilation, **more)
 
@@ -229,8 +235,8 @@ def _deconv(low: _Lowering, layer: Any, index: int) -> int:
     else:
         raise NoEqual(f"TRANSPOSE_CONV from {volume} cannot give {output}: it has no such padding")
     shape = low.integers(f"{name}/shape", shape_of(output))
-    weight = low.constant(f"{name}/weight", [output.depth, *kernel, volume.depth], output.depth)
-    bias = low.constant(f"{name}/bias", [output.depth], output.depth, type="int32")
+    weight = low.weights(f"{name}/weight", [output.depth, *kernel, volume.depth], output.depth)
+    bias = low.biases(index, x, output.depth)
     made = low.tensor(name, output)
     return low.operator("TRANSPOSE_CONV", [shape, weight, x, bias], made, name, padding=padding, stride=stride)
 
@@ -239,8 +245,8 @@ def _fc(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     name, output = low.name(index), low.volumes[index]
     columns = volume.elements if layer.is_flat else volume.depth
-    weight = low.constant(f"{name}/weight", [output.depth, columns])
-    bias = low.constant(f"{name}/bias", [output.depth], type="int32")
+    weight = low.weights(f"{name}/weight", [output.depth, columns])
+    bias = low.biases(index, x)
     if layer.is_flat:
         low.tensors.append(Tensor(name, (1, output.depth)))
         made = len(low.tensors) - 1
@@ -266,7 +272,7 @@ def _pool(code: str) -> Callable[[_Lowering, Any, int], int]:
         stride = _plane(layer.stride if layer.stride is not None else layer.kernel, 1)
         x, padding = low.padded(index, kernel, stride, [1, 1], _plane(windows.pads, (0, 0)))
         name = low.name(index)
-        made = low.tensor(name, low.volumes[index])
+        made = low.tensor(name, low.volumes[index], low.tensors[x].range)
         return low.operator(code, [x], made, name, padding=padding, stride=stride, kernel=kernel)
 
     return lower
@@ -302,7 +308,7 @@ def _silu(low: _Lowering, layer: Any, index: int) -> int:
 def _prelu(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     name = low.name(index)
-    slopes = low.constant(f"{name}/alpha", [1, 1, volume.depth])
+    slopes = low.weights(f"{name}/alpha", [1, 1, volume.depth])
     return low.operator("PRELU", [x, slopes], low.tensor(name, volume), name)
 
 
@@ -312,9 +318,9 @@ def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
         raise NoEqual(f"{layer.kind.upper()} with the statistics of its input has no equal")
     x, volume = low.input(index)
     name = low.name(index)
-    factor = low.constant(f"{name}/factor", [volume.depth])
+    factor = low.weights(f"{name}/factor", [volume.depth])
     scaled = low.operator("MUL", [x, factor], low.tensor(f"{name}/scaled", volume), name)
-    shift = low.constant(f"{name}/shift", [volume.depth])
+    shift = low.weights(f"{name}/shift", [volume.depth])
     return low.operator("ADD", [scaled, shift], low.tensor(name, volume), name)
 
 
@@ -338,9 +344,12 @@ def _concat(low: _Lowering, layer: Any, index: int) -> int:
     inputs = [low.tensor_of[source] for source in low.graph.nodes[index].inputs]
     if len(inputs) > MAX_CONCATENATED:
         raise NoEqual(f"CONCATENATION takes at most {MAX_CONCATENATED} inputs, and this one has {len(inputs)}")
+    ranges = {low.tensors[tensor].range for tensor in inputs}
+    if len(ranges) > 1:
+        raise NoEqual("CONCATENATION of int8 needs one scale, and SIGMOID, TANH and SOFTMAX have their own")
     (side,) = layer.axis
     axis = 3 if side == "depth" else 3 - len(output.sides) + output.names.index(side)
-    return low.operator("CONCATENATION", inputs, low.tensor(name, output), name, axis=axis)
+    return low.operator("CONCATENATION", inputs, low.tensor(name, output, *ranges), name, axis=axis)
 
 
 # moves
@@ -356,7 +365,7 @@ def _reshape(low: _Lowering, layer: Any, index: int) -> int:
     else:
         shape = shape_of(output)
     target = low.integers(f"{name}/shape", shape)
-    low.tensors.append(Tensor(name, shape))
+    low.tensors.append(Tensor(name, shape, range=low.tensors[x].range))
     return low.operator("RESHAPE", [x, target], len(low.tensors) - 1, name, shape=shape)
 
 
@@ -369,7 +378,8 @@ def _pad(low: _Lowering, layer: Any, index: int) -> int:
     values = [0, 0, before[0], after[0], before[1], after[1], *layer.depth]
     name = low.name(index)
     paddings = low.integers(f"{name}/paddings", values, (4, 2))
-    return low.operator("PAD", [x, paddings], low.tensor(name, low.volumes[index]), name)
+    padded = low.tensor(name, low.volumes[index], low.tensors[x].range)
+    return low.operator("PAD", [x, paddings], padded, name)
 
 
 def _resize(low: _Lowering, layer: Any, index: int) -> int:
@@ -379,7 +389,7 @@ def _resize(low: _Lowering, layer: Any, index: int) -> int:
     if layer.mode not in codes:
         raise NoEqual(f"there is no resizing of mode {layer.mode}")
     size = low.integers(f"{name}/size", plane_of(output))
-    return low.operator(codes[layer.mode], [x, size], low.tensor(name, output), name)
+    return low.operator(codes[layer.mode], [x, size], low.tensor(name, output, low.tensors[x].range), name)
 
 
 def _softmax(low: _Lowering, layer: Any, index: int) -> int:

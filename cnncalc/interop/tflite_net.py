@@ -19,8 +19,8 @@ class Tensor(NamedTuple):
 
     ``scales``: how many scales and zero points it has (0: it is not quantized), those of its channels along
     ``channel_axis`` if several. ``range``: which numbers its 256 values stand for: ``usual`` (made up),
-    ``probability`` (0 to 1) or ``tanh`` (-1 to 1), which their operators require. ``is_constant``: its values stand in
-    the file. ``values`` are those of shapes and axes (None: made up).
+    ``probability`` (0 to 1) or ``tanh`` (-1 to 1), which their operators require; of biases, that of the input.
+    ``is_constant``: its values stand in the file. ``values`` are those of shapes and axes (None: made up).
     """
 
     name: str

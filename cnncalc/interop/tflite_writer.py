@@ -95,7 +95,9 @@ class _Writer:
         return self.builder.table(fields)
 
     def _quantization(self, tensor: Tensor) -> int:
-        scale, zero = SCALES[tensor.range] if tensor.type == "int8" else (BIAS_SCALE, 0)
+        scale, zero = SCALES[tensor.range]
+        if tensor.type == "int32":
+            scale, zero = scale * WEIGHT_SCALE, 0
         scales = self.builder.vector("f", [scale] * tensor.scales)
         zeros = self.builder.vector("q", [zero] * tensor.scales)
         axis = tensor.channel_axis if tensor.scales > 1 else 0
@@ -143,4 +145,4 @@ class _Writer:
 
 SCALES = {"usual": (0.05, 0), "probability": (1 / 256, -128), "tanh": (1 / 128, 0)}
 """Made-up scale and zero point of a tensor of int8 by its range; the last two are those that operators require."""
-BIAS_SCALE = 0.05 * 0.05
+WEIGHT_SCALE = SCALES["usual"][0]

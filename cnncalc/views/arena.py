@@ -67,11 +67,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
             ),
             main=1,
         ),
-        Paragraph(
-            "map",
-            ("vertical: offset; horizontal: step", *draw(plan.volumes, len(plan.steps), plan.arena_bytes, width=width)),
-            verbatim=True,
-        ),
+        Paragraph("map", ("vertical: offset; horizontal: step", *chart), verbatim=True),
     )
     return Document(heading, Table(columns, rows), closing, lambda: _data(plan))
 
