@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.search.formula import FormulaReport
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CnncalcError", "DesignError", "FitReport", "Graph", "LayerReport", "MemoryReport", "Node", "Problem", "Report",
-    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "from_onnx",
-    "from_torch", "load", "plot", "table",
+    "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node",
+    "Problem", "Report", "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze",
+    "fit", "formula", "from_onnx", "from_torch", "load", "plot", "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -45,6 +46,7 @@ _LAZY = {
     "Totals": "cnncalc.analysis.report",
     "MemoryReport": "cnncalc.memory.report",
     "FitReport": "cnncalc.memory.fit",
+    "FormulaReport": "cnncalc.search.formula",
 }
 
 
@@ -268,6 +270,42 @@ def fit(
     check_options(chosen)
     room = read_memory(memory)[0] if isinstance(memory, str) else _positive("memory", memory, 0) or 0
     return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room)
+
+
+def formula(
+    target: str | os.PathLike[str],
+    names: Sequence[str] | None = None,
+    *,
+    of: Sequence[str] = ("parameters", "macs", "activations"),
+    at: str | None = None,
+    batch: int = 1,
+    dtype: str = "float32",
+    stdin: str | None = None,
+    **options: Any,
+) -> FormulaReport:
+    """The figures of a design as exact polynomials of its variables and of the sides of its input.
+
+    ``names`` are variables, ``H``, ``W`` or other sides, ``depth``, ``batch``; None: all that are numbers. ``of`` are
+    keys, ``at`` chooses residues, as for ``cnncalc formula``. ``target`` and ``options`` are as for :func:`load`.
+    Polynomials are computed on numbers and on NumPy arrays, exactly.
+
+    Raises DesignError for an invalid design, ValueProblem for unknown names and keys.
+
+    >>> found = formula("INPUT[32x32x3] -> CONV3-w -> CONV3-w -> GAP -> FC-10", ["w"], of=["parameters"])
+    >>> str(found.of("parameters").polynomial), found.of("parameters").polynomial(w=64)
+    ('9*w^2 + 39*w + 10', 39370)
+    """
+    _check_types(formula, locals())
+    from cnncalc.memory.report import Options, check_options
+    from cnncalc.search.formula import formulas
+
+    for name, words in (("names", names), ("of", of)):
+        if words is not None and (isinstance(words, str) or not all(isinstance(word, str) for word in words)):
+            raise ValueProblem(f"{name}: expected a list of names, found {words!r:.60}", code="wrong-type")
+    chosen = Options(batch=_positive("batch", batch) or 1, dtype=dtype)
+    check_options(chosen, training=False)
+    path = target if isinstance(target, str) else str(target)
+    return formulas(path, names, tuple(of), settings=_settings(**options), options=chosen, at=at, stdin=stdin)
 
 
 def table(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph
     from cnncalc.interop.onnx_weights import OnnxWeights
     from cnncalc.language.settings import Settings
+    from cnncalc.layers.keys import Value
 
     Graphs: TypeAlias = Callable[[Settings], Graph]
     """The graphs of one design for different settings."""
@@ -104,6 +105,16 @@ class Loader:
     def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
         """The graph; raises DesignError with all problems."""
         return _complete(self._graph, settings)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a design in the language: its graph does not depend on the sizes of its inputs."""
+        return isinstance(getattr(self._graph, "__self__", None), (ArchitectureReader, PatternReader))
+
+    def variables(self, settings: Settings = DEFAULT_SETTINGS) -> dict[str, Value | None]:
+        """The variables that the design reads, with their values; None for one without a value."""
+        reader = getattr(self._graph, "__self__", None)
+        return reader.variables(settings) if isinstance(reader, (ArchitectureReader, PatternReader)) else {}
 
 
 def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTINGS) -> Graph:

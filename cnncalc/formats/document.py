@@ -31,12 +31,14 @@ class Column(NamedTuple):
 class Cell(NamedTuple):
     """A cell: its text for people, its exact value, and a shorter text for narrow terminals.
 
-    A column whose cells all have an empty ``short`` may be left out there.
+    A column whose cells all have an empty ``short`` may be left out there. ``tex`` is its form in LaTeX, where that is
+    not its text.
     """
 
     text: str
     value: int | str | bool | None = None
     short: str | None = None
+    tex: str = ""
 
 
 class Table(NamedTuple):

@@ -127,7 +127,7 @@ def _sides(table: Table) -> str:
 
 def _rows(table: Table) -> list[str]:
     r"""The rows; an empty group precedes a ``[`` or ``*``, which would be an argument of the ``\\`` before it."""
-    rows = [" & ".join([typeset(cell.text) for cell in row]) for row in table.rows]
+    rows = [" & ".join([cell.tex or typeset(cell.text) for cell in row]) for row in table.rows]
     return ["{}" * row.startswith(("[", "*")) + row + r" \\" for row in rows]
 
 

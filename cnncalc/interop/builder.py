@@ -30,6 +30,10 @@ MAX_LISTED = 5
 """The most nodes that a message names."""
 
 
+WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+"""What the translation of an operator raises whose attributes or inputs are not those that its type has."""
+
+
 class NoEqual(CnncalcError):
     """An operator has no equal among the layer kinds; the message says why."""
 

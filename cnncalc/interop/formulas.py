@@ -85,9 +85,15 @@ def _elu(x: float) -> float:
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
+
+def _sign(x: float) -> float:
+    return (x > 0) - (x < 0) + 0.0
+
+
 UNARY: Mapping[str, Callable[[float], float]] = {
     "Neg": lambda x: -x,
     "Abs": abs,
+    "Sign": _sign,
     "Exp": exp,
     "Log": log,
     "Sqrt": sqrt,
@@ -108,6 +114,10 @@ BINARY: Mapping[str, Callable[[float, float], float]] = {
     "Pow": pow,
     "Min": min,
     "Max": max,
+    "Greater": lambda a, b: float(a > b),
+    "GreaterOrEqual": lambda a, b: float(a >= b),
+    "Less": lambda a, b: float(a < b),
+    "LessOrEqual": lambda a, b: float(a <= b),
 }
 
 REDUCTIONS: Mapping[str, Callable[[Numbers, int], float]] = {
@@ -173,6 +183,10 @@ def _apply(formula: Formula, base: Source, values: Numbers, known: dict[int, Num
         return [x if x > 0 else x * args[1][0] for x in args[0]]
     if formula.type == "HardSigmoid":
         return [_clip(x * args[1][0] + args[2][0], 0, 1) for x in args[0]]
+    if formula.type == "Where":
+        size = max(map(len, args))
+        wide = [arg * (size // len(arg)) for arg in args]
+        return [a if chosen else b for chosen, a, b in zip(*wide, strict=True)]
     if formula.type not in BINARY:
         raise ValueError
     result = args[0]

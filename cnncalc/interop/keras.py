@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import keras_layers, keras_operations, keras_shapes
 from cnncalc.interop.archive import BufferFile, member
-from cnncalc.interop.builder import NetBuilder
+from cnncalc.interop.builder import WRONG, NetBuilder
 from cnncalc.interop.keras_config import (
     JSON_BYTES,
     Call,
@@ -23,6 +23,7 @@ from cnncalc.interop.keras_config import (
     layers_of,
     plain,
     read_json,
+    reference_of,
     references,
     upgraded,
 )
@@ -153,7 +154,7 @@ class _Model:
             return _Functional(self, config, layers, path, is_trainable=is_trainable).outputs(inputs)
         if layers:
             return self._sequential(model, layers, inputs, path, is_trainable=is_trainable)
-        kind = str(model.get("class_name"))
+        kind = _class_of(model)
         why = "its layers are in Python code, not in the file"
         self.builder.lacks(f"the model {kind[:60]}", path.rstrip(".") or kind, why)
         return [UNKNOWN]
@@ -170,7 +171,7 @@ class _Model:
         tensors = list(inputs or ())
         for number, layer in enumerate(layers):
             config = _config_of(layer)
-            kind = str(layer.get("class_name"))
+            kind = _class_of(layer)
             if kind == "InputLayer":
                 if not tensors:
                     tensors = [self.add_input(layer, path)]
@@ -184,9 +185,9 @@ class _Model:
         self, model: Mapping[str, Any], layer: Mapping[str, Any], config: Mapping[str, Any], path: str
     ) -> Tensor:
         """The input of a sequential model that has no layer for it; a nested model may have one."""
-        if layer.get("class_name") in _MODELS:
+        if _class_of(layer) in _MODELS:
             inner = layers_of(layer.get("config"))
-            if inner and inner[0].get("class_name") == "InputLayer":
+            if inner and _class_of(inner[0]) == "InputLayer":
                 return self.add_input(inner[0], path)
             if inner:
                 return self._first_input(layer, inner[0], _config_of(inner[0]), path)
@@ -195,7 +196,7 @@ class _Model:
         for holder, key in ((outer, "build_input_shape"), (model.get("build_config"), "input_shape")):
             if shape is None and isinstance(holder, dict):
                 shape = holder.get(key)
-        if shape is None and "input_dim" in config and layer.get("class_name") != "Embedding":
+        if shape is None and "input_dim" in config and _class_of(layer) != "Embedding":
             shape = [None, config.get("input_length"), config["input_dim"]] if config.get("input_length") else [
                 None, config["input_dim"]]  # fmt: skip
         return self._input(f"{path}{config.get('name', 'input')}_input", plain(shape))
@@ -222,7 +223,7 @@ class _Model:
         """A layer or model applied to tensors; what fails is added to the problems."""
         values = upgraded(_config_of(layer))
         name = str(layer.get("name") or values.get("name") or layer.get("class_name"))
-        kind = str(layer.get("class_name")).rpartition(">")[2]
+        kind = _class_of(layer).rpartition(">")[2]
         full = path + name
         try:
             if kind in _MODELS or ("layers" in values and isinstance(values["layers"], list) and kind != "Merge"):
@@ -238,6 +239,9 @@ class _Model:
             return made
         except DesignError as error:
             self.builder.problems += error.every
+            return [UNKNOWN]
+        except WRONG:
+            self.builder.fail(f"{kind[:60]}: its configuration is not that of the class", full, self.names.span(name))
             return [UNKNOWN]
 
     def _translated(self, layer: Mapping[str, Any], applied: Applied) -> list[Tensor]:
@@ -280,9 +284,7 @@ class _Functional:
         reads = [reference for made in self.calls.values() for call in made for reference in call.references]
         for reference in [*reads, *_ends(self.config.get("output_layers"))]:
             first[reference.layer] = min(first.get(reference.layer, reference.call), reference.call)
-        return {
-            name: number for name, number in first.items() if self.layers.get(name, {}).get("class_name") in _MODELS
-        }
+        return {name: number for name, number in first.items() if _class_of(self.layers.get(name, {})) in _MODELS}
 
     def outputs(self, inputs: Sequence[Tensor] | None) -> list[Tensor]:
         """The outputs of the model on these inputs, or on inputs of its own."""
@@ -302,7 +304,7 @@ class _Functional:
                 self.made[name, 0] = [self.file.add_input(self.layers[name], self.path)]
 
     def _is_input(self, name: str) -> bool:
-        return self.layers[name].get("class_name") == "InputLayer"
+        return _class_of(self.layers[name]) == "InputLayer"
 
     def _run(self) -> None:
         """Applies the layers in the order of the file, each call when what it reads is there."""
@@ -389,11 +391,17 @@ def _ends(value: Any) -> list[Reference]:
         value = [value]
     found: list[Reference] = []
     for part in value if isinstance(value, list) else ():
-        if isinstance(part, list) and len(part) == 3 and isinstance(part[0], str):
-            found.append(Reference(part[0], part[1], part[2]))
+        reference = reference_of(part) if isinstance(part, list) and len(part) == 3 else None
+        if reference is not None:
+            found.append(reference)
         else:
             found += _ends(part) if isinstance(part, (list, dict)) and part else []
     return found
+
+
+def _class_of(layer: Mapping[str, Any]) -> str:
+    """The class of a layer or model, as text whatever stands there."""
+    return str(layer.get("class_name"))
 
 
 def _config_of(layer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -185,7 +185,7 @@ def _resolved(value: Any) -> Any:
         return value
     kind, config = value.get("class_name"), value.get("config")
     if kind == "__keras_tensor__" and isinstance(config, dict):
-        return _reference(config.get("keras_history"), config.get("shape"))
+        return reference_of(config.get("keras_history"), config.get("shape"))
     if kind == "__slice__" and isinstance(config, dict):
         return slice(config.get("start"), config.get("stop"), config.get("step"))
     if kind == "__ellipsis__":
@@ -195,7 +195,8 @@ def _resolved(value: Any) -> Any:
     return plain(value)
 
 
-def _reference(history: Any, shape: Any = None) -> Reference | None:
+def reference_of(history: Any, shape: Any = None) -> Reference | None:
+    """The tensor that a list of a name and two numbers stands for; None for anything else."""
     is_one = isinstance(history, list) and len(history) >= 3 and isinstance(history[0], str)
     if not is_one or not all(isinstance(part, int) for part in history[1:3]):
         return None
@@ -214,7 +215,7 @@ def _second(node: Any, names: frozenset[str]) -> Call:
         if isinstance(entry, list) and entry and entry[0] == "_CONSTANT_VALUE":
             args.append(entry[2] if len(entry) > 2 else None)
         else:
-            args.append(_reference(entry))
+            args.append(reference_of(entry))
         if isinstance(entry, list) and len(entry) > 3 and isinstance(entry[3], dict):
             for key, value in entry[3].items():
                 kwargs.setdefault(key, _named(value, names))
@@ -225,7 +226,7 @@ def _named(value: Any, names: frozenset[str]) -> Any:
     """An argument of Keras 2 in which [layer, call, output] is a tensor."""
     if isinstance(value, list):
         if len(value) >= 3 and isinstance(value[0], str) and value[0] in names:
-            return _reference(value)
+            return reference_of(value)
         if value and value[0] == "_CONSTANT_VALUE":
             return value[2] if len(value) > 2 else None
         return [_named(part, names) for part in value]

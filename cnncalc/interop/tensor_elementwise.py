@@ -45,6 +45,31 @@ def arithmetic(net: Net, operator: Operator) -> Value:
     return result
 
 
+def chosen(net: Net, operator: Operator) -> Value:
+    """Where, and the comparisons that it chooses by: parts of a function of one tensor, with numbers."""
+    values = net.inputs(operator)
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    first = tensors[0]
+    args: list[Source | float] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            args.append(value.source)
+        elif value is not None and value.scalar is not None and len(value.shape) <= first.rank:
+            net.used(value)
+            args.append(float(value.scalar))
+        else:
+            raise NoEqual("it chooses by, or between, constants")
+    leaf = leaf_of(first.source)
+    if any(leaf_of(tensor.source) is not leaf or not _same(tensor, first) for tensor in tensors):
+        raise NoEqual("it chooses by, or between, several tensors")
+    return Tensor(formula_of(net, operator, operator.type, tuple(args), first.source.volume), first.axes)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are views of volumes that go together element by element."""
+    return one.axes == other.axes and one.source.volume == other.source.volume and one.expanded == other.expanded
+
+
 def _old_broadcast(values: Sequence[Value], operator: Operator) -> Value:
     """The second operand of versions below 7, whose axes begin at a given one of the first."""
     first, second = values

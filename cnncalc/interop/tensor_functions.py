@@ -109,6 +109,8 @@ def _matched(net: Net, source: Source) -> Source | None:
         except NoEqual:
             return None
     name = source.formula.operator.name
+    if found.kind == "affine" and not keys:  # it changes nothing
+        return found.base if net.place(found.base) is not None else None
     if found.factor == 1:
         return net.add(found.kind, [found.base], name, **keys)
     inner = net.add(found.kind, [found.base], None, **keys)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cnncalc.interop.tensor_net import WRONG, Net, Source, Tensor
+from cnncalc.interop.builder import WRONG
+from cnncalc.interop.tensor_net import Net, Source, Tensor
 from cnncalc.interop.views import BATCH, Axis, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES
@@ -42,8 +43,21 @@ class Order(NamedTuple):
     sides: tuple[int, ...]
 
 
-def order_of(net: Net, name: str, rank: int) -> Order:
-    """The order of the axes of an input, from what the first operators behind it need."""
+def _of_vectors(axes: Sequence[int | None], known: Sequence[int | None]) -> Order:
+    """The order of axes of which the last one is the depth.
+
+    Any other may be the batch: it is the first one, or, where that has several indices, the first of the input, if it
+    has one alone or is open.
+    """
+    batch, sides = axes[0], _given(axes[1:-1])
+    if batch is not None and (known[batch] or 1) > 1 and 0 in sides and known[0] in (None, 1):
+        batch, sides = 0, tuple(sorted([batch, *[axis for axis in sides if axis]]))
+    return Order(batch, axes[-1], sides)
+
+
+def order_of(net: Net, name: str, known: Sequence[int | None]) -> Order:
+    """The order of the axes of an input, from what the first operators behind it need; ``known`` are its sizes."""
+    rank = len(known)
     waiting: deque[tuple[str, tuple[int | None, ...]]] = deque([(name, tuple(range(rank)))])
     steps = 0
     while waiting and steps < MOST_STEPS and net.steps < MOST_STEPS_OF_ALL:
@@ -56,7 +70,7 @@ def order_of(net: Net, name: str, rank: int) -> Order:
             if operator.type in MAPS and len(axes) >= 3:
                 return Order(axes[0], axes[1], _given(axes[2:]))
             if operator.type in VECTORS and len(axes) >= 3:
-                return Order(axes[0], axes[-1], _given(axes[1:-1]))
+                return _of_vectors(axes, known)
             try:
                 moved = _behind(net, operator, axes)
             except WRONG:  # reported where the operator is converted
@@ -122,7 +136,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     """Adds an input of the net."""
     known = shape if shape is not None else (None,) * 4
     rank = len(known)
-    order = order_of(net, name, rank)
+    order = order_of(net, name, known)
     if rank - 2 not in (*SIDES, 0, -1, -2) and len(order.sides) not in SIDES:
         net.builder.fail(f"the input has {rank} axes, and a volume at most {max(SIDES) + 1}", name)
         net.values[name] = None

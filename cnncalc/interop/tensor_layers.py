@@ -19,14 +19,15 @@ from cnncalc.interop import (
     tensor_torch,
     tensor_windows,
 )
-from cnncalc.interop.builder import MAX_BITS, NoEqual
+from cnncalc.interop.builder import MAX_BITS, WRONG, NoEqual
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
-from cnncalc.interop.tensor_net import WRONG, Array, Made, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import Array, Made, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.tensor_weights import Origins, origins_of
 from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError
+from cnncalc.layers.requirements import MOST_INPUTS
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     **dict.fromkeys(("Gelu", "com.microsoft.Gelu"), tensor_functions.gelu),
     **dict.fromkeys(("com.microsoft.BiasGelu", "com.microsoft.FastGelu"), tensor_elementwise.biased_gelu),
     "PRelu": tensor_elementwise.prelu,
+    **dict.fromkeys(
+        ("Where", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"), tensor_elementwise.chosen
+    ),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum"), tensor_elementwise.arithmetic),
     **dict.fromkeys(
         ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"),
@@ -100,8 +104,6 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
 }  # fmt: skip
 """What each operator becomes, by its type; those of other domains with the domain before it."""
 
-MOST_INPUTS = 10_000
-"""The most inputs of an operator."""
 MOST_WARNINGS = 5
 """The most values whose shape the file contradicts that are named."""
 

@@ -51,9 +51,6 @@ LAST = {sides + 1: [[1 + side] for side in range(sides + 1)] for sides in SIDES}
 STORED = "Constant"
 """The operator of a tensor that the source holds: :class:`Constant`, in its attribute ``value``."""
 
-WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-"""What the conversion of an operator raises whose attributes or inputs are not those that its type has."""
-
 
 class WrongFile(CnncalcError):
     """What an operator of the file has contradicts itself; the message says how."""

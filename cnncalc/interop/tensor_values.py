@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncalc.errors import CnncalcError
+from cnncalc.interop.builder import WRONG
 from cnncalc.interop.tensor_moves import every_pad
-from cnncalc.interop.tensor_net import STORED, WRONG, Array
+from cnncalc.interop.tensor_net import STORED, Array
 from cnncalc.interop.tensor_weights import DISTANCES, FIRST
 
 if TYPE_CHECKING:

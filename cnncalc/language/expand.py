@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from cnncalc.language.settings import Settings
     from cnncalc.language.syntax import Block, Design, Item
+    from cnncalc.layers.keys import Value
     from cnncalc.source import Span
 
 
@@ -43,6 +44,19 @@ def expand(
         raise DesignError(earlier, _partial(design, ()))
     problems = earlier if isinstance(earlier, Problems) else Problems(earlier)
     return Expander(design, settings, problems, planner or Planner(design.blocks, problems)).graph()
+
+
+def variables_of(design: Design, planner: Planner, settings: Settings = DEFAULT_SETTINGS) -> dict[str, Value | None]:
+    """The variables that a design reads, those of the file first, with their values; None for one without a value."""
+    from cnncalc.language.effects import all_read
+
+    problems = Problems()
+    variables = Variables(design, {**settings.variables, **settings.sizes}, problems)
+    validator = Validator(design, planner, variables, problems)
+    validator.check_names()
+    read = all_read(design, validator.used, variables.given)
+    names = dict.fromkeys([*design.variables, *variables.values, *validator.unset])
+    return {name: variables.values.get(name) for name in names if name in read}
 
 
 def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:

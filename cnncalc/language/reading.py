@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, NotADesign, Problem, Problems
-from cnncalc.language.expand import expand
+from cnncalc.language.expand import expand, variables_of
 from cnncalc.language.files import decode
 from cnncalc.language.plan import Planner
 from cnncalc.language.settings import DEFAULT_SETTINGS
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph
     from cnncalc.language.architecture import Parsed
     from cnncalc.language.settings import Settings
+    from cnncalc.layers.keys import Value
 
 
 class PatternReader:
@@ -34,6 +35,10 @@ class PatternReader:
         graph = expand(design, settings, planner.problems, planner)
         self._parsed = design, planner
         return graph
+
+    def variables(self, settings: Settings = DEFAULT_SETTINGS) -> dict[str, Value | None]:
+        """The variables that the design reads, with their values; None for one without."""
+        return variables_of(*self._parse(), settings)
 
     def _parse(self) -> tuple[Design, Planner]:
         from cnncalc.language.pattern import parse_pattern
@@ -73,6 +78,13 @@ class ArchitectureReader:
                 raise DesignError(unused, graph)
         self._parsed = parsed
         return graph
+
+    def variables(self, settings: Settings = DEFAULT_SETTINGS) -> dict[str, Value | None]:
+        """The variables that the design reads, with their values; None for one without."""
+        from cnncalc.language.architecture import parse_architecture
+
+        parsed = parse_architecture(self._source)
+        return variables_of(parsed.design, parsed.planner, settings)
 
 
 def read_pattern(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:

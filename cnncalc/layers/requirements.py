@@ -28,8 +28,15 @@ def require_equal_sides(kind: str, inputs: Volumes) -> None:
         )
 
 
+MOST_INPUTS = 10_000
+"""The most volumes that a layer reads."""
+
+
 def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:
-    """Raises ShapeError for too few or too many input volumes."""
+    """Raises ShapeError for too few or too many input volumes; no layer takes more than MOST_INPUTS."""
+    if len(inputs) > MOST_INPUTS:
+        message = f"{kind.upper()} takes at most {MOST_INPUTS:,} input volumes, but has {len(inputs):,}"
+        raise ShapeError(message, code="limit", hint="merge them in several steps")
     if len(inputs) < minimum or (maximum is not None and len(inputs) > maximum):
         takes = f"{minimum}" if minimum == maximum else f"{minimum} or more"
         message = f"{kind.upper()} takes {takes} input volume{'s' if takes != '1' else ''}, but has {len(inputs)}"

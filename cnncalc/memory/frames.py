@@ -47,7 +47,8 @@ def _closed(
         shared += 1
     while len(open_blocks) > shared:
         _, members = open_blocks.pop()
-        yield _call(members, spans, place)
+        if members:  # a block may do nothing, such as one of an OPAQUE
+            yield _call(members, spans, place)
         if open_blocks:
             open_blocks[-1][1].extend(members)
     open_blocks += [(block, []) for block in blocks[shared:]]

@@ -151,5 +151,8 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
 def _recorded(simulation: Simulation, loop: LoopOptions, segments: Sequence[Segment], *, training: bool) -> Program:
     tape = simulation.program(segments, training=training)
     tensors, sizes = tensors_of(tape.sizes)
-    recorder = Recorder(tape, tensors, adds_in_place=simulation.profile.adds_in_place, loop=loop, of=sizes)
+    profile = simulation.profile
+    recorder = Recorder(
+        tape, tensors, adds_in_place=profile.adds_in_place, adds_to_views=profile.is_numpy, loop=loop, of=sizes
+    )
     return recorder.program(training=training)

@@ -84,8 +84,9 @@ class Machine:
     """Runs one tape and counts live bytes of activations, parameter gradients and transient tensors.
 
     ``sizes``: those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the first
-    where nothing else holds it. ``logs``: keep every event. ``watch``: the number of the event at which
-    ``held_by_layer`` is filled. ``limit``: TooHigh is raised where the live bytes exceed it.
+    where nothing else holds it; with ``adds_to_views`` also where that is a view of all elements. ``logs``: keep every
+    event. ``watch``: the number of the event at which ``held_by_layer`` is filled. ``limit``: TooHigh is raised where
+    the live bytes exceed it.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Machine:
         sizes: Sizes,
         *,
         adds_in_place: bool,
+        adds_to_views: bool = False,
         loop: LoopOptions = PLAIN,
         logs: bool = False,
         watch: int | None = None,
@@ -103,6 +105,7 @@ class Machine:
         self.limit = limit
         self.given = sizes
         self.adds_in_place = adds_in_place
+        self.adds_to_views = adds_to_views
         self.gradients_stay = loop.gradients_stay
         self.logs = logs or watch is not None
         self.watch = watch
@@ -412,6 +415,7 @@ class Machine:
         """
         places = range(len(operation.inputs))
         learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
+        is_handed_over = operation.is_product and not places  # from a view of a parameter to the parameter
         if number in self.segment_of and (operation.summed_inputs or operation.summed_parameters):
             late = operation.summed_inputs
             outgoing = self._input_gradients(operation, incoming, [place for place in places if place not in late])
@@ -422,10 +426,15 @@ class Machine:
             self._make_parameter_gradients([one for one in learned if one in operation.summed_parameters])
         else:
             outgoing = self._input_gradients(operation, incoming, places)
+            if is_handed_over:
+                self._release_gradient(incoming)
             self._make_parameter_gradients(learned)
         self._note(self.given.backward_scratch[number], operation, "backward")
-        self._release_gradient(incoming)
+        if not is_handed_over:
+            self._release_gradient(incoming)
         self._free_saved(number)
+        if operation.is_product:  # the gradient of the matrix is transposed before it is added, after all others
+            outgoing.sort(key=lambda one: not one[2])
         for value, gradient, is_whole in outgoing:
             before = self.pending.get(value)
             if before is None:
@@ -437,7 +446,7 @@ class Machine:
                 self._note(0, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
-        # the gradient of the matrix of a product is transposed before it is added, after that of the bias
+        # the same where the matrix is a parameter
         for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
             self._accumulate(parameter, operation)
 
@@ -471,7 +480,9 @@ class Machine:
                 outgoing.append((value, self._new_gradient(self.given.values[value]), is_whole))
             else:
                 self.gradient_holders[incoming] += 1
-                outgoing.append((value, incoming, how != VIEW))
+                values = self.tape.values
+                is_all = self.adds_to_views and values[value].size == values[operation.output].size
+                outgoing.append((value, incoming, how != VIEW or is_all))
         return outgoing
 
     def _accumulate(self, parameter: int, operation: Operation) -> None:

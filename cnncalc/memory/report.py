@@ -360,6 +360,7 @@ class Simulation:
             self.program(segments, training=training),
             self.sizes(batch, training=training) if sizes is None else sizes,
             adds_in_place=self.profile.adds_in_place,
+            adds_to_views=self.profile.is_numpy,
             loop=loop,
             logs=logs,
             watch=watch,

@@ -44,7 +44,7 @@ class Operation(NamedTuple):
     their size after the function of backward is over, ``sum_scratch`` the temporaries that it makes while it does.
     ``made_before``: tensors that backward makes before it takes what forward has kept. ``is_product``: it
     multiplies by its first parameter (or second input, where that is a cast of it) transposed, whose gradient is
-    therefore a view.
+    therefore a view; without inputs it is that view, and the gradient that comes to it becomes that of the parameter.
     """
 
     name: str

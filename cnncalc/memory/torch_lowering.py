@@ -23,6 +23,7 @@ class TorchLowering(TapeBuilder):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
+        self.parameter_views: dict[tuple[int, int], int] = {}  # by layer and parameter, where it is used transposed
         self.orders: list[str] = []  # of each operation, in which its backward lays out what it makes
         self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
         self.merged: dict[int, str] = {}  # views of what was computed with the images, or the sides, as one
@@ -517,15 +518,34 @@ class TorchLowering(TapeBuilder):
 
         That of a view of it is shared by none.
         """
-        is_view = self.row.layer.tied_as_view and parameter in self.turned[self.row.index]
-        cast = None if is_view else self.casts.get(parameter)
+        view = self.parameter_views.get((self.row.index, parameter))
+        if view is not None:
+            return self.operation([view], item=self.item)
+        cast = self.casts.get(parameter)
         if cast is None:
             owner = self.parameters[parameter]
             copied = tuple([place for place in copied if place == parameter])
             cast = self.operation((), Size(owner.elements), gradients=(), parameters=(parameter,), copied=copied)
-            if owner.is_trainable and not is_view:
+            if owner.is_trainable:
                 self.casts[parameter] = cast
         return cast
+
+    def _view_parameters(self) -> None:
+        """The views of weights used transposed that the code of the current layer makes before autocast casts them.
+
+        They have no memory of their own, and their gradients are those of the parameters.
+        """
+        if self.autocast and self.row.layer.autocast == "half" and self.row.layer.tied_as_view:
+            for parameter in self.turned[self.row.index]:
+                self.parameter_views[self.row.index, parameter] = self._recorded(
+                    (),
+                    Size(self.parameters[parameter].elements),
+                    item=self.parameter_item,
+                    is_alias=True,
+                    gradients=(),
+                    parameters=(parameter,),
+                    is_product=True,
+                )
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
         """A copy padded or cropped to a volume; ``crops``: on no side padded."""

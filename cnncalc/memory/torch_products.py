@@ -21,6 +21,7 @@ class TorchProducts(TorchLowering):
     """
 
     def _lower(self, inputs: list[int]) -> int:
+        self._view_parameters()
         return self.row.layer.lower(self, inputs)
 
     # views in any arrangement

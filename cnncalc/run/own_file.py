@@ -14,7 +14,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.run.against import BESIDE_OTHERS, TOLERANCE, Apart, apart_from
 from cnncalc.run.forward import draw_images, release
 from cnncalc.run.verify import available_bytes, needed_bytes
-from cnncalc.run.weights import build
+from cnncalc.run.weights import with_shared
 from cnncalc.source import visible
 from cnncalc.units import format_bytes, plural
 
@@ -32,6 +32,10 @@ TYPES = {
     "tensor(int32)": "i4", "tensor(int64)": "i8",
 }  # fmt: skip
 """The types of inputs that are fed, as the engine names them."""
+ALLOWED = {"float64": TOLERANCE["float32"], "float32": TOLERANCE["float32"], "float16": 2e-3}
+"""How far values may be apart, as a share of the largest one, by the data type of the file's."""
+DTYPE = "float64"
+"""The data type of the run in NumPy, whose rounding then is nothing beside that of the file's."""
 MOST_BYTES = 2**31 - 1
 """The largest file, a message of Protocol Buffers, that the engine reads."""
 
@@ -61,7 +65,7 @@ class OwnRun(NamedTuple):
 def run_own_file(report: Report, own: OnnxWeights, *, seed: int = 0) -> OwnRun:
     """Runs a model file in ONNX Runtime and its net in NumPy, with the weights of the file and the same random input.
 
-    Every layer whose output is a value of the file is compared; values may be apart by 1e-5 of the largest one. A layer
+    Every layer whose output is a value of the file is compared; see ALLOWED for how far values may be apart. A layer
     reads the file's values of what is before it, where there are such, so that differences do not add up along the
     net, and a layer that is known to compute something else (one that is stated, one whose weights are not known) does
     not hide those behind it.
@@ -81,7 +85,7 @@ def run_own_file(report: Report, own: OnnxWeights, *, seed: int = 0) -> OwnRun:
 def _compared(report: Report, own: OnnxWeights, engine: Any, seed: int) -> OwnRun:
     is_external = own.check_external()
     _check(report, own)
-    weights, unknown = _weights(report, own, seed)
+    weights, unknown = _weights(report, own)
     places = _places(report, own)
     try:
         theirs, images = _run_file(own, engine, report, places, seed)
@@ -111,7 +115,7 @@ def _layer_by_layer(
     for row in report.layers:
         there = theirs.pop(row.name, None)
         why = "its figures are stated, not computed" if row.layer.is_stated else reasons.get(row.name)
-        if there is not None and there.dtype.name not in TOLERANCE:
+        if there is not None and there.dtype.name not in ALLOWED:
             why = why or f"the file computes it in {there.dtype.name}"
         behind = next((report.layers[source].name for source in row.sources if source in unsure), None)
         if behind is not None:
@@ -122,9 +126,9 @@ def _layer_by_layer(
         elif there is not None:
             entering = [float(np.abs(arrays[source]).max(initial=0)) for source in row.sources]
             least = BESIDE_OTHERS * max(entering)
-            found.append(apart_from(row.name, "output", there, ours, TOLERANCE["float32"], least))
+            found.append(apart_from(row.name, "output", there, ours, ALLOWED[there.dtype.name], least))
         fits = there is not None and there.shape == ours.shape
-        arrays[row.index] = there.astype(report.dtype) if there is not None and fits else ours
+        arrays[row.index] = there.astype(DTYPE) if there is not None and fits else ours
         if why is not None and not fits:
             unsure.add(row.index)
         release(arrays, readers, row)
@@ -152,14 +156,14 @@ def _check(report: Report, own: OnnxWeights) -> None:
         raise NotKnown("it has graphs, sparse tensors or lists of tensors in attributes, which are not looked at")
     if len(own.data) > MOST_BYTES:
         raise NotKnown(f"it has {len(own.data):,} bytes, more than {ENGINE} reads of one file")
-    each = np.dtype(report.dtype).itemsize
+    each = np.dtype(DTYPE).itemsize
     outputs = sum([row.activations for row in report.layers]) * own.origins.batch
     # weights and all outputs are there twice, and the constants that they are computed from
-    needed = 2 * needed_bytes(report) + (2 * outputs + own.origins.elements) * each + 2 * len(own.data)
-    if needed > available_bytes():
-        raise NotKnown(
-            f"it needs about {format_bytes(needed)} of memory, but {format_bytes(available_bytes())} is free"
-        )
+    layers = needed_bytes(report) * each // np.dtype(report.dtype).itemsize
+    needed = 2 * layers + (2 * outputs + own.origins.elements) * each + 2 * len(own.data)
+    free = available_bytes()
+    if needed > free:
+        raise NotKnown(f"it needs about {format_bytes(needed)} of memory, but {format_bytes(free)} is free")
 
 
 def _places(report: Report, own: OnnxWeights) -> dict[str, Place]:
@@ -220,20 +224,22 @@ def _inputs(
             images[layer] = np.rint(127 * np.abs(images[layer]))
         feeds[each.name] = np.ascontiguousarray(from_volume(images[layer], place.axes).astype(form))
         images[layer] = images[layer].astype(form)
-    return {name: image.astype(report.dtype) for name, image in images.items()}, feeds
+    return {name: image.astype(DTYPE) for name, image in images.items()}, feeds
 
 
-def _weights(report: Report, own: OnnxWeights, seed: int) -> tuple[Weights, dict[str, str]]:
+def _weights(report: Report, own: OnnxWeights) -> tuple[Weights, dict[str, str]]:
     """The weights of a net as its file has them, and for each layer for which they are not known why."""
-    drawn = build(report, seed=seed)
+    found: list[dict[str, Any]] = []
     unknown: dict[str, str] = {}
     for row in report.layers:
-        for array in row.own_arrays:
+        arrays = {array.name: np.zeros(array.shape, DTYPE) for array in row.own_arrays}
+        found.append(arrays)
+        for name, array in arrays.items():
             try:
-                drawn[row.index][array.name][...] = own.array(row.name, array.name, array.shape)
+                array[...] = own.array(row.name, name, array.shape)
             except NotKnown as error:
-                unknown.setdefault(row.name, f"its {array.name}: {error}")
+                unknown.setdefault(row.name, f"its {name}: {error}")
     for row in report.layers:
         if row.shared_with in unknown:
             unknown[row.name] = unknown[row.shared_with]
-    return drawn, unknown
+    return with_shared(report, found), unknown

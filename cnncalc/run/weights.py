@@ -41,7 +41,12 @@ def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights
     number_type = np.dtype(dtype or report.dtype)
     random = np.random.default_rng(seed)
     drawn = [{array.name: _draw(random, row, array, number_type) for array in row.own_arrays} for row in report.layers]
-    return tuple([_used(report, row, drawn) for row in report.layers])
+    return with_shared(report, drawn)
+
+
+def with_shared(report: Report, own: Sequence[dict[str, Any]]) -> Weights:
+    """All arrays of each row, of those that are its own: what a row shares is that of its owner."""
+    return tuple([_used(report, row, own) for row in report.layers])
 
 
 def _used(report: Report, row: LayerReport, drawn: Sequence[dict[str, Any]]) -> dict[str, Any]:

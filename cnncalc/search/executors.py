@@ -69,6 +69,15 @@ def _named(name: str, folder: str, stack: ExitStack) -> tuple[Sequence[Provider]
         from cnncalc.search.processes import available_cores
 
         return [Provider(name, partial(ThreadPoolExecutor, available_cores()))], 0.0
+    if word == "dask" and rest.startswith("//"):
+        from cnncalc.search.clusters import dask_provider
+
+        host, port = _address(name, rest[2:])
+        return [dask_provider(name, host, port, stack)], 0.0
+    if name == "mpi":
+        from cnncalc.search.clusters import mpi_provider
+
+        return [mpi_provider(name)], 0.0
     if sign and re.fullmatch(r"[\w.]+|.+\.py", word) and all(part.isidentifier() for part in rest.split(".")):
         return [Provider(name, partial(_made, name, folder))], 0.0
     near = did_you_mean(name, ("processes", "threads", "serial", "mpi"))
@@ -97,6 +106,15 @@ def _processes(name: str, number: int) -> list[Provider]:
     lanes = min(number, MOST_LANES)
     sizes = [(number + lane) // lanes for lane in range(lanes)]
     return [Provider(name, partial(WorkerProcesses, size), is_single=size == 1, ends_at_once=True) for size in sizes]
+
+
+def _address(name: str, text: str) -> tuple[str, int]:
+    """Host and port of ``dask://HOST:PORT``."""
+    host, sign, port = text.rpartition(":")
+    if not host or not sign or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+        message = f"expected dask://HOST:PORT, as in dask://localhost:8786, found '{visible(name)[:60]}'"
+        raise ValueProblem(message, code="wrong-value")
+    return host, int(port)
 
 
 def _made(name: str, folder: str) -> Executor:

@@ -77,10 +77,10 @@ def _own_row(own: OwnRun) -> tuple[Cell, Cell, Cell]:
     what = f"{TITLES['onnxruntime']} {own.version} with the file's weights"
     if own.batch > 1:
         what += f", {own.batch} images"
-    distances = [(each.distance, each.layer) for each in own.outputs if each.distance is not None]
-    if distances:
-        most, layer = max(distances)
-        what += f": {most:.1e} apart at most, at {layer} (allowed {own.outputs[0].tolerance:.0e})"
+    known = [each for each in own.outputs if each.distance is not None]
+    if known:
+        worst = max(known, key=lambda each: (each.distance or 0) / each.tolerance)
+        what += f": {worst.distance:.1e} apart at most, at {worst.layer} (allowed {worst.tolerance:.0e})"
     return Cell("the file itself", "file"), Cell(f"{agreed} of {len(own.outputs)}", agreed), Cell(what, what)
 
 

@@ -22,6 +22,7 @@ from cnncalc.language.catalogue import names
 from cnncalc.memory.report import Options
 from cnncalc.views.catalogue import nets_document
 from cnncalc.views.difference import difference_document
+from cnncalc.views.formula import formula_document
 from cnncalc.views.layer_table import EXACT, document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
@@ -108,11 +109,13 @@ def other(what: str) -> Document:
         return nets_document([report_of(name) for name in names()])
     if what == "memory":
         return memory_document(cnncalc.account_memory("vgg16", batch=8), depth=1)
+    if what == "formula":
+        return formula_document(cnncalc.formula("alexnet", ["classes", "W"]))
     reports = report_of("resnet50"), report_of("resnet50-v1.5")
     return difference_document(difference(*reports), ("resnet50", "resnet50-v1.5"), Options())
 
 
-OTHERS = {"list": "list", "memory": "memory-vgg16", "diff": "diff-resnet50"}
+OTHERS = {"list": "list", "memory": "memory-vgg16", "diff": "diff-resnet50", "formula": "formula-alexnet"}
 """Tables other than those of nets, and the stems of their golden files."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -780,12 +781,17 @@ def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
     assert labels(read(model)).split(" ", 1)[1] == "PAD([1, 0, 0, 0], depth=[0, 5])"
 
 
-def refusal(model: Model) -> str:
+def refusals(model: Model) -> str:
     with pytest.raises(DesignError) as caught:
         read(model)
-    (problem,) = caught.value.problems
-    assert problem.code == "no-equal"
-    return problem.message
+    assert {problem.code for problem in caught.value.problems} == {"no-equal"}
+    return "\n".join(problem.message for problem in caught.value.problems)
+
+
+def refusal(model: Model) -> str:
+    found = refusals(model)
+    assert "\n" not in found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -926,3 +932,49 @@ def test_pads_of_some_axes_of_a_constant_are_computed() -> None:
     )
     model.add("Conv", "conv0", padded, name="conv")
     assert read(model).layers[-1].weights == 6 * 4 * 3 * 2
+
+
+def test_a_sequence_that_is_turned_before_its_first_product_keeps_its_batch() -> None:
+    model = Model(x=(1, 7, 8))
+    model.add("Transpose", "x", perm=[1, 0, 2])
+    model.add("MatMul", model.last, model.weight("w", (8, 5)))
+    assert [row.output for row in read(model).layers] == [(7, 8), (7, 5)]
+    model = Model(x=(7, 1, 8))  # positions first: the axis of 1 is the batch
+    model.add("Transpose", "x", perm=[1, 0, 2])
+    model.add("MatMul", model.last, model.weight("w", (8, 5)))
+    assert [row.output for row in read(model).layers] == [(7, 8), (7, 5)]
+
+
+def test_functions_that_choose_by_a_comparison_are_recognised() -> None:
+    model = maps(4)
+    x = model.last
+    safe = model.add("Log", model.add("Add", model.add("Exp", x), scalar(model, 1.0)))
+    model.add("Where", model.add("Greater", x, scalar(model, 20.0)), x, safe)
+    assert kinds(read(model)) == "conv softplus"
+    model = maps(4)
+    x = model.last
+    model.add("Where", model.add("Less", x, scalar(model, 0.0)), model.add("Mul", x, scalar(model, 0.1)), x)
+    assert labels(read(model)).endswith("LRELU(0.1)")
+    model = maps(4)
+    x = model.last
+    model.add("Mul", model.add("Sign", x), model.add("Relu", model.add("Abs", x)))
+    assert kinds(read(model)) == "conv"
+    model = maps(4)
+    x = model.last
+    model.add("Where", model.add("Greater", x, scalar(model, 1.0)), scalar(model, 5.0), x)
+    assert "Where has no equal here: no kind computes it" in refusals(model)
+
+
+def test_a_choice_between_tensors_is_refused() -> None:
+    model = Model(image=(1, 3, 4, 4), other=(1, 3, 4, 4))
+    model.add("Where", model.add("Greater", "image", scalar(model, 0.0)), "image", "other")
+    assert "it chooses by, or between, several tensors" in refusals(model)
+
+
+def test_the_manual_names_as_many_cases_of_the_suite_as_run() -> None:
+    tests = Path(__file__).parents[1]
+    first = (tests / "golden" / "onnx-backend.txt").read_text(encoding="utf-8").split("\n")[0]
+    ran, number = first.split(": ")[1].removesuffix(" cases run").split(" of ")
+    page = " ".join((tests.parent / "docs" / "onnx.md").read_text(encoding="utf-8").split())
+    assert f"Of the {int(number):,} cases of the package's own suite" in page
+    assert f" {ran} are made of operators that have an equal" in page

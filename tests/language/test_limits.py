@@ -36,9 +36,12 @@ WITHIN = {
     "a number of 64 digits": "INPUT 8x8x3 -> CONV1-{9 * 10**63 + 7} -> GAP",
     "20,000 additions": "INPUT 8x8x3 -> CONV-{" + "1+" * 20_000 + "1}",
     "nothing repeated a trillion times is still nothing": "INPUT 8x8x3 -> [RELU]*0 -> [RELU]?{1 > 2}",
+    "10,000 inputs of one layer": "INPUT 8x8x3 -> [" + "|" * 9_999 + "] -> ADD",
     "a name of 500 characters": "INPUT 8x8x3 -> [RELU@" + "a" * 249 + "]@" + "b" * 250,
 }
 BEYOND = {
+    "10,001 inputs of one layer": "INPUT 8x8x3 -> [" + "|" * 10_000 + "] -> ADD",
+    "30,000 inputs of one layer": "input: 8x8x3\nlayers:\n- add: {inputs: [" + "input, " * 30_000 + "]}\n",
     "100,001 characters": "INPUT 8x8x3 -> RELU #" + "c" * (100_001 - 21),
     "brackets 65 deep": "INPUT 8x8x3 -> " + "[" * 65 + "RELU" + "]" * 65,
     "100,000 brackets": "[" * 100_000,

@@ -94,6 +94,11 @@ NETS = {
         "INPUT[11x9x3] -> CONV3-6 -> RELU -> FC-60@a -> RELU -> FC-40@b -> RELU "
         "-> FC-60(share=b, transposed=yes, bias=no) -> RELU -> FC-594(share=a, transposed=yes) -> RELU -> FC-13"
     ),
+    "tiedtwice": (
+        "INPUT[11x9x3] -> FC-30@a -> RELU -> FC-297(share=a, transposed=yes) -> FC-30(share=a) "
+        "-> FC-297(share=a, transposed=yes, bias=no) -> FC-13"
+    ),
+    "sharedbias": "INPUT[11x9x3] -> FC-300@a -> FC-297 -> FC-300(share=a) -> FC-13",
     "tiedlinear": (
         "INPUT[11x9x3] -> CONV3-6 -> LN(axes=depth) -> LINEAR-20@a -> GELU -> LINEAR-6(share=a, transposed=yes) "
         "-> GELU -> LINEAR-20(share=a) -> LINEAR-6(share=a, transposed=yes, bias=no) -> CONV3-5 -> FC-13"
@@ -274,6 +279,7 @@ ON_A_CPU = ("local", "padding", "rearrange", "reduction", "resize")
 
 NETS_ON_A_CPU = (
     *("attention", "heads", "matched", "memory", "normed", "products", "relative", "sequences", "unpooled", "windows"),
+    *("sharefc", "sharedbias", "tiedfc", "tiedtwice", "tiedlinear"),
 )
 """Nets that are."""
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import cnncalc
+from cnncalc import analyze
 from cnncalc.errors import ValueProblem
 from cnncalc.layers import KINDS
 from cnncalc.memory.lowering import lower
@@ -186,6 +187,15 @@ def test_bn_with_one_value_for_each_channel_gives_a_warning() -> None:
 
     assert warning.code == "bn-one-value"
     assert account_memory(report, Options(batch=2)).warnings == ()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_block_without_operations_holds_nothing(profile: str) -> None:
+    """The loss computes the last SOFTMAX, so its block does nothing in training."""
+    plain = account_memory(analyze("INPUT 8x8x3 -> FC-4 -> SOFTMAX"), Options(profile=profile))
+    block = account_memory(analyze("INPUT 8x8x3 -> FC-4 -> [SOFTMAX]@head"), Options(profile=profile))
+    assert block.training.peak_bytes == plain.training.peak_bytes
+    assert block.inference.peak_bytes == plain.inference.peak_bytes
 
 
 def test_a_net_without_operations_needs_only_its_input() -> None:

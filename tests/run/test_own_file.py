@@ -283,3 +283,16 @@ def test_elements_of_every_form_are_read(form: int, content: bytes, values: list
     found = weights_of(model).array("prelu", "slope", (3,))
     assert found.dtype == np.float32
     assert found.tolist() == (values or [0.5, -2, 8])
+
+
+def test_a_file_in_half_precision_is_compared_as_closely_as_that_is() -> None:
+    model = Drawn(image=(1, 3, 6, 6))
+    weights = struct.pack("<36e", *model.random.uniform(-0.5, 0.5, 36).tolist())
+    model.tensors.append(
+        b"".join(number(1, size) for size in (4, 1, 3, 3)) + number(2, 10) + block(8, "w") + block(9, weights)
+    )
+    model.add("ReduceMean", model.add("Cast", "image", to=10), axes=[1], name="mean")
+    model.add("Conv", "mean", "w", name="conv")
+    found = own_run(model)
+    assert found.skipped == ""
+    assert [(each.tolerance, each.agrees) for each in found.outputs if each.layer == "conv"] == [(2e-3, True)]

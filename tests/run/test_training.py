@@ -423,6 +423,14 @@ def test_live_bytes_of_random_nets_are_those_of_the_replay(seed: int) -> None:
     assert_to_the_byte(verify_training(report, optimizer="adam"))
 
 
+@pytest.mark.parametrize("view", ["SEQUENCE", "RESHAPE 64x8", "IDENTITY"])
+def test_a_gradient_is_added_to_a_view_of_all_elements_in_place(view: str) -> None:
+    """The gradient of the convolution is first that of the view, to which that of CROP, which is new, is added."""
+    report = cnncalc.analyze(f"INPUT 64x8 -> CONV1-8 -> [CROP1 | {view}] -> MATMUL(transpose=yes)")
+
+    assert_to_the_byte(verify_training(report))
+
+
 @every_case
 def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
     """Each case between convolutions, so that the gradients of all inputs are needed."""

@@ -19,16 +19,14 @@ import pytest
 
 from cnncalc import __version__
 from cnncalc.errors import CnncalcError, DesignError, ValueProblem
-from cnncalc.figures.measure import Measure
-from cnncalc.language.settings import Settings
 from cnncalc.search import dispatch, executors
 from cnncalc.search.dispatch import Crew, Lane, Pace, Provider, Task
 from cnncalc.search.executors import crew, outcomes
-from cnncalc.search.family import Wanted
 from cnncalc.search.processes import WorkerProcesses, available_cores
-from cnncalc.search.work import Outcome, Work, evaluate
+from cnncalc.search.work import Outcome, evaluate
 from tests.calls import ROOT, environment
 from tests.search import workers
+from tests.search.workers import POINTS, WORK
 from tests.subcases import each
 
 if TYPE_CHECKING:
@@ -38,10 +36,8 @@ if TYPE_CHECKING:
 
     from cnncalc.search.family import Point
 
-WORK = Work("INPUT 9x9x3 -> [CONV3-w -> RELU]*n -> POOL -> FC-10", Settings(), (Wanted(Measure("parameters")),))
-POINTS: list[Point] = [{"w": w, "n": n} for w in range(5) for n in range(1, 21)]
-"""100 points; those with w = 0 are broken."""
 EXPECTED = list(zip(POINTS, evaluate(WORK, POINTS), strict=True))
+WORKER_DIED = Outcome(None, "worker-died: the worker process ended 3 times while it computed this design")
 HERE = "tests.search.workers"
 
 
@@ -217,6 +213,18 @@ def test_a_worker_that_is_killed_loses_no_point(executor: str, monkeypatch: pyte
         assert not [pair for pair in entered.outcomes(POINTS[:5]) if pair not in EXPECTED]
 
 
+@pytest.mark.slow
+def test_a_worker_of_loky_that_is_killed_loses_no_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes know of each other; the factory then gives a new executor."""
+    loky = pytest.importorskip("loky")
+    monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
+    with crew(WORK, "loky:get_reusable_executor") as entered:
+        found = entered.outcomes(POINTS)
+        begun = [next(found) for _ in range(5)]
+        os.kill(loky.get_reusable_executor().submit(os.getpid).result(), signal.SIGKILL)
+        assert [*begun, *found] == EXPECTED
+
+
 def _counted_starts(entered: Crew, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     starts: list[str] = []
     for lane in entered.lanes:
@@ -234,17 +242,36 @@ def _counted_starts(entered: Crew, monkeypatch: pytest.MonkeyPatch) -> list[str]
 def test_a_point_that_ends_every_worker_is_broken(pools: int, number: int) -> None:
     """Each other point has its outcome, both where it is known which task a process has, and where it is not."""
     provider = Provider("deadly", partial(workers.deadly_processes, number), is_single=number == 1)
-    points = [point for point in POINTS if point["w"] in (1, 2)]
+    points = [point for point in POINTS if point["w"] == 1]
     with Crew(WORK, [provider] * pools, 0) as entered:
         found = list(entered.outcomes(points))
 
     assert [point for point, _ in found] == points
     for pair in found:
         if pair[0]["n"] == workers.DEADLY:
-            assert pair[1].code == "worker-died"
-            assert pair[1].reason.endswith("the worker process ended 3 times while it computed this design")
+            assert pair[1] == WORKER_DIED
         else:
             assert pair in EXPECTED
+
+
+def test_an_exception_that_tells_of_an_end_is_one() -> None:
+    """As dask does, which tries a task with other workers itself: its chunk alone goes out again, in halves."""
+
+    class Ended(Exception):
+        pass
+
+    class Fatal(workers.Immediate):
+        def submit(self, fn: Any, /, *args: Any, **more: Any) -> Future[Any]:
+            future = super().submit(fn, *args, **more)
+            if {"w": 1, "n": workers.DEADLY} in pickle.loads(args[1]):  # noqa: S301  # our own points
+                future = Future()
+                future.set_exception(Ended())
+            return future
+
+    with Crew(WORK, [Provider("fatal", Fatal, deaths=(Ended,), may_restart=False)], 0) as entered:
+        found = list(entered.outcomes(POINTS))
+    assert [pair for pair in found if pair not in EXPECTED] == [({"w": 1, "n": workers.DEADLY}, WORKER_DIED)]
+    assert [point for point, _ in found] == POINTS
 
 
 def test_workers_that_end_at_once_are_an_error() -> None:
@@ -254,7 +281,7 @@ def test_workers_that_end_at_once_are_an_error() -> None:
 
 
 def test_an_executor_of_the_caller_is_not_restarted() -> None:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver"), workers._make_deadly) as executor:
+    with ProcessPoolExecutor(1, workers.FORKSERVER, workers._make_deadly) as executor:
         found = outcomes(WORK, POINTS[20:40], executor)
         with pytest.raises(ValueProblem, match="the executor ProcessPoolExecutor failed: its workers have ended"):
             list(found)
@@ -263,7 +290,7 @@ def test_an_executor_of_the_caller_is_not_restarted() -> None:
 PROGRAM = """
 import sys, time
 from cnncalc.search import executors
-from tests.search.test_executors import WORK, POINTS
+from tests.search.workers import POINTS, WORK
 executors.POOL_SECONDS = 0.0
 with executors.crew(WORK, "processes:2") as crew:
     for number, _ in enumerate(crew.outcomes(POINTS * 100000)):

@@ -9,14 +9,23 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.search import work
+from cnncalc.figures.measure import Measure
+from cnncalc.language.settings import Settings
+from cnncalc.search import work as tasks
+from cnncalc.search.family import Wanted
+from cnncalc.search.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cnncalc.search.family import Family, Point
-    from cnncalc.search.work import Outcome, Work
+    from cnncalc.search.work import Outcome
 
+WORK = Work("INPUT 9x9x3 -> [CONV3-w -> RELU]*n -> POOL -> FC-10", Settings(), (Wanted(Measure("parameters")),))
+POINTS: list[Point] = [{"w": w, "n": n} for w in range(5) for n in range(1, 21)]
+"""100 points; those with w = 0 are broken."""
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(["tests.search.workers"])
 DEADLY = 13
 """A process of :func:`deadly_processes` ends when it computes a point whose n is this number."""
 
@@ -39,27 +48,27 @@ class Immediate(Executor):
 
 
 def two_processes() -> Executor:
-    return ProcessPoolExecutor(2, multiprocessing.get_context("forkserver"))
+    return ProcessPoolExecutor(2, FORKSERVER)
 
 
 def deadly_processes(number: int) -> Executor:
-    return ProcessPoolExecutor(number, multiprocessing.get_context("forkserver"), _make_deadly)
+    return ProcessPoolExecutor(number, FORKSERVER, _make_deadly)
 
 
 def unborn_processes(number: int) -> Executor:
     """Processes that end before they take a task."""
-    return ProcessPoolExecutor(number, multiprocessing.get_context("forkserver"), partial(os._exit, 1))
+    return ProcessPoolExecutor(number, FORKSERVER, partial(os._exit, 1))
 
 
 def _make_deadly() -> None:
-    real = work._outcome
+    real = tasks._outcome
 
     def outcome(family: Family, work: Work, point: Point) -> Outcome:
         if point["n"] == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)
         return real(family, work, point)
 
-    work._outcome = outcome
+    tasks._outcome = outcome
 
 
 def no_executor() -> int:

@@ -1,0 +1,596 @@
+"""Formulas: the figures of a design as exact polynomials of its variables and of the sides of its input.
+
+Each formula is found by exact interpolation (:mod:`cnncalc.search.interpolation`) and compared at random points that
+were not used to find it. Where sizes are rounded there is one formula for each residue of a variable.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from itertools import islice, product
+from math import prod
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.figures.measure import KEYS
+from cnncalc.language.assignment import decimal, value_text
+from cnncalc.language.settings import DEFAULT_SETTINGS
+from cnncalc.memory.report import Options
+from cnncalc.records import NamedTuple
+from cnncalc.search.designs import COSTLY_KEYS, DEPTH, FORMULA_KEYS, PEAKS, SIDE, Design, Member, Members
+from cnncalc.search.family import BATCH
+from cnncalc.search.interpolation import Grid, Interpolation, Line, NoPolynomial, OtherLayers, Source
+from cnncalc.units import MAX_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.errors import Problem
+    from cnncalc.language.settings import Settings
+    from cnncalc.search.designs import Figures, Name
+    from cnncalc.search.interpolation import Point, Vector
+    from cnncalc.search.polynomial import Polynomial
+
+USUAL_KEYS = ("parameters", "macs", "activations")
+USUAL_OPTIONS = Options()
+MAX_CASES = 16
+MAX_CASE_LAYERS = 1_000
+"""The most residues of which all formulas are given, and the most layers of them; else those of the design itself, or
+of ``at``, are given alone."""
+CHECKS = 10
+"""The points at which a formula is compared, none of which was used to find it."""
+NEAR, DISTANT = 40, 1_000
+"""How many steps such a point is away, in each variable; ``NEAR_COSTLY`` where a variable changes the layers."""
+NEAR_COSTLY = 6
+LEAST_CHECKED = 3
+MAX_ATTEMPTS = 6
+LARGE = 720
+"""A large input has as many strides of the net more: 2^4 * 3^2 * 5, so that its residues are the same."""
+MOST_TRIED_BELOW = 32
+"""The values below the first one that are all tried, for the least one from which a formula holds."""
+MOST_TRIED_OTHERS = 8
+"""The same for residues other than those of the design."""
+MAX_LAYERS = 300_000
+"""The most layers that are analysed for one key."""
+_AT = re.compile(
+    rf"\s*(\w+)\s*(?:%\s*([0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,9}})?)\s*==\s*([0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,9}})?)"
+    rf"|={{1,2}}\s*([0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,9}})?))\s*"
+)
+
+
+class Condition(NamedTuple):
+    """The values of a variable for which a formula holds: ``value % step == residue``, and limits (None: none found).
+
+    ``is_stepped``: the step is larger than that of the values that the variable takes anyway.
+    """
+
+    name: str
+    step: Fraction
+    residue: Fraction
+    least: Fraction | None = None
+    most: Fraction | None = None
+    is_stepped: bool = False
+
+    @property
+    def texts(self) -> list[str]:
+        """``H % 32 == 0``, ``H >= 32``: nothing where it holds for every value."""
+        found = []
+        if self.is_stepped:
+            found.append(f"{self.name} % {text_of(self.step)} == {text_of(self.residue)}")
+        if self.least is not None:
+            found.append(f"{self.name} >= {text_of(self.least)}")
+        if self.most is not None:
+            found.append(f"{self.name} <= {text_of(self.most)}")
+        return found
+
+    def holds(self, value: Fraction) -> bool:
+        """Whether a value fulfils it."""
+        if value % self.step != self.residue or (self.least is not None and value < self.least):
+            return False
+        return self.most is None or value <= self.most
+
+
+def text_of(value: Fraction) -> str:
+    """A value of a variable as a call writes it."""
+    return value_text(decimal(value)) if value.denominator > 1 else str(value.numerator)
+
+
+class Case(NamedTuple):
+    """The formulas of one key where its conditions hold.
+
+    ``total`` has one polynomial, or one a side; None: the net has no such figure. ``layers`` likewise for each layer;
+    empty where the layers change. ``points`` were used to find it, ``checked`` others were compared, with the values of
+    each variable between those of ``ranges``.
+    """
+
+    conditions: tuple[Condition, ...]
+    total: tuple[Polynomial, ...] | None
+    layers: tuple[tuple[Polynomial, ...] | None, ...]
+    points: int
+    checked: int
+    ranges: tuple[tuple[Fraction, Fraction], ...]
+
+    @property
+    def condition(self) -> str:
+        """All conditions: ``H % 32 == 0, W % 32 == 0``; empty if it holds for all values."""
+        return ", ".join([text for each in self.conditions for text in each.texts])
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether a variable has a least or a largest value."""
+        return any(each.least is not None or each.most is not None for each in self.conditions)
+
+    def holds(self, **values: int | Fraction) -> bool:
+        """Whether the formulas hold for these values of the variables."""
+        return all(each.holds(Fraction(values[each.name])) for each in self.conditions)
+
+
+class KeyFormulas(NamedTuple):
+    """The formulas of one key.
+
+    ``names`` are the variables that it has a polynomial in; ``left_out`` those that it has none in, with the reason,
+    which then have the value of the design. ``cases`` is empty where there is no polynomial, ``why``. Of ``case_count``
+    residues those of the design come first, and alone if there are more than MAX_CASES. ``why_no_layers``: why the
+    layers have no formulas. ``note`` says where the formulas do not hold for the design itself.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    cases: tuple[Case, ...]
+    case_count: int = 1
+    why: str = ""
+    left_out: tuple[tuple[str, str], ...] = ()
+    why_no_layers: str = ""
+    note: str = ""
+
+    @property
+    def unit(self) -> str:
+        """``count`` or ``bytes``."""
+        return KEYS[self.key].unit if self.key in KEYS else "count"
+
+    @property
+    def polynomial(self) -> Polynomial:
+        """The formula of the net, of the first case and the first side; raises ValueError where there is none."""
+        if not self.cases or self.cases[0].total is None:
+            raise ValueError(f"{self.key} has no polynomial: {self.why}")
+        return self.cases[0].total[0]
+
+    def at(self, **values: int | Fraction) -> tuple[int | Fraction, ...]:
+        """The figure of the net for these values, one number or one a side; ValueError if no case holds for them."""
+        for case in self.cases:
+            if case.total is not None and case.holds(**values):
+                return tuple([polynomial(**values) for polynomial in case.total])
+        raise ValueError(f"{self.key} has no formula for these values")
+
+
+class FormulaReport(NamedTuple):
+    """The formulas of a design: by key, of the net and of each layer.
+
+    ``own`` are the values of the variables in the design; those of ``chosen`` have none and were given one.
+    ``layers`` are the names and kinds of the layers of the design, ``fixed`` the values of variables that do not vary,
+    ``at`` the residues that the call chooses.
+    """
+
+    architecture: str
+    own: dict[str, Fraction]
+    chosen: dict[str, int]
+    layers: tuple[tuple[str, str], ...]
+    keys: tuple[KeyFormulas, ...]
+    options: Options
+    analysed: int
+    fixed: dict[str, Fraction]
+    at: str | None
+    warnings: tuple[Problem, ...]
+
+    def of(self, key: str) -> KeyFormulas:
+        """The formulas of a key; KeyError for another one."""
+        for each in self.keys:
+            if each.key == key:
+                return each
+        raise KeyError(key)
+
+
+def formulas(
+    target: str,
+    names: Sequence[str] | None = None,
+    keys: Sequence[str] = USUAL_KEYS,
+    *,
+    settings: Settings = DEFAULT_SETTINGS,
+    options: Options = USUAL_OPTIONS,
+    at: str | None = None,
+    stdin: str | None = None,
+    folder: str = "",
+) -> FormulaReport:
+    """The formulas of a TARGET in ``names`` for ``keys``.
+
+    ``names`` are variables of the design, sides of the input (``H``, ``W``; others by their names), its ``depth``,
+    ``batch``, ``filters``, ``hidden``, ``classes`` where the design leaves them open. None: all variables that are
+    numbers and all sides, and ``batch`` for keys that depend on it; those in which a key has no polynomial keep their
+    values. ``at`` chooses residues: ``H % 32 == 7``, or ``H=231`` for those of a value; several are cut at commas.
+
+    Raises DesignError for an invalid design, ValueProblem for unknown names and keys.
+    """
+    for key in keys:
+        if key in PEAKS:
+            message = f"{key} is the largest of the bytes at many times, and no polynomial"
+            raise ValueProblem(message, code="unknown-key", hint=f"the keys are {', '.join(FORMULA_KEYS)}")
+        if key not in FORMULA_KEYS:
+            hint = f"the keys are {', '.join(FORMULA_KEYS)}"
+            raise ValueProblem(f"no key '{key[:60]}'{did_you_mean(key, FORMULA_KEYS)}", code="unknown-key", hint=hint)
+    design = Design(target, settings, stdin, folder)
+    chosen = names if names is not None else design.usual_names()
+    every = [design.name(name) for name in dict.fromkeys(chosen)]
+    with_batch = [*every, design.name(BATCH)] if names is None and options.batch == 1 else every
+    found = []
+    families = _Families(design, list(dict.fromkeys(keys)), options)
+    for key in families.keys:
+        follows = key in KEYS and BATCH in KEYS[key].options
+        search = _Search(families, with_batch if follows else every, key, is_chosen=names is not None)
+        search.at = _read_at(at, search.names)
+        found.append(search.formulas())
+    if at is not None:
+        _require_names(at, with_batch)
+    layers = tuple([(row.name, row.kind) for row in design.report.layers])
+    own = {name.name: name.own for name in with_batch if any(name.name in each.names for each in found)}
+    fixed = {name.name: name.own for name in with_batch}
+    return FormulaReport(
+        architecture=design.report.name,
+        own=own,
+        chosen=design.chosen,
+        layers=layers,
+        keys=tuple(found),
+        options=options,
+        analysed=families.analysed,
+        fixed=fixed,
+        at=at,
+        warnings=design.report.warnings,
+    )
+
+
+def _read_at(at: str | None, names: Sequence[Name]) -> dict[str, tuple[Fraction, Fraction]]:
+    """For each name in ``at`` a value of its residue, and the step (0: the value alone was given)."""
+    found: dict[str, tuple[Fraction, Fraction]] = {}
+    for part in at.split(",") if at else ():
+        match = _AT.fullmatch(part)
+        if match is None:
+            example = "H % 32 == 7, W % 32 == 0, or H=231"
+            raise ValueProblem(f"--at chooses residues, as in {example}; found '{part.strip()[:60]}'", code="usage")
+        name, step, residue, value = match.groups()
+        if name in found:
+            raise ValueProblem(f"--at chooses two residues of {name}", code="usage")
+        own = next((each.own for each in names if each.name == name), Fraction(0))
+        if value is not None:
+            found[name] = Fraction(value), Fraction(0)
+            continue
+        if Fraction(step) <= Fraction(residue):
+            message = f"a residue of {step} is below it, found {name} % {step} == {residue}"
+            raise ValueProblem(message, code="usage")
+        first = own + (Fraction(residue) - own) % Fraction(step)
+        found[name] = first, Fraction(step)
+    return found
+
+
+def _require_names(at: str, names: Sequence[Name]) -> None:
+    known = [each.name for each in names]
+    for name in _read_at(at, names):
+        if name not in known:
+            message = f"--at: '{name}' is none of the variables of the formulas{did_you_mean(name, known)}"
+            raise ValueProblem(message, code="usage", hint=f"they are {', '.join(known)}")
+
+
+class _Families:
+    """The members for some names and keys: keys that cost little are computed for the same members at once."""
+
+    def __init__(self, design: Design, keys: list[str], options: Options) -> None:
+        self.design = design
+        self.keys = keys
+        self.options = options
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Members] = {}
+
+    def members(self, names: Sequence[Name], key: str) -> Members:
+        """The members for a key."""
+        keys = (key,) if key in COSTLY_KEYS else tuple([each for each in self.keys if each not in COSTLY_KEYS])
+        place = tuple([name.name for name in names]), keys
+        if place not in self._known:
+            self._known[place] = Members(self.design, names, keys, self.options)
+        return self._known[place]
+
+    @property
+    def analysed(self) -> int:
+        """How many designs were analysed."""
+        return sum([members.analysed for members in self._known.values()])
+
+
+class _Search:
+    """Finds the formulas of one key."""
+
+    def __init__(self, families: _Families, names: Sequence[Name], key: str, *, is_chosen: bool) -> None:
+        self.families = families
+        self.design = families.design
+        self.key = key
+        self.names = list(names)
+        self.is_chosen = is_chosen
+        self.at: dict[str, tuple[Fraction, Fraction]] = {}
+        self.left_out: dict[str, str] = {}
+        self.with_layers = True
+        self.why_no_layers = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        """A new search, in the names that are left."""
+        self.members = self.families.members(self.names, self.key)
+        self.most_layers = self.members.layers_analysed + MAX_LAYERS
+        own = self.members.at(self.members.own())
+        assert isinstance(own, Member), own
+        self.own = own
+        self.figures: Figures = own.figures[self.key]
+        stride = self.design.stride() if any(name.kind == SIDE for name in self.names) else 1
+        counts = [self._layers_at(place) for place in range(len(self.names))]
+        self.is_costly = tuple([count != len(own.layers) for count in counts])
+        self.interpolation = Interpolation(
+            Source(
+                self._vector,
+                tuple([name.name for name in self.names]),
+                tuple([Fraction(1, name.own.denominator) for name in self.names]),
+                tuple([stride if name.kind == SIDE and name.name != DEPTH else 1 for name in self.names]),
+                self.is_costly,
+                self._spend,
+            )
+        )
+
+    def _layers_at(self, place: int) -> int:
+        """The number of layers if one variable is larger by one step; that of the design if it then is invalid."""
+        own = self.members.own()
+        unit = Fraction(1, self.names[place].own.denominator)
+        member = self.members.at((*own[:place], own[place] + unit, *own[place + 1 :]))
+        return len(member.layers) if isinstance(member, Member) else len(self.own.layers)
+
+    def _spend(self) -> None:
+        if self.members.layers_analysed > self.most_layers:
+            count = f"{self.members.analysed:,} designs of {self.members.layers_analysed:,} layers"
+            raise NoPolynomial(f"none was found in {count}")
+
+    def _vector(self, point: Point) -> Vector | str:
+        """The figures at a point: of the net, then of all layers."""
+        member = self.members.at(point)
+        if isinstance(member, str):
+            return member
+        found = member.figures[self.key]
+        if self.figures.total is not None and found.total is None:
+            return found.why
+        numbers = list(found.total or ())
+        if self.with_layers:
+            shape = [each is None or len(each) for each in found.layers]
+            if member.layers != self.own.layers or shape != [each is None or len(each) for each in self.figures.layers]:
+                raise OtherLayers
+            for each in found.layers:
+                numbers += each or ()
+        return tuple(numbers)
+
+    # the formulas
+
+    def formulas(self) -> KeyFormulas:
+        """The formulas of the key, or why there are none."""
+        if self.figures.total is None and not any(each is not None for each in self.figures.layers):
+            return self._none(self.figures.why or "no layer has one")
+        while True:
+            try:
+                return self._found()
+            except OtherLayers:
+                self.with_layers = False
+                self.why_no_layers = "the layers are not the same for all values"
+                if self.figures.total is None:
+                    return self._none(self.why_no_layers)
+            except NoPolynomial as problem:
+                if self.is_chosen or problem.place is None:
+                    return self._none(problem.reason)
+                name = self.names.pop(problem.place)
+                self.left_out[name.name] = problem.reason
+                self.with_layers, self.why_no_layers = True, ""
+                self._begin()
+
+    def _none(self, why: str) -> KeyFormulas:
+        names = tuple([name.name for name in self.names])
+        return KeyFormulas(self.key, names, (), 0, why, tuple(self.left_out.items()))
+
+    def _found(self) -> KeyFormulas:
+        """The formulas from the values of the design on; if there are none, those from a much larger input on."""
+        try:
+            return self._found_from(self._anchor())
+        except NoPolynomial as problem:
+            if not any(name.kind == SIDE for name in self.names):
+                raise
+            try:
+                return self._found_from(self._anchor(is_large=True))
+            except NoPolynomial:
+                raise problem from None
+
+    def _found_from(self, anchor: Point) -> KeyFormulas:
+        lines = self._lines(anchor)
+        for attempt in range(MAX_ATTEMPTS):
+            grid = self.interpolation.grid(lines)
+            case = self._case(lines, grid, MOST_TRIED_BELOW)
+            if isinstance(case, Case):
+                break
+            lines = self._better(lines, case, attempt)
+        else:
+            raise NoPolynomial("no polynomial was found that also holds at other points")
+        cases, count = [case], self._residues(lines)
+        few = min(MAX_CASES, MAX_CASE_LAYERS // len(self.own.layers))
+        if 1 < count <= few and not self.at:
+            cases += self._other_cases(lines)
+        own = dict(zip([name.name for name in self.names], self.members.own(), strict=True))
+        note = ""
+        if not self.at and not any(each.holds(**own) for each in cases):
+            note = "does not hold for the values of the design"
+        names = tuple([name.name for name in self.names])
+        left_out = tuple(self.left_out.items())
+        return KeyFormulas(self.key, names, tuple(cases), count, "", left_out, self.why_no_layers, note)
+
+    @property
+    def _near(self) -> list[int]:
+        """How far the first points of a check are, in steps."""
+        return [NEAR_COSTLY if costly else NEAR for costly in self.is_costly]
+
+    def _anchor(self, *, is_large: bool = False) -> Point:
+        """The design itself, or with the residues that the call chooses; with a large input of the same residues."""
+        more = LARGE * self.design.stride() if is_large else 0
+        return tuple(
+            [
+                self.at.get(name.name, (name.own,))[0] + (more if name.kind == SIDE and name.name != DEPTH else 0)
+                for name in self.names
+            ]
+        )
+
+    def _lines(self, anchor: Point) -> list[Line]:
+        found = []
+        for place, name in enumerate(self.names):
+            step = self.at.get(name.name, (Fraction(0), Fraction(0)))[1] or None
+            found.append(self.interpolation.line(place, anchor, step))
+        return found
+
+    def _better(self, lines: Sequence[Line], wrong: Point, attempt: int) -> list[Line]:
+        """Lines with the steps that are needed around a point at which formulas were wrong; else from larger values.
+
+        Those of the sides are raised first, since what a net sees is cut by the borders of its input.
+        """
+        found = [self.interpolation.line(place, wrong, line.step) for place, line in enumerate(lines)]
+        new = [
+            line._replace(step=more.step, degree=max(line.degree, more.degree))
+            for line, more in zip(lines, found, strict=True)
+        ]
+        if new != list(lines):
+            return new
+        sides_alone = attempt < 3 and any(name.kind == SIDE for name in self.names)
+        return [
+            line
+            if costly or (sides_alone and name.kind != SIDE)
+            else line._replace(first=line.first + line.step * int(3 * abs(line.first) // line.step + 1))
+            for line, costly, name in zip(lines, self.is_costly, self.names, strict=True)
+        ]
+
+    def _residues(self, lines: Sequence[Line]) -> int:
+        """How many cases there are."""
+        return prod([int(line.step / unit) for line, unit in zip(lines, self.interpolation.source.units, strict=True)])
+
+    def _other_cases(self, lines: Sequence[Line]) -> list[Case]:
+        """The formulas of all other residues; those without a valid design are left out."""
+        units = self.interpolation.source.units
+        shifts = product(*[range(int(line.step / unit)) for line, unit in zip(lines, units, strict=True)])
+        found = []
+        for shift in islice(shifts, 1, None):
+            moved = [
+                line._replace(first=line.first + unit * each)
+                for line, unit, each in zip(lines, units, shift, strict=True)
+            ]
+            try:
+                grid = self.interpolation.grid(moved)
+                case = self._case(moved, grid, MOST_TRIED_OTHERS)
+            except NoPolynomial:
+                continue
+            if isinstance(case, Case):
+                found.append(case)
+        return sorted(found, key=lambda case: [condition.residue for condition in case.conditions])
+
+    # where they hold
+
+    def _case(self, lines: Sequence[Line], grid: Grid, tried: int) -> Case | Point:
+        """The formulas of a grid, with the values for which they hold; or a point, also far away, where they are wrong.
+
+        ``tried``: how many values below the first ones are tried. They are left out if they do not go together.
+        """
+        limits = [self._limits(grid, place, tried, line.is_near) for place, line in enumerate(lines)]
+        ends = [
+            NEAR_COSTLY if costly else DISTANT if most is None else int((most - line.first) / line.step)
+            for costly, (_, most), line in zip(self.is_costly, limits, lines, strict=True)
+        ]
+        starts = [
+            -_steps_above_zero(line) if least is None else int((least - line.first) / line.step)
+            for (least, _), line in zip(limits, lines, strict=True)
+        ]
+        near = [(start, min(end, most)) for start, end, most in zip(starts, ends, self._near, strict=True)]
+        wrong, more = self.interpolation.wrong_point(grid, CHECKS, near)
+        if wrong is not None:
+            limits = [(line.first, most) for (_, most), line in zip(limits, lines, strict=True)]
+            starts = [0] * len(lines)
+        wrong, far = self.interpolation.wrong_point(grid, CHECKS, list(zip(starts, ends, strict=True)))
+        if wrong is not None:
+            return wrong
+        checked = more + far
+        if checked < LEAST_CHECKED:
+            raise NoPolynomial(f"too few valid designs to check a polynomial: {self.interpolation.problem}")
+        ranges = tuple(
+            [(each.value(start), each.value(end)) for each, start, end in zip(grid.steps, starts, ends, strict=True)]
+        )
+        polynomials = grid.polynomials([name.name for name in self.names])
+        width = len(self.figures.total or ())
+        layers: list[tuple[Polynomial, ...] | None] = []
+        if self.with_layers:
+            rest = iter(polynomials[width:])
+            layers = [None if each is None else tuple(islice(rest, len(each))) for each in self.figures.layers]
+        conditions = tuple(
+            [
+                Condition(name.name, line.step, line.first % line.step, least, most, line.step > unit)
+                for name, line, (least, most), unit in zip(
+                    self.names, lines, limits, self.interpolation.source.units, strict=True
+                )
+            ]
+        )
+        return Case(conditions, tuple(polynomials[:width]) or None, tuple(layers), len(grid.points), checked, ranges)
+
+    def _limits(
+        self, grid: Grid, place: int, most_tried: int, is_near: bool
+    ) -> tuple[Fraction | None, Fraction | None]:
+        """The least and the largest value of one variable for which the formulas hold; None without such a limit.
+
+        The others have their first values. Designs that are invalid set no limit. Of many values some are tried.
+        """
+        steps = grid.steps[place]
+
+        def holds(count: int) -> bool | None:
+            where = [0] * len(grid.steps)
+            where[place] = count
+            return self.interpolation.holds(grid, where)
+
+        below = _steps_above_zero(Line(steps.first, steps.step, 0))
+        tried = range(-1, -below - 1, -1) if below <= most_tried else _spread(below)
+        least = None
+        last = 0
+        for count in tried:
+            if holds(count) is False:
+                least = steps.value(_edge(holds, last, count))
+                break
+            last = count
+        most = None
+        if not self.is_costly[place]:
+            good = 0
+            for count in (*range(1, NEAR, 3), 100, DISTANT) if is_near else (100, DISTANT):
+                if holds(count) is False:
+                    most = steps.value(_edge(holds, good, count))
+                    break
+                good = count
+        return least, most
+
+
+def _steps_above_zero(line: Line) -> int:
+    """How many steps below the first value there are values above 0."""
+    return max(0, -int(-line.first // line.step) - 1)
+
+
+def _spread(below: int) -> list[int]:
+    """Some of the places from -1 down to -below: the nearest, others at equal distances, and the last ones."""
+    found = {-1, -2, *range(-below, min(0, -below + 4)), *[-(below * part // 8) for part in range(1, 8)]}
+    return sorted([each for each in found if each], reverse=True)
+
+
+def _edge(holds: object, good: int, bad: int) -> int:
+    """The last place, from a good one towards a bad one, at which the formulas hold; by bisection."""
+    assert callable(holds)
+    while abs(bad - good) > 1:
+        middle = (good + bad) // 2
+        if holds(middle) is False:
+            bad = middle
+        else:
+            good = middle
+    return good

@@ -1,0 +1,346 @@
+"""Exact interpolation: the polynomial of figures that can be computed at any point, by finite differences.
+
+For each variable :meth:`Interpolation.line` finds the least step with which the figures are a polynomial (in steps of
+1 the floor of H/2 is none, in steps of 2 it is one) and its degree. :meth:`Interpolation.grid` then computes all
+forward differences that are not zero: Newton's form of the polynomial. :meth:`Interpolation.wrong_point` compares it at
+random points that were not used.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from random import Random
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
+from cnncalc.search.polynomial import Steps, difference_weights, from_differences, over, value_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from cnncalc.search.polynomial import Polynomial, Powers
+
+    Vector = tuple[int, ...]
+    Point = tuple[Fraction, ...]
+
+MULTIPLES = (
+    *(1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 5, 10, 20, 40, 7, 14, 28, 9, 18, 36, 15, 30, 60, 11, 13, 128),
+    *(96, 80, 100, 256),
+)
+"""The steps that are tried, in this order, in units of the variable."""
+FEW_MULTIPLES = (*MULTIPLES[:4], 3, 6)
+"""Those of a variable that changes the number of layers."""
+LOW_DEGREE, HIGH_DEGREE = 4, 8
+TRIES = (
+    (1, LOW_DEGREE, False),
+    (1, HIGH_DEGREE, False),
+    (1, LOW_DEGREE, True),
+    (4, LOW_DEGREE, False),
+    (16, LOW_DEGREE, False),
+)
+"""How a line is tried, with all steps: from how many times the value of the design on, up to which degree, and whether
+only near the first value.
+"""
+REDUNDANT = 2
+"""How many differences beyond the degree must vanish on a line."""
+FAR = (23, 61)
+"""The places, in steps, at which the polynomial of a line is compared as well; nearer where the layers change."""
+MAX_ORDERS = 2_000
+"""The most forward differences of one grid."""
+MAX_ROUNDS = 8
+
+
+class NoPolynomial(Exception):
+    """There is no polynomial; ``place`` is the variable that is to blame (None: not one alone)."""
+
+    def __init__(self, reason: str, place: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.place = place
+
+
+class OtherLayers(Exception):
+    """The layers of the net are not the same at every point."""
+
+
+class Source(NamedTuple):
+    """Where figures come from.
+
+    ``vector`` gives the figures at a point, or in words why there are none; it may raise OtherLayers. ``names`` are the
+    variables, ``units`` their least steps, ``hints`` steps to try early (0: none). ``is_far_costly`` says whether a
+    variable changes the number of layers. ``spent`` raises NoPolynomial once too much is computed.
+    """
+
+    vector: Callable[[Point], Vector | str]
+    names: tuple[str, ...]
+    units: tuple[Fraction, ...]
+    hints: tuple[int, ...]
+    is_costly: tuple[bool, ...]
+    spend: Callable[[], None]
+
+
+class Line(NamedTuple):
+    """One variable: the figures are a polynomial of this degree at ``first``, ``first + step``, ...
+
+    ``is_near``: further on they are others.
+    """
+
+    first: Fraction
+    step: Fraction
+    degree: int
+    is_near: bool = False
+
+
+class Grid(NamedTuple):
+    """Newton's form: for each order of differences those of all figures, from the first values in equal steps."""
+
+    steps: tuple[Steps, ...]
+    differences: Mapping[Powers, Vector]
+    points: frozenset[Point]
+
+    def polynomials(self, names: Sequence[str]) -> list[Polynomial]:
+        """One for each figure."""
+        orders = list(self.differences)
+        most = [max([order[place] for order in orders]) for place in range(len(names))]
+        bases = [each.basis(top) for each, top in zip(self.steps, most, strict=True)]
+        known: dict[Vector, Polynomial] = {}
+        found = []
+        for column in zip(*self.differences.values(), strict=True):
+            if column not in known:
+                known[column] = from_differences(names, bases, dict(zip(orders, column, strict=True)))
+            found.append(known[column])
+        return found
+
+    def value(self, place: Sequence[int]) -> Vector:
+        """The figures so many steps from the first point."""
+        factors = value_after(place, self.differences)
+        columns = zip(*self.differences.values(), strict=True)
+        return tuple([sum(map(int.__mul__, factors, column)) for column in columns])
+
+    def point(self, place: Sequence[int]) -> Point:
+        """The point so many steps from the first one."""
+        return tuple([each.value(steps) for each, steps in zip(self.steps, place, strict=True)])
+
+
+class Interpolation:
+    """Finds the polynomials of figures. The same figures give the same answer on every run."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.random = Random(20180420)  # noqa: S311  # no secret: the same points on every run
+        self._factors: list[int] = []
+        self.problem = ""
+        """Why a point had no figures, of the last one without."""
+
+    def vector(self, point: Point) -> Vector | None:
+        """The figures at a point; None if there are none."""
+        self.source.spend()
+        found = self.source.vector(point)
+        if isinstance(found, str):
+            self.problem = f"{self.shown(point)}: {found}"
+            return None
+        return found
+
+    def shown(self, point: Point) -> str:
+        """A point in words: ``w=64, H=224``."""
+        return ", ".join([f"{name}={value}" for name, value in zip(self.source.names, point, strict=True)])
+
+    def mixed(self, vector: Vector) -> int:
+        """One number for all figures: a sum with large random factors, which is a polynomial where all of them are."""
+        while len(self._factors) < len(vector):
+            self._factors.append(self.random.getrandbits(62) | 1)
+        return sum(map(int.__mul__, self._factors, vector))
+
+    # one variable
+
+    def line(self, place: int, anchor: Point, multiple: Fraction | None = None) -> Line:
+        """The least step, a multiple of ``multiple``, with which the figures are a polynomial of one variable.
+
+        The other variables stay as in ``anchor``. Raises NoPolynomial.
+        """
+        unit = multiple or self.source.units[place]
+        hint, is_costly = self.source.hints[place], self.source.is_costly[place]
+        steps = [unit * each for each in (MULTIPLES if not is_costly else FEW_MULTIPLES)]
+        if hint > 1:
+            steps.insert(1, unit * hint / _common(unit, hint))
+        for factor, cap, is_near in TRIES[:2] if is_costly else TRIES:
+            for step in steps:
+                first = anchor[place] + step * int((factor - 1) * anchor[place] // step)
+                found = self._fits(place, _moved(anchor, place, first), step, cap, is_near)
+                if found is not None:
+                    return self._reduced(place, anchor, found, unit, cap)
+        raise NoPolynomial(self._why(place, anchor), place)
+
+    def _why(self, place: int, anchor: Point) -> str:
+        """Why a line has no polynomial: designs that are invalid, or figures that are none."""
+        name, unit = self.source.names[place], self.source.units[place]
+        following = [self.source.vector(_moved(anchor, place, anchor[place] + unit * k)) for k in range(1, 7)]
+        if all(isinstance(each, str) for each in following):
+            return (
+                f"too few designs are valid for a polynomial in {name}; {name}={anchor[place] + unit}: {following[0]}"
+            )
+        return f"no polynomial in {name} of a degree up to {HIGH_DEGREE}, whatever its step"
+
+    def _reduced(self, place: int, anchor: Point, found: Line, unit: Fraction, cap: int) -> Line:
+        """The same with the least step: prime factors that are not needed are left out."""
+        count = int(found.step / unit)
+        for prime in (2, 3, 5, 7, 11, 13):
+            while count % prime == 0:
+                less = self._fits(
+                    place, _moved(anchor, place, found.first), unit * (count // prime), cap, found.is_near
+                )
+                if less is None:
+                    break
+                found, count = less, count // prime
+        return found
+
+    def _fits(self, place: int, start: Point, step: Fraction, cap: int, is_near: bool) -> Line | None:
+        """Whether the figures are a polynomial of a degree up to ``cap`` from ``start`` on.
+
+        Also far from it; or only near it, where one difference more has to vanish.
+        """
+        redundant = REDUNDANT + is_near
+        first = start[place]
+        values: list[int] = []
+        upward = True
+        while len(values) < cap + 1 + redundant:
+            at = first + step * len(values) if upward else first - step
+            vector = self.vector(_moved(start, place, at))
+            if vector is None:
+                if not upward or not values:
+                    break
+                upward = False  # the line goes on below its start
+                continue
+            if upward:
+                values.append(self.mixed(vector))
+            else:
+                values.insert(0, self.mixed(vector))
+                first = at
+            if len(values) >= 2 + redundant:
+                degree = _degree(values, redundant)
+                if degree is not None and degree <= cap:
+                    line = Line(first, step, degree, is_near)
+                    return line if is_near else self._far(place, start, line, values)
+        degree = _degree(values, 1) if not upward and len(values) > 2 else None
+        return None if degree is None or degree > cap else Line(first, step, degree)
+
+    def _far(self, place: int, start: Point, line: Line, values: list[int]) -> Line | None:
+        differences = _differences(values)[: line.degree + 1]
+        places = (len(values) + 1, len(values) + 4) if self.source.is_costly[place] else FAR
+        for steps in places:
+            vector = self.vector(_moved(start, place, line.first + steps * line.step))
+            if vector is None:
+                continue
+            expected = sum([each * over(steps, order) for order, each in enumerate(differences)])
+            if self.mixed(vector) != expected:
+                return None
+        return line
+
+    # all variables
+
+    def grid(self, lines: Sequence[Line]) -> Grid:
+        """All forward differences that are not zero, up to the degree of each line; raises NoPolynomial."""
+        steps = tuple([Steps(line.first, line.step) for line in lines])
+        points: set[Point] = set()
+        values: dict[Powers, Vector] = {}
+        found: dict[Powers, Vector] = {}
+        for order in _orders([line.degree for line in lines], found):
+            point = tuple([each.value(place) for each, place in zip(steps, order, strict=True)])
+            vector = self.vector(point)
+            if vector is None:
+                raise NoPolynomial(f"too few designs are valid: {self.problem}")
+            points.add(point)
+            values[order] = vector
+            weights = [(values[place], weight) for place, weight in difference_weights(order)]
+            columns = [[vector[index] * weight for vector, weight in weights] for index in range(len(vector))]
+            found[order] = tuple(map(sum, columns))
+            if len(found) > MAX_ORDERS:
+                raise NoPolynomial(f"a polynomial with more than {MAX_ORDERS:,} terms")
+        kept = {order: vector for order, vector in found.items() if any(vector)}
+        return Grid(steps, kept or {order: found[order] for order in list(found)[:1]}, frozenset(points))
+
+    def wrong_point(self, grid: Grid, count: int, ranges: Sequence[tuple[int, int]]) -> tuple[Point | None, int]:
+        """Compares with ``count`` random points that the grid does not use; ``ranges`` are their places, in steps.
+
+        Returns the first point at which the figures are others, and the number of points at which they are the same.
+        """
+        done = 0
+        for _ in range(4 * count):
+            if done == count:
+                break
+            place = [self.random.randint(*each) for each in ranges]
+            point = grid.point(place)
+            if point in grid.points:
+                continue
+            vector = self.vector(point)
+            if vector is None:
+                continue
+            if grid.value(place) != vector:
+                return point, done
+            done += 1
+        return None, done
+
+    def holds(self, grid: Grid, place: Sequence[int]) -> bool | None:
+        """Whether the polynomials give the figures at a point; None where there are none."""
+        vector = self.vector(grid.point(place))
+        return None if vector is None else grid.value(place) == vector
+
+
+def _orders(most: Sequence[int], found: Mapping[Powers, Vector]) -> Iterator[Powers]:
+    """The orders to compute, the lower ones first: those below which no difference is zero.
+
+    ``found`` holds the differences of the orders that were yielded before. With the polynomials of these nets a
+    difference of zero has only zeros above it: the checks find out where it has not.
+    """
+    width = len(most)
+    level: list[Powers] = [(0,) * width]
+    while level:
+        following: dict[Powers, None] = {}
+        for order in level:
+            yield order
+            following.update(
+                dict.fromkeys([_raised(order, place) for place in range(width) if order[place] < most[place]])
+            )
+        level = [
+            order
+            for order in following
+            if all(any(found.get(_raised(order, place, -1), ())) for place in range(width) if order[place])
+        ]
+
+
+def _raised(order: Powers, place: int, by: int = 1) -> Powers:
+    return (*order[:place], order[place] + by, *order[place + 1 :])
+
+
+def _moved(point: Point, place: int, value: Fraction) -> Point:
+    return (*point[:place], value, *point[place + 1 :])
+
+
+def _common(unit: Fraction, hint: int) -> Fraction:
+    """The part of the unit that the hint has already, so that unit * hint / part is a multiple of both."""
+    if unit.denominator > 1:
+        return Fraction(1)
+    from math import gcd
+
+    return Fraction(gcd(unit.numerator, hint))
+
+
+def _differences(values: Sequence[int]) -> list[int]:
+    """The forward differences of all orders at the first value."""
+    found, row = [], list(values)
+    while row:
+        found.append(row[0])
+        row = [after - before for before, after in pairwise(row)]
+    return found
+
+
+def _degree(values: Sequence[int], redundant: int) -> int | None:
+    """The degree of the polynomial through the values, if ``redundant`` more differences vanish; else None."""
+    row, degree = list(values), -1
+    while any(row):
+        row = [after - before for before, after in pairwise(row)]
+        degree += 1
+        if len(row) < redundant:
+            return None
+    return max(0, degree)
