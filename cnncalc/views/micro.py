@@ -50,17 +50,13 @@ def _closing(report: MicroReport, width: int) -> tuple[Paragraph, ...]:
     arena, peak = report.arena, report.peak
     code, layers = report.steps[peak]
     at = f"step {peak}, {code} ({listing(layers, 4)})" if code else "the start"
-    lines = [f"{volume.offset:>8,} to {volume.end:,}: {volume.name} ({volume.role})" for volume in report.alive(peak)]
+    lines = [
+        f"{volume.offset:>9,} to {volume.end - 1:>9,}  {volume.name} ({volume.role})" for volume in report.alive(peak)
+    ]
+    smallest = f"{arena.minimum_bytes:,} bytes, from an address that 16 divides"
     return (
-        Paragraph(
-            "smallest arena",
-            (
-                f"{arena.minimum_bytes:,} bytes: the smallest in which the tensors can be allocated; "
-                "an arena should begin at an address that 16 divides",
-            ),
-            main=1,
-        ),
-        Paragraph(f"in the head at its peak, {at}", tuple(lines), main=1),
+        Paragraph("smallest arena", (smallest,), main=1),
+        Paragraph("at the peak", (f"bytes of the head at {at}:", *lines), verbatim=True, main=1),
         Paragraph(
             "map",
             (
