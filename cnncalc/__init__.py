@@ -28,14 +28,17 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.search.family import Family
     from cnncalc.search.formula import FormulaReport
+    from cnncalc.search.ranges import Range
+    from cnncalc.search.solve import Solution
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node",
-    "Problem", "Report", "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze",
-    "fit", "formula", "from_onnx", "from_torch", "load", "plot", "table",
+    "Problem", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume", "__version__", "account_memory",
+    "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "solve", "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -47,6 +50,7 @@ _LAZY = {
     "MemoryReport": "cnncalc.memory.report",
     "FitReport": "cnncalc.memory.fit",
     "FormulaReport": "cnncalc.search.formula",
+    "Solution": "cnncalc.search.solve",
 }
 
 
@@ -270,6 +274,103 @@ def fit(
     check_options(chosen)
     room = read_memory(memory)[0] if isinstance(memory, str) else _positive("memory", memory, 0) or 0
     return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room)
+
+
+def solve(
+    design: str | os.PathLike[str],
+    ranges: Mapping[str, str | Sequence[Any]],
+    *,
+    max: Mapping[str, int | str] | None = None,
+    min: Mapping[str, int | str] | None = None,
+    memory: int | str | None = None,
+    best: str | None = None,
+    every: bool = False,
+    batch: int = 1,
+    dtype: str = "float32",
+    profile: str = "torch-cuda",
+    optimizer: str = "momentum",
+    autocast: str | None = None,
+    checkpoint: str = "none",
+    image_batches: int = 1,
+    reserve: int | str | None = None,
+    stdin: str | None = None,
+    **options: Any,
+) -> Solution:
+    """The member of a family of designs that is best within limits, as ``cnncalc solve`` finds it.
+
+    ``ranges`` are the values of each variable, or of batch, input, filters, hidden, classes: a text such as
+    ``"8..64/8"`` or ``"8,16,32"``, or a sequence. ``max`` and ``min`` are limits by the keys of budgets: numbers, or
+    texts such as ``"8GiB,batch=16"``; ``memory`` (bytes, a size or a device) limits what training needs. ``best`` is
+    ``"max:KEY"`` or ``"min:KEY"``, by default the largest value of the only variable. The other parameters are those
+    of the memory of limits that write none, and the ``options`` of :func:`load`.
+
+    The result has ``best`` (None if nothing fits, with ``nearest`` and ``blame`` then) and ``next``, each with
+    ``variables``, ``figures`` and ``limits``; ``is_complete`` tells whether every member that could be better was
+    analysed. Raises DesignError for wrong ranges, limits and designs, ValueProblem for wrong options.
+
+    >>> solve("mobilenet-v2", {"alpha": "0.25..2/0.05"}, max={"parameters": "4M"}).best.variables
+    {'alpha': 1.05}
+    """
+    _check_types(solve, locals())
+    from cnncalc.memory.options import read_reserve
+    from cnncalc.memory.report import Options, check_options
+    from cnncalc.search.family import Family
+    from cnncalc.search.limits import bounds_of, memory_bound
+    from cnncalc.search.solve import solve as solution
+
+    chosen = {
+        "batch": batch,
+        "dtype": dtype,
+        "profile": profile,
+        "optimizer": optimizer,
+        "autocast": autocast,
+        "checkpoint": checkpoint,
+        "image_batches": image_batches,
+        "reserve": read_reserve(reserve) if isinstance(reserve, str) else reserve,
+    }
+    check_options(Options(**chosen), training=False)  # type: ignore[arg-type]
+    calls = [
+        (bound, f"{key}={limit}") for bound, limits in (("max", max), ("min", min)) for key, limit in _items(limits)
+    ]
+    bounds = bounds_of(calls, chosen)
+    if memory is not None:
+        size = memory if isinstance(memory, str) else f"{_positive('memory', memory)}B"
+        bounds.append(memory_bound(size, chosen))
+    if not bounds:
+        raise ValueProblem("solve needs a limit: max, min or memory", code="usage")
+    if not _items(ranges):
+        raise ValueProblem("ranges: expected a variable with its values, as in {'width': '8..64'}", code="wrong-value")
+    family = Family(os.fspath(design), _settings(**options), stdin)
+    return solution(family, _ranges(family, ranges), bounds, best, chosen, every=every)
+
+
+def _items(given: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """The items of a mapping that may be missing."""
+    if given is None:
+        return []
+    if not hasattr(given, "items"):
+        raise ValueProblem(f"expected names with values, found {given!r:.60}", code="wrong-type")
+    return list(given.items())
+
+
+def _ranges(family: Family, given: Mapping[str, str | Sequence[Any]]) -> list[Range]:
+    """Ranges as texts or sequences, in the given order."""
+    from cnncalc.search.ranges import MAX_LISTED, range_of_values
+
+    texts = [f"{name}={values}" for name, values in given.items() if isinstance(values, str)]
+    read = {each.name: each for each in family.ranges(texts, "ranges")}
+    found = []
+    for name, values in given.items():
+        if isinstance(values, str):
+            found.append(read[name.strip()])
+        else:
+            if not hasattr(values, "__len__") or len(values) > MAX_LISTED:
+                message = f"{name}: expected a text such as '8..64', or at most {MAX_LISTED:,} values"
+                raise ValueProblem(f"{message}, found {values!r:.60}", code="wrong-type")
+            several: Sequence[Any] = values
+            kept: list[Any] = [_volume(value) if name == "input" else _value(name, value) for value in several]
+            found.append(range_of_values(name, kept))
+    return found
 
 
 def formula(

@@ -313,7 +313,7 @@ def test_the_site_builds_without_warnings_and_loads_nothing_external(tmp_path: P
         logging.getLogger("mkdocs").removeHandler(counter)
 
     assert counter.said == []
-    pages = {str(page.relative_to(tmp_path).with_suffix("")) for page in tmp_path.rglob("*.html")} - {"404", "search"}
+    pages = {str(page.relative_to(tmp_path).with_suffix("")) for page in tmp_path.rglob("*.html")} - {"404"}
     assert pages == {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md")}
     switch = (tmp_path / "js" / "darkmode.js").read_text(encoding="utf-8")
     wanted = set(re.findall(r"getElementById\('([^']+)'\)", switch))  # the switch needs all of them

@@ -35,6 +35,7 @@ class CapturedConsole(Console):
 
     help_width = 78
     takes_bytes = False
+    most_points = 1000
 
     def __init__(self, folder: str, analyses: dict[Any, Report]) -> None:
         super().__init__(folder)

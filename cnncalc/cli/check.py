@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, Command, Option, switch
-from cnncalc.cli.options import DESIGN, UNITS, OutputOptions, output_options
+from cnncalc.cli.options import DESIGN, LOWER_LIMITS, UNITS, UPPER_LIMITS, OutputOptions, limit_option, output_options
 from cnncalc.errors import MAX_PROBLEMS, DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
 from cnncalc.records import NamedTuple
@@ -172,13 +172,6 @@ def _words(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
 
 
-def _limit(bound: str, name: str, help: str) -> Option:
-    def read(text: str) -> tuple[str, str]:
-        return bound, text
-
-    return Option(f"--{bound}", name, help, "KEY=LIMIT", read, repeated=True)
-
-
 COMMAND = Command(
     "check",
     "Budgets and design rules; for CI.",
@@ -186,9 +179,9 @@ COMMAND = Command(
     Call,
     run,
     (
-        _limit("max", "limits", "Upper limit, such as parameters=7M; repeatable."),
-        _limit("warn", "warning_limits", "Upper limit that only warns; repeatable."),
-        _limit("min", "lower_limits", "Lower limit; repeatable."),
+        UPPER_LIMITS,
+        limit_option("warn", "warning_limits", "Upper limit that only warns; repeatable."),
+        LOWER_LIMITS,
         Option("--base", "base", "Compare with a revision of the git repository: origin/main, HEAD~1.", "REV"),
         Option("--baseline", "baseline", "Compare with values that --record has written.", "FILE"),
         Option("--record", "record", "Write the current values, for --baseline; none that lets more pass.", "FILE"),

@@ -43,6 +43,8 @@ class Console:
     """Width of help; None: that of the terminal."""
     takes_bytes = True
     """Whether pictures that are not text can be written."""
+    most_points: int | None = None
+    """The most designs that a search may look at; None: as many as it takes."""
 
     def __init__(self, folder: str = "") -> None:
         self.folder = os.path.abspath(folder) if folder else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
 from cnncalc.cli.memory import MEMORY, report_options
-from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, idle_output, output_options
+from cnncalc.cli.options import CAPACITY, COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, idle_output, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
 
@@ -102,7 +102,7 @@ COMMAND = Command(
     Call,
     run,
     (
-        Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE"),
+        CAPACITY,
         switch("--list-devices", "Print the devices that --memory knows, with their bytes and sources."),
         Option("--data-parallel", "devices", "Number of devices, each with its own batch.", "N", whole_number),
         choice("--zero", ("1", "2", "3"), "Split state, gradients, parameters over the devices (ZeRO stage)."),

@@ -108,6 +108,24 @@ class DesignOptions(NamedTuple):
         sizes = (self.filters, self.hidden, self.classes)
         return Settings(variables, self.optional, first, *sizes, inputs, self.partial, self.phase)
 
+    def words(self) -> list[str]:
+        """The words of a call with these options."""
+        words = []
+        for name, text in self.variables:
+            words += ["--set", f"{name}={text}"]
+        if self.optional is not None:
+            kept = "keep" if self.optional else "drop"
+            if not isinstance(self.optional, bool):
+                kept = ",".join(["yes" if each else "no" for each in self.optional])
+            words += ["--optional", kept]
+        for name, volume in self.input:
+            words += ["--input", f"{name}={volume.size}" if name else volume.size]
+        for flag in ("filters", "hidden", "classes"):
+            size = getattr(self, flag)
+            words += [] if size is None else [f"--{flag}", str(size)]
+        words += [] if self.phase == "test" else ["--phase", self.phase]
+        return [*words, *(["--partial"] if self.partial else [])]
+
 
 DESIGN = Group(
     "design",
@@ -351,6 +369,22 @@ CONVENTION = choice(
 )
 
 DEPTH = Option("--depth", "depth", "Sum by block, to this depth (resnet50: 1 for stages).", "N", whole_number)
+
+
+def limit_option(bound: str, name: str, help: str) -> Option:
+    """``--max``, ``--warn`` or ``--min``; a value is the bound with its text."""
+
+    def read(text: str) -> tuple[str, str]:
+        return bound, text
+
+    return Option(f"--{bound}", name, help, "KEY=LIMIT", read, repeated=True)
+
+
+UPPER_LIMITS = limit_option("max", "limits", "Upper limit, such as parameters=7M; repeatable.")
+
+LOWER_LIMITS = limit_option("min", "lower_limits", "Lower limit; repeatable.")
+
+CAPACITY = Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE")
 
 TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 """The formats of every table."""

@@ -10,7 +10,7 @@ from cnncalc.errors import CnncalcError, DesignError, Problem
 from cnncalc.figures.measure import Meter
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
-from cnncalc.search.ranges import INPUT, SIZES
+from cnncalc.search.ranges import INPUT, SIZES, read_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
     from cnncalc.layers.keys import Value
+    from cnncalc.search.ranges import Range
     from cnncalc.volume import Volume
 
 BATCH = "batch"
+NO_POINT: Mapping[str, Value] = {}
 
 Point = dict[str, "Value"]
 """A member of a family: the value of each name that varies."""
@@ -55,13 +57,23 @@ class Family:
         self.settings = settings
         self._loader = Loader(target, stdin, folder)
 
-    def input_volume(self) -> Volume | None:
-        """The volume of the first input of the design as it is written; None if the design is only valid with others.
+    def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
+        """The ranges of an option; raises DesignError with the place.
+
+        A range of ``input`` takes the depth from the design as it is with the first values of the other ranges.
+        """
+        if not any(text.partition("=")[0].strip() == INPUT for text in texts):
+            return read_ranges(texts, option)
+        others = read_ranges([text for text in texts if text.partition("=")[0].strip() != INPUT], option)
+        return read_ranges(texts, option, self.input_volume({each.name: each.values[0] for each in others}))
+
+    def input_volume(self, point: Mapping[str, Value] = NO_POINT) -> Volume | None:
+        """The volume of the first input of a member as it is written; None if it is only valid with others.
 
         Ranges of ``input`` take their depth from it.
         """
         try:
-            report = account(self._loader.graph(self.settings))
+            report = account(self._loader.graph(self._settings(point)))
         except CnncalcError:
             return None
         return next((row.output for row in report.layers if not row.sources), None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, Problem
+from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.figures.budget import from_calls, read_budget
-from cnncalc.figures.measure import KEYS
+from cnncalc.figures.measure import KEYS, Measure
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Wanted
 
@@ -59,3 +59,21 @@ def wanted_of(entry: Entry, options: Mapping[str, Any]) -> Wanted:
     key = KEYS[entry.measure.key]
     more = {name: value for name, value in options.items() if name in key.options and name not in entry.options}
     return Wanted(entry.measure._replace(**more), BATCH not in entry.options)
+
+
+def memory_bound(text: str, options: Mapping[str, Any]) -> Bound:
+    """The limit of ``--memory``: what training needs, as ``fit`` computes it, is at most that of a size or a device.
+
+    Raises ValueProblem for an unknown device, and if the reserve alone takes the memory.
+    """
+    from cnncalc.memory.devices import read_memory
+    from cnncalc.memory.need import reserve_of
+
+    key = KEYS["training_need"]
+    measure = Measure(key.name, **{name: value for name, value in options.items() if name in key.options})
+    memory, _ = read_memory(text)
+    reserve = reserve_of(measure.memory_options).bytes
+    if reserve >= memory:
+        message = f"the reserve ({reserve:,} bytes) must be smaller than the memory ({memory:,} bytes)"
+        raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
+    return Bound(Wanted(measure), "max", memory)

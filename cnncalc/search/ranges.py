@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import gcd, prod
 from typing import TYPE_CHECKING, overload
 
@@ -127,6 +128,26 @@ def read_range(text: str, option: str, base: Volume | None = None) -> Range:
     if ".." in rest:
         return Range(name, reader.progression(), text, is_progression=True)
     return Range(name, reader.listed(), text)
+
+
+def range_of_values(name: str, values: Sequence[Value]) -> Range:
+    """The range of values of Python; a list of numbers in equal steps is a progression. Raises ValueProblem."""
+    if not name.isidentifier():
+        raise ValueProblem(f"'{name[:60]}' is no name of a variable, nor batch or input")
+    if not 1 <= len(values) <= MAX_LISTED:
+        raise ValueProblem(f"{name}: expected 1 to {MAX_LISTED:,} values, found {len(values):,}")
+    text = f"{name}={','.join(map(value_of_range, values))}"
+    numbers = [number_of(value) for value in values]
+    if name in SIZES:
+        for number in numbers:
+            if number is None or number.denominator > 1 or number < 1:
+                raise ValueProblem(f"{name}: expected whole numbers of at least 1, found {text}")
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueProblem(f"{name}: {value_of_range(value)} stands twice in the list")
+    is_steady = name != INPUT and len(values) > 2 and None not in numbers
+    steps = {after - before for before, after in pairwise(numbers)} if is_steady else {Fraction(0)}  # type: ignore[operator]
+    return Range(name, list(values), text, is_progression=len(steps) == 1 and min(steps) > 0)
 
 
 def _wrong(option: str, text: str, start: int, end: int, message: str, hint: str | None = None) -> DesignError:

@@ -21,6 +21,7 @@ CALLS = [
     ["memory", NET, "--checkpoint", "sqrt"],
     ["fit", NET, "--memory", "440MiB"],
     ["fit", "--list-devices"],
+    ["solve", "lenet5", "--for", "batch=1..9", "--memory", "8GiB"],
     ["diff", NET, OTHER],
     ["kinds"],
     ["explain", NET, "conv1"],

@@ -411,6 +411,7 @@ NARROW = (
     "memory lenet5",
     "diff resnet50 resnet50-v1.5",
     "fit vgg16 --memory 3GiB",
+    "solve resnet18 --for input=32..224/32 --for classes=10,1000 --max macs=1G --best max:parameters",
     "list",
     "kinds",
     "kinds conv",

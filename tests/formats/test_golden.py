@@ -26,6 +26,7 @@ from cnncalc.views.formula import formula_document
 from cnncalc.views.layer_table import EXACT, document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
+from cnncalc.views.solve import solve_document
 from tests.nets import FEW, every_net, report_of
 
 if TYPE_CHECKING:
@@ -109,13 +110,22 @@ def other(what: str) -> Document:
         return nets_document([report_of(name) for name in names()])
     if what == "memory":
         return memory_document(cnncalc.account_memory("vgg16", batch=8), depth=1)
+    if what == "solve":
+        found = cnncalc.solve("lenet5", {"input": "28..64/4"}, max={"macs": "1M", "training_memory": "8MiB,batch=32"})
+        return solve_document(found, "cnncalc table lenet5 --input 36x36x1")
     if what == "formula":
         return formula_document(cnncalc.formula("alexnet", ["classes", "W"]))
     reports = report_of("resnet50"), report_of("resnet50-v1.5")
     return difference_document(difference(*reports), ("resnet50", "resnet50-v1.5"), Options())
 
 
-OTHERS = {"list": "list", "memory": "memory-vgg16", "diff": "diff-resnet50", "formula": "formula-alexnet"}
+OTHERS = {
+    "list": "list",
+    "memory": "memory-vgg16",
+    "diff": "diff-resnet50",
+    "formula": "formula-alexnet",
+    "solve": "solve-lenet5",
+}
 """Tables other than those of nets, and the stems of their golden files."""
 
 

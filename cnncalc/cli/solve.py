@@ -1,0 +1,186 @@
+"""``cnncalc solve``: the best member of a family within limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.cli.command import DONE, FAILED, Command, Option, switch
+from cnncalc.cli.memory import MEMORY, subset_of
+from cnncalc.cli.options import (
+    CAPACITY,
+    COLUMNS,
+    DESIGN,
+    DTYPE,
+    LOWER_LIMITS,
+    NOTATION,
+    TABLE_FORMATS,
+    UPPER_LIMITS,
+    idle_output,
+    output_options,
+)
+from cnncalc.cli.value import VALUE_OPTIONS
+from cnncalc.errors import Problem, ValueProblem
+from cnncalc.formats import is_exact
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
+    from cnncalc.memory.report import Options
+    from cnncalc.search.family import Point
+    from cnncalc.search.limits import Bound
+    from cnncalc.search.solve import Solution
+
+HELP = """Finds the largest value of a variable of TARGET within limits, or the best values of several with --best.
+
+--for takes NAME=LOW..HIGH, NAME=LOW..HIGH/STEP, NAME=LOW..HIGH/xFACTOR or NAME=A,B,C. NAME is a variable of the
+design, or batch, input, filters, hidden, classes. Limits are those of budgets: KEY=LIMIT[,OPTION=VALUE...], with the
+options of the call where they write none; --memory limits what training needs, as fit computes it. The exit code is 1
+if nothing fits.
+
+\b
+Examples:
+  cnncalc solve resnet50 --for batch=1..512 --memory 8GiB
+  cnncalc solve mobilenet-v2 --for alpha=0.25..2/0.05 --max parameters=4M
+  cnncalc solve wrn-28-10 --for k=1..12 --for n=1..6 --max parameters=10M --max macs=2G --best max:macs
+"""
+
+
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc solve``."""
+
+    target: str
+    design: DesignOptions
+    memory: Options
+    notation: NotationOptions
+    output: OutputOptions
+    ranges: tuple[str, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
+    lower_limits: tuple[tuple[str, str], ...] = ()
+    capacity: str | None = None
+    best: str | None = None
+    every: bool = False
+    columns: str | None = None
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on this search."""
+    from cnncalc.figures.measure import KEYS
+
+    yield from idle_output(call.output, call.notation.exact)
+    asked = [text.partition("=")[0].strip() for _, text in (*call.limits, *call.lower_limits)]
+    asked += ["training_need"] if call.capacity is not None else []
+    asked += [(call.best or "").partition(":")[2].strip()]
+    for name in (*VALUE_OPTIONS, "dtype"):
+        if not any(key in KEYS and name in KEYS[key].options for key in asked):
+            takers = [key.name for key in KEYS.values() if name in key.options]
+            yield name, f"no figure of this search depends on it; it would set that of {', '.join(takers)}"
+        elif name == "batch" and any(text.partition("=")[0].strip() == name for text in call.ranges):
+            yield name, "the batch varies"
+
+
+def run(call: Call, console: Console) -> int:
+    """Prints the answer; 1 if nothing fits."""
+    from cnncalc.memory.report import check_options
+    from cnncalc.search.family import Family
+    from cnncalc.search.solve import MOST_WORK, WORK_IN_DOCUMENTS, solve
+    from cnncalc.views.solve import solve_document
+
+    call.output.require_columns(columns=call.columns)
+    notation = call.notation.notation(call.output, console)
+    if not call.ranges:
+        raise ValueProblem("solve needs --for", code="usage", hint="--for width=8..64")
+    check_options(call.memory, training=False)
+    options = {name: getattr(call.memory, name) for name in (*VALUE_OPTIONS, "dtype")}
+    bounds = _bounds(call, options)
+    family = Family(
+        call.target, call.design.settings(), console.read_input() if call.target == "-" else None, console.folder
+    )
+    ranges = family.ranges(call.ranges, "--for")
+    _refuse_fixed(call, [each.name for each in ranges])
+    if call.every and console.most_points is not None:
+        raise ValueProblem("a call in a document cannot have --every", code="usage", hint="leave out --every")
+    most = MOST_WORK if console.most_points is None else WORK_IN_DOCUMENTS
+    solution = solve(family, ranges, bounds, call.best, options, every=call.every, most_work=most)
+    shown = solution.best or solution.nearest
+    assert shown is not None
+    document = solve_document(solution, _command(call, shown.variables), notation=notation)
+    console.write_document(document.with_columns(call.columns), call.output)
+    if is_exact(call.output.format):
+        console.warn(_warnings(solution))
+    return DONE if solution.best is not None else FAILED
+
+
+def _bounds(call: Call, options: dict[str, Any]) -> list[Bound]:
+    """The limits of the call, that of --memory last."""
+    from cnncalc.search.limits import bounds_of, memory_bound
+
+    bounds = bounds_of([*call.limits, *call.lower_limits], options)
+    if call.capacity is not None:
+        bounds.append(memory_bound(call.capacity, options))
+    if not bounds:
+        hint = "--max parameters=4M, --memory 8GiB, or --min receptive_field=100"
+        raise ValueProblem("solve needs a limit: --max, --min or --memory", code="usage", hint=hint)
+    return bounds
+
+
+def _refuse_fixed(call: Call, names: list[str]) -> None:
+    """Raises ValueProblem for a name that varies and is set by the call as well."""
+    design = call.design
+    fixed = [name for name, _ in design.variables]
+    fixed += [name for name in ("filters", "hidden", "classes") if getattr(design, name) is not None]
+    fixed += ["input"] if any(not name for name, _ in design.input) else []
+    for name in names:
+        if name in fixed:
+            raise ValueProblem(f"'{name}' varies by --for and is set by the call too", code="usage")
+
+
+def _command(call: Call, variables: Point) -> str:
+    """The call that prints the table of a member."""
+    from shlex import quote
+
+    from cnncalc.search.ranges import INPUT, SIZES, value_of_range
+
+    words = ["cnncalc", "table", call.target, *call.design.words()]
+    for name, value in variables.items():
+        text = value_of_range(value)
+        words += [f"--{name}", text] if name in (*SIZES, INPUT) else ["--set", f"{name}={text}"]
+    return " ".join([quote(word) for word in words])
+
+
+def _warnings(solution: Solution) -> list[Problem]:
+    """What a format without lines below its table does not say of the search."""
+    from cnncalc.views.solve import proof_of
+
+    texts = [*solution.remarks]
+    if not solution.is_complete:
+        texts.append(f"{solution.analysed:,} of {solution.members:,} designs analysed: {proof_of(solution)}")
+    return [Problem("not-monotone" if text in solution.remarks else "not-every-design", text, severity="warning")
+            for text in texts]  # fmt: skip
+
+
+COMMAND = Command(
+    "solve",
+    "The largest or best design of a family within limits.",
+    HELP,
+    Call,
+    run,
+    (
+        Option("--for", "ranges", "Values of a variable, batch, input, filters, hidden or classes; repeatable.",
+               "RANGE", repeated=True),
+        UPPER_LIMITS,
+        LOWER_LIMITS,
+        CAPACITY,
+        Option("--best", "best", "What is best: max:KEY or min:KEY, a key of budgets or a variable (default: the "
+               "largest value of the only --for).", "max|min:KEY"),
+        switch("--every", "Analyse every design, even if that takes long."),
+        MEMORY._replace(options=(*subset_of(MEMORY, *VALUE_OPTIONS).options, DTYPE)),
+        COLUMNS,
+        DESIGN,
+        NOTATION,
+        output_options(*TABLE_FORMATS),
+    ),
+    idle,
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""The members of a family by their places in its ranges: their figures, each computed once and only when asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import CnncalcError, DesignError
+from cnncalc.figures.measure import SIMULATED, Meter
+from cnncalc.search.family import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.search.family import Family, Point, Wanted
+    from cnncalc.search.ranges import Range
+
+Place = tuple[int, ...]
+"""A member: the number of its value in each range."""
+
+MOST_METERS = 8
+"""Designs whose simulations are kept, for other batches."""
+
+
+class Members:
+    """The figures ``wanted`` of the members; those that differ in the batch alone share what has been computed.
+
+    ``analysed`` is the number of members that were looked at, ``broken`` those of them that are invalid or lack a
+    figure, each with the error.
+    """
+
+    def __init__(self, family: Family, ranges: Sequence[Range], wanted: Sequence[Wanted]) -> None:
+        self.family = family
+        self.ranges = tuple(ranges)
+        self.wanted = tuple(wanted)
+        self.broken: dict[Place, CnncalcError] = {}
+        self.rows = 0
+        """Layers of the largest member so far."""
+        self._values: dict[Place, list[int | None]] = {}
+        self._meters: dict[Place, Meter] = {}
+        self._designs: set[Place] = set()
+        names = [each.name for each in ranges]
+        self._batch = names.index(BATCH) if BATCH in names else None
+
+    @property
+    def analysed(self) -> int:
+        """How many members were looked at."""
+        return len(self._values)
+
+    @property
+    def work(self) -> int:
+        """What that has cost, as :meth:`cost` counts it."""
+        return self.cost(len(self._designs), self.analysed)
+
+    def is_known(self, place: Place) -> bool:
+        """Whether a member was looked at."""
+        return place in self._values
+
+    def point(self, place: Place) -> Point:
+        """The values of a member."""
+        return {each.name: each.values[number] for each, number in zip(self.ranges, place, strict=True)}
+
+    def value(self, place: Place, figure: int) -> int | None:
+        """A figure of a member, by its number in ``wanted``; None if the member is broken."""
+        values = self._values.get(place)
+        if values is None:
+            values = self._values[place] = [None] * len(self.wanted)
+            self._attempt(place, None)
+        if place in self.broken:
+            return None
+        if values[figure] is None:
+            values[figure] = self._attempt(place, figure)
+        return values[figure]
+
+    def is_valid(self, place: Place) -> bool:
+        """Whether the design of a member is valid."""
+        if not self.is_known(place):
+            self._values[place] = [None] * len(self.wanted)
+            self._attempt(place, None)
+        return place not in self.broken
+
+    def is_computed(self, place: Place, figure: int) -> bool:
+        """Whether a figure of a member has been computed."""
+        return self._values[place][figure] is not None
+
+    def places(self) -> list[Place]:
+        """The members that were looked at."""
+        return list(self._values)
+
+    def all_known(self, figure: int) -> list[tuple[Place, int]]:
+        """The members of which a figure was computed, with its values."""
+        return [(place, value) for place, values in self._values.items() if (value := values[figure]) is not None]
+
+    def _attempt(self, place: Place, figure: int | None) -> int | None:
+        """The figure, or None after an error, which is kept; without a figure the design alone is read."""
+        try:
+            meter = self._meter(place)
+            if figure is None:
+                return None
+            return meter.value(self.wanted[figure].at(self.point(place)))
+        except CnncalcError as error:
+            self.broken[place] = error
+            return None
+
+    def _meter(self, place: Place) -> Meter:
+        key = self._design(place)
+        meter = self._meters.pop(key, None)
+        if meter is None:
+            self._designs.add(key)
+            meter = Meter(self.family.report(self.point(place)))
+            self.rows = max(self.rows, len(meter.report.layers))
+        self._meters[key] = meter
+        if len(self._meters) > MOST_METERS:
+            del self._meters[next(iter(self._meters))]
+        return meter
+
+    def _design(self, place: Place) -> Place:
+        """What of a place is not the batch."""
+        at = self._batch
+        return place if at is None else (*place[:at], *place[at + 1 :])
+
+    # costs
+
+    def cost(self, designs: int, members: int) -> int:
+        """The work of analysing so many members, in layers: those of the designs, of simulations, of their batches."""
+        simulated = {each.measure for each in self.wanted if each.measure.key in SIMULATED}
+        own = len({each.memory_options._replace(batch=1) for each in simulated})
+        again = members if any(each.follows_batch for each in self.wanted) else designs
+        need = any(each.key.endswith("_need") for each in simulated)
+        least, rows = 10, max(1, self.rows)
+        each_batch = rows // (2 if need else 8) + 1 if simulated else 1
+        return designs * (rows * (1 + own) + least) + max(0, again - designs) * each_batch
+
+
+def reason(error: CnncalcError) -> str:
+    """The first message of an error."""
+    return error.every[0].message if isinstance(error, DesignError) else str(error)

@@ -1,0 +1,699 @@
+"""The member of a family that is best within limits.
+
+Where every member can be analysed in about a second, all are that could be the answer, so that it is right whatever the
+figures do. Of a larger family only some are, by :mod:`cnncalc.search.boxes`: figures are then taken to be monotone
+between the members that were analysed, which a result says, and every contradiction among these members leads back to
+the analysis of all.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise, product
+from math import inf, prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
+from cnncalc.figures.budget import short_value
+from cnncalc.figures.measure import ALLOW_STATED, KEYS, SIMULATED, Measure
+from cnncalc.memory.need import reserve_of
+from cnncalc.memory.report import check_options
+from cnncalc.records import NamedTuple
+from cnncalc.search.boxes import Box, Boxes, Key, NotMonotone, TooMuch
+from cnncalc.search.family import BATCH, Wanted
+from cnncalc.search.limits import Bound
+from cnncalc.search.members import Members, reason
+from cnncalc.search.ranges import number_of, points_of, value_of_range
+from cnncalc.source import Source, Span
+from cnncalc.units import listing, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cnncalc.search.family import Family, Point
+    from cnncalc.search.members import Place
+    from cnncalc.search.ranges import Range
+
+USUAL_WORK = 6_000
+"""The work of a search, in layers as :meth:`Members.cost` counts them, about a second."""
+MOST_WORK = 60 * USUAL_WORK
+"""The most work of a search that was not asked to analyse every member."""
+WORK_IN_DOCUMENTS = 5 * USUAL_WORK
+"""The same for a search in a document."""
+MOST_MEMBERS = 1_000_000
+"""The most members that are analysed one by one where that was asked for."""
+
+
+class Objective(NamedTuple):
+    """What is to be largest (``max``) or smallest (``min``): a range by its number, or a figure (``range`` None)."""
+
+    sense: str
+    range: int | None
+    wanted: Wanted | None = None
+
+
+class LimitValue(NamedTuple):
+    """A limit and the value of a member."""
+
+    bound: Bound
+    value: int
+
+    @property
+    def excess(self) -> Fraction:
+        """By how much the limit is broken, as a share of it; 0 or less if it is kept."""
+        return _share(self.bound.excess(self.value), self.bound)
+
+
+class Member(NamedTuple):
+    """A member: the value of each variable, its figures (those of limits, the best one, parameters), its limits."""
+
+    variables: Point
+    figures: dict[str, int]
+    limits: tuple[LimitValue, ...]
+
+    @property
+    def worst(self) -> LimitValue:
+        """The limit that is broken most, as a share of it."""
+        return max(self.limits, key=lambda each: each.excess)
+
+
+class Solution(NamedTuple):
+    """The answer of a search.
+
+    ``best`` is the member that is best within the limits; None: none is, and ``nearest`` is the one whose worst limit
+    is broken least, ``blame`` the limit to blame. ``next`` is the neighbour that would be better and breaks a limit. Of
+    ``members`` members ``analysed`` were looked at, ``broken`` of these are no valid designs, the first one for a
+    ``reason``. ``is_complete``: the answer is that of the whole family, whatever the figures do between the members
+    that were analysed. ``remarks`` say which figures are not monotone.
+    """
+
+    architecture: str
+    ranges: tuple[Range, ...]
+    objective: str
+    best: Member | None
+    next: Member | None
+    nearest: Member | None
+    blame: LimitValue | None
+    analysed: int
+    members: int
+    broken: int
+    reason: str | None
+    is_complete: bool
+    remarks: tuple[str, ...] = ()
+
+
+def solve(
+    family: Family,
+    ranges: Sequence[Range],
+    bounds: Sequence[Bound],
+    best: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    every: bool = False,
+    usual_work: int = USUAL_WORK,
+    most_work: int = MOST_WORK,
+) -> Solution:
+    """The best member of a family within limits.
+
+    ``best`` is ``max:KEY`` or ``min:KEY`` with a key of budgets or a variable; by default the largest value of the only
+    range. Of equal members the one with fewer parameters is taken, then the first in the order of the ranges.
+    ``options`` are those of memory for the figure of ``best``. ``every``: analyse every member. With at most
+    ``usual_work`` every member is analysed in any case, and never more than ``most_work`` is done unasked.
+
+    Raises DesignError if no member is valid or the call cannot be read, ValueProblem where too many would have to be
+    analysed.
+    """
+    objective = _objective(best, ranges, options or {})
+    _refuse_contradictions(bounds)
+    _refuse_idle_batch(ranges, bounds, objective)
+    search = _Search(family, ranges, bounds, objective, every=every, usual_work=usual_work, most_work=most_work)
+    return search.solution()
+
+
+# What a call asks for
+
+
+def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Objective:
+    """The objective of ``max:KEY`` or ``min:KEY``; DesignError with the place for anything else."""
+    names = [each.name for each in ranges]
+    if best is None:
+        if len(ranges) > 1:
+            hint = f"--best max:{names[0]}, or --best min:macs"
+            raise ValueProblem("several ranges need --best, which says what is best", code="usage", hint=hint)
+        found = Objective("max", 0)
+    else:
+        source = Source("--best", best)
+        sense, sign, key = best.partition(":")
+        sense, at, key = sense.strip(), len(sense) + 1, key.strip()
+        if not sign or sense not in ("max", "min") or not key:
+            message = f"expected max:KEY or min:KEY, as in max:parameters, found '{best[:60]}'"
+            raise DesignError([Problem("wrong-value", message, Span(source, 0, max(1, len(best))))])
+        if key not in names:
+            keys = [name for name in KEYS if name != ALLOW_STATED]
+            if key not in keys:
+                known = [*names, *keys]
+                message = f"'{key[:60]}' is no key of budgets and has no range{did_you_mean(key, known)}"
+                raise DesignError([Problem("unknown-key", message, Span(source, at, max(at + 1, len(best))))])
+            chosen = {name: value for name, value in options.items() if name in KEYS[key].options}
+            return Objective(sense, None, Wanted(Measure(key, **chosen)))
+        found = Objective(sense, names.index(key))
+    chosen_range = ranges[found.range or 0]
+    if not chosen_range.is_progression and any(number_of(value) is None for value in chosen_range.values):
+        message = f"the values of {chosen_range.name} have no order, so none is the largest or the smallest"
+        raise ValueProblem(message, code="usage", hint="add --best max:macs, or another key")
+    return found
+
+
+def _refuse_contradictions(bounds: Sequence[Bound]) -> None:
+    """Raises ValueProblem for two limits on one figure that no value satisfies."""
+    for low, high in product(bounds, bounds):
+        if low.bound == "min" and high.bound == "max" and low.wanted == high.wanted and low.limit > high.limit:
+            title, unit = low.wanted.measure.title, low.wanted.measure.unit
+            limits = f"at least {short_value(low.limit, unit)} and at most {short_value(high.limit, unit)}"
+            raise ValueProblem(f"contradictory limits: {title} cannot be {limits}", code="wrong-value")
+
+
+def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objective: Objective) -> None:
+    """Raises ValueProblem if the batch varies and no figure depends on it."""
+    figures = [*(bound.wanted for bound in bounds), *([objective.wanted] if objective.wanted else [])]
+    if any(each.name == BATCH for each in ranges) and not any(
+        figure.follows_batch and BATCH in KEYS[figure.measure.key].options for figure in figures
+    ):
+        keys = listing([*dict.fromkeys([figure.measure.key for figure in figures])])
+        message = f"the batch changes nothing: {keys} {'do' if ',' in keys else 'does'} not depend on it"
+        raise ValueProblem(message, code="usage", hint="limit training_memory, or another key that has a batch")
+
+
+# The search
+
+
+class _Part(NamedTuple):
+    """A bound by the numbers of its figures: its own, and one that is monotone and with ``added`` never larger.
+
+    ``steady`` None: nothing monotone is known to bound it. ``is_equal``: that one with ``added`` equals it.
+    """
+
+    bound: Bound
+    figure: int
+    steady: int | None
+    added: int
+    is_equal: bool
+
+
+class _Search:
+    """One search."""
+
+    def __init__(
+        self,
+        family: Family,
+        ranges: Sequence[Range],
+        bounds: Sequence[Bound],
+        objective: Objective,
+        *,
+        every: bool,
+        usual_work: int,
+        most_work: int,
+    ) -> None:
+        self.ranges = tuple(ranges)
+        self.objective = objective
+        self.every = every
+        self.usual_work = usual_work
+        self.most_work = most_work
+        self.remarks: list[str] = []
+        self.is_complete = True
+        self._nearest_place: Place | None = None
+        self._wanted: list[Wanted] = []
+        self.parts = [self._part(bound) for bound in bounds]
+        self.goal = self._part(Bound(objective.wanted, objective.sense, 0)) if objective.wanted else None
+        self.parameters = self._figure(Wanted(Measure("parameters")))
+        self.members = Members(family, ranges, self._wanted)
+        self.size = points_of(ranges)
+        self._names = [each.name for each in ranges]
+        self._batch = next((at for at, each in enumerate(ranges) if each.name == BATCH), None)
+
+    def _figure(self, wanted: Wanted) -> int:
+        """The number of a figure."""
+        if wanted not in self._wanted:
+            self._wanted.append(wanted)
+        return self._wanted.index(wanted)
+
+    def _part(self, bound: Bound) -> _Part:
+        """A bound, and the monotone figure below it: of a need that of live tensors with the reserve."""
+        wanted = bound.wanted
+        measure, figure = wanted.measure, self._figure(wanted)
+        if measure.key in SIMULATED:
+            check_options(measure.memory_options, training=measure.key.startswith("training"))
+        if measure.key == "arena" or measure.checkpoint == "best":
+            return _Part(bound, figure, None, 0, False)
+        if not measure.key.endswith("_need"):
+            return _Part(bound, figure, figure, 0, True)
+        reserve = reserve_of(measure.memory_options)
+        live = measure._replace(key=measure.key.replace("_need", "_memory"), reserve=None)
+        steady = self._figure(wanted._replace(measure=live))
+        return _Part(bound, figure, steady, reserve.bytes, reserve.mode != "auto")
+
+    def solution(self) -> Solution:
+        """The answer."""
+        self._probe()
+        found = self._in_all() if self.every else self._found()
+        best = nearest = following = blame = None
+        if found is not None:
+            best = self._member(found)
+            following = self._next(found)
+        else:
+            place = self._nearest_place or self._nearest()
+            nearest = self._member(place)
+            blame = self._blame(nearest)
+        members = self.members
+        first = min(members.broken, default=None)
+        why = None
+        if first is not None:
+            why = f"{self._text(first)}: {reason(members.broken[first])}"
+        name = self._name(found or place)
+        return Solution(
+            *(name, self.ranges, self._objective_text(), best, following, nearest, blame),
+            *(members.analysed, self.size, len(members.broken), why, self.is_complete, tuple(self.remarks)),
+        )
+
+    def _name(self, place: Place) -> str:
+        """The name of the design, with what the call changes beside the ranges."""
+        graph = self.members.family.graph(self.members.point(place))
+        fixed = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in self._names})
+        is_named = bool(graph.changes) and graph.name.endswith(graph.changes)
+        return graph.name.removesuffix(graph.changes) + fixed.changes if is_named else graph.name
+
+    def _objective_text(self) -> str:
+        at = self.objective.range
+        key = self.ranges[at].name if at is not None else self._wanted[self.goal.figure].measure.title  # type: ignore[union-attr]
+        return f"{'largest' if self.objective.sense == 'max' else 'smallest'} {key}"
+
+    def _probe(self) -> None:
+        """Raises the error of a name that the design lacks, found at the ends of the ranges."""
+        low = tuple([0 for _ in self.ranges])
+        high = tuple([len(each.values) - 1 for each in self.ranges])
+        ends = [*dict.fromkeys([low, high, *[(*low[:at], high[at], *low[at + 1 :]) for at in range(len(low))]])]
+        if any(self.members.is_valid(place) for place in ends):
+            return
+        errors = [self.members.broken[place] for place in ends]
+        codes = [error.every[0].code if isinstance(error, DesignError) else error.code for error in errors]
+        if set(codes) == {"unknown-variable"}:
+            raise errors[0]
+
+    def _designs(self) -> int:
+        return prod([len(each.values) for at, each in enumerate(self.ranges) if at != self._batch])
+
+    def _found(self) -> Place | None:
+        """The best member within the limits."""
+        cost = self.members.cost(self._designs(), self.size)
+        if cost <= self.usual_work:
+            return self._in_all()
+        try:
+            place = self._in_boxes()
+            if place is None:
+                self._nearest_place = self._nearest()
+                self._compare(None, None, self._nearest_place)
+            return place
+        except NotMonotone as found:
+            self.remarks.append(self._contradiction(found))
+            if cost > self.most_work:
+                hint = "narrow the ranges or write larger steps"
+                if self.size <= MOST_MEMBERS:
+                    hint += ", or analyse all with --every"
+                message = f"{self.remarks[0]}, so all {self.size:,} designs would have to be analysed"
+                raise ValueProblem(message, code="limit", hint=hint) from None
+            return self._in_all()
+        except TooMuch:
+            message = (
+                f"{self.size:,} designs are too many: after {self.members.analysed:,} the best one is still not known"
+            )
+            raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps") from None
+
+    def _contradiction(self, found: NotMonotone) -> str:
+        """Which figure is not monotone, and where."""
+        measure = self._wanted[found.figure].measure
+        ends = [
+            f"{short_value(value, measure.unit)} at {self._text(place)}"
+            for place, value in zip(found.places, found.values, strict=True)
+        ]
+        return f"{measure.title} is not monotone: {ends[0]}, but {ends[1]}"
+
+    def _text(self, place: Place) -> str:
+        return text_of(self.members.point(place))
+
+    # every member
+
+    def _all(self) -> Iterator[Place]:
+        """Every place; those that differ in the batch alone follow each other."""
+        numbers = [range(len(each.values)) for each in self.ranges]
+        at = self._batch
+        if at is None:
+            return product(*numbers)
+        order = [*numbers[:at], *numbers[at + 1 :], numbers[at]]
+        return ((*place[:at], place[-1], *place[at:-1]) for place in product(*order))
+
+    def _in_all(self) -> Place | None:
+        """The best member, found among all that could be; stops behind the best value of a range that fits."""
+        if self.size > MOST_MEMBERS:
+            message = f"at most {MOST_MEMBERS:,} designs are analysed one by one, but there are {self.size:,}"
+            raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps")
+        self.is_complete = True
+        self._nearest_place = None
+        best: tuple[Key, Place] | None = None
+        at = self.objective.range
+        if at is None:
+            for place in self._all():
+                key = self._exact(place)
+                if key is not None and (best is None or key < best[0]):
+                    best = key, place
+        else:
+            by_goal: dict[Any, list[int]] = {}
+            for number, value in enumerate(self.ranges[at].values):
+                by_goal.setdefault(self._goal_of(value), []).append(number)
+            others = [range(len(each.values)) for each in self.ranges]
+            for goal in sorted(by_goal):
+                for place in product(*others[:at], by_goal[goal], *others[at + 1 :]):
+                    key = self._exact(place)
+                    if key is not None and (best is None or key < best[0]):
+                        best = key, place
+                if best is not None:
+                    break
+        self._find_contradictions()
+        if best is None and not any(self.members.is_valid(place) for place in self._all()):
+            self._refuse_broken()
+        return None if best is None else best[1]
+
+    def _refuse_broken(self) -> None:
+        first = min(self.members.broken)
+        error = self.members.broken[first]
+        problems = error.every if isinstance(error, DesignError) else [error.problem()]
+        head = f"none of the {plural(self.size, 'design')} is valid; with {self._text(first)}: {problems[0].message}"
+        raise DesignError([problems[0]._replace(message=head), *problems[1:]])
+
+    def _find_contradictions(self) -> None:
+        """Remarks on limited figures that are not monotone along a range, among the members that were analysed."""
+        for part in self.parts:
+            if self.remarks or self.size > self.most_work:
+                return
+            for at, each in enumerate(self.ranges):
+                if each.is_progression:
+                    found = self._turn(part.figure, at)
+                    if found is not None:
+                        self.remarks.append(self._contradiction(found))
+                        break
+
+    def _turn(self, figure: int, at: int) -> NotMonotone | None:
+        """Three members along a range whose figure rises and falls, as the contradiction of the last two."""
+        lines: dict[Place, list[tuple[int, int]]] = {}
+        for place, value in self.members.all_known(figure):
+            lines.setdefault((*place[:at], *place[at + 1 :]), []).append((place[at], value))
+        for rest, line in lines.items():
+            line.sort()
+            rises = falls = False
+            for (_, before), (number, after) in pairwise(line):
+                rises, falls = rises or after > before, falls or after < before
+                if rises and falls:
+                    previous = next(one for one, _ in reversed(line) if one < number)
+                    places = [(*rest[:at], each, *rest[at:]) for each in (previous, number)]
+                    first, second = (before, after) if before > after else (after, before)
+                    if before < after:
+                        places.reverse()
+                    return NotMonotone(figure, (places[0], places[1]), (first, second))
+        return None
+
+    # keys
+
+    def _goal_of(self, value: Any) -> Any:
+        """A value of the range that is to be largest or smallest, as a number that is to be least."""
+        number = number_of(value)
+        assert number is not None
+        return -number if self.objective.sense == "max" else number
+
+    def _exact(self, place: Place) -> Key | None:
+        """The key of a member, which is to be least; None if it breaks a limit or is broken."""
+        if not self._fits(place):
+            return None
+        at = self.objective.range
+        parameters = 0 if len(self.ranges) == 1 and at == 0 else self.members.value(place, self.parameters)
+        goal: Any
+        if at is None:
+            assert self.goal is not None
+            value = self.members.value(place, self.goal.figure)
+            goal = None if value is None else -value if self.objective.sense == "max" else value
+        else:
+            goal = self._goal_of(self.ranges[at].values[place[at]])
+        return None if goal is None or parameters is None else (goal, parameters, place)
+
+    def _fits(self, place: Place) -> bool:
+        """Whether a member is valid and within the limits; what is cheap is computed first."""
+        members = self.members
+        if not members.is_valid(place):
+            return False
+        for part in self.parts:
+            if part.steady not in (None, part.figure) and part.bound.bound == "max":
+                steady = members.value(place, part.steady or 0)
+                if steady is None or part.bound.is_broken(steady + part.added):
+                    return False
+        for part in self.parts:
+            value = members.value(place, part.figure)
+            if value is None or part.bound.is_broken(value):
+                return False
+        return True
+
+    # boxes
+
+    def _boxes(self, most: int) -> Boxes:
+        cuts = [
+            list(range(len(each.values))) if not each.is_progression else [0, 1] if self._starts_at_one(each) else [0]
+            for each in self.ranges
+        ]
+        if prod(map(len, cuts)) > self.most_work:
+            raise TooMuch
+        return Boxes(self.members, cuts, most)
+
+    def _starts_at_one(self, each: Range) -> bool:
+        """Whether it is a range of batches whose first is a single image, for which PyTorch does other things."""
+        return each.name == BATCH and len(each.values) > 1 and each.values[0] == 1
+
+    def _in_boxes(self) -> Place | None:
+        """The best member, if figures are monotone between those that are analysed."""
+        boxes = self._boxes(self.most_work)
+        # live tensors grow with the batch, so what a range of batches alone leaves out is proved to be worse
+        self.is_complete = self._names == [BATCH] and all(part.steady is not None for part in self.parts)
+        found = boxes.best(lambda box: self._bound(boxes, box), self._exact)
+        place = None if found is None else found[1]
+        self._verify(boxes, place)
+        self.is_complete = self.is_complete or self.members.analysed == self.size
+        return place
+
+    def _verify(self, boxes: Boxes, place: Place | None) -> None:
+        """Analyses more members: all that could be better where these are few, else the nearest ones and a sample.
+
+        Raises NotMonotone if one contradicts the answer.
+        """
+        if self.is_complete:
+            return
+        key = None if place is None else self._exact(place)
+        for other in self.members.places():
+            if all(self.members.is_computed(other, part.figure) for part in self.parts):
+                self._compare(key, place, other)
+        rest = self._better(key)
+        if rest is not None:
+            for other in rest:
+                self._compare(key, place, other)
+            self.is_complete = True
+            return
+        most = self.members.work + self.usual_work // 2
+        for turn, other in enumerate(boxes.sample(place)):
+            if self.members.work > most or turn > self.usual_work:
+                return
+            at = self.objective.range
+            if key is not None and at is not None and self._goal_of(self.ranges[at].values[other[at]]) > key[0]:
+                continue
+            root = boxes.root_of(other)
+            for part in self.parts:
+                if part.steady is not None:
+                    boxes.value(root, other, part.steady)
+            self._compare(key, place, other)
+
+    def _compare(self, key: Key | None, place: Place | None, other: Place) -> None:
+        """Raises NotMonotone if a member is better than the answer."""
+        better = self._exact(other)
+        if better is not None and (key is None or better < key):
+            figure = self.parts[0].figure
+            places = place or other, other
+            first, second = [self.members.value(each, figure) or 0 for each in places]
+            raise NotMonotone(figure, places, (first, second))
+
+    def _better(self, key: Key | None) -> Iterator[Place] | None:
+        """The members that could be better than the answer by the range that counts; None if these are many."""
+        at = self.objective.range
+        if key is None or at is None:
+            return None
+        values = self.ranges[at].values
+        if not self.ranges[at].is_progression:
+            numbers: Sequence[int] = [place for place, value in enumerate(values) if self._goal_of(value) <= key[0]]
+        elif self.objective.sense == "max":
+            numbers = range(key[-1][at], len(values))
+        else:
+            numbers = range(key[-1][at] + 1)
+        counts = [len(numbers) if axis == at else len(each.values) for axis, each in enumerate(self.ranges)]
+        designs = prod([count for axis, count in enumerate(counts) if axis != self._batch])
+        if self.members.cost(designs, prod(counts)) > self.usual_work:
+            return None
+        return product(*[numbers if axis == at else range(count) for axis, count in enumerate(counts)])
+
+    def _bound(self, boxes: Boxes, box: Box) -> Key | None:
+        """A key that is at most that of every member of a box; None if no member is within the limits."""
+        for part in self.parts:
+            excess = self._least_excess(boxes, box, part)
+            if excess is not None and excess > 0:
+                return None
+        at = self.objective.range
+        goal: Any
+        if at is None:
+            assert self.goal is not None
+            goal = self._least_goal(boxes, box, self.goal)
+        else:
+            values = self.ranges[at].values
+            goal = self._goal_of(values[box.high[at] if self.objective.sense == "max" else box.low[at]])
+        parameters: Any = 0
+        if len(self.ranges) > 1 or at is None:
+            least = boxes.least(box, self.parameters)
+            parameters = -inf if least is None else least
+        return goal, parameters, box.low
+
+    def _least_goal(self, boxes: Boxes, box: Box, goal: _Part) -> Any:
+        """The least value of the goal in a box, as a number that is to be least."""
+        if goal.steady is None or (self.objective.sense == "max" and not goal.is_equal):
+            return -inf
+        found = boxes.largest(box, goal.steady) if self.objective.sense == "max" else boxes.least(box, goal.steady)
+        if found is None:
+            return -inf
+        return -(found + goal.added) if self.objective.sense == "max" else found + goal.added
+
+    def _least_excess(self, boxes: Boxes, box: Box, part: _Part) -> int | None:
+        """The least excess over a limit in a box; None if none is known."""
+        if part.steady is None or (part.bound.bound == "min" and not part.is_equal):
+            return None
+        of_max = part.bound.bound == "max"
+        found = boxes.least(box, part.steady) if of_max else boxes.largest(box, part.steady)
+        return None if found is None else part.bound.excess(found + part.added)
+
+    # what stands beside the answer
+
+    def _member(self, place: Place) -> Member:
+        """A member with its figures."""
+        values = [self._value(place, part.figure) for part in self.parts]
+        limits = tuple([LimitValue(part.bound, value) for part, value in zip(self.parts, values, strict=True)])
+        figures = {part.bound.wanted.measure.key: value for part, value in zip(self.parts, values, strict=True)}
+        if self.goal is not None:
+            figures.setdefault(self._wanted[self.goal.figure].measure.key, self._value(place, self.goal.figure))
+        figures.setdefault("parameters", self._value(place, self.parameters))
+        return Member(self.members.point(place), figures, limits)
+
+    def _value(self, place: Place, figure: int) -> int:
+        found = self.members.value(place, figure)
+        if found is None:
+            raise self.members.broken[place]
+        return found
+
+    def _next(self, found: Place) -> Member | None:
+        """The neighbour that is better and breaks a limit; of several the one that breaks its worst limit least."""
+        key = self._exact(found)
+        neighbours: list[tuple[Fraction, Place, Member]] = []
+        for at, each in enumerate(self.ranges):
+            if self.objective.range not in (None, at):
+                continue
+            for step in (1, -1):
+                last = len(each.values) if step > 0 else -1
+                for number in range(found[at] + step, last, step):
+                    place = (*found[:at], number, *found[at + 1 :])
+                    if self.objective.range == at and self._goal(place) >= key[0]:  # type: ignore[index]
+                        if each.is_progression:
+                            break
+                        continue
+                    if self._is_complete_at(place) and self._goal(place) < key[0]:  # type: ignore[index]
+                        member = self._member(place)
+                        neighbours.append((member.worst.excess, place, member))
+                    if place not in self.members.broken or self.members.work > self.most_work:
+                        break
+        return min(neighbours)[2] if neighbours else None
+
+    def _is_complete_at(self, place: Place) -> bool:
+        """Whether a member is valid and has every figure."""
+        return all(self.members.value(place, figure) is not None for figure in range(len(self._wanted)))
+
+    def _goal(self, place: Place) -> Any:
+        at = self.objective.range
+        if at is not None:
+            return self._goal_of(self.ranges[at].values[place[at]])
+        assert self.goal is not None
+        value = self._value(place, self.goal.figure)
+        return -value if self.objective.sense == "max" else value
+
+    def _nearest(self) -> Place:
+        """The member whose worst limit is broken least, if none keeps all."""
+        if self.is_complete:
+            found = min((key for place in self._all() if (key := self._miss(place)) is not None), default=None)
+        else:
+            try:
+                boxes = self._boxes(self.most_work + self.members.work)
+                best = boxes.best(lambda box: self._miss_bound(boxes, box, self.parts), self._miss)
+                found = None if best is None else best[0]
+            except (NotMonotone, TooMuch):
+                known = [key for place in self.members.places() if (key := self._miss(place)) is not None]
+                found = min(known, default=None)
+        if found is None:
+            self._refuse_broken()
+        place: Place = found[1]  # type: ignore[index]
+        return place
+
+    def _miss(self, place: Place, parts: Sequence[_Part] | None = None) -> Key | None:
+        """The excess over the worst limit as a share of it, and the place; None for a broken member."""
+        if not self.members.is_valid(place):
+            return None
+        shares = []
+        for part in self.parts if parts is None else parts:
+            value = self.members.value(place, part.figure)
+            if value is None:
+                return None
+            shares.append(_share(part.bound.excess(value), part.bound))
+        return max(shares), place
+
+    def _miss_bound(self, boxes: Boxes, box: Box, parts: Sequence[_Part]) -> Key:
+        """At most the miss of every member of a box."""
+        excesses = [(self._least_excess(boxes, box, part), part.bound) for part in parts]
+        shares = [_share(excess, bound) for excess, bound in excesses if excess is not None]
+        return (max(shares) if len(shares) else -inf), box.low
+
+    def _blame(self, nearest: Member) -> LimitValue:
+        """The limit to blame: one that no member keeps, else the one that is broken most at the nearest member."""
+        for part in self.parts:
+            limit = next(each for each in nearest.limits if each.bound is part.bound)
+            if limit.excess > 0 and not self._can_be_kept(part):
+                return limit
+        return nearest.worst
+
+    def _can_be_kept(self, part: _Part) -> bool:
+        """Whether some member that was analysed, or could be, keeps one limit."""
+        values = self.members.all_known(part.figure)
+        if any(not part.bound.is_broken(value) for _, value in values):
+            return True
+        if self.is_complete or len(self.parts) == 1:
+            return False
+        try:
+            boxes = self._boxes(self.most_work + self.members.work)
+            best = boxes.best(lambda box: self._miss_bound(boxes, box, [part]), lambda place: self._miss(place, [part]))
+        except (NotMonotone, TooMuch):
+            return True
+        return best is not None and best[0][0] <= 0
+
+
+def _share(excess: int, bound: Bound) -> Fraction:
+    """An excess as a share of its limit."""
+    return Fraction(excess, max(1, bound.limit))
+
+
+def text_of(point: Mapping[str, Any]) -> str:
+    """A member in words: ``width=22, batch=8``."""
+    return ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])
