@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncalc.errors import ValueProblem
-from cnncalc.search.grid import BLOCK, MOST_KEPT, SEED_POINTS, binomials, require_small
+from cnncalc.search.polynomial import INT64, over
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from cnncalc.search.grid import Aim, Cell, Surveyor
     from cnncalc.search.limits import Bound
 
+BLOCK = 2**19
+"""The most points that are computed at once."""
+SEED_POINTS = 2**17
+"""The points that are looked at first, spread over the product, so that most others are left out at once."""
+MOST_KEPT = 200_000
+"""The most points that are kept."""
+OBJECT_POINTS = 2_000_000
+"""The most points whose figures may exceed 64 bits."""
 STRONG, FEW_STRONG = 24, 4
 """The points of the front with which each block is compared first; of two aims all are compared afterwards."""
 
@@ -278,3 +287,18 @@ def _front_of_two(vectors: Any, order: Any) -> Any:
     group = np.cumsum(~same) - 1
     starts = before[~same]
     return order[starts[group]]
+
+
+def binomials(counts: Sequence[int], orders: Sequence[int]) -> list[list[int]]:
+    """For each order the binomials of the counts over it."""
+    return [[over(count, order) for count in counts] for order in orders]
+
+
+def require_small(bound: int, points: int) -> bool:
+    """Whether 64 bits hold all numbers up to ``bound``; ValueProblem where they do not and there are many points."""
+    if bound <= INT64:
+        return True
+    if points > OBJECT_POINTS:
+        message = f"figures exceed 64 bits, and {plural(points, 'point')} of such size are too many"
+        raise ValueProblem(message, code="too-many-points")
+    return False

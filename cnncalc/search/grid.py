@@ -17,9 +17,8 @@ from cnncalc.errors import CnncalcError, DesignError, ValueProblem
 from cnncalc.language.assignment import decimal
 from cnncalc.records import NamedTuple
 from cnncalc.search.interpolation import Interpolation, Line, NoPolynomial, Source
-from cnncalc.search.polynomial import INT64, over
 from cnncalc.search.ranges import INPUT, SIZES, Range, number_of
-from cnncalc.units import listing, plural
+from cnncalc.units import listing
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -44,18 +43,10 @@ CORNERS = 64
 """The most corners of a cell that are computed."""
 CHECKS = 100
 """The random points of all cells together at which polynomials are compared, at least."""
-BLOCK = 2**19
-"""The most points that are computed at once."""
-SEED_POINTS = 2**17
-"""The points that are looked at first, spread over the product, so that most others are left out at once."""
-MOST_KEPT = 200_000
-"""The most points that are kept."""
 MOST_MASKED = 4_000_000
 """The most combinations of values for which one condition is computed."""
 MAX_LAYERS = 3_000_000
 """The most layers that are analysed to find polynomials."""
-OBJECT_POINTS = 2_000_000
-"""The most points whose figures may exceed 64 bits."""
 
 
 class Aim(NamedTuple):
@@ -469,18 +460,3 @@ def _starts(axes: Sequence[Axis]) -> Iterator[tuple[Fraction, ...]]:
     yield tuple([min(_numbers(axis)) for axis in axes])
     yield tuple([max(_numbers(axis)) if axis.name == INPUT else min(_numbers(axis)) for axis in axes])
     yield tuple([sorted(_numbers(axis))[len(axis.values) // 2] for axis in axes])
-
-
-def binomials(counts: Sequence[int], orders: Sequence[int]) -> list[list[int]]:
-    """For each order the binomials of the counts over it."""
-    return [[over(count, order) for count in counts] for order in orders]
-
-
-def require_small(bound: int, points: int) -> bool:
-    """Whether 64 bits hold all numbers up to ``bound``; ValueProblem where they do not and there are many points."""
-    if bound <= INT64:
-        return True
-    if points > OBJECT_POINTS:
-        message = f"figures exceed 64 bits, and {plural(points, 'point')} of such size are too many"
-        raise ValueProblem(message, code="too-many-points")
-    return False
