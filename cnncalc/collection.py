@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collection, which is paused while large structures without cycles are built."""
+"""Python's cyclic garbage collection: paused while large structures are built, running while much is computed."""
 
 from __future__ import annotations
 
@@ -15,3 +15,15 @@ class Paused:
     def __exit__(self, *_: object) -> None:
         if self.was_enabled:
             gc.enable()
+
+
+class Running:
+    """A context with garbage collection, which the program has switched off for short calls."""
+
+    def __enter__(self) -> None:
+        self.was_enabled = gc.isenabled()
+        gc.enable()
+
+    def __exit__(self, *_: object) -> None:
+        if not self.was_enabled:
+            gc.disable()

@@ -160,6 +160,24 @@ def _gathered(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     return np.take(inputs[0], inputs[1], axis=made.attributes.get("axis", 0))
 
 
+def _gathered_points(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
+    if made.attributes.get("batch_dims"):
+        raise NotKnown("it is gathered for each index of a batch")
+    return inputs[0][tuple(np.moveaxis(inputs[1], -1, 0))]
+
+
+def _gathered_elements(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
+    return np.take_along_axis(inputs[0], inputs[1], axis=made.attributes.get("axis", 0))
+
+
+def _scattered_points(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
+    if made.attributes.get("reduction", "none") != "none":
+        raise NotKnown("it adds to what is there")
+    found = inputs[0].copy()
+    found[tuple(np.moveaxis(inputs[1], -1, 0))] = inputs[2]
+    return found
+
+
 def _tiled(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     return np.tile(inputs[0], _listed(made, inputs, "repeats", 1) or [])
 
@@ -188,6 +206,26 @@ def _softmax(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     axes = tuple(range(axis % len(shape), len(shape))) if made.attributes.get("flattened") else axis
     powers = np.exp(inputs[0] - inputs[0].max(axis=axes, keepdims=True))
     return powers / powers.sum(axis=axes, keepdims=True)
+
+
+def _normalized(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
+    """BatchNormalization, InstanceNormalization, LayerNormalization."""
+    if made.result:
+        raise NotKnown(f"it is a further result of {made.type}")
+    x, scale, shift = (*inputs, None)[:3]
+    over = tuple(range(2, x.ndim))
+    if made.type == "LayerNormalization":
+        over = tuple(range(made.attributes.get("axis", -1) % x.ndim, x.ndim))
+    else:
+        scale, shift = (each.reshape(-1, *[1] * (x.ndim - 2)) for each in (scale, shift))
+    if made.type == "BatchNormalization":
+        over = (0, *over)
+    if len(inputs) > 3 and not made.attributes.get("training_mode"):
+        mean, variance = (each.reshape(scale.shape) for each in inputs[3:5])
+    else:
+        mean, variance = x.mean(axis=over, keepdims=True), x.var(axis=over, keepdims=True)
+    found = (x - mean) / np.sqrt(variance + made.attributes.get("epsilon", 1e-5)) * scale
+    return found if shift is None else found + shift
 
 
 def _padded(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
@@ -247,6 +285,9 @@ OPERATORS: Mapping[str, Any] = {
     "Concat": _concatenated,
     "Split": _split,
     "Gather": _gathered,
+    "GatherND": _gathered_points,
+    "GatherElements": _gathered_elements,
+    "ScatterND": _scattered_points,
     "Tile": _tiled,
     "Clip": _clipped,
     "Pad": _padded,
@@ -287,6 +328,7 @@ OPERATORS: Mapping[str, Any] = {
     "Sin": _each(np.sin),
     "Softplus": _each(lambda x: np.logaddexp(x, 0)),
     "Softmax": _softmax,
+    **dict.fromkeys(("BatchNormalization", "InstanceNormalization", "LayerNormalization"), _normalized),
     "Trilu": _triangle,
     "DequantizeLinear": _dequantized,
     "ReduceProd": _reduced(np.prod),

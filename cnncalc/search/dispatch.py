@@ -190,9 +190,9 @@ class Lane:
     def adapt(self, task: Task, seconds: float) -> None:
         """The room after an answer that took ``seconds`` to compute."""
         waited = (task.end - task.start) / (seconds + OVERHEAD_SECONDS)
-        if waited < 3:
+        if waited < 2:
             self.room = min(self.room + 1, MOST_ROOM)
-        elif waited > 6:
+        elif waited > 4:
             self.room = max(self.room - 1, LEAST_ROOM)
 
     def restart(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cnncalc.collection import Running
 from cnncalc.errors import DesignError, ValueProblem, did_you_mean
 from cnncalc.search.dispatch import Crew, Provider
 from cnncalc.source import visible
@@ -45,7 +46,7 @@ def crew(work: Work, executor: str | Executor, folder: str = "") -> Iterator[Cre
     current one). Raises ValueProblem for an executor that is unknown or cannot be reached, DesignError if the factory
     or the target cannot be read.
     """
-    with ExitStack() as stack:
+    with Running(), ExitStack() as stack:
         if isinstance(executor, Executor):
             name = type(executor).__name__
             providers: Sequence[Provider] = [Provider(name, lambda: executor, may_restart=False, is_owned=False)]

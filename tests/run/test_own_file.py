@@ -185,6 +185,75 @@ def test_a_parameter_whose_source_is_not_computed_is_named() -> None:
     assert [each.agrees for each in found.outputs] == [True]
 
 
+COMPUTED = {
+    "transposed": ("Transpose", [], {"perm": [1, 0]}),
+    "tail": ("Slice", [[1], [5], [0], [2]], {}),
+    "backwards": ("Slice", [[-1], [-9], [1], [-1]], {}),
+    "picked": ("Gather", [[2, 0, 1]], {"axis": 1}),
+    "joined": ("Concat", ["w"], {"axis": 0}),
+    "padded": ("Pad", [[0, 1, 2, 0]], {}),
+    "square": ("Mul", ["w"], {}),
+    "signed": ("Neg", [], {}),
+    "rooted": ("Sqrt", [], {}),
+    "normed": ("ReduceL2", [], {"axes": [1], "keepdims": 1}),
+    "split": ("Split", [], {"axis": 0, "num_outputs": 2}),
+    "tiled": ("Tile", [[2, 1]], {}),
+    "clipped": ("Clip", [], {}),
+    "softened": ("Softmax", [], {"axis": 1}),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_weights_that_are_computed_in_the_file_are_computed_here(name: str) -> None:
+    operator, others, keys = COMPUTED[name]
+    model = Drawn(opset=18 if operator == "Split" else 13, x=(1, 6, 3))
+    model.weight("w", (6, 4), model.random.uniform(0.1, 0.9, 24).tolist())
+    given = [other if isinstance(other, str) else model.shape(f"n{n}", *other) for n, other in enumerate(others)]
+    made = model.add(operator, "w", *given, name=name, outputs=2 if operator == "Split" else 1, **keys)
+    flat = model.add("Reshape", made, model.shape("flat", -1, 1), name="flat_weights")
+    rows = model.add("Slice", flat, model.shape("from", 0), model.shape("to", 6), model.shape("axis", 0), name="rows")
+    model.add("Transpose", "x", perm=[0, 2, 1])
+    model.add("MatMul", model.last, rows, name="product")
+    found = own_run(model)
+    assert found.skipped == ""
+    assert found.left_out == {}
+    assert [each.agrees for each in found.outputs if each.layer == "product"] == [True]
+
+
+@pytest.mark.parametrize("operator", ["BatchNormalization", "InstanceNormalization", "LayerNormalization"])
+def test_weights_that_are_normalized_in_the_file_are_normalized_here(operator: str) -> None:
+    model = Drawn(image=(1, 4, 5, 5))
+    given = [model.drawn(3) if operator == "LayerNormalization" else model.drawn(4) for _ in range(2)]
+    if operator == "BatchNormalization":
+        given += [model.drawn(4), model.drawn(4, low=0.5, high=2.0)]
+    weight = model.add(operator, model.drawn(6, 4, 3, 3), *given, name="normed")
+    model.add("Conv", "image", weight, name="conv")
+    found = own_run(model)
+    assert found.left_out == {}
+    assert [(each.layer, each.agrees) for each in found.outputs] == [("conv", True)]
+
+
+@pytest.mark.parametrize(
+    ("operator", "indices", "others", "expected"),
+    [
+        ("GatherND", ((2, 2), [0, 1, 2, 0]), [], [2.0, 5.0]),
+        ("GatherElements", ((1, 2), [1, 0]), [], [3.0, 2.0]),
+        ("ScatterND", ((1, 1), [1]), [[8.0, 9.0]], [1.0, 2.0, 8.0, 9.0, 5.0, 6.0]),
+    ],
+)
+def test_weights_picked_by_places_are_computed(
+    operator: str, indices: tuple[tuple[int, ...], list[int]], others: list[list[float]], expected: list[float]
+) -> None:
+    model = Model(x=(1, 3, len(expected)))
+    model.weight("w", (3, 2), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    given = [model.weight("places", *indices, form=7), *[model.weight("u", (1, 2), values) for values in others]]
+    shape = (len(expected),) if operator == "GatherND" else (3, 2) if others else (1, 2)
+    model.add(operator, "w", *given, name="picked")
+    model.add("MatMul", "x", model.add("Reshape", "picked", model.shape("s", -1, 1), name="rows"), name="product")
+    own = OnnxWeights("net.onnx", model.bytes(shapes={"picked": shape}), DEFAULT_SETTINGS)
+    assert own.array("product", "weight", (len(expected), 1)).ravel().tolist() == expected
+
+
 def test_lacking_weights_are_named() -> None:
     model = Drawn(image=(1, 2, 6, 6))
     model.tensors.append(b"".join(number(1, size) for size in (4, 2, 3, 3)) + number(2, 1) + block(8, "stripped"))

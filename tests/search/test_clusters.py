@@ -102,6 +102,7 @@ def test_a_scheduler_without_workers_is_an_error(cluster: Cluster, monkeypatch: 
 @pytest.mark.skipif(not has_dask, reason="needs dask.distributed")
 def test_a_worker_of_dask_that_is_killed_loses_no_point(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
+    monkeypatch.setattr(clusters, "CONNECTION_SECONDS", 60.0)  # workers start slowly on a busy machine
     cluster.add_worker()
     cluster.add_worker()
     assert list(outcomes(WORK, POINTS[:30], cluster.address)) == EXPECTED[:30]
@@ -116,7 +117,8 @@ def test_a_worker_of_dask_that_is_killed_loses_no_point(cluster: Cluster, monkey
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_dask, reason="needs dask.distributed")
-def test_a_scheduler_that_ends_is_an_error(tmp_path: Path) -> None:
+def test_a_scheduler_that_ends_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "CONNECTION_SECONDS", 60.0)
     own = Cluster(tmp_path)
     try:
         own.add_worker()

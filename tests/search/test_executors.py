@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -165,6 +166,21 @@ def _require_an_answer(futures: Iterable[Future[Any]], **_: object) -> None:
         raise TimeoutError
 
 
+def test_garbage_is_collected_where_the_program_does_not() -> None:
+    """Each design leaves cycles of some hundred bytes."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in outcomes(WORK, POINTS * 2, "serial"):
+            pass
+        assert not gc.isenabled()
+        assert gc.collect() < 2000
+        evaluate(WORK, POINTS * 2)
+        assert gc.collect() > 2000, "designs leave no cycles any more: Running is not needed"
+    finally:
+        gc.enable()
+
+
 def test_a_chunk_takes_a_fifth_of_a_second() -> None:
     pace = Pace()
     assert pace.points == 1
@@ -180,14 +196,14 @@ def test_a_chunk_takes_a_fifth_of_a_second() -> None:
 
 
 def test_the_chunks_of_an_executor_follow_its_workers() -> None:
-    """With N workers of 0.2 s a chunk and R chunks out, a chunk takes R/N times 0.2 s: R becomes 3 to 6 times N."""
+    """With N workers of 0.2 s a chunk and R chunks out, a chunk takes R/N times 0.2 s: R becomes 2 to 4 times N."""
     for number in (1, 2, 40):
         lane = Lane(Provider("some", workers.Immediate), b"")
         for _ in range(40 * number):
             task = Task(dispatch.Chunk([]))
             task.start, task.end = 0.0, 0.2 * max(1, lane.room / number)
             lane.adapt(task, 0.2)
-        assert 3 * number <= lane.room <= 6 * number + 1
+        assert 2 * number <= lane.room <= 4 * number + 1
 
 
 # workers that end
