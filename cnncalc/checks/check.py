@@ -78,7 +78,11 @@ class LimitResult(NamedTuple):
     @property
     def title(self) -> str:
         """What is measured, and of a family the worst member: ``parameters (width=64)``."""
-        return self.measure.title if self.family is None else f"{self.measure.title} ({self.family.worst})"
+        if self.family is None:
+            return self.measure.title
+        varies = any(part.startswith("batch=") for part in self.family.worst.split(", "))
+        measure = self.measure._replace(batch=1) if varies else self.measure  # the member names its batch
+        return f"{measure.title} ({self.family.worst})"
 
 
 class FileResult(NamedTuple):
