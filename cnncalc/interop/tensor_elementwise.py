@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.graph import TIED
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
@@ -330,7 +331,10 @@ def _is_fixed(net: Net, source: Source, array: Array) -> bool:
 def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: bool) -> bool:
     """Whether a constant became the bias, factor or shift of the layer before, which has none: ``own`` is that."""
     kind = net.kind(source)
-    if source.place is None or not net.is_read_once(source) or net.builder.nodes[source.place].share is not None:
+    if source.place is None or not net.is_read_once(source):
+        return False
+    node = net.builder.nodes[source.place]
+    if node.share is not None and not node.transposed:
         return False
     if array.is_learned is False or (array.is_literal and array.scalar is not None):
         return False
@@ -349,12 +353,13 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
     net.builder.change(source.place, **{key: True})
     source.formula = None
     net.used(array)
-    net.hold([array])
     net.hold_as(source, {key: own})
     # a later layer with the same weights is another one, unless it takes the same constant
     for identity, place in list(net.owners.items()):
-        if place == source.place:
+        if place == source.place and identity[0] != TIED:
             del net.owners[identity]
+    if not net.is_shared_with(source, array):
+        net.hold([array])
     return True
 
 
