@@ -150,8 +150,8 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
         if not x.source.volume.is_point and not net.flat_order(x):
             net.builder.note("FC takes its inputs depth first; in the file they lie in another order")
         net.place(x.source)
-        share = net.weights("fc", arrays)
-        found = net.add("fc", [x.source], operator.name, share=share, **keys)
+        shared = net.weights("fc", arrays)
+        found = net.add("fc", [x.source], operator.name, **shared, **keys)
         if found is None:
             raise Unknown
         net.own(found, arrays)
@@ -161,7 +161,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
-    found = net.add("linear", [tensor.source], operator.name, share=net.weights("linear", arrays), **keys)
+    found = net.add("linear", [tensor.source], operator.name, **net.weights("linear", arrays), **keys)
     if found is None:
         raise Unknown
     net.own(found, arrays)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.graph import TIED
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
@@ -12,7 +13,7 @@ from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
-from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
+from cnncalc.interop.views import BATCH, Atom, Axes, merged, size_of, whole
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
     if not axes:
         return x if depth == 1 else None
     atoms = [atom for number in axes for atom in x.axes[number]]
-    if tuple(atoms) == whole(len(x.source.volume) - 1, depth):
+    if merged(atoms) == whole(len(x.source.volume) - 1, depth):
         return x
     if any(atom.side == BATCH for atom in atoms) or len(axes) > 1:
         return None
@@ -330,7 +331,10 @@ def _is_fixed(net: Net, source: Source, array: Array) -> bool:
 def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: bool) -> bool:
     """Whether a constant became the bias, factor or shift of the layer before, which has none: ``own`` is that."""
     kind = net.kind(source)
-    if source.place is None or not net.is_read_once(source) or net.builder.nodes[source.place].share is not None:
+    if source.place is None or not net.is_read_once(source):
+        return False
+    node = net.builder.nodes[source.place]
+    if node.share is not None and not node.transposed:
         return False
     if array.is_learned is False or (array.is_literal and array.scalar is not None):
         return False
@@ -349,12 +353,13 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
     net.builder.change(source.place, **{key: True})
     source.formula = None
     net.used(array)
-    net.hold([array])
     net.hold_as(source, {key: own})
     # a later layer with the same weights is another one, unless it takes the same constant
     for identity, place in list(net.owners.items()):
-        if place == source.place:
+        if place == source.place and identity[0] != TIED:
             del net.owners[identity]
+    if not net.is_shared_with(source, array):
+        net.hold([array])
     return True
 
 

@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from cnncalc.errors import CnncalcError
+from cnncalc.graph import TIED
 from cnncalc.interop.builder import NetBuilder, NoEqual
 from cnncalc.interop.views import (
     BATCH,
@@ -22,6 +23,8 @@ from cnncalc.interop.views import (
     shape_of,
     whole,
 )  # fmt: skip
+from cnncalc.layers import KINDS
+from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES, Volume
 
@@ -40,6 +43,8 @@ MOST_WORK = 2_000_000
 """The most numbers of constants that are looked at for one file."""
 FEW_NUMBERS = 16
 """So many numbers are looked at in any case."""
+MOST_TURNS = 16
+"""The most transpositions of a constant that are followed to tell whether two layers have the same weights."""
 MOST_PENDING = 64
 """The most layers behind one another that are made only when something reads them."""
 
@@ -537,16 +542,32 @@ class Net:
 
     # weights
 
-    def weights(self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> int | None:
-        """Records the learned tensors of a layer; returns the layer of its kind that has them already."""
+    def weights(
+        self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()
+    ) -> dict[str, Any]:
+        """Records the learned tensors of a layer, its weights first.
+
+        Returns the keys ``share`` and ``transposed`` with the layer that has them already; it may have the weights
+        alone, with inputs and outputs swapped.
+        """
         for array in (*arrays, *buffers):
             if array is not None:
                 for origin in array.origins:
                     self.counted[origin] = 1
         share = self.owners.get((kind, *self._key(arrays, buffers))) if any(arrays) else None
-        if share is None:
-            self.hold(arrays, buffers)
-        return share
+        if share is not None:
+            return {"share": share}
+        tied = self._tied(kind, arrays[0]) if arrays else None
+        self.hold(arrays if tied is None else arrays[1:], buffers)
+        return {} if tied is None else {"share": tied, "transposed": True}
+
+    def _tied(self, kind: str, weight: Array | None) -> int | None:
+        """The layer with the same weights, inputs and outputs swapped."""
+        other = KINDS[kind].tied_to
+        if weight is None or other is None or len(weight.shape) < 2:
+            return None
+        *identity, axes = self._arranged(weight)
+        return self.owners.get((TIED, other, *identity, (*axes[:-2], axes[-1], axes[-2])))
 
     def hold(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records tensors as those of one layer more."""
@@ -562,14 +583,44 @@ class Net:
 
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer that has these learned tensors."""
-        if source is not None and source.place is not None and any(arrays):
-            self.owners.setdefault((self.kind(source), *self._key(arrays, buffers)), source.place)
+        if source is None or source.place is None or not any(arrays):
+            return
+        kind = self.kind(source)
+        self.owners.setdefault((kind, *self._key(arrays, buffers)), source.place)
+        weight, node = arrays[0], self.builder.nodes[source.place]
+        if weight is not None and node.share is None and isinstance(node.layer, Layer) and not node.layer.untied:
+            self.owners.setdefault((TIED, kind, *self._arranged(weight)), source.place)
+
+    def is_shared_with(self, source: Source, bias: Array) -> bool:
+        """Whether a layer that has got a bias now has all parameters of another one; if so, it shares them."""
+        assert source.place is not None
+        node, weight = self.builder.nodes[source.place], self.parameters.get(source.place, {}).get(TIED)
+        if weight is None or node.share is not None:
+            return False
+        owner = self.owners.setdefault((node.kind, *self._key([weight, bias], [])), source.place)
+        if owner == source.place:
+            return False
+        self.builder.nodes[source.place] = node._replace(share=owner)
+        self.repeated -= weight.elements
+        return True
 
     def _identity(self, array: Array) -> tuple[Any, ...]:
         return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array.base),)
 
+    def _arranged(self, array: Array) -> tuple[Any, ...]:
+        """What a tensor is, and last which of the axes of the stored tensor its own are."""
+        axes = tuple(range(len(array.shape)))
+        for _ in range(MOST_TURNS):
+            made = array.made
+            if made is None or made.type != "Transpose" or not isinstance(made.inputs[0], Array):
+                break
+            order = made.attributes.get("perm") or range(len(axes) - 1, -1, -1)
+            axes = tuple([int(order[axis]) % len(axes) for axis in axes])
+            array = made.inputs[0]
+        return (*self._identity(array), axes)
+
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
-        return tuple([array and self._identity(array) for array in (*arrays, *buffers)])
+        return tuple([array and self._arranged(array) for array in (*arrays, *buffers)])
 
     def used(self, array: Array) -> None:
         """Records that a constant is used, though not as a parameter."""

@@ -170,6 +170,41 @@ def test_learned_shifts_and_factors_are_layers_where_nothing_takes_them() -> Non
     assert report.layers[-1].shared_with == report.layers[-3].name
 
 
+@pytest.mark.parametrize(("turned", "how"), [(0, (True, False)), (1, (True, True))])
+def test_a_matrix_that_is_used_turned_is_shared_transposed(turned: int, how: tuple[bool, bool]) -> None:
+    model = Model(image=(1, 9))
+    matrix = model.weight("w", (9, 9))
+    model.add("Gemm", "image", matrix)
+    model.add("Relu", model.last)
+    model.add("Gemm", model.last, matrix, transB=turned)
+    report = read(model)
+    assert labels(report) == "FC-9 RELU FC-9"
+    assert (report.layers[-1].shared_with is not None, report.layers[-1].transposed) == how
+    assert report.totals.weights == 9 * 9
+
+
+def test_a_kernel_of_a_convolution_and_of_its_transpose_is_shared() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    kernel = model.weight("w", (5, 3, 3, 3))
+    model.add("Conv", "image", kernel)
+    model.add("ConvTranspose", model.last, kernel, model.weight("b", (3,)))
+    report = read(model)
+    assert report.layers[-1].transposed
+    assert (report.totals.weights, report.totals.biases) == (5 * 3 * 3 * 3, 3)
+
+
+def test_a_projection_with_a_bias_added_is_shared_whole() -> None:
+    model = Model(image=(1, 7, 9))
+    matrix, bias = model.weight("w", (9, 9)), model.weight("b", (9,))
+    for value in ("image", None):
+        model.add("MatMul", value or model.last, matrix)
+        model.add("Add", model.last, bias)
+    report = read(model)
+    assert labels(report) == "LINEAR-9 LINEAR-9"
+    assert report.layers[-1].shared_with == report.layers[-2].name
+    assert report.totals.parameters == 9 * 9 + 9
+
+
 def test_a_factor_and_a_shift_of_the_same_numbers_are_two_layers() -> None:
     model = Model(image=(1, 3, 8, 8))
     model.add("Sigmoid", "image")
@@ -177,6 +212,39 @@ def test_a_factor_and_a_shift_of_the_same_numbers_are_two_layers() -> None:
     model.add("Relu", model.last)
     model.add("Add", model.last, "b")
     assert labels(read(model)) == "SIGMOID SCALE(shift=no) RELU SCALE(scale=no)"
+
+
+def test_a_bias_of_heads_is_that_of_their_projection() -> None:
+    model = Model(image=(1, 20, 12))
+    model.add("MatMul", "image", model.weight("w", (12, 12)))
+    model.add("Reshape", model.last, model.shape("s", 0, 20, 3, 4))
+    model.add("Add", model.last, model.weight("b", (3, 4)))
+    model.add("Reshape", model.last, model.shape("t", 0, 20, 12))
+    report = read(model)
+    assert labels(report) == "LINEAR-12"
+    assert report.totals.parameters == 12 * 12 + 12
+
+
+def test_sides_whose_elements_are_repeated_are_upsampled() -> None:
+    model = maps(5)
+    for name, shape, joined in (
+        ("high", (1, 5, 12, 2, 10), (1, 5, 24, 10)),
+        ("wide", (1, 5, 24, 10, 2), (1, 5, 24, 20)),
+    ):
+        single = [1 if size == 2 else size for size in shape]
+        model.add("Reshape", model.last, model.shape(f"{name}0", *single))
+        model.add("Expand", model.last, model.shape(f"{name}1", *shape))
+        model.add("Reshape", model.last, model.shape(f"{name}2", *joined))
+    assert labels(read(model)) == "CONV3-5 UPSAMPLE2"
+
+
+def test_copies_before_a_side_have_no_equal() -> None:
+    model = maps(5)
+    model.add("Reshape", model.last, model.shape("a", 1, 5, 1, 12, 10))
+    model.add("Expand", model.last, model.shape("b", 1, 5, 2, 12, 10))
+    model.add("Reshape", model.last, model.shape("c", 1, 5, 24, 10))
+    with pytest.raises(DesignError, match="expanded to a larger one"):
+        read(model)
 
 
 def test_products_and_sums_per_channel_are_a_scale() -> None:
