@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.analysis.volumes import Known
     from cnncalc.figures.measure import Measure
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 BATCH = "batch"
 MOST_SENT = 4 * 1024 * 1024
 """Bytes of the largest file that is sent to workers; they read a larger one themselves."""
+MOST_KNOWN = 10_000
+"""The costs of layers that the members of a family share."""
 NO_POINT: Mapping[str, Value] = {}
 
 Point = dict[str, "Value"]
@@ -71,6 +74,7 @@ class Family:
         self.requires_effect = requires_effect
         self.with_hints = with_hints
         self._loader = Loader(target, stdin, folder, content)
+        self._known: Known = {}
 
     @property
     def content(self) -> bytes | None:
@@ -140,7 +144,10 @@ class Family:
         Raises DesignError for an invalid member, ValueProblem where a figure has no value.
         """
         sees = any(KEYS[each.measure.key].is_of_window for each in wanted)
-        meter = Meter(account(self.graph(point), brief=not sees, with_hints=self.with_hints))
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        graph = self.graph(point)
+        meter = Meter(account(graph, brief=not sees, with_hints=self.with_hints, known=self._known))
         return [meter.value(each.at(point)) for each in wanted]
 
     def _settings(self, point: Mapping[str, Value]) -> Settings:
