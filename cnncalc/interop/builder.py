@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, Problems, ShapeError, ValueProblem
-from cnncalc.graph import Graph, Node, topologically_sorted
+from cnncalc.graph import TIED, Graph, Node, topologically_sorted
 from cnncalc.language.effects import unread_for_designs, unread_inputs
 from cnncalc.language.limits import EXPANSION, NAME_CHARACTERS
 from cnncalc.language.settings import DEFAULT_SETTINGS, NO_VALUES
@@ -70,6 +70,7 @@ class NetBuilder:
         *,
         span: Span | None = None,
         share: int | None = None,
+        transposed: bool = False,
         trainable: bool = True,
         training_only: bool = False,
         **keys: Any,
@@ -91,8 +92,8 @@ class NetBuilder:
             return None
         unique = self._unique(name) if name is not None else self._generated(kind)
         node = Node(
-            unique, layer, tuple(known), span, share=share, named=name is not None, trainable=trainable,
-            training_only=training_only,
+            unique, layer, tuple(known), span, share=share, transposed=transposed, named=name is not None,
+            trainable=trainable, training_only=training_only,
         )  # fmt: skip
         self.nodes.append(node)
         self.volumes.append(volume)
@@ -185,11 +186,12 @@ class NetBuilder:
         """How many parameters and buffers the layers have; those that are shared once, those that are stated not."""
         total = 0
         for node in self.nodes:
-            if node.share is None and isinstance(node.layer, Layer) and not node.layer.is_stated:
+            is_own = node.share is None or node.transposed
+            if is_own and isinstance(node.layer, Layer) and not node.layer.is_stated:
                 volumes = [self.volumes[source] for source in node.inputs]
                 layer = node.layer.on(len(volumes[0].sides)) if volumes else node.layer
                 arrays = (*layer.parameters(*volumes), *layer.buffers(*volumes))
-                total += sum(int(array.count) for array in arrays)
+                total += sum(int(array.count) for array in arrays if array.name != TIED or not node.transposed)
         return total
 
     def volume(self, place: int) -> Volume:

@@ -330,7 +330,10 @@ def _is_fixed(net: Net, source: Source, array: Array) -> bool:
 def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: bool) -> bool:
     """Whether a constant became the bias, factor or shift of the layer before, which has none: ``own`` is that."""
     kind = net.kind(source)
-    if source.place is None or not net.is_read_once(source) or net.builder.nodes[source.place].share is not None:
+    if source.place is None or not net.is_read_once(source):
+        return False
+    node = net.builder.nodes[source.place]
+    if node.share is not None and not node.transposed:
         return False
     if array.is_learned is False or (array.is_literal and array.scalar is not None):
         return False

@@ -289,7 +289,7 @@ def learned(
     given = [*arrays.values()], [*buffers.values()]
     share = net.weights(kind, *given)
     net.place(x.source)
-    found = net.add(kind, [x.source], operator.name, share=share, **keys)
+    found = net.add(kind, [x.source], operator.name, **share._asdict(), **keys)
     if found is None:
         raise Unknown
     net.own(found, *given)

@@ -22,11 +22,12 @@ from cnncalc.interop.views import (
     shape_of,
     whole,
 )  # fmt: skip
+from cnncalc.layers import KINDS
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from cnncalc.interop.formulas import Formula
     from cnncalc.interop.operators import Constant, Operator, OperatorNet
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
 
 MAX_RANK = 16
+MOVING = frozenset(("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"))
+"""Operators that bring a tensor into another order or shape."""
+MOST_MOVES = 16
+"""As many of them are looked through."""
 MOST_NUMBERS = 4_096
 """The most numbers of an input that stands for an attribute."""
 MOST_WORK = 2_000_000
@@ -97,6 +102,27 @@ class Array:
         """How many numbers it has."""
         return prod(self.shape)
 
+    def order(self, outer: Sequence[int] | None = None) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """How its axes lie in the tensor that it was made of, the last step first; ``outer``: behind another order."""
+        steps: list[tuple[str, tuple[int, ...]]] = [] if outer is None else [("Transpose", tuple(outer))]
+        array = self
+        for _ in range(MOST_MOVES):
+            made = array.made
+            inner = made.inputs[0] if made is not None and made.type in MOVING else None
+            if made is None or not isinstance(inner, Array):
+                break
+            if made.type != "Transpose":
+                if inner.shape != array.shape:
+                    steps.append(("Reshape", array.shape))
+            else:
+                axes = tuple(made.attributes.get("perm") or range(len(array.shape) - 1, -1, -1))
+                if steps and steps[-1][0] == "Transpose":
+                    axes = tuple([axes[axis] for axis in steps.pop()[1]])
+                if axes != tuple(range(len(axes))):
+                    steps.append(("Transpose", axes))
+            array = inner
+        return tuple(steps)
+
     @property
     def scalar(self) -> Any:
         """Its number, if all of its elements are the same one; else None."""
@@ -125,6 +151,13 @@ class Made(NamedTuple):
     attributes: Mapping[str, Any]
     inputs: tuple[Value, ...]
     result: int = 0
+
+
+class Share(NamedTuple):
+    """The layer whose parameters another one uses, by its place, and whether it uses its weights transposed."""
+
+    share: int | None = None
+    transposed: bool = False
 
 
 class Source:
@@ -227,6 +260,8 @@ class Net:
         """The places in the file of the operators that layers are from."""
         self.owners: dict[tuple[Any, ...], int] = {}
         """The first layer with some weights, by their names."""
+        self.ties: dict[tuple[Any, ...], int] = {}
+        """The first layer whose weights are a tensor, by that and the order of its axes."""
         self.held: dict[tuple[Any, ...], int] = {}
         """The learned numbers that layers hold, by the tensors that hold them in the file: how many."""
         self.buffers: dict[tuple[Any, ...], int] = {}
@@ -537,16 +572,27 @@ class Net:
 
     # weights
 
-    def weights(self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> int | None:
-        """Records the learned tensors of a layer; returns the layer of its kind that has them already."""
+    def weights(self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> Share:
+        """Records the learned tensors of a layer; returns the layer that has them already.
+
+        The first tensor may be the weights of another layer with inputs and outputs swapped.
+        """
         for array in (*arrays, *buffers):
             if array is not None:
                 for origin in array.origins:
                     self.counted[origin] = 1
         share = self.owners.get((kind, *self._key(arrays, buffers))) if any(arrays) else None
-        if share is None:
-            self.hold(arrays, buffers)
-        return share
+        if share is not None:
+            return Share(share)
+        weight, tied_to = arrays[0], KINDS[kind].tied_to
+        if weight is not None and tied_to is not None and len(weight.shape) > 1:
+            *rest, last, first = range(len(weight.shape))
+            tied = self.ties.get((tied_to, self._identity(weight), weight.order([*rest, first, last])))
+            if tied is not None:
+                self.hold(arrays[1:], buffers)
+                return Share(tied, transposed=True)
+        self.hold(arrays, buffers)
+        return Share()
 
     def hold(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records tensors as those of one layer more."""
@@ -563,13 +609,21 @@ class Net:
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer that has these learned tensors."""
         if source is not None and source.place is not None and any(arrays):
-            self.owners.setdefault((self.kind(source), *self._key(arrays, buffers)), source.place)
+            kind, weight = self.kind(source), arrays[0]
+            self.owners.setdefault((kind, *self._key(arrays, buffers)), source.place)
+            if weight is not None and KINDS[kind].tied_to is not None:
+                self.ties.setdefault((kind, self._identity(weight), weight.order()), source.place)
+
+    def disown(self, gone: Container[int | None]) -> None:
+        """Records that layers, by their places, have become parts of others."""
+        self.owners = {key: place for key, place in self.owners.items() if place not in gone}
+        self.ties = {key: place for key, place in self.ties.items() if place not in gone}
 
     def _identity(self, array: Array) -> tuple[Any, ...]:
         return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array.base),)
 
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
-        return tuple([array and self._identity(array) for array in (*arrays, *buffers)])
+        return tuple([array and (self._identity(array), array.order()) for array in (*arrays, *buffers)])
 
     def used(self, array: Array) -> None:
         """Records that a constant is used, though not as a parameter."""

@@ -109,7 +109,7 @@ def attention(net: Net, operator: Operator) -> Value:
         net.place(sequence.source)
     share = net.weights("attention", arrays)
     keys: dict[str, Any] = {"heads": attributes["heads"], **({} if attributes["bias"] else {"bias": False})}
-    found = net.add("attention", [each.source for each in sequences], operator.name, share=share, **keys)
+    found = net.add("attention", [each.source for each in sequences], operator.name, **share._asdict(), **keys)
     if found is None:
         raise Unknown
     net.own(found, arrays)
@@ -153,7 +153,7 @@ def shifted_windows(net: Net, operator: Operator) -> Value:
         steps.append(("crop", None, {"size": list(volume.sides), "at": "begin"}))
     source = x.source
     for kind, name, each in steps:
-        made = net.add(kind, [source], name, **({"share": share} if kind == "attention" else {}), **each)
+        made = net.add(kind, [source], name, **(share._asdict() if kind == "attention" else {}), **each)
         if made is None:
             raise Unknown
         source = made
