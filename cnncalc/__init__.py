@@ -21,7 +21,8 @@ from cnncalc.errors import CnncalcError, DesignError, Problem, ShapeError, Value
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     from cnncalc.search.formula import FormulaReport
     from cnncalc.search.ranges import Range
     from cnncalc.search.solve import Solution
+    from cnncalc.search.sweep import Record
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node",
-    "Problem", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume", "__version__", "account_memory",
-    "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "solve", "table",
+    "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume", "__version__",
+    "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "solve", "sweep", "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -50,6 +52,7 @@ _LAZY = {
     "MemoryReport": "cnncalc.memory.report",
     "FitReport": "cnncalc.memory.fit",
     "FormulaReport": "cnncalc.search.formula",
+    "Record": "cnncalc.search.sweep",
     "Solution": "cnncalc.search.solve",
 }
 
@@ -312,27 +315,12 @@ def solve(
     {'alpha': 1.05}
     """
     _check_types(solve, locals())
-    from cnncalc.memory.options import read_reserve
-    from cnncalc.memory.report import Options, check_options
     from cnncalc.search.family import Family
     from cnncalc.search.limits import bounds_of, memory_bound
     from cnncalc.search.solve import solve as solution
 
-    chosen = {
-        "batch": batch,
-        "dtype": dtype,
-        "profile": profile,
-        "optimizer": optimizer,
-        "autocast": autocast,
-        "checkpoint": checkpoint,
-        "image_batches": image_batches,
-        "reserve": read_reserve(reserve) if isinstance(reserve, str) else reserve,
-    }
-    check_options(Options(**chosen), training=False)  # type: ignore[arg-type]
-    calls = [
-        (bound, f"{key}={limit}") for bound, limits in (("max", max), ("min", min)) for key, limit in _items(limits)
-    ]
-    bounds = bounds_of(calls, chosen)
+    chosen = _of_figures(locals())
+    bounds = bounds_of(_limits(max, min), chosen)
     if memory is not None:
         size = memory if isinstance(memory, str) else f"{_positive('memory', memory)}B"
         bounds.append(memory_bound(size, chosen))
@@ -342,6 +330,27 @@ def solve(
         raise ValueProblem("ranges: expected a variable with its values, as in {'width': '8..64'}", code="wrong-value")
     family = Family(os.fspath(design), _settings(**options), stdin)
     return solution(family, _ranges(family, ranges), bounds, best, chosen, every=every)
+
+
+def _of_figures(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of figures among the parameters of a function, checked."""
+    from cnncalc.memory.options import read_reserve
+    from cnncalc.memory.report import Options, check_options
+
+    names = ("batch", "dtype", "profile", "optimizer", "autocast", "checkpoint", "image_batches", "reserve")
+    chosen = {name: values[name] for name in names}
+    for name in ("batch", "image_batches"):
+        chosen[name] = _positive(name, chosen[name])
+    if isinstance(chosen["reserve"], str):
+        chosen["reserve"] = read_reserve(chosen["reserve"])
+    check_options(Options(**chosen), training=False)
+    return chosen
+
+
+def _limits(max: Mapping[str, int | str] | None, min: Mapping[str, int | str] | None) -> list[tuple[str, str]]:
+    """Upper and lower limits by their keys, as a call writes them."""
+    both = (("max", max), ("min", min))
+    return [(bound, f"{key}={limit}") for bound, limits in both for key, limit in _items(limits)]
 
 
 def _items(given: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
@@ -494,6 +503,77 @@ def plot(
     memory = account_memory(design, logs=True, **options) if kind in OVER_TIME else None
     report = analyze(design, **options) if memory is None else memory.report
     return draw(report, kind, memory=memory, width=width, depth=_positive("depth", depth), units=units, theme=theme)
+
+
+def sweep(
+    design: str | os.PathLike[str],
+    vary: Mapping[str, str | Sequence[Any]] | None = None,
+    *,
+    rows: str | os.PathLike[str] | None = None,
+    where: str | Sequence[str] = (),
+    sample: int | None = None,
+    method: str = "random",
+    seed: int = 0,
+    keys: Sequence[str] = (),
+    max: Mapping[str, int | str] | None = None,
+    min: Mapping[str, int | str] | None = None,
+    points: str | os.PathLike[str] | None = None,
+    executor: str | Executor = "serial",
+    batch: int = 1,
+    dtype: str = "float32",
+    profile: str = "torch-cuda",
+    optimizer: str = "momentum",
+    autocast: str | None = None,
+    checkpoint: str = "none",
+    image_batches: int = 1,
+    reserve: int | str | None = None,
+    stdin: str | None = None,
+    **options: Any,
+) -> Iterator[Record]:
+    """The members of a family, one record for each as soon as it is computed, in the order of enumeration.
+
+    ``vary`` maps each name to its values: a sequence, or a text such as ``"8..64/8"`` or ``"8,16,32"``. ``rows`` is a
+    CSV file of points instead. ``keys`` are those of budgets (default: parameters, macs, activations), ``max`` and
+    ``min`` map them to limits such as ``4_000_000`` or ``"8GiB,batch=32"``. A record has ``variables``, ``figures``
+    (counts for one image, or bytes), ``status`` (ok, over, broken) and ``reason``. With ``points`` the records are also
+    written to that file, and those which stand in it are read. The other parameters are as for ``cnncalc sweep``,
+    ``options`` as for :func:`load`. The call is checked when the first record is asked for.
+
+    Raises DesignError for a target that cannot be read, an unknown name or a file of another sweep, ValueProblem for
+    wrong options.
+
+    >>> [record.figures["parameters"] for record in sweep("INPUT 4x4x3 -> CONV3-{w}", {"w": [1, 2]})]
+    [28, 56]
+    """
+    _check_types(sweep, locals())
+    from cnncalc.search.family import Family
+    from cnncalc.search.points import METHODS, Sample
+    from cnncalc.search.pointsfile import PointsFile
+    from cnncalc.search.sweep import Wish, look_up, plan_of, records
+
+    _one_of("method", method, METHODS)
+    family = Family(os.fspath(design), _settings(**options), stdin)
+    wish = Wish(
+        vary=tuple(_ranges(family, dict(_items(vary)))),
+        listed=None if rows is None else os.fspath(rows),
+        shown="" if rows is None else os.fspath(rows),
+        sample=None if sample is None else Sample(_positive("sample", sample) or 1, method, seed),
+        where=(where,) if isinstance(where, str) else tuple(where),
+        keys=(keys,) if isinstance(keys, str) else tuple(keys),
+        limits=tuple(_limits(max, min)),
+        options=_of_figures(locals()),
+    )
+    plan = plan_of(wish, family, stdin)
+    look_up(family, plan.points)
+    if points is None:
+        yield from records(plan, executor)
+        return
+    path = os.fspath(points)
+    file = PointsFile(path, path, plan.header(__version__, family), plan.points.names, plan.keys)
+    try:
+        yield from records(plan, executor, file)
+    finally:
+        file.close()
 
 
 _WORDS = {"int": "a whole number", "str": "a text", "bool": "True or False", "None": "None"}

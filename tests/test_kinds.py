@@ -110,7 +110,12 @@ def kind_literals(text: str) -> list[str]:
     return [f"{line}: {name}" for line, name in sorted(found)]
 
 
-MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name not in ("layers", "interop")]
+COUNTERS = ("conventions", "counting", "onnx_counter", "onnx_shapes", "torch_counters")
+MODULES = [
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.parent.name not in ("layers", "interop") or (path.parent.name == "interop" and path.stem in COUNTERS)
+]
 """All but those of the layers, and of the importers and exporters, which translate the names of kinds."""
 
 

@@ -100,11 +100,20 @@ class Loader:
     """Reads a TARGET, as :func:`load` does, and gives its graph for any settings; text is parsed once."""
 
     def __init__(self, target: str, stdin: str | None = None, folder: str = "") -> None:
-        self._graph = _complete(_of_target, target, stdin, folder)
+        self._graph, self._content = _complete(_of_target, target, stdin, folder)
 
-    def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-        """The graph; raises DesignError with all problems."""
-        return _complete(self._graph, settings)
+    def digest(self) -> str | None:
+        """A digest of the text or the content of the file that was read; None for code, which has more than one."""
+        if self._content is None:
+            return None
+        from hashlib import sha256
+
+        content = self._content
+        return sha256(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content).hexdigest()
+
+    def graph(self, settings: Settings = DEFAULT_SETTINGS, *, with_hints: bool = True) -> Graph:
+        """The graph; raises DesignError with all problems. ``with_hints`` searches for an input that works."""
+        return _complete(self._graph, settings, with_hints=with_hints)
 
     @property
     def is_text(self) -> bool:
@@ -146,7 +155,7 @@ def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Gr
     return _complete(reader.graphs(path, reader.content(path, "")), settings)
 
 
-def _complete(read: Callable[..., T], *arguments: object) -> T:
+def _complete(read: Callable[..., T], *arguments: object, with_hints: bool = True) -> T:
     """Calls ``read``; adds the problems of volumes to its error."""
     try:
         with Paused():
@@ -154,26 +163,29 @@ def _complete(read: Callable[..., T], *arguments: object) -> T:
     except DesignError as error:
         from cnncalc.analysis.volumes import with_volume_problems
 
-        raise with_volume_problems(error) from None
+        raise with_volume_problems(error, with_hints=with_hints) from None
 
 
-def _of_target(target: str, stdin: str | None, folder: str) -> Graphs:
+def _of_target(target: str, stdin: str | None, folder: str) -> tuple[Graphs, str | bytes | mmap | None]:
+    """The graphs of a target, and its text or the content of its file; None for code."""
     if target == "-":
-        return design_reader("<stdin>", stdin or "").graph
+        return design_reader("<stdin>", stdin or "").graph, stdin or ""
     if any(target.lower().endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):
-        return _of_bytes(target, _reader_of(target).content(target, folder))
+        data = _reader_of(target).content(target, folder)
+        return _of_bytes(target, data), data
     path = catalogue.path(target)
     if path is not None:
-        return _of_bytes(f"{target}.yaml", read_bytes(path))
+        data = read_bytes(path)
+        return _of_bytes(f"{target}.yaml", data), data
     if _names_code(target):
         from cnncalc.interop.torch_target import read_module
 
-        return partial(read_module, target, folder=folder)
+        return partial(read_module, target, folder=folder), None
     if _looks_like_name(target):
         near = did_you_mean(target, catalogue.names())
         message = f"no file, named net or pattern '{target}'{near}"
         raise DesignError([Problem("unknown-target", message, None, "'cnncalc list' shows the named nets")])
-    return PatternReader("<pattern>", target).graph
+    return PatternReader("<pattern>", target).graph, target
 
 
 def _of_bytes(name: str, data: bytes | mmap) -> Graphs:

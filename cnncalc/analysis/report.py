@@ -265,17 +265,23 @@ def totals(rows: Sequence[LayerReport], bytes_each: int) -> Totals:
 
 
 def account(
-    graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: bool = True, brief: bool = False
+    graph: Graph,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    in_place: bool = True,
+    brief: bool = False,
+    with_hints: bool = True,
 ) -> Report:
     """The report of a net for a batch of images in one data type.
 
-    With ``in_place=False`` each activation function has a volume of its own. A ``brief`` one, for
-    many designs, has no receptive fields, a third of the time, and its errors have no hint of an input that works.
-    Raises DesignError where the layers do not fit together, ValueProblem for an unknown data type.
+    With ``in_place=False`` each activation function has a volume of its own. A ``brief`` one, for many designs, has no
+    receptive fields, a third of the time, and its errors have no hint of an input that works, as without
+    ``with_hints``. Raises DesignError where the layers do not fit together, ValueProblem for an unknown data type.
     """
     bytes_each = bytes_per_element(dtype)
     with Paused():
-        shaped = propagate(graph, with_hints=not brief)
+        shaped = propagate(graph, with_hints=with_hints and not brief)
         placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
         at_test = test_time_nodes(graph)
         layers = {id(item.layer): item.layer for item in shaped}  # many nodes have the same one

@@ -63,12 +63,12 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
     return tuple(item for item in shaped if item is not None)
 
 
-def with_volume_problems(error: DesignError) -> DesignError:
+def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> DesignError:
     """The error of a design, with the problems of the volumes of its known nodes added."""
     if error.partial is None:
         return error
     try:
-        propagate(error.partial)
+        propagate(error.partial, with_hints=with_hints)
     except DesignError as more:
         return DesignError(in_text_order([*error.every, *more.every]), error.partial)
     return error

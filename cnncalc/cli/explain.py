@@ -48,7 +48,7 @@ def run(call: Call, console: Console) -> None:
 
     report = analyze(call.target, call.design, call.report, console)
     row = require_layer(report, call.layer)
-    warn_of_convention(call.convention, [row], console)
+    warn_of_convention(call.convention, report, [row], console)
     shown = document(report, row, units=call.units, in_place=call.report.in_place, convention=call.convention)
     console.write_document(shown, call.output)
 

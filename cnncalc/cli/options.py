@@ -364,7 +364,7 @@ COLUMNS = Option(
 
 CONVENTION = choice(
     "--convention",
-    ("torchinfo", "thop", "ptflops", "fvcore", "keras", "darknet"),
+    ("torchinfo", "thop", "ptflops", "fvcore", "onnx-tool", "keras", "darknet"),
     "Also the figures as this tool counts them, and what it counts.",
 )
 
@@ -397,16 +397,15 @@ def load(target: str, design: DesignOptions, console: Console) -> Graph:
     return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
 
 
-def warn_of_convention(tool: str | None, layers: Iterable[LayerReport], console: Console) -> None:
-    """Warns of layers on which the rule of ``--convention`` was not compared with the tool; without one of nothing."""
+def warn_of_convention(tool: str | None, report: Report, layers: Iterable[LayerReport], console: Console) -> None:
+    """Warns of layers whose figures may not be those of the tool of ``--convention``; without one of nothing."""
     if tool is None:
         return
-    from cnncalc.interop.conventions import not_compared
+    from cnncalc.interop.conventions import counted
 
-    rows = not_compared(tool, layers)
-    if rows:
-        names = ", ".join(sorted({row.kind.upper() for row in rows}))
-        message = f"--convention {tool}: not compared with the tool on {plural(len(rows), 'layer')} ({names})"
+    for why, indices in counted(tool, report).doubts([row.index for row in layers]).items():
+        names = ", ".join(sorted({report.layers[index].kind.upper() for index in indices}))
+        message = f"--convention {tool}: {why}: {plural(len(indices), 'layer')} ({names})"
         console.warn([Problem("uncertain-convention", message, severity="warning")])
 
 

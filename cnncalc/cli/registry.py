@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from cnncalc.cli.command import Command
 
 COMMANDS = (
-    *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "solve", "formula", "check", "diff"),
+    *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit"),
+    *("solve", "sweep", "formula", "check", "diff"),
     *("plot", "report", "docs", "value", "schema", "convert"),
 )
 """Every command; each is a module of this package that defines ``COMMAND``."""

@@ -97,7 +97,7 @@ def run(call: Call, console: Console) -> None:
     selection = checked_selection(call.sort, call.top)
     report = analyze(call.target, call.design, call.report, console)
     warn_of_depth(call.depth, report, console)
-    warn_of_convention(call.convention, report.layers, console)
+    warn_of_convention(call.convention, report, report.layers, console)
     if notes:
         from cnncalc.views.notes import notes_document
 

@@ -186,12 +186,11 @@ class NetBuilder:
         """How many parameters and buffers the layers have; those that are shared once, those that are stated not."""
         total = 0
         for node in self.nodes:
-            is_own = node.share is None or node.transposed
-            if is_own and isinstance(node.layer, Layer) and not node.layer.is_stated:
+            if (node.share is None or node.transposed) and isinstance(node.layer, Layer) and not node.layer.is_stated:
                 volumes = [self.volumes[source] for source in node.inputs]
                 layer = node.layer.on(len(volumes[0].sides)) if volumes else node.layer
                 arrays = (*layer.parameters(*volumes), *layer.buffers(*volumes))
-                total += sum(int(array.count) for array in arrays if array.name != TIED or not node.transposed)
+                total += sum(int(array.count) for array in arrays if not (node.transposed and array.name == TIED))
         return total
 
     def volume(self, place: int) -> Volume:

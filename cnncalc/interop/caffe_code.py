@@ -11,6 +11,7 @@ from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.caffe_messages import NoEqual, Word
+from cnncalc.interop.caffe_moves import cut, padded, pooled_over, reshaped
 from cnncalc.layers.normed_axes import reduced_volume
 from cnncalc.volume import SIDES
 
@@ -65,33 +66,41 @@ def conv(p: CaffeLayer) -> None:
     if layer.kind == "conv" and (layer.connections is not None or layer.standardized or layer.normed != "none"):
         raise NoEqual("has no convolution with a connection table, or with standardized or normed weights")
     windows = layer.windows(x)
-    begins = [first for first, _ in windows.pads]
-    for size, (first, last), window, step, count in zip(
-        x.sides, windows.pads, windows.kernel, windows.stride, windows.steps, strict=True
+    begins, ahead = [], []  # what Caffe pads at both ends of a side alike, and what is padded before
+    for axis, (size, (first, last), window, step, count) in enumerate(
+        zip(x.sides, windows.pads, windows.kernel, windows.stride, windows.steps, strict=True), 2
     ):
-        if (size + 2 * first - window) // step + 1 != count:
-            raise NoEqual(f"pads both ends of a side alike, not by {first} and {last}")
+        is_even = (size + 2 * first - window) // step + 1 == count
+        begins.append(first if is_even else min(first, last))
+        if not is_even:
+            ahead.append((axis, first - begins[-1], last - begins[-1]))
+    bottom = padded(p, p.as_map(), [x.depth, *x.sides], ahead, last=False)
     groups = x.depth if layer.kind == "dwconv" else layer.groups
     keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=begins, dilation=layer.dilation)
     more = _usual(("group", groups, 1), ("bias_term", layer.bias, True))
     parameter = ("convolution_param", (("num_output", p.output.depth), *keys, *more))
-    p.emit("Convolution", [p.as_map()], parameter, parameters=1 + layer.bias)
+    p.emit("Convolution", [bottom], parameter, parameters=1 + layer.bias)
 
 
 def deconv(p: CaffeLayer) -> None:
     """DECONV."""
     layer = p.layer
-    crops = layer.pads()
-    for first, last in crops:
-        if first != last:
-            raise NoEqual(f"pads both ends of a side alike, not by {first} and {last}")
-    if any(layer.output_pad):
-        raise NoEqual("has no output_pad")
-    pads = [first for first, _ in crops]
+    pads, cuts = [], []  # what Caffe cuts at both ends of a side alike, and what is cut after it
+    for axis, ((first, last), more, size) in enumerate(
+        zip(layer.pads(), layer.output_pad, p.output.sides, strict=True), 2
+    ):
+        if last < more:
+            raise NoEqual("has no output_pad beyond the last window")
+        pads.append(min(first, last - more))
+        begin, whole = first - pads[-1], size + first + last - more - 2 * pads[-1]
+        if whole > size:
+            cuts.append((axis, begin, begin + size, whole))
     keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=pads, dilation=layer.dilation)
-    more = _usual(("group", layer.groups, 1), ("bias_term", layer.bias, True))
-    parameter = ("convolution_param", (("num_output", layer.filters), *keys, *more))
-    p.emit("Deconvolution", [p.as_map()], parameter, parameters=1 + layer.bias)
+    more_keys = _usual(("group", layer.groups, 1), ("bias_term", layer.bias, True))
+    parameter = ("convolution_param", (("num_output", layer.filters), *keys, *more_keys))
+    x = p.emit("Deconvolution", [p.as_map()], parameter, parameters=1 + layer.bias, last=not cuts)
+    if cuts:
+        cut(p, x, cuts)
 
 
 def fc(p: CaffeLayer) -> None:
@@ -114,9 +123,11 @@ def linear(p: CaffeLayer) -> None:
 # pools
 
 
-def _rounding(p: CaffeLayer, kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int]) -> Fields:
+def _rounding(
+    inputs: Sequence[int], outputs: Sequence[int], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int]
+) -> Fields:
     """The field by which Caffe's pool has our number of windows: none where its rounding up has."""
-    sides = list(zip(p.volumes[0].sides, kernel, stride, pad, strict=True))
+    sides = list(zip(inputs, kernel, stride, pad, strict=True))
     for name in ("", "FLOOR"):
         counts = []
         for size, window, step, border in sides:
@@ -125,7 +136,7 @@ def _rounding(p: CaffeLayer, kernel: Sequence[int], stride: Sequence[int], pad: 
             if any(pad) and (count - 1) * step >= size + border:
                 count -= 1
             counts.append(count)
-        if tuple(counts) == p.output.sides:
+        if counts == list(outputs):
             last = max(
                 (count - 1) * step - size - border for count, (size, _, step, border) in zip(counts, sides, strict=True)
             )
@@ -135,9 +146,10 @@ def _rounding(p: CaffeLayer, kernel: Sequence[int], stride: Sequence[int], pad: 
 
 
 def pool(p: CaffeLayer) -> None:
-    """POOL, AVGPOOL."""
-    _planes(p)
+    """POOL, AVGPOOL: of one or three sides two by two."""
     layer, x = p.layer, p.volumes[0]
+    if p.sides != 2 and (p.index in p.writer.unpooled or layer.adaptive is not None):
+        _planes(p)
     method = ("pool", Word("MAX" if layer.kind == "pool" else "AVE"))
     bottom = p.as_map()
     more = [f"{p.node.name}/places"] if p.index in p.writer.unpooled else []
@@ -159,9 +171,27 @@ def pool(p: CaffeLayer) -> None:
         is_even = layer.count_pad and all(first == last for first, last in pads)
         if not is_even and (layer.count_pad or any(begins)):
             raise NoEqual("pads both ends of a side equally, and its averages count that padding")
-    rounding = _rounding(p, layer.kernel, layer.step, begins)
-    keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
-    p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), more=more)
+    if p.sides == 2:
+        rounding = _rounding(x.sides, p.output.sides, layer.kernel, layer.step, begins)
+        keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
+        p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), more=more)
+        return
+    sizes = list(x.sides)
+    for side in ([0], [1, 2])[: p.sides - 1][::-1] if p.sides == 3 else ([0],):
+        before, behind = prod([x.depth, *sizes[: side[0]]]), prod(sizes[side[-1] + 1 :])
+        form = [before, *[sizes[each] for each in side], behind][: 3 if len(side) == 2 else None]
+        ones = [1] * (2 - len(side))
+        parts = [[*[key[each] for each in side], *ones] for key in (layer.kernel, layer.step)]
+        parts.append([*[begins[each] for each in side], *[0] * len(ones)])
+        outputs = [*[p.output.sides[each] for each in side], *form[2:][: len(ones)]]
+        rounding = _rounding(form[1:], outputs, *parts)
+        keys = _window(p, kernel_size=parts[0], stride=parts[1], pad=parts[2])
+        word = f"pool{side[0]}"
+        bottom = reshaped(p, bottom, form, last=False, word=f"{word}/form")
+        bottom = p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), last=False, word=word)
+        for each in side:
+            sizes[each] = p.output.sides[each]
+    reshaped(p, bottom, [p.output.depth, *p.output.sides])
 
 
 def global_pool(p: CaffeLayer) -> None:
@@ -173,14 +203,16 @@ def global_pool(p: CaffeLayer) -> None:
         p.emit("Reduction", [p.as_map()], ("reduction_param", (("operation", Word("MEAN")), ("axis", 2))))
         p.gives_row()
     else:
-        _planes(p)
+        x = reshaped(p, p.as_map(), [p.volumes[0].depth, 1, prod(p.volumes[0].sides)], last=False)
+        x = p.emit("Pooling", [x], ("pooling_param", (("pool", Word("MAX")), ("global_pooling", True))), last=False)
+        reshaped(p, x, [p.output.depth, *p.output.sides])
 
 
 def subsample(p: CaffeLayer) -> None:
     """SUBSAMPLE: the mean of each window times its size, then one coefficient and one bias a map."""
     _planes(p)
     layer = p.layer
-    rounding = _rounding(p, layer.kernel, layer.step, (0, 0))
+    rounding = _rounding(p.volumes[0].sides, p.output.sides, layer.kernel, layer.step, (0, 0))
     keys = _window(p, kernel_size=layer.kernel, stride=layer.step)
     x = p.emit("Pooling", [p.as_map()], ("pooling_param", (("pool", Word("AVE")), *keys, *rounding)), last=False)
     x = p.emit("Power", [x], ("power_param", (("scale", float(prod(layer.kernel))),)), last=False, word="sum")
@@ -334,17 +366,22 @@ def bn(p: CaffeLayer) -> None:
 
 
 def norm(p: CaffeLayer) -> None:
-    """LN over the volume, IN, GN of one group: MVN and a Scale or Bias."""
+    """LN over the volume, IN, GN: MVN and a Scale or Bias; each group of GN as one map."""
     layer = p.layer
-    across = layer.kind != "in"
+    is_split = layer.kind == "gn" and layer.groups != 1
+    across = layer.kind != "in" and not is_split
     is_row = all(size == 1 for size in p.output.sides)
     if layer.kind == "ln" and max(reduced_volume(layer.over(p.sides), p.output)) > 1:
         raise NoEqual("normalizes over the whole volume or over the sides, not over other axes")
-    if layer.kind == "gn" and layer.groups != 1:
-        raise NoEqual("has no normalization by groups")
     keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
     is_bare = not layer.scale and not layer.shift
-    x = p.emit("MVN", [p.as_map()], ("mvn_param", keys), last=is_bare, word="norm")
+    x, volume = p.as_map(), p.output
+    if is_split:
+        form = [layer.groups, volume.depth // layer.groups * prod(volume.sides)]
+        x = reshaped(p, x, form, last=False, word="groups")
+    x = p.emit("MVN", [x], ("mvn_param", keys), last=is_bare and not is_split, word="norm")
+    if is_split:
+        x = reshaped(p, x, [volume.depth, *volume.sides], last=is_bare)
     p.gives_row(False)
     if not is_bare:
         _learned(p, x, whole=layer.kind == "ln" and not is_row)
@@ -411,14 +448,28 @@ def merge(p: CaffeLayer) -> None:
 
 
 def _broadcast(p: CaffeLayer) -> None:
-    """A product of a map and one factor a channel (Scale with two bottoms)."""
-    places = sorted(range(len(p.volumes)), key=lambda place: -p.volumes[place].elements)
-    is_fitting = len(places) == 2 and p.volumes[places[0]] == p.output and p.volumes[places[1]].depth == p.output.depth
-    if p.layer.kind != "mul" or not is_fitting or any(size != 1 for size in p.volumes[places[1]].sides):
+    """A map and another one of which some axes are 1: Scale and Bias of two blobs, whose axes are the first ones."""
+    kind, places = p.layer.kind, sorted(range(len(p.volumes)), key=lambda place: -p.volumes[place].elements)
+    if len(places) != 2 or p.volumes[places[0]] != p.output or kind not in ("mul", "add", "sub"):
         volumes = " and ".join(map(str, p.volumes))
-        raise NoEqual(f"broadcasts one factor a channel of a MUL alone, not {volumes}")
-    bottoms = [p.as_map(places[0]), p.as_row(places[1])]
-    p.emit("Scale", bottoms, ("scale_param", (("axis", 0),)))
+        raise NoEqual(f"spreads one of two volumes of an ADD, SUB or MUL, not {volumes}")
+    whole, part = ([p.volumes[place].depth, *p.volumes[place].sides] for place in places)
+    kept = [axis for axis, (size, other) in enumerate(zip(whole, part, strict=True), 1) if size == other > 1]
+    order = [*kept, *[axis for axis in range(1, len(whole) + 1) if axis not in kept]]
+    x = p.as_map(places[0])
+    other = reshaped(p, p.as_map(places[1]), [whole[axis - 1] for axis in kept], last=False, word="part")
+    if kind == "sub":
+        is_first = places[0] == 0
+        negative = p.emit("Power", [other if is_first else x], ("power_param", (("scale", -1),)), last=False)
+        x, other = (x, negative) if is_first else (negative, other)
+    is_same = order == sorted(order)
+    if not is_same:
+        x = p.emit("Permute", [x], ("permute_param", (("order", [0, *order]),)), last=False, word="order")
+    name = "scale" if kind == "mul" else "bias"
+    x = p.emit(name.capitalize(), [x, other], (f"{name}_param", (("axis", 0),)), last=is_same)
+    if not is_same:
+        back = [order.index(axis) + 1 for axis in range(1, len(order) + 1)]
+        p.emit("Permute", [x], ("permute_param", (("order", [0, *back]),)))
 
 
 def _axis(p: CaffeLayer, name: str) -> int:
@@ -439,10 +490,6 @@ def concat(p: CaffeLayer) -> None:
 # forms
 
 
-def _reshape(p: CaffeLayer, x: str, sizes: Sequence[int], *, last: bool = True) -> str:
-    return p.emit("Reshape", [x], ("reshape_param", (("shape", (("dim", [0, *sizes]),)),)), last=last)
-
-
 def flatten(p: CaffeLayer) -> None:
     """FLATTEN."""
     bottom = p.blob()
@@ -454,17 +501,28 @@ def reshape(p: CaffeLayer) -> None:
     """RESHAPE, SEQUENCE, PLANE."""
     bottom = p.blob()
     p.gives_row(False)
-    _reshape(p, bottom, [p.output.depth, *p.output.sides])
+    reshaped(p, bottom, [p.output.depth, *p.output.sides])
 
 
 def reduce(p: CaffeLayer) -> None:
-    """REDUCE over the last axes."""
+    """REDUCE: over the last axes by Reduction, else by pools of as many positions."""
+    sizes = [p.output.depth, *p.output.sides]
     axes = sorted(_axis(p, name) for name in p.layer.axes)
-    if p.layer.op not in ("mean", "sum") or axes != list(range(axes[0], p.sides + 2)):
-        raise NoEqual("reduces by mean or sum, and over the last sides or all of a volume")
-    operation = ("operation", Word("MEAN" if p.layer.op == "mean" else "SUM"))
-    x = p.emit("Reduction", [p.as_map()], ("reduction_param", (operation, ("axis", axes[0]))), last=False)
-    _reshape(p, x, [p.output.depth, *p.output.sides])
+    op = p.layer.op
+    if op in ("mean", "sum") and axes == list(range(axes[0], p.sides + 2)):
+        operation = ("operation", Word("MEAN" if op == "mean" else "SUM"))
+        x = p.emit("Reduction", [p.as_map()], ("reduction_param", (operation, ("axis", axes[0]))), last=False)
+        reshaped(p, x, sizes)
+        return
+    before = [p.volumes[0].depth, *p.volumes[0].sides]
+    x = p.as_map()
+    if op == "min":
+        x = p.emit("Power", [x], ("power_param", (("scale", -1),)), last=False, word="negative")
+    x = pooled_over(p, x, before, axes, Word("AVE" if op in ("mean", "sum") else "MAX"))
+    factor = {"min": -1, "sum": prod(before[axis - 1] for axis in axes)}.get(op, 1)
+    x = reshaped(p, x, sizes, last=factor == 1)
+    if factor != 1:
+        p.emit("Power", [x], ("power_param", (("scale", factor),)))
 
 
 def resize(p: CaffeLayer) -> None:
@@ -485,10 +543,25 @@ def resize(p: CaffeLayer) -> None:
 
 
 def pad(p: CaffeLayer) -> None:
-    """PAD by nothing."""
-    if any(p.layer.pad) or any(p.layer.depth):
-        raise NoEqual("pads only in convolutions and pools")
-    p.emit("Power", [p.blob()])
+    """PAD by one number, or cut."""
+    layer, volume = p.layer, p.volumes[0]
+    half = len(layer.pad) // 2
+    pairs = [tuple(layer.depth), *zip(layer.pad[:half], layer.pad[half:], strict=True)]
+    more = [(axis, max(first, 0), max(last, 0)) for axis, (first, last) in enumerate(pairs, 1) if max(first, last) > 0]
+    if layer.mode != "zero" and more:
+        raise NoEqual("pads with one number")
+    sizes, cuts = [volume.depth, *volume.sides], []
+    for axis, (first, last) in enumerate(pairs, 1):
+        size, begin = sizes[axis - 1], max(-first, 0)
+        sizes[axis - 1] = size - begin - max(-last, 0)
+        if sizes[axis - 1] < size:
+            cuts.append((axis, begin, begin + sizes[axis - 1], size))
+    is_flat = not any(layer.pad)
+    x = p.blob() if is_flat else p.as_map()
+    if cuts or not more:
+        x = cut(p, x, cuts, last=not more)
+    if more:
+        padded(p, x, sizes, more, float(layer.value))
 
 
 def crop(p: CaffeLayer) -> None:
@@ -505,7 +578,7 @@ def crop(p: CaffeLayer) -> None:
         for place, (begin, (size, part)) in enumerate(zip(begins, sides, strict=True))
         if part < size
     ]
-    _cut(p, p.as_map(), cuts)
+    cut(p, p.as_map(), cuts)
 
 
 def slices(p: CaffeLayer) -> None:
@@ -517,29 +590,7 @@ def slices(p: CaffeLayer) -> None:
     stop = size if p.layer.stop is None else p.layer.stop
     bottom = p.blob() if axis == 1 else p.as_map()
     cuts = [(axis, p.layer.start, stop, size)] if stop - p.layer.start < size else []
-    _cut(p, bottom, cuts)
-
-
-def _cut(p: CaffeLayer, x: str, cuts: Sequence[tuple[int, int, int, int]]) -> None:
-    """Parts along axes, each from its beginning to its end of the size of the axis; the rest is silenced."""
-    if not cuts:
-        p.emit("Power", [x])
-        return
-    name = p.node.name
-    rest: list[str] = []
-    for number, (axis, begin, end, size) in enumerate(cuts):
-        is_last = number == len(cuts) - 1
-        middle = name if is_last else f"{name}/part{axis}"
-        tops = [f"{name}/before{axis}"] * (begin > 0) + [middle] + [f"{name}/after{axis}"] * (end < size)
-        points = [point for point in (begin, end) if 0 < point < size]
-        p.emit(
-            "Slice", [x], ("slice_param", (("axis", axis), ("slice_point", points))), last=is_last,
-            word=f"slice{axis}", top=tops[0], more=tops[1:],
-        )  # fmt: skip
-        rest += [top for top in tops if top != middle]
-        x = middle
-    p.writer.blobs[p.index] = name
-    p.silence(rest)
+    cut(p, bottom, cuts)
 
 
 def permute(p: CaffeLayer) -> None:

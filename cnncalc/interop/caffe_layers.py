@@ -220,7 +220,7 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     if len(bottoms) > 1:
         if has_bias:
             return [net.lacks(layer, "it adds a learned shift to a product of two blobs", bottoms, x.sizes)]
-        return [_product(net, layer, x, bottoms[1], axis)]
+        return [_spread(net, layer, "mul", x, bottoms[1], axis)]
     covered = x.sizes[axis - 1 : axis - 1 + count if count >= 0 else None] if axis else ()
     if axis == 1 and prod(covered) == x.sizes[0]:
         return [net.add_learned(layer, "scale", x, shift=has_bias)]
@@ -232,16 +232,15 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     ]
 
 
-def _product(net: CaffeNet, layer: CaffeLayer, x: Blob, other: Blob, axis: int) -> Blob:
-    """The product of a blob and one with fewer axes, whose first is ``axis``; only axis 0 is one factor an image."""
-    sizes = [*([1] * (axis - 1)), *(other.sizes if axis == 0 else other.shape)] if axis <= 1 else None
-    if sizes is None or (axis == 1 and other.shape[0] is None):
-        return net.lacks(layer, f"its factors begin at axis {axis}", [x, other], x.sizes)
-    if axis == 1:
-        return net.lacks(layer, "its factors are the same for all images of the batch", [x, other], x.sizes)
-    factors = [size for size in sizes if size is not None]
-    factors += [1] * (len(x.sizes) - len(factors))
-    return net.add(layer, "mul", [x, net.reshaped(layer, other, factors)])
+def _spread(net: CaffeNet, layer: CaffeLayer, kind: str, x: Blob, other: Blob, axis: int) -> Blob:
+    """A product or sum of a blob and one with fewer axes, the first of which is ``axis``; 0 is one number an image."""
+    if axis == 0:
+        sizes = [*other.sizes, *[1] * (len(x.sizes) - len(other.sizes))]
+        return net.add(layer, kind, [x, net.reshaped(layer, other, sizes)])
+    why = f"the second blob begins at axis {axis} of the first"
+    if axis == 1 and other.shape[0] is not None:
+        why = "the second blob is the same for all images of the batch"
+    return net.lacks(layer, why, [x, other], x.sizes)
 
 
 @translates("bias_param", "bias")
@@ -250,9 +249,7 @@ def _bias(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
     axis, count = axis_of(layer, x, parameter.integer("axis", 1)), parameter.integer("num_axes", 1)
     covered = x.sizes[axis - 1 : axis - 1 + count if count >= 0 else None] if axis else ()
     if len(bottoms) > 1:
-        if axis == 0 and len(x.sizes) == len(bottoms[1].sizes):
-            return [net.add(layer, "add", [x, bottoms[1]])]
-        return [net.lacks(layer, "it adds one blob along some axes of another", bottoms, x.sizes)]
+        return [_spread(net, layer, "add", x, bottoms[1], axis)]
     if axis == 1 and _takes_bias(net, x, prod(covered)):
         net.builder.note(f"{layer.name}: the shift of the layer before it")
         return [x]

@@ -152,10 +152,10 @@ class CaffeLayer:
         self._add(kind, name, bottoms, [top, *more], (*self._specifications(parameters), *fields))
         return top
 
-    def silence(self, blobs: Sequence[str]) -> None:
+    def silence(self, blobs: Sequence[str], word: str = "") -> None:
         """Marks blobs that nothing reads."""
         if blobs:
-            self._add("Silence", f"{self.node.name}/silence", blobs, [], ())
+            self._add("Silence", f"{self.node.name}/silence{word}", blobs, [], ())
 
     def _specifications(self, count: int) -> Fields:
         """The fields ``param``: who shares the arrays, and that they are frozen."""

@@ -1,236 +1,142 @@
 """How other programs count the same net, so that a user sees why two tools disagree.
 
-PyTorch's counters hook modules: the rules are those for the modules that ``convert --to torch`` writes. What a net
-calls as a function, as torchvision's DenseNet does with its last pool, a hook does not see. Source: the code of each
-tool in the version that stands in :data:`CONVENTIONS`; each rule is compared with a run of the tool.
+Those for PyTorch count the modules that ``convert --to torch`` writes, those for ONNX the operators that ``convert --to
+onnx`` writes. What a net of another origin calls as a function, as torchvision's DenseNet does with its last pool, a
+program that looks at modules does not see.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from cnncalc.interop.counting import Figure
+from cnncalc.layers.convolution import Convolution
+from cnncalc.layers.merge import Add
+from cnncalc.layers.pooling import AdaptivePooling
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from cnncalc.layers.base import Layer
-    from cnncalc.volume import Volume
-
-
-class Row(Protocol):
-    """What a rule needs of a layer; counts are for one image."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def layer(self) -> Layer: ...
-    @property
-    def input_volumes(self) -> tuple[Volume, ...]: ...
-    @property
-    def output(self) -> Volume: ...
-    @property
-    def weights(self) -> int: ...
-    @property
-    def biases(self) -> int: ...
-    @property
-    def parameters(self) -> int: ...
-    @property
-    def buffers(self) -> int: ...
-    @property
-    def macs(self) -> int: ...
-    @property
-    def training_only(self) -> bool: ...
+    from cnncalc.interop.counting import Net, Row
 
 
 class Convention(NamedTuple):
-    """A tool: its version, what it counts in words, and the rule of each of its figures for a layer."""
+    """A tool: its version, what it counts in words, and what it counts of each layer of a net."""
 
     version: str
     words: str
-    parameters: Callable[[Row], int]
-    macs: Callable[[Row], int] | None
+    figures: Callable[[Net], list[Figure]]
 
 
-CONVOLUTIONS = ("conv", "dwconv", "deconv")
-DENSE = ("fc", "linear")
-NORMS = ("bn", "ln", "in")
+def _of_modules(tool: str) -> Callable[[Net], list[Figure]]:
+    def figures(net: Net) -> list[Figure]:
+        from cnncalc.interop import torch_counters
+
+        return torch_counters.figures(tool, net)
+
+    return figures
 
 
-def _learned(row: Row) -> int:
-    return row.parameters
+def _of_operators(net: Net) -> list[Figure]:
+    from cnncalc.interop import onnx_counter
+
+    return onnx_counter.figures(net)
 
 
-def _is_affine(row: Row) -> bool:
-    return row.parameters > 0
+def _keras(row: Row) -> Figure:
+    return Figure(row.parameters + row.buffers, None)
 
 
-def _biased(row: Row) -> int:
-    """One addition for each element of the output, where there is a bias."""
-    return row.output.elements if row.biases else 0
+def _darknet(row: Row) -> Figure:
+    """Half of its floating-point operations: it has two for each product."""
+    layer, operations, words = row.layer, 0, "nothing"
+    if isinstance(layer, Convolution):
+        operations, words = 2 * row.macs, "its products"
+    elif isinstance(layer, AdaptivePooling) and layer.adaptive is None:
+        operations, words = row.output.elements * prod(layer.kernel), "half of the elements of all windows"
+    elif isinstance(layer, Add):
+        operations, words = row.output.elements * (len(row.input_volumes) - 1), "half of an addition for each element"
+    return Figure(row.parameters, operations / 2, (f"{row.kind.upper()}: {words}",))
 
 
-def torchinfo(row: Row) -> int:
-    """Parameters times the positions of the output for convolutions, parameters once for all other layers."""
-    return row.parameters * (row.output.positions if row.kind in CONVOLUTIONS else 1)
-
-
-def thop(row: Row) -> int:
-    """Products of convolutions and dense layers, 2 or 4 for each element of a norm, pools of means and softmax."""
-    elements, x = row.output.elements, row.input_volumes[0].elements if row.input_volumes else 0
-    kind = row.kind
-    if kind == "deconv":
-        return row.weights * row.output.positions
-    if kind in CONVOLUTIONS or kind in DENSE:
-        return row.macs
-    if kind in NORMS:
-        return 2 * x * (2 if _is_affine(row) else 1)
-    if kind == "avgpool" and getattr(row.layer, "adaptive", None) is None:
-        return elements
-    if kind in ("gap", "avgpool"):
-        share = prod(row.input_volumes[0].sides) / prod(row.output.sides)
-        return int((share + 1) * elements)
-    if kind == "prelu":
-        return x
-    if kind == "softmax":
-        depth = row.output.depth
-        return elements // depth * (3 * depth - 1)
-    if kind == "upsample":
-        return elements * (1 if getattr(row.layer, "mode", "") == "nearest" else 11)
-    return 0
-
-
-def ptflops(row: Row) -> int:
-    """Products, additions of biases, and one or two operations for each element of norms, activations and pools."""
-    elements, x = row.output.elements, row.input_volumes[0].elements if row.input_volumes else 0
-    kind = row.kind
-    if kind in CONVOLUTIONS or kind in DENSE:
-        return row.macs + _biased(row)
-    if kind in (*NORMS, "gn"):
-        return x * (2 if _is_affine(row) and kind != "ln" else 1)
-    if kind in ("relu", "prelu", "elu", "gelu"):
-        return 2 * elements  # once for the module, once for the function that it calls
-    if kind in ("relu6", "lrelu", "softmax", "silu"):
-        return elements
-    if kind in ("pool", "avgpool", "gap", "gmp"):
-        return 2 * x
-    if kind == "upsample":
-        return 2 * elements
-    return 0
-
-
-def fvcore(row: Row) -> int:
-    """Products, one or two operations for each element of BN, four or five of other norms, means over the plane."""
-    elements, x = row.output.elements, row.input_volumes[0].elements if row.input_volumes else 0
-    kind = row.kind
-    if kind in CONVOLUTIONS or kind in DENSE or kind == "matmul":
-        return row.macs
-    if kind == "bn":
-        return x * (2 if _is_affine(row) else 1)
-    if kind in ("ln", "gn", "in"):
-        return x * (5 if _is_affine(row) else 4)
-    is_plane = len(row.output.sides) == 2  # it knows the pool over a plane alone
-    if is_plane and (kind == "gap" or (kind == "avgpool" and getattr(row.layer, "adaptive", None) is not None)):
-        return x
-    if kind == "upsample":
-        return elements * (1 if getattr(row.layer, "mode", "") == "nearest" else 4)
-    return 0
-
-
-def darknet(row: Row) -> int:
-    """Products of convolutions alone; darknet prints twice as many as BFLOPs."""
-    return row.macs if row.kind in ("conv", "dwconv") else 0
+def _each(rule: Callable[[Row], Figure]) -> Callable[[Net], list[Figure]]:
+    """What a rule gives for each layer that runs at test time."""
+    return lambda net: [Figure(0, 0) if row.training_only else rule(row) for row in net.layers]
 
 
 CONVENTIONS: dict[str, Convention] = {
     "torchinfo": Convention(
         "1.8.0",
         "a convolution: weights and biases times the positions of its output; every other layer: its parameters once, "
-        "so that a LINEAR on a sequence counts as one on a vector",
-        _learned,
-        torchinfo,
+        "so that a LINEAR on a sequence counts as one on a vector; nothing of attention's products",
+        _of_modules("torchinfo"),
     ),
     "thop": Convention(
         "0.1.1",
         "products without biases; 4 for each element of BN, LN and IN that learn (2 without), the outputs of AVGPOOL, "
-        "of GAP times its window plus one, SOFTMAX, PRELU and UPSAMPLE; a DECONV by the positions of its output; no "
-        "parameters of modules that it has no rule for, such as GN",
-        lambda row: row.parameters if row.kind in (*CONVOLUTIONS, *DENSE, *NORMS, "prelu") else 0,
-        thop,
+        "of GAP times its window plus one, SOFTMAX, PRELU and UPSAMPLE; a DECONV by the positions of its output; "
+        "neither products nor parameters of modules that it has no rule for, such as GN and ATTENTION",
+        _of_modules("thop"),
     ),
     "ptflops": Convention(
         "0.7.5",
-        "products and one for each bias added; 2 for each element of BN, GN and IN that learn (1 without, and of LN), "
-        "1 or 2 for each element that RELU and its variants or SOFTMAX give, 2 for each that a pool reads or UPSAMPLE "
-        "gives: once for the module, once for the function that it calls",
-        _learned,
-        ptflops,
+        "products and one for each bias added, but not those of ATTENTION and MATMUL; 2 for each element of BN, GN and "
+        "IN that learn (1 without, and of LN), 1 or 2 for each element that RELU and its variants or SOFTMAX give, 2 "
+        "for each that a pool reads or UPSAMPLE gives: once for the module, once for the function that it calls",
+        _of_modules("ptflops"),
     ),
     "fvcore": Convention(
         "0.1.5",
-        "products without biases; 2 for each element of BN that learns, 5 of LN, GN and IN, 1 for each that GAP "
-        "reads over a plane, 1 or 4 for each that UPSAMPLE gives",
-        _learned,
-        fvcore,
+        "products without biases, of ATTENTION those of its projections alone; 2 for each element of BN that learns, 5 "
+        "of LN, GN and IN, 1 for each that GAP reads over a plane, 1 or 4 for each that UPSAMPLE gives",
+        _of_modules("fvcore"),
+    ),
+    "onnx-tool": Convention(
+        "1.0.1",
+        "products and one for each bias added; 31 for each element of BN, 1 for each of RELU, ADD and MUL, more for "
+        "what takes powers (36 for SOFTMAX); pools by the elements of their windows; parameters with the running means "
+        "and variances of BN, also of layers that run in training alone",
+        _of_operators,
     ),
     "keras": Convention(
-        "3",
-        "parameters alone, with the running means and variances of BN, which it calls non-trainable",
-        lambda row: row.parameters + row.buffers,
-        None,
+        "3", "parameters alone, with the running means and variances of BN, which it calls non-trainable", _each(_keras)
     ),
-    "darknet": Convention("AlexeyAB", "products of convolutions alone, twice as BFLOPs", _learned, darknet),
+    "darknet": Convention(
+        "AlexeyAB",
+        "products of convolutions, and half of the elements that pools take and ADD adds: half of its BFLOPs",
+        _each(_darknet),
+    ),
 }
 """The tools by name."""
 
 
-COMPARED = frozenset(
-    [
-        *("input", "dropout", "flatten", "identity", "concat", "add", *CONVOLUTIONS, *DENSE, *NORMS),
-        *("relu", "relu6", "lrelu", "prelu", "elu", "gelu", "silu", "sigmoid", "softmax"),
-        *("pool", "avgpool", "gap", "gmp", "upsample"),
-    ]
-)
-"""The kinds on which each rule was compared with a run of its tool."""
-
-
-def not_compared(tool: str, rows: Iterable[Row]) -> list[Row]:
-    """The layers on which the rule of a tool that hooks modules was not compared with it.
-
-    These are layers of other kinds, and those with keys for which ``convert --to torch`` writes more than one module:
-    normed filters, tables of connections, a scale without a shift, uneven pads of a pool.
-    """
-    if tool in ("keras", "darknet"):
-        return []
-    return [row for row in rows if row.kind not in COMPARED or _is_composed(row.layer)]
-
-
-def _is_composed(layer: Layer) -> bool:
-    """Whether PyTorch has no single module for the keys of a layer."""
-    keys = layer.written()
-    if keys.get("scale", True) != keys.get("shift", True):
-        return True
-    pad = getattr(layer, "pad", None)
-    half = len(pad) // 2 if isinstance(pad, tuple) else 0
-    uneven = isinstance(pad, tuple) and pad[:half] != pad[half:]
-    return uneven or not {"normed", "standardized", "connections"}.isdisjoint(keys)
-
-
 class Counted(NamedTuple):
-    """The totals of a net as another tool counts them, for one image; ``macs`` None: it counts none."""
+    """A net as another tool counts it, for one image; ``macs`` None: it counts none. ``figures`` are those by layer."""
 
     tool: str
     version: str
     words: str
     parameters: int
     macs: int | None
+    figures: tuple[Figure, ...]
+
+    def doubts(self, indices: Iterable[int]) -> dict[str, list[int]]:
+        """Why figures of these layers may not be those of the tool, each with its layers."""
+        found: dict[str, list[int]] = {}
+        for index in indices:
+            doubt = self.figures[index].doubt
+            if doubt is not None:
+                found.setdefault(doubt, []).append(index)
+        return found
 
 
-def counted(tool: str, rows: Iterable[Row]) -> Counted:
-    """The totals of a net as a tool of :data:`CONVENTIONS` counts it at test time."""
+def counted(tool: str, net: Net) -> Counted:
+    """What a tool of :data:`CONVENTIONS` counts of a net; its totals are those of a run at test time."""
     convention = CONVENTIONS[tool]
-    runs: Sequence[Row] = [row for row in rows if not row.training_only]
-    parameters = sum([convention.parameters(row) for row in runs])
-    macs = None if convention.macs is None else sum([convention.macs(row) for row in runs])
-    return Counted(tool, convention.version, convention.words, parameters, macs)
+    figures = tuple(convention.figures(net))
+    macs = [figure.macs for figure in figures if figure.macs is not None]
+    total = int(sum(macs)) if len(macs) == len(figures) else None
+    parameters = sum([figure.parameters for figure in figures])
+    return Counted(tool, convention.version, convention.words, parameters, total, figures)

@@ -77,12 +77,12 @@ class OnnxWriter:
         for index, node in enumerate(self.graph.nodes):
             assert isinstance(node.layer, Layer)
             if node.is_input:
-                inputs.append(helper.make_tensor_value_info(node.name, number_type, self._shape(index)))
+                inputs.append(helper.make_tensor_value_info(node.name, number_type, self.shape(index)))
             else:
-                self._write(index)
+                self.write(index)
         readers = self.graph.readers
         outputs = [
-            helper.make_tensor_value_info(node.name, number_type, self._shape(index))
+            helper.make_tensor_value_info(node.name, number_type, self.shape(index))
             for index, node in enumerate(self.graph.nodes)
             if not node.is_input and (every_output or not readers[index])
         ]
@@ -94,11 +94,12 @@ class OnnxWriter:
             producer_name="cnncalc",
         )  # fmt: skip
 
-    def _shape(self, index: int) -> list[Any]:
+    def shape(self, index: int) -> list[Any]:
+        """The shape of the output of a node, with the open size of the batch."""
         volume = self.volumes[index]
         return [BATCH, volume.depth, *volume.sides]
 
-    def _write(self, index: int) -> None:
+    def write(self, index: int) -> None:
         """Adds the operators of one layer; the last one gives the value with the layer's name."""
         node = self.graph.nodes[index]
         assert isinstance(node.layer, Layer)

@@ -146,7 +146,7 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
         else:
             net.hold_as(found, {"relative": distances(array, query.heads, isqrt(size_of(query.places)))})
     gone = {query.place, key.place, worth.place}
-    net.disown(gone)
+    net.owners = {identity: place for identity, place in net.owners.items() if place not in gone}
     return Tensor(found, _result_axes(scores.query, query, found.volume))
 
 
@@ -172,7 +172,7 @@ def projected(net: Net, source: Source, before: Source | None = None) -> Source 
     if place is None:
         return None
     net.ranks[place] = net.ranks.get(before.place, net.rank)
-    net.disown({source.place})
+    net.owners = {identity: owner for identity, owner in net.owners.items() if owner != source.place}
     found = Source(net.builder.volume(place), place)
     behind = net.parameters.get(source.place, {})
     net.hold_as(found, net.parameters.get(before.place, {}))

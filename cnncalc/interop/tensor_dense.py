@@ -145,28 +145,27 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
         raise WrongFile(f"its weights are for {inputs} numbers, but its input has the shape {list(x.shape)}")
     rows = [axis for axis in x.axes[:-1] if any(atom.side != BATCH for atom in axis)]
     keys: dict[str, Any] = {"units": units, **({} if bias is not None else {"bias": False})}
+    arrays = [weight, bias]
     if not rows:
         if not x.source.volume.is_point and not net.flat_order(x):
             net.builder.note("FC takes its inputs depth first; in the file they lie in another order")
         net.place(x.source)
-        lying = [atom for atom in x.axes[-1] if atom.side != BATCH]
-        arrays = [rows_in_order(weight, lying, len(x.source.volume) - 1), flat(bias)]
-        share = net.weights("fc", arrays)
-        found = net.add("fc", [x.source], operator.name, **share._asdict(), **keys)
+        shared = net.weights("fc", arrays)
+        found = net.add("fc", [x.source], operator.name, **shared, **keys)
         if found is None:
             raise Unknown
         net.own(found, arrays)
-        net.hold_as(found, dict(zip(("weight", "bias"), arrays, strict=True)))
+        lying = [atom for atom in x.axes[-1] if atom.side != BATCH]
+        rows_of = rows_in_order(weight, lying, len(x.source.volume) - 1)
+        net.hold_as(found, {"weight": rows_of, "bias": flat(bias)})
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
-    arrays = [weight, flat(bias)]
-    share = net.weights("linear", arrays)
-    found = net.add("linear", [tensor.source], operator.name, **share._asdict(), **keys)
+    found = net.add("linear", [tensor.source], operator.name, **net.weights("linear", arrays), **keys)
     if found is None:
         raise Unknown
     net.own(found, arrays)
-    net.hold_as(found, dict(zip(("weight", "bias"), arrays, strict=True)))
+    net.hold_as(found, {"weight": weight, "bias": flat(bias)})
     found = projected(net, found, tensor.source) or found
     return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, units)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.graph import TIED
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
@@ -352,12 +353,13 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
     net.builder.change(source.place, **{key: True})
     source.formula = None
     net.used(array)
-    net.hold([array])
     net.hold_as(source, {key: own})
     # a later layer with the same weights is another one, unless it takes the same constant
     for identity, place in list(net.owners.items()):
-        if place == source.place:
+        if place == source.place and identity[0] != TIED:
             del net.owners[identity]
+    if not net.is_shared_with(source, array):
+        net.hold([array])
     return True
 
 

@@ -287,9 +287,9 @@ def learned(
 ) -> Tensor:
     """A layer with weights that keeps the shape of its input. Arrays are in the order of the run, by their names."""
     given = [*arrays.values()], [*buffers.values()]
-    share = net.weights(kind, *given)
+    shared = net.weights(kind, *given)
     net.place(x.source)
-    found = net.add(kind, [x.source], operator.name, **share._asdict(), **keys)
+    found = net.add(kind, [x.source], operator.name, **shared, **keys)
     if found is None:
         raise Unknown
     net.own(found, *given)

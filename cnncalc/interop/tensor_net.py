@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from cnncalc.errors import CnncalcError
+from cnncalc.graph import TIED
 from cnncalc.interop.builder import NetBuilder, NoEqual
 from cnncalc.interop.views import (
     BATCH,
@@ -23,11 +24,12 @@ from cnncalc.interop.views import (
     whole,
 )  # fmt: skip
 from cnncalc.layers import KINDS
+from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cnncalc.interop.formulas import Formula
     from cnncalc.interop.operators import Constant, Operator, OperatorNet
@@ -35,16 +37,14 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
 
 MAX_RANK = 16
-MOVING = frozenset(("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"))
-"""Operators that bring a tensor into another order or shape."""
-MOST_MOVES = 16
-"""As many of them are looked through."""
 MOST_NUMBERS = 4_096
 """The most numbers of an input that stands for an attribute."""
 MOST_WORK = 2_000_000
 """The most numbers of constants that are looked at for one file."""
 FEW_NUMBERS = 16
 """So many numbers are looked at in any case."""
+MOST_TURNS = 16
+"""The most transpositions of a constant that are followed to tell whether two layers have the same weights."""
 MOST_PENDING = 64
 """The most layers behind one another that are made only when something reads them."""
 
@@ -102,27 +102,6 @@ class Array:
         """How many numbers it has."""
         return prod(self.shape)
 
-    def order(self, outer: Sequence[int] | None = None) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """How its axes lie in the tensor that it was made of, the last step first; ``outer``: behind another order."""
-        steps: list[tuple[str, tuple[int, ...]]] = [] if outer is None else [("Transpose", tuple(outer))]
-        array = self
-        for _ in range(MOST_MOVES):
-            made = array.made
-            inner = made.inputs[0] if made is not None and made.type in MOVING else None
-            if made is None or not isinstance(inner, Array):
-                break
-            if made.type != "Transpose":
-                if inner.shape != array.shape:
-                    steps.append(("Reshape", array.shape))
-            else:
-                axes = tuple(made.attributes.get("perm") or range(len(array.shape) - 1, -1, -1))
-                if steps and steps[-1][0] == "Transpose":
-                    axes = tuple([axes[axis] for axis in steps.pop()[1]])
-                if axes != tuple(range(len(axes))):
-                    steps.append(("Transpose", axes))
-            array = inner
-        return tuple(steps)
-
     @property
     def scalar(self) -> Any:
         """Its number, if all of its elements are the same one; else None."""
@@ -151,13 +130,6 @@ class Made(NamedTuple):
     attributes: Mapping[str, Any]
     inputs: tuple[Value, ...]
     result: int = 0
-
-
-class Share(NamedTuple):
-    """The layer whose parameters another one uses, by its place, and whether it uses its weights transposed."""
-
-    share: int | None = None
-    transposed: bool = False
 
 
 class Source:
@@ -260,8 +232,6 @@ class Net:
         """The places in the file of the operators that layers are from."""
         self.owners: dict[tuple[Any, ...], int] = {}
         """The first layer with some weights, by their names."""
-        self.ties: dict[tuple[Any, ...], int] = {}
-        """The first layer whose weights are a tensor, by that and the order of its axes."""
         self.held: dict[tuple[Any, ...], int] = {}
         """The learned numbers that layers hold, by the tensors that hold them in the file: how many."""
         self.buffers: dict[tuple[Any, ...], int] = {}
@@ -572,10 +542,13 @@ class Net:
 
     # weights
 
-    def weights(self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> Share:
-        """Records the learned tensors of a layer; returns the layer that has them already.
+    def weights(
+        self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()
+    ) -> dict[str, Any]:
+        """Records the learned tensors of a layer, its weights first.
 
-        The first tensor may be the weights of another layer with inputs and outputs swapped.
+        Returns the keys ``share`` and ``transposed`` with the layer that has them already; it may have the weights
+        alone, with inputs and outputs swapped.
         """
         for array in (*arrays, *buffers):
             if array is not None:
@@ -583,16 +556,18 @@ class Net:
                     self.counted[origin] = 1
         share = self.owners.get((kind, *self._key(arrays, buffers))) if any(arrays) else None
         if share is not None:
-            return Share(share)
-        weight, tied_to = arrays[0], KINDS[kind].tied_to
-        if weight is not None and tied_to is not None and len(weight.shape) > 1:
-            *rest, last, first = range(len(weight.shape))
-            tied = self.ties.get((tied_to, self._identity(weight), weight.order([*rest, first, last])))
-            if tied is not None:
-                self.hold(arrays[1:], buffers)
-                return Share(tied, transposed=True)
-        self.hold(arrays, buffers)
-        return Share()
+            return {"share": share}
+        tied = self._tied(kind, arrays[0]) if arrays else None
+        self.hold(arrays if tied is None else arrays[1:], buffers)
+        return {} if tied is None else {"share": tied, "transposed": True}
+
+    def _tied(self, kind: str, weight: Array | None) -> int | None:
+        """The layer with the same weights, inputs and outputs swapped."""
+        other = KINDS[kind].tied_to
+        if weight is None or other is None or len(weight.shape) < 2:
+            return None
+        *identity, axes = self._arranged(weight)
+        return self.owners.get((TIED, other, *identity, (*axes[:-2], axes[-1], axes[-2])))
 
     def hold(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records tensors as those of one layer more."""
@@ -608,22 +583,44 @@ class Net:
 
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer that has these learned tensors."""
-        if source is not None and source.place is not None and any(arrays):
-            kind, weight = self.kind(source), arrays[0]
-            self.owners.setdefault((kind, *self._key(arrays, buffers)), source.place)
-            if weight is not None and KINDS[kind].tied_to is not None:
-                self.ties.setdefault((kind, self._identity(weight), weight.order()), source.place)
+        if source is None or source.place is None or not any(arrays):
+            return
+        kind = self.kind(source)
+        self.owners.setdefault((kind, *self._key(arrays, buffers)), source.place)
+        weight, node = arrays[0], self.builder.nodes[source.place]
+        if weight is not None and node.share is None and isinstance(node.layer, Layer) and not node.layer.untied:
+            self.owners.setdefault((TIED, kind, *self._arranged(weight)), source.place)
 
-    def disown(self, gone: Container[int | None]) -> None:
-        """Records that layers, by their places, have become parts of others."""
-        self.owners = {key: place for key, place in self.owners.items() if place not in gone}
-        self.ties = {key: place for key, place in self.ties.items() if place not in gone}
+    def is_shared_with(self, source: Source, bias: Array) -> bool:
+        """Whether a layer that has got a bias now has all parameters of another one; if so, it shares them."""
+        assert source.place is not None
+        node, weight = self.builder.nodes[source.place], self.parameters.get(source.place, {}).get(TIED)
+        if weight is None or node.share is not None:
+            return False
+        owner = self.owners.setdefault((node.kind, *self._key([weight, bias], [])), source.place)
+        if owner == source.place:
+            return False
+        self.builder.nodes[source.place] = node._replace(share=owner)
+        self.repeated -= weight.elements
+        return True
 
     def _identity(self, array: Array) -> tuple[Any, ...]:
         return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array.base),)
 
+    def _arranged(self, array: Array) -> tuple[Any, ...]:
+        """What a tensor is, and last which of the axes of the stored tensor its own are."""
+        axes = tuple(range(len(array.shape)))
+        for _ in range(MOST_TURNS):
+            made = array.made
+            if made is None or made.type != "Transpose" or not isinstance(made.inputs[0], Array):
+                break
+            order = made.attributes.get("perm") or range(len(axes) - 1, -1, -1)
+            axes = tuple([int(order[axis]) % len(axes) for axis in axes])
+            array = made.inputs[0]
+        return (*self._identity(array), axes)
+
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
-        return tuple([array and (self._identity(array), array.order()) for array in (*arrays, *buffers)])
+        return tuple([array and self._arranged(array) for array in (*arrays, *buffers)])
 
     def used(self, array: Array) -> None:
         """Records that a constant is used, though not as a parameter."""

@@ -107,9 +107,9 @@ def attention(net: Net, operator: Operator) -> Value:
     sequences = [net.rearranged(tensor, net.last_groups(tensor)) for tensor in tensors]
     for sequence in sequences:
         net.place(sequence.source)
-    share = net.weights("attention", arrays)
+    shared = net.weights("attention", arrays)
     keys: dict[str, Any] = {"heads": attributes["heads"], **({} if attributes["bias"] else {"bias": False})}
-    found = net.add("attention", [each.source for each in sequences], operator.name, **share._asdict(), **keys)
+    found = net.add("attention", [each.source for each in sequences], operator.name, **shared, **keys)
     if found is None:
         raise Unknown
     net.own(found, arrays)
@@ -135,7 +135,7 @@ def shifted_windows(net: Net, operator: Operator) -> Value:
     padded = [size + more for size, more in zip(volume.sides, missing, strict=True)]
     shift = [0 if wide >= size else step for wide, size, step in zip(window, padded, attributes["shift"], strict=True)]
     net.place(x.source)
-    share = net.weights("attention", arrays)
+    shared = net.weights("attention", arrays)
     keys: dict[str, Any] = {"heads": attributes["heads"], "relative": list(window)}
     if not attributes["bias"]:
         keys["bias"] = False
@@ -153,7 +153,7 @@ def shifted_windows(net: Net, operator: Operator) -> Value:
         steps.append(("crop", None, {"size": list(volume.sides), "at": "begin"}))
     source = x.source
     for kind, name, each in steps:
-        made = net.add(kind, [source], name, **(share._asdict() if kind == "attention" else {}), **each)
+        made = net.add(kind, [source], name, **(shared if kind == "attention" else {}), **each)
         if made is None:
             raise Unknown
         source = made

@@ -30,11 +30,16 @@ class Code(NamedTuple):
     """The code of a layer.
 
     ``module`` makes its module (None: it has none); ``expression`` runs it, with ``{m}`` for the module and ``{0}``,
-    ``{1}`` for its inputs.
+    ``{1}`` for its inputs. ``read`` are the sides of the volume that the module reads and ``given`` those of what it
+    gives, where these are not the volumes of the layer: its pads or cuts are a step of their own. ``function`` is the
+    function of PyTorch that computes a layer without a module, as far as other programs count it.
     """
 
     module: Call | None
     expression: str = "{m}({0})"
+    read: tuple[int, ...] | None = None
+    given: tuple[int, ...] | None = None
+    function: str = ""
 
 
 class Place(NamedTuple):
@@ -81,6 +86,12 @@ def _padded(pads: Sequence[int], more: str = "") -> str:
     return f"F.pad({{0}}, {tuple(pairs)}{more})"
 
 
+def _widened(sides: Sequence[int], pads: Sequence[int]) -> tuple[int, ...]:
+    """The sides with these pads: all beginnings, then all ends."""
+    half = len(sides)
+    return tuple([size + pads[side] + pads[half + side] for side, size in enumerate(sides)])
+
+
 def _ends(windows: Any) -> list[int]:
     """All beginnings, then all ends, of the pads of windows."""
     return [first for first, _ in windows.pads] + [last for _, last in windows.pads]
@@ -124,7 +135,10 @@ def deconv(p: Place) -> Code:
     values = (x.depth, layer.filters, one(layer.kernel))
     call = Call(p.named("ConvTranspose"), values, keys, ("depth", "filters", "kernel"))
     cut = [-first for first, _ in crops] + [-last for _, last in crops]
-    return Code(call, "{m}({0})" if even else _padded(cut).replace("{0}", "{m}({0})"))
+    if even:
+        return Code(call)
+    whole = _widened(p.output.sides, [first for first, _ in crops] + [last for _, last in crops])
+    return Code(call, _padded(cut).replace("{0}", "{m}({0})"), given=whole)
 
 
 def local(p: Place) -> Code:
@@ -166,7 +180,8 @@ def pool(p: Place) -> Code:
             spans = zip(p.output.sides, layer.step, layer.kernel, x.sides, pads[:half], strict=True)
             ends = [(count - 1) * stride + size - whole - first for count, stride, size, whole, first in spans]
             call = Call(p.named("LPPool"), values, step, ("power", "kernel"))
-            return Code(call, f"{{m}}({_padded([*pads[:half], *ends])})")
+            around = [*pads[:half], *ends]
+            return Code(call, f"{{m}}({_padded(around)})", read=_widened(x.sides, around))
         call = Call(p.named("LPPool"), values, (*step, *_usual(("ceil_mode", ceil, False))), ("power", "kernel"))
         return Code(call)
     keys = (*step, *_usual(("padding", one(pads[:half]) if even else 0, 0), ("ceil_mode", ceil, False)))
@@ -178,7 +193,7 @@ def pool(p: Place) -> Code:
         keys += _usual(("count_include_pad", layer.count_pad, True))
         fill, name = "", "AvgPool"
     call = Call(p.named(name), (one(layer.kernel),), keys, ("kernel",))
-    return Code(call, "{m}({0})" if even else f"{{m}}({_padded(pads, fill)})")
+    return Code(call) if even else Code(call, f"{{m}}({_padded(pads, fill)})", read=_widened(x.sides, pads))
 
 
 def module(name: str, *keys: tuple[str, str, Any], placed: bool = False) -> Callable[[Place], Code]:
@@ -371,7 +386,7 @@ def resize(p: Place) -> Code:
     else:
         factors = layer.factor if isinstance(layer.factor, tuple) else (layer.factor,) * p.sides
         size = f"scale_factor={one([float(factor) for factor in factors])!r}"
-    return Code(None, f'F.interpolate({{0}}, {size}, mode="{mode}"{corners})')
+    return Code(None, f'F.interpolate({{0}}, {size}, mode="{mode}"{corners})', function="F.interpolate")
 
 
 def pad(p: Place) -> Code:
@@ -443,7 +458,7 @@ def attention(p: Place) -> Code:
 def matmul(p: Place) -> Code:
     """MATMUL."""
     other = "{1}.movedim(1, -1)" + (".transpose(-1, -2)" if p.layer.transpose else "")
-    return Code(None, f"({{0}}.movedim(1, -1) @ {other}).movedim(-1, 1)")
+    return Code(None, f"({{0}}.movedim(1, -1) @ {other}).movedim(-1, 1)", function="torch.matmul")
 
 
 def unwindow(p: Place) -> Code:

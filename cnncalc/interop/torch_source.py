@@ -64,7 +64,7 @@ class Source(Groups):
     def _code(self, index: int) -> Code:
         """The code of a layer, whose flat inputs are made maps where it takes maps alone."""
         node = self.graph.nodes[index]
-        if node.is_input:
+        if node.is_input or node.kind not in CODES:
             return Code(None, "")
         layer = bound(self.graph, index, self.volumes)
         volumes = [self.volumes[source] for source in node.inputs]

@@ -157,12 +157,13 @@ class Validator:
         plan = self.planner.plan(unit)
         for key, given in plan.given.items():
             words: Iterable[str] = KEY_WORDS
+            holds_names = False
             if plan.kind is not None:
                 reader = plan.kind.keys[key].reader
-                words = reader.words
+                words, holds_names = reader.words, reader.holds_names
                 if words and isinstance(given.value, Name) and given.value.text.lower() not in words:
                     self.keys.setdefault(given.value.text, (key, reader))
-            self._note_names(given.value, known, words)
+            self._note_names(given.value, known, words, holds_names=holds_names)
         for operand in (plan.frozen, plan.training_only, plan.transposed):
             if operand is not None:
                 self._note_names(operand, known, Boolean.words)
@@ -173,17 +174,23 @@ class Validator:
                     self._note_names(part, known, (), volumes=False)
 
     def _note_names(
-        self, operand: Operand, known: Iterable[str], words: Iterable[str], *, volumes: bool = True
+        self,
+        operand: Operand,
+        known: Iterable[str],
+        words: Iterable[str],
+        *,
+        volumes: bool = True,
+        holds_names: bool = False,
     ) -> None:
-        """Notes which names a value uses, and which of them have no value."""
+        """Notes which names a value uses, and which of them have no value; ``holds_names``: words in lists are none."""
         if isinstance(operand, ListOperand):
             for part in operand.items:
-                self._note_names(part, known, words, volumes=volumes)
+                self._note_names(part, known, words, volumes=volumes, holds_names=holds_names)
             return
         if isinstance(operand, Name):
             names: Mapping[str, Span] = {operand.text: operand.span} if operand.text.lower() not in words else {}
         elif isinstance(operand, Code):
-            names = operand.names
+            names = {name: span for name, span in operand.names.items() if not (holds_names and name.lower() in words)}
         else:
             return
         for name, span in names.items():

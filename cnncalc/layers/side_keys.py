@@ -265,7 +265,9 @@ class Axes(SideNames):
     def __call__(self, value: Value) -> Any:
         found = super().__call__(value)
         if "volume" in found and len(found) > 1:
-            raise self.refuse(value)
+            others = listed([name for name in found if name != "volume"])
+            message = f"volume is every side and the depth, so it stands alone, found {others} beside it"
+            raise ValueProblem(message, hint="write volume, or a list of the names of sides without it")
         return found[0] if found in (("volume",), ("depth",)) else found
 
     def bind(self, value: Any, sides: int) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.loading import Loader
 from cnncalc.analysis.report import account
 from cnncalc.errors import CnncalcError, DesignError, Problem
-from cnncalc.figures.measure import Meter
+from cnncalc.figures.measure import KEYS, Meter
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
 from cnncalc.search.ranges import INPUT, SIZES, read_ranges
@@ -47,14 +48,24 @@ class Family:
     """The members of the family of a TARGET; its text is parsed once.
 
     ``settings`` are those of the call that do not vary. ``stdin`` is the text of the target ``-``; a relative path
-    starts from ``folder``. Raises DesignError if the target cannot be read.
+    starts from ``folder``. With ``requires_effect`` a member in which a name changes nothing is an error. With
+    ``with_hints`` errors say which input works, which takes long. Raises DesignError if the target cannot be read.
     """
 
     def __init__(
-        self, target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None, folder: str = ""
+        self,
+        target: str,
+        settings: Settings = DEFAULT_SETTINGS,
+        stdin: str | None = None,
+        folder: str = "",
+        *,
+        requires_effect: bool = True,
+        with_hints: bool = True,
     ) -> None:
         self.target = target
         self.settings = settings
+        self.requires_effect = requires_effect
+        self.with_hints = with_hints
         self._loader = Loader(target, stdin, folder)
 
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
@@ -80,20 +91,46 @@ class Family:
 
     def graph(self, point: Mapping[str, Value]) -> Graph:
         """The graph of a member; raises DesignError for one that is invalid, and for a name that the design lacks."""
-        graph = self._loader.graph(self._settings(point))
-        _require_effect(graph, point)
+        graph = self._loader.graph(self._settings(point), with_hints=self.with_hints)
+        unread = _unread(graph, point) if self.requires_effect else {}
+        if unread:
+            raise DesignError(unread.values())
         return graph
+
+    def looked_up(self, point: Mapping[str, Value]) -> tuple[Graph, dict[str, Problem]]:
+        """The graph of a member, and the names of the point that change nothing in it, each with its problem.
+
+        The graph has all other warnings. Raises DesignError for a member that is invalid.
+        """
+        graph = self._loader.graph(self._settings(point), with_hints=False)
+        found = _unread(graph, point)
+        why = {problem.message.partition(": ")[2] for problem in found.values()}
+        others = [each for each in graph.warnings if each.message.partition(": ")[2] not in why]
+        return graph._replace(warnings=tuple(others)), found
+
+    def digest(self) -> str:
+        """What tells the family from others, in hexadecimal digits: a digest of its text.
+
+        Of code, whose text is not known, it is that of the layers which it makes. Raises DesignError.
+        """
+        known = self._loader.digest()
+        if known is not None:
+            return known
+        rows = account(self._loader.graph(self.settings)).layers
+        lines = [f"{row.name} {row.label} {row.inputs} {row.output} {row.parameters}" for row in rows]
+        return sha256("\n".join(lines).encode("utf-8", "backslashreplace")).hexdigest()
 
     def report(self, point: Mapping[str, Value]) -> Report:
         """The report of a member, for one image."""
-        return account(self.graph(point))
+        return account(self.graph(point), with_hints=self.with_hints)
 
     def figures(self, point: Mapping[str, Value], wanted: Sequence[Wanted]) -> list[int]:
         """The figures of a member, each as ``value`` gives it for that design alone.
 
         Raises DesignError for an invalid member, ValueProblem where a figure has no value.
         """
-        meter = Meter(self.report(point))
+        sees = any(KEYS[each.measure.key].is_of_window for each in wanted)
+        meter = Meter(account(self.graph(point), brief=not sees, with_hints=self.with_hints))
         return [meter.value(each.at(point)) for each in wanted]
 
     def _settings(self, point: Mapping[str, Value]) -> Settings:
@@ -111,12 +148,14 @@ class Family:
         return self.settings._replace(variables=variables, **changed)
 
 
-def _require_effect(graph: Graph, point: Mapping[str, Value]) -> None:
-    """Raises DesignError if a name of the point changes nothing in the design."""
+def _unread(graph: Graph, point: Mapping[str, Value]) -> dict[str, Problem]:
+    """The names of the point that change nothing in the design, each with its problem."""
+    found = {}
     for warning in graph.warnings:
         if warning.code != "no-effect":
             continue
         for name in point:
             if warning.message.startswith((f"--set {name}=", f"--{name} ")):
                 why = warning.message.partition(": ")[2]
-                raise DesignError([Problem("unknown-variable", f"'{name}' changes nothing: {why}", None, warning.hint)])
+                found[name] = Problem("unknown-variable", f"'{name}' changes nothing: {why}", None, warning.hint)
+    return found

@@ -23,6 +23,16 @@ class Bound(NamedTuple):
     bound: str
     limit: int
 
+    @property
+    def side(self) -> str:
+        """Where a value lies that breaks the limit: ``above`` or ``below``."""
+        return "above" if self.bound == "max" else "below"
+
+    @property
+    def text(self) -> str:
+        """The reason of a value that breaks the limit: ``macs above 300000000``."""
+        return f"{self.wanted.measure.key} {self.side} {self.limit}"
+
     def excess(self, value: int) -> int:
         """By how much a value breaks the limit, in its unit; 0 or less if it does not."""
         return value - self.limit if self.bound == "max" else self.limit - value

@@ -51,7 +51,8 @@ class Outcome(NamedTuple):
 def evaluate(work: Work, points: Sequence[Point]) -> list[Outcome]:
     """The outcomes of some points, in their order; what a worker does.
 
-    The text of the target is parsed once in each thread. Raises DesignError if the target cannot be read.
+    The text of the target is parsed once in each thread. A name that changes nothing in a member is no reason: another
+    member may read it. Raises DesignError if the target cannot be read.
     """
     family = _family(work)
     return [_outcome(family, work, point) for point in points]
@@ -81,7 +82,9 @@ _KEPT = threading.local()
 
 def _family(work: Work) -> Family:
     if getattr(_KEPT, "work", None) != work:
-        _KEPT.family = Family(work.target, work.settings, work.stdin, work.folder)
+        _KEPT.family = Family(
+            work.target, work.settings, work.stdin, work.folder, requires_effect=False, with_hints=False
+        )
         _KEPT.work = work
     family: Family = _KEPT.family
     return family

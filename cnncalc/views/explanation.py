@@ -29,7 +29,7 @@ def document(
     """
     steps = list(explanation(report, row, units=units, in_place=in_place))
     if convention is not None:
-        steps += _counted(row, convention)
+        steps += _counted(report, row, convention)
     title = f"{row.name} of {report.name}: {row.label}, layer {row.index + 1:,} of {len(report.layers):,}"
     columns = (Column("number", ""), Column("step", ""))
     cells = []
@@ -40,16 +40,17 @@ def document(
     return Document((title,), Table(columns, tuple(cells)), (), lambda: _data(report, row, steps))
 
 
-def _counted(row: LayerReport, tool: str) -> list[tuple[str, str]]:
-    """How another tool counts a layer, where it differs, and what it counts."""
+def _counted(report: Report, row: LayerReport, tool: str) -> list[tuple[str, str]]:
+    """How another tool counts a layer, and what it counts of each part of it."""
     from cnncalc.interop.conventions import counted
 
-    other = counted(tool, [row])
+    figure = counted(tool, report).figures[row.index]
+    macs = None if figure.macs is None else int(figure.macs)
     steps = []
-    for what, theirs, ours in (("parameters", other.parameters, row.parameters), ("MACs", other.macs, row.macs)):
+    for what, theirs, ours in (("parameters", figure.parameters, row.parameters), ("MACs", macs, row.macs)):
         if theirs is not None:
             steps.append(f"{theirs:,} {what}" + (", as here" if theirs == ours else f", {ours:,} here"))
-    return [(f"in {tool}", step) for step in [*steps, f"it counts {other.words}"]]
+    return [(f"in {tool}", step) for step in [*steps, *figure.words]]
 
 
 def _data(report: Report, row: LayerReport, steps: list[tuple[str, str]]) -> dict[str, Any]:

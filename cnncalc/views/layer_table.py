@@ -385,7 +385,7 @@ def document(
     if convention is not None:
         from cnncalc.interop.conventions import counted
 
-        other = counted(convention, report.layers)
+        other = counted(convention, report)
     if columns is None:
         columns = WITH_BARS if bars else USUAL
         columns = (*columns, "remarks") if any(map(remarks_of, rows)) else columns

@@ -1,46 +1,175 @@
-"""Totals as other tools count them: equal to what the tools gave for the modules that ``convert --to torch`` writes.
+"""Totals as other tools count them: equal to what the tools gave for the code and the models that ``convert`` writes.
 
-``conventions.json`` holds parameters and operations of each net by each tool, with the versions of the tools; one that
-is installed is run as well.
+``conventions.json``, written by ``benchmarks.conventions``, holds parameters and operations of each net and each layer
+by each tool, with the versions of the tools, or the error with which a tool stops. One that is installed is run too.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import cnncalc
+from cnncalc.cli.options import CONVENTION
 from cnncalc.interop.conventions import CONVENTIONS, counted
 from cnncalc.interop.exporters import ExportOptions
+from cnncalc.interop.onnx_shapes import operators
 from cnncalc.interop.torch_source import torch_source
+from cnncalc.language import catalogue
 from tests.calls import called
+from tests.interop.convention_nets import NETS, layers
+from tests.subcases import each
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+    from cnncalc.graph import Graph
 
 DATA = json.loads((Path(__file__).parent / "conventions.json").read_text(encoding="utf-8"))
+FIGURES: dict[str, dict[str, Any]] = DATA["figures"]
+LAYERS = dict(layers())
+RUN = [name for name in LAYERS if name in FIGURES]
+"""The layers on which the tools were run."""
+WANTED = (
+    *("alexnet-torchvision", "vgg16", "googlenet-bn", "resnet18", "resnet50-v1.5", "inception-v3", "densenet121"),
+    *("squeezenet", "mobilenet-v2"),
+)
+REASONS = {
+    "onnx-tool": (
+        r"it stops, since it has no rule for (GlobalMaxPool|MaxUnpool|Mean|Mish|ReduceSumSquare|Selu)",
+        r"it does not find the sizes that (Expand|Resize to a size|MaxPool over three sides .*) gives, nor those .*",
+    ),
+    "torchinfo": ("it adds up parameters that several blocks share more often than once",),
+}
+"""Where a tool cannot be reproduced, and why."""
 
 
-@pytest.mark.parametrize("net", DATA["figures"])
-def test_totals_are_those_of_the_tools(net: str) -> None:
+def analyzed(name: str) -> Report:
+    """The report of a named net, a pattern or a layer of the tests."""
+    return cnncalc.analyze(LAYERS.get(name, name))
+
+
+def assert_as_the_tools(name: str) -> None:
+    """Each tool is equal, or there is a doubt; a tool that stopped is doubted."""
+    report = analyzed(name)
+    for tool, figure in FIGURES[name].items():
+        ours = counted(tool, report)
+        doubts = ours.doubts(range(len(report.layers)))
+        for doubt in doubts:
+            assert any(re.fullmatch(reason, doubt) for reason in REASONS[tool]), (tool, doubt)
+        is_equal = [ours.parameters, ours.macs] == figure
+        assert is_equal or doubts, (tool, figure)
+        assert ours.version == DATA["tools"][tool]
+
+
+def test_the_tools_were_run_on_every_net_and_kind() -> None:
+    assert {tuple(figures) for figures in FIGURES.values()} == {tuple(DATA["tools"])}
+    assert not {*catalogue.names(), *NETS} - set(FIGURES), "python -m benchmarks.conventions NAME"
+    missing = {graph.nodes[-1].kind for graph in LAYERS.values()} - {LAYERS[name].nodes[-1].kind for name in RUN}
+    if missing and not all(find_spec(tool.replace("-", "_")) for tool in DATA["tools"]):
+        pytest.skip(f"the tools are not installed, and were not run on {', '.join(missing)}")
+    assert not missing, "python -m benchmarks.conventions KIND"
+
+
+@each("name", [name for name in (*catalogue.names(), *NETS) if name in FIGURES], by=lambda name: name[0])
+def test_nets_are_counted_as_by_the_tools(name: str) -> None:
+    assert_as_the_tools(name)
+
+
+@pytest.mark.slow
+@each("name", RUN, by=lambda name: LAYERS[name].nodes[-1].kind)
+def test_each_layer_is_counted_as_by_the_tools(name: str) -> None:
+    assert_as_the_tools(name)
+
+
+@pytest.mark.parametrize("net", WANTED)
+def test_there_is_no_doubt_on_these_nets(net: str) -> None:
     report = cnncalc.analyze(net)
-    for tool, (parameters, operations) in DATA["figures"][net].items():
-        found = counted(tool, report.layers)
-        assert (found.parameters, found.macs) == (parameters, operations)
-        assert found.version == DATA["tools"][tool]
+    for tool, figure in FIGURES[net].items():
+        ours = counted(tool, report)
+        assert not ours.doubts(range(len(report.layers)))
+        assert [ours.parameters, ours.macs] == figure
+
+
+@pytest.mark.slow
+@each("name", LAYERS, by=lambda name: LAYERS[name].nodes[-1].kind)
+def test_words_name_what_is_counted(name: str) -> None:
+    """Each module, function or operator that counts has words, and what counts nothing says so."""
+    report = analyzed(name)
+    for tool in (*DATA["tools"], "darknet"):
+        figure = counted(tool, report).figures[-1]
+        counting = [text for text in figure.words if not text.endswith(": nothing")]
+        if figure.macs:
+            assert counting, (tool, figure)
+        for text in figure.words:
+            assert re.fullmatch(r"(\d+ x )?[\w.]+: [a-z0-9].*[a-z0-9)]", text), (tool, text)
+        each_element = re.fullmatch(r"\S+: (\d+) for each element that it (gives|reads)", "\n".join(figure.words))
+        if each_element and not report.layers[-1].layer.per_side:  # without pads of its own
+            row = report.layers[-1]
+            volume = row.output if each_element[2] == "gives" else row.input_volumes[0]
+            assert figure.macs == int(each_element[1]) * volume.elements, (tool, figure)
+
+
+@pytest.mark.slow
+@each("name", LAYERS, by=lambda name: LAYERS[name].nodes[-1].kind)
+def test_the_last_operator_in_onnx_gives_the_volume(name: str) -> None:
+    report = analyzed(name)
+    *_, runs = operators(report.resolved)
+    volume = report.layers[-1].output
+    assert (runs[-1].given[0] if runs else ()) == (1, volume.depth, *volume.sides)
+
+
+@pytest.mark.slow
+@each("name", LAYERS, by=lambda name: LAYERS[name].nodes[-1].kind)
+def test_shapes_of_operators_are_those_of_the_onnx_library(name: str) -> None:
+    onnx = pytest.importorskip("onnx", reason="the onnx package is not installed, so shapes are not compared with it")
+    from cnncalc.interop.onnx_writer import onnx_model
+
+    graph: Graph = analyzed(name).resolved
+    model = onnx_model(graph, ExportOptions(weights="zeros"))
+    for value in model.graph.input:
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    shapes = {
+        value.name: tuple(each.dim_value for each in value.type.tensor_type.shape.dim)
+        for value in inferred.graph.value_info
+        if value.type.tensor_type.HasField("shape")
+    }
+    ours = [run for runs in operators(graph) for run in runs]
+    theirs = [node for node in model.graph.node if node.op_type != "ConstantOfShape"]
+    assert [run.type for run in ours] == [node.op_type for node in theirs]
+    for run, node in zip(ours, theirs, strict=True):
+        for shape, output in zip(run.given, node.output, strict=True):
+            assert shape == shapes.get(output, shape)
 
 
 def test_keras_counts_running_statistics_as_parameters() -> None:
     report = cnncalc.analyze("mobilenet-v2")
-    found = counted("keras", report.layers)
+    found = counted("keras", report)
     assert (found.parameters, found.macs) == (report.totals.parameters + report.totals.buffers, None)
     assert found.parameters == 3_538_984  # keras.applications.MobileNetV2().count_params()
 
 
-def test_darknet_counts_convolutions_alone() -> None:
+def test_darknet_has_two_operations_for_a_product() -> None:
     report = cnncalc.analyze("INPUT 12x10x3 -> CONV3-4 -> BN -> DWCONV3 -> FC-5")
-    found = counted("darknet", report.layers)
-    assert found.macs == 12 * 10 * (3 * 3 * 3 * 4 + 3 * 3 * 4)
+    assert counted("darknet", report).macs == 12 * 10 * (3 * 3 * 3 * 4 + 3 * 3 * 4)
+    report = cnncalc.analyze("INPUT 12x10x4 -> [POOL3/1(pad=1) | CONV1-4] -> ADD -> GAP")
+    assert counted("darknet", report).macs == 12 * 10 * 4 * (9 / 2 + 4 + 1 / 2)
+
+
+def test_darknet_prints_so_for_yolov3() -> None:
+    """'Total BFLOPS 65.879' of AlexeyAB/darknet for cfg/yolov3.cfg at 416x416."""
+    macs = counted("darknet", cnncalc.analyze("yolov3")).macs
+    assert macs is not None
+    assert f"{2 * macs / 1e9:.3f}" == "65.879"
+
+
+def test_every_tool_can_be_chosen() -> None:
+    assert CONVENTION.words == tuple(CONVENTIONS)
 
 
 @pytest.mark.parametrize("tool", CONVENTIONS)
@@ -53,14 +182,92 @@ def test_a_convention_is_added_and_alters_no_total(tool: str) -> None:
     assert set(added) == {"tool", "version", "totals"}
 
 
-def test_a_layer_says_what_a_tool_counts_differently() -> None:
-    done = called("explain", "resnet18", "bn1", "--convention", "thop")
-    assert "3,211,264 MACs, 0 here" in done.stdout
+@pytest.mark.parametrize(
+    ("net", "layer", "tool", "steps"),
+    [
+        (
+            "resnet18", "bn1", "thop",
+            ["128 parameters, as here", "3,211,264 MACs, 0 here",
+             "nn.BatchNorm2d: 2 for each element that it reads, 4 if it learns"],
+        ),
+        (
+            "resnet18", "bn1", "onnx-tool",
+            ["256 parameters, 128 here", "24,887,296 MACs, 0 here",
+             "BatchNormalization: 31 for each element that it gives"],
+        ),
+        (
+            "resnet18", "relu1", "ptflops",
+            ["0 parameters, as here", "1,605,632 MACs, 0 here",
+             "nn.ReLU: 2 for each element: for the module, and for the function that it calls"],
+        ),
+        ("resnet18", "bn1", "keras", ["256 parameters, 128 here"]),
+        ("resnet18", "bn1", "darknet", ["128 parameters, as here", "0 MACs, as here", "BN: nothing"]),
+        ("lenet5", "c3", "thop", ["0 parameters, 1,516 here", "0 MACs, 150,000 here", "ConnectedConv: nothing"]),
+        (
+            "lenet5", "s2", "thop",
+            ["0 parameters, 12 here", "1,176 MACs, 0 here", "Subsample: nothing",
+             "nn.AvgPool2d: 1 for each element that it gives"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_layer_says_what_a_tool_counts_differently(net: str, layer: str, tool: str, steps: list[str]) -> None:
+    done = called("explain", net, layer, "--convention", tool, "--format", "json")
+    found = [each["step"] for each in json.loads(done.stdout)["steps"] if each["number"] == f"in {tool}"]
+    assert found == steps
     assert done.stderr == ""
-    done = called("explain", "lenet5", "c3", "--convention", "thop")
-    assert done.stderr.startswith(
-        "warning[uncertain-convention]: --convention thop: not compared with the tool on 1 layer"
-    )
+
+
+@pytest.mark.parametrize(
+    ("net", "tool", "warning"),
+    [
+        (
+            "INPUT 9x9x4 -> CONV3-4 -> GMP -> FC-5", "onnx-tool",
+            "it stops, since it has no rule for GlobalMaxPool: 1 layer (GMP)",
+        ),
+        (
+            "INPUT 9x9x4 -> CONV3-4 -> RESIZE(size=[5, 7], mode=bilinear) -> CONV3-4 -> RELU", "onnx-tool",
+            "it does not find the sizes that Resize to a size gives, nor those that follow from them: "
+            "3 layers (CONV, RELU, RESIZE)",
+        ),
+        (
+            "INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here -> RELU", "thop",
+            "PyTorch has no equal of what is stated: 1 layer (OPAQUE)",
+        ),
+        (
+            "INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here -> RELU", "onnx-tool",
+            "ONNX has no operator for here: 3 layers (INPUT, OPAQUE, RELU)",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_tool_cannot_count_is_a_warning(net: str, tool: str, warning: str) -> None:
+    done = called("table", net, "--convention", tool)
+    assert done.stderr.startswith(f"warning[uncertain-convention]: --convention {tool}: {warning}\n")
+    assert not called("table", net, "--convention", "keras").stderr
+
+
+@pytest.mark.parametrize("net", ["resnet18", "lenet5", "vit-b-16", "swin-t", "alexnet"])
+def test_nets_that_a_tool_counts_have_no_warning(net: str) -> None:
+    for tool in ("torchinfo", "thop", "ptflops", "fvcore"):
+        assert not called("table", net, "--convention", tool).stderr
+
+
+def test_the_manual_has_the_figures_of_the_tools() -> None:
+    text = (Path(cnncalc.__file__).parent.parent / "docs" / "counting.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([\w.-]+ [\d.]+) \| ([\d,]+) \|", text, re.MULTILINE))
+    figures = {f"{tool} {DATA['tools'][tool]}": f"{macs:,}" for tool, (_, macs) in FIGURES["resnet50-v1.5"].items()}
+    assert rows == figures
+    assert f"statistics of BN: {counted('keras', cnncalc.analyze('resnet50-v1.5')).parameters:,}" in text
+
+
+@pytest.mark.slow
+def test_the_manual_says_which_named_nets_are_equal() -> None:
+    text = (Path(cnncalc.__file__).parent.parent / "docs" / "counting.md").read_text(encoding="utf-8")
+    reports = {name: cnncalc.analyze(name) for name in catalogue.names()}
+    for tool in DATA["tools"]:
+        ours = {name: counted(tool, report) for name, report in reports.items()}
+        unequal = [name for name in ours if [ours[name].parameters, ours[name].macs] != FIGURES[name][tool]]
+        assert [name for name in ours if ours[name].doubts(range(len(ours[name].figures)))] == unequal
+        assert f"\n| {tool} | {', '.join(unequal) or 'none'} |\n" in text
 
 
 def test_thop_still_counts_so() -> None:
@@ -70,24 +277,5 @@ def test_thop_still_counts_so() -> None:
     names: dict[str, Any] = {"__name__": "generated"}
     exec(torch_source(report.resolved, ExportOptions()), names)  # noqa: S102 (our own code)
     operations, parameters = thop.profile(names["Net"]().eval(), (torch.zeros(1, 3, 24, 20),), verbose=False)
-    found = counted("thop", report.layers)
+    found = counted("thop", report)
     assert (found.parameters, found.macs) == (parameters, operations)
-
-
-@pytest.mark.parametrize(
-    ("net", "kinds"),
-    [
-        ("INPUT 9x9x4 -> CONV3-4 -> POOL3/2(pad=[0, 0, 1, 1]) -> BN(shift=no)", "2 layers (BN, POOL)"),
-        ("INPUT 9x9x4 -> CONV3-4(normed=weight) -> LRN -> FC-5", "2 layers (CONV, LRN)"),
-        ("INPUT 12x8 -> ATTENTION-2", "1 layer (ATTENTION)"),
-    ],
-)
-def test_layers_on_which_the_tool_was_not_run_are_a_warning(net: str, kinds: str) -> None:
-    done = called("table", net, "--convention", "ptflops")
-    assert f"--convention ptflops: not compared with the tool on {kinds}" in done.stderr
-    assert not called("table", net, "--convention", "keras").stderr
-
-
-@pytest.mark.parametrize("net", ["resnet18", "inception-v3", "mobilenet-v2", "densenet121"])
-def test_nets_on_which_the_tools_were_run_have_no_such_warning(net: str) -> None:
-    assert not called("table", net, "--convention", "thop").stderr

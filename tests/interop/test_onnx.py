@@ -170,6 +170,41 @@ def test_learned_shifts_and_factors_are_layers_where_nothing_takes_them() -> Non
     assert report.layers[-1].shared_with == report.layers[-3].name
 
 
+@pytest.mark.parametrize(("turned", "how"), [(0, (True, False)), (1, (True, True))])
+def test_a_matrix_that_is_used_turned_is_shared_transposed(turned: int, how: tuple[bool, bool]) -> None:
+    model = Model(image=(1, 9))
+    matrix = model.weight("w", (9, 9))
+    model.add("Gemm", "image", matrix)
+    model.add("Relu", model.last)
+    model.add("Gemm", model.last, matrix, transB=turned)
+    report = read(model)
+    assert labels(report) == "FC-9 RELU FC-9"
+    assert (report.layers[-1].shared_with is not None, report.layers[-1].transposed) == how
+    assert report.totals.weights == 9 * 9
+
+
+def test_a_kernel_of_a_convolution_and_of_its_transpose_is_shared() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    kernel = model.weight("w", (5, 3, 3, 3))
+    model.add("Conv", "image", kernel)
+    model.add("ConvTranspose", model.last, kernel, model.weight("b", (3,)))
+    report = read(model)
+    assert report.layers[-1].transposed
+    assert (report.totals.weights, report.totals.biases) == (5 * 3 * 3 * 3, 3)
+
+
+def test_a_projection_with_a_bias_added_is_shared_whole() -> None:
+    model = Model(image=(1, 7, 9))
+    matrix, bias = model.weight("w", (9, 9)), model.weight("b", (9,))
+    for value in ("image", None):
+        model.add("MatMul", value or model.last, matrix)
+        model.add("Add", model.last, bias)
+    report = read(model)
+    assert labels(report) == "LINEAR-9 LINEAR-9"
+    assert report.layers[-1].shared_with == report.layers[-2].name
+    assert report.totals.parameters == 9 * 9 + 9
+
+
 def test_a_factor_and_a_shift_of_the_same_numbers_are_two_layers() -> None:
     model = Model(image=(1, 3, 8, 8))
     model.add("Sigmoid", "image")

@@ -134,3 +134,31 @@ def test_the_file_is_read_back_as_the_same_net(net: str, tmp_path_factory: pytes
         [(row.kind, row.parameters, row.macs) for row in each.layers if row.parameters] for each in (report, again)
     ]
     assert sorted(learned[0]) == sorted(learned[1])
+
+
+@pytest.mark.parametrize(
+    ("net", "last"),
+    [
+        ("INPUT 7x5x2 -> FC-9@a -> FC-70(share=@a, transposed=yes)", "transposed"),
+        ("INPUT 1x1x9 -> FC-9(bias=no)@a -> FC-9(bias=no, share=@a, transposed=yes)", "transposed"),
+        ("INPUT 1x1x9 -> FC-9@a -> FC-9(share=@a)", "shared"),
+        ("INPUT 1x1x9 -> FC-9@a -> FC-9", "its own"),
+        ("INPUT 20x24x3 -> CONV3-6/2@a -> DECONV3-3/2(pad=1, share=@a, transposed=yes)", "transposed"),
+        ("INPUT 9x9x6 -> DECONV3-6(pad=1)@a -> CONV3-6(share=@a, transposed=yes)", "transposed"),
+        ("INPUT 9x4 -> LINEAR-6@a -> LINEAR-4(share=@a, transposed=yes)", "transposed"),
+        ("INPUT 9x6 -> LINEAR-6(bias=no)@a -> LINEAR-6(share=@a, transposed=yes)", "transposed"),
+        ("INPUT 9x6 -> LINEAR-6@a -> LINEAR-6(share=@a)", "shared"),
+        ("INPUT 9x6 -> LINEAR-6@a -> LINEAR-6", "its own"),
+    ],
+)
+def test_weights_that_layers_share_are_shared_when_read_back(
+    net: str, last: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    report = cnncalc.analyze(net)
+    path = tmp_path_factory.mktemp("written") / "net.onnx"
+    path.write_bytes(onnx_model(report.resolved, ExportOptions(weights="zeros")).SerializeToString())
+    again = cnncalc.analyze(str(path))
+    assert again.totals == report.totals
+    row = next(row for row in reversed(again.layers) if row.kind == report.layers[-1].kind)
+    assert last == ("transposed" if row.transposed else "shared" if row.shared_with else "its own")
+    assert not any("more are counted" in note for note in again.graph.notes)

@@ -1562,6 +1562,27 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 9x9x3 -> LN(axes=[volume, depth])",
+        "INPUT 9x9x3 -> LN(axes=[volume])",
+        """
+<text>:1:19: error[wrong-value]: axes: volume is every side and the depth, so it stands alone, found depth beside it
+  |
+1 | INPUT 9x9x3 -> LN(axes=[volume, depth])
+  |                   ^^^^^^^^^^^^^^^^^^^^
+  = hint: write volume, or a list of the names of sides without it
+""",
+    ),
+    (
+        "INPUT 9x9x3 -> LN(axes=[hieght, depth])",
+        "INPUT 9x9x3 -> LN(axes=[height, depth])",
+        """
+<text>:1:25: error[unset-variable]: variable without a value: hieght; did you mean 'height'?
+  |
+1 | INPUT 9x9x3 -> LN(axes=[hieght, depth])
+  |                         ^^^^^^
+""",
+    ),
+    (
         "INPUT 9x9x3 -> SLICE(-1)",
         "INPUT 9x9x3 -> SLICE({depth-1})",
         """

@@ -1,0 +1,175 @@
+"""How onnx-tool counts the operators that ``convert --to onnx`` writes with weights.
+
+Source: the code of the program in the version that :mod:`cnncalc.interop.conventions` names, above all its constants
+for the cost of each operation in steps of a processor, and runs of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.counting import Figure
+from cnncalc.interop.onnx_shapes import operators
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.interop.counting import Net
+    from cnncalc.interop.onnx_shapes import Run, Shape
+
+DIVISION, POWER, ROOT, LOGARITHM = 4, 32, 24, 43
+"""What one costs; one product, addition or comparison costs 1."""
+
+
+class Rule(NamedTuple):
+    """What it counts of an operator: in words, and as a number."""
+
+    words: str
+    macs: Callable[[Run], int]
+
+
+def _each(*costs: int) -> Rule:
+    """The cost of each element that the operator gives."""
+    cost = sum(costs)
+    return Rule(f"{cost} for each element that it gives", lambda run: cost * prod(run.given[0]))
+
+
+def _read(cost: int) -> Rule:
+    return Rule(f"{cost} for each element that it reads", lambda run: cost * prod(run.read[0]))
+
+
+def _conv(run: Run) -> int:
+    """Products by the sizes of the weights behind the first, and biases."""
+    return prod(run.given[0]) * (prod(run.read[1][1:]) + (len(run.read) > 2))
+
+
+def _product(run: Run) -> int:
+    return prod(run.given[0]) * (run.read[1][-2] + (len(run.read) > 2))
+
+
+def _pool(run: Run) -> int:
+    """Of three sides of a window it takes the first alone."""
+    kernel: list[int] = run.attributes["kernel_shape"]
+    return prod(run.given[0]) * prod(kernel if len(kernel) < 3 else kernel[:1])
+
+
+def _einsum(run: Run) -> int:
+    letters = zip(run.attributes["equation"].split("->")[0].split(","), run.read, strict=True)
+    return prod({letter: size for names, shape in letters for letter, size in zip(names, shape, strict=True)}.values())
+
+
+def _layer_norm(run: Run) -> int:
+    """It takes the statistics over the first of the axes alone."""
+    shape = list(run.read[0])
+    vectors = prod(shape) // shape[run.attributes["axis"]]
+    whole: int = 7 * prod(shape) + (1 + ROOT + DIVISION) * vectors
+    return whole
+
+
+def _resize(run: Run) -> int:
+    cost = {"linear": 4, "cubic": 8}
+    return prod(run.given[0]) * cost.get(str(run.attributes["mode"]), 0)
+
+
+_PRODUCTS = "its products, and one for each bias added"
+
+RULES: Mapping[str, Rule] = {
+    "Conv": Rule(_PRODUCTS, _conv),
+    "ConvTranspose": Rule(
+        "for each element that it gives the filters of a group times the kernel, and one for each bias added", _conv,
+    ),
+    "Gemm": Rule(_PRODUCTS, _product),
+    "MatMul": Rule("its products", _product),
+    "Einsum": Rule("its products", _einsum),
+    **dict.fromkeys(("MaxPool", "AveragePool"), Rule(
+        "for each element that it gives those of its window, on three sides along the first alone", _pool,
+    )),
+    "GlobalAveragePool": Rule(
+        f"1 for each element that it reads, {DIVISION} for each that it gives",
+        lambda run: prod(run.read[0]) + DIVISION * prod(run.given[0]),
+    ),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Max", "Min", "Neg", "Abs", "Relu"), _each(1)),
+    **dict.fromkeys(("LeakyRelu", "PRelu", "Clip"), _each(1, 1)),
+    "Div": _each(DIVISION), "Sqrt": _each(ROOT), "Pow": _each(POWER), "Exp": _each(POWER), "Sigmoid": _each(POWER),
+    "Softmax": _each(POWER, DIVISION), "Softplus": _each(POWER, 1, LOGARITHM), "Tanh": _each(*(POWER, 2, DIVISION) * 2),
+    "HardSigmoid": _each(1, 1, 2), "HardSwish": _each(2, 1, 2), "Elu": _each(1, POWER, 1, 1), "Gelu": _each(POWER, 2),
+    "BatchNormalization": _each(1, ROOT, DIVISION, 1, 1), "InstanceNormalization": _each(1, 1, 1, DIVISION),
+    "LayerNormalization": Rule(
+        f"7 for each element, {1 + ROOT + DIVISION} for each vector along the first of its axes", _layer_norm,
+    ),
+    "LRN": Rule(
+        f"{DIVISION + POWER + 1} and its size for each element",
+        lambda run: prod(run.given[0]) * (DIVISION + POWER + 1 + run.attributes["size"]),
+    ),
+    **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"), _read(1)),
+    "ReduceL2": _read(1 + ROOT),
+    "Resize": Rule("4 (linear) or 8 (cubic) for each element that it gives", _resize),
+}  # fmt: skip
+"""Its table; other operators that it knows count nothing."""
+
+HIDDEN = ("Identity", "Constant", "Shape", "Unsqueeze", "Reshape", "Pad", "Concat", "Slice", "Gather")
+"""Operators that it leaves out, with parameters that they alone take."""
+
+UNKNOWN = ("GlobalMaxPool", "MaxUnpool", "Mean", "Mish", "ReduceSumSquare", "Selu")
+"""Operators of ours that stop it."""
+
+
+def _over_all(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any]) -> Shape:
+    """It takes this over all axes, whatever the input says."""
+    return (1,) * len(read[0])
+
+
+def _lost(run: Run) -> str | None:
+    """The operator, if it does not find the sizes that it gives, on which all that follows depends."""
+    if run.type == "Resize" and len(run.read) > 3:
+        return "Resize to a size"
+    if run.type == "Expand":
+        return run.type
+    kernel = run.attributes.get("kernel_shape", ())
+    if run.type in ("MaxPool", "AveragePool") and len(kernel) == 3:
+        pads, gaps = list(run.attributes.get("pads", [0] * 6)), list(run.attributes.get("dilations", [1] * 3))
+        if pads[:3] != pads[3:] or gaps[1] != gaps[2]:
+            return f"{run.type} over three sides with uneven pads or dilations"
+    return None
+
+
+def figures(net: Net) -> list[Figure]:
+    """What it counts of each layer, also of those that run in training alone: these are in the file."""
+    stated = [row.name for row in net.layers if row.layer.is_stated]
+    if stated:
+        return [Figure(row.parameters, row.macs, (), f"ONNX has no operator for {stated[0]}") for row in net.layers]
+    taken: set[str] = set()
+    found: list[Figure] = []
+    lost: dict[int, str] = {}
+    for row, runs in zip(net.layers, operators(net.resolved, {"ReduceL2": _over_all}), strict=True):
+        found.append(_figure(runs, taken))
+        operators_lost = [lost[source] for source in row.sources if source in lost]
+        operators_lost += [operator for operator in map(_lost, runs) if operator is not None]
+        if operators_lost:
+            lost[row.index] = operators_lost[0]
+            doubt = f"it does not find the sizes that {operators_lost[0]} gives, nor those that follow from them"
+            found[-1] = found[-1]._replace(doubt=found[-1].doubt or doubt)
+    return found
+
+
+def _figure(runs: Sequence[Run], taken: set[str]) -> Figure:
+    """What it counts of the operators of a layer, of parameters those that are not yet taken."""
+    macs = parameters = 0
+    words: Counter[str] = Counter()
+    doubt = None
+    for run in runs:
+        if run.type in UNKNOWN:
+            doubt = f"it stops, since it has no rule for {run.type}"
+        if run.type in HIDDEN:
+            continue
+        parameters += sum([prod(shape) for name, shape in run.initializers.items() if name not in taken])
+        taken.update(run.initializers)
+        rule = RULES.get(run.type)
+        if rule is not None:
+            macs += rule.macs(run)
+        words[f"{run.type}: {'nothing' if rule is None else rule.words}"] += 1
+    parts = [text if count == 1 else f"{count} x {text}" for text, count in words.items()]
+    return Figure(parameters, macs, tuple(parts), doubt)

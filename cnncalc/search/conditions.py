@@ -1,0 +1,94 @@
+"""Conditions on the names of a family, in the language's expressions: ``--where "width <= 4*depth_mult"``.
+
+They are evaluated for the values of a point alone, before its design is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
+from cnncalc.language.expression import ExpressionParser, condition, evaluate
+from cnncalc.language.tokens import Scanner
+from cnncalc.layers.keys import BOOLEAN_WORDS
+from cnncalc.search.ranges import INPUT, value_of_range
+from cnncalc.source import plain
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cnncalc.language.expression import Code
+    from cnncalc.layers.keys import Value
+
+OPTION = "--where"
+
+
+class Conditions:
+    """The conditions of a call, each an expression; a point must fulfil all of them.
+
+    ``values`` are names that do not vary, ``names`` those that do, ``words`` the words that may be their values. Of
+    ``input`` the sides and the depth have values, by their names. Raises DesignError for a text that is no expression,
+    and for a name that has no value.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        names: Sequence[str],
+        words: Iterable[str] = (),
+        values: Mapping[str, Value] | None = None,
+        sides: Sequence[str] = (),
+    ) -> None:
+        self.texts = tuple(texts)
+        self._values = dict(values or {})
+        self._has_sides = INPUT in names
+        known = {*names, *self._values}
+        if self._has_sides:
+            known = {*(known - {INPUT}), *sides, "depth"}
+        self._codes = [_read(text, known, set(words)) for text in texts]
+
+    def hold(self, point: Mapping[str, Value]) -> bool:
+        """Whether a point fulfils all of them; raises DesignError where one has no value."""
+        if not self._codes:
+            return True
+        values = {**self._values, **point}
+        if self._has_sides:
+            volume = values.pop(INPUT)
+            assert isinstance(volume, Volume)
+            values = {**dict(zip((*volume.names, "depth"), volume, strict=True)), **values}
+        for code in self._codes:
+            try:
+                if not condition(evaluate(code, values)):
+                    return False
+            except ValueProblem as problem:
+                where = ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])
+                message = f"{problem.message} (at {where})"
+                raise DesignError([Problem(problem.code, message, code.span, problem.hint)]) from None
+        return True
+
+
+def _read(text: str, known: set[str], words: set[str]) -> Code:
+    source = plain(OPTION, text)
+    if not text.strip():
+        message = "a condition is an expression, found nothing"
+        raise DesignError([Problem("expression-syntax", message, source.span(0, 1), f'{OPTION} "n <= 4"')])
+    tokens = Scanner(source).tokens()
+    parser = ExpressionParser(source, tokens)
+    code = parser.parse()
+    rest = tokens[parser.at]
+    if rest.type != "end":
+        hint = "'==' compares" if rest.type == "=" else None
+        message = f"expected an operator or the end of the condition, found '{rest.value}'"
+        raise DesignError([Problem("expression-syntax", message, source.span(rest.start, rest.end), hint)])
+    lower = {*BOOLEAN_WORDS, *(word.lower() for word in words)}
+    problems = []
+    for name, span in code.names.items():
+        if name in known or name.lower() in lower:
+            continue
+        near = did_you_mean(name, {*known, *words})
+        listed = f" (names: {', '.join(sorted(known))})" if not near else ""
+        problems.append(Problem("unknown-variable", f"'{name[:60]}' has no value here{near}{listed}", span))
+    if problems:
+        raise DesignError(problems)
+    return code
