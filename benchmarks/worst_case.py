@@ -3,8 +3,9 @@
     python -m benchmarks.worst_case
 
 Prints one line for each input; exits with 1 if one takes more than its bound. Each bad design is a file, and ``cnncalc
-check`` of it a process of its own, whose whole time and memory count. Byte code is written first, as by an
-installation. The tests use the same inputs and check results. Run it from the checkout.
+check`` of it a process of its own, whose whole time and memory count; so is each model file that is made to cost much.
+Byte code is written first, as by an installation. The tests use the same inputs and check results. Run it from the
+checkout.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from cnncalc.drawings.metrics import wrapped
 from cnncalc.language.catalogue import names
 from cnncalc.language.reading import read_design
 from tests.documents.helpers import HARD_DOCUMENTS, hard_document, scanned
+from tests.interop.hostile_files import FAMILIES, largest
 from tests.language.test_limits import BEYOND, HEAVY, reader_of
 
 if TYPE_CHECKING:
@@ -52,13 +54,31 @@ def refused(text: str) -> tuple[float, float]:
         is_file = reader_of(text) is read_design
         file = Path(folder, "net.yaml")
         file.write_text(text, encoding="utf-8")
-        words = [sys.executable, "-m", "cnncalc", "check", str(file) if is_file else "-"]
-        with file.open("rb") as stdin, Path(os.devnull).open("wb") as null:
-            process = subprocess.Popen(words, stdin=stdin, stdout=null, stderr=null)
-            _, status, used = os.wait4(process.pid, 0)
+        seconds, mebibytes, code = checked_alone(file, is_file=is_file)
+    assert code == 2, f"exit code {code}"
+    return seconds, mebibytes
+
+
+def checked_alone(file: Path, *, is_file: bool = True) -> tuple[float, float, int]:
+    """CPU seconds, MiB and exit code of ``cnncalc check`` of a file, or of its content on standard input."""
+    words = [sys.executable, "-m", "cnncalc", "check", str(file) if is_file else "-"]
+    with file.open("rb") as stdin, Path(os.devnull).open("wb") as null:
+        process = subprocess.Popen(words, stdin=stdin, stdout=null, stderr=null)
+        _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 2, f"exit code {process.returncode}"
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, process.returncode
+
+
+def hostile(name: str) -> tuple[float, float, int]:
+    """The same of a model file that is made to cost much; another process makes it, since memory counts from there."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder, f"net.{name.rpartition('.')[2]}")
+        child = os.fork()
+        if not child:
+            file.write_bytes(FAMILIES[name](largest(name)))
+            os._exit(0)
+        os.waitpid(child, 0)
+        return checked_alone(file)
 
 
 def row(layers: str) -> Any:
@@ -97,6 +117,13 @@ def main() -> int:
         seconds, mebibytes = refused(text)
         found = f"{bounds.checked(seconds, 1, 's')}, {mebibytes:4.0f} MiB: {bounds.checked(mebibytes, 128, 'MiB')}"
         print(f"{seconds:7.3f} s  bad design: {name}: {found}", flush=True)
+    for name in FAMILIES:
+        seconds, mebibytes, code = hostile(name)
+        if code == 2:
+            found = f"{bounds.checked(seconds, 1, 's')}, {mebibytes:4.0f} MiB: {bounds.checked(mebibytes, 256, 'MiB')}"
+        else:
+            found = f"{mebibytes:4.0f} MiB, exit code {code}"
+        print(f"{seconds:7.3f} s  model file: {name}: {found}", flush=True)
     for name, bound, call in cases():
         start = time.process_time()
         call()

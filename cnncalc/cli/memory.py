@@ -18,7 +18,15 @@ from cnncalc.cli.options import (
     output_options,
     warn_of_depth,
 )
-from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD, read_reserve
+from cnncalc.memory.options import (
+    AUTOCAST,
+    MICRO_PROFILES,
+    POINTERS,
+    PROFILE_NAMES,
+    TRAINABLE_TYPES,
+    ZERO_GRAD,
+    read_reserve,
+)
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -34,13 +42,15 @@ if TYPE_CHECKING:
 HELP = """Computes the exact memory of TARGET in training and inference, by category.
 
 The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), in the NumPy run (numpy),
-in an ideal implementation (ideal), or those of the CS231n estimate (notes).
+in an ideal implementation (ideal), or those of the CS231n estimate (notes). The profile tflm is the arena and the
+flash that TensorFlow Lite Micro takes on a chip, in int8.
 
 \b
 Examples:
   cnncalc memory resnet50 --batch 32
   cnncalc memory vgg16 --batch 8 --optimizer adam --checkpoint blocks
   cnncalc memory resnet50 --batch 32 --why layer1.0.bn1
+  cnncalc memory cifar-tiny --profile tflm
 """
 
 
@@ -81,6 +91,11 @@ def subset_of(group: Group, *names: str) -> Group:
     return group._replace(options=tuple([option for option in group.options if option.name in names]))
 
 
+PROFILE = choice(
+    "--profile", (*PROFILE_NAMES, *MICRO_PROFILES), "Implementation whose memory is computed (default: torch-cuda)."
+)
+"""The profiles of a framework, and those of chips."""
+
 LIVE_MEMORY = subset_of(MEMORY, *(option.name for option in MEMORY.options if option.name != "reserve"))
 """Those that change live tensors."""
 
@@ -99,6 +114,7 @@ class Call(NamedTuple):
     depthwise_in_place: bool = False
     columns: str | None = None
     depth: int | None = None
+    pointers: str | None = None
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -106,6 +122,14 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     for name, reason in idle_output(call.output, call.notation.exact):
         if call.why is None or name != "units":  # the reason of a layer is a sentence, with its bytes in short form
             yield name, reason
+    if call.memory.profile in MICRO_PROFILES:
+        for option in MEMORY.options:
+            if option.name != "profile":
+                yield option.name, f"--profile {call.memory.profile} plans int8 inference of one image"
+        for name in ("why", "timeline", "plan", "depthwise_in_place", "depth"):
+            yield name, f"--profile {call.memory.profile} prints the arena and the flash alone"
+        return
+    yield "pointers", f"it is for --profile {', '.join(MICRO_PROFILES)}"
     if call.plan:
         for option in MEMORY.options:
             if option.name not in ("batch", "dtype"):
@@ -124,6 +148,9 @@ def run(call: Call, console: Console) -> None:
     """Prints the memory report of a target, the arena plan, or what one layer keeps."""
     from cnncalc.memory.report import check_options
 
+    if call.memory.profile in MICRO_PROFILES:
+        _micro(call, console)
+        return
     if not (call.plan and call.memory.dtype == "int8"):
         check_options(call.memory)
     call.output.require_columns(columns=call.columns)
@@ -136,6 +163,18 @@ def run(call: Call, console: Console) -> None:
     else:
         document = _memory(report, call, notation, console)
     console.write_document(document.with_columns(call.columns), call.output)
+
+
+def _micro(call: Call, console: Console) -> None:
+    """Prints what a net takes on a chip."""
+    from cnncalc.memory.micro import micro_report
+    from cnncalc.views.micro import micro_document
+
+    call.output.require_columns(columns=call.columns)
+    notation = call.notation.notation(call.output, console)
+    report = analyze(call.target, call.design, ReportOptions(), console)
+    micro = micro_report(report, call.memory.profile, int(call.pointers or 32))
+    console.write_document(micro_document(micro, notation=notation).with_columns(call.columns), call.output)
 
 
 def report_options(memory: Options) -> ReportOptions:
@@ -176,7 +215,8 @@ COMMAND = Command(
     Call,
     run,
     (
-        MEMORY,
+        MEMORY._replace(options=(PROFILE, *MEMORY.options[1:])),
+        choice("--pointers", POINTERS, "Bits of a pointer of the chip (default: 32)."),
         Option("--why", "why", "Show what one layer keeps for backward, and why.", "LAYER"),
         switch("--timeline", "Draw live bytes over the step."),
         switch("--plan", "Plan one arena for inference: offsets, bound, order."),

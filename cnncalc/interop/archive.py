@@ -24,12 +24,17 @@ _TAIL = 66_000
 
 
 class BufferFile(io.RawIOBase):
-    """A buffer, such as a memory map, as a file that is open for reading."""
+    """A buffer, such as a memory map, as a file that is open for reading.
 
-    def __init__(self, data: bytes | mmap) -> None:
+    Reading more than ``most_bytes`` at once is an OSError, after which ``is_exceeded`` is true.
+    """
+
+    def __init__(self, data: bytes | mmap, most_bytes: int | None = None) -> None:
         super().__init__()
         self._data = data
         self._at = 0
+        self._most_bytes = most_bytes
+        self.is_exceeded = False
 
     def readable(self) -> bool:
         return True
@@ -49,6 +54,9 @@ class BufferFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
+        if self._most_bytes is not None and len(view) > self._most_bytes:
+            self.is_exceeded = True
+            raise OSError(f"more than {self._most_bytes:,} bytes are read at once")
         part = self._data[self._at : self._at + len(view)]
         view[: len(part)] = part
         self._at += len(part)

@@ -51,6 +51,7 @@ EXPORTERS = (
     Exporter("torch", (".py",), "cnncalc.interop.torch_source", "torch_source"),
     Exporter("keras", (), "cnncalc.interop.keras_source", "keras_source", other_endings=(".py",)),
     Exporter("caffe", (".prototxt",), "cnncalc.interop.caffe_writer", "caffe_text"),
+    Exporter("tflite", (".tflite",), "cnncalc.interop.tflite_writer", "tflite_bytes", is_binary=True),
     Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of", other_endings=(".txt",), has_flat=True),
 )
 """Every form that ``convert --to`` writes; the first one is the default."""

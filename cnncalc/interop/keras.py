@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import keras_layers, keras_operations, keras_shapes
-from cnncalc.interop.archive import BufferFile, member
+from cnncalc.interop.archive import member
 from cnncalc.interop.builder import WRONG, NetBuilder
 from cnncalc.interop.keras_config import (
     JSON_BYTES,
@@ -71,21 +71,11 @@ def read_h5_file(name: str, data: bytes | mmap, settings: Settings) -> Graph:
     """The graph of an ``.h5`` file: of the attribute ``model_config`` in it. Needs h5py."""
     shown = visible(name)
     try:
-        import h5py
+        from cnncalc.interop.hdf5 import model_config
     except ImportError:
         hint = "install the extra: pip install 'cnncalc[h5]'; a .keras file or the JSON of to_json needs none"
         raise DesignError([Problem("missing-extra", f"{shown}: reading .h5 files needs h5py", None, hint)]) from None
-    try:
-        with h5py.File(BufferFile(data), "r") as file:
-            content = file.attrs.get("model_config")
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        message = f"{shown} is no HDF5 file: {visible(str(error))[:200]}"
-        raise DesignError([Problem("wrong-file", message)]) from None
-    if content is None:
-        hint = "save the whole model, not its weights alone"
-        raise DesignError([Problem("wrong-file", f"{shown} holds weights without a model (model_config)", None, hint)])
-    text = content if isinstance(content, str) else bytes(content).decode("utf-8", "replace")
-    _limit(f"{shown}: model_config", len(text))
+    text = model_config(shown, data, JSON_BYTES)
     return _read(shown, Source(f"{shown}: model_config", text), settings)
 
 

@@ -13,7 +13,7 @@ from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
-from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
+from cnncalc.interop.views import BATCH, Atom, Axes, merged, size_of, whole
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
     if not axes:
         return x if depth == 1 else None
     atoms = [atom for number in axes for atom in x.axes[number]]
-    if tuple(atoms) == whole(len(x.source.volume) - 1, depth):
+    if merged(atoms) == whole(len(x.source.volume) - 1, depth):
         return x
     if any(atom.side == BATCH for atom in atoms) or len(axes) > 1:
         return None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.views import Axis
 
 
 FLOAT, DOUBLE = 1, 11
@@ -34,11 +35,40 @@ def identity(net: Net, operator: Operator) -> Value:
 
 def reshape(net: Net, operator: Operator) -> Value:
     """Reshape: 0 keeps a size, -1 stands for what is left."""
-    x = net.tensor(operator)
     wanted = net.numbers(operator, "shape", 1)
     if wanted is None:
         raise WrongFile("its shape is missing")
+    x = net.values.get(operator.inputs[0])
+    if isinstance(x, Tensor) and x.expanded:
+        shape = new_shape(x.shape, wanted, keeps_zeros=not operator.attributes.get("allowzero"))
+        return _with_copies(net, operator, x, shape)
+    x = net.tensor(operator)
     return net.reshaped(x, new_shape(x.shape, wanted, keeps_zeros=not operator.attributes.get("allowzero")))
+
+
+def _with_copies(net: Net, operator: Operator, x: Tensor, shape: Sequence[int]) -> Tensor:
+    """An expanded tensor in which axes are joined with the copies of their elements behind them: nearest neighbours."""
+    left = list(zip(x.axes, x.shape, strict=True))[::-1]
+    axes: list[Axis] = []
+    counts: list[tuple[int, int]] = []
+    for number, size in enumerate(shape):
+        group: list[Axis] = []
+        joined = 1
+        while left and joined < size:
+            axis, count = left.pop()
+            group += [axis] * (count > 1)
+            joined *= count
+        first = group[0] if group else ()
+        if joined != size or any(group[1:]) or (size > 1 and not first):
+            raise NoEqual("it works on a volume that was expanded to a larger one")
+        axes.append(first)
+        counts += [(number, size)] * (len(group) > 1)
+    if any(axis for axis, _ in left):
+        raise NoEqual("it works on a volume that was expanded to a larger one")
+    result = Tensor(x.source, tuple(axes))
+    for number, size in counts:
+        result = repeated(net, operator, result, number, size)
+    return result
 
 
 def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = True) -> tuple[int, ...]:

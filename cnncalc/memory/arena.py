@@ -363,12 +363,12 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     every = range(len(sizes))
     bound = max(sums)
     method, order = "greedy by size", sorted(every, key=lambda index: (-sizes[index], alive[index][0], index))
-    offsets = _place_in_order(order, sizes, alive, pairs)
+    offsets = place_in_order(order, sizes, alive, pairs)
     arena = _height(offsets, sizes)
     if arena > bound:
         breadth = [max(sums[first : last + 1]) for first, last in alive]
         other = sorted(every, key=lambda index: (-breadth[index], -sizes[index], index))
-        found = _place_in_order(other, sizes, alive, pairs)
+        found = place_in_order(other, sizes, alive, pairs)
         if _height(found, sizes) < arena:
             method, order, offsets, arena = "greedy by breadth", other, found, _height(found, sizes)
     if arena > bound:
@@ -383,13 +383,15 @@ def _height(offsets: Sequence[int], sizes: Sequence[int]) -> int:
     return max([offset + size for offset, size in zip(offsets, sizes, strict=True)], default=0)
 
 
-def _place_in_order(
-    order: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], pairs: Sequence[int]
+def place_in_order(
+    order: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], pairs: Sequence[int] | None = None
 ) -> list[int]:
     """Offsets of volumes placed in this order, each at the lowest offset free during its lifetime.
 
-    ``pairs`` has for each volume the sum, over its steps, of the volumes alive.
+    ``pairs`` has for each volume the sum, over its steps, of the volumes alive (None: not known).
     """
+    if pairs is None:
+        pairs = [0] * len(sizes)
     offsets = [0] * len(sizes)
     by_step: list[list[tuple[int, int, int]]] = [[] for _ in range(max([last for _, last in alive], default=-1) + 1)]
     placed: list[tuple[int, int, int]] = []  # offset, end, volume
@@ -447,7 +449,7 @@ def _rearranged(
         if one == other:
             continue
         tried = [other if index == one else one if index == other else index for index in order]
-        found = _place_in_order(tried, sizes, alive, pairs)
+        found = place_in_order(tried, sizes, alive, pairs)
         reached = _height(found, sizes)
         if reached <= arena:
             order, offsets, arena = tried, found, reached

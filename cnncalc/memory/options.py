@@ -5,6 +5,12 @@ from __future__ import annotations
 PROFILE_NAMES = ("torch-cuda", "torch-fake", "torch-cpu", "numpy", "ideal", "notes")
 """Framework and device whose memory is computed; ``notes`` is the rule of the course notes."""
 
+MICRO_PROFILES = ("tflm",)
+"""Runtimes of chips without an operating system, whose arena is planned: int8, one image, no training."""
+
+POINTERS = ("32", "64")
+"""Widths of a pointer in bits; chips have 32."""
+
 ZERO_GRAD = ("start", "before-backward", "zeros")
 """When gradients are freed: before the step, between forward and backward, or never (they are set to zero)."""
 

@@ -8,7 +8,9 @@ from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, n
 from cnncalc.units import format_bytes, listing, plural
 
 if TYPE_CHECKING:
-    from cnncalc.memory.arena import ArenaPlan
+    from collections.abc import Sequence
+
+    from cnncalc.memory.arena import ArenaPlan, ArenaVolume
 
 MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 FREE = "."
@@ -46,12 +48,13 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
             number(volume.last),
             Cell(_layers(volume.layers, volume.role), volume.role),
         )
-        for volume, mark in zip(plan.volumes, marks(plan), strict=True)
+        for volume, mark in zip(plan.volumes, marks(len(plan.volumes)), strict=True)
     )
     exact = "the optimal order" if plan.is_exact_order else "a heuristic order, a better one is possible"
     order = f"{plan.order}: peak of live bytes {size(plan.bound_bytes)}, at {plan.peak_at}; {exact}"
     if plan.bound_bytes != plan.given_bound_bytes:
         order += f"; in the given order {size(plan.given_bound_bytes)}"
+    chart = draw(plan.volumes, len(plan.steps), plan.arena_bytes, width=width)
     closing = (
         Paragraph("order", (order,), main=1),
         Paragraph(
@@ -64,7 +67,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
             ),
             main=1,
         ),
-        Paragraph("map", ("vertical: offset; horizontal: step", *draw(plan, width=width)), verbatim=True),
+        Paragraph("map", ("vertical: offset; horizontal: step", *chart), verbatim=True),
     )
     return Document(heading, Table(columns, rows), closing, lambda: _data(plan))
 
@@ -82,19 +85,21 @@ def _data(plan: ArenaPlan) -> dict[str, Any]:
     return found
 
 
-def marks(plan: ArenaPlan) -> list[str]:
+def marks(count: int) -> list[str]:
     """A letter or digit for each volume, repeated if there are more volumes than characters."""
-    return [MARKS[number % len(MARKS)] for number in range(len(plan.volumes))]
+    return [MARKS[number % len(MARKS)] for number in range(count)]
 
 
-def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
-    """The arena over time in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
+def draw(
+    volumes: Sequence[ArenaVolume], steps: int, arena_bytes: int, *, width: int = 80, height: int = 24
+) -> list[str]:
+    """An arena over time in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
 
     A cell shows the volume that takes the largest part of it, ``.`` where most is free. Lines are at most ``width``
     characters, the chart at most ``height`` lines; a short net gets several columns a step.
     """
-    steps = max(1, len(plan.steps))
-    arena = max(1, plan.arena_bytes)
+    steps = max(1, steps)
+    arena = max(1, arena_bytes)
     label = max(4, len(str(arena)))
     room = max(8, width - label - 3)
     columns = min(room, steps * max(1, min(6, room // steps)))
@@ -103,7 +108,7 @@ def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
     taken: list[list[tuple[int, str]]] = [[(0, FREE)] * columns for _ in range(lines)]
     covered = [[0] * columns for _ in range(lines)]
     # in units of 1/lines of a byte and 1/columns of a step: integers only
-    for volume, mark in zip(plan.volumes, marks(plan), strict=True):
+    for volume, mark in zip(volumes, marks(len(volumes)), strict=True):
         low, high = volume.offset * lines, volume.end * lines
         left, right = volume.first * columns, (volume.last + 1) * columns
         for line in range(low // arena, -(-high // arena)):

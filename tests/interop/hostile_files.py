@@ -1,7 +1,7 @@
 """Files that are made to cost much: families of them for each format, each of any size.
 
-``FAMILIES[name](size)`` are the bytes of such a file; the ending of the name is that of the file. ``SIZES`` are the
-sizes that are measured, of which the last is as large as the limits of the format let it be, or larger.
+``FAMILIES[name](size)`` are the bytes of such a file; the ending of the name is that of the file. :func:`largest` is
+the size that is measured, about as large as the limits of the format let it be, or larger.
 """
 
 # ruff: noqa: E501  # families stand in rows

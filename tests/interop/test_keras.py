@@ -322,6 +322,28 @@ def test_an_h5_file_is_read_by_its_attribute(tmp_path: Path) -> None:
     assert [node.name for node in load_bytes("net.h5", path.read_bytes()).nodes] == ["image", "fc"]
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "holds weights without a model"),
+        (5_000_000_000, "model_config is int64, not a text"),
+        (["a", "b"], "model_config is ndarray, not a text"),
+        ("x" * 20_000_000, "model_config has more than 4,194,304 bytes"),
+        ("[" * 50_000, "JSON is nested too deep"),
+    ],
+)
+def test_an_attribute_that_is_no_model_is_refused(content: Any, words: str, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "net.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        if content is not None:
+            file.attrs["model_config"] = content
+    with pytest.raises(DesignError, match=words):
+        load_bytes("net.h5", path.read_bytes())
+    with pytest.raises(DesignError, match="is no readable HDF5 file"):
+        load_bytes("net.h5", path.read_bytes()[:50])
+
+
 def test_json_without_a_class_is_an_architecture() -> None:
     graph = load_bytes("net.json", json.dumps({"name": "small", "layers": "INPUT 8x8x3 -> CONV3-4"}).encode())
     assert [node.kind for node in graph.nodes] == ["input", "conv"]

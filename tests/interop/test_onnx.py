@@ -214,6 +214,39 @@ def test_a_factor_and_a_shift_of_the_same_numbers_are_two_layers() -> None:
     assert labels(read(model)) == "SIGMOID SCALE(shift=no) RELU SCALE(scale=no)"
 
 
+def test_a_bias_of_heads_is_that_of_their_projection() -> None:
+    model = Model(image=(1, 20, 12))
+    model.add("MatMul", "image", model.weight("w", (12, 12)))
+    model.add("Reshape", model.last, model.shape("s", 0, 20, 3, 4))
+    model.add("Add", model.last, model.weight("b", (3, 4)))
+    model.add("Reshape", model.last, model.shape("t", 0, 20, 12))
+    report = read(model)
+    assert labels(report) == "LINEAR-12"
+    assert report.totals.parameters == 12 * 12 + 12
+
+
+def test_sides_whose_elements_are_repeated_are_upsampled() -> None:
+    model = maps(5)
+    for name, shape, joined in (
+        ("high", (1, 5, 12, 2, 10), (1, 5, 24, 10)),
+        ("wide", (1, 5, 24, 10, 2), (1, 5, 24, 20)),
+    ):
+        single = [1 if size == 2 else size for size in shape]
+        model.add("Reshape", model.last, model.shape(f"{name}0", *single))
+        model.add("Expand", model.last, model.shape(f"{name}1", *shape))
+        model.add("Reshape", model.last, model.shape(f"{name}2", *joined))
+    assert labels(read(model)) == "CONV3-5 UPSAMPLE2"
+
+
+def test_copies_before_a_side_have_no_equal() -> None:
+    model = maps(5)
+    model.add("Reshape", model.last, model.shape("a", 1, 5, 1, 12, 10))
+    model.add("Expand", model.last, model.shape("b", 1, 5, 2, 12, 10))
+    model.add("Reshape", model.last, model.shape("c", 1, 5, 24, 10))
+    with pytest.raises(DesignError, match="expanded to a larger one"):
+        read(model)
+
+
 def test_products_and_sums_per_channel_are_a_scale() -> None:
     model = maps()
     model.add("BatchNormalization", model.last, *[model.weight(f"n{i}", (8,)) for i in range(4)])

@@ -248,7 +248,7 @@ def test_layers_that_run_only_in_training_are_left_out() -> None:
 def test_a_net_with_only_an_input_has_a_plan() -> None:
     found = plan(cnncalc.analyze("INPUT 9x11x3"), order="best")
     assert (found.arena_bytes, found.bound_bytes, found.steps, found.is_exact_order) == (297 * 4, 297 * 4, (), True)
-    assert draw(found)[0].endswith("aaaaaa|")
+    assert draw(found.volumes, len(found.steps), found.arena_bytes)[0].endswith("aaaaaa|")
 
 
 def test_a_depthwise_convolution_in_place_by_hand() -> None:
@@ -527,7 +527,7 @@ def test_greedy_by_size_by_hand() -> None:
 def test_a_chart_by_hand() -> None:
     """Addresses go up, steps to the right: the input of 297 B lies above 693 B; 140 B take its place later."""
     found = plan(cnncalc.analyze("INPUT 9x11x3 -> CONV3-7 -> BN -> RELU -> POOL2/2"), dtype="int8")
-    assert draw(found, width=24, height=10) == [
+    assert draw(found.volumes, len(found.steps), found.arena_bytes, width=24, height=10) == [
         " 891 |aaaaaa......|",
         " 792 |aaaaaa......|",
         " 693 |aaaaaacccccc|",
@@ -540,7 +540,7 @@ def test_a_chart_by_hand() -> None:
         "   0 |bbbbbbbbbbbb|",
         "step  0     1",
     ]
-    assert marks(found) == ["a", "b", "c"]
+    assert marks(len(found.volumes)) == ["a", "b", "c"]
     assert [(volume.name, volume.offset, volume.size, volume.first, volume.last) for volume in found.volumes] == [
         ("input", 693, 297, 0, 0), ("conv1", 0, 693, 0, 1), ("pool1", 693, 140, 1, 1)
     ]  # fmt: skip
@@ -550,14 +550,14 @@ def test_a_chart_by_hand() -> None:
 @pytest.mark.parametrize("width", [30, 80, 200])
 def test_a_chart_fits_the_width_and_shows_only_live_volumes(net: str, width: int) -> None:
     found = plan(report(net), depthwise_in_place=True)
-    chart = draw(found, width, 20)
+    chart = draw(found.volumes, len(found.steps), found.arena_bytes, width=width, height=20)
     assert len(chart) == 21
     assert max(map(len, chart)) <= width
     assert all(line.isascii() for line in chart)
     cells = [line.split("|")[1] for line in chart[:-1]]
     assert {len(line) for line in cells} == {len(cells[0])}
-    assert set("".join(cells)) <= {*marks(found), FREE}
-    assert len(marks(found)) == len(found.volumes)
+    assert set("".join(cells)) <= {*marks(len(found.volumes)), FREE}
+    assert len(marks(len(found.volumes))) == len(found.volumes)
 
 
 def test_batch_normalization_without_running_statistics_does_not_fold() -> None:

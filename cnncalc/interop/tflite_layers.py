@@ -1,0 +1,410 @@
+"""Every layer kind in operators of TensorFlow Lite, as its converter writes them for int8.
+
+A batch normalization behind a convolution is part of its weights, an activation function behind an operator that can
+compute it (RELU, RELU6) is part of that operator, and what changes nothing at test time is left out. Weights have a
+scale a filter, activations one scale. Convolutions whose padding is neither none nor that of TensorFlow are written as
+PAD and a convolution without padding.
+
+Each function takes the lowering of the net, the layer, and the index of its node, and returns the tensor of its output.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.exporters import bound
+from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
+from cnncalc.units import listing
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.graph import Graph
+    from cnncalc.layers.base import Layer
+    from cnncalc.source import Span
+
+FUSED = {"relu": "RELU", "relu6": "RELU6"}
+"""The activation functions that an operator computes with its result, by kind."""
+TAKES_ACTIVATION = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "MAX_POOL_2D",
+                    "AVERAGE_POOL_2D", "TRANSPOSE_CONV")  # fmt: skip
+MAX_CONCATENATED = 10
+"""The most inputs of CONCATENATION in TensorFlow Lite Micro."""
+
+
+class NoEqual(Exception):
+    """A layer that has no equal; the text says why."""
+
+
+def tflite_net(graph: Graph) -> TfliteNet:
+    """The operators of a net without drafts. Raises DesignError with every layer that has no equal."""
+    return _Lowering(graph).net()
+
+
+class _Lowering:
+    """The operators of a net, built layer by layer."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.volumes: list[Volume] = []
+        self.tensors: list[Tensor] = []
+        self.operators: list[Operator] = []
+        self.tensor_of: list[int] = []
+        self.maker: dict[int, int] = {}
+        """The operator that computes a tensor."""
+        self.readers = [0] * len(graph.nodes)
+        for node in graph.nodes:
+            for source in node.inputs:
+                self.readers[source] += not node.training_only
+        self.folds: list[bool] = []
+        """Whether a normalization of the output of a node can be part of the weights before it."""
+
+    def net(self) -> TfliteNet:
+        """The whole net."""
+        missing: dict[tuple[Span | None, str], list[str]] = {}
+        for index, node in enumerate(self.graph.nodes):
+            layer = bound(self.graph, index, self.volumes)
+            self.volumes.append(layer.output(*[self.volumes[source] for source in node.inputs]))
+            self.folds.append(False)
+            if node.training_only:
+                self.tensor_of.append(-1)
+                continue
+            try:
+                self.tensor_of.append(self._lower(index, layer))
+            except NoEqual as error:
+                missing.setdefault((node.span, str(error)), []).append(node.name)
+                self.tensor_of.append(self.tensor(node.name, self.volumes[index]))
+        if missing:
+            raise DesignError(
+                [Problem("no-equal", f"{listing(names, 3)}: {why}", span) for (span, why), names in missing.items()]
+            )
+        running = [index for index, node in enumerate(self.graph.nodes) if not node.training_only]
+        inputs = [self.tensor_of[index] for index in running if not self.graph.nodes[index].inputs]
+        outputs = dict.fromkeys([self.tensor_of[index] for index in running if not self.readers[index]])
+        return TfliteNet(self.graph.name, tuple(self.tensors), tuple(self.operators), tuple(inputs), tuple(outputs))
+
+    def _lower(self, index: int, layer: Layer) -> int:
+        node = self.graph.nodes[index]
+        if not node.inputs:
+            return self.tensor(node.name, self.volumes[index])
+        source = node.inputs[0]
+        x = self.tensor_of[source]
+        same = self.volumes[source] == self.volumes[index]
+        if layer.is_identity_at_test_time:
+            self.folds[index] = self.folds[source]
+            return x
+        if same and layer.folds_into_weights and self.folds[source] and self.readers[source] == 1:
+            self.folds[index] = True
+            self._joined(x, node.name)
+            return x
+        maker = self.maker.get(x)
+        if layer.kind in FUSED and maker is not None and self.readers[source] == 1:
+            operator = self.operators[maker]
+            if operator.code in TAKES_ACTIVATION and "activation" not in operator.options:
+                options = {**operator.options, "activation": FUSED[layer.kind]}
+                self.operators[maker] = operator._replace(options=options)
+                self._joined(x, node.name)
+                return x
+        if layer.kind not in LAYERS:
+            raise NoEqual(f"{layer.kind.upper()} has no operator of TensorFlow Lite Micro")
+        found = LAYERS[layer.kind](self, layer, index)
+        self.folds[index] = layer.counts_macs
+        return found
+
+    def _joined(self, tensor: int, name: str) -> None:
+        """Names the layer among those that the operator of a tensor computes."""
+        maker = self.maker[tensor]
+        operator = self.operators[maker]
+        self.operators[maker] = operator._replace(layers=(*operator.layers, name))
+
+    # what the layers use
+
+    def tensor(self, name: str, volume: Volume, values_range: str = "usual") -> int:
+        """A new tensor for a volume."""
+        self.tensors.append(Tensor(name, shape_of(volume), range=values_range))
+        return len(self.tensors) - 1
+
+    def weights(self, name: str, shape: Sequence[int], scales: int = 1, axis: int = 0) -> int:
+        """A new tensor of int8 whose values stand in the file."""
+        self.tensors.append(Tensor(name, tuple(shape), "int8", scales, axis, is_constant=True))
+        return len(self.tensors) - 1
+
+    def biases(self, index: int, x: int, scales: int = 1) -> int:
+        """The biases of a node, of int32; their scale is that of its input ``x`` times that of its weights."""
+        name, depth = f"{self.name(index)}/bias", self.volumes[index].depth
+        self.tensors.append(Tensor(name, (depth,), "int32", scales, range=self.tensors[x].range, is_constant=True))
+        return len(self.tensors) - 1
+
+    def integers(self, name: str, values: Sequence[int], shape: Sequence[int] = ()) -> int:
+        """A new constant of int32 with these values."""
+        sizes = tuple(shape) or (len(values),)
+        self.tensors.append(Tensor(name, sizes, "int32", 0, is_constant=True, values=tuple(values)))
+        return len(self.tensors) - 1
+
+    def operator(self, code: str, inputs: Sequence[int], output: int, name: str, **options: Any) -> int:
+        """Adds an operator; returns its output."""
+        self.maker[output] = len(self.operators)
+        self.operators.append(Operator(code, tuple(inputs), (output,), options, (name,)))
+        return output
+
+    def name(self, index: int) -> str:
+        """The name of a node."""
+        return self.graph.nodes[index].name
+
+    def input(self, index: int, number: int = 0) -> tuple[int, Volume]:
+        """An input of a node: its tensor and its volume."""
+        source = self.graph.nodes[index].inputs[number]
+        return self.tensor_of[source], self.volumes[source]
+
+    def padded(
+        self, index: int, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], pads: Any
+    ) -> tuple[int, str]:
+        """The input of windows, behind a PAD if they need one, and the padding of TensorFlow; ``pads`` are theirs."""
+        x, volume = self.input(index)
+        before, after = plane_of(volume), plane_of(self.volumes[index])
+        covered = [(size - 1) * gap + 1 for size, gap in zip(kernel, dilation, strict=True)]
+        if after == tuple([-(-size // step) for size, step in zip(before, stride, strict=True)]) and covered != [1, 1]:
+            return x, "SAME"
+        needed = [(size - 1) * step + span for size, step, span in zip(after, stride, covered, strict=True)]
+        margins = []
+        for size, span, (first, _) in zip(before, needed, pads, strict=True):
+            begin = min(first, max(0, span - size))
+            margins.append((begin, max(0, span - size - begin)))
+        if any(map(any, margins)):
+            sides = Volume(*[size + sum(each) for size, each in zip(before, margins, strict=True)], volume.depth)
+            values = [0, 0, *margins[0], *margins[1], 0, 0]
+            paddings = self.integers(f"{self.name(index)}/paddings", values, (4, 2))
+            padded = self.tensor(f"{self.name(index)}/padded", sides, self.tensors[x].range)
+            x = self.operator("PAD", [x, paddings], padded, self.name(index))
+        return x, "VALID"
+
+
+def shape_of(volume: Volume) -> tuple[int, ...]:
+    """The shape of a volume: batch, height, width, depth; a length is a plane of one row."""
+    if len(volume.sides) > 2:
+        raise NoEqual(f"{volume} has {len(volume.sides)} sides, and operators of TensorFlow Lite have two")
+    return (1, *plane_of(volume), volume.depth)
+
+
+def plane_of(volume: Volume) -> tuple[int, int]:
+    """Height and width of a volume; a length has one row."""
+    sides = (1, *volume.sides)[-2:]
+    return sides[0], sides[1]
+
+
+def _plane(values: Sequence[Any], one: Any) -> list[Any]:
+    """A value for each of two sides; ``one`` for the row of a length."""
+    return [one, *values][-2:]
+
+
+# convolutions and fully-connected layers
+
+
+def _conv(low: _Lowering, layer: Any, index: int) -> int:
+    x, volume = low.input(index)
+    if getattr(layer, "connections", None) is not None:
+        raise NoEqual("a table of connections has no equal")
+    kernel, stride = _plane(layer.kernel, 1), _plane(layer.stride, 1)
+    dilation = _plane(layer.dilation, 1)
+    name, output = low.name(index), low.volumes[index]
+    x, padding = low.padded(index, kernel, stride, dilation, _plane(layer.windows(volume).pads, (0, 0)))
+    depth = output.depth
+    if layer.is_depthwise(volume):
+        weight = low.weights(f"{name}/weight", [1, *kernel, depth], depth, 3)
+        more = {"depth_multiplier": depth // volume.depth}
+        code = "DEPTHWISE_CONV_2D"
+    else:
+        weight = low.weights(f"{name}/weight", [depth, *kernel, volume.depth // layer.groups], depth)
+        more, code = {}, "CONV_2D"
+    bias = low.biases(index, x, depth)
+    made = low.tensor(name, output)
+    return low.operator(code, [x, weight, bias], made, name, padding=padding, stride=stride, dilation=dilation, **more)
+
+
+def _deconv(low: _Lowering, layer: Any, index: int) -> int:
+    x, volume = low.input(index)
+    if layer.groups > 1 or any(each > 1 for each in layer.dilation):
+        raise NoEqual("TRANSPOSE_CONV has neither groups nor dilation")
+    kernel, stride, output, name = _plane(layer.kernel, 1), _plane(layer.stride, 1), low.volumes[index], low.name(index)
+    before, after = plane_of(volume), plane_of(output)
+    if after == tuple([size * step for size, step in zip(before, stride, strict=True)]):
+        padding = "SAME"
+    elif after == tuple([(size - 1) * step + span for size, step, span in zip(before, stride, kernel, strict=True)]):
+        padding = "VALID"
+    else:
+        raise NoEqual(f"TRANSPOSE_CONV from {volume} cannot give {output}: it has no such padding")
+    shape = low.integers(f"{name}/shape", shape_of(output))
+    weight = low.weights(f"{name}/weight", [output.depth, *kernel, volume.depth], output.depth)
+    bias = low.biases(index, x, output.depth)
+    made = low.tensor(name, output)
+    return low.operator("TRANSPOSE_CONV", [shape, weight, x, bias], made, name, padding=padding, stride=stride)
+
+
+def _fc(low: _Lowering, layer: Any, index: int) -> int:
+    x, volume = low.input(index)
+    name, output = low.name(index), low.volumes[index]
+    columns = volume.elements if layer.is_flat else volume.depth
+    weight = low.weights(f"{name}/weight", [output.depth, columns])
+    bias = low.biases(index, x)
+    if layer.is_flat:
+        low.tensors.append(Tensor(name, (1, output.depth)))
+        made = len(low.tensors) - 1
+    else:
+        made = low.tensor(name, output)
+    return low.operator("FULLY_CONNECTED", [x, weight, bias], made, name, keep_num_dims=not layer.is_flat)
+
+
+# pools
+
+
+def _pool(code: str) -> Callable[[_Lowering, Any, int], int]:
+    def lower(low: _Lowering, layer: Any, index: int) -> int:
+        _, volume = low.input(index)
+        if layer.adaptive is not None:
+            if code == "AVERAGE_POOL_2D" and low.volumes[index].is_point:
+                return _mean(low, layer, index)
+            raise NoEqual("an adaptive pool has no equal")
+        if any(each > 1 for each in getattr(layer, "dilation", ())):
+            raise NoEqual("pools have no dilation")
+        windows = layer.windows(volume)
+        kernel = _plane(layer.kernel, 1)
+        stride = _plane(layer.stride if layer.stride is not None else layer.kernel, 1)
+        x, padding = low.padded(index, kernel, stride, [1, 1], _plane(windows.pads, (0, 0)))
+        name = low.name(index)
+        made = low.tensor(name, low.volumes[index], low.tensors[x].range)
+        return low.operator(code, [x], made, name, padding=padding, stride=stride, kernel=kernel)
+
+    return lower
+
+
+def _mean(low: _Lowering, layer: Any, index: int) -> int:
+    x, _ = low.input(index)
+    name = low.name(index)
+    axes = low.integers(f"{name}/axes", [1, 2])
+    return low.operator("MEAN", [x, axes], low.tensor(name, low.volumes[index]), name, keep_dims=True)
+
+
+# element by element
+
+
+def _unary(code: str, values_range: str = "usual") -> Callable[[_Lowering, Any, int], int]:
+    def lower(low: _Lowering, layer: Any, index: int) -> int:
+        x, _ = low.input(index)
+        name = low.name(index)
+        options = {"alpha": layer.slope} if code == "LEAKY_RELU" else {}
+        return low.operator(code, [x], low.tensor(name, low.volumes[index], values_range), name, **options)
+
+    return lower
+
+
+def _silu(low: _Lowering, layer: Any, index: int) -> int:
+    x, volume = low.input(index)
+    name = low.name(index)
+    gate = low.operator("LOGISTIC", [x], low.tensor(f"{name}/sigmoid", volume, "probability"), name)
+    return low.operator("MUL", [x, gate], low.tensor(name, volume), name)
+
+
+def _prelu(low: _Lowering, layer: Any, index: int) -> int:
+    x, volume = low.input(index)
+    name = low.name(index)
+    slopes = low.weights(f"{name}/alpha", [1, 1, volume.depth])
+    return low.operator("PRELU", [x, slopes], low.tensor(name, volume), name)
+
+
+def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
+    """A normalization with running statistics, or a scale, that no weights take up."""
+    if not layer.folds_into_weights:
+        raise NoEqual(f"{layer.kind.upper()} with the statistics of its input has no equal")
+    x, volume = low.input(index)
+    name = low.name(index)
+    factor = low.weights(f"{name}/factor", [volume.depth])
+    scaled = low.operator("MUL", [x, factor], low.tensor(f"{name}/scaled", volume), name)
+    shift = low.weights(f"{name}/shift", [volume.depth])
+    return low.operator("ADD", [scaled, shift], low.tensor(name, volume), name)
+
+
+def _merge(code: str) -> Callable[[_Lowering, Any, int], int]:
+    def lower(low: _Lowering, layer: Any, index: int) -> int:
+        name, count = low.name(index), len(low.graph.nodes[index].inputs)
+        total, volume = low.input(index)
+        for number in range(1, count):
+            other, size = low.input(index, number)
+            volume = Volume(*map(max, volume, size))
+            is_last = number == count - 1
+            made = low.tensor(name if is_last else f"{name}/{number}", volume)
+            total = low.operator(code, [total, other], made, name)
+        return total
+
+    return lower
+
+
+def _concat(low: _Lowering, layer: Any, index: int) -> int:
+    name, output = low.name(index), low.volumes[index]
+    inputs = [low.tensor_of[source] for source in low.graph.nodes[index].inputs]
+    if len(inputs) > MAX_CONCATENATED:
+        raise NoEqual(f"CONCATENATION takes at most {MAX_CONCATENATED} inputs, and this one has {len(inputs)}")
+    ranges = {low.tensors[tensor].range for tensor in inputs}
+    if len(ranges) > 1:
+        raise NoEqual("CONCATENATION of int8 needs one scale, and SIGMOID, TANH and SOFTMAX have their own")
+    (side,) = layer.axis
+    axis = 3 if side == "depth" else 3 - len(output.sides) + output.names.index(side)
+    return low.operator("CONCATENATION", inputs, low.tensor(name, output, *ranges), name, axis=axis)
+
+
+# moves
+
+
+def _reshape(low: _Lowering, layer: Any, index: int) -> int:
+    x, volume = low.input(index)
+    name, output = low.name(index), low.volumes[index]
+    if layer.is_flat:
+        if volume.is_point:
+            return x
+        shape: tuple[int, ...] = (1, output.elements)
+    else:
+        shape = shape_of(output)
+    target = low.integers(f"{name}/shape", shape)
+    low.tensors.append(Tensor(name, shape, range=low.tensors[x].range))
+    return low.operator("RESHAPE", [x, target], len(low.tensors) - 1, name, shape=shape)
+
+
+def _pad(low: _Lowering, layer: Any, index: int) -> int:
+    x, volume = low.input(index)
+    sides = len(volume.sides)
+    before, after = _plane(layer.pad[:sides], 0), _plane(layer.pad[sides:], 0)
+    if layer.mode != "zero" or min(*before, *after) < 0:
+        raise NoEqual("PAD fills in zeros, and cuts nothing off")
+    values = [0, 0, before[0], after[0], before[1], after[1], *layer.depth]
+    name = low.name(index)
+    paddings = low.integers(f"{name}/paddings", values, (4, 2))
+    padded = low.tensor(name, low.volumes[index], low.tensors[x].range)
+    return low.operator("PAD", [x, paddings], padded, name)
+
+
+def _resize(low: _Lowering, layer: Any, index: int) -> int:
+    x, _ = low.input(index)
+    name, output = low.name(index), low.volumes[index]
+    codes = {"nearest": "RESIZE_NEAREST_NEIGHBOR", "bilinear": "RESIZE_BILINEAR"}
+    if layer.mode not in codes:
+        raise NoEqual(f"there is no resizing of mode {layer.mode}")
+    size = low.integers(f"{name}/size", plane_of(output))
+    return low.operator(codes[layer.mode], [x, size], low.tensor(name, output, low.tensors[x].range), name)
+
+
+def _softmax(low: _Lowering, layer: Any, index: int) -> int:
+    if layer.axes != ("depth",):
+        raise NoEqual("SOFTMAX is over the depth")
+    return _unary("SOFTMAX", "probability")(low, layer, index)
+
+
+LAYERS: dict[str, Callable[[_Lowering, Any, int], int]] = {
+    "conv": _conv, "dwconv": _conv, "deconv": _deconv, "fc": _fc, "linear": _fc, "pool": _pool("MAX_POOL_2D"),
+    "avgpool": _pool("AVERAGE_POOL_2D"), "gap": _mean, "relu": _unary("RELU"), "relu6": _unary("RELU6"), "sigmoid":
+    _unary("LOGISTIC", "probability"), "tanh": _unary("TANH", "tanh"), "hswish": _unary("HARD_SWISH"), "lrelu":
+    _unary("LEAKY_RELU"), "elu": _unary("ELU"), "prelu": _prelu, "silu": _silu, "softmax": _softmax, "bn":
+    _factor_and_shift, "scale": _factor_and_shift, "affine": _factor_and_shift, "add": _merge("ADD"), "mul":
+    _merge("MUL"), "sub": _merge("SUB"), "concat": _concat, "flatten": _reshape, "reshape": _reshape, "sequence":
+    _reshape, "plane": _reshape, "pad": _pad, "upsample": _resize, "resize": _resize,
+}  # fmt: skip
+"""Every kind that is written for TensorFlow Lite, by its name."""

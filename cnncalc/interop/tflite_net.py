@@ -1,0 +1,63 @@
+"""A net as operators of TensorFlow Lite in int8: the record that its file, its arena and its flash are made from."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BYTES = {"int8": 1, "int32": 4}
+"""Bytes of an element by type."""
+
+
+class Tensor(NamedTuple):
+    """A tensor: ``shape`` with the batch first and the depth last, ``type`` int8 or int32.
+
+    ``scales``: how many scales and zero points it has (0: it is not quantized), those of its channels along
+    ``channel_axis`` if several. ``range``: which numbers its 256 values stand for: ``usual`` (made up),
+    ``probability`` (0 to 1) or ``tanh`` (-1 to 1), which their operators require; of biases, that of the input.
+    ``is_constant``: its values stand in the file. ``values`` are those of shapes and axes (None: made up).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: str = "int8"
+    scales: int = 1
+    channel_axis: int = 0
+    range: str = "usual"
+    is_constant: bool = False
+    values: tuple[int, ...] | None = None
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Its bytes."""
+        return self.elements * BYTES[self.type]
+
+
+class Operator(NamedTuple):
+    """An operator by its name in TensorFlow Lite; tensors by their places (-1: none), the layers that it computes."""
+
+    code: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any]
+    layers: tuple[str, ...]
+
+
+class TfliteNet(NamedTuple):
+    """The tensors and operators of a net, in the order in which they run; ``inputs`` and ``outputs`` are tensors."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]

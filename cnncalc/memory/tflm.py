@@ -1,0 +1,343 @@
+"""The arena of TensorFlow Lite Micro: the allocations of its interpreter, in order, with their alignment.
+
+An arena is one block of bytes. Its head holds the tensors at the offsets of a plan; before the plan is made, it holds
+temporary records. Its tail grows down from the end and holds what lives as long as the interpreter. Sizes are those of
+the structures of the C++ sources, by the width of a pointer. The interpreter is the one with the recording allocator,
+which the Python package ``tflite-micro`` has and whose figures these are.
+
+Source: tensorflow/tflite-micro, commit 90b983c2 of August 2026: micro_allocator, micro_interpreter,
+micro_allocation_info, memory_planner/greedy_memory_planner, and the reference kernels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.memory.arena import place_in_order
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
+
+ALIGNMENT = 16
+"""Bytes to which buffers of the arena are aligned."""
+MAX_SCRATCH = 12
+"""Scratch buffers that one operator may ask for; records of them are reserved while operators are prepared."""
+
+_SIZES = {"b": 1, "h": 2, "i": 4, "f": 4, "d": 8}
+"""Bytes of the types of fields: bool, int16, int32 or enumeration, float, double; ``p`` is a pointer or a size."""
+
+
+class Struct(NamedTuple):
+    """The size of a C++ structure, and its alignment, in bytes."""
+
+    size: int
+    alignment: int
+
+
+def struct(fields: str, pointer: int) -> Struct:
+    """The structure with these fields, a letter each, or a letter with its number: ``p2 i4 b``; padded as in C++."""
+    size, alignment = 0, 1
+    for word in fields.split():
+        each = pointer if word[0] == "p" else _SIZES[word[0]]
+        size = -(-size // each) * each + each * int(word[1:] or 1)
+        alignment = max(alignment, each)
+    return Struct(-(-size // alignment) * alignment, alignment)
+
+
+class Kernel(NamedTuple):
+    """What an operator allocates: ``options`` parsed from the file, ``state`` when it is initialized, and then steps.
+
+    Steps of its preparation: ``o`` and a digit are temporary records of its output and of its inputs, ``*`` those of
+    all inputs, ``c`` two persistent arrays of an int32 for each output channel, ``s`` scratch, from :attr:`scratch`.
+    """
+
+    options: str | None
+    state: str | None
+    steps: str
+    scratch: Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[int]] = lambda inputs, outputs: ()
+
+
+_CONV_STATE = "i4 i3 i i p p i i i i2"
+
+KERNELS: Mapping[str, Kernel] = {
+    "CONV_2D": Kernel("i7", _CONV_STATE, "o 0 1 c 0 1 2 o"),
+    "DEPTHWISE_CONV_2D": Kernel("i7", _CONV_STATE, "o 0 1 c 0 1 2 o"),
+    "FULLY_CONNECTED": Kernel("i i b b i p i", "i8 i p p b i2", "0 1 2 o"),
+    "MAX_POOL_2D": Kernel("i6 i4", "i4 i2 f2", "0 o"),
+    "AVERAGE_POOL_2D": Kernel("i6 i4", "i4 i2 f2", "0 o"),
+    "ADD": Kernel("i b", "b i12 f2", "0 1 o"),
+    "SUB": Kernel("i b", "b i12", "0 1 o"),
+    "MUL": Kernel("i", "i7 f2", "0 1 o"),
+    "SOFTMAX": Kernel("f", "d i6 f p p p p p", "0 o"),
+    "CONCATENATION": Kernel("i i", "i p p i i f i10", "0 o *"),
+    "RESHAPE": Kernel("i8 i", None, "0 o"),
+    "MEAN": Kernel(
+        "b", "i6 f i f i i", "0 o 1 s 0 1 o", lambda x, y: (4 * y[0].elements, 4 * len(x[0].shape), 4 * x[1].elements)
+    ),
+    "RELU": Kernel(None, "i8", "0 o"),
+    "RELU6": Kernel(None, "i2", "0"),
+    "LOGISTIC": Kernel(None, "i4", "0 o"),
+    "TANH": Kernel(None, "i4", "0 0 o"),
+    "HARD_SWISH": Kernel(None, "h3 i h i", "0 o"),
+    "LEAKY_RELU": Kernel("f", "i6", "0 o"),
+    "PRELU": Kernel(None, "i7", "0 1 o"),
+    "ELU": Kernel(None, "b256", "0 o"),
+    "PAD": Kernel(None, "b i5 b i5 i i", "0 1 o"),
+    "RESIZE_NEAREST_NEIGHBOR": Kernel("b b", None, "0 1 o"),
+    "RESIZE_BILINEAR": Kernel("b b", None, "0 1 o"),
+    "TRANSPOSE_CONV": Kernel(
+        "i5", "i h4 h4 i7 f2 i i i2 i p p", "o 2 1 c s 2 1 3 o", lambda x, y: (4 * y[0].elements,)
+    ),
+}
+"""Every operator that a net is made of, by its name in TensorFlow Lite."""
+
+
+class Part(NamedTuple):
+    """A part of the tail, in bytes with its alignment."""
+
+    what: str
+    bytes: int
+
+
+class TflmArena(NamedTuple):
+    """The arena of an interpreter, in bytes.
+
+    ``head_bytes`` holds the tensors that are computed, ``tail_bytes`` what the interpreter keeps; ``total_bytes`` is
+    their sum, as the recording allocator reports it. ``minimum_bytes`` is the smallest arena in which the tensors can
+    be allocated. ``offsets`` and ``alive`` (first and last step, 0 before the first operator) are by buffer: tensors
+    by their place, then scratch.
+    """
+
+    head_bytes: int
+    tail_bytes: int
+    minimum_bytes: int
+    parts: tuple[Part, ...]
+    buffers: tuple[Buffer, ...]
+
+    @property
+    def total_bytes(self) -> int:
+        """Head and tail."""
+        return self.head_bytes + self.tail_bytes
+
+
+class Buffer(NamedTuple):
+    """A buffer in the head: ``size`` aligned bytes at ``offset``, alive from step ``first`` to ``last``, both included.
+
+    Step 0 is before the first operator. ``tensor`` is its place (None: scratch of the operator ``operator``).
+    """
+
+    tensor: int | None
+    operator: int | None
+    offset: int
+    size: int
+    first: int
+    last: int
+
+
+class ArenaOverflow(Exception):
+    """An arena is too small."""
+
+
+class _Arena:
+    """One block of ``size`` bytes whose address is aligned."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.tail = size
+        self.head = 0
+        self.temp = 0
+        self.most = 0
+        """The most bytes in use at once."""
+        self.kept: dict[str, int] = {}
+        """The bytes of the tail by what they are for, with what alignment adds."""
+
+    def keep(self, what: str, size: int, alignment: int = ALIGNMENT) -> None:
+        """Persistent bytes, at the end of the free block."""
+        start = (self.tail - size) // alignment * alignment
+        if start < self.head:
+            raise ArenaOverflow
+        self.kept[what] = self.kept.get(what, 0) + self.tail - start
+        self.tail = start
+        self.most = max(self.most, self.temp + self.size - self.tail)
+
+    def borrow(self, size: int, alignment: int) -> None:
+        """Temporary bytes, behind the head."""
+        start = -(-self.temp // alignment) * alignment
+        if (self.tail - start) % 2**64 < size:  # the sources subtract without a sign
+            raise ArenaOverflow
+        self.temp = start + size
+        self.most = max(self.most, self.temp + self.size - self.tail)
+
+    def reserve(self, size: int) -> None:
+        """The size of the head; temporary bytes are given back."""
+        if self.tail < size:
+            raise ArenaOverflow
+        self.head = self.temp = size
+
+
+def arena_of(net: TfliteNet, pointer: int = 4) -> TflmArena:
+    """The arena of a net; ``pointer`` is the width of a pointer in bytes, 4 or 8."""
+    planned = _planned(net)
+    room = _Arena(2**40)
+    _allocate(net, room, pointer, planned)
+    most = max(room.most, planned.head + room.size - room.tail) + 4 * ALIGNMENT
+    minimum = _smallest(net, pointer, planned, most // ALIGNMENT * ALIGNMENT)
+    parts = tuple([Part(what, size) for what, size in room.kept.items()])
+    return TflmArena(planned.head, room.size - room.tail, minimum, parts, planned.buffers)
+
+
+def _smallest(net: TfliteNet, pointer: int, plan: _Plan, most: int) -> int:
+    """The smallest arena in which all allocations succeed; it need not end at an aligned address."""
+    low, high = 0, most // ALIGNMENT
+    while low < high:
+        middle = (low + high) // 2
+        if _fits(net, middle * ALIGNMENT, pointer, plan):
+            high = middle
+        else:
+            low = middle + 1
+    found = low * ALIGNMENT
+    near = range(found - 3 * ALIGNMENT, found)
+    return next((size for size in near if size > 0 and _fits(net, size, pointer, plan)), found)
+
+
+def _fits(net: TfliteNet, size: int, pointer: int, plan: _Plan) -> bool:
+    try:
+        _allocate(net, _Arena(size), pointer, plan)
+    except ArenaOverflow:
+        return False
+    return True
+
+
+# The plan of the head
+
+
+class _Plan(NamedTuple):
+    """The buffers of the head, its size, and the scratch of each operator, in bytes."""
+
+    buffers: tuple[Buffer, ...]
+    head: int
+    scratch: tuple[tuple[int, ...], ...]
+
+
+def _planned(net: TfliteNet) -> _Plan:
+    """The offsets of the greedy planner: the largest first, of equal ones the last, each at the lowest free offset."""
+    first, last = [-1] * len(net.tensors), [-1] * len(net.tensors)
+    for tensor in net.inputs:
+        first[tensor] = last[tensor] = 0
+    scratch = []
+    for step, operator in enumerate(net.operators, 1):
+        for tensor in operator.outputs:
+            first[tensor] = step if first[tensor] < 0 else first[tensor]
+        for tensor in (*operator.inputs, *operator.outputs):
+            if tensor >= 0:
+                last[tensor] = step
+        kernel = KERNELS[operator.code]
+        inputs, outputs = [
+            [net.tensors[place] for place in places if place >= 0] for places in (operator.inputs, operator.outputs)
+        ]
+        scratch.append(tuple(kernel.scratch(inputs, outputs)))
+    for tensor in net.outputs:
+        last[tensor] = len(net.operators)
+    placed = [
+        Buffer(place, None, 0, _aligned(tensor.bytes), first[place], last[place])
+        for place, tensor in enumerate(net.tensors)
+        if not tensor.is_constant
+    ]
+    for number, requests in enumerate(scratch):
+        placed += [Buffer(None, number, 0, _aligned(size), number + 1, number + 1) for size in requests]
+    sizes = [buffer.size for buffer in placed]
+    order = sorted(range(len(placed)), key=lambda place: (-sizes[place], -place))
+    offsets = place_in_order(order, sizes, [(buffer.first, buffer.last) for buffer in placed])
+    buffers = tuple([buffer._replace(offset=offset) for buffer, offset in zip(placed, offsets, strict=True)])
+    return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+# The allocations of the interpreter
+
+
+def _allocate(net: TfliteNet, arena: _Arena, pointer: int, plan: _Plan) -> None:
+    """All allocations of an interpreter in an arena; raises ArenaOverflow."""
+
+    def keep(what: str, fields: str, count: int = 1) -> None:
+        size, alignment = struct(fields, pointer)
+        arena.keep(what, size * count, alignment)
+
+    request = struct("p i2", pointer)
+    allocator = "the allocator"
+    keep(allocator, "p2 p5 p i p4")  # RecordingSingleArenaBufferAllocator
+    keep(allocator, "p i2 p p2 p i2 p b")  # GreedyMemoryPlanner
+    keep(allocator, f"p5 b p3 p p{3 * 8}")  # RecordingMicroAllocator
+    keep(allocator, "p2")  # MicroBuiltinDataAllocator
+    arena.reserve(request.size * MAX_SCRATCH)
+    keep(allocator, "p3")  # SubgraphAllocations
+    keep("tensors", "p2 i", len(net.tensors))  # TfLiteEvalTensor
+    keep("operators", "p6 i p", len(net.operators))  # NodeAndRegistration
+    kernels = [KERNELS[operator.code] for operator in net.operators]
+    for kernel in kernels:
+        if kernel.options is not None:
+            keep("options of operators", kernel.options)
+    for kernel in kernels:
+        if kernel.state is not None:
+            arena.keep("state of operators", struct(kernel.state, pointer).size)
+    requests = 0
+    for kernel, operator, scratch in zip(kernels, net.operators, plan.scratch, strict=True):
+        _prepare(arena, net, kernel, operator, pointer)
+        requests += len(scratch)
+        arena.temp = arena.head
+        arena.reserve(request.size * (requests + MAX_SCRATCH))
+    if requests:
+        arena.keep("scratch", pointer * requests, pointer)
+    info = struct("p2 i3 b", pointer)
+    arena.borrow(pointer, pointer)
+    arena.borrow(info.size * (len(net.tensors) + requests), info.alignment)
+    room = arena.tail // ALIGNMENT * ALIGNMENT - -(-arena.temp // ALIGNMENT) * ALIGNMENT
+    if room < _PLANNED * len(plan.buffers):
+        raise ArenaOverflow
+    arena.borrow(_PLANNED * len(plan.buffers), ALIGNMENT)
+    arena.reserve(0)
+    arena.reserve(plan.head)
+    for places in (net.inputs, net.outputs):
+        arena.keep("inputs and outputs", pointer * len(places))
+        for place in places:
+            tensor = net.tensors[place]
+            keep("inputs and outputs", _TENSOR)
+            if tensor.scales:
+                keep("inputs and outputs", _QUANTIZATION)
+                keep("inputs and outputs", "i", 1 + tensor.scales)
+
+
+_TENSOR = "i p i f p p p i i b"
+_QUANTIZATION = "p2 i"
+_PLANNED = 40
+"""The bytes that the planner needs for a buffer: ten integers."""
+
+
+def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, pointer: int) -> None:
+    """What an operator allocates when it is prepared."""
+    output = net.tensors[operator.outputs[0]]
+    for step in kernel.steps.split():
+        if step == "c":
+            arena.keep("scales of channels", 4 * output.shape[-1])
+            arena.keep("scales of channels", 4 * output.shape[-1])
+        elif step == "o":
+            _borrow_tensor(arena, output, pointer)
+        elif step != "s":
+            places = operator.inputs if step == "*" else operator.inputs[int(step) : int(step) + 1]
+            for place in places:
+                if place >= 0:
+                    _borrow_tensor(arena, net.tensors[place], pointer)
+
+
+def _borrow_tensor(arena: _Arena, tensor: Tensor, pointer: int) -> None:
+    """The temporary record of a tensor with its quantization."""
+    arena.borrow(*struct(_TENSOR, pointer))
+    if tensor.scales:
+        arena.borrow(*struct(_QUANTIZATION, pointer))
+        arena.borrow(4 * (1 + tensor.scales), 4)

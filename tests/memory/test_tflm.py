@@ -1,0 +1,91 @@
+"""The arena of TensorFlow Lite Micro equals what its own allocator reports, to the byte."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cnncalc import analyze
+from cnncalc.errors import DesignError
+from cnncalc.interop.exporters import export
+from cnncalc.memory.micro import micro_report
+from cnncalc.memory.tflm import struct
+from tests.memory.measure_tflm import measured
+from tests.memory.tflm_nets import NETS, every_net, random_net
+
+FIGURES = json.loads((Path(__file__).parent / "data" / "tflm.json").read_text(encoding="utf-8"))
+"""Measured with tflite-micro 0.dev20261023182759 on x86-64."""
+
+
+def figures(text: str) -> dict[str, int]:
+    """Ours, for pointers of 64 bits."""
+    arena = micro_report(analyze(text), pointers=64).arena
+    return {
+        "total": arena.total_bytes,
+        "head": arena.head_bytes,
+        "tail": arena.tail_bytes,
+        "minimum": arena.minimum_bytes,
+    }
+
+
+@pytest.mark.parametrize(("name", "text"), every_net().items(), ids=[*every_net()])
+def test_head_tail_total_and_the_smallest_arena_are_exact(name: str, text: str) -> None:
+    assert figures(text) == FIGURES[name]
+
+
+def test_every_net_is_measured() -> None:
+    assert [*FIGURES] == [*every_net()]
+    assert len(NETS) >= 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_the_package_itself_agrees_on_other_random_nets(seed: int) -> None:
+    pytest.importorskip("tflite_micro")
+    report = analyze(random_net(seed))
+    content = export(report.resolved, "tflite")
+    assert isinstance(content, bytes)
+    ours = figures(random_net(seed))
+    assert measured(content, ours["minimum"]) == ours
+
+
+def test_the_size_of_the_flash_is_that_of_the_file() -> None:
+    for text in NETS.values():
+        report = analyze(text)
+        content = export(report.resolved, "tflite")
+        flash = micro_report(report).flash
+        assert flash.bytes == len(content)
+        assert flash.weights + flash.biases <= flash.bytes
+        totals = report.totals
+        assert flash.weights >= totals.weights - sum(row.weights for row in report.layers if row.kind == "bn")
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "size", "alignment"),
+    [
+        ("i", 8, 4, 4),
+        ("p i", 8, 16, 8),
+        ("p i", 4, 8, 4),
+        ("b i b", 8, 12, 4),
+        ("d p", 4, 16, 8),
+        ("p2 i3 b", 8, 32, 8),
+    ],
+)
+def test_structures_are_padded_as_in_c(fields: str, pointer: int, size: int, alignment: int) -> None:
+    assert struct(fields, pointer) == (size, alignment)
+
+
+def test_pointers_of_32_bits_take_less() -> None:
+    report = analyze(NETS["ResNet-8"])
+    small, large = micro_report(report, pointers=32).arena, micro_report(report, pointers=64).arena
+    assert small.head_bytes == large.head_bytes
+    assert small.tail_bytes < large.tail_bytes
+
+
+def test_layers_without_an_operator_are_named_at_once() -> None:
+    with pytest.raises(DesignError) as error:
+        micro_report(analyze("INPUT 8x8x4 -> CONV3-8 -> LRN -> GELU -> CONV3-8 -> LRN -> FC-3"))
+    assert [problem.code for problem in error.value.every] == ["no-equal"] * 3
+    assert "LRN has no operator" in str(error.value)
