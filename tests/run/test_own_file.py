@@ -403,3 +403,12 @@ def test_tied_weights_come_back_from_a_file_that_was_written_here(tmp_path: Path
     assert called("convert", net, "--to", "onnx", "--weights", "seeded", "-o", str(path)).returncode == 0
     own = OnnxWeights(str(path), path.read_bytes(), DEFAULT_SETTINGS)
     assert [(node.name, node.transposed) for node in own.graph.nodes if node.share is not None] == [("b", True)]
+
+
+def test_what_is_interpolated_is_allowed_the_rounding_of_its_places() -> None:
+    model = Drawn(opset=19, image=(1, 1, 240, 6))
+    sizes = model.shape("sizes", 1, 1, 224, 5)
+    model.add("Resize", "image", "", "", sizes, mode="cubic", name="resized")
+    (found,) = own_run(model).outputs
+    assert found.agrees
+    assert found.tolerance == pytest.approx(1e-5 + 240 * 5e-7)
