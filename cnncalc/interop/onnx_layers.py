@@ -365,7 +365,11 @@ def ln(w: LayerWriter, layer: Any, x: str) -> str:
     is_deep = layer.axes == "depth" or (layer.axes is None and w.sides == 1)
     volume = w.volumes[0]
     shape = volume[-1:] if is_deep else tuple(volume)
-    scale = w.parameter("scale", lambda array: array.reshape(shape)) if w.has("scale") else w.number(np.ones(shape))
+    scale = (
+        w.parameter("scale", lambda array: array.reshape(shape))
+        if w.has("scale")
+        else w.number(np.broadcast_to(np.float32(1), shape))
+    )
     inputs = [w.last(x), scale]
     if w.has("shift"):
         inputs.append(w.parameter("shift", lambda array: array.reshape(shape)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.exporters import ExportOptions
 from cnncalc.interop.onnx_writer import OnnxWriter
 from cnncalc.records import NamedTuple
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
+MOST_OPERATORS = 100_000
+MOST_POSITIONS = 1 << 24
+"""Nets with more operators, or larger volumes, are refused: constants of the size of a side are made."""
 MOST_VALUES = 64
 """Of constants with more elements only the shape is known."""
 
@@ -42,27 +46,27 @@ class Operator:
 
 
 class Library:
-    """Of the ONNX library what the writer of the operators uses."""
+    """Of the ONNX library what the writer of the operators uses; raises DesignError where there are too many."""
 
-    class helper:  # noqa: N801 (as it is called there)
-        """Makes operators."""
+    def __init__(self) -> None:
+        self.count = 0
+        self.helper = self.numpy_helper = self
 
-        @staticmethod
-        def make_node(
-            type: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", **keys: Any
-        ) -> Operator:
-            """An operator."""
-            operator = Operator(type, inputs, outputs, keys)
-            operator.name = name
-            return operator
+    def make_node(
+        self, type: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", **keys: Any
+    ) -> Operator:
+        """An operator."""
+        self.count += 1
+        if self.count > MOST_OPERATORS:
+            message = f"the net takes more than {MOST_OPERATORS:,} operators of ONNX, so its shapes are not followed"
+            raise DesignError([Problem("limit", message)])
+        operator = Operator(type, inputs, outputs, keys)
+        operator.name = name
+        return operator
 
-    class numpy_helper:  # noqa: N801 (as it is called there)
-        """Makes tensors."""
-
-        @staticmethod
-        def from_array(array: Any, _name: str) -> Any:
-            """A tensor: the array itself."""
-            return array
+    def from_array(self, array: Any, _name: str) -> Any:
+        """A tensor: the array itself."""
+        return array
 
 
 class Run(NamedTuple):
@@ -81,10 +85,14 @@ class Run(NamedTuple):
 def operators(graph: Graph, other_rules: Mapping[str, Any] = NO_RULES) -> list[list[Run]]:
     """The operators of each node of a net, which has no layers whose figures are stated.
 
-    ``other_rules`` replace some of :data:`RULES`.
+    ``other_rules`` replace some of :data:`RULES`. Raises DesignError for nets that are too large.
     """
     rules = {**RULES, **other_rules}
-    writer = OnnxWriter(Library, graph, ExportOptions())
+    writer = OnnxWriter(Library(), graph, ExportOptions())
+    for node, volume in zip(graph.nodes, writer.volumes, strict=True):
+        if max(volume.positions, volume.depth) > MOST_POSITIONS:
+            message = f"{node.name} has more than {MOST_POSITIONS:,} positions or channels, too many for shapes in ONNX"
+            raise DesignError([Problem("limit", message)])
     shapes: dict[str, Shape] = {}
     values: dict[str, Any] = {}
     found: list[list[Run]] = []

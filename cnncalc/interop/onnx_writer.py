@@ -180,7 +180,7 @@ class LayerWriter:
         """A constant that is no parameter."""
         import numpy as np
 
-        return self._constant(np.array(value, dtype))
+        return self._constant(np.asarray(value, dtype))
 
     def _constant(self, array: Any) -> str:
         """A constant as the output of an operator, so that initializers are parameters alone."""

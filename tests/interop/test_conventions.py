@@ -245,6 +245,25 @@ def test_what_a_tool_cannot_count_is_a_warning(net: str, tool: str, warning: str
     assert not called("table", net, "--convention", "keras").stderr
 
 
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (
+            "INPUT 1x1x20000000 -> BN",
+            "input has more than 16,777,216 positions or channels, too many for shapes in ONNX",
+        ),
+        (
+            "INPUT 400x400x3 -> LOCAL399-4",
+            "the net takes more than 100,000 operators of ONNX, so its shapes are not followed",
+        ),
+    ],
+)
+def test_nets_too_large_for_shapes_in_onnx_are_refused(net: str, message: str) -> None:
+    done = called("table", net, "--convention", "onnx-tool")
+    assert (done.returncode, done.stderr) == (2, f"error[limit]: {message}\n")
+    assert called("table", net, "--convention", "thop").returncode == 0
+
+
 @pytest.mark.parametrize("net", ["resnet18", "lenet5", "vit-b-16", "swin-t", "alexnet"])
 def test_nets_that_a_tool_counts_have_no_warning(net: str) -> None:
     for tool in ("torchinfo", "thop", "ptflops", "fvcore"):
