@@ -66,20 +66,9 @@ def test_no_point_within_the_limits_is_exit_code_1_with_the_nearest() -> None:
 
 
 def test_more_points_than_can_be_computed() -> None:
-    """10^8 points; the best is found in the last of them, where all are largest."""
-    words = (
-        "--vary",
-        "a=1..1000",
-        "--vary",
-        "b=1..100000",
-        "--max",
-        "parameters=10K",
-        "--sort",
-        "macs:max",
-        "--top",
-        "1",
-    )
-    done = called("sweep", NET, *words, "--by-formula", "--executor", "serial")
+    """2*10^7 points, which would take hours."""
+    vary = ("--vary", "a=1..200", "--vary", "b=1..100000", "--max", "parameters=10K")
+    done = called("sweep", NET, *vary, "--sort", "macs:max", "--top", "1", "--by-formula", "--executor", "serial")
 
     assert done.returncode == 0
     assert "pattern: 20,000,000 designs: " in done.stdout
