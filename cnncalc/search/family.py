@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.analysis.volumes import Known
     from cnncalc.figures.measure import Measure
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 BATCH = "batch"
+MOST_KNOWN = 10_000
+"""The costs of layers that the members of a family share."""
 NO_POINT: Mapping[str, Value] = {}
 
 Point = dict[str, "Value"]
@@ -67,6 +70,7 @@ class Family:
         self.requires_effect = requires_effect
         self.with_hints = with_hints
         self._loader = Loader(target, stdin, folder)
+        self._known: Known = {}
 
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
         """The ranges of an option; raises DesignError with the place.
@@ -159,7 +163,10 @@ class Family:
         Raises DesignError for an invalid member, ValueProblem where a figure has no value.
         """
         sees = any(KEYS[each.measure.key].is_of_window for each in wanted)
-        meter = Meter(account(self.graph(point), brief=not sees, with_hints=self.with_hints))
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        graph = self.graph(point)
+        meter = Meter(account(graph, brief=not sees, with_hints=self.with_hints, known=self._known))
         return [meter.value(each.at(point)) for each in wanted]
 
     def _settings(self, point: Mapping[str, Value]) -> Settings:
