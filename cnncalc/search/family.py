@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 BATCH = "batch"
+MOST_SENT = 4 * 1024 * 1024
+"""Bytes of the largest file that is sent to workers; they read a larger one themselves."""
 MOST_KNOWN = 10_000
 """The costs of layers that the members of a family share."""
 NO_POINT: Mapping[str, Value] = {}
@@ -51,8 +53,9 @@ class Family:
     """The members of the family of a TARGET; its text is parsed once.
 
     ``settings`` are those of the call that do not vary. ``stdin`` is the text of the target ``-``; a relative path
-    starts from ``folder``. With ``requires_effect`` a member in which a name changes nothing is an error. With
-    ``with_hints`` errors say which input works, which takes long. Raises DesignError if the target cannot be read.
+    starts from ``folder``, and ``content`` is that of the file, if it has been read elsewhere. With
+    ``requires_effect`` a member in which a name changes nothing is an error. With ``with_hints`` errors say which input
+    works, which takes long. Raises DesignError if the target cannot be read.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Family:
         settings: Settings = DEFAULT_SETTINGS,
         stdin: str | None = None,
         folder: str = "",
+        content: bytes | None = None,
         *,
         requires_effect: bool = True,
         with_hints: bool = True,
@@ -69,8 +73,14 @@ class Family:
         self.settings = settings
         self.requires_effect = requires_effect
         self.with_hints = with_hints
-        self._loader = Loader(target, stdin, folder)
+        self._loader = Loader(target, stdin, folder, content)
         self._known: Known = {}
+
+    @property
+    def content(self) -> bytes | None:
+        """The content of the file that the target names, for other machines; None for other targets and large files."""
+        file = self._loader.file
+        return None if file is None or len(file) > MOST_SENT else bytes(file)
 
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
         """The ranges of an option; raises DesignError with the place.
