@@ -14,7 +14,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.search.ranges import INPUT, SIZES, read_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.analysis.volumes import Known
@@ -121,6 +121,35 @@ class Family:
         why = {problem.message.partition(": ")[2] for problem in found.values()}
         others = [each for each in graph.warnings if each.message.partition(": ")[2] not in why]
         return graph._replace(warnings=tuple(others)), found
+
+    def look_up(self, probes: Iterable[Point]) -> tuple[str | None, list[Problem]]:
+        """The name of the family, None if all of these members are broken; and the warnings that all of them have.
+
+        Raises DesignError for a name that varies and that none of them reads, and for variables that none of them has.
+        """
+        name = None
+        unset: DesignError | None = None
+        unread: list[dict[str, Problem]] = []
+        warnings: list[dict[Problem, None]] = []
+        for point in probes:
+            try:
+                graph, found = self.looked_up(point)
+            except DesignError as error:  # it is counted as broken
+                if error.every[0].code == "unset-variable":
+                    unset = unset or error
+                continue
+            kept = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in point})
+            name = name or graph.name.removesuffix(graph.changes) + kept.changes
+            unread.append(found)
+            warnings.append(dict.fromkeys(graph.warnings))
+        if name is None:
+            if unset is not None:
+                raise unset
+            return None, []
+        nowhere = [problem for each, problem in unread[0].items() if all(each in other for other in unread)]
+        if nowhere:
+            raise DesignError(nowhere)
+        return name, [problem for problem in warnings[0] if all(problem in each for each in warnings)]
 
     def digest(self) -> str:
         """What tells the family from others, in hexadecimal digits: a digest of its text.
