@@ -11,6 +11,7 @@ from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, Recorded, Revision, recorded_name
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
+from cnncalc.checks.family import members_of, text_of
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
 from cnncalc.checks.repository import NoBase
@@ -21,6 +22,7 @@ from cnncalc.figures.budget import Budget, in_full, merged, read_budget, short_v
 from cnncalc.figures.measure import ALLOW_STATED, Measure, Meter, default_measures, last_window
 from cnncalc.language.files import is_there
 from cnncalc.records import NamedTuple
+from cnncalc.search.family import Family
 from cnncalc.source import visible
 from cnncalc.units import percent, plural
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from cnncalc.checks.baseline import Base
     from cnncalc.figures.budget import Entry, Limit
     from cnncalc.language.settings import Settings
+    from cnncalc.search.family import Point
     from cnncalc.source import Span
 
 T = TypeVar("T")
@@ -46,11 +49,20 @@ MAX_NAMED = 6
 """Number of layers that a finding names."""
 
 
+class Members(NamedTuple):
+    """A family that a limit holds for: the ``worst`` member in words, how many break the limit, and how many it has."""
+
+    worst: str
+    breaking: int
+    members: int
+
+
 class LimitResult(NamedTuple):
     """A limit compared with the value.
 
     ``limit`` is a whole number (None: relative, without a base), ``written`` its text in the budget; ``base`` is the
-    value it is relative to, if there is one. ``span`` is None for a limit of the call.
+    value it is relative to, if there is one. ``span`` is None for a limit of the call. Of a limit on a ``family`` the
+    value is that of its worst member.
     """
 
     measure: Measure
@@ -61,6 +73,16 @@ class LimitResult(NamedTuple):
     base: int | None
     verdict: str
     span: Span | None
+    family: Members | None = None
+
+    @property
+    def title(self) -> str:
+        """What is measured, and of a family the worst member: ``parameters (width=64)``."""
+        if self.family is None:
+            return self.measure.title
+        varies = any(part.startswith("batch=") for part in self.family.worst.split(", "))
+        measure = self.measure._replace(batch=1) if varies else self.measure  # the member names its batch
+        return f"{measure.title} ({self.family.worst})"
 
 
 class FileResult(NamedTuple):
@@ -280,6 +302,8 @@ class Checker:
         notes: list[str] = []
         checked: list[LimitResult] = []
         for entry in budget.values():
+            if entry.family:
+                continue
             before, reason = self._before(base, outcome, entry.measure)
             if reason is not None and reason not in notes:
                 notes.append(reason)
@@ -289,6 +313,9 @@ class Checker:
             for one in checked
             if one.verdict in (BROKEN, WARNED) and not _is_redundant(one, checked)
         ]
+        for entry in budget.values():
+            if entry.family:
+                findings += self._family(outcome, entry, checked, problems)
         if self.options.rules and configuration is not None:
             findings += self._rules(report, outcome, configuration)
         return outcome._replace(
@@ -375,6 +402,58 @@ class Checker:
             found.append(LimitResult(entry.measure, limit.bound, limit.amount.text, value, actual, base, verdict, span))
         return found
 
+    def _family(
+        self, outcome: FileResult, entry: Entry, checked: list[LimitResult], problems: list[Problem]
+    ) -> list[Finding]:
+        """The findings of limits that every member of a family has to keep; the results are added to ``checked``."""
+        name = outcome.path or outcome.file
+        worst: dict[str, tuple[LimitResult, Meter, Point]] = {}
+        broken: list[tuple[Point, CnncalcError]] = []
+        breaking: dict[str, int] = {}
+        members = 0
+        family = Family(
+            *(name, self.settings, self.stdin, self.options.folder), requires_effect=False, with_hints=False
+        )
+        for point, measure, meter in members_of(entry, family):
+            members += 1
+            if not isinstance(meter, Meter):
+                broken.append((point, meter))
+                continue
+            wrong: list[Problem] = []
+            for one in self._compared(meter, entry._replace(measure=measure), None, wrong):
+                breaking[one.bound] = breaking.get(one.bound, 0) + (one.verdict in (BROKEN, WARNED))
+                before = worst.get(one.bound)
+                sign = -1 if one.bound == "min" else 1
+                if before is None or sign * one.actual > sign * before[0].actual:
+                    worst[one.bound] = one, meter, point
+            if wrong:
+                problems += [each._replace(message=f"{each.message} (with {text_of(point)})") for each in wrong]
+                return []
+        if broken and not worst:
+            point, error = broken[0]
+            first = error.every[0] if isinstance(error, DesignError) else error.problem()
+            message = f"{entry.measure.key}: for: no member is valid; with {text_of(point)}: {first.message}"
+            problems.append(Problem(first.code, message, entry.family[0].span, first.hint))
+            return []
+        if broken:
+            point, error = broken[0]
+            why = error.every[0].message if isinstance(error, DesignError) else str(error)
+            count = f"{len(broken):,} of {plural(members, 'member')} {'is' if len(broken) == 1 else 'are'}"
+            message = f"{entry.measure.key}: for: {count} no valid design, as {text_of(point)}: {why}"
+            hint = "write ranges that leave them out"
+            problems.append(Problem("invalid-members", message, entry.family[0].span, hint, "warning"))
+        results = [
+            (one._replace(family=Members(text_of(point), breaking[bound], members)), meter)
+            for bound, (one, meter, point) in worst.items()
+        ]
+        shown = [one for one, _ in results]
+        checked += shown
+        return [
+            self._finding(outcome, meter, one)
+            for one, meter in results
+            if one.verdict in (BROKEN, WARNED) and not (one.verdict == WARNED and breaking.get("max"))
+        ]
+
     def _finding(self, outcome: FileResult, meter: Meter, one: LimitResult) -> Finding:
         assert one.limit is not None
         units, unit = self.options.units, one.measure.unit
@@ -386,7 +465,10 @@ class Checker:
         if one.written.endswith("%"):
             limit += f" ({one.written} on {short_value(one.base or 0, unit, units)})"
         where = {"max": "over the max", "warn": "over the warning level", "min": "under the min"}[one.bound]
-        message = f"{one.measure.title}: {in_full(one.actual, unit, units)} is {where} of {limit} by {by}"
+        message = f"{one.title}: {in_full(one.actual, unit, units)} is {where} of {limit} by {by}"
+        if one.family is not None:
+            verb = "breaks" if one.family.breaking == 1 else "break"
+            message += f"; {one.family.breaking:,} of {plural(one.family.members, 'member')} {verb} it"
         names = meter.stated(one.measure.key, one.measure)
         some = ", ".join(names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")
         if one.measure.key == ALLOW_STATED:

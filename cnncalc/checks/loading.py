@@ -36,10 +36,11 @@ def _problems(graph: Graph | None) -> list[Problem]:
         return []
     problems = _unknown_rules(graph.ignore) if graph.ignore else []
     if graph.budget is not None:
+        from cnncalc.checks.family import check_ranges
         from cnncalc.figures.budget import read_budget
 
         try:
-            read_budget(graph.budget)
+            check_ranges(read_budget(graph.budget))
         except DesignError as error:
             problems += error.every
     return problems

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.configuration import CONFIGURATION_KEYS
 from cnncalc.checks.rules import RULES
-from cnncalc.figures.budget import BOUNDS
+from cnncalc.figures.budget import BOUNDS, FAMILY
 from cnncalc.figures.measure import ALLOW_STATED
 from cnncalc.figures.measure import KEYS as BUDGET_KEYS
 from cnncalc.language.architecture import KEYS
@@ -349,7 +349,7 @@ def budget_schema() -> Schema:
         bounds = {bound: {**limit, "description": BOUND_MEANINGS[bound]} for bound in BOUNDS}
         table = {
             "type": "object",
-            "properties": {**bounds, **option_schemas(key)},
+            "properties": {**bounds, FAMILY: family_schema(), **option_schemas(key)},
             "additionalProperties": False,
             "anyOf": [{"required": [bound]} for bound in BOUNDS],
         }
@@ -367,6 +367,16 @@ def allow_stated_schema() -> Schema:
     """Whether layers may have stated figures."""
     forbids = "no: no layer may have figures that are stated, not computed (default: yes)."
     return any_of({"type": "boolean"}, *words(Boolean.words), description=forbids)
+
+
+def family_schema() -> Schema:
+    """The ranges of a family of designs that all have to keep a limit."""
+    return {
+        "description": "Ranges of variables, batch or input, as in {width: 8..64}: every member must keep the limits.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"type": ["string", "number"]},
+    }
 
 
 def option_schemas(key: str) -> Schema:

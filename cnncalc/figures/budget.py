@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BOUNDS = ("max", "warn", "min")
 """The bounds a limit may set; a value above ``warn`` is a warning."""
 
+FAMILY = "for"
+"""The key with the ranges of the members that all have to keep the limits."""
+
 _RELATIVE = re.compile(r"([+-])([0-9]{1,6})(?:\.([0-9]{1,6}))? ?%")
 
 
@@ -53,13 +56,25 @@ class Limit(NamedTuple):
     span: Span | None = None
 
 
+class FamilyRange(NamedTuple):
+    """The values of a name as a budget writes them, such as ``8..64``."""
+
+    name: str
+    text: str
+    span: Span | None = None
+
+
 class Entry(NamedTuple):
-    """The limits on one measure. ``options`` are those of the measure that are written, the others are defaults."""
+    """The limits on one measure. ``options`` are those of the measure that are written, the others are defaults.
+
+    ``family`` are the ranges for whose members they hold; none: they hold for the design itself.
+    """
 
     measure: Measure
     limits: tuple[Limit, ...]
     span: Span | None = None
     options: tuple[str, ...] = ()
+    family: tuple[FamilyRange, ...] = ()
 
 
 Budget = dict[str, Entry]
@@ -179,7 +194,18 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> 
         message = f"{key}: expected a limit such as {example}, or a mapping with max, warn or min, found {found}"
         problems.append(Problem("wrong-type", message, value.span if value.what != "nothing" else span))
         return None
-    limits, options = _bounds_and_options(key, value.entries, problems)
+    limits, options = _bounds_and_options(key, [each for each in value.entries if each[0] != FAMILY], problems)
+    family = tuple(
+        [each for name, at, part in value.entries if name == FAMILY for each in _family(key, at, part, problems)]
+    )
+    for each in limits if family else ():
+        if each.amount.value is None:
+            message = f"{key}: {each.amount.text} is relative, and the members of a family have no base"
+            problems.append(Problem("wrong-value", message, each.span, "write the limit itself"))
+    for varied in family:
+        if varied.name in options:
+            message = f"{key}: {varied.name} is {options[varied.name]} and varies by {FAMILY} too"
+            problems.append(Problem("wrong-value", message, varied.span))
     if problems:
         return None
     if not limits:
@@ -188,7 +214,25 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> 
         return None
     _refuse_contradictions(key, limits, problems)
     ordered = tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound)))
-    return Entry(Measure(key, **options), ordered, span, tuple(options))
+    return Entry(Measure(key, **options), ordered, span, tuple(options), family)
+
+
+def _family(key: str, span: Span | None, value: RawValue, problems: Problems) -> list[FamilyRange]:
+    """family = mapping of names to ranges"""
+    if not value.entries:
+        found = value.what or f"'{_cut(value.text)}'" if value.entries is None else "an empty mapping"
+        message = f"{key}: {FAMILY}: expected names with ranges, as in {{width: 8..64}}, found {found}"
+        problems.append(Problem("wrong-type", message, value.span if value.what != "nothing" else span))
+        return []
+    ranges = []
+    for name, name_span, part in value.entries:
+        if part.text is None:
+            found = part.what or "a mapping"
+            message = f"{key}: {FAMILY}: {_cut(name)}: expected a range such as 8..64, or '8,16,32', found {found}"
+            problems.append(Problem("wrong-type", message, part.span if part.what != "nothing" else name_span))
+        else:
+            ranges.append(FamilyRange(name, part.text, part.span))
+    return ranges
 
 
 def _allow_stated(span: Span | None, value: RawValue, problems: Problems) -> Entry | None:
@@ -234,7 +278,7 @@ def _unknown(key: str, name: str, problems: Problems) -> str:
     takers = [other.name for other in KEYS.values() if name in other.options]
     if takers:
         return f"{key} has no option '{name}'; keys with this option: {', '.join(takers)}"
-    known = (*BOUNDS, *KEYS[key].options)
+    known = (*BOUNDS, FAMILY, *KEYS[key].options)
     return f"{key} has no key '{_cut(name)}'{problems.near(name, known)} (known: {', '.join(known)})"
 
 

@@ -409,6 +409,8 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
+    if mode != "nearest" and found.place is not None:
+        net.placed[found.place] = max(*sides, *wanted)
     if not same:
         why = f"{operator.type} takes other places than {kind.upper()}: {places}"
         net.builder.note(why)

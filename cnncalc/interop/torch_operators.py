@@ -320,6 +320,22 @@ def repeat(t: Translator, node: Any, x: Any, repeats: Sequence[int]) -> None:
     t.add("Tile", node, (x, t.integers(repeats)))
 
 
+def repeat_interleave(
+    t: Translator, node: Any, x: Any, repeats: Any = None, dim: int | None = None, **_: Any
+) -> None:  # fmt: skip
+    """aten.repeat_interleave along an axis: each element, then its copies."""
+    if not isinstance(repeats, int) or dim is None:
+        t.unknown(node)
+        return
+    shape = t.shape(x)
+    axis = dim % len(shape)
+    single = (*shape[: axis + 1], 1, *shape[axis + 1 :])
+    copies = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
+    apart = t.step("Reshape", node, (x, t.integers(single)), single)
+    spread = t.step("Expand", node, (apart, t.integers(copies)), copies)
+    t.add("Reshape", node, (spread, t.integers(t.shape(node))))
+
+
 def upsample(mode: str) -> Translate:
     """aten.upsample_*: to the size of the result, which is known."""
 
@@ -494,6 +510,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "index_select": index_select,
     **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expand),
     "repeat": repeat,
+    "repeat_interleave": repeat_interleave,
     **dict.fromkeys(("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d"), upsample("nearest")),
     **dict.fromkeys(("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"), upsample("linear")),
     "upsample_bicubic2d": upsample("cubic"),

@@ -43,8 +43,8 @@ CHECKS = 10
 NEAR, DISTANT = 40, 1_000
 """How many steps such a point is away, in each variable; ``NEAR_COSTLY`` where a variable changes the layers."""
 NEAR_COSTLY = 6
-LEAST_CHECKED = 3
-MAX_ATTEMPTS = 6
+LEAST_CHECKED = 6
+MAX_ATTEMPTS = 7
 LARGE = 720
 """A large input has as many strides of the net more: 2^4 * 3^2 * 5, so that its residues are the same."""
 MOST_TRIED_BELOW = 32
@@ -445,23 +445,17 @@ class _Search:
         )
 
     def _lines(self, anchor: Point) -> list[Line]:
-        found = []
-        for place, name in enumerate(self.names):
-            step = self.at.get(name.name, (Fraction(0), Fraction(0)))[1] or None
-            found.append(self.interpolation.line(place, anchor, step))
-        return found
+        steps = [self.at.get(name.name, (Fraction(0), Fraction(0)))[1] or None for name in self.names]
+        return self.interpolation.lines(anchor, steps)
 
     def _better(self, lines: Sequence[Line], wrong: Point, attempt: int) -> list[Line]:
         """Lines with the steps that are needed around a point at which formulas were wrong; else from larger values.
 
         Those of the sides are raised first, since what a net sees is cut by the borders of its input.
         """
-        found = [self.interpolation.line(place, wrong, line.step) for place, line in enumerate(lines)]
-        new = [
-            line._replace(step=more.step, degree=max(line.degree, more.degree))
-            for line, more in zip(lines, found, strict=True)
-        ]
-        if new != list(lines):
+        was_full = self.interpolation.is_full
+        new = self.interpolation.lines_around(wrong, lines)
+        if new != list(lines) or not was_full:
             return new
         sides_alone = attempt < 3 and any(name.kind == SIDE for name in self.names)
         return [
@@ -511,19 +505,17 @@ class _Search:
             for (least, _), line in zip(limits, lines, strict=True)
         ]
         near = [(start, min(end, most)) for start, end, most in zip(starts, ends, self._near, strict=True)]
-        wrong, more = self.interpolation.wrong_point(grid, CHECKS, near)
+        wrong, same = self.interpolation.wrong_point(grid, CHECKS, near)
         if wrong is not None:
             limits = [(line.first, most) for (_, most), line in zip(limits, lines, strict=True)]
             starts = [0] * len(lines)
         wrong, far = self.interpolation.wrong_point(grid, CHECKS, list(zip(starts, ends, strict=True)))
         if wrong is not None:
             return wrong
-        checked = more + far
-        if checked < LEAST_CHECKED:
+        compared = same + far
+        if len(compared) < LEAST_CHECKED:
             raise NoPolynomial(f"too few valid designs to check a polynomial: {self.interpolation.problem}")
-        ranges = tuple(
-            [(each.value(start), each.value(end)) for each, start, end in zip(grid.steps, starts, ends, strict=True)]
-        )
+        ranges = tuple([(min(values), max(values)) for values in zip(*compared, strict=True)])
         polynomials = grid.polynomials([name.name for name in self.names])
         width = len(self.figures.total or ())
         layers: list[tuple[Polynomial, ...] | None] = []
@@ -538,7 +530,9 @@ class _Search:
                 )
             ]
         )
-        return Case(conditions, tuple(polynomials[:width]) or None, tuple(layers), len(grid.points), checked, ranges)
+        return Case(
+            conditions, tuple(polynomials[:width]) or None, tuple(layers), len(grid.points), len(compared), ranges
+        )
 
     def _limits(
         self, grid: Grid, place: int, most_tried: int, is_near: bool

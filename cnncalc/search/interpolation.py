@@ -44,7 +44,7 @@ only near the first value.
 """
 REDUNDANT = 2
 """How many differences beyond the degree must vanish on a line."""
-FAR = (23, 61)
+FAR = (23, 61, 331)
 """The places, in steps, at which the polynomial of a line is compared as well; nearer where the layers change."""
 MAX_ORDERS = 2_000
 """The most forward differences of one grid."""
@@ -130,6 +130,8 @@ class Interpolation:
         self.source = source
         self.random = Random(20180420)  # noqa: S311  # no secret: the same points on every run
         self._factors: list[int] = []
+        self.is_full = False
+        """Whether grids have all orders up to the degrees, also those above a difference that is zero."""
         self.problem = ""
         """Why a point had no figures, of the last one without."""
 
@@ -245,7 +247,7 @@ class Interpolation:
         points: set[Point] = set()
         values: dict[Powers, Vector] = {}
         found: dict[Powers, Vector] = {}
-        for order in _orders([line.degree for line in lines], found):
+        for order in _orders([line.degree for line in lines], None if self.is_full else found):
             point = tuple([each.value(place) for each, place in zip(steps, order, strict=True)])
             vector = self.vector(point)
             if vector is None:
@@ -260,26 +262,65 @@ class Interpolation:
         kept = {order: vector for order, vector in found.items() if any(vector)}
         return Grid(steps, kept or {order: found[order] for order in list(found)[:1]}, frozenset(points))
 
-    def wrong_point(self, grid: Grid, count: int, ranges: Sequence[tuple[int, int]]) -> tuple[Point | None, int]:
+    def wrong_point(
+        self, grid: Grid, count: int, ranges: Sequence[tuple[int, int]]
+    ) -> tuple[Point | None, list[Point]]:
         """Compares with ``count`` random points that the grid does not use; ``ranges`` are their places, in steps.
 
-        Returns the first point at which the figures are others, and the number of points at which they are the same.
+        Where designs are invalid, one of the ranges becomes smaller, but no smaller than the degree and one step more.
+        Returns the first point at which the figures are others, and the points at which they are the same.
         """
-        done = 0
-        for _ in range(4 * count):
-            if done == count:
+        orders = list(grid.differences)
+        ends = [list(each) for each in ranges]
+        least = [max(2, max([order[axis] for order in orders]) + 1) for axis in range(len(ends))]
+        same: list[Point] = []
+        for _ in range(4 * count + 20 * len(ends)):
+            if len(same) == count:
                 break
-            place = [self.random.randint(*each) for each in ranges]
+            place = [self.random.randint(low, high) for low, high in ends]
             point = grid.point(place)
             if point in grid.points:
                 continue
             vector = self.vector(point)
             if vector is None:
+                axis = self.random.randrange(len(ends))
+                low, high = ends[axis]
+                ends[axis] = [max(low, min(0, low // 2)), min(high, max(least[axis], high // 2))]
                 continue
             if grid.value(place) != vector:
-                return point, done
-            done += 1
-        return None, done
+                return point, same
+            same.append(point)
+        return None, same
+
+    def lines(self, anchor: Point, multiples: Sequence[Fraction | None]) -> list[Line]:
+        """A line for each variable through the anchor, with a step that is a multiple of the one given.
+
+        Steps and degrees are those that are also right at a second point: at the first one terms may vanish, such as
+        those with n - 1 where n is 1. Raises NoPolynomial.
+        """
+        found = [self.line(place, anchor, multiple) for place, multiple in enumerate(multiples)]
+        second = tuple([line.first + line.step * (1 + place % 2) for place, line in enumerate(found)])
+        return found if self.vector(second) is None else self._refined(second, found)
+
+    def lines_around(self, point: Point, lines: Sequence[Line]) -> list[Line]:
+        """Lines with the steps and degrees that are needed around a point at which a polynomial was wrong.
+
+        If these are the same, :attr:`is_full` is set; if it was set before, nothing helps, and the lines are returned.
+        """
+        found = self._refined(point, lines)
+        self.is_full = self.is_full or found == list(lines)
+        return found
+
+    def _refined(self, point: Point, lines: Sequence[Line]) -> list[Line]:
+        """Lines with the steps and degrees that are needed around another point as well."""
+        found = []
+        for place, line in enumerate(lines):
+            try:
+                more = self.line(place, point, line.step)
+            except NoPolynomial:  # too few designs are valid there, or another rule begins
+                more = line
+            found.append(line._replace(step=more.step, degree=max(line.degree, more.degree)))
+        return found
 
     def holds(self, grid: Grid, place: Sequence[int]) -> bool | None:
         """Whether the polynomials give the figures at a point; None where there are none."""
@@ -287,11 +328,11 @@ class Interpolation:
         return None if vector is None else grid.value(place) == vector
 
 
-def _orders(most: Sequence[int], found: Mapping[Powers, Vector]) -> Iterator[Powers]:
-    """The orders to compute, the lower ones first: those below which no difference is zero.
+def _orders(most: Sequence[int], found: Mapping[Powers, Vector] | None) -> Iterator[Powers]:
+    """The orders to compute, the lower ones first: those below which no difference is zero; all if None are found.
 
-    ``found`` holds the differences of the orders that were yielded before. With the polynomials of these nets a
-    difference of zero has only zeros above it: the checks find out where it has not.
+    ``found`` holds the differences of the orders that were yielded before. From most first values a difference of zero
+    has only zeros above it: checks find out where it has not.
     """
     width = len(most)
     level: list[Powers] = [(0,) * width]
@@ -305,7 +346,8 @@ def _orders(most: Sequence[int], found: Mapping[Powers, Vector]) -> Iterator[Pow
         level = [
             order
             for order in following
-            if all(any(found.get(_raised(order, place, -1), ())) for place in range(width) if order[place])
+            if found is None
+            or all(any(found.get(_raised(order, place, -1), ())) for place in range(width) if order[place])
         ]
 
 

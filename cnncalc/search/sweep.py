@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean, no_effect
+from cnncalc.errors import Problem, ValueProblem, did_you_mean, no_effect
 from cnncalc.figures.measure import ALLOW_STATED, KEYS, NO_OPTIONS, Measure
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
@@ -259,33 +259,8 @@ def _with_options(key: str, options: Mapping[str, Any]) -> Wanted:
 
 
 def look_up(family: Family, points: Points) -> tuple[str | None, list[Problem]]:
-    """The name of the family, None if all points that are looked at are broken; and the warnings that all of them have.
-
-    Raises DesignError for a name that varies and that none of them reads, and for variables that none of them has.
-    """
-    name = None
-    unset: DesignError | None = None
-    unread: list[dict[str, Problem]] = []
-    warnings: list[dict[Problem, None]] = []
-    for point in points.probes():
-        try:
-            graph, found = family.looked_up(point)
-        except DesignError as error:  # it is counted as broken
-            if error.every[0].code == "unset-variable":
-                unset = unset or error
-            continue
-        kept = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in point})
-        name = name or graph.name.removesuffix(graph.changes) + kept.changes
-        unread.append(found)
-        warnings.append(dict.fromkeys(graph.warnings))
-    if name is None:
-        if unset is not None:
-            raise unset
-        return None, []
-    nowhere = [problem for each, problem in unread[0].items() if all(each in other for other in unread)]
-    if nowhere:
-        raise DesignError(nowhere)
-    return name, [problem for problem in warnings[0] if all(problem in each for each in warnings)]
+    """What :meth:`Family.look_up` says of a few of the points."""
+    return family.look_up(points.probes())
 
 
 def batch_warning(plan: Plan) -> Problem | None:

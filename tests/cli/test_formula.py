@@ -45,8 +45,8 @@ def test_the_whole_answer() -> None:
         "fc1    fc     5*w + 5           5*w\n"
         "total         9*w^2 + 34*w + 5  81*w^2*H + 243*w*H + 5*w\n"
         "\n"
-        "checked      parameters: found from 3 designs, compared with 20 others (w 1..1016, H 1..1009)\n"
-        "             macs: found from 6 designs, compared with 20 others (w 1..1016, H 1..1009)\n"
+        "checked      parameters: found from 3 designs, compared with 20 others (w 2..913, H 1..979)\n"
+        "             macs: found from 6 designs, compared with 20 others (w 2..913, H 1..979)\n"
         "conventions  counts are for one image; 1 MAC is one multiply and one add; '%' is the remainder, '^' the "
         "power\n"
     )

@@ -171,7 +171,8 @@ BAD = {
         "{max: 8GiB}"
     ),
     "parameters: {maxx: 5M}": (
-        "net.yaml:2:16: error[unknown-key]: parameters has no key 'maxx'; did you mean 'max'? (known: max, warn, min)"
+        "net.yaml:2:16: error[unknown-key]: parameters has no key 'maxx'; did you mean 'max'? "
+        "(known: max, warn, min, for)"
     ),
     "parameters: {max: 5M, batch: 3}": (
         "net.yaml:2:25: error[unknown-key]: parameters has no option 'batch'; keys with this option: "

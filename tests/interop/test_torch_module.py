@@ -135,6 +135,22 @@ def test_one_weight_used_twice_is_shared() -> None:
     assert [row.shared_with for row in report.layers] == [None, None, "conv"]
 
 
+def test_learned_shifts_and_repeated_elements_are_layers() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift = nn.Parameter(torch.zeros(1, 6, 1, 1))
+            self.conv = nn.Conv2d(6, 4, 3)
+
+        def forward(self, x: Any) -> Any:
+            x = torch.sigmoid(x) + self.shift
+            return self.conv(x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)) + 1
+
+    rows = account(cnncalc.from_torch(Shifted(), (9, 7, 6))).layers
+    assert [row.label for row in rows[1:4]] == ["SIGMOID", "SCALE(scale=no)", "UPSAMPLE2"]
+    assert rows[2].biases == 6
+
+
 def test_several_inputs_are_sized_by_name() -> None:
     class Two(nn.Module):
         def __init__(self) -> None:

@@ -201,6 +201,15 @@ def test_limits_of_a_formula_are_found() -> None:
     assert texts(low.of("parameters")) == [("w >= 10", "28*w")]
 
 
+def test_terms_that_vanish_in_the_design_are_found() -> None:
+    """With one layer the weights grow with w, with more of them with w^2: (n - 1)*9*w^2 + 27*w, and a bias a filter."""
+    settings = cnncalc._settings(variables={"n": 1, "w": 4})
+    target = "INPUT[32x32x3] -> [CONV3-w -> RELU]*n -> GAP -> FC-10"
+    report = formulas(target, ["w", "n"], ["parameters"], settings=settings)
+
+    assert texts(report.of("parameters")) == [("", "9*w^2*n - 9*w^2 + w*n + 37*w + 10")]
+
+
 def test_decimals_are_variables() -> None:
     settings = cnncalc._settings(variables={"alpha": 0.5})
     report = formulas("INPUT[8x8x3] -> CONV3-{floor(64*alpha)}", ["alpha"], ["parameters"], settings=settings)

@@ -69,6 +69,7 @@ def _checked(one: LimitResult) -> dict[str, Any]:
         "actual": one.actual,
         "base": one.base,
         "verdict": one.verdict,
+        **({} if one.family is None else {"family": one.family._asdict()}),
         **_place(one.span),
     }
 

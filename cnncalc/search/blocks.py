@@ -1,0 +1,304 @@
+"""The blocks of a survey: figures of many points at once as NumPy arrays, and what of them is kept."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnncalc.errors import ValueProblem
+from cnncalc.search.polynomial import INT64, over
+from cnncalc.units import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cnncalc.search.grid import Aim, Cell, Surveyor
+    from cnncalc.search.limits import Bound
+
+BLOCK = 2**19
+"""The most points that are computed at once."""
+SEED_POINTS = 2**17
+"""The points that are looked at first, spread over the product, so that most others are left out at once."""
+MOST_KEPT = 200_000
+"""The most points that are kept."""
+OBJECT_POINTS = 2_000_000
+"""The most points whose figures may exceed 64 bits."""
+STRONG, FEW_STRONG = 24, 4
+"""The points of the front with which each block is compared first; of two aims all are compared afterwards."""
+
+
+class Tensor:
+    """The forward differences of a cell as an array for each figure, and the binomials of each axis.
+
+    The value at a point is the sum over all orders of the difference times the binomials of the point: exact, since no
+    number on the way is larger than :attr:`bound`.
+    """
+
+    def __init__(self, cell: Cell, numbered: Sequence[int], places: Sequence[Sequence[int]]) -> None:
+        differences = cell.grid.differences
+        orders = list(differences)
+        width = len(cell.places)
+        at = {axis: place for place, axis in enumerate(numbered)}
+        self.shape = tuple([len(each) for each in places])
+        tops = [max([order[at[axis]] for order in orders]) if axis in at else 0 for axis in range(width)]
+        rows = [
+            binomials([cell.counts[axis][place] for place in places[axis]], range(tops[axis] + 1))
+            for axis in range(width)
+        ]
+        largest = [[max(map(abs, row)) for row in each] for each in rows]
+        figures = len(next(iter(differences.values())))
+        bound = 0
+        for figure in range(figures):
+            total = 0
+            for order, vector in differences.items():
+                size = abs(vector[figure])
+                for axis, place in at.items():
+                    size *= max(1, largest[axis][order[place]])
+                total += size
+            bound = max(bound, total)
+        is_small = require_small(bound, prod(self.shape))
+        self.kind: Any = np.int64 if is_small else object
+        self.rows = [np.array(each, self.kind) for each in rows]
+        self.figures = []
+        for figure in range(figures):
+            array = np.zeros([top + 1 for top in tops], self.kind)
+            for order, vector in differences.items():
+                array[tuple([order[at[axis]] if axis in at else 0 for axis in range(width)])] = vector[figure]
+            self.figures.append(array)
+
+    def blocks(self) -> Iterator[tuple[tuple[slice, ...], list[Any]]]:
+        """The parts of the product and the figures in each, as arrays of its shape."""
+        split = len(self.shape)
+        while split and prod(self.shape[split - 1 :]) <= BLOCK:
+            split -= 1
+        # the axis before the whole ones is cut into pieces
+        inner = prod(self.shape[split:])
+        piece = max(1, BLOCK // inner)
+        ends = [range(size) for size in self.shape[: max(0, split - 1)]]
+        pieces = range(0, self.shape[split - 1], piece) if split else range(1)
+        for outer in product(*ends):
+            begun = []
+            for array in self.figures:
+                for axis, place in enumerate(outer):
+                    array = np.tensordot(self.rows[axis][:, place], array, (0, 0))
+                begun.append(array)
+            for start in pieces:
+                slices = [slice(place, place + 1) for place in outer]
+                if split:
+                    slices.append(slice(start, min(start + piece, self.shape[split - 1])))
+                slices += [slice(0, size) for size in self.shape[split:]]
+                yield tuple(slices), [self._filled(array, slices[len(outer) :], len(outer)) for array in begun]
+
+    def _filled(self, array: Any, slices: Sequence[slice], first: int) -> Any:
+        """The values in a block, axis by axis; ``first`` axes have one value, and are done."""
+        for axis, part in enumerate(slices, first):
+            # the first order of what is left becomes the last axis of the result
+            array = np.tensordot(array, self.rows[axis][:, part], (0, 0))
+        return array.reshape((1,) * first + array.shape)
+
+
+class Blocks:
+    """Looks at the points of cells, block by block, and keeps the best."""
+
+    def __init__(
+        self,
+        surveyor: Surveyor,
+        bounds: Sequence[tuple[int, Bound]],
+        aims: Sequence[Aim],
+        top: int | None,
+        masks: Sequence[tuple[Sequence[int], Any]],
+        excluded: frozenset[int],
+    ) -> None:
+        self.surveyor = surveyor
+        self.bounds = bounds
+        self.aims = aims
+        self.top = top
+        self.masks = masks
+        self.excluded = np.array(sorted(excluded), np.int64)
+        self.within = 0
+        self._numbers = [self._scaled(place) for place in range(len(surveyor.axes))]
+        sizes = [len(axis.values) for axis in surveyor.axes]
+        self._strides = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
+        figures, aimed = len(surveyor.wanted), len(aims)
+        self._places = np.zeros(0, np.int64)
+        self._figures = np.zeros((figures, 0), np.int64)
+        self._vectors = np.zeros((aimed, 0), np.int64)
+        self._strong: Any = ()
+
+    def _scaled(self, place: int) -> Any:
+        """The numbers of an axis in its unit, so that they are whole: for their order alone."""
+        axis = self.surveyor.axes[place]
+        if axis.numbers is None:
+            return None
+        return np.array([int((number - axis.numbers[0]) / axis.unit) for number in axis.numbers], np.int64)
+
+    def look_at(self, cell: Cell, *, spread: bool = False) -> None:
+        """Looks at all points of a cell, or with ``spread`` at some of them."""
+        steps = [1] * len(cell.places)
+        if spread:
+            share = cell.points * len(self.surveyor.cells) / SEED_POINTS
+            steps = [max(1, int(share ** (1 / len(cell.places))))] * len(cell.places)
+        chosen = [range(0, len(each), step) for each, step in zip(cell.places, steps, strict=True)]
+        tensor = Tensor(cell, self.surveyor.numbered, chosen)
+        axes = [np.array([each[at] for at in some], np.int64) for each, some in zip(cell.places, chosen, strict=True)]
+        for slices, figures in tensor.blocks():
+            self._look(figures, [axis[part] for axis, part in zip(axes, slices, strict=True)])
+
+    def _look(self, figures: list[Any], places: list[Any]) -> None:
+        """Looks at one block; ``places`` are those of its values in each range."""
+        shape = figures[0].shape
+        holds = np.ones(shape, bool)
+        for at, bound in self.bounds:
+            holds &= figures[at] <= bound.limit if bound.bound == "max" else figures[at] >= bound.limit
+        for axes, mask in self.masks:
+            part = mask[np.ix_(*[places[axis] for axis in axes])]
+            holds &= part.reshape([len(places[axis]) if axis in axes else 1 for axis in range(len(places))])
+        numbers = self._flat_places(places, shape) if len(self.excluded) else None
+        if numbers is not None:
+            holds &= ~np.isin(numbers, self.excluded)
+        self.within += int(np.count_nonzero(holds))
+        chosen = np.flatnonzero(holds)
+        if not len(chosen):
+            return
+        vectors = [self._aimed(aim, figures, places, shape, chosen) for aim in self.aims]
+        kept = self._worth(vectors)
+        if kept is not None:
+            chosen = chosen[kept]
+            vectors = [vector[kept] for vector in vectors]
+        if not len(chosen):
+            return
+        flat = np.zeros(len(chosen), np.int64)
+        for axis, index in enumerate(np.unravel_index(chosen, shape)):
+            flat += places[axis][index] * self._strides[axis]
+        self._add(flat, np.array([figure.ravel()[chosen] for figure in figures]), np.array(vectors))
+
+    def _flat_places(self, places: list[Any], shape: tuple[int, ...]) -> Any:
+        """The place in the product of each point of a block."""
+        total = np.zeros(shape, np.int64)
+        for axis, each in enumerate(places):
+            total += (each * self._strides[axis]).reshape([-1 if axis == other else 1 for other in range(len(shape))])
+        return total
+
+    def _aimed(self, aim: Aim, figures: list[Any], places: list[Any], shape: tuple[int, ...], chosen: Any) -> Any:
+        """What is to be made small, at the chosen points of a block."""
+        if aim.is_name:
+            numbers = self._numbers[aim.place]
+            own = np.unravel_index(chosen, shape)[aim.place]
+            found = numbers[places[aim.place][own]]
+        else:
+            found = figures[aim.place].ravel()[chosen]
+        return -found if aim.is_max else found
+
+    # what is kept
+
+    def _worth(self, vectors: list[Any]) -> Any:
+        """The points of a block that none of the strongest kept ones beats; None: all."""
+        if not len(self._places) or not vectors:
+            return None
+        if self.top is not None:
+            if len(self._places) < self.top:
+                return None
+            return np.flatnonzero(vectors[0] <= self._vectors[0][-1])
+        kept = np.arange(len(vectors[0]))
+        left = vectors
+        for strong in self._strong:
+            good = ~_beaten(strong, left)
+            if np.count_nonzero(good) < 0.9 * len(kept):  # else copying costs more than it saves
+                kept, left = kept[good], [vector[good] for vector in left]
+            if not len(kept):
+                return kept
+        return kept[~self._beaten_by_pairs(*left)] if len(left) == 2 else kept
+
+    def _beaten_by_pairs(self, first: Any, second: Any) -> Any:
+        """Which points the front of two aims beats: exactly, as its second falls while its first rises."""
+        at = np.searchsorted(self._vectors[0], first, "right") - 1
+        known = np.maximum(at, 0)
+        lower, same = self._vectors[1][known] < second, self._vectors[1][known] == second
+        return (at >= 0) & (lower | (same & (self._vectors[0][known] < first)))
+
+    def _strongest(self) -> Any:
+        """Some points of the front, those in the middle of it first."""
+        order = np.argsort(np.array([np.argsort(np.argsort(vector)) for vector in self._vectors]).max(axis=0))
+        return self._vectors[:, order[: STRONG if len(self._vectors) > 2 else FEW_STRONG]].T
+
+    def _add(self, places: Any, figures: Any, vectors: Any) -> None:
+        fresh = ~np.isin(places, self._places)
+        places = np.concatenate([self._places, places[fresh]])
+        figures = np.concatenate([self._figures, figures[:, fresh]], axis=1)
+        vectors = np.concatenate([self._vectors, vectors[:, fresh]], axis=1) if len(self.aims) else self._vectors
+        if self.top is not None:
+            order = np.lexsort((places, *vectors[::-1]))[: self.top]
+        elif len(self.aims):
+            order = _front(vectors)
+        else:
+            order = np.arange(len(places))
+        if len(order) > MOST_KEPT:
+            message = f"more than {MOST_KEPT:,} points are on the front"
+            raise ValueProblem(message, code="too-many-points", hint="add limits, or take fewer keys for --pareto")
+        self._places, self._figures = places[order], figures[:, order]
+        self._vectors = vectors[:, order] if len(self.aims) else vectors
+        if self.top is None and len(self.aims):
+            self._strong = self._strongest()
+
+    def found(self) -> list[tuple[int, tuple[int, ...]]]:
+        """The places and figures of what is kept: by what was aimed at, then by place."""
+        order = np.lexsort((self._places, *self._vectors[::-1]))
+        return [(int(self._places[at]), tuple(map(int, self._figures[:, at]))) for at in order]
+
+
+def _beaten(strong: Any, vectors: Sequence[Any]) -> Any:
+    """Which points a strong one beats: it is nowhere larger, and somewhere smaller."""
+    nowhere_larger = np.ones(len(vectors[0]), bool)
+    is_same = np.ones(len(vectors[0]), bool)
+    for mine, vector in zip(strong, vectors, strict=True):
+        nowhere_larger &= mine <= vector
+        is_same &= mine == vector
+    return nowhere_larger & ~is_same
+
+
+def _front(vectors: Any) -> Any:
+    """The places of the columns that no other one beats; equal ones are all kept."""
+    order = np.lexsort(vectors[::-1])
+    if len(vectors) == 1:
+        first = vectors[0][order[0]]
+        return order[vectors[0][order] == first]
+    if len(vectors) == 2:
+        return _front_of_two(vectors, order)
+    left = order
+    found = []
+    while len(left):
+        mine = vectors[:, left[0]]  # the first in the order is beaten by none of the others
+        found.append(left[:1])
+        left = left[1:]
+        left = left[~_beaten(mine, vectors[:, left])]
+    return np.concatenate(found) if found else order
+
+
+def _front_of_two(vectors: Any, order: Any) -> Any:
+    """The same for two rows: while the first rises, the second has to fall."""
+    first, second = vectors[0][order], vectors[1][order]
+    lowest = np.minimum.accumulate(second)
+    before = np.concatenate([[True], second[1:] < lowest[:-1]]) if len(second) else np.zeros(0, bool)
+    # equal points stand side by side: they are as good as the first of them
+    same = np.concatenate([[False], (first[1:] == first[:-1]) & (second[1:] == second[:-1])])
+    group = np.cumsum(~same) - 1
+    starts = before[~same]
+    return order[starts[group]]
+
+
+def binomials(counts: Sequence[int], orders: Sequence[int]) -> list[list[int]]:
+    """For each order the binomials of the counts over it."""
+    return [[over(count, order) for count in counts] for order in orders]
+
+
+def require_small(bound: int, points: int) -> bool:
+    """Whether 64 bits hold all numbers up to ``bound``; ValueProblem where they do not and there are many points."""
+    if bound <= INT64:
+        return True
+    if points > OBJECT_POINTS:
+        message = f"figures exceed 64 bits, and {plural(points, 'point')} of such size are too many"
+        raise ValueProblem(message, code="too-many-points")
+    return False
