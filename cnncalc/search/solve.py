@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.figures.budget import short_value
-from cnncalc.figures.measure import ALLOW_STATED, KEYS, SIMULATED, Measure
+from cnncalc.figures.measure import ALLOW_STATED, ARENAS, KEYS, SIMULATED, Measure
 from cnncalc.memory.need import reserve_of
 from cnncalc.memory.report import check_options
 from cnncalc.records import NamedTuple
@@ -246,7 +246,7 @@ class _Search:
         measure, figure = wanted.measure, self._figure(wanted)
         if measure.key in SIMULATED:
             check_options(measure.memory_options, training=measure.key.startswith("training"))
-        if measure.key == "arena" or measure.checkpoint == "best":
+        if measure.key in ARENAS or measure.checkpoint == "best":
             return _Part(bound, figure, None, 0, False)
         if not measure.key.endswith("_need"):
             return _Part(bound, figure, figure, 0, True)
