@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.figures.budget import short_value
-from cnncalc.figures.measure import ALLOW_STATED, KEYS, SIMULATED, Measure
+from cnncalc.figures.measure import ALLOW_STATED, ARENAS, KEYS, SIMULATED, Measure
 from cnncalc.memory.need import reserve_of
 from cnncalc.memory.report import check_options
 from cnncalc.records import NamedTuple
@@ -246,7 +246,7 @@ class _Search:
         measure, figure = wanted.measure, self._figure(wanted)
         if measure.key in SIMULATED:
             check_options(measure.memory_options, training=measure.key.startswith("training"))
-        if measure.key == "arena" or measure.checkpoint == "best":
+        if measure.key in ARENAS or measure.checkpoint == "best":
             return _Part(bound, figure, None, 0, False)
         if not measure.key.endswith("_need"):
             return _Part(bound, figure, figure, 0, True)
@@ -305,6 +305,8 @@ class _Search:
         cost = self.members.cost(self._designs(), self.size)
         if cost <= self.usual_work:
             return self._in_all()
+        if all(part.steady is None for part in self.parts):
+            return self._in_all_after(f"{self.parts[0].bound.wanted.measure.title} need not be monotone", cost)
         try:
             place = self._in_boxes()
             if place is None:
@@ -313,18 +315,22 @@ class _Search:
             return place
         except NotMonotone as found:
             self.remarks.append(self._contradiction(found))
-            if cost > self.most_work:
-                hint = "narrow the ranges or write larger steps"
-                if self.size <= MOST_MEMBERS:
-                    hint += ", or analyse all with --every"
-                message = f"{self.remarks[0]}, so all {self.size:,} designs would have to be analysed"
-                raise ValueProblem(message, code="limit", hint=hint) from None
-            return self._in_all()
+            return self._in_all_after(self.remarks[0], cost)
         except TooMuch:
             message = (
                 f"{self.size:,} designs are too many: after {self.members.analysed:,} the best one is still not known"
             )
             raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps") from None
+
+    def _in_all_after(self, why: str, cost: int) -> Place | None:
+        """The best of all members, since boxes cannot tell it; raises ValueProblem if that is too much work."""
+        if cost > self.most_work:
+            hint = "narrow the ranges or write larger steps"
+            if self.size <= MOST_MEMBERS:
+                hint += ", or analyse all with --every"
+            message = f"{why}, so all {self.size:,} designs would have to be analysed"
+            raise ValueProblem(message, code="limit", hint=hint) from None
+        return self._in_all()
 
     def _contradiction(self, found: NotMonotone) -> str:
         """Which figure is not monotone, and where."""
