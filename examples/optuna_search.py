@@ -37,7 +37,7 @@ def objective(trial: optuna.Trial) -> float:
 
 def score(variables: dict[str, Any], figures: dict[str, int]) -> float:
     """In place of the accuracy after training: many convolutions with few parameters."""
-    return variables["depth"] * variables["stages"] - figures["parameters"] / 1e6
+    return float(variables["depth"] * variables["stages"] - figures["parameters"] / 1e6)
 
 
 def main() -> None:

@@ -259,14 +259,16 @@ class Crew:
     def __init__(self, work: Work, providers: Sequence[Provider] = (), delay: float = inf) -> None:
         self.work = work
         self.delay = delay
-        self.lanes = [Lane(provider, pickle.dumps(work)) for provider in providers]
+        self.providers = providers
+        self.lanes: list[Lane] = []
         self.has_started = False
         self._pace = Pace()
         self._order: deque[Chunk] = deque()  # all chunks without an outcome that was given, in the order of the points
         self._waiting: deque[Chunk] = deque()  # those of them that have to go out again
 
     def __enter__(self) -> Crew:
-        evaluate(self.work, [])
+        sent = pickle.dumps(self.work.to_send())
+        self.lanes = [Lane(provider, sent) for provider in self.providers]
         if not self.delay:
             try:
                 self._start()

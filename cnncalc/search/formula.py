@@ -213,7 +213,8 @@ def formulas(
     """
     for key in keys:
         if key in PEAKS:
-            message = f"{key} is the largest of the bytes at many times, and no polynomial"
+            what = "the size of a file" if key == "flash" else "the largest of the bytes at many times"
+            message = f"{key} is {what}, and no polynomial"
             raise ValueProblem(message, code="unknown-key", hint=f"the keys are {', '.join(FORMULA_KEYS)}")
         if key not in FORMULA_KEYS:
             hint = f"the keys are {', '.join(FORMULA_KEYS)}"
