@@ -125,9 +125,12 @@ class Members:
         simulated = {each.measure for each in self.wanted if each.measure.key in SIMULATED}
         own = len({each.memory_options._replace(batch=1) for each in simulated})
         again = members if any(each.follows_batch for each in self.wanted) else designs
-        need = any(each.key.endswith("_need") for each in simulated)
         least, rows = 10, max(1, self.rows)
-        each_batch = rows // (2 if need else 8) + 1 if simulated else 1
+        each_batch = 1
+        if any(each.checkpoint == "best" for each in simulated):  # it is searched for, by many replays
+            each_batch, own = 4 * rows, own + 4
+        elif simulated:
+            each_batch = rows // (2 if any(each.key.endswith("_need") for each in simulated) else 8) + 1
         return designs * (rows * (1 + own) + least) + max(0, again - designs) * each_batch
 
 

@@ -224,6 +224,9 @@ def test_a_search_that_takes_too_much_is_refused() -> None:
     assert done.returncode == 2
     assert "error[limit]: macs is not monotone: " in done.stderr
     assert ", so all 1,000,000,000,000 designs would have to be analysed\n  = hint: narrow the ranges" in done.stderr
+    words = ["--for", "batch=1..1000000", "--max", "training_memory=80GiB,checkpoint=best"]
+    done = called("solve", "resnet50", *words)
+    assert "training_memory (checkpoint best) need not be monotone, so all 1,000,000 designs would have" in done.stderr
     done = called("solve", NET, "--for", "w=1..1000001", "--max", "macs=1M", "--every")
     assert "at most 1,000,000 designs are analysed one by one, but there are 1,000,001" in done.stderr
 
