@@ -229,7 +229,8 @@ class _Search:
         self.parts = [self._part(bound) for bound in bounds]
         self.goal = self._part(Bound(objective.wanted, objective.sense, 0)) if objective.wanted else None
         self.parameters = self._figure(Wanted(Measure("parameters")))
-        self.members = Members(family, ranges, self._wanted)
+        lower = {part.figure for part in self.parts if part.bound.bound == "min"}
+        self.members = Members(family, ranges, self._wanted, lower)
         self.size = points_of(ranges)
         self._names = [each.name for each in ranges]
         self._batch = next((at for at, each in enumerate(ranges) if each.name == BATCH), None)

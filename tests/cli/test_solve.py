@@ -123,6 +123,15 @@ def test_warnings_of_every_member_are_written_once() -> None:
     assert done.stderr.count("--hidden 7 has no effect") == 1
 
 
+def test_a_lower_limit_on_what_is_only_an_upper_bound_is_refused() -> None:
+    net = "INPUT 16x16x4 -> [CONV3-{w} | CONV5-4] -> CONCAT -> SLICE(0, to=4) -> CONV3-2"
+    words = ["solve", net, "--for", "w=4..9"]
+    assert called(*words, "--max", "receptive_field=9").returncode == 0
+    done = called(*words, "--min", "receptive_field=2")
+    assert done.returncode == 2
+    assert "receptive_field is at most 7 and may be less, so whether it is enough is not known" in done.stderr
+
+
 def test_several_ranges_with_ties() -> None:
     """Of equal receptive fields the design with fewer parameters, though it is not the first."""
     words = ["--for", "w=8..2/2", "--for", "k=3,5,1"]
