@@ -328,7 +328,7 @@ def solve(
         raise ValueProblem("solve needs a limit: max, min or memory", code="usage")
     if not _items(ranges):
         raise ValueProblem("ranges: expected a variable with its values, as in {'width': '8..64'}", code="wrong-value")
-    family = Family(os.fspath(design), _settings(**options), stdin)
+    family = Family(os.fspath(design), _settings(**options), stdin, requires_effect=False, with_hints=False)
     return solution(family, _ranges(family, ranges), bounds, best, chosen, every=every)
 
 

@@ -98,10 +98,18 @@ def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None =
 
 
 class Loader:
-    """Reads a TARGET, as :func:`load` does, and gives its graph for any settings; text is parsed once."""
+    """Reads a TARGET, as :func:`load` does, and gives its graph for any settings; text is parsed once.
 
-    def __init__(self, target: str, stdin: str | None = None, folder: str = "") -> None:
-        self._graph, self._content = _complete(_of_target, target, stdin, folder)
+    ``content`` is that of the file which the target names, if it has been read elsewhere.
+    """
+
+    def __init__(self, target: str, stdin: str | None = None, folder: str = "", content: bytes | None = None) -> None:
+        self._graph, self._content = _complete(_of_target, target, stdin, folder, content)
+
+    @property
+    def file(self) -> bytes | mmap | None:
+        """The content of the file that was read; None for a text and for code."""
+        return None if isinstance(self._content, str) else self._content
 
     def digest(self) -> str | None:
         """A digest of the text or the content of the file that was read; None for code, which has more than one."""
@@ -167,8 +175,12 @@ def _complete(read: Callable[..., T], *arguments: object, with_hints: bool = Tru
         raise with_volume_problems(error, with_hints=with_hints) from None
 
 
-def _of_target(target: str, stdin: str | None, folder: str) -> tuple[Graphs, str | bytes | mmap | None]:
+def _of_target(
+    target: str, stdin: str | None, folder: str, content: bytes | None
+) -> tuple[Graphs, str | bytes | mmap | None]:
     """The graphs of a target, and its text or the content of its file; None for code."""
+    if content is not None:
+        return _of_bytes(target, content), content
     if target == "-":
         return design_reader("<stdin>", stdin or "").graph, stdin or ""
     if any(target.lower().endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.cost import Cost
     from cnncalc.analysis.reach import Field
+    from cnncalc.analysis.volumes import Known
     from cnncalc.counts import Count
     from cnncalc.graph import Graph
     from cnncalc.layers.base import Layer, Parameter
@@ -272,19 +273,22 @@ def account(
     in_place: bool = True,
     brief: bool = False,
     with_hints: bool = True,
+    known: Known | None = None,
 ) -> Report:
     """The report of a net for a batch of images in one data type.
 
     With ``in_place=False`` each activation function has a volume of its own. A ``brief`` one, for many designs, has no
-    receptive fields, a third of the time, and its errors have no hint of an input that works, as without
-    ``with_hints``. Raises DesignError where the layers do not fit together, ValueProblem for an unknown data type.
+    receptive fields, labels, formulas and warnings about its volumes, half of the time, and its errors have no hint of
+    an input that works, as without ``with_hints``. ``known`` are costs of other graphs of the same text, to which those
+    of this one are added. Raises DesignError where the layers do not fit together, ValueProblem for an unknown data
+    type.
     """
     bytes_each = bytes_per_element(dtype)
     with Paused():
-        shaped = propagate(graph, with_hints=with_hints and not brief)
+        shaped = propagate(graph, with_hints=with_hints and not brief, known=known)
         placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
         at_test = test_time_nodes(graph)
-        layers = {id(item.layer): item.layer for item in shaped}  # many nodes have the same one
+        layers = {} if brief else {id(item.layer): item.layer for item in shaped}  # many nodes have the same one
         labels = {key: layer.label() for key, layer in layers.items()}
         rows = [
             _row(shaped, index, labels, seen, batch * bytes_each, placed=placed[index], at_test=at_test[index])
@@ -306,8 +310,8 @@ def account(
         test_time=test,
         assumed={**graph.assumed, **_assumed(shaped)},
         warnings=graph.warnings
-        + _input_warnings(shaped)
-        + in_place_warnings(rows, graph, placed, activations=in_place),
+        + (() if brief else _input_warnings(shaped))
+        + (() if brief else in_place_warnings(rows, graph, placed, activations=in_place)),
         graph=graph,
         activations_in_place=in_place,
     )
@@ -323,7 +327,10 @@ def _row(
     placed: tuple[bool, bool],
     at_test: bool,
 ) -> LayerReport:
-    """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch."""
+    """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch.
+
+    Without labels it has no formulas either.
+    """
     node, layer, inputs, cost = shaped[index][:4]
     if node.share is not None:  # it has no parameters of its own, or biases alone
         cost = cost._replace(weights=NOTHING, buffers=NOTHING, biases=cost.biases if node.transposed else NOTHING)
@@ -335,7 +342,7 @@ def _row(
         index=index,
         name=node.name,
         kind=layer.kind,
-        label=labels[id(layer)],
+        label=labels.get(id(layer), ""),
         layer=layer,
         inputs=tuple([shaped[source].node.name for source in node.inputs]),
         sources=node.inputs,
@@ -354,7 +361,7 @@ def _row(
         receptive_field=fields.size,
         receptive_field_unclipped=fields.unclipped,
         receptive_field_is_exact=fields.is_exact,
-        arithmetic=_formulas(cost),
+        arithmetic=_formulas(cost) if labels else NO_FORMULAS,
         arrays=cost.arrays,
         fields=fields.by_name,
         has_several_inputs=fields.has_several_inputs,
@@ -387,8 +394,9 @@ class NamedFields(NamedTuple):
     has_several_inputs: bool
 
 
+NO_FORMULAS: Mapping[str, str] = {}
 NO_FIELDS = NamedFields({}, (), None, False, False)
-"""Those of a brief report."""
+"""The formulas and fields of a brief report."""
 
 
 def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:

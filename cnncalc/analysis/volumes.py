@@ -14,9 +14,13 @@ from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
 
     from cnncalc.graph import Node
     from cnncalc.layers.base import Layer
+
+    Known: TypeAlias = dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]]
+    """Layers on the volumes that they read, as they are there, and their costs."""
 
 
 class Shaped(NamedTuple):
@@ -34,15 +38,16 @@ class Shaped(NamedTuple):
         return self.cost.output
 
 
-def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
+def propagate(graph: Graph, *, with_hints: bool = True, known: Known | None = None) -> tuple[Shaped, ...]:
     """The volume and the cost of every node of a graph, in its order.
 
     Raises DesignError with one problem for each node that cannot take its volumes; later nodes are not reported,
-    since their inputs are unknown. ``with_hints`` searches for an input that works.
+    since their inputs are unknown. ``with_hints`` searches for an input that works. ``known`` are costs of other graphs
+    of one text; those of this one are added.
     """
     shaped: list[Shaped | None] = []
     problems: list[Problem] = Problems()
-    known: dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]] = {}
+    known = {} if known is None else known
     for node in graph.nodes:
         try:
             shaped.append(_shape(node, shaped, known))
@@ -131,9 +136,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     return problems
 
 
-def _shape(
-    node: Node, before: list[Shaped | None], known: dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]]
-) -> Shaped | None:
+def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
     """The node with its cost; None where that of a node before it is unknown. ``known`` caches layers and costs."""
     layer = _resolved(node.layer, before)
     inputs = _outputs(node.inputs, before)

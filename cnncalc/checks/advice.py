@@ -52,7 +52,7 @@ def _candidates(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> 
         return
     if not is_max or key == "layers":
         return
-    if key in ("parameters", "weights", "parameter_memory"):
+    if key in ("parameters", "weights", "parameter_memory", "flash"):
         yield from _changed(measure, _pooled(report))
         yield from _changed(measure, _halved(report))
         yield from _changed(measure, _separable(report, lambda row: row.parameters))

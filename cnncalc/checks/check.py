@@ -411,7 +411,9 @@ class Checker:
         broken: list[tuple[Point, CnncalcError]] = []
         breaking: dict[str, int] = {}
         members = 0
-        family = Family(name, self.settings, self.stdin, self.options.folder)
+        family = Family(
+            *(name, self.settings, self.stdin, self.options.folder), requires_effect=False, with_hints=False
+        )
         for point, measure, meter in members_of(entry, family):
             members += 1
             if not isinstance(meter, Meter):

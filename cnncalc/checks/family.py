@@ -68,15 +68,30 @@ def ranges_of(entry: Entry, family: Family) -> list[Range]:
 def members_of(entry: Entry, family: Family) -> Iterator[tuple[Point, Measure, Meter | CnncalcError]]:
     """Each member with what is measured of it, and its meter, or the error of an invalid one.
 
-    Members that differ in the batch alone share their meter.
+    Members that differ in the batch alone share their meter. Raises DesignError as :func:`ranges_of` does, and for a
+    name that changes nothing.
     """
     ranges = ranges_of(entry, family)
     ranges.sort(key=lambda each: each.name == BATCH)
     wanted = Wanted(entry.measure, BATCH not in entry.options)
     before: Point | None = None
     found: Meter | CnncalcError | None = None
-    for values in product(*[list(each.values) for each in ranges]):
-        point = dict(zip([each.name for each in ranges], values, strict=True))
+    names = [each.name for each in ranges]
+    points = [dict(zip(names, values, strict=True)) for values in product(*[list(each.values) for each in ranges])]
+    try:
+        family.look_up([points[0], points[len(points) // 2], points[-1]])
+    except DesignError as error:
+        written = {each.name: each.span for each in entry.family}
+        raise DesignError(
+            [
+                each._replace(
+                    message=f"{entry.measure.key}: for: {each.message}",
+                    span=next((span for name, span in written.items() if f"'{name}'" in each.message), each.span),
+                )
+                for each in error.every
+            ]
+        ) from None
+    for point in points:
         design = {name: value for name, value in point.items() if name != BATCH}
         if found is None or design != before:
             before = design

@@ -69,6 +69,7 @@ OPTION_MEANINGS = {
     "autocast": "Half type of activations, with parameters in float32.",
     "image_batches": "Batches of images on the device at once (default: 1).",
     "checkpoint": "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).",
+    "pointers": "Bits of a pointer of the chip (default: 32).",
     "reserve": "Added to live tensors: auto, 0 or bytes (default: the profile's).",
 }
 OPTION_FORMS: dict[str, Callable[[], list[Schema]]] = {

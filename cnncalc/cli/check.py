@@ -27,8 +27,8 @@ Budgets come from 'budget:' in a file, from [budget] of the nearest cnncalc.toml
 pyproject.toml, and from --max, --warn, --min. For each key the command line overrides the file, and the file overrides
 the configuration. Keys: parameters, weights, macs, flops, activations, layers, receptive_field,
 receptive_field_unclipped (counts: 7M), parameter_memory, activation_memory, inference_memory, training_memory,
-inference_need, training_need, arena (bytes: 93MiB), allow_stated (no: none of OPAQUE). A limit such as +5% is relative
-to --base.
+inference_need, training_need, arena, flash, plan_arena (bytes: 93MiB), allow_stated (no: none of OPAQUE). A limit such
+as +5% is relative to --base.
 
 The exit code is 0 if everything is within budget, 1 if a limit is exceeded, 2 if a file or a budget is invalid.
 

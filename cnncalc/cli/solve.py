@@ -95,8 +95,9 @@ def run(call: Call, console: Console) -> int:
     check_options(call.memory, training=False)
     options = {name: getattr(call.memory, name) for name in (*VALUE_OPTIONS, "dtype")}
     bounds = _bounds(call, options)
+    stdin = console.read_input() if call.target == "-" else None
     family = Family(
-        call.target, call.design.settings(), console.read_input() if call.target == "-" else None, console.folder
+        *(call.target, call.design.settings(), stdin, console.folder), requires_effect=False, with_hints=False
     )
     ranges = family.ranges(call.ranges, "--for")
     _refuse_fixed(call, [each.name for each in ranges])
@@ -107,6 +108,7 @@ def run(call: Call, console: Console) -> int:
     shown = solution.best or solution.nearest
     assert shown is not None
     document = solve_document(solution, _command(call, shown.variables), notation=notation)
+    console.warn(solution.warnings)
     console.write_document(document.with_columns(call.columns), call.output)
     if is_exact(call.output.format):
         console.warn(_warnings(solution))

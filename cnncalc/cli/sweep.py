@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, format_of, whole_number
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, format_of, switch, whole_number
 from cnncalc.cli.memory import MEMORY, subset_of
 from cnncalc.cli.options import (
     COLUMNS,
@@ -86,6 +86,7 @@ class Call(NamedTuple):
     plot: str | None = None
     executor: str | None = None
     columns: str | None = None
+    by_formula: bool = False
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -115,6 +116,7 @@ def run(call: Call, console: Console) -> int:
     picture = None if call.plot is None else format_of(call.plot, ("svg", "png")) or "svg"
     notation = call.notation.notation(call.output, console)
     check_options(call.memory, training=False)
+    _check_by_formula(call)
     stdin = console.read_input() if call.target == "-" else None
     family = Family(call.target, call.design.settings(), stdin, console.folder)
     wish = _wish(call, console)
@@ -141,6 +143,17 @@ def run(call: Call, console: Console) -> int:
     return DONE if summary.counts["ok"] else FAILED
 
 
+def _check_by_formula(call: Call) -> None:
+    """Raises ValueProblem for options that need every design."""
+    if not call.by_formula:
+        return
+    given = {"--points": call.points, "--from": call.listed, "--sample": call.sample}
+    for flag, value in given.items():
+        if value is not None:
+            message = f"--by-formula looks at all points of ranges without computing each, so {flag} does not apply"
+            raise ValueProblem(message, code="usage", hint=f"leave out {flag}")
+
+
 def _wish(call: Call, console: Console) -> Wish:
     from cnncalc.search.points import Sample
     from cnncalc.search.sweep import Wish
@@ -157,6 +170,7 @@ def _wish(call: Call, console: Console) -> Wish:
         sort=call.sort,
         options={name: getattr(call.memory, name) for name in (*VALUE_OPTIONS, "dtype")},
         most=console.most_points,
+        by_formula=call.by_formula,
     )
 
 
@@ -166,6 +180,11 @@ def _swept(plan: Plan, family: Family, wish: Wish, call: Call, console: Console,
 
     summary = Summary(plan, wish.objectives, wish.order, call.top, drawn)
     executor = "serial" if console.most_points is not None else call.executor or DEFAULT_EXECUTOR
+    if call.by_formula:
+        from cnncalc.search.by_formula import sweep_by_formula
+
+        sweep_by_formula(plan, family, summary, executor, console.folder)
+        return summary
     file = _points_file(plan, family, call, console)
     progress = Progress(console.progress_stream(), len(plan.points))
     try:
@@ -297,6 +316,8 @@ COMMAND = Command(
         Option("--top", "top", f"Print at most so many designs (default: {DEFAULT_TOP}; of a front all).", "N",
                whole_number),
         Option("--points", "points", "Write all points to this .csv or .jsonl file, or go on with it.", "FILE"),
+        switch("--by-formula", "Find the best by polynomials, and compute only these (up to 10^11 points).",
+               name="by_formula"),
         Option("--plot", "plot", "Draw two or three keys, with the front, as .svg or .png.", "FILE"),
         Option("--executor", "executor", f"Who computes: {', '.join(FORMS)} (default: {DEFAULT_EXECUTOR}).", "NAME"),
         MEMORY._replace(options=(*subset_of(MEMORY, *VALUE_OPTIONS).options, DTYPE)),

@@ -25,7 +25,7 @@ HELP = """Prints one number of TARGET, or of one of its layers with --layer; sho
 KEY of a net:
   parameters weights biases trainable buffers activations macs flops layers
   parameter_memory activation_memory inference_memory training_memory
-  inference_need training_need arena
+  inference_need training_need arena flash plan_arena
   receptive_field receptive_field_unclipped input output name title
 KEY of a layer:
   parameters weights biases trainable buffers activations macs flops

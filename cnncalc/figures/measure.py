@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import ValueProblem
+from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
-from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES
+from cnncalc.memory.options import AUTOCAST, POINTERS, PROFILE_NAMES, TRAINABLE_TYPES
 from cnncalc.memory.report import STEP, Options, Simulation
 from cnncalc.records import NamedTuple
-from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, format_bytes
+from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, format_bytes, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.interop.tflite_net import TfliteNet
 
 MAX_SHARES = 3
 """Maximum number of layers named as the largest contributors."""
@@ -41,6 +42,7 @@ class Measure(NamedTuple):
     image_batches: int = 1
     checkpoint: str = "none"
     reserve: int | str | None = None
+    pointers: str = "32"
 
     @property
     def unit(self) -> str:
@@ -92,9 +94,10 @@ _TITLES = {
     "image_batches": "image batches: ",
     "checkpoint": "checkpoint ",
     "reserve": "reserve ",
+    "pointers": "pointers ",
 }
 """What stands before the value of an option in a title."""
-_ONLY_SET = ("autocast", "image_batches", "checkpoint", "reserve")
+_ONLY_SET = ("autocast", "image_batches", "checkpoint", "reserve", "pointers")
 """The options that are no part of a measure where they have their default."""
 
 
@@ -105,6 +108,7 @@ class Meter:
         self.report = report
         self._values: dict[Measure, int] = {}
         self._simulations: dict[Options, Simulation] = {}
+        self._on_chip: TfliteNet | None = None
 
     def simulation(self, options: Options) -> Simulation:
         """The simulation for the options, which is one for every batch."""
@@ -112,6 +116,21 @@ class Meter:
         if options not in self._simulations:
             self._simulations[options] = Simulation(self.report, options)
         return self._simulations[options]
+
+    def on_chip(self, key: str) -> TfliteNet:
+        """The net as operators of TensorFlow Lite Micro; raises ValueProblem, for a key, if a layer has none."""
+        from cnncalc.interop.tflite_layers import tflite_net
+
+        if self._on_chip is None:
+            try:
+                self._on_chip = tflite_net(self.report.resolved)
+            except DesignError as error:
+                reasons = [problem.message for problem in error.every]
+                more = len(reasons) - MAX_SHARES
+                rest = f"; and {plural(more, 'other problem')}" if more > 0 else ""
+                message = f"{key}: {'; '.join(reasons[:MAX_SHARES])}{rest}"
+                raise ValueProblem(message, code="no-equal", hint=_FOR_ALL) from None
+        return self._on_chip
 
     def value(self, measure: Measure) -> int:
         """The exact value: a count for one image, or bytes; raises ValueProblem where the net has none."""
@@ -144,6 +163,8 @@ class Meter:
         found = sorted([(size, -index) for index, size in enumerate(sizes) if size], reverse=True)
         return tuple(Share(rows[-place].name, size) for size, place in found[:MAX_SHARES])
 
+
+_FOR_ALL = "plan_arena, the arena of the volumes alone, has a value for all layers"
 
 ALLOW_STATED = "allow_stated"
 """The key whose only value ``no`` forbids layers whose figures are stated."""
@@ -252,6 +273,20 @@ def _simulated(meter: Meter, measure: Measure) -> int:
 
 
 def _arena(meter: Meter, measure: Measure) -> int:
+    """The arena of TensorFlow Lite Micro, head and tail."""
+    from cnncalc.memory.tflm import total_bytes
+
+    return total_bytes(meter.on_chip(measure.key), int(measure.pointers) // 8)
+
+
+def _flash(meter: Meter, measure: Measure) -> int:
+    """The .tflite file in int8."""
+    from cnncalc.memory.micro import flash_of
+
+    return flash_of(meter.on_chip(measure.key)).bytes
+
+
+def _plan_arena(meter: Meter, measure: Measure) -> int:
     """The arena of ``memory --plan``."""
     from cnncalc.memory.arena import plan
 
@@ -317,7 +352,9 @@ KEYS: dict[str, BudgetKey] = {
         _memory("training_memory", _simulated, _training_parts, _TRAINING),
         _memory("inference_need", _simulated, _inference_parts, _INFERENCE | _RESERVE),
         _memory("training_need", _simulated, _training_parts, _TRAINING | _RESERVE),
-        _memory("arena", _arena, None, _BATCH | _ANY_TYPE),
+        _memory("arena", _arena, None, {"pointers": POINTERS})._replace(example="64KiB"),
+        _memory("flash", _flash, None, NO_OPTIONS)._replace(example="256KiB"),
+        _memory("plan_arena", _plan_arena, None, _BATCH | _ANY_TYPE),
         *(
             BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)
             for name, value in (("receptive_field", _receptive_field), ("receptive_field_unclipped", _unclipped))
@@ -326,6 +363,10 @@ KEYS: dict[str, BudgetKey] = {
     )
 }
 """Every key of a budget by its name."""
+
+
+ARENAS = ("arena", "flash", "plan_arena")
+"""The keys that follow no polynomial and need not grow with a net: offsets of a plan, and the bytes of a file."""
 
 
 def last_window(report: Report) -> LayerReport:

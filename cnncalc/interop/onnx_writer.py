@@ -212,7 +212,7 @@ class LayerWriter:
         is_turned = is_transposed and len(self.arrays[name].shape) == 2
         self.kept.add(key)
         if key in writer.initializers or key in writer.stripped:
-            return self.op("Transpose", [key], perm=[1, 0]) if is_turned else key
+            return self._turned(key) if is_turned else key
         arrays = writer.options.arrays
         if arrays is not None:
             array = arrays[self.index][name]
@@ -226,7 +226,13 @@ class LayerWriter:
         else:
             array = np.ascontiguousarray(array, "float32")
             writer.initializers[key] = writer.onnx.numpy_helper.from_array(array, key)
-        return self.op("Transpose", [key], perm=[1, 0]) if is_turned else key
+        return self._turned(key) if is_turned else key
+
+    def _turned(self, key: str) -> str:
+        """A matrix of weights transposed."""
+        found = self.op("Transpose", [key], perm=[1, 0])
+        self.kept.add(found)
+        return found
 
     def as_map(self, flat: str) -> str:
         """A vector, batch x depth, as a map of one position."""

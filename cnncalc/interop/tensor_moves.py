@@ -110,11 +110,13 @@ def flatten(net: Net, operator: Operator) -> Value:
 
 def transpose(net: Net, operator: Operator) -> Value:
     """Transpose."""
-    x = net.tensor(operator)
+    given = net.values.get(operator.inputs[0])
+    x = given if isinstance(given, Tensor) else net.tensor(operator)
     order = [int(axis) % x.rank for axis in operator.attributes.get("perm") or range(x.rank - 1, -1, -1)]
     if sorted(order) != list(range(x.rank)):
         raise WrongFile(f"its order is {order} for {x.rank} axes")
-    return x.viewed(tuple([x.axes[axis] for axis in order]))
+    expanded = None if x.expanded is None else tuple([x.expanded[axis] for axis in order])
+    return Tensor(x.source, tuple([x.axes[axis] for axis in order]), expanded)
 
 
 def squeeze(net: Net, operator: Operator) -> Value:

@@ -247,6 +247,8 @@ class Net:
         """The inputs of the net, by their places: the name in the file, and the axes."""
         self.inexact: dict[int, str] = {}
         """Layers whose results differ from those of the file, by their places, and why."""
+        self.placed: dict[int, int] = {}
+        """Layers that interpolate, by their places: the longest side along which they do."""
         self.vague: dict[str, str] = {}
         """Values of the file that differ from the layer that they are a view of, and why."""
         self.counted: dict[str, int] = {}

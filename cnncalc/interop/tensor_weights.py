@@ -36,7 +36,8 @@ class Origins(NamedTuple):
 
     ``parameters`` are those of each layer whose source is known, by layer and name; ``inputs`` the places of the
     inputs by layer; ``values`` where every value of the source that is a view of a layer's output lies, in the order of
-    the source. ``inexact`` holds why results of a layer differ from those of the source, ``batch`` the images of the
+    the source. ``inexact`` holds why results of a layer differ from those of the source, ``placed``
+    the longest side along which a layer interpolates, ``batch`` the images of the
     source, ``elements`` how many numbers all its constants have.
     """
 
@@ -44,6 +45,7 @@ class Origins(NamedTuple):
     inputs: Mapping[str, Place]
     values: tuple[Place, ...]
     inexact: Mapping[str, str]
+    placed: Mapping[str, int]
     batch: int
     elements: int
 
@@ -166,6 +168,7 @@ def origins_of(net: Net) -> Origins:
         {nodes[place].name: Place(name, axes, nodes[place].name) for place, (name, axes) in net.entries.items()},
         tuple(values),
         {nodes[place].name: why for place, why in net.inexact.items()},
+        {nodes[place].name: side for place, side in net.placed.items()},
         net.batch,
         sum(arrays.values()),
     )

@@ -299,9 +299,10 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
     if groups is None:
         if rank < 3 or pads[0] or pads[rank]:
             return _padded_last(net, operator, x, pads, mode, value)
-        x, front = net.spatial(x)
+        tensor, front = net.spatial(x)
         if front:
-            raise NoEqual("it works on several images at once")
+            return _padded_last(net, operator, x, pads, mode, value)
+        x = tensor
         groups = [*[[number] for number in range(2, rank)], [1]]
     if any(pads[n] or pads[n + rank] for n in range(rank) if [n] not in groups):
         return _padded_last(net, operator, x, pads, mode, value)
@@ -409,6 +410,8 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
+    if mode != "nearest" and found.place is not None:
+        net.placed[found.place] = max(*sides, *wanted)
     if not same:
         why = f"{operator.type} takes other places than {kind.upper()}: {places}"
         net.builder.note(why)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Value
 
 
+MOST_MADE = 1000
+"""The layers that are kept for each written layer."""
+
+
 class LayerMaker:
     """Makes the layers of a design.
 
@@ -173,10 +177,26 @@ class LayerMaker:
         return self._build(spec, spec.values)
 
     def _build(self, spec: Spec, values: Mapping[str, Value]) -> Layer:
+        """The layer with these values, which is the same for the same values; raises DesignError for wrong ones."""
+        made = spec.plan.made
+        key: Any = tuple([(name, type(value), value) for name, value in values.items()])
         try:
-            return spec.kind(**values)
+            found_layer = made.get(key)
+        except TypeError:  # a list
+            key = None
+        else:
+            if found_layer is not None:
+                return found_layer
+        try:
+            layer = spec.kind(**values)
         except ValueProblem as error:
             found = [error]
+        else:
+            if key is not None:
+                if len(made) >= MOST_MADE:
+                    made.clear()
+                made[key] = layer
+            return layer
         for key, value in values.items():
             # the constructor stops at the first wrong key; the others are reported too
             try:

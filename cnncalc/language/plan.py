@@ -6,7 +6,7 @@ A layer is planned once, however often it is repeated, so each of its problems i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import MAX_PROBLEMS, Problem, Problems
 from cnncalc.language.expression import Code
@@ -47,8 +47,22 @@ class Plan:
     """The kind or block of a written layer, and the values of its keys."""
 
     __slots__ = (
-        "block", "fixed", "frozen", "given", "inputs", "is_broken", "is_from", "key_spans", "kind", "name", "share",
-        "share_span", "syntax", "training_only", "transposed",
+        "block",
+        "fixed",
+        "frozen",
+        "given",
+        "inputs",
+        "is_broken",
+        "is_from",
+        "key_spans",
+        "kind",
+        "made",
+        "name",
+        "share",
+        "share_span",
+        "syntax",
+        "training_only",
+        "transposed",
     )  # fmt: skip
 
     def __init__(self, syntax: LayerSyntax) -> None:
@@ -68,6 +82,8 @@ class Plan:
         self.key_spans: dict[str, Span] = {}
         self.fixed: Layer | None = None
         """The layer, if it is the same wherever it is used."""
+        self.made: dict[tuple[Any, ...], Layer] = {}
+        """Layers by the values of their keys; those of other settings too."""
 
     @property
     def is_merge(self) -> bool:

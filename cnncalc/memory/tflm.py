@@ -11,6 +11,7 @@ micro_allocation_info, memory_planner/greedy_memory_planner, and the reference k
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.arena import place_in_order
@@ -37,6 +38,7 @@ class Struct(NamedTuple):
     alignment: int
 
 
+@lru_cache(maxsize=256)
 def struct(fields: str, pointer: int) -> Struct:
     """The structure with these fields, a letter each, or a letter with its number: ``p2 i4 b``; padded as in C++."""
     size, alignment = 0, 1
@@ -176,6 +178,14 @@ class _Arena:
         if self.tail < size:
             raise ArenaOverflow
         self.head = self.temp = size
+
+
+def total_bytes(net: TfliteNet, pointer: int = 4) -> int:
+    """Head and tail of the arena of a net, without the rest; ``pointer`` is in bytes."""
+    planned = _planned(net)
+    room = _Arena(2**40)
+    _allocate(net, room, pointer, planned)
+    return planned.head + room.size - room.tail
 
 
 def arena_of(net: TfliteNet, pointer: int = 4) -> TflmArena:

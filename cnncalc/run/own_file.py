@@ -34,6 +34,9 @@ TYPES = {
 """The types of inputs that are fed, as the engine names them."""
 ALLOWED = {"float64": TOLERANCE["float32"], "float32": TOLERANCE["float32"], "float16": 2e-3}
 """How far values may be apart, as a share of the largest one, by the data type of the file's."""
+PLACES = 5e-7
+"""What is added to it for each position of the longest side along which a layer interpolates: places are computed
+in single precision, 1.2e-7 of a side, between elements that may differ by several times the largest one."""
 DTYPE = "float64"
 """The data type of the run in NumPy, whose rounding then is nothing beside that of the file's."""
 MOST_BYTES = 2**31 - 1
@@ -94,18 +97,26 @@ def _compared(report: Report, own: OnnxWeights, engine: Any, seed: int) -> OwnRu
             raise
         layer, why = next(iter(unknown.items()))
         raise NotKnown(f"weights of {plural(len(unknown), 'layer')} are lacking: {layer}: {why}") from None
-    found, left_out = _layer_by_layer(report, weights, images, theirs, {**own.origins.inexact, **unknown})
+    found, left_out = _layer_by_layer(
+        report, weights, images, theirs, {**own.origins.inexact, **unknown}, own.origins.placed
+    )
     names = [row.name for row in report.layers if not row.layer.is_input]
     no_value = tuple([name for name in names if name not in places and name not in left_out])
     return OwnRun("", engine.__version__, own.origins.batch, tuple(found), no_value, left_out, is_external)
 
 
 def _layer_by_layer(
-    report: Report, weights: Weights, images: Mapping[str, Any], theirs: dict[str, Any], reasons: Mapping[str, str]
+    report: Report,
+    weights: Weights,
+    images: Mapping[str, Any],
+    theirs: dict[str, Any],
+    reasons: Mapping[str, str],
+    placed: Mapping[str, int],
 ) -> tuple[list[Apart], dict[str, str]]:
     """The outputs of layers compared, each computed of the file's values, and the layers left out with why.
 
-    ``theirs`` is emptied. ``reasons`` are why layers are known to differ, or cannot be computed.
+    ``theirs`` is emptied. ``reasons`` are why layers are known to differ, or cannot be computed; ``placed`` are the
+    longest sides along which layers interpolate.
     """
     readers = Counter(source for row in report.layers for source in row.reads)
     arrays: dict[int, Any] = {}
@@ -126,7 +137,8 @@ def _layer_by_layer(
         elif there is not None:
             entering = [float(np.abs(arrays[source]).max(initial=0)) for source in row.sources]
             least = BESIDE_OTHERS * max(entering)
-            found.append(apart_from(row.name, "output", there, ours, ALLOWED[there.dtype.name], least))
+            allowed = ALLOWED[there.dtype.name] + PLACES * placed.get(row.name, 0)
+            found.append(apart_from(row.name, "output", there, ours, allowed, least))
         fits = there is not None and there.shape == ours.shape
         arrays[row.index] = there.astype(DTYPE) if there is not None and fits else ours
         if why is not None and not fits:

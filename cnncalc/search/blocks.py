@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.search.grid import Aim, Cell, Surveyor
     from cnncalc.search.limits import Bound
 
-BLOCK = 2**19
+BLOCK = 2**17
 """The most points that are computed at once."""
 SEED_POINTS = 2**17
 """The points that are looked at first, spread over the product, so that most others are left out at once."""
@@ -38,11 +38,14 @@ class Tensor:
     """
 
     def __init__(self, cell: Cell, numbered: Sequence[int], places: Sequence[Sequence[int]]) -> None:
+        self.shape = tuple([len(each) for each in places])
+        self.figures: list[Any] = []
+        if cell.grid is None:
+            return
         differences = cell.grid.differences
         orders = list(differences)
         width = len(cell.places)
         at = {axis: place for place, axis in enumerate(numbered)}
-        self.shape = tuple([len(each) for each in places])
         tops = [max([order[at[axis]] for order in orders]) if axis in at else 0 for axis in range(width)]
         rows = [
             binomials([cell.counts[axis][place] for place in places[axis]], range(tops[axis] + 1))
@@ -62,7 +65,6 @@ class Tensor:
         is_small = require_small(bound, prod(self.shape))
         self.kind: Any = np.int64 if is_small else object
         self.rows = [np.array(each, self.kind) for each in rows]
-        self.figures = []
         for figure in range(figures):
             array = np.zeros([top + 1 for top in tops], self.kind)
             for order, vector in differences.items():
@@ -70,7 +72,7 @@ class Tensor:
             self.figures.append(array)
 
     def blocks(self) -> Iterator[tuple[tuple[slice, ...], list[Any]]]:
-        """The parts of the product and the figures in each, as arrays of its shape."""
+        """The parts of the product and the figures in each, as arrays of its shape; none without polynomials."""
         split = len(self.shape)
         while split and prod(self.shape[split - 1 :]) <= BLOCK:
             split -= 1
@@ -118,7 +120,7 @@ class Blocks:
         self.top = top
         self.masks = masks
         self.excluded = np.array(sorted(excluded), np.int64)
-        self.within = 0
+        self.begin()
         self._numbers = [self._scaled(place) for place in range(len(surveyor.axes))]
         sizes = [len(axis.values) for axis in surveyor.axes]
         self._strides = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
@@ -127,6 +129,11 @@ class Blocks:
         self._figures = np.zeros((figures, 0), np.int64)
         self._vectors = np.zeros((aimed, 0), np.int64)
         self._strong: Any = ()
+
+    def begin(self) -> None:
+        """Nothing is counted yet."""
+        self.points = self.within = self.broken = 0
+        self.nearest: list[int | None] = [None] * len(self.bounds)
 
     def _scaled(self, place: int) -> Any:
         """The numbers of an axis in its unit, so that they are whole: for their order alone."""
@@ -149,16 +156,23 @@ class Blocks:
 
     def _look(self, figures: list[Any], places: list[Any]) -> None:
         """Looks at one block; ``places`` are those of its values in each range."""
-        shape = figures[0].shape
-        holds = np.ones(shape, bool)
-        for at, bound in self.bounds:
-            holds &= figures[at] <= bound.limit if bound.bound == "max" else figures[at] >= bound.limit
+        shape = tuple(map(len, places))
+        allowed = np.ones(shape, bool)
         for axes, mask in self.masks:
-            part = mask[np.ix_(*[places[axis] for axis in axes])]
-            holds &= part.reshape([len(places[axis]) if axis in axes else 1 for axis in range(len(places))])
-        numbers = self._flat_places(places, shape) if len(self.excluded) else None
-        if numbers is not None:
-            holds &= ~np.isin(numbers, self.excluded)
+            part = mask[np.ix_(*[places[axis] for axis in axes])] if axes else mask
+            allowed &= part.reshape([len(places[axis]) if axis in axes else 1 for axis in range(len(places))])
+        if len(self.excluded):
+            allowed &= ~np.isin(self._flat_places(places, shape), self.excluded)
+        count = int(np.count_nonzero(allowed))
+        self.points += count
+        if not figures or not count:
+            self.broken += count
+            return
+        holds = allowed.copy()
+        for number, (at, bound) in enumerate(self.bounds):
+            is_max = bound.bound == "max"
+            holds &= figures[at] <= bound.limit if is_max else figures[at] >= bound.limit
+            self._approach(number, figures[at] if count == allowed.size else figures[at][allowed], is_max)
         self.within += int(np.count_nonzero(holds))
         chosen = np.flatnonzero(holds)
         if not len(chosen):
@@ -174,6 +188,12 @@ class Blocks:
         for axis, index in enumerate(np.unravel_index(chosen, shape)):
             flat += places[axis][index] * self._strides[axis]
         self._add(flat, np.array([figure.ravel()[chosen] for figure in figures]), np.array(vectors))
+
+    def _approach(self, number: int, figures: Any, is_max: bool) -> None:
+        """Keeps the figure that comes nearest to a limit from the wrong side, or is farthest within."""
+        found, best = int(figures.min() if is_max else figures.max()), self.nearest[number]
+        if best is None or (found < best if is_max else found > best):
+            self.nearest[number] = found
 
     def _flat_places(self, places: list[Any], shape: tuple[int, ...]) -> Any:
         """The place in the product of each point of a block."""

@@ -5,6 +5,7 @@ They are evaluated for the values of a point alone, before its design is read.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
@@ -16,7 +17,7 @@ from cnncalc.source import plain
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cnncalc.language.expression import Code
     from cnncalc.layers.keys import Value
@@ -46,26 +47,34 @@ class Conditions:
         known = {*names, *self._values}
         if self._has_sides:
             known = {*(known - {INPUT}), *sides, "depth"}
+        self._names = set(names)
+        self._vary = {*names, *(() if not self._has_sides else (*sides, "depth"))}
         self._codes = [_read(text, known, set(words)) for text in texts]
 
     def hold(self, point: Mapping[str, Value]) -> bool:
         """Whether a point fulfils all of them; raises DesignError where one has no value."""
-        if not self._codes:
-            return True
-        values = {**self._values, **point}
-        if self._has_sides:
-            volume = values.pop(INPUT)
-            assert isinstance(volume, Volume)
-            values = {**dict(zip((*volume.names, "depth"), volume, strict=True)), **values}
+        return all(self._holds(code, point) for code in self._codes)
+
+    @property
+    def parts(self) -> Sequence[tuple[tuple[str, ...], Callable[[Mapping[str, Value]], bool]]]:
+        """Each condition by itself: the names that vary and decide about it, and whether it holds for their values."""
+        found = []
         for code in self._codes:
-            try:
-                if not condition(evaluate(code, values)):
-                    return False
-            except ValueProblem as problem:
-                where = ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])
-                message = f"{problem.message} (at {where})"
-                raise DesignError([Problem(problem.code, message, code.span, problem.hint)]) from None
-        return True
+            used = dict.fromkeys([name if name in self._names else INPUT for name in code.names if name in self._vary])
+            found.append((tuple(used), partial(self._holds, code)))
+        return found
+
+    def _holds(self, code: Code, point: Mapping[str, Value]) -> bool:
+        values = {**self._values, **point}
+        volume = values.pop(INPUT, None) if self._has_sides else None
+        if isinstance(volume, Volume):
+            values = {**dict(zip((*volume.names, "depth"), volume, strict=True)), **values}
+        try:
+            return condition(evaluate(code, values))
+        except ValueProblem as problem:
+            where = ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])
+            message = f"{problem.message} (at {where})"
+            raise DesignError([Problem(problem.code, message, code.span, problem.hint)]) from None
 
 
 def _read(text: str, known: set[str], words: set[str]) -> Code:

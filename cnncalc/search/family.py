@@ -14,9 +14,10 @@ from cnncalc.records import NamedTuple
 from cnncalc.search.ranges import INPUT, SIZES, read_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.analysis.volumes import Known
     from cnncalc.figures.measure import Measure
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 BATCH = "batch"
+MOST_SENT = 4 * 1024 * 1024
+"""Bytes of the largest file that is sent to workers; they read a larger one themselves."""
+MOST_KNOWN = 10_000
+"""The costs of layers that the members of a family share."""
 NO_POINT: Mapping[str, Value] = {}
 
 Point = dict[str, "Value"]
@@ -48,8 +53,9 @@ class Family:
     """The members of the family of a TARGET; its text is parsed once.
 
     ``settings`` are those of the call that do not vary. ``stdin`` is the text of the target ``-``; a relative path
-    starts from ``folder``. With ``requires_effect`` a member in which a name changes nothing is an error. With
-    ``with_hints`` errors say which input works, which takes long. Raises DesignError if the target cannot be read.
+    starts from ``folder``, and ``content`` is that of the file, if it has been read elsewhere. With
+    ``requires_effect`` a member in which a name changes nothing is an error. With ``with_hints`` errors say which input
+    works, which takes long. Raises DesignError if the target cannot be read.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Family:
         settings: Settings = DEFAULT_SETTINGS,
         stdin: str | None = None,
         folder: str = "",
+        content: bytes | None = None,
         *,
         requires_effect: bool = True,
         with_hints: bool = True,
@@ -66,7 +73,14 @@ class Family:
         self.settings = settings
         self.requires_effect = requires_effect
         self.with_hints = with_hints
-        self._loader = Loader(target, stdin, folder)
+        self._loader = Loader(target, stdin, folder, content)
+        self._known: Known = {}
+
+    @property
+    def content(self) -> bytes | None:
+        """The content of the file that the target names, for other machines; None for other targets and large files."""
+        file = self._loader.file
+        return None if file is None or len(file) > MOST_SENT else bytes(file)
 
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
         """The ranges of an option; raises DesignError with the place.
@@ -108,6 +122,35 @@ class Family:
         others = [each for each in graph.warnings if each.message.partition(": ")[2] not in why]
         return graph._replace(warnings=tuple(others)), found
 
+    def look_up(self, probes: Iterable[Point]) -> tuple[str | None, list[Problem]]:
+        """The name of the family, None if all of these members are broken; and the warnings that all of them have.
+
+        Raises DesignError for a name that varies and that none of them reads, and for variables that none of them has.
+        """
+        name = None
+        unset: DesignError | None = None
+        unread: list[dict[str, Problem]] = []
+        warnings: list[dict[Problem, None]] = []
+        for point in probes:
+            try:
+                graph, found = self.looked_up(point)
+            except DesignError as error:  # it is counted as broken
+                if error.every[0].code == "unset-variable":
+                    unset = unset or error
+                continue
+            kept = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in point})
+            name = name or graph.name.removesuffix(graph.changes) + kept.changes
+            unread.append(found)
+            warnings.append(dict.fromkeys(graph.warnings))
+        if name is None:
+            if unset is not None:
+                raise unset
+            return None, []
+        nowhere = [problem for each, problem in unread[0].items() if all(each in other for other in unread)]
+        if nowhere:
+            raise DesignError(nowhere)
+        return name, [problem for problem in warnings[0] if all(problem in each for each in warnings)]
+
     def digest(self) -> str:
         """What tells the family from others, in hexadecimal digits: a digest of its text.
 
@@ -130,7 +173,10 @@ class Family:
         Raises DesignError for an invalid member, ValueProblem where a figure has no value.
         """
         sees = any(KEYS[each.measure.key].is_of_window for each in wanted)
-        meter = Meter(account(self.graph(point), brief=not sees, with_hints=self.with_hints))
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        graph = self.graph(point)
+        meter = Meter(account(graph, brief=not sees, with_hints=self.with_hints, known=self._known))
         return [meter.value(each.at(point)) for each in wanted]
 
     def _settings(self, point: Mapping[str, Value]) -> Settings:

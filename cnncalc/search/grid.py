@@ -68,13 +68,15 @@ class Survivor(NamedTuple):
 class Survey(NamedTuple):
     """What a survey found: how many points, how many of them within the limits, and those that are kept, in order.
 
-    ``broken`` points lie in cells without a valid design. ``cells`` have polynomials of their own, from ``analysed``
-    designs; they were compared with ``checked`` others.
+    ``points`` are those that fulfil the conditions; ``broken`` ones lie in cells without a valid design. ``nearest``
+    holds for each limit the figure that is farthest within it, or nearest to it. ``cells`` have polynomials of their
+    own, from ``analysed`` designs, which were compared with ``checked`` others.
     """
 
     points: int
     within: int
     broken: int
+    nearest: list[int | None]
     survivors: list[Survivor]
     cells: int
     analysed: int
@@ -135,12 +137,13 @@ class Cell(NamedTuple):
     """A part of a product with one polynomial for each figure.
 
     ``places`` are the places of its values in each range, ``counts`` how many steps of the cell they are from its first
-    values; of an axis without numbers it has one value, with the count 0.
+    values; of an axis without numbers it has one value, with the count 0. ``grid`` is None in a cell without a valid
+    design.
     """
 
     places: tuple[list[int], ...]
     counts: tuple[list[int], ...]
-    grid: Grid
+    grid: Grid | None
 
     @property
     def points(self) -> int:
@@ -162,7 +165,7 @@ class Surveyor:
         if self.points > MOST_POINTS:
             message = f"the ranges have {self.points:,} points together, more than {MOST_POINTS:,}"
             raise ValueProblem(message, code="too-many-points")
-        self.analysed = self.checked = self.broken = 0
+        self.analysed = self.checked = 0
         self._layers = 0
         self._known: dict[tuple[Value, ...], Vector | str] = {}
         self.numbered = [place for place, axis in enumerate(self.axes) if axis.numbers is not None]
@@ -235,7 +238,6 @@ class Surveyor:
     # cells
 
     def _cells(self) -> list[Cell]:
-        self.broken = 0
         words = [place for place in range(len(self.axes)) if place not in self.numbered]
         combinations = prod([len(self.axes[place].values) for place in words])
         if combinations > MOST_CELLS:
@@ -257,11 +259,9 @@ class Surveyor:
         try:
             lines = self._lines(interpolation, axes)
         except NoPolynomial as problem:
-            count = prod([len(axis.values) for axis in axes])
             tried = [tuple([interpolation.random.choice(_numbers(axis)) for axis in axes]) for _ in range(CHECKS)]
             if all(interpolation.vector(point) is None for point in tried):
-                self.broken += count
-                return []
+                return [self._broken(fixed, [list(range(len(axis.values))) for axis in axes])]
             raise problem
         while True:
             steps = [line.step for line in lines]
@@ -272,21 +272,19 @@ class Surveyor:
             cells = []
             for part in product(*parts):
                 cell, wrong = self._cell(fixed, interpolation, axes, lines, part)
-                if wrong is not None:
+                if cell is None:
                     break
-                if cell is not None:
-                    cells.append(cell)
+                cells.append(cell)
             else:
                 return cells
+            assert wrong is not None
             lines = self._finer(interpolation, lines, wrong)
 
     def _single(self, fixed: Mapping[int, int], interpolation: Interpolation) -> list[Cell]:
         """The cell of one design, where all values are words."""
-        if interpolation.vector(()) is None:
-            self.broken += 1
-            return []
         places = tuple([[fixed[place]] for place in range(len(self.axes))])
-        return [Cell(places, tuple([[0]] * len(self.axes)), interpolation.grid([]))]
+        is_valid = interpolation.vector(()) is not None
+        return [Cell(places, tuple([[0]] * len(self.axes)), interpolation.grid([]) if is_valid else None)]
 
     def _lines(self, interpolation: Interpolation, axes: Sequence[Axis]) -> list[Line]:
         """A line for each axis, from the first design on that is valid and has valid neighbours."""
@@ -322,15 +320,13 @@ class Surveyor:
     ) -> tuple[Cell | None, tuple[Fraction, ...] | None]:
         """The cell with these places of the values; or a point at which its polynomials are wrong.
 
-        Neither, if none of its designs that are tried is valid: they are counted as broken.
+        If none of its designs that are tried is valid, it has no polynomials.
         """
         numbers = [[_numbers(axis)[place] for place in places] for axis, places in zip(axes, part, strict=True)]
-        count = prod([len(each) for each in part])
         tried = self._tried(interpolation, numbers)
         valid = [point for point in tried if interpolation.vector(point) is not None]
         if not valid:
-            self.broken += count
-            return None, None
+            return self._broken(fixed, part), None
         if len(valid) < len(tried):
             broken = next(point for point in tried if point not in valid)
             interpolation.vector(broken)
@@ -367,6 +363,12 @@ class Surveyor:
                 counts.append([int((value - line.first) / line.step) for value in values])
         return Cell(tuple(places), tuple(counts), grid), None
 
+    def _broken(self, fixed: Mapping[int, int], part: Sequence[list[int]]) -> Cell:
+        """A cell without a valid design."""
+        rest = iter(part)
+        places = tuple([[fixed[place]] if place in fixed else next(rest) for place in range(len(self.axes))])
+        return Cell(places, places, None)
+
     def _tried(self, interpolation: Interpolation, numbers: Sequence[Sequence[Fraction]]) -> list[tuple[Fraction, ...]]:
         """The points of a cell that are computed: its corners, as far as they are few, and others at random."""
         corners = product(*[dict.fromkeys((min(each), max(each))) for each in numbers])
@@ -400,11 +402,13 @@ class Surveyor:
         kept = Blocks(self, bounds, aims, top, masks, excluded)
         for cell in self.cells:
             kept.look_at(cell, spread=True)
-        kept.within = 0
+        kept.begin()
         for cell in self.cells:
             kept.look_at(cell)
         survivors = [self._survivor(place, figures) for place, figures in kept.found()]
-        return Survey(self.points, kept.within, self.broken, survivors, len(self.cells), self.analysed, self.checked)
+        return Survey(
+            kept.points, kept.within, kept.broken, kept.nearest, survivors, len(self.cells), self.analysed, self.checked
+        )
 
     def _mask(self, names: Sequence[str], condition: Callable[[Point], bool]) -> tuple[list[int], Any]:
         """The axes that a condition is about, and for all their values whether it holds."""

@@ -60,17 +60,18 @@ class Grid:
     """The points of a product of ranges, the last of which varies quickest; or a sample of them.
 
     ``random``: distinct points in a random order, as many as are wanted. ``latin``: the range of each name is cut into
-    ``count`` equal parts and each part is met once; of points that are equal, the first is kept. Raises ValueProblem
+    ``count`` equal parts and each part is met once; of points that are equal, the first is kept. ``most`` points are
+    allowed without a sample. Raises ValueProblem
     for a product that is too large to be computed, and for a sample that is.
     """
 
-    def __init__(self, ranges: Sequence[Range], sample: Sample | None = None) -> None:
+    def __init__(self, ranges: Sequence[Range], sample: Sample | None = None, most: int = MOST_POINTS) -> None:
         self.ranges = tuple(ranges)
         self.sample = sample
         self.size = points_of(ranges)
-        if sample is None and self.size > MOST_POINTS:
+        if sample is None and self.size > most:
             number = f"{self.size:,}" if self.size < 10**18 else f"about 10^{len(str(self.size)) - 1}"
-            message = f"the ranges have {number} points together, more than {MOST_POINTS:,}"
+            message = f"the ranges have {number} points together, more than {most:,}"
             raise ValueProblem(message, code="too-many-points", hint="draw some of them: --sample 10000 --seed 1")
         if sample is not None and sample.method == "latin" and sample.points > MOST_LATIN:
             message = f"a Latin hypercube has at most {MOST_LATIN:,} points, not {sample.points:,}"

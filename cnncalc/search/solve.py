@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.figures.budget import short_value
-from cnncalc.figures.measure import ALLOW_STATED, KEYS, SIMULATED, Measure
+from cnncalc.figures.measure import ALLOW_STATED, ARENAS, KEYS, SIMULATED, Measure
 from cnncalc.memory.need import reserve_of
 from cnncalc.memory.report import check_options
 from cnncalc.records import NamedTuple
@@ -84,7 +84,7 @@ class Solution(NamedTuple):
     is broken least, ``blame`` the limit to blame. ``next`` is the neighbour that would be better and breaks a limit. Of
     ``members`` members ``analysed`` were looked at, ``broken`` of these are no valid designs, the first one for a
     ``reason``. ``is_complete``: the answer is that of the whole family, whatever the figures do between the members
-    that were analysed. ``remarks`` say which figures are not monotone.
+    that were analysed. ``remarks`` say which figures are not monotone. ``warnings`` are those of every member.
     """
 
     architecture: str
@@ -100,6 +100,7 @@ class Solution(NamedTuple):
     reason: str | None
     is_complete: bool
     remarks: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 def solve(
@@ -221,12 +222,15 @@ class _Search:
         self.most_work = most_work
         self.remarks: list[str] = []
         self.is_complete = True
+        self.name: str | None = None
+        self.warnings: list[Problem] = []
         self._nearest_place: Place | None = None
         self._wanted: list[Wanted] = []
         self.parts = [self._part(bound) for bound in bounds]
         self.goal = self._part(Bound(objective.wanted, objective.sense, 0)) if objective.wanted else None
         self.parameters = self._figure(Wanted(Measure("parameters")))
-        self.members = Members(family, ranges, self._wanted)
+        lower = {part.figure for part in self.parts if part.bound.bound == "min"}
+        self.members = Members(family, ranges, self._wanted, lower)
         self.size = points_of(ranges)
         self._names = [each.name for each in ranges]
         self._batch = next((at for at, each in enumerate(ranges) if each.name == BATCH), None)
@@ -243,7 +247,7 @@ class _Search:
         measure, figure = wanted.measure, self._figure(wanted)
         if measure.key in SIMULATED:
             check_options(measure.memory_options, training=measure.key.startswith("training"))
-        if measure.key == "arena" or measure.checkpoint == "best":
+        if measure.key in ARENAS or measure.checkpoint == "best":
             return _Part(bound, figure, None, 0, False)
         if not measure.key.endswith("_need"):
             return _Part(bound, figure, figure, 0, True)
@@ -254,7 +258,7 @@ class _Search:
 
     def solution(self) -> Solution:
         """The answer."""
-        self._probe()
+        self._look_up()
         found = self._in_all() if self.every else self._found()
         best = nearest = following = blame = None
         if found is not None:
@@ -273,31 +277,26 @@ class _Search:
         return Solution(
             *(name, self.ranges, self._objective_text(), best, following, nearest, blame),
             *(members.analysed, self.size, len(members.broken), why, self.is_complete, tuple(self.remarks)),
+            tuple(self.warnings),
         )
 
     def _name(self, place: Place) -> str:
-        """The name of the design, with what the call changes beside the ranges."""
-        graph = self.members.family.graph(self.members.point(place))
-        fixed = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in self._names})
-        is_named = bool(graph.changes) and graph.name.endswith(graph.changes)
-        return graph.name.removesuffix(graph.changes) + fixed.changes if is_named else graph.name
+        """The name of the family; of that member where those that were looked up first are broken."""
+        return self.name or self.members.family.look_up([self.members.point(place)])[0] or ""
 
     def _objective_text(self) -> str:
         at = self.objective.range
         key = self.ranges[at].name if at is not None else self._wanted[self.goal.figure].measure.title  # type: ignore[union-attr]
         return f"{'largest' if self.objective.sense == 'max' else 'smallest'} {key}"
 
-    def _probe(self) -> None:
-        """Raises the error of a name that the design lacks, found at the ends of the ranges."""
-        low = tuple([0 for _ in self.ranges])
-        high = tuple([len(each.values) - 1 for each in self.ranges])
-        ends = [*dict.fromkeys([low, high, *[(*low[:at], high[at], *low[at + 1 :]) for at in range(len(low))]])]
-        if any(self.members.is_valid(place) for place in ends):
-            return
-        errors = [self.members.broken[place] for place in ends]
-        codes = [error.every[0].code if isinstance(error, DesignError) else error.code for error in errors]
-        if set(codes) == {"unknown-variable"}:
-            raise errors[0]
+    def _look_up(self) -> None:
+        """The name of the family and its warnings; raises DesignError for a name that no member reads."""
+        last = [len(each.values) - 1 for each in self.ranges]
+        low, high = (0,) * len(last), tuple(last)
+        middle = tuple([number // 2 for number in last])
+        ends = [low, high, middle, *[(*low[:at], high[at], *low[at + 1 :]) for at in range(len(low))]]
+        points = [self.members.point(place) for place in dict.fromkeys(ends)]
+        self.name, self.warnings = self.members.family.look_up(points)
 
     def _designs(self) -> int:
         return prod([len(each.values) for at, each in enumerate(self.ranges) if at != self._batch])
@@ -307,6 +306,8 @@ class _Search:
         cost = self.members.cost(self._designs(), self.size)
         if cost <= self.usual_work:
             return self._in_all()
+        if all(part.steady is None for part in self.parts):
+            return self._in_all_after(f"{self.parts[0].bound.wanted.measure.title} need not be monotone", cost)
         try:
             place = self._in_boxes()
             if place is None:
@@ -315,18 +316,22 @@ class _Search:
             return place
         except NotMonotone as found:
             self.remarks.append(self._contradiction(found))
-            if cost > self.most_work:
-                hint = "narrow the ranges or write larger steps"
-                if self.size <= MOST_MEMBERS:
-                    hint += ", or analyse all with --every"
-                message = f"{self.remarks[0]}, so all {self.size:,} designs would have to be analysed"
-                raise ValueProblem(message, code="limit", hint=hint) from None
-            return self._in_all()
+            return self._in_all_after(self.remarks[0], cost)
         except TooMuch:
             message = (
                 f"{self.size:,} designs are too many: after {self.members.analysed:,} the best one is still not known"
             )
             raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps") from None
+
+    def _in_all_after(self, why: str, cost: int) -> Place | None:
+        """The best of all members, since boxes cannot tell it; raises ValueProblem if that is too much work."""
+        if cost > self.most_work:
+            hint = "narrow the ranges or write larger steps"
+            if self.size <= MOST_MEMBERS:
+                hint += ", or analyse all with --every"
+            message = f"{why}, so all {self.size:,} designs would have to be analysed"
+            raise ValueProblem(message, code="limit", hint=hint) from None
+        return self._in_all()
 
     def _contradiction(self, found: NotMonotone) -> str:
         """Which figure is not monotone, and where."""

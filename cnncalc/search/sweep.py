@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean, no_effect
+from cnncalc.errors import Problem, ValueProblem, did_you_mean, no_effect
 from cnncalc.figures.measure import ALLOW_STATED, KEYS, NO_OPTIONS, Measure
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
 from cnncalc.search.front import First, Front, Some
+from cnncalc.search.grid import MOST_POINTS as LARGEST_SURVEY
 from cnncalc.search.limits import bounds_of
-from cnncalc.search.points import Grid, Listed, Points
+from cnncalc.search.points import MOST_POINTS, Grid, Listed, Points
 from cnncalc.search.ranges import INPUT, number_of
 from cnncalc.search.work import Work
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from cnncalc.language.settings import Settings
     from cnncalc.search.family import Point
+    from cnncalc.search.grid import Survey
     from cnncalc.search.limits import Bound
     from cnncalc.search.points import Sample
     from cnncalc.search.pointsfile import PointsFile
@@ -139,7 +141,8 @@ class Wish(NamedTuple):
 
     ``vary`` are ranges, read or as texts; or ``listed`` is a CSV file of points and ``shown`` its name. ``where`` are
     conditions, ``limits`` pairs of ``max`` or ``min`` and ``KEY=LIMIT``, ``front`` and ``sort`` objectives. ``options``
-    are those of memory. ``most`` is the largest number of points that is allowed.
+    are those of memory. ``most`` is the largest number of points that is allowed. ``by_formula``: not every design is
+    computed, so that there may be more.
     """
 
     vary: tuple[str | Range, ...] = ()
@@ -153,6 +156,7 @@ class Wish(NamedTuple):
     sort: str | None = None
     options: Mapping[str, Any] = NO_OPTIONS
     most: int | None = None
+    by_formula: bool = False
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -203,7 +207,8 @@ def _source(wish: Wish, family: Family) -> Grid | Listed:
         raise ValueProblem("a sweep needs names that vary", code="usage", hint="--vary width=8..64, or --from FILE.csv")
     texts = [each for each in wish.vary if isinstance(each, str)]
     read = iter(family.ranges(texts, "--vary"))
-    return Grid([next(read) if isinstance(each, str) else each for each in wish.vary], wish.sample)
+    most = LARGEST_SURVEY if wish.by_formula else MOST_POINTS
+    return Grid([next(read) if isinstance(each, str) else each for each in wish.vary], wish.sample, most)
 
 
 def chosen_keys(
@@ -259,33 +264,8 @@ def _with_options(key: str, options: Mapping[str, Any]) -> Wanted:
 
 
 def look_up(family: Family, points: Points) -> tuple[str | None, list[Problem]]:
-    """The name of the family, None if all points that are looked at are broken; and the warnings that all of them have.
-
-    Raises DesignError for a name that varies and that none of them reads, and for variables that none of them has.
-    """
-    name = None
-    unset: DesignError | None = None
-    unread: list[dict[str, Problem]] = []
-    warnings: list[dict[Problem, None]] = []
-    for point in points.probes():
-        try:
-            graph, found = family.looked_up(point)
-        except DesignError as error:  # it is counted as broken
-            if error.every[0].code == "unset-variable":
-                unset = unset or error
-            continue
-        kept = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in point})
-        name = name or graph.name.removesuffix(graph.changes) + kept.changes
-        unread.append(found)
-        warnings.append(dict.fromkeys(graph.warnings))
-    if name is None:
-        if unset is not None:
-            raise unset
-        return None, []
-    nowhere = [problem for each, problem in unread[0].items() if all(each in other for other in unread)]
-    if nowhere:
-        raise DesignError(nowhere)
-    return name, [problem for problem in warnings[0] if all(problem in each for each in warnings)]
+    """What :meth:`Family.look_up` says of a few of the points."""
+    return family.look_up(points.probes())
 
 
 def batch_warning(plan: Plan) -> Problem | None:
@@ -388,6 +368,8 @@ class Summary:
         self.keeps_drawn = drawn > 0
         self.nearest: list[int | None] = [None] * len(plan.bounds)
         """For each limit the figure that comes nearest to it from the wrong side, or that is farthest within."""
+        self.survey: Survey | None = None
+        """How the points were found, if not every design was computed."""
 
     @property
     def points(self) -> int:
@@ -401,12 +383,17 @@ class Summary:
             self._approach(record)
         if record.status != "ok":
             self._add_reason(record)
-        elif self.objectives:
+        else:
+            self.keep(record)
+        if self.keeps_drawn and record.numbers is not None:
+            self.drawn.add(record)
+
+    def keep(self, record: Record) -> None:
+        """Keeps a record within the limits if it is one of the best."""
+        if self.objectives:
             self.front.add(tuple([value(record) for value in self._values]), record)
         else:
             self.first.add(0 if self._order is None else self._order(record), record)
-        if self.keeps_drawn and record.numbers is not None:
-            self.drawn.add(record)
 
     def shown(self) -> tuple[list[Record], int]:
         """The records of the front, or the first ones, in their order; and how many more there are."""

@@ -23,7 +23,8 @@ class Work(NamedTuple):
     """The figures ``wanted`` of members of a family; it can be pickled.
 
     ``settings`` are those that do not vary. ``stdin`` is the text of the target ``-``; a relative path of the target
-    starts from ``folder``, which is absolute, so that every process of the machine finds it.
+    starts from ``folder``, which is absolute, so that every process of the machine finds it. ``content`` is that of the
+    file, so that other machines need no copy, and that all workers compute the same design when the file changes.
     """
 
     target: str
@@ -31,6 +32,11 @@ class Work(NamedTuple):
     wanted: tuple[Wanted, ...]
     stdin: str | None = None
     folder: str = ""
+    content: bytes | None = None
+
+    def to_send(self) -> Work:
+        """The work with the content of its file, unless that is large. Raises DesignError if it cannot be read."""
+        return self._replace(content=_family(self).content)
 
 
 class Outcome(NamedTuple):
@@ -83,7 +89,7 @@ _KEPT = threading.local()
 def _family(work: Work) -> Family:
     if getattr(_KEPT, "work", None) != work:
         _KEPT.family = Family(
-            work.target, work.settings, work.stdin, work.folder, requires_effect=False, with_hints=False
+            work.target, work.settings, work.stdin, work.folder, work.content, requires_effect=False, with_hints=False
         )
         _KEPT.work = work
     family: Family = _KEPT.family

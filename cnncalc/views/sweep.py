@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cnncalc.figures.measure import Measure
     from cnncalc.layers.keys import Value
+    from cnncalc.search.grid import Survey
     from cnncalc.search.sweep import Reason, Record, Summary
 
 
@@ -51,11 +52,25 @@ def sweep_document(summary: Summary, name: str, *, notation: Notation = USUAL) -
         )
         if reasons
     ]
+    if summary.survey is not None:
+        closing.insert(0, Paragraph("by formula", (_survey_line(summary.survey),), main=1))
     closing.append(
         Paragraph("conventions", (f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}",))
     )
     table = Table(tuple(columns), tuple(rows))
     return Document(tuple(heading), table, tuple(closing), lambda: _data(summary, name, shown, more))
+
+
+def _survey_line(survey: Survey) -> str:
+    """How the points of a sweep by formulas were found."""
+    found = f"{plural(survey.cells, 'polynomial')} a figure, found from {plural(survey.analysed, 'design')}"
+    best = len(survey.survivors)
+    shown = "" if not best else "; the best point computed" if best == 1 else f"; the {best:,} best points computed"
+    return f"{found} and compared with {survey.checked:,}{shown}"
+
+
+def _survey_data(survey: Survey) -> dict[str, int]:
+    return {"cells": survey.cells, "analysed": survey.analysed, "checked": survey.checked}
 
 
 def most_first(summary: Summary, status: str) -> list[tuple[str, Reason]]:
@@ -145,6 +160,7 @@ def _data(summary: Summary, name: str, shown: Sequence[Record], more: int) -> di
         "points": summary.points,
         **summary.counts,
         "excluded": plan.points.excluded,
+        **({} if summary.survey is None else {"by_formula": _survey_data(summary.survey)}),
         "reasons": [
             {
                 "status": status,

@@ -35,7 +35,7 @@ def test_the_answer_and_the_neighbour_that_breaks() -> None:
         "figures": {"parameters": 668 * 29 + 10},
         "limits": [{"key": "parameters", "limit": 20_000, "value": 668 * 29 + 10}],
         "next": {"variables": {"w": 30}, "breaks": "parameters", "value": 668 * 30 + 10},
-        "analysed": 13,
+        "analysed": 12,
     }
 
 
@@ -71,7 +71,7 @@ def test_the_text_of_an_answer() -> None:
         "parameters  at most  20,000  19,382    96.9 %      20,050\n"
         "\n"
         f"table of this design  cnncalc table {shlex.quote(NET)} --set w=29\n"
-        "search                13 of 40 designs analysed: every one that could be better\n"
+        "search                12 of 40 designs analysed: every one that could be better\n"
     )
 
 
@@ -105,7 +105,31 @@ def test_memory_is_what_fit_says() -> None:
 def test_broken_designs_are_skipped_and_said() -> None:
     done = called("solve", GROUPED, "--for", "w=1..21", "--max", "parameters=1M")
     assert "w=20: within the limit" in done.stdout
-    assert "2 of these are invalid, as w=1: groups: 1 filters cannot be split into 4 groups" in done.stdout
+    assert "1 of these is invalid, as w=21: groups: 21 filters cannot be split into 4 groups" in done.stdout
+
+
+def test_a_name_that_some_members_do_not_read_varies_all_the_same(tmp_path: Path) -> None:
+    """Without repeats nothing reads w; that is no broken design."""
+    net = tmp_path / "net.yaml"
+    net.write_text("variables: {w: 8, n: 1}\nlayers: INPUT 8x8x3 -> [CONV3-w -> RELU]*n -> GAP -> FC-2\n")
+    words = ["--for", "n=0..2", "--for", "w=1..5", "--max", "parameters=40", "--best", "max:w"]
+    found = data(str(net), *words)
+    assert found["variables"] == {"n": 0, "w": 5}
+    assert found["figures"]["parameters"] == 8
+
+
+def test_warnings_of_every_member_are_written_once() -> None:
+    done = called("solve", NET, "--for", "w=1..9", "--max", "macs=1M", "--hidden", "7")
+    assert done.stderr.count("--hidden 7 has no effect") == 1
+
+
+def test_a_lower_limit_on_what_is_only_an_upper_bound_is_refused() -> None:
+    net = "INPUT 16x16x4 -> [CONV3-{w} | CONV5-4] -> CONCAT -> SLICE(0, to=4) -> CONV3-2"
+    words = ["solve", net, "--for", "w=4..9"]
+    assert called(*words, "--max", "receptive_field=9").returncode == 0
+    done = called(*words, "--min", "receptive_field=2")
+    assert done.returncode == 2
+    assert "receptive_field is at most 7 and may be less, so whether it is enough is not known" in done.stderr
 
 
 def test_several_ranges_with_ties() -> None:
@@ -209,6 +233,9 @@ def test_a_search_that_takes_too_much_is_refused() -> None:
     assert done.returncode == 2
     assert "error[limit]: macs is not monotone: " in done.stderr
     assert ", so all 1,000,000,000,000 designs would have to be analysed\n  = hint: narrow the ranges" in done.stderr
+    words = ["--for", "batch=1..1000000", "--max", "training_memory=80GiB,checkpoint=best"]
+    done = called("solve", "resnet50", *words)
+    assert "training_memory (checkpoint best) need not be monotone, so all 1,000,000 designs would have" in done.stderr
     done = called("solve", NET, "--for", "w=1..1000001", "--max", "macs=1M", "--every")
     assert "at most 1,000,000 designs are analysed one by one, but there are 1,000,001" in done.stderr
 

@@ -82,7 +82,8 @@ def test_keys_of_a_layer(key: str, expected: str) -> None:
 
 
 def test_every_key_has_a_case_and_is_named_by_the_help() -> None:
-    simulated = {"inference_memory", "training_memory", "inference_need", "training_need", "arena"}
+    simulated = {"inference_memory", "training_memory", "inference_need", "training_need", "plan_arena"}
+    simulated |= {"arena", "flash"}
     assert set(VGG16) | simulated == set(NET_KEYS)
     assert set(CONV2) == set(LAYER_KEYS)
     assert set(KEYS) - {ALLOW_STATED} <= set(NET_KEYS)
@@ -107,7 +108,27 @@ def test_memory_is_that_of_the_command_memory(target: str, options: list[str]) -
 
 def test_the_arena_is_that_of_the_plan() -> None:
     """MobileNet v2 in int8: 1,505,280 bytes, as petewarden/ml_memory_analyser computes."""
-    assert value("mobilenet-v2", "arena", "--dtype", "int8", "--exact") == "1,505,280"
+    assert value("mobilenet-v2", "plan_arena", "--dtype", "int8", "--exact") == "1,505,280"
+
+
+def test_arena_and_flash_of_a_chip_are_those_of_memory() -> None:
+    data = json.loads(called("memory", "cifar-tiny", "--profile", "tflm", "--format", "json").stdout)["inference"]
+
+    assert value("cifar-tiny", "arena", "--exact") == f"{data['arena']['total_bytes']:,}"
+    assert value("cifar-tiny", "flash", "--exact") == f"{data['flash_bytes']:,}"
+
+
+def test_a_net_with_layers_that_no_chip_runs_has_no_arena_of_a_chip() -> None:
+    net = "INPUT 8x8x4 -> [CONV3-8 -> GELU]*3 -> LRN -> FC-3"
+
+    assert said(net, "flash") == (
+        2,
+        "",
+        "error[no-equal]: flash: gelu1, gelu2, gelu3: GELU has no operator of TensorFlow Lite Micro; "
+        "lrn1: LRN has no operator of TensorFlow Lite Micro\n"
+        "  = hint: plan_arena, the arena of the volumes alone, has a value for all layers\n",
+    )
+    assert said(net, "plan_arena")[0] == 0
 
 
 def test_autocast_and_batches_of_images_change_memory() -> None:

@@ -129,7 +129,7 @@ BAD = {
     "latency: 5M": (
         "net.yaml:2:3: error[unknown-key]: a budget has no key 'latency' (known: parameters, weights, macs, flops, "
         "activations, layers, parameter_memory, activation_memory, inference_memory, training_memory, inference_need, "
-        "training_need, arena, receptive_field, receptive_field_unclipped, allow_stated)"
+        "training_need, arena, flash, plan_arena, receptive_field, receptive_field_unclipped, allow_stated)"
     ),
     "parameters: -5M": (
         "net.yaml:2:15: error[wrong-value]: parameters: a limit is at least 0, found -5M\n"
@@ -365,6 +365,7 @@ def test_two_configurations_in_one_folder_are_refused(tmp_path: Path) -> None:
 def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
     import cnncalc
     from cnncalc.memory.arena import plan
+    from cnncalc.memory.micro import micro_report
     from cnncalc.memory.report import Options, account_memory
 
     report = cnncalc.analyze(
@@ -377,7 +378,8 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
             {key: {"max": 1} for key in KEYS if key != ALLOW_STATED}
             | {key: {"max": 1, "batch": 3, "optimizer": "adam"} for key in ("training_memory", "training_need")}
             | {"inference_need": {"max": 1, "autocast": "bfloat16", "image_batches": 2}}
-            | {"arena": {"max": 1, "dtype": "int8", "batch": 2}}
+            | {"plan_arena": {"max": 1, "dtype": "int8", "batch": 2}}
+            | {"arena": {"max": 1, "pointers": 64}}
         )
     )
 
@@ -396,7 +398,9 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
         "training_memory": memory.training.peak_bytes,
         "inference_need": account_memory(report, Options(autocast="bfloat16", image_batches=2)).inference.need_bytes,
         "training_need": memory.training.need_bytes,
-        "arena": plan(report, batch=2, dtype="int8", order="best").arena_bytes,
+        "arena": micro_report(report, pointers=64).arena.total_bytes,
+        "flash": micro_report(report).flash.bytes,
+        "plan_arena": plan(report, batch=2, dtype="int8", order="best").arena_bytes,
         "receptive_field": 16,
         "receptive_field_unclipped": 16,
     }

@@ -1046,3 +1046,22 @@ def test_the_manual_names_as_many_cases_of_the_suite_as_run() -> None:
     page = " ".join((tests.parent / "docs" / "onnx.md").read_text(encoding="utf-8").split())
     assert f"Of the {int(number):,} cases of the package's own suite" in page
     assert f" {ran} are made of operators that have an equal" in page
+
+
+def test_the_last_axis_of_several_maps_is_padded() -> None:
+    model = maps(8)
+    model.add("Reshape", model.last, model.shape("s", 96, 1, 10))
+    model.add("Pad", model.last, model.shape("pads", 0, 0, 0, 0, 0, 1))
+    model.add("Reshape", model.last, model.shape("t", 1, 8, 12, 11))
+    model.add("Relu")
+    report = read(model)
+    assert report.layers[-1].output.elements == 8 * 12 * 11
+    assert kinds(report).endswith("pad relu")
+
+
+def test_what_is_expanded_may_be_transposed() -> None:
+    model = maps(8)
+    pooled = model.add("ReduceMean", model.last, axes=[2, 3])
+    wide = model.add("Expand", pooled, model.shape("s", 1, 8, 10, 12), name="wide")
+    model.add("Mul", "conv0", model.add("Transpose", wide, perm=[0, 1, 3, 2], name="turned"))
+    assert kinds(read(model)) == "conv gap mul"

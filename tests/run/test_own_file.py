@@ -365,3 +365,50 @@ def test_a_file_in_half_precision_is_compared_as_closely_as_that_is() -> None:
     found = own_run(model)
     assert found.skipped == ""
     assert [(each.tolerance, each.agrees) for each in found.outputs if each.layer == "conv"] == [(2e-3, True)]
+
+
+def tied(kind: str) -> Drawn:
+    """Two layers with the same weights, the second with inputs and outputs swapped, and biases of their own."""
+    if kind == "conv":
+        model = Drawn(image=(1, 3, 8, 8))
+        weight = model.drawn(6, 3, 3, 3)
+        model.add("Conv", "image", weight, model.drawn(6))
+        model.add("Relu")
+        model.add("ConvTranspose", model.last, weight, model.drawn(3))
+        return model
+    model = Drawn(x=(1, 8) if kind == "fc" else (1, 5, 8))
+    weight = model.drawn(8, 8 if kind == "square" else 6)
+    model.add("MatMul", "x", weight)
+    model.add("Add", model.last, model.drawn(8 if kind == "square" else 6))
+    model.add("Relu")
+    model.add("MatMul", model.last, model.add("Transpose", weight, name="turned", perm=[1, 0]))
+    model.add("Add", model.last, model.drawn(8))
+    return model
+
+
+@pytest.mark.parametrize(("kind", "parameters"), [("conv", 171), ("fc", 62), ("linear", 62), ("square", 80)])
+def test_tied_weights_are_counted_once_and_used_transposed(kind: str, parameters: int) -> None:
+    own = weights_of(tied(kind))
+    assert account(own.graph).totals.parameters == parameters
+    assert [node.transposed for node in own.graph.nodes] == [False, False, False, True]
+    assert own.graph.notes == ()
+    found = own_run(tied(kind))
+    assert [each.agrees for each in found.outputs] == [True] * 3
+
+
+def test_tied_weights_come_back_from_a_file_that_was_written_here(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="the onnx package is not installed, so no file is written")
+    path = tmp_path / "tied.onnx"
+    net = "INPUT 20x8 -> LINEAR-6@a -> RELU -> LINEAR-8(share=a, transposed=yes)@b"
+    assert called("convert", net, "--to", "onnx", "--weights", "seeded", "-o", str(path)).returncode == 0
+    own = OnnxWeights(str(path), path.read_bytes(), DEFAULT_SETTINGS)
+    assert [(node.name, node.transposed) for node in own.graph.nodes if node.share is not None] == [("b", True)]
+
+
+def test_what_is_interpolated_is_allowed_the_rounding_of_its_places() -> None:
+    model = Drawn(opset=19, image=(1, 1, 240, 6))
+    sizes = model.shape("sizes", 1, 1, 224, 5)
+    model.add("Resize", "image", "", "", sizes, mode="cubic", name="resized")
+    (found,) = own_run(model).outputs
+    assert found.agrees
+    assert found.tolerance == pytest.approx(1e-5 + 240 * 5e-7)

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,32 @@ def test_a_factory_is_found_in_the_working_folder(tmp_path: Path) -> None:
     for name in ("my_pool_of_threads:make", "my_pool_of_threads.py:make"):
         with crew(WORK, name, str(tmp_path)) as entered:
             assert list(entered.outcomes(POINTS[:30])) == EXPECTED[:30]
+
+
+def test_workers_need_no_copy_of_a_file(tmp_path: Path) -> None:
+    """Its content goes along, so it may change, or be on no other machine."""
+    (tmp_path / "net.yaml").write_text("layers: INPUT 9x9x3 -> [CONV3-w -> RELU]*n -> POOL -> FC-10", encoding="utf-8")
+    work = WORK._replace(target="net.yaml", folder=str(tmp_path))
+    with crew(work, workers.Immediate()) as entered:
+        (tmp_path / "net.yaml").unlink()
+        assert list(entered.outcomes(POINTS)) == EXPECTED
+    with pytest.raises(DesignError, match="no such file"):
+        evaluate(work._replace(stdin="another"), [])
+
+
+@each("target", ["INPUT 9x9x3 -> CONV3-w -> FC-10", "tests.search.workers:WORK"])
+def test_a_target_without_a_file_sends_none(target: str) -> None:
+    with suppress(DesignError):  # a module needs PyTorch, and this is none
+        assert WORK._replace(target=target).to_send().content is None
+
+
+def test_a_large_file_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"layers: INPUT 9x9x3 -> FC-10"
+    (tmp_path / "net.yaml").write_bytes(text)
+    work = WORK._replace(target="net.yaml", folder=str(tmp_path))
+    assert work.to_send().content == text
+    monkeypatch.setattr("cnncalc.search.family.MOST_SENT", len(text) - 1)
+    assert work.to_send().content is None
 
 
 # few points, many points
@@ -294,6 +321,29 @@ def test_workers_that_end_at_once_are_an_error() -> None:
     provider = Provider("unborn", partial(workers.unborn_processes, 1), is_single=True)
     with pytest.raises(ValueProblem, match="the executor unborn failed: BrokenProcessPool"), Crew(WORK, [provider], 0):
         pass
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_an_executor_may_be_found_broken_when_a_task_is_sent(tells: bool) -> None:
+    """A task that is out at that time may tell of it, or not yet; its points are computed again."""
+    held: list[Future[Any]] = []
+
+    class Breaking(workers.Immediate):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            answer = super().submit(*args, **more)
+            if len(self.sizes) == 2 and not held:
+                held.append(Future())
+                return held[0]
+            if len(self.sizes) == 4 and len(held) == 1:
+                held.append(Future())
+                if tells:
+                    held[0].set_exception(BrokenExecutor())
+                raise BrokenExecutor
+            return answer
+
+    with Crew(WORK, [Provider("breaking", Breaking)], 0) as entered:
+        assert list(entered.outcomes(POINTS)) == EXPECTED
+    assert len(held) == 2
 
 
 def test_an_executor_of_the_caller_is_not_restarted() -> None:

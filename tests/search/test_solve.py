@@ -14,6 +14,7 @@ from cnncalc import analyze
 from cnncalc.errors import CnncalcError, DesignError, ValueProblem
 from cnncalc.figures.measure import Measure, Meter
 from cnncalc.language.settings import Settings
+from cnncalc.memory.micro import micro_report
 from cnncalc.memory.need import reserve_of
 from cnncalc.search.family import Family
 from cnncalc.search.limits import bounds_of
@@ -54,7 +55,7 @@ CASES = {
     ),
 }
 COUNTS = ("parameters", "macs", "activations", "weights", "receptive_field")
-MEMORY = ("training_memory", "inference_memory", "activation_memory", "training_need", "arena")
+MEMORY = ("training_memory", "inference_memory", "activation_memory", "training_need", "plan_arena")
 
 
 class Tabled(Family):
@@ -358,6 +359,34 @@ def test_a_batch_of_what_a_device_needs_is_proved() -> None:
     assert found.best.variables["batch"] == max(batch for batch, need in needs.items() if need <= limit)
     assert found.is_complete
     assert found.analysed < 40
+
+
+KEYWORDS = (
+    "INPUT 49x10x1 -> CONV10x4-{w}/2(pad=same, bias=no) -> BN -> RELU -> "
+    "[DWCONV3(bias=no) -> BN -> RELU -> CONV1-{w}(bias=no) -> BN -> RELU]*4 -> GAP -> FC-12 -> SOFTMAX"
+)
+"""DS-CNN for keywords (Zhang et al. 2017, "Hello Edge", small form), whose width varies."""
+
+
+def test_the_widest_keyword_net_of_a_chip_with_64_kib_and_256_kib_of_flash() -> None:
+    family = Family(KEYWORDS)
+    bounds = bounds_of([("max", "arena=64KiB"), ("max", "flash=256KiB")], {})
+    found = solve(family, family.ranges(["w=8..512/8"], "--for"), bounds)
+
+    assert found.best is not None
+    assert found.next is not None
+    width = found.best.variables["w"]
+    fitting, next_one = [micro_report(analyze(KEYWORDS, variables={"w": each})) for each in (width, width + 8)]
+    assert (fitting.arena.total_bytes, fitting.flash.bytes) == tuple(each.value for each in found.best.limits)
+    assert fitting.arena.total_bytes <= 64 * 1024 < next_one.arena.total_bytes
+    assert fitting.flash.bytes <= 256 * 1024
+    assert found.next.limits[0].bound.is_broken(found.next.limits[0].value)
+
+
+def test_a_family_that_no_chip_runs_is_refused() -> None:
+    family = Family("INPUT 8x8x1 -> CONV3-{w} -> GELU -> FC-12")
+    with pytest.raises(DesignError, match="none of the 5 designs is valid; with w=4: flash: gelu1: GELU has no opera"):
+        solve(family, family.ranges(["w=4..8"], "--for"), bounds_of([("max", "flash=64KiB")], {}))
 
 
 def test_options_of_the_call_and_of_a_limit() -> None:

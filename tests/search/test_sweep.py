@@ -90,9 +90,9 @@ def test_the_batch_alone_is_warned_of_where_no_key_depends_on_it() -> None:
     warning = batch_warning(planned(Wish(("batch=1,2",)))[1])
     assert warning is not None
     assert warning.message.startswith("--vary batch has no effect: none of parameters, macs, activations depends on it")
-    fixed = Wish(("batch=1,2",), keys=("arena",), limits=(("max", "arena=1MiB,batch=3"),))
+    fixed = Wish(("batch=1,2",), keys=("plan_arena",), limits=(("max", "plan_arena=1MiB,batch=3"),))
     assert batch_warning(planned(fixed)[1]) is not None
-    assert batch_warning(planned(Wish(("batch=1,2",), keys=("arena",)))[1]) is None
+    assert batch_warning(planned(Wish(("batch=1,2",), keys=("plan_arena",)))[1]) is None
     assert batch_warning(planned(Wish(("w=1,2",)))[1]) is None
 
 
@@ -172,7 +172,7 @@ def test_a_name_that_some_designs_read_is_not_refused() -> None:
 
 
 def test_the_name_of_the_family_has_what_does_not_vary() -> None:
-    family, plan = planned(Wish(("batch=1,2", "input=32,48"), keys=("arena",)), "lenet5", None, classes=12)
+    family, plan = planned(Wish(("batch=1,2", "input=32,48"), keys=("plan_arena",)), "lenet5", None, classes=12)
     assert look_up(family, plan.points)[0] == "lenet5, changed: classes=12"
 
 

@@ -30,7 +30,17 @@ def test_reports_on_memory_say_what_is_stated(call: tuple[str, ...]) -> None:
 
 
 SUMS = (
-    *("parameters", "weights", "trainable", "buffers", "activations", "macs", "flops", "parameter_memory", "arena"),
+    *(
+        "parameters",
+        "weights",
+        "trainable",
+        "buffers",
+        "activations",
+        "macs",
+        "flops",
+        "parameter_memory",
+        "plan_arena",
+    ),
     *("activation_memory", "inference_memory", "training_memory", "inference_need", "training_need"),
 )
 

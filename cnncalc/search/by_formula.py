@@ -1,0 +1,101 @@
+"""A sweep by formulas: the best points of a product of ranges, of which only the best are computed as designs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import ValueProblem
+from cnncalc.search.executors import crew
+from cnncalc.search.grid import Aim, Surveyor
+from cnncalc.search.points import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Executor
+
+    from cnncalc.search.family import Family
+    from cnncalc.search.grid import Survey
+    from cnncalc.search.sweep import Objective, Plan, Summary
+
+MOST_ROUNDS = 5
+"""How often points that turn out to be invalid designs are left out, and the others looked at again."""
+
+
+def sweep_by_formula(
+    plan: Plan, family: Family, summary: Summary, executor: str | Executor = "serial", folder: str = ""
+) -> None:
+    """Fills the summary of a sweep: counts by formulas, and the records of the best, each computed as a design.
+
+    Raises ValueProblem where a figure is no polynomial of what varies, or a design has other figures.
+    """
+    source = plan.points.source
+    if not isinstance(source, Grid) or source.sample is not None:
+        raise ValueProblem("--by-formula takes ranges: it computes no single points", code="usage")
+    objectives = summary.objectives or (() if summary.sort is None else (summary.sort,))
+    needed = _needed(plan, objectives)
+    surveyor = Surveyor(family, source.ranges, [plan.work.wanted[place] for place in needed])
+    aims = [_aim(plan, objective, needed) for objective in objectives]
+    for aim in aims:
+        if aim.is_name and surveyor.axes[aim.place].numbers is None:
+            name = surveyor.axes[aim.place].name
+            raise ValueProblem(f"'{name}' has values that are no numbers, so they have no order", code="wrong-value")
+    excluded: set[int] = set()
+    for _ in range(MOST_ROUNDS):
+        survey = surveyor.survey(
+            [(needed.index(place), bound) for place, bound in zip(plan.places, plan.bounds, strict=True)],
+            aims,
+            top=None if summary.objectives else summary.first.most,
+            conditions=plan.points.conditions.parts,
+            excluded=frozenset(excluded),
+        )
+        invalid = _fill(plan, summary, survey, needed, executor, folder)
+        if not invalid:
+            break
+        excluded |= invalid
+    else:
+        message = f"{len(excluded):,} of the best points are no valid designs, which formulas do not tell"
+        raise ValueProblem(message, code="no-polynomial", hint="leave out --by-formula to compute every design")
+    summary.counts = {
+        "ok": survey.within,
+        "over": survey.points - survey.within - survey.broken,
+        "broken": survey.broken + len(excluded),
+    }
+    summary.nearest = survey.nearest
+    summary.survey = survey
+    plan.points.excluded = surveyor.points - survey.points - len(excluded)
+
+
+def _needed(plan: Plan, objectives: Sequence[Objective]) -> list[int]:
+    """The places of the keys by which points are chosen: those of limits and objectives; the others are computed."""
+    places = {*plan.places, *[plan.keys.index(each.key) for each in objectives if each.key in plan.keys]}
+    return sorted(places) or [0]
+
+
+def _aim(plan: Plan, objective: Objective, needed: Sequence[int]) -> Aim:
+    if objective.key in plan.keys:
+        return Aim(needed.index(plan.keys.index(objective.key)), False, objective.is_max)
+    return Aim(plan.points.names.index(objective.key), True, objective.is_max)
+
+
+def _fill(
+    plan: Plan, summary: Summary, survey: Survey, needed: Sequence[int], executor: str | Executor, folder: str
+) -> set[int]:
+    """Computes the designs of all survivors and keeps their records; or returns the places of the invalid ones."""
+    records, invalid = [], set()
+    with crew(plan.work, executor, folder) as workers:
+        outcomes = workers.outcomes(iter([each.point for each in survey.survivors]))
+        for survivor, (point, outcome) in zip(survey.survivors, outcomes, strict=True):
+            if outcome.figures is None:
+                invalid.add(survivor.place)
+            elif tuple([outcome.figures[place] for place in needed]) != survivor.figures:
+                where = ", ".join([f"{name}={value}" for name, value in point.items()])
+                message = f"the figures of the design with {where} are others than by formula"
+                hint = "leave out --by-formula to compute every design"
+                raise ValueProblem(message, code="no-polynomial", hint=hint)
+            records.append(plan.record(point, outcome))
+    if not invalid:
+        for record in records:
+            summary.keep(record)
+            if summary.keeps_drawn:
+                summary.drawn.add(record)
+    return invalid
