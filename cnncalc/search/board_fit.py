@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError
-from cnncalc.interop.tflite_layers import tflite_net
 from cnncalc.language.assignment import decimal
-from cnncalc.memory.micro import flash_of
+from cnncalc.memory.micro import flash_of, net_on_chip
 from cnncalc.memory.tflm import arena_of, fits_in
 from cnncalc.records import NamedTuple
 from cnncalc.search.ranges import INPUT, SIZES, Sizes, number_of, value_of_range
@@ -81,13 +80,13 @@ class BoardFit(NamedTuple):
 
     def room(self, report: Report) -> _Room:
         """What of a net fits; raises DesignError."""
-        net = tflite_net(report.resolved)
+        net = net_on_chip(report)
         return _Room(fits_in(net, self.board.ram - self.reserve), flash_of(net).bytes <= self.board.flash)
 
 
 def takes_of(report: Report) -> Takes:
     """What a net takes; raises DesignError with every layer that chips have no operator for."""
-    net = tflite_net(report.resolved)
+    net = net_on_chip(report)
     arena = arena_of(net)
     return Takes(arena.minimum_bytes, arena.head_bytes, flash_of(net).bytes, report.totals.macs)
 
