@@ -252,7 +252,7 @@ def problems(seed: int, count: int) -> Iterator[Problem]:
 
 @pytest.mark.parametrize("seed", [1, 2, *[pytest.param(seed, marks=pytest.mark.slow) for seed in (3, 4, 5)]])
 def test_random_problems_equal_exhaustive_search(seed: int) -> None:
-    """300 problems, 120 of them in the quick set: one to three ranges, lists, words, batches, inputs; upper and lower limits, memory; gaps."""
+    """300 problems: one to three ranges, lists, words, batches, inputs; upper and lower limits, memory; gaps."""
     results = [check(problem, USUAL_WORK) for problem in problems(seed, 60)]
     assert 20 < sum(found.best is not None for found in results) < 60
     assert all(found.is_complete for found in results)
