@@ -12,6 +12,7 @@ micro_allocation_info, memory_planner/greedy_memory_planner, and the reference k
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING
 
 from cnncalc.interop.tflite_net import BYTES, Tensor
@@ -29,8 +30,9 @@ MAX_SCRATCH = 12
 """Scratch buffers that one operator may ask for; records of them are reserved while operators are prepared."""
 
 _SIZES = {"b": 1, "h": 2, "i": 4, "f": 4, "d": 8}
-"""Bytes of the types of fields: bool, int16, int32 or enumeration, float, double or int64; ``p`` is a pointer or a size.
+"""Bytes of the types of fields: bool, int16, int32 or enumeration, float, double or int64.
 
+``p`` is a pointer or a size.
 ``d0`` aligns what follows to 8 bytes, as a structure within another one.
 """
 
@@ -64,6 +66,12 @@ class Kernel(NamedTuple):
     state: str | None
     steps: str
     scratch: Callable[[Operator, Sequence[Tensor], Tensor], Sequence[int]] = lambda operator, inputs, output: ()
+    inputs: int = 1
+    """The inputs that it needs."""
+
+    def accepts(self, operator: Operator) -> bool:
+        """Whether the operator has an output and the inputs that are needed."""
+        return bool(operator.outputs) and len(operator.inputs) >= self.inputs
 
 
 _CONV_STATE = "i4 i3 i i p p i i i i2"
@@ -79,7 +87,7 @@ def _transposed(operator: Operator, inputs: Sequence[Tensor], output: Tensor) ->
 
 def _svdf(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
     """The filters of the step, and of quantized ones the sums of their ranks."""
-    filters = 4 * inputs[0].shape[0] * inputs[1].shape[0]
+    filters = 4 * prod(inputs[0].shape[:1]) * prod(inputs[1].shape[:1])
     return (filters,) if inputs[0].type == "float32" else (filters, 4 * output.elements)
 
 
@@ -102,7 +110,11 @@ KERNELS: Mapping[str, Kernel] = {
     "CONCATENATION": Kernel("i i", "i p p i i f i10", "0 o *"),
     "RESHAPE": Kernel("i8 i", None, "0 o"),
     "MEAN": Kernel(
-        "b", "i6 f i f i i", "0 o 1 s 0 1 o", lambda o, x, y: (4 * y.elements, 4 * len(x[0].shape), 4 * x[1].elements)
+        "b",
+        "i6 f i f i i",
+        "0 o 1 s 0 1 o",
+        lambda o, x, y: (4 * y.elements, 4 * len(x[0].shape), 4 * x[1].elements),
+        2,
     ),
     "RELU": Kernel(None, "i8", "0 o"),
     "RELU6": Kernel(None, "i2", "0"),
@@ -115,15 +127,13 @@ KERNELS: Mapping[str, Kernel] = {
     "PAD": Kernel(None, "b i5 b i5 i i", "0 1 o"),
     "RESIZE_NEAREST_NEIGHBOR": Kernel("b b", None, "0 1 o"),
     "RESIZE_BILINEAR": Kernel("b b", None, "0 1 o"),
-    "TRANSPOSE_CONV": Kernel(
-        "i5", "i h4 h4 i7 f2 i i2 i p p", "o 2 1 c s 2 1 3 o", _transposed
-    ),
+    "TRANSPOSE_CONV": Kernel("i5", "i h4 h4 i7 f2 i i2 i p p", "o 2 1 c s 2 1 3 o", _transposed, 3),
     "QUANTIZE": Kernel(None, "i d i3", "0 o"),
     "DEQUANTIZE": Kernel(None, "d i d0 i3", "0 o"),
     "TRANSPOSE": Kernel(None, None, "0 1 o"),
     "STRIDED_SLICE": Kernel("i5 b", "b i5 b i5 b i5 h5 b", "0 1 2 3 o"),
-    "SVDF": Kernel("i i b", "i9", "0 1 2 3 4 o s", _svdf),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": Kernel("i f2 b3", _LSTM_STATE, "* o s", _lstm),
+    "SVDF": Kernel("i i b", "i9", "0 1 2 3 4 o s", _svdf, 2),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Kernel("i f2 b3", _LSTM_STATE, "* o s", _lstm, 20),
 }
 """Every operator that a net is made of, by its name in TensorFlow Lite."""
 
@@ -377,8 +387,8 @@ def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, 
     output = net.tensors[operator.outputs[0]]
     for step in kernel.steps.split():
         if step == "c":
-            arena.keep("scales of channels", 4 * output.shape[-1])
-            arena.keep("scales of channels", 4 * output.shape[-1])
+            arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
+            arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
         elif step == "o":
             _borrow_tensor(arena, output, pointer)
         elif step != "s":
