@@ -98,7 +98,8 @@ class Graph(NamedTuple):
     of the file and the design rules it suppresses, as written. ``forms`` are other forms of the net, each by its name
     with what it is. ``changed`` holds what the call changes in the design, which ``name`` then says; ``title``,
     ``source`` and ``forms`` are those of the unchanged design, and left out. ``notes`` says what the file of another
-    program has and the layers do not show.
+    program has and the layers do not show. ``stored`` is the net as such a file holds it, for what is planned from its
+    own operators; it belongs to these nodes alone.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Graph(NamedTuple):
     forms: Mapping[str, str] = NO_KEYS
     changed: Mapping[str, str] = NO_KEYS
     notes: tuple[str, ...] = ()
+    stored: Any = None
 
     @property
     def changes(self) -> str:

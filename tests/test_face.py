@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,7 @@ from tests.calls import called
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 NET = "INPUT 9x11x3 -> [CONV3-7 -> BN -> RELU]*2 -> FC-5"
 
@@ -131,3 +132,58 @@ def test_no_public_name_is_also_a_module() -> None:
 
     assert modules >= {"drawings", "page"}
     assert modules.isdisjoint(cnncalc.__all__)
+
+
+def test_a_sweep_equals_the_points_of_the_command(tmp_path: Path) -> None:
+    net = "INPUT 8x8x3 -> [CONV3-{w} -> RELU]*{n} -> POOL -> FC-10"
+    words = ("--vary", "w=0..8/4", "--vary", "n=1,2", "--max", "macs=20K", "--keys", "macs,arena", "--batch", "3")
+    assert called("sweep", net, *words, "--points", str(tmp_path / "a.csv"), "--executor", "serial").returncode == 0
+    options: dict[str, Any] = {"keys": ["macs", "arena"], "max": {"macs": 20_000}, "batch": 3}
+
+    found = list(cnncalc.sweep(net, {"w": "0..8/4", "n": [1, 2]}, points=tmp_path / "b.csv", **options))
+
+    assert [record.status for record in found] == ["broken", "broken", "ok", "ok", "ok", "over"]
+    assert found[2].variables == {"w": 4, "n": 1}
+    assert found[2].figures["macs"] == cnncalc.analyze(net, variables={"w": 4, "n": 1}).totals.macs
+    first, second = [(tmp_path / name).read_text().splitlines()[1:] for name in ("a.csv", "b.csv")]
+    assert first == second
+    assert list(cnncalc.sweep(net, {"w": "0..8/4", "n": [1, 2]}, points=tmp_path / "b.csv", **options)) == found
+
+
+def test_a_sweep_is_lazy() -> None:
+    found = cnncalc.sweep("INPUT 8x8x3 -> CONV3-{w}", {"w": "1..100000000"}, where="w > 5")
+    assert [next(found).variables["w"] for _ in range(3)] == [6, 7, 8]
+
+
+def test_a_sweep_of_rows_and_samples(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("w\n3\n5\n")
+    net = "INPUT 8x8x3 -> CONV3-{w}"
+    assert [record.variables["w"] for record in cnncalc.sweep(net, rows=tmp_path / "rows.csv")] == [3, 5]
+    sampled = [record.variables["w"] for record in cnncalc.sweep(net, {"w": range(1, 1000)}, sample=4, seed=2)]
+    assert len(set(sampled)) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vary": {}}, "a sweep needs names that vary"),
+        ({"vary": [("w", 1)]}, "expected names with values"),
+        ({"vary": {"w": 3}}, "w: expected a text such as '8..64', or at most 10,000 values, found 3"),
+        ({"vary": {"w": []}}, "w: expected 1 to 10,000 values, found 0"),
+        ({"vary": {"w": [1]}, "sample": 0}, "sample: expected a whole number"),
+        (
+            {"vary": {"w": [1]}, "method": "latn"},
+            "method: expected random or latin, found 'latn'; did you mean 'latin'?",
+        ),
+        ({"vary": {"w": [1]}, "max": 3}, "expected names with values"),
+        ({"vary": {"w": [1]}, "keys": ["mac"]}, "no key 'mac'; did you mean 'macs'?"),
+        ({"vary": {"w": [1]}, "batch": 0}, "batch: expected a whole number"),
+        ({"vary": {"w": [1]}, "dtype": "float31"}, "no dtype 'float31'"),
+        ({"vary": {"w": [1]}, "seed": "x"}, "seed: expected a whole number, found 'x'"),
+        ({"vary": {"w": [1]}, "executor": "nobody"}, "no executor 'nobody'"),
+    ],
+)
+def test_wrong_options_of_a_sweep(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(cnncalc.ValueProblem) as error:
+        next(cnncalc.sweep("INPUT 8x8x3 -> CONV3-{w}", **options))
+    assert str(error.value).startswith(message)

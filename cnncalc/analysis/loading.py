@@ -77,6 +77,7 @@ FILE_READERS = (
         weights_module="cnncalc.interop.onnx_weights",
         weights="onnx_weights",
     ),
+    FileReader((".tflite",), 4 * 1024**3, "cnncalc.interop.tflite_operators", "read_tflite", is_mapped=True),
     FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
     FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
     FileReader((".json",), 4 * 1024 * 1024, "cnncalc.interop.keras", "read_json_file"),

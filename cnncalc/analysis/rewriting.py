@@ -45,7 +45,7 @@ def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report 
         moved.append(len(nodes) - 1)
     nodes = [node if node.share is None else node._replace(share=moved[node.share]) for node in nodes]
     try:
-        return account(report.graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
+        return account(report.graph._replace(nodes=tuple(nodes), stored=None), batch=report.batch, dtype=report.dtype)
     except CnncalcError:
         return None
 

@@ -29,9 +29,9 @@ It covers feed-forward networks for sequences, images, video and scans: convolut
 activations, fully-connected layers, attention, forks and merges; not recurrent layers, embeddings, running time or
 accuracy.
 
-A TARGET is, tried in this order: '-' (standard input), a file (a design in YAML, or a model of ONNX, Caffe, darknet or
-Keras), a named net such as vgg16, a PyTorch module in code such as torchvision.models:resnet50, or a pattern such as
-"INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC".
+A TARGET is, tried in this order: '-' (standard input), a file (a design in YAML, or a model of ONNX, Caffe, darknet,
+TensorFlow Lite or Keras), a named net such as vgg16, a PyTorch module in code such as torchvision.models:resnet50, or a
+pattern such as "INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC".
 
 \b
 Examples:

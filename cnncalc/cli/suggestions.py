@@ -43,6 +43,11 @@ SYNONYMS = {
     "--strict": ("werror", "fail-on-warning", "fail-on-warnings", "error-on-warning"),
     "--exclude": ("skip", "omit"),
     "--layer": ("node", "name"),
+    "--vary": ("grid", "range", "space"),
+    "--pareto": ("front", "objectives"),
+    "--points": ("csv", "results", "resume"),
+    "--executor": ("jobs", "j", "workers", "n-jobs", "processes"),
+    "--where": ("filter", "constraint", "condition"),
 }
 """Options, with their value where the name implies one, by their names in other tools, without dashes."""
 

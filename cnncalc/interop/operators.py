@@ -55,7 +55,7 @@ class OperatorNet(NamedTuple):
 
     ``inputs`` are the shapes of its inputs, batch included; None stands for an open size, or for a shape of which
     nothing is known. ``shapes`` are the shapes that the source states for other values; those of ``outputs`` bind, the
-    others may be out of date.
+    others may be out of date. ``depth_last``: maps whose order nothing tells are batch x sides x channels.
     """
 
     name: str
@@ -64,3 +64,4 @@ class OperatorNet(NamedTuple):
     operators: tuple[Operator, ...]
     constants: Mapping[str, Constant]
     shapes: Mapping[str, tuple[int | None, ...]] = NO_ATTRIBUTES
+    depth_last: bool = False

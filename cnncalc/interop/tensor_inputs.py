@@ -77,7 +77,7 @@ def order_of(net: Net, name: str, known: Sequence[int | None]) -> Order:
                 continue
             if moved is not None and operator.outputs:
                 waiting.append((operator.outputs[0], moved))
-    return _usual(rank)
+    return _of_maps_last(rank) if net.net.depth_last else _usual(rank)
 
 
 def _given(axes: Sequence[int | None]) -> tuple[int, ...]:
@@ -89,6 +89,13 @@ def _usual(rank: int) -> Order:
     if rank < 2:
         return Order(None, 0 if rank else None, ())
     return Order(0, 1, tuple(range(2, rank)))
+
+
+def _of_maps_last(rank: int) -> Order:
+    """The same where maps are batch x sides x channels."""
+    if rank < 3:
+        return _usual(rank)
+    return Order(0, rank - 1, tuple(range(1, rank - 1)))
 
 
 SAME = frozenset((

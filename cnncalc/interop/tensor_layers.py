@@ -116,7 +116,19 @@ ELEMENTWISE = frozenset((
 """Operators whose result has the shape of their inputs, as they are broadcast."""
 
 REASONS = {
-    **dict.fromkeys(("LSTM", "GRU", "RNN"), "recurrent layers are not covered"),
+    **dict.fromkeys(
+        (
+            "LSTM",
+            "GRU",
+            "RNN",
+            "SVDF",
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            "BIDIRECTIONAL_SEQUENCE_LSTM",
+            "UNIDIRECTIONAL_SEQUENCE_RNN",
+            "BIDIRECTIONAL_SEQUENCE_RNN",
+        ),
+        "recurrent layers are not covered",
+    ),
     **dict.fromkeys(("If", "Loop", "Scan"), "what runs depends on the data"),
     **dict.fromkeys(("NonMaxSuppression", "NonZero", "TopK", "Unique"), "how much it gives depends on the data"),
     **dict.fromkeys(("ArgMax", "ArgMin"), "it gives places, not activations"),
@@ -315,10 +327,11 @@ def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Vol
     elif len(shape) == 3:
         volume = Volume(*front, shape[1], shape[2])
     else:
-        volume = Volume(*front, *shape[2:], shape[1]) if not front else Volume(*front, *shape[1:])
+        is_last = front or net.net.depth_last
+        volume = Volume(*front, *shape[1:]) if is_last else Volume(*shape[2:], shape[1])
     if len(shape) == 2 and images:
         return volume, maps_axes(volume, net.batch)[:2]
-    if len(shape) > 3 and images:
+    if len(shape) > 3 and images and not net.net.depth_last:
         return volume, maps_axes(volume, net.batch)
     axes = last_axes(volume, net.batch)
     return volume, axes if images else axes[1:]

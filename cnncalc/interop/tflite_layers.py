@@ -125,6 +125,23 @@ class _Lowering:
         self.tensors.append(Tensor(name, shape_of(volume), range=values_range))
         return len(self.tensors) - 1
 
+    def result(self, name: str, volume: Volume, inputs: Sequence[int], values_range: str = "usual") -> int:
+        """A new tensor for what is computed element by element: flat where all inputs are flat."""
+        if any(len(self.tensors[place].shape) > 2 for place in inputs):
+            return self.tensor(name, volume, values_range)
+        self.tensors.append(Tensor(name, (1, volume.depth), range=values_range))
+        return len(self.tensors) - 1
+
+    def as_map(self, tensor: int, name: str) -> int:
+        """A tensor as a map of one position where it is flat; ``name`` is the layer that reads it."""
+        found = self.tensors[tensor]
+        if len(found.shape) > 2:
+            return tensor
+        shape = (1, 1, 1, found.shape[-1])
+        target = self.integers(f"{name}/{found.name}/shape", shape)
+        self.tensors.append(Tensor(f"{name}/{found.name}", shape, range=found.range))
+        return self.operator("RESHAPE", [tensor, target], len(self.tensors) - 1, name, shape=shape)
+
     def weights(self, name: str, shape: Sequence[int], scales: int = 1, axis: int = 0) -> int:
         """A new tensor of int8 whose values stand in the file."""
         self.tensors.append(Tensor(name, tuple(shape), "int8", scales, axis, is_constant=True))
@@ -290,10 +307,10 @@ def _mean(low: _Lowering, layer: Any, index: int) -> int:
 
 def _unary(code: str, values_range: str = "usual") -> Callable[[_Lowering, Any, int], int]:
     def lower(low: _Lowering, layer: Any, index: int) -> int:
-        x, _ = low.input(index)
+        x, volume = low.input(index)
         name = low.name(index)
         options = {"alpha": layer.slope} if code == "LEAKY_RELU" else {}
-        return low.operator(code, [x], low.tensor(name, low.volumes[index], values_range), name, **options)
+        return low.operator(code, [x], low.result(name, volume, [x], values_range), name, **options)
 
     return lower
 
@@ -301,15 +318,15 @@ def _unary(code: str, values_range: str = "usual") -> Callable[[_Lowering, Any, 
 def _silu(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     name = low.name(index)
-    gate = low.operator("LOGISTIC", [x], low.tensor(f"{name}/sigmoid", volume, "probability"), name)
-    return low.operator("MUL", [x, gate], low.tensor(name, volume), name)
+    gate = low.operator("LOGISTIC", [x], low.result(f"{name}/sigmoid", volume, [x], "probability"), name)
+    return low.operator("MUL", [x, gate], low.result(name, volume, [x]), name)
 
 
 def _prelu(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     name = low.name(index)
-    slopes = low.weights(f"{name}/alpha", [1, 1, volume.depth])
-    return low.operator("PRELU", [x, slopes], low.tensor(name, volume), name)
+    slopes = low.weights(f"{name}/alpha", [1, 1, volume.depth][-len(low.tensors[x].shape) + 1 :])
+    return low.operator("PRELU", [x, slopes], low.result(name, volume, [x]), name)
 
 
 def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
@@ -319,9 +336,9 @@ def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     name = low.name(index)
     factor = low.weights(f"{name}/factor", [volume.depth])
-    scaled = low.operator("MUL", [x, factor], low.tensor(f"{name}/scaled", volume), name)
+    scaled = low.operator("MUL", [x, factor], low.result(f"{name}/scaled", volume, [x]), name)
     shift = low.weights(f"{name}/shift", [volume.depth])
-    return low.operator("ADD", [scaled, shift], low.tensor(name, volume), name)
+    return low.operator("ADD", [scaled, shift], low.result(name, volume, [x]), name)
 
 
 def _merge(code: str) -> Callable[[_Lowering, Any, int], int]:
@@ -332,7 +349,7 @@ def _merge(code: str) -> Callable[[_Lowering, Any, int], int]:
             other, size = low.input(index, number)
             volume = Volume(*map(max, volume, size))
             is_last = number == count - 1
-            made = low.tensor(name if is_last else f"{name}/{number}", volume)
+            made = low.result(name if is_last else f"{name}/{number}", volume, [total, other])
             total = low.operator(code, [total, other], made, name)
         return total
 
@@ -348,8 +365,12 @@ def _concat(low: _Lowering, layer: Any, index: int) -> int:
     if len(ranges) > 1:
         raise NoEqual("CONCATENATION of int8 needs one scale, and SIGMOID, TANH and SOFTMAX have their own")
     (side,) = layer.axis
-    axis = 3 if side == "depth" else 3 - len(output.sides) + output.names.index(side)
-    return low.operator("CONCATENATION", inputs, low.tensor(name, output, *ranges), name, axis=axis)
+    if side == "depth" and all(len(low.tensors[tensor].shape) == 2 for tensor in inputs):
+        axis = 1
+    else:
+        inputs = [low.as_map(tensor, name) for tensor in inputs]
+        axis = 3 if side == "depth" else 3 - len(output.sides) + output.names.index(side)
+    return low.operator("CONCATENATION", inputs, low.result(name, output, inputs, *ranges), name, axis=axis)
 
 
 # moves

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.search.grid import Aim, Cell, Surveyor
     from cnncalc.search.limits import Bound
 
-BLOCK = 2**19
+BLOCK = 2**17
 """The most points that are computed at once."""
 SEED_POINTS = 2**17
 """The points that are looked at first, spread over the product, so that most others are left out at once."""

@@ -255,7 +255,7 @@ class Members:
         nodes = list(graph.nodes)
         for place, size in volumes.items():
             nodes[place] = nodes[place]._replace(layer=Input(size=size), stated=None)
-        return graph._replace(nodes=tuple(nodes))
+        return graph._replace(nodes=tuple(nodes), stored=None)
 
     def _pairs(self, point: Point) -> list[tuple[Name, Fraction]]:
         return list(zip(self.names, point, strict=True))

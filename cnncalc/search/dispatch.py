@@ -288,7 +288,10 @@ class Crew:
             lane.close()
 
     def outcomes(self, points: Iterable[Point]) -> Iterator[tuple[Point, Outcome]]:
-        """Each point with its outcome, in their order; a bounded number of points is taken ahead."""
+        """Each point with its outcome, in their order; a bounded number of points is taken ahead.
+
+        May be called again when all outcomes have been given.
+        """
         source = iter(points)
         for point in source:
             if self._is_relieved():
@@ -346,7 +349,9 @@ class Crew:
             lane = min(lanes, key=lambda lane: len(lane.tasks))
             if not lane.submit(chunk):
                 self._waiting.appendleft(chunk)
-                self._recover(lane, [])
+                self._receive(lane)
+                if lane.is_ready:  # not restarted yet, since no task that is out has told of it
+                    self._recover(lane)
 
     def _wait(self) -> None:
         """Waits for an answer, and receives all that have come."""
@@ -372,10 +377,11 @@ class Crew:
             lane.adapt(task, seconds)
             self._pace.observe(len(task.chunk.points), seconds)
         if is_broken:
-            self._recover(lane, [task.chunk for task in lane.tasks.values()])
+            self._recover(lane)
 
-    def _recover(self, lane: Lane, chunks: Sequence[Chunk]) -> None:
+    def _recover(self, lane: Lane) -> None:
         """Sends the chunks of a broken executor out again; the one that may have broken it is treated with care."""
+        chunks = [task.chunk for task in lane.tasks.values()]
         if lane.provider.is_single or len(chunks) < 2:
             blamed, others = chunks[:1], chunks[1:]
         else:

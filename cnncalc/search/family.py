@@ -82,6 +82,11 @@ class Family:
         file = self._loader.file
         return None if file is None or len(file) > MOST_SENT else bytes(file)
 
+    @property
+    def variables(self) -> Mapping[str, Value | None]:
+        """The variables of the design with their values, as the settings leave them; None: it must be set."""
+        return self._loader.variables(self.settings)
+
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
         """The ranges of an option; raises DesignError with the place.
 
@@ -172,12 +177,16 @@ class Family:
 
         Raises DesignError for an invalid member, ValueProblem where a figure has no value.
         """
+        meter = self.meter(point, wanted)
+        return [meter.value(each.at(point)) for each in wanted]
+
+    def meter(self, point: Mapping[str, Value], wanted: Sequence[Wanted]) -> Meter:
+        """What measures these figures of a member; raises DesignError for an invalid one."""
         sees = any(KEYS[each.measure.key].is_of_window for each in wanted)
         if len(self._known) > MOST_KNOWN:
             self._known.clear()
         graph = self.graph(point)
-        meter = Meter(account(graph, brief=not sees, with_hints=self.with_hints, known=self._known))
-        return [meter.value(each.at(point)) for each in wanted]
+        return Meter(account(graph, brief=not sees, with_hints=self.with_hints, known=self._known))
 
     def _settings(self, point: Mapping[str, Value]) -> Settings:
         """The settings of a member."""

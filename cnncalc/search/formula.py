@@ -424,10 +424,18 @@ class _Search:
         own = dict(zip([name.name for name in self.names], self.members.own(), strict=True))
         note = ""
         if not self.at and not any(each.holds(**own) for each in cases):
+            self._require_own(case)
             note = "does not hold for the values of the design"
         names = tuple([name.name for name in self.names])
         left_out = tuple(self.left_out.items())
         return KeyFormulas(self.key, names, tuple(cases), count, "", left_out, self.why_no_layers, note)
+
+    def _require_own(self, case: Case) -> None:
+        """Raises NoPolynomial for a variable whose value in the design has no formula, unless the call names it."""
+        for place, (condition, name) in enumerate(zip(case.conditions, self.names, strict=True)):
+            if not self.is_chosen and not condition.holds(name.own):
+                limits = ", ".join(condition.texts)
+                raise NoPolynomial(f"the polynomial in {name.name} holds for {limits} alone", place)
 
     @property
     def _near(self) -> list[int]:
@@ -539,7 +547,8 @@ class _Search:
     ) -> tuple[Fraction | None, Fraction | None]:
         """The least and the largest value of one variable for which the formulas hold; None without such a limit.
 
-        The others have their first values. Designs that are invalid set no limit. Of many values some are tried.
+        The others have their first values. Designs that are invalid set no limit, unless the formulas hold only near
+        the first values (``is_near``). Of many values some are tried.
         """
         steps = grid.steps[place]
 
@@ -556,15 +565,22 @@ class _Search:
             if holds(count) is False:
                 least = steps.value(_edge(holds, last, count))
                 break
+            if is_near and holds(count) is None:
+                least = steps.value(last)
+                break
             last = count
         most = None
-        if not self.is_costly[place]:
-            good = 0
-            for count in (*range(1, NEAR, 3), 100, DISTANT) if is_near else (100, DISTANT):
-                if holds(count) is False:
-                    most = steps.value(_edge(holds, good, count))
-                    break
-                good = count
+        good = 0
+        for count in (*range(1, NEAR), 100, DISTANT) if is_near else (100, DISTANT):
+            if self.is_costly[place]:
+                break
+            if holds(count) is False:
+                most = steps.value(_edge(holds, good, count))
+                break
+            if is_near and holds(count) is None:
+                most = steps.value(good)
+                break
+            good = count
         return least, most
 
 

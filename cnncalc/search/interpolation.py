@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MULTIPLES = (
     *(1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 5, 10, 20, 40, 7, 14, 28, 9, 18, 36, 15, 30, 60, 11, 13, 128),
-    *(96, 80, 100, 256),
+    *(96, 80, 100, 256, 56, 112, 224),
 )
 """The steps that are tried, in this order, in units of the variable."""
 FEW_MULTIPLES = (*MULTIPLES[:4], 3, 6)
@@ -165,7 +165,8 @@ class Interpolation:
         hint, is_costly = self.source.hints[place], self.source.is_costly[place]
         steps = [unit * each for each in (MULTIPLES if not is_costly else FEW_MULTIPLES)]
         if hint > 1:
-            steps.insert(1, unit * hint / _common(unit, hint))
+            whole = unit * hint / _common(unit, hint)
+            steps = [steps[0], whole, *steps[1:], *[whole * each for each in (3, 5, 7)]]
         for factor, cap, is_near in TRIES[:2] if is_costly else TRIES:
             for step in steps:
                 first = anchor[place] + step * int((factor - 1) * anchor[place] // step)
@@ -224,20 +225,28 @@ class Interpolation:
                 if degree is not None and degree <= cap:
                     line = Line(first, step, degree, is_near)
                     return line if is_near else self._far(place, start, line, values)
-        degree = _degree(values, 1) if not upward and len(values) > 2 else None
-        return None if degree is None or degree > cap else Line(first, step, degree)
+        degree = _degree(values, 1) if is_near and not upward and len(values) > 2 else None
+        return None if degree is None or degree > cap else Line(first, step, degree, True)
 
     def _far(self, place: int, start: Point, line: Line, values: list[int]) -> Line | None:
+        """The line, if it also holds far away, or nearer where designs are invalid there; else None."""
         differences = _differences(values)[: line.degree + 1]
-        places = (len(values) + 1, len(values) + 4) if self.source.is_costly[place] else FAR
-        for steps in places:
-            vector = self.vector(_moved(start, place, line.first + steps * line.step))
+        length = len(values)
+        places = (length + 1, length + 4) if self.source.is_costly[place] else FAR
+        is_found = False
+        for steps in (*places, *range(length, length + 6)):
+            vector = None if is_found and steps not in places else self._at(place, start, line, steps)
             if vector is None:
                 continue
             expected = sum([each * over(steps, order) for order, each in enumerate(differences)])
             if self.mixed(vector) != expected:
                 return None
-        return line
+            is_found = True
+        return line if is_found else None
+
+    def _at(self, place: int, start: Point, line: Line, steps: int) -> Vector | None:
+        """The figures so many steps along a line."""
+        return self.vector(_moved(start, place, line.first + steps * line.step))
 
     # all variables
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import CnncalcError, DesignError
+from cnncalc.errors import CnncalcError, DesignError, ValueProblem
 from cnncalc.figures.measure import SIMULATED, Meter
 from cnncalc.search.family import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cnncalc.search.family import Family, Point, Wanted
     from cnncalc.search.ranges import Range
@@ -24,12 +24,16 @@ MOST_METERS = 8
 class Members:
     """The figures ``wanted`` of the members; those that differ in the batch alone share what has been computed.
 
+    A member of which a figure in ``proven`` (their numbers) is only an upper bound counts as broken.
     ``analysed`` is the number of members that were looked at, ``broken`` those of them that are invalid or lack a
     figure, each with the error.
     """
 
-    def __init__(self, family: Family, ranges: Sequence[Range], wanted: Sequence[Wanted]) -> None:
+    def __init__(
+        self, family: Family, ranges: Sequence[Range], wanted: Sequence[Wanted], proven: Collection[int] = ()
+    ) -> None:
         self.family = family
+        self.proven = frozenset(proven)
         self.ranges = tuple(ranges)
         self.wanted = tuple(wanted)
         self.broken: dict[Place, CnncalcError] = {}
@@ -96,7 +100,12 @@ class Members:
             meter = self._meter(place)
             if figure is None:
                 return None
-            return meter.value(self.wanted[figure].at(self.point(place)))
+            measure = self.wanted[figure].at(self.point(place))
+            value = meter.value(measure)
+            if figure in self.proven and meter.is_upper_bound(measure):
+                message = f"{measure.key} is at most {value:,} and may be less, so whether it is enough is not known"
+                raise ValueProblem(message, code="undecidable")
+            return value
         except CnncalcError as error:
             self.broken[place] = error
             return None
@@ -125,9 +134,12 @@ class Members:
         simulated = {each.measure for each in self.wanted if each.measure.key in SIMULATED}
         own = len({each.memory_options._replace(batch=1) for each in simulated})
         again = members if any(each.follows_batch for each in self.wanted) else designs
-        need = any(each.key.endswith("_need") for each in simulated)
         least, rows = 10, max(1, self.rows)
-        each_batch = rows // (2 if need else 8) + 1 if simulated else 1
+        each_batch = 1
+        if any(each.checkpoint == "best" for each in simulated):  # it is searched for, by many replays
+            each_batch, own = 4 * rows, own + 4
+        elif simulated:
+            each_batch = rows // (2 if any(each.key.endswith("_need") for each in simulated) else 8) + 1
         return designs * (rows * (1 + own) + least) + max(0, again - designs) * each_batch
 
 

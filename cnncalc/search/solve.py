@@ -229,7 +229,8 @@ class _Search:
         self.parts = [self._part(bound) for bound in bounds]
         self.goal = self._part(Bound(objective.wanted, objective.sense, 0)) if objective.wanted else None
         self.parameters = self._figure(Wanted(Measure("parameters")))
-        self.members = Members(family, ranges, self._wanted)
+        lower = {part.figure for part in self.parts if part.bound.bound == "min"}
+        self.members = Members(family, ranges, self._wanted, lower)
         self.size = points_of(ranges)
         self._names = [each.name for each in ranges]
         self._batch = next((at for at, each in enumerate(ranges) if each.name == BATCH), None)
@@ -305,6 +306,8 @@ class _Search:
         cost = self.members.cost(self._designs(), self.size)
         if cost <= self.usual_work:
             return self._in_all()
+        if all(part.steady is None for part in self.parts):
+            return self._in_all_after(f"{self.parts[0].bound.wanted.measure.title} need not be monotone", cost)
         try:
             place = self._in_boxes()
             if place is None:
@@ -313,18 +316,22 @@ class _Search:
             return place
         except NotMonotone as found:
             self.remarks.append(self._contradiction(found))
-            if cost > self.most_work:
-                hint = "narrow the ranges or write larger steps"
-                if self.size <= MOST_MEMBERS:
-                    hint += ", or analyse all with --every"
-                message = f"{self.remarks[0]}, so all {self.size:,} designs would have to be analysed"
-                raise ValueProblem(message, code="limit", hint=hint) from None
-            return self._in_all()
+            return self._in_all_after(self.remarks[0], cost)
         except TooMuch:
             message = (
                 f"{self.size:,} designs are too many: after {self.members.analysed:,} the best one is still not known"
             )
             raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps") from None
+
+    def _in_all_after(self, why: str, cost: int) -> Place | None:
+        """The best of all members, since boxes cannot tell it; raises ValueProblem if that is too much work."""
+        if cost > self.most_work:
+            hint = "narrow the ranges or write larger steps"
+            if self.size <= MOST_MEMBERS:
+                hint += ", or analyse all with --every"
+            message = f"{why}, so all {self.size:,} designs would have to be analysed"
+            raise ValueProblem(message, code="limit", hint=hint) from None
+        return self._in_all()
 
     def _contradiction(self, found: NotMonotone) -> str:
         """Which figure is not monotone, and where."""

@@ -194,7 +194,9 @@ def plan_of(wish: Wish, family: Family, stdin: str | None = None, folder: str = 
     order = () if wish.order is None else (wish.order,)
     keys = chosen_keys(wish.keys, bounds, (*wish.objectives, *order), points.names)
     wanted = wanted_of_keys(keys, bounds, wish.options)
-    return Plan(Work(family.target, settings, wanted, stdin, folder), points, keys, bounds)
+    undecided = tuple([bound for bound in bounds if KEYS[bound.wanted.measure.key].is_of_window])
+    work = Work(family.target, settings, wanted, stdin, folder, bounds=undecided)
+    return Plan(work, points, keys, bounds)
 
 
 def _source(wish: Wish, family: Family) -> Grid | Listed:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.language.settings import Settings
     from cnncalc.search.family import Point, Wanted
+    from cnncalc.search.limits import Bound
 
 
 class Work(NamedTuple):
@@ -25,6 +26,8 @@ class Work(NamedTuple):
     ``settings`` are those that do not vary. ``stdin`` is the text of the target ``-``; a relative path of the target
     starts from ``folder``, which is absolute, so that every process of the machine finds it. ``content`` is that of the
     file, so that other machines need no copy, and that all workers compute the same design when the file changes.
+
+    ``bounds`` are limits on figures that may be only upper bounds, which then do not decide them.
     """
 
     target: str
@@ -33,6 +36,7 @@ class Work(NamedTuple):
     stdin: str | None = None
     folder: str = ""
     content: bytes | None = None
+    bounds: tuple[Bound, ...] = ()
 
     def to_send(self) -> Work:
         """The work with the content of its file, unless that is large. Raises DesignError if it cannot be read."""
@@ -98,7 +102,15 @@ def _family(work: Work) -> Family:
 
 def _outcome(family: Family, work: Work, point: Point) -> Outcome:
     try:
-        return Outcome(tuple(family.figures(point, work.wanted)))
+        meter = family.meter(point, work.wanted)
+        figures = tuple([meter.value(each.at(point)) for each in work.wanted])
+        for bound in work.bounds:
+            measure = bound.wanted.at(point)
+            value = meter.value(measure)
+            if meter.is_upper_bound(measure) and (bound.bound == "min" or bound.is_broken(value)):
+                what = f"{measure.key} is at most {value}, which does not decide {bound.bound} {bound.limit}"
+                return Outcome(None, f"undecidable: {what}")
+        return Outcome(figures)
     except DesignError as error:
         first = error.every[0]
         return Outcome(None, f"{first.code}: {first.message}")

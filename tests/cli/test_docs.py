@@ -703,3 +703,23 @@ def test_documents_in_different_folders_are_updated_in_threads(tmp_path: Path) -
         assert f"\n{193 * units}\n" in result.update.text
         assert called(folder, "a.md")[0] == 0
         assert (folder / "a.md").read_text() == result.update.text
+
+
+def test_a_sweep_in_a_document_is_bounded(tmp_path: Path) -> None:
+    net = '"INPUT 8x8x3 -> CONV3-{w} -> FC-10"'
+    write(
+        tmp_path,
+        f"<!-- cnncalc: sweep {net} --vary w=1..9 --pareto macs,w:max --format markdown -->\n<!-- /cnncalc -->\n",
+    )
+    assert called(tmp_path, "a.md")[0] == 0
+    assert "| w | parameters | macs | activations |" in " ".join((tmp_path / "a.md").read_text().split())
+    for more, message in (
+        ("--vary w=1..1001", "at most 1,000 points are allowed here, and there are 1,001"),
+        ("--vary w=1..9 --points b.csv", "a call in a document writes no points"),
+        ("--vary w=1..9 --keys macs,layers --plot b.svg", "a call in a document cannot write a file"),
+    ):
+        write(tmp_path, f"<!-- cnncalc: sweep {net} {more} -->\n<!-- /cnncalc -->\n")
+        code, _, errors = called(tmp_path, "a.md")
+        assert code == 2
+        assert message in errors
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.md"]

@@ -123,6 +123,15 @@ def test_warnings_of_every_member_are_written_once() -> None:
     assert done.stderr.count("--hidden 7 has no effect") == 1
 
 
+def test_a_lower_limit_on_what_is_only_an_upper_bound_is_refused() -> None:
+    net = "INPUT 16x16x4 -> [CONV3-{w} | CONV5-4] -> CONCAT -> SLICE(0, to=4) -> CONV3-2"
+    words = ["solve", net, "--for", "w=4..9"]
+    assert called(*words, "--max", "receptive_field=9").returncode == 0
+    done = called(*words, "--min", "receptive_field=2")
+    assert done.returncode == 2
+    assert "receptive_field is at most 7 and may be less, so whether it is enough is not known" in done.stderr
+
+
 def test_several_ranges_with_ties() -> None:
     """Of equal receptive fields the design with fewer parameters, though it is not the first."""
     words = ["--for", "w=8..2/2", "--for", "k=3,5,1"]
@@ -224,6 +233,9 @@ def test_a_search_that_takes_too_much_is_refused() -> None:
     assert done.returncode == 2
     assert "error[limit]: macs is not monotone: " in done.stderr
     assert ", so all 1,000,000,000,000 designs would have to be analysed\n  = hint: narrow the ranges" in done.stderr
+    words = ["--for", "batch=1..1000000", "--max", "training_memory=80GiB,checkpoint=best"]
+    done = called("solve", "resnet50", *words)
+    assert "training_memory (checkpoint best) need not be monotone, so all 1,000,000 designs would have" in done.stderr
     done = called("solve", NET, "--for", "w=1..1000001", "--max", "macs=1M", "--every")
     assert "at most 1,000,000 designs are analysed one by one, but there are 1,000,001" in done.stderr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cnncalc.cli import sweep
+from cnncalc.cli.console import Console
 from cnncalc.cli.options import TABLE_FORMATS
 from tests.calls import COMMAND, called, cnncalc, environment
 
@@ -153,6 +156,20 @@ def test_a_drawing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     assert called(*CALL, "--plot", "a.svg").returncode == 0
     assert (tmp_path / "a.svg").read_text().startswith("<svg ")
+
+
+def test_progress_is_shown_on_a_terminal_and_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is written again; at its end the number of designs a second."""
+    monkeypatch.setattr(sweep, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(sweep, "REDRAW_SECONDS", 0.0)
+    terminal = io.StringIO()
+    monkeypatch.setattr(Console, "progress_stream", lambda _: terminal)
+    done = called(*CALL)
+    lines = terminal.getvalue().split("\r")
+    assert re.fullmatch(r"1 of 24: 1 design in 0\.\d s, [\d,]+ a second", lines[1])
+    assert lines[-2:] == [" " * len(lines[-3]), ""]
+    assert re.fullmatch(r"24 designs in \d+\.\d s, [\d,]+ a second\n", done.stderr)
+    assert done.stdout.startswith("pattern: 24 designs")
 
 
 # Sweeps that end early

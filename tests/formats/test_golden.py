@@ -20,6 +20,8 @@ from cnncalc.formats import write
 from cnncalc.formats.document import Page
 from cnncalc.language.catalogue import names
 from cnncalc.memory.report import Options
+from cnncalc.search.family import Family
+from cnncalc.search.sweep import Summary, Wish, plan_of, records
 from cnncalc.views.catalogue import nets_document
 from cnncalc.views.difference import difference_document
 from cnncalc.views.formula import formula_document
@@ -27,6 +29,7 @@ from cnncalc.views.layer_table import EXACT, document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
 from cnncalc.views.solve import solve_document
+from cnncalc.views.sweep import sweep_document
 from tests.nets import FEW, every_net, report_of
 
 if TYPE_CHECKING:
@@ -113,10 +116,22 @@ def other(what: str) -> Document:
     if what == "solve":
         found = cnncalc.solve("lenet5", {"input": "28..64/4"}, max={"macs": "1M", "training_memory": "8MiB,batch=32"})
         return solve_document(found, "cnncalc table lenet5 --input 36x36x1")
+    if what == "sweep":
+        return _swept("lenet5", ("input=24..64/4",), "macs=1M", ("macs", "input:max"))
     if what == "formula":
         return formula_document(cnncalc.formula("alexnet", ["classes", "W"]))
     reports = report_of("resnet50"), report_of("resnet50-v1.5")
     return difference_document(difference(*reports), ("resnet50", "resnet50-v1.5"), Options())
+
+
+def _swept(net: str, vary: tuple[str, ...], limit: str, front: tuple[str, ...]) -> Document:
+    """The document of a sweep."""
+    wish = Wish(vary, limits=(("max", limit),), front=front)
+    plan = plan_of(wish, Family(net))
+    summary = Summary(plan, wish.objectives)
+    for record in records(plan):
+        summary.add(record)
+    return sweep_document(summary, net)
 
 
 OTHERS = {
@@ -125,6 +140,7 @@ OTHERS = {
     "diff": "diff-resnet50",
     "formula": "formula-alexnet",
     "solve": "solve-lenet5",
+    "sweep": "sweep-lenet5",
 }
 """Tables other than those of nets, and the stems of their golden files."""
 
@@ -165,4 +181,5 @@ def test_every_golden_file_is_compared() -> None:
     expected |= {f"{name}.{end}" for name in OTHERS.values() for end in FORMS.values()}
     expected |= {f"{name}.notes.txt" for name in NOTES}
     expected |= {f"{name}.terminal.txt" for name in RICH}
+    expected.add("onnx-backend.txt")  # of tests/interop/test_onnx_backend.py
     assert {path.name for path in GOLDEN.iterdir() if path.is_file()} == expected

@@ -12,14 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cnncalc import analyze
 from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError
+from cnncalc.interop.exporters import export
 from cnncalc.language.settings import Settings
 from tests.interop.onnx_writer import Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def tflite() -> bytes:
+    text = "INPUT 9x11x4 -> CONV3-6/2(pad=1) -> RELU -> [DWCONV3 -> BN | ] -> ADD -> POOL2 -> PAD(pad=1) -> CONV1-3 -> HSWISH -> FC-5"
+    content = export(analyze(text).resolved, "tflite")
+    assert isinstance(content, bytes)
+    return content
 
 
 def onnx() -> bytes:
@@ -126,6 +135,7 @@ def keras() -> bytes:
 
 FILES: dict[str, bytes] = {
     "net.onnx": onnx(), "net.prototxt": PROTOTXT, "net.cfg": DARKNET, "net.json": KERAS, "net.keras": keras(),
+    "net.tflite": tflite(),
 }  # fmt: skip
 NUMBERS = (-1, 0, 1, 2, 7, 255, 1 << 31, (1 << 62), (1 << 63) - 1, 10**18, 10**30)
 VALUES: tuple[Any, ...] = (
@@ -212,6 +222,7 @@ MUTATIONS: dict[str, tuple[Callable[[Random, bytes], bytes], ...]] = {
     "net.cfg": (damaged, with_lines, with_words, with_words),
     "net.json": (damaged, with_values, with_values, with_values),
     "net.keras": (damaged,),
+    "net.tflite": (damaged,),
 }
 
 

@@ -36,8 +36,10 @@ KINDS = ("node", "pytorch-converted", "pytorch-operator")
 GOLDEN = Path(__file__).parents[1] / "golden" / "onnx-backend.txt"
 VERSION = "1.23"
 """The version of the package whose numbers the golden file holds; other versions have other cases."""
-FEWEST = 500
+FEWEST = 400
 """As many cases run at least with every version that has computed cases."""
+MENDED = {"test_attention_3d": (1, 19)}
+"""Cases, by how their names begin, whose results in the package were wrong before a version."""
 SHARE = {"float32": 1e-5, "float64": 1e-10, "float16": 2e-3}
 """How far results may be apart, as a share of the largest one; or as far as the case itself allows."""
 
@@ -62,13 +64,20 @@ def cases(kind: str) -> Iterator[Case]:
     with warnings.catch_warnings():  # those of NumPy, while expected results are computed
         warnings.simplefilter("ignore")
         every = load_model_tests(kind=kind)
+    version = tuple(map(int, onnx.__version__.split(".")[:2]))
     for each in every:
+        if any(each.name.startswith(name) and version < since for name, since in MENDED.items()):
+            continue
         if each.model is not None:
             yield Case(each.name, each.model, each.data_sets, each.rtol)
             continue
         folder = Path(each.model_dir)
-        sets = [(_tensors(data, "input"), _tensors(data, "output")) for data in sorted(folder.glob("test_data_set_*"))]
-        yield Case(each.name, onnx.load(folder / "model.onnx"), sets, each.rtol)
+        model = onnx.load(folder / "model.onnx")
+        sets: list[Any] = [([None], [None])]
+        if all(value.type.HasField("tensor_type") for value in (*model.graph.input, *model.graph.output)):
+            parts = sorted(folder.glob("test_data_set_*"))
+            sets = [(_tensors(part, "input"), _tensors(part, "output")) for part in parts]
+        yield Case(each.name, model, sets, each.rtol)
 
 
 LET_ALONE = ("is computed from the inputs of the net", "of one volume by another", "it has no input of numbers")
@@ -80,7 +89,10 @@ def _tensors(folder: Path, what: str) -> list[Any]:
     for number in range(len(list(folder.glob(f"{what}_*.pb")))):
         tensor = onnx.TensorProto()
         tensor.ParseFromString((folder / f"{what}_{number}.pb").read_bytes())
-        found.append(onnx.numpy_helper.to_array(tensor))
+        try:
+            found.append(onnx.numpy_helper.to_array(tensor))
+        except ValueError:  # old versions do not read all types of their own cases
+            found.append(None)
     return found
 
 
@@ -109,13 +121,20 @@ def _apart(case: Case, names: list[str], inputs: Sequence[Any], outputs: Sequenc
         if array.dtype.name in SHARE and not (is_alone and number):
             given[name] = array
         else:
-            model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+            model.graph.initializer.append(_tensor(array, name))
     if not given:
         raise NotRunError("it has no input of numbers")
     kept = [value for value in model.graph.input if value.name in given]
     del model.graph.input[:]
     model.graph.input.extend(kept)
     return _run(case, OnnxWeights("case.onnx", model.SerializeToString(), DEFAULT_SETTINGS), given, outputs)
+
+
+def _tensor(array: Any, name: str) -> Any:
+    try:
+        return onnx.numpy_helper.from_array(array, name)
+    except ValueError as error:  # the same
+        raise NotRunError(f"the package does not write its input: {error}") from None
 
 
 def _array(value: Any) -> Any:

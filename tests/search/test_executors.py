@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import count, islice
@@ -321,6 +321,29 @@ def test_workers_that_end_at_once_are_an_error() -> None:
     provider = Provider("unborn", partial(workers.unborn_processes, 1), is_single=True)
     with pytest.raises(ValueProblem, match="the executor unborn failed: BrokenProcessPool"), Crew(WORK, [provider], 0):
         pass
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_an_executor_may_be_found_broken_when_a_task_is_sent(tells: bool) -> None:
+    """A task that is out at that time may tell of it, or not yet; its points are computed again."""
+    held: list[Future[Any]] = []
+
+    class Breaking(workers.Immediate):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            answer = super().submit(*args, **more)
+            if len(self.sizes) == 2 and not held:
+                held.append(Future())
+                return held[0]
+            if len(self.sizes) == 4 and len(held) == 1:
+                held.append(Future())
+                if tells:
+                    held[0].set_exception(BrokenExecutor())
+                raise BrokenExecutor
+            return answer
+
+    with Crew(WORK, [Provider("breaking", Breaking)], 0) as entered:
+        assert list(entered.outcomes(POINTS)) == EXPECTED
+    assert len(held) == 2
 
 
 def test_an_executor_of_the_caller_is_not_restarted() -> None:

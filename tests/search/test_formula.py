@@ -210,6 +210,16 @@ def test_terms_that_vanish_in_the_design_are_found() -> None:
     assert texts(report.of("parameters")) == [("", "9*w^2*n - 9*w^2 + w*n + 37*w + 10")]
 
 
+def test_designs_that_are_invalid_in_between_give_a_step_or_limits() -> None:
+    """Windows of 7 divide maps of 4*7*k rows alone: between them nothing is known; WINDOW11 of one map has limits."""
+    window = "INPUT 56x56x3 -> CONV4-8/4(pad=0) -> WINDOW7 -> UNWINDOW([14, 14])"
+    report = formulas(window.partition(" -> UNWINDOW")[0], ["H"], ["macs"])
+    fixed = formulas(window, ["H"], ["macs"])
+
+    assert texts(report.of("macs")) == [("H % 28 == 0", "1344*H")]
+    assert texts(fixed.of("macs")) == [("H >= 56, H <= 59", "75264")]
+
+
 def test_decimals_are_variables() -> None:
     settings = cnncalc._settings(variables={"alpha": 0.5})
     report = formulas("INPUT[8x8x3] -> CONV3-{floor(64*alpha)}", ["alpha"], ["parameters"], settings=settings)
@@ -255,6 +265,19 @@ def test_a_variable_without_a_polynomial_keeps_its_value() -> None:
     assert (named.cases, named.why) == ((), "no polynomial in m of a degree up to 8, whatever its step")
     with pytest.raises(ValueError, match="parameters has no polynomial: no polynomial in m"):
         _ = named.polynomial
+
+
+def test_a_variable_whose_own_value_has_no_formula_keeps_it() -> None:
+    """The floor of 64/r is none, and 0 from 65 on: a bottleneck of at least 2 filters is a constant from r = 33 on."""
+    settings = cnncalc._settings(variables={"r": 16})
+    target = "INPUT 8x8x3 -> CONV1-{max(2, 64//r)} -> CONV1-w"
+    usual = formulas(target, None, ["parameters"], settings=settings).of("parameters")
+    named = formulas(target, ["r", "w"], ["parameters"], settings=settings).of("parameters")
+
+    assert (usual.names, str(usual.polynomial)) == (("w", "H", "W"), "5*w + 16")
+    assert [name for name, _ in usual.left_out] == ["r"]
+    assert texts(named) == [("r >= 22", "3*w + 8")]
+    assert named.note == "does not hold for the values of the design"
 
 
 def test_designs_that_are_invalid_are_a_reason() -> None:

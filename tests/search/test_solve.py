@@ -250,7 +250,7 @@ def problems(seed: int, count: int) -> Iterator[Problem]:
         yield random_problem(draw)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("seed", [1, 2, *[pytest.param(seed, marks=pytest.mark.slow) for seed in (3, 4, 5)]])
 def test_random_problems_equal_exhaustive_search(seed: int) -> None:
     """300 problems: one to three ranges, lists, words, batches, inputs; upper and lower limits, memory; gaps."""
     results = [check(problem, USUAL_WORK) for problem in problems(seed, 60)]
@@ -262,7 +262,7 @@ STEADY = [name for name in CASES if name not in ("conditional", "parts")]
 """Families whose figures are monotone, with gaps and steps; in the others bisection may miss what it does not see."""
 
 
-@pytest.mark.parametrize("work", [0, 60])
+@pytest.mark.parametrize("work", [0, pytest.param(60, marks=pytest.mark.slow)])
 def test_boxes_give_the_same_where_figures_are_monotone(work: int) -> None:
     """With no work allowed for looking at every member, boxes alone answer."""
     chosen = [problem for problem in problems(7, 120) if problem.case in STEADY]
@@ -271,7 +271,7 @@ def test_boxes_give_the_same_where_figures_are_monotone(work: int) -> None:
     assert sum(found.analysed for found in results) < sum(found.members for found in results) * 0.8
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, pytest.param(12, marks=pytest.mark.slow)])
 def test_asking_for_every_member_proves_every_answer(seed: int) -> None:
     for problem in problems(seed, 40):
         expected = brute(problem)

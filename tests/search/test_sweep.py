@@ -117,6 +117,20 @@ def test_limits_and_reasons() -> None:
     assert list(summary.first) == [found[2]]
 
 
+def test_a_limit_that_an_upper_bound_does_not_decide_is_a_reason() -> None:
+    """Channels that are told apart hide how much a layer of shufflenet-v2 sees: at most 224 pixels."""
+    for limits, status in (
+        ((("max", "receptive_field=224"),), "ok"),
+        ((("max", "receptive_field=100"),), "broken"),
+        ((("min", "receptive_field=100"),), "broken"),
+    ):
+        (record,) = swept(Wish(("classes=10",), keys=("layers",), limits=limits), "shufflenet-v2", None)
+        assert record.status == status
+        bound, limit = limits[0][0], limits[0][1].partition("=")[2]
+        why = f"undecidable: receptive_field is at most 224, which does not decide {bound} {limit}"
+        assert record.reason == (why if status == "broken" else "")
+
+
 def test_front_is_that_of_the_designs_within_the_limits() -> None:
     wish = Wish(("w=1..12", "n=1,2,3"), limits=(("max", "macs=200K"),), front=("activations", "parameters:max"))
     plan = planned(wish)[1]

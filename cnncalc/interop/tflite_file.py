@@ -1,0 +1,204 @@
+"""Reads .tflite files: the tensors and operators of the net, never its weights.
+
+Source: the schema of TensorFlow Lite, version 3, whose field numbers these are.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from struct import calcsize, unpack_from
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.interop.builder import valid_name
+from cnncalc.interop.flatbuffer_reader import Data, FlatbufferError, Span
+from cnncalc.interop.tflite_codes import ACTIVATIONS, CODES, CUSTOM, OPERATORS, OPTIONS, PADDINGS, TYPES
+from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from mmap import mmap
+
+    from cnncalc.interop.flatbuffer_reader import Table
+
+IDENTIFIER = b"TFL3"
+MOST_READ = 300_000
+"""The most tables and numbers that are read."""
+MOST_TABLES = 40_000
+"""The most tensors, and buffers, of a file."""
+MOST_OPERATORS = 20_000
+MOST_NAME = 1_000
+"""The most bytes of the name of an operator."""
+MOST_TENSOR_NAME = 65_536
+"""The most bytes of the name of a tensor, which may list the names of all that was joined in it."""
+MOST_TEXTS = 16 * 1024**2
+MOST_AXES = 8
+MOST_TENSORS = 2_000
+"""The most tensors that an operator reads or makes."""
+MOST_VALUES = 4_096
+"""Of a constant with more elements the values are not read."""
+MOST_ELEMENTS = 1 << 50
+OFFLINE_PLAN = "OfflineMemoryAllocation"
+
+
+class TfliteFile(NamedTuple):
+    """A file: its net, and the numbers of its small constants by tensor, as what they stand for."""
+
+    net: TfliteNet
+    numbers: dict[int, tuple[float, ...]]
+
+
+def read_file(content: bytes | mmap) -> TfliteFile:
+    """The net of a file; raises FlatbufferError."""
+    return _Reader(content).file()
+
+
+class _Reader:
+    """Reads the tables of one file."""
+
+    def __init__(self, content: bytes | mmap) -> None:
+        self.data = Data(content, MOST_READ, MOST_TEXTS)
+        self.numbers: dict[int, tuple[float, ...]] = {}
+        self.buffers: list[Span | None] = []
+
+    def file(self) -> TfliteFile:
+        """The whole file."""
+        if self.data.size < 8 or self.data.content[4:8] != IDENTIFIER:
+            raise FlatbufferError("its bytes 4 to 7 are not TFL3")
+        model = self.data.table(self.data.whole(0, "I"))
+        codes = [self._code(table) for table in model.tables(1, MOST_OPERATORS)]
+        graphs = model.tables(2, MOST_TABLES)
+        if not graphs:
+            raise FlatbufferError("it has no graph")
+        self.buffers = [self._buffer(table) for table in model.tables(4, MOST_TABLES)]
+        main = graphs[0]
+        tensors = [self._tensor(number, table) for number, table in enumerate(main.tables(0, MOST_TABLES))]
+        operators = [self._operator(table, codes, tensors) for table in main.tables(3, MOST_OPERATORS)]
+        inputs, outputs = [self._places(main, number, len(tensors)) for number in (1, 2)]
+        reason = self._reason(model, len(graphs))
+        name = main.text(4, MOST_NAME)
+        net = TfliteNet(
+            name, tuple(tensors), tuple(operators), inputs, outputs, file_bytes=self.data.size, reason=reason
+        )
+        return TfliteFile(net, self.numbers)
+
+    def _code(self, table: Table) -> str:
+        """The name of an operator; that of a custom one is its own."""
+        number = max(table.whole(0, "b"), table.whole(3, "i"))
+        if not 0 <= number < len(OPERATORS):
+            raise FlatbufferError(f"its operators have the unknown number {number}")
+        name = OPERATORS[number]
+        return f"{CUSTOM} {table.text(1, MOST_NAME)}".strip() if name == CUSTOM else name
+
+    def _buffer(self, table: Table) -> Span | None:
+        """Where the values of a buffer lie; None if it has none."""
+        found = table.span(0)
+        if found is not None and found.size:
+            return found
+        start, size = table.whole(1, "Q"), table.whole(2, "Q")
+        if start <= 1:
+            return None
+        if start + size > self.data.size:
+            raise FlatbufferError(f"the buffer at byte {start:,} has {size:,} bytes and lies beyond its end")
+        return Span(start, start + size)
+
+    def _reason(self, model: Table, graphs: int) -> str:
+        """Why the arena needs more than the main graph."""
+        if graphs > 1:
+            return f"the file has {graphs} graphs, which call each other"
+        for table in model.tables(6, MOST_TABLES):
+            if table.text(0, MOST_TENSOR_NAME) == OFFLINE_PLAN:
+                return f"the file has a plan of its own for its tensors ({OFFLINE_PLAN})"
+        return ""
+
+    # tensors
+
+    def _tensor(self, number: int, table: Table) -> Tensor:
+        shape = table.integers(0, "i", MOST_AXES)
+        name = valid_name(table.text(3, MOST_TENSOR_NAME).partition(";")[0] or f"tensor{number}")
+        form = table.whole(1, "b")
+        if not 0 <= form < len(TYPES):
+            raise FlatbufferError(f"tensor {name} has the unknown type {form}")
+        if min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
+            raise FlatbufferError(f"tensor {name} has the shape {list(shape)}")
+        buffer = table.whole(2, "I")
+        if buffer >= len(self.buffers):
+            raise FlatbufferError(f"tensor {name} has its values in buffer {buffer} of {len(self.buffers)}")
+        place = self.buffers[buffer]
+        quantization = table.table(4)
+        scales = axis = 0
+        if quantization is not None:
+            scales, axis = quantization.length(2, 4), quantization.whole(6, "i")
+            if not quantization.length(3, 8):
+                scales = 0
+        found = Tensor(
+            name, shape, TYPES[form], scales, axis, is_constant=place is not None, buffer=buffer,
+            is_variable=bool(table.whole(5, "?")),
+        )  # fmt: skip
+        if place is not None:
+            self._values(number, found, place, quantization)
+        return found
+
+    def _values(self, number: int, tensor: Tensor, place: Span, quantization: Table | None) -> None:
+        """Keeps the numbers of a small constant: integers as they are, quantized ones as what they stand for."""
+        code = CODES.get(tensor.type)
+        if code is None or tensor.elements > MOST_VALUES or not tensor.elements:
+            return
+        form = f"<{tensor.elements}{code}"
+        if calcsize(form) != place.size:
+            raise FlatbufferError(
+                f"tensor {tensor.name} of shape {list(tensor.shape)} has {place.size:,} bytes of values"
+            )
+        values: tuple[float, ...] = unpack_from(form, self.data.content, place.start)
+        self.data.count(len(values) // 4 + 1)
+        if tensor.scales == 1 and quantization is not None:
+            (scale,), (zero,) = quantization.numbers(2, "f", 1), quantization.numbers(3, "q", 1)
+            values = tuple([scale * (value - zero) for value in values])
+        elif tensor.scales > 1:
+            return
+        self.numbers[number] = values
+
+    # operators
+
+    def _places(self, table: Table, number: int, tensors: int) -> tuple[int, ...]:
+        """A field that is a list of tensors; -1 stands for none."""
+        found = table.integers(number, "i", MOST_TENSORS)
+        wrong = next((place for place in found if not -1 <= place < tensors), None)
+        if wrong is not None:
+            raise FlatbufferError(f"it names tensor {wrong} of {tensors}")
+        return found
+
+    def _operator(self, table: Table, codes: Sequence[str], tensors: Sequence[Tensor]) -> Operator:
+        number = table.whole(0, "I")
+        if number >= len(codes):
+            raise FlatbufferError(f"an operator has the code {number} of {len(codes)}")
+        code = codes[number]
+        inputs, outputs = self._places(table, 1, len(tensors)), self._places(table, 2, len(tensors))
+        if min(outputs, default=0) < 0:
+            raise FlatbufferError(f"an output of {code} is left out")
+        name = tensors[outputs[0]].name if outputs else code
+        return Operator(code, inputs, outputs, self._options(code, table), (name,))
+
+    def _options(self, code: str, table: Table) -> dict[str, Any]:
+        """The options of an operator; sizes of windows as height and width."""
+        wanted = OPTIONS.get(code)
+        if wanted is None:
+            return {}
+        options = table.table(4)
+        found: dict[str, Any] = {}
+        for name, option in wanted.items():
+            if option.type == "*":
+                found[name] = () if options is None else options.integers(option.field, "i", MOST_AXES)
+            elif options is None:
+                found[name] = option.default
+            else:
+                found[name] = options.number(option.field, option.type, option.default)
+        for name, words in (("padding", PADDINGS), ("activation", ACTIVATIONS)):
+            if name in found:
+                if not 0 <= found[name] < len(words):
+                    raise FlatbufferError(f"{code} has the unknown {name} {found[name]}")
+                found[name] = words[found[name]]
+        for name, key in (("stride", "stride"), ("dilation", "dilation"), ("filter", "kernel")):
+            if f"{name}_h" in found:
+                found[key] = [found.pop(f"{name}_h"), found.pop(f"{name}_w")]
+        return found

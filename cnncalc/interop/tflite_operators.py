@@ -1,0 +1,475 @@
+"""The operators of a .tflite file as operators over tensors, of which layers are made.
+
+A function takes the translation and an operator, and returns the value of its output before the activation function
+that is joined with it. Maps have the depth last; windows work between transpositions, which make no layers.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from os.path import basename
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.flatbuffer_reader import FlatbufferError
+from cnncalc.interop.operators import Constant, Operator, OperatorNet
+from cnncalc.interop.tensor_layers import layers_of
+from cnncalc.interop.tflite_file import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from mmap import mmap
+
+    from cnncalc.graph import Graph
+    from cnncalc.interop.tflite_file import TfliteFile
+    from cnncalc.interop.tflite_net import Operator as FileOperator
+    from cnncalc.interop.tflite_net import Tensor
+    from cnncalc.language.settings import Settings
+
+    Function = Callable[["_Translation", FileOperator], str]
+
+FORMAT = ".tflite file"
+WHOLE = frozenset(("bool", "int32", "int64", "uint32", "uint64"))
+"""Types of numbers that are no weights where they have no scale."""
+
+
+class NoForm(Exception):
+    """An operator of the file cannot be translated; it stays under its own name."""
+
+
+def read_tflite(name: str, data: bytes | mmap, settings: Settings) -> Graph:
+    """The net of a .tflite file. Raises DesignError with all that is wrong, or has no equal, in it.
+
+    The graph holds the operators and tensors of the file, unless the call changes its inputs.
+    """
+    try:
+        file = read_file(data)
+    except FlatbufferError as error:
+        raise DesignError([Problem("wrong-file", f"{name} is not a readable {FORMAT}: {error}")]) from None
+    translation = _Translation(file)
+    stem = file.net.name if file.net.name not in ("", "main", "main_graph") else basename(name)
+    graph = layers_of(translation.net(stem), settings, FORMAT, name)
+    same = not settings.inputs and settings.input is None
+    return graph._replace(stored=file.net if same else None)
+
+
+class _Translation:
+    """The operators of one file."""
+
+    def __init__(self, file: TfliteFile) -> None:
+        self.tensors = file.net.tensors
+        self.file = file
+        self.operators: list[Operator] = []
+        self.constants: dict[str, Constant] = {}
+        self._made: set[str] = set()
+        self.labels = [self._unique(tensor.name) for tensor in self.tensors]
+        """The name of each tensor, which no other one has."""
+        for number, tensor in enumerate(self.tensors):
+            if tensor.is_constant:
+                is_integer = tensor.type in WHOLE and not tensor.scales
+                values = file.numbers.get(number)
+                self.constants[self.labels[number]] = Constant(tensor.shape, values, is_integer)
+
+    def net(self, name: str) -> OperatorNet:
+        """The whole net."""
+        for operator in self.file.net.operators:
+            self._translate(operator)
+        shapes = {label: tensor.shape for label, tensor in zip(self.labels, self.tensors, strict=True)}
+        made = {output for operator in self.operators for output in operator.outputs}
+        given = [place for place in self.file.net.inputs if place >= 0 and self.labels[place] not in self.constants]
+        given += [
+            place  # what the interpreter keeps from run to run
+            for place, tensor in enumerate(self.tensors)
+            if tensor.is_variable and self.labels[place] not in made and place not in given
+        ]
+        return OperatorNet(
+            name,
+            {self.labels[place]: self.tensors[place].shape for place in given},
+            tuple([self.labels[place] for place in self.file.net.outputs if place >= 0]),
+            tuple(self.operators),
+            self.constants,
+            {label: shape for label, shape in shapes.items() if shape and label not in self.constants},
+            depth_last=True,
+        )
+
+    def _unique(self, name: str) -> str:
+        found, number = name, 1
+        while found in self._made:
+            number += 1
+            found = f"{name}_{number}"
+        self._made.add(found)
+        return found
+
+    def _translate(self, operator: FileOperator) -> None:
+        count = len(self.operators)
+        function = FORMS.get(operator.code)
+        try:
+            if function is None or len(operator.outputs) != 1:
+                if operator.code not in SPLITS:
+                    raise NoForm
+                SPLITS[operator.code](self, operator)
+                return
+            found = function(self, operator)
+        except (NoForm, IndexError, KeyError):
+            del self.operators[count:]
+            outputs = tuple([self.labels[place] for place in operator.outputs])
+            name = outputs[0] if outputs else operator.code
+            inputs = tuple([self.value(operator, place) for place in range(len(operator.inputs))])
+            self.operators.append(Operator(name, operator.code, inputs, outputs))
+            return
+        name = self.labels[operator.outputs[0]]
+        activation = operator.options.get("activation")
+        if activation is not None:
+            form, more = ACTIVATIONS.get(activation, (activation, {}))
+            found = self.emit(form, [found], f"{name}_{activation.lower()}", **more)
+        last = self.operators[-1]
+        if not last.outputs or last.outputs[0] != found:
+            self.emit("Identity", [found], name)
+            last = self.operators[-1]
+        self.operators[-1] = last._replace(outputs=(name, *last.outputs[1:]))
+
+    # what the forms use
+
+    def value(self, operator: FileOperator, number: int) -> str:
+        """The name of an input; empty where it is left out."""
+        place = operator.inputs[number] if number < len(operator.inputs) else -1
+        return self.labels[place] if place >= 0 else ""
+
+    def tensor(self, operator: FileOperator, number: int) -> Tensor:
+        """An input."""
+        place = operator.inputs[number]
+        if place < 0:
+            raise NoForm
+        return self.tensors[place]
+
+    def output(self, operator: FileOperator) -> Tensor:
+        """The output."""
+        return self.tensors[operator.outputs[0]]
+
+    def name(self, operator: FileOperator) -> str:
+        """The name of the layer that the operator becomes: that of its output."""
+        return self.labels[operator.outputs[0]]
+
+    def numbers(self, operator: FileOperator, number: int) -> list[int]:
+        """The integers of an input that is a constant."""
+        found = self.file.numbers.get(operator.inputs[number])
+        if found is None:
+            raise NoForm
+        return [int(value) for value in found]
+
+    def emit(self, type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
+        """Adds an operator; returns the value of its result."""
+        result = self._unique(f"{name}:{type}")
+        self.operators.append(Operator(name, type, tuple(inputs), (result,), attributes))
+        return result
+
+    def listed(self, name: str, values: Sequence[int]) -> str:
+        """A constant of integers."""
+        found = self._unique(f"{name}:numbers")
+        self.constants[found] = Constant((len(values),), tuple(values), is_integer=True)
+        return found
+
+    def scalar(self, name: str, value: float) -> str:
+        """A number in a formula."""
+        constant = Constant((), (value,))
+        return self.emit("Constant", [], name, value=constant)
+
+    def turned(self, value: str, order: Sequence[int], name: str) -> str:
+        """A value with its axes in another order."""
+        return self.emit("Transpose", [value], f"{name}:turned", perm=tuple(order))
+
+    def first(self, operator: FileOperator, number: int = 0) -> str:
+        """An input with its depth before its sides."""
+        rank = len(self.tensor(operator, number).shape)
+        return self.turned(self.value(operator, number), [0, rank - 1, *range(1, rank - 1)], self.name(operator))
+
+    def last(self, value: str, operator: FileOperator) -> str:
+        """A result with its depth behind its sides."""
+        rank = len(self.output(operator).shape)
+        return self.turned(value, [0, *range(2, rank), 1], self.name(operator))
+
+
+ACTIVATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "RELU": ("Relu", {}),
+    "RELU6": ("Clip", {"min": 0.0, "max": 6.0}),
+    "RELU_N1_TO_1": ("Clip", {"min": -1.0, "max": 1.0}),
+    "RELU_0_TO_1": ("Clip", {"min": 0.0, "max": 1.0}),
+    "TANH": ("Tanh", {}),
+    "LOGISTIC": ("Sigmoid", {}),
+    "HARD_SWISH": ("HardSwish", {}),
+}
+"""Activation functions: the operator and its attributes."""
+
+
+# convolutions and fully-connected layers
+
+
+def _window(operator: FileOperator) -> dict[str, Any]:
+    """The attributes of windows."""
+    options = operator.options
+    found: dict[str, Any] = {"strides": tuple(options["stride"])}
+    found["auto_pad"] = "SAME_UPPER" if options["padding"] == "SAME" else "VALID"
+    if "kernel" in options:
+        found["kernel_shape"] = tuple(options["kernel"])
+    if any(step > 1 for step in options.get("dilation", ())):
+        found["dilations"] = tuple(options["dilation"])
+    return found
+
+
+def _conv(t: _Translation, operator: FileOperator) -> str:
+    name, weight = t.name(operator), t.tensor(operator, 1)
+    depth = t.tensor(operator, 0).shape[-1]
+    if operator.code == "CONV_2D":
+        order, groups = (0, 3, 1, 2), depth // max(1, weight.shape[-1])
+    else:
+        order, groups = (3, 0, 1, 2), depth
+    inputs = [t.first(operator), t.turned(t.value(operator, 1), order, name), t.value(operator, 2)]
+    return t.last(t.emit("Conv", inputs, name, group=groups, **_window(operator)), operator)
+
+
+def _deconv(t: _Translation, operator: FileOperator) -> str:
+    name = t.name(operator)
+    inputs = [t.first(operator, 2), t.turned(t.value(operator, 1), (3, 0, 1, 2), name), t.value(operator, 3)]
+    sizes = t.output(operator).shape[1:3]
+    found = t.emit("ConvTranspose", inputs, name, output_shape=tuple(sizes), **_window(operator))
+    return t.last(found, operator)
+
+
+def _fc(t: _Translation, operator: FileOperator) -> str:
+    name, x, weight = t.name(operator), t.tensor(operator, 0), t.tensor(operator, 1)
+    value, bias = t.value(operator, 0), t.value(operator, 2)
+    columns = weight.shape[1]
+    if operator.options["keep_num_dims"]:
+        found = t.emit("MatMul", [value, t.turned(t.value(operator, 1), (1, 0), name)], name)
+        return t.emit("Add", [found, bias], name) if bias else found
+    rows = prod(x.shape) // max(1, columns)
+    if x.shape != (rows, columns):
+        value = t.emit("Reshape", [value, t.listed(name, [rows, columns])], f"{name}:flat")
+    return t.emit("Gemm", [value, t.value(operator, 1), bias], name, transB=1)
+
+
+def _matmul(t: _Translation, operator: FileOperator) -> str:
+    values = []
+    for number, option in enumerate(("adj_x", "adj_y")):
+        value, rank = t.value(operator, number), len(t.tensor(operator, number).shape)
+        if operator.options[option]:
+            value = t.turned(value, [*range(rank - 2), rank - 1, rank - 2], t.name(operator))
+        values.append(value)
+    return t.emit("MatMul", values, t.name(operator))
+
+
+# pools, and what works on maps
+
+
+def _on_maps(type: str, attributes: Callable[[FileOperator], dict[str, Any]]) -> Function:
+    def form(t: _Translation, operator: FileOperator) -> str:
+        if len(t.tensor(operator, 0).shape) < 3:
+            raise NoForm
+        return t.last(t.emit(type, [t.first(operator)], t.name(operator), **attributes(operator)), operator)
+
+    return form
+
+
+def _responses(operator: FileOperator) -> dict[str, Any]:
+    """LRN divides alpha by the size of the window."""
+    options = operator.options
+    size = 2 * int(options["radius"]) + 1
+    return {"size": size, "alpha": options["alpha"] * size, "beta": options["beta"], "bias": options["bias"]}
+
+
+def _resize(mode: str) -> Function:
+    def form(t: _Translation, operator: FileOperator) -> str:
+        name, shape, options = t.name(operator), t.output(operator).shape, operator.options
+        place, rounding = "asymmetric", "floor"
+        if options["align_corners"]:
+            place, rounding = "align_corners", "round_prefer_ceil"
+        elif options["half_pixel_centers"]:
+            place = "half_pixel" if mode == "linear" else "tf_half_pixel_for_nn"
+        sizes = t.listed(name, [shape[0], shape[-1], *shape[1:-1]])
+        more = {"mode": mode, "coordinate_transformation_mode": place, "nearest_mode": rounding}
+        return t.last(t.emit("Resize", [t.first(operator), "", "", sizes], name, **more), operator)
+
+    return form
+
+
+def _pad(t: _Translation, operator: FileOperator) -> str:
+    pairs = t.numbers(operator, 1)
+    more: dict[str, Any] = {"pads": (*pairs[::2], *pairs[1::2])}
+    if operator.code == "PADV2":
+        (more["value"],) = t.file.numbers[operator.inputs[2]]
+    if operator.code == "MIRROR_PAD":
+        if operator.options["mode"]:
+            raise NoForm
+        more["mode"] = "reflect"
+    return t.emit("Pad", [t.value(operator, 0)], t.name(operator), **more)
+
+
+# element by element
+
+
+def _plain(type: str, **attributes: Any) -> Function:
+    """An operator whose inputs are those of the file."""
+
+    def form(t: _Translation, operator: FileOperator) -> str:
+        values = [t.value(operator, number) for number in range(len(operator.inputs))]
+        return t.emit(type, values, t.name(operator), **attributes)
+
+    return form
+
+
+def _optioned(type: str, attributes: Callable[[FileOperator], dict[str, Any]]) -> Function:
+    """An operator with attributes from the options of the file."""
+
+    def form(t: _Translation, operator: FileOperator) -> str:
+        values = [t.value(operator, number) for number in range(len(operator.inputs))]
+        return t.emit(type, values, t.name(operator), **attributes(operator))
+
+    return form
+
+
+def _softmax(t: _Translation, operator: FileOperator) -> str:
+    name, value, beta = t.name(operator), t.value(operator, 0), operator.options["beta"]
+    if beta != 1:
+        value = t.emit("Mul", [value, t.scalar(name, beta)], f"{name}_beta")
+    return t.emit("Softmax", [value], name, axis=len(t.output(operator).shape) - 1)
+
+
+def _square(t: _Translation, operator: FileOperator) -> str:
+    name, value = t.name(operator), t.value(operator, 0)
+    if operator.code == "SQUARED_DIFFERENCE":
+        value = t.emit("Sub", [value, t.value(operator, 1)], name)
+    return t.emit("Mul", [value, value], name)
+
+
+def _rsqrt(t: _Translation, operator: FileOperator) -> str:
+    name = t.name(operator)
+    return t.emit("Reciprocal", [t.emit("Sqrt", [t.value(operator, 0)], name)], name)
+
+
+def _reduce(type: str) -> Function:
+    def form(t: _Translation, operator: FileOperator) -> str:
+        rank = len(t.tensor(operator, 0).shape)
+        axes = [axis % rank for axis in t.numbers(operator, 1)]
+        keeps = int(operator.options["keep_dims"])
+        return t.emit(type, [t.value(operator, 0)], t.name(operator), axes=tuple(axes), keepdims=keeps)
+
+    return form
+
+
+# moves
+
+
+def _concat(t: _Translation, operator: FileOperator) -> str:
+    axis = int(operator.options["axis"]) % max(1, len(t.output(operator).shape))
+    values = [t.value(operator, number) for number in range(len(operator.inputs))]
+    return t.emit("Concat", values, t.name(operator), axis=axis)
+
+
+def _reshape(t: _Translation, operator: FileOperator) -> str:
+    name = t.name(operator)
+    target = t.listed(name, t.output(operator).shape)
+    return t.emit("Reshape", [t.value(operator, 0), target], name)
+
+
+def _transpose(t: _Translation, operator: FileOperator) -> str:
+    return t.emit("Transpose", [t.value(operator, 0)], t.name(operator), perm=tuple(t.numbers(operator, 1)))
+
+
+def _expand(type: str) -> Function:
+    def form(t: _Translation, operator: FileOperator) -> str:
+        name = t.name(operator)
+        return t.emit(type, [t.value(operator, 0), t.listed(name, t.numbers(operator, 1))], name)
+
+    return form
+
+
+def _gather(t: _Translation, operator: FileOperator) -> str:
+    if operator.options["batch_dims"]:
+        raise NoForm
+    axis = int(operator.options["axis"]) % max(1, len(t.tensor(operator, 0).shape))
+    return t.emit("Gather", [t.value(operator, 0), t.value(operator, 1)], t.name(operator), axis=axis)
+
+
+def _pack(t: _Translation, operator: FileOperator) -> str:
+    name = t.name(operator)
+    axis = int(operator.options["axis"]) % max(1, len(t.output(operator).shape))
+    parts = [
+        t.emit("Unsqueeze", [t.value(operator, number), t.listed(name, [axis])], f"{name}:{number}")
+        for number in range(len(operator.inputs))
+    ]
+    return t.emit("Concat", parts, name, axis=axis)
+
+
+def _cut(
+    t: _Translation, operator: FileOperator, value: str, starts: list[int], ends: list[int], steps: list[int]
+) -> str:
+    name = t.name(operator)
+    lists = [starts, ends, [*range(len(starts))], steps]
+    return t.emit("Slice", [value, *[t.listed(name, each) for each in lists]], name)
+
+
+def _slice(t: _Translation, operator: FileOperator) -> str:
+    shape, starts, sizes = t.tensor(operator, 0).shape, t.numbers(operator, 1), t.numbers(operator, 2)
+    ends = [whole if size < 0 else start + size for whole, start, size in zip(shape, starts, sizes, strict=True)]
+    return _cut(t, operator, t.value(operator, 0), starts, ends, [1] * len(starts))
+
+
+def _strided_slice(t: _Translation, operator: FileOperator) -> str:
+    options, shape = operator.options, t.tensor(operator, 0).shape
+    starts, ends, steps = [t.numbers(operator, number) for number in (1, 2, 3)]
+    if options["ellipsis_mask"] or options["new_axis_mask"] or len(starts) > len(shape) or min(steps, default=1) < 1:
+        raise NoForm
+    if options["offset"]:
+        ends = [start + end for start, end in zip(starts, ends, strict=True)]
+    gone = []
+    for axis in range(len(starts)):
+        if int(options["begin_mask"]) >> axis & 1:
+            starts[axis] = 0
+        if int(options["end_mask"]) >> axis & 1:
+            ends[axis] = shape[axis]
+        if int(options["shrink_axis_mask"]) >> axis & 1:
+            starts[axis] %= max(1, shape[axis])
+            ends[axis], steps[axis] = starts[axis] + 1, 1
+            gone.append(axis)
+    found = _cut(t, operator, t.value(operator, 0), starts, ends, steps)
+    name = t.name(operator)
+    return t.emit("Squeeze", [found, t.listed(name, gone)], f"{name}:axes") if gone else found
+
+
+def _split(t: _Translation, operator: FileOperator) -> None:
+    """SPLIT and SPLIT_V: several outputs."""
+    data, axes = (1, 0) if operator.code == "SPLIT" else (0, 2)
+    (axis,) = t.numbers(operator, axes)
+    axis %= max(1, len(t.tensor(operator, data).shape))
+    outputs = [t.labels[place] for place in operator.outputs]
+    sizes = [t.tensors[place].shape[axis] for place in operator.outputs]
+    inputs = (t.value(operator, data), t.listed(outputs[0], sizes))
+    t.operators.append(Operator(outputs[0], "Split", inputs, tuple(outputs), {"axis": axis}))
+
+
+SPLITS: Mapping[str, Callable[[_Translation, FileOperator], None]] = {"SPLIT": _split, "SPLIT_V": _split}
+"""Operators with several outputs."""
+
+
+FORMS: Mapping[str, Function] = {
+    "CONV_2D": _conv, "DEPTHWISE_CONV_2D": _conv, "TRANSPOSE_CONV": _deconv, "FULLY_CONNECTED": _fc, "BATCH_MATMUL":
+    _matmul, "MAX_POOL_2D": _on_maps("MaxPool", _window), "AVERAGE_POOL_2D": _on_maps("AveragePool", _window),
+    "LOCAL_RESPONSE_NORMALIZATION": _on_maps("LRN", _responses), "SPACE_TO_DEPTH":
+    _on_maps("SpaceToDepth", lambda operator: {"blocksize": int(operator.options["block"])}), "DEPTH_TO_SPACE":
+    _on_maps("DepthToSpace", lambda operator: {"blocksize": int(operator.options["block"]), "mode": "DCR"}),
+    "RESIZE_BILINEAR": _resize("linear"), "RESIZE_NEAREST_NEIGHBOR": _resize("nearest"), "PAD": _pad, "PADV2": _pad,
+    "MIRROR_PAD": _pad, "MEAN": _reduce("ReduceMean"), "SUM": _reduce("ReduceSum"), "REDUCE_MAX": _reduce("ReduceMax"),
+    "REDUCE_MIN": _reduce("ReduceMin"), "ADD": _plain("Add"), "SUB": _plain("Sub"), "MUL": _plain("Mul"), "DIV":
+    _plain("Div"), "MAXIMUM": _plain("Max"), "MINIMUM": _plain("Min"), "POW": _plain("Pow"), "ADD_N": _plain("Sum"),
+    "SOFTMAX": _softmax, "SQUARE": _square, "SQUARED_DIFFERENCE": _square, "RSQRT": _rsqrt, "EXP": _plain("Exp"),
+    "SQRT": _plain("Sqrt"), "NEG": _plain("Neg"), "ABS": _plain("Abs"), "LOG": _plain("Log"), "SIN": _plain("Sin"),
+    "COS": _plain("Cos"), "FLOOR": _plain("Floor"), "CEIL": _plain("Ceil"), "ELU": _plain("Elu", alpha=1.0), "PRELU":
+    _plain("PRelu"), "LEAKY_RELU": _optioned("LeakyRelu", lambda operator: {"alpha": operator.options["alpha"]}),
+    "GELU": _optioned("Gelu", lambda operator: {"approximate": "tanh" if operator.options["approximate"] else "none"}),
+    "L2_NORMALIZATION": _plain("LpNormalization", axis=-1, p=2), "QUANTIZE": _plain("QuantizeLinear"), "DEQUANTIZE":
+    _plain("DequantizeLinear"), "CAST": _plain("Cast"), "CONCATENATION": _concat, "RESHAPE": _reshape, "SQUEEZE":
+    _reshape, "EXPAND_DIMS": _reshape, "TRANSPOSE": _transpose, "TILE": _expand("Tile"), "BROADCAST_TO":
+    _expand("Expand"), "GATHER": _gather, "PACK": _pack, "SLICE": _slice, "STRIDED_SLICE": _strided_slice,
+    **{code: _plain(form, **more) for code, (form, more) in ACTIVATIONS.items()},
+}  # fmt: skip
+"""The form of each operator that has one, by its name in the file."""

@@ -1,0 +1,153 @@
+"""Files of TensorFlow Lite: what is written comes back, structure alone is read, faults are named."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cnncalc import analyze
+from cnncalc.analysis.loading import load_bytes
+from cnncalc.analysis.report import account
+from cnncalc.errors import DesignError
+from cnncalc.interop.exporters import export
+from cnncalc.interop.tflite_file import read_file
+from cnncalc.interop.tflite_layers import tflite_net
+from cnncalc.language.settings import Settings
+from tests.interop.tflite_writer import TENSOR, Operator, tflite_file
+from tests.memory.tflm_nets import every_net
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+
+
+def written(text: str) -> bytes:
+    """The file of a pattern."""
+    content = export(analyze(text).resolved, "tflite")
+    assert isinstance(content, bytes)
+    return content
+
+
+def read(content: bytes, **settings: Any) -> Report:
+    """The report of a file."""
+    return account(load_bytes("net.tflite", content, Settings(**settings)))
+
+
+def kinds(report: Report) -> list[str]:
+    return [row.kind for row in report.layers]
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(DesignError) as error:
+        read(content)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", every_net())
+def test_what_is_written_comes_back(name: str) -> None:
+    """Volumes, weights and MACs of all layers with products, and as many layers of the other kinds."""
+    given = analyze(every_net()[name])
+    back = read(written(every_net()[name]))
+    ours, theirs = [[row for row in report.layers if row.macs] for report in (given, back)]
+    assert back.totals.macs == given.totals.macs
+    assert [row.weights for row in theirs] == [row.weights for row in ours]
+    assert [[size for size in row.output if size > 1] for row in theirs] == [
+        [size for size in row.output if size > 1] for row in ours
+    ]
+    assert all(row.biases == row.output.depth for row in theirs)  # a converter gives each a bias
+    assert [row.name for row in theirs] == [row.name for row in ours]
+    assert not back.graph.warnings
+
+
+def test_the_record_of_a_file_is_the_one_that_was_written() -> None:
+    for text in every_net().values():
+        net = tflite_net(analyze(text).resolved)
+        back = read_file(written(text)).net
+        assert [(each.shape, each.type, each.scales, each.is_constant) for each in back.tensors] == [
+            (each.shape, each.type, each.scales, each.is_constant) for each in net.tensors
+        ]
+        assert [(each.code, each.inputs, each.outputs) for each in back.operators] == [
+            (each.code, each.inputs, each.outputs) for each in net.operators
+        ]
+        assert (back.inputs, back.outputs) == (net.inputs, net.outputs)
+
+
+X = TENSOR(shape=(1, 8, 6, 4))
+
+
+@pytest.mark.parametrize(
+    ("operator", "tensors", "expected"),
+    [
+        (Operator("LOGISTIC"), [(1, 8, 6, 4)], "sigmoid"),
+        (Operator("MEAN", constants=[(1, 2)]), [(1, 4)], "gap"),
+        (Operator("RESHAPE", constants=[(1, 192)]), [(1, 192)], ""),
+        (Operator("SPACE_TO_DEPTH", options={0: ("i", 2)}), [(1, 4, 3, 16)], "space2depth"),
+        (Operator("L2_NORMALIZATION"), [(1, 8, 6, 4)], "l2norm"),
+        (Operator("SLICE", constants=[(0, 0, 0, 1), (1, 8, 6, 2)]), [(1, 8, 6, 2)], "slice"),
+        (Operator("ABS"), [(1, 8, 6, 4)], "abs"),
+        (Operator("DEQUANTIZE"), [(1, 8, 6, 4)], ""),
+        (Operator("SQUARE"), [(1, 8, 6, 4)], "square"),
+    ],
+)
+def test_an_operator_is_a_kind(operator: Operator, tensors: list[tuple[int, ...]], expected: str) -> None:
+    report = read(tflite_file(X, operator, tensors))
+    assert kinds(report)[1:] == ([expected] if expected else [])
+    assert sorted([size for size in report.layers[-1].output if size > 1]) == sorted(
+        [size for size in (tensors[0] if expected else X.shape) if size > 1]
+    )
+
+
+def test_an_operator_without_an_equal_is_named_and_may_be_stated() -> None:
+    content = tflite_file(X, Operator("SVDF"), [(1, 8, 6, 5)])
+    assert "SVDF has no equal here: recurrent layers are not covered (at made)" in refusal(content)
+    report = read(content, partial=True)
+    assert kinds(report) == ["input", "opaque"]
+    assert report.layers[-1].output == (8, 6, 5)
+
+
+def test_a_custom_operator_is_named() -> None:
+    content = tflite_file(X, Operator("CUSTOM", name="my-op"), [(1, 8, 6, 5)])
+    assert "CUSTOM my-op has no equal here" in refusal(content)
+
+
+def test_sizes_that_contradict_each_other_are_refused() -> None:
+    content = tflite_file(X, Operator("RELU"), [(1, 8, 6, 5)])
+    assert "Relu gives [1, 8, 6, 4], but the file states [1, 8, 6, 5] for made" in refusal(content)
+
+
+def test_another_input_of_the_call_drops_the_record_of_the_file() -> None:
+    content = written("INPUT 16x16x3 -> CONV3-4 -> RELU -> GAP")
+    assert load_bytes("net.tflite", content).stored is not None
+    other = load_bytes("net.tflite", content, Settings(input=analyze("INPUT 24x24x3").layers[0].output))
+    assert other.stored is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "its bytes 4 to 7 are not TFL3"),
+        (b"\0" * 64, "its bytes 4 to 7 are not TFL3"),
+        (struct.pack("<I4s", 0xFFFFFF, b"TFL3"), "a number of 4 bytes at byte 16,777,215 lies beyond its end"),
+        (struct.pack("<I4siHH", 8, b"TFL3", -100, 4, 4), "a number of 2 bytes at byte 108 lies beyond its end"),
+        (struct.pack("<I4siHH", 8, b"TFL3", -4, 5, 4), "or its layout lies beyond its end"),
+        (struct.pack("<I4siHH", 8, b"TFL3", -4, 4, 4), "it has no graph"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(content: bytes, message: str) -> None:
+    assert f"is not a readable .tflite file: {message}" in refusal(content) or message in refusal(content)
+
+
+def test_no_end_of_a_file_gives_anything_but_a_message() -> None:
+    content = written("INPUT 9x9x2 -> CONV3-3 -> RELU -> FC-2")
+    for end in range(0, len(content) - 1, 7):
+        with pytest.raises(DesignError):
+            read(content[:end])
+
+
+def test_a_table_that_is_named_a_million_times_is_refused_at_once() -> None:
+    """A vector of references that all lead to one table: the limit counts what is read, not what is stored."""
+    content = tflite_file(X, Operator("RELU"), [(1, 8, 6, 4)], codes=100_000)
+    assert "100,000 tables, more than 20,000" in refusal(content)
+    content = tflite_file(X, Operator("RELU"), [(1, 8, 6, 4)], more_tensors=39_000, axes=8)
+    assert "more than 300,000 tables and numbers" in refusal(content)

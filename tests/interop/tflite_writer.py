@@ -1,0 +1,78 @@
+"""Files of TensorFlow Lite with one operator, as small programs of others write them."""
+
+from __future__ import annotations
+
+from struct import pack
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.interop.flatbuffer import Builder, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NUMBERS = {
+    "LOGISTIC": 14, "RELU": 19, "RESHAPE": 22, "SPACE_TO_DEPTH": 26, "SVDF": 27, "CUSTOM": 32, "MEAN": 40,
+    "DEQUANTIZE": 6, "L2_NORMALIZATION": 11, "SLICE": 65, "ABS": 101, "SQUARE": 92, "QUANTIZE": 114,
+}  # fmt: skip
+FLOAT, INT32 = 0, 2
+
+
+class TENSOR(NamedTuple):
+    """The input of the operator."""
+
+    shape: tuple[int, ...]
+
+
+class Operator(NamedTuple):
+    """An operator; ``constants`` are integers that it reads, ``options`` fields by number, ``name`` its own."""
+
+    code: str
+    constants: Sequence[Sequence[int]] = ()
+    options: Mapping[int, tuple[str, int]] = {}
+    name: str = ""
+
+
+def tflite_file(
+    x: TENSOR,
+    operator: Operator,
+    outputs: Sequence[tuple[int, ...]],
+    codes: int = 1,
+    more_tensors: int = 0,
+    axes: int = 1,
+) -> bytes:
+    """A file with the input ``x``, the operator, and its outputs; ``more_tensors`` nobody reads."""
+    made = Builder()
+    empty = made.table([])
+    buffers = [empty]
+    tensors = [_tensor(made, "x", x.shape, FLOAT, 0)]
+    for values in operator.constants:
+        buffers.append(made.table([Field(0, "r", made.data(pack(f"<{len(values)}i", *values), 16))]))
+        tensors.append(_tensor(made, f"c{len(buffers)}", (len(values),), INT32, len(buffers) - 1))
+    first = len(tensors)
+    tensors += [_tensor(made, "made", shape, FLOAT, 0) for shape in outputs]
+    tensors += [_tensor(made, "more", (1,) * axes, FLOAT, 0)] * more_tensors
+    reads = [*range(first)]
+    options = made.table([Field(number, *field) for number, field in operator.options.items()])
+    writes = [*range(first, first + len(outputs))]
+    fields = [Field(1, "r", made.vector("i", reads)), Field(2, "r", made.vector("i", writes)), Field(4, "r", options)]
+    step = made.table(fields)
+    graph = made.table(
+        [
+            Field(0, "r", made.references(tensors)),
+            Field(1, "r", made.vector("i", [0])),
+            Field(2, "r", made.vector("i", writes)),
+            Field(3, "r", made.references([step])),
+        ]
+    )
+    number = NUMBERS[operator.code]
+    own = [Field(1, "r", made.text(operator.name))] if operator.name else []
+    code = made.table([Field(0, "b", number), *own, Field(3, "i", number)])
+    parts = [made.references([code] * codes), made.references([graph]), made.references(buffers)]
+    model = [Field(0, "I", 3), *[Field(place, "r", part) for place, part in zip((1, 2, 4), parts, strict=True)]]
+    made.finish(made.table(model), b"TFL3")
+    return made.content()
+
+
+def _tensor(made: Builder, name: str, shape: Sequence[int], type: int, buffer: int) -> int:
+    fields = [Field(0, "r", made.vector("i", shape)), Field(1, "b", type), Field(2, "I", buffer)]
+    return made.table([*fields, Field(3, "r", made.text(name))])
