@@ -316,14 +316,14 @@ def solve(
     """
     _check_types(solve, locals())
     from cnncalc.search.family import Family
-    from cnncalc.search.limits import bounds_of, memory_bound
+    from cnncalc.search.limits import bounds_of, memory_bounds
     from cnncalc.search.solve import solve as solution
 
     chosen = _of_figures(locals())
     bounds = bounds_of(_limits(max, min), chosen)
     if memory is not None:
         size = memory if isinstance(memory, str) else f"{_positive('memory', memory)}B"
-        bounds.append(memory_bound(size, chosen))
+        bounds += memory_bounds(size, chosen)
     if not bounds:
         raise ValueProblem("solve needs a limit: max, min or memory", code="usage")
     if not _items(ranges):

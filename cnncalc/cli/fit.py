@@ -8,6 +8,7 @@ from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, w
 from cnncalc.cli.memory import MEMORY, report_options
 from cnncalc.cli.options import CAPACITY, COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, idle_output, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.memory.boards import is_board
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 
 HELP = """Finds the largest batch of TARGET that fits into --memory, and what else would help, each with its effect.
 
---memory takes bytes (8GiB, 500MB) or a device (rtx-3090, a100-80gb; --list-devices prints all). The exit code is 1 if
-one image does not fit.
+--memory takes bytes (8GiB, 500MB), a device (rtx-3090, a100-80gb) or a board (board:raspberry-pi-pico); --list-devices
+prints all. On a board the arena and the model of TensorFlow Lite Micro, in int8, must fit its RAM and its flash. The
+exit code is 1 if one image does not fit.
 
 \b
 Examples:
   cnncalc fit resnet50 --memory 8GiB
   cnncalc fit vgg16 --memory rtx-3090 --optimizer adam --batch 128
+  cnncalc fit cifar-tiny --memory board:nucleo-l433rc --reserve 20KiB
 """
 
 
@@ -56,6 +59,9 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
             *(option.name for option in (*MEMORY.options, *DESIGN.options)),
         ):
             yield name, "--list-devices prints the devices alone"
+    elif call.capacity is not None and is_board(call.capacity):
+        for name in ("devices", "zero", *(option.name for option in MEMORY.options if option.name != "reserve")):
+            yield name, "a board runs a net in int8, image by image"
 
 
 def run(call: Call, console: Console) -> int:
@@ -77,6 +83,8 @@ def run(call: Call, console: Console) -> int:
         raise ValueProblem("fit needs a TARGET", code="usage", hint="cnncalc fit resnet50 --memory 8GiB")
     if call.capacity is None:
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")
+    if is_board(call.capacity):
+        return _on_board(call, call.target, call.capacity, console)
     if call.zero is not None and call.devices is None:
         raise ValueProblem("--zero needs the number of devices, --data-parallel", code="usage")
     call.output.require_columns(columns=call.columns)
@@ -93,6 +101,29 @@ def run(call: Call, console: Console) -> int:
     document = fit_document(found, notation=notation, device=device, sharding=sharding)
     console.write_document(document.with_columns(call.columns), call.output)
     return DONE if found.training.largest_batch or (sharding is not None and sharding.largest_batch) else FAILED
+
+
+def _on_board(call: Call, target: str, capacity: str, console: Console) -> int:
+    """Prints whether a net fits a board; 1 if not."""
+    from cnncalc.memory.boards import read_board
+    from cnncalc.search.board_fit import fit_board
+    from cnncalc.search.family import Family
+    from cnncalc.views.board import board_document
+
+    call.output.require_columns(columns=call.columns)
+    notation = call.notation.notation(call.output, console)
+    board = read_board(capacity)
+    reserve = call.memory.reserve
+    if reserve == "auto":
+        message = "--reserve auto: what a program takes on a chip is not known"
+        raise ValueProblem(message, code="usage", hint="--reserve 40KiB")
+    stdin = console.read_input() if target == "-" else None
+    family = Family(target, call.design.settings(), stdin, console.folder)
+    report = family.report({})
+    console.warn(report.warnings)
+    found = fit_board(family, report, board, int(reserve or 0))
+    console.write_document(board_document(found, notation=notation).with_columns(call.columns), call.output)
+    return DONE if found.fits else FAILED
 
 
 COMMAND = Command(

@@ -384,7 +384,7 @@ UPPER_LIMITS = limit_option("max", "limits", "Upper limit, such as parameters=7M
 
 LOWER_LIMITS = limit_option("min", "lower_limits", "Lower limit; repeatable.")
 
-CAPACITY = Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE")
+CAPACITY = Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090 or board:NAME.", "SIZE")
 
 TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 """The formats of every table."""

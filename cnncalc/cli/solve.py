@@ -21,6 +21,7 @@ from cnncalc.cli.options import (
 from cnncalc.cli.value import VALUE_OPTIONS
 from cnncalc.errors import Problem, ValueProblem
 from cnncalc.formats import is_exact
+from cnncalc.memory.boards import is_board
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ HELP = """Finds the largest value of a variable of TARGET within limits, or the 
 
 --for takes NAME=LOW..HIGH, NAME=LOW..HIGH/STEP, NAME=LOW..HIGH/xFACTOR or NAME=A,B,C. NAME is a variable of the
 design, or batch, input, filters, hidden, classes. Limits are those of budgets: KEY=LIMIT[,OPTION=VALUE...], with the
-options of the call where they write none; --memory limits what training needs, as fit computes it. The exit code is 1
-if nothing fits.
+options of the call where they write none; --memory limits what training needs, as fit computes it, or arena and flash
+on a board (board:NAME). The exit code is 1 if nothing fits.
 
 \b
 Examples:
@@ -71,9 +72,12 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
 
     yield from idle_output(call.output, call.notation.exact)
     asked = [text.partition("=")[0].strip() for _, text in (*call.limits, *call.lower_limits)]
-    asked += ["training_need"] if call.capacity is not None else []
+    on_board = call.capacity is not None and is_board(call.capacity)
+    asked += [] if call.capacity is None else ["arena", "flash"] if on_board else ["training_need"]
     asked += [(call.best or "").partition(":")[2].strip()]
     for name in (*VALUE_OPTIONS, "dtype"):
+        if name == "reserve" and on_board:
+            continue
         if not any(key in KEYS and name in KEYS[key].options for key in asked):
             takers = [key.name for key in KEYS.values() if name in key.options]
             yield name, f"no figure of this search depends on it; it would set that of {', '.join(takers)}"
@@ -117,11 +121,11 @@ def run(call: Call, console: Console) -> int:
 
 def _bounds(call: Call, options: dict[str, Any]) -> list[Bound]:
     """The limits of the call, that of --memory last."""
-    from cnncalc.search.limits import bounds_of, memory_bound
+    from cnncalc.search.limits import bounds_of, memory_bounds
 
     bounds = bounds_of([*call.limits, *call.lower_limits], options)
     if call.capacity is not None:
-        bounds.append(memory_bound(call.capacity, options))
+        bounds += memory_bounds(call.capacity, options)
     if not bounds:
         hint = "--max parameters=4M, --memory 8GiB, or --min receptive_field=100"
         raise ValueProblem("solve needs a limit: --max, --min or --memory", code="usage", hint=hint)

@@ -119,11 +119,11 @@ class Meter:
 
     def on_chip(self, key: str) -> TfliteNet:
         """The net as operators of TensorFlow Lite Micro; raises ValueProblem, for a key, if a layer has none."""
-        from cnncalc.interop.tflite_layers import tflite_net
+        from cnncalc.memory.micro import net_on_chip
 
         if self._on_chip is None:
             try:
-                self._on_chip = tflite_net(self.report.resolved)
+                self._on_chip = net_on_chip(self.report)
             except DesignError as error:
                 reasons = [problem.message for problem in error.every]
                 more = len(reasons) - MAX_SHARES

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
+from cnncalc.memory.boards import PREFIX, boards_like, is_board, named, read_board
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, listed, parse_size
 
@@ -61,6 +62,11 @@ def overheads(profile: str) -> tuple[Overhead, ...]:
 
 def read_memory(text: str) -> tuple[int, Device | None]:
     """The bytes of ``8GiB`` or ``rtx-3090``, with the device if it is one; raises ValueProblem for anything else."""
+    if is_board(text):
+        message = f"{PREFIX}{read_board(text).name} trains no net: a chip runs it in int8, image by image"
+        raise ValueProblem(
+            message, code="unknown-device", hint="cnncalc fit on the command line, and solve, take boards"
+        )
     known = devices()
     if text.strip()[:1].isdigit():
         try:
@@ -81,7 +87,10 @@ def read_memory(text: str) -> tuple[int, Device | None]:
 
     near = get_close_matches(wanted, [_bare(name) for name in known], n=5, cutoff=0.7)
     meant = [device for device in known.values() if _bare(device.name) in near]
-    message = f"no device or size '{text}'" + (f"; did you mean {_named(meant)}?" if meant else "")
+    board, others = boards_like(text)
+    likely = [_named(meant)] if meant else []
+    likely += [named([board] if board is not None else others)] if board is not None or (others and not meant) else []
+    message = f"no device or size '{text}'" + (f"; did you mean {' or '.join(likely)}?" if likely else "")
     hint = "write a size such as 8GiB; cnncalc fit --list-devices prints the names of devices"
     raise ValueProblem(message, code="unknown-device", hint=hint)
 

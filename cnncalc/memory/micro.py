@@ -71,11 +71,16 @@ def micro_report(report: Report, profile: str = "tflm", pointers: int = 32) -> M
     """A net on a chip; raises DesignError with every layer that the runtime has no operator for."""
     if str(pointers) not in POINTERS:
         raise ValueProblem(f"pointers: expected 32 or 64 bits, found {pointers}")
-    stored = report.graph.stored
-    net = stored if isinstance(stored, TfliteNet) else tflite_net(report.resolved)
+    net = net_on_chip(report)
     arena = arena_of(net, pointers // 8)
     steps = [("", ()), *[(operator.code, operator.layers) for operator in net.operators]]
     return MicroReport(report.name, profile, pointers, arena, flash_of(net), tuple(steps), _volumes(net, arena))
+
+
+def net_on_chip(report: Report) -> TfliteNet:
+    """The operators of a net, those of its .tflite file where it is one; raises DesignError as :func:`micro_report`."""
+    stored = report.graph.stored
+    return stored if isinstance(stored, TfliteNet) else tflite_net(report.resolved)
 
 
 def _volumes(net: TfliteNet, arena: TflmArena) -> tuple[ArenaVolume, ...]:

@@ -201,7 +201,10 @@ def arena_of(net: TfliteNet, pointer: int = 4) -> TflmArena:
 
 def _smallest(net: TfliteNet, pointer: int, plan: _Plan, most: int) -> int:
     """The smallest arena in which all allocations succeed; it need not end at an aligned address."""
-    low, high = 0, most // ALIGNMENT
+    high = most // ALIGNMENT
+    low = max(0, high - 16)  # the arena of unlimited size tells it within the alignment of a few records
+    if _fits(net, low * ALIGNMENT, pointer, plan):
+        low = 0
     while low < high:
         middle = (low + high) // 2
         if _fits(net, middle * ALIGNMENT, pointer, plan):
@@ -211,6 +214,11 @@ def _smallest(net: TfliteNet, pointer: int, plan: _Plan, most: int) -> int:
     found = low * ALIGNMENT
     near = range(found - 3 * ALIGNMENT, found)
     return next((size for size in near if size > 0 and _fits(net, size, pointer, plan)), found)
+
+
+def fits_in(net: TfliteNet, size: int, pointer: int = 4) -> bool:
+    """Whether the tensors of a net can be allocated in an arena of so many bytes; ``pointer`` is in bytes."""
+    return _fits(net, size, pointer, _planned(net))
 
 
 def _fits(net: TfliteNet, size: int, pointer: int, plan: _Plan) -> bool:

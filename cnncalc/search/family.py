@@ -82,6 +82,11 @@ class Family:
         file = self._loader.file
         return None if file is None or len(file) > MOST_SENT else bytes(file)
 
+    @property
+    def variables(self) -> Mapping[str, Value | None]:
+        """The variables of the design with their values, as the settings leave them; None: it must be set."""
+        return self._loader.variables(self.settings)
+
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
         """The ranges of an option; raises DesignError with the place.
 

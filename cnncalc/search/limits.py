@@ -71,14 +71,25 @@ def wanted_of(entry: Entry, options: Mapping[str, Any]) -> Wanted:
     return Wanted(entry.measure._replace(**more), BATCH not in entry.options)
 
 
-def memory_bound(text: str, options: Mapping[str, Any]) -> Bound:
-    """The limit of ``--memory``: what training needs, as ``fit`` computes it, is at most that of a size or a device.
+def memory_bounds(text: str, options: Mapping[str, Any]) -> list[Bound]:
+    """The limits of ``--memory``: what training needs, as ``fit`` computes it, is at most that of a size or a device.
 
-    Raises ValueProblem for an unknown device, and if the reserve alone takes the memory.
+    On a board the arena, with the reserve, and the model are at most its RAM and its flash. Raises ValueProblem for an
+    unknown device, and if the reserve alone takes the memory.
     """
+    from cnncalc.memory.boards import is_board, read_board
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.need import reserve_of
 
+    if is_board(text):
+        board, kept = read_board(text), options.get("reserve") or 0
+        if not isinstance(kept, int) or kept >= board.ram:
+            message = f"expected bytes of the RAM of {board.name} ({board.ram:,}) for the program, found {kept}"
+            raise ValueProblem(f"--reserve: {message}", code="wrong-value", hint="--reserve 40KiB")
+        return [
+            Bound(Wanted(Measure("arena")), "max", board.ram - kept),
+            Bound(Wanted(Measure("flash")), "max", board.flash),
+        ]
     key = KEYS["training_need"]
     measure = Measure(key.name, **{name: value for name, value in options.items() if name in key.options})
     memory, _ = read_memory(text)
@@ -86,4 +97,4 @@ def memory_bound(text: str, options: Mapping[str, Any]) -> Bound:
     if reserve >= memory:
         message = f"the reserve ({reserve:,} bytes) must be smaller than the memory ({memory:,} bytes)"
         raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
-    return Bound(Wanted(measure), "max", memory)
+    return [Bound(Wanted(measure), "max", memory)]
