@@ -89,3 +89,22 @@ def test_layers_without_an_operator_are_named_at_once() -> None:
         micro_report(analyze("INPUT 8x8x4 -> CONV3-8 -> LRN -> GELU -> CONV3-8 -> LRN -> FC-3"))
     assert [problem.code for problem in error.value.every] == ["no-equal"] * 3
     assert "LRN has no operator" in str(error.value)
+
+
+THREE_NETS = {
+    "INPUT 49x10x1 -> CONV10x4-64/2(pad=same, bias=no) -> BN -> RELU -> [DWCONV3(bias=no) -> BN -> RELU -> "
+    "CONV1-64(bias=no) -> BN -> RELU]*4 -> GAP -> FC-12 -> SOFTMAX": 16_000,
+    "INPUT 32x32x3 -> [CONV3-32 -> RELU]*2 -> POOL2 -> [CONV3-64 -> RELU]*2 -> POOL2 -> FC-10 -> SOFTMAX": 65_536,
+}
+"""The nets of the manual without a name, and their heads as the runtime reports them."""
+
+
+def test_the_three_nets_of_the_manual_have_the_heads_of_the_runtime() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "chips.md").read_text(encoding="utf-8")
+    for text, head in THREE_NETS.items():
+        assert micro_report(analyze(text)).arena.head_bytes == head
+        assert text in page
+        assert f"{head:,} bytes" in page
+    person = analyze("mobilenet-v1", variables={"alpha": 0.25}, input=(96, 96, 1), classes=2)
+    assert micro_report(person).arena.head_bytes == 55_296
+    assert "a head of 55,296." in page
