@@ -7,6 +7,7 @@ however it was written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import islice
 from math import erf, exp, isfinite, log, log1p, sqrt, tanh
 from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,7 +16,7 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cnncalc.interop.operators import Operator
     from cnncalc.interop.tensor_net import Source
@@ -30,8 +31,10 @@ ARITHMETIC = frozenset(("Affine", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min
 """Operators that are parts of a function spelled out; others are functions by themselves."""
 
 POLYNOMIAL = frozenset(("Add", "Sub", "Mul", "Affine"))
+"""Operators of which polynomials are made; the few kinds that are polynomials are written with few of them."""
 
 POLYNOMIAL_PARTS = 8
+"""In a polynomial of more operators only the last one is looked at."""
 
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
 POINTS += [-point for point in POINTS[-2::-1]]
@@ -45,7 +48,7 @@ class Formula(NamedTuple):
     """An operator on layers and numbers.
 
     ``leaf`` is the one layer that the whole tree reads, ``steps`` the operators of the tree, ``reduced`` the atoms of
-    the axes that it reduces, and ``width`` how many indices these have.
+    the axes that it reduces, and ``width`` how many indices these have. ``is_polynomial``: so are all of its operators.
     """
 
     operator: Operator
@@ -55,6 +58,7 @@ class Formula(NamedTuple):
     steps: int
     reduced: frozenset[Atom] = frozenset()
     width: int = 1
+    is_polynomial: bool = False
 
 
 class Match(NamedTuple):
@@ -214,29 +218,40 @@ def match(source: Source) -> Match | None:
     formula = source.formula
     if formula is None or not _is_spelled_out(formula):
         return None
-    bases = _bases(source)
-    parts = _within(source, bases[0])
-    if all(part.type in POLYNOMIAL for part in parts):  # of few kinds, which are written with few operators
-        bases = bases[-1:] if len(parts) > POLYNOMIAL_PARTS else list(dict.fromkeys((bases[0], bases[-1])))
-    for base in bases:
+    for base in _bases(source, formula):
         found = _match_on(source, base)
         if found is not None:
             return found
     return None
 
 
-def _within(source: Source, base: Source) -> list[Formula]:
+def _bases(source: Source, formula: Formula) -> list[Source]:
+    """The layers that a formula is tried as a function of, the farthest first.
+
+    A polynomial is tried of the farthest and of the nearest alone, one of many operators of the nearest alone.
+    """
+    if not formula.is_polynomial:
+        return _all_before(source)
+    args = {id(arg): arg for arg in formula.args if not isinstance(arg, float)}
+    nearest = [*args.values()] if len(args) == 1 else []
+    if len(list(islice(_within(source), POLYNOMIAL_PARTS + 1))) > POLYNOMIAL_PARTS:
+        return nearest
+    farthest = source
+    while farthest.formula is not None:
+        farthest = next(arg for arg in farthest.formula.args if not isinstance(arg, float))
+    return list(dict.fromkeys([farthest, *nearest]))
+
+
+def _within(source: Source, base: Source | None = None) -> Iterator[Formula]:
     """The formulas of a layer and of those between it and ``base``, each once, first arguments first."""
-    found: list[Formula] = []
     seen = {id(base)}
     waiting = [source]
     while waiting:
         place = waiting.pop()
         if id(place) not in seen and place.formula is not None:
             seen.add(id(place))
-            found.append(place.formula)
+            yield place.formula
             waiting += [arg for arg in place.formula.args[::-1] if not isinstance(arg, float)]
-    return found
 
 
 def _is_spelled_out(formula: Formula) -> bool:
@@ -250,8 +265,8 @@ def _is_spelled_out(formula: Formula) -> bool:
     return False
 
 
-def _bases(source: Source) -> list[Source]:
-    """The layers that a formula may be a function of, the farthest first."""
+def _all_before(source: Source) -> list[Source]:
+    """The layers that a formula is computed from, the farthest first."""
     found: list[Source] = []
     seen: set[int] = set()
 
@@ -269,7 +284,7 @@ def _bases(source: Source) -> list[Source]:
 
 
 def _match_on(source: Source, base: Source) -> Match | None:
-    """The kind that a formula is of a layer."""
+    """The kind that a formula is as a function of a layer before it; None if it is none."""
     reduced = [part for part in _within(source, base) if part.type in REDUCTIONS]
     if reduced:
         norm = _normalization(source, base, reduced)

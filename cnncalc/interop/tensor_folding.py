@@ -266,7 +266,11 @@ def _moved(net: Net, array: Array, shape: tuple[int, ...], steps: Sequence[int],
     values = None
     if array.values is not None and array.elements <= 65_536 and _is_computed(net, prod(shape)):
         given = array.values
-        values = [given[place] for place in _every(shape, steps, start)]
+        if shape and steps[-1] == 1:  # whole rows
+            rows = _every(shape[:-1], steps[:-1], start)
+            values = [value for place in rows for value in given[place : place + shape[-1]]]
+        else:
+            values = [given[place] for place in _every(shape, steps, start)]
     return array.like(checked(shape), values)
 
 

@@ -9,6 +9,7 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.formulas import (
     ARITHMETIC,
     MOST_STEPS,
+    POLYNOMIAL,
     REDUCTIONS,
     Formula,
     affine_keys,
@@ -73,7 +74,8 @@ def formula_of(
         leaf, steps = given[0], 1
     else:
         leaf = next(iter(leaves.values()))
-    source.formula = Formula(operator, type, args, leaf, steps, reduced, count)
+    is_polynomial = type in POLYNOMIAL and all(arg.formula is None or arg.formula.is_polynomial for arg in given)
+    source.formula = Formula(operator, type, args, leaf, steps, reduced, count, is_polynomial)
     source.make = lambda: _made(net, source)
     return source
 

@@ -153,7 +153,8 @@ def covers(volume: Volume, target: Axes) -> bool:
     return all(expected.get(side, 1) == size for side, size in enumerate(volume))
 
 
-def moves(volume: Volume, target: Axes) -> list[Move] | None:
+@lru_cache(maxsize=256)  # a net moves elements in the same way many times
+def moves(volume: Volume, target: Axes) -> Sequence[Move] | None:
     """The layers that make of a volume one with the sides and, last, the depth of ``target``.
 
     None if it would take more than a reshape, a permutation and a reshape, or more than three sides.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cnncalc.language.forks import STEPS_PER_NODE, Forks
 from cnncalc.language.layer_text import entry_keys, layer_text
 from cnncalc.language.limits import NESTING
 from cnncalc.layers import KINDS
@@ -64,52 +65,21 @@ class _PatternWriter:
         self.places = {node.name: index for index, node in enumerate(self.nodes)}
         self.spans: dict[str, tuple[int, int, int]] = {}
         """For each block its first and last node and the number of its nodes."""
-        self.merges: dict[int | None, list[int]] = {}
-        """The merges whose branches would begin at each node (None: with inputs)."""
         for index, node in enumerate(self.nodes):
             prefix = node.block
             while prefix:
                 first, _, count = self.spans.get(prefix, (index, 0, 0))
                 self.spans[prefix] = (first, index, count + 1)
                 prefix = prefix.rpartition(".")[0]
-            if len(node.inputs) > 1 and _joins(node):
-                self.merges.setdefault(self._fork_of(node), []).append(index)
+        merges = [index for index, node in enumerate(self.nodes) if len(node.inputs) > 1 and _joins(node)]
+        inputs = [node.inputs for node in self.nodes]
+        self.forks = Forks(inputs, merges, STEPS_PER_NODE * len(inputs))
 
     def text(self) -> list[str]:
         """The items of the pattern."""
         return self._chain(0, len(self.nodes), None, _Counter("", None, self.one_input), 0)
 
     # structure
-
-    def _fork_of(self, merge: Node) -> int | None:
-        """The node at which the branches of a merge would begin, or None."""
-        ends = sorted(set(merge.inputs))
-        if len(ends) == 1:
-            return ends[0]
-        # the first layer of the second branch reads what the fork reads
-        inputs = self.nodes[ends[0] + 1].inputs
-        return inputs[0] if inputs and inputs[0] <= ends[0] else None
-
-    def _branches(self, merge: int, start: int, fork: int | None) -> list[tuple[int, int]] | None:
-        """The branches of a merge, as ranges of nodes in order; None if they cannot be written as a fork."""
-        at = start
-        branches = []
-        for source in self.nodes[merge].inputs:
-            if source == fork and fork is not None and fork < start:
-                branches.append((at, at))
-                continue
-            if source < at:
-                return None
-            branches.append((at, source + 1))
-            at = source + 1
-        if at != merge:
-            return None
-        for low, high in branches:
-            for index in range(low, high):
-                for source in self.nodes[index].inputs:
-                    if source != fork and not low <= source < high:
-                        return None
-        return branches
 
     def _chain(self, low: int, high: int, entry: int | None, counter: _Counter, depth: int) -> list[str]:
         """The items of nodes low..high-1, which the volume of node ``entry`` enters."""
@@ -127,7 +97,7 @@ class _PatternWriter:
         """The block or fork that begins at a node, and the node after it; no items if none does."""
         if depth >= NESTING - 4:
             return [], at
-        merge, branches = self._fork(at, high, current)
+        merge, branches = self.forks.furthest(at, high, current)
         prefix, end = self._group(at, high, counter)
         if prefix is not None and end > (merge or 0):
             inside = _Counter(prefix + ".", counter, self.one_input)
@@ -153,15 +123,6 @@ class _PatternWriter:
             return [*before, self._layer(at, counter, ())]
         others = inputs[1:] if len(inputs) == 2 and inputs[0] == current else inputs
         return [self._layer(at, counter, [self._reference(source, counter) for source in others])]
-
-    def _fork(self, at: int, high: int, current: int | None) -> tuple[int | None, list[tuple[int, int]]]:
-        """The furthest merge whose branches begin here, with its branches."""
-        for merge in reversed(self.merges.get(current, ())):
-            if at < merge < high:
-                branches = self._branches(merge, at, current)
-                if branches is not None and sum(start < end for start, end in branches) > 0:
-                    return merge, branches
-        return None, []
 
     def _group(self, at: int, high: int, counter: _Counter) -> tuple[str | None, int]:
         """The widest block that begins here and lies wholly before ``high``, and the node after it."""

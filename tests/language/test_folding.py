@@ -213,6 +213,26 @@ def test_the_classes_are_a_variable() -> None:
     assert folded_layers(text).endswith("INPUT 9x9x3 -> FC-8 -> RELU -> FC-classes -> SOFTMAX")
 
 
+def test_last_layers_of_one_size_have_the_variable_together() -> None:
+    """Auxiliary classifiers, and heads that share their weights, follow the variable; heads of other sizes do not."""
+    heads = "INPUT 8x8x3 -> CONV3-4@a -> FC-7@one -> FROM(@a) -> FC-5@two -> FROM(@a) -> CONV3-6 -> FC-7"
+    assert folded_layers(heads) == (
+        "variables: classes: 7 layers: | INPUT 8x8x3 -> CONV3-4@t1 -> FC-classes@one -> FROM(@t1) -> FC-5@two"
+        " -> FROM(@t1) -> CONV3-6 -> FC-classes"
+    )
+    shared = "INPUT 8x8x4 -> SLICE(0, 2) -> FC-7@one -> FROM(@input) -> SLICE(2, 4) -> FC-7(share=@one)"
+    assert folded_layers(shared).endswith("FC-classes@one -> FROM(@input) -> SLICE(2, 4) -> FC-classes(share=@one)")
+    within = "INPUT 1x1x7 -> FC-7@a -> RELU -> FC-7(share=@a)"
+    assert "classes" not in folded_layers(within)
+
+
+def test_keys_that_a_kind_needs_are_no_defaults() -> None:
+    """SLICE alone would not say what it takes."""
+    text = "INPUT 8x8x9 -> SLICE(0, 5) -> CONV3-9 -> SLICE(0, 5) -> CONV5-9 -> SLICE(0, 5) -> CONV3-8"
+    assert folded_layers(text).count("SLICE(0, 5)") == 3
+    assert "defaults" not in folded_layers(text)
+
+
 def test_a_long_head_is_broken_into_lines() -> None:
     graph = read_pattern("net", "INPUT 9x9x3 -> RELU")
     long = ('some words  and two blanks " # : ' * 12).strip()

@@ -149,3 +149,22 @@ def test_a_file_of_floats_takes_four_bytes_an_element() -> None:
     report = micro_report(account(load_bytes("net.tflite", content)))
     assert report.types == ("float32",)
     assert report.arena.head_bytes == 2 * 4 * 8 * 6 * 4
+
+
+THREE_NETS = {
+    "INPUT 49x10x1 -> CONV10x4-64/2(pad=same, bias=no) -> BN -> RELU -> [DWCONV3(bias=no) -> BN -> RELU -> "
+    "CONV1-64(bias=no) -> BN -> RELU]*4 -> GAP -> FC-12 -> SOFTMAX": 16_000,
+    "INPUT 32x32x3 -> [CONV3-32 -> RELU]*2 -> POOL2 -> [CONV3-64 -> RELU]*2 -> POOL2 -> FC-10 -> SOFTMAX": 65_536,
+}
+"""The nets of the manual without a name, and their heads as the runtime reports them."""
+
+
+def test_the_three_nets_of_the_manual_have_the_heads_of_the_runtime() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "chips.md").read_text(encoding="utf-8")
+    for text, head in THREE_NETS.items():
+        assert micro_report(analyze(text)).arena.head_bytes == head
+        assert text in page
+        assert f"{head:,} bytes" in page
+    person = analyze("mobilenet-v1", variables={"alpha": 0.25}, input=(96, 96, 1), classes=2)
+    assert micro_report(person).arena.head_bytes == 55_296
+    assert "a head of 55,296." in page

@@ -184,7 +184,7 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
         return _measured(lines, writer.burden)
     if writer.variables or builder.variable is not None:
         lines.append("variables:")
-        lines += [f"  {builder.variable[0]}: {builder.variable[1]}"] if builder.variable is not None else []
+        lines += [f"  {builder.variable.name}: {builder.variable.value}"] if builder.variable is not None else []
         for name, rows in writer.variables.items():
             lines += _variable(name, rows, writer.comments[name])
     defaults = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.language.folding.forms import CONSTANT, Reference
+from cnncalc.language.folding.forms import CONSTANT, DEPTH, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,12 @@ def explained(
         if first.setdefault(key, place) == place:
             varying.append(place)
     bases: dict[int, Reference] = {}
-    by_depth = {place: _of_depth(columns[place], depths) for place in varying if depths and roles[place] == "size"}
+    by_depth = {place: _of_depth(columns[place], depths) for place in varying if depths and roles[place] == DEPTH}
     # small ones first, so that others are multiples of them
     for place in sorted(varying, key=lambda place: (repr(type(columns[place][0])), _size(columns[place]))):
         found = by_depth.get(place)
         for base in bases if found is None else ():
-            if roles[base] == roles[place] == "size" and bases[base].column == base:
+            if roles[base] == roles[place] == DEPTH and bases[base].column == base:
                 factor = _factor(columns[base], columns[place])
                 if factor:
                     found = Reference(base, "*", factor)

@@ -1,8 +1,8 @@
 """Forms: what items of a pattern look like with their numbers left out, so that equal ones can be found.
 
 A form is known by its number; two items have the same form if they differ in numbers alone. ``slots`` are the places
-of the numbers, in the order of the text; items hold the values. A slot has a role, such as ``conv.filters``: only
-values of the same role are taken for the same parameter.
+of the numbers, in the order of the text; items hold the values. A slot has a role, :data:`DEPTH` or the name of its
+key, such as ``kernel``: only values of the same role are taken for the same parameter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from cnncalc.language.layer_text import Field
     from cnncalc.layers.base import Layer
 
+
+DEPTH = "channels"
+"""The role of numbers of channels: filters, units, groups."""
 
 GROWTH_INDEX = "j"
 """The name of the number of a time in a :class:`GrowthForm`."""

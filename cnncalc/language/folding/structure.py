@@ -10,11 +10,13 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.language.folding.forms import GROWTH_INDEX, Forms, LayerForm, Symbol, local_name
+from cnncalc.language.folding.forms import DEPTH, GROWTH_INDEX, Forms, LayerForm, Symbol, local_name
 from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
 from cnncalc.language.folding.usual import Usual, frozen
+from cnncalc.language.forks import STEPS_PER_NODE, Forks
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
 from cnncalc.layers.keys import is_whole
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +31,14 @@ MAX_PARTS = 6
 """A longer list is not taken for a parameter."""
 MIN_GROWTH = 3
 """The fewest times of a growing merge that are written as a repeat."""
-MAX_TANGLED = 100
-"""The most nodes in a fork whose branches read from each other."""
-STEPS_PER_NODE = 60
-"""How many steps the search for forks may take for each node."""
+
+
+class Variable(NamedTuple):
+    """A variable for the size of some layers: its name, its value, and the places of the layers."""
+
+    name: str
+    value: int
+    places: frozenset[int]
 
 
 class Builder:
@@ -65,26 +71,20 @@ class Builder:
             if share is not None:
                 self.references.setdefault(share, []).append(index)
         self.steps = STEPS_PER_NODE * len(order)
-        self.merges: dict[int | None, list[int]] = {}
-        all_merges = []
-        for index, sources in enumerate(self.inputs):
-            if len(sources) > 1 and self.layer(index).is_merge:
-                all_merges.append(index)
+        """How many steps the search for growing merges and for forks may still take."""
         self.grown: dict[int, tuple[str, int]] = {}
         """The ends of the times of a growing merge: the letter of their names, and their number."""
         self.growths: dict[int, list[int]] = {}
         """The merges of each growing one by the first of them."""
         self._find_growths()
         growing = {index for merges in self.growths.values() for index in merges}
-        for index in all_merges:
-            if index not in growing:
-                self.merges.setdefault(self._fork_of(self.inputs[index]), []).append(index)
-        self.tangled = self._tangled()
+        merges = [index for index, sources in enumerate(self.inputs) if len(sources) > 1 and self.layer(index).is_merge]
+        others = [merge for merge in merges if merge not in growing]
+        self.forks = Forks(self.inputs, others, self.steps, with_tangled=True)
         self.plan = self._chain(0, len(order), None, 0)
         self.paths: dict[int, tuple[int, ...]] = {}
         self._find_paths(self.plan, ())
-        self.variable: tuple[str, int, int] | None = None
-        """The name and value of a variable for the size of a layer, and that layer."""
+        self.variable: Variable | None = None
         self.kept: dict[int, str] = {}
         """The names of nodes that are kept."""
         self.global_names: dict[int, str] = {}
@@ -98,14 +98,6 @@ class Builder:
         return self.usual.layers[self.order[index]]
 
     # structure: a plan of indices, ``int`` for a layer and a tuple of branches and merge for a fork
-
-    def _fork_of(self, sources: Sequence[int]) -> int | None:
-        """The node at which the branches of a merge would begin, or None."""
-        ends = sorted(set(sources))
-        if len(ends) == 1:
-            return ends[0]
-        inputs = self.inputs[ends[0] + 1]
-        return inputs[0] if inputs and inputs[0] <= ends[0] else None
 
     def _find_growths(self) -> None:
         """Finds merges in a row each of which reads what the one before reads, and what has been made of that."""
@@ -135,56 +127,6 @@ class Builder:
                 return False
         return all(max(self.readers[index], default=stop) < stop for index in range(first, stop - 1))
 
-    def _tangled(self) -> dict[int, list[int]]:
-        """The merges of three and more volumes by the nearest node through which all that leads to them passes."""
-        found: dict[int, list[int]] = {}
-        growing = {index for merges in self.growths.values() for index in merges}
-        parent: list[int] = []
-        for index, sources in enumerate(self.inputs):
-            before = -1 if not sources else sources[0]
-            for source in sources[1:]:
-                other = source
-                while before != other:
-                    self.steps -= 1
-                    if before > other:
-                        before = parent[before]
-                    else:
-                        other = parent[other]
-                if self.steps < 0:
-                    return found
-            parent.append(before)
-            if len(sources) > 2 and before >= 0 and index not in growing and self.layer(index).is_merge:
-                found.setdefault(before, []).append(index)
-        return found
-
-    def _branches(
-        self, merge: int, start: int, fork: int | None, *, is_tangled: bool = False
-    ) -> list[tuple[int, int]] | None:
-        """The branches of a merge, as ranges of nodes in order; None if they cannot be written as a fork.
-
-        ``is_tangled``: a branch may read what is inside another one, by its name.
-        """
-        at = start
-        branches = []
-        for source in self.inputs[merge]:
-            self.steps -= 1
-            if source == fork and fork is not None and fork < start:
-                branches.append((at, at))
-                continue
-            if source < at:
-                return None
-            branches.append((at, source + 1))
-            at = source + 1
-        if at != merge:
-            return None
-        for low, high in branches:
-            for index in range(low, high):
-                self.steps -= 1
-                for source in self.inputs[index]:
-                    if source != fork and not (start if is_tangled else low) <= source < high:
-                        return None
-        return branches
-
     def _chain(self, low: int, high: int, entry: int | None, depth: int) -> list[Any]:
         """The plan of nodes low..high-1, which the volume of node ``entry`` enters."""
         items: list[Any] = []
@@ -196,7 +138,7 @@ class Builder:
                 current = merges[-1] - 1
                 at = current + 1
                 continue
-            merge, branches = self._fork(at, high, current) if depth < MAX_DEPTH else (None, [])
+            merge, branches = self.forks.furthest(at, high, current) if depth < MAX_DEPTH else (None, [])
             if merge is not None:
                 chains = [self._chain(start, stop, current, depth + 1) for start, stop in branches]
                 items.append((chains, self._single(merge, current, is_fork=True), current))
@@ -209,22 +151,6 @@ class Builder:
     def _time(self, start: int, stop: int, depth: int) -> list[Any]:
         """The plan of one time of a growing merge."""
         return [self._single(start, None), *self._chain(start + 1, stop, start, depth)]
-
-    def _fork(self, at: int, high: int, current: int | None) -> tuple[int | None, list[tuple[int, int]]]:
-        """The furthest merge whose branches begin here, with its branches."""
-        for merge in reversed(self.merges.get(current, ())):
-            if self.steps < 0:
-                break
-            if at < merge < high:
-                branches = self._branches(merge, at, current)
-                if branches is not None and sum(start < end for start, end in branches) > 0:
-                    return merge, branches
-        for merge in reversed(self.tangled.get(current, ())) if current is not None else ():
-            if at < merge < min(high, at + MAX_TANGLED):
-                branches = self._branches(merge, at, current, is_tangled=True)
-                if branches is not None and sum(start < end for start, end in branches) > 1:
-                    return merge, branches
-        return None, []
 
     def _single(self, at: int, current: int | None, *, at_head: bool = False, is_fork: bool = False) -> _Single:
         """One layer with the nodes that it names: the one of a FROM before it, and those in its parentheses."""
@@ -297,15 +223,40 @@ class Builder:
             self.global_names[index] = f"t{count}"
 
     def find_variable(self) -> None:
-        """Finds the last layer with a size that is a variable of its own by default, as the classes of an FC."""
+        """Finds a size that is a variable of its own by default: of the last layers of a kind, as the classes of FC.
+
+        All last layers of the kind that have the size of the very last one take the variable.
+        """
         for index in reversed(range(len(self.nodes))):
             layer = self.layer(index)
             for key, sizing in layer.sizes.items():
-                if sizing.last is not None:
-                    value = getattr(layer, layer.keys[key].attribute)
-                    if not self.paths[index] and not is_long(value):
-                        self.variable = sizing.last[0], value, index
-                    return
+                if sizing.last is None:
+                    continue
+                attribute = layer.keys[key].attribute
+                value = getattr(layer, attribute)
+                places = {
+                    place for place in self._last_of(type(layer)) if getattr(self.layer(place), attribute) == value
+                }
+                is_shared_beyond = any(
+                    share is not None and (share in places) != (place in places)
+                    for place, share in enumerate(self.shares)
+                )
+                if not self.paths[index] and not is_long(value) and not is_shared_beyond:
+                    self.variable = Variable(sizing.last[0], value, frozenset(places))
+                return
+
+    def _last_of(self, kind: type[Layer]) -> list[int]:
+        """The layers of a kind that no other one of it follows."""
+        found: list[int] = []
+        is_followed = [False] * len(self.nodes)
+        for index in reversed(range(len(self.nodes))):
+            is_one = type(self.layer(index)) is kind
+            if is_one and not is_followed[index]:
+                found.append(index)
+            if is_one or is_followed[index]:
+                for source in self.inputs[index]:
+                    is_followed[source] = True
+        return found
 
     @property
     def has_doubtful_names(self) -> bool:
@@ -396,7 +347,7 @@ class Builder:
         source = None if single.source is None else self._name(single.source, index)
         label = self.kept.get(index) or (self._name(index, index) if index in self.local_names else None)
         layer = self.layer(index)
-        variable = self.variable[0] if self.variable is not None and index == self.variable[2] else ""
+        variable = self.variable.name if self.variable is not None and index in self.variable.places else ""
         key = (layer, tuple(extra), source, label, single.alone, variable)
         known = self._leaf_forms.get(key)
         if known is None:
@@ -420,7 +371,7 @@ class Builder:
                 fields.append(field._replace(value=Symbol(variable)))
             elif _is_number(field.value) and not kind.is_input and not is_point:
                 values.append(frozen(field.value))
-                roles.append("size" if field.key in (kind.depth_key, "groups") else field.key)
+                roles.append(DEPTH if field.key in (kind.depth_key, "groups") else field.key)
                 fields.append(Field(field.place, field.key, None, field.default))
             else:
                 fields.append(field)

@@ -6,7 +6,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.expression import RESERVED
-from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, Symbol, TimesForm
+from cnncalc.language.folding.forms import (
+    DEPTH,
+    GROWTH_INDEX,
+    CallForm,
+    GrowthForm,
+    LayerForm,
+    ListForm,
+    Symbol,
+    TimesForm,
+)
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
 from cnncalc.language.folding.usual import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
@@ -23,8 +32,8 @@ if TYPE_CHECKING:
 LONGEST_LIST = 40
 """A longer list becomes a variable."""
 
-LETTERS = {"size": "w", "kernel": "k", "stride": "s", "count": "n", "list": "l"}
-"""The letters of parameters by role; others have the first letter of their key."""
+LETTERS = {DEPTH: "w", "size": "size", "kernel": "k", "stride": "s", "count": "n", "list": "l"}
+"""The names of parameters by role; others have the first letter of their key."""
 
 
 class PatternText:
@@ -117,7 +126,7 @@ class PatternText:
 
     def _parameters(self, block: Block) -> tuple[str, ...]:
         if all(isinstance(part, Leaf) for part in block.example) and self._has_short_form(block):
-            words = {"size": "filters", "kernel": "kernel", "stride": "stride"}
+            words = {DEPTH: "filters", "kernel": "kernel", "stride": "stride"}
             return tuple([words[role] for role in block.roles])
         taken: set[str] = set()
         return tuple([_free(LETTERS.get(role, role[0]), taken) for role in block.roles])
@@ -125,11 +134,8 @@ class PatternText:
     @staticmethod
     def _has_short_form(block: Block) -> bool:
         """Whether its parameters can be written as those of a layer: each role once, filters among them."""
-        return len(set(block.roles)) == len(block.roles) and {"size"} <= set(block.roles) <= {
-            "size",
-            "kernel",
-            "stride",
-        }
+        roles = set(block.roles)
+        return len(roles) == len(block.roles) and {DEPTH} <= roles <= {DEPTH, "kernel", "stride"}
 
     def find_defaults(self) -> None:
         """Makes the values that most calls give defaults, once all calls have been written."""
@@ -140,7 +146,7 @@ class PatternText:
                 values = [call[place] for call in calls]
                 common = max(sorted(set(values)), key=values.count) if values else ""
                 is_literal = re.fullmatch(r"[0-9.x]+|\[[0-9, ]+\]", common) is not None
-                if is_literal and role != "size" and values.count(common) * 2 > len(values) > 1:
+                if is_literal and role != DEPTH and values.count(common) * 2 > len(values) > 1:
                     self.defaults[name][place] = common
             self.calls[name] = []
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.layer_text import is_long
-from cnncalc.layers.base import WINDOW_KEYS, Layer
+from cnncalc.layers.base import REQUIRED, WINDOW_KEYS, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +34,22 @@ class Usual:
             counts = found.setdefault(type(layer), Counter())
             counts.update((key, frozen(value)) for key, value in layer.written().items())
         for kind, counts in found.items():
+            needed = _needed(kind)
             for (key, value), count in counts.items():
                 if key in (kind.first, kind.dash, kind.slash) or key in kind.sizes or is_long(thawed(value)):
+                    continue
+                if key in needed:
                     continue
                 is_all = count == kinds[kind]
                 may_undo = kind.keys[key].default is not None and key not in _replaced(kind)
                 if count > 1 and count > 0.6 * kinds[kind] and (is_all or may_undo):
                     self.defaults.setdefault(kind.kind, {})[key] = thawed(value)
+
+
+def _needed(kind: type[Layer]) -> set[str]:
+    """The keys that each layer of a kind states: its bare ones, if one of them has no default, as in SLICE(0, 16)."""
+    bare = {key for key in (kind.bare, *kind.further_bare) if key is not None}
+    return bare if any(kind.keys[key].default is REQUIRED for key in bare) else set()
 
 
 def _replaced(kind: type[Layer]) -> set[str]:
