@@ -99,7 +99,7 @@ class _Net:
         order = range(len(self.flow.tasks))
         self.levels = levels(self.flow, order, lifetimes(self.flow, order))
         self.peak = max(self.levels)
-        self.edges = {row.index: edges_of(row) for row in self.rows}
+        self.edges = {row.index: edges_of(row) for row in self.rows[:MOST_LAYERS]}
 
     def rest(self, cut: LayerReport) -> int:
         """The most alive behind a row."""

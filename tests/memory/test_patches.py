@@ -67,7 +67,7 @@ def test_what_a_patch_needs_of_random_chains(seed: int) -> None:
 
 
 def test_mobilenet_v2_in_patches_of_mcunet_v2() -> None:
-    """1,372 KiB without patches. Lin et al. 2021 state 172 kB with 4x4 patches and 10 % more MACs.
+    """1,372 KiB without patches. Lin et al. 2021 state 172 kB with 4x4 patches.
 
     172 kB are a shortcut of 28*28*32 bytes and an expanded volume of 28*28*192. The operation that reads the expanded
     volume also makes one of 28*28*32 while the shortcut is alive, which is counted here: 196 KiB.
