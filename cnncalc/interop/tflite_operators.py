@@ -62,6 +62,8 @@ class _Translation:
         self.operators: list[Operator] = []
         self.constants: dict[str, Constant] = {}
         self._made: set[str] = set()
+        self.known: set[str] = set()
+        """The tensors that are there before the operator that is translated."""
         self.labels = [self._unique(tensor.name) for tensor in self.tensors]
         """The name of each tensor, which no other one has."""
         for number, tensor in enumerate(self.tensors):
@@ -72,16 +74,12 @@ class _Translation:
 
     def net(self, name: str) -> OperatorNet:
         """The whole net."""
+        given = self._given()
+        self.known = {*self.constants, *[self.labels[place] for place in given]}
         for operator in self.file.net.operators:
             self._translate(operator)
+            self.known.update([self.labels[place] for place in operator.outputs])
         shapes = {label: tensor.shape for label, tensor in zip(self.labels, self.tensors, strict=True)}
-        made = {output for operator in self.operators for output in operator.outputs}
-        given = [place for place in self.file.net.inputs if place >= 0 and self.labels[place] not in self.constants]
-        given += [
-            place  # what the interpreter keeps from run to run
-            for place, tensor in enumerate(self.tensors)
-            if tensor.is_variable and self.labels[place] not in made and place not in given
-        ]
         return OperatorNet(
             name,
             {self.labels[place]: self.tensors[place].shape for place in given},
@@ -91,6 +89,13 @@ class _Translation:
             {label: shape for label, shape in shapes.items() if shape and label not in self.constants},
             depth_last=True,
         )
+
+    def _given(self) -> list[int]:
+        """The inputs of the net, and what the interpreter keeps from run to run."""
+        made = {place for operator in self.file.net.operators for place in operator.outputs}
+        inputs = [place for place in self.file.net.inputs if place >= 0 and not self.tensors[place].is_constant]
+        kept = [place for place, tensor in enumerate(self.tensors) if tensor.is_variable and place not in made]
+        return list(dict.fromkeys([*inputs, *kept]))
 
     def _unique(self, name: str) -> str:
         found, number = name, 1
@@ -114,7 +119,8 @@ class _Translation:
             del self.operators[count:]
             outputs = tuple([self.labels[place] for place in operator.outputs])
             name = outputs[0] if outputs else operator.code
-            inputs = tuple([self.value(operator, place) for place in range(len(operator.inputs))])
+            values = [self.value(operator, place) for place in range(len(operator.inputs))]
+            inputs = tuple([value if value in self.known else "" for value in values])  # or memory for its own use
             self.operators.append(Operator(name, operator.code, inputs, outputs))
             return
         name = self.labels[operator.outputs[0]]

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import ValueProblem
+from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.interop.tflite_layers import tflite_net
-from cnncalc.interop.tflite_net import TfliteNet
+from cnncalc.interop.tflite_net import BYTES, TfliteNet
 from cnncalc.interop.tflite_writer import written
 from cnncalc.memory.arena import ArenaVolume
+from cnncalc.memory.cmsis import CMSIS_KERNELS
 from cnncalc.memory.options import POINTERS
-from cnncalc.memory.tflm import arena_of
+from cnncalc.memory.tflm import KERNELS, arena_of
 from cnncalc.records import NamedTuple
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.analysis.report import Report
-    from cnncalc.memory.tflm import Part, TflmArena
+    from cnncalc.memory.tflm import Kernel, Part, TflmArena
+
+
+RUNTIMES: Mapping[str, Mapping[str, Kernel]] = {"tflm": KERNELS, "cmsis": CMSIS_KERNELS}
+"""What the operators allocate, by profile."""
 
 
 class Flash(NamedTuple):
     """The bytes of the model in flash, which are those of its .tflite file.
 
-    ``weights`` are of int8, ``biases`` of int32, ``quantization`` the scales and zero points, ``graph`` all else.
+    ``weights`` are of int8, ``biases`` of int32, unless a file has others; ``quantization`` are the scales and zero
+    points, ``graph`` is all else.
     """
 
     weights: int
@@ -39,7 +48,7 @@ class MicroReport(NamedTuple):
     """A net on a chip. Bytes of the arena are by :class:`~cnncalc.memory.tflm.TflmArena`; ``pointers`` is in bits.
 
     ``steps`` are the operators in order with the layers that each computes, behind the step before the first.
-    ``volumes`` lie in the head.
+    ``volumes`` lie in the head; ``types`` are those of their elements.
     """
 
     architecture: str
@@ -47,6 +56,7 @@ class MicroReport(NamedTuple):
     pointers: int
     arena: TflmArena
     flash: Flash
+    types: tuple[str, ...]
     steps: tuple[tuple[str, tuple[str, ...]], ...]
     volumes: tuple[ArenaVolume, ...]
 
@@ -71,16 +81,41 @@ def micro_report(report: Report, profile: str = "tflm", pointers: int = 32) -> M
     """A net on a chip; raises DesignError with every layer that the runtime has no operator for."""
     if str(pointers) not in POINTERS:
         raise ValueProblem(f"pointers: expected 32 or 64 bits, found {pointers}")
-    net = net_on_chip(report)
-    arena = arena_of(net, pointers // 8)
+    kernels = RUNTIMES[profile]
+    net = net_on_chip(report, kernels)
+    arena = arena_of(net, pointers // 8, kernels)
     steps = [("", ()), *[(operator.code, operator.layers) for operator in net.operators]]
-    return MicroReport(report.name, profile, pointers, arena, flash_of(net), tuple(steps), _volumes(net, arena))
+    types = {net.tensors[buffer.tensor].type for buffer in arena.buffers if buffer.tensor is not None}
+    return MicroReport(
+        report.name, profile, pointers, arena, flash_of(net), tuple(sorted(types)), tuple(steps), _volumes(net, arena)
+    )
 
 
-def net_on_chip(report: Report) -> TfliteNet:
+def net_on_chip(report: Report, kernels: Mapping[str, Kernel] = KERNELS) -> TfliteNet:
     """The operators of a net, those of its .tflite file where it is one; raises DesignError as :func:`micro_report`."""
     stored = report.graph.stored
-    return stored if isinstance(stored, TfliteNet) else tflite_net(report.resolved)
+    if not isinstance(stored, TfliteNet):
+        return tflite_net(report.resolved)
+    problems = [Problem("no-equal", f"{report.name}: {stored.reason}")] if stored.reason else []
+    makers: dict[str, list[str]] = {}
+    for operator in stored.operators:
+        kernel = kernels.get(operator.code)
+        if kernel is None:
+            makers.setdefault(operator.code, []).extend(operator.layers)
+        elif not kernel.accepts(operator):
+            raise DesignError([Problem("wrong-file", f"{report.name}: {operator.code} lacks inputs or outputs")])
+        elif kernel.types and stored.tensors[operator.outputs[0]].type not in kernel.types:
+            form = stored.tensors[operator.outputs[0]].type
+            makers.setdefault(f"{operator.code} in {form}", []).extend(operator.layers)
+    problems += [
+        Problem("no-equal", f"{report.name}: what {code} allocates is not known (at {listing(names, 3)})")
+        for code, names in makers.items()
+    ]
+    types = sorted({tensor.type for tensor in stored.tensors if tensor.type not in BYTES})
+    problems += [Problem("no-equal", f"{report.name}: it has tensors of type {form}") for form in types]
+    if problems:
+        raise DesignError(problems)
+    return stored
 
 
 def _volumes(net: TfliteNet, arena: TflmArena) -> tuple[ArenaVolume, ...]:
@@ -88,6 +123,8 @@ def _volumes(net: TfliteNet, arena: TflmArena) -> tuple[ArenaVolume, ...]:
     maker = {tensor: operator for operator in net.operators for tensor in operator.outputs}
     found = []
     for buffer in arena.buffers:
+        if not buffer.size:
+            continue
         if buffer.tensor is None:
             assert buffer.operator is not None
             layers = net.operators[buffer.operator].layers
@@ -104,8 +141,27 @@ def _volumes(net: TfliteNet, arena: TflmArena) -> tuple[ArenaVolume, ...]:
 
 def flash_of(net: TfliteNet) -> Flash:
     """The bytes of the .tflite file of a net, by part."""
-    constants = [tensor for tensor in net.tensors if tensor.is_constant and tensor.values is None]
-    weights = sum([tensor.bytes for tensor in constants if tensor.type == "int8"])
-    biases = sum([tensor.bytes for tensor in constants if tensor.type == "int32"])
-    quantization = sum([12 * tensor.scales for tensor in net.tensors])  # a scale of 4 bytes, a zero point of 8
-    return Flash(weights, biases, quantization, written(net).size - weights - biases - quantization)
+    added = {
+        operator.inputs[BIASES[operator.code]]
+        for operator in net.operators
+        if operator.code in BIASES and len(operator.inputs) > BIASES[operator.code]
+    }
+    weights = biases = 0
+    seen = {0}
+    for place, tensor in enumerate(net.tensors):
+        is_number = tensor.scales or tensor.type.startswith("float")
+        if not tensor.is_constant or not is_number or (net.file_bytes and tensor.buffer in seen):
+            continue
+        seen.add(tensor.buffer)
+        if place in added:
+            biases += tensor.bytes
+        else:
+            weights += tensor.bytes
+    whole = net.file_bytes or written(net).size
+    # a scale has 4 bytes, a zero point 8; tensors of a file may have the same ones
+    quantization = min(sum([12 * tensor.scales for tensor in net.tensors]), whole - weights - biases)
+    return Flash(weights, biases, quantization, whole - weights - biases - quantization)
+
+
+BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3, "SVDF": 3}
+"""Which input of an operator are its biases."""

@@ -12,15 +12,17 @@ micro_allocation_info, memory_planner/greedy_memory_planner, and the reference k
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING
 
+from cnncalc.interop.tflite_net import BYTES, Tensor
 from cnncalc.memory.arena import place_in_order
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
+    from cnncalc.interop.tflite_net import Operator, TfliteNet
 
 ALIGNMENT = 16
 """Bytes to which buffers of the arena are aligned."""
@@ -28,7 +30,11 @@ MAX_SCRATCH = 12
 """Scratch buffers that one operator may ask for; records of them are reserved while operators are prepared."""
 
 _SIZES = {"b": 1, "h": 2, "i": 4, "f": 4, "d": 8}
-"""Bytes of the types of fields: bool, int16, int32 or enumeration, float, double; ``p`` is a pointer or a size."""
+"""Bytes of the types of fields: bool, int16, int32 or enumeration, float, double or int64.
+
+``p`` is a pointer or a size.
+``d0`` aligns what follows to 8 bytes, as a structure within another one.
+"""
 
 
 class Struct(NamedTuple):
@@ -53,21 +59,51 @@ class Kernel(NamedTuple):
     """What an operator allocates: ``options`` parsed from the file, ``state`` when it is initialized, and then steps.
 
     Steps of its preparation: ``o`` and a digit are temporary records of its output and of its inputs, ``*`` those of
-    all inputs, ``c`` two persistent arrays of an int32 for each output channel, ``s`` scratch, from :attr:`scratch`.
+    all inputs, ``c`` two persistent arrays of an int32 for each output channel (``q``: unless it computes with floats;
+    ``f``: for each scale of its weights where these have several), ``s`` scratch, from :attr:`scratch`.
     """
 
     options: str | None
     state: str | None
     steps: str
-    scratch: Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[int]] = lambda inputs, outputs: ()
+    scratch: Callable[[Operator, Sequence[Tensor], Tensor], Sequence[int]] = lambda operator, inputs, output: ()
+    inputs: int = 1
+    """The inputs that it needs."""
+    types: tuple[str, ...] = ()
+    """The types of its output for which this is known; empty: all."""
+
+    def accepts(self, operator: Operator) -> bool:
+        """Whether the operator has an output and the inputs that are needed."""
+        return bool(operator.outputs) and len(operator.inputs) >= self.inputs
 
 
 _CONV_STATE = "i4 i3 i i p p i i i i2"
 
+_LSTM_STATE = f"b i4 f h i i {'i7 f2 b3 ' * 8}{'d0 b i12 f2 d2 h2 i5 ' * 3}i4"
+
+
+def _transposed(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
+    """The sums of a transposed convolution, twice as wide as those of int8 for int16, none of floats."""
+    width = {"int8": 4, "int16": 8}.get(inputs[2].type, 0)
+    return (width * output.elements,) if width else ()
+
+
+def _svdf(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
+    """The filters of the step, and of quantized ones the sums of their ranks."""
+    filters = 4 * prod(inputs[0].shape[:1]) * prod(inputs[1].shape[:1])
+    return (filters,) if inputs[0].type == "float32" else (filters, 4 * output.elements)
+
+
+def _lstm(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
+    """Four gates as large as the state, of the type of the cells."""
+    state, cells = inputs[18:20]
+    return (state.elements * BYTES[cells.type],) * 4
+
+
 KERNELS: Mapping[str, Kernel] = {
     "CONV_2D": Kernel("i7", _CONV_STATE, "o 0 1 c 0 1 2 o"),
     "DEPTHWISE_CONV_2D": Kernel("i7", _CONV_STATE, "o 0 1 c 0 1 2 o"),
-    "FULLY_CONNECTED": Kernel("i i b b i p i", "i8 i p p b i2", "0 1 2 o"),
+    "FULLY_CONNECTED": Kernel("i i b b i p i", "i8 i p p b i2", "0 1 2 o f", inputs=2),
     "MAX_POOL_2D": Kernel("i6 i4", "i4 i2 f2", "0 o"),
     "AVERAGE_POOL_2D": Kernel("i6 i4", "i4 i2 f2", "0 o"),
     "ADD": Kernel("i b", "b i12 f2", "0 1 o"),
@@ -77,7 +113,11 @@ KERNELS: Mapping[str, Kernel] = {
     "CONCATENATION": Kernel("i i", "i p p i i f i10", "0 o *"),
     "RESHAPE": Kernel("i8 i", None, "0 o"),
     "MEAN": Kernel(
-        "b", "i6 f i f i i", "0 o 1 s 0 1 o", lambda x, y: (4 * y[0].elements, 4 * len(x[0].shape), 4 * x[1].elements)
+        "b",
+        "i6 f i f i i",
+        "0 o 1 s 0 1 o",
+        lambda o, x, y: (4 * y.elements, 4 * len(x[0].shape), 4 * x[1].elements),
+        2,
     ),
     "RELU": Kernel(None, "i8", "0 o"),
     "RELU6": Kernel(None, "i2", "0"),
@@ -90,9 +130,13 @@ KERNELS: Mapping[str, Kernel] = {
     "PAD": Kernel(None, "b i5 b i5 i i", "0 1 o"),
     "RESIZE_NEAREST_NEIGHBOR": Kernel("b b", None, "0 1 o"),
     "RESIZE_BILINEAR": Kernel("b b", None, "0 1 o"),
-    "TRANSPOSE_CONV": Kernel(
-        "i5", "i h4 h4 i7 f2 i i i2 i p p", "o 2 1 c s 2 1 3 o", lambda x, y: (4 * y[0].elements,)
-    ),
+    "TRANSPOSE_CONV": Kernel("i5", "i h4 h4 i7 f2 i i2 i p p", "o 2 1 c s 2 1 3 o", _transposed, 3),
+    "QUANTIZE": Kernel(None, "i d i3", "0 o"),
+    "DEQUANTIZE": Kernel(None, "d i d0 i3", "0 o"),
+    "TRANSPOSE": Kernel(None, None, "0 1 o"),
+    "STRIDED_SLICE": Kernel("i5 b", "b i5 b i5 b i5 h5 b", "0 1 2 3 o"),
+    "SVDF": Kernel("i i b", "i9", "0 1 2 3 4 o s", _svdf, 2),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Kernel("i f2 b3", _LSTM_STATE, "* o s", _lstm, 20),
 }
 """Every operator that a net is made of, by its name in TensorFlow Lite."""
 
@@ -188,9 +232,9 @@ def total_bytes(net: TfliteNet, pointer: int = 4) -> int:
     return planned.head + room.size - room.tail
 
 
-def arena_of(net: TfliteNet, pointer: int = 4) -> TflmArena:
+def arena_of(net: TfliteNet, pointer: int = 4, kernels: Mapping[str, Kernel] = KERNELS) -> TflmArena:
     """The arena of a net; ``pointer`` is the width of a pointer in bytes, 4 or 8."""
-    planned = _planned(net)
+    planned = _planned(net, kernels)
     room = _Arena(2**40)
     _allocate(net, room, pointer, planned)
     most = max(room.most, planned.head + room.size - room.tail) + 4 * ALIGNMENT
@@ -238,9 +282,14 @@ class _Plan(NamedTuple):
     buffers: tuple[Buffer, ...]
     head: int
     scratch: tuple[tuple[int, ...], ...]
+    kernels: Mapping[str, Kernel]
 
 
-def _planned(net: TfliteNet) -> _Plan:
+_NONE = Tensor("", ())
+"""An input that is left out."""
+
+
+def _planned(net: TfliteNet, kernels: Mapping[str, Kernel] = KERNELS) -> _Plan:
     """The offsets of the greedy planner: the largest first, of equal ones the last, each at the lowest free offset."""
     first, last = [-1] * len(net.tensors), [-1] * len(net.tensors)
     for tensor in net.inputs:
@@ -252,17 +301,14 @@ def _planned(net: TfliteNet) -> _Plan:
         for tensor in (*operator.inputs, *operator.outputs):
             if tensor >= 0:
                 last[tensor] = step
-        kernel = KERNELS[operator.code]
-        inputs, outputs = [
-            [net.tensors[place] for place in places if place >= 0] for places in (operator.inputs, operator.outputs)
-        ]
-        scratch.append(tuple(kernel.scratch(inputs, outputs)))
+        inputs = [net.tensors[place] if place >= 0 else _NONE for place in operator.inputs]
+        scratch.append(tuple(kernels[operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])))
     for tensor in net.outputs:
         last[tensor] = len(net.operators)
     placed = [
         Buffer(place, None, 0, _aligned(tensor.bytes), first[place], last[place])
         for place, tensor in enumerate(net.tensors)
-        if not tensor.is_constant
+        if not tensor.is_constant and not tensor.is_variable and tensor.elements and first[place] >= 0
     ]
     for number, requests in enumerate(scratch):
         placed += [Buffer(None, number, 0, _aligned(size), number + 1, number + 1) for size in requests]
@@ -270,7 +316,7 @@ def _planned(net: TfliteNet) -> _Plan:
     order = sorted(range(len(placed)), key=lambda place: (-sizes[place], -place))
     offsets = place_in_order(order, sizes, [(buffer.first, buffer.last) for buffer in placed])
     buffers = tuple([buffer._replace(offset=offset) for buffer, offset in zip(placed, offsets, strict=True)])
-    return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch))
+    return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch), kernels)
 
 
 def _aligned(size: int) -> int:
@@ -297,7 +343,7 @@ def _allocate(net: TfliteNet, arena: _Arena, pointer: int, plan: _Plan) -> None:
     keep(allocator, "p3")  # SubgraphAllocations
     keep("tensors", "p2 i", len(net.tensors))  # TfLiteEvalTensor
     keep("operators", "p6 i p", len(net.operators))  # NodeAndRegistration
-    kernels = [KERNELS[operator.code] for operator in net.operators]
+    kernels = [plan.kernels[operator.code] for operator in net.operators]
     for kernel in kernels:
         if kernel.options is not None:
             keep("options of operators", kernel.options)
@@ -315,6 +361,9 @@ def _allocate(net: TfliteNet, arena: _Arena, pointer: int, plan: _Plan) -> None:
     info = struct("p2 i3 b", pointer)
     arena.borrow(pointer, pointer)
     arena.borrow(info.size * (len(net.tensors) + requests), info.alignment)
+    for tensor in net.tensors:
+        if tensor.is_variable:
+            arena.keep("variables", tensor.bytes)
     room = arena.tail // ALIGNMENT * ALIGNMENT - -(-arena.temp // ALIGNMENT) * ALIGNMENT
     if room < _PLANNED * len(plan.buffers):
         raise ArenaOverflow
@@ -341,12 +390,17 @@ def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, 
     """What an operator allocates when it is prepared."""
     output = net.tensors[operator.outputs[0]]
     for step in kernel.steps.split():
-        if step == "c":
-            arena.keep("scales of channels", 4 * output.shape[-1])
-            arena.keep("scales of channels", 4 * output.shape[-1])
+        if step == "f":
+            weights = net.tensors[operator.inputs[1]]
+            if weights.scales > 1 and output.scales:
+                arena.keep("scales of channels", 4 * weights.scales)
+                arena.keep("scales of channels", 4 * weights.scales)
+        elif step == "c" or (step == "q" and output.scales):
+            arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
+            arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
         elif step == "o":
             _borrow_tensor(arena, output, pointer)
-        elif step != "s":
+        elif step not in "qs":
             places = operator.inputs if step == "*" else operator.inputs[int(step) : int(step) + 1]
             for place in places:
                 if place >= 0:

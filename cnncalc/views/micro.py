@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from cnncalc.formats.notation import Notation
     from cnncalc.memory.micro import MicroReport
 
+RUNTIMES = {"tflm": "TensorFlow Lite Micro", "cmsis": "TensorFlow Lite Micro and CMSIS-NN"}
 FLASH = {
-    "weights": "weights (int8)",
-    "biases": "biases (int32)",
+    "weights": "weights",
+    "biases": "biases",
     "quantization": "scales and zero points",
     "graph": "graph: tensors, operators, names",
 }
@@ -28,7 +29,8 @@ def micro_document(report: MicroReport, *, notation: Notation, width: int = 100)
         return format_bytes(count, notation.units)
 
     heading = (
-        f"{report.architecture}: on a chip with TensorFlow Lite Micro, int8, one image, {report.pointers}-bit pointers",
+        f"{report.architecture}: on a chip with {RUNTIMES[report.profile]}, {listing(report.types, 4)}, one image, "
+        f"{report.pointers}-bit pointers",
         f"arena {size(arena.total_bytes)} ({arena.total_bytes:,} bytes): head {arena.head_bytes:,}, "
         f"tail {arena.tail_bytes:,}; flash {size(flash.bytes)} ({flash.bytes:,} bytes)",
     )
@@ -77,7 +79,7 @@ def _data(report: MicroReport) -> dict[str, Any]:
         "architecture": report.architecture,
         "profile": report.profile,
         "pointers": report.pointers,
-        "dtype": "int8",
+        "dtype": listing(report.types, 4),
         "batch": 1,
         "training": None,
         "inference": {

@@ -216,8 +216,13 @@ def test_help_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Each example of each help is run, where it may write what it writes; one may need an extra that is missing."""
     import shlex
 
+    from tests.interop.onnx_writer import Model
+
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").write_text("# A net\n", encoding="utf-8")
+    model = Model(x=(1, 3, 8, 8))
+    model.add("Relu", "x")
+    (tmp_path / "model.onnx").write_bytes(model.bytes())
     (tmp_path / "docs").mkdir()
     for command in COMMANDS:
         text = called(command, "--help").stdout

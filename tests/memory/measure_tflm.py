@@ -12,13 +12,24 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
 
 from cnncalc import analyze
 from cnncalc.interop.exporters import export
+from cnncalc.interop.tflite_file import read_file
+from cnncalc.interop.tflite_layers import tflite_net
+from cnncalc.interop.tflite_writer import written
 from cnncalc.memory.micro import micro_report
-from tests.memory.tflm_nets import every_net
+from cnncalc.memory.tflm import arena_of
+from tests.memory.tflm_nets import NETS, every_net
+
+if TYPE_CHECKING:
+    from cnncalc.interop.tflite_net import TfliteNet
 
 DATA = Path(__file__).parent / "data" / "tflm.json"
+SHUFFLED = DATA.with_name("tflm_shuffled.json")
+"""The figures of files whose tensors stand in another order, which decides between tensors of one size."""
 LARGE = 16 * 1024**2
 
 _TRY = """
@@ -56,6 +67,31 @@ def measured(model: bytes, near: int) -> dict[str, int]:
         return {**found, "minimum": min(fitting, default=0)}
 
 
+def shuffled(net: TfliteNet, seed: int) -> TfliteNet:
+    """The same net with its tensors in another order, as other programs may write it."""
+    order = [*range(len(net.tensors))]
+    Random(seed).shuffle(order)  # noqa: S311 (a test net)
+    place = {old: new for new, old in enumerate(order)} | {-1: -1}
+
+    def moved(places: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple([place[each] for each in places])
+
+    operators = [each._replace(inputs=moved(each.inputs), outputs=moved(each.outputs)) for each in net.operators]
+    tensors = tuple([net.tensors[old] for old in order])
+    return net._replace(
+        tensors=tensors, operators=tuple(operators), inputs=moved(net.inputs), outputs=moved(net.outputs)
+    )
+
+
+def shuffled_files() -> dict[str, bytes]:
+    """Files of some nets with their tensors in another order."""
+    return {
+        f"{name} {seed}": written(shuffled(tflite_net(analyze(text).resolved), seed)).content()
+        for seed, (name, text) in enumerate(NETS.items())
+        if seed % 4 == 0
+    }
+
+
 def main() -> None:
     """Measures every net and writes the file."""
     figures = {}
@@ -65,6 +101,12 @@ def main() -> None:
         assert isinstance(content, bytes)
         figures[name] = measured(content, micro_report(report, pointers=64).arena.minimum_bytes)
         print(name, figures[name], flush=True)
+    orders = {}
+    for name, content in shuffled_files().items():
+        near = arena_of(read_file(content).net, 8).minimum_bytes
+        orders[name] = measured(content, near)
+        print(name, orders[name], flush=True)
+    SHUFFLED.write_text(json.dumps(orders, indent=1) + "\n", encoding="utf-8")
     DATA.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from cnncalc import analyze
+from cnncalc.analysis.loading import load_bytes
+from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError
 from cnncalc.interop.exporters import export
+from cnncalc.language.settings import Settings
 from cnncalc.memory.micro import micro_report
-from cnncalc.memory.tflm import struct
-from tests.memory.measure_tflm import measured
+from cnncalc.memory.tflm import KERNELS, TflmArena, struct
+from tests.interop.tflite_writer import TENSOR, Operator, tflite_file
+from tests.memory.measure_tflm import SHUFFLED, measured, shuffled_files
 from tests.memory.tflm_nets import NETS, every_net, random_net
 
 FIGURES = json.loads((Path(__file__).parent / "data" / "tflm.json").read_text(encoding="utf-8"))
@@ -21,7 +25,11 @@ FIGURES = json.loads((Path(__file__).parent / "data" / "tflm.json").read_text(en
 
 def figures(text: str) -> dict[str, int]:
     """Ours, for pointers of 64 bits."""
-    arena = micro_report(analyze(text), pointers=64).arena
+    return sizes(micro_report(analyze(text), pointers=64).arena)
+
+
+def sizes(arena: TflmArena) -> dict[str, int]:
+    """The figures of an arena."""
     return {
         "total": arena.total_bytes,
         "head": arena.head_bytes,
@@ -51,6 +59,7 @@ def test_the_package_itself_agrees_on_other_random_nets(seed: int) -> None:
     assert measured(content, ours["minimum"]) == ours
 
 
+@pytest.mark.slow
 def test_the_size_of_the_flash_is_that_of_the_file() -> None:
     for text in NETS.values():
         report = analyze(text)
@@ -89,3 +98,74 @@ def test_layers_without_an_operator_are_named_at_once() -> None:
         micro_report(analyze("INPUT 8x8x4 -> CONV3-8 -> LRN -> GELU -> CONV3-8 -> LRN -> FC-3"))
     assert [problem.code for problem in error.value.every] == ["no-equal"] * 3
     assert "LRN has no operator" in str(error.value)
+
+
+ORDERS = json.loads(SHUFFLED.read_text(encoding="utf-8"))
+"""The same of files whose tensors stand in another order."""
+
+
+def test_a_file_is_planned_from_its_own_tensors() -> None:
+    found = {}
+    for name, content in shuffled_files().items():
+        report = account(load_bytes("net.tflite", content))
+        found[name] = sizes(micro_report(report, pointers=64).arena)
+        assert micro_report(report).flash.bytes == len(content)
+    assert found == ORDERS
+    texts = list(NETS.values())
+    assert any(found[name] != figures(texts[int(name.rpartition(" ")[2])]) for name in found)  # the order matters
+
+
+@pytest.mark.parametrize(
+    ("code", "size"),
+    [
+        ("QUANTIZE", 32),
+        ("STRIDED_SLICE", 84),
+        ("SVDF", 36),
+        ("TRANSPOSE_CONV", 88),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", 688),
+        ("CONV_2D", 80),
+        ("ADD", 60),
+    ],
+)
+def test_the_state_of_an_operator_has_the_size_that_the_package_asks_for(code: str, size: int) -> None:
+    """As the recording allocator reports the requests for persistent buffers of files with these operators."""
+    state = KERNELS[code].state
+    assert state is not None
+    assert struct(state, 8).size == size
+
+
+def test_what_an_operator_of_a_file_allocates_must_be_known() -> None:
+    content = tflite_file(TENSOR((1, 8, 6, 4)), Operator("ABS"), [(1, 8, 6, 4)])
+    with pytest.raises(DesignError) as error:
+        micro_report(account(load_bytes("net.tflite", content)))
+    assert "what ABS allocates is not known (at made)" in str(error.value)
+    content = tflite_file(TENSOR((1, 8, 6, 4)), Operator("SVDF"), [(1, 8, 6, 4)])
+    with pytest.raises(DesignError) as error:
+        micro_report(account(load_bytes("net.tflite", content, Settings(partial=True))))
+    assert "SVDF lacks inputs or outputs" in str(error.value)
+
+
+def test_a_file_of_floats_takes_four_bytes_an_element() -> None:
+    content = tflite_file(TENSOR((1, 8, 6, 4)), Operator("LOGISTIC"), [(1, 8, 6, 4)])
+    report = micro_report(account(load_bytes("net.tflite", content)))
+    assert report.types == ("float32",)
+    assert report.arena.head_bytes == 2 * 4 * 8 * 6 * 4
+
+
+THREE_NETS = {
+    "INPUT 49x10x1 -> CONV10x4-64/2(pad=same, bias=no) -> BN -> RELU -> [DWCONV3(bias=no) -> BN -> RELU -> "
+    "CONV1-64(bias=no) -> BN -> RELU]*4 -> GAP -> FC-12 -> SOFTMAX": 16_000,
+    "INPUT 32x32x3 -> [CONV3-32 -> RELU]*2 -> POOL2 -> [CONV3-64 -> RELU]*2 -> POOL2 -> FC-10 -> SOFTMAX": 65_536,
+}
+"""The nets of the manual without a name, and their heads as the runtime reports them."""
+
+
+def test_the_three_nets_of_the_manual_have_the_heads_of_the_runtime() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "chips.md").read_text(encoding="utf-8")
+    for text, head in THREE_NETS.items():
+        assert micro_report(analyze(text)).arena.head_bytes == head
+        assert text in page
+        assert f"{head:,} bytes" in page
+    person = analyze("mobilenet-v1", variables={"alpha": 0.25}, input=(96, 96, 1), classes=2)
+    assert micro_report(person).arena.head_bytes == 55_296
+    assert "a head of 55,296." in page
