@@ -43,7 +43,7 @@ HELP = """Computes the exact memory of TARGET in training and inference, by cate
 
 The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), in the NumPy run (numpy),
 in an ideal implementation (ideal), or those of the CS231n estimate (notes). The profile tflm is the arena and the
-flash that TensorFlow Lite Micro takes on a chip, in int8.
+flash that TensorFlow Lite Micro takes on a chip, in int8; cmsis is the same with the kernels of CMSIS-NN.
 
 \b
 Examples:
