@@ -8,6 +8,7 @@ from cnncalc.errors import ValueProblem
 from cnncalc.search.executors import crew
 from cnncalc.search.grid import Aim, Surveyor
 from cnncalc.search.points import Grid
+from cnncalc.search.ranges import point_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,8 +89,7 @@ def _fill(
             if outcome.figures is None:
                 invalid.add(survivor.place)
             elif tuple([outcome.figures[place] for place in needed]) != survivor.figures:
-                where = ", ".join([f"{name}={value}" for name, value in point.items()])
-                message = f"the figures of the design with {where} are others than by formula"
+                message = f"the figures of the design with {point_text(point)} are others than by formula"
                 hint = "leave out --by-formula to compute every design"
                 raise ValueProblem(message, code="no-polynomial", hint=hint)
             records.append(plan.record(point, outcome))

@@ -14,7 +14,7 @@ from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.files import special_kind, why_unreadable
 from cnncalc.records import NamedTuple
 from cnncalc.search.conditions import OPTION, Conditions
-from cnncalc.search.ranges import INPUT, points_of, read_range
+from cnncalc.search.ranges import INPUT, point_at, points_of, read_range
 from cnncalc.source import visible
 from cnncalc.units import listing, plural
 
@@ -120,11 +120,7 @@ class Grid:
 
     def point(self, place: int) -> Point:
         """The point at a place of the product."""
-        found: list[Value] = []
-        for values in reversed(self._values):
-            place, at = divmod(place, len(values))
-            found.append(values[at])
-        return dict(zip(self.names, reversed(found), strict=True))
+        return point_at(self.names, self._values, place)
 
     def probes(self) -> list[Point]:
         """A few points far from each other."""

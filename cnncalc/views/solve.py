@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.figures.measure import KEYS
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, word
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.search.solve import MOST_MEMBERS, text_of
+from cnncalc.search.ranges import point_text
+from cnncalc.search.solve import MOST_MEMBERS
 from cnncalc.units import percent, plural
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ def solve_document(solution: Solution, command: str, *, notation: Notation = USU
     limits = " and ".join([_in_words(each.bound, notation) for each in shown.limits])
     heading = [f"{solution.architecture}: {solution.objective} with {limits}"]
     if solution.best is not None:
-        heading.append(f"{text_of(shown.variables)}: within {'the limit' if len(shown.limits) == 1 else 'all limits'}")
+        within = "the limit" if len(shown.limits) == 1 else "all limits"
+        heading.append(f"{point_text(shown.variables)}: within {within}")
         heading.append(_next_line(solution, notation))
     else:
-        heading.append(f"nothing fits; nearest: {text_of(shown.variables)}")
+        heading.append(f"nothing fits; nearest: {point_text(shown.variables)}")
         assert solution.blame is not None
         heading.append(f"to blame: {_miss(solution.blame, notation)}")
     closing = [
@@ -63,7 +65,7 @@ def _next_line(solution: Solution, notation: Notation) -> str:
     if solution.next is None:
         better = "larger" if solution.objective.startswith("largest") else "smaller"
         return f"next: none, the ranges hold nothing valid and {better} beside it"
-    return f"next: with {text_of(solution.next.variables)} {_miss(solution.next.worst, notation)}"
+    return f"next: with {point_text(solution.next.variables)} {_miss(solution.next.worst, notation)}"
 
 
 def _table(solution: Solution, shown: Member, notation: Notation) -> Table:
@@ -73,11 +75,11 @@ def _table(solution: Solution, shown: Member, notation: Notation) -> Table:
         Column("figure", "figure"),
         Column("bound", ""),
         Column("limit", "limit", True),
-        Column("value", text_of(shown.variables), True, "value"),
+        Column("value", point_text(shown.variables), True, "value"),
         Column("share", "of limit", True),
     ]
     if other is not None:
-        columns.append(Column("next", f"next: {text_of(other.variables)}", True, "next"))
+        columns.append(Column("next", f"next: {point_text(other.variables)}", True, "next"))
     rows = []
     for number, each in enumerate(shown.limits):
         measure, bound = each.bound.wanted.measure, each.bound
