@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import ValueProblem
 from cnncalc.search.executors import crew
 from cnncalc.search.grid import Aim, Surveyor
-from cnncalc.search.points import Grid
+from cnncalc.search.points import Product
 from cnncalc.search.ranges import point_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def sweep_by_formula(
     Raises ValueProblem where a figure is no polynomial of what varies, or a design has other figures.
     """
     source = plan.points.source
-    if not isinstance(source, Grid) or source.sample is not None:
+    if not isinstance(source, Product) or source.sample is not None:
         raise ValueProblem("--by-formula takes ranges: it computes no single points", code="usage")
     objectives = summary.objectives or (() if summary.sort is None else (summary.sort,))
     needed = _needed(plan, objectives)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.analysis.loading import Loader
 from cnncalc.analysis.report import account
 from cnncalc.errors import CnncalcError, ValueProblem, did_you_mean
-from cnncalc.figures.measure import ALLOW_STATED, ARENAS, KEYS, SIMULATED, Measure, Meter, last_window, unclipped_of
+from cnncalc.figures.measure import ARENAS, FIGURES, KEYS, SIMULATED, Measure, Meter, last_window, unclipped_of
 from cnncalc.figures.value import COUNTS
 from cnncalc.language.assignment import decimal
 from cnncalc.language.settings import DEFAULT_SETTINGS
@@ -39,7 +39,7 @@ TRIED = (16, 8, 4, 3, 2, 1, 32, 64, 6, 12)
 """The values that are tried for variables without one."""
 PEAKS = (*SIMULATED, *ARENAS)
 """Keys that are the largest of many numbers: they are no polynomials."""
-FORMULA_KEYS = tuple(dict.fromkeys([*COUNTS, *[key for key in KEYS if key not in (*PEAKS, ALLOW_STATED)], "output"]))
+FORMULA_KEYS = tuple(dict.fromkeys([*COUNTS, *[key for key in FIGURES if key not in PEAKS], "output"]))
 """The keys of a net that are numbers."""
 VOLUME_KEYS = ("output", "receptive_field", "receptive_field_unclipped")
 """Those with one number a side."""

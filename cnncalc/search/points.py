@@ -56,13 +56,13 @@ class Sample(NamedTuple):
     seed: int = 0
 
 
-class Grid:
+class Product:
     """The points of a product of ranges, the last of which varies quickest; or a sample of them.
 
     ``random``: distinct points in a random order, as many as are wanted. ``latin``: the range of each name is cut into
-    ``count`` equal parts and each part is met once; of points that are equal, the first is kept. ``most`` points are
-    allowed without a sample. Raises ValueProblem
-    for a product that is too large to be computed, and for a sample that is.
+    as many equal parts as the sample has points, and each part is met once; of points that are equal, the first is
+    kept. ``most`` points are allowed without a sample. Raises ValueProblem for a product or a sample that is too large
+    to be computed.
     """
 
     def __init__(self, ranges: Sequence[Range], sample: Sample | None = None, most: int = MOST_POINTS) -> None:
@@ -329,7 +329,7 @@ class Points:
     """The points of a source that fulfil conditions, in their order."""
 
     def __init__(
-        self, source: Grid | Listed, conditions: Sequence[str] = (), values: Mapping[str, Value] | None = None
+        self, source: Product | Listed, conditions: Sequence[str] = (), values: Mapping[str, Value] | None = None
     ) -> None:
         self.source = source
         self.conditions = Conditions(conditions, source.names, source.words, values, source.sides)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.figures.budget import short_value
-from cnncalc.figures.measure import ALLOW_STATED, ARENAS, KEYS, SIMULATED, Measure
+from cnncalc.figures.measure import ARENAS, FIGURES, KEYS, SIMULATED, Measure, measure_of
 from cnncalc.memory.need import reserve_of
 from cnncalc.memory.report import check_options
 from cnncalc.records import NamedTuple
@@ -150,13 +150,10 @@ def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, 
             message = f"expected max:KEY or min:KEY, as in max:parameters, found '{best[:60]}'"
             raise DesignError([Problem("wrong-value", message, Span(source, 0, max(1, len(best))))])
         if key not in names:
-            keys = [name for name in KEYS if name != ALLOW_STATED]
-            if key not in keys:
-                known = [*names, *keys]
-                message = f"'{key[:60]}' is no key of budgets and has no range{did_you_mean(key, known)}"
+            if key not in FIGURES:
+                message = f"'{key[:60]}' is no key of budgets and has no range{did_you_mean(key, [*names, *FIGURES])}"
                 raise DesignError([Problem("unknown-key", message, Span(source, at, max(at + 1, len(best))))])
-            chosen = {name: value for name, value in options.items() if name in KEYS[key].options}
-            return Objective(sense, None, Wanted(Measure(key, **chosen)))
+            return Objective(sense, None, Wanted(measure_of(key, options)))
         found = Objective(sense, names.index(key))
     chosen_range = ranges[found.range or 0]
     if not chosen_range.is_progression and any(number_of(value) is None for value in chosen_range.values):

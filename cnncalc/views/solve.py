@@ -119,7 +119,8 @@ def proof_of(solution: Solution) -> str:
     if solution.is_complete:
         return "every one that could be better" if solution.best is not None else "every one"
     every = "; --every analyses all" if solution.members <= MOST_MEMBERS else ""
-    return f"by bisection, since each limited figure grows or falls steadily among these{every}"
+    how = "bisection" if len(solution.ranges) == 1 else "branch and bound"
+    return f"by {how}, since each limited figure grows or falls steadily among these{every}"
 
 
 def _data(solution: Solution) -> dict[str, Any]:
