@@ -50,6 +50,11 @@ def _amount(value: int, unit: str, notation: Notation) -> str:
     return notation.size(value) if unit == "bytes" else notation.full(value)
 
 
+def _number(value: int, unit: str, notation: Notation) -> Cell:
+    """A limit or a figure; in narrow terminals a count is written short."""
+    return Cell(_amount(value, unit, notation), value, None if unit == "bytes" else notation.short(value))
+
+
 def _miss(limit: LimitValue, notation: Notation) -> str:
     """A value that breaks its limit, and by how much."""
     measure, bound = limit.bound.wanted.measure, limit.bound
@@ -86,20 +91,20 @@ def _table(solution: Solution, shown: Member, notation: Notation) -> Table:
         row = [
             word(measure.title),
             Cell(WORDS[bound.bound], bound.bound),
-            Cell(_amount(bound.limit, measure.unit, notation), bound.limit),
-            Cell(_amount(each.value, measure.unit, notation), each.value),
-            word(percent(each.value, bound.limit) if bound.limit else ""),
+            _number(bound.limit, measure.unit, notation),
+            _number(each.value, measure.unit, notation),
+            word(percent(each.value, bound.limit) if bound.limit else "")._replace(short=""),
         ]
         if other is not None:
             value = other.limits[number].value
-            row.append(Cell(_amount(value, measure.unit, notation), value))
+            row.append(_number(value, measure.unit, notation))
         rows.append(tuple(row))
     limited = {each.bound.wanted.measure.key for each in shown.limits}
     for key, value in shown.figures.items():
         if key not in limited:
-            row = [word(key), Cell("", ""), Cell(""), Cell(_amount(value, KEYS[key].unit, notation), value), Cell("")]
+            row = [word(key), Cell("", ""), Cell(""), _number(value, KEYS[key].unit, notation), Cell("", short="")]
             if other is not None:
-                row.append(Cell(_amount(other.figures[key], KEYS[key].unit, notation), other.figures[key]))
+                row.append(_number(other.figures[key], KEYS[key].unit, notation))
             rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))
 
