@@ -43,7 +43,7 @@ HELP = """Computes the exact memory of TARGET in training and inference, by cate
 
 The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), in the NumPy run (numpy),
 in an ideal implementation (ideal), or those of the CS231n estimate (notes). The profile tflm is the arena and the
-flash that TensorFlow Lite Micro takes on a chip, in int8.
+flash that TensorFlow Lite Micro takes on a chip, in int8; cmsis is the same with the kernels of CMSIS-NN.
 
 \b
 Examples:
@@ -184,11 +184,12 @@ def report_options(memory: Options) -> ReportOptions:
 
 def _plan(report: Report, call: Call, units: str) -> Document:
     from cnncalc.memory.arena import plan
+    from cnncalc.memory.plan_advice import plan_advice
     from cnncalc.views.arena import plan_document
 
     batch, dtype = call.memory.batch, call.memory.dtype
     arena = plan(report, batch=batch, dtype=dtype, depthwise_in_place=call.depthwise_in_place, order="best")
-    return plan_document(arena, units=units)
+    return plan_document(arena, advice=plan_advice(report, arena), macs=report.totals.macs, units=units)
 
 
 def _why(report: Report, options: Options, layer: str, units: str) -> Document:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.caffe_code import CODES
 from cnncalc.interop.caffe_messages import Fields, NoEqual, Word, written
-from cnncalc.interop.exporters import bound, volumes_of
+from cnncalc.interop.exporters import bound, unpooled_of, volumes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ class CaffeWriter:
         self.options = options
         self.volumes = volumes_of(graph)
         self.readers = graph.readers
-        self.unpooled = {node.inputs[1] for node in graph.nodes if node.kind == "unpool"}
+        self.unpooled = unpooled_of(graph)
         self.owners = {node.share for node in graph.nodes if node.share is not None}
         self.blobs: list[str] = []
         self.is_row: list[bool] = []

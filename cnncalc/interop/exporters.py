@@ -81,6 +81,11 @@ def volumes_of(graph: Graph) -> list[Volume]:
     return volumes
 
 
+def unpooled_of(graph: Graph) -> set[int]:
+    """The pools of which another layer takes the places of the maxima."""
+    return {node.inputs[1] for node in graph.nodes if isinstance(node.layer, Layer) and node.layer.takes_places}
+
+
 def export(graph: Graph, name: str, options: ExportOptions = ExportOptions()) -> str | bytes:  # noqa: B008 (immutable)
     """A net in a form of :data:`EXPORTERS`. Raises DesignError with every layer that the form cannot hold."""
     from importlib import import_module

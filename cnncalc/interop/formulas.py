@@ -234,7 +234,8 @@ def _bases(source: Source, formula: Formula) -> list[Source]:
         return _all_before(source)
     args = {id(arg): arg for arg in formula.args if not isinstance(arg, float)}
     nearest = [*args.values()] if len(args) == 1 else []
-    if len(list(islice(_within(source), POLYNOMIAL_PARTS + 1))) > POLYNOMIAL_PARTS:
+    parts = 1 + POLYNOMIAL_PARTS
+    if formula.steps >= parts and len(list(islice(_within(source), parts))) == parts:
         return nearest
     farthest = source
     while farthest.formula is not None:
@@ -285,7 +286,8 @@ def _all_before(source: Source) -> list[Source]:
 
 def _match_on(source: Source, base: Source) -> Match | None:
     """The kind that a formula is as a function of a layer before it; None if it is none."""
-    reduced = [part for part in _within(source, base) if part.type in REDUCTIONS]
+    is_polynomial = source.formula is not None and source.formula.is_polynomial
+    reduced = [] if is_polynomial else [part for part in _within(source, base) if part.type in REDUCTIONS]
     if reduced:
         norm = _normalization(source, base, reduced)
         return norm and Match(*norm, base)

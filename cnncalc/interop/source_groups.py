@@ -5,11 +5,11 @@ from __future__ import annotations
 import keyword
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.interop.exporters import volumes_of
+from cnncalc.interop.exporters import unpooled_of, volumes_of
 from cnncalc.layers.base import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
 
     from cnncalc.graph import Graph
     from cnncalc.interop.torch_code import Code
@@ -34,7 +34,7 @@ class Groups:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.volumes = volumes_of(graph)
-        self.unpooled = {node.inputs[1] for node in graph.nodes if node.kind == "unpool"}
+        self.unpooled = unpooled_of(graph)
         self.flat = self._find_flat()
         self.codes: list[Code] = []
         self.readers: dict[Hashable, list[int]] = {}
@@ -68,7 +68,8 @@ class Groups:
     def reads(self, index: int) -> list[Hashable]:
         """The values that a layer reads: layers by their index, the places of the maxima of a pool as a pair."""
         node = self.graph.nodes[index]
-        return [node.inputs[0], ("places", node.inputs[1])] if node.kind == "unpool" else list(node.inputs)
+        assert isinstance(node.layer, Layer)
+        return [node.inputs[0], ("places", node.inputs[1])] if node.layer.takes_places else list(node.inputs)
 
     def gives(self, index: int) -> list[Hashable]:
         """The values that a layer gives: its output, and of a pool before UNPOOL the places of the maxima."""
@@ -80,8 +81,8 @@ class Groups:
         for node in self.graph.nodes:
             layer = node.layer
             assert isinstance(layer, Layer)
-            whole = False if node.is_input else layer.is_flat
-            flat.append(all(flat[source] for source in node.inputs) if whole is None else whole)
+            is_flat = False if node.is_input else layer.is_flat
+            flat.append(all(flat[source] for source in node.inputs) if is_flat is None else is_flat)
         return flat
 
     def leaving(self, inside: set[int]) -> list[Hashable]:
@@ -96,11 +97,17 @@ class Groups:
 
 
 class Body:
-    """The statements that run a group, and the names of its parts; ``taken`` are names that no variable may have."""
+    """The statements that run a group, and the names of its parts.
+
+    ``entering`` and ``leaving`` are the values that enter and leave the group; ``is_top``: it is the whole net.
+    """
 
     taken_names: ClassVar[tuple[str, ...]] = ()
-    usual_names: ClassVar[Mapping[str, str]] = {}
-    """The usual names of variables: of an input called so, and, for the key "", of the first new value of a group."""
+    """Names that no variable may have."""
+    input_name: ClassVar[str] = "x"
+    """The variable of an input of the net that has the name of its kind."""
+    new_names: ClassVar[Sequence[str]] = ("x",)
+    """Names of values that need a variable of their own, the first free one; else they have that of their layer."""
 
     def __init__(
         self, source: Groups, group: Step, entering: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
@@ -113,15 +120,16 @@ class Body:
         self.variables: dict[Hashable, str] = {}
         nodes = source.graph.nodes
         for place, value in enumerate(entering):
-            name = nodes[value].name if is_top and isinstance(value, int) else "x" if not place else f"x{place + 1}"
-            self.variables[value] = self._unique(self.usual_names.get(name, identifier(name)))
+            if is_top and isinstance(value, int):
+                self.variables[value] = self._of_input(value)
+            else:
+                self.variables[value] = self._unique("x" if not place else f"x{place + 1}")
         if is_top:
             inputs = [index for index, node in enumerate(nodes) if node.is_input]
             entering = inputs
             for index in inputs:
                 if index not in self.variables:
-                    name = nodes[index].name
-                    self.variables[index] = self._unique(self.usual_names.get(name, identifier(name)))
+                    self.variables[index] = self._of_input(index)
         self.parameters = tuple([self.variables[value] for value in entering])
         self.counts: dict[Hashable, int] = {}
         reads = [self._entering(step) for step in group.steps]
@@ -147,8 +155,18 @@ class Body:
         """Adds the statement of a step: its first result and argument, and the variable that it read before."""
         self.lines.append(line)
 
+    def _is_own_input(self, value: Hashable) -> bool:
+        """Whether a value is an input of the net with a name of its own, which no other value gets."""
+        nodes = self.source.graph.nodes
+        return isinstance(value, int) and nodes[value].is_input and self.variables[value] != self.input_name
+
     def _only_in_training(self, value: Hashable) -> bool:
         return isinstance(value, int) and self.source.graph.nodes[value].training_only
+
+    def _of_input(self, index: int) -> str:
+        """The variable of an input of the net."""
+        name = self.source.graph.nodes[index].name
+        return self._unique(self.input_name if name == "input" else identifier(name))
 
     def _unique(self, name: str) -> str:
         found, number = name, 1
@@ -188,13 +206,13 @@ class Body:
         names = []
         for number, value in enumerate(results):
             reuses = number == 0 and first is not None and self.counts.get(first) == 1 and first not in leaving
-            if reuses and first is not None:
+            if reuses and first is not None and not self._is_own_input(first):
                 names.append(self.variables[first])
             elif number:
                 names.append(self._unique(f"{name}_places"))
             else:
-                usual = self.usual_names.get("")
-                names.append(self._unique(usual if usual and usual not in self.taken else identifier(name)))
+                free = [new for new in self.new_names if new not in self.taken]
+                names.append(self._unique(free[0] if free else identifier(name)))
             self.variables[value] = names[-1]
         line = f"{', '.join(names)} = {text}"
         before = self.variables.get(first, "")

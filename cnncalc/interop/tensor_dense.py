@@ -188,20 +188,20 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
     one = Tensor(left.source, (*((),) * (rank - left.rank), *left.axes))
     other = Tensor(right.source, (*((),) * (rank - right.rank), *right.axes))
     net.require_batch_apart([one.axes[:-2], other.axes[:-2]])
-    batch = [n for n in range(rank - 2) if _width(one.axes[n]) > 1 or _width(other.axes[n]) > 1]
+    widths = [max(_width(a), _width(b)) for a, b in zip(one.axes[:-2], other.axes[:-2], strict=True)]
+    batch = [n for n, width in enumerate(widths) if width > 1]
     groups: list[list[int]] = [[n] for n in batch]
     while len(groups) + 1 > max(SIDES):
         groups[:2] = [groups[0] + groups[1]]
-    sizes = [prod(max(_width(one.axes[n]), _width(other.axes[n])) for n in group) for group in groups]
+    sizes = [prod(widths[n] for n in group) for group in groups]
     source = Source(Volume(*sizes, _width(one.axes[-2]), _width(other.axes[-1])))
     images = [tuple(batch_of([a]) or batch_of([b])) for a, b in zip(one.axes, other.axes, strict=True)]
     axes: list[Axis] = [*images]
     for side, group in enumerate(groups):
         step = 1
         for n in reversed(group):
-            size = max(_width(one.axes[n]), _width(other.axes[n]))
-            axes[n] = (*axes[n], *((Atom(side, step, size),) if size > 1 else ()))
-            step *= size
+            axes[n] = (*axes[n], *((Atom(side, step, widths[n]),) if widths[n] > 1 else ()))
+            step *= widths[n]
     axes[-2:] = [(*images[-2], *whole(len(groups), source.volume[-2])), whole(len(groups) + 1, source.volume[-1])]
 
     def make() -> int | None:

@@ -11,7 +11,7 @@ from cnncalc.interop.torch_code import CODES, Call, Code, Place
 from cnncalc.interop.torch_text import Shape, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
 
     from cnncalc.graph import Graph
     from cnncalc.interop.exporters import ExportOptions
@@ -179,7 +179,7 @@ class ModuleBody(Body):
         "self", "torch", "nn", "F", "windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space",
         "softmax",
     )  # fmt: skip
-    usual_names: ClassVar[Mapping[str, str]] = {"input": "x", "": "y"}
+    new_names: ClassVar[Sequence[str]] = ("x", "y")
     is_guarded: bool = False
 
     def part(self, place: int, name: str) -> str:

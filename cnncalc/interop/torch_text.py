@@ -159,7 +159,8 @@ class Writer:
         if re.search(r"\bAny\b", everything):
             imports.append("from typing import Any")
         imports += [""] if imports[-1] else []
-        imports.append("import torch")
+        if re.search(r"\btorch\.", everything):
+            imports.append("import torch")
         if re.search(r"\bF\b", everything):
             imports.append("import torch.nn.functional as F")
         imports.append("from torch import nn")

@@ -9,14 +9,21 @@ from cnncalc.interop.tflite_layers import tflite_net
 from cnncalc.interop.tflite_net import BYTES, TfliteNet
 from cnncalc.interop.tflite_writer import written
 from cnncalc.memory.arena import ArenaVolume
+from cnncalc.memory.cmsis import CMSIS_KERNELS
 from cnncalc.memory.options import POINTERS
 from cnncalc.memory.tflm import KERNELS, arena_of
 from cnncalc.records import NamedTuple
 from cnncalc.units import listing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.analysis.report import Report
-    from cnncalc.memory.tflm import Part, TflmArena
+    from cnncalc.memory.tflm import Kernel, Part, TflmArena
+
+
+RUNTIMES: Mapping[str, Mapping[str, Kernel]] = {"tflm": KERNELS, "cmsis": CMSIS_KERNELS}
+"""What the operators allocate, by profile."""
 
 
 class Flash(NamedTuple):
@@ -74,8 +81,9 @@ def micro_report(report: Report, profile: str = "tflm", pointers: int = 32) -> M
     """A net on a chip; raises DesignError with every layer that the runtime has no operator for."""
     if str(pointers) not in POINTERS:
         raise ValueProblem(f"pointers: expected 32 or 64 bits, found {pointers}")
-    net = net_on_chip(report)
-    arena = arena_of(net, pointers // 8)
+    kernels = RUNTIMES[profile]
+    net = net_on_chip(report, kernels)
+    arena = arena_of(net, pointers // 8, kernels)
     steps = [("", ()), *[(operator.code, operator.layers) for operator in net.operators]]
     types = {net.tensors[buffer.tensor].type for buffer in arena.buffers if buffer.tensor is not None}
     return MicroReport(
@@ -83,7 +91,7 @@ def micro_report(report: Report, profile: str = "tflm", pointers: int = 32) -> M
     )
 
 
-def net_on_chip(report: Report) -> TfliteNet:
+def net_on_chip(report: Report, kernels: Mapping[str, Kernel] = KERNELS) -> TfliteNet:
     """The operators of a net, those of its .tflite file where it is one; raises DesignError as :func:`micro_report`."""
     stored = report.graph.stored
     if not isinstance(stored, TfliteNet):
@@ -91,10 +99,14 @@ def net_on_chip(report: Report) -> TfliteNet:
     problems = [Problem("no-equal", f"{report.name}: {stored.reason}")] if stored.reason else []
     makers: dict[str, list[str]] = {}
     for operator in stored.operators:
-        if operator.code not in KERNELS:
+        kernel = kernels.get(operator.code)
+        if kernel is None:
             makers.setdefault(operator.code, []).extend(operator.layers)
-        elif not KERNELS[operator.code].accepts(operator):
+        elif not kernel.accepts(operator):
             raise DesignError([Problem("wrong-file", f"{report.name}: {operator.code} lacks inputs or outputs")])
+        elif kernel.types and stored.tensors[operator.outputs[0]].type not in kernel.types:
+            form = stored.tensors[operator.outputs[0]].type
+            makers.setdefault(f"{operator.code} in {form}", []).extend(operator.layers)
     problems += [
         Problem("no-equal", f"{report.name}: what {code} allocates is not known (at {listing(names, 3)})")
         for code, names in makers.items()
@@ -111,6 +123,8 @@ def _volumes(net: TfliteNet, arena: TflmArena) -> tuple[ArenaVolume, ...]:
     maker = {tensor: operator for operator in net.operators for tensor in operator.outputs}
     found = []
     for buffer in arena.buffers:
+        if not buffer.size:
+            continue
         if buffer.tensor is None:
             assert buffer.operator is not None
             layers = net.operators[buffer.operator].layers

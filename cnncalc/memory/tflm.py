@@ -59,7 +59,8 @@ class Kernel(NamedTuple):
     """What an operator allocates: ``options`` parsed from the file, ``state`` when it is initialized, and then steps.
 
     Steps of its preparation: ``o`` and a digit are temporary records of its output and of its inputs, ``*`` those of
-    all inputs, ``c`` two persistent arrays of an int32 for each output channel, ``s`` scratch, from :attr:`scratch`.
+    all inputs, ``c`` two persistent arrays of an int32 for each output channel (``q``: unless it computes with floats;
+    ``f``: for each scale of its weights where these have several), ``s`` scratch, from :attr:`scratch`.
     """
 
     options: str | None
@@ -68,6 +69,8 @@ class Kernel(NamedTuple):
     scratch: Callable[[Operator, Sequence[Tensor], Tensor], Sequence[int]] = lambda operator, inputs, output: ()
     inputs: int = 1
     """The inputs that it needs."""
+    types: tuple[str, ...] = ()
+    """The types of its output for which this is known; empty: all."""
 
     def accepts(self, operator: Operator) -> bool:
         """Whether the operator has an output and the inputs that are needed."""
@@ -100,7 +103,7 @@ def _lstm(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple
 KERNELS: Mapping[str, Kernel] = {
     "CONV_2D": Kernel("i7", _CONV_STATE, "o 0 1 c 0 1 2 o"),
     "DEPTHWISE_CONV_2D": Kernel("i7", _CONV_STATE, "o 0 1 c 0 1 2 o"),
-    "FULLY_CONNECTED": Kernel("i i b b i p i", "i8 i p p b i2", "0 1 2 o"),
+    "FULLY_CONNECTED": Kernel("i i b b i p i", "i8 i p p b i2", "0 1 2 o f", inputs=2),
     "MAX_POOL_2D": Kernel("i6 i4", "i4 i2 f2", "0 o"),
     "AVERAGE_POOL_2D": Kernel("i6 i4", "i4 i2 f2", "0 o"),
     "ADD": Kernel("i b", "b i12 f2", "0 1 o"),
@@ -229,9 +232,9 @@ def total_bytes(net: TfliteNet, pointer: int = 4) -> int:
     return planned.head + room.size - room.tail
 
 
-def arena_of(net: TfliteNet, pointer: int = 4) -> TflmArena:
+def arena_of(net: TfliteNet, pointer: int = 4, kernels: Mapping[str, Kernel] = KERNELS) -> TflmArena:
     """The arena of a net; ``pointer`` is the width of a pointer in bytes, 4 or 8."""
-    planned = _planned(net)
+    planned = _planned(net, kernels)
     room = _Arena(2**40)
     _allocate(net, room, pointer, planned)
     most = max(room.most, planned.head + room.size - room.tail) + 4 * ALIGNMENT
@@ -279,13 +282,14 @@ class _Plan(NamedTuple):
     buffers: tuple[Buffer, ...]
     head: int
     scratch: tuple[tuple[int, ...], ...]
+    kernels: Mapping[str, Kernel]
 
 
 _NONE = Tensor("", ())
 """An input that is left out."""
 
 
-def _planned(net: TfliteNet) -> _Plan:
+def _planned(net: TfliteNet, kernels: Mapping[str, Kernel] = KERNELS) -> _Plan:
     """The offsets of the greedy planner: the largest first, of equal ones the last, each at the lowest free offset."""
     first, last = [-1] * len(net.tensors), [-1] * len(net.tensors)
     for tensor in net.inputs:
@@ -298,7 +302,7 @@ def _planned(net: TfliteNet) -> _Plan:
             if tensor >= 0:
                 last[tensor] = step
         inputs = [net.tensors[place] if place >= 0 else _NONE for place in operator.inputs]
-        scratch.append(tuple(KERNELS[operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])))
+        scratch.append(tuple(kernels[operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])))
     for tensor in net.outputs:
         last[tensor] = len(net.operators)
     placed = [
@@ -312,7 +316,7 @@ def _planned(net: TfliteNet) -> _Plan:
     order = sorted(range(len(placed)), key=lambda place: (-sizes[place], -place))
     offsets = place_in_order(order, sizes, [(buffer.first, buffer.last) for buffer in placed])
     buffers = tuple([buffer._replace(offset=offset) for buffer, offset in zip(placed, offsets, strict=True)])
-    return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch))
+    return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch), kernels)
 
 
 def _aligned(size: int) -> int:
@@ -339,7 +343,7 @@ def _allocate(net: TfliteNet, arena: _Arena, pointer: int, plan: _Plan) -> None:
     keep(allocator, "p3")  # SubgraphAllocations
     keep("tensors", "p2 i", len(net.tensors))  # TfLiteEvalTensor
     keep("operators", "p6 i p", len(net.operators))  # NodeAndRegistration
-    kernels = [KERNELS[operator.code] for operator in net.operators]
+    kernels = [plan.kernels[operator.code] for operator in net.operators]
     for kernel in kernels:
         if kernel.options is not None:
             keep("options of operators", kernel.options)
@@ -386,12 +390,17 @@ def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, 
     """What an operator allocates when it is prepared."""
     output = net.tensors[operator.outputs[0]]
     for step in kernel.steps.split():
-        if step == "c":
+        if step == "f":
+            weights = net.tensors[operator.inputs[1]]
+            if weights.scales > 1 and output.scales:
+                arena.keep("scales of channels", 4 * weights.scales)
+                arena.keep("scales of channels", 4 * weights.scales)
+        elif step == "c" or (step == "q" and output.scales):
             arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
             arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
         elif step == "o":
             _borrow_tensor(arena, output, pointer)
-        elif step != "s":
+        elif step not in "qs":
             places = operator.inputs if step == "*" else operator.inputs[int(step) : int(step) + 1]
             for place in places:
                 if place >= 0:

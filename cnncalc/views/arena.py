@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
-from cnncalc.units import format_bytes, listing, plural
+from cnncalc.units import format_bytes, listing, percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.memory.arena import ArenaPlan, ArenaVolume
+    from cnncalc.memory.plan_advice import PlanAdvice
 
 MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 FREE = "."
 
 
-def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> Document:
-    """The plan of one arena for inference."""
+def plan_document(
+    plan: ArenaPlan, *, advice: Sequence[PlanAdvice] = (), macs: int = 0, units: str = "iec", width: int = 100
+) -> Document:
+    """The plan of one arena for inference; ``macs`` are those of the net, which ``advice`` is compared with."""
 
     def size(count: int) -> str:
         return format_bytes(count, units)
@@ -57,6 +60,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
     chart = draw(plan.volumes, len(plan.steps), plan.arena_bytes, width=width)
     closing = (
         Paragraph("order", (order,), main=1),
+        *([Paragraph("would help", _advice(plan, advice, macs, units), main=len(advice))] if advice else []),
         Paragraph(
             "for comparison",
             (
@@ -69,7 +73,21 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
         ),
         Paragraph("map", ("vertical: offset; horizontal: step", *chart), verbatim=True),
     )
-    return Document(heading, Table(columns, rows), closing, lambda: _data(plan))
+    return Document(heading, Table(columns, rows), closing, lambda: _data(plan, advice))
+
+
+def _advice(plan: ArenaPlan, advice: Sequence[PlanAdvice], macs: int, units: str) -> tuple[str, ...]:
+    """A line for each change, with the peak of live bytes and what becomes of the MACs."""
+    lines = []
+    for each in advice:
+        line = f"{each.what}: {format_bytes(each.peak_bytes, units)} ({percent(each.peak_bytes, plan.bound_bytes)})"
+        if each.macs != macs:
+            more = (
+                f"{percent(each.macs - macs, macs)} more" if each.macs > macs else f"{percent(each.macs, macs)} of the"
+            )
+            line += f", {more} MACs"
+        lines.append(line if each.same_net else f"{line}; another net")
+    return tuple(lines)
 
 
 def _layers(layers: tuple[str, ...], role: str) -> str:
@@ -77,11 +95,12 @@ def _layers(layers: tuple[str, ...], role: str) -> str:
     return shown if role == "activations" else f"{shown} ({role})"
 
 
-def _data(plan: ArenaPlan) -> dict[str, Any]:
+def _data(plan: ArenaPlan, advice: Sequence[PlanAdvice]) -> dict[str, Any]:
     found: dict[str, Any] = {"schema": 1, **plan._asdict(), "is_exact_order": plan.is_exact_order}
     found["steps"] = [step._asdict() for step in plan.steps]
     found["volumes"] = [volume._asdict() for volume in plan.volumes]
     found["unfused"] = plan.unfused._asdict()
+    found["advice"] = [each._asdict() for each in advice]
     return found
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cnncalc.formats.notation import Notation
     from cnncalc.memory.micro import MicroReport
 
+RUNTIMES = {"tflm": "TensorFlow Lite Micro", "cmsis": "TensorFlow Lite Micro and CMSIS-NN"}
 FLASH = {
     "weights": "weights",
     "biases": "biases",
@@ -28,7 +29,7 @@ def micro_document(report: MicroReport, *, notation: Notation, width: int = 100)
         return format_bytes(count, notation.units)
 
     heading = (
-        f"{report.architecture}: on a chip with TensorFlow Lite Micro, {listing(report.types, 4)}, one image, "
+        f"{report.architecture}: on a chip with {RUNTIMES[report.profile]}, {listing(report.types, 4)}, one image, "
         f"{report.pointers}-bit pointers",
         f"arena {size(arena.total_bytes)} ({arena.total_bytes:,} bytes): head {arena.head_bytes:,}, "
         f"tail {arena.tail_bytes:,}; flash {size(flash.bytes)} ({flash.bytes:,} bytes)",

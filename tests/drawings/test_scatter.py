@@ -121,6 +121,7 @@ def test_ticks(drawn: Axis, texts: list[str]) -> None:
     assert all(0 <= drawn.place(tick.value) <= 1 for tick in ticks)
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_manual(regenerate: bool) -> None:
     """It is the one that the call on its page draws."""
     text = named_files(read("docs/families.md"))["cnn.yaml"]

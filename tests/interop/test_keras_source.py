@@ -116,13 +116,13 @@ def b_block(x, name):
 
 
 def net():
-    input = keras.Input((9, 7, 3), name="input")
-    inputs = [input]
-    input = a_block(input, name="a")
-    input = b_block(input, name="b")
-    input = layers.Flatten()(input)
-    input = layers.Dense(5, name="fc1")(input)
-    return keras.Model(inputs, [input])
+    x = keras.Input((9, 7, 3), name="input")
+    inputs = [x]
+    x = a_block(x, name="a")
+    x = b_block(x, name="b")
+    x = layers.Flatten()(x)
+    x = layers.Dense(5, name="fc1")(x)
+    return keras.Model(inputs, [x])
 '''
 
 

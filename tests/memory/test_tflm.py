@@ -59,6 +59,7 @@ def test_the_package_itself_agrees_on_other_random_nets(seed: int) -> None:
     assert measured(content, ours["minimum"]) == ours
 
 
+@pytest.mark.slow
 def test_the_size_of_the_flash_is_that_of_the_file() -> None:
     for text in NETS.values():
         report = analyze(text)

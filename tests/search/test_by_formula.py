@@ -47,6 +47,7 @@ def test_a_sweep_by_formulas_finds_what_all_designs_give(words: list[str]) -> No
     assert by_formula["ok"] > 0
 
 
+@pytest.mark.slow
 def test_best_points_that_are_no_designs_are_left_out() -> None:
     """With a=5000 the layer has no filter: the formula of the MACs is smallest there, but the design is invalid."""
     net = "INPUT[8x8x3] -> CONV3-{(a-5000)**2} -> GAP -> FC-10"
@@ -65,6 +66,7 @@ def test_no_point_within_the_limits_is_exit_code_1_with_the_nearest() -> None:
     assert "macs is at least 171.1K" in done.stdout
 
 
+@pytest.mark.slow
 def test_more_points_than_can_be_computed() -> None:
     """2*10^7 points, which would take hours."""
     vary = ("--vary", "a=1..200", "--vary", "b=1..100000", "--max", "parameters=10K")

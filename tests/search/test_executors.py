@@ -49,6 +49,7 @@ def processes_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @each("executor", ["serial", "threads", "processes:2", f"{HERE}:two_processes", f"{HERE}:Immediate"])
+@pytest.mark.slow
 def test_every_executor_gives_the_same(executor: str) -> None:
     assert list(outcomes(WORK, POINTS, executor)) == EXPECTED
     assert list(outcomes(WORK, [], executor)) == []
@@ -193,6 +194,7 @@ def _require_an_answer(futures: Iterable[Future[Any]], **_: object) -> None:
         raise TimeoutError
 
 
+@pytest.mark.slow
 def test_garbage_is_collected_where_the_program_does_not() -> None:
     """Each design leaves cycles of some hundred bytes."""
     gc.collect()

@@ -91,6 +91,7 @@ def random_family(random: Random) -> tuple[str, dict[str, int]]:
 
 @given(seeds)
 @examples(6)
+@pytest.mark.slow
 def test_formulas_of_random_families_equal_the_analysis(seed: int) -> None:
     random = Random(seed)  # noqa: S311  # the same families on every run
     target, values = random_family(random)
@@ -106,6 +107,7 @@ def test_formulas_of_random_families_equal_the_analysis(seed: int) -> None:
 
 @given(seeds)
 @examples(5)
+@pytest.mark.slow
 def test_formulas_of_random_nets_in_their_sides_equal_the_analysis(seed: int) -> None:
     target = random_design(seed).text
 

@@ -83,6 +83,7 @@ def result(found: Survey) -> tuple[int, int, list[tuple[int, tuple[int, ...]]]]:
     return found.within, found.broken, [(each.place, each.figures) for each in found.survivors]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "vary", "bounds", "aims"),
     [
@@ -163,6 +164,7 @@ def test_figures_beyond_64_bits_are_exact() -> None:
 
 @given(seeds)
 @examples(3)
+@pytest.mark.slow
 def test_random_families(seed: int) -> None:
     random = Random(seed)  # noqa: S311  # the same families on every run
     items = ["CONV3-a", "CONV{k}-b/2", "POOL", "CONV1-{depth//2}", "BN", "[CONV1-a | CONV3-b] -> CONCAT", "UPSAMPLE2"]

@@ -37,6 +37,7 @@ def swept(wish: Wish, target: str = "-", stdin: str | None = FILE, **settings: A
     return list(records(planned(wish, target, stdin, **settings)[1]))
 
 
+@pytest.mark.slow
 def test_random_points_equal_the_design_alone() -> None:
     found = swept(Wish(VARY, keys=KEYS, options={"optimizer": "adam"}))
     assert len(found) == 4 * 3 * 4 * 3 * 4

@@ -1,0 +1,222 @@
+"""Patch by patch: the first layers of a net computed on one part of the plane after the other, to lower the peak.
+
+The output of the stage is cut into patches, each is computed by itself, and the rest of the net runs on the whole
+output. What a patch needs of every volume before it follows from the windows of the layers, with the borders of the
+plane. Neighbouring patches need some of the same values, the halo, which are computed again.
+
+Source: Lin et al. 2021, MCUNetV2: Memory-Efficient Patch-based Inference for Tiny Deep Learning (arXiv 2110.15352).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from cnncalc.layers.stencil import Stencil
+from cnncalc.memory.arena import InferenceNet
+from cnncalc.memory.order import Flow, levels, lifetimes
+from cnncalc.records import NamedTuple
+from cnncalc.units import bytes_per_element
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.stencil import Places, Stencils
+    from cnncalc.volume import Volume
+
+GRIDS = (2, 3, 4)
+"""The numbers of patches along each side that are tried."""
+MOST_LAYERS = 300
+"""The layers, from the first one on, of which a stage may consist."""
+
+
+class PatchPlan(NamedTuple):
+    """A stage in ``grid`` x ``grid`` patches up to ``layer``, with its whole ``output``; all sizes are in bytes.
+
+    ``stage_bytes`` is the most alive while patches are computed: the whole output of the stage, and of all volumes
+    before it the part that one patch needs, that of the image too. ``rest_bytes`` is the most alive behind the stage.
+    ``extra_macs`` are those of the halo, for one image, ``macs`` those of the net without them.
+    """
+
+    grid: int
+    layer: str
+    output: Volume
+    stage_bytes: int
+    rest_bytes: int
+    macs: int
+    extra_macs: int
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most alive at any time."""
+        return max(self.stage_bytes, self.rest_bytes)
+
+
+def patch_plans(
+    report: Report,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    depthwise_in_place: bool = False,
+    grids: Sequence[int] = GRIDS,
+) -> tuple[PatchPlan, ...]:
+    """For each number of patches the stage with the lowest peak, of equal ones that with the fewest extra MACs.
+
+    Layers are fused as in the arena plan, and run in the given order. Empty where no stage lowers the peak, for nets
+    that are no planes or have several inputs, and where no layer is the only one that the rest reads.
+    """
+    best = []
+    net = _Net(report, batch * bytes_per_element(dtype), depthwise_in_place)
+    for grid in grids:
+        found: list[PatchPlan] = []
+        for cut in _cuts(report, net.tasks, grid):
+            least = max(net.rest(cut), net.whole(cut))
+            if least < min([net.peak, *[plan.peak_bytes for plan in found]]):
+                found.append(patch_plan(net, cut, grid))
+        if found:
+            best.append(min(found, key=lambda plan: (plan.peak_bytes, plan.extra_macs)))
+    return tuple(best)
+
+
+class Edge(NamedTuple):
+    """An input of a layer: the row that makes it, its last positions side by side, and what an output depends on."""
+
+    source: int
+    ends: tuple[int, ...]
+    stencils: Stencils | None
+
+
+class _Net:
+    """A net as tasks in the given order, with the bytes alive at each step."""
+
+    def __init__(self, report: Report, scale: int, depthwise_in_place: bool) -> None:
+        self.report = report
+        self.scale = scale
+        self.tasks = InferenceNet(report, scale, fuse=True, depthwise_in_place=depthwise_in_place)
+        self.flow = self.tasks.flow()
+        self.rows = [row for row in report.layers if not row.training_only]
+        order = range(len(self.flow.tasks))
+        self.levels = levels(self.flow, order, lifetimes(self.flow, order))
+        self.peak = max(self.levels)
+        self.edges = {row.index: edges_of(row) for row in self.rows[:MOST_LAYERS]}
+
+    def rest(self, cut: LayerReport) -> int:
+        """The most alive behind a row."""
+        return max(self.levels[self.tasks.task_of[cut.index] + 1 :], default=0)
+
+    def whole(self, cut: LayerReport) -> int:
+        """The bytes of the whole output of a row."""
+        return cut.activations * self.scale
+
+
+def edges_of(row: LayerReport) -> list[Edge]:
+    """The inputs of a layer."""
+    return [
+        Edge(source, tuple([size - 1 for size in volume.sides]), row.layer.stencils(*row.input_volumes, of=number))
+        for number, (source, volume) in enumerate(zip(row.sources, row.input_volumes, strict=True))
+    ]
+
+
+def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]:
+    """The rows behind which only their own output is read, and which a grid of patches divides."""
+    rows = [row for row in report.layers if not row.training_only]
+    if sum([not row.sources for row in rows]) != 1 or any(len(row.output.sides) != 2 for row in rows):
+        return
+    readers: dict[int, list[int]] = {}
+    for row in rows:
+        for source in row.sources:
+            readers.setdefault(source, []).append(row.index)
+    alive: set[int] = set()
+    for row in rows[:MOST_LAYERS]:
+        alive = {source for source in alive if readers[source][-1] > row.index}
+        if row.index not in readers or _moves_positions(row):
+            return
+        alive.add(row.index)
+        is_end = all(net.task_of[reader] != net.task_of[row.index] for reader in readers[row.index])
+        if row.sources and len(alive) == 1 and is_end and min(row.output.sides) >= grid:
+            yield row
+
+
+def _moves_positions(row: LayerReport) -> bool:
+    """Whether a layer is not computed position by position: its MACs are no multiple, or elements change their side."""
+    moves = bool(row.sources) and row.layer.origins(*row.input_volumes) is not None
+    return moves or row.macs % row.output.positions != 0
+
+
+def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
+    """The stage up to a row in patches."""
+    rows = [row for row in net.rows if row.index <= cut.index]
+    heights, widths = [
+        [needed(rows, net.edges, side, span) for span in spans(size, grid)]
+        for side, size in enumerate(cut.output.sides)
+    ]
+    tasks, volume_of, task_of = (
+        net.flow.tasks[: net.tasks.task_of[cut.index] + 1],
+        net.tasks.volume_of,
+        net.tasks.task_of,
+    )
+    order = range(len(tasks))
+    alive = lifetimes(Flow(tasks, net.flow.sizes, frozenset()), order)
+    kept = volume_of[cut.index] if tasks[-1].makes == volume_of[cut.index] else None
+    peak, seen = 0, set()
+    for height in heights:
+        for width in widths:
+            sizes, scratch = [0] * len(net.flow.sizes), [0] * len(tasks)
+            for row in rows:
+                positions = height.get(row.index, 0) * width.get(row.index, 0)
+                volume, task = volume_of[row.index], task_of[row.index]
+                if volume != kept:  # a patch of the output is written where it stays
+                    sizes[volume] = max(sizes[volume], positions * row.output.depth * net.scale)
+                if task >= 0 and tasks[task].scratch:
+                    scratch[task] = positions * net.scale
+            key = (*sizes, *scratch)
+            if key not in seen:
+                seen.add(key)
+                own = tuple([task._replace(scratch=size) for task, size in zip(tasks, scratch, strict=True)])
+                peak = max(peak, *levels(Flow(own, tuple(sizes), frozenset()), order, alive))
+    computed = {
+        row.index: sum([part.get(row.index, 0) for part in heights]) * sum([part.get(row.index, 0) for part in widths])
+        for row in rows
+    }
+    extra = sum([row.macs // row.output.positions * computed[row.index] - row.macs for row in rows])
+    macs = net.report.totals.macs
+    return PatchPlan(grid, cut.name, cut.output, net.whole(cut) + peak, net.rest(cut), macs, extra)
+
+
+def spans(size: int, grid: int) -> list[tuple[int, int]]:
+    """The first and last position of each of ``grid`` parts of a side, as equal as they can be."""
+    bounds = [size * part // grid for part in range(grid + 1)]
+    return [(low, high - 1) for low, high in pairwise(bounds)]
+
+
+def needed(
+    rows: Sequence[LayerReport], edges: Mapping[int, Sequence[Edge]], side: int, span: tuple[int, int]
+) -> dict[int, int]:
+    """How many positions along a side each row must compute for those of a span of the last row, by its index."""
+    found = {rows[-1].index: span}
+    for row in reversed(rows):
+        if row.index not in found:
+            continue
+        low, high = found[row.index]
+        for source, ends, stencils in edges[row.index]:
+            seen = _seen(None if stencils is None else stencils[side], low, high, ends[side])
+            if seen is not None:
+                before = found.get(source, seen)
+                found[source] = min(seen[0], before[0]), max(seen[1], before[1])
+    return {index: high - low + 1 for index, (low, high) in found.items()}
+
+
+def _seen(stencil: Stencil | Places | None, low: int, high: int, end: int) -> tuple[int, int] | None:
+    """The first and last input, from 0 to ``end``, that outputs from ``low`` to ``high`` depend on; None: on none."""
+    if stencil is None:
+        return 0, end
+    outputs = range(low, high + 1)
+    if isinstance(stencil, Stencil) and stencil.is_contiguous and stencil.step >= 0:
+        outputs = range(low, high + 1, max(1, high - low))  # windows of those between lie between
+    inside = []
+    for output in outputs:
+        window = stencil.window(output)
+        if window and window[0] <= end and window[-1] >= 0:
+            inside.append((max(0, window[0]), min(end, window[-1])))
+    return (min([first for first, _ in inside]), max([last for _, last in inside])) if inside else None
