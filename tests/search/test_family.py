@@ -9,6 +9,7 @@ import pytest
 from cnncalc import analyze
 from cnncalc.errors import DesignError
 from cnncalc.figures.measure import Measure, Meter
+from cnncalc.language.settings import Settings
 from cnncalc.search.family import Family, Wanted
 from cnncalc.volume import Volume
 
@@ -70,3 +71,14 @@ def test_the_input_of_a_design() -> None:
     assert Family("-", stdin=FILE).input_volume() == Volume(16, 16, 3)
     assert Family("INPUT -> CONV3-4 -> FC-2").input_volume() == Volume(224, 224, 3)
     assert Family("INPUT -> CONV1-4 -> POOL500/1").input_volume() is None
+
+
+def test_a_wrong_name_is_told_where_another_has_no_value() -> None:
+    """The name is that of a range, so it is no option --set of the call; such an option is still warned of."""
+    settings = Settings(variables={"z": 1})
+    with pytest.raises(DesignError) as failure:
+        Family("INPUT 8x8x3 -> CONV3-{w} -> FC-2", settings, requires_effect=False).look_up([{"q": 8}, {"q": 9}])
+    codes = [each.code for each in failure.value.every]
+    assert codes == ["unknown-variable", "unset-variable", "no-effect"]
+    assert failure.value.first.message == "'q' changes nothing: the design has no variable 'q' (it has w)"
+    assert failure.value.every[2].message.startswith("--set z=1 has no effect")
