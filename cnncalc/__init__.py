@@ -303,9 +303,10 @@ def solve(
 
     ``ranges`` are the values of each variable, or of batch, input, filters, hidden, classes: a text such as
     ``"8..64/8"`` or ``"8,16,32"``, or a sequence. ``max`` and ``min`` are limits by the keys of budgets: numbers, or
-    texts such as ``"8GiB,batch=16"``; ``memory`` (bytes, a size or a device) limits what training needs. ``best`` is
-    ``"max:KEY"`` or ``"min:KEY"``, by default the largest value of the only variable. The other parameters are those
-    of the memory of limits that write none, and the ``options`` of :func:`load`.
+    texts such as ``"8GiB,batch=16"``; ``memory`` (bytes, a size or a device) limits what training needs, and that of a
+    board (``"board:NAME"``) its arena and flash. ``best`` is ``"max:KEY"`` or ``"min:KEY"``, by default the largest
+    value of the only variable. The other parameters are those of the memory of limits that write none, and the
+    ``options`` of :func:`load`.
 
     The result has ``best`` (None if nothing fits, with ``nearest`` and ``blame`` then) and ``next``, each with
     ``variables``, ``figures`` and ``limits``; ``is_complete`` tells whether every member that could be better was

@@ -46,6 +46,11 @@ class CnncalcError(Exception):
         """The error as a problem at that place."""
         return Problem(self.code, str(self), span, self.hint)
 
+    @property
+    def first(self) -> Problem:
+        """The error as a problem; of several problems the first one."""
+        return self.problem()
+
 
 class ShapeError(CnncalcError):
     """A layer cannot take these volumes.
@@ -121,6 +126,11 @@ class DesignError(CnncalcError):
         self.problems: tuple[Problem, ...] = self.every[:MAX_PROBLEMS]
         self.partial = partial
         super().__init__(self.problems[0].message if self.problems else "invalid design")
+
+    @property
+    def first(self) -> Problem:
+        """The first problem in the order of the text."""
+        return self.every[0]
 
     def __str__(self) -> str:
         return listed(self.every)

@@ -11,7 +11,7 @@ from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, Recorded, Revision, recorded_name
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
-from cnncalc.checks.family import members_of, text_of
+from cnncalc.checks.family import members_of
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
 from cnncalc.checks.repository import NoBase
@@ -23,6 +23,7 @@ from cnncalc.figures.measure import ALLOW_STATED, Measure, Meter, default_measur
 from cnncalc.language.files import is_there
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import Family
+from cnncalc.search.ranges import point_text
 from cnncalc.source import visible
 from cnncalc.units import percent, plural
 
@@ -427,23 +428,23 @@ class Checker:
                 if before is None or sign * one.actual > sign * before[0].actual:
                     worst[one.bound] = one, meter, point
             if wrong:
-                problems += [each._replace(message=f"{each.message} (with {text_of(point)})") for each in wrong]
+                problems += [each._replace(message=f"{each.message} (with {point_text(point)})") for each in wrong]
                 return []
         if broken and not worst:
             point, error = broken[0]
-            first = error.every[0] if isinstance(error, DesignError) else error.problem()
-            message = f"{entry.measure.key}: for: no member is valid; with {text_of(point)}: {first.message}"
+            first = error.first
+            message = f"{entry.measure.key}: for: no member is valid; with {point_text(point)}: {first.message}"
             problems.append(Problem(first.code, message, entry.family[0].span, first.hint))
             return []
         if broken:
             point, error = broken[0]
-            why = error.every[0].message if isinstance(error, DesignError) else str(error)
+            why = error.first.message
             count = f"{len(broken):,} of {plural(members, 'member')} {'is' if len(broken) == 1 else 'are'}"
-            message = f"{entry.measure.key}: for: {count} no valid design, as {text_of(point)}: {why}"
+            message = f"{entry.measure.key}: for: {count} no valid design, as {point_text(point)}: {why}"
             hint = "write ranges that leave them out"
             problems.append(Problem("invalid-members", message, entry.family[0].span, hint, "warning"))
         results = [
-            (one._replace(family=Members(text_of(point), breaking[bound], members)), meter)
+            (one._replace(family=Members(point_text(point), breaking[bound], members)), meter)
             for bound, (one, meter, point) in worst.items()
         ]
         shown = [one for one, _ in results]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import CnncalcError, DesignError, Problem
 from cnncalc.figures.measure import Meter
 from cnncalc.search.family import BATCH, Family, Wanted
-from cnncalc.search.ranges import INPUT, points_of, read_range, value_of_range
+from cnncalc.search.ranges import INPUT, points_of, read_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,8 +100,3 @@ def members_of(entry: Entry, family: Family) -> Iterator[tuple[Point, Measure, M
             except CnncalcError as error:
                 found = error
         yield point, wanted.at(point), found
-
-
-def text_of(point: Point) -> str:
-    """A member in words: ``width=64, batch=8``."""
-    return ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
@@ -365,8 +365,16 @@ KEYS: dict[str, BudgetKey] = {
 """Every key of a budget by its name."""
 
 
+FIGURES = tuple([key for key in KEYS if key != ALLOW_STATED])
+"""The keys that are figures of a net: all but the one that is a permission."""
+
 ARENAS = ("arena", "flash", "plan_arena")
 """The keys that follow no polynomial and need not grow with a net: offsets of a plan, and the bytes of a file."""
+
+
+def measure_of(key: str, options: Mapping[str, Any]) -> Measure:
+    """The measure of a key with those of the options that it has."""
+    return Measure(key, **{name: value for name, value in options.items() if name in KEYS[key].options})
 
 
 def last_window(report: Report) -> LayerReport:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import require_layer
 from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure, Meter, last_window, unclipped_of
+from cnncalc.figures.measure import FIGURES, KEYS, Measure, Meter, last_window, unclipped_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 COUNTS = ("parameters", "weights", "biases", "trainable", "buffers", "activations", "macs")
 """The keys that totals and rows have as attributes."""
 
-NET_KEYS = (
-    *COUNTS,
-    *(key for key in KEYS if key not in COUNTS and key != ALLOW_STATED),
-    "input",
-    "output",
-    "name",
-    "title",
-)
+NET_KEYS = (*COUNTS, *(key for key in FIGURES if key not in COUNTS), "input", "output", "name", "title")
 """The keys of a net."""
 
 LAYER_KEYS = (

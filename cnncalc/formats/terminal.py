@@ -192,10 +192,11 @@ def fits_wrapped(table: Table, width: int) -> bool:
 
 
 def _minimum_widths(table: Table) -> list[int]:
-    """The smallest width of each column; numbers are never wrapped."""
+    """The smallest width of each column: numbers are never wrapped, the title above them is at spaces."""
+    cells = widths(table._replace(columns=tuple([column._replace(title="") for column in table.columns])))
     return [
-        wide if column.right else min(wide, MIN_WIDTH)
-        for wide, column in zip(widths(table), table.columns, strict=True)
+        max(number, *map(width_of, visible(column.title).split(" "))) if column.right else min(wide, MIN_WIDTH)
+        for wide, number, column in zip(widths(table), cells, table.columns, strict=True)
     ]
 
 

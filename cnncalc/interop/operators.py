@@ -22,6 +22,7 @@ class Operator(NamedTuple):
 
     ``attributes`` holds integers, floats, strings and tuples of these, and :class:`Constant` for tensors. ``scope`` is
     the path of the module that ran it, outermost first, where the source has one.
+    An operator that an importer finds no form for stays under its own name; ``why`` says the reason.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Operator(NamedTuple):
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any] = NO_ATTRIBUTES
     scope: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Constant(NamedTuple):

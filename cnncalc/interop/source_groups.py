@@ -81,8 +81,8 @@ class Groups:
         for node in self.graph.nodes:
             layer = node.layer
             assert isinstance(layer, Layer)
-            whole = False if node.is_input else layer.is_flat
-            flat.append(all(flat[source] for source in node.inputs) if whole is None else whole)
+            is_flat = False if node.is_input else layer.is_flat
+            flat.append(all(flat[source] for source in node.inputs) if is_flat is None else is_flat)
         return flat
 
     def leaving(self, inside: set[int]) -> list[Hashable]:
@@ -97,9 +97,13 @@ class Groups:
 
 
 class Body:
-    """The statements that run a group, and the names of its parts; ``taken`` are names that no variable may have."""
+    """The statements that run a group, and the names of its parts.
+
+    ``entering`` and ``leaving`` are the values that enter and leave the group; ``is_top``: it is the whole net.
+    """
 
     taken_names: ClassVar[tuple[str, ...]] = ()
+    """Names that no variable may have."""
     input_name: ClassVar[str] = "x"
     """The variable of an input of the net that has the name of its kind."""
     new_names: ClassVar[Sequence[str]] = ("x",)

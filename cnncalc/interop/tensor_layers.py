@@ -241,7 +241,7 @@ def _results(net: Net, operator: Operator) -> list[Value]:
         return _folded(net, operator)
     handler = HANDLERS.get(operator.type)
     if handler is None:
-        raise NoEqual(REASONS.get(operator.type, "no kind computes it"))
+        raise NoEqual(operator.why or REASONS.get(operator.type, "no kind computes it"))
     if unknown:
         if any(name in net.unknown for name in unknown) and not any(name in net.failed for name in unknown):
             raise NoEqual("a constant that it needs is not computed here")

@@ -26,7 +26,7 @@ MOST_READ = 300_000
 """The most tables and numbers that are read."""
 MOST_TABLES = 40_000
 """The most tensors, and buffers, of a file."""
-MOST_OPERATORS = 20_000
+MOST_OPERATORS = 10_000
 MOST_NAME = 1_000
 """The most bytes of the name of an operator."""
 MOST_TENSOR_NAME = 65_536

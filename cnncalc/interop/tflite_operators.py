@@ -34,7 +34,10 @@ WHOLE = frozenset(("bool", "int32", "int64", "uint32", "uint64"))
 
 
 class NoForm(Exception):
-    """An operator of the file cannot be translated; it stays under its own name."""
+    """An operator of the file cannot be translated, and the text says why; it stays under its own name."""
+
+
+OTHERS = "its inputs or options are others than those that have a kind"
 
 
 def read_tflite(name: str, data: bytes | mmap, settings: Settings) -> Graph:
@@ -109,19 +112,20 @@ class _Translation:
         count = len(self.operators)
         function = FORMS.get(operator.code)
         try:
-            if function is None or len(operator.outputs) != 1:
-                if operator.code not in SPLITS:
-                    raise NoForm
+            if operator.code in SPLITS:
                 SPLITS[operator.code](self, operator)
                 return
+            if function is None or len(operator.outputs) != 1:
+                raise NoForm(OTHERS if function else "")
             found = function(self, operator)
-        except (NoForm, IndexError, KeyError):
+        except (NoForm, IndexError, KeyError) as error:
+            why = str(error) if isinstance(error, NoForm) else OTHERS
             del self.operators[count:]
             outputs = tuple([self.labels[place] for place in operator.outputs])
             name = outputs[0] if outputs else operator.code
             values = [self.value(operator, place) for place in range(len(operator.inputs))]
             inputs = tuple([value if value in self.known else "" for value in values])  # or memory for its own use
-            self.operators.append(Operator(name, operator.code, inputs, outputs))
+            self.operators.append(Operator(name, operator.code, inputs, outputs, why=why))
             return
         name = self.labels[operator.outputs[0]]
         activation = operator.options.get("activation")
@@ -145,7 +149,7 @@ class _Translation:
         """An input."""
         place = operator.inputs[number]
         if place < 0:
-            raise NoForm
+            raise NoForm("an input that it needs is left out")
         return self.tensors[place]
 
     def output(self, operator: FileOperator) -> Tensor:
@@ -160,7 +164,7 @@ class _Translation:
         """The integers of an input that is a constant."""
         found = self.file.numbers.get(operator.inputs[number])
         if found is None:
-            raise NoForm
+            raise NoForm("its sizes or axes are no constants of few numbers")
         return [int(value) for value in found]
 
     def emit(self, type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
@@ -270,7 +274,7 @@ def _matmul(t: _Translation, operator: FileOperator) -> str:
 def _on_maps(type: str, attributes: Callable[[FileOperator], dict[str, Any]]) -> Function:
     def form(t: _Translation, operator: FileOperator) -> str:
         if len(t.tensor(operator, 0).shape) < 3:
-            raise NoForm
+            raise NoForm(OTHERS)
         return t.last(t.emit(type, [t.first(operator)], t.name(operator), **attributes(operator)), operator)
 
     return form
@@ -305,7 +309,7 @@ def _pad(t: _Translation, operator: FileOperator) -> str:
         (more["value"],) = t.file.numbers[operator.inputs[2]]
     if operator.code == "MIRROR_PAD":
         if operator.options["mode"]:
-            raise NoForm
+            raise NoForm(OTHERS)
         more["mode"] = "reflect"
     return t.emit("Pad", [t.value(operator, 0)], t.name(operator), **more)
 
@@ -391,7 +395,7 @@ def _expand(type: str) -> Function:
 
 def _gather(t: _Translation, operator: FileOperator) -> str:
     if operator.options["batch_dims"]:
-        raise NoForm
+        raise NoForm(OTHERS)
     axis = int(operator.options["axis"]) % max(1, len(t.tensor(operator, 0).shape))
     return t.emit("Gather", [t.value(operator, 0), t.value(operator, 1)], t.name(operator), axis=axis)
 
@@ -424,7 +428,7 @@ def _strided_slice(t: _Translation, operator: FileOperator) -> str:
     options, shape = operator.options, t.tensor(operator, 0).shape
     starts, ends, steps = [t.numbers(operator, number) for number in (1, 2, 3)]
     if options["ellipsis_mask"] or options["new_axis_mask"] or len(starts) > len(shape) or min(steps, default=1) < 1:
-        raise NoForm
+        raise NoForm(OTHERS)
     if options["offset"]:
         ends = [start + end for start, end in zip(starts, ends, strict=True)]
     gone = []

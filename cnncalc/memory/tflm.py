@@ -135,6 +135,13 @@ KERNELS: Mapping[str, Kernel] = {
     "DEQUANTIZE": Kernel(None, "d i d0 i3", "0 o"),
     "TRANSPOSE": Kernel(None, None, "0 1 o"),
     "STRIDED_SLICE": Kernel("i5 b", "b i5 b i5 b i5 h5 b", "0 1 2 3 o"),
+    "CAST": Kernel("i2", None, "0 o"),
+    "DIV": Kernel("i", "i7", "0 1 o"),
+    "EXPAND_DIMS": Kernel(None, None, "0 1 o"),
+    "MAXIMUM": Kernel(None, None, ""),
+    "MINIMUM": Kernel(None, None, ""),
+    "SLICE": Kernel(None, None, "0 1 2 o"),
+    "SQUEEZE": Kernel("i8 i", None, "0 o"),
     "SVDF": Kernel("i i b", "i9", "0 1 2 3 4 o s", _svdf, 2),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": Kernel("i f2 b3", _LSTM_STATE, "* o s", _lstm, 20),
 }

@@ -26,7 +26,7 @@ STEP = 8
 DECIMALS = 20
 """Steps of a decimal number from 0 to 1."""
 MOST_INVALID = 40
-"""The values, from the smallest on, among which a valid one is looked for."""
+"""The values in a row that are tried until one is valid."""
 
 
 class Takes(NamedTuple):
@@ -157,7 +157,7 @@ def _largest(family: Family, report: Report, found: BoardFit, name: str, values:
     while high - low > 1:
         middle = place = (low + high) // 2
         now = room(place)
-        while now is None and place > low + 1:  # the next smaller valid value
+        while now is None and place > max(low + 1, middle - MOST_INVALID):  # the next smaller valid value
             place -= 1
             now = room(place)
         if now is not None and not now.reaches(aim):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import ValueProblem
 from cnncalc.search.executors import crew
 from cnncalc.search.grid import Aim, Surveyor
-from cnncalc.search.points import Grid
+from cnncalc.search.points import Product
+from cnncalc.search.ranges import point_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def sweep_by_formula(
     Raises ValueProblem where a figure is no polynomial of what varies, or a design has other figures.
     """
     source = plan.points.source
-    if not isinstance(source, Grid) or source.sample is not None:
+    if not isinstance(source, Product) or source.sample is not None:
         raise ValueProblem("--by-formula takes ranges: it computes no single points", code="usage")
     objectives = summary.objectives or (() if summary.sort is None else (summary.sort,))
     needed = _needed(plan, objectives)
@@ -88,8 +89,7 @@ def _fill(
             if outcome.figures is None:
                 invalid.add(survivor.place)
             elif tuple([outcome.figures[place] for place in needed]) != survivor.figures:
-                where = ", ".join([f"{name}={value}" for name, value in point.items()])
-                message = f"the figures of the design with {where} are others than by formula"
+                message = f"the figures of the design with {point_text(point)} are others than by formula"
                 hint = "leave out --by-formula to compute every design"
                 raise ValueProblem(message, code="no-polynomial", hint=hint)
             records.append(plan.record(point, outcome))

@@ -12,7 +12,7 @@ from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.language.expression import ExpressionParser, condition, evaluate
 from cnncalc.language.tokens import Scanner
 from cnncalc.layers.keys import BOOLEAN_WORDS
-from cnncalc.search.ranges import INPUT, value_of_range
+from cnncalc.search.ranges import INPUT, point_text
 from cnncalc.source import plain
 from cnncalc.volume import Volume
 
@@ -72,8 +72,7 @@ class Conditions:
         try:
             return condition(evaluate(code, values))
         except ValueProblem as problem:
-            where = ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])
-            message = f"{problem.message} (at {where})"
+            message = f"{problem.message} (at {point_text(point)})"
             raise DesignError([Problem(problem.code, message, code.span, problem.hint)]) from None
 
 

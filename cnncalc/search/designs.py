@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.loading import Loader
 from cnncalc.analysis.report import account
-from cnncalc.errors import CnncalcError, DesignError, ValueProblem, did_you_mean
-from cnncalc.figures.measure import ALLOW_STATED, ARENAS, KEYS, SIMULATED, Measure, Meter, last_window, unclipped_of
+from cnncalc.errors import CnncalcError, ValueProblem, did_you_mean
+from cnncalc.figures.measure import ARENAS, FIGURES, KEYS, SIMULATED, Measure, Meter, last_window, unclipped_of
 from cnncalc.figures.value import COUNTS
 from cnncalc.language.assignment import decimal
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.layers.input import Input
-from cnncalc.layers.keys import is_fraction, is_whole
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH
-from cnncalc.search.ranges import SIZES
+from cnncalc.search.ranges import SIZES, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +39,7 @@ TRIED = (16, 8, 4, 3, 2, 1, 32, 64, 6, 12)
 """The values that are tried for variables without one."""
 PEAKS = (*SIMULATED, *ARENAS)
 """Keys that are the largest of many numbers: they are no polynomials."""
-FORMULA_KEYS = tuple(dict.fromkeys([*COUNTS, *[key for key in KEYS if key not in (*PEAKS, ALLOW_STATED)], "output"]))
+FORMULA_KEYS = tuple(dict.fromkeys([*COUNTS, *[key for key in FIGURES if key not in PEAKS], "output"]))
 """The keys of a net that are numbers."""
 VOLUME_KEYS = ("output", "receptive_field", "receptive_field_unclipped")
 """Those with one number a side."""
@@ -146,7 +145,7 @@ class Design:
 
     def usual_names(self) -> list[str]:
         """The variables of the design that are numbers, and the sides of the input."""
-        numbers = [name for name, value in self.variables.items() if _number(value) is not None]
+        numbers = [name for name, value in self.variables.items() if number_of(value) is not None]
         return [*numbers, *list(self.sides)[:-1]]
 
     def name(self, name: str) -> Name:
@@ -155,7 +154,7 @@ class Design:
             name = SHORT_SIDES[name]  # height and width can be written in full
         if name in self.variables:
             value = self.variables[name]
-            number = _number(value)
+            number = number_of(value)
             if number is None:
                 raise ValueProblem(_no_number(name, value), code="not-a-number")
             return Name(name, VARIABLE, number)
@@ -182,14 +181,6 @@ class Design:
                     if side.endless is not None and side.endless.advance:
                         found = min(lcm(found, side.endless.advance), 2**20)
         return found
-
-
-def _number(value: Value | None) -> Fraction | None:
-    """A value as a number; None for words, lists, yes and no."""
-    if value is not None and (is_whole(value) or is_fraction(value)):
-        return Fraction(value)
-    text = getattr(value, "text", None)
-    return Fraction(text) if isinstance(text, str) else None
 
 
 def _no_number(name: str, value: Value) -> str:
@@ -224,7 +215,7 @@ class Members:
             try:
                 self._members[point] = self._analysed(point)
             except CnncalcError as error:
-                self._members[point] = error.every[0].message if isinstance(error, DesignError) else str(error)
+                self._members[point] = error.first.message
         return self._members[point]
 
     def _analysed(self, point: Point) -> Member:

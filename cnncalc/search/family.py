@@ -31,7 +31,7 @@ MOST_SENT = 4 * 1024 * 1024
 """Bytes of the largest file that is sent to workers; they read a larger one themselves."""
 MOST_KNOWN = 10_000
 """The costs of layers that the members of a family share."""
-MOST_PROBED = 32
+MOST_PROBED = 16
 """The members that are tried for the volume of the input: the first, and so many others."""
 NO_POINT: Mapping[str, Value] = {}
 
@@ -121,7 +121,7 @@ class Family:
         Ranges of ``input`` take their depth from it.
         """
         try:
-            report = account(self._loader.graph(self._settings(point)))
+            report = account(self._loader.graph(self._settings(point), with_hints=False), with_hints=False)
         except CnncalcError:
             return None
         return next((row.output for row in report.layers if not row.sources), None)
@@ -129,7 +129,7 @@ class Family:
     def graph(self, point: Mapping[str, Value]) -> Graph:
         """The graph of a member; raises DesignError for one that is invalid, and for a name that the design lacks."""
         graph = self._loader.graph(self._settings(point), with_hints=self.with_hints)
-        unread = _unread(graph, point) if self.requires_effect else {}
+        unread = _unread(graph.warnings, point) if self.requires_effect else {}
         if unread:
             raise DesignError(unread.values())
         return graph
@@ -140,7 +140,7 @@ class Family:
         The graph has all other warnings. Raises DesignError for a member that is invalid.
         """
         graph = self._loader.graph(self._settings(point), with_hints=False)
-        found = _unread(graph, point)
+        found = _unread(graph.warnings, point)
         why = {problem.message.partition(": ")[2] for problem in found.values()}
         others = [each for each in graph.warnings if each.message.partition(": ")[2] not in why]
         return graph._replace(warnings=tuple(others)), found
@@ -158,8 +158,8 @@ class Family:
             try:
                 graph, found = self.looked_up(point)
             except DesignError as error:  # it is counted as broken
-                if error.every[0].code == "unset-variable":
-                    unset = unset or error
+                if error.first.code == "unset-variable":
+                    unset = unset or _with_unread(error, point)
                 continue
             kept = graph._replace(changed={key: value for key, value in graph.changed.items() if key not in point})
             name = name or graph.name.removesuffix(graph.changes) + kept.changes
@@ -221,14 +221,25 @@ class Family:
         return self.settings._replace(variables=variables, **changed)
 
 
-def _unread(graph: Graph, point: Mapping[str, Value]) -> dict[str, Problem]:
+def _with_unread(error: DesignError, point: Mapping[str, Value]) -> DesignError:
+    """The error in which the names of the point that change nothing in the design are problems of their own, first."""
+    others = [each for each in error.every if _unread_name(each, point) is None]
+    return DesignError([*_unread(error.every, point).values(), *others])
+
+
+def _unread(warnings: Iterable[Problem], point: Mapping[str, Value]) -> dict[str, Problem]:
     """The names of the point that change nothing in the design, each with its problem."""
     found = {}
-    for warning in graph.warnings:
-        if warning.code != "no-effect":
-            continue
-        for name in point:
-            if warning.message.startswith((f"--set {name}=", f"--{name} ")):
-                why = warning.message.partition(": ")[2]
-                found[name] = Problem("unknown-variable", f"'{name}' changes nothing: {why}", None, warning.hint)
+    for warning in warnings:
+        name = _unread_name(warning, point)
+        if name is not None:
+            why = warning.message.partition(": ")[2]
+            found[name] = Problem("unknown-variable", f"'{name}' changes nothing: {why}", None, warning.hint)
     return found
+
+
+def _unread_name(warning: Problem, point: Mapping[str, Value]) -> str | None:
+    """The name of the point that a warning calls without effect; None for other warnings."""
+    if warning.code != "no-effect":
+        return None
+    return next((name for name in point if warning.message.startswith((f"--set {name}=", f"--{name} "))), None)

@@ -24,7 +24,7 @@ from cnncalc.search.interpolation import Grid, Interpolation, Line, NoPolynomial
 from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cnncalc.errors import Problem
     from cnncalc.language.settings import Settings
@@ -620,9 +620,11 @@ def _spread(below: int) -> list[int]:
     return sorted([each for each in found if each], reverse=True)
 
 
-def _edge(holds: object, good: int, bad: int) -> int:
-    """The last place, from a good one towards a bad one, at which the formulas hold; by bisection."""
-    assert callable(holds)
+def _edge(holds: Callable[[int], bool | None], good: int, bad: int) -> int:
+    """The last place, from a good one towards a bad one, at which the formulas are not known to be wrong; by bisection.
+
+    ``holds`` is None where no design is valid.
+    """
     while abs(bad - good) > 1:
         middle = (good + bad) // 2
         if holds(middle) is False:

@@ -13,11 +13,11 @@ from itertools import islice, product
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import CnncalcError, DesignError, ValueProblem
+from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.language.assignment import decimal
 from cnncalc.records import NamedTuple
 from cnncalc.search.interpolation import Interpolation, Line, NoPolynomial, Source
-from cnncalc.search.ranges import INPUT, SIZES, Range, number_of
+from cnncalc.search.ranges import INPUT, SIZES, Range, number_of, point_at
 from cnncalc.units import listing
 from cnncalc.volume import Volume
 
@@ -191,7 +191,7 @@ class Surveyor:
                 self._layers += len(report.layers)
                 self._known[key] = tuple(self.family.figures(point, self.wanted))
             except CnncalcError as error:
-                self._known[key] = error.every[0].message if isinstance(error, DesignError) else str(error)
+                self._known[key] = error.first.message
         return self._known[key]
 
     def _interpolation(self, fixed: Mapping[int, Value]) -> Interpolation:
@@ -429,11 +429,7 @@ class Surveyor:
 
     def point(self, place: int) -> Point:
         """The point at a place of the product, in which the last range varies quickest."""
-        found: list[Value] = []
-        for axis in reversed(self.axes):
-            place, at = divmod(place, len(axis.values))
-            found.append(axis.values[at])
-        return dict(zip([axis.name for axis in self.axes], reversed(found), strict=True))
+        return point_at([axis.name for axis in self.axes], [axis.values for axis in self.axes], place)
 
 
 def _numbers(axis: Axis) -> list[Fraction]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from math import gcd
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,8 @@ class Source(NamedTuple):
     """Where figures come from.
 
     ``vector`` gives the figures at a point, or in words why there are none; it may raise OtherLayers. ``names`` are the
-    variables, ``units`` their least steps, ``hints`` steps to try early (0: none). ``is_far_costly`` says whether a
-    variable changes the number of layers. ``spent`` raises NoPolynomial once too much is computed.
+    variables, ``units`` their least steps, ``hints`` steps to try early (0: none). ``is_costly`` says whether a
+    variable changes the number of layers. ``spend`` raises NoPolynomial once too much is computed.
     """
 
     vector: Callable[[Point], Vector | str]
@@ -372,8 +373,6 @@ def _common(unit: Fraction, hint: int) -> Fraction:
     """The part of the unit that the hint has already, so that unit * hint / part is a multiple of both."""
     if unit.denominator > 1:
         return Fraction(1)
-    from math import gcd
-
     return Fraction(gcd(unit.numerator, hint))
 
 

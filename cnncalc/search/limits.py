@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.figures.budget import from_calls, read_budget
-from cnncalc.figures.measure import KEYS, Measure
+from cnncalc.figures.measure import KEYS, Measure, measure_of
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Wanted
 
@@ -66,9 +66,8 @@ def bounds_of(calls: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> l
 
 def wanted_of(entry: Entry, options: Mapping[str, Any]) -> Wanted:
     """The figure that an entry of a budget limits, with the options of the call where it writes none."""
-    key = KEYS[entry.measure.key]
-    more = {name: value for name, value in options.items() if name in key.options and name not in entry.options}
-    return Wanted(entry.measure._replace(**more), BATCH not in entry.options)
+    written = {name: getattr(entry.measure, name) for name in entry.options}
+    return Wanted(measure_of(entry.measure.key, {**options, **written}), BATCH not in entry.options)
 
 
 def memory_bounds(text: str, options: Mapping[str, Any]) -> list[Bound]:
@@ -90,8 +89,7 @@ def memory_bounds(text: str, options: Mapping[str, Any]) -> list[Bound]:
             Bound(Wanted(Measure("arena")), "max", board.ram - kept),
             Bound(Wanted(Measure("flash")), "max", board.flash),
         ]
-    key = KEYS["training_need"]
-    measure = Measure(key.name, **{name: value for name, value in options.items() if name in key.options})
+    measure = measure_of("training_need", options)
     memory, _ = read_memory(text)
     reserve = reserve_of(measure.memory_options).bytes
     if reserve >= memory:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import CnncalcError, DesignError, ValueProblem
+from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.figures.measure import SIMULATED, Meter
 from cnncalc.search.family import BATCH
 
@@ -141,8 +141,3 @@ class Members:
         elif simulated:
             each_batch = rows // (2 if any(each.key.endswith("_need") for each in simulated) else 8) + 1
         return designs * (rows * (1 + own) + least) + max(0, again - designs) * each_batch
-
-
-def reason(error: CnncalcError) -> str:
-    """The first message of an error."""
-    return error.every[0].message if isinstance(error, DesignError) else str(error)

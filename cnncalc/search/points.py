@@ -14,7 +14,7 @@ from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.files import special_kind, why_unreadable
 from cnncalc.records import NamedTuple
 from cnncalc.search.conditions import OPTION, Conditions
-from cnncalc.search.ranges import INPUT, points_of, read_range
+from cnncalc.search.ranges import INPUT, point_at, points_of, read_range
 from cnncalc.source import visible
 from cnncalc.units import listing, plural
 
@@ -56,13 +56,13 @@ class Sample(NamedTuple):
     seed: int = 0
 
 
-class Grid:
+class Product:
     """The points of a product of ranges, the last of which varies quickest; or a sample of them.
 
     ``random``: distinct points in a random order, as many as are wanted. ``latin``: the range of each name is cut into
-    ``count`` equal parts and each part is met once; of points that are equal, the first is kept. ``most`` points are
-    allowed without a sample. Raises ValueProblem
-    for a product that is too large to be computed, and for a sample that is.
+    as many equal parts as the sample has points, and each part is met once; of points that are equal, the first is
+    kept. ``most`` points are allowed without a sample. Raises ValueProblem for a product or a sample that is too large
+    to be computed.
     """
 
     def __init__(self, ranges: Sequence[Range], sample: Sample | None = None, most: int = MOST_POINTS) -> None:
@@ -120,11 +120,7 @@ class Grid:
 
     def point(self, place: int) -> Point:
         """The point at a place of the product."""
-        found: list[Value] = []
-        for values in reversed(self._values):
-            place, at = divmod(place, len(values))
-            found.append(values[at])
-        return dict(zip(self.names, reversed(found), strict=True))
+        return point_at(self.names, self._values, place)
 
     def probes(self) -> list[Point]:
         """A few points far from each other."""
@@ -333,7 +329,7 @@ class Points:
     """The points of a source that fulfil conditions, in their order."""
 
     def __init__(
-        self, source: Grid | Listed, conditions: Sequence[str] = (), values: Mapping[str, Value] | None = None
+        self, source: Product | Listed, conditions: Sequence[str] = (), values: Mapping[str, Value] | None = None
     ) -> None:
         self.source = source
         self.conditions = Conditions(conditions, source.names, source.words, values, source.sides)

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, overload
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.assignment import decimal, value_text, variable
-from cnncalc.layers.keys import is_whole
+from cnncalc.layers.keys import DecimalNumber, is_fraction, is_whole
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
 from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.layers.keys import Value
 
 SIZES = ("batch", "filters", "hidden", "classes")
@@ -340,10 +342,24 @@ def value_of_range(value: Value) -> str:
     return value.size if isinstance(value, Volume) else value_text(value)
 
 
-def number_of(value: Value) -> Fraction | None:
-    """A value of a range as a number, for comparison; an input by its elements; None for words and lists."""
+def point_text(point: Mapping[str, Value]) -> str:
+    """The values of a point as a call takes them: ``width=22, input=224x224x3``."""
+    return ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])
+
+
+def point_at(names: Sequence[str], values: Sequence[Sequence[Value]], place: int) -> dict[str, Value]:
+    """The point at a place, from 0 on, of the product of the ``values`` of ``names``; the last varies quickest."""
+    found: list[Value] = []
+    for each in reversed(values):
+        place, at = divmod(place, len(each))
+        found.append(each[at])
+    return dict(zip(names, reversed(found), strict=True))
+
+
+def number_of(value: Value | None) -> Fraction | None:
+    """A value as a number, for comparison; an input by its elements; None for words, lists, yes and no, and None."""
     if isinstance(value, Volume):
         return Fraction(value.elements)
-    if is_whole(value):
+    if value is not None and (is_whole(value) or is_fraction(value)):
         return Fraction(value)
-    return Fraction(value.text) if hasattr(value, "text") else None
+    return Fraction(value.text) if isinstance(value, DecimalNumber) else None

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.figures.budget import short_value
-from cnncalc.figures.measure import ALLOW_STATED, ARENAS, KEYS, SIMULATED, Measure
+from cnncalc.figures.measure import ARENAS, FIGURES, KEYS, SIMULATED, Measure, measure_of
 from cnncalc.memory.need import reserve_of
 from cnncalc.memory.report import check_options
 from cnncalc.records import NamedTuple
 from cnncalc.search.boxes import Box, Boxes, Key, NotMonotone, TooMuch
 from cnncalc.search.family import BATCH, Wanted
 from cnncalc.search.limits import Bound
-from cnncalc.search.members import Members, reason
-from cnncalc.search.ranges import number_of, points_of, value_of_range
+from cnncalc.search.members import Members
+from cnncalc.search.ranges import number_of, point_text, points_of
 from cnncalc.source import Source, Span
 from cnncalc.units import listing, plural
 
@@ -150,13 +150,10 @@ def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, 
             message = f"expected max:KEY or min:KEY, as in max:parameters, found '{best[:60]}'"
             raise DesignError([Problem("wrong-value", message, Span(source, 0, max(1, len(best))))])
         if key not in names:
-            keys = [name for name in KEYS if name != ALLOW_STATED]
-            if key not in keys:
-                known = [*names, *keys]
-                message = f"'{key[:60]}' is no key of budgets and has no range{did_you_mean(key, known)}"
+            if key not in FIGURES:
+                message = f"'{key[:60]}' is no key of budgets and has no range{did_you_mean(key, [*names, *FIGURES])}"
                 raise DesignError([Problem("unknown-key", message, Span(source, at, max(at + 1, len(best))))])
-            chosen = {name: value for name, value in options.items() if name in KEYS[key].options}
-            return Objective(sense, None, Wanted(Measure(key, **chosen)))
+            return Objective(sense, None, Wanted(measure_of(key, options)))
         found = Objective(sense, names.index(key))
     chosen_range = ranges[found.range or 0]
     if not chosen_range.is_progression and any(number_of(value) is None for value in chosen_range.values):
@@ -272,7 +269,7 @@ class _Search:
         first = min(members.broken, default=None)
         why = None
         if first is not None:
-            why = f"{self._text(first)}: {reason(members.broken[first])}"
+            why = f"{self._text(first)}: {members.broken[first].first.message}"
         name = self._name(found or place)
         return Solution(
             *(name, self.ranges, self._objective_text(), best, following, nearest, blame),
@@ -343,7 +340,7 @@ class _Search:
         return f"{measure.title} is not monotone: {ends[0]}, but {ends[1]}"
 
     def _text(self, place: Place) -> str:
-        return text_of(self.members.point(place))
+        return point_text(self.members.point(place))
 
     # every member
 
@@ -390,9 +387,9 @@ class _Search:
     def _refuse_broken(self) -> None:
         first = min(self.members.broken)
         error = self.members.broken[first]
-        problems = error.every if isinstance(error, DesignError) else [error.problem()]
-        head = f"none of the {plural(self.size, 'design')} is valid; with {self._text(first)}: {problems[0].message}"
-        raise DesignError([problems[0]._replace(message=head), *problems[1:]])
+        head = f"none of the {plural(self.size, 'design')} is valid; with {self._text(first)}: {error.first.message}"
+        rest = error.every[1:] if isinstance(error, DesignError) else ()
+        raise DesignError([error.first._replace(message=head), *rest])
 
     def _find_contradictions(self) -> None:
         """Remarks on limited figures that are not monotone along a range, among the members that were analysed."""
@@ -697,8 +694,3 @@ class _Search:
 def _share(excess: int, bound: Bound) -> Fraction:
     """An excess as a share of its limit."""
     return Fraction(excess, max(1, bound.limit))
-
-
-def text_of(point: Mapping[str, Any]) -> str:
-    """A member in words: ``width=22, batch=8``."""
-    return ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])

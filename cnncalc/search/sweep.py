@@ -6,13 +6,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean, no_effect
-from cnncalc.figures.measure import ALLOW_STATED, KEYS, NO_OPTIONS, Measure
+from cnncalc.figures.measure import FIGURES, KEYS, NO_OPTIONS, Measure, measure_of
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
 from cnncalc.search.front import First, Front, Some
 from cnncalc.search.grid import MOST_POINTS as LARGEST_SURVEY
 from cnncalc.search.limits import bounds_of
-from cnncalc.search.points import MOST_POINTS, Grid, Listed, Points
+from cnncalc.search.points import MOST_POINTS, Listed, Points, Product
 from cnncalc.search.ranges import INPUT, number_of
 from cnncalc.search.work import Work
 
@@ -199,7 +199,7 @@ def plan_of(wish: Wish, family: Family, stdin: str | None = None, folder: str = 
     return Plan(work, points, keys, bounds)
 
 
-def _source(wish: Wish, family: Family) -> Grid | Listed:
+def _source(wish: Wish, family: Family) -> Product | Listed:
     if wish.listed is not None:
         if wish.vary or wish.sample is not None:
             message = f"--from names the points, so {'--vary' if wish.vary else '--sample'} has none to choose"
@@ -210,7 +210,7 @@ def _source(wish: Wish, family: Family) -> Grid | Listed:
     texts = [each for each in wish.vary if isinstance(each, str)]
     read = iter(family.ranges(texts, "--vary"))
     most = LARGEST_SURVEY if wish.by_formula else MOST_POINTS
-    return Grid([next(read) if isinstance(each, str) else each for each in wish.vary], wish.sample, most)
+    return Product([next(read) if isinstance(each, str) else each for each in wish.vary], wish.sample, most)
 
 
 def chosen_keys(
@@ -238,10 +238,10 @@ def chosen_keys(
 
 def require_key(key: str, names: Sequence[str]) -> None:
     """Raises ValueProblem for a key that is neither one of figures nor one of these names."""
-    known = [name for name in KEYS if name != ALLOW_STATED]
-    if key not in known and key not in names:
-        near = did_you_mean(key, [*known, *names])
-        rest = "" if near else f" (known: {', '.join([*known, *names])})"
+    known = [*FIGURES, *names]
+    if key not in known:
+        near = did_you_mean(key, known)
+        rest = "" if near else f" (known: {', '.join(known)})"
         raise ValueProblem(f"no key '{key[:60]}'{near}{rest}", code="unknown-key")
 
 
@@ -257,12 +257,7 @@ def read_objective(text: str) -> Objective:
 def wanted_of_keys(keys: Sequence[str], bounds: Sequence[Bound], options: Mapping[str, Any]) -> tuple[Wanted, ...]:
     """What is measured for each key: as a limit on it says, else with the options of the call."""
     limited = {bound.wanted.measure.key: bound.wanted for bound in bounds}
-    return tuple([limited.get(key) or _with_options(key, options) for key in keys])
-
-
-def _with_options(key: str, options: Mapping[str, Any]) -> Wanted:
-    taken = {name: value for name, value in options.items() if name in KEYS[key].options}
-    return Wanted(Measure(key, **taken))
+    return tuple([limited.get(key) or Wanted(measure_of(key, options)) for key in keys])
 
 
 def look_up(family: Family, points: Points) -> tuple[str | None, list[Problem]]:

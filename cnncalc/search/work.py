@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from cnncalc import __version__
-from cnncalc.errors import CnncalcError, DesignError
+from cnncalc.errors import CnncalcError
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import Family
 
@@ -111,8 +111,5 @@ def _outcome(family: Family, work: Work, point: Point) -> Outcome:
                 what = f"{measure.key} is at most {value}, which does not decide {bound.bound} {bound.limit}"
                 return Outcome(None, f"undecidable: {what}")
         return Outcome(figures)
-    except DesignError as error:
-        first = error.every[0]
-        return Outcome(None, f"{first.code}: {first.message}")
     except CnncalcError as error:
-        return Outcome(None, f"{error.code}: {error}")
+        return Outcome(None, f"{error.first.code}: {error.first.message}")

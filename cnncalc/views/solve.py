@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.figures.measure import KEYS
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, word
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.search.solve import MOST_MEMBERS, text_of
+from cnncalc.search.ranges import point_text
+from cnncalc.search.solve import MOST_MEMBERS
 from cnncalc.units import percent, plural
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ def solve_document(solution: Solution, command: str, *, notation: Notation = USU
     limits = " and ".join([_in_words(each.bound, notation) for each in shown.limits])
     heading = [f"{solution.architecture}: {solution.objective} with {limits}"]
     if solution.best is not None:
-        heading.append(f"{text_of(shown.variables)}: within {'the limit' if len(shown.limits) == 1 else 'all limits'}")
+        within = "the limit" if len(shown.limits) == 1 else "all limits"
+        heading.append(f"{point_text(shown.variables)}: within {within}")
         heading.append(_next_line(solution, notation))
     else:
-        heading.append(f"nothing fits; nearest: {text_of(shown.variables)}")
+        heading.append(f"nothing fits; nearest: {point_text(shown.variables)}")
         assert solution.blame is not None
         heading.append(f"to blame: {_miss(solution.blame, notation)}")
     closing = [
@@ -48,6 +50,11 @@ def _amount(value: int, unit: str, notation: Notation) -> str:
     return notation.size(value) if unit == "bytes" else notation.full(value)
 
 
+def _number(value: int, unit: str, notation: Notation) -> Cell:
+    """A limit or a figure; in narrow terminals a count is written short."""
+    return Cell(_amount(value, unit, notation), value, None if unit == "bytes" else notation.short(value))
+
+
 def _miss(limit: LimitValue, notation: Notation) -> str:
     """A value that breaks its limit, and by how much."""
     measure, bound = limit.bound.wanted.measure, limit.bound
@@ -63,7 +70,7 @@ def _next_line(solution: Solution, notation: Notation) -> str:
     if solution.next is None:
         better = "larger" if solution.objective.startswith("largest") else "smaller"
         return f"next: none, the ranges hold nothing valid and {better} beside it"
-    return f"next: with {text_of(solution.next.variables)} {_miss(solution.next.worst, notation)}"
+    return f"next: with {point_text(solution.next.variables)} {_miss(solution.next.worst, notation)}"
 
 
 def _table(solution: Solution, shown: Member, notation: Notation) -> Table:
@@ -73,31 +80,31 @@ def _table(solution: Solution, shown: Member, notation: Notation) -> Table:
         Column("figure", "figure"),
         Column("bound", ""),
         Column("limit", "limit", True),
-        Column("value", text_of(shown.variables), True, "value"),
+        Column("value", point_text(shown.variables), True, "value"),
         Column("share", "of limit", True),
     ]
     if other is not None:
-        columns.append(Column("next", f"next: {text_of(other.variables)}", True, "next"))
+        columns.append(Column("next", f"next: {point_text(other.variables)}", True, "next"))
     rows = []
     for number, each in enumerate(shown.limits):
         measure, bound = each.bound.wanted.measure, each.bound
         row = [
             word(measure.title),
             Cell(WORDS[bound.bound], bound.bound),
-            Cell(_amount(bound.limit, measure.unit, notation), bound.limit),
-            Cell(_amount(each.value, measure.unit, notation), each.value),
-            word(percent(each.value, bound.limit) if bound.limit else ""),
+            _number(bound.limit, measure.unit, notation),
+            _number(each.value, measure.unit, notation),
+            word(percent(each.value, bound.limit) if bound.limit else "")._replace(short=""),
         ]
         if other is not None:
             value = other.limits[number].value
-            row.append(Cell(_amount(value, measure.unit, notation), value))
+            row.append(_number(value, measure.unit, notation))
         rows.append(tuple(row))
     limited = {each.bound.wanted.measure.key for each in shown.limits}
     for key, value in shown.figures.items():
         if key not in limited:
-            row = [word(key), Cell("", ""), Cell(""), Cell(_amount(value, KEYS[key].unit, notation), value), Cell("")]
+            row = [word(key), Cell("", ""), Cell(""), _number(value, KEYS[key].unit, notation), Cell("", short="")]
             if other is not None:
-                row.append(Cell(_amount(other.figures[key], KEYS[key].unit, notation), other.figures[key]))
+                row.append(_number(other.figures[key], KEYS[key].unit, notation))
             rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))
 
@@ -117,7 +124,8 @@ def proof_of(solution: Solution) -> str:
     if solution.is_complete:
         return "every one that could be better" if solution.best is not None else "every one"
     every = "; --every analyses all" if solution.members <= MOST_MEMBERS else ""
-    return f"by bisection, since each limited figure grows or falls steadily among these{every}"
+    how = "bisection" if len(solution.ranges) == 1 else "branch and bound"
+    return f"by {how}, since each limited figure grows or falls steadily among these{every}"
 
 
 def _data(solution: Solution) -> dict[str, Any]:

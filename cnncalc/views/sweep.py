@@ -8,7 +8,7 @@ from cnncalc.figures.budget import in_full
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.search.pointsfile import json_value
-from cnncalc.search.ranges import value_of_range
+from cnncalc.search.ranges import point_text, value_of_range
 from cnncalc.units import listing, plural
 
 if TYPE_CHECKING:
@@ -135,9 +135,8 @@ def _short(value: int, measure: Measure, notation: Notation) -> str:
 def reason_line(what: str, reason: Reason) -> str:
     """How many designs have a reason, and where it was found first."""
     example = reason.example
-    where = ", ".join([f"{name}={value_of_range(value)}" for name, value in example.variables.items()])
     why = f": {example.reason.partition(': ')[2]}" if example.status == "broken" else ""
-    return f"{plural(reason.points, 'design')}: {what}, first at {where}{why}"
+    return f"{plural(reason.points, 'design')}: {what}, first at {point_text(example.variables)}{why}"
 
 
 def record_data(record: Record) -> dict[str, Any]:

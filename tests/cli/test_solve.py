@@ -245,6 +245,11 @@ def test_bisection_is_said_in_every_format() -> None:
     text = "by bisection, since each limited figure grows or falls steadily among these"
     assert text in called(*words).stdout
     assert text in called(*words, "--format", "json").stderr
+    words = ["solve", "INPUT 8x8x3 -> CONV3-v -> CONV3-w -> FC-2", "--for", "v=1..3000", "--for", "w=1..3000"]
+    assert (
+        text.replace("bisection", "branch and bound")
+        in called(*words, "--max", "parameters=90K", "--best", "max:v").stdout
+    )
 
 
 def test_an_interrupt_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,8 @@ def test_exit_codes() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--vary", "ww=1,2"], "<pattern>:1:23: error[unset-variable]: variable without a value: w"),
+        (["--vary", "ww=1,2"],
+         "error[unknown-variable]: 'ww' changes nothing: the design has no variable 'ww'; did you mean 'w'?"),
         (["--vary", "w=1,2", "--vary", "wv=1,2"],
          "error[unknown-variable]: 'wv' changes nothing: the design has no variable 'wv'"),
         (["--vary", "w=1,2", "--executor", "proceses"],

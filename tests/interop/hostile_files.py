@@ -14,6 +14,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from tests.interop.onnx_writer import block, node, number, tensor, value_info
+from tests.interop.tflite_writer import tflite_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -793,10 +794,20 @@ YAML: dict[str, Callable[[int], bytes]] = {
     ).encode(),
 }
 
+TFLITE: dict[str, Callable[[int], bytes]] = {
+    "operators without an equal": lambda n: tflite_row(27, n),
+    "operators without their inputs": lambda n: tflite_row(9, n),
+    "convolutions without weights": lambda n: tflite_row(3, n, 2),
+    "concatenations of many": lambda n: tflite_row(2, n, 1_900),
+    "tensors of the same values": lambda n: tflite_row(19, 3, constants=n),
+    "zeros": lambda n: bytes(4) + b"TFL3" + bytes(n),
+    "a table before the file": lambda n: (n).to_bytes(4, "little") + b"TFL3" + b"\xff" * n,
+}
 FAMILIES: dict[str, Callable[[int], bytes]] = {
     f"{name}{ending}": family
     for ending, families in {
         ".onnx": ONNX, ".prototxt": PROTOTXT, ".cfg": CFG, ".json": JSON, ".keras": KERAS, ".h5": H5, ".yaml": YAML,
+        ".tflite": TFLITE,
     }.items()
     for name, family in families.items()
 }  # fmt: skip
@@ -826,13 +837,15 @@ SIZES: dict[str, int] = {
     "empty objects.json": 1_300_000, "numbers.json": 2_000_000, "a long number.json": 4_000_000, "equal names.json": 19_000,
     "bomb.keras": 1 << 30, "bomb in LZMA.keras": 1 << 29, "bomb in BZIP2.keras": 1 << 28, "bomb with a wrong size.keras": 1 << 30, "bomb beside.keras": 1 << 30,
     "members.keras": 40_000, "zeros.keras": 10_000_000, "ends.keras": 1_000_000, "brackets.keras": 4_000_000, "chain, then an error.keras": 19_000,
+    "concatenations of many.tflite": 60, "tensors of the same values.tflite": 20_000, "zeros.tflite": 10_000_000,
+    "a table before the file.tflite": 10_000_000,
     "zeros.h5": 10_000_000, "pools of large strides.yaml": 20_000, "unknown inputs.yaml": 19_000,
 }  # fmt: skip
 
 
 def largest(name: str) -> int:
     """The size that is measured."""
-    plain = {".onnx": 19_000, ".prototxt": 1_900_000, ".cfg": 19_000, ".json": 19_000}
+    plain = {".onnx": 19_000, ".prototxt": 1_900_000, ".cfg": 19_000, ".json": 19_000, ".tflite": 9_900}
     ending = name[name.rindex(".") :]
     if name in SIZES:
         return SIZES[name]

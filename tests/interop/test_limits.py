@@ -11,6 +11,7 @@ from cnncalc.errors import DesignError
 from cnncalc.interop.keras import MODELS_INSIDE
 from tests.interop.hostile_files import X, caffe, darknet, keras3, named, onnx_file, packed, row, text
 from tests.interop.onnx_writer import block, node, number, tensor
+from tests.interop.tflite_writer import tflite_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,11 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         "layers: a list has at most 10,000 numbers",
     ),
     "bytes.cfg": (lambda n: darknet("[dropout]").ljust(n), 2 * 1024**2, "at most 2 MiB"),
+    "operators.tflite": (lambda n: tflite_row(19, n), 10_000, "10,001 tables, more than 10,000"),
+    "inputs.tflite": (lambda n: tflite_row(106, 1, n), 2_000, "2,001 elements, more than 2,000"),
+    "tensors.tflite": (
+        lambda n: tflite_row(19, 1, constants=n - 2, elements=1), 40_000, "40,001 tables, more than 40,000",
+    ),
     "layers.json": (layers, 19_999, "20,000"),
     "bytes.json": (lambda n: layers(2).ljust(n), 4 * 1024**2, "4,194,305 bytes, more than 4,194,304"),
     "models.json": (models, MODELS_INSIDE, "more than 32 inside one another"),

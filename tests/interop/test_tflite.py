@@ -106,6 +106,11 @@ def test_an_operator_without_an_equal_is_named_and_may_be_stated() -> None:
     assert report.layers[-1].output == (8, 6, 5)
 
 
+def test_an_operator_whose_axes_are_computed_says_so() -> None:
+    content = tflite_file(X, Operator("MEAN"), [(1, 4)])
+    assert "MEAN has no equal here: its inputs or options are others than those that have a kind" in refusal(content)
+
+
 def test_a_custom_operator_is_named() -> None:
     content = tflite_file(X, Operator("CUSTOM", name="my-op"), [(1, 8, 6, 5)])
     assert "CUSTOM my-op has no equal here" in refusal(content)
@@ -148,6 +153,6 @@ def test_no_end_of_a_file_gives_anything_but_a_message() -> None:
 def test_a_table_that_is_named_a_million_times_is_refused_at_once() -> None:
     """A vector of references that all lead to one table: the limit counts what is read, not what is stored."""
     content = tflite_file(X, Operator("RELU"), [(1, 8, 6, 4)], codes=100_000)
-    assert "100,000 tables, more than 20,000" in refusal(content)
+    assert "100,000 tables, more than 10,000" in refusal(content)
     content = tflite_file(X, Operator("RELU"), [(1, 8, 6, 4)], more_tensors=39_000, axes=8)
     assert "more than 300,000 tables and numbers" in refusal(content)

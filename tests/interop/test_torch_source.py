@@ -110,6 +110,21 @@ def test_a_layer_may_be_called_as_a_function_of_the_code() -> None:
     assert_is_the_net(cnncalc.analyze("INPUT 14x14x8 -> WINDOW7@windows -> UNWINDOW(14x14)@softmax -> FC-3@nn"))
 
 
+def test_the_name_of_an_input_stands_for_the_input_alone() -> None:
+    """Values are called x, and y while x is still read; torch is imported only where it is used."""
+    source = source_of(cnncalc.analyze("INPUT 8x8x4@image -> CONV3-4 -> [CONV3-4 | ] -> ADD -> ADD(@image)"))
+    assert source.endswith(
+        "    def forward(self, image):\n"
+        "        x = self.conv1(image)\n"
+        "        y = self.conv2(x)\n"
+        "        y = y + x\n"
+        "        y = y + image\n"
+        "        return y\n"
+    )
+    assert "import torch\n" not in source
+    assert "import torch\n" in source_of(cnncalc.analyze("INPUT 8x8x3 -> [ | RELU] -> CONCAT"))
+
+
 def test_parameters_are_called_as_in_torchvision() -> None:
     net = made(source_of(cnncalc.analyze("resnet18")))
     names = dict(net.named_parameters())

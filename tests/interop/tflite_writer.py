@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NUMBERS = {
     "LOGISTIC": 14, "RELU": 19, "RESHAPE": 22, "SPACE_TO_DEPTH": 26, "SVDF": 27, "CUSTOM": 32, "MEAN": 40,
     "DEQUANTIZE": 6, "L2_NORMALIZATION": 11, "SLICE": 65, "ABS": 101, "SQUARE": 92, "QUANTIZE": 114,
+    "EXPAND_DIMS": 70, "SQUEEZE": 43,
 }  # fmt: skip
 FLOAT, INT32 = 0, 2
 
@@ -76,3 +77,40 @@ def tflite_file(
 def _tensor(made: Builder, name: str, shape: Sequence[int], type: int, buffer: int) -> int:
     fields = [Field(0, "r", made.vector("i", shape)), Field(1, "b", type), Field(2, "I", buffer)]
     return made.table([*fields, Field(3, "r", made.text(name))])
+
+
+def tflite_row(code: int, operators: int, reads: int = 1, constants: int = 0, elements: int = 4_096) -> bytes:
+    """Operators in a row, each of which reads the one before it so often.
+
+    ``constants`` are more tensors, which all have the same values; ``code`` is the number of the operator.
+    """
+    made = Builder()
+    buffers = [made.table([])]
+    if constants:
+        buffers.append(made.table([Field(0, "r", made.data(b"\1" * 4 * elements, 16))]))
+    shape, long = made.vector("i", (1, 8, 8, 4)), made.vector("i", (elements,))
+    tensors = [
+        made.table([Field(0, "r", shape), Field(1, "b", FLOAT), Field(3, "r", made.text(f"t{place}"))])
+        for place in range(operators + 1)
+    ]
+    tensors += [
+        made.table([Field(0, "r", long), Field(1, "b", INT32), Field(2, "I", 1), Field(3, "r", made.text(f"c{place}"))])
+        for place in range(constants)
+    ]
+    steps = [
+        made.table([Field(1, "r", made.vector("i", [place] * reads)), Field(2, "r", made.vector("i", [place + 1]))])
+        for place in range(operators)
+    ]
+    graph = made.table(
+        [
+            Field(0, "r", made.references(tensors)),
+            Field(1, "r", made.vector("i", [0])),
+            Field(2, "r", made.vector("i", [operators])),
+            Field(3, "r", made.references(steps)),
+        ]
+    )
+    entry = made.table([Field(0, "b", code), Field(3, "i", code)])
+    parts = [made.references([entry]), made.references([graph]), made.references(buffers)]
+    model = [Field(0, "I", 3), *[Field(place, "r", part) for place, part in zip((1, 2, 4), parts, strict=True)]]
+    made.finish(made.table(model), b"TFL3")
+    return made.content()

@@ -169,3 +169,19 @@ def test_the_three_nets_of_the_manual_have_the_heads_of_the_runtime() -> None:
     person = analyze("mobilenet-v1", variables={"alpha": 0.25}, input=(96, 96, 1), classes=2)
     assert micro_report(person).arena.head_bytes == 55_296
     assert "a head of 55,296." in page
+
+
+@pytest.mark.parametrize(
+    ("shape", "operator", "output", "head", "total", "minimum"),
+    [
+        ((1, 8, 6, 4), Operator("EXPAND_DIMS", [(1,)]), (1, 1, 8, 6, 4), 1_536, 2_320, 2_312),
+        ((1, 1, 8, 4), Operator("SQUEEZE"), (8, 4), 256, 1_056, 1_048),
+        ((1, 8, 6, 4), Operator("SLICE", [(0, 0, 0, 1), (1, 8, 6, 2)]), (1, 8, 6, 2), 1_152, 1_952, 1_952),
+    ],
+)
+def test_files_of_one_operator_take_what_the_package_reports(
+    shape: tuple[int, ...], operator: Operator, output: tuple[int, ...], head: int, total: int, minimum: int
+) -> None:
+    content = tflite_file(TENSOR(shape), operator, [output])
+    arena = micro_report(account(load_bytes("net.tflite", content)), pointers=64).arena
+    assert (arena.head_bytes, arena.total_bytes, arena.minimum_bytes) == (head, total, minimum)

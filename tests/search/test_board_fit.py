@@ -140,3 +140,18 @@ def test_solve_takes_a_board() -> None:
     done = called(*words, "--memory", "board:nucleo-l433rc", "--reserve", "64KiB")
     assert done.returncode == 2
     assert "--reserve: expected bytes of the RAM of nucleo-l433rc (65,536) for the program, found 65536" in done.stderr
+
+
+@pytest.mark.parametrize(("gap", "found_width"), [(160, True), (1600, False)])
+def test_gaps_between_valid_values(gap: int, found_width: bool) -> None:
+    """Steps of 8, of which every 20th or every 200th is valid: a long gap ends the search, without a value."""
+    target = f"INPUT 9x9x3 -> CONV3-{{w//{gap} if w % {gap} == 0 else 0}} -> GAP -> FC-2"
+    board = Board("own", "chip", 3_000, 3_600, "")
+    fit = found(target, board, settings=Settings({"w": 100 * gap}))
+    widths = [int(change.what[2:]) for change in fit.advice if change.what.startswith("w=")]
+
+    assert bool(widths) is found_width
+    for width in widths:
+        for value, fits in ((width, True), (width + gap, False)):
+            micro = micro_report(analyze(target, variables={"w": value}))
+            assert (micro.arena.minimum_bytes <= board.ram and micro.flash.bytes <= board.flash) is fits

@@ -9,6 +9,7 @@ import pytest
 from cnncalc import analyze
 from cnncalc.errors import DesignError
 from cnncalc.figures.measure import Measure, Meter
+from cnncalc.language.settings import Settings
 from cnncalc.search.family import Family, Wanted
 from cnncalc.volume import Volume
 
@@ -76,3 +77,14 @@ def test_a_range_of_inputs_takes_the_depth_from_a_member_that_is_valid() -> None
     family = Family("INPUT 12x12x4 -> CONV1-{w} -> CONV3-{w}(groups={g}) -> FC-3")
     _, _, sizes = family.ranges(["g=4,3", "w=1..12", "input=5..9/2"], "--for")  # g=4, w=1 is invalid
     assert list(sizes.values) == [Volume(5, 5, 4), Volume(7, 7, 4), Volume(9, 9, 4)]
+
+
+def test_a_wrong_name_is_told_where_another_has_no_value() -> None:
+    """The name is that of a range, so it is no option --set of the call; such an option is still warned of."""
+    settings = Settings(variables={"z": 1})
+    with pytest.raises(DesignError) as failure:
+        Family("INPUT 8x8x3 -> CONV3-{w} -> FC-2", settings, requires_effect=False).look_up([{"q": 8}, {"q": 9}])
+    codes = [each.code for each in failure.value.every]
+    assert codes == ["unknown-variable", "unset-variable", "no-effect"]
+    assert failure.value.first.message == "'q' changes nothing: the design has no variable 'q' (it has w)"
+    assert failure.value.every[2].message.startswith("--set z=1 has no effect")

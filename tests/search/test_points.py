@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncalc.errors import CnncalcError, DesignError, ValueProblem
-from cnncalc.search.points import MOST_POINTS, Grid, Listed, Points, Sample, permutation
+from cnncalc.search.points import MOST_POINTS, Listed, Points, Product, Sample, permutation
 from cnncalc.search.ranges import read_ranges, value_of_range
 from cnncalc.volume import Volume
 
@@ -29,9 +29,9 @@ def texts(point: Point) -> tuple[str, ...]:
 
 def test_product_is_in_the_order_of_the_ranges() -> None:
     """The last one varies quickest."""
-    found = [texts(point) for point in Grid(RANGES)]
+    found = [texts(point) for point in Product(RANGES)]
     assert found == list(product(["8", "16", "24", "32"], ["relu", "gelu"], ["[[2, 64]]", "[[3, 64]]"]))
-    assert [texts(Grid(RANGES).point(place)) for place in (0, 5, 15)] == [found[0], found[5], found[15]]
+    assert [texts(Product(RANGES).point(place)) for place in (0, 5, 15)] == [found[0], found[5], found[15]]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 16, 17, 1000, 4097])
@@ -52,18 +52,18 @@ def test_permutation_of_a_huge_range_is_spread() -> None:
 
 
 def test_random_sample_has_distinct_points_and_a_seed() -> None:
-    every = list(map(texts, Grid(RANGES)))
-    sample = list(map(texts, Points(Grid(RANGES, Sample(10, seed=1)))))
+    every = list(map(texts, Product(RANGES)))
+    sample = list(map(texts, Points(Product(RANGES, Sample(10, seed=1)))))
     assert len(set(sample)) == 10
     assert set(sample) <= set(every)
-    assert sample == list(map(texts, Points(Grid(RANGES, Sample(10, seed=1)))))
-    assert sample != list(map(texts, Points(Grid(RANGES, Sample(10, seed=2)))))
-    assert sample[:4] == list(map(texts, Points(Grid(RANGES, Sample(4, seed=1)))))
-    assert sorted(map(texts, Points(Grid(RANGES, Sample(1000))))) == sorted(every)
+    assert sample == list(map(texts, Points(Product(RANGES, Sample(10, seed=1)))))
+    assert sample != list(map(texts, Points(Product(RANGES, Sample(10, seed=2)))))
+    assert sample[:4] == list(map(texts, Points(Product(RANGES, Sample(4, seed=1)))))
+    assert sorted(map(texts, Points(Product(RANGES, Sample(1000))))) == sorted(every)
 
 
 def test_random_sample_has_as_many_points_as_wanted_with_conditions() -> None:
-    points = Points(Grid(RANGES, Sample(6)), ["w <= 16"])
+    points = Points(Product(RANGES, Sample(6)), ["w <= 16"])
     found = list(points)
     assert len(found) == 6
     assert all(point["w"] <= 16 for point in found)
@@ -71,7 +71,7 @@ def test_random_sample_has_as_many_points_as_wanted_with_conditions() -> None:
 
 
 def test_a_sample_of_a_huge_product_is_quick() -> None:
-    found = list(Points(Grid(HUGE, Sample(20)), ["a < b"]))
+    found = list(Points(Product(HUGE, Sample(20)), ["a < b"]))
     assert len({texts(point) for point in found}) == 20
     assert all(point["a"] < point["b"] for point in found)
 
@@ -79,30 +79,30 @@ def test_a_sample_of_a_huge_product_is_quick() -> None:
 def test_latin_hypercube_meets_each_part_of_each_range_once() -> None:
     """40 points of ranges with 40, 4 and 400 values: one in each fortieth, ten for each value."""
     ranges = read_ranges(["a=1..40", "b=1..4", "c=1..400"], "--vary")
-    found = list(Grid(ranges, Sample(40, "latin", 7)))
+    found = list(Product(ranges, Sample(40, "latin", 7)))
     assert sorted(point["a"] for point in found) == list(range(1, 41))
     assert Counter(point["b"] for point in found) == dict.fromkeys([1, 2, 3, 4], 10)
     assert sorted((point["c"] - 1) // 10 for point in found) == list(range(40))
-    assert found == list(Grid(ranges, Sample(40, "latin", 7)))
-    assert found != list(Grid(ranges, Sample(40, "latin", 8)))
+    assert found == list(Product(ranges, Sample(40, "latin", 7)))
+    assert found != list(Product(ranges, Sample(40, "latin", 8)))
 
 
 def test_latin_hypercube_has_no_point_twice() -> None:
     ranges = read_ranges(["a=1..3", "b=1..3"], "--vary")
-    found = [texts(point) for point in Grid(ranges, Sample(30, "latin"))]
+    found = [texts(point) for point in Product(ranges, Sample(30, "latin"))]
     assert len(found) == len(set(found)) <= 9
 
 
 def test_a_product_that_is_too_large_is_refused_with_a_way_out() -> None:
     with pytest.raises(ValueProblem, match=r"10\^30 points together, more than 100,000,000") as error:
-        Grid(HUGE)
+        Product(HUGE)
     assert error.value.hint == "draw some of them: --sample 10000 --seed 1"
-    assert len(Grid(HUGE, Sample(10_000, seed=1))) == 10_000
-    assert len(Grid(read_ranges([f"a=1..{MOST_POINTS}"], "--vary"))) == MOST_POINTS
+    assert len(Product(HUGE, Sample(10_000, seed=1))) == 10_000
+    assert len(Product(read_ranges([f"a=1..{MOST_POINTS}"], "--vary"))) == MOST_POINTS
     with pytest.raises(ValueProblem, match="the ranges have 100,000,001 points together"):
-        Grid(read_ranges([f"a=0..{MOST_POINTS}"], "--vary"))
+        Product(read_ranges([f"a=0..{MOST_POINTS}"], "--vary"))
     with pytest.raises(ValueProblem, match="a Latin hypercube has at most 1,000,000 points"):
-        Grid(HUGE, Sample(1_000_001, "latin"))
+        Product(HUGE, Sample(1_000_001, "latin"))
 
 
 # Conditions
@@ -120,14 +120,14 @@ def test_a_product_that_is_too_large_is_refused_with_a_way_out() -> None:
     ],
 )
 def test_conditions_leave_points_out(conditions: list[str], left: int) -> None:
-    points = Points(Grid(RANGES), conditions, {"classes": 10})
+    points = Points(Product(RANGES), conditions, {"classes": 10})
     assert len(list(points)) == left
     assert points.excluded == 16 - left
 
 
 def test_conditions_know_the_sides_of_an_input() -> None:
     ranges = read_ranges(["input=32..64/32", "n=1,2"], "--vary", Volume(16, 16, 3))
-    assert [texts(point) for point in Points(Grid(ranges), ["height*width > 1024*n and depth == 3"])] == [
+    assert [texts(point) for point in Points(Product(ranges), ["height*width > 1024*n and depth == 3"])] == [
         ("64x64x3", "1"),
         ("64x64x3", "2"),
     ]
@@ -152,10 +152,10 @@ def test_conditions_know_the_sides_of_an_input() -> None:
 )
 def test_conditions_that_have_no_value(text: str, message: str | None) -> None:
     if message is None:
-        assert len(list(Points(Grid(RANGES), [text]))) == 16
+        assert len(list(Points(Product(RANGES), [text]))) == 16
         return
     with pytest.raises(DesignError) as error:
-        list(Points(Grid(RANGES), [text]))
+        list(Points(Product(RANGES), [text]))
     assert error.value.every[0].message == message
     assert error.value.every[0].span is not None
     assert error.value.every[0].span.source.name == "--where"
@@ -163,16 +163,16 @@ def test_conditions_that_have_no_value(text: str, message: str | None) -> None:
 
 def test_conditions_that_hold_nowhere_are_an_error() -> None:
     with pytest.raises(ValueProblem, match="--where w > 99 holds for none of 16 points"):
-        list(Points(Grid(RANGES), ["w > 99"]))
+        list(Points(Product(RANGES), ["w > 99"]))
     with pytest.raises(ValueProblem, match="holds for none of 16 points"):
-        list(Points(Grid(RANGES, Sample(3)), ["w > 99"]))
+        list(Points(Product(RANGES, Sample(3)), ["w > 99"]))
 
 
 def test_a_sample_gives_up_when_conditions_hold_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnncalc.search.points._TRIES", 500)
     monkeypatch.setattr("cnncalc.search.points._TRIES_EACH", 10)
     with pytest.raises(ValueProblem, match="--where a < 0 holds for none of 531 points"):
-        list(Points(Grid(HUGE, Sample(3)), ["a < 0"]))
+        list(Points(Product(HUGE, Sample(3)), ["a < 0"]))
 
 
 # Lists

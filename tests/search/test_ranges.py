@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import product
+
 import pytest
 
 from cnncalc.errors import DesignError
 from cnncalc.language.assignment import variable
-from cnncalc.search.ranges import points_of, read_range, read_ranges, value_of_range
+from cnncalc.layers.keys import DecimalNumber
+from cnncalc.search.ranges import number_of, point_at, point_text, points_of, read_range, read_ranges, value_of_range
 from cnncalc.volume import Volume
 
 BASE = Volume(224, 224, 3)
@@ -93,3 +97,15 @@ def test_a_wrong_range_is_refused_with_its_place(text: str, place: tuple[int, st
 def test_a_name_has_one_range() -> None:
     with pytest.raises(DesignError, match="'w' has two ranges"):
         read_ranges(["w=1..2", "w=3"], "--for")
+
+
+def test_numbers_of_values() -> None:
+    values = [7, DecimalNumber("0.30"), Fraction(1, 3), Volume(2, 3, 4), True, "same", [1, 2], None]
+    assert [number_of(value) for value in values] == [7, Fraction(3, 10), Fraction(1, 3), 24, None, None, None, None]
+
+
+def test_places_of_a_product_are_those_of_nested_loops() -> None:
+    names, values = ("a", "b", "c"), ([1, 2], ["x", "y", "z"], [Volume(8, 8, 3)])
+    expected = [dict(zip(names, each, strict=True)) for each in product(*values)]
+    assert [point_at(names, values, place) for place in range(6)] == expected
+    assert point_text(expected[4]) == "a=2, b=y, c=8x8x3"

@@ -13,6 +13,9 @@ import pytest
 from cnncalc import analyze
 from cnncalc.errors import CnncalcError, DesignError, ValueProblem
 from cnncalc.figures.measure import Measure, Meter
+from cnncalc.formats import write
+from cnncalc.formats.document import Page
+from cnncalc.formats.notation import USUAL
 from cnncalc.language.settings import Settings
 from cnncalc.memory.micro import micro_report
 from cnncalc.memory.need import reserve_of
@@ -20,6 +23,7 @@ from cnncalc.search.family import Family
 from cnncalc.search.limits import bounds_of
 from cnncalc.search.ranges import number_of
 from cnncalc.search.solve import USUAL_WORK, Solution, solve
+from cnncalc.views.solve import solve_document
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -413,3 +417,17 @@ def test_live_tensors_with_the_reserve_never_exceed_a_need() -> None:
                 measure = Measure(f"{kind}_need", batch)
                 live = meter.value(Measure(f"{kind}_memory", batch))
                 assert live + reserve_of(measure.memory_options).bytes <= meter.value(measure)
+
+
+def test_the_answer_fits_a_narrow_terminal() -> None:
+    """Counts are written short there, and shares left out, so that no row is wider than the terminal."""
+    family = Family("INPUT 64x64x3 -> CONV3-{w} -> CONV3-{2*w} -> GAP -> FC-10")
+    limits = [("max", "training_memory=64MiB,batch=16,optimizer=adam"), ("max", "macs=100M")]
+    found = solve(family, family.ranges(["w=1..64"], "--for"), bounds_of(limits, {}))
+    text = write(solve_document(found, "cnncalc table"), "rich", Page(60, False))
+    rows = [line for line in text.splitlines() if line.startswith("\u2502")]
+    assert len(rows) >= 5
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert len(rows[0]) <= 60
+    assert found.best is not None
+    assert f" {USUAL.short(found.best.figures['macs'])} " in text

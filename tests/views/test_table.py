@@ -490,6 +490,17 @@ def test_a_narrow_terminal_abbreviates_and_shows_every_layer() -> None:
         assert f" {row.name} " in text
 
 
+def test_titles_of_numbers_wrap_at_spaces_and_numbers_do_not() -> None:
+    columns = (Column("w", "w", right=True), Column("m", "training_memory (batch 32)", right=True))
+    rows = tuple([(Cell(str(w), w), Cell(f"{w}1,234,567 B", w)) for w in (8, 16)])
+
+    text = write(Document((), Table(columns, rows), (), dict), "rich", Page(24, False))
+
+    inner = [[cell.strip() for cell in line.split("\u2502")[1:-1]] for line in text.splitlines() if "\u2502" in line]
+    assert max(map(len, text.splitlines())) <= 24
+    assert [cells[1] for cells in inner] == ["training_memory", "(batch 32)", "81,234,567 B", "161,234,567 B"]
+
+
 def test_words_wrap_within_their_cell() -> None:
     table = Table(
         (Column("a", "what it is"), Column("b", "count", right=True)),

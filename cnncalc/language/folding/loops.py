@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_PERIOD = 400
 """The most parts in the body of a repeat."""
 MAX_ROUNDS = 12
+"""How often a chain in which repeats were found is searched again, since they may stand in repeats themselves."""
 MAX_STEPS = 6_000_000
 """How many parts the search for repeats may look at."""
 LEAST_SAVED = 30
@@ -23,7 +24,11 @@ LEAST_SAVED = 30
 
 
 class Looper:
-    """Finds repeats. ``equal_first``: parts with equal numbers are joined before those that only look alike."""
+    """Finds repeats.
+
+    ``equal_first``: parts with equal numbers are joined before those that only look alike. ``with_single``: what stands
+    once, and elsewhere repeatedly, is a repeat of one, so that both look alike.
+    """
 
     def __init__(self, forms: Forms, *, equal_first: bool, with_single: bool) -> None:
         self.forms = forms

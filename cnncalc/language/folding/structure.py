@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.language.folding.forms import DEPTH, GROWTH_INDEX, Forms, LayerForm, Symbol, local_name
 from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
@@ -97,7 +97,7 @@ class Builder:
         """The layer of a node, as written."""
         return self.usual.layers[self.order[index]]
 
-    # structure: a plan of indices, ``int`` for a layer and a tuple of branches and merge for a fork
+    # structure: the plan, a list of layers, forks and growing merges in the order of the text
 
     def _find_growths(self) -> None:
         """Finds merges in a row each of which reads what the one before reads, and what has been made of that."""
@@ -127,9 +127,9 @@ class Builder:
                 return False
         return all(max(self.readers[index], default=stop) < stop for index in range(first, stop - 1))
 
-    def _chain(self, low: int, high: int, entry: int | None, depth: int) -> list[Any]:
+    def _chain(self, low: int, high: int, entry: int | None, depth: int) -> Plan:
         """The plan of nodes low..high-1, which the volume of node ``entry`` enters."""
-        items: list[Any] = []
+        items: Plan = []
         at, current = low, entry
         while at < high:
             merges = self.growths.get(at)
@@ -141,16 +141,16 @@ class Builder:
             merge, branches = self.forks.furthest(at, high, current) if depth < MAX_DEPTH else (None, [])
             if merge is not None:
                 chains = [self._chain(start, stop, current, depth + 1) for start, stop in branches]
-                items.append((chains, self._single(merge, current, is_fork=True), current))
+                items.append(_Fork(chains, self._single(merge, current, is_fork=True), current))
                 at = merge
             else:
                 items.append(self._single(at, current, at_head=at == low and entry is None))
             current, at = at, at + 1
         return items
 
-    def _time(self, start: int, stop: int, depth: int) -> list[Any]:
-        """The plan of one time of a growing merge."""
-        return [self._single(start, None), *self._chain(start + 1, stop, start, depth)]
+    def _time(self, start: int, stop: int, depth: int) -> tuple[_Single, Plan]:
+        """One time of a growing merge: the merge, and the plan of what is behind it."""
+        return self._single(start, None), self._chain(start + 1, stop, start, depth)
 
     def _single(self, at: int, current: int | None, *, at_head: bool = False, is_fork: bool = False) -> _Single:
         """One layer with the nodes that it names: the one of a FROM before it, and those in its parentheses."""
@@ -174,20 +174,19 @@ class Builder:
 
     # names
 
-    def _find_paths(self, items: Sequence[Any], path: tuple[int, ...]) -> None:
+    def _find_paths(self, items: Plan, path: tuple[int, ...]) -> None:
         """Notes for each node the forks around it, by the nodes of their merges, the innermost last."""
         for item in items:
             if isinstance(item, _Single):
                 self.paths[item.node] = path
                 continue
             if isinstance(item, _Growth):
-                for time in item.times:
-                    self._find_paths(time, path)
+                for merge, chain in item.times:
+                    self._find_paths([merge, *chain], path)
                 continue
-            branches, merge, _ = item
-            inside = (*path, merge.node)
-            self.paths[merge.node] = inside
-            for branch in branches:
+            inside = (*path, item.merge.node)
+            self.paths[item.merge.node] = inside
+            for branch in item.branches:
                 self._find_paths(branch, inside)
 
     def _name_nodes(self) -> None:
@@ -286,7 +285,7 @@ class Builder:
         self._leaf_forms.clear()
         return self._parts(self.plan)
 
-    def _parts(self, items: Sequence[Any]) -> list[Part]:
+    def _parts(self, items: Plan) -> list[Part]:
         parts: list[Part] = []
         for item in items:
             if isinstance(item, _Growth):
@@ -302,23 +301,22 @@ class Builder:
         base = [f"@{self._name(place, first)}" for place in self.inputs[first]]
         extra = ", ".join([*base, f"@{letter}{{range({GROWTH_INDEX})}}"])
         times = []
-        for time in item.times:
-            merge = self._leaf(time[0], [extra] if len(base) > 1 else [f"inputs=[{extra}]"])
-            parts = [merge, *self._parts(time[1:])]
+        for merge, chain in item.times:
+            leaf = self._leaf(merge, [extra] if len(base) > 1 else [f"inputs=[{extra}]"])
+            parts = [leaf, *self._parts(chain)]
             parts[-1].label = f"{letter}{{{GROWTH_INDEX}}}"
             times.append(parts)
         if all(
             [(part.form, part.values) for part in parts] == [(p.form, p.values) for p in times[0]] for parts in times
         ):
             return [Growth(self.forms, times)]
-        return [part for time in item.times for part in self._parts(time)]
+        return [part for merge, chain in item.times for part in self._parts([merge, *chain])]
 
-    def _part(self, item: Any) -> Part:
+    def _part(self, item: _Single | _Fork) -> Part:
         if isinstance(item, _Single):
             return self._leaf(item)
-        branches, merge, entry = item
-        depth = 0 if entry is None else self.volumes[entry].depth
-        return Fork(self.forms, [self._parts(branch) for branch in branches], self._leaf(merge), depth)
+        depth = 0 if item.entry is None else self.volumes[item.entry].depth
+        return Fork(self.forms, [self._parts(branch) for branch in item.branches], self._leaf(item.merge), depth)
 
     def _names_in(self, places: Sequence[int], user: int) -> list[str]:
         """The references to several nodes, those of a growing merge as one."""
@@ -384,8 +382,23 @@ class Builder:
         return number, tuple(values), width
 
 
+class _Fork:
+    """Branches of the plan, the merge that joins them, and the node whose volume enters them (None: inputs)."""
+
+    __slots__ = ("branches", "entry", "merge")
+
+    def __init__(self, branches: list[Plan], merge: _Single, entry: int | None) -> None:
+        self.branches = branches
+        self.merge = merge
+        self.entry = entry
+
+
 class _Single:
-    """One layer of the plan: its node and what it names."""
+    """One layer of the plan: its node and what it names.
+
+    ``source`` is the node of a FROM before it, ``named`` are those in its parentheses. ``is_one``: it merges one volume
+    alone, as a copy. ``alone``: an input within a branch. ``entry`` is the node whose volume enters (None: none does).
+    """
 
     __slots__ = ("alone", "entry", "is_one", "named", "node", "source")
 
@@ -424,12 +437,15 @@ def _common(paths: Sequence[tuple[int, ...]]) -> int:
 
 
 class _Growth:
-    """The times of a growing merge, each a plan."""
+    """The times of a growing merge, each the merge and what is behind it."""
 
     __slots__ = ("times",)
 
-    def __init__(self, times: list[list[Any]]) -> None:
+    def __init__(self, times: list[tuple[_Single, Plan]]) -> None:
         self.times = times
+
+
+Plan: TypeAlias = "list[_Single | _Fork | _Growth]"
 
 
 def _is_number(value: Any) -> bool:
