@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.rewriting import rewritten
+from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv
 from cnncalc.layers.input import Input
 from cnncalc.memory.arena import plan
@@ -65,11 +66,14 @@ def _half_input(report: Report) -> tuple[str, Report | None]:
 
 
 def _half_filters(report: Report) -> tuple[str, Report | None]:
-    """The net with half the filters in each convolution that another layer reads."""
+    """The net with half the filters in each convolution that another layer reads; None if these do not fit its keys."""
     readers = report.graph.readers
-    halved = {
-        row.index: (row.layer.with_keys(filters=row.output.depth // 2),)
-        for row in report.layers
-        if isinstance(row.layer, Conv) and readers[row.index] and row.output.depth > 1
-    }
+    try:
+        halved = {
+            row.index: (row.layer.with_keys(filters=row.output.depth // 2),)
+            for row in report.layers
+            if isinstance(row.layer, Conv) and readers[row.index] and row.output.depth > 1
+        }
+    except CnncalcError:  # such as a table of connections with a list for each filter
+        return "", None
     return "half the filters of each convolution", rewritten(report, halved) if halved else None

@@ -155,11 +155,11 @@ def _run(case: Case, own: OnnxWeights, given: dict[str, Any], outputs: Sequence[
     weights = build(report)
     images = {}
     for row in report.layers:
-        for array in row.own_arrays:
-            weights[row.index][array.name][...] = own.array(row.name, array.name, array.shape)
+        for own_array in row.own_arrays:
+            weights[row.index][own_array.name][...] = own.array(row.name, own_array.name, own_array.shape)
         if row.layer.is_input:
-            place = origins.inputs[row.name]
-            images[row.name] = to_volume(given[place.name].astype(dtype), place.axes, row.output, origins.batch)
+            source = origins.inputs[row.name]
+            images[row.name] = to_volume(given[source.name].astype(dtype), source.axes, row.output, origins.batch)
     found = run(report, weights, images, keep=lambda name: True).outputs
     places = {place.name: place for place in (*origins.inputs.values(), *origins.values)}
     distances = []

@@ -122,6 +122,20 @@ def test_advice_is_computed_on_the_changed_net() -> None:
     assert all(fewer < more for fewer, more in pairwise(patches))  # the most effective first
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lenet5",  # a table of connections has a list for each filter
+        "INPUT 16x16x3 -> CONV3-6(groups=3) -> RELU -> CONV1-4",  # three filters in three groups are fine
+        "INPUT 16x16x6 -> CONV3-6(groups=6) -> RELU -> CONV1-4",  # three filters in six groups are not
+    ],
+)
+def test_half_the_filters_are_advised_only_where_they_make_a_net(text: str) -> None:
+    report = analyze(text)
+    advice = [each.what for each in plan_advice(report, plan(report, order="best"))]
+    assert ("half the filters of each convolution" in advice) == ("groups=3" in text)
+
+
 def test_the_plan_says_what_would_help() -> None:
     words = ("memory", "mobilenet-v2", "--plan", "--dtype", "int8", "--depthwise-in-place")
     data = json.loads(called(*words, "--format", "json").stdout)

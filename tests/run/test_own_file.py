@@ -185,7 +185,7 @@ def test_a_parameter_whose_source_is_not_computed_is_named() -> None:
     assert [each.agrees for each in found.outputs] == [True]
 
 
-COMPUTED = {
+COMPUTED: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "transposed": ("Transpose", [], {"perm": [1, 0]}),
     "tail": ("Slice", [[1], [5], [0], [2]], {}),
     "backwards": ("Slice", [[-1], [-9], [1], [-1]], {}),
