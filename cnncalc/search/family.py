@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.loading import Loader
@@ -11,7 +12,7 @@ from cnncalc.errors import CnncalcError, DesignError, Problem
 from cnncalc.figures.measure import KEYS, Meter
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
-from cnncalc.search.ranges import INPUT, SIZES, read_ranges
+from cnncalc.search.ranges import INPUT, SIZES, points_of, read_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ MOST_SENT = 4 * 1024 * 1024
 """Bytes of the largest file that is sent to workers; they read a larger one themselves."""
 MOST_KNOWN = 10_000
 """The costs of layers that the members of a family share."""
+MOST_PROBED = 16
+"""The members that are tried for the volume of the input: the first, and so many others."""
 NO_POINT: Mapping[str, Value] = {}
 
 Point = dict[str, "Value"]
@@ -90,12 +93,27 @@ class Family:
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
         """The ranges of an option; raises DesignError with the place.
 
-        A range of ``input`` takes the depth from the design as it is with the first values of the other ranges.
+        A range of ``input`` takes the depth from the first valid design that the values of the other ranges give.
         """
         if not any(text.partition("=")[0].strip() == INPUT for text in texts):
             return read_ranges(texts, option)
         others = read_ranges([text for text in texts if text.partition("=")[0].strip() != INPUT], option)
-        return read_ranges(texts, option, self.input_volume({each.name: each.values[0] for each in others}))
+        return read_ranges(texts, option, self.input_volume_of(others))
+
+    def input_volume_of(self, ranges: Sequence[Range]) -> Volume | None:
+        """The volume of the first input of the first of some members that is valid; None if none of these is."""
+        count = points_of(ranges)
+        draw = Random(0)  # noqa: S311  # no secret
+        places = [*range(min(count, MOST_PROBED)), *[draw.randrange(count) for _ in range(MOST_PROBED)]]
+        for place in dict.fromkeys(places):
+            point, rest = {}, place
+            for each in reversed(ranges):
+                rest, at = divmod(rest, len(each.values))
+                point[each.name] = each.values[at]
+            volume = self.input_volume(point)
+            if volume is not None:
+                return volume
+        return None
 
     def input_volume(self, point: Mapping[str, Value] = NO_POINT) -> Volume | None:
         """The volume of the first input of a member as it is written; None if it is only valid with others.
@@ -103,7 +121,7 @@ class Family:
         Ranges of ``input`` take their depth from it.
         """
         try:
-            report = account(self._loader.graph(self._settings(point)))
+            report = account(self._loader.graph(self._settings(point), with_hints=False), with_hints=False)
         except CnncalcError:
             return None
         return next((row.output for row in report.layers if not row.sources), None)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.search.designs import Figures, Name
     from cnncalc.search.interpolation import Point, Vector
-    from cnncalc.search.polynomial import Polynomial
+    from cnncalc.search.polynomial import Polynomial, Steps
 
 USUAL_KEYS = ("parameters", "macs", "activations")
 USUAL_OPTIONS = Options()
@@ -509,8 +509,8 @@ class _Search:
             for costly, (_, most), line in zip(self.is_costly, limits, lines, strict=True)
         ]
         starts = [
-            -_steps_above_zero(line) if least is None else int((least - line.first) / line.step)
-            for (least, _), line in zip(limits, lines, strict=True)
+            -self._steps_below(grid, place) if least is None else int((least - line.first) / line.step)
+            for place, ((least, _), line) in enumerate(zip(limits, lines, strict=True))
         ]
         near = [(start, min(end, most)) for start, end, most in zip(starts, ends, self._near, strict=True)]
         wrong, same = self.interpolation.wrong_point(grid, CHECKS, near)
@@ -542,6 +542,33 @@ class _Search:
             conditions, tuple(polynomials[:width]) or None, tuple(layers), len(grid.points), len(compared), ranges
         )
 
+    def _holds(self, grid: Grid, place: int, count: int) -> bool | None:
+        """Whether the formulas hold where one variable is ``count`` steps from its first value; None: invalid there.
+
+        The others have their first values. Of 0 other values of these are tried too, since a part that is left out can
+        by chance have equal sizes on both sides.
+        """
+        where = [0] * len(grid.steps)
+        where[place] = count
+        found = self.interpolation.holds(grid, where)
+        if not found or grid.steps[place].value(count) != 0:
+            return found
+        others = [other for other in range(len(where)) if other != place]
+        moved = [[*where[:other], 1, *where[other + 1 :]] for other in others]
+        return all(self.interpolation.holds(grid, each) is not False for each in moved)
+
+    def _steps_below(self, grid: Grid, place: int) -> int:
+        """How many steps below its first value a variable has values: those above 0, and 0 where a design has it.
+
+        Part of a net that is repeated 0 times is left out, so that 0 often has other figures than the formulas.
+        """
+        steps = grid.steps[place]
+        count = _steps_above_zero(steps)
+        zero = steps.first / steps.step
+        if zero == count + 1 and self._holds(grid, place, -count - 1) is not None:
+            return count + 1
+        return count
+
     def _limits(
         self, grid: Grid, place: int, most_tried: int, is_near: bool
     ) -> tuple[Fraction | None, Fraction | None]:
@@ -553,11 +580,9 @@ class _Search:
         steps = grid.steps[place]
 
         def holds(count: int) -> bool | None:
-            where = [0] * len(grid.steps)
-            where[place] = count
-            return self.interpolation.holds(grid, where)
+            return self._holds(grid, place, count)
 
-        below = _steps_above_zero(Line(steps.first, steps.step, 0))
+        below = self._steps_below(grid, place)
         tried = range(-1, -below - 1, -1) if below <= most_tried else _spread(below)
         least = None
         last = 0
@@ -584,9 +609,9 @@ class _Search:
         return least, most
 
 
-def _steps_above_zero(line: Line) -> int:
+def _steps_above_zero(steps: Steps) -> int:
     """How many steps below the first value there are values above 0."""
-    return max(0, -int(-line.first // line.step) - 1)
+    return max(0, -int(-steps.first // steps.step) - 1)
 
 
 def _spread(below: int) -> list[int]:

@@ -73,6 +73,12 @@ def test_the_input_of_a_design() -> None:
     assert Family("INPUT -> CONV1-4 -> POOL500/1").input_volume() is None
 
 
+def test_a_range_of_inputs_takes_the_depth_from_a_member_that_is_valid() -> None:
+    family = Family("INPUT 12x12x4 -> CONV1-{w} -> CONV3-{w}(groups={g}) -> FC-3")
+    _, _, sizes = family.ranges(["g=4,3", "w=1..12", "input=5..9/2"], "--for")  # g=4, w=1 is invalid
+    assert list(sizes.values) == [Volume(5, 5, 4), Volume(7, 7, 4), Volume(9, 9, 4)]
+
+
 def test_a_wrong_name_is_told_where_another_has_no_value() -> None:
     """The name is that of a range, so it is no option --set of the call; such an option is still warned of."""
     settings = Settings(variables={"z": 1})

@@ -209,7 +209,19 @@ def test_terms_that_vanish_in_the_design_are_found() -> None:
     target = "INPUT[32x32x3] -> [CONV3-w -> RELU]*n -> GAP -> FC-10"
     report = formulas(target, ["w", "n"], ["parameters"], settings=settings)
 
-    assert texts(report.of("parameters")) == [("", "9*w^2*n - 9*w^2 + w*n + 37*w + 10")]
+    assert texts(report.of("parameters")) == [("n >= 1", "9*w^2*n - 9*w^2 + w*n + 37*w + 10")]
+
+
+@pytest.mark.parametrize("width", [3, 4])  # 3: the part has the depth of its input
+def test_a_part_that_is_repeated_0_times_has_other_figures(width: int) -> None:
+    settings = cnncalc._settings(variables={"n": 2, "w": width})
+    target = "INPUT[8x8x3] -> [CONV3-w -> RELU]*n -> CONV1-5"
+    report = formulas(target, ["w", "n"], COUNTS, settings=settings)
+
+    assert [report.of(key).cases[0].condition for key in COUNTS] == ["n >= 1", "n >= 1", ""]
+    assert report.of("activations").at(w=7, n=0) == (member(target, {}, {"w": 7, "n": 0}).totals.activations,)
+    with pytest.raises(ValueError, match="no formula for these values"):
+        report.of("macs").at(w=7, n=0)
 
 
 def test_designs_that_are_invalid_in_between_give_a_step_or_limits() -> None:
