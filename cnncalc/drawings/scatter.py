@@ -184,7 +184,7 @@ def _legend(canvas: Canvas, summary: Summary, front: Sequence[Record], rest: Seq
     entries = [("dot", f"on the front: {plural(len(front), 'design')}")] if front else []
     within = "within the limits" if summary.plan.bounds else "other designs" if front else "designs"
     entries += [("within", within)] if any(record.status == "ok" for record in rest) else []
-    entries += [("beyond", "over a limit")] if any(record.status == "over" for record in rest) else []
+    entries += [("beyond", "outside a limit")] if any(record.status == "over" for record in rest) else []
     x, y = canvas.left + 5, canvas.y + 18
     for mark, words in entries:
         if mark == "dot":

@@ -69,7 +69,7 @@ def _next_line(solution: Solution, notation: Notation) -> str:
     """The neighbour that breaks a limit."""
     if solution.next is None:
         better = "larger" if solution.objective.startswith("largest") else "smaller"
-        return f"next: none, the ranges hold nothing valid and {better} beside it"
+        return f"next: none; no valid design beside this one in the ranges is {better}"
     return f"next: with {point_text(solution.next.variables)} {_miss(solution.next.worst, notation)}"
 
 

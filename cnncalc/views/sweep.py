@@ -47,7 +47,7 @@ def sweep_document(summary: Summary, name: str, *, notation: Notation = USUAL) -
     closing = [
         Paragraph(title, tuple([reason_line(texts.get(what, what), each) for what, each in reasons]), main=2)
         for title, reasons in (
-            ("over the limits", most_first(summary, "over")),
+            ("outside the limits", most_first(summary, "over")),
             ("broken", most_first(summary, "broken")),
         )
         if reasons

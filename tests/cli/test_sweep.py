@@ -44,8 +44,8 @@ def test_the_front_with_all_that_is_left_out() -> None:
         "8  1   4         790  14.38K          846\n"
         "8  1  16       2,458  16.03K          858\n"
         "\n"
-        "over the limits  4 designs: macs above 20.00K, first at w=6, n=2, h=4\n"
-        "broken           8 designs: wrong-value, first at w=2, n=1, h=0: "
+        "outside the limits  4 designs: macs above 20.00K, first at w=6, n=2, h=4\n"
+        "broken              8 designs: wrong-value, first at w=2, n=1, h=0: "
         "units: expected a whole number of at least 1, found 0\n"
     )
 
