@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -222,8 +223,18 @@ class Family:
 
 
 def _with_unread(error: DesignError, point: Mapping[str, Value]) -> DesignError:
-    """The error in which the names of the point that change nothing in the design are problems of their own, first."""
+    """The error in which the names of the point that change nothing in the design are problems of their own, first.
+
+    A variable called batch or input has no value by its range, which is that of the size.
+    """
     others = [each for each in error.every if _unread_name(each, point) is None]
+    for place, each in enumerate(others):
+        unset = re.split(", |: ", each.message)
+        name = next((name for name in (BATCH, INPUT) if name in point and name in unset), None)
+        if each.code == "unset-variable" and name is not None:
+            what = "images in a batch" if name == BATCH else "size of the input"
+            hint = f"a range of {name} is the {what}: call the variable otherwise"
+            others[place] = each._replace(hint=hint)
     return DesignError([*_unread(error.every, point).values(), *others])
 
 

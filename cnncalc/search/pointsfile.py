@@ -254,7 +254,9 @@ class PointsFile:
             message = "it holds something else than the points of a sweep, so nothing is written to it"
             raise self._problem("other-file", message, other) from None
         parts = [
-            f"{key}: {_short(header.get(key))} there, {_short(self._header.get(key))} here"
+            "of another design"
+            if key == "design"
+            else f"{key}: {_short(header.get(key))} there, {_short(self._header.get(key))} here"
             for key in {**self._header, **header}
             if header.get(key) != self._header.get(key)
         ]

@@ -233,8 +233,9 @@ class _RangeReader:
                 raise self.wrong(f"a range with a factor has at most {MAX_LISTED:,} values, but this one has more")
             try:
                 found.append(decimal(value))
-            except ValueProblem as problem:
-                raise self.wrong(problem.message) from None
+            except ValueProblem:
+                message = f"value {len(found) + 1} of this range has 40 decimal places or more"
+                raise self.wrong(message, f"write the values as a list: {self.option} {self.name}=1,1.5,2.25") from None
             value *= factor
         return found
 

@@ -88,3 +88,10 @@ def test_a_wrong_name_is_told_where_another_has_no_value() -> None:
     assert codes == ["unknown-variable", "unset-variable", "no-effect"]
     assert failure.value.first.message == "'q' changes nothing: the design has no variable 'q' (it has w)"
     assert failure.value.every[2].message.startswith("--set z=1 has no effect")
+
+
+def test_a_variable_called_batch_is_not_the_batch() -> None:
+    with pytest.raises(DesignError) as failure:
+        Family("INPUT 8x8x3 -> CONV3-{batch} -> CONV1-{w}").look_up([{"batch": 2, "w": 8}])
+    assert failure.value.first.message == "variable without a value: batch"
+    assert failure.value.first.hint == "a range of batch is the images in a batch: call the variable otherwise"

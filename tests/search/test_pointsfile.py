@@ -187,7 +187,7 @@ def test_points_are_written_in_large_parts(tmp_path: Path) -> None:
         ({"wish": WISH._replace(where=("w > 1",))}, 'where: [] there, ["w > 1"] here'),
         ({"filters": 3}, "filters: null there, 3 here"),
         ({"variables": {"n": 1}}, 'set: null there, {"n": "1"} here'),
-        ({"text": FILE + "\n"}, "design: "),
+        ({"text": FILE + "\n"}, "the points of another sweep (of another design)"),
         ({"wish": WISH._replace(vary=("w=0..8/4", *WISH.vary[1:]))}, 'variables: {"w": "0..8/2", '),
         ({"wish": WISH._replace(keys=("macs",))}, 'keys: ["parameters", "macs", "activations"] there, ["macs"] here'),
     ],

@@ -66,6 +66,7 @@ WRONG = {
     "w=1..9/0": (3, "a step is above 0"),
     "w=1..9/": (3, "expected a step or a factor"),
     "w=1..9/x1": (3, "a factor is above 1"),
+    "w=1..9/x1.000001": (3, "value 8 of this range has 40 decimal places or more"),
     "w=0..9/x2": (3, "begins above 0"),
     "w=0.1..0.9": (3, "a range of decimals needs its step"),
     "w=1..9999999999999999999": (3, "at most 18 digits"),
