@@ -115,6 +115,14 @@ class Console:
         except (OSError, ValueError) as error:
             raise StreamError("output", f"cannot write '{visible(shown or file)}': {reason(error)}") from None
 
+    def require_folder(self, file: str) -> None:
+        """Raises StreamError for a folder, and for a file in a folder that is missing: before a long computation."""
+        path = os.path.realpath(self.path(file))
+        if os.path.isdir(path):
+            raise StreamError("output", f"cannot write '{visible(file)}': Is a directory")
+        if not os.path.isdir(os.path.dirname(path)):
+            raise StreamError("output", f"cannot write '{visible(file)}': No such file or directory")
+
     def page(self) -> Page | None:
         """Width, colour and characters of the terminal; None if standard output is not a terminal.
 

@@ -108,6 +108,9 @@ def run(call: Call, console: Console) -> int:
     from cnncalc.views.sweep import sweep_document
 
     call.output.require_columns(columns=call.columns)
+    for file in (call.plot, None if call.output.to_stdout else call.output.file):
+        if file is not None:
+            console.require_folder(file)
     picture = None if call.plot is None else format_of(call.plot, ("svg", "png")) or "svg"
     notation = call.notation.notation(call.output, console)
     check_options(call.memory, training=False)

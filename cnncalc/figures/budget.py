@@ -206,6 +206,9 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> 
         if varied.name in options:
             message = f"{key}: {varied.name} is {options[varied.name]} and varies by {FAMILY} too"
             problems.append(Problem("wrong-value", message, varied.span))
+        elif varied.name == "batch" and varied.name not in KEYS[key].options:
+            message = f"{key}: {FAMILY}: the batch changes nothing: {key} does not depend on it"
+            problems.append(Problem("wrong-value", message, varied.span, "limit training_memory, or vary another name"))
     if problems:
         return None
     if not limits:

@@ -177,6 +177,10 @@ def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objecti
     if any(each.name == BATCH for each in ranges) and not any(
         figure.follows_batch and BATCH in KEYS[figure.measure.key].options for figure in figures
     ):
+        own = [each.measure for each in figures if not each.follows_batch and BATCH in KEYS[each.measure.key].options]
+        if own:
+            message = f"the batch changes nothing: that of {own[0].key} is {own[0].batch}, as its limit writes it"
+            raise ValueProblem(message, code="usage", hint=f"leave out batch={own[0].batch}")
         keys = listing([*dict.fromkeys([figure.measure.key for figure in figures])])
         message = f"the batch changes nothing: {keys} {'do' if ',' in keys else 'does'} not depend on it"
         raise ValueProblem(message, code="usage", hint="limit training_memory, or another key that has a batch")

@@ -101,6 +101,7 @@ def test_configurations_and_python_take_families(tmp_path: Path) -> None:
         ("parameters: {max: 1K, for: {w: [8, 9]}}", "for: w: expected a range such as 8..64, or '8,16,32', found"),
         ("parameters: {max: +5%, for: {w: 8..40}}", "+5% is relative, and the members of a family have no base"),
         ("training_memory: {max: 1M, batch: 4, for: {batch: 1..4}}", "batch is 4 and varies by for too"),
+        ("parameters: {max: 1M, for: {batch: 1..4}}", "the batch changes nothing: parameters does not depend on it"),
         ("parameters: {for: {w: 8..40}}", "parameters: no limit: one of max, warn and min is needed"),
         ("parameters: {max: 1K, form: {w: 8}}", "parameters has no key 'form'; did you mean 'for'?"),
     ],

@@ -197,6 +197,11 @@ BAD = [
         "  = hint: limit training_memory, or another key that has a batch\n",
     ),
     (
+        ["--for", "batch=1..9", "--set", "w=3", "--max", "training_memory=1GiB,batch=4"],
+        "error[usage]: the batch changes nothing: that of training_memory is 4, as its limit writes it\n"
+        "  = hint: leave out batch=4\n",
+    ),
+    (
         ["--for", "w=1..9", "--memory", "200MiB", "--reserve", "300MiB"],
         "error[wrong-value]: the reserve (314,572,800 bytes) must be smaller than the memory (209,715,200 bytes)\n"
         "  = hint: --reserve 0 counts live tensors alone\n",

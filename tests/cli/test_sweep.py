@@ -107,6 +107,8 @@ def test_exit_codes() -> None:
         (["--vary", "w=1..100000000000"], "error[too-many-points]: the ranges have 100,000,000,000 points together"),
         (["--vary", "w=1,2", "--plot", "x.svg", "--keys", "macs"], "error[usage]: a drawing has two or three keys"),
         (["--vary", "w=1,2", "--plot", "x.pdf"], "error[usage]: '.pdf' is not an ending of a format of this command"),
+        (["--vary", "w=1,2", "--points", "x.csv", "--plot", "none/x.svg"], "error[output]: cannot write 'none/x"),
+        (["--vary", "w=1,2", "-o", "."], "error[output]: cannot write '.': Is a directory"),
         (["--vary", "w=1,2", "--points", "x.txt"], "error[usage]: a file of points ends in .csv or .jsonl"),
         (["--vary", "w=1,2", "--from", "x.csv"], "error[usage]: --from names the points, so --vary has none to choose"),
         (["--from", "none.csv"], "error[unreadable]: cannot read none.csv: no such file or directory"),
