@@ -18,7 +18,7 @@ from cnncalc.cli.options import (
     idle_output,
     output_options,
 )
-from cnncalc.cli.value import VALUE_OPTIONS
+from cnncalc.cli.value import VALUE_OPTIONS, idle_options
 from cnncalc.errors import Problem, ValueProblem
 from cnncalc.formats import is_exact
 from cnncalc.memory.boards import is_board
@@ -68,21 +68,17 @@ class Call(NamedTuple):
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on this search."""
-    from cnncalc.figures.measure import KEYS
-
     yield from idle_output(call.output, call.notation.exact)
     asked = [text.partition("=")[0].strip() for _, text in (*call.limits, *call.lower_limits)]
     on_board = call.capacity is not None and is_board(call.capacity)
     asked += [] if call.capacity is None else ["arena", "flash"] if on_board else ["training_need"]
     asked += [(call.best or "").partition(":")[2].strip()]
-    for name in (*VALUE_OPTIONS, "dtype"):
-        if name == "reserve" and on_board:
-            continue
-        if not any(key in KEYS and name in KEYS[key].options for key in asked):
-            takers = [key.name for key in KEYS.values() if name in key.options]
-            yield name, f"no figure of this search depends on it; it would set that of {', '.join(takers)}"
-        elif name == "batch" and any(text.partition("=")[0].strip() == name for text in call.ranges):
-            yield name, "the batch varies"
+    found = dict(idle_options(asked, "no figure of this search depends on it"))
+    if on_board:
+        found.pop("reserve", None)
+    if any(text.partition("=")[0].strip() == "batch" for text in call.ranges):
+        found.setdefault("batch", "the batch varies")
+    yield from found.items()
 
 
 def run(call: Call, console: Console) -> int:

@@ -18,7 +18,7 @@ from cnncalc.cli.options import (
     idle_output,
     output_options,
 )
-from cnncalc.cli.value import VALUE_OPTIONS
+from cnncalc.cli.value import VALUE_OPTIONS, idle_options
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.records import NamedTuple
 from cnncalc.search.executors import FORMS
@@ -95,14 +95,9 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if call.sample is None:
         for name in ("method", "seed"):
             yield name, "it would say how --sample draws"
-    from cnncalc.figures.measure import KEYS
-
     asked = {*call.keys, *[text.partition("=")[0].strip() for _, text in (*call.limits, *call.lower_limits)]}
     asked |= {text.partition(":")[0].strip() for text in (*call.pareto, call.sort or "")}
-    for name in (*VALUE_OPTIONS, "dtype"):
-        if not any(key in KEYS and name in KEYS[key].options for key in asked):
-            takers = [key.name for key in KEYS.values() if name in key.options]
-            yield name, f"no key of this sweep depends on it; it would set that of {', '.join(takers)}"
+    yield from idle_options(asked, "no key of this sweep depends on it")
 
 
 def run(call: Call, console: Console) -> int:

@@ -11,7 +11,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
@@ -55,6 +55,17 @@ class Call(NamedTuple):
     layer: str | None = None
 
 
+def idle_options(keys: Iterable[str], why: str) -> Iterator[tuple[str, str]]:
+    """The options of memory that none of these keys has, each with ``why`` and the keys that have it."""
+    from cnncalc.figures.measure import KEYS
+
+    taken = {name for key in keys if key in KEYS for name in KEYS[key].options}
+    for name in (*VALUE_OPTIONS, "dtype"):
+        if name not in taken:
+            takers = [key.name for key in KEYS.values() if name in key.options]
+            yield name, f"{why}; it would set that of {', '.join(takers)}"
+
+
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on the number of that key."""
     from cnncalc.figures.measure import KEYS
@@ -63,10 +74,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if call.key not in (NET_KEYS if call.layer is None else LAYER_KEYS):
         return
     known = KEYS.get(call.key)
-    for name in (*VALUE_OPTIONS, "dtype"):
-        if known is None or name not in known.options:
-            takers = [key.name for key in KEYS.values() if name in key.options]
-            yield name, f"{call.key} does not depend on it; it would set that of {', '.join(takers)}"
+    yield from idle_options([call.key], f"{call.key} does not depend on it")
     if known is None or known.unit != "bytes":
         yield "units", f"{call.key} is not in bytes"
     else:

@@ -169,7 +169,7 @@ def test_progress_is_shown_on_a_terminal_and_erased(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Console, "progress_stream", lambda _: terminal)
     done = called(*CALL)
     lines = terminal.getvalue().split("\r")
-    assert re.fullmatch(r"1 of 24: 1 design in 0\.\d s, [\d,]+ a second", lines[1])
+    assert re.fullmatch(r"1 of 24: 1 design in \d+\.\d s, [\d,]+ a second", lines[1])
     assert lines[-2:] == [" " * len(lines[-3]), ""]
     assert re.fullmatch(r"24 designs in \d+\.\d s, [\d,]+ a second\n", done.stderr)
     assert done.stdout.startswith("pattern: 24 designs")
