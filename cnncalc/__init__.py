@@ -410,9 +410,8 @@ def formula(
     from cnncalc.memory.report import Options, check_options
     from cnncalc.search.formula import formulas
 
-    for name, words in (("names", names), ("of", of)):
-        if words is not None and (isinstance(words, str) or not all(isinstance(word, str) for word in words)):
-            raise ValueProblem(f"{name}: expected a list of names, found {words!r:.60}", code="wrong-type")
+    of = _texts("of", of)
+    names = None if names is None else _texts("names", names)
     chosen = Options(batch=_positive("batch", batch) or 1, dtype=dtype)
     check_options(chosen, training=False)
     path = target if isinstance(target, str) else str(target)
@@ -553,14 +552,17 @@ def sweep(
     from cnncalc.search.sweep import Wish, look_up, plan_of, records
 
     _one_of("method", method, METHODS)
+    if not isinstance(executor, str) and not hasattr(executor, "submit"):
+        message = f"executor: expected a text or a concurrent.futures.Executor, found {executor!r:.60}"
+        raise ValueProblem(message, code="wrong-type")
     family = Family(os.fspath(design), _settings(**options), stdin)
     wish = Wish(
         vary=tuple(_ranges(family, dict(_items(vary)))),
         listed=None if rows is None else os.fspath(rows),
         shown="" if rows is None else os.fspath(rows),
         sample=None if sample is None else Sample(_positive("sample", sample) or 1, method, seed),
-        where=(where,) if isinstance(where, str) else tuple(where),
-        keys=(keys,) if isinstance(keys, str) else tuple(keys),
+        where=(where,) if isinstance(where, str) else _texts("where", where, "expressions"),
+        keys=(keys,) if isinstance(keys, str) else _texts("keys", keys),
         limits=tuple(_limits(max, min)),
         options=_of_figures(locals()),
     )
@@ -575,6 +577,14 @@ def sweep(
         yield from records(plan, executor, file)
     finally:
         file.close()
+
+
+def _texts(name: str, value: Any, what: str = "names") -> tuple[str, ...]:
+    """A sequence of texts; raises ValueProblem for anything else, also for one text."""
+    found = () if isinstance(value, str) or not hasattr(value, "__iter__") else tuple(value)
+    if isinstance(value, str) or not hasattr(value, "__iter__") or not all(isinstance(each, str) for each in found):
+        raise ValueProblem(f"{name}: expected a list of {what}, found {value!r:.60}", code="wrong-type")
+    return found
 
 
 _WORDS = {"int": "a whole number", "str": "a text", "bool": "True or False", "None": "None"}

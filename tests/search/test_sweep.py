@@ -250,3 +250,18 @@ def test_lists_have_no_order() -> None:
     summary = Summary(plan, (Objective("sizes"),))
     with pytest.raises(ValueProblem, match="'sizes' has values that are no numbers, so they have no order"):
         summary.add(next(records(plan)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"where": None}, "where: expected a list of expressions, found None"),
+        ({"where": [3]}, "where: expected a list of expressions, found [3]"),
+        ({"keys": [3]}, "keys: expected a list of names, found [3]"),
+        ({"executor": 3}, "executor: expected a text or a concurrent.futures.Executor, found 3"),
+    ],
+)
+def test_wrong_types_of_python_are_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueProblem) as error:
+        next(cnncalc.sweep("INPUT 4x4x3 -> CONV3-{w}", {"w": [1, 2]}, **given))
+    assert str(error.value).startswith(message)
