@@ -210,7 +210,7 @@ def wait_for(path: Path, lines: int, child: subprocess.Popen[bytes]) -> None:
 def test_a_killed_sweep_goes_on_to_the_same_file(tmp_path: Path, form: str) -> None:
     """Killed with SIGKILL twice, each time when more was written."""
     whole, path = tmp_path / f"whole.{form}", tmp_path / f"a.{form}"
-    points = 1200
+    points = 4000
     subprocess.run(long_call(whole, points), check=True, capture_output=True, env=environment())
     lines = 0
     for _ in range(2):
@@ -223,7 +223,7 @@ def test_a_killed_sweep_goes_on_to_the_same_file(tmp_path: Path, form: str) -> N
         lines = path.read_bytes().count(b"\n")
         assert whole.read_bytes().startswith(path.read_bytes())
     done = subprocess.run(long_call(path, points), check=True, capture_output=True, env=environment())
-    assert b"1,200 designs" in done.stdout
+    assert b"4,000 designs" in done.stdout
     assert path.read_bytes() == whole.read_bytes()
 
 
