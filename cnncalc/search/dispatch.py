@@ -9,8 +9,10 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from contextlib import suppress
 from itertools import chain, islice
 from math import inf
+from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from cnncalc.search.family import Point
     from cnncalc.search.work import Work
 
+SHUTDOWN_SECONDS = 10
+"""How long the end of an executor is awaited: one of a user's whose worker was killed may never end."""
 CHUNK_SECONDS = 0.2
 """How long a worker computes one chunk: much longer than its way there and back."""
 MAX_CHUNK = 10_000
@@ -212,7 +216,9 @@ class Lane:
         self._probe = None
         executor, self._executor = self._executor, None
         if executor is not None and self.provider.is_owned:
-            executor.shutdown(wait=True)
+            ending = Thread(target=_end, args=(executor,), daemon=True)
+            ending.start()
+            ending.join(SHUTDOWN_SECONDS)
 
     def failure(self, error: BaseException | str) -> ValueProblem:
         """The executor does not work."""
@@ -246,6 +252,12 @@ class Lane:
         if failure:
             raise self.failure(f"a worker says: {failure}")
         return seconds, outcomes
+
+
+def _end(executor: Executor) -> None:
+    """Ends an executor whose answers have all been read; what it raises no longer matters."""
+    with suppress(Exception):
+        executor.shutdown(wait=True)
 
 
 class Crew:

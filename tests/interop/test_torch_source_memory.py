@@ -11,6 +11,7 @@ import pytest
 import cnncalc
 from cnncalc.interop.exporters import ExportOptions
 from cnncalc.interop.torch_source import torch_source
+from cnncalc.layers import KINDS
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so no memory is measured")
 from tests.memory import torch_oracle  # noqa: E402
@@ -62,3 +63,27 @@ def test_a_training_step_takes_what_is_predicted(net: str, size: Any) -> None:
     assert predicted.training is not None
     assert measured.peak == predicted.training.peak_bytes
     assert measured.inference == predicted.inference.peak_bytes
+
+
+SMALLER = {
+    "input": "INPUT 9x8x3 -> CONV3-4",
+    "fc": "INPUT 5x4x6 -> FC-7 -> RELU -> FC-3",
+    "gap": "INPUT 9x8x3 -> CONV3-4 -> GAP -> FC-3",
+    "gmp": "INPUT 9x8x3 -> CONV3-4 -> GMP -> FC-3",
+    "subsample": "INPUT 12x8x3 -> CONV3-4 -> SUBSAMPLE2 -> FC-3",
+    "lppool": "INPUT 12x8x3 -> CONV3-4 -> LPPOOL2 -> FC-3",
+}
+"""Nets for kinds whose example is large."""
+
+NOT_MEASURED = {
+    "opaque": "it has no code",
+    "local": "its code is an einsum, and the prediction is that of a batched product of matrices",
+    "unpool": "its code holds the places of the maxima to the end of an inference",
+    "rbf": "its example learns nothing",
+    "plane": "its example learns nothing",
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NOT_MEASURED])
+def test_the_code_of_each_kind_takes_what_is_predicted(kind: str) -> None:
+    test_a_training_step_takes_what_is_predicted(SMALLER.get(kind, KINDS[kind].example), None)

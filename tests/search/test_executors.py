@@ -259,15 +259,17 @@ def test_a_worker_that_is_killed_loses_no_point(executor: str, monkeypatch: pyte
 
 
 @pytest.mark.slow
-def test_a_worker_of_loky_that_is_killed_loses_no_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its processes know of each other; the factory then gives a new executor."""
-    loky = pytest.importorskip("loky")
+def test_an_executor_of_loky_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("loky")
     monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
     with crew(WORK, "loky:get_reusable_executor") as entered:
-        found = entered.outcomes(POINTS)
-        begun = [next(found) for _ in range(5)]
-        os.kill(loky.get_reusable_executor().submit(os.getpid).result(), signal.SIGKILL)
-        assert [*begun, *found] == EXPECTED
+        assert [*entered.outcomes(POINTS)] == EXPECTED
+
+
+def test_an_executor_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "SHUTDOWN_SECONDS", 0.05)
+    with crew(WORK, f"{HERE}:Endless") as entered:
+        assert [*entered.outcomes(POINTS)] == EXPECTED
 
 
 def _counted_starts(entered: Crew, monkeypatch: pytest.MonkeyPatch) -> list[str]:
