@@ -87,7 +87,7 @@ class Problem(NamedTuple):
     """One error or warning about a design.
 
     ``code`` names the rule, ``message`` states the rule and the numbers, ``span`` is the place in the text (None: the
-    command line), ``hint`` a fix verified to work.
+    command line), ``hint`` a fix verified to work. ``about``: the variable or size of the call that has no effect.
     """
 
     code: str
@@ -95,6 +95,7 @@ class Problem(NamedTuple):
     span: Span | None = None
     hint: str | None = None
     severity: str = "error"
+    about: str = ""
 
     def __str__(self) -> str:
         """Place, severity, code and message; below them the excerpt of the text and the hint."""
@@ -216,9 +217,9 @@ def _letters(word: str) -> list[str]:
     return sorted(letter for letter in word.casefold()[:60] if letter.isalnum())
 
 
-def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = None) -> Problem:
-    """The warning that an option or key has no effect."""
-    return Problem("no-effect", f"{what} has no effect: {why}", span, hint, "warning")
+def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = None, about: str = "") -> Problem:
+    """The warning that an option or key has no effect; ``about`` as for :class:`Problem`."""
+    return Problem("no-effect", f"{what} has no effect: {why}", span, hint, "warning", about)
 
 
 def in_every(warnings: Sequence[Sequence[Problem]]) -> list[list[Problem]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.search.family import Point
     from cnncalc.search.ranges import Range
 
-MOST_MEMBERS = 1000
+MOST_CHECKED = 1000
 """The most members of a family that are checked."""
 _OPTION = "for:"
 
@@ -51,7 +51,7 @@ def _placed(error: DesignError, entry: Entry, written: FamilyRange) -> list[Prob
 
 
 def ranges_of(entry: Entry, family: Family) -> list[Range]:
-    """The ranges of an entry; raises DesignError for wrong ones and for more than MOST_MEMBERS members."""
+    """The ranges of an entry; raises DesignError for wrong ones and for more than MOST_CHECKED members."""
     ranges = []
     for each in entry.family:
         try:
@@ -59,8 +59,8 @@ def ranges_of(entry: Entry, family: Family) -> list[Range]:
         except DesignError as error:
             raise DesignError(_placed(error, entry, each)) from None
     members = points_of(ranges)
-    if members > MOST_MEMBERS:
-        message = f"{entry.measure.key}: for: {members:,} designs are too many: at most {MOST_MEMBERS:,} are checked"
+    if members > MOST_CHECKED:
+        message = f"{entry.measure.key}: for: {members:,} designs are too many: at most {MOST_CHECKED:,} are checked"
         raise DesignError([Problem("limit", message, entry.family[0].span, "narrow the ranges, or write larger steps")])
     return ranges
 

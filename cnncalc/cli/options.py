@@ -180,8 +180,7 @@ class SideOptions(NamedTuple):
 
 def _unread(name: str, report: Report) -> list[Problem]:
     """The warnings that a variable of the call has no effect."""
-    start = f"--set {name}="
-    return [each for each in report.warnings if each.code == "no-effect" and each.message.startswith(start)]
+    return [each for each in report.warnings if each.about == name and each.message.startswith("--set")]
 
 
 SIDES = Group(

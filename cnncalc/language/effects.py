@@ -55,7 +55,7 @@ def unread_variables(design: Design, settings: Settings, read: set[str]) -> list
             known = sorted((read - {*VOLUME_NAMES, *KEY_WORDS}) | set(design.variables))
             listed = f" (it has {', '.join(known[:12])})" if known else "; it has none"
             why = f"the design has no variable '{name}'{did_you_mean(name, known)}{listed}"
-        problems.append(no_effect(f"--set {name}={_text(value)}", why))
+        problems.append(no_effect(f"--set {name}={_text(value)}", why, about=name))
     return problems
 
 
@@ -65,7 +65,7 @@ def unread_sizes(settings: Settings, read: set[str], sizes: Collection[str], opt
     for name, size in settings.sizes.items():
         if name not in read and name not in sizes:
             what = f"{SIZES[name]} or a variable '{name}', and the design has neither"
-            problems.append(no_effect(f"--{name} {size}", f"it would set {what}"))
+            problems.append(no_effect(f"--{name} {size}", f"it would set {what}", about=name))
     if isinstance(settings.optional, bool) and not optional_items:
         option = f"--optional {'keep' if settings.optional else 'drop'}"
         why = "it would decide about items marked '?' without a condition, and the design has none"
@@ -94,10 +94,10 @@ def unread_for_files(settings: Settings) -> list[Problem]:
 def unread_for_designs(settings: Settings) -> list[Problem]:
     """A warning for each option of the call that files of other programs do not read."""
     why = "a model file of another program states all sizes, and has no variables and no optional layers"
-    given = [f"--set {name}={_text(value)}" for name, value in settings.variables.items()]
-    given += [f"--{name} {size}" for name, size in settings.sizes.items()]
-    given += ["--optional"] if settings.optional is not None else []
-    return [no_effect(option, why) for option in given]
+    given = {name: f"--set {name}={_text(value)}" for name, value in settings.variables.items()}
+    problems = [no_effect(option, why, about=name) for name, option in given.items()]
+    problems += [no_effect(f"--{name} {size}", why, about=name) for name, size in settings.sizes.items()]
+    return [*problems, *([no_effect("--optional", why)] if settings.optional is not None else [])]
 
 
 def changes(

@@ -15,8 +15,8 @@ from cnncalc.units import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cnncalc.search.grid import Aim, Cell, Surveyor
     from cnncalc.search.limits import Bound
+    from cnncalc.search.survey import Aim, Cell, Surveyor
 
 BLOCK = 2**17
 """The most points that are computed at once."""

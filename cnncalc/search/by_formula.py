@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem
 from cnncalc.search.executors import crew
-from cnncalc.search.grid import Aim, Surveyor
 from cnncalc.search.points import Product
 from cnncalc.search.ranges import point_text
+from cnncalc.search.survey import Aim, Surveyor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor
 
     from cnncalc.search.family import Family
-    from cnncalc.search.grid import Survey
+    from cnncalc.search.survey import Survey
     from cnncalc.search.sweep import Objective, Plan, Summary
 
 MOST_ROUNDS = 5

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Value
     from cnncalc.memory.report import Options
 
-    Point: TypeAlias = tuple[Fraction, ...]
+    Numbers: TypeAlias = tuple[Fraction, ...]
     """The value of each name that varies."""
 
 SHORT_SIDES = {"height": "H", "width": "W"}
@@ -70,14 +70,14 @@ class Figures(NamedTuple):
     why: str = ""
 
 
-class Member(NamedTuple):
+class ComputedDesign(NamedTuple):
     """One design of the family: its layers, with their kinds, and its figures by key."""
 
     layers: tuple[tuple[str, str], ...]
     figures: Mapping[str, Figures]
 
 
-class Design:
+class VariedDesign:
     """A TARGET whose names vary; its text is parsed once.
 
     ``settings`` are those of the call. Variables without a value get one, ``chosen``, with which the design is valid.
@@ -191,10 +191,10 @@ def _no_number(name: str, value: Value) -> str:
     return f"a formula has numbers as variables, but {name} is {what}"
 
 
-class Members:
+class ComputedDesigns:
     """The figures of the members of a design, each computed once. ``analysed`` counts the layers of all of them."""
 
-    def __init__(self, design: Design, names: Sequence[Name], keys: Sequence[str], options: Options) -> None:
+    def __init__(self, design: VariedDesign, names: Sequence[Name], keys: Sequence[str], options: Options) -> None:
         self.design = design
         self.names = tuple(names)
         self.keys = tuple(keys)
@@ -202,14 +202,14 @@ class Members:
         self.analysed = 0
         self.layers_analysed = 0
         self._needs_fields = any(key in VOLUME_KEYS and key != "output" for key in keys)
-        self._members: dict[Point, Member | str] = {}
-        self._graphs: dict[Point, Graph] = {}
+        self._members: dict[Numbers, ComputedDesign | str] = {}
+        self._graphs: dict[Numbers, Graph] = {}
 
-    def own(self) -> Point:
+    def own(self) -> Numbers:
         """The point of the design itself."""
         return tuple([name.own for name in self.names])
 
-    def at(self, point: Point) -> Member | str:
+    def at(self, point: Numbers) -> ComputedDesign | str:
         """The member at a point, or why there is none."""
         if point not in self._members:
             try:
@@ -218,7 +218,7 @@ class Members:
                 self._members[point] = error.first.message
         return self._members[point]
 
-    def _analysed(self, point: Point) -> Member:
+    def _analysed(self, point: Numbers) -> ComputedDesign:
         self.analysed += 1
         graph = self._graph(point)
         self.layers_analysed += len(graph.nodes)
@@ -229,9 +229,9 @@ class Members:
             if name.name == BATCH and name.kind == SIZE:
                 batch = _whole(name, value)
         layers = tuple([(row.name, row.kind) for row in report.layers])
-        return Member(layers, {key: _figures(meter, key, self.options, batch) for key in self.keys})
+        return ComputedDesign(layers, {key: _figures(meter, key, self.options, batch) for key in self.keys})
 
-    def _graph(self, point: Point) -> Graph:
+    def _graph(self, point: Numbers) -> Graph:
         """The graph of a member; for other sizes of the input that of a design in text stays the same."""
         design = self.design
         volumes = self._volumes(point)
@@ -248,10 +248,10 @@ class Members:
             nodes[place] = nodes[place]._replace(layer=Input(size=size), stated=None)
         return graph._replace(nodes=tuple(nodes), stored=None)
 
-    def _pairs(self, point: Point) -> list[tuple[Name, Fraction]]:
+    def _pairs(self, point: Numbers) -> list[tuple[Name, Fraction]]:
         return list(zip(self.names, point, strict=True))
 
-    def _volumes(self, point: Point) -> dict[int, tuple[int, ...]] | None:
+    def _volumes(self, point: Numbers) -> dict[int, tuple[int, ...]] | None:
         """The volumes of the inputs that vary, by their places in the graph: the first, and those of its size."""
         new = {name.place: _whole(name, value) for name, value in self._pairs(point) if name.kind == SIDE}
         if not new:
@@ -263,7 +263,7 @@ class Members:
                 found[row.index] = tuple([new.get(place, size) for place, size in enumerate(first)])
         return found
 
-    def _settings(self, point: Point, volumes: Mapping[int, tuple[int, ...]] | None) -> Settings:
+    def _settings(self, point: Numbers, volumes: Mapping[int, tuple[int, ...]] | None) -> Settings:
         settings = self.design.settings
         variables = dict(settings.variables)
         changed: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from cnncalc.errors import CnncalcError, DesignError, Problem
 from cnncalc.figures.measure import KEYS, Meter
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
-from cnncalc.search.ranges import INPUT, SIZES, points_of, read_ranges
+from cnncalc.search.ranges import INPUT, SIZES, point_at, points_of, read_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -103,15 +103,11 @@ class Family:
 
     def input_volume_of(self, ranges: Sequence[Range]) -> Volume | None:
         """The volume of the first input of the first of some members that is valid; None if none of these is."""
-        count = points_of(ranges)
+        count, names, values = points_of(ranges), [each.name for each in ranges], [each.values for each in ranges]
         draw = Random(0)  # noqa: S311  # no secret
         places = [*range(min(count, MOST_PROBED)), *[draw.randrange(count) for _ in range(MOST_PROBED)]]
         for place in dict.fromkeys(places):
-            point, rest = {}, place
-            for each in reversed(ranges):
-                rest, at = divmod(rest, len(each.values))
-                point[each.name] = each.values[at]
-            volume = self.input_volume(point)
+            volume = self.input_volume(point_at(names, values, place))
             if volume is not None:
                 return volume
         return None
@@ -251,6 +247,4 @@ def _unread(warnings: Iterable[Problem], point: Mapping[str, Value]) -> dict[str
 
 def _unread_name(warning: Problem, point: Mapping[str, Value]) -> str | None:
     """The name of the point that a warning calls without effect; None for other warnings."""
-    if warning.code != "no-effect":
-        return None
-    return next((name for name in point if warning.message.startswith((f"--set {name}=", f"--{name} "))), None)
+    return warning.about if warning.about in point else None

@@ -18,7 +18,16 @@ from cnncalc.language.assignment import decimal, value_text
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.memory.report import Options
 from cnncalc.records import NamedTuple
-from cnncalc.search.designs import COSTLY_KEYS, DEPTH, FORMULA_KEYS, PEAKS, SIDE, Design, Member, Members
+from cnncalc.search.designs import (
+    COSTLY_KEYS,
+    DEPTH,
+    FORMULA_KEYS,
+    PEAKS,
+    SIDE,
+    ComputedDesign,
+    ComputedDesigns,
+    VariedDesign,
+)
 from cnncalc.search.family import BATCH
 from cnncalc.search.interpolation import Grid, Interpolation, Line, NoPolynomial, OtherLayers, Source
 from cnncalc.units import MAX_DIGITS
@@ -219,7 +228,7 @@ def formulas(
         if key not in FORMULA_KEYS:
             hint = f"the keys are {', '.join(FORMULA_KEYS)}"
             raise ValueProblem(f"no key '{key[:60]}'{did_you_mean(key, FORMULA_KEYS)}", code="unknown-key", hint=hint)
-    design = Design(target, settings, stdin, folder)
+    design = VariedDesign(target, settings, stdin, folder)
     chosen = names if names is not None else design.usual_names()
     every = [design.name(name) for name in dict.fromkeys(chosen)]
     with_batch = [*every, design.name(BATCH)] if names is None and options.batch == 1 else every
@@ -227,7 +236,7 @@ def formulas(
     families = _Families(design, list(dict.fromkeys(keys)), options)
     for key in families.keys:
         follows = key in KEYS and BATCH in KEYS[key].options
-        search = _Search(families, with_batch if follows else every, key, is_chosen=names is not None)
+        search = _FormulaSearch(families, with_batch if follows else every, key, is_chosen=names is not None)
         search.at = _read_at(at, search.names)
         found.append(search.formulas())
     if at is not None:
@@ -283,18 +292,18 @@ def _require_names(at: str, names: Sequence[Name]) -> None:
 class _Families:
     """The members for some names and keys: keys that cost little are computed for the same members at once."""
 
-    def __init__(self, design: Design, keys: list[str], options: Options) -> None:
+    def __init__(self, design: VariedDesign, keys: list[str], options: Options) -> None:
         self.design = design
         self.keys = keys
         self.options = options
-        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Members] = {}
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], ComputedDesigns] = {}
 
-    def members(self, names: Sequence[Name], key: str) -> Members:
+    def members(self, names: Sequence[Name], key: str) -> ComputedDesigns:
         """The members for a key."""
         keys = (key,) if key in COSTLY_KEYS else tuple([each for each in self.keys if each not in COSTLY_KEYS])
         place = tuple([name.name for name in names]), keys
         if place not in self._known:
-            self._known[place] = Members(self.design, names, keys, self.options)
+            self._known[place] = ComputedDesigns(self.design, names, keys, self.options)
         return self._known[place]
 
     @property
@@ -303,7 +312,7 @@ class _Families:
         return sum([members.analysed for members in self._known.values()])
 
 
-class _Search:
+class _FormulaSearch:
     """Finds the formulas of one key."""
 
     def __init__(self, families: _Families, names: Sequence[Name], key: str, *, is_chosen: bool) -> None:
@@ -323,7 +332,7 @@ class _Search:
         self.members = self.families.members(self.names, self.key)
         self.most_layers = self.members.layers_analysed + MAX_LAYERS
         own = self.members.at(self.members.own())
-        assert isinstance(own, Member), own
+        assert isinstance(own, ComputedDesign), own
         self.own = own
         self.figures: Figures = own.figures[self.key]
         stride = self.design.stride() if any(name.kind == SIDE for name in self.names) else 1
@@ -345,7 +354,7 @@ class _Search:
         own = self.members.own()
         unit = Fraction(1, self.names[place].own.denominator)
         member = self.members.at((*own[:place], own[place] + unit, *own[place + 1 :]))
-        return len(member.layers) if isinstance(member, Member) else len(self.own.layers)
+        return len(member.layers) if isinstance(member, ComputedDesign) else len(self.own.layers)
 
     def _spend(self) -> None:
         if self.members.layers_analysed > self.most_layers:

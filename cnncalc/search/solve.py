@@ -44,7 +44,7 @@ MOST_MEMBERS = 1_000_000
 """The most members that are analysed one by one where that was asked for."""
 
 
-class Objective(NamedTuple):
+class Best(NamedTuple):
     """What is to be largest (``max``) or smallest (``min``): a range by its number, or a figure (``range`` None)."""
 
     sense: str
@@ -134,14 +134,14 @@ def solve(
 # What a call asks for
 
 
-def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Objective:
+def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Best:
     """The objective of ``max:KEY`` or ``min:KEY``; DesignError with the place for anything else."""
     names = [each.name for each in ranges]
     if best is None:
         if len(ranges) > 1:
             hint = f"--best max:{names[0]}, or --best min:macs"
             raise ValueProblem("several ranges need --best, which says what is best", code="usage", hint=hint)
-        found = Objective("max", 0)
+        found = Best("max", 0)
     else:
         source = Source("--best", best)
         sense, sign, key = best.partition(":")
@@ -153,8 +153,8 @@ def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, 
             if key not in FIGURES:
                 message = f"'{key[:60]}' is no key of budgets and has no range{did_you_mean(key, [*names, *FIGURES])}"
                 raise DesignError([Problem("unknown-key", message, Span(source, at, max(at + 1, len(best))))])
-            return Objective(sense, None, Wanted(measure_of(key, options)))
-        found = Objective(sense, names.index(key))
+            return Best(sense, None, Wanted(measure_of(key, options)))
+        found = Best(sense, names.index(key))
     chosen_range = ranges[found.range or 0]
     if not chosen_range.is_progression and any(number_of(value) is None for value in chosen_range.values):
         message = f"the values of {chosen_range.name} have no order, so none is the largest or the smallest"
@@ -171,7 +171,7 @@ def _refuse_contradictions(bounds: Sequence[Bound]) -> None:
             raise ValueProblem(f"contradictory limits: {title} cannot be {limits}", code="wrong-value")
 
 
-def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objective: Objective) -> None:
+def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objective: Best) -> None:
     """Raises ValueProblem if the batch varies and no figure depends on it."""
     figures = [*(bound.wanted for bound in bounds), *([objective.wanted] if objective.wanted else [])]
     if any(each.name == BATCH for each in ranges) and not any(
@@ -210,7 +210,7 @@ class _Search:
         family: Family,
         ranges: Sequence[Range],
         bounds: Sequence[Bound],
-        objective: Objective,
+        objective: Best,
         *,
         every: bool,
         usual_work: int,

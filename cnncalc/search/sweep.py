@@ -10,10 +10,10 @@ from cnncalc.figures.measure import FIGURES, KEYS, NO_OPTIONS, Measure, measure_
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
 from cnncalc.search.front import First, Front, Some
-from cnncalc.search.grid import MOST_POINTS as LARGEST_SURVEY
 from cnncalc.search.limits import bounds_of
 from cnncalc.search.points import MOST_POINTS, Listed, Points, Product
 from cnncalc.search.ranges import INPUT, number_of
+from cnncalc.search.survey import MOST_POINTS as LARGEST_SURVEY
 from cnncalc.search.work import Work
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from cnncalc.language.settings import Settings
     from cnncalc.search.family import Point
-    from cnncalc.search.grid import Survey
     from cnncalc.search.limits import Bound
     from cnncalc.search.points import Sample
     from cnncalc.search.pointsfile import PointsFile
     from cnncalc.search.ranges import Range
+    from cnncalc.search.survey import Survey
     from cnncalc.search.work import Outcome
 
 DEFAULT_KEYS = ("parameters", "macs", "activations")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cnncalc.figures.measure import Measure
     from cnncalc.layers.keys import Value
-    from cnncalc.search.grid import Survey
+    from cnncalc.search.survey import Survey
     from cnncalc.search.sweep import Reason, Record, Summary
 
 

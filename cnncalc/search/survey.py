@@ -92,7 +92,7 @@ class Axis:
             raise ValueProblem(message, code="too-many-points")
         self.name = each.name
         self.values: list[Value] = list(each.values)
-        found = [_number(value) for value in self.values]
+        found = [_first_side(value) for value in self.values]
         numbers = [number for number in found if number is not None]
         is_one_shape = self.name != INPUT or len({_shape(value) for value in self.values}) == 1
         self.numbers = numbers if len(numbers) == len(found) and is_one_shape else None
@@ -122,7 +122,7 @@ class Axis:
         return decimal(number)
 
 
-def _number(value: Value) -> Fraction | None:
+def _first_side(value: Value) -> Fraction | None:
     """A value as a number: of a volume the first side."""
     return Fraction(value[0]) if isinstance(value, Volume) else number_of(value)
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.figures.measure import Measure
 from cnncalc.search.family import Family, Wanted
-from cnncalc.search.grid import Aim, Surveyor
 from cnncalc.search.limits import bounds_of
 from cnncalc.search.ranges import read_ranges
+from cnncalc.search.survey import Aim, Surveyor
 from cnncalc.volume import Volume
 from tests.random_nets import examples, seeds
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cnncalc.search.family import Point
-    from cnncalc.search.grid import Survey
+    from cnncalc.search.survey import Survey
 
 np = pytest.importorskip("numpy")
 
