@@ -149,7 +149,7 @@ KERNELS: Mapping[str, Kernel] = {
 
 
 class Part(NamedTuple):
-    """A part of the tail, in bytes with its alignment."""
+    """A part of the tail: what it holds, and its bytes with those that alignment adds."""
 
     what: str
     bytes: int
@@ -160,8 +160,7 @@ class TflmArena(NamedTuple):
 
     ``head_bytes`` holds the tensors that are computed, ``tail_bytes`` what the interpreter keeps; ``total_bytes`` is
     their sum, as the recording allocator reports it. ``minimum_bytes`` is the smallest arena in which the tensors can
-    be allocated. ``offsets`` and ``alive`` (first and last step, 0 before the first operator) are by buffer: tensors
-    by their place, then scratch.
+    be allocated. ``parts`` are those of the tail, ``buffers`` lie in the head: tensors by their place, then scratch.
     """
 
     head_bytes: int
