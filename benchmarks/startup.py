@@ -66,7 +66,7 @@ CASES = (
     Case("list"),
     Case("kinds"),
     Case("show vgg16"),
-    Case("explain vgg16 fc6"),
+    Case("explain vgg16 fc3"),
     Case("verify lenet5"),
     Case("memory vgg16"),
     Case("memory vgg16 --plan"),
