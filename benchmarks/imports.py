@@ -180,7 +180,7 @@ def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
 
 
 BENCHMARK = Benchmark(
-    __doc__ or "",
+    __doc__,
     measured,
     rounds=7,
     peers=("onnx", "keras", "torch", "opencv-python-headless", "tflite", "flatbuffers", "ai-edge-litert"),

@@ -99,9 +99,7 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], Callable[[str], dict[str, Callable[[]
 }
 """The modules that each program needs, and what makes its cases."""
 
-BENCHMARK = Benchmark(
-    __doc__ or "", measured, rounds=5, peers=("torch", "torchinfo", "thop", "keras", "onnx", "onnx-tool")
-)
+BENCHMARK = Benchmark(__doc__, measured, rounds=5, peers=("torch", "torchinfo", "thop", "keras", "onnx", "onnx-tool"))
 
 
 def main() -> int:

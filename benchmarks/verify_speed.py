@@ -39,7 +39,7 @@ def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
         yield run.row(f"verify {net}", against)
 
 
-BENCHMARK = Benchmark(__doc__ or "", measured, rounds=7, peers=("numpy", "torch"))
+BENCHMARK = Benchmark(__doc__, measured, rounds=7, peers=("numpy", "torch"))
 
 
 def main() -> int:
