@@ -278,7 +278,7 @@ def read_json(source: Source) -> Any:
     try:
         return json.loads(source.text)
     except json.JSONDecodeError as error:
-        span = Span(source, error.pos, min(error.pos + 1, max(len(source.text), 1)))
+        span = Span(source, error.pos, error.pos + 1)  # one past the end: something is missing there
         raise DesignError([Problem("syntax", f"JSON: {error.msg}", span)]) from None
     except RecursionError:
         raise DesignError([Problem("limit", f"{source.name}: JSON is nested too deep")]) from None
