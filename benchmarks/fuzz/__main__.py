@@ -4,9 +4,10 @@
     python -m benchmarks.fuzz --guided TARGET [--inputs N] [--folder FOLDER]
     python -m benchmarks.fuzz --again TARGET FILE
 
-The first form makes inputs by its own mutations, shares them out among the targets (or those that are named), and writes
-counts and failures into FOLDER (default: fuzz); the same call goes on where it ended. The second searches new inputs by
-the code that they reach, with atheris, which has to be installed. The third tries one input once more.
+The first form makes inputs by its own mutations, shares them out among the targets (or those that are named), and
+writes counts and failures into FOLDER (default: fuzz); the same call goes on where it ended. The second searches inputs
+by the code that they reach, with atheris, which has to be installed, and keeps them in FOLDER as seeds of the first
+form. The third tries one input once more.
 
 An input fails if it ends in anything but a result or a message: another exception, a process that ends, more than one
 CPU second of a refused input, more memory than the target may take. The exit code is 1 if one failed.

@@ -31,8 +31,6 @@ from cnncalc.units import parse_bytes, parse_count, parse_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cnncalc.cli.console import Console
-
 BETWEEN = "\x1f"
 """Separates the words of a command line."""
 TINY = "'INPUT 8x8x3 -> CONV3-4 -> RELU -> POOL2 -> FC-5'"
@@ -79,7 +77,36 @@ CONDITIONS = (
     "w <= 4*n", "w % 2 == 0 and n > 1", "(w if n > 1 else 2*w) < 9", "floor(w/2) >= n or not w == 3", "make_divisible(w, 4) == 4", "a == relu", "w in n", "max(w, n) < 7",
     "1 < w < 4", "w**2 > n//2", "w - -1 > 0.5", "[w, n][0] > 1", "height*width < 64", "range(w)[0] == 0", "round(w/3) != ceil(n/2)",
 )  # fmt: skip
-OPERATORS = ("+", "-", "*", "**", "//", "%", "<", "<=", "==", "!=", "(", ")", "[", "]", ",", " and ", " or ", "not ", " if ", " else ", "w", "n", "1", "0.5", "min(", "range(", "{", "}")
+OPERATORS = (
+    "+",
+    "-",
+    "*",
+    "**",
+    "//",
+    "%",
+    "<",
+    "<=",
+    "==",
+    "!=",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    " and ",
+    " or ",
+    "not ",
+    " if ",
+    " else ",
+    "w",
+    "n",
+    "1",
+    "0.5",
+    "min(",
+    "range(",
+    "{",
+    "}",
+)
 
 
 def words_of(data: bytes) -> list[str]:
@@ -116,7 +143,9 @@ def run_words(data: bytes) -> str:
     return READ
 
 
-UNSAFE = re.compile(r"\.\.[/\\]|[/\\]\.\.|~|(?:^|=|,|-o|:)[/\\]|^[A-Za-z_][\w.]*:[A-Za-z_]|\.py:|^-.*(?:processes|dask|mpi|[:])|_CNNCALC")
+UNSAFE = re.compile(
+    r"\.\.[/\\]|[/\\]\.\.|~|(?:^|=|,|-o|:)[/\\]|^[A-Za-z_][\w.]*:[A-Za-z_]|\.py:|^-.*(?:processes|dask|mpi|[:])|_CNNCALC"
+)
 """Words that may name files elsewhere, code, or other machines: such calls are not made."""
 
 

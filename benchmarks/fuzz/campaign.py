@@ -24,6 +24,7 @@ BATCH = 1_000
 RENEWED = 60
 """A process is ended after so many batches, with what it has kept in memory."""
 COUNTS = "counts.json"
+CORPUS = "corpus"
 
 
 def digest_of_code() -> str:
@@ -42,7 +43,7 @@ class Campaign:
     """
 
     def __init__(self, folder: Path, seed: int, targets: Sequence[Target]) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self.seed = seed
         self.targets = targets
         self.lock = threading.Lock()
@@ -75,7 +76,7 @@ class Campaign:
 
             def done(target: Target) -> float:
                 count = counts[target.name]
-                return (count["inputs"] + count.get("running", 0) * BATCH) / float(target.share)
+                return float(count["inputs"] + count.get("running", 0) * BATCH) / target.share
 
             target = min(self.targets, key=done)
             count = counts[target.name]
@@ -141,8 +142,8 @@ class Lane:
         if self.process is None or self.batches >= RENEWED:
             self._end()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.fuzz.worker", str(self.slot)], cwd=ROOT, text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-m", "benchmarks.fuzz.worker", str(self.slot), str(self.campaign.folder / CORPUS)],
+                cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             )  # fmt: skip
             self.batches = 0
         self.batches += 1
@@ -155,8 +156,9 @@ class Lane:
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer
-        code = self.process.wait()
-        self.process = None
+        with self.process as ended:
+            self.process = None
+        code = ended.returncode
         number, data = Slot.read(self.slot)
         what = "it did not come to an end" if code == -27 else "it ended the process"
         failure = {"key": f"exit code {code}", "message": what, "traceback": "", "data": data.hex()}
@@ -164,10 +166,8 @@ class Lane:
 
     def _end(self) -> None:
         if self.process is not None:
-            assert self.process.stdin is not None
-            self.process.stdin.close()
-            self.process.wait()
-            self.process = None
+            with self.process:  # closes its streams, whereupon it ends
+                self.process = None
 
 
 def run(campaign: Campaign, most: int, jobs: int) -> None:

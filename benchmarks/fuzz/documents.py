@@ -15,23 +15,12 @@ from cnncalc.cli.calls import CALLABLE, Caller
 from cnncalc.cli.document_update import update_document
 from cnncalc.documents import SYNTAXES
 from cnncalc.documents.scan import scan
+from tests.documents.helpers import JUNK, MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MARKS = {
-    "markdown": ("<!-- cnncalc: {} -->", "<!-- /cnncalc -->"),
-    "html": ("<!-- cnncalc: {} -->", "<!-- /cnncalc -->"),
-    "rst": (".. cnncalc: {}", ".. /cnncalc"),
-    "latex": ("% cnncalc: {}", "% /cnncalc"),
-    "asciidoc": ("// cnncalc: {}", "// /cnncalc"),
-}
-"""The comments of a marker in every syntax."""
-LINES_OF_DOCUMENTS = (
-    "text", "a `b` c", "", "", "# h", "> q", "- e", "  - e", "    code", "\tcode", "```", "~~~", "::", "a::", ".. note::", ".. x", ".. code::", "   .. y",
-    "\\begin{verbatim}", "\\end{verbatim}", "% c", "50\\%", "----", "....", "////", "[source]", "// c", "====", "<div>", "</div>", "<script>", "</script>", "<!-- c -->",
-    "| a | b |", "|---|---|", "\u65e5\u672c\u8a9e", "\u2028\x0b\x1c", "\x85", "e\u0301", "\u202e", "1. x", "---", "===", "`", "\\", "<", "-->", "<!--", "<pre", "\\verb|%|",
-)  # fmt: skip
+LINES_OF_DOCUMENTS = (*JUNK, "\\verb|%|", "<pre")
 CALLS = (
     "value x macs", "table x", "table 'INPUT 8x8x3 -> RELU' --format markdown", "plot x -o a.svg", "", "docs x", "show \"x", "tabel x", "value 'INPUT 8x8x3 -> FC-3' parameters",
 )  # fmt: skip
@@ -93,7 +82,17 @@ def update_seeds() -> Sequence[bytes]:
     return [bytes([place]) + data for place, syntax in enumerate(sorted(MARKS)) for data in seeds(syntax, quick, 20)]
 
 
-PIECES = (*LINES_OF_DOCUMENTS, *CALLS, *[mark.format("table x") for pair in MARKS.values() for mark in pair], "\n", "\n\n", "\r", "cnncalc", "/cnncalc", "cnncalc:")
+PIECES = (
+    *LINES_OF_DOCUMENTS,
+    *CALLS,
+    *[mark.format("table x") for pair in MARKS.values() for mark in pair],
+    "\n",
+    "\n\n",
+    "\r",
+    "cnncalc",
+    "/cnncalc",
+    "cnncalc:",
+)
 MUTATION = one_of(with_words(*PIECES), with_lines, with_lines, with_signs, damaged)
 TARGETS = (
     *[Target(f"markers in {name}", 60, partial(run_scan, name), partial(seeds, name), MUTATION) for name in sorted(MARKS)],

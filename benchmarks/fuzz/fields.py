@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
-from struct import error as StructError
 from struct import pack_into, unpack_from
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -36,12 +36,12 @@ INTEGERS = (
     (1 << 63) - 1, 1 << 63, (1 << 64) - 1, (1 << 64) - 2,
 )  # fmt: skip
 TEXTS = (
-    b"", b"x", b"y", b"Relu", b"Conv", b"Gemm", b"MatMul", b"Add", b"Mul", b"Reshape", b"Transpose", b"Concat", b"Slice",
-    b"Split", b"Pad", b"Constant", b"Shape", b"Gather", b"If", b"LSTM", b"Einsum", b"Resize", b"BatchNormalization",
-    b"Softmax", b"ReduceMean", b"Flatten", b"Squeeze", b"Unsqueeze", b"Expand", b"Cast", b"axis", b"axes", b"perm",
-    b"kernel_shape", b"strides", b"pads", b"group", b"auto_pad", b"SAME_UPPER", b"value", b"mode", b"linear", b"\xff\xfe",
-    b"\x1b[2J", b"a/b", b"com.microsoft", b"ai.onnx.ml",
+    b"", b"\xff\xfe", b"\x1b[2J",
+    *b"x y Relu Conv Gemm MatMul Add Mul Reshape Transpose Concat Slice Split Pad Constant Shape Gather If".split(),
+    *b"LSTM Einsum Resize BatchNormalization Softmax ReduceMean Flatten Squeeze Unsqueeze Expand Cast axis".split(),
+    *b"axes perm kernel_shape strides pads group auto_pad SAME_UPPER value mode linear a/b com.microsoft ai.onnx.ml".split(),
 )  # fmt: skip
+"""Names and types of ONNX, and texts that are none."""
 
 
 def with_messages(random: Random, data: bytes, pool: Sequence[bytes]) -> bytes:
@@ -49,6 +49,8 @@ def with_messages(random: Random, data: bytes, pool: Sequence[bytes]) -> bytes:
     try:
         fields = _parsed(data, "model")
     except (ValueError, IndexError):
+        fields = []
+    if not fields:
         return damaged(random, data, pool)
     for _ in range(random.choice(TIMES)):
         owners = _owners(fields)
@@ -72,25 +74,25 @@ def with_messages(random: Random, data: bytes, pool: Sequence[bytes]) -> bytes:
 def _copy_of_one(random: Random, owners: list[tuple[Fields, int]]) -> list[Any]:
     """Any field, a message as its bytes, so that no message holds itself."""
     holder, place = random.choice(owners)
-    number, type, value = holder[place]
-    return [number, type, _written(value) if isinstance(value, list) else value]
+    number, wire, value = holder[place]
+    return [number, wire, _written(value) if isinstance(value, list) else value]
 
 
 def _changed(random: Random, field: list[Any], owners: list[tuple[Fields, int]]) -> list[Any]:
     """A field with another value of its type, rarely with another number or type."""
-    number, type, value = field
+    number, wire, value = field
     if random.random() < 0.05:
         return [random.randrange(1, 30), VARINT, random.choice(INTEGERS)]
-    if type == VARINT:
-        return [number, type, random.choice(INTEGERS)]
-    if type == BLOCK:
+    if wire == VARINT:
+        return [number, wire, random.choice(INTEGERS)]
+    if wire == BLOCK:
         if random.random() < 0.3:
             texts = [holder[place][2] for holder, place in owners if isinstance(holder[place][2], bytes)]
-            return [number, type, random.choice(texts or [b""])]
+            return [number, wire, random.choice(texts or [b""])]
         if isinstance(value, bytes) and random.random() < 0.2:
-            return [number, type, damaged(random, value, [value])]
-        return [number, type, random.choice(TEXTS)]
-    return [number, type, random.randbytes(4 if type == FOUR else 8)]
+            return [number, wire, damaged(random, value, [value])]
+        return [number, wire, random.choice(TEXTS)]
+    return [number, wire, random.randbytes(4 if wire == FOUR else 8)]
 
 
 def _owners(fields: Fields) -> list[tuple[Fields, int]]:
@@ -113,21 +115,21 @@ def _parsed(data: bytes, message: str) -> Fields:
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
-        number, type = tag >> 3, tag & 7
+        number, wire = tag >> 3, tag & 7
         value: Any
-        if type == VARINT:
+        if wire == VARINT:
             value, at = _varint(data, at)
-        elif type == BLOCK:
+        elif wire == BLOCK:
             size, at = _varint(data, at)
             value, at = data[at : at + size], at + size
             if number in known:
                 value = _parsed(value, known[number])
-        elif type in (FOUR, EIGHT):
-            size = 4 if type == FOUR else 8
+        elif wire in (FOUR, EIGHT):
+            size = 4 if wire == FOUR else 8
             value, at = data[at : at + size], at + size
         else:
             raise ValueError("no such wire type")
-        fields.append([number, type, value])
+        fields.append([number, wire, value])
     return fields
 
 
@@ -156,13 +158,13 @@ def _number(value: int) -> bytes:
 
 def _written(fields: Fields) -> bytes:
     parts = []
-    for number, type, value in fields:
-        parts.append(_number(number << 3 | type))
-        if type == VARINT:
+    for number, wire, value in fields:
+        parts.append(_number(number << 3 | wire))
+        if wire == VARINT:
             parts.append(_number(value))
         else:
             content = _written(value) if isinstance(value, list) else value
-            parts += [_number(len(content)), content] if type == BLOCK else [content]
+            parts += [_number(len(content)), content] if wire == BLOCK else [content]
     return b"".join(parts)
 
 
@@ -220,7 +222,7 @@ def _table_places(data: bytes) -> list[tuple[int, int]]:
                 offset = unpack_from("<H", data, layout + 4 + 2 * number)[0]
                 if offset:
                     _add_field(data, start + offset, TABLES[table].get(number, ""), found, waiting)
-    except StructError:
+    except struct.error:
         pass
     return [(place, width) for place, width in found if 0 <= place <= len(data) - width]
 

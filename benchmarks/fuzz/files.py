@@ -119,7 +119,9 @@ SMALL = (
     _functional(_layer("Reshape", "r", ["x"], target_shape=[99, 4]), _layer("LayerNormalization", "n", ["r"])),
     _functional(_layer("Permute", "p", ["x"], dims=[2, 1, 3]), _layer("UpSampling2D", "u", ["p"], size=2)),
     _functional(_layer("ReLU", "p", ["x"], max_value=6), _layer("Multiply", "u", ["p", "x"])),
-    json.dumps({"class_name": "Sequential", "config": [IMAGE, {"class_name": "Dense", "config": {"units": 3}}]}).encode(),
+    json.dumps(
+        {"class_name": "Sequential", "config": [IMAGE, {"class_name": "Dense", "config": {"units": 3}}]}
+    ).encode(),
 )
 
 
@@ -211,7 +213,35 @@ CONFIGURATION = (
     'baseline = "base.json" # recorded\nbudget.arena = {max = "64KiB", pointers = 64}\nbudget."inference_memory" = \'93MiB\'\n',
     '[budget]\nparameters = {max = "4M", for = {width = "8..64"}}\nreceptive_field = {min = 224}\n', 'ignore = [\n  "first-fc", # why\n  "even-kernel",\n]\n',
 )  # fmt: skip
-TOML = ("[", "]", "[[", "]]", "{", "}", "=", ".", ",", '"""', "'''", '"', "'", "\n", "#", "true", "1e9", "0x1F", "1979-05-27", "inf", "\\u0041", "[budget]", "budget", "tool.cnncalc", "files = ", "macs", "max")
+TOML = (
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    ".",
+    ",",
+    '"""',
+    "'''",
+    '"',
+    "'",
+    "\n",
+    "#",
+    "true",
+    "1e9",
+    "0x1F",
+    "1979-05-27",
+    "inf",
+    "\\u0041",
+    "[budget]",
+    "budget",
+    "tool.cnncalc",
+    "files = ",
+    "macs",
+    "max",
+)
 
 
 def run_configuration(data: bytes) -> str:
@@ -248,7 +278,28 @@ def run_baseline(data: bytes) -> str:
 DESIGN = "INPUT 8x8x3 -> [CONV3-{w} -> GELU({form})]*n -> FC-2"
 WISH = Wish(("w=0,2", "form=exact,tanh", "n=1"), limits=(("max", "macs=2K"),))
 LISTED = ("w,form\n1,exact\n2,tanh\n", "n\n1\n2\n", '"w","stages"\n1,"[2x3, 4]"\n', "input,batch\n8x8x3,1\n9x9x3,4\n")
-CSV = (",", '"', "\n", "\r\n", "ok", "over", "broken", "# ", "# cnncalc-sweep 1 ", "{", "}", '""', "w", "form", "1", "-1", "exact", "null", ": ", '"status"')
+CSV = (
+    ",",
+    '"',
+    "\n",
+    "\r\n",
+    "ok",
+    "over",
+    "broken",
+    "# ",
+    "# cnncalc-sweep 1 ",
+    "{",
+    "}",
+    '""',
+    "w",
+    "form",
+    "1",
+    "-1",
+    "exact",
+    "null",
+    ": ",
+    '"status"',
+)
 
 
 @cache
@@ -282,7 +333,8 @@ def run_points(data: bytes) -> str:
     try:
         if form == 2:
             family = Family("-", Settings(), DESIGN)
-            wish = Wish(listed=data[1:].decode("utf-8", "replace"), shown="list.csv", most=50)
+            Path("list.csv").write_bytes(data[1:])
+            wish = Wish(listed="list.csv", shown="list.csv", most=50)
             list(records(plan_of(wish, family, DESIGN), "serial"))
             return READ
         plan, header = _plan()

@@ -20,7 +20,8 @@ MOST_BYTES = 6_000
 """Longer inputs are cut, so that many are tried in little time; the limits of size have tests of their own."""
 NUMBERS = (-1, 0, 1, 2, 3, 7, 255, 4_096, 1 << 31, (1 << 62), (1 << 63) - 1, 10**18, 10**30)
 VALUES = (
-    "null", "true", "false", '""', '"x"', '"same"', '"\\u001b[2J\\u202e"', "[]", "{}", "[[]]", "[1, 2]", "[null, null]", '{"a": 1}',
+    "null", "true", "false", '""', '"x"', '"same"', '"\\u001b[2J\\u202e"', "[]", "{}", "[[]]", "[1, 2]",
+    "[null, null]", '{"a": 1}',
     "0.5", "-0.0", "1e300", "1e999", "-1e999", *[str(number) for number in NUMBERS],
 )  # fmt: skip
 """Values of JSON."""

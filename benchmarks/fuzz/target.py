@@ -19,7 +19,7 @@ VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|[0-9][0-9,.]*|<[^>]*>")
 """What differs between messages of one rule."""
 
 
-class Broken(Exception):  # noqa: N818  # found by fuzzing, not raised on purpose
+class Broken(Exception):
     """An input for which a rule of the program does not hold; the message says which."""
 
 

@@ -15,11 +15,13 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from random import Random
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.fuzz.mutations import MOST_BYTES
 from benchmarks.fuzz.target import READ
 
 if TYPE_CHECKING:
@@ -74,8 +76,8 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 def tried(target: Target, data: bytes) -> tuple[str, float, dict[str, Any] | None]:
     """The outcome of an input, its CPU seconds, and its failure, if it has one.
 
-    A design that is read may be large, so it may take more than the memory of bad input, and more time. An input that is
-    slow is tried three times, since another process may have disturbed it.
+    A design that is read may be large, so it may take more than the memory of bad input, and more time. An input that
+    is slow is tried three times, since another process may have disturbed it.
     """
     outcome, seconds, failure = tried_once(target, data)
     for _ in range(2):
@@ -106,10 +108,15 @@ def tried_once(target: Target, data: bytes) -> tuple[str, float, dict[str, Any] 
     return outcome, seconds, failure
 
 
-def batch_of(target: Target, seed: int, batch: int, count: int, slot: Slot | None = None) -> dict[str, Any]:
-    """Tries ``count`` inputs, the same ones for the same numbers; how many were read and refused, and the failures."""
+def batch_of(
+    target: Target, seed: int, batch: int, count: int, slot: Slot | None = None, more: Sequence[bytes] = ()
+) -> dict[str, Any]:
+    """Tries ``count`` inputs, the same ones for the same numbers; how many were read and refused, and the failures.
+
+    ``more`` are seeds beyond those of the target.
+    """
     random = Random(f"{seed} {target.name} {batch}")  # noqa: S311  # not for secrets
-    pool = list(target.seeds())
+    pool = [*target.seeds(), *more]
     first = len(pool)
     outcomes: Counter[str] = Counter()
     failures = []
@@ -135,15 +142,29 @@ def batch_of(target: Target, seed: int, batch: int, count: int, slot: Slot | Non
     }  # fmt: skip
 
 
+def folder_of(corpus: Path, name: str) -> Path:
+    """Where the inputs of a target are kept that reach code of their own."""
+    return corpus / name.replace(" ", "-")
+
+
+@cache
+def kept_of(corpus: Path, name: str) -> list[bytes]:
+    """The short ones of these inputs."""
+    found = [path.read_bytes() for path in sorted(folder_of(corpus, name).glob("*"))]
+    return [data for data in found if len(data) <= MOST_BYTES]
+
+
 def limit_memory(mebibytes: int) -> None:
     """Lets this process take so much more memory than it has now; a larger input raises MemoryError."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + mebibytes * MEBIBYTE, resource.RLIM_INFINITY))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (pages * resource.getpagesize() + mebibytes * MEBIBYTE, resource.RLIM_INFINITY)
+    )
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Answers batches until standard input ends."""
-    slot = Slot(Path(arguments[0]).resolve())
+    """Answers batches until standard input ends; arguments are the shared file, and the folder of kept inputs."""
+    slot, corpus = Slot(Path(arguments[0]).resolve()), Path(arguments[1]).resolve()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     from benchmarks.fuzz.targets import TARGETS
 
@@ -154,8 +175,9 @@ def main(arguments: Sequence[str]) -> None:
             target = TARGETS[name]
             for data in target.seeds()[:50]:  # imports and caches are not those of an input
                 tried(target, data)
+            more = kept_of(corpus, name)
             limit_memory(target.mebibytes)
-            answer = batch_of(target, seed, batch, count, slot)
+            answer = batch_of(target, seed, batch, count, slot, more)
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             answers.write(json.dumps(answer) + "\n")
             answers.flush()

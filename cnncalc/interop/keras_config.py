@@ -43,7 +43,8 @@ class Names:
         if self._places is None:
             found: dict[str, tuple[int, int]] = {}
             for match in _NAME.finditer(self.source.text):
-                found.setdefault(match[1], match.span(1))
+                start, end = match.span(1)
+                found.setdefault(match[1], (start, max(end, start + 1)))  # of an empty name its closing quote
             self._places = found
         place = self._places.get(name)
         return None if place is None else Span(self.source, *place)
