@@ -37,9 +37,10 @@ INTEGERS = (
 )  # fmt: skip
 TEXTS = (
     b"", b"\xff\xfe", b"\x1b[2J",
-    *b"x y Relu Conv Gemm MatMul Add Mul Reshape Transpose Concat Slice Split Pad Constant Shape Gather If".split(),
-    *b"LSTM Einsum Resize BatchNormalization Softmax ReduceMean Flatten Squeeze Unsqueeze Expand Cast axis".split(),
-    *b"axes perm kernel_shape strides pads group auto_pad SAME_UPPER value mode linear a/b com.microsoft ai.onnx.ml".split(),
+    *b"x y Relu Conv Gemm MatMul Add Mul Reshape Transpose Concat Slice Split Pad Constant Shape Gather".split(),
+    *b"If LSTM Einsum Resize BatchNormalization Softmax ReduceMean Flatten Squeeze Unsqueeze Expand".split(),
+    *b"Cast axis axes perm kernel_shape strides pads group auto_pad SAME_UPPER value mode linear a/b".split(),
+    *b"com.microsoft ai.onnx.ml".split(),
 )  # fmt: skip
 """Names and types of ONNX, and texts that are none."""
 
