@@ -221,7 +221,7 @@ def _boxed(table: Table, page: Page) -> list[str]:
         rows = [line for row in rows for line in _lines([wrapped(cell, room[place]) for place, cell in enumerate(row)])]
     height = max(map(len, titles))
     heads = _lines([[""] * (height - len(title)) + title for title in titles])
-    sides = [(_widest(texts), column.right) for column, *texts in zip(table.columns, *heads, *rows, strict=True)]
+    sides = [(_widest(tuple(texts)), column.right) for column, *texts in zip(table.columns, *heads, *rows, strict=True)]
     top, middle, bottom, between = ASCII if page.ascii_only else ROUNDED
     styles = [CYAN, *[""] * (len(sides) - 1)]
     return [
@@ -234,7 +234,7 @@ def _boxed(table: Table, page: Page) -> list[str]:
 
 
 def _rule(marks: str, sides: list[tuple[int, bool]]) -> str:
-    left, line, crossing, right = marks
+    left, line, crossing, right = tuple(marks)
     return left + crossing.join([line * (width + 2) for width, _ in sides]) + right
 
 
