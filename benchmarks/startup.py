@@ -79,6 +79,7 @@ CASES = (
     Case("diff vgg16 vgg19"),
     Case("plot vgg16"),
     Case("report vgg16"),
+    Case("report resnet152"),
     Case("docs --check PAGE"),
     Case("value vgg16 parameters"),
     Case("convert vgg16"),
@@ -94,7 +95,7 @@ def prepare(folder: Path) -> None:
     for number in range(60):
         text = named[number % len(named)].read_text("utf-8")
         (folder / "nets" / f"{number}.yaml").write_text(text, "utf-8")
-    page = "<!-- cnncalc: value lenet5 parameters -->61,706<!-- /cnncalc -->\n"
+    page = "<!-- cnncalc: value lenet5 parameters -->60.00K<!-- /cnncalc -->\n"
     (folder / "page.md").write_text(page, "utf-8")
 
 
