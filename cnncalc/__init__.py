@@ -14,15 +14,15 @@ compute the memory of running and training it, :func:`table` and :func:`plot` sh
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, ShapeError, ValueProblem
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Executor
+    from typing import Any
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
@@ -120,14 +120,15 @@ def _settings(
 
     if variables is not None and not hasattr(variables, "items"):
         raise ValueProblem(f"variables: expected names with values, found {variables!r:.60}", code="wrong-type")
+    single, several = _input(input)
     return Settings(
         variables={name: _value(name, value) for name, value in (variables or {}).items()},
         optional=_choices(optional),
-        input=_volume(None if isinstance(input, Mapping) else input),
+        input=single,
         filters=_positive("filters", filters),
         hidden=_positive("hidden", hidden),
         classes=_positive("classes", classes),
-        inputs=_volumes(input) if isinstance(input, Mapping) else {},
+        inputs=several,
         partial=partial,
         phase=_phase(phase),
     )
@@ -146,8 +147,8 @@ def from_torch(
     from cnncalc.interop.torch_target import graph_of
     from cnncalc.language.settings import Settings
 
-    several = _volumes(size) if isinstance(size, Mapping) else {}
-    settings = Settings(input=_volume(None if isinstance(size, Mapping) else size), inputs=several, partial=partial)
+    single, several = _input(size)
+    settings = Settings(input=single, inputs=several, partial=partial)
     return graph_of(module, type(module).__name__, settings)
 
 
@@ -634,10 +635,16 @@ def _volume(size: Volume | Sequence[int] | None) -> Volume | None:
         raise ValueProblem(f"input: {problem.message}", code=problem.code) from None
 
 
-def _volumes(sizes: Mapping[str, Volume | Sequence[int]]) -> dict[str, Volume]:
-    """Volumes of inputs by name."""
-    volumes = {name: _volume(size) for name, size in sizes.items()}
-    return {name: volume for name, volume in volumes.items() if volume is not None}
+def _input(
+    given: Volume | Sequence[int] | Mapping[str, Volume | Sequence[int]] | None,
+) -> tuple[Volume | None, dict[str, Volume]]:
+    """The volume of the only input, and the volumes of several inputs by name."""
+    from collections.abc import Mapping  # not imported at the start of the program
+
+    if not isinstance(given, Mapping):
+        return _volume(given), {}
+    volumes = {name: _volume(size) for name, size in given.items()}
+    return None, {name: volume for name, volume in volumes.items() if volume is not None}
 
 
 def _phase(phase: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.analysis.cost import Cost, cost_of
 from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.errors import DesignError, Problem, Problems, ShapeError, ValueProblem, in_text_order
@@ -12,6 +10,7 @@ from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
