@@ -32,14 +32,15 @@ def settings_of(
 
     if variables is not None and not hasattr(variables, "items"):
         raise ValueProblem(f"variables: expected names with values, found {variables!r:.60}", code="wrong-type")
+    single, several = _input(input)
     return Settings(
         variables={name: _value(name, value) for name, value in (variables or {}).items()},
         optional=_choices(optional),
-        input=volume_of(None if isinstance(input, Mapping) else input),
+        input=single,
         filters=positive("filters", filters),
         hidden=positive("hidden", hidden),
         classes=positive("classes", classes),
-        inputs=volumes_of(input) if isinstance(input, Mapping) else {},
+        inputs=several,
         partial=partial,
         phase=_phase(phase),
     )
@@ -152,10 +153,14 @@ def volume_of(size: Volume | Sequence[int] | None) -> Volume | None:
         raise ValueProblem(f"input: {problem.message}", code=problem.code) from None
 
 
-def volumes_of(sizes: Mapping[str, Volume | Sequence[int]]) -> dict[str, Volume]:
-    """Volumes of inputs by name."""
-    volumes = {name: volume_of(size) for name, size in sizes.items()}
-    return {name: volume for name, volume in volumes.items() if volume is not None}
+def _input(
+    given: Volume | Sequence[int] | Mapping[str, Volume | Sequence[int]] | None,
+) -> tuple[Volume | None, dict[str, Volume]]:
+    """The volume of the only input, and the volumes of several inputs by name."""
+    if not isinstance(given, Mapping):
+        return volume_of(given), {}
+    volumes = {name: volume_of(size) for name, size in given.items()}
+    return None, {name: volume for name, volume in volumes.items() if volume is not None}
 
 
 def _phase(phase: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import ValueProblem, did_you_mean, no_effect
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, PLAIN_ENDINGS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from cnncalc.cli.console import Console
     from cnncalc.errors import Problem

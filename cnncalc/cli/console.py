@@ -6,12 +6,12 @@ import errno
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING
 
 from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.language.files import special_kind
 from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, TextIO

@@ -8,15 +8,16 @@ SIGINT gives the exit code 130; the process dies by the others, as a shell or a 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from _thread import get_ident, interrupt_main, start_new_thread
-from contextlib import suppress
 from time import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from types import FrameType
+else:
+    import _signal as signal  # the same functions without enumerations, whose import takes a tenth of the start-up time
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The signals that ask a program to end, where this system has them."""
@@ -58,8 +59,10 @@ class Watch:
         if self.number is None:
             return
         if not is_told and sys.stderr is not None:  # not with its stream, which may be in the middle of something
-            with suppress(OSError):
+            try:  # noqa: SIM105  # nothing is imported here: it may be half loaded
                 os.write(2, b"interrupted\n")
+            except OSError:
+                pass
         if self.number != signal.SIGINT:
             signal.signal(self.number, signal.SIG_DFL)
             os.kill(self._process, self.number)
@@ -98,4 +101,4 @@ class Watch:
         if hasattr(signal, "pthread_kill"):
             signal.pthread_kill(self._thread, number)  # which also ends what the thread waits for
         else:
-            interrupt_main(signal.Signals(number))
+            interrupt_main(number)  # type: ignore[arg-type]  # a member of the enumeration, which is not loaded

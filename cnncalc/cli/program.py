@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, INTERNAL, WRONG, parse_simple
 from cnncalc.cli.console import Console, discard_output
@@ -13,6 +12,7 @@ from cnncalc.cli.registry import COMPLETION, find_command
 from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.errors import CnncalcError, DesignError, Problem
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

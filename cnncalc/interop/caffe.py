@@ -192,6 +192,9 @@ class _Reader:
         if any(bottom.place is None for bottom in bottoms) and not translation.has_no_equal:
             self.caffe.forget(layer)
             return
+        if not layer.tops:
+            self.builder.fail(f"{layer.type} has no top", layer.name, layer.span, code="missing-key")
+            return
         made = translation.function(self.caffe, layer, bottoms)
         self.caffe.bind(layer, made)
         for field, span in unread(layer.parameter, _OF_TRAINING) if translation.parameter else ():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import YAML_BYTES
 from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible, wide_encoding
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import mmap
 
