@@ -144,7 +144,7 @@ class ExpressionParser:
 
     def _span(self, token: Token) -> Span:
         """The span of a token; of the end token that of the last character."""
-        last = len(self.text.value.rstrip()) - 1
+        last = max(0, len(self.text.value.rstrip()) - 1)
         return self.text.span(min(token.start, last), token.end)
 
     def _word(self) -> str:
