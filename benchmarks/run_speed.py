@@ -32,8 +32,11 @@ MAX_ORT_ELSE = 1.8
 
 
 class Speed(NamedTuple):
-    """One net and batch: milliseconds of our run, and for each other engine the lower quartile, the median and the
-    upper quartile of our time as a multiple of its time; ``apart`` is the largest difference of the outputs."""
+    """One net and batch: milliseconds of our run, and that time as a multiple of the time of each other engine.
+
+    Of the multiple the lower quartile, the median and the upper quartile; ``apart`` is the largest difference of the
+    outputs as a share of the largest element.
+    """
 
     net: str
     batch: int
@@ -89,9 +92,10 @@ def _measured(net: str, batch: int, rounds: int, threads: int) -> Speed:
 
 
 def _ours(report: Any, weights: Any, images: Any, threads: int) -> Callable[[], list[Any]]:
-    from cnncalc.run.forward import run
+    from cnncalc.run.prepared import PreparedNet
 
-    return lambda: [np_planes(array) for array in run(report, weights, images, training_only=False).outputs.values()]
+    net = PreparedNet(report, weights, threads=threads)
+    return lambda: [np_planes(array) for array in net(images).values()]
 
 
 def np_planes(array: Any) -> Any:
@@ -148,7 +152,8 @@ def table(found: Sequence[Speed]) -> str:
     ]
     for row in found:
         ratios = [f"{middle:.2f} ({low:.2f} to {high:.2f})" for low, middle, high in (row.over_torch, row.over_ort)]
-        lines.append(f"| {row.net} | {row.batch} | {row.milliseconds:.1f} | {ratios[0]} | {ratios[1]} | {row.apart:.1e} |")
+        cells = (row.net, f"{row.batch}", f"{row.milliseconds:.1f}", *ratios, f"{row.apart:.1e}")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -166,8 +171,7 @@ def main() -> int:
     exceeded = [
         row
         for row in found
-        if row.batch == 1
-        and (row.over_torch[1] > MAX_TORCH or row.over_ort[1] > MAX_ORT.get(row.net, MAX_ORT_ELSE))
+        if row.batch == 1 and (row.over_torch[1] > MAX_TORCH or row.over_ort[1] > MAX_ORT.get(row.net, MAX_ORT_ELSE))
     ]
     for row in exceeded:
         print(f"{row.net}: beyond {MAX_TORCH:g} x PyTorch or {MAX_ORT.get(row.net, MAX_ORT_ELSE):g} x ONNX Runtime")
