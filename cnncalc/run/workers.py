@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,8 @@ class Barrier:
         self._turns[me] = 1 - turn
         others = [number for number in range(len(self._turns)) if number != me]
         for other in others:
-            self._locks[me][other][turn].release()
+            with suppress(RuntimeError):  # after abort it is free already
+                self._locks[me][other][turn].release()
         for other in others:
             self._locks[other][me][turn].acquire()
         if self._is_broken:
@@ -55,7 +56,7 @@ class Barrier:
         for row in self._locks:
             for pair in row:
                 for lock in pair:
-                    if lock.locked():
+                    with suppress(RuntimeError):
                         lock.release()
 
 
