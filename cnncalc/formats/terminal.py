@@ -1,83 +1,79 @@
-"""Tables with boxes and colour for a terminal. The only module that imports rich."""
+"""Tables with boxes and colour for a terminal."""
 
 from __future__ import annotations
-
-from io import StringIO
-from typing import TYPE_CHECKING
-
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from cnncalc.formats import text
 from cnncalc.formats.document import Cell, Column, Table
 from cnncalc.source import columns as width_of
 from cnncalc.source import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cnncalc.formats.document import Document, Page
 
 MIN_WIDTH = 12
 """The minimum width of a column with wrapped words."""
 MAX_ROWS = 2000
-"""Maximum number of rows of a table with a box; a longer one is plain text, which is much faster."""
+"""Maximum number of rows of a table with a box; a longer one is plain text."""
+ROUNDED = ("\u256d\u2500\u252c\u256e", "\u251c\u2500\u253c\u2524", "\u2570\u2500\u2534\u256f", "\u2502")
+ASCII = ("+--+", "|-+|", "+--+", "|")
+"""The rules of a box: at the top, below the titles, at the bottom; and between columns.
+
+A rule is its left end, what it consists of, what crosses the rules between columns, its right end.
+"""
+BOLD, DIM, CYAN = "1", "2", "36"
+"""Styles: the parameters of ECMA-48's SGR."""
 
 
 def write(document: Document, page: Page) -> str:
     """The document with a box around its table, if that has a header.
 
     If the table is too wide, cells are abbreviated, then words are wrapped within their cells; the terminal wraps what
-    is still too wide. Nothing is cut, and text is never read as markup.
+    is still too wide. Nothing is cut.
     """
     if len(document.table.rows) > MAX_ROWS:
         return text.write(document, page)
     table, is_shortened = fit_table(document.table, page.width)
-    file = StringIO()
-    console = Console(
-        file=file,
-        force_terminal=True,
-        color_system="standard" if page.colour else None,
-        no_color=not page.colour,
-        width=max(page.width or 0, table_width(table), table_width(document.summary) if document.summary else 0),
-        legacy_windows=False,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        _environ={},
-    )
+    lines: list[str] = []
     for place, line in enumerate(document.heading):
-        _print(console, visible(line), page.width, 0, "bold" if place == 0 else "")
+        lines += _styled(_parts(visible(line), page.width), BOLD if place == 0 else "", page)
     if document.summary is not None and document.summary.rows:
-        console.print(_boxed(document.summary, page), soft_wrap=True)
+        lines += _boxed(document.summary, page)
     if table.has_header and table.rows:
-        console.print(_boxed(table, page), soft_wrap=True)
+        lines += _boxed(table, page)
     elif table.rows:
-        _print_plain(console, table, page.width)
+        lines += _plain(table, page.width)
     if is_shortened:
-        _print(console, "(shortened to fit; --format text shows all)", None, 0, "dim")
+        lines += _styled(["(shortened to fit; --format text shows all)"], DIM, page)
     margin = text.margin_of(document.closing)
     for line in text.paragraph_lines(document.closing):
-        _print(console, line, page.width, margin)
-    return file.getvalue()
+        lines += _parts(line, page.width, margin)
+    return "".join([f"{line}\n" for line in lines])
 
 
-def _print_plain(console: Console, table: Table, width: int | None) -> None:
+def _styled(lines: Iterable[str], style: str, page: Page) -> list[str]:
+    """The lines in a style, where the terminal has colours."""
+    return [f"\x1b[{style}m{line}\x1b[0m" if style and line and page.colour else line for line in lines]
+
+
+def _plain(table: Table, width: int | None) -> list[str]:
     """A table without a header, between blank lines."""
     margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
-    for line in ["", *text.table_lines(table), ""]:
-        _print(console, line, width, margin)
+    return [part for line in ["", *text.table_lines(table), ""] for part in _parts(line, width, margin)]
 
 
-def _print(console: Console, line: str, width: int | None, margin: int = 0, style: str = "") -> None:
+def _parts(line: str, width: int | None, margin: int = 0) -> list[str]:
     """A line, wrapped at the width of the terminal; continuation lines are indented by ``margin``."""
+    parts = []
     while width is not None and width_of(line) > width:
         end = line.rfind(" ", margin + 1, width + 1)
         if end <= margin or not line[:end].strip():
             break
-        console.print(Text(line[:end], style=style), soft_wrap=True)
+        parts.append(line[:end])
         line = " " * margin + line[end:].lstrip()
-    console.print(Text(line, style=style), soft_wrap=True)
+    return [*parts, line]
 
 
 def widths(table: Table) -> list[int]:
@@ -215,20 +211,40 @@ def wrapped(line: str, width: int) -> list[str]:
     return [*lines, line]
 
 
-def _boxed(table: Table, page: Page) -> RichTable:
-    result = RichTable(box=box.ASCII if page.ascii_only else box.ROUNDED, header_style="bold", pad_edge=True)
+def _boxed(table: Table, page: Page) -> list[str]:
+    """The lines of a table with a box; numbers are to the right, titles at the bottom of theirs."""
     room = wrapped_widths(table, page.width)
-    for place, column in enumerate(table.columns):
-        style = "cyan" if place == 0 else ""
-        justify = "right" if column.right else "left"
-        title = column.title if room is None else "\n".join(wrapped(column.title, room[place]))
-        result.add_column(Text(title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
-    # one cell per column with a line for each row: the same output, many times faster
+    titles = [[visible(column.title)] for column in table.columns]
     rows = [[visible(cell.text) for cell in row] for row in table.rows]
     if room is not None:
+        titles = [wrapped(title, room[place]) for place, (title,) in enumerate(titles)]
         rows = [line for row in rows for line in _lines([wrapped(cell, room[place]) for place, cell in enumerate(row)])]
-    result.add_row(*[Text("\n".join(cells)) for cells in zip(*rows, strict=True)])
-    return result
+    height = max(map(len, titles))
+    heads = _lines([[""] * (height - len(title)) + title for title in titles])
+    sides = [(_widest(tuple(texts)), column.right) for column, *texts in zip(table.columns, *heads, *rows, strict=True)]
+    top, middle, bottom, between = ASCII if page.ascii_only else ROUNDED
+    styles = [CYAN, *[""] * (len(sides) - 1)]
+    return [
+        _rule(top, sides),
+        *[_row(head, sides, [BOLD] * len(sides), between, page) for head in heads],
+        _rule(middle, sides),
+        *[_row(row, sides, styles, between, page) for row in rows],
+        _rule(bottom, sides),
+    ]
+
+
+def _rule(marks: str, sides: list[tuple[int, bool]]) -> str:
+    left, line, crossing, right = tuple(marks)
+    return left + crossing.join([line * (width + 2) for width, _ in sides]) + right
+
+
+def _row(cells: list[str], sides: list[tuple[int, bool]], styles: list[str], between: str, page: Page) -> str:
+    """One line of a table; ``sides`` has the width of each column, and whether it is to the right."""
+    shown = []
+    for cell, (width, right), style in zip(cells, sides, styles, strict=True):
+        blanks = " " * (width - width_of(cell))
+        shown += _styled([f" {blanks}{cell} " if right else f" {cell}{blanks} "], style, page)
+    return between + between.join(shown) + between
 
 
 def _lines(cells: list[list[str]]) -> list[list[str]]:

@@ -7,7 +7,6 @@ however it was written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import islice
 from math import erf, exp, isfinite, log, log1p, sqrt, tanh
 from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,9 +31,6 @@ ARITHMETIC = frozenset(("Affine", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min
 
 POLYNOMIAL = frozenset(("Add", "Sub", "Mul", "Affine"))
 """Operators of which polynomials are made; the few kinds that are polynomials are written with few of them."""
-
-POLYNOMIAL_PARTS = 8
-"""In a polynomial of more operators only the last one is looked at."""
 
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
 POINTS += [-point for point in POINTS[-2::-1]]
@@ -159,22 +155,23 @@ KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
 )
 
 
-def evaluate(source: Source, base: Source, values: Numbers, known: dict[int, Numbers] | None = None) -> Numbers:
+def evaluate(source: Source, base: Source, values: Numbers) -> Numbers:
     """The values of a layer's formula where ``base`` has these; raises ArithmeticError or ValueError."""
-    known = {} if known is None else known
     if source is base:
         return values
-    found = known.get(id(source))
-    if found is None:
-        formula = source.formula
-        if formula is None:
-            raise ValueError
-        found = known[id(source)] = _apply(formula, base, values, known)
-    return found
+    formula = source.formula
+    if formula is None:
+        raise ValueError
+    known = source.evaluated
+    if known is None or known[0] is not base or known[1] is not values:
+        known = source.evaluated = base, values, _apply(formula, base, values)
+    return known[2]
 
 
-def _apply(formula: Formula, base: Source, values: Numbers, known: dict[int, Numbers]) -> Numbers:
-    args = [[arg] if isinstance(arg, float) else evaluate(arg, base, values, known) for arg in formula.args]
+def _apply(formula: Formula, base: Source, values: Numbers) -> Numbers:
+    args = [[arg] if isinstance(arg, float) else evaluate(arg, base, values) for arg in formula.args]
+    if formula.type in BINARY:
+        return _combined(formula.type, args)
     if formula.type in REDUCTIONS:
         return [REDUCTIONS[formula.type](args[0] * (len(values) if len(args[0]) == 1 else 1), formula.width)]
     if formula.type in UNARY:
@@ -191,13 +188,16 @@ def _apply(formula: Formula, base: Source, values: Numbers, known: dict[int, Num
         size = max(map(len, args))
         wide = [arg * (size // len(arg)) for arg in args]
         return [a if chosen else b for chosen, a, b in zip(*wide, strict=True)]
-    if formula.type not in BINARY:
-        raise ValueError
+    raise ValueError
+
+
+def _combined(type: str, args: Sequence[Numbers]) -> Numbers:
+    """Values combined by an operator of two; those of one number stand for as many as the others have."""
     result = args[0]
     for other in args[1:]:
         size = max(len(result), len(other))
-        result = list(map(BINARY[formula.type], result * (size // len(result)), other * (size // len(other))))
-    if formula.type == "Pow" and any(isinstance(x, complex) for x in result):
+        result = list(map(BINARY[type], result * (size // len(result)), other * (size // len(other))))
+    if type == "Pow" and any(isinstance(x, complex) for x in result):
         raise ValueError
     return result
 
@@ -228,19 +228,13 @@ def match(source: Source) -> Match | None:
 def _bases(source: Source, formula: Formula) -> list[Source]:
     """The layers that a formula is tried as a function of, the farthest first.
 
-    A polynomial is tried of the farthest and of the nearest alone, one of many operators of the nearest alone.
+    A polynomial is tried of the farthest and of the nearest alone.
     """
     if not formula.is_polynomial:
         return _all_before(source)
-    args = {id(arg): arg for arg in formula.args if not isinstance(arg, float)}
-    nearest = [*args.values()] if len(args) == 1 else []
-    parts = 1 + POLYNOMIAL_PARTS
-    if formula.steps >= parts and len(list(islice(_within(source), parts))) == parts:
-        return nearest
-    farthest = source
-    while farthest.formula is not None:
-        farthest = next(arg for arg in farthest.formula.args if not isinstance(arg, float))
-    return list(dict.fromkeys([farthest, *nearest]))
+    args = [arg for arg in formula.args if not isinstance(arg, float)]
+    nearest = args[:1] if all(arg is args[0] for arg in args) else []
+    return nearest if nearest == [formula.leaf] else [formula.leaf, *nearest]
 
 
 def _within(source: Source, base: Source | None = None) -> Iterator[Formula]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
@@ -15,8 +14,10 @@ from cnncalc.layers.planes_backward import derived
 from cnncalc.layers.side_keys import SideNames
 from cnncalc.layers.stencil import Stencils, whole_axes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.layout import Layout
     from cnncalc.layers.memory import Gradients, Saved

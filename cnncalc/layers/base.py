@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from itertools import takewhile
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -18,8 +17,10 @@ from cnncalc.layers.side_keys import PerSide
 from cnncalc.layers.stencil import POINT
 from cnncalc.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
@@ -19,8 +18,10 @@ from cnncalc.layers.side_keys import Pad, Sizes
 from cnncalc.layers.window import Windows, depth_step, lower_windows, sized
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.stencil import Stencil

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.activation import Activation, clamped
@@ -11,8 +10,10 @@ from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Boolean, Decimal, Numbers
 from cnncalc.layers.planes import by_channel, pixels, planes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

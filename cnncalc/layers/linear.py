@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.layers.base import Layer, Parameter, Sizing, key
@@ -14,8 +13,10 @@ from cnncalc.layers.stencil import WHOLE, Stencil
 from cnncalc.layers.window import all_sides, same_on_sides
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

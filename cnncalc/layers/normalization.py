@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal, Whole
-from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normed_axes import (
     axes_of_image,
@@ -24,8 +22,10 @@ from cnncalc.layers.requirements import require_divisible
 from cnncalc.layers.side_keys import Axes
 from cnncalc.layers.stencil import WHOLE, Stencils
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -385,6 +385,8 @@ class LayerNorm(ImageNorm):
             # computed on batch x sides x depth, of which the output is a view
             return builder.viewed(builder.single(inputs, order="channels last"))
         # on a view with the axes last
+        from cnncalc.layers.layout import contiguous
+
         names = ("depth", *builder.output.names)
         order = (0, *[1 + names.index(name) for name in names if name not in axes], *[1 + names.index(a) for a in axes])
         x = builder.reordered(builder.entering(inputs[0]), order)
