@@ -94,7 +94,7 @@ def prepare(folder: Path) -> None:
     for number in range(60):
         text = named[number % len(named)].read_text("utf-8")
         (folder / "nets" / f"{number}.yaml").write_text(text, "utf-8")
-    page = "<!-- cnncalc: value lenet5 parameters -->61,706<!-- /cnncalc -->\n"
+    page = "<!-- cnncalc: value lenet5 parameters -->60.00K<!-- /cnncalc -->\n"
     (folder / "page.md").write_text(page, "utf-8")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import MAX_CANDIDATES, MAX_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS, REFERENCES
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
 from cnncalc.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from cnncalc.language.expression import Code
     from cnncalc.language.plan import Plan

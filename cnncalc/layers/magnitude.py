@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.counts import Count
 from cnncalc.layers.base import Parameter, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
@@ -24,8 +22,10 @@ from cnncalc.layers.planes_backward import scatter_windows, unpool
 from cnncalc.layers.side_keys import Axes
 from cnncalc.layers.stencil import WHOLE, Stencil, Stencils
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 import cnncalc
+from cnncalc.arguments import settings_of
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.figures.measure import unclipped_of
 from cnncalc.search.formula import formulas
@@ -97,7 +98,7 @@ def test_formulas_of_random_families_equal_the_analysis(seed: int) -> None:
     target, values = random_family(random)
     used = {name: value for name, value in values.items() if any(f"{sign}{name}" in target for sign in "-{*=(")}
     names = [name for name in used if random.random() < 0.6] + [side for side in SIDES if random.random() < 0.6]
-    settings = cnncalc._settings(variables=used)
+    settings = settings_of(variables=used)
 
     report = formulas(target, names or ["H"], COUNTS, settings=settings)
 
