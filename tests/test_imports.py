@@ -36,6 +36,8 @@ ROOMS = (
     {"drawings"},
     {"page"},
     {"documents"},
+    {"arguments"},
+    {"api"},
     {"cli", "testing"},
     {"__main__", "pytest_plugin", "sphinx", "mkdocs"},
 )

@@ -8,7 +8,7 @@ import stat
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import YAML_BYTES
-from cnncalc.source import visible
+from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible, wide_encoding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +101,16 @@ def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FI
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        message = f"{name}: not a text in UTF-8 (byte {error.start}, line {line})"
-        raise DesignError([Problem("unreadable", message)]) from None
+        raise _not_text(name, data, error.start) from None
+
+
+def decode_names(name: str, data: bytes) -> str:
+    """Bytes as text of which only ASCII matters, so that comments may be in any encoding that extends it."""
+    if wide_encoding(data):
+        raise _not_text(name, data, 0)
+    return data.decode("utf-8-sig", "replace")
+
+
+def _not_text(name: str, data: bytes, offset: int) -> DesignError:
+    message = f"{name} is not a text in UTF-8 ({not_utf8(data, offset)})"
+    return DesignError([Problem("unreadable", message, None, SAVE_AS_UTF8)])

@@ -11,11 +11,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
-from cnncalc.language.files import special_kind, why_unreadable
+from cnncalc.language.files import read_bytes, special_kind, why_unreadable
 from cnncalc.records import NamedTuple
 from cnncalc.search.conditions import OPTION, Conditions
 from cnncalc.search.ranges import INPUT, point_at, points_of, read_range
-from cnncalc.source import visible
+from cnncalc.source import visible, wide_encoding
 from cnncalc.units import listing, plural
 
 if TYPE_CHECKING:
@@ -243,7 +243,8 @@ class Listed:
             reason = why_unreadable(self._path, error)
             raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {reason}")]) from None
         except UnicodeDecodeError:
-            raise self._wrong("it is not a text in UTF-8") from None
+            wide = wide_encoding(read_bytes(self._path, 0))
+            raise self._wrong(f"it is not a text in UTF-8{f', but in {wide}' if wide else ''}") from None
         except ValueError as error:  # a NUL in the path
             raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {error}")]) from None
 
