@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.run.prepared import PreparedNet
     from cnncalc.search.formula import FormulaReport
     from cnncalc.search.solve import Solution
     from cnncalc.search.sweep import Record
@@ -123,6 +124,43 @@ def analyze(
 
     graph = design if isinstance(design, Graph) else load(design, **options)
     return account(graph, batch=positive("batch", batch) or 1, dtype=dtype, in_place=in_place)
+
+
+def prepare(
+    design: Graph | str | os.PathLike[str],
+    *,
+    weights: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    batch: int = 1,
+    dtype: str = "float32",
+    threads: int | None = None,
+    **options: Any,
+) -> PreparedNet:
+    """A net ready to run in NumPy as at test time, many times and quickly.
+
+    ``weights`` has the arrays of each layer by the names of layer and array, in the shapes of ``row.arrays`` of a
+    report; None: random ones, drawn with ``seed``. ``batch`` is the number of images of a call, ``dtype`` float32 or
+    float64, ``threads`` the number of threads (None: one for each core). The other options are those of :func:`load`.
+
+    The result is called with an array batch x sides x depth for each input by its name, or with the array alone where
+    there is one input, and returns the outputs by name.
+
+    Raises ValueProblem for wrong weights and options, DesignError as :func:`analyze`, and for a net that needs more
+    memory than is available.
+
+    >>> import numpy
+    >>> net = prepare("INPUT 32x32x3 -> CONV5-6 -> RELU -> POOL -> FC-10 -> SOFTMAX")
+    >>> net(numpy.zeros((1, 32, 32, 3)))["softmax1"].shape
+    (1, 1, 1, 10)
+    """
+    check_types(prepare, locals())
+    from cnncalc.run.processor import use_widest_kernels
+
+    use_widest_kernels()
+    from cnncalc.run.prepared import prepare as prepared
+
+    report = analyze(design, batch=batch, dtype=dtype, **options)
+    return prepared(report, weights, seed=seed, threads=positive("threads", threads))
 
 
 def account_memory(
