@@ -24,7 +24,11 @@ round the one is divided by the other. The tables show the median of these ratio
 process less that of the other one. A goal of the project stands beside the figure it is for, with *missed* if it is.
 
 From a checkout, `python -m benchmarks` repeats all benchmarks and writes this page, `python -m benchmarks NAME ...` the
-named ones; `--rounds N` sets the rounds. A program that is not installed is left out.
+named ones; `--rounds N` sets the rounds. A program that is not installed is left out; all come with
+
+```sh
+pip install {peers}
+```
 """
 
 OTHERS = """\
@@ -62,7 +66,8 @@ def page(found: dict[str, Result]) -> str:
     """The page in Markdown."""
     sections = [section(name, found[name]) for name in BENCHMARKS if name in found]
     rest = "".join(f"| `{name}` | {_docstring(name)[0]} |\n" for name in others())
-    return "\n".join([HEAD, *sections, OTHERS + rest])
+    peers = {name for result in found.values() for name in result.versions if name != "CPython"}
+    return "\n".join([HEAD.format(peers=" ".join(sorted(peers))), *sections, OTHERS + rest])
 
 
 def section(name: str, result: Result) -> str:

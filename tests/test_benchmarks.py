@@ -99,7 +99,7 @@ def test_the_time_and_memory_of_a_process_are_its_own() -> None:
     turn = process(sys.executable, "-S", "-c", "import time; held = b'x' * 2**26; time.sleep(0.2)")
     held = b"x" * 2**27
 
-    seconds, cpu_seconds, mebibytes = turn()
+    seconds, cpu_seconds, mebibytes, _ = turn()
 
     assert held
     assert seconds >= 0.2
@@ -119,6 +119,14 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_message() -> None:
 
     with pytest.raises(SystemExit, match=r"ended with status 1\n.*no such net"):
         turn()
+
+
+def test_a_process_reads_what_it_is_given_and_may_end_with_an_expected_code(tmp_path: Path) -> None:
+    file = tmp_path / "three.txt"
+    file.write_text("3", encoding="utf-8")
+    words = (sys.executable, "-S", "-c", "import sys; sys.exit(int(sys.stdin.read()))")
+
+    assert process(*words, given=str(file), codes=(0, 3))().code == 3
 
 
 def test_a_result_is_the_same_after_json() -> None:
