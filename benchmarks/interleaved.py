@@ -48,10 +48,10 @@ QUANTITIES = ("time", "CPU time", "memory")
 
 
 class Taken(NamedTuple):
-    """What one turn of a case took; no memory is known of a function."""
+    """What one turn of a case took, as far as it is known: of a function the memory is not."""
 
     seconds: float
-    cpu_seconds: float
+    cpu_seconds: float | None = None
     mebibytes: float | None = None
 
 
@@ -125,9 +125,9 @@ class Spread(NamedTuple):
     def text(self, quantity: str) -> str:
         """``3.41 (3.38 to 3.47)``, with a sign for MiB more."""
         if quantity == "memory":
-            return "{:+.1f} ({:+.1f} to {:+.1f})".format(*self)
+            return "{:+,.{d}f} ({:+,.{d}f} to {:+,.{d}f})".format(*self, d=int(abs(self.median) < 100))
         digits = 0 if self.median >= 100 else 1 if self.median >= 10 else 2
-        return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*self, d=digits)
+        return "{:,.{d}f} ({:,.{d}f} to {:,.{d}f})".format(*self, d=digits)
 
 
 @dataclass(frozen=True)
@@ -184,20 +184,22 @@ class Run:
     taken: dict[str, list[Taken]]
 
     def row(self, case: str, against: str, *goals: Goal, quantities: Sequence[str] = QUANTITIES) -> Row:
-        """The ratios of a case and another one, of the quantities that both have."""
+        """The ratios of a case and another one, of the quantities that are known of both."""
         pairs = list(zip(self.taken[case], self.taken[against], strict=True))
-        spreads = {
-            "time": Spread.of([one.seconds / other.seconds for one, other in pairs]),
-            "CPU time": Spread.of([one.cpu_seconds / other.cpu_seconds for one, other in pairs]),
+        found = {
+            "time": [one.seconds / other.seconds for one, other in pairs],
+            "CPU time": [
+                one.cpu_seconds / other.cpu_seconds
+                for one, other in pairs
+                if one.cpu_seconds is not None and other.cpu_seconds is not None
+            ],
+            "memory": [
+                one.mebibytes - other.mebibytes
+                for one, other in pairs
+                if one.mebibytes is not None and other.mebibytes is not None
+            ],
         }
-        more = [
-            one.mebibytes - other.mebibytes
-            for one, other in pairs
-            if one.mebibytes is not None and other.mebibytes is not None
-        ]
-        if more:
-            spreads["memory"] = Spread.of(more)
-        return Row(case, against, {name: spread for name, spread in spreads.items() if name in quantities}, goals)
+        return Row(case, against, {name: Spread.of(found[name]) for name in quantities if found[name]}, goals)
 
 
 def interleaved(cases: Mapping[str, Callable[[], Taken]], rounds: int) -> Run:

@@ -101,7 +101,7 @@ def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = D
 
 def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
     """Bytes as UTF-8 text without a byte order mark; DesignError if they are not, or are too many."""
-    if len(data) > most + 3:
+    if len(data) > most + 3 * data.startswith(b"\xef\xbb\xbf"):
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
         message = f"{name}: {what} has at most {size}"
         raise DesignError([Problem("limit", message)])

@@ -249,13 +249,13 @@ class Listed:
             raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {reason(error)}")]) from None
 
     def _points(self, file: TextIO) -> Iterator[Point]:
-        first = file.readline(MOST_CHARACTERS)
+        first = file.readline(MOST_CHARACTERS + 2)
         line = 1
         written = None
         if first.startswith(MARK):
             written = _names_of_header(first)
         while first.startswith("#"):
-            first = file.readline(MOST_CHARACTERS)
+            first = file.readline(MOST_CHARACTERS + 2)
             line += 1
         names: list[str] | None = None
         reader = csv.reader(self._lines(first, file, line), strict=True)
@@ -274,10 +274,10 @@ class Listed:
         """The first line, whose number is given, and the rest of a file."""
         line = first
         while line:
-            if len(line) >= MOST_CHARACTERS:
+            if len(line.rstrip("\r\n")) > MOST_CHARACTERS:
                 raise self._wrong(f"a line has at most {MOST_CHARACTERS:,} characters", number)
             yield line
-            line = file.readline(MOST_CHARACTERS)
+            line = file.readline(MOST_CHARACTERS + 2)
             number += 1
 
     def _check_names(self, names: list[str], line: int, written: list[str] | None) -> None:
