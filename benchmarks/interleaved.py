@@ -286,7 +286,7 @@ class Benchmark:
         return Result(
             datetime.now(timezone.utc).date().isoformat(),
             number,
-            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after"},
+            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after, niceness {os.nice(0)}"},
             {platform.python_implementation(): platform.python_version(), **versions},
             tuple(each for each in found if isinstance(each, str)),
             tuple(each for each in found if isinstance(each, Row)),

@@ -23,7 +23,7 @@ SMALLEST = {
     "imports": "darknet",
     "layers": "show",
     "sweeps": "20 threads",
-    "evaluator": "cifar-tiny",
+    "run_speed": "cifar-tiny 1",
     "verify_speed": "lenet5-modern",
 }
 """Words that choose the quickest case of each benchmark."""
