@@ -36,6 +36,8 @@ ROOMS = (
     {"drawings"},
     {"page"},
     {"documents"},
+    {"arguments"},
+    {"api"},
     {"cli", "testing"},
     {"__main__", "pytest_plugin", "sphinx", "mkdocs"},
 )
@@ -47,7 +49,7 @@ type checker alone. The face of the package, ``cnncalc`` itself, may be imported
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FACE = {"__version__"}
 HEAVY = (
-    *("numpy", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
+    *("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
     *("cnncalc.memory", "cnncalc.figures.budget", "cnncalc.checks.rules", "cnncalc.run", "cnncalc.documents"),
     *("cnncalc.drawings", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
 )

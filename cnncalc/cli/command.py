@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cnncalc.cli.console import Console
     from cnncalc.errors import Problem
 
-DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: success; a check failed; invalid input or command line; an internal error; interrupted."""
+DONE, FAILED, WRONG, INTERNAL = 0, 1, 2, 3
+"""Exit codes: success; a check failed; invalid input or command line; an internal error."""
 
 
 class Option(NamedTuple):

@@ -330,7 +330,7 @@ def test_a_file_outside_of_any_repository_has_no_revisions(folder: Path) -> None
 def test_a_diff_loads_no_numpy() -> None:
     code = (
         "import sys; from cnncalc.cli.program import run; run(['diff', 'vgg16', 'vgg19', '--output', '/dev/null']);"
-        "assert not {'numpy', 'click'} & set(sys.modules)"
+        "assert not {'numpy', 'rich', 'click'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
 

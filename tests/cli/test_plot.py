@@ -184,7 +184,7 @@ def test_svg_needs_no_library() -> None:
     code = (
         "import sys; from cnncalc.cli.program import run;"
         "run(['plot', 'INPUT 8x8x3 -> CONV', '--output', '/dev/null']);"
-        "print([name for name in ('numpy', 'yaml', 'click', 'resvg_py', 'xml') if name in sys.modules])"
+        "print([name for name in ('numpy', 'rich', 'yaml', 'click', 'resvg_py', 'xml') if name in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
