@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.collection import Running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from cnncalc.checks.check import Checker, FileResult
     from cnncalc.checks.search import LeftOut, Target
@@ -23,7 +23,9 @@ CHUNK_SECONDS = 0.2
 MOST_IN_CHUNK = 100
 
 
-def file_results(checker: Checker, targets: Sequence[Target], jobs: int | None) -> Iterator[FileResult | LeftOut]:
+def file_results(
+    checker: Checker, targets: Sequence[Target], jobs: int | None
+) -> Generator[FileResult | LeftOut, None, None]:
     """The results of files, in their order; ``jobs`` is the number of processes (default: one for each core)."""
     start = time.perf_counter()
     for done, target in enumerate(targets):
