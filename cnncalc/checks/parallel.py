@@ -48,7 +48,7 @@ def _together(checker: Checker, targets: Sequence[Target], number: int, size: in
     """The results that so many processes compute; this one does what they leave when one of them ends."""
     from cnncalc.search.processes import WorkerProcesses
 
-    setup = pickle.dumps((checker.options, checker.settings, checker.stdin))
+    setup = pickle.dumps((type(checker), checker.options, checker.settings, checker.stdin))
     chunks = [targets[at : at + size] for at in range(0, len(targets), size)]
     pool = WorkerProcesses(number, ("cnncalc.checks.parallel", "cnncalc.checks.check"))
     done = 0
@@ -71,7 +71,6 @@ _checkers: dict[bytes, Any] = {}
 def _checked(setup: bytes, targets: Sequence[Target]) -> list[FileResult | LeftOut]:
     """What a worker does."""
     if setup not in _checkers:
-        from cnncalc.checks.check import Checker
-
-        _checkers[setup] = Checker(*pickle.loads(setup))  # noqa: S301 (from the process that has started this one)
+        kind, *given = pickle.loads(setup)  # noqa: S301 (from the process that has started this one)
+        _checkers[setup] = kind(*given)
     return [_checkers[setup].file_result(target) for target in targets]
