@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph, Node
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.search.board_fit import BoardFit
     from cnncalc.search.formula import FormulaReport
     from cnncalc.search.solve import Solution
     from cnncalc.search.sweep import Record
@@ -43,12 +44,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node",
-    "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume", "__version__",
-    "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "solve", "sweep", "table",
+    "BoardFit", "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport",
+    "Node", "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume",
+    "__version__", "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "solve",
+    "sweep", "table",
 ]  # fmt: skip
 
 _MODULES = {
+    "BoardFit": "cnncalc.search.board_fit",
     "CnncalcError": "cnncalc.errors",
     "DesignError": "cnncalc.errors",
     "FitReport": "cnncalc.memory.fit",
