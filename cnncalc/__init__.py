@@ -7,8 +7,8 @@
 
 :func:`load` returns the :class:`~cnncalc.graph.Graph` of a design, :func:`analyze` its
 :class:`~cnncalc.analysis.report.Report` with one row per layer and totals. :func:`account_memory` and :func:`fit`
-compute the memory of running and training it, :func:`table` and :func:`plot` show it. Errors in a design raise
-:class:`DesignError` with one :class:`Problem` each.
+compute the memory of running and training it, :func:`table` and :func:`plot` show it, :func:`prepare` makes it ready
+to run in NumPy. Errors in a design raise :class:`DesignError` with one :class:`Problem` each.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         from_torch,
         load,
         plot,
+        prepare,
         solve,
         sweep,
         table,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph, Node
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.run.prepared import PreparedNet
     from cnncalc.search.board_fit import BoardFit
     from cnncalc.search.formula import FormulaReport
     from cnncalc.search.solve import Solution
@@ -45,9 +47,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BoardFit", "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport",
-    "Node", "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume",
-    "__version__", "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "solve",
-    "sweep", "table",
+    "Node", "PreparedNet", "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem",
+    "Volume", "__version__", "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot",
+    "prepare", "solve", "sweep", "table",
 ]  # fmt: skip
 
 _MODULES = {
@@ -60,6 +62,7 @@ _MODULES = {
     "LayerReport": "cnncalc.analysis.report",
     "MemoryReport": "cnncalc.memory.report",
     "Node": "cnncalc.graph",
+    "PreparedNet": "cnncalc.run.prepared",
     "Problem": "cnncalc.errors",
     "Record": "cnncalc.search.sweep",
     "Report": "cnncalc.analysis.report",
@@ -75,13 +78,15 @@ Importing the package loads no module, so that the program is soon where it take
 """
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
-    from importlib import import_module
+if not TYPE_CHECKING:  # to a type checker any name would exist
 
-    value = globals()[name] = getattr(import_module(_MODULES.get(name, "cnncalc.api")), name)
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_MODULES.get(name, "cnncalc.api")), name)
+        return value
 
 
 def __dir__() -> list[str]:

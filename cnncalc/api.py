@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
+    from cnncalc.run.prepared import PreparedNet
     from cnncalc.search.board_fit import BoardFit
     from cnncalc.search.formula import FormulaReport
     from cnncalc.search.solve import Solution
@@ -126,6 +127,43 @@ def analyze(
     return account(graph, batch=positive("batch", batch) or 1, dtype=dtype, in_place=in_place)
 
 
+def prepare(
+    design: Graph | str | os.PathLike[str],
+    *,
+    weights: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    batch: int = 1,
+    dtype: str = "float32",
+    threads: int | None = None,
+    **options: Any,
+) -> PreparedNet:
+    """A net ready to run in NumPy as at test time, many times and quickly.
+
+    ``weights`` has the arrays of each layer by the names of layer and array, in the shapes of ``row.arrays`` of a
+    report; None: random ones, drawn with ``seed``. ``batch`` is the number of images of a call, ``dtype`` float32 or
+    float64, ``threads`` the number of threads (None: one for each core). The other options are those of :func:`load`.
+
+    The result is called with an array batch x sides x depth for each input by its name, or with the array alone where
+    there is one input, and returns the outputs by name.
+
+    Raises ValueProblem for wrong weights and options, DesignError as :func:`analyze`, and for a net that needs more
+    memory than is available.
+
+    >>> import numpy
+    >>> net = prepare("INPUT 32x32x3 -> CONV5-6 -> RELU -> POOL -> FC-10 -> SOFTMAX")
+    >>> net(numpy.zeros((1, 32, 32, 3)))["softmax1"].shape
+    (1, 1, 1, 10)
+    """
+    check_types(prepare, locals())
+    from cnncalc.run.processor import use_widest_kernels
+
+    use_widest_kernels()
+    from cnncalc.run.prepared import prepare as prepared
+
+    report = analyze(design, batch=batch, dtype=dtype, **options)
+    return prepared(report, weights, seed=seed, threads=positive("threads", threads))
+
+
 def account_memory(
     design: Graph | str | os.PathLike[str],
     *,
@@ -184,14 +222,14 @@ def fit(
     checkpoint: str = "none",
     image_batches: int = 1,
     **options: Any,
-) -> FitReport | BoardFit:
+) -> FitReport | Any:
     """The largest batch whose need is within ``memory``, and what else would help.
 
     ``memory`` is in bytes, or a text such as ``"8GiB"`` or ``"rtx-3090"``. ``reserve``: ``"auto"`` (what PyTorch's
     caching allocator reserves, a CUDA context and a workspace; the default for torch-cuda), or bytes that are added to
     live tensors (0 for the other profiles). Advice is computed for ``batch``.
 
-    On a board (``"board:NAME"``) the result is a BoardFit: what the net takes in int8, whether that ``fits``, and
+    On a board (``"board:NAME"``) the result is a :class:`BoardFit`, for which ``Any`` stands in the signature: what the net takes in int8, whether that ``fits``, and
     ``advice``. Of the options ``reserve`` alone, in bytes, and those of :func:`load` change it then; the others must be
     left out.
 

@@ -82,6 +82,7 @@ class Relu(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
     is_idempotent: ClassVar[bool] = True
+    cuts_to_range: ClassVar[bool] = True
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
@@ -104,6 +105,7 @@ class Relu6(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
     output_range: ClassVar[tuple[float, float]] = (0, 6)
     is_idempotent: ClassVar[bool] = True
+    cuts_to_range: ClassVar[bool] = True
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         return xp.clip(x, 0, 6, out=out)

@@ -7,6 +7,7 @@ from math import prod
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Layer, Parameter, Sizing, key
+from cnncalc.layers.filter_bank import FilterBank
 from cnncalc.layers.keys import Boolean, Choice, Connections, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.normalization import normalized
@@ -272,6 +273,22 @@ class Conv(Convolution):
         left = Parameter("left", (self.filters,), Count(self.filters), "buffer")
         return (left, Parameter("right", (columns.value,), columns, "buffer"))
 
+    def filter_bank(
+        self,
+        xp: Any,
+        sides: Sequence[int],
+        *,
+        weight: Any,
+        bias: Any = None,
+        length: Any = None,
+        left: Any = None,
+        right: Any = None,
+    ) -> FilterBank | None:
+        if self.connections is not None:
+            return None
+        used = self._used(xp, weight, length, left, right)
+        return FilterBank(used, bias, self.groups, self.begins_of(sides), self.dilation)
+
     def forward(
         self, xp: Any, x: Any, *, weight: Any, bias: Any = None, length: Any = None, left: Any = None, right: Any = None
     ) -> Any:
@@ -456,6 +473,11 @@ class DepthwiseConv(Convolution):
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return False
+
+    def filter_bank(self, xp: Any, sides: Sequence[int], *, weight: Any, bias: Any = None) -> FilterBank:
+        depth = weight.shape[-2]
+        alone = weight.reshape(*weight.shape[:-2], 1, -1)
+        return FilterBank(alone, bias, depth, self.begins_of(sides), self.dilation)
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(x.shape[1:-1]), self.dilation))

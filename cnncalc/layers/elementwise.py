@@ -35,6 +35,7 @@ class Clip(Activation):
     other_names: ClassVar[tuple[str, ...]] = ("clamp", "clipbyvalue")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> CLIP(0, 6)"
     is_idempotent: ClassVar[bool] = True
+    cuts_to_range: ClassVar[bool] = True
     bare: ClassVar[str | None] = "low"
     further_bare: ClassVar[tuple[str, ...]] = ("high",)
 

@@ -6,6 +6,7 @@ from math import inf
 
 from cnncalc.counts import Count, product
 from cnncalc.layers.base import Layer, Parameter, Sizing, key
+from cnncalc.layers.filter_bank import FilterBank
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
@@ -92,6 +93,9 @@ class FullyConnected(Dense):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return self.kernels(inputs[0])
+
+    def filter_bank(self, xp: Any, sides: Sequence[int], *, weight: Any, bias: Any = None) -> FilterBank:
+        return FilterBank(weight, bias)
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         flat = planes(x).reshape(x.shape[0], -1)
@@ -182,6 +186,10 @@ class Linear(Layer):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return product(inputs[0].depth, *reversed(output))
+
+    def filter_bank(self, xp: Any, sides: Sequence[int], *, weight: Any, bias: Any = None) -> FilterBank:
+        points = (1,) * len(sides)
+        return FilterBank(weight.reshape(*points, *weight.shape), bias, 1, tuple(map(range, sides)), points)
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         maps = planes(x)

@@ -98,6 +98,9 @@ class Elementwise(Merge):
         """The NumPy function that combines two arrays."""
         raise NotImplementedError
 
+    def pairwise(self, xp: Any) -> Any:
+        return self.combine(xp)
+
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
 
@@ -330,6 +333,9 @@ class Mean(Elementwise):
         result = super().forward(xp, *inputs, out=out)
         result /= len(inputs)
         return result
+
+    def pairwise(self, xp: Any) -> Any:
+        return None  # the sum is divided
 
     def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         return builder.added(left, right, volume, in_place=in_place)

@@ -232,18 +232,27 @@ class BatchNorm(Affine):
             return builder.single(inputs, makes_all="input" if builder.composes else None)
         return builder.single(inputs, gathers="suggested", makes_all="all")
 
-    def forward(
-        self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
-    ) -> Any:
-        maps = planes(x)
+    def channelwise(
+        self, xp: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
+    ) -> tuple[Any, Any] | None:
         if not self.stats:
-            return pixels(affine(normalized(xp, maps, (0, *over_sides(maps)), self.eps), scale, shift))
+            return None
         factor = 1 / xp.sqrt(variance + self.eps)
         if scale is not None:
             factor *= scale
         offset = -mean * factor
         if shift is not None:
             offset += shift
+        return factor, offset
+
+    def forward(
+        self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
+    ) -> Any:
+        maps = planes(x)
+        found = self.channelwise(xp, mean=mean, variance=variance, scale=scale, shift=shift)
+        if found is None:
+            return pixels(affine(normalized(xp, maps, (0, *over_sides(maps)), self.eps), scale, shift))
+        factor, offset = found
         factor, offset = by_channel(factor, maps), by_channel(offset, maps)
         result = xp.empty(maps.shape, x.dtype)
         bytes_each = maps[0, 0].size * x.itemsize

@@ -29,6 +29,7 @@ class AnyPooling(Layer):
     """Base of pools, with windows or over whole maps."""
 
     memory_order: ClassVar[str] = "suggested"
+    works_by_map: ClassVar[bool] = True
     autocast: ClassVar[str | None] = "pool"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True

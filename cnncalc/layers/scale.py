@@ -53,6 +53,9 @@ class Scale(Normalization):
         found = (Parameter("scale", (depth,), count),) if self.scale else ()
         return (*found, Parameter("shift", (depth,), count, "bias")) if self.shift else found
 
+    def channelwise(self, xp: Any, *, scale: Any = None, shift: Any = None) -> tuple[Any, Any]:
+        return scale, shift
+
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
         if scale is None:

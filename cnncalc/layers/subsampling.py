@@ -33,6 +33,7 @@ class Subsample(Pooling):
     """
 
     kind: ClassVar[str] = "subsample"
+    works_by_map: ClassVar[bool] = False  # each has its own factor
     example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
     is_linear = True
     learns: ClassVar[bool] = True
