@@ -246,6 +246,11 @@ class Recorder(Machine):
         if not self.gradient_holders[gradient]:
             self._free("incoming", gradient)
 
+    def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
+        number = self.live["incoming", gradient].pop()
+        (tensor,) = self.shared[parameter]  # as gradients that are there before are called
+        self.live.setdefault(("gradient", tensor), []).append(number)
+
     def _note(self, extra: Any, operation: Operation, phase: str) -> None:
         if not extra:
             return

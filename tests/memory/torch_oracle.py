@@ -989,13 +989,13 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
         elif habits.zero_grad == "zeros":
             optimizer.zero_grad(set_to_none=False)
 
-        def once() -> tuple[int, int]:
+        def once(number: int) -> tuple[int, int]:
             half = _half(device, habits)
             with half:
                 out = net(*images)
                 loss = loss_of(net, out, targets)
             here = tracer.mark("forward")
-            if habits.zero_grad == "before-backward":
+            if habits.zero_grad == "before-backward" and not number:
                 optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if habits.accumulate == 1:
@@ -1004,8 +1004,8 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
                 return here, after
             return here, 0
 
-        for _ in range(habits.accumulate):
-            forward, backward = once()
+        for number in range(habits.accumulate):
+            forward, backward = once(number)
         if habits.accumulate > 1:
             backward = tracer.mark("backward")  # logits and loss are freed
             optimizer.step()
