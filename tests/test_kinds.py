@@ -343,6 +343,7 @@ OTHERS = {
         "takes_windows",
         "picks_least",
         "tied_to",
+        "gradient_follows",
         "tied_as_view",
         "untied",
     ),

@@ -248,7 +248,8 @@ class Recorder(Machine):
 
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
         number = self.live["incoming", gradient].pop()
-        (tensor,) = self.shared[parameter]  # as gradients that are there before are called
+        known: Any = self.shared[parameter]
+        (tensor,) = known  # as gradients that are there before are called
         self.live.setdefault(("gradient", tensor), []).append(number)
 
     def _note(self, extra: Any, operation: Operation, phase: str) -> None:

@@ -26,6 +26,7 @@ class TorchLowering(TapeBuilder):
         self.parameter_views: dict[tuple[int, int], int] = {}  # by layer and parameter, where it is used transposed
         self.orders: list[str | Layout] = []  # of each operation, in which its backward lays out what it makes
         self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
+        self.gradients: dict[int, Layout | None] = {}  # the layout of the gradient of each value that has one
         self.merged: dict[int, str] = {}  # views of what was computed with the images, or the sides, as one
         self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
@@ -314,12 +315,12 @@ class TorchLowering(TapeBuilder):
 
         Gradients of views become new tensors where they cannot be views, and whole ones where they are dense.
         """
-        gradients: dict[int, Layout | None] = {}
+        gradients = self.gradients
         for number in range(self.last, -1, -1):
             operation = self.operations[number]
             if operation.output not in gradients and operation.name != "loss":
                 continue
-            incoming = gradients.pop(operation.output, None)
+            incoming = gradients.get(operation.output)
             scratch = operation.backward_scratch
             if incoming is not None and number in self.gathers:
                 wanted = self.map_layout(operation.inputs[0])

@@ -14,8 +14,8 @@ from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.memory.steps import SmallSegments, Steps
-from tests.nets import report_of
 from tests.memory.random_training import random_trial
+from tests.nets import report_of
 from tests.random_nets import fixed_seeds, random_design
 
 MIB = 1024**2
