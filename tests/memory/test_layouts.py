@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.slow
+
 
 def differences(pattern: str, options: Options) -> list[str]:
     """The first layer whose output lies otherwise in PyTorch, and the first such gradient."""
@@ -82,7 +84,6 @@ SINGLE = (
 """Layers between two products along the depth, which lie with the depth fastest."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["torch-cpu", "torch-fake"])
 @pytest.mark.parametrize("sides", ["9", "6x8", "4x6x5"])
 def test_outputs_and_gradients_of_kernels_lie_as_those_of_pytorch(sides: str, profile: str) -> None:
