@@ -1,100 +1,122 @@
-"""Run time of ``cnncalc`` as a multiple of ``python -c pass``, and its peak memory.
+"""Start-up: each command of cnncalc, divided by ``python -c pass``.
 
-    python -m benchmarks.startup [rounds]
+    python -m benchmarks.startup
 
-The commands take turns, so a busy machine slows all of them alike. Prints the median of the ratios of each round and
-the largest resident memory. The bounds are goals of the project; exits with 1 if one is exceeded. Byte code is written
-first, as by an installation.
+Words choose the commands whose line holds one of them. Byte code is written first, as by an installation.
 """
 
 from __future__ import annotations
 
 import compileall
-import os
-import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.bounds import Bounds
+from benchmarks.interleaved import ROOT, Benchmark, Goal, bare, interleaved, ours
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.interleaved import Row
+
 PATTERN = "INPUT[32x32x3] -> [[CONV3-{32*2**i} -> RELU]*2 -> POOL2]*3 as i -> FC-256 -> RELU -> FC-10"
-CNNCALC = ("-c", "from cnncalc.cli import main; main()")  # what the console script does
-CASES: dict[str, tuple[tuple[str, ...], bool, float | None]] = {
-    "python -c pass": (("-c", "pass"), False, None),
-    "table PATTERN | cat": ((*CNNCALC, "table", PATTERN), False, 4.5),
-    "table vgg16 | cat": ((*CNNCALC, "table", "vgg16"), False, 5.5),
-    "table vgg16 --format json | cat": ((*CNNCALC, "table", "vgg16", "--format", "json"), False, None),
-    "table resnet152 | cat": ((*CNNCALC, "table", "resnet152"), False, None),
-    "table PATTERN on a terminal": ((*CNNCALC, "table", PATTERN), True, 7.5),
-    "table vgg16 on a terminal": ((*CNNCALC, "table", "vgg16"), True, 7.5),
-    "--help": ((*CNNCALC, "--help"), False, None),
-}
-MAX_MEMORY_MIB = 20
+BARE = "python -c pass"
+MORE_MEBIBYTES = 7.5
+"""16 MiB in all, of which Python 3.11 takes 8.5."""
 
 
-def timed(arguments: tuple[str, ...], on_terminal: bool) -> tuple[float, float]:
-    """Seconds from start to end of one run, and its largest resident memory in MiB."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
-    start = time.perf_counter()
-    if on_terminal:
-        import pty
+class Case(NamedTuple):
+    """A command line, whether it writes to a terminal, and the most that the ratio of CPU time may be, if a goal."""
 
-        child, terminal = pty.fork()
-        if not child:
-            os.execve(sys.executable, [sys.executable, *arguments], environment)
-        while _read(terminal):
-            pass
-        os.close(terminal)
-    else:
-        process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
-        child = process.pid
-        assert process.stdout is not None
-        process.stdout.read()
-        process.stdout.close()
-    _, status, usage = os.wait4(child, 0)
-    seconds = time.perf_counter() - start
-    if not on_terminal:
-        process.returncode = status
-    if status:
-        raise SystemExit(f"{arguments} ended with status {status}")
-    return seconds, usage.ru_maxrss / 1024
+    line: str
+    on_terminal: bool = False
+    most: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The line as in the table."""
+        return self.line + " (terminal)" * self.on_terminal
+
+    def words(self, folder: str) -> list[str]:
+        """The words of the call; FILE, FOLDER and PAGE lie in the folder."""
+        places = {"FILE": "net.yaml", "FOLDER": "nets", "PAGE": "page.md"}
+        named = {word: str(Path(folder, place)) for word, place in places.items()}
+        return [named.get(word, PATTERN if word == "PATTERN" else word) for word in self.line.split()]
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """The goals of time and memory."""
+        if self.most is None:
+            return ()
+        return Goal("CPU time", most=self.most), Goal("memory", most=MORE_MEBIBYTES)
 
 
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the other end is closed
-        return b""
+CASES = (
+    Case("table PATTERN", most=3.5),
+    Case("table vgg16", most=4.5),
+    Case("table FILE", most=4.5),
+    Case("table PATTERN", on_terminal=True, most=6.5),
+    Case("table vgg16", on_terminal=True, most=6.5),
+    Case("table vgg16 --format json"),
+    Case("table resnet152"),
+    Case("--version"),
+    Case("--help"),
+    Case("table --help"),
+    Case("list"),
+    Case("kinds"),
+    Case("show vgg16"),
+    Case("explain vgg16 fc3"),
+    Case("verify lenet5"),
+    Case("memory vgg16"),
+    Case("memory vgg16 --plan"),
+    Case("fit vgg16 --memory 8GiB"),
+    Case("fit densenet121 --memory 8GiB"),
+    Case("solve vgg16 --for batch=1..64 --max training_memory=8GiB"),
+    Case("formula lenet5"),
+    Case("check vgg16 --max parameters=140M"),
+    Case("check FOLDER"),
+    Case("diff vgg16 vgg19"),
+    Case("plot vgg16"),
+    Case("report vgg16"),
+    Case("report resnet152"),
+    Case("docs --check PAGE"),
+    Case("value vgg16 parameters"),
+    Case("convert vgg16"),
+    Case("convert vgg16 --to torch"),
+)
+
+
+def prepare(folder: Path) -> None:
+    """Writes what the calls name: a file of a net, a folder of sixty, and a document with a number."""
+    named = sorted((ROOT / "architectures").glob("*.yaml"))
+    (folder / "net.yaml").write_text((ROOT / "architectures" / "vgg16.yaml").read_text("utf-8"), "utf-8")
+    (folder / "nets").mkdir()
+    for number in range(60):
+        text = named[number % len(named)].read_text("utf-8")
+        (folder / "nets" / f"{number}.yaml").write_text(text, "utf-8")
+    page = "<!-- cnncalc: value lenet5 parameters -->60.00K<!-- /cnncalc -->\n"
+    (folder / "page.md").write_text(page, "utf-8")
+
+
+def measured(rounds: int, words: Sequence[str]) -> Iterator[Row]:
+    """The row of each command."""
+    chosen = [case for case in CASES if not words or any(word in case.title for word in words)]
+    compileall.compile_dir(str(ROOT / "cnncalc"), quiet=1)
+    with TemporaryDirectory() as folder:
+        prepare(Path(folder))
+        turns = {case.title: ours(*case.words(folder), is_on_terminal=case.on_terminal) for case in chosen}
+        run = interleaved({BARE: bare(), **turns}, rounds)
+    for case in chosen:
+        yield run.row(case.title, BARE, *case.goals)
+
+
+BENCHMARK = Benchmark(__doc__, measured, rounds=11)
 
 
 def main() -> int:
-    """Measures, and prints one line for each case."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 21
-    compileall.compile_dir(str(ROOT / "cnncalc"), quiet=1)
-    seconds: dict[str, list[float]] = {name: [] for name in CASES}
-    memory: dict[str, float] = dict.fromkeys(CASES, 0.0)
-    for number in range(rounds + 1):
-        for name, (arguments, on_terminal, _) in CASES.items():
-            took, resident = timed(arguments, on_terminal)
-            if number:  # the first round fills caches and is not counted
-                seconds[name].append(took)
-                memory[name] = max(memory[name], resident)
-    bare = seconds["python -c pass"]
-    bounds = Bounds()
-    for name, (_, _, bound) in CASES.items():
-        ratio = statistics.median(one / base for one, base in zip(seconds[name], bare, strict=True))
-        limit = ""
-        if bound:
-            limit = f"{bounds.checked(ratio, bound, 'x')}, {bounds.checked(memory[name], MAX_MEMORY_MIB, 'MiB')}"
-        print(
-            f"{name:32}{ratio:6.2f} x{statistics.median(seconds[name]) * 1000:8.1f} ms{memory[name]:7.1f} MiB  {limit}"
-        )
-    return int(bounds.is_exceeded)
+    """Measures, and prints a line for each command."""
+    return BENCHMARK.main()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import cnncalc
-from benchmarks.bounds import Bounds
 from cnncalc.analysis.difference import difference
 from cnncalc.analysis.report import account
 from cnncalc.cli.program import run
@@ -46,6 +45,19 @@ ROWS = {
     "replaced": "[SIGMOID -> CONV5-{8+i*i%5}]*10000 as i",
 }
 """Changes to 20,000 layers."""
+
+
+class Bounds:
+    """Remembers whether one of the bounds that it has formatted was exceeded."""
+
+    def __init__(self) -> None:
+        self.is_exceeded = False
+
+    def checked(self, value: float, most: float, unit: str) -> str:
+        """The bound to print behind ``value``, with a mark if the value exceeds it."""
+        exceeds = value > most
+        self.is_exceeded |= exceeds
+        return f"at most {most:g} {unit}{'  EXCEEDED' if exceeds else ''}"
 
 
 def refused(text: str) -> tuple[float, float]:

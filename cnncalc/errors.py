@@ -6,14 +6,13 @@ raises :class:`ShapeError` with the reason only; the caller that walks the graph
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.records import NamedTuple
 from cnncalc.source import excerpt, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from cnncalc.source import Span
 
@@ -211,10 +210,20 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return candidates[found] if found else None
 
 
-@lru_cache(maxsize=4096)  # the names of a text are compared with each unknown one
+_LETTERS: dict[str, list[str]] = {}  # the names of a text are compared with each unknown one
+
+
 def _letters(word: str) -> list[str]:
     """The letters and digits of a word, sorted."""
-    return sorted(letter for letter in word.casefold()[:60] if letter.isalnum())
+    found = _LETTERS.get(word)
+    if found is None:
+        if len(_LETTERS) == MAX_LETTERS_KEPT:
+            _LETTERS.clear()
+        found = _LETTERS[word] = sorted(letter for letter in word.casefold()[:60] if letter.isalnum())
+    return found
+
+
+MAX_LETTERS_KEPT = 4096
 
 
 def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = None, about: str = "") -> Problem:

@@ -96,6 +96,24 @@ def plain(name: str, value: str) -> Text:
     return Text(value, Source(name, value))
 
 
+def wide_encoding(data: bytes) -> str:
+    """``UTF-16`` or ``UTF-32`` if bytes begin with the mark of it, else an empty string."""
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "UTF-32"
+    return "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+
+
+def not_utf8(data: bytes, offset: int) -> str:
+    """Why bytes are no text in UTF-8, which is found at an offset: their encoding if they tell it, else the place."""
+    if wide := wide_encoding(data):
+        return f"it is {wide}"
+    line = len(data[:offset].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
+    return f"line {line}, byte {offset} is 0x{data[offset]:02x}"
+
+
+SAVE_AS_UTF8 = "save it as UTF-8"
+"""What helps a text in another encoding."""
+
 RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
 """Characters of right-to-left scripts, as ranges for a character class of a regular expression."""
 

@@ -7,11 +7,9 @@ count are decimal. All arithmetic is in integers; values are rounded only when p
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
-
 from cnncalc.errors import ValueProblem, did_you_mean
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -145,7 +143,7 @@ def parse_size(text: str) -> int:
     A number without a unit is in bytes from 1 MiB on, and 0 is 0.
     """
     value = parse_bytes(text)
-    if 0 < value < MIN_BARE_BYTES and re.fullmatch("[0-9.]+", text.strip()):
+    if 0 < value < MIN_BARE_BYTES and not text.strip().strip("0123456789."):
         raise ValueProblem(
             f"'{text}' has no unit: {plural(value, 'byte')}, or {text}GiB?",
             code="no-unit",
@@ -164,8 +162,13 @@ def parse_count(text: str) -> int:
 
 
 def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
+    import re
+
     found = re.fullmatch(_QUANTITY, text.strip())
     if not found:
+        longest = max([len(digits) for digits in re.findall("[0-9]+", text)], default=0)
+        if longest > MAX_DIGITS:
+            raise ValueProblem(f"a number has at most {MAX_DIGITS} digits, but this one has {longest}", code="limit")
         example = "8GiB" if bare else "7M"
         raise ValueProblem(f"'{text}' is not {what}: write a number and a unit, as in {example}", code="unknown-unit")
     number, unit = found.groups()

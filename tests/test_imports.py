@@ -16,7 +16,7 @@ import cnncalc
 from tests.subcases import each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 PACKAGE = Path(cnncalc.__file__).resolve().parent
 
@@ -36,6 +36,8 @@ ROOMS = (
     {"drawings"},
     {"page"},
     {"documents"},
+    {"arguments"},
+    {"api"},
     {"cli", "testing"},
     {"__main__", "pytest_plugin", "sphinx", "mkdocs"},
 )
@@ -51,7 +53,9 @@ HEAVY = (
     *("cnncalc.memory", "cnncalc.figures.budget", "cnncalc.checks.rules", "cnncalc.run", "cnncalc.documents"),
     *("cnncalc.drawings", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
 )
-"""Modules that a plain table of a pattern must not load."""
+"""Modules that a plain table of a pattern, and the explanation of a layer, must not load."""
+EARLY = ("typing", "re", "enum", "collections", "functools", "contextlib", "struct")
+"""Modules that a plain table of a pattern must not load either; most other calls do."""
 
 
 class Import(NamedTuple):
@@ -205,14 +209,15 @@ def test_every_room_of_the_package_has_a_module() -> None:
     }
 
 
-def loaded(arguments: list[str], before: str = "") -> set[str]:
-    """The heavy modules that the program has loaded when it ends."""
+def loaded(arguments: list[str], before: str = "", names: Sequence[str] = HEAVY) -> set[str]:
+    """Which of the modules the program has loaded when it ends, besides those that Python loads itself."""
     code = (
-        f"{before}\n"
         "import sys\n"
+        "already = set(sys.modules)\n"
+        f"{before}\n"
         "from cnncalc.cli.program import run\n"
         "code = run(sys.argv[1:])\n"
-        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+        f"print(*[name for name in {names!r} if name in sys.modules and name not in already], file=sys.stderr)\n"
         "sys.exit(code)\n"
     )
     done = subprocess.run(
@@ -234,6 +239,11 @@ PATTERN = "INPUT[32x32x3] -> [[CONV3-{32*2**i} -> RELU]*2 -> POOL2]*3 as i -> FC
 )
 def test_a_pattern_in_plain_text_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(arguments) == set()
+
+
+@pytest.mark.parametrize("style", ["full", "notes"])
+def test_a_table_of_a_pattern_loads_hardly_anything_of_the_standard_library(style: str) -> None:
+    assert loaded(["table", PATTERN, "--style", style], names=EARLY) == set()
 
 
 def test_a_named_net_in_plain_text_loads_yaml_alone() -> None:

@@ -314,6 +314,9 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
     "is_activation": is_activation,
     "is_rectifier": is_rectifier,
     "is_idempotent": lambda run: is_activation(run) and is_close(run.of(run.output), run.output),
+    "cuts_to_range": lambda run: (
+        is_activation(run) and np.array_equal(run.output, np.clip(run.inputs[0], *run.layer.output_range))
+    ),
     "is_normalization": is_normalization,
     "centres_channels": centres_channels,
     "normalizes_batch": normalizes_batch,
@@ -341,6 +344,7 @@ OTHERS = {
         "is_stated",
         "makes_windows",
         "takes_windows",
+        "works_by_map",
         "picks_least",
         "tied_to",
         "gradient_follows",
@@ -402,6 +406,15 @@ def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:
     if lacking:
         shown = all(TRAITS[name](run_of(str(case))) for case in lacking)
         assert not shown, f"{kind} lacks {name}: at least one case without the trait must not show it, but all do"
+
+
+@pytest.mark.parametrize("kind", [kind for kind, cls in KINDS.items() if cls.works_by_map])
+def test_a_kind_that_works_by_map_gives_each_map_from_that_map_alone(kind: str) -> None:
+    for case in [case for case in CASES if case.kind == kind]:
+        run = run_of(str(case))
+        alone = [run.of(run.inputs[0][..., depth : depth + 1]) for depth in range(run.inputs[0].shape[-1])]
+
+        assert np.array_equal(run.output, np.concatenate(alone, axis=-1)), case
 
 
 def test_a_wrong_trait_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:

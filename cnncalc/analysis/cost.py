@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.counts import NOTHING, TOO_LONG, Count, total
 from cnncalc.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.layers.base import Layer, Parameter
     from cnncalc.volume import Volume

@@ -6,8 +6,6 @@ Errors hold the problems of the text and, as far as the layers are known, those 
 from __future__ import annotations
 
 import os
-from functools import partial
-from typing import TYPE_CHECKING
 
 from cnncalc.collection import Paused
 from cnncalc.errors import DesignError, Problem, did_you_mean
@@ -19,6 +17,7 @@ from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from mmap import mmap
@@ -60,7 +59,8 @@ class FileReader(NamedTuple):
         """The graphs of the content of a file, called ``name`` in messages."""
         from importlib import import_module
 
-        return partial(getattr(import_module(self.module), self.function), name, data)
+        read = getattr(import_module(self.module), self.function)
+        return lambda settings: read(name, data, settings)
 
 
 ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
@@ -193,7 +193,7 @@ def _of_target(
     if _names_code(target):
         from cnncalc.interop.torch_target import read_module
 
-        return partial(read_module, target, folder=folder), None
+        return lambda settings: read_module(target, settings, folder=folder), None
     if _looks_like_name(target):
         near = did_you_mean(target, catalogue.names())
         message = f"no file, named net or pattern '{target}'{near}"

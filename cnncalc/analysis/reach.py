@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from itertools import zip_longest
 from math import gcd, lcm, prod
-from typing import TYPE_CHECKING
 
 from cnncalc.layers.stencil import POINT, Places, Stencil, count_of
 from cnncalc.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 

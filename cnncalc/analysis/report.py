@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.overwriting import in_place_warnings
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
@@ -17,8 +16,10 @@ from cnncalc.layers.convolution import Convolution
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from cnncalc.analysis.cost import Cost
     from cnncalc.analysis.reach import Field

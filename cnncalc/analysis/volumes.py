@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.analysis.cost import Cost, cost_of
 from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.errors import DesignError, Problem, Problems, ShapeError, ValueProblem, in_text_order
@@ -12,6 +10,7 @@ from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
@@ -81,8 +80,10 @@ def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> Desi
 
 MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
-MAX_TRIED_LAYERS = 60_000
+MAX_TRIED_LAYERS = 30_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
+MAX_KNOWN = 2_000
+"""The most costs of layers that are kept from one input to the next."""
 
 
 LONGEST_CACHED = 2**60
@@ -108,15 +109,25 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     if not isinstance(layer, Input):
         return problems
     size = Volume(*layer.size)
+    known: Known = {}
+    computed = 0
 
-    def takes(volume: Volume) -> bool:
-        node = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
-        nodes = (*graph.nodes[: places[0]], node, *graph.nodes[places[0] + 1 :])
+    def problem_of(volume: Volume) -> str:
+        """The rule that the net breaks with this input; empty if it works."""
+        nonlocal computed
+        first = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
+        nodes = (*graph.nodes[: places[0]], first, *graph.nodes[places[0] + 1 :])
+        shaped: list[Shaped | None] = []
+        if len(known) > MAX_KNOWN:
+            known.clear()
         try:
+            for node in nodes:  # up to the first problem, which is early for most inputs
+                computed += 1
+                shaped.append(_shape_if_known(node, shaped, known))
             propagate(graph._replace(nodes=nodes), with_hints=False)
-        except DesignError:
-            return False
-        return True
+        except DesignError as error:
+            return error.first.code
+        return ""
 
     def with_hint(hint: str) -> list[Problem]:
         return [
@@ -125,15 +136,29 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
         ]
 
     other = depth_last(size)
-    if other is not None and takes(other):
+    if other is not None and not problem_of(other):
         order = " x ".join(size.names)
         return with_hint(f"an input is {order} x depth: with {other.size} instead of {size.size} it works")
     shape = {1: "", 2: "square ", 3: "cubic "}[len(size.sides)]
-    for side in range(1, min(MAX_TRIED_SIZE, MAX_TRIED_LAYERS // len(graph.nodes)) + 1):
+    if problem_of(size.with_sides((MAX_TRIED_SIZE,) * len(size.sides))) == "window-too-large":
+        return problems
+    for side in range(1, MAX_TRIED_SIZE + 1):
+        if computed + len(graph.nodes) > MAX_TRIED_LAYERS:
+            break
         tried = size.with_sides((side,) * len(size.sides))
-        if takes(tried):
+        if not problem_of(tried):
             return with_hint(f"the smallest {shape}input that works is {tried.size}")
     return problems
+
+
+def _shape_if_known(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
+    """The same as :func:`_shape`; None also for a layer whose keys are wrong, which is reported elsewhere."""
+    try:
+        return _shape(node, before, known)
+    except DesignError as error:
+        if error.every:
+            raise
+        return None
 
 
 def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:

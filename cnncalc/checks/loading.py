@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.analysis import loading
 from cnncalc.errors import DesignError, Problem, Problems, in_text_order
 from cnncalc.language.settings import DEFAULT_SETTINGS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.graph import Graph, Ignore
     from cnncalc.language.settings import Settings

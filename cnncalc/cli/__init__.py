@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 
 
@@ -12,13 +14,21 @@ def main() -> None:
     in a short process. Under a tracer, a profiler or coverage the interpreter exits normally, since these need it, and
     in a process of MPI, which has to leave the others in order.
     """
-    import gc
-    import os
+    watch = None
+    try:
+        from cnncalc.cli.interrupts import INTERRUPTED, Watch
 
-    gc.disable()
-    from cnncalc.cli.program import run
+        watch = Watch()
+        gc.disable()
+        from cnncalc.cli.program import run
 
-    code = run(sys.argv[1:])
+        with watch:
+            code = run(sys.argv[1:], watch=watch)
+        is_told = code == INTERRUPTED
+    except KeyboardInterrupt:
+        code, is_told = 130, False  # INTERRUPTED, which may not be loaded yet
+    if watch is not None:
+        watch.end(is_told=is_told)
     if (
         sys.gettrace()
         or sys.getprofile()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import ValueProblem, did_you_mean, no_effect
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, PLAIN_ENDINGS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from cnncalc.cli.console import Console
     from cnncalc.errors import Problem
 
-DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: success; a check failed; invalid input or command line; an internal error; interrupted."""
+DONE, FAILED, WRONG, INTERNAL = 0, 1, 2, 3
+"""Exit codes: success; a check failed; invalid input or command line; an internal error."""
 
 
 class Option(NamedTuple):

@@ -6,12 +6,12 @@ import errno
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING
 
 from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.language.files import special_kind
-from cnncalc.source import visible
+from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, TextIO
@@ -28,9 +28,10 @@ MAX_INPUT_BYTES = 4 * 1024 * 1024
 class StreamError(CnncalcError):
     """Standard input cannot be read, or output cannot be written; the message says where and why."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.hint = hint
 
 
 class Console:
@@ -66,10 +67,8 @@ class Console:
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise StreamError(
-                "input", f"standard input is not UTF-8: line {line}, byte {error.start} is 0x{data[error.start]:02x}"
-            ) from None
+            why = not_utf8(data, error.start)
+            raise StreamError("input", f"standard input is not a text in UTF-8 ({why})", SAVE_AS_UTF8) from None
 
     def print(self, content: str | bytes, format: str = "text", name: str = "report") -> None:
         """Writes to standard output; ``format`` is the format of the content, ``name`` is used in error messages.
@@ -247,9 +246,7 @@ def _replace_file(data: bytes, path: str) -> None:
         with open(descriptor, "wb") as device:
             device.write(data)
         return
-    temporary = f"{path}.{os.getpid()}.tmp"
-    if os.path.isfile(temporary):  # left by a killed process with the same id
-        os.unlink(temporary)
+    temporary = os.path.join(os.path.dirname(path), f".cnncalc-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as new:
             new.write(data)

@@ -11,7 +11,7 @@ from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.language.files import read_bytes
 from cnncalc.records import NamedTuple
-from cnncalc.source import visible
+from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -180,9 +180,8 @@ def read_document(path: str, shown: str) -> str:
     except UnicodeDecodeError as error:
         bad = error.start if bad < 0 else min(bad, error.start)
     if bad >= 0:
-        line = len(data[:bad].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
-        what = f"line {line}, byte {bad} is 0x{data[bad]:02x}"
-        raise ValueProblem(f"{name} is not UTF-8 text: {what}", code="not-text")
+        message = f"{name} is not a text in UTF-8 ({not_utf8(data, bad)})"
+        raise ValueProblem(message, code="not-text", hint=SAVE_AS_UTF8)
     return text
 
 

@@ -43,7 +43,8 @@ HELP = """Computes the exact memory of TARGET in training and inference, by cate
 
 The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), in the NumPy run (numpy),
 in an ideal implementation (ideal), or those of the CS231n estimate (notes). The profile tflm is the arena and the
-flash that TensorFlow Lite Micro takes on a chip, in int8; cmsis is the same with the kernels of CMSIS-NN.
+flash that TensorFlow Lite Micro takes on a chip, in int8; cmsis is the same with the kernels of CMSIS-NN, and vela the
+SRAM of Ethos-U.
 
 \b
 Examples:
@@ -127,9 +128,11 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
             if option.name != "profile":
                 yield option.name, f"--profile {call.memory.profile} plans int8 inference of one image"
         for name in ("why", "timeline", "plan", "depthwise_in_place", "depth"):
-            yield name, f"--profile {call.memory.profile} prints the arena and the flash alone"
+            yield name, f"--profile {call.memory.profile} prints what the chip takes alone"
+        if call.memory.profile == "vela":
+            yield "pointers", "the SRAM of Ethos-U holds no pointers"
         return
-    yield "pointers", f"it is for --profile {', '.join(MICRO_PROFILES)}"
+    yield "pointers", "it is for --profile tflm, cmsis"
     if call.plan:
         for option in MEMORY.options:
             if option.name not in ("batch", "dtype"):
@@ -167,14 +170,21 @@ def run(call: Call, console: Console) -> None:
 
 def _micro(call: Call, console: Console) -> None:
     """Prints what a net takes on a chip."""
-    from cnncalc.memory.micro import micro_report
-    from cnncalc.views.micro import micro_document
-
     call.output.require_columns(columns=call.columns)
     notation = call.notation.notation(call.output, console)
     report = analyze(call.target, call.design, ReportOptions(), console)
-    micro = micro_report(report, call.memory.profile, int(call.pointers or 32))
-    console.write_document(micro_document(micro, notation=notation).with_columns(call.columns), call.output)
+    if call.memory.profile == "vela":
+        from cnncalc.memory.vela import vela_report
+        from cnncalc.views.vela import vela_document
+
+        document = vela_document(vela_report(report), notation=notation)
+    else:
+        from cnncalc.memory.micro import micro_report
+        from cnncalc.views.micro import micro_document
+
+        micro = micro_report(report, call.memory.profile, int(call.pointers or 32))
+        document = micro_document(micro, notation=notation)
+    console.write_document(document.with_columns(call.columns), call.output)
 
 
 def report_options(memory: Options) -> ReportOptions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_number
 from cnncalc.errors import Problem, ValueProblem, in_every, no_effect
@@ -13,8 +12,10 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES, plural
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.cli.console import Console

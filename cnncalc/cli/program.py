@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, INTERNAL, INTERRUPTED, WRONG, parse_simple
+from cnncalc.cli.command import DONE, INTERNAL, WRONG, parse_simple
 from cnncalc.cli.console import Console, discard_output
+from cnncalc.cli.interrupts import INTERRUPTED
 from cnncalc.cli.registry import COMPLETION, find_command
 from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.errors import CnncalcError, DesignError, Problem
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.cli.interrupts import Watch
 
-def run(arguments: Sequence[str], console: Console | None = None) -> int:
-    """Runs the command line with these arguments and returns the exit code; errors go to standard error."""
+
+def run(arguments: Sequence[str], console: Console | None = None, watch: Watch | None = None) -> int:
+    """Runs the command line with these arguments and returns the exit code; errors go to standard error.
+
+    After a signal that ``watch`` has received, every error is the interrupt, whatever has become of it on its way.
+    """
     console = console or Console()
     words = list(arguments)
     options = words[: words.index("--")] if "--" in words else words
@@ -26,31 +32,36 @@ def run(arguments: Sequence[str], console: Console | None = None) -> int:
         words = [word for index, word in enumerate(words) if index >= len(options) or word != "--debug"]
     try:
         return perform(words, console)
-    except KeyboardInterrupt:
-        console.print_error("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  # top level: reports any error without a traceback
+        if isinstance(error, KeyboardInterrupt) or (watch is not None and watch.number is not None):
+            console.print_error("interrupted")
+            return INTERRUPTED
+        return _failed(error, console, is_debugging=is_debugging)
+
+
+def _failed(error: Exception, console: Console, *, is_debugging: bool) -> int:
+    """Reports an error; returns the exit code."""
+    if isinstance(error, BrokenPipeError):
         discard_output()
         return DONE
-    except CnncalcError as error:
+    if isinstance(error, CnncalcError):
         console.print_error(str(error if isinstance(error, DesignError) else error.problem()))
         return WRONG
-    except Exception as error:  # noqa: BLE001  # top level: reports any error without a traceback
-        if isinstance(error, FileNotFoundError) and not _has_folder():
-            message = "the working folder does not exist any more"
-            console.print_error(str(Problem("folder", message, None, "change to a folder that exists")))
-            return WRONG
-        if isinstance(error, ValueError) and "digits) for integer string conversion" in str(error):
-            message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but one of this call has more"
-            console.print_error(str(Problem("limit", message)))
-            return WRONG
-        if is_debugging and sys.stderr is not None:
-            from traceback import print_exception
+    if isinstance(error, FileNotFoundError) and not _has_folder():
+        message = "the working folder does not exist any more"
+        console.print_error(str(Problem("folder", message, None, "change to a folder that exists")))
+        return WRONG
+    if isinstance(error, ValueError) and "digits) for integer string conversion" in str(error):
+        message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but one of this call has more"
+        console.print_error(str(Problem("limit", message)))
+        return WRONG
+    if is_debugging and sys.stderr is not None:
+        from traceback import print_exception
 
-            print_exception(error, file=sys.stderr)
-        advice = "" if is_debugging else "; --debug shows the traceback"
-        console.print_error(str(internal_problem(error, f"please report it with the command{advice}")))
-        return INTERNAL
+        print_exception(error, file=sys.stderr)
+    advice = "" if is_debugging else "; --debug shows the traceback"
+    console.print_error(str(internal_problem(error, f"please report it with the command{advice}")))
+    return INTERNAL
 
 
 def _has_folder() -> bool:

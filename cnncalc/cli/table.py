@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.cli.command import Command, Option, choice, switch, whole_number
 from cnncalc.cli.options import (
     COLUMNS,
@@ -26,6 +24,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.views.layer_table import COLUMNS as KNOWN
 from cnncalc.views.layer_table import EXACT, checked_selection, document
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

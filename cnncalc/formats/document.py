@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
 
 class Column(NamedTuple):

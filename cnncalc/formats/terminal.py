@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -15,6 +14,7 @@ from cnncalc.formats.document import Cell, Column, Table
 from cnncalc.source import columns as width_of
 from cnncalc.source import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 

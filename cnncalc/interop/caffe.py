@@ -14,6 +14,7 @@ from cnncalc.interop import caffe_layers, caffe_shapes
 from cnncalc.interop.builder import NetBuilder
 from cnncalc.interop.caffe_blobs import LAYERS, UNKNOWN, CaffeLayer, CaffeNet
 from cnncalc.interop.prototxt import PROTOTXT_BYTES, Message, parse, unread
+from cnncalc.language.files import decode_names
 from cnncalc.source import Source, visible
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ def read_caffe(name: str, data: bytes, settings: Settings) -> Graph:
     if len(data) > PROTOTXT_BYTES:
         message = f"{shown}: a prototxt file has at most {PROTOTXT_BYTES // 1024**2} MiB"
         raise DesignError([Problem("limit", message)])
-    # comments are in any encoding
-    net = parse(Source(shown, data.decode("utf-8-sig", "replace")))
+    net = parse(Source(shown, decode_names(shown, data)))
     return _Reader(shown, net, settings).graph()
 
 
@@ -191,6 +191,9 @@ class _Reader:
             layer = layer._replace(parameter=layer.message.message(translation.parameter))
         if any(bottom.place is None for bottom in bottoms) and not translation.has_no_equal:
             self.caffe.forget(layer)
+            return
+        if not layer.tops:
+            self.builder.fail(f"{layer.type} has no top", layer.name, layer.span, code="missing-key")
             return
         made = translation.function(self.caffe, layer, bottoms)
         self.caffe.bind(layer, made)

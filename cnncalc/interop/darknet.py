@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.builder import NetBuilder
 from cnncalc.interop.cfg_file import CFG_BYTES, Section, read_sections
+from cnncalc.language.files import decode_names
 from cnncalc.source import Source, visible
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def read_darknet(name: str, data: bytes, settings: Settings) -> Graph:
     shown = visible(name)
     if len(data) > CFG_BYTES:
         raise DesignError([Problem("limit", f"{shown}: a darknet file has at most {CFG_BYTES // 1024**2} MiB")])
-    sections = read_sections(Source(shown, data.decode("utf-8-sig", "replace")))
+    sections = read_sections(Source(shown, decode_names(shown, data)))
     if not sections or sections[0].name not in ("net", "network"):
         span = sections[0].span if sections else None
         message = f"{shown} is not a darknet file: its first section must be [net]"

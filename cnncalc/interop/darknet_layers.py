@@ -176,9 +176,9 @@ def _windows(net: DarknetNet, section: Section, x: int, kind: str, keys: dict[st
     size = section.integer("size", section.integer("stride", 1))
     padding = section.integer("padding", size - 1)
     begin, end = padding // 2, padding - padding // 2
-    sides = list(zip(net.volume(x).sides, stride, strict=True))
+    sides = [(side, step) for side, step in zip(net.volume(x).sides, stride, strict=True) if step > 0]
     # the padding at the end is left out where no window reaches it
-    is_reached = any(step > 0 and (side + padding - size) // step * step + size > side + begin for side, step in sides)
+    is_reached = any((side + padding - size) // step * step + size > side + begin for side, step in sides)
     pad = [begin, begin, end, end] if is_reached else [begin, begin, 0, 0] if begin else 0
     if isinstance(pad, list) and begin and not is_reached:
         pad = [begin, begin, begin, begin] if _same(sides, size, padding, 2 * begin) else pad

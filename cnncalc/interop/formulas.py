@@ -7,7 +7,6 @@ however it was written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import islice
 from math import erf, exp, isfinite, log, log1p, sqrt, tanh
 from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -33,15 +32,12 @@ ARITHMETIC = frozenset(("Affine", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min
 POLYNOMIAL = frozenset(("Add", "Sub", "Mul", "Affine"))
 """Operators of which polynomials are made; the few kinds that are polynomials are written with few of them."""
 
-POLYNOMIAL_PARTS = 8
-"""In a polynomial of more operators only the last one is looked at."""
-
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
 POINTS += [-point for point in POINTS[-2::-1]]
 SAMPLE = [0.3, -1.1, 2.4, 0.9, -0.2, -3.0, 1.6]
 """Numbers along the axes that a formula reduces."""
 
-TOLERANCE = 2e-4
+TOLERANCE = 2e-5
 
 
 class Formula(NamedTuple):
@@ -62,12 +58,13 @@ class Formula(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A kind with keys, the layer that it reads, and a number that its result is multiplied by."""
+    """A kind with keys, the layer that it reads, and numbers that its result is multiplied by and added to."""
 
     kind: str
     keys: dict[str, Any]
-    base: Source
+    base: Source | None = None
     factor: float = 1.0
+    shift: float = 0.0
 
 
 def sigmoid(x: float) -> float:
@@ -159,22 +156,23 @@ KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
 )
 
 
-def evaluate(source: Source, base: Source, values: Numbers, known: dict[int, Numbers] | None = None) -> Numbers:
+def evaluate(source: Source, base: Source, values: Numbers) -> Numbers:
     """The values of a layer's formula where ``base`` has these; raises ArithmeticError or ValueError."""
-    known = {} if known is None else known
     if source is base:
         return values
-    found = known.get(id(source))
-    if found is None:
-        formula = source.formula
-        if formula is None:
-            raise ValueError
-        found = known[id(source)] = _apply(formula, base, values, known)
-    return found
+    formula = source.formula
+    if formula is None:
+        raise ValueError
+    known = source.evaluated
+    if known is None or known[0] is not base or known[1] is not values:
+        known = source.evaluated = base, values, _apply(formula, base, values)
+    return known[2]
 
 
-def _apply(formula: Formula, base: Source, values: Numbers, known: dict[int, Numbers]) -> Numbers:
-    args = [[arg] if isinstance(arg, float) else evaluate(arg, base, values, known) for arg in formula.args]
+def _apply(formula: Formula, base: Source, values: Numbers) -> Numbers:
+    args = [[arg] if isinstance(arg, float) else evaluate(arg, base, values) for arg in formula.args]
+    if formula.type in BINARY:
+        return _combined(formula.type, args)
     if formula.type in REDUCTIONS:
         return [REDUCTIONS[formula.type](args[0] * (len(values) if len(args[0]) == 1 else 1), formula.width)]
     if formula.type in UNARY:
@@ -191,26 +189,30 @@ def _apply(formula: Formula, base: Source, values: Numbers, known: dict[int, Num
         size = max(map(len, args))
         wide = [arg * (size // len(arg)) for arg in args]
         return [a if chosen else b for chosen, a, b in zip(*wide, strict=True)]
-    if formula.type not in BINARY:
-        raise ValueError
+    raise ValueError
+
+
+def _combined(type: str, args: Sequence[Numbers]) -> Numbers:
+    """Values combined by an operator of two; those of one number stand for as many as the others have."""
     result = args[0]
     for other in args[1:]:
         size = max(len(result), len(other))
-        result = list(map(BINARY[formula.type], result * (size // len(result)), other * (size // len(other))))
-    if formula.type == "Pow" and any(isinstance(x, complex) for x in result):
+        result = list(map(BINARY[type], result * (size // len(result)), other * (size // len(other))))
+    if type == "Pow" and any(isinstance(x, complex) for x in result):
         raise ValueError
     return result
 
 
 def near(found: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE, factor: float = 1.0) -> bool:
-    """Whether numbers are others times a factor, up to what single precision and approximations leave."""
+    """Whether numbers are others times a factor, up to what single precision and approximations leave.
+
+    The tolerance is that of numbers of about 1 before they are multiplied.
+    """
     if len(found) != len(expected):
         return False
-    for a, b in zip(found, expected, strict=True):
-        wanted = b * factor
-        if not abs(a - wanted) <= tolerance * max(1.0, abs(wanted)):  # NaN is near nothing
-            return False
-    return True
+    allowed = tolerance * abs(factor)
+    # NaN is near nothing
+    return all(abs(a - b * factor) <= allowed * max(1.0, abs(b)) for a, b in zip(found, expected, strict=True))
 
 
 def match(source: Source) -> Match | None:
@@ -228,19 +230,13 @@ def match(source: Source) -> Match | None:
 def _bases(source: Source, formula: Formula) -> list[Source]:
     """The layers that a formula is tried as a function of, the farthest first.
 
-    A polynomial is tried of the farthest and of the nearest alone, one of many operators of the nearest alone.
+    A polynomial is tried of the farthest and of the nearest alone.
     """
     if not formula.is_polynomial:
         return _all_before(source)
-    args = {id(arg): arg for arg in formula.args if not isinstance(arg, float)}
-    nearest = [*args.values()] if len(args) == 1 else []
-    parts = 1 + POLYNOMIAL_PARTS
-    if formula.steps >= parts and len(list(islice(_within(source), parts))) == parts:
-        return nearest
-    farthest = source
-    while farthest.formula is not None:
-        farthest = next(arg for arg in farthest.formula.args if not isinstance(arg, float))
-    return list(dict.fromkeys([farthest, *nearest]))
+    args = [arg for arg in formula.args if not isinstance(arg, float)]
+    nearest = args[:1] if all(arg is args[0] for arg in args) else []
+    return nearest if nearest == [formula.leaf] else [formula.leaf, *nearest]
 
 
 def _within(source: Source, base: Source | None = None) -> Iterator[Formula]:
@@ -296,21 +292,22 @@ def _match_on(source: Source, base: Source) -> Match | None:
         half = _half(source, base)
         return half and Match(*half, base)
     found = _function_of(tuple(values))
-    return found and Match(found[0], dict(found[1]), base, found[2])
+    return found and found._replace(keys=dict(found.keys), base=base)
 
 
 @lru_cache(maxsize=256)  # a net has the same function many times
-def _function_of(values: tuple[float, ...]) -> tuple[str, dict[str, Any], float] | None:
-    """The kind with these values at POINTS: its keys, and the factor that its result is multiplied by."""
+def _function_of(values: tuple[float, ...]) -> Match | None:
+    """The kind with these values at POINTS, of no layer yet."""
+    shift = values[POINTS.index(0.0)]  # what is multiplied by its argument is 0 there
     for number, (kind, keys, _) in enumerate(KNOWN):
         expected = _known_values()[number]
         if near(values, expected):
-            return kind, keys, 1.0
-        factor = values[-1] / expected[-1] if number < GATED else 0.0
-        if abs(factor) > 1e-3 and near(values, expected, TOLERANCE, factor):
-            return kind, keys, factor
+            return Match(kind, keys)
+        factor = (values[-1] - shift) / expected[-1] if number < GATED else 0.0
+        if abs(factor) > 1e-3 and near([value - shift for value in values], expected, TOLERANCE, factor):
+            return Match(kind, keys, None, factor, shift)
     fitted = _fitted(values)
-    return fitted and (*fitted, 1.0)
+    return fitted and Match(*fitted)
 
 
 @lru_cache(maxsize=1)
@@ -338,13 +335,14 @@ def _fitted(values: Sequence[float]) -> tuple[str, dict[str, Any]] | None:
     """Kinds whose keys follow from the values: AFFINE, LRELU, CLIP."""
     at = dict(zip(POINTS, values, strict=True))
     shift, factor = at[0.0], at[1.0] - at[0.0]
-    if near(values, [x * factor + shift for x in POINTS], 1e-6):
+    low, high = min(values), max(values)
+    tolerance = 1e-6 * min(1.0, max(-low, high))
+    if near(values, [x * factor + shift for x in POINTS], tolerance):
         return "affine", affine_keys(factor, shift)
     slope = -at[-1.0]
-    if 0 < slope < 1 and near(values, [x if x > 0 else x * slope for x in POINTS], 1e-6):
+    if 0 < slope < 1 and near(values, [x if x > 0 else x * slope for x in POINTS], tolerance):
         return "lrelu", {"slope": rounded(slope)}
-    low, high = min(values), max(values)
-    if low < 0 < high and near(values, [_clip(x, low, high) for x in POINTS], 1e-6):
+    if low < 0 < high and near(values, [_clip(x, low, high) for x in POINTS], tolerance):
         return clip_kind(low if low > POINTS[0] else None, high if high < POINTS[-1] else None)
     return None
 

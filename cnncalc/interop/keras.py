@@ -28,6 +28,7 @@ from cnncalc.interop.keras_config import (
     upgraded,
 )
 from cnncalc.interop.keras_net import LAYERS, UNKNOWN, WITHOUT_EQUAL, Applied, KerasNet, Tensor
+from cnncalc.language.files import decode_names
 from cnncalc.source import Source, visible
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def read_json_file(name: str, data: bytes, settings: Settings) -> Graph:
     """The graph of a JSON file: a model of Keras, or an architecture file, which JSON may be as well."""
     shown = visible(name)
     _limit(shown, len(data))
-    text = data.decode("utf-8-sig", "replace")
+    text = decode_names(shown, data)
     if '"class_name"' not in text:
         from cnncalc.language.reading import read_architecture_file
 
@@ -64,7 +65,7 @@ def read_keras_file(name: str, data: bytes | mmap, settings: Settings) -> Graph:
     """The graph of a ``.keras`` file: of the ``config.json`` in it."""
     shown = visible(name)
     content = member(shown, data, "config.json", JSON_BYTES, "model of Keras")
-    return _read(shown, Source(f"{shown}: config.json", content.decode("utf-8-sig", "replace")), settings)
+    return _read(shown, Source(f"{shown}: config.json", decode_names(shown, content)), settings)
 
 
 def read_h5_file(name: str, data: bytes | mmap, settings: Settings) -> Graph:

@@ -43,7 +43,8 @@ class Names:
         if self._places is None:
             found: dict[str, tuple[int, int]] = {}
             for match in _NAME.finditer(self.source.text):
-                found.setdefault(match[1], match.span(1))
+                start, end = match.span(1)
+                found.setdefault(match[1], (start, max(end, start + 1)))  # of an empty name its closing quote
             self._places = found
         place = self._places.get(name)
         return None if place is None else Span(self.source, *place)
@@ -278,7 +279,7 @@ def read_json(source: Source) -> Any:
     try:
         return json.loads(source.text)
     except json.JSONDecodeError as error:
-        span = Span(source, error.pos, min(error.pos + 1, max(len(source.text), 1)))
+        span = Span(source, error.pos, error.pos + 1)  # one past the end: something is missing there
         raise DesignError([Problem("syntax", f"JSON: {error.msg}", span)]) from None
     except RecursionError:
         raise DesignError([Problem("limit", f"{source.name}: JSON is nested too deep")]) from None

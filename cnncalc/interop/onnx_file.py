@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FORMAT = "ONNX file"
 MOST_BYTES = 4 * 1024**3
-MOST_NODES = 20_000
+MOST_NODES = 15_000
 MOST_FIELDS = 400_000
 """The most fields of messages that are read; elements of weights are no fields."""
 MOST_READS = 200_000
@@ -251,30 +251,28 @@ class Reader:
 
     def _node(self, field: Field) -> RawNode:
         self._count_node()
-        node = RawNode("", "", "", "", [], [], {}, {}, ())
-        texts: dict[int, str] = {}
+        inputs: list[str] = []
+        outputs: list[str] = []
+        attributes: dict[str, Any] = {}
+        references: dict[str, str] = {}
+        texts = {3: "", 4: "", 7: "", 8: ""}
+        scope: tuple[str, ...] = ()
         for part in self.messages(*field[3:]):
             number = part[0]
             if number == 1:
-                node.inputs.append(self.text(part))
-                self._count_reads(1)
+                inputs.append(self.text(part))
             elif number == 2:
-                node.outputs.append(self.text(part))
-            elif number in (3, 4, 7, 8):
+                outputs.append(self.text(part))
+            elif number in texts:
                 texts[number] = self.text(part)
             elif number == 5:
-                self._attribute(part, node)
+                self._attribute(part, attributes, references)
             elif number == 9:
-                scope = self._scope(part)
-                if scope:
-                    node = node._replace(scope=scope)
-        domain = texts.get(7, "")
-        return node._replace(
-            name=texts.get(3, ""),
-            type=texts.get(4, ""),
-            domain="" if domain in OWN_DOMAINS else domain,
-            overload=texts.get(8, ""),
-        )
+                scope = self._scope(part) or scope
+        self._count_reads(len(inputs))
+        name, form, domain, overload = texts.values()
+        domain = "" if domain in OWN_DOMAINS else domain
+        return RawNode(name, form, domain, overload, inputs, outputs, attributes, references, scope)
 
     def _count_reads(self, inputs: int) -> None:
         self._reads += inputs
@@ -298,7 +296,7 @@ class Reader:
             return ()
         return tuple([part.strip(" '\"") for part in value.strip("[]").split(",")][:-1])
 
-    def _attribute(self, field: Field, node: RawNode) -> None:
+    def _attribute(self, field: Field, attributes: dict[str, Any], references: dict[str, str]) -> None:
         name, reference, form = "", "", 0
         value: Any = None
         found: list[Any] = []
@@ -323,11 +321,11 @@ class Reader:
             else:
                 self._repeated(part, found)
         if reference:
-            node.references[name] = reference
+            references[name] = reference
         elif found or form in (6, 7, 8):
-            node.attributes[name] = tuple(found)
+            attributes[name] = tuple(found)
         elif value is not None:
-            node.attributes[name] = value
+            attributes[name] = value
 
     def _repeated(self, part: Field, found: list[Any]) -> None:
         """Adds the values of an attribute that is a list."""
@@ -360,8 +358,7 @@ class Reader:
             elif number == 9:
                 self._version(part, function.versions)
             elif number == 11:
-                holder = RawNode("", "", "", "", [], [], function.defaults, {}, ())
-                self._attribute(part, holder)
+                self._attribute(part, function.defaults, {})
         domain = "" if texts[10] in OWN_DOMAINS else texts[10]
         self._functions[domain, texts[1], texts[13]] = function
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,9 @@ from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_functions import activation, function_of
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, require_batch_apart
 from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, turned
-from cnncalc.interop.views import BATCH, Atom, Axis, batch_of, size_of, whole
+from cnncalc.interop.views import BATCH, Atom, Axes, Axis, batch_of, size_of, whole
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -79,6 +80,13 @@ def matmul(net: Net, operator: Operator) -> Value:
         if len(shape) != 2:
             raise NoEqual(f"it multiplies by a constant of shape {list(right.shape)}")
         return dense(net, operator, left, shaped(right, *shape), None)
+    if isinstance(left, Array) and isinstance(right, Tensor) and len(left.shape) == 2:
+        # the columns on the right are the rows of the same product with all of it transposed
+        if right.rank == 1:
+            return dense(net, operator, right, turned(left, (1, 0)), None)
+        swapped = right.viewed((*right.axes[:-2], right.axes[-1], right.axes[-2]))
+        found = dense(net, operator, swapped, turned(left, (1, 0)), None)
+        return found.viewed((*found.axes[:-2], found.axes[-1], found.axes[-2]))
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         # a vector on the left is a row, one on the right a column, and the axis is left out again
         row = left if left.rank > 1 else left.viewed(((), *left.axes))
@@ -187,33 +195,18 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
     rank = max(left.rank, right.rank)
     one = Tensor(left.source, (*((),) * (rank - left.rank), *left.axes))
     other = Tensor(right.source, (*((),) * (rank - right.rank), *right.axes))
-    net.require_batch_apart([one.axes[:-2], other.axes[:-2]])
-    widths = [max(_width(a), _width(b)) for a, b in zip(one.axes[:-2], other.axes[:-2], strict=True)]
-    batch = [n for n, width in enumerate(widths) if width > 1]
-    groups: list[list[int]] = [[n] for n in batch]
-    while len(groups) + 1 > max(SIDES):
-        groups[:2] = [groups[0] + groups[1]]
-    sizes = [prod(widths[n] for n in group) for group in groups]
-    source = Source(Volume(*sizes, _width(one.axes[-2]), _width(other.axes[-1])))
-    images = [tuple(batch_of([a]) or batch_of([b])) for a, b in zip(one.axes, other.axes, strict=True)]
-    axes: list[Axis] = [*images]
-    for side, group in enumerate(groups):
-        step = 1
-        for n in reversed(group):
-            axes[n] = (*axes[n], *((Atom(side, step, widths[n]),) if widths[n] > 1 else ()))
-            step *= widths[n]
-    axes[-2:] = [(*images[-2], *whole(len(groups), source.volume[-2])), whole(len(groups) + 1, source.volume[-1])]
+    groups, volume, axes = _of_product(one.axes, other.axes)
+    source = Source(volume)
 
     def make() -> int | None:
-        first = net.rearranged(one, [*groups, [rank - 2], [rank - 1]])
+        straight, turned = [*groups, [rank - 2], [rank - 1]], [*groups, [rank - 1], [rank - 2]]
+        first = net.rearranged(one, straight)
         try:
-            straight = net.layers_to_rearrange(other, [*groups, [rank - 2], [rank - 1]])
-            turned = net.layers_to_rearrange(other, [*groups, [rank - 1], [rank - 2]])
+            layers = net.layers_to_rearrange(other, straight)
+            is_turned = layers > 0 and net.layers_to_rearrange(other, turned) < layers
         except NoEqual:
-            straight = turned = 0
-        is_turned = turned < straight
-        last = [[rank - 1], [rank - 2]] if is_turned else [[rank - 2], [rank - 1]]
-        second = net.rearranged(other, [*groups, *last])
+            is_turned = False
+        second = net.rearranged(other, turned if is_turned else straight)
         keys = {"transpose": True} if is_turned else {}
         found = net.add("matmul", [first.source, second.source], operator.name, **keys)
         return None if found is None else found.place
@@ -221,7 +214,28 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
     source.make = net.guarded(operator, source, make, left.source)
     turned_axes = (*other.axes[:-2], other.axes[-1], other.axes[-2])
     source.scores = Scores(one, Tensor(other.source, turned_axes))
-    return Tensor(source, tuple(axes))
+    return Tensor(source, axes)
+
+
+@lru_cache(maxsize=256)  # a net multiplies tensors of the same axes many times
+def _of_product(one: Axes, other: Axes) -> tuple[Sequence[list[int]], Volume, Axes]:
+    """Which axes before the last two are the sides of a product, its volume, and its axes."""
+    require_batch_apart([one[:-2], other[:-2]])
+    widths = [max(_width(a), _width(b)) for a, b in zip(one[:-2], other[:-2], strict=True)]
+    groups = [[n] for n, width in enumerate(widths) if width > 1]
+    while len(groups) + 1 > max(SIDES):
+        groups[:2] = [groups[0] + groups[1]]
+    sizes = [prod(widths[n] for n in group) for group in groups]
+    volume = Volume(*sizes, _width(one[-2]), _width(other[-1]))
+    images = [tuple(batch_of([a]) or batch_of([b])) for a, b in zip(one, other, strict=True)]
+    axes: list[Axis] = [*images]
+    for side, group in enumerate(groups):
+        step = 1
+        for n in reversed(group):
+            axes[n] = (*axes[n], *((Atom(side, step, widths[n]),) if widths[n] > 1 else ()))
+            step *= widths[n]
+    axes[-2:] = [(*images[-2], *whole(len(groups), volume[-2])), whole(len(groups) + 1, volume[-1])]
+    return groups, volume, tuple(axes)
 
 
 def _width(axis: Axis) -> int:

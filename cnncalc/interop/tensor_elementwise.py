@@ -11,7 +11,7 @@ from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, require_batch_apart
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
 from cnncalc.interop.views import BATCH, Atom, Axes, merged, size_of, whole
 from cnncalc.volume import Volume
@@ -151,7 +151,7 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
         return gated
     rank = max(tensor.rank for tensor in tensors)
     padded = [Tensor(tensor.source, _aligned(tensor, rank)) for tensor in tensors]
-    net.require_batch_apart([tensor.axes for tensor in padded])
+    require_batch_apart([tensor.axes for tensor in padded])
     if not _fit(padded):
         groups = groups_of(net, padded)
         padded = [net.rearranged(tensor, groups) for tensor in padded]
@@ -214,8 +214,8 @@ def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
         channels = _per_channel(net, x, array)
         if channels is not None:
             return _scaled(net, operator, type, channels, array)
-        if type == "Add":
-            return _position(net, operator, x, array)
+        if type in ("Add", "Sub"):
+            return _position(net, operator, x, array if type == "Add" else negative(array))
     raise NoEqual(f"it takes a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
 
 

@@ -179,9 +179,9 @@ def _finished(work: Net, outputs: list[int]) -> Graph:
 
 def _convert(net: Net, operator: Operator) -> None:
     """Makes the values of an operator."""
-    missing = next((name for name in operator.inputs if name and name not in net.values), None)
-    if missing is not None:
-        net.builder.fail(f"{operator.type}: it reads {missing}, which nothing before it makes", operator.name)
+    missing = [name for name in operator.inputs if name and name not in net.values]
+    if missing:
+        net.builder.fail(f"{operator.type}: it reads {missing[0]}, which nothing before it makes", operator.name)
         _store(net, operator, [])
         return
     if len(operator.inputs) > MOST_INPUTS:

@@ -67,11 +67,13 @@ class Array:
     ``values`` are its elements, the last axis fastest; None where they are not known. ``origins`` are the tensors of
     the source that it was made of. ``is_literal``: it stands among the operators, as a number in a formula, not among
     the weights. ``is_learned``: None where the source does not say. ``made`` is how it is computed (None: its
-    ``values`` are all that is known). ``base`` is the tensor that it is in another order.
+    ``values`` are all that is known). ``base`` is the tensor that it is in another order. ``arranged`` is what
+    :meth:`Net._arranged` has found of it.
     """
 
     __slots__ = (
-        "_scalar", "base", "is_integer", "is_learned", "is_literal", "made", "origins", "path", "shape", "values",
+        "_scalar", "arranged", "base", "is_integer", "is_learned", "is_literal", "made", "origins", "path", "shape",
+        "values",
     )  # fmt: skip
     path: int
     """Which part of its origins it is: the number of :meth:`Net.part_of`, 0 for all of them."""
@@ -94,6 +96,7 @@ class Array:
         self.is_learned = is_learned
         self.path = 0
         self._scalar: tuple[Any] | None = None
+        self.arranged: tuple[Any, ...] | None = None
         self.made: Made | None = None
         self.base: Array = self
 
@@ -138,10 +141,11 @@ class Source:
     ``volume`` is its output volume; ``place`` its index in the builder, once it is made, ``make`` makes it. ``names``
     are the values of the file that are views of it. ``formula`` is how it is computed element by element, ``part`` of
     which layer it is a part, ``padded`` what it is padded from, ``scores`` which products of attention it holds.
-    ``pending`` is how many layers behind one another are made when it is.
+    ``pending`` is how many layers behind one another are made when it is. ``evaluated`` are the last values of its
+    formula, behind the layer and the values of that layer of which they were computed.
     """
 
-    __slots__ = ("formula", "make", "names", "padded", "part", "pending", "place", "scores", "volume")
+    __slots__ = ("evaluated", "formula", "make", "names", "padded", "part", "pending", "place", "scores", "volume")
 
     def __init__(self, volume: Volume, place: int | None = None, make: Callable[[], int | None] | None = None) -> None:
         self.volume = volume
@@ -149,6 +153,7 @@ class Source:
         self.make = make
         self.names: list[str] = []
         self.formula: Formula | None = None
+        self.evaluated: tuple[Source, Sequence[float], list[float]] | None = None
         self.part: Part | None = None
         self.padded: Any = None
         self.scores: Any = None
@@ -161,17 +166,20 @@ class Tensor:
     ``expanded`` is its shape where axes without atoms stand for several equal elements.
     """
 
-    __slots__ = ("axes", "expanded", "source")
+    __slots__ = ("_shape", "axes", "expanded", "source")
 
     def __init__(self, source: Source, axes: Axes, expanded: tuple[int, ...] | None = None) -> None:
         self.source = source
         self.axes = axes
         self.expanded = expanded
+        self._shape = expanded or None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape, batch included."""
-        return self.expanded or shape_of(self.axes)
+        if self._shape is None:
+            self._shape = shape_of(self.axes)
+        return self._shape
 
     @property
     def rank(self) -> int:
@@ -450,13 +458,6 @@ class Net:
             raise NoEqual("it mixes the images of a batch")
         return atoms[len(batch) :]
 
-    def require_batch_apart(self, tensors: Sequence[Axes]) -> None:
-        """Raises NoEqual where an axis is the batch of one tensor and a part of the volume of another one."""
-        for column in zip(*tensors, strict=True):
-            wide = [axis for axis in column if axis]
-            if len({any(atom.side == BATCH for atom in axis) for axis in wide}) > 1:
-                raise NoEqual("it combines the images of a batch with the elements of another tensor")
-
     def moved(self, source: Source, target: Axes) -> Source:
         """The layer with its elements in another volume; raises NoEqual where no layers do that."""
         volume = source.volume
@@ -611,15 +612,18 @@ class Net:
 
     def _arranged(self, array: Array) -> tuple[Any, ...]:
         """What a tensor is, and last which of the axes of the stored tensor its own are."""
-        axes = tuple(range(len(array.shape)))
-        for _ in range(MOST_TURNS):
-            made = array.made
-            if made is None or made.type != "Transpose" or not isinstance(made.inputs[0], Array):
-                break
-            order = made.attributes.get("perm") or range(len(axes) - 1, -1, -1)
-            axes = tuple([int(order[axis]) % len(axes) for axis in axes])
-            array = made.inputs[0]
-        return (*self._identity(array), axes)
+        if array.arranged is None:
+            axes = tuple(range(len(array.shape)))
+            stored = array
+            for _ in range(MOST_TURNS):
+                made = stored.made
+                if made is None or made.type != "Transpose" or not isinstance(made.inputs[0], Array):
+                    break
+                order = made.attributes.get("perm") or range(len(axes) - 1, -1, -1)
+                axes = tuple([int(order[axis]) % len(axes) for axis in axes])
+                stored = made.inputs[0]
+            array.arranged = (*self._identity(stored), axes)
+        return array.arranged
 
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
         return tuple([array and self._arranged(array) for array in (*arrays, *buffers)])
@@ -652,6 +656,14 @@ class Net:
 
 class Unknown(CnncalcError):
     """What a layer reads is not known, since it has no equal or a problem, which is reported."""
+
+
+def require_batch_apart(tensors: Sequence[Axes]) -> None:
+    """Raises NoEqual where an axis is the batch of one tensor and a part of the volume of another one."""
+    for column in zip(*tensors, strict=True):
+        wide = [axis for axis in column if axis]
+        if len({any(atom.side == BATCH for atom in axis) for axis in wide}) > 1:
+            raise NoEqual("it combines the images of a batch with the elements of another tensor")
 
 
 def refuse(why: str) -> NoReturn:

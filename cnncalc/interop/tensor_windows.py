@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, copysign, floor, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,9 @@ def pads_key(pads: Sequence[int]) -> int | list[int]:
     return uniform(pads[:half] if tuple(pads[:half]) == tuple(pads[half:]) else pads)
 
 
-def _listed(operator: Operator, name: str, sides: int, default: int) -> list[int]:
+def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
     """An attribute with one number a side."""
-    found = operator.attributes.get(name)
-    values = [int(value) for value in found] if isinstance(found, tuple) and found else [default] * sides
+    values = tuple([int(value) for value in found]) if isinstance(found, tuple) and found else (default,) * sides
     if len(values) != sides:
         raise WrongFile(f"its {name} has {len(values)} numbers, but the input has {sides} sides")
     return values
@@ -56,10 +56,10 @@ class Windows(NamedTuple):
 
     tensor: Tensor
     front: int
-    kernel: list[int]
-    stride: list[int]
-    dilation: list[int]
-    pads: list[int]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pads: tuple[int, ...]
     same: bool
 
     def keys(self, *, dilates: bool = True) -> dict[str, Any]:
@@ -88,33 +88,43 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
     if before is not None and is_map and before.mode == "zero" and before.value == padding:
         x, added = before.tensor, list(before.pads)
     tensor, front = net.spatial(x)
-    sides = x.rank - 2
-    kernel = list(kernel) if kernel is not None else _listed(operator, "kernel_shape", sides, 0)
-    if len(kernel) != sides or min(kernel, default=0) < 1:
-        raise WrongFile(f"its kernel is {kernel}, but the input has {sides} sides")
-    stride = _listed(operator, "strides", sides, 1)
-    dilation = _listed(operator, "dilations", sides, 1)
+    sizes = tuple([size + a + b for size, a, b in zip(x.shape[2:], added, added[len(added) // 2 :], strict=False)])
+    attributes = operator.attributes
+    own = tuple(kernel) if kernel is not None else attributes.get("kernel_shape")
+    stated = [attributes.get(name) for name in ("strides", "dilations", "pads")]
+    auto = attributes.get("auto_pad") or "NOTSET"
+    steps = _steps(sizes, own, *stated, auto)
+    pads = tuple([a + b for a, b in zip(steps.pads, added, strict=True)])
+    return Windows(tensor, front, *steps[:3], pads, auto == "SAME_UPPER" and not any(added) and not front)
+
+
+class Steps(NamedTuple):
+    """How windows move, one number a side; ``pads`` are all beginnings, then all ends."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pads: tuple[int, ...]
+
+
+@lru_cache(maxsize=256)  # a net has the same windows many times
+def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads: Any, auto: str) -> Steps:
+    """How windows with these attributes, None where they are not stated, move over an input of these sides."""
+    sides = len(sizes)
+    kernel = _listed("kernel_shape", kernel, sides, 0)
+    if min(kernel) < 1:
+        raise WrongFile(f"its kernel is {list(kernel)}, but the input has {sides} sides")
+    stride, dilation = _listed("strides", stride, sides, 1), _listed("dilations", dilation, sides, 1)
     if min(stride) < 1 or min(dilation) < 1:
-        raise WrongFile(f"its strides are {stride} and its dilations {dilation}")
-    auto = operator.attributes.get("auto_pad", "NOTSET") or "NOTSET"
-    pads = [0] * 2 * sides
-    if auto == "NOTSET" and operator.attributes.get("pads"):
-        pads = [int(value) for value in operator.attributes["pads"]]
+        raise WrongFile(f"its strides are {list(stride)} and its dilations {list(dilation)}")
+    pads = tuple([int(value) for value in pads]) if auto == "NOTSET" and pads else (0,) * 2 * sides
     if len(pads) != 2 * sides:
         raise WrongFile(f"its pads have {len(pads)} numbers, but the input has {sides} sides")
-    is_same = auto in ("SAME_UPPER", "SAME_LOWER")
-    if is_same:
-        padded = [size + added[n] + added[n + sides] for n, size in enumerate(x.shape[2:])]
-        every = [
-            same_pads(size, extent(k, d), s) for size, k, d, s in zip(padded, kernel, dilation, stride, strict=True)
-        ]
-        pads = [pair[0] for pair in every] + [pair[1] for pair in every]
-        if auto == "SAME_LOWER":
-            pads = pads[sides:] + pads[:sides]
-    same = auto == "SAME_UPPER" and not any(added) and not front
-    return Windows(
-        tensor, front, kernel, stride, dilation, [a + b for a, b in zip(pads, added, strict=True)], same
-    )  # fmt: skip
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        windows = zip(sizes, kernel, dilation, stride, strict=True)
+        first, last = zip(*[same_pads(size, extent(k, d), s) for size, k, d, s in windows], strict=True)
+        pads = (*first, *last) if auto == "SAME_UPPER" else (*last, *first)
+    return Steps(kernel, stride, dilation, pads)
 
 
 def conv(net: Net, operator: Operator) -> Value:
@@ -189,7 +199,7 @@ def deconv(net: Net, operator: Operator) -> Value:
 def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
     """What is cut off at all beginnings and ends, and what is added at the ends."""
     sides = len(window.kernel)
-    extra = _listed(operator, "output_padding", sides, 0)
+    extra = [*_listed("output_padding", operator.attributes.get("output_padding"), sides, 0)]
     wanted = operator.attributes.get("output_shape")
     auto = operator.attributes.get("auto_pad", "NOTSET") or "NOTSET"
     spans = [extent(k, d) for k, d in zip(window.kernel, window.dilation, strict=True)]
@@ -230,8 +240,8 @@ def pool(net: Net, operator: Operator) -> Value:
     halves = [k // 2 for k in window.kernel] * 2
     if any(pad > half for pad, half in zip(window.pads, halves, strict=True)):
         if kind != "avgpool" or not counts:
-            raise NoEqual(f"its pads {window.pads} are more than half of its window {window.kernel}")
-        before = net.add("pad", [tensor.source], None, pad=pads_key([0] * window.front + window.pads))
+            raise NoEqual(f"its pads {list(window.pads)} are more than half of its window {list(window.kernel)}")
+        before = net.add("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
         if before is None:
             raise Unknown
         tensor, keys["pad"] = Tensor(before, tensor.axes), 0

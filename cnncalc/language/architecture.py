@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import MAX_COUNTED, DesignError, NotADesign, Problem, Problems, did_you_mean
 from cnncalc.graph import Ignore
@@ -39,8 +38,10 @@ from cnncalc.source import Span, visible
 from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from typing import Any
 
     from cnncalc.language.expression import Code
     from cnncalc.source import Source

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.expression import ExpressionParser, evaluate
 from cnncalc.language.limits import DECIMAL_CHARACTERS
@@ -11,6 +9,7 @@ from cnncalc.language.tokens import Scanner
 from cnncalc.layers.keys import DecimalNumber
 from cnncalc.source import plain
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fractions import Fraction
 

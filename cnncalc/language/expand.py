@@ -5,8 +5,6 @@ Volumes are not known yet; a layer that depends on one (``CONV1-{depth//2}``) be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import DesignError, Problem, Problems, in_text_order, no_effect
 from cnncalc.graph import Draft, Graph, Node, topologically_sorted
 from cnncalc.language.expansion_size import ExpansionCounter
@@ -24,8 +22,10 @@ from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from cnncalc.language.settings import Settings
     from cnncalc.language.syntax import Block, Design, Item

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import EXPANSION, NESTING
 from cnncalc.language.syntax import GroupSyntax
 from cnncalc.language.values import holds, iterations_of, names_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

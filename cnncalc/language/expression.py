@@ -9,16 +9,16 @@ Numbers are exact: a decimal is a rational number (0.1 is 1/10), and a result th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.language.limits import EXPRESSION_DIGITS, NESTING, RANGE
 from cnncalc.layers.keys import BOOLEAN_WORDS, DecimalNumber, Value, is_fraction, is_whole, shown, truth
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from cnncalc.language.tokens import Token
     from cnncalc.source import Span, Text
@@ -144,7 +144,7 @@ class ExpressionParser:
 
     def _span(self, token: Token) -> Span:
         """The span of a token; of the end token that of the last character."""
-        last = len(self.text.value.rstrip()) - 1
+        last = max(0, len(self.text.value.rstrip()) - 1)
         return self.text.span(min(token.start, last), token.end)
 
     def _word(self) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import YAML_BYTES
-from cnncalc.source import visible
+from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible, wide_encoding
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import mmap
 
@@ -94,13 +94,23 @@ def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = D
 
 def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
     """Bytes as UTF-8 text without a byte order mark; DesignError if they are not, or are too many."""
-    if len(data) > most + 3:
+    if len(data) > most + 3 * data.startswith(b"\xef\xbb\xbf"):
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
         message = f"{name}: {what} has at most {size}"
         raise DesignError([Problem("limit", message)])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        message = f"{name}: not a text in UTF-8 (byte {error.start}, line {line})"
-        raise DesignError([Problem("unreadable", message)]) from None
+        raise _not_text(name, data, error.start) from None
+
+
+def decode_names(name: str, data: bytes) -> str:
+    """Bytes as text of which only ASCII matters, so that comments may be in any encoding that extends it."""
+    if wide_encoding(data):
+        raise _not_text(name, data, 0)
+    return data.decode("utf-8-sig", "replace")
+
+
+def _not_text(name: str, data: bytes, offset: int) -> DesignError:
+    message = f"{name} is not a text in UTF-8 ({not_utf8(data, offset)})"
+    return DesignError([Problem("unreadable", message, None, SAVE_AS_UTF8)])

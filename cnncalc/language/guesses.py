@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 
 def yaml_guess(text: str) -> str | None:
     """A hint that says what number YAML would read in a text, or None."""
+    import re
+
     if re.fullmatch(r"[-+]?0[0-7]+", text):
         plain = text.lstrip("+-0") or "0"
         return f"YAML would read {text} as {int(text, 8)}; write {plain} (or {int(text, 8)})"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.graph import Draft
 from cnncalc.language.expression import Deferred, entries_of, resolved
@@ -14,8 +12,10 @@ from cnncalc.language.values import value_of
 from cnncalc.layers.keys import is_volume_size
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from cnncalc.language.names import Names, Spec
     from cnncalc.language.settings import Settings

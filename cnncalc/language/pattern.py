@@ -13,9 +13,6 @@ After an error inside a layer, parsing resumes after it, so that all errors are 
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
-
 from cnncalc.errors import DesignError, Problem, Problems
 from cnncalc.language.expression import DIVISION, RESERVED, VOLUME_NAMES, Code, ExpressionParser
 from cnncalc.language.limits import NESTING
@@ -36,13 +33,13 @@ from cnncalc.layers.keys import is_volume_size
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.source import Span, Text
 
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 MAX_SHOWN = 60
 """A longer item is abbreviated in a hint."""
-_PLAIN_NAME = re.compile("[A-Za-z0-9_]{1,100}")
 """A name without expressions and marks."""
 _START, _AFTER_ARROW, _AFTER_ITEM = range(3)
 """States of the parser in a chain."""
@@ -78,7 +75,7 @@ def parse_braces(text: Text) -> Code:
 
 def parse_label(text: Text) -> Label:
     """A name in a file, with or without ``@``: ``layer1.0``, ``m{i}``."""
-    if _PLAIN_NAME.fullmatch(text.value):
+    if text.value.isascii() and text.value.replace("_", "a").isalnum():
         return Label((text.value,), text.span(0, len(text.value)))
     if not text.value.startswith("@"):
         from cnncalc.source import Text as SourceText
@@ -227,7 +224,9 @@ class PatternParser:
     def _continues_a_size(self) -> bool:
         """Whether the next token is ``x`` or ``x3`` behind a size, as in ``CONV{k}x3`` and ``INPUT 9x9x{d}``."""
         is_size = self.tokens[self.at - 1].type in ("}", "integer", "size")
-        return is_size and self.token.type == "word" and re.match("[x\u00d7]([0-9]|$)", self.token.value) is not None
+        if not is_size or self.token.type != "word" or self.token.value[0] not in "x\u00d7":
+            return False
+        return self.token.value[1:2] in ("", *"0123456789")
 
     def _last_item(self) -> str:
         """The item before the next token as written, a long group as ``[...]*2``."""

@@ -5,9 +5,6 @@ A layer is planned once, however often it is repeated, so each of its problems i
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import MAX_PROBLEMS, Problem, Problems
 from cnncalc.language.expression import Code
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
@@ -17,8 +14,10 @@ from cnncalc.layers.keys import is_whole, shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import MAX_DIGITS, plural
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from cnncalc.layers.base import Layer
     from cnncalc.source import Span
@@ -126,19 +125,19 @@ class Planner:
         syntax = plan.syntax
         if self._set_kind(plan, syntax.word):
             return syntax.first
-        cut = re.fullmatch("(.*?)([0-9]+(?:[x\u00d7][0-9]+)*)", syntax.word)
-        if cut is None or not cut.group(1) or not self._set_kind(plan, cut.group(1)):
-            self._unknown(syntax, cut.group(1) if cut else syntax.word)
+        stem, sizes = _cut(syntax.word)
+        if not stem or not sizes or not self._set_kind(plan, stem):
+            self._unknown(syntax, stem if sizes else syntax.word)
             return None
-        digits = re.split("[x\u00d7]", cut.group(2))
+        digits = sizes.replace("\u00d7", "x").split("x")
         if any(len(part) > MAX_DIGITS for part in digits):
             self._problem("limit", f"a number has at most {MAX_DIGITS} digits", syntax.span)
             return None
         if any(part[0] == "0" and len(part) > 1 for part in digits):
-            self._problem("number", f"a number cannot begin with 0: '{cut.group(2)}'", syntax.span)
+            self._problem("number", f"a number cannot begin with 0: '{sizes}'", syntax.span)
             return None
         if syntax.first is not None:
-            self._problem("repeated-key", f"two sizes for one layer: {cut.group(2)} and another", syntax.span)
+            self._problem("repeated-key", f"two sizes for one layer: {sizes} and another", syntax.span)
         numbers = [int(part) for part in digits]
         return Literal(numbers[0] if len(numbers) == 1 else numbers, syntax.span)
 
@@ -157,6 +156,8 @@ class Planner:
 
     def _unknown(self, syntax: LayerSyntax, stem: str) -> None:
         word, near, hint = syntax.word, "", None
+        import re
+
         if len(self.problems) <= MAX_PROBLEMS:  # hints beyond MAX_PROBLEMS are not shown
             from cnncalc.language.translation import kind_hint
 
@@ -383,3 +384,17 @@ def _short_form(kind: type[Layer]) -> str | None:
     form += f"-{{{kind.dash}}}" if kind.dash else ""
     form += f"/{{{kind.slash}}}" if kind.slash else ""
     return f"the short form is {form}" if "{" in form or " " in form else None
+
+
+def _cut(word: str) -> tuple[str, str]:
+    """A word and the sizes at its end, empty if there are none: ``C1x7`` is C and 1x7."""
+    at = len(word)
+    while True:
+        stem = word[:at].rstrip("0123456789")
+        if len(stem) == at:  # no digit before the mark
+            break
+        at = len(stem)
+        if at < 2 or stem[-1] not in "x\u00d7" or stem[-2] not in "0123456789":
+            break
+        at -= 1
+    return word[:at], word[at:]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.errors import DesignError, NotADesign, Problem, Problems
 from cnncalc.language.expand import expand, variables_of
 from cnncalc.language.files import decode
@@ -12,6 +10,7 @@ from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import Design
 from cnncalc.source import Source, plain, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.graph import Graph
     from cnncalc.language.architecture import Parsed

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import DECIMAL_CHARACTERS, PATTERN_CHARACTERS
 from cnncalc.layers.keys import DecimalNumber
@@ -12,7 +9,10 @@ from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cnncalc.source import Text
 
 
@@ -28,35 +28,25 @@ class Token(NamedTuple):
     end: int
 
 
-_TOKEN = re.compile(
-    r"""
-      (?P<blank>[ \t\r\n\f\v\u00a0]+)
-    | (?P<comment>\#[^\n]*)
-    | (?P<arrow>->|\u2192)
-    | (?P<word>[^\W\d]\w*(?:\u00d7[0-9]+)*)
-    | (?P<decimal>[0-9]+\.[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)
-    | (?P<size>[0-9]+(?:[x\u00d7][0-9]+)+)
-    | (?P<integer>[0-9]+)
-    | (?P<label>@)
-    | (?P<mark>\*\*|//|<=|>=|==|!=|[\[\](){}|?*,:=/+\-%<>])
-    """,
-    re.VERBOSE,
-)
-_NAME_CHARACTERS = re.compile(r"(?:[\w./]|-(?!>))+")
+_BLANKS = frozenset(" \t\r\n\f\v\u00a0")
+_DIGITS = frozenset("0123456789")
+_TIMES = frozenset("x\u00d7")
+_WORD_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")
+_MARKS = frozenset("[](){}|?*,:=/+-%<>")
+_PAIRS = frozenset(("**", "//", "<=", ">=", "==", "!=", "->"))
 
-
-_MODULE = re.compile(r"(?:\.[^\W\d]\w{0,60}){1,9}(?=\()")
+_MODULE = r"(?:\.[^\W\d]\w{0,60}){1,9}(?=\()"
 """The layers of a module in other tools, from the dot: nn.Conv2d."""
-_QUOTED = re.compile(r"""(['"])([\w.]{1,60})\1""")
-_ARROW = re.compile(
-    r"(?:[-=~|\u2013\u2014\u2212]+[ ]*>+|>+|[\u2190-\u21ff\u2794-\u27be\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff])"
-)
+_QUOTED = r"""(['"])([\w.]{1,60})\1"""
+_ARROW = r"(?:[-=~|\u2013\u2014\u2212]+[ ]*>+|>+|[\u2190-\u21ff\u2794-\u27be\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff])"
 ARROW_HINT = "write '->'"
 
 
 def arrow_at(text: str, at: int) -> str:
     """What is meant as an arrow at a place of a text; empty if nothing is."""
-    found = _ARROW.match(text, at)
+    import re  # where a pattern is wrong: the other scanning needs no regular expressions
+
+    found = re.compile(_ARROW).match(text, at)
     return found[0] if found is not None and found[0] != "->" else ""
 
 
@@ -89,50 +79,71 @@ class Scanner:
         text = self.text.value
         found: list[Token] = []
         add = found.append
-        match = _TOKEN.match
         while at < end:
-            piece = match(text, at, end)
-            if piece is None:
+            letter = text[at]
+            if letter in _BLANKS:
+                at += 1
+                continue
+            if letter in _DIGITS or (letter == "." and text[at + 1 : min(at + 2, end)] in _DIGITS):
+                token = self._number(at, end)
+            elif letter in _WORD_LETTERS or (letter.isalnum() and not letter.isdecimal()):
+                stop = _word_end(text, at, end)
+                token = Token("word", text[at:stop], at, stop)
+            elif letter == "\u2192":
+                token = Token("->", "->", at, at + 1)
+            elif text[at : min(at + 2, end)] in _PAIRS:
+                mark = text[at : at + 2]
+                token = Token(mark, mark, at, at + 2)
+            elif letter in _MARKS:
+                token = Token(letter, letter, at, at + 1)
+            elif letter == "@":
+                if inside:
+                    raise self.problem("pattern-syntax", "'@' is not allowed in an expression", at, at + 1)
+                token = self._label(at)
+            elif letter == "#":
+                self._require_comment(at, inside=inside)
+                line_end = text.find("\n", at, end)
+                at = end if line_end < 0 else line_end
+                continue
+            else:
                 self._refuse_character(at)
                 raise AssertionError
-            kind, stop = piece.lastgroup, piece.end()
-            if kind == "blank":
-                pass
-            elif kind == "comment":
-                if inside or not self.comments:
-                    raise self.problem("pattern-syntax", "'#' is not allowed in a name or a value", at, at + 1)
-                if at and not text[at - 1].isspace():
-                    message = "'#' is not allowed in a name, and a comment needs a blank before its '#'"
-                    raise self.problem("pattern-syntax", message, at, at + 1)
-                if self.text.folded:
-                    raise self.problem(
-                        "folded-comment",
-                        "YAML folded this pattern into one line, so '#' would comment out the rest",
-                        at,
-                        at + 1,
-                        "write the pattern as a block: 'layers: |' and the pattern on the next lines",
-                    )
-            elif kind == "arrow":
-                add(Token("->", "->", at, stop))
-            elif kind == "word":
-                add(Token("word", piece.group(), at, stop))
-            elif kind == "integer":
-                add(Token("integer", self._integer(piece.group(), at), at, stop))
-            elif kind == "size":
-                add(Token("size", self._size(piece.group(), at), at, stop))
-            elif kind == "decimal":
-                add(self._decimal(piece.group(), at, stop))
-            elif kind == "label":
-                if inside:
-                    raise self.problem("pattern-syntax", "'@' is not allowed in an expression", at, stop)
-                label = self._label(at)
-                stop = label.end
-                add(label)
-            else:
-                add(Token(piece.group(), piece.group(), at, stop))
-            at = stop
+            add(token)
+            at = token.end
         add(Token("end", None, end, end))
         return found
+
+    def _require_comment(self, at: int, *, inside: bool) -> None:
+        """Refuses a '#' that does not begin a comment."""
+        text = self.text.value
+        if inside or not self.comments:
+            raise self.problem("pattern-syntax", "'#' is not allowed in a name or a value", at, at + 1)
+        if at and not text[at - 1].isspace():
+            message = "'#' is not allowed in a name, and a comment needs a blank before its '#'"
+            raise self.problem("pattern-syntax", message, at, at + 1)
+        if self.text.folded:
+            raise self.problem(
+                "folded-comment",
+                "YAML folded this pattern into one line, so '#' would comment out the rest",
+                at,
+                at + 1,
+                "write the pattern as a block: 'layers: |' and the pattern on the next lines",
+            )
+
+    def _number(self, at: int, end: int) -> Token:
+        """integer = digits; size = digits ("x" digits)+; decimal: digits with a point, an exponent, or both"""
+        text = self.text.value
+        stop = _digits_end(text, at, end)
+        point = stop < end and text[stop] == "."
+        if point:
+            stop = _digits_end(text, stop + 1, end)
+        exponent = _exponent_end(text, stop, end)
+        if point or exponent > stop:
+            return self._decimal(text[at:exponent], at, exponent)
+        size = _sizes_end(text, stop, end, _TIMES)
+        if size > stop:
+            return Token("size", self._size(text[at:size], at), at, size)
+        return Token("integer", self._integer(text[at:stop], at), at, stop)
 
     def _refuse_character(self, at: int) -> None:
         arrow = arrow_at(self.text.value, at)
@@ -149,8 +160,10 @@ class Scanner:
         }
         what = names.get(character, "a character")
         hint = "write '->' or '-'" if character in "\u2013\u2014\u2212" else None
-        module = _MODULE.match(self.text.value, at)
-        quoted = _QUOTED.match(self.text.value, at)
+        import re
+
+        module = re.compile(_MODULE).match(self.text.value, at)
+        quoted = re.compile(_QUOTED).match(self.text.value, at)
         if module is not None:
             hint = f"write the layer without its module: {module[0].rpartition('.')[2]}"
         elif quoted is not None:
@@ -170,7 +183,7 @@ class Scanner:
 
     def _size(self, text: str, at: int) -> list[int]:
         parts = []
-        for part in re.split("[x\u00d7]", text):
+        for part in text.replace("\u00d7", "x").split("x"):
             parts.append(self._integer(part, at))
             at += len(part) + 1
         return parts
@@ -188,10 +201,10 @@ class Scanner:
         text, stop = self.text.value, at + 1
         parts: list[str | list[Token]] = []
         while True:
-            piece = _NAME_CHARACTERS.match(text, stop)
-            if piece is not None:
-                parts.append(piece.group())
-                stop = piece.end()
+            piece = _name_end(text, stop)
+            if piece > stop:
+                parts.append(text[stop:piece])
+                stop = piece
             elif text[stop : stop + 1] == "{":
                 close = text.find("}", stop)
                 if close < 0:
@@ -204,3 +217,47 @@ class Scanner:
             message = "a name must follow '@': letters, digits, '_', '-', '.' or '/'"
             raise self.problem("pattern-syntax", message, at, at + 1)
         return Token("label", parts, at, stop)
+
+
+def _digits_end(text: str, at: int, end: int) -> int:
+    while at < end and text[at] in _DIGITS:
+        at += 1
+    return at
+
+
+def _exponent_end(text: str, at: int, end: int) -> int:
+    """The end of an exponent such as ``e-3``; the place itself if there is none."""
+    if at < end and text[at] in "eE":
+        digits = at + 1 + (text[at + 1 : at + 2] in ("+", "-"))
+        stop = _digits_end(text, digits, end)
+        if stop > digits:
+            return stop
+    return at
+
+
+def _sizes_end(text: str, at: int, end: int, marks: frozenset[str]) -> int:
+    """The end of sizes that follow a size, each behind a mark: ``x3x3``."""
+    while at < end and text[at] in marks:
+        stop = _digits_end(text, at + 1, end)
+        if stop == at + 1:
+            break
+        at = stop
+    return at
+
+
+def _word_end(text: str, at: int, end: int) -> int:
+    """The end of a word: letters, digits, ``_``, and sizes behind a multiplication sign as in CONV3\u00d73."""
+    while at < end and (text[at] in _WORD_LETTERS or text[at].isalnum()):
+        at += 1
+    return _sizes_end(text, at, end, frozenset("\u00d7"))
+
+
+def _name_end(text: str, at: int) -> int:
+    """The end of the characters of a name: those of words, ``.``, ``/``, and ``-`` that begins no arrow."""
+    while at < len(text):
+        letter = text[at]
+        if not (letter in _WORD_LETTERS or letter in "./" or letter.isalnum()):
+            if letter != "-" or text[at + 1 : at + 2] == ">":
+                break
+        at += 1
+    return at

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.errors import MAX_PROBLEMS, Problem, did_you_mean
 from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
 from cnncalc.layers.keys import Boolean
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.expression import (
     VOLUME_NAMES,
@@ -25,8 +23,10 @@ from cnncalc.layers.keys import Boolean, is_whole, shown, ways_to_whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
 
     from cnncalc.language.plan import Plan
     from cnncalc.language.syntax import Block, Design, Item, Operand

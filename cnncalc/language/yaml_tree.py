@@ -7,7 +7,6 @@ are found, and ``010`` is not turned into 8.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
@@ -18,8 +17,10 @@ from cnncalc.language.limits import YAML_ALIASES, YAML_BYTES, YAML_DEPTH, YAML_N
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, Text, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any, TypeAlias
 
 TOO_DEEP = f"YAML nests at most {YAML_DEPTH} deep"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

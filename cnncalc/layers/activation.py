@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
@@ -15,8 +14,10 @@ from cnncalc.layers.planes_backward import derived
 from cnncalc.layers.side_keys import SideNames
 from cnncalc.layers.stencil import Stencils, whole_axes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.layout import Layout
     from cnncalc.layers.memory import Gradients, Saved
@@ -82,6 +83,7 @@ class Relu(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
     is_idempotent: ClassVar[bool] = True
+    cuts_to_range: ClassVar[bool] = True
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
@@ -105,6 +107,7 @@ class Relu6(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
     output_range: ClassVar[tuple[float, float]] = (0, 6)
     is_idempotent: ClassVar[bool] = True
+    cuts_to_range: ClassVar[bool] = True
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         return xp.clip(x, 0, 6, out=out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product, total
 from cnncalc.errors import ShapeError, ValueProblem
@@ -19,8 +18,10 @@ from cnncalc.layers.stencil import FIRST, POINT, WHOLE
 from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.stencil import Stencils

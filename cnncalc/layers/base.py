@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from itertools import takewhile
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -18,9 +17,12 @@ from cnncalc.layers.side_keys import PerSide
 from cnncalc.layers.stencil import POINT
 from cnncalc.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, ClassVar
 
+    from cnncalc.layers.filter_bank import FilterBank
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.stencil import Origins, Stencils
@@ -147,6 +149,10 @@ class Layer:
     """RELU or a variant of it, not a bounded function (sigmoid, tanh, softmax)."""
     is_idempotent: ClassVar[bool] = False
     """An activation function that leaves an element in its output range as it is."""
+    cuts_to_range: ClassVar[bool] = False
+    """An activation function that replaces each element by the nearest number of its output range."""
+    works_by_map: ClassVar[bool] = False
+    """Each map of the output depends on the map of the input with its number alone, and all maps in the same way."""
     is_normalization: ClassVar[bool] = False
     """Subtracts a mean and divides by a deviation."""
     centres_channels: ClassVar[bool] = False
@@ -517,6 +523,29 @@ class Layer:
         then the first input itself; without it the result has memory of its own, unless the layer is a view.
         """
         raise NotImplementedError
+
+    # What a faster run may use in place of :meth:`forward`, which it must equal
+
+    def filter_bank(self, xp: Any, *sides: Any, **arrays: Any) -> FilterBank | None:
+        """The layer at test time as filters over windows of an array with these sides (one sequence).
+
+        None for layers that are something else.
+        """
+        return None
+
+    def channelwise(self, xp: Any, *none: Any, **arrays: Any) -> tuple[Any, Any] | None:
+        """The factor and the shift of each channel that the layer is at test time; either is None if there is none.
+
+        None for layers that are something else.
+        """
+        return None
+
+    def pairwise(self, xp: Any) -> Any:
+        """The NumPy function of two arrays that a merge applies to its inputs, one after the other.
+
+        None for layers that do something else.
+        """
+        return None
 
     # Training
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Layer, Parameter, Sizing, key
+from cnncalc.layers.filter_bank import FilterBank
 from cnncalc.layers.keys import Boolean, Choice, Connections, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.normalization import normalized
@@ -19,8 +19,10 @@ from cnncalc.layers.side_keys import Pad, Sizes
 from cnncalc.layers.window import Windows, depth_step, lower_windows, sized
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.stencil import Stencil
@@ -276,6 +278,22 @@ class Conv(Convolution):
         left = Parameter("left", (self.filters,), Count(self.filters), "buffer")
         return (left, Parameter("right", (columns.value,), columns, "buffer"))
 
+    def filter_bank(
+        self,
+        xp: Any,
+        sides: Sequence[int],
+        *,
+        weight: Any,
+        bias: Any = None,
+        length: Any = None,
+        left: Any = None,
+        right: Any = None,
+    ) -> FilterBank | None:
+        if self.connections is not None:
+            return None
+        used = self._used(xp, weight, length, left, right)
+        return FilterBank(used, bias, self.groups, self.begins_of(sides), self.dilation)
+
     def forward(
         self, xp: Any, x: Any, *, weight: Any, bias: Any = None, length: Any = None, left: Any = None, right: Any = None
     ) -> Any:
@@ -464,6 +482,11 @@ class DepthwiseConv(Convolution):
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return False
+
+    def filter_bank(self, xp: Any, sides: Sequence[int], *, weight: Any, bias: Any = None) -> FilterBank:
+        depth = weight.shape[-2]
+        alone = weight.reshape(*weight.shape[:-2], 1, -1)
+        return FilterBank(alone, bias, depth, self.begins_of(sides), self.dilation)
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(x.shape[1:-1]), self.dilation))

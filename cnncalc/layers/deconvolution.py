@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Parameter, key
+from cnncalc.layers.convolution import Filters, at_each, require_equal_groups
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.planes import by_channel, conv_transpose, convolve, over_sides, pixels, planes
 from cnncalc.layers.planes_backward import correlate
@@ -17,13 +17,14 @@ from cnncalc.layers.stencil import Stencil
 from cnncalc.layers.window import beginnings, ends, enlarged, extent, sized
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
-from cnncalc.layers.convolution import Filters, at_each, require_equal_groups
 
 
 class Deconv(Filters):

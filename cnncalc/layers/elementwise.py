@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.activation import Activation, clamped
@@ -11,8 +10,10 @@ from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Boolean, Decimal, Numbers
 from cnncalc.layers.planes import by_channel, pixels, planes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -34,6 +35,7 @@ class Clip(Activation):
     other_names: ClassVar[tuple[str, ...]] = ("clamp", "clipbyvalue")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> CLIP(0, 6)"
     is_idempotent: ClassVar[bool] = True
+    cuts_to_range: ClassVar[bool] = True
     bare: ClassVar[str | None] = "low"
     further_bare: ClassVar[tuple[str, ...]] = ("high",)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import pi
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.layers.activation import Activation
@@ -13,8 +12,10 @@ from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import elementwise, pieces, pixels, planes
 from cnncalc.layers.window import all_sides
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import over_sides, pixels, planes
+from cnncalc.layers.pooling import AnyPooling, pooled, torch_max_keeping, whole_pool
 from cnncalc.layers.stencil import WHOLE, Stencil
 from cnncalc.layers.window import all_sides, depth_step
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
-from cnncalc.layers.pooling import AnyPooling, pooled, torch_max_keeping, whole_pool
 
 
 class GlobalAveragePool(AnyPooling):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.layers.base import Layer, Sizing, key
 from cnncalc.layers.keys import VolumeSize
 from cnncalc.layers.requirements import require_inputs
 from cnncalc.layers.stencil import POINT, Stencil
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.counts import Count
 

@@ -9,15 +9,16 @@ of the language.
 from __future__ import annotations
 
 from math import isqrt
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.volume import SIDES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, TypeAlias
 
-Value: TypeAlias = Any
+Value: TypeAlias = "Any"
 """A value of the language: ``int``, ``float``, ``Fraction``, ``bool``, ``str`` (a word) or a list of values."""
 
 

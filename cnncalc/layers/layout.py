@@ -9,10 +9,10 @@ Source: c10/core/MemoryFormat.h, c10/core/Contiguity.h, aten/src/ATen/TensorIter
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from cnncalc.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

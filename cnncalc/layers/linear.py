@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.layers.base import Layer, Parameter, Sizing, key
+from cnncalc.layers.filter_bank import FilterBank
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
@@ -14,8 +14,10 @@ from cnncalc.layers.stencil import WHOLE, Stencil
 from cnncalc.layers.window import all_sides, same_on_sides
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -91,6 +93,9 @@ class FullyConnected(Dense):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return self.kernels(inputs[0])
+
+    def filter_bank(self, xp: Any, sides: Sequence[int], *, weight: Any, bias: Any = None) -> FilterBank:
+        return FilterBank(weight, bias)
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         flat = planes(x).reshape(x.shape[0], -1)
@@ -181,6 +186,10 @@ class Linear(Layer):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return product(inputs[0].depth, *reversed(output))
+
+    def filter_bank(self, xp: Any, sides: Sequence[int], *, weight: Any, bias: Any = None) -> FilterBank:
+        points = (1,) * len(sides)
+        return FilterBank(weight.reshape(*points, *weight.shape), bias, 1, tuple(map(range, sides)), points)
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         maps = planes(x)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.counts import Count
 from cnncalc.layers.base import Parameter, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
-from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normalization import Normalization
 from cnncalc.layers.normed_axes import (
@@ -26,8 +23,10 @@ from cnncalc.layers.planes_backward import scatter_windows, unpool
 from cnncalc.layers.side_keys import Axes
 from cnncalc.layers.stencil import WHOLE, Stencil, Stencils
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -78,6 +77,8 @@ class ByMagnitude(Normalization):
 
     def reduced(self, builder: TorchBuilder, value: int, along: Sequence[int], **options: Any) -> int:
         """An operation of PyTorch with one number for each magnitude, which is taken along these axes of the value."""
+        from cnncalc.layers.layout import contiguous
+
         sizes = [1 if axis in along else size for axis, size in enumerate(builder.layout_of(value).sizes)]
         elements = Size(0, reduced_volume(self.axes, builder.output).elements)
         return builder.operation([value], elements, layout=contiguous(sizes), **options)

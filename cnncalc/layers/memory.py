@@ -8,13 +8,13 @@ several operations. A kind that PyTorch composes of several operations in forwar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
 from cnncalc.records import NamedTuple
 from cnncalc.units import round_up
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, TypeAlias
 
 
 class Size(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer, key
@@ -16,8 +15,10 @@ from cnncalc.layers.stencil import FIRST, POINT, Stencil, Stencils
 from cnncalc.units import listed
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -96,6 +97,9 @@ class Elementwise(Merge):
     def combine(self, xp: Any) -> Any:
         """The NumPy function that combines two arrays."""
         raise NotImplementedError
+
+    def pairwise(self, xp: Any) -> Any:
+        return self.combine(xp)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
@@ -329,6 +333,9 @@ class Mean(Elementwise):
         result = super().forward(xp, *inputs, out=out)
         result /= len(inputs)
         return result
+
+    def pairwise(self, xp: Any) -> Any:
+        return None  # the sum is divided
 
     def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         return builder.added(left, right, volume, in_place=in_place)

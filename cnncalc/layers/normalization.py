@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal, Whole
-from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normed_axes import (
     axes_last,
@@ -25,8 +23,10 @@ from cnncalc.layers.requirements import require_divisible
 from cnncalc.layers.side_keys import Axes
 from cnncalc.layers.stencil import WHOLE, Stencils
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -235,18 +235,27 @@ class BatchNorm(Affine):
             return builder.single(inputs)
         return builder.single(inputs, gathers="suggested", makes_all="all")
 
-    def forward(
-        self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
-    ) -> Any:
-        maps = planes(x)
+    def channelwise(
+        self, xp: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
+    ) -> tuple[Any, Any] | None:
         if not self.stats:
-            return pixels(affine(normalized(xp, maps, (0, *over_sides(maps)), self.eps), scale, shift))
+            return None
         factor = 1 / xp.sqrt(variance + self.eps)
         if scale is not None:
             factor *= scale
         offset = -mean * factor
         if shift is not None:
             offset += shift
+        return factor, offset
+
+    def forward(
+        self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
+    ) -> Any:
+        maps = planes(x)
+        found = self.channelwise(xp, mean=mean, variance=variance, scale=scale, shift=shift)
+        if found is None:
+            return pixels(affine(normalized(xp, maps, (0, *over_sides(maps)), self.eps), scale, shift))
+        factor, offset = found
         factor, offset = by_channel(factor, maps), by_channel(offset, maps)
         result = xp.empty(maps.shape, x.dtype)
         bytes_each = maps[0, 0].size * x.itemsize
@@ -381,6 +390,8 @@ class LayerNorm(ImageNorm):
         return "mixed" if "depth" in names_of(self.over(len(inputs[0].sides)), len(inputs[0].sides)) else "apart"
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        from cnncalc.layers.layout import contiguous
+
         # unless over all elements, on a view with the axes last, of which the output is one
         axes, x = self.over(len(builder.output.sides)), builder.entering(inputs[0])
         order = axes_last(axes, builder.output)

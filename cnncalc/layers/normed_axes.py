@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.counts import Count, product
 from cnncalc.layers.stencil import POINT, WHOLE
 from cnncalc.volume import SIDES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cnncalc.layers.stencil import Stencils
     from cnncalc.volume import Volume
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.layers.memory import STATISTIC, Extra, Size
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.layers.torch_builder import TorchBuilder
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.counts import NOTHING, Count
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import VolumeSize, Whole
@@ -12,8 +10,10 @@ from cnncalc.layers.planes import pixels
 from cnncalc.layers.stencil import WHOLE
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.stencil import Stencils

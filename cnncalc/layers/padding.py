@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Choice, Decimal, WholeList
@@ -15,8 +13,10 @@ from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, ends, enlarged, sized
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

@@ -14,12 +14,13 @@ can count them.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.volume import SIDES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
 
 COLUMN_BYTES = 8 << 20
 """Bytes of windows that are copied for one matrix product: enough for BLAS, little compared with activations."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.planes import (
     below,
@@ -18,8 +17,10 @@ from cnncalc.layers.planes import (
     with_border,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
 
 def derived(xp: Any, function: Callable[[Any, Any, Any], None], x: Any, gradient: Any) -> Any:

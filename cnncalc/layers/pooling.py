@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.base import Layer, Sizing, key
@@ -16,8 +15,10 @@ from cnncalc.layers.stencil import Stencil
 from cnncalc.layers.window import Windows, depth_step, ends, enlarged, lower_windows, sized
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -28,6 +29,7 @@ class AnyPooling(Layer):
     """Base of pools, with windows or over whole maps."""
 
     memory_order: ClassVar[str] = "suggested"
+    works_by_map: ClassVar[bool] = True
     autocast: ClassVar[str | None] = "pool"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True

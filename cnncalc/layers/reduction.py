@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Choice
@@ -12,8 +11,10 @@ from cnncalc.layers.planes import axes_of, pixels, planes
 from cnncalc.layers.side_keys import SideNames
 from cnncalc.layers.stencil import Stencils, whole_axes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal
 from cnncalc.layers.memory import MASK, Extra, Keeping, Size
@@ -11,8 +9,10 @@ from cnncalc.layers.planes import pieces, pixels, planes
 from cnncalc.layers.planes_backward import derived
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from math import floor
-from struct import pack, unpack
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Layer, key
@@ -18,8 +16,10 @@ from cnncalc.layers.side_keys import Factors, Sizes
 from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, sized
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -34,6 +34,8 @@ EFFORT = 8
 
 def single(value: float) -> float:
     """The nearest number of single precision."""
+    from struct import pack, unpack  # not imported for a table without such a layer
+
     found: float = unpack("f", pack("f", value))[0]
     return found
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.base import Parameter, key
 from cnncalc.layers.keys import Boolean
 from cnncalc.layers.memory import Keeping
+from cnncalc.layers.normalization import Normalization, affine
 from cnncalc.layers.planes import by_channel, over_sides, pieces, pixels, planes, sums_of_channels
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
-from cnncalc.layers.normalization import Normalization, affine
 
 
 class Scale(Normalization):
@@ -52,6 +52,9 @@ class Scale(Normalization):
         count = Count(depth)
         found = (Parameter("scale", (depth,), count),) if self.scale else ()
         return (*found, Parameter("shift", (depth,), count, "bias")) if self.shift else found
+
+    def channelwise(self, xp: Any, *, scale: Any = None, shift: Any = None) -> tuple[Any, Any]:
+        return scale, shift
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)

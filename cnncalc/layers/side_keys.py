@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.keys import MAX_SIDES, Decimal, Reader, is_whole, shown
 from cnncalc.units import listed, plural
 from cnncalc.volume import SIDES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cnncalc.layers.keys import Value
 
 END_COUNTS = tuple(sorted({*range(1, MAX_SIDES + 1), *range(2, 2 * MAX_SIDES + 1, 2)}))

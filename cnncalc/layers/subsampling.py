@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.layers.base import Parameter
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import by_channel, over_sides, pixels, planes
+from cnncalc.layers.pooling import Pooling, averaged
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
-from cnncalc.layers.pooling import Pooling, averaged
 
 
 class Subsample(Pooling):
@@ -32,6 +33,7 @@ class Subsample(Pooling):
     """
 
     kind: ClassVar[str] = "subsample"
+    works_by_map: ClassVar[bool] = False  # each has its own factor
     example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
     is_linear = True
     learns: ClassVar[bool] = True

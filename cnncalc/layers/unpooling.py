@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer
 from cnncalc.layers.memory import Keeping, Size
@@ -13,8 +11,10 @@ from cnncalc.layers.requirements import require_inputs
 from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cnncalc.counts import Count, product
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Whole
-from cnncalc.layers.layout import channels_last
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.sequence import require_sequence
 from cnncalc.layers.stencil import Stencil
 from cnncalc.layers.window import depth_step
 from cnncalc.volume import Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.stencil import Stencils
     from cnncalc.layers.torch_builder import TorchBuilder
-from cnncalc.layers.sequence import require_sequence
 
 
 class Token(Layer):
@@ -75,6 +74,8 @@ class Token(Layer):
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        from cnncalc.layers.layout import channels_last
+
         volume = builder.output
         layout = channels_last((builder.images, volume.depth, *volume.sides))
         return builder.viewed(builder.joined_with_own(inputs[0], layout))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.errors import ShapeError
 from cnncalc.layers.keys import shown
 from cnncalc.layers.stencil import Stencil
 from cnncalc.units import listed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 PROFILE_NAMES = ("torch-cuda", "torch-fake", "torch-cpu", "numpy", "ideal", "notes")
 """Framework and device whose memory is computed; ``notes`` is the rule of the course notes."""
 
-MICRO_PROFILES = ("tflm", "cmsis")
-"""Runtimes of chips without an operating system, whose arena is planned: int8, one image, no training."""
+MICRO_PROFILES = ("tflm", "cmsis", "vela")
+"""Runtimes of chips without an operating system, and the compiler of Ethos-U: int8, one image, no training."""
 
 POINTERS = ("32", "64")
 """Widths of a pointer in bits; chips have 32."""

@@ -39,12 +39,8 @@ def verify(
 
     Raises ValueProblem for another data type, DesignError if the run needs more memory than is available.
     """
-    if report.dtype not in DTYPES:
-        raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
-    needed = needed_bytes(report)
     limit = available_bytes() if memory is None else memory
-    if needed > limit:
-        raise too_large(report, "the run of", needed, limit)
+    needed = require_runnable(report, limit)
     try:
         weights = build(report, seed=seed)
         images = draw_images(report, seed=seed)
@@ -54,6 +50,16 @@ def verify(
     except MemoryError:
         raise too_large(report, "the run of", needed, limit) from None
     return compare(report, measurement, field, seed=seed)
+
+
+def require_runnable(report: Report, limit: int) -> int:
+    """Approximate memory of a run; raises ValueProblem for another data type, DesignError if it is above the limit."""
+    if report.dtype not in DTYPES:
+        raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
+    needed = needed_bytes(report)
+    if needed > limit:
+        raise too_large(report, "the run of", needed, limit)
+    return needed
 
 
 def step_of(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from cnncalc.errors import ValueProblem, did_you_mean
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.base import Parameter
@@ -42,6 +44,43 @@ def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights
     random = np.random.default_rng(seed)
     drawn = [{array.name: _draw(random, row, array, number_type) for array in row.own_arrays} for row in report.layers]
     return with_shared(report, drawn)
+
+
+def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
+    """The weights of a net from arrays by the names of layer and array, in the data type of the report.
+
+    Raises ValueProblem where one is missing, of another shape or of no use.
+    """
+    if not all(hasattr(each, "items") for each in (arrays, *getattr(arrays, "values", tuple)())):
+        raise ValueProblem("weights: expected arrays by the names of layer and array: {'conv1': {'weight': ...}}")
+    own: list[dict[str, Any]] = []
+    for row in report.layers:
+        found = dict(arrays.get(row.name, {}))
+        own.append({})
+        for array in row.own_arrays:
+            if array.name not in found:
+                raise ValueProblem(f"weights: {row.name} has no '{array.name}', an array {list(array.shape)}")
+            value = array_of(found.pop(array.name), report.dtype, f"weights: '{array.name}' of {row.name}")
+            if value.shape != array.shape:
+                message = f"weights: '{array.name}' of {row.name} must be {list(array.shape)}, not {list(value.shape)}"
+                raise ValueProblem(message)
+            own[-1][array.name] = value
+        for name in found:
+            near = did_you_mean(name, [array.name for array in row.own_arrays])
+            raise ValueProblem(f"weights: {row.name} has no use for '{name}'{near}")
+    names = [row.name for row in report.layers]
+    for name in arrays:
+        if name not in names:
+            raise ValueProblem(f"weights: the net has no layer '{name}'{did_you_mean(name, names)}")
+    return with_shared(report, own)
+
+
+def array_of(value: Any, dtype: str, what: str) -> Any:
+    """A value as a contiguous array; raises ValueProblem if it is none. ``what`` names it."""
+    try:
+        return np.asarray(value, dtype, order="C")
+    except (TypeError, ValueError):
+        raise ValueProblem(f"{what} must be an array of numbers, not {value!r:.60}") from None
 
 
 def with_shared(report: Report, own: Sequence[dict[str, Any]]) -> Weights:

@@ -67,7 +67,8 @@ class Csv:
         """The header in the first line of a file; raises ValueError if it has none."""
         if not line.startswith(MARK):
             raise ValueError("not the mark")
-        return _of_form(*line[len(MARK) :].split(" ", 1))
+        form, _, text = line[len(MARK) :].partition(" ")
+        return _of_form(form, text)
 
     @staticmethod
     def beginning(point: Mapping[str, Value]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import prod
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import Stated
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -18,8 +17,10 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, listing, percent, plural, short
 from cnncalc.views.shares import sentences
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.interop.conventions import Counted

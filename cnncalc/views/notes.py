@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import Notation
 from cnncalc.layers.linear import FullyConnected
@@ -20,6 +18,7 @@ from cnncalc.views.layer_table import (
     with_exact,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.layers.pooling import Pooling
 from cnncalc.units import percent, plural
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 

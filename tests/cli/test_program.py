@@ -295,7 +295,10 @@ def test_a_design_from_standard_input(text: str) -> None:
 def test_standard_input_that_is_not_text() -> None:
     done = cnncalc("table", "-", stdin=b"INPUT\n\xff")
 
-    assert (done.returncode, done.stderr) == (2, "error[input]: standard input is not UTF-8: line 2, byte 6 is 0xff\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error[input]: standard input is not a text in UTF-8 (line 2, byte 6 is 0xff)\n  = hint: save it as UTF-8\n",
+    )
 
 
 def test_empty_standard_input() -> None:

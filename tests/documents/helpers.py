@@ -21,6 +21,16 @@ MARKS = {
 }
 """The comments of a marker in every syntax."""
 
+JUNK = (
+    "text", "a `b` c", "", "", "# h", "> q", "- e", "  - e", "    code", "\tcode", "```", "~~~", "::", "a::",
+    ".. note::", ".. x", ".. code::", "   .. y",
+    "\\begin{verbatim}", "\\end{verbatim}", "% c", "50\\%", "----", "....", "////",
+    "[source]", "// c", "====", "<div>", "</div>", "<script>", "</script>", "<!-- c -->", "| a | b |", "|---|---|",
+    "\u65e5\u672c\u8a9e", "\u2028\x0b\x1c", "\x85", "e\u0301", "\u202e", "1. x", "---", "===", "`", "\\", "<",
+    "-->", "<!--",
+)  # fmt: skip
+"""Lines of documents that are no markers, among them such that begin or end code in a syntax."""
+
 HARD_DOCUMENTS = {
     "quotations": ">",
     "entries": "- ",

@@ -15,7 +15,7 @@ from cnncalc.documents.marker import Answer
 from cnncalc.documents.picture import check_path, words_of
 from cnncalc.documents.update import OutputRejected, body_of, update
 from cnncalc.errors import ValueProblem
-from tests.documents.helpers import COMMANDS, HARD_DOCUMENTS, MARKS, filled, hard_document, scanned
+from tests.documents.helpers import COMMANDS, HARD_DOCUMENTS, JUNK, MARKS, filled, hard_document, scanned
 from tests.random_nets import examples
 from tests.subcases import each
 
@@ -33,14 +33,6 @@ ANSWERS = (
     Answer("```\n~~~\n----\n....\n++++\n::\n"),
     Answer("", "text"),
 )
-JUNK = (
-    "text", "a `b` c", "", "", "# h", "> q", "- e", "  - e", "    code", "\tcode", "```", "~~~", "::", "a::",
-    ".. note::", ".. x", ".. code::", "   .. y",
-    "\\begin{verbatim}", "\\end{verbatim}", "% c", "50\\%", "----", "....", "////",
-    "[source]", "// c", "====", "<div>", "</div>", "<script>", "</script>", "<!-- c -->", "| a | b |", "|---|---|",
-    "\u65e5\u672c\u8a9e", "\u2028\x0b\x1c", "\x85", "e\u0301", "\u202e", "1. x", "---", "===", "`", "\\", "<",
-    "-->", "<!--",
-)  # fmt: skip
 
 
 @st.composite

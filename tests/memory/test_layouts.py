@@ -25,8 +25,9 @@ def differences(pattern: str, options: Options) -> list[str]:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     from tests.memory import torch_oracle
+    from tests.memory.torch_device import stand_in_for_cuda
 
-    torch_oracle.stand_in_for_cuda()
+    stand_in_for_cuda()
     report = cnncalc.analyze(pattern)
     profile = profile_named(options.profile)
     lowering = TorchProducts(report, profile, dtype=options.dtype, training=True, autocast=options.autocast)

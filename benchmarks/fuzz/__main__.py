@@ -1,0 +1,69 @@
+"""Tries random inputs on every reader of text and files.
+
+    python -m benchmarks.fuzz [--inputs N] [--jobs N] [--seed N] [--folder FOLDER] [TARGET ...]
+    python -m benchmarks.fuzz --guided TARGET [--inputs N] [--folder FOLDER]
+    python -m benchmarks.fuzz --again TARGET FILE
+
+The first form makes inputs by its own mutations, shares them out among the targets (or those that are named), and
+writes counts and failures into FOLDER (default: fuzz); the same call goes on where it ended. The second searches inputs
+by the code that they reach, with atheris, which has to be installed, and keeps them in FOLDER as seeds of the first
+form. The third tries one input once more.
+
+An input fails if it ends in anything but a result or a message: another exception, a process that ends, more than one
+CPU second of a refused input, more memory than the target may take. The exit code is 1 if one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.fuzz.campaign import Campaign, run
+from benchmarks.fuzz.targets import TARGETS
+from benchmarks.fuzz.worker import limit_memory, tried
+
+
+def table(campaign: Campaign) -> str:
+    """The counts of every target."""
+    lines = [f"{'target':22}{'inputs':>12}{'read':>9}{'a second':>10}{'longest':>9}{'failures':>10}"]
+    for name, count in campaign.state["targets"].items():
+        share = 100 * count["read"] // max(1, count["inputs"])
+        speed = int(count["inputs"] / max(1e-9, count["seconds"]))
+        lines.append(
+            f"{name:22}{count['inputs']:12,}{share:7} %{speed:10,}{count['longest']:7.2f} s{count['failures']:10,}"
+        )
+    return "\n".join([*lines, f"{'all':22}{campaign.inputs:12,}"])
+
+
+def main() -> int:
+    """Runs what the call asks for."""
+    parser = argparse.ArgumentParser(description="Tries random inputs on every reader of text and files.")
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("fuzz"))
+    parser.add_argument("--guided", choices=TARGETS)
+    parser.add_argument("--again", action="store_true", help="try one input once more: TARGET FILE")
+    parser.add_argument("words", nargs="*", metavar="TARGET")
+    call = parser.parse_args()
+    if call.again:
+        name, file = call.words
+        target = TARGETS[name]
+        target.run(target.seeds()[0])
+        limit_memory(target.mebibytes)
+        outcome, seconds, failure = tried(target, Path(file).read_bytes())
+        print(failure["traceback"] or failure["message"] if failure else outcome, f"{seconds:.3f} s")
+        return int(failure is not None)
+    if call.guided:
+        from benchmarks.fuzz.guided import search
+
+        return search(call.guided, call.inputs, call.seed, call.folder)
+    campaign = Campaign(call.folder, call.seed, [TARGETS[name] for name in call.words or TARGETS])
+    run(campaign, call.inputs, call.jobs)
+    print(table(campaign))
+    return int(any(count["failures"] for count in campaign.state["targets"].values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Places for volumes in one block of memory, by the search of Vela's allocator.
+
+Each volume lies at the lowest free offset in some order. The first order is by urgency. If it takes more than what is
+alive at once, two of the volumes that raised the highest one change their turns, chosen by a Mersenne Twister of its
+standard seed, as long as that helps.
+
+Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: hillclimb_allocator.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+MOST_ROUNDS = 99_999
+ROUNDS_WITHOUT_GAIN = 5_000
+"""The search ends after so many rounds without a gain."""
+ROUNDS_ALONE = 25
+"""After so many rounds without a gain two more volumes change their turns in each round."""
+MOST_PAIRS = 5_000
+"""The most pairs of volumes that are alive together over which is searched."""
+FAR = 30
+"""The percentage of rounds in which a volume that does not touch the highest one changes its turn."""
+
+
+class TooManyPairs(Exception):
+    """The search would take too long."""
+
+
+class Range(NamedTuple):
+    """Bytes that are needed from one time to another, both included."""
+
+    first: int
+    last: int
+    size: int
+
+
+def allocated(ranges: Sequence[Range]) -> tuple[list[int], int]:
+    """The offset of each range, and the size of the whole block; raises TooManyPairs."""
+    if not ranges:
+        return [], 0
+    search = _Search(ranges)
+    return search.offsets, search.best
+
+
+def _twister() -> Random:
+    """The Mersenne Twister with the seed 5489, as it starts in C++."""
+    from random import Random
+
+    state = [5489]
+    for place in range(1, 624):
+        state.append((1812433253 * (state[-1] ^ state[-1] >> 30) + place) % 2**32)
+    found = Random()  # noqa: S311 (the generator of another program)
+    found.setstate((3, (*state, 624), None))
+    return found
+
+
+class _Search:
+    """The search; ``offsets`` and ``best`` are its result."""
+
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        self.ranges = ranges
+        times = range(max([each.last for each in ranges]) + 1)
+        alive = [[place for place, each in enumerate(ranges) if each.first <= time <= each.last] for time in times]
+        self.neighbours: list[list[int]] = [[] for _ in ranges]
+        for together in alive:
+            for number, one in enumerate(together):
+                for other in together[number + 1 :]:
+                    if other not in self.neighbours[one]:
+                        self.neighbours[one].append(other)
+                        self.neighbours[other].append(one)
+        level = [sum([ranges[place].size for place in together]) for together in alive]
+        self.goal = max(level)
+        urgency = [max(level[each.first : each.last + 1]) for each in ranges]
+        order = sorted(
+            range(len(ranges)),
+            key=lambda place: (
+                -urgency[place],
+                ranges[place].first - ranges[place].last,
+                ranges[place].first,
+                -ranges[place].size,
+                place,
+            ),
+        )
+        self.offsets = [-1] * len(ranges)
+        self.below = [-1] * len(ranges)
+        """What lies directly below each."""
+        self.turns = [0] * len(ranges)
+        self.best = 2**62
+        self.best = self.place(order)
+        if self.best > self.goal:
+            if sum(map(len, self.neighbours)) > 2 * MOST_PAIRS:
+                raise TooManyPairs
+            self.improve(order)
+
+    def end(self, place: int) -> int:
+        """Where a range ends."""
+        return self.offsets[place] + self.ranges[place].size
+
+    def place(self, order: Sequence[int]) -> int:
+        """Gives each range the lowest free offset; stops where the best size is exceeded. Returns the size."""
+        offsets, size = [-1] * len(self.ranges), 0
+        self.offsets = offsets
+        for turn, place in enumerate(order):
+            if size > self.best:
+                break
+            offset, below, length = 0, -1, self.ranges[place].size
+            is_moved = True
+            while is_moved:
+                is_moved = False
+                for other in self.neighbours[place]:
+                    start = offsets[other]
+                    if start < 0:
+                        continue
+                    end = start + self.ranges[other].size
+                    if start < offset + length and offset < end:
+                        offset, below, is_moved = end, other, True
+            offsets[place], self.below[place], self.turns[place] = offset, below, turn
+            size = max(size, offset + length)
+        return size
+
+    def improve(self, order: list[int]) -> None:
+        """Changes the order as long as that helps."""
+        random = _twister()
+        best = list(order), list(self.offsets), list(self.below), list(self.turns)
+        last = 0
+        for number in range(MOST_ROUNDS):
+            self.swap(order, number - last, random)
+            size = self.place(order)
+            if size <= self.best:
+                last = number if size < self.best else last
+                self.best = size
+                best = list(order), list(self.offsets), list(self.below), list(self.turns)
+                if size <= self.goal:
+                    return
+            else:
+                order[:] = best[0]
+                self.offsets, self.below, self.turns = list(best[1]), list(best[2]), list(best[3])
+            if number - last > ROUNDS_WITHOUT_GAIN:
+                return
+
+    def swap(self, order: list[int], rounds: int, random: Random) -> None:
+        """Exchanges the turns of two ranges that raised the highest one, and of two more after many rounds."""
+
+        def drawn(places: Sequence[int]) -> int:
+            return places[random.getrandbits(32) % len(places)]
+
+        highest = 0
+        for place in range(len(self.ranges)):
+            highest = place if self.end(place) > self.end(highest) else highest
+        found = self.raised_by(highest)
+        for other in self.neighbours[highest]:
+            found |= self.raised_by(other)
+        turns = sorted(found)
+        top = self.ranges[highest]
+        apart = [
+            turn
+            for turn in turns
+            if not (top.first <= self.ranges[order[turn]].last and self.ranges[order[turn]].first <= top.last)
+        ]
+        first = drawn(apart) if random.getrandbits(32) % 100 < FAR and apart else drawn(turns)
+        self._exchange(order, turns, first, drawn(turns))
+        if rounds > ROUNDS_ALONE:
+            pending, visited = [highest], set()
+            while pending:
+                place = pending.pop(0)
+                if place in visited:
+                    continue
+                visited.add(place)
+                for other in self.neighbours[place]:
+                    if self.turns[other] not in found:
+                        found.add(self.turns[other])
+                        turns.append(self.turns[other])
+                    pending.append(other)
+            self._exchange(order, turns, drawn(turns), drawn(turns))
+
+    @staticmethod
+    def _exchange(order: list[int], turns: Sequence[int], one: int, other: int) -> None:
+        other = turns[-1] if one == other else other
+        order[one], order[other] = order[other], order[one]
+
+    def raised_by(self, place: int) -> set[int]:
+        """The turns of a range and of all that lie below it one on another."""
+        found = {self.turns[place]}
+        while self.below[place] >= 0:
+            place = self.below[place]
+            found.add(self.turns[place])
+        return found

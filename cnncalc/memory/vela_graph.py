@@ -1,0 +1,139 @@
+"""A net as Vela's compiler of Ethos-U55 sees it: steps over feature maps, before these have a place in SRAM.
+
+Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: scheduler_operation, graphir_optimiser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Shape = tuple[int, int, int, int]
+"""Batch, height, width, depth."""
+
+
+class NotKnown(Exception):
+    """An operator that is not computed here; the text says why."""
+
+
+class FeatureMap:
+    """A volume in SRAM: ``shape`` as it is stored, ``width`` bytes an element. Writers and readers are in order."""
+
+    __slots__ = ("is_input", "is_output", "name", "readers", "shape", "width", "writers")
+
+    def __init__(self, name: str, shape: Sequence[int], width: int = 1) -> None:
+        self.name = name
+        self.shape = four(shape)
+        self.width = width
+        self.is_input = self.is_output = False
+        self.writers: list[Step] = []
+        self.readers: list[Step] = []
+
+
+class View(NamedTuple):
+    """How a step sees a feature map: ``whole`` is its shape to that step, ``part`` what it reads or writes of it.
+
+    ``place`` is None for a constant. ``first`` is the first channel of the part.
+    """
+
+    place: FeatureMap | None
+    whole: Shape
+    part: Shape
+    first: int = 0
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is not the whole map."""
+        return self.part != self.whole
+
+
+class Step:
+    """A step of the compiled net. ``kind``: conv, fc, pool, elementwise, activation, copy or sum (of the channels).
+
+    ``layers`` are those that it computes. ``has_window``: each output depends on several positions, or positions are
+    left out. ``is_fixed``: what it makes is copied where it is needed as a part of another volume.
+    """
+
+    __slots__ = ("has_window", "inputs", "is_fixed", "kind", "layers", "output")
+
+    def __init__(self, kind: str, name: str, inputs: Sequence[View], output: View, has_window: bool = False) -> None:
+        self.is_fixed = False
+        self.kind = kind
+        self.layers = [name]
+        self.inputs = list(inputs)
+        self.output = output
+        self.has_window = has_window
+        for view in self.inputs:
+            if view.place is not None:
+                view.place.readers.append(self)
+        assert output.place is not None
+        output.place.writers.append(self)
+
+    @property
+    def target(self) -> FeatureMap:
+        """The map that it writes."""
+        assert self.output.place is not None
+        return self.output.place
+
+    def write_to(self, view: View) -> None:
+        """Lets it write elsewhere."""
+        self.target.writers.remove(self)
+        self.output = view
+        self.target.writers.append(self)
+
+    @property
+    def is_one_to_one(self) -> bool:
+        """Whether each output needs one element of each input."""
+        return self.kind in ("elementwise", "activation", "copy")
+
+
+def four(shape: Sequence[int]) -> Shape:
+    """A shape with its leading ones."""
+    filled = (*[1] * (4 - len(shape)), *shape)
+    return filled[0], filled[1], filled[2], filled[3]
+
+
+def whole(place: FeatureMap | None, shape: Sequence[int]) -> View:
+    """A view of a whole map."""
+    return View(place, four(shape), four(shape))
+
+
+def write_in_place(outputs: Sequence[FeatureMap]) -> None:
+    """Lets what is copied into a part of a volume be computed there, where nothing else reads it.
+
+    Steps are visited from the outputs back, the last input first.
+    """
+    stack = [step for found in outputs for step in found.writers]
+    visited = set()
+    while stack:
+        step = stack.pop()
+        if id(step) in visited or step not in step.target.writers:
+            continue
+        writer = _writer_of_part(step)
+        if writer is not None:
+            source = step.inputs[0].place
+            assert source is not None
+            writer.write_to(step.output)
+            step.target.writers.remove(step)
+            step = writer
+        visited.add(id(step))
+        for view in step.inputs:
+            if view.place is not None:
+                stack += view.place.writers
+
+
+def _writer_of_part(step: Step) -> Step | None:
+    """The step that can write what this copy would."""
+    source = step.inputs[0].place
+    if step.kind != "copy" or not step.output.is_part or source is None or source.is_input or source.is_output:
+        return None
+    if len(source.writers) != 1 or len(source.readers) != 1:
+        return None
+    writer = source.writers[0]
+    if writer.kind == "copy" or writer.is_fixed or writer.output.is_part or writer.output.whole != step.inputs[0].whole:
+        return None
+    return writer

@@ -1,0 +1,200 @@
+"""The steps of a run that computes several layers at once, and where their outputs lie in memory.
+
+A step is a layer with the layers behind it that can be applied to each part of its output as soon as that is computed:
+factors and shifts of channels, activation functions, additions. All this is decided from the report alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnncalc.memory.arena import place
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+ALIGNMENT = 16
+"""Elements of which every offset in the arena is a multiple."""
+
+
+class Step(NamedTuple):
+    """Layers that are computed together, by their rows: the first, then those that are applied to its output.
+
+    ``parts`` are inputs of a CONCAT that are computed where they belong in its output: nothing is left to do for them.
+    """
+
+    rows: tuple[int, ...]
+    parts: tuple[int, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """The row whose output the step leaves behind."""
+        return self.rows[-1]
+
+
+class Home(NamedTuple):
+    """Where the output of a row lies: in the output of the row ``root``, from channel ``first`` on."""
+
+    root: int
+    first: int
+
+
+class Plan(NamedTuple):
+    """The steps in order, and the place of each output.
+
+    ``homes`` has those of the rows that end a step or are inputs, ``views`` for each row that is a view its source.
+    ``offsets`` has the first element of each root in the arena of one image, which is ``elements`` long. ``kept`` are
+    the rows whose outputs are there at the end.
+    """
+
+    steps: tuple[Step, ...]
+    homes: dict[int, Home]
+    views: dict[int, int]
+    offsets: dict[int, int]
+    elements: int
+    kept: tuple[int, ...]
+
+
+def plan_of(report: Report, keep: Collection[int] = ()) -> Plan:
+    """The steps of a net at test time. The outputs of the rows ``keep`` are kept, as those that nothing reads."""
+    rows = [row for row in report.layers if not row.training_only]
+    readers = Counter(source for row in rows for source in row.sources)
+    kept = tuple([row.index for row in rows if row.index in keep or not readers[row.index]])
+    views = {row.index: row.sources[0] for row in rows if row.sources and row.layer.is_view_at_test_time}
+    steps = _steps(rows, readers, views, kept)
+    homes = _homes(report, steps, views)
+    joined = {step.last: _parts(report, step, homes) for step in steps}
+    steps = [step._replace(parts=joined[step.last]) for step in steps]
+    offsets, elements = _offsets(report, steps, homes, views, kept)
+    return Plan(tuple(steps), homes, views, offsets, elements, kept)
+
+
+def _steps(
+    rows: Sequence[LayerReport], readers: Counter[int], views: dict[int, int], kept: Collection[int]
+) -> list[Step]:
+    """The layers of each step, in the order in which the steps end."""
+    open_steps: dict[int, list[int]] = {}  # by the last row
+    for row in rows:
+        if row.index in views or not row.sources:
+            continue
+        source = _continued(row, readers, open_steps, kept)
+        before = open_steps.pop(source) if source is not None else []
+        open_steps[row.index] = [*before, row.index]
+    inputs = {row.index: [row.index] for row in rows if not row.sources}
+    return [Step(tuple(found)) for _, found in sorted({**inputs, **open_steps}.items())]
+
+
+def _continued(
+    row: LayerReport, readers: Counter[int], steps: dict[int, list[int]], kept: Collection[int]
+) -> int | None:
+    """The input whose step the row becomes a part of; None where it begins one."""
+    if not is_applied(row):
+        return None
+    candidates = row.sources if row.layer.is_commutative else row.sources[:1]
+    found = [
+        source
+        for source, volume in zip(candidates, row.input_volumes, strict=False)
+        if source in steps and readers[source] == 1 and source not in kept and volume == row.output
+    ]
+    # the one that is computed last, so that the others are there
+    return max(found, default=None)
+
+
+def is_applied(row: LayerReport) -> bool:
+    """Whether the layer can be applied to each part of its input apart from the others."""
+    layer = row.layer
+    if not row.sources or layer.takes_places:
+        return False
+    if layer.is_activation:
+        return not layer.learns
+    if layer.channelwise(np, **{array.name: np.ones(1) for array in row.arrays}) is not None:
+        return True
+    points = (1,) * len(row.output.sides)
+    return (
+        layer.pairwise(np) is not None
+        and len(row.sources) > 1
+        and all(
+            volume.sides in (row.output.sides, points) and volume.depth in (row.output.depth, 1)
+            for volume in row.input_volumes
+        )
+    )
+
+
+def _homes(report: Report, steps: Sequence[Step], views: dict[int, int]) -> dict[int, Home]:
+    """Where the output of each step lies: inputs of a CONCAT of channels in its output, all others alone."""
+    ends = {step.last for step in steps if report.layers[step.last].sources}
+    placed: dict[int, tuple[int, int]] = {}
+    for step in steps:
+        row = report.layers[step.last]
+        if len(step.rows) > 1 or not is_joined(row):
+            continue
+        first = 0
+        for source, volume in zip(row.sources, row.input_volumes, strict=True):
+            if source in ends and source not in placed:
+                placed[source] = (row.index, first)
+            first += volume.depth
+    homes: dict[int, Home] = {}
+    for step in reversed(steps):
+        index = step.last
+        if index in placed:
+            into, first = placed[index]
+            homes[index] = Home(homes[into].root, homes[into].first + first)
+        else:
+            homes[index] = Home(index, 0)
+    return homes
+
+
+def is_joined(row: LayerReport) -> bool:
+    """Whether the output is its inputs, one after the other along the depth."""
+    return row.layer.is_merge and row.layer.picks_values and row.layer.channel_use(*row.input_volumes) == "stacked"
+
+
+def _parts(report: Report, step: Step, homes: dict[int, Home]) -> tuple[int, ...]:
+    """The inputs of a CONCAT that are already in place, by their number."""
+    row = report.layers[step.last]
+    if len(step.rows) > 1 or not is_joined(row):
+        return ()
+    found, first = [], 0
+    for number, (source, volume) in enumerate(zip(row.sources, row.input_volumes, strict=True)):
+        here = Home(homes[row.index].root, homes[row.index].first + first)
+        if homes.get(source) == here:
+            found.append(number)
+        first += volume.depth
+    return tuple(found)
+
+
+def source_of(index: int, views: dict[int, int]) -> int:
+    """The row in whose memory the output of a row lies, itself or through views."""
+    while index in views:
+        index = views[index]
+    return index
+
+
+def _offsets(
+    report: Report, steps: Sequence[Step], homes: dict[int, Home], views: dict[int, int], kept: Sequence[int]
+) -> tuple[dict[int, int], int]:
+    """The first element of each root in the arena, and the elements of the arena."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for number, step in enumerate(steps):
+        root = homes[step.last].root
+        first.setdefault(root, number if report.layers[step.last].sources else 0)  # all inputs are there from the start
+        last[root] = max(number, last.get(root, 0))
+        for index in step.rows:
+            for source in report.layers[index].sources:
+                made = source_of(source, views)
+                if made in homes:
+                    last[homes[made].root] = number
+    for index in kept:
+        last[homes[source_of(index, views)].root] = len(steps)
+    roots = list(first)
+    sizes = [-(-report.layers[root].output.elements // ALIGNMENT) * ALIGNMENT for root in roots]
+    offsets, _ = place(sizes, [(first[root], last[root]) for root in roots])
+    elements = max([offset + size for offset, size in zip(offsets, sizes, strict=True)], default=0)
+    return dict(zip(roots, offsets, strict=True)), elements

@@ -1,0 +1,87 @@
+"""Threads that take turns on the steps of a run, each with products on a single thread."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext, suppress
+from itertools import pairwise
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class BarrierBroken(RuntimeError):
+    """Another thread has failed."""
+
+
+class Barrier:
+    """Lets threads wait for each other, at a tenth of the cost of :class:`threading.Barrier`.
+
+    Each pair of threads has two locks for each direction, used in turn: one thread releases what the other acquires.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._locks = [[[Lock() for _ in range(2)] for _ in range(threads)] for _ in range(threads)]
+        self._turns = [0] * threads
+        self._is_broken = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Makes it ready for a run; no thread may be waiting."""
+        self._is_broken = False
+        self._turns = [0] * len(self._turns)
+        for row in self._locks:
+            for pair in row:
+                for lock in pair:
+                    lock.acquire(blocking=False)
+
+    def wait(self, me: int) -> None:
+        """Returns when all threads have called it as often as this one; raises BarrierBroken if one has failed."""
+        turn = self._turns[me]
+        self._turns[me] = 1 - turn
+        others = [number for number in range(len(self._turns)) if number != me]
+        for other in others:
+            with suppress(RuntimeError):  # after abort it is free already
+                self._locks[me][other][turn].release()
+        for other in others:
+            self._locks[other][me][turn].acquire()
+        if self._is_broken:
+            raise BarrierBroken
+
+    def abort(self) -> None:
+        """Ends the waiting of all other threads, after an error."""
+        self._is_broken = True
+        for row in self._locks:
+            for pair in row:
+                for lock in pair:
+                    with suppress(RuntimeError):
+                        lock.release()
+
+
+def single_threaded_products() -> Any:
+    """A controller of NumPy's BLAS; None where ``threadpoolctl`` is missing."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def limited(controller: Any) -> Any:
+    """A context in which matrix products run on one thread."""
+    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def shares(count: int, parts: int) -> Sequence[range]:
+    """``count`` numbers in ``parts`` ranges, as equal as possible."""
+    edges = [count * part // parts for part in range(parts + 1)]
+    return [range(low, high) for low, high in pairwise(edges)]

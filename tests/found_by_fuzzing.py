@@ -1,0 +1,35 @@
+"""Inputs that ended in another exception than a message, or took too long, when ``benchmarks.fuzz`` found them."""
+
+from __future__ import annotations
+
+LARGE_TOO_SMALL = """
+blocks:
+  C(kernel, filters, stride=1): CONV{kernel}-filters/stride -> RELU
+  inception(a, r3, b, r5, c, p): |
+    [ C1-a | C1-r3 -> C3-b | C1-r5 -> C5-c | POOL3/1(pad=1) -> C1-p ] -> CONCAT
+layers: |
+  INPUT 224x224x3 -> C7-64/2 -> POOL3/2 -> [inception(8, 8, 8, 8, 8, 8)*3 -> POOL3/2]*4 -> AVGPOOL7/1 -> FC
+"""
+"""The smallest input that works has sides of several hundred."""
+
+FOUND: tuple[tuple[str, bytes, str], ...] = (
+    ("json", b'{"class_name"', "syntax"),
+    (
+        "json",
+        b'{"class_name":"","config":{"layers":[{"config":{"name":""},"inbound_nodes":[[["",0,0,{}]]]}]}}',
+        "cycle",
+    ),
+    ("points", b"\0# cnncalc-sweep \n1 {}\n", "other-file"),
+    ("points", b"\0# cnncalc-sweep 1\n", "other-file"),
+    ("option values", b"", ""),
+    ("cfg", b"[net]\nheight=4\nwidth=4\nchannels=3\n[maxpool]\nsize=3\nstride=0\n", "wrong-value"),
+    ("cfg", b"[net]\nheight=4\nwidth=4\nchannels=3\n[local_avgpool]\nsize=3\nstride=-1\n", "wrong-value"),
+    (
+        "prototxt",
+        b'input: "x" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 } layer { name: "s" type: "Slice" bottom: "x" }',
+        "missing-key",
+    ),
+    ("pattern", b"INPUT 1x12x6 -> [GN3 -> CONV0x3-2 | CONV3-5(pad=0)] -> MAXIMUM", "wrong-value"),
+    ("yaml", LARGE_TOO_SMALL.encode(), "window-too-large"),
+)
+"""The target, the input, and the rule that refuses it now; empty if there are several."""

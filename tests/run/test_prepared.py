@@ -1,0 +1,145 @@
+"""A prepared net gives what the layers give one after another, whatever is fused, split and reused."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import cnncalc
+from cnncalc.analysis.report import account
+from cnncalc.graph import chain
+from cnncalc.layers import KINDS
+from cnncalc.run.forward import apart, draw_images, run
+from cnncalc.run.prepared import PreparedNet
+from cnncalc.run.weights import build
+from tests.layer_cases import CASES, Case
+from tests.random_nets import fixed_seeds, random_design
+from tests.random_volumes import random_net
+from tests.subcases import each
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+
+BOUNDS = {"float32": 2e-5, "float64": 1e-12}
+
+
+def report_of(case: Case, **options: Any) -> Report:
+    """A net with the layer of a case between convolutions, with an activation function behind it."""
+    layer: Any = case.layer
+    ends = [f"conv{number}" for number in range(len(case.inputs))]
+
+    def layers(volumes: Any) -> Any:
+        for number, volume in enumerate(volumes):
+            yield f"input{number}", KINDS["input"](size=list(volume))
+            before = f"input{number}"
+            if layer.takes_windows and len(volume.sides) > 1:  # each row of the input is a window
+                yield f"window{number}", KINDS["window"](size=[1, volume[1]]), [before]
+                before = f"window{number}"
+            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [before]
+        if layer.takes_places:
+            yield "pool", layer.pool, ["conv1"]
+            ends[1] = "pool"
+        yield "it", layer, ends
+        yield "tanh", KINDS["tanh"]()
+        yield "behind", KINDS["conv"](filters=5, kernel=1)
+
+    volumes = (case.inputs[0], layer.entered) if layer.takes_places else case.inputs
+    return account(chain("case", layers(volumes)), **options)
+
+
+def assert_equal_to_the_layers(report: Report, threads: int, bound: float | None = None) -> None:
+    """Runs a net both ways, and the prepared one twice."""
+    weights, images = build(report), draw_images(report)
+    with np.errstate(all="ignore"):
+        expected = run(report, weights, images, training_only=False).outputs
+    net = PreparedNet(report, weights, threads=threads)
+
+    for _ in range(2):
+        found = net(images)
+        assert found.keys() == expected.keys()
+        for name, array in expected.items():
+            assert found[name].dtype == array.dtype
+            assert apart(found[name], array) <= (bound or BOUNDS[report.dtype]), name
+
+
+@each("case", [case for case in CASES if case.inputs], by=lambda case: case.kind)
+def test_every_kind_gives_what_its_layer_gives(case: Case) -> None:
+    for batch, threads in ((1, 2), (3, 1), (4, 2)):
+        assert_equal_to_the_layers(report_of(case, batch=batch, dtype="float64"), threads, 1e-11)
+    assert_equal_to_the_layers(report_of(case, batch=3), 2, 2e-4)
+
+
+@pytest.mark.parametrize("seed", fixed_seeds(12))
+def test_a_random_net_gives_what_its_layers_give(seed: int) -> None:
+    for part, (batch, threads) in enumerate(product((1, 3), (1, 2))):
+        text = random_design(4 * seed + part, items=9).text
+        assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads, 1e-9)
+
+
+@pytest.mark.parametrize("seed", fixed_seeds(12))
+def test_a_random_net_on_one_to_three_sides_gives_what_its_layers_give(seed: int) -> None:
+    for part, (batch, threads) in enumerate(product((1, 3), (1, 2))):
+        text = random_net(1000 + 4 * seed + part, items=8, without=("opaque",)).pattern
+        assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads, 1e-9)
+
+
+def test_given_weights_are_used_and_checked() -> None:
+    report = cnncalc.analyze("INPUT 6x7x3 -> CONV3-4 -> BN -> FC-5")
+    drawn = build(report, seed=3)
+    weights = {row.name: drawn[row.index] for row in report.layers if row.arrays}
+    images = draw_images(report)
+    net = cnncalc.prepare(report.graph, weights=weights)
+
+    expected = run(report, drawn, images).outputs["fc1"]
+    assert apart(net(images)["fc1"], expected) <= 2e-5
+    assert np.array_equal(net(images["input"])["fc1"], net(images)["fc1"])
+    for wrong, message in [
+        ({**weights, "fc": {}}, "weights: the net has no layer 'fc'; did you mean 'fc1'?"),
+        ({**weights, "fc1": {"weight": drawn[3]["weight"]}}, "weights: fc1 has no 'bias', an array [5]"),
+        ({**weights, "fc1": {**weights["fc1"], "wait": 1}}, "weights: fc1 has no use for 'wait'; did you mean"),
+        ({**weights, "fc1": {**weights["fc1"], "bias": [1, 2]}}, "weights: 'bias' of fc1 must be [5], not [2]"),
+        ({**weights, "fc1": {**weights["fc1"], "bias": "b"}}, "'bias' of fc1 must be an array of numbers, not 'b'"),
+        ({"fc1": 1}, "weights: expected arrays by the names of layer and array"),
+        (1, "weights: expected arrays by the names of layer and array"),
+    ]:
+        with pytest.raises(cnncalc.ValueProblem) as raised:
+            cnncalc.prepare(report.graph, weights=wrong)  # type: ignore[arg-type]
+        assert message in raised.value.message
+
+
+def test_images_are_checked() -> None:
+    net = cnncalc.prepare("INPUT 6x7x3@a -> [ | INPUT 6x7x3@b] -> ADD")
+
+    for wrong, message in [
+        (np.zeros((1, 6, 7, 3)), "images: expected an array for each of the inputs a, b"),
+        ({"a": np.zeros((1, 6, 7, 3))}, "images: there is no array for the input b"),
+        ({"a": 0, "b": np.zeros((1, 7, 6, 3))}, "images: those of a must be [1, 6, 7, 3], not []"),
+    ]:
+        with pytest.raises(cnncalc.ValueProblem) as raised:
+            net(wrong)
+        assert raised.value.message == message
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float16", "6x7x3"), ("float32", "100000x100000x3")])
+def test_what_cannot_be_run_is_refused(dtype: str, size: str) -> None:
+    with pytest.raises(cnncalc.CnncalcError):
+        cnncalc.prepare(f"INPUT {size} -> CONV3-4", dtype=dtype)
+
+
+def test_an_error_in_a_thread_ends_the_run() -> None:
+    net = cnncalc.prepare("INPUT 8x8x3 -> CONV3-4 -> RELU -> CONV3-4", threads=2)
+    image = np.zeros((1, 8, 8, 3))
+
+    def fail() -> None:
+        raise MemoryError
+
+    for thread in (0, 1):
+        calls = net._calls[thread]
+        calls.insert(len(calls) // 2, fail)
+        with pytest.raises(MemoryError):
+            net(image)
+        calls.remove(fail)
+    assert net(image)["conv2"].shape == (1, 8, 8, 4)
