@@ -48,19 +48,25 @@ QUANTITIES = ("time", "CPU time", "memory")
 
 
 class Taken(NamedTuple):
-    """What one turn of a case took, as far as it is known: of a function the memory is not."""
+    """What one turn of a case took, as far as it is known: of a function the memory is not; the exit code."""
 
     seconds: float
     cpu_seconds: float | None = None
     mebibytes: float | None = None
+    code: int = 0
 
 
 def process(
-    *words: str, is_on_terminal: bool = False, environment: Mapping[str, str] | None = None
+    *words: str,
+    is_on_terminal: bool = False,
+    environment: Mapping[str, str] | None = None,
+    given: str = os.devnull,
+    codes: Sequence[int] = (0,),
 ) -> Callable[[], Taken]:
     """The turn of a case that is a process, from start to end; its output goes into a pipe or to a terminal.
 
-    It finds the modules of the checkout and of ``PYTHONPATH``, and writes byte code. Ends the benchmark if it fails.
+    It finds the modules of the checkout and of ``PYTHONPATH``, writes byte code, and reads the file ``given``. Ends the
+    benchmark if the exit code is none of ``codes``.
     """
     kind = "terminal" if is_on_terminal else "pipe"
     found = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
@@ -69,11 +75,12 @@ def process(
 
     def turn() -> Taken:
         command = [sys.executable, "-I", "-S", LAUNCHER, kind, *words]
-        done = subprocess.run(command, capture_output=True, text=True, env=variables, check=True)
-        seconds, cpu_seconds, kibibytes, status = done.stdout.split()
-        if int(status):
-            raise SystemExit(f"{' '.join(words)} ended with status {status}\n{done.stderr}")
-        return Taken(float(seconds), float(cpu_seconds), int(kibibytes) / 1024)
+        with Path(given).open("rb") as stdin:
+            done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, env=variables, check=True)
+        seconds, cpu_seconds, kibibytes, code = done.stdout.split()
+        if int(code) not in codes:
+            raise SystemExit(f"{' '.join(words)} ended with status {code}\n{done.stderr}")
+        return Taken(float(seconds), float(cpu_seconds), int(kibibytes) / 1024, int(code))
 
     return turn
 
@@ -286,7 +293,7 @@ class Benchmark:
         return Result(
             datetime.now(timezone.utc).date().isoformat(),
             number,
-            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after"},
+            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after, niceness {os.nice(0)}"},
             {platform.python_implementation(): platform.python_version(), **versions},
             tuple(each for each in found if isinstance(each, str)),
             tuple(each for each in found if isinstance(each, Row)),

@@ -23,7 +23,7 @@ SMALLEST = {
     "imports": "darknet",
     "layers": "show",
     "sweeps": "20 threads",
-    "evaluator": "cifar-tiny",
+    "run_speed": "cifar-tiny 1",
     "verify_speed": "lenet5-modern",
 }
 """Words that choose the quickest case of each benchmark."""
@@ -99,7 +99,7 @@ def test_the_time_and_memory_of_a_process_are_its_own() -> None:
     turn = process(sys.executable, "-S", "-c", "import time; held = b'x' * 2**26; time.sleep(0.2)")
     held = b"x" * 2**27
 
-    seconds, cpu_seconds, mebibytes = turn()
+    seconds, cpu_seconds, mebibytes, _ = turn()
 
     assert held
     assert seconds >= 0.2
@@ -119,6 +119,14 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_message() -> None:
 
     with pytest.raises(SystemExit, match=r"ended with status 1\n.*no such net"):
         turn()
+
+
+def test_a_process_reads_what_it_is_given_and_may_end_with_an_expected_code(tmp_path: Path) -> None:
+    file = tmp_path / "three.txt"
+    file.write_text("3", encoding="utf-8")
+    words = (sys.executable, "-S", "-c", "import sys; sys.exit(int(sys.stdin.read()))")
+
+    assert process(*words, given=str(file), codes=(0, 3))().code == 3
 
 
 def test_a_result_is_the_same_after_json() -> None:
@@ -141,10 +149,19 @@ def test_the_benchmark_page_shows_the_results_that_are_kept() -> None:
     assert list(found) == list(page.BENCHMARKS), "python -m benchmarks NAME"
 
 
+def test_the_readme_shows_ratios_of_the_results_that_are_kept() -> None:
+    readme = page.README.read_text(encoding="utf-8")
+
+    assert readme == page.with_ratios(readme, page.results()), "python -m benchmarks --page"
+    assert readme.count("<!-- benchmarks -->\n`cnncalc table vgg16` takes ") == 1
+
+
 def test_what_is_kept_is_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = page.results()
     monkeypatch.setattr(page, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "README", tmp_path / "README.md")
+    page.README.write_text("", encoding="utf-8")
 
     page.keep(found)
 
@@ -171,9 +188,10 @@ def test_a_cell_with_marks_of_markdown_shows_them() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", page.BENCHMARKS)
-def test_a_benchmark_measures_its_smallest_case(name: str) -> None:
-    benchmark = import_module(f"benchmarks.{name}").BENCHMARK
+def test_a_benchmark_measures_its_smallest_case(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.layers.SIZES", (2, 20, 200))
+    monkeypatch.setattr("benchmarks.verify_speed.is_installed", lambda module: False)  # it would import torch twice
 
-    result = benchmark.result(1, SMALLEST[name].split())
+    result = import_module(f"benchmarks.{name}").BENCHMARK.result(1, SMALLEST[name].split())
 
     assert result.rows or result.remarks
