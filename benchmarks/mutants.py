@@ -264,7 +264,8 @@ class Copy:
             codes.append(code)
             if code in (0, NO_TESTS):
                 continue
-            found = re.search(r"^(?:FAILED|ERROR|SUBFAILED\S*) (\S+)", output, re.M)
+            # the values of a parametrized test may hold spaces
+            found = re.search(r"^(?:FAILED|ERROR|SUBFAILED\S*) (\S+?\[.*?\]|\S+)(?= - |$)", output, re.M)
             if found is None and "no tests ran" in output:
                 raise RuntimeError(f"pytest itself failed:\n{output}")
             return found[1] if found else "the package does not start: " + " ".join(output.split()[-12:])
