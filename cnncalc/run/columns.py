@@ -104,6 +104,12 @@ class Columns:
 
         ``phases`` and ``matrix`` are flat arrays of at least as many elements as the properties say.
         """
+        yield from self.phase_calls(x, phases)
+        copies = phases[: self.phase_elements].reshape(len(self.phases), self.groups * self.depth, self.run)
+        yield from self._unrolled(copies, matrix[: self.elements].reshape(self.groups, self.rows, self.length))
+
+    def phase_calls(self, x: Any, phases: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """The copies from ``x`` to ``phases``, with zeros around."""
         channels = self.groups * self.depth
         copies = phases[: self.phase_elements].reshape(len(self.phases), channels, self.run)
         item = copies.itemsize
@@ -128,7 +134,6 @@ class Columns:
         for target, source in pairs:
             if target.size:
                 yield np.copyto, (target, source)
-        yield from self._unrolled(copies, matrix[: self.elements].reshape(self.groups, self.rows, self.length))
 
     def _unrolled(self, copies: Any, matrix: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
         """The copies from the phases to the matrix, and its rows of ones."""

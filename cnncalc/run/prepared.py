@@ -19,6 +19,7 @@ import numpy as np
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.records import NamedTuple
+from cnncalc.run import winograd
 from cnncalc.run.columns import Columns
 from cnncalc.run.steps import Plan, Step, is_applied, is_joined, plan_of
 from cnncalc.run.verify import available_bytes, require_runnable
@@ -34,10 +35,14 @@ if TYPE_CHECKING:
 
 MATRIX_BYTES = 1 << 20
 """Bytes of windows laid out for one matrix product: about what stays in the cache of a core."""
-LEAST_COLUMNS = 192
+LEAST_COLUMNS = 400
 """Columns below which a matrix product spends too much time on arranging the filters."""
-PART_BYTES = 512 << 10
+PART_BYTES = 2 << 20
 """Bytes of output that are computed at a time where no windows are laid out."""
+
+
+TILE_BYTES = 2 << 20
+"""Bytes of tiles and products that are computed at a time by the method of Winograd."""
 
 
 class Part(NamedTuple):
@@ -443,6 +448,9 @@ class _Builder:
         is_direct = prod(weight.shape[:-2]) == 1 and all(
             windows == range(size) for windows, size in zip(bank.begins, sides, strict=True)
         )
+        if winograd.is_suitable(bank):
+            self._over_tiles(row, step, bank._replace(weight=weight), shift, rows)
+            return
         groups, depth = bank.groups, weight.shape[-2]
         whole = Columns(bank, sides, bank.begins[0], 1, depth)
         # groups x filters x (elements of the kernel, channels, and 1 for the shift)
@@ -564,6 +572,46 @@ class _Builder:
             self._apply(thread, rows, source, part, step.last)
 
         self._each_part(parts, add, is_small=False)  # type: ignore[arg-type]
+
+    def _over_tiles(
+        self, row: LayerReport, step: Step, bank: FilterBank, shift: Any, rows: Sequence[int]
+    ) -> None:
+        """A convolution of 3x3 by two by two outputs: see :mod:`cnncalc.run.winograd`."""
+        arranged = winograd.transformed(bank, shift, self.dtype)
+        self.weight_bytes += arranged.nbytes
+        x = self.arrays[row.sources[0]]
+        sides, filters = x.shape[2:], arranged.shape[1]
+        counts = [len(windows) for windows in bank.begins]
+        down, across = [-(-count // 2) for count in counts]
+        threads = 1 if self.by_image else self.threads
+        each = 16 * (arranged.shape[2] + filters) * (across + 1) * self.dtype.itemsize
+        strips = max(1, min(down, -(-down * each // TILE_BYTES), down * (across + 1) // LEAST_COLUMNS))
+        filter_parts = [range(filters)]
+        even = -(-strips // threads) * threads
+        if -(-down // even) * even <= 1.2 * down:
+            strips = even
+        elif threads > 1:
+            filter_parts = list(shares(filters, threads))
+
+        def parts(image: int) -> list[Any]:
+            return [(image, chosen, strip) for chosen in filter_parts for strip in shares(down, strips)]
+
+        def add(thread: int, part: Any) -> None:
+            image, chosen, strip = part
+            tiles = winograd.Winograd(bank, sides, strip, len(chosen))
+            spaces = self.workspaces[thread].take(*tiles.sizes)
+            if spaces[0] is None:
+                return
+            factors = arranged[:, chosen.start : chosen.stop]
+            calls = self.calls[thread]
+            calls += [partial(call, *arguments) for call, arguments in tiles.calls(self.xp, x[image], factors, spaces)]
+            high = min(2 * strip.stop, counts[0])
+            channels = slice(chosen.start, chosen.stop)
+            for (first, second), source in tiles.outputs(spaces, (high - 2 * strip.start, counts[1])):
+                places = (slice(2 * strip.start + first, high, 2), slice(second, counts[1], 2))
+                self._apply(thread, rows, source, Part(image, channels, places), step.last)
+
+        self._each_part(parts, add)
 
 
 class Workspace:
