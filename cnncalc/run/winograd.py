@@ -41,15 +41,15 @@ def is_suitable(bank: FilterBank) -> bool:
     )
 
 
-def transformed(bank: FilterBank, shift: Any, dtype: Any) -> Any:
+def transformed(bank: FilterBank, dtype: Any) -> Any:
     """The filters as 16 matrices K x (D + 1), whose last column adds the shift."""
     _, _, depth, filters = bank.weight.shape
     result = np.zeros((4, 4, filters, depth + 1), dtype)
     weight = bank.weight.astype(np.float64)
     by_rows = np.tensordot(G, weight, (1, 0))
     result[..., :-1] = np.tensordot(G, by_rows, (1, 1)).transpose(1, 0, 3, 2)
-    if shift is not None:
-        result[1, 1, :, -1] = shift  # this one is added to all four outputs
+    if bank.bias is not None:
+        result[1, 1, :, -1] = bank.bias  # this one is added to all four outputs
     return result.reshape(16, filters, depth + 1)
 
 
@@ -70,12 +70,7 @@ class Winograd:
         """The elements of the copies of the input, of what is made of their rows, of the tiles, of the products."""
         run = self.length + 1
         made = max(8 * self.depth * run, 4 * self.filters * self.length)
-        return (
-            self.tiles.phase_elements,
-            made,
-            16 * (self.depth + 1) * self.length,
-            16 * self.filters * self.length,
-        )
+        return (self.tiles.phase_elements, made, 16 * (self.depth + 1) * self.length, 16 * self.filters * self.length)
 
     def calls(self, xp: Any, x: Any, factors: Any, spaces: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
         """The calls that compute the four outputs of all tiles, from the maps ``x`` (D x sides).
