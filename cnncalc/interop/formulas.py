@@ -37,7 +37,7 @@ POINTS += [-point for point in POINTS[-2::-1]]
 SAMPLE = [0.3, -1.1, 2.4, 0.9, -0.2, -3.0, 1.6]
 """Numbers along the axes that a formula reduces."""
 
-TOLERANCE = 2e-4
+TOLERANCE = 2e-5
 
 
 class Formula(NamedTuple):
@@ -58,12 +58,13 @@ class Formula(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A kind with keys, the layer that it reads, and a number that its result is multiplied by."""
+    """A kind with keys, the layer that it reads, and numbers that its result is multiplied by and added to."""
 
     kind: str
     keys: dict[str, Any]
-    base: Source
+    base: Source | None = None
     factor: float = 1.0
+    shift: float = 0.0
 
 
 def sigmoid(x: float) -> float:
@@ -203,14 +204,15 @@ def _combined(type: str, args: Sequence[Numbers]) -> Numbers:
 
 
 def near(found: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE, factor: float = 1.0) -> bool:
-    """Whether numbers are others times a factor, up to what single precision and approximations leave."""
+    """Whether numbers are others times a factor, up to what single precision and approximations leave.
+
+    The tolerance is that of numbers of about 1 before they are multiplied.
+    """
     if len(found) != len(expected):
         return False
-    for a, b in zip(found, expected, strict=True):
-        wanted = b * factor
-        if not abs(a - wanted) <= tolerance * max(1.0, abs(wanted)):  # NaN is near nothing
-            return False
-    return True
+    allowed = tolerance * abs(factor)
+    # NaN is near nothing
+    return all(abs(a - b * factor) <= allowed * max(1.0, abs(b)) for a, b in zip(found, expected, strict=True))
 
 
 def match(source: Source) -> Match | None:
@@ -290,21 +292,22 @@ def _match_on(source: Source, base: Source) -> Match | None:
         half = _half(source, base)
         return half and Match(*half, base)
     found = _function_of(tuple(values))
-    return found and Match(found[0], dict(found[1]), base, found[2])
+    return found and found._replace(keys=dict(found.keys), base=base)
 
 
 @lru_cache(maxsize=256)  # a net has the same function many times
-def _function_of(values: tuple[float, ...]) -> tuple[str, dict[str, Any], float] | None:
-    """The kind with these values at POINTS: its keys, and the factor that its result is multiplied by."""
+def _function_of(values: tuple[float, ...]) -> Match | None:
+    """The kind with these values at POINTS, of no layer yet."""
+    shift = values[POINTS.index(0.0)]  # what is multiplied by its argument is 0 there
     for number, (kind, keys, _) in enumerate(KNOWN):
         expected = _known_values()[number]
         if near(values, expected):
-            return kind, keys, 1.0
-        factor = values[-1] / expected[-1] if number < GATED else 0.0
-        if abs(factor) > 1e-3 and near(values, expected, TOLERANCE, factor):
-            return kind, keys, factor
+            return Match(kind, keys)
+        factor = (values[-1] - shift) / expected[-1] if number < GATED else 0.0
+        if abs(factor) > 1e-3 and near([value - shift for value in values], expected, TOLERANCE, factor):
+            return Match(kind, keys, None, factor, shift)
     fitted = _fitted(values)
-    return fitted and (*fitted, 1.0)
+    return fitted and Match(*fitted)
 
 
 @lru_cache(maxsize=1)
@@ -332,13 +335,14 @@ def _fitted(values: Sequence[float]) -> tuple[str, dict[str, Any]] | None:
     """Kinds whose keys follow from the values: AFFINE, LRELU, CLIP."""
     at = dict(zip(POINTS, values, strict=True))
     shift, factor = at[0.0], at[1.0] - at[0.0]
-    if near(values, [x * factor + shift for x in POINTS], 1e-6):
+    low, high = min(values), max(values)
+    tolerance = 1e-6 * min(1.0, max(-low, high))
+    if near(values, [x * factor + shift for x in POINTS], tolerance):
         return "affine", affine_keys(factor, shift)
     slope = -at[-1.0]
-    if 0 < slope < 1 and near(values, [x if x > 0 else x * slope for x in POINTS], 1e-6):
+    if 0 < slope < 1 and near(values, [x if x > 0 else x * slope for x in POINTS], tolerance):
         return "lrelu", {"slope": rounded(slope)}
-    low, high = min(values), max(values)
-    if low < 0 < high and near(values, [_clip(x, low, high) for x in POINTS], 1e-6):
+    if low < 0 < high and near(values, [_clip(x, low, high) for x in POINTS], tolerance):
         return clip_kind(low if low > POINTS[0] else None, high if high < POINTS[-1] else None)
     return None
 

@@ -80,6 +80,13 @@ def matmul(net: Net, operator: Operator) -> Value:
         if len(shape) != 2:
             raise NoEqual(f"it multiplies by a constant of shape {list(right.shape)}")
         return dense(net, operator, left, shaped(right, *shape), None)
+    if isinstance(left, Array) and isinstance(right, Tensor) and len(left.shape) == 2:
+        # the columns on the right are the rows of the same product with all of it transposed
+        if right.rank == 1:
+            return dense(net, operator, right, turned(left, (1, 0)), None)
+        swapped = right.viewed((*right.axes[:-2], right.axes[-1], right.axes[-2]))
+        found = dense(net, operator, swapped, turned(left, (1, 0)), None)
+        return found.viewed((*found.axes[:-2], found.axes[-1], found.axes[-2]))
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         # a vector on the left is a row, one on the right a column, and the axis is left out again
         row = left if left.rank > 1 else left.viewed(((), *left.axes))

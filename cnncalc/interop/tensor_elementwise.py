@@ -214,8 +214,8 @@ def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
         channels = _per_channel(net, x, array)
         if channels is not None:
             return _scaled(net, operator, type, channels, array)
-        if type == "Add":
-            return _position(net, operator, x, array)
+        if type in ("Add", "Sub"):
+            return _position(net, operator, x, array if type == "Add" else negative(array))
     raise NoEqual(f"it takes a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
 
 

@@ -101,7 +101,7 @@ def _made(net: Net, source: Source) -> int | None:
 def _matched(net: Net, source: Source) -> Source | None:
     """The kind that a formula is as a whole; None if it is none."""
     found = match(source)
-    if found is None or source.formula is None:
+    if found is None or source.formula is None or found.base is None:
         return None
     keys = dict(found.keys)
     if "atoms" in keys:
@@ -113,10 +113,11 @@ def _matched(net: Net, source: Source) -> Source | None:
     name = source.formula.operator.name
     if found.kind == "affine" and not keys:  # it changes nothing
         return found.base if net.place(found.base) is not None else None
-    if found.factor == 1:
+    line = affine_keys(found.factor, found.shift)
+    if not line:
         return net.add(found.kind, [found.base], name, **keys)
     inner = net.add(found.kind, [found.base], None, **keys)
-    return None if inner is None else net.add("affine", [inner], name, factor=rounded(found.factor))
+    return None if inner is None else net.add("affine", [inner], name, **line)
 
 
 def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:

@@ -131,9 +131,11 @@ class _Reader:
             scales, axis = quantization.length(2, 4), quantization.whole(6, "i")
             if not quantization.length(3, 8):
                 scales = 0
+        sizes = table.integers(7, "i", MOST_AXES)
         found = Tensor(
             name, shape, TYPES[form], scales, axis, is_constant=place is not None, buffer=buffer,
             is_variable=bool(table.whole(5, "?")),
+            open_axes=tuple([n for n, size in enumerate(sizes[: len(shape)]) if n and size < 0]),
         )  # fmt: skip
         if place is not None:
             self._values(number, found, place, quantization)

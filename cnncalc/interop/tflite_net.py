@@ -25,7 +25,8 @@ class Tensor(NamedTuple):
     ``probability`` (0 to 1) or ``tanh`` (-1 to 1), which their operators require; of biases, that of the input.
     ``is_constant``: its values stand in the file. ``values`` are those of shapes and axes (None: made up).
     ``buffer``: of a tensor that was read the buffer of the file in which they stand; several tensors may share it.
-    ``is_variable``: it keeps its values from one run to the next.
+    ``is_variable``: it keeps its values from one run to the next. ``open_axes`` are those behind the batch whose size
+    the file leaves open; ``shape`` has 1 there.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Tensor(NamedTuple):
     values: tuple[int, ...] | None = None
     buffer: int = 0
     is_variable: bool = False
+    open_axes: tuple[int, ...] = ()
+
+    @property
+    def open_shape(self) -> tuple[int | None, ...]:
+        """The shape with None for sizes that the file leaves open."""
+        return tuple([None if axis in self.open_axes else size for axis, size in enumerate(self.shape)])
 
     @property
     def elements(self) -> int:

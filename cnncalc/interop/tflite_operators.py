@@ -14,7 +14,7 @@ from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.flatbuffer_reader import FlatbufferError
 from cnncalc.interop.operators import Constant, Operator, OperatorNet
 from cnncalc.interop.tensor_layers import layers_of
-from cnncalc.interop.tflite_file import read_file
+from cnncalc.interop.tflite_file import MOST_ELEMENTS, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,10 +82,10 @@ class _Translation:
         for operator in self.file.net.operators:
             self._translate(operator)
             self.known.update([self.labels[place] for place in operator.outputs])
-        shapes = {label: tensor.shape for label, tensor in zip(self.labels, self.tensors, strict=True)}
+        shapes = {label: tensor.open_shape for label, tensor in zip(self.labels, self.tensors, strict=True)}
         return OperatorNet(
             name,
-            {self.labels[place]: self.tensors[place].shape for place in given},
+            {self.labels[place]: self.tensors[place].open_shape for place in given},
             tuple([self.labels[place] for place in self.file.net.outputs if place >= 0]),
             tuple(self.operators),
             self.constants,
@@ -377,8 +377,11 @@ def _concat(t: _Translation, operator: FileOperator) -> str:
 
 def _reshape(t: _Translation, operator: FileOperator) -> str:
     name = t.name(operator)
-    target = t.listed(name, t.output(operator).shape)
-    return t.emit("Reshape", [t.value(operator, 0), target], name)
+    output = t.output(operator)
+    sizes = [*output.shape]
+    if len(output.open_axes) == 1:  # the one that all others leave
+        sizes[output.open_axes[0]] = -1
+    return t.emit("Reshape", [t.value(operator, 0), t.listed(name, sizes)], name)
 
 
 def _transpose(t: _Translation, operator: FileOperator) -> str:
@@ -418,14 +421,19 @@ def _cut(
     return t.emit("Slice", [value, *[t.listed(name, each) for each in lists]], name)
 
 
+def _lengths(tensor: Tensor) -> list[int]:
+    """The sizes of a tensor for ends of slices: more than any size where the file leaves it open."""
+    return [MOST_ELEMENTS if size is None else size for size in tensor.open_shape]
+
+
 def _slice(t: _Translation, operator: FileOperator) -> str:
-    shape, starts, sizes = t.tensor(operator, 0).shape, t.numbers(operator, 1), t.numbers(operator, 2)
+    shape, starts, sizes = _lengths(t.tensor(operator, 0)), t.numbers(operator, 1), t.numbers(operator, 2)
     ends = [whole if size < 0 else start + size for whole, start, size in zip(shape, starts, sizes, strict=True)]
     return _cut(t, operator, t.value(operator, 0), starts, ends, [1] * len(starts))
 
 
 def _strided_slice(t: _Translation, operator: FileOperator) -> str:
-    options, shape = operator.options, t.tensor(operator, 0).shape
+    options, shape = operator.options, _lengths(t.tensor(operator, 0))
     starts, ends, steps = [t.numbers(operator, number) for number in (1, 2, 3)]
     if options["ellipsis_mask"] or options["new_axis_mask"] or len(starts) > len(shape) or min(steps, default=1) < 1:
         raise NoForm(OTHERS)
@@ -472,6 +480,7 @@ FORMS: Mapping[str, Function] = {
     "REDUCE_MIN": _reduce("ReduceMin"), "ADD": _plain("Add"), "SUB": _plain("Sub"), "MUL": _plain("Mul"), "DIV":
     _plain("Div"), "MAXIMUM": _plain("Max"), "MINIMUM": _plain("Min"), "POW": _plain("Pow"), "ADD_N": _plain("Sum"),
     "SOFTMAX": _softmax, "SQUARE": _square, "SQUARED_DIFFERENCE": _square, "RSQRT": _rsqrt, "EXP": _plain("Exp"),
+    "SHAPE": _plain("Shape"),
     "SQRT": _plain("Sqrt"), "NEG": _plain("Neg"), "ABS": _plain("Abs"), "LOG": _plain("Log"), "SIN": _plain("Sin"),
     "COS": _plain("Cos"), "FLOOR": _plain("Floor"), "CEIL": _plain("Ceil"), "ELU": _plain("Elu", alpha=1.0), "PRELU":
     _plain("PRelu"), "LEAKY_RELU": _optioned("LeakyRelu", lambda operator: {"alpha": operator.options["alpha"]}),

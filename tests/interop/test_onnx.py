@@ -373,6 +373,12 @@ def scaled_gelu(model: Model) -> None:
     model.add("Mul", model.last, scalar(model, 1.7))
 
 
+def hard_swish_with_small_numbers(model: Model) -> None:
+    clipped_swish(model)
+    model.add("Mul", model.last, scalar(model, 0.0235))
+    model.add("Add", model.last, scalar(model, 5.5e-5))
+
+
 @pytest.mark.parametrize(
     ("spell", "label"),
     [
@@ -386,6 +392,7 @@ def scaled_gelu(model: Model) -> None:
         (hard_sigmoid_swish, "HSWISH"),
         (two_limits, "RELU6"),
         (scaled_gelu, "GELU AFFINE(1.7)"),
+        (hard_swish_with_small_numbers, "HSWISH AFFINE(0.0235, 5.5e-05)"),
         (lambda model: model.add("HardSigmoid", alpha=0.2, beta=0.5), "HSIGMOID(0.2)"),
         (lambda model: model.add("Clip", model.last, "", scalar(model, 4.0)), "CLIP(high=4)"),
         (lambda model: model.add("LeakyRelu", alpha=0.1), "LRELU(0.1)"),

@@ -98,6 +98,12 @@ def test_an_operator_is_a_kind(operator: Operator, tensors: list[tuple[int, ...]
     )
 
 
+def test_a_size_that_the_file_leaves_open_is_computed() -> None:
+    assert "cannot have the shape [1, 1, 2]" in refusal(tflite_file(X, Operator("RESHAPE"), [(1, 1, 2)]))
+    content = tflite_file(X, Operator("RESHAPE"), [(1, 1, 2)], signature=(-1, -1, 2))
+    assert read(content).layers[-1].output.elements == X.shape[1] * X.shape[2] * X.shape[3]
+
+
 def test_an_operator_without_an_equal_is_named_and_may_be_stated() -> None:
     content = tflite_file(X, Operator("SVDF"), [(1, 8, 6, 5)])
     assert "SVDF has no equal here: recurrent layers are not covered (at made)" in refusal(content)

@@ -117,10 +117,20 @@ def attention(mask: bool = False) -> Drawn:
     return model
 
 
+def from_the_left() -> Drawn:
+    """Constants on the left of a product, and one for each element that is taken away."""
+    model = Drawn(image=(1, 7, 5))
+    model.add("Sub", "image", model.drawn(1, 7, 5))
+    model.add("MatMul", model.drawn(6, 7), model.last)
+    model.add("Relu")
+    model.add("MatMul", model.drawn(4, 6), model.last)
+    return model
+
+
 @pytest.mark.parametrize(
     ("make", "compared"),
-    [(windows, 7), (matrices, 6), (places, 6), (attention, 2)],
-    ids=["windows", "matrices", "places", "attention"],
+    [(windows, 7), (matrices, 6), (places, 6), (attention, 2), (from_the_left, 4)],
+    ids=["windows", "matrices", "places", "attention", "from-the-left"],
 )
 def test_every_layer_agrees_with_the_file(make: Any, compared: int) -> None:
     found = own_run(make())

@@ -73,7 +73,7 @@ def compare(report: FormulaReport, target: str, random: Random, fixed: dict[str,
 
 def random_family(random: Random) -> tuple[str, dict[str, int]]:
     """A pattern with the variables w, k, c, n, and values for them; sizes are divided and rounded in it."""
-    items = ["INPUT 29x37x3"]
+    items = ["INPUT 129x137x3"]  # large enough for as many kernels as a polynomial needs
     for _ in range(random.randint(2, 5)):
         items.append(
             random.choice(
@@ -196,7 +196,7 @@ def test_a_receptive_field_that_the_border_cuts_has_a_limit() -> None:
 
 def test_limits_of_a_formula_are_found() -> None:
     report = formulas("INPUT[8x8x3] -> CONV3-{max(w, 10)} -> CONV3-{min(w, 40)}", ["w"], ["parameters"])
-    settings = cnncalc._settings(variables={"w": 20})
+    settings = settings_of(variables={"w": 20})
     low = formulas("INPUT[8x8x3] -> CONV3-{max(w, 10)}", ["w"], ["parameters"], settings=settings)
 
     # w of the second layer: 10*9*w + w, and 28*10 of the first
@@ -206,7 +206,7 @@ def test_limits_of_a_formula_are_found() -> None:
 
 def test_terms_that_vanish_in_the_design_are_found() -> None:
     """With one layer the weights grow with w, with more of them with w^2: (n - 1)*9*w^2 + 27*w, and a bias a filter."""
-    settings = cnncalc._settings(variables={"n": 1, "w": 4})
+    settings = settings_of(variables={"n": 1, "w": 4})
     target = "INPUT[32x32x3] -> [CONV3-w -> RELU]*n -> GAP -> FC-10"
     report = formulas(target, ["w", "n"], ["parameters"], settings=settings)
 
@@ -215,7 +215,7 @@ def test_terms_that_vanish_in_the_design_are_found() -> None:
 
 @pytest.mark.parametrize("width", [3, 4])  # 3: the part has the depth of its input
 def test_a_part_that_is_repeated_0_times_has_other_figures(width: int) -> None:
-    settings = cnncalc._settings(variables={"n": 2, "w": width})
+    settings = settings_of(variables={"n": 2, "w": width})
     target = "INPUT[8x8x3] -> [CONV3-w -> RELU]*n -> CONV1-5"
     report = formulas(target, ["w", "n"], COUNTS, settings=settings)
 
@@ -236,7 +236,7 @@ def test_designs_that_are_invalid_in_between_give_a_step_or_limits() -> None:
 
 
 def test_decimals_are_variables() -> None:
-    settings = cnncalc._settings(variables={"alpha": 0.5})
+    settings = settings_of(variables={"alpha": 0.5})
     report = formulas("INPUT[8x8x3] -> CONV3-{floor(64*alpha)}", ["alpha"], ["parameters"], settings=settings)
     key = report.of("parameters")
 
@@ -271,12 +271,12 @@ def test_bytes_follow_the_batch() -> None:
 
 def test_a_variable_without_a_polynomial_keeps_its_value() -> None:
     target = "INPUT 32x32x3 -> [CONV3-{4*2**i}]*m as i"
-    report = formulas(target, None, ["parameters"], settings=cnncalc._settings(variables={"m": 2}))
+    report = formulas(target, None, ["parameters"], settings=settings_of(variables={"m": 2}))
     key = report.of("parameters")
 
     assert key.left_out == (("m", "no polynomial in m of a degree up to 8, whatever its step"),)
     assert (key.names, str(key.polynomial)) == (("H", "W"), str(4 * 28 + 8 * 37))
-    named = formulas(target, ["m"], ["parameters"], settings=cnncalc._settings(variables={"m": 2})).of("parameters")
+    named = formulas(target, ["m"], ["parameters"], settings=settings_of(variables={"m": 2})).of("parameters")
     assert (named.cases, named.why) == ((), "no polynomial in m of a degree up to 8, whatever its step")
     with pytest.raises(ValueError, match="parameters has no polynomial: no polynomial in m"):
         _ = named.polynomial
@@ -284,7 +284,7 @@ def test_a_variable_without_a_polynomial_keeps_its_value() -> None:
 
 def test_a_variable_whose_own_value_has_no_formula_keeps_it() -> None:
     """The floor of 64/r is none, and 0 from 65 on: a bottleneck of at least 2 filters is a constant from r = 33 on."""
-    settings = cnncalc._settings(variables={"r": 16})
+    settings = settings_of(variables={"r": 16})
     target = "INPUT 8x8x3 -> CONV1-{max(2, 64//r)} -> CONV1-w"
     usual = formulas(target, None, ["parameters"], settings=settings).of("parameters")
     named = formulas(target, ["r", "w"], ["parameters"], settings=settings).of("parameters")
