@@ -45,6 +45,7 @@ class Builder:
         self.arrays: dict[int, Any] = {}  # batch x depth x sides, by row
         self.places: dict[int, Any] = {}
         self.filter_steps = FilterSteps(self)
+        self.multiply_adds = 0
         self.workspaces = [Workspace(self.dtype) for _ in range(threads)]
         batch = report.batch
         self.by_image = batch % threads == 0 or batch >= 4 * threads
@@ -61,7 +62,7 @@ class Builder:
         self._lay_out()
         # the workspace has the size of the largest step: first measured, then used
         for is_measured in (True, False):
-            self.filter_steps.weight_bytes = 0
+            self.filter_steps.weight_bytes = self.multiply_adds = 0
             self.calls = [[] for _ in range(self.threads)]
             self._mode = ""
             for space in self.workspaces:
@@ -155,6 +156,11 @@ class Builder:
     def call(self, thread: int, calls: Iterable[tuple[Any, tuple[Any, ...]]]) -> None:
         """Adds functions with their arguments to the calls of a thread."""
         self.calls[thread] += [partial(function, *arguments) for function, arguments in calls]
+
+    def multiply(self, thread: int, left: Any, right: Any, out: Any) -> None:
+        """Adds a matrix product to the calls of a thread, and its products to the count."""
+        self.calls[thread].append(partial(self.xp.matmul, left, right, out=out))
+        self.multiply_adds += out.size * left.shape[-1]
 
     def apply(self, thread: int, rows: Sequence[int], source: Any, part: Part, last: int) -> None:
         """Adds the calls that apply some rows to a part of an output, from ``source`` to its place."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -100,10 +99,9 @@ class FilterSteps:
                 continue
             units = slice(share.start, share.stop)
             target = result[:, units]
-            calls = builder.calls[thread]
-            calls.append(partial(builder.xp.matmul, flat, bank.weight[:, units], out=target))
+            builder.multiply(thread, flat, bank.weight[:, units], target)
             if bank.bias is not None:
-                calls.append(partial(np.add, target, bank.bias[units], target))
+                builder.call(thread, [(np.add, (target, bank.bias[units], target))])
             for image in range(batch) if rows else ():
                 part = Part(image, units, (slice(None),), flat=True)
                 builder.apply(thread, rows, builder.view(step.last, part), part, step.last)
@@ -127,14 +125,13 @@ class FilterSteps:
 
         def add(thread: int, part: Part) -> None:
             taken, target = flat[part.image, :, part.places[0]], builder.view(step.last, part)
-            calls = builder.calls[thread]
             if groups == 1:
-                calls.append(partial(builder.xp.matmul, matrices[0, part.channels], taken, out=target))
+                builder.multiply(thread, matrices[0, part.channels], taken, target)
             else:
                 grouped, into = taken.reshape(groups, depth, -1), target.reshape(groups, filters, -1)
-                calls.append(partial(builder.xp.matmul, matrices, grouped, out=into))
+                builder.multiply(thread, matrices, grouped, into)
             if bank.bias is not None:
-                calls.append(partial(np.add, target, bank.bias[part.channels, None], target))
+                builder.call(thread, [(np.add, (target, bank.bias[part.channels, None], target))])
             builder.apply(thread, rows, target, part, step.last)
 
         builder.each_part(parts, add, is_small=matrices.size * positions < 1 << 20)
@@ -204,7 +201,7 @@ class FilterSteps:
             source = columns.cropped(into.reshape(-1, columns.length))
         if groups == 1:
             factors, matrices, into = factors[0], matrices[0], into[0]
-        builder.call(thread, [(partial(builder.xp.matmul, out=into), (factors, matrices))])
+        builder.multiply(thread, factors, matrices, into)
         builder.apply(thread, rows, source, part, last)
 
     def _over_tiles(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
@@ -229,7 +226,9 @@ class FilterSteps:
             spaces = builder.workspaces[thread].take(*tiles.sizes)
             if spaces[0] is None:
                 return
-            builder.call(thread, tiles.calls(builder.xp, x[image], factors[:, chosen.start : chosen.stop], spaces))
+            builder.call(thread, tiles.calls_before(x[image], spaces))
+            builder.multiply(thread, factors[:, chosen.start : chosen.stop], *tiles.matrices(spaces))
+            builder.call(thread, tiles.calls_after(spaces))
             high = min(2 * strip.stop, counts[0])
             channels = slice(chosen.start, chosen.stop)
             for (first, second), source in tiles.outputs(spaces, (high - 2 * strip.start, counts[1])):
@@ -276,7 +275,7 @@ class FilterSteps:
             if product is None:
                 return
             maps = maps[: count * positions].reshape(count, positions)
-            builder.call(thread, [(partial(builder.xp.matmul, out=maps), (expanding[some], flat[part.image]))])
+            builder.multiply(thread, expanding[some], flat[part.image], maps)
             if before.bias is not None:
                 builder.call(thread, [(np.add, (maps, before.bias[some, None], maps))])
             for index in between:

@@ -19,7 +19,7 @@ from cnncalc.run.builder import Builder
 from cnncalc.run.steps import plan_of
 from cnncalc.run.verify import available_bytes, require_runnable
 from cnncalc.run.weights import array_of, build, given
-from cnncalc.run.workers import Barrier, BarrierBroken, cores, limited, single_threaded_products
+from cnncalc.run.workers import Barrier, BarrierBroken, limited, single_threaded_products
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from cnncalc.run.weights import Weights
 
 
+BUFFER = 1024
+"""Elements that NumPy buffers of an array that is broadcast; with its usual 8,192 such additions take longer."""
+
+
 def prepare(
-    report: Report, weights: Mapping[str, Mapping[str, Any]] | None = None, *, seed: int = 0, threads: int | None = None
+    report: Report, weights: Mapping[str, Mapping[str, Any]] | None = None, *, seed: int = 0, threads: int = 1
 ) -> PreparedNet:
     """A net made ready to run, with weights by the names of layer and array, or random ones.
 
@@ -43,16 +47,17 @@ class PreparedNet:
     """A net with its weights, ready to run on a batch of a fixed size.
 
     ``arena_bytes`` is the memory of all activations, ``workspace_bytes`` what the threads use beside it,
-    ``weight_bytes`` the copies of weights, rearranged and with the factors of normalizations multiplied in. ``steps``
-    has the names of the layers that are computed together.
+    ``weight_bytes`` the copies of weights, rearranged and with the factors of normalizations multiplied in.
+    ``multiply_adds`` are those of the matrix products of a call. ``steps`` has the names of the layers that are
+    computed together.
     """
 
     def __init__(
-        self, report: Report, weights: Weights, *, threads: int | None = None, keep: Collection[int] = (), xp: Any = np
+        self, report: Report, weights: Weights, *, threads: int = 1, keep: Collection[int] = (), xp: Any = np
     ) -> None:
         self.report = report
         self._controller = single_threaded_products()
-        self.threads = (threads or cores()) if self._controller is not None else 1
+        self.threads = threads if self._controller is not None else 1
         plan = plan_of(report, keep)
         self.steps = tuple(
             [tuple([report.layers[index].name for index in (*step.before, *step.rows)]) for step in plan.steps]
@@ -66,6 +71,7 @@ class PreparedNet:
         self._kept = plan.kept
         self.arena_bytes = self._arena.nbytes
         self.workspace_bytes = builder.workspace_bytes
+        self.multiply_adds = builder.multiply_adds
         self.weight_bytes = builder.filter_steps.weight_bytes
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
         self._lock = Lock()
@@ -108,6 +114,7 @@ class PreparedNet:
 
     def _run(self, thread: int) -> BaseException | None:
         """Makes the calls of a thread; an error ends those of all threads."""
+        usual = np.setbufsize(BUFFER)
         try:
             with np.errstate(all="ignore"):
                 for call in self._calls[thread]:
@@ -115,4 +122,6 @@ class PreparedNet:
         except BaseException as error:  # noqa: BLE001  # it is raised again in the thread of the caller
             self._barrier.abort()
             return error
+        finally:
+            np.setbufsize(usual)
         return None

@@ -80,11 +80,16 @@ def plan_of(report: Report, keep: Collection[int] = ()) -> Plan:
     kept = tuple([row.index for row in rows if row.index in keep or not readers[row.index]])
     views = {row.index: row.sources[0] for row in rows if row.sources and row.layer.is_view_at_test_time}
     steps = _with_expansions(report, _steps(rows, readers, views, kept), readers, kept)
-    homes = _homes(report, steps, views)
-    joined = {step.last: _parts(report, step, homes) for step in steps}
-    steps = [step._replace(parts=joined[step.last]) for step in steps]
-    offsets, elements = _offsets(report, steps, homes, views, kept)
-    return Plan(tuple(steps), homes, views, offsets, elements, kept)
+    plans = [_placed(report, steps, views, kept, joins=joins) for joins in (True, False)]
+    return min(plans, key=lambda plan: plan.elements)  # the first of equal ones
+
+
+def _placed(report: Report, steps: Sequence[Step], views: dict[int, int], kept: Sequence[int], *, joins: bool) -> Plan:
+    """The plan of some steps; ``joins``: what a CONCAT joins is computed in its place, which it then takes earlier."""
+    homes = _homes(report, steps, joins=joins)
+    joined = [step._replace(parts=_parts(report, step, homes)) for step in steps]
+    offsets, elements = _offsets(report, joined, homes, views, kept)
+    return Plan(tuple(joined), homes, views, offsets, elements, tuple(kept))
 
 
 def _steps(
@@ -177,11 +182,11 @@ def _expands(report: Report, before: Step, row: LayerReport) -> bool:
     )
 
 
-def _homes(report: Report, steps: Sequence[Step], views: dict[int, int]) -> dict[int, Home]:
-    """Where the output of each step lies: inputs of a CONCAT of channels in its output, all others alone."""
+def _homes(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[int, Home]:
+    """Where the output of each step lies: with ``joins`` inputs of a CONCAT of channels in its output, others alone."""
     ends = {step.last for step in steps if report.layers[step.last].sources}
     placed: dict[int, tuple[int, int]] = {}
-    for step in steps:
+    for step in steps if joins else ():
         row = report.layers[step.last]
         if len(step.rows) > 1 or not is_joined(row):
             continue

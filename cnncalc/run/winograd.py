@@ -9,7 +9,6 @@ Source: Winograd 1980; Lavin and Gray 2016, "Fast Algorithms for Convolutional N
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,9 +44,10 @@ def transformed(bank: FilterBank, dtype: Any) -> Any:
     """The filters as 16 matrices K x (D + 1), whose last column adds the shift."""
     _, _, depth, filters = bank.weight.shape
     result = np.zeros((4, 4, filters, depth + 1), dtype)
-    weight = bank.weight.astype(np.float64)
-    by_rows = np.tensordot(G, weight, (1, 0))
-    result[..., :-1] = np.tensordot(G, by_rows, (1, 1)).transpose(1, 0, 3, 2)
+    weight = bank.weight.astype(np.float64, copy=False)
+    by_rows = np.matmul(G, weight.reshape(3, -1)).reshape(4, 3, -1)
+    by_both = np.matmul(G, by_rows).reshape(4, 4, depth, filters)
+    result[..., :-1] = by_both.swapaxes(2, 3)
     if bank.bias is not None:
         result[1, 1, :, -1] = bank.bias  # this one is added to all four outputs
     return result.reshape(16, filters, depth + 1)
@@ -72,12 +72,12 @@ class Winograd:
         made = max(8 * self.depth * run, 4 * self.filters * self.length)
         return (self.tiles.phase_elements, made, 16 * (self.depth + 1) * self.length, 16 * self.filters * self.length)
 
-    def calls(self, xp: Any, x: Any, factors: Any, spaces: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The calls that compute the four outputs of all tiles, from the maps ``x`` (D x sides).
+    def calls_before(self, x: Any, spaces: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """The calls that make the tiles from the maps ``x`` (D x sides), as functions with their arguments.
 
-        They are left in ``spaces[3]``: see :meth:`outputs`.
+        ``spaces`` are flat arrays of at least :attr:`sizes`, here and below.
         """
-        copies, made, tiles, _ = spaces
+        copies, made, _, _ = spaces
         depth, length, pitch = self.depth, self.length, self.tiles.pitches[0]
         yield from self.tiles.phase_calls(x, copies)
         run = length + 1
@@ -89,7 +89,7 @@ class Winograd:
         yield np.add, (second, third, rows[1])
         yield np.subtract, (third, second, rows[2])
         yield np.subtract, (second, fourth, rows[3])
-        matrices = tiles[: 16 * (depth + 1) * length].reshape(4, 4, depth + 1, length)
+        matrices = self._tiles(spaces)
         inner = matrices[:, :, :-1]
         first, second = rows[:, 0, :, :-1], rows[:, 1, :, :-1]
         third, fourth = rows[:, 0, :, 1:], rows[:, 1, :, 1:]
@@ -98,12 +98,21 @@ class Winograd:
         yield np.subtract, (third, second, inner[:, 2])
         yield np.subtract, (second, fourth, inner[:, 3])
         yield matrices[:, :, -1].fill, (1,)
+
+    def matrices(self, spaces: Sequence[Any]) -> tuple[Any, Any]:
+        """The tiles as 16 matrices (D + 1) x tiles, and where their products K x tiles belong."""
+        tiles, products = self._tiles(spaces), self._products(spaces)
+        return tiles.reshape(16, -1, self.length), products.reshape(16, -1, self.length)
+
+    def calls_after(self, spaces: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """The calls that make the four outputs of each tile from the products: see :meth:`outputs`."""
         products = self._products(spaces)
-        stacked = products.reshape(16, self.filters, length)
-        yield partial(xp.matmul, out=stacked), (factors, matrices.reshape(16, depth + 1, length))
-        sums = made[: 4 * self.filters * length].reshape(4, self.filters, length)
+        sums = spaces[1][: 4 * self.filters * self.length].reshape(4, self.filters, self.length)
         yield from _combined(products, sums)
         yield from _combined(products[:2].swapaxes(0, 1), sums[:2])
+
+    def _tiles(self, spaces: Sequence[Any]) -> Any:
+        return spaces[2][: 16 * (self.depth + 1) * self.length].reshape(4, 4, self.depth + 1, self.length)
 
     def _products(self, spaces: Sequence[Any]) -> Any:
         return spaces[3][: 16 * self.filters * self.length].reshape(4, 4, self.filters, self.length)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext, suppress
 from itertools import pairwise
 from threading import Lock
@@ -19,7 +18,7 @@ class BarrierBroken(RuntimeError):
 
 
 class Barrier:
-    """Lets threads wait for each other, at a tenth of the cost of :class:`threading.Barrier`.
+    """Lets threads wait for each other, at half the cost of :class:`threading.Barrier`.
 
     Each pair of threads has two locks for each direction, used in turn: one thread releases what the other acquires.
     """
@@ -74,13 +73,6 @@ def single_threaded_products() -> Any:
 def limited(controller: Any) -> Any:
     """A context in which matrix products run on one thread."""
     return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def shares(count: int, parts: int) -> Sequence[range]:
