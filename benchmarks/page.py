@@ -11,6 +11,7 @@ from benchmarks.interleaved import HEADINGS, ROOT, Result
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
 BENCHMARKS = ("startup", "peers", "imports", "layers", "sweeps", "run_speed", "verify_speed")
 """The benchmarks in the order of the page."""
 
@@ -49,10 +50,11 @@ def results() -> dict[str, Result]:
 
 
 def keep(found: dict[str, Result]) -> None:
-    """Writes the results, and the page made of them."""
+    """Writes the results, and the page and the sentence of the README made of them."""
     lines = [f" {json.dumps(name)}: {_json(found[name])}" for name in BENCHMARKS if name in found]
     RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     PAGE.write_text(page(found), encoding="utf-8")
+    README.write_text(with_ratios(README.read_text(encoding="utf-8"), found), encoding="utf-8")
 
 
 def _json(result: Result) -> str:
@@ -68,6 +70,25 @@ def page(found: dict[str, Result]) -> str:
     rest = "".join(f"| `{name}` | {_docstring(name)[0]} |\n" for name in others())
     peers = {name for result in found.values() for name in result.versions if name != "CPython"}
     return "\n".join([HEAD.format(peers=" ".join(sorted(peers))), *sections, OTHERS + rest])
+
+
+def with_ratios(readme: str, found: dict[str, Result]) -> str:
+    """The README with two of the ratios between its markers, if they are kept."""
+    if not {"startup", "peers"} <= found.keys():
+        return readme
+    start = _ratio(found["startup"], "table vgg16")
+    summary = _ratio(found["peers"], "torchinfo, on meta")
+    text = (
+        f"`cnncalc table vgg16` takes {start} times the CPU time of Python that does nothing, torchinfo's summary of\n"
+        f"the same net {summary} times that of `cnncalc table vgg16` (`python -m benchmarks startup peers`;\n"
+        "[all benchmarks](docs/benchmarks.md))."
+    )
+    return re.sub(r"(?s)(<!-- benchmarks -->\n).*?(\n<!-- /benchmarks -->)", rf"\g<1>{text}\g<2>", readme)
+
+
+def _ratio(result: Result, case: str) -> str:
+    (row,) = (row for row in result.rows if row.case == case)
+    return row.spreads["CPU time"].text("CPU time").partition(" ")[0]
 
 
 def section(name: str, result: Result) -> str:

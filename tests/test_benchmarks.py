@@ -149,10 +149,19 @@ def test_the_benchmark_page_shows_the_results_that_are_kept() -> None:
     assert list(found) == list(page.BENCHMARKS), "python -m benchmarks NAME"
 
 
+def test_the_readme_shows_ratios_of_the_results_that_are_kept() -> None:
+    readme = page.README.read_text(encoding="utf-8")
+
+    assert readme == page.with_ratios(readme, page.results()), "python -m benchmarks --page"
+    assert readme.count("<!-- benchmarks -->\n`cnncalc table vgg16` takes ") == 1
+
+
 def test_what_is_kept_is_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = page.results()
     monkeypatch.setattr(page, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "README", tmp_path / "README.md")
+    page.README.write_text("", encoding="utf-8")
 
     page.keep(found)
 
@@ -179,9 +188,10 @@ def test_a_cell_with_marks_of_markdown_shows_them() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", page.BENCHMARKS)
-def test_a_benchmark_measures_its_smallest_case(name: str) -> None:
-    benchmark = import_module(f"benchmarks.{name}").BENCHMARK
+def test_a_benchmark_measures_its_smallest_case(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.layers.SIZES", (2, 20, 200))
+    monkeypatch.setattr("benchmarks.verify_speed.is_installed", lambda module: False)  # it would import torch twice
 
-    result = benchmark.result(1, SMALLEST[name].split())
+    result = import_module(f"benchmarks.{name}").BENCHMARK.result(1, SMALLEST[name].split())
 
     assert result.rows or result.remarks
