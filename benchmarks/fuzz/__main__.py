@@ -1,7 +1,7 @@
 """Tries random inputs on every reader of text and files.
 
     python -m benchmarks.fuzz [--inputs N] [--jobs N] [--seed N] [--folder FOLDER] [TARGET ...]
-    python -m benchmarks.fuzz --guided TARGET [--inputs N] [--folder FOLDER]
+    python -m benchmarks.fuzz --guided TARGET [--inputs N] [--seconds N] [--folder FOLDER]
     python -m benchmarks.fuzz --again TARGET FILE
 
 The first form makes inputs by its own mutations, shares them out among the targets (or those that are named), and
@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("fuzz"))
     parser.add_argument("--guided", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=0, help="of --guided; 0: without a limit")
     parser.add_argument("--again", action="store_true", help="try one input once more: TARGET FILE")
     parser.add_argument("words", nargs="*", metavar="TARGET")
     call = parser.parse_args()
@@ -58,7 +59,7 @@ def main() -> int:
     if call.guided:
         from benchmarks.fuzz.guided import search
 
-        return search(call.guided, call.inputs, call.seed, call.folder)
+        return search(call.guided, call.inputs, call.seconds, call.seed, call.folder)
     campaign = Campaign(call.folder, call.seed, [TARGETS[name] for name in call.words or TARGETS])
     run(campaign, call.inputs, call.jobs)
     print(table(campaign))
