@@ -13,13 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.fuzz.campaign import CORPUS, ROOT
+from benchmarks.fuzz.campaign import CORPUS, GUIDED, ROOT
 from benchmarks.fuzz.worker import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GUIDED = "guided.json"
 PROGRESS = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)", re.M)
 """A line of libFuzzer: inputs, branches reached, features, inputs that are kept."""
 
