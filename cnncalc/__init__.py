@@ -76,13 +76,15 @@ Importing the package loads no module, so that the program is soon where it take
 """
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
-    from importlib import import_module
+if not TYPE_CHECKING:  # to a type checker any name would exist
 
-    value = globals()[name] = getattr(import_module(_MODULES.get(name, "cnncalc.api")), name)
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_MODULES.get(name, "cnncalc.api")), name)
+        return value
 
 
 def __dir__() -> list[str]:

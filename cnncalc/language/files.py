@@ -70,6 +70,13 @@ def special_kind(path: str) -> str | None:
     return kinds.get(stat.S_IFMT(mode), "device")
 
 
+def reason(error: Exception) -> str:
+    """The operating system's message for an error of a file; of a ValueError, which Python raises for a NUL, ours."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return "its name has a NUL character"
+
+
 def why_unreadable(path: str, error: OSError) -> str:
     """The operating system's reason; for a link whose target is missing, the target."""
     if isinstance(error, FileNotFoundError) and os.path.islink(path):
