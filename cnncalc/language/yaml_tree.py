@@ -170,7 +170,8 @@ class YamlDocument:
             raise self._error("limit", message, self._span(0, 1))
         kept = kept_tree(self.source)
         if kept is not None:
-            return _made(kept, self.source)
+            node: Node = _made(kept, self.source)
+            return node
         import re
 
         import yaml
