@@ -392,7 +392,10 @@ class LayerNorm(ImageNorm):
             return builder.single(inputs)
         if axes == "depth":
             # computed on batch x sides x depth, of which the output is a view
-            return builder.viewed(builder.single(inputs, order="channels last"))
+            result = builder.single(inputs, order="channels last")
+            if builder.composes:  # element by element, so in the order of the incoming gradient
+                builder.orders[builder.last] = "input"
+            return builder.viewed(result)
         # on a view with the axes last
         from cnncalc.layers.layout import contiguous
 
