@@ -48,19 +48,25 @@ QUANTITIES = ("time", "CPU time", "memory")
 
 
 class Taken(NamedTuple):
-    """What one turn of a case took; no memory is known of a function."""
+    """What one turn of a case took, as far as it is known: of a function the memory is not; the exit code."""
 
     seconds: float
-    cpu_seconds: float
+    cpu_seconds: float | None = None
     mebibytes: float | None = None
+    code: int = 0
 
 
 def process(
-    *words: str, is_on_terminal: bool = False, environment: Mapping[str, str] | None = None
+    *words: str,
+    is_on_terminal: bool = False,
+    environment: Mapping[str, str] | None = None,
+    given: str = os.devnull,
+    codes: Sequence[int] = (0,),
 ) -> Callable[[], Taken]:
     """The turn of a case that is a process, from start to end; its output goes into a pipe or to a terminal.
 
-    It finds the modules of the checkout and of ``PYTHONPATH``, and writes byte code. Ends the benchmark if it fails.
+    It finds the modules of the checkout and of ``PYTHONPATH``, writes byte code, and reads the file ``given``. Ends the
+    benchmark if the exit code is none of ``codes``.
     """
     kind = "terminal" if is_on_terminal else "pipe"
     found = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
@@ -69,11 +75,12 @@ def process(
 
     def turn() -> Taken:
         command = [sys.executable, "-I", "-S", LAUNCHER, kind, *words]
-        done = subprocess.run(command, capture_output=True, text=True, env=variables, check=True)
-        seconds, cpu_seconds, kibibytes, status = done.stdout.split()
-        if int(status):
-            raise SystemExit(f"{' '.join(words)} ended with status {status}\n{done.stderr}")
-        return Taken(float(seconds), float(cpu_seconds), int(kibibytes) / 1024)
+        with Path(given).open("rb") as stdin:
+            done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, env=variables, check=True)
+        seconds, cpu_seconds, kibibytes, code = done.stdout.split()
+        if int(code) not in codes:
+            raise SystemExit(f"{' '.join(words)} ended with status {code}\n{done.stderr}")
+        return Taken(float(seconds), float(cpu_seconds), int(kibibytes) / 1024, int(code))
 
     return turn
 
@@ -125,9 +132,9 @@ class Spread(NamedTuple):
     def text(self, quantity: str) -> str:
         """``3.41 (3.38 to 3.47)``, with a sign for MiB more."""
         if quantity == "memory":
-            return "{:+.1f} ({:+.1f} to {:+.1f})".format(*self)
+            return "{:+,.{d}f} ({:+,.{d}f} to {:+,.{d}f})".format(*self, d=int(abs(self.median) < 100))
         digits = 0 if self.median >= 100 else 1 if self.median >= 10 else 2
-        return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*self, d=digits)
+        return "{:,.{d}f} ({:,.{d}f} to {:,.{d}f})".format(*self, d=digits)
 
 
 @dataclass(frozen=True)
@@ -184,20 +191,22 @@ class Run:
     taken: dict[str, list[Taken]]
 
     def row(self, case: str, against: str, *goals: Goal, quantities: Sequence[str] = QUANTITIES) -> Row:
-        """The ratios of a case and another one, of the quantities that both have."""
+        """The ratios of a case and another one, of the quantities that are known of both."""
         pairs = list(zip(self.taken[case], self.taken[against], strict=True))
-        spreads = {
-            "time": Spread.of([one.seconds / other.seconds for one, other in pairs]),
-            "CPU time": Spread.of([one.cpu_seconds / other.cpu_seconds for one, other in pairs]),
+        found = {
+            "time": [one.seconds / other.seconds for one, other in pairs],
+            "CPU time": [
+                one.cpu_seconds / other.cpu_seconds
+                for one, other in pairs
+                if one.cpu_seconds is not None and other.cpu_seconds is not None
+            ],
+            "memory": [
+                one.mebibytes - other.mebibytes
+                for one, other in pairs
+                if one.mebibytes is not None and other.mebibytes is not None
+            ],
         }
-        more = [
-            one.mebibytes - other.mebibytes
-            for one, other in pairs
-            if one.mebibytes is not None and other.mebibytes is not None
-        ]
-        if more:
-            spreads["memory"] = Spread.of(more)
-        return Row(case, against, {name: spread for name, spread in spreads.items() if name in quantities}, goals)
+        return Row(case, against, {name: Spread.of(found[name]) for name in quantities if found[name]}, goals)
 
 
 def interleaved(cases: Mapping[str, Callable[[], Taken]], rounds: int) -> Run:
@@ -284,7 +293,7 @@ class Benchmark:
         return Result(
             datetime.now(timezone.utc).date().isoformat(),
             number,
-            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after"},
+            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after, niceness {os.nice(0)}"},
             {platform.python_implementation(): platform.python_version(), **versions},
             tuple(each for each in found if isinstance(each, str)),
             tuple(each for each in found if isinstance(each, Row)),

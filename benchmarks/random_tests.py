@@ -26,9 +26,7 @@ def main() -> int:
     files = [
         str(path)
         for path in sorted(TESTS.rglob("test_*.py"))
-        if any(
-            word in path.read_text(encoding="utf-8") for word in ("@examples(", "fixed_seeds(", "sample(", "@most_nets")
-        )
+        if any(word in path.read_text(encoding="utf-8") for word in WORDS)
     ]
     return int(pytest.main(["-q", "-n", "auto", *options, *files]))
 

@@ -1,181 +1,139 @@
-"""Time of a run of a net in NumPy, as a multiple of that in eager PyTorch and in ONNX Runtime.
+"""The run of a net in NumPy, divided by that of eager PyTorch and of ONNX Runtime, and ONNX's evaluator by ours.
 
-    python -m benchmarks.run_speed [net ...] [--batch 1,8] [--rounds 9] [--threads 2]
+    python -m benchmarks.run_speed [NET ...] [BATCH ...]
 
-All three run the same net on the same number of threads, with float32 and weights that are ready: what is measured is
-one call after the first. Ours has the same weights as ONNX Runtime; PyTorch runs the code that ``convert --to torch``
-writes. The engines take turns, so a busy machine slows all of them alike. Prints a table in Markdown: the median of our
-times, the median of the ratios of each round with their quartiles, and the largest difference from the output of ONNX
-Runtime as a share of its largest element. Needs PyTorch, onnx and onnxruntime.
+All run the same net in float32 on all cores, in one process, with weights that are ready: ``cnncalc.prepare``, the
+module that ``cnncalc convert --to torch`` writes, a session of ONNX Runtime. The reference evaluator of onnx, which
+computes in NumPy too, runs some of the nets at a batch of 1; there a ratio says how many times as much it takes. Ours
+has the same weights as ONNX Runtime and the evaluator, and the outputs are compared first.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import sys
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.records import NamedTuple
+from benchmarks.interleaved import Benchmark, Goal, call, interleaved, is_installed
 from cnncalc.run.processor import use_widest_kernels
+from cnncalc.search.processes import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from benchmarks.interleaved import Row
+
 NETS = ("vgg16", "resnet50-v1.5", "googlenet-bn", "mobilenet-v2", "densenet121", "alexnet-torchvision")
+EVALUATED = ("lenet5-modern", "squeezenet-1.1", "resnet18", "mobilenet-v2", "alexnet-torchvision")
+"""The nets that the reference evaluator runs."""
+
 BATCHES = (1, 8)
-MAX_TORCH = 1.0
-MAX_ORT = {"vgg16": 1.3}
-MAX_ORT_ELSE = 1.8
-"""Bounds of the ratios at batch 1: goals of the project."""
+TORCH, SESSION, EVALUATOR = "eager PyTorch", "ONNX Runtime", "onnx.reference"
+NEEDED = {TORCH: "torch", SESSION: "onnxruntime", EVALUATOR: "onnx"}
+AGREED = 1e-4
+"""The most that outputs may differ, as a share of the largest element."""
 
 
-class Speed(NamedTuple):
-    """One net and batch: milliseconds of our run, and that time as a multiple of the time of each other engine.
-
-    Of the multiple the lower quartile, the median and the upper quartile; ``apart`` is the largest difference of the
-    outputs as a share of the largest element.
-    """
-
-    net: str
-    batch: int
-    milliseconds: float
-    over_torch: tuple[float, float, float]
-    over_ort: tuple[float, float, float]
-    apart: float
-
-
-def rows(
-    nets: Sequence[str] = NETS, batches: Sequence[int] = BATCHES, *, rounds: int = 9, threads: int = 2
-) -> Iterator[Speed]:
-    """Measures each net with each batch."""
+def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
+    """A row for each net, batch and other engine."""
     use_widest_kernels()
-    for net in nets:
+    batches = [int(word) for word in words if word.isdigit()] or BATCHES
+    nets = [word for word in words if not word.isdigit()]
+    engines = [name for name, module in NEEDED.items() if is_installed(module) and is_installed("onnx")]
+    for name in NEEDED.keys() - set(engines):
+        yield f"Left out: {name}, since onnx or {NEEDED[name]} is not installed."
+    if not is_installed("threadpoolctl"):
+        yield "Ours runs on one thread, since threadpoolctl is not installed."
+    for net in nets or dict.fromkeys([*NETS, *EVALUATED]):
         for batch in batches:
-            yield _measured(net, batch, rounds, threads)
+            is_evaluated = batch == 1 and (net in EVALUATED or net not in NETS)
+            others = [name for name in engines if (is_evaluated if name == EVALUATOR else net in (*nets, *NETS))]
+            if others:
+                yield from rows(net, batch, others, rounds)
 
 
-def _measured(net: str, batch: int, rounds: int, threads: int) -> Speed:
+def rows(net: str, batch: int, others: Sequence[str], rounds: int) -> Iterator[Row]:
+    """The rows of a net and batch."""
+    ours = f"{net}, batch {batch}"
+    run = interleaved({name: call(function) for name, function in calls(net, batch, others, ours).items()}, rounds)
+    for name in others:
+        if name == EVALUATOR:
+            yield run.row(name, ours, Goal("time", least=20))
+        else:
+            most = 1.0 if name == TORCH else 1.3 if net == "vgg16" else 1.8
+            yield run.row(ours, name, *[Goal("time", most=most)] * (batch == 1))
+
+
+def calls(net: str, batch: int, others: Sequence[str], name: str) -> dict[str, Callable[[], list[Any]]]:
+    """The run of each engine, ours by ``name``; those with our weights have the same outputs."""
     import numpy as np
 
     import cnncalc
+    from cnncalc.interop.exporters import ExportOptions
+    from cnncalc.interop.onnx_writer import onnx_model
+    from cnncalc.layers.planes import planes
     from cnncalc.run.forward import draw_images
+    from cnncalc.run.prepared import PreparedNet
     from cnncalc.run.weights import build
 
     report = cnncalc.analyze(net, batch=batch)
     weights, images = build(report), draw_images(report)
-    calls: dict[str, Callable[[], Any]] = {
-        "ours": _ours(report, weights, images, threads),
-        "torch": _torch(report, images, threads),
-        "ort": _ort(report, weights, images, threads),
-    }
-    found, expected = calls["ours"](), calls["ort"]()
-    apart = max(
-        float(np.abs(ours.reshape(theirs.shape) - theirs).max() / np.abs(theirs).max())
-        for ours, theirs in zip(found, expected, strict=True)
-    )
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 2):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            if number >= 2:  # the first rounds bring the memory in
-                times[name].append(time.perf_counter() - start)
+    prepared = PreparedNet(report, weights)
+    given = {key: np.ascontiguousarray(planes(image)) for key, image in images.items()}
+    model = onnx_model(report.resolved, ExportOptions(weights="seeded", arrays=weights))
+    found = {name: lambda: [planes(array) for array in prepared(images).values()]}
+    if TORCH in others:
+        found[TORCH] = torch_run(report, given)
+    if SESSION in others:
+        found[SESSION] = session_run(model, given)
+    if EVALUATOR in others:
+        from onnx.reference import ReferenceEvaluator
 
-    def over(name: str) -> tuple[float, float, float]:
-        ratios = [ours / theirs for ours, theirs in zip(times["ours"], times[name], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        return low, middle, high
-
-    return Speed(net, batch, 1000 * statistics.median(times["ours"]), over("torch"), over("ort"), apart)
+        found[EVALUATOR] = partial(ReferenceEvaluator(model).run, None, given)
+    for other in found.keys() - {name, TORCH}:
+        for mine, theirs in zip(found[name](), found[other](), strict=True):
+            difference = np.abs(mine.reshape(theirs.shape) - theirs).max() / np.abs(theirs).max()
+            assert difference <= AGREED, f"{net}: the outputs of {other} differ by {difference}"
+    return found
 
 
-def _ours(report: Any, weights: Any, images: Any, threads: int) -> Callable[[], list[Any]]:
-    from cnncalc.run.prepared import PreparedNet
-
-    net = PreparedNet(report, weights, threads=threads)
-    return lambda: [np_planes(array) for array in net(images).values()]
-
-
-def np_planes(array: Any) -> Any:
-    """An output batch x sides x depth as batch x depth x sides, the order of the other engines."""
-    from cnncalc.layers.planes import planes
-
-    return planes(array)
-
-
-def _torch(report: Any, images: Any, threads: int) -> Callable[[], Any]:
+def torch_run(report: Any, given: dict[str, Any]) -> Callable[[], list[Any]]:
+    """The run of the module that is written as code, with weights of PyTorch's own."""
     import torch
 
     from cnncalc.interop.exporters import ExportOptions
     from cnncalc.interop.torch_source import torch_source
 
-    torch.set_num_threads(threads)
-    scope: dict[str, Any] = {"__name__": "net"}
-    exec(compile(torch_source(report.resolved, ExportOptions()), "net.py", "exec"), scope)  # noqa: S102
-    module = next(value for value in reversed(list(scope.values())) if _is_module(torch, value))().eval()
-    tensors = [torch.from_numpy(np_planes(image).copy()) for image in images.values()]
+    torch.set_num_threads(available_cores())
+    names: dict[str, Any] = {"__name__": "net"}
+    exec(torch_source(report.resolved, ExportOptions()), names)  # noqa: S102 (our own code)
+    module = names["Net"]().eval()
+    tensors = [torch.from_numpy(image) for image in given.values()]
 
-    def call() -> Any:
+    def run() -> list[Any]:
         with torch.inference_mode():
-            return module(*tensors)
+            return [module(*tensors)]
 
-    return call
-
-
-def _is_module(torch: Any, value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, torch.nn.Module)
+    return run
 
 
-def _ort(report: Any, weights: Any, images: Any, threads: int) -> Callable[[], list[Any]]:
-    import numpy as np
+def session_run(model: Any, given: dict[str, Any]) -> Callable[[], list[Any]]:
+    """The run of a session of ONNX Runtime on the CPU."""
     import onnxruntime
 
-    from cnncalc.interop.exporters import ExportOptions
-    from cnncalc.interop.onnx_writer import onnx_model
-
-    model = onnx_model(report.resolved, ExportOptions(weights="seeded", arrays=weights))
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
-    settings.intra_op_num_threads = threads
+    settings.intra_op_num_threads = available_cores()
     session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
-    entering = {name: np.ascontiguousarray(np_planes(image)) for name, image in images.items()}
-    return lambda: list(session.run(None, entering))
+    return partial(session.run, None, given)
 
 
-def table(found: Sequence[Speed]) -> str:
-    """The rows as a table in Markdown."""
-    lines = [
-        "| net | batch | ours, ms | over PyTorch (quartiles) | over ONNX Runtime (quartiles) | difference |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for row in found:
-        ratios = [f"{middle:.2f} ({low:.2f} to {high:.2f})" for low, middle, high in (row.over_torch, row.over_ort)]
-        cells = (row.net, f"{row.batch}", f"{row.milliseconds:.1f}", *ratios, f"{row.apart:.1e}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+BENCHMARK = Benchmark(__doc__, measured, rounds=9, peers=("numpy", "threadpoolctl", "torch", "onnxruntime", "onnx"))
 
 
 def main() -> int:
-    """Measures, and prints the table; 1 if a bound of batch 1 is exceeded."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("nets", nargs="*", default=NETS)
-    parser.add_argument("--batch", default="1,8")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2)
-    call = parser.parse_args()
-    batches = [int(text) for text in call.batch.split(",")]
-    found = list(rows(call.nets, batches, rounds=call.rounds, threads=call.threads))
-    print(table(found))
-    exceeded = [
-        row
-        for row in found
-        if row.batch == 1 and (row.over_torch[1] > MAX_TORCH or row.over_ort[1] > MAX_ORT.get(row.net, MAX_ORT_ELSE))
-    ]
-    for row in exceeded:
-        print(f"{row.net}: beyond {MAX_TORCH:g} x PyTorch or {MAX_ORT.get(row.net, MAX_ORT_ELSE):g} x ONNX Runtime")
-    return int(bool(exceeded))
+    """Measures, and prints the ratios."""
+    return BENCHMARK.main()
 
 
 if __name__ == "__main__":

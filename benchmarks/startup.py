@@ -79,6 +79,7 @@ CASES = (
     Case("diff vgg16 vgg19"),
     Case("plot vgg16"),
     Case("report vgg16"),
+    Case("report resnet152"),
     Case("docs --check PAGE"),
     Case("value vgg16 parameters"),
     Case("convert vgg16"),

@@ -1,12 +1,11 @@
-"""Designs a second with each executor of sweeps, and its efficiency against one process.
+"""Designs a second of each executor of sweeps, as a multiple of those of ``serial``.
 
-    python -m benchmarks.sweeps [points] [rounds] [executor ...]
+    python -m benchmarks.sweeps [POINTS] [EXECUTOR ...]
 
-The executors take turns on the same points, so a busy machine slows all of them alike; printed are the medians of the
-rounds. Efficiency is the rate divided by that of ``serial`` in the same round and by the number of workers, one for
-each core. ``dask`` stands for a scheduler with these workers on this machine, ``mpi`` for a run of ``mpiexec`` with
-them; both are left out where they are not installed. Starts are not part of the times. The last line is the peak memory
-of the process that searches. ``1000000 1 processes`` measures the sweep of a million designs.
+All compute the same points (8,000), so the ratio is the time of ``serial`` divided by that of the executor; divided by
+the number of workers, one for each core, it is the efficiency. ``dask`` stands for a scheduler with these workers on
+this machine, ``mpi`` for a run of ``mpiexec`` with them. Starts are not part of the times. ``1000000 processes --rounds
+1`` measures the sweep of a million designs.
 """
 
 from __future__ import annotations
@@ -14,16 +13,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from importlib.util import find_spec
 from itertools import islice, product
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from benchmarks.interleaved import Benchmark, Taken, interleaved, is_installed
 from cnncalc.figures.measure import Measure
 from cnncalc.language.settings import Settings
 from cnncalc.search.executors import crew
@@ -32,12 +30,14 @@ from cnncalc.search.processes import available_cores
 from cnncalc.search.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from benchmarks.interleaved import Row
     from cnncalc.search.family import Point
 
 TARGET = "INPUT 32x32x3 -> [[CONV3-{w*2**i} -> RELU]*n -> POOL2]*m as i -> FC-h -> RELU -> FC-10"
 WORK = Work(TARGET, Settings(), tuple(Wanted(Measure(key)) for key in ("parameters", "macs", "activations")))
+POINTS = 8000
 EXECUTORS = ("serial", "threads", "processes", "dask", "mpi")
 PORT = "28786"
 MPIEXEC = (
@@ -53,7 +53,8 @@ MPIEXEC = (
 MPI_SETTINGS = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",  # one process more than there are cores
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",  # one process more than there are cores, in Open MPI 4 and 5
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
 }
 
 
@@ -112,52 +113,56 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))}
 
 
-def can_run(executor: str) -> bool:
-    """Whether what the executor needs is installed."""
+def missing(executor: str) -> str:
+    """What the executor needs and is not installed; nothing if it can run."""
     if executor == "dask":
-        return find_spec("distributed") is not None
-    if executor == "mpi":
-        return find_spec("mpi4py") is not None and shutil.which("mpiexec") is not None
-    return True
+        return "" if is_installed("distributed") else "distributed"
+    if executor == "mpi" and not is_installed("mpi4py"):
+        return "mpi4py"
+    return "mpiexec" if executor == "mpi" and not shutil.which("mpiexec") else ""
 
 
-def peak_mebibytes() -> float:
-    """The largest resident memory of this process so far."""
-    import resource
+def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
+    """A row for each executor but ``serial``."""
+    number = next((int(word) for word in words if word.isdigit()), POINTS)
+    chosen = [word for word in words if not word.isdigit()] or EXECUTORS[1:]
+    with ExitStack() as stack:
+        turns = {"serial": turn_of(seconds_of("serial", stack), number)}
+        for executor in chosen:
+            if missing(executor):
+                yield f"Left out: {executor}, since {missing(executor)} is not installed."
+            else:
+                turns[executor] = turn_of(seconds_of(executor, stack), number)
+        run = interleaved(turns, rounds)
+    for executor in turns:
+        if executor != "serial":
+            yield run.row("serial", executor)
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+def turn_of(seconds: Callable[[int], float], number: int) -> Callable[[], Taken]:
+    """The turn of an executor; what its workers compute is not known."""
+    return lambda: Taken(seconds(number))
+
+
+def in_mpi(number: int) -> None:
+    """Prints the seconds for so many points, in a run of ``mpiexec``."""
+    with ExitStack() as stack:
+        entered = stack.enter_context(crew(WORK, "mpi"))
+        list(entered.outcomes(points(200)))
+        start = time.perf_counter()
+        assert sum(1 for _ in entered.outcomes(points(number))) == number
+        print(json.dumps(time.perf_counter() - start))
+
+
+BENCHMARK = Benchmark(__doc__, measured, rounds=5, peers=("distributed", "mpi4py"))
 
 
 def main() -> int:
-    """Measures, and prints a line for each executor."""
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    """Measures, and prints a ratio for each executor."""
     if sys.argv[2:] == ["measure-mpi"]:
-        with ExitStack() as stack:
-            entered = stack.enter_context(crew(WORK, "mpi"))
-            list(entered.outcomes(points(200)))
-            start = time.perf_counter()
-            assert sum(1 for _ in entered.outcomes(points(number))) == number
-            print(json.dumps(time.perf_counter() - start))
+        in_mpi(int(sys.argv[1]))
         return 0
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    chosen = sys.argv[3:] or [executor for executor in EXECUTORS if can_run(executor)]
-    cores = available_cores()
-    taken: dict[str, list[float]] = {executor: [] for executor in chosen}
-    with ExitStack() as stack:
-        functions = {executor: seconds_of(executor, stack) for executor in chosen}
-        for _ in range(rounds):
-            for executor, seconds in functions.items():
-                taken[executor].append(seconds(number))
-    print(f"{number:,} points, {rounds} rounds, {cores} cores")
-    for executor, times in taken.items():
-        line = f"{executor:12}{number / statistics.median(times):9,.0f} designs a second"
-        if "serial" in taken and executor != "serial":
-            ratios = [alone / together for alone, together in zip(taken["serial"], times, strict=True)]
-            ratio = statistics.median(ratios)
-            line += f"{ratio:7.2f} times serial, efficiency {ratio / cores:.0%}"
-        print(line)
-    print(f"peak memory of this process: {peak_mebibytes():.0f} MiB")
-    return 0
+    return BENCHMARK.main()
 
 
 if __name__ == "__main__":

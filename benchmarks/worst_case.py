@@ -11,8 +11,6 @@ checkout.
 from __future__ import annotations
 
 import compileall
-import os
-import subprocess
 import sys
 import time
 from contextlib import redirect_stdout
@@ -23,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import cnncalc
-from benchmarks.bounds import Bounds
+from benchmarks.interleaved import process
 from cnncalc.analysis.difference import difference
 from cnncalc.analysis.report import account
 from cnncalc.cli.program import run
@@ -48,6 +46,19 @@ ROWS = {
 """Changes to 20,000 layers."""
 
 
+class Bounds:
+    """Remembers whether one of the bounds that it has formatted was exceeded."""
+
+    def __init__(self) -> None:
+        self.is_exceeded = False
+
+    def checked(self, value: float, most: float, unit: str) -> str:
+        """The bound to print behind ``value``, with a mark if the value exceeds it."""
+        exceeds = value > most
+        self.is_exceeded |= exceeds
+        return f"at most {most:g} {unit}{'  EXCEEDED' if exceeds else ''}"
+
+
 def refused(text: str) -> tuple[float, float]:
     """CPU seconds and MiB of ``cnncalc check`` of an invalid design, which has to exit with 2."""
     with TemporaryDirectory() as folder:
@@ -62,22 +73,17 @@ def refused(text: str) -> tuple[float, float]:
 def checked_alone(file: Path, *, is_file: bool = True) -> tuple[float, float, int]:
     """CPU seconds, MiB and exit code of ``cnncalc check`` of a file, or of its content on standard input."""
     words = [sys.executable, "-m", "cnncalc", "check", str(file) if is_file else "-"]
-    with file.open("rb") as stdin, Path(os.devnull).open("wb") as null:
-        process = subprocess.Popen(words, stdin=stdin, stdout=null, stderr=null)
-        _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, process.returncode
+    taken = process(*words, given=str(file), codes=(0, 1, 2))()
+    assert taken.cpu_seconds is not None
+    assert taken.mebibytes is not None
+    return taken.cpu_seconds, taken.mebibytes, taken.code
 
 
 def hostile(name: str) -> tuple[float, float, int]:
-    """The same of a model file that is made to cost much; another process makes it, since memory counts from there."""
+    """The same of a model file that is made to cost much."""
     with TemporaryDirectory() as folder:
         file = Path(folder, f"net.{name.rpartition('.')[2]}")
-        child = os.fork()
-        if not child:
-            file.write_bytes(FAMILIES[name](largest(name)))
-            os._exit(0)
-        os.waitpid(child, 0)
+        file.write_bytes(FAMILIES[name](largest(name)))
         return checked_alone(file)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
     from cnncalc.run.prepared import PreparedNet
+    from cnncalc.search.board_fit import BoardFit
     from cnncalc.search.formula import FormulaReport
     from cnncalc.search.solve import Solution
     from cnncalc.search.sweep import Record
@@ -45,13 +46,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport", "Node",
-    "PreparedNet", "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem", "Volume",
-    "__version__", "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot", "prepare",
-    "solve", "sweep", "table",
+    "BoardFit", "CnncalcError", "DesignError", "FitReport", "FormulaReport", "Graph", "LayerReport", "MemoryReport",
+    "Node", "PreparedNet", "Problem", "Record", "Report", "ShapeError", "Solution", "Totals", "ValueProblem",
+    "Volume", "__version__", "account_memory", "analyze", "fit", "formula", "from_onnx", "from_torch", "load", "plot",
+    "prepare", "solve", "sweep", "table",
 ]  # fmt: skip
 
 _MODULES = {
+    "BoardFit": "cnncalc.search.board_fit",
     "CnncalcError": "cnncalc.errors",
     "DesignError": "cnncalc.errors",
     "FitReport": "cnncalc.memory.fit",
@@ -76,13 +78,15 @@ Importing the package loads no module, so that the program is soon where it take
 """
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
-    from importlib import import_module
+if not TYPE_CHECKING:  # to a type checker any name would exist
 
-    value = globals()[name] = getattr(import_module(_MODULES.get(name, "cnncalc.api")), name)
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_MODULES.get(name, "cnncalc.api")), name)
+        return value
 
 
 def __dir__() -> list[str]:

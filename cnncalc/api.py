@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.fit import FitReport
     from cnncalc.memory.report import MemoryReport
     from cnncalc.run.prepared import PreparedNet
+    from cnncalc.search.board_fit import BoardFit
     from cnncalc.search.formula import FormulaReport
     from cnncalc.search.solve import Solution
     from cnncalc.search.sweep import Record
@@ -221,17 +222,32 @@ def fit(
     checkpoint: str = "none",
     image_batches: int = 1,
     **options: Any,
-) -> FitReport:
+) -> FitReport | Any:
     """The largest batch whose need is within ``memory``, and what else would help.
 
     ``memory`` is in bytes, or a text such as ``"8GiB"`` or ``"rtx-3090"``. ``reserve``: ``"auto"`` (what PyTorch's
     caching allocator reserves, a CUDA context and a workspace; the default for torch-cuda), or bytes that are added to
     live tensors (0 for the other profiles). Advice is computed for ``batch``.
 
+    On a board (``"board:NAME"``) the result is a :class:`BoardFit`, for which ``Any`` stands in the signature: what the
+    net takes in int8, whether that ``fits``, and ``advice``. Of the options ``reserve`` alone, in bytes, and those of
+    :func:`load` change it then; the others must be left out.
+
     >>> fit("vgg16", "24GiB").training.largest_batch > 0
+    True
+    >>> fit("cifar-tiny", "board:raspberry-pi-pico", reserve=40 * 1024).fits
     True
     """
     check_types(fit, locals())
+    from cnncalc.memory.boards import is_board
+
+    if isinstance(memory, str) and is_board(memory):
+        given = {
+            "batch": batch != 1, "dtype": dtype != "float32", "profile": profile != "torch-cuda",
+            "optimizer": optimizer != "momentum", "autocast": autocast is not None, "accumulate": accumulate != 1,
+            "checkpoint": checkpoint != "none", "image_batches": image_batches != 1,
+        }  # fmt: skip
+        return _fit_board(design, memory, reserve, [name for name, is_given in given.items() if is_given], options)
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit as fit_report
     from cnncalc.memory.options import read_reserve
@@ -251,6 +267,35 @@ def fit(
     check_options(chosen)
     room = read_memory(memory)[0] if isinstance(memory, str) else positive("memory", memory, 0) or 0
     return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room)
+
+
+def _fit_board(
+    design: Graph | str | os.PathLike[str],
+    memory: str,
+    reserve: int | str | None,
+    given: Sequence[str],
+    options: Mapping[str, Any],
+) -> BoardFit:
+    """Whether a net fits a board. Of a graph no variables can change, so the advice has no smaller ones."""
+    from cnncalc.graph import Graph
+    from cnncalc.memory.boards import read_board
+    from cnncalc.memory.options import read_reserve
+    from cnncalc.search.board_fit import fit_board
+    from cnncalc.search.family import Family
+
+    board = read_board(memory)
+    if given:
+        message = f"{', '.join(given)}: a board runs a net in int8, image by image"
+        raise ValueProblem(message, code="wrong-value", hint="leave it out")
+    kept = read_reserve(reserve) if isinstance(reserve, str) else positive("reserve", reserve, 0) or 0
+    if isinstance(kept, str):
+        raise ValueProblem("reserve: expected bytes, since what a program takes on a chip is not known")
+    if isinstance(design, Graph):
+        return fit_board(None, analyze(design, **options), board, kept)
+    stdin = options.get("stdin")
+    settings = settings_of(**{name: value for name, value in options.items() if name != "stdin"})
+    family = Family(os.fspath(design), settings, stdin)
+    return fit_board(family, family.report({}), board, kept)
 
 
 def solve(

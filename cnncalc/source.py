@@ -9,7 +9,7 @@ MAX_EXCERPT_WIDTH = 160
 
 
 class Source:
-    """A text with a name: a file, ``<pattern>`` or ``<stdin>``."""
+    """A text with a name: a file, ``<pattern>`` or ``<stdin>``. Equal ones from other processes are the same."""
 
     __slots__ = ("_starts", "name", "text")
 
@@ -17,6 +17,12 @@ class Source:
         self.name = name
         self.text = text
         self._starts: list[int] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and (self.name, self.text) == (other.name, other.text)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.text))
 
     def _lines(self) -> list[int]:
         if self._starts is None:

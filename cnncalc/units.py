@@ -166,6 +166,9 @@ def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
 
     found = re.fullmatch(_QUANTITY, text.strip())
     if not found:
+        longest = max([len(digits) for digits in re.findall("[0-9]+", text)], default=0)
+        if longest > MAX_DIGITS:
+            raise ValueProblem(f"a number has at most {MAX_DIGITS} digits, but this one has {longest}", code="limit")
         example = "8GiB" if bare else "7M"
         raise ValueProblem(f"'{text}' is not {what}: write a number and a unit, as in {example}", code="unknown-unit")
     number, unit = found.groups()

@@ -1,17 +1,32 @@
-"""Benchmarks: how times of an interleaved run become ratios. Nothing is measured here."""
+"""Benchmarks: how times of an interleaved run become ratios, and the page that shows them. No time is judged here."""
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks import page
 from benchmarks.interleaved import Benchmark, Goal, Result, Row, Run, Spread, Taken, call, interleaved, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+SMALLEST = {
+    "startup": "--version",
+    "peers": "thop",
+    "imports": "darknet",
+    "layers": "show",
+    "sweeps": "20 threads",
+    "run_speed": "cifar-tiny 1",
+    "verify_speed": "lenet5-modern",
+}
+"""Words that choose the quickest case of each benchmark."""
 
 
 def test_cases_take_turns_in_the_opposite_order_in_every_second_round_and_the_first_does_not_count() -> None:
@@ -84,13 +99,14 @@ def test_the_time_and_memory_of_a_process_are_its_own() -> None:
     turn = process(sys.executable, "-S", "-c", "import time; held = b'x' * 2**26; time.sleep(0.2)")
     held = b"x" * 2**27
 
-    taken = turn()
+    seconds, cpu_seconds, mebibytes, _ = turn()
 
     assert held
-    assert taken.seconds >= 0.2
-    assert 0 < taken.cpu_seconds < taken.seconds
-    assert taken.mebibytes is not None
-    assert 64 < taken.mebibytes < 96
+    assert seconds >= 0.2
+    assert cpu_seconds is not None
+    assert 0 < cpu_seconds < seconds
+    assert mebibytes is not None
+    assert 64 < mebibytes < 96
 
 
 def test_a_process_on_a_terminal_knows_that_it_is_on_one() -> None:
@@ -105,6 +121,14 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_message() -> None:
         turn()
 
 
+def test_a_process_reads_what_it_is_given_and_may_end_with_an_expected_code(tmp_path: Path) -> None:
+    file = tmp_path / "three.txt"
+    file.write_text("3", encoding="utf-8")
+    words = (sys.executable, "-S", "-c", "import sys; sys.exit(int(sys.stdin.read()))")
+
+    assert process(*words, given=str(file), codes=(0, 3))().code == 3
+
+
 def test_a_result_is_the_same_after_json() -> None:
     def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
         yield interleaved(dict.fromkeys("ab", lambda: Taken(1, 2, 3)), rounds).row("a", "b", Goal("time", most=3.5))
@@ -116,3 +140,58 @@ def test_a_result_is_the_same_after_json() -> None:
     assert (result.rounds, result.remarks) == (2, ("left out: peer is not installed",))
     assert result.versions["pytest"] == pytest.__version__
     assert result.lines()[0].split("  ")[0] == "case"
+
+
+def test_the_benchmark_page_shows_the_results_that_are_kept() -> None:
+    found = page.results()
+
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(found), "python -m benchmarks --page"
+    assert list(found) == list(page.BENCHMARKS), "python -m benchmarks NAME"
+
+
+def test_the_readme_shows_ratios_of_the_results_that_are_kept() -> None:
+    readme = page.README.read_text(encoding="utf-8")
+
+    assert readme == page.with_ratios(readme, page.results()), "python -m benchmarks --page"
+    assert readme.count("<!-- benchmarks -->\n`cnncalc table vgg16` takes ") == 1
+
+
+def test_what_is_kept_is_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = page.results()
+    monkeypatch.setattr(page, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "README", tmp_path / "README.md")
+    page.README.write_text("", encoding="utf-8")
+
+    page.keep(found)
+
+    assert page.results() == found
+
+
+@pytest.mark.parametrize("name", [*page.BENCHMARKS, *page.others()])
+def test_a_benchmark_is_on_the_page_and_says_how_it_is_run(name: str) -> None:
+    source = page.file_of(name).read_text(encoding="utf-8")
+    shown = page.PAGE.read_text(encoding="utf-8")
+
+    assert "\ndef main() -> " in source
+    assert f"\n    python -m benchmarks.{name}" in (ast.get_docstring(ast.parse(source)) or "")
+    assert ("\nBENCHMARK = " in source) == (name in page.BENCHMARKS)
+    assert f"python -m benchmarks.{name}" in shown or f"\n| `{name}` |" in shown
+
+
+def test_a_cell_with_marks_of_markdown_shows_them() -> None:
+    row = Row("a|b *c* [d](e)", "python", {"time": Spread(2, 1, 3)})
+    result = Result("2026-01-02", 3, {}, {}, (), (row,))
+
+    assert "| a\\|b \\*c\\* \\[d](e) | python | 2.00 (1.00 to 3.00) |\n" in page.section("startup", result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", page.BENCHMARKS)
+def test_a_benchmark_measures_its_smallest_case(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.layers.SIZES", (2, 20, 200))
+    monkeypatch.setattr("benchmarks.verify_speed.is_installed", lambda module: False)  # it would import torch twice
+
+    result = import_module(f"benchmarks.{name}").BENCHMARK.result(1, SMALLEST[name].split())
+
+    assert result.rows or result.remarks

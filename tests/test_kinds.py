@@ -347,6 +347,7 @@ OTHERS = {
         "works_by_map",
         "picks_least",
         "tied_to",
+        "gradient_follows",
         "tied_as_view",
         "untied",
     ),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +17,7 @@ from tests.conftest import ALL_SLOW
 if TYPE_CHECKING:
     from pathlib import Path
 
+GITLAB = ROOT / ".gitlab-ci.yml"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEMPLATES = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.stem != "config"]
 
@@ -32,12 +36,93 @@ def test_a_workflow_has_jobs_with_steps_and_few_permissions(path: Path) -> None:
         assert all(("uses" in step) != ("run" in step) for step in job["steps"])
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_of_others_are_pinned_to_a_commit_with_their_version(path: Path) -> None:
+    uses = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
+
+    assert uses
+    assert [use for use in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_step_reads_what_others_write_into_a_shell(path: Path) -> None:
+    """An expression in a script is replaced before the shell reads it; a variable is not."""
+    for job in content(path)["jobs"].values():
+        assert [step["run"] for step in job["steps"] if "${{" in step.get("run", "")] == []
+
+
+def scripts_of(path: Path) -> list[str]:
+    """The lines of the shell that a file for CI runs."""
+    jobs = content(path)
+    if path.name == ".gitlab-ci.yml":
+        return [line for job in jobs.values() if isinstance(job, dict) for line in job.get("script", ())]
+    return [line for job in jobs["jobs"].values() for step in job["steps"] for line in step.get("run", "").splitlines()]
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, GITLAB], ids=lambda path: path.stem)
+def test_each_step_is_a_script_that_is_there_or_installs_what_one_needs(path: Path) -> None:
+    called = [line for line in scripts_of(path) if line.startswith(".ci/")]
+
+    for line in called:
+        script = ROOT / line.split()[0]
+        assert os.access(script, os.X_OK), script
+        assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    others = [line.strip() for line in scripts_of(path) if line not in called]
+    allowed = ("python -m pip ", "python -m twine ", "sudo apt-get ", "lmodern ", "test -f ")
+    assert [line for line in others if not line.startswith(allowed)] == []
+
+
+def test_github_and_gitlab_run_the_same_scripts() -> None:
+    def scripts(paths: list[Path]) -> set[str]:
+        return {line.split()[0] for path in paths for line in scripts_of(path) if line.startswith(".ci/")}
+
+    steps = {f".ci/{path.name}" for path in (ROOT / ".ci").iterdir()}
+    assert scripts(WORKFLOWS) == scripts([GITLAB]) == steps
+
+
+def test_only_the_jobs_that_publish_may_do_so() -> None:
+    """Trusted publishing takes a token that the server makes for one job; nothing else is stored."""
+    for path in WORKFLOWS:
+        jobs = content(path)["jobs"]
+        asking = {name for name, job in jobs.items() if "permissions" in job}
+        assert asking == ({"publish"} if "publish" in jobs else set())
+        assert "secrets." not in path.read_text(encoding="utf-8")
+    asking = {name for name, job in content(GITLAB).items() if isinstance(job, dict) and "id_tokens" in job}
+    assert asking == {"release"}
+
+
 def test_ci_runs_the_versions_of_python_that_the_package_names() -> None:
     versions = content(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["tests"]["strategy"]["matrix"]["python"]
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
     assert versions == re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
+    assert content(GITLAB)["tests"]["parallel"]["matrix"] == [{"VERSION": versions}]
     assert f'requires-python = ">={versions[0]}"' in project
+
+
+@pytest.mark.slow
+def test_a_release_needs_its_tag_a_heading_and_what_was_built(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "release-check", tmp_path / ".ci")
+    (tmp_path / "cnncalc").mkdir()
+    (tmp_path / "cnncalc" / "__init__.py").write_text('__version__ = "1.2.0"\n', encoding="utf-8")
+    (tmp_path / "dist").mkdir()
+
+    def said(tag: str) -> str:
+        done = subprocess.run([tmp_path / ".ci" / "release-check", tag], capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == ("can be released" in done.stdout)
+        return done.stdout + done.stderr
+
+    (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n\n## [1.20] - 2026-01-01\n", encoding="utf-8")
+    assert said("v1.2.1") == "v1.2.1 cannot be released: the version of the package is 1.2.0\n"
+    assert "CHANGELOG.md has no heading '## [1.2.0] - YEAR-MONTH-DAY'" in said("v1.2.0")
+    (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n\n## [1.2.0] - 2026-01-01\n", encoding="utf-8")
+    assert "dist has no cnncalc-1.2.0-py3-none-any.whl" in said("v1.2.0")
+    for name in ("cnncalc-1.2.0-py3-none-any.whl", "cnncalc-1.2.0.tar.gz"):
+        (tmp_path / "dist" / name).touch()
+    assert said("v1.2.0") == "v1.2.0 can be released\n"
+    (tmp_path / "dist" / "cnncalc-1.1.0.tar.gz").touch()
+    assert "dist has other files, too" in said("v1.2.0")
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)

@@ -175,4 +175,4 @@ def baseline_text(values: Mapping[str, Mapping[str, int]]) -> str:
     import json
 
     data = {"schema": BASELINE_SCHEMA, "files": values}
-    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2, sort_keys=True) + "\n"

@@ -14,6 +14,7 @@ from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Config
 from cnncalc.checks.family import members_of
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
+from cnncalc.checks.parallel import file_results
 from cnncalc.checks.repository import NoBase
 from cnncalc.checks.rules import run_rules
 from cnncalc.checks.search import LeftOut, Search, Target
@@ -171,7 +172,8 @@ class CheckOptions(NamedTuple):
     ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values. With
     ``record`` values for a baseline are recorded, so a limit without a base is no error. ``rules``: design rules too,
     those of ``select`` (default: all) without those of ``ignore``. ``exclude`` are patterns of
-    files that a search of folders leaves out. Relative paths start from ``folder``.
+    files that a search of folders leaves out. Relative paths start from ``folder``. Many files are checked by ``jobs``
+    processes (default: one for each core).
     """
 
     budget: Budget
@@ -185,6 +187,7 @@ class CheckOptions(NamedTuple):
     strict: bool = False
     units: str = "iec"
     folder: str = ""
+    jobs: int | None = None
 
 
 # The check
@@ -213,8 +216,7 @@ class Checker:
             self._base_of(NO_CONFIGURATION)
         outcomes = [FileResult(visible(shown), "", shown, problems=(problem,)) for shown, problem in search.unreadable]
         left_out = search.left_out
-        for target in search.targets.values():
-            outcome = self.file_result(target)
+        for outcome in file_results(self, list(search.targets.values()), options.jobs):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
             else:

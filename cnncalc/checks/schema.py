@@ -44,6 +44,7 @@ from cnncalc.layers.side_keys import (
     Sides,
     Sizes,
 )
+from cnncalc.memory.boards import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -327,25 +328,28 @@ def definitions() -> Schema:
 # Budgets and rules
 
 
-def limit_schema(unit: str) -> Schema:
-    """A limit: a whole number, a number with its unit, or a change against the base."""
+def limit_schema(unit: str, on_board: str = "") -> Schema:
+    """A limit: a whole number, a number with its unit, a change against the base, or the memory of a board."""
     units, example = (BYTE_UNITS, "93MiB") if unit == "bytes" else (COUNT_UNITS, "7M")
     return any_of(
         {"type": "integer", "minimum": 0},
         whole_text(f"[0-9]+(?:\\.[0-9]+)? ?(?:{units})?"),
         whole_text("[+-][0-9]+(?:\\.[0-9]+)? ?%"),
-        description=f"A whole number, a number with its unit ({example}), or a change against the base (+5%).",
+        *([whole_text("[Bb][Oo][Aa][Rr][Dd]:[^,]*[A-Za-z0-9][^,]*")] if on_board else []),
+        description=f"A whole number, a number with its unit ({example}), or a change against the base (+5%)"
+        + (f"; or the {on_board} of a board ({PREFIX}NAME)." if on_board else "."),
     )
 
 
 def budget_schema() -> Schema:
     """A budget: for each key a limit, or a table of bounds and options."""
     keys: Schema = {}
-    for key, unit, *_ in BUDGET_KEYS.values():
+    for known in BUDGET_KEYS.values():
+        key, unit = known.name, known.unit
         if key == ALLOW_STATED:
             keys[key] = allow_stated_schema()
             continue
-        limit = limit_schema(unit)
+        limit = limit_schema(unit, known.on_board)
         bounds = {bound: {**limit, "description": BOUND_MEANINGS[bound]} for bound in BOUNDS}
         table = {
             "type": "object",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, Command, Option, switch
+from cnncalc.cli.command import DONE, Command, Option, switch, whole_number
 from cnncalc.cli.options import DESIGN, LOWER_LIMITS, UNITS, UPPER_LIMITS, OutputOptions, limit_option, output_options
 from cnncalc.errors import MAX_PROBLEMS, DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
@@ -63,6 +63,7 @@ class Call(NamedTuple):
     exclude: tuple[str, ...] = ()
     explain: str | None = None
     strict: bool = False
+    jobs: int | None = None
     units: str = "iec"
 
 
@@ -127,6 +128,7 @@ def _check_options(call: Call, folder: str) -> CheckOptions:
         strict=call.strict,
         units=call.units,
         folder=folder,
+        jobs=call.jobs,
     )
 
 
@@ -199,6 +201,7 @@ COMMAND = Command(
             repeated=True,
         ),
         Option("--explain", "explain", "Explain a design rule instead of checking.", "CODE"),
+        Option("--jobs", "jobs", "Processes that check many files (default: one for each core).", "N", whole_number),
         switch("--strict", "Fail on warnings too, and on a design without a budget or a base."),
         DESIGN,
         UNITS,

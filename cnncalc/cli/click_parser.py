@@ -9,9 +9,10 @@ from click.shell_completion import CompletionItem
 
 from cnncalc import __version__
 from cnncalc.cli.command import DONE
-from cnncalc.cli.console import StreamError, reason
+from cnncalc.cli.console import StreamError
 from cnncalc.cli.registry import COMMANDS, COMPLETION, find_command
 from cnncalc.errors import Problem, ValueProblem, nearest
+from cnncalc.language.files import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ import stat
 import sys
 
 from cnncalc.errors import CnncalcError, ValueProblem
-from cnncalc.language.files import special_kind
+from cnncalc.language.files import reason, special_kind
 from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
 
 TYPE_CHECKING = False
@@ -181,11 +181,6 @@ class Console:
             self.print(content, format, "picture" if isinstance(content, bytes) else "report")
         else:
             self.write_file(content, output.file)
-
-
-def reason(error: Exception) -> str:
-    """The operating system's message for an error."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def flush() -> None:

@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
-from cnncalc.cli.console import StreamError, reason
+from cnncalc.cli.console import StreamError
 from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
-from cnncalc.language.files import read_bytes
+from cnncalc.language.files import read_bytes, reason
 from cnncalc.records import NamedTuple
 from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
 from cnncalc.units import plural

@@ -20,6 +20,7 @@ from cnncalc.cli.options import (
 )
 from cnncalc.memory.options import (
     AUTOCAST,
+    EXTENSIONS,
     MICRO_PROFILES,
     POINTERS,
     PROFILE_NAMES,
@@ -116,6 +117,7 @@ class Call(NamedTuple):
     columns: str | None = None
     depth: int | None = None
     pointers: str | None = None
+    extension: str | None = None
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -131,8 +133,11 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
             yield name, f"--profile {call.memory.profile} prints what the chip takes alone"
         if call.memory.profile == "vela":
             yield "pointers", "the SRAM of Ethos-U holds no pointers"
+        if call.memory.profile != "cmsis":
+            yield "extension", "it is for --profile cmsis"
         return
     yield "pointers", "it is for --profile tflm, cmsis"
+    yield "extension", "it is for --profile cmsis"
     if call.plan:
         for option in MEMORY.options:
             if option.name not in ("batch", "dtype"):
@@ -182,7 +187,7 @@ def _micro(call: Call, console: Console) -> None:
         from cnncalc.memory.micro import micro_report
         from cnncalc.views.micro import micro_document
 
-        micro = micro_report(report, call.memory.profile, int(call.pointers or 32))
+        micro = micro_report(report, call.memory.profile, int(call.pointers or 32), call.extension or "dsp")
         document = micro_document(micro, notation=notation)
     console.write_document(document.with_columns(call.columns), call.output)
 
@@ -228,6 +233,7 @@ COMMAND = Command(
     (
         MEMORY._replace(options=(PROFILE, *MEMORY.options[1:])),
         choice("--pointers", POINTERS, "Bits of a pointer of the chip (default: 32)."),
+        choice("--extension", EXTENSIONS, "Extension of the core for --profile cmsis (default: dsp)."),
         Option("--why", "why", "Show what one layer keeps for backward, and why.", "LAYER"),
         switch("--timeline", "Draw live bytes over the step."),
         switch("--plan", "Plan one arena for inference: offsets, bound, order."),

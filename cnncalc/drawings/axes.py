@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from math import floor, log10
 from typing import TYPE_CHECKING
 
@@ -143,18 +144,24 @@ def _borders(canvas: Canvas, parts: Sequence[Stretch], y: float) -> None:
 
 def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
     """Writes the names of the widest stretches that have room."""
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[float, float]] = []  # from left to right
     marked: list[Stretch] = []
     for part in sorted(parts, key=lambda part: (part.start - part.end, part.start)):
+        if len(taken) > MAX_NAMES:
+            break
         middle = (part.start + part.end) / 2
+        place = bisect_left(taken, (middle, middle))
+        # most of many stretches are below names, which is found out without the width of their own
+        if (place and middle < taken[place - 1][1] + 8) or (place < len(taken) and middle > taken[place][0] - 8):
+            continue
         name = shown(part.name)
         half = width_of(name, TICK_SIZE) / 2
-        if 2 * half > canvas.right - canvas.left or len(taken) > MAX_NAMES:
+        if 2 * half > canvas.right - canvas.left:
             continue
         start = min(max(middle - half, canvas.left), canvas.right - 2 * half)
         if any(start < end + 8 and start + 2 * half > begin - 8 for begin, end in taken):
             continue
-        taken.append((start, start + 2 * half))
+        taken.insert(place, (start, start + 2 * half))
         canvas.text(start + half, y + 16, name, "tick", "muted", anchor="middle")
         if part.is_block:
             marked.append(part)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 
+TO = " to "
+"""Between the first and the last layer in the name of neighbours that are drawn as one; no other name has blanks."""
+
+
 class Edge(NamedTuple):
     """An input of a part: ``source`` is a part, ``row`` the layer in it whose output is read."""
 
@@ -245,7 +249,7 @@ def _blocks(parts: Sequence[Part], groups: Sequence[list[int]]) -> list[Part]:
     return _merged(
         parts,
         [
-            _Group(group, group[-1], f"{parts[group[0]].name} to {parts[group[-1]].name}" if len(group) > 1 else None)
+            _Group(group, group[-1], f"{parts[group[0]].name}{TO}{parts[group[-1]].name}" if len(group) > 1 else None)
             for group in groups
         ],
     )
@@ -258,6 +262,9 @@ def notes_on_parts(parts: Sequence[Part], runs: Sequence[Run]) -> list[str]:
         notes.append("Activation functions, normalizations, dropout and views are drawn with the layer before them.")
     if any(part.is_block for part in parts):
         notes.append("A block of the net is drawn as one, with the volume of its last layer.")
+    if any(part.is_block and TO in part.name for part in parts):
+        layers = sum([len(part.rows) for part in parts])
+        notes.append(f"Of {layers:,} layers neighbours are drawn as one; cnncalc table lists each.")
     if any(run.times > 1 for run in runs):
         notes.append("A frame marks layers that are repeated and drawn once.")
     return notes

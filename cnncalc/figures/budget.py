@@ -13,10 +13,11 @@ from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you
 from cnncalc.figures.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.graph import RawValue
 from cnncalc.layers.keys import truth
+from cnncalc.memory.boards import PREFIX, is_board, read_board
 from cnncalc.memory.options import read_reserve
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
-from cnncalc.units import MAX_DIGITS, format_bytes, parse_bytes, parse_count, short
+from cnncalc.units import MAX_DIGITS, format_bytes, listed, parse_bytes, parse_count, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -308,11 +309,22 @@ def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: Problems
 
 
 def _amount(key: str, where: str, value: RawValue, problems: Problems) -> Amount | None:
+    text = value.text or ""
     try:
-        return read_amount(value.text or "", KEYS[key].unit)
+        return board_amount(key, text) if is_board(text) else read_amount(text, KEYS[key].unit)
     except ValueProblem as problem:
-        problems.append(Problem(problem.code, f"{where}: {problem.message}", value.span))
+        problems.append(Problem(problem.code, f"{where}: {problem.message}", value.span, problem.hint))
         return None
+
+
+def board_amount(key: str, text: str) -> Amount:
+    """The memory of ``board:NAME`` that limits a key; raises ValueProblem for an unknown board, and for other keys."""
+    memory = KEYS[key].on_board
+    if not memory:
+        keys = listed([f"{other.name} by its {other.on_board}" for other in KEYS.values() if other.on_board])
+        raise ValueProblem(f"a board limits {keys}, not {key}", code="wrong-value")
+    board = read_board(text)
+    return Amount(getattr(board, memory), text=f"{PREFIX}{board.name}")
 
 
 def read_amount(text: str, unit: str) -> Amount:

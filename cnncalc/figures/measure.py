@@ -177,7 +177,7 @@ class BudgetKey(NamedTuple):
     (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a number
     or a text, see :data:`cnncalc.figures.budget.OPTION_READERS`). ``has_layers``: each layer has such a value of its
     own. ``example`` is a limit. ``is_of_window``: it is the receptive field of the last layer with a window, which may
-    be only bounded.
+    be only bounded. ``on_board``: which memory of a board limits it, ``ram`` or ``flash`` (empty: none).
     """
 
     name: str
@@ -188,6 +188,7 @@ class BudgetKey(NamedTuple):
     has_layers: bool = False
     example: str = "7M"
     is_of_window: bool = False
+    on_board: str = ""
 
 
 def _column(name: str) -> BudgetKey:
@@ -352,8 +353,8 @@ KEYS: dict[str, BudgetKey] = {
         _memory("training_memory", _simulated, _training_parts, _TRAINING),
         _memory("inference_need", _simulated, _inference_parts, _INFERENCE | _RESERVE),
         _memory("training_need", _simulated, _training_parts, _TRAINING | _RESERVE),
-        _memory("arena", _arena, None, {"pointers": POINTERS})._replace(example="64KiB"),
-        _memory("flash", _flash, None, NO_OPTIONS)._replace(example="256KiB"),
+        _memory("arena", _arena, None, {"pointers": POINTERS})._replace(example="64KiB", on_board="ram"),
+        _memory("flash", _flash, None, NO_OPTIONS)._replace(example="256KiB", on_board="flash"),
         _memory("plan_arena", _plan_arena, None, _BATCH | _ANY_TYPE),
         *(
             BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.caffe_code import CODES
 from cnncalc.interop.caffe_messages import Fields, NoEqual, Word, written
-from cnncalc.interop.exporters import bound, unpooled_of, volumes_of
+from cnncalc.interop.exporters import bound, heading, unpooled_of, volumes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +61,7 @@ class CaffeWriter:
                 problems.append(Problem("no-equal", message, node.span))
         if problems:
             raise DesignError(problems)
-        title = f"# {self.graph.title}. " if self.graph.title else "# "
-        head = f"{title}Written by cnncalc from {self.graph.name}.".replace("\n", " ")
+        head = f"# {heading(self.graph)}"
         parts = [head, *written((("name", self.graph.name),), 0)]
         for fields in self.messages:
             parts += ["layer {", *written(fields, 1), "}"]

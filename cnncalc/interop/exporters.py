@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,3 +94,9 @@ def export(graph: Graph, name: str, options: ExportOptions = ExportOptions()) ->
     exporter = next(each for each in EXPORTERS if each.name == name)
     content: str | bytes = getattr(import_module(exporter.module), exporter.function)(graph, options)
     return content
+
+
+def heading(graph: Graph) -> str:
+    """The title of a net and where its file comes from, in one line without control characters."""
+    title = f"{graph.title}. " if graph.title else ""
+    return visible(f"{title}Written by cnncalc from {graph.name}.")

@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.interop.exporters import bound
+from cnncalc.interop.exporters import bound, heading
 from cnncalc.interop.keras_code import CODES
 from cnncalc.interop.source_groups import Body, Groups, identifier
 from cnncalc.interop.torch_code import Code, Place
-from cnncalc.interop.torch_text import LEAST_LOOP, Class, Shape, Writer, construction, support, wrapped
+from cnncalc.interop.torch_text import LEAST_LOOP, Class, Shape, Writer, construction, docstring, support, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -175,8 +175,7 @@ class FunctionWriter(Writer):
             each.decide()
         code = "\n\n\n".join([self._function(each) for each in self.classes.values()])
         copied = support(code, "keras_support.py")
-        title = f"{graph.title}. " if graph.title else ""
-        head = f'"""{title}Written by cnncalc from {graph.name}."""'.replace("\\", "/")
+        head = docstring(heading(graph))
         if "kept[" in code:
             copied.insert(0, "kept = {}")
         everything = "\n\n\n".join([*copied, code])

@@ -7,6 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.interop.exporters import heading
 from cnncalc.interop.torch_code import Call
 from cnncalc.language.folding.columns import explained
 
@@ -150,8 +151,7 @@ class Writer:
         parts = [self._class(each, after if each.name == top.name else ()) for each in self.classes.values()]
         code = "\n\n\n".join(parts)
         copied = support(code, "torch_support.py")
-        title = f"{graph.title}. " if graph.title else ""
-        head = f'"""{title}Written by cnncalc from {graph.name}."""'.replace("\\", "/")
+        head = docstring(heading(graph))
         imports = ["from __future__ import annotations", ""]
         everything = "\n\n\n".join([*copied, code])
         if re.search(r"\bmath\.", everything):
@@ -253,6 +253,11 @@ def wrapped(line: str, indent: int) -> list[str]:
     parts.append(line[start : len(line) - 1].strip())
     inner = [each for part in parts for each in wrapped(f"{part},", indent + 4)]
     return [" " * indent + line[: opening + 1], *inner, " " * indent + ")"]
+
+
+def docstring(text: str) -> str:
+    """A line as a literal of Python, which nothing in it ends."""
+    return '"""' + text.replace("\\", "/").replace('"""', "'''") + '"""'
 
 
 def support(code: str, name: str) -> list[str]:

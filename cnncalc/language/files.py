@@ -70,6 +70,13 @@ def special_kind(path: str) -> str | None:
     return kinds.get(stat.S_IFMT(mode), "device")
 
 
+def reason(error: Exception) -> str:
+    """The operating system's message for an error of a file; of a ValueError, which Python raises for a NUL, ours."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return "its name has a NUL character"
+
+
 def why_unreadable(path: str, error: OSError) -> str:
     """The operating system's reason; for a link whose target is missing, the target."""
     if isinstance(error, FileNotFoundError) and os.path.islink(path):
@@ -94,7 +101,7 @@ def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = D
 
 def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
     """Bytes as UTF-8 text without a byte order mark; DesignError if they are not, or are too many."""
-    if len(data) > most + 3:
+    if len(data) > most + 3 * data.startswith(b"\xef\xbb\xbf"):
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
         message = f"{name}: {what} has at most {size}"
         raise DesignError([Problem("limit", message)])

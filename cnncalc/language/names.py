@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from cnncalc.errors import MAX_CANDIDATES, MAX_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS, REFERENCES
 from cnncalc.language.values import fixed_value_of
@@ -215,13 +217,13 @@ class Names:
         values = [part if isinstance(part, str) else fixed_value_of(part, environment) for part in label.parts]
         if not any(isinstance(value, list) for value in values):
             return [self.reference(label, environment, scope)]
+        self.listed += prod([max(1, len(value)) for value in values if isinstance(value, list)])
+        if self.listed > REFERENCES:
+            message = f"names with lists give at most {REFERENCES:,} references in a net"
+            raise DesignError([Problem("limit", message, label.span)])
         texts = [""]
         for part, value in zip(label.parts, values, strict=True):
             each = value if isinstance(value, list) else [value]
-            self.listed += len(texts) * len(each)
-            if self.listed > REFERENCES:
-                message = f"names with lists give at most {REFERENCES:,} references in a net"
-                raise DesignError([Problem("limit", message, label.span)])
             texts = [text + _in_name(one, part) for text in texts for one in each]
         found = [Reference(self._checked(text, label), scope, label.span) for text in texts]
         self.references_used += found

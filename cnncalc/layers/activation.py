@@ -66,7 +66,7 @@ class Activation(Layer):
 def clamped(builder: TorchBuilder, x: int, *, bounds: int) -> int:
     """Records a clamp, whose backward makes a mask for each bound, and a zero."""
     masks = (Size(0, builder.output.elements),) * bounds
-    return builder.single([x], scratch=(*masks, Size(builder.item_of(x))))
+    return builder.single([x], scratch=(*masks, Size(builder.item_of(x))), gradient_order="output")
 
 
 class Relu(Activation):
@@ -79,6 +79,7 @@ class Relu(Activation):
     """
 
     kind: ClassVar[str] = "relu"
+    gradient_follows: ClassVar[str] = "output"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
     is_idempotent: ClassVar[bool] = True
@@ -102,6 +103,7 @@ class Relu6(Activation):
     """
 
     kind: ClassVar[str] = "relu6"
+    gradient_follows: ClassVar[str] = "output on cuda"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
     output_range: ClassVar[tuple[float, float]] = (0, 6)
     is_idempotent: ClassVar[bool] = True
@@ -172,6 +174,7 @@ class HardSigmoid(Activation):
     """
 
     kind: ClassVar[str] = "hsigmoid"
+    gradient_follows: ClassVar[str] = "output on cuda"
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
         "hardsigmoid": ("HSIGMOID{b}", "that of PyTorch and Keras 3; HSIGMOID(0.2) is that of ONNX and Keras 2")
     }
@@ -226,6 +229,7 @@ class LeakyRelu(Activation):
     """
 
     kind: ClassVar[str] = "lrelu"
+    gradient_follows: ClassVar[str] = "output"
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
         "leakyrelu": ("LRELU{b}", "its slope is 0.01 unless written, as in PyTorch; that of Keras is 0.3: LRELU(0.3)"),
         "leaky": ("LRELU(0.1)", "the slope of darknet; LRELU alone has 0.01"),
@@ -253,6 +257,7 @@ class ExponentialLinear(Activation):
     """Negative elements approach -``factor`` * ``alpha`` smoothly; the others are multiplied by ``factor``."""
 
     factor: ClassVar[float] = 1.0
+    gradient_follows: ClassVar[str] = "output on cuda"
     keeps_output_in_place: ClassVar[bool] = True
     alpha: float
 
@@ -322,6 +327,7 @@ class Softplus(Activation):
     """
 
     kind: ClassVar[str] = "softplus"
+    gradient_follows: ClassVar[str] = "output on cuda"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SOFTPLUS"
     autocast: ClassVar[str | None] = "full"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
@@ -374,6 +380,7 @@ class PRelu(Activation):
         return builder.operation(
             operands,
             layout=builder.by_channel(operands[0]),
+            order="output",
             keeps=tuple(range(len(operands))),
             parameters=parameters,
             backward_scratch=scratch,

@@ -204,6 +204,9 @@ class Layer:
     memory_order: ClassVar[str] = "input"
     """How PyTorch lays out its output: as the ``input``; ``suggested``: channels-last where the inputs are, else
     contiguous; or always ``contiguous``."""
+    gradient_follows: ClassVar[str] = "gradient"
+    """How PyTorch lays out the gradient of an input, where the output lies as the input: as the incoming ``gradient``;
+    as the ``output``; or so where the kernels are not those of a CPU (``output on cuda``)."""
     autocast: ClassVar[str | None] = None
     """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), None for that of the input, or ``pool``:
     that of the input, but float32 on a CPU for volumes with three sides."""
@@ -566,6 +569,10 @@ class Layer:
         Kinds that PyTorch composes of several operations override this.
         """
         return builder.single(inputs)
+
+    def order_in_torch(self, arrays: Sequence[Parameter]) -> Sequence[Parameter]:
+        """The parameters and buffers of the layer in the order in which PyTorch's optimizers go through them."""
+        return arrays
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         """Whether PyTorch copies the gradient of weights of this shape where it is made channels-last.

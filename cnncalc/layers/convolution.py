@@ -134,7 +134,12 @@ class Convolution(Filters):
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
         """Records the convolution of an input that is padded where PyTorch's function cannot do it."""
-        return builder.single([x], order=builder.convolution_order)
+        return builder.single([x], order=self.torch_order(builder))
+
+    def torch_order(self, builder: TorchBuilder) -> str:
+        """The order of memory of the output: CUDA has kernels for depthwise convolutions in every type."""
+        is_own = self.is_depthwise(builder.volumes[0]) and not builder.is_cpu
+        return "suggested" if is_own else builder.convolution_order
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return prod(shape[:-2]) > 1 and shape[-2] > 1
@@ -323,9 +328,13 @@ class Conv(Convolution):
         first, used = builder.last + 1, 2 if self.normed == "weight" else 1
         lowered = {"none": lower_standardized, "weight": lower_weight_norm, "spectral": lower_spectral_norm}
         weight = lowered[self.normed](builder, weights, self.filters)
-        result = builder.single([x], order=builder.convolution_order, made=(weight, used))
+        result = builder.single([x], order=self.torch_order(builder), made=(weight, used))
         builder.hold(first, weight)  # an argument
         return result
+
+    def order_in_torch(self, arrays: Sequence[Parameter]) -> Sequence[Parameter]:
+        # what normed weights are computed from is registered after the bias, their length first
+        return super().order_in_torch(arrays) if self.normed == "none" else arrays[::-1]
 
     def _used(self, xp: Any, weight: Any, length: Any, left: Any, right: Any) -> Any:
         """The weights that the convolution uses: kernel sides x D/groups x K."""

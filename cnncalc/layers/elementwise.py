@@ -86,6 +86,7 @@ class HardTanh(Clip):
     """
 
     kind: ClassVar[str] = "hardtanh"
+    gradient_follows: ClassVar[str] = "output on cuda"
     other_names: ClassVar[tuple[str, ...]] = ()
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HARDTANH"
 

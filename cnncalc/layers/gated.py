@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
 
 ERFC = (
@@ -156,6 +157,7 @@ class HardSwish(Activation):
     """
 
     kind: ClassVar[str] = "hswish"
+    gradient_follows: ClassVar[str] = "output on cuda"
     other_names: ClassVar[tuple[str, ...]] = ("hardswish",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSWISH"
 
@@ -197,6 +199,9 @@ class Glu(Layer):
             message = f"GLU halves the depth, so the depth must be even, but it is {x.depth}"
             raise ShapeError(message, code="not-divisible")
         return x.with_depth(x.depth // 2)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.single(inputs, gradient_order="contiguous" if builder.is_cpu else "suggested")
 
     def _halves(self, maps: Any) -> tuple[Any, Any]:
         half = maps.shape[1] // 2

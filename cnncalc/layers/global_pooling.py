@@ -6,7 +6,7 @@ from math import prod
 
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import over_sides, pixels, planes
-from cnncalc.layers.pooling import AnyPooling, pooled, torch_max_keeping
+from cnncalc.layers.pooling import AnyPooling, pooled, torch_max_keeping, whole_pool
 from cnncalc.layers.stencil import WHOLE, Stencil
 from cnncalc.layers.window import all_sides, depth_step
 
@@ -75,7 +75,6 @@ class GlobalMaxPool(GlobalAveragePool):
     Source: Oquab et al. 2015, section 3.
     """
 
-    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "gmp"
     other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool", "globalmaxpooling")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
@@ -95,7 +94,7 @@ class GlobalMaxPool(GlobalAveragePool):
         return torch_max_keeping(output)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return pooled(builder, inputs[0], lambda value, output: builder.single([value], output=output))
+        return pooled(builder, inputs[0], lambda value, output: whole_pool(builder, value, output))
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)

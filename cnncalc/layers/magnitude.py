@@ -8,6 +8,7 @@ from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normalization import Normalization
 from cnncalc.layers.normed_axes import (
+    axes_last,
     axes_of_image,
     fitted,
     is_single,
@@ -69,11 +70,18 @@ class ByMagnitude(Normalization):
         """The scale as an array that fits maps (batch x depth x sides)."""
         return fitted(scale, self.axes, maps.shape[1:])
 
-    def reduced(self, builder: TorchBuilder, value: int, **options: Any) -> int:
-        """An operation of PyTorch with one number for each magnitude."""
-        volume = reduced_volume(self.axes, builder.output)
-        layout = builder.made([value], volume)
-        return builder.operation([value], Size(0, volume.elements), layout=layout, **options)
+    def torch_axes(self, builder: TorchBuilder, value: int) -> list[int]:
+        """The axes of a value, of batch x depth x sides or batch x depth, that a magnitude is taken over."""
+        names, meant = ("depth", *builder.output.names), names_of(self.axes, len(builder.output.sides))
+        return [1 + axis for axis, _ in enumerate(builder.layout_of(value).sizes[1:]) if names[axis] in meant]
+
+    def reduced(self, builder: TorchBuilder, value: int, along: Sequence[int], **options: Any) -> int:
+        """An operation of PyTorch with one number for each magnitude, which is taken along these axes of the value."""
+        from cnncalc.layers.layout import contiguous
+
+        sizes = [1 if axis in along else size for axis, size in enumerate(builder.layout_of(value).sizes)]
+        elements = Size(0, reduced_volume(self.axes, builder.output).elements)
+        return builder.operation([value], elements, layout=contiguous(sizes), **options)
 
     def inverse(self, xp: Any, maps: Any) -> Any:
         """1 / magnitude, for maps (batch x depth x sides)."""
@@ -169,26 +177,32 @@ class RootMeanSquare(ByMagnitude):
         return 1 / count
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # x * rsqrt(mean(x**2) + eps) in at least float32, times the scale, in the type of the input
-        x = builder.entering(inputs[0])
+        # x * rsqrt(mean(x**2) + eps) in at least float32, times the scale, in the type of the input; axes that are not
+        # all are the last ones of a view
+        x, order = builder.entering(inputs[0]), axes_last(self.axes, builder.output)
+        is_view = self.axes != "volume" and not builder.is_flat(x)
+        if is_view:
+            x = builder.reordered(x, order)
+        along = self.torch_axes(builder, x)
+        if is_view:
+            along = [order.index(axis) for axis in along]
         item = builder.item_of(x)
         wide = builder.operation([x], item=4) if item < 4 else x
         first = builder.last + 1
         squares = builder.power(wide)
-        mean = self.reduced(builder, squares)
+        mean = self.reduced(builder, squares, along, order="repeated")
         size = builder.bytes_of(mean)
         inverse = builder.operation([mean], keeps_output=True, backward_scratch=(size, size))
         builder.hold(first, squares)  # temporaries of one expression
         builder.hold(first, mean)
         result = builder.multiplied(wide, inverse, builder.output, in_place=False)
         if self.scale:
-            result = builder.scaled(result)
-        is_view = self.axes == "depth" and not builder.is_flat(x)
-        result = builder.gathered(result, "channels last" if is_view else "suggested")
+            result = builder.scaled(result, along=along)
+        result = builder.gathered(result, "suggested")
         builder.hold(first, wide)
         builder.hold(first, inverse)
         result = builder.operation([result], item=item) if item < 4 else result
-        return builder.viewed(result) if is_view else result
+        return builder.reordered(result, [order.index(axis) for axis in range(len(order))]) if is_view else result
 
 
 class L2Norm(ByMagnitude):
@@ -222,7 +236,8 @@ class L2Norm(ByMagnitude):
         # x / clamp_min(norm(x), eps), spread over the volume
         (x,) = inputs
         first, volume = builder.last + 1, builder.output
-        length = self.reduced(builder, x, **norm_options(builder, x))
+        along = self.torch_axes(builder, x)
+        length = self.reduced(builder, x, along, **norm_options(builder, x))
         # the gradient of clamp_min: where(length >= eps, gradient, 0)
         item = builder.item_of(length)
         _, each = builder.bytes_of(length)
@@ -234,7 +249,7 @@ class L2Norm(ByMagnitude):
             [x, spread], item=item, keeps=(0, 1), gradients=("new", "new"), backward_scratch=scratch
         )
         builder.hold(first, least)
-        return builder.scaled(result) if self.scale else result
+        return builder.scaled(result, along=along) if self.scale else result
 
 
 class GlobalResponse(Normalization):

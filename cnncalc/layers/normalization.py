@@ -9,6 +9,7 @@ from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normed_axes import (
+    axes_last,
     axes_of_image,
     fitted,
     is_single,
@@ -229,7 +230,9 @@ class BatchNorm(Affine):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # cuDNN makes the gradients of input, scale and shift, whether they are needed or not
         if builder.is_native_norm:
-            return builder.single(inputs, makes_all="input" if builder.composes else None)
+            if builder.composes:  # of element-wise operations
+                return builder.single(inputs, order="input", makes_all="input")
+            return builder.single(inputs)
         return builder.single(inputs, gathers="suggested", makes_all="all")
 
     def channelwise(
@@ -387,31 +390,26 @@ class LayerNorm(ImageNorm):
         return "mixed" if "depth" in names_of(self.over(len(inputs[0].sides)), len(inputs[0].sides)) else "apart"
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        axes = self.over(len(builder.output.sides))
-        if axes == "volume" or builder.is_flat(inputs[0]):
-            return builder.single(inputs)
-        if axes == "depth":
-            # computed on batch x sides x depth, of which the output is a view
-            result = builder.single(inputs, order="channels last")
-            if builder.composes:  # element by element, so in the order of the incoming gradient
-                builder.orders[builder.last] = "input"
-            return builder.viewed(result)
-        # on a view with the axes last
         from cnncalc.layers.layout import contiguous
 
-        names = ("depth", *builder.output.names)
-        order = (0, *[1 + names.index(name) for name in names if name not in axes], *[1 + names.index(a) for a in axes])
-        x = builder.reordered(builder.entering(inputs[0]), order)
-        sizes = (builder.images, builder.output.depth, *builder.output.sides)
+        # unless over all elements, on a view with the axes last, of which the output is one
+        axes, x = self.over(len(builder.output.sides)), builder.entering(inputs[0])
+        order = axes_last(axes, builder.output)
+        is_view = axes != "volume" and not builder.is_flat(x)
+        if is_view:
+            x = builder.reordered(x, order)
+        sizes = builder.layout_of(x).sizes
+        outer = len(sizes) - len(names_of(axes, len(builder.output.sides))) if is_view else 1
+        statistics = contiguous([size if axis < outer else 1 for axis, size in enumerate(sizes)])
         result = builder.operation(
             [x],
-            layout=contiguous([sizes[place] for place in order]),
+            layout=contiguous(sizes),
             keeps=(0,),
             extras=self.keeping(builder.volumes, builder.output).extras,
             parameters=builder.own_parameters,
-            order="contiguous",
+            order=statistics if builder.composes and builder.item_of(x) > 2 else "contiguous",
         )
-        return builder.reordered(result, [order.index(place) for place in range(len(order))])
+        return builder.reordered(result, [order.index(axis) for axis in range(len(order))]) if is_view else result
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         axes = self.over(x.ndim - 2)

@@ -58,6 +58,14 @@ def axes_of_image(axes: str | tuple[str, ...], rank: int) -> tuple[int, ...]:
     return tuple([place for place, name in enumerate(("depth", *SIDES[rank - 1])) if name in names])
 
 
+def axes_last(axes: str | tuple[str, ...], x: Volume) -> tuple[int, ...]:
+    """The axes of maps (batch x depth x sides) with those that are meant behind the others."""
+    meant = names_of(axes, len(x.sides))
+    every = ("depth", *x.names)
+    chosen = [1 + every.index(name) for name in (meant if isinstance(axes, tuple) else every) if name in meant]
+    return (0, *[axis for axis in range(1, 1 + len(every)) if axis not in chosen], *chosen)
+
+
 def fitted(array: Any, axes: str | tuple[str, ...], shape: tuple[int, ...]) -> Any:
     """A scale or shift as an array that fits an image of this shape, depth x sides."""
     meant = axes_of_image(axes, len(shape))

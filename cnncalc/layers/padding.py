@@ -137,12 +137,13 @@ class Pad(Layer):
             first, (x,) = builder.last + 1, inputs
             if builder.is_cpu and (self.mode == "replicate" or len(self.pad) < 6):
                 x = builder.converted(x, 4)  # where autocast of a CPU computes it in float32
-            result = builder.single([x], order="suggested" if len(self.pad) == 4 else "contiguous")
+            result = builder.single([x], order="suggested" if builder.is_cpu else "contiguous")
             builder.hold(first, x)
             return result
         if self.mode == "wrap":
             return builder.wrapped(inputs[0], ends(self.pad))
-        return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0 and not any(self.depth))
+        crops = max(self.pad) <= 0 and not any(self.depth)
+        return builder.resized(inputs[0], builder.output, crops=crops, crops_some=min(self.pad) < 0)
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)

@@ -199,7 +199,7 @@ class AdaptivePooling(PaddedPooling):
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         """Records the operation on windows chosen by the size of the output."""
-        return pooled(builder, inputs[0], lambda value, output: builder.single([value], output=output))
+        return pooled(builder, inputs[0], lambda value, output: whole_pool(builder, value, output))
 
     def _bins(self, xp: Any, reduce: Any, x: Any) -> Any:
         """Every bin of an adaptive pool reduced, along one side after the other."""
@@ -234,12 +234,23 @@ def pooled(builder: TorchBuilder, x: int, run: Callable[[int, Volume], int]) -> 
     return builder.as_length(run(builder.as_plane(x), Volume(1, *output)))
 
 
+def pool_order(output: Volume) -> str:
+    """The order of memory of average and adaptive pools: contiguous over three sides, else that of the input."""
+    return "contiguous" if len(output.sides) > 2 else "suggested"
+
+
+def whole_pool(builder: TorchBuilder, value: int, output: Volume) -> int:
+    """Records an average or adaptive pool that is the whole layer."""
+    return builder.single([value], output=output, order=pool_order(output))
+
+
 def averaged(builder: TorchBuilder, x: int) -> int:
     """Records an average pool within a layer that PyTorch composes of several operations."""
 
     def run(value: int, output: Volume) -> int:
-        layout = builder.made([value], output, "suggested")
-        return builder.operation([value], Size(0, output.elements), layout=layout, keeps=(0,))
+        order = pool_order(output)
+        layout = builder.made([value], output, order)
+        return builder.operation([value], Size(0, output.elements), layout=layout, keeps=(0,), order=order)
 
     return pooled(builder, x, run)
 
@@ -386,6 +397,9 @@ class AveragePool(AdaptivePooling):
     @property
     def _is_mean(self) -> bool:
         return self.adaptive is not None and set(self.adaptive) == {1}
+
+    def lower_padded(self, builder: TorchBuilder, x: int) -> int:
+        return pooled(builder, x, lambda value, output: whole_pool(builder, value, output))
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self._is_mean:

@@ -305,20 +305,22 @@ class Blocks(Layer):
         if self._is_one_kernel:
             return builder.single(inputs, order="suggested" if builder.is_cpu else "contiguous")
         x, rank = builder.volumes[0], len(self.block)
-        # the sides split into blocks and places, these moved, and the sides joined again
-        goes_deep = builder.output.depth >= x.depth
+        if builder.output.depth >= x.depth:
+            return self.lower_deepened(builder, inputs[0], x)
+        # the channels split into places, these moved, and the sides joined again
         order = self._axes()
-        if goes_deep:
-            pairs = zip(x.sides, self.block, strict=True)
-            sizes = [part for size, step in pairs for part in (size // step, step)]
-            split = builder.arranged(inputs[0], (builder.images, x.depth, *sizes))
-            moved = builder.reordered(split, order)
-        else:
-            pairs = zip(x.sides, self.block, strict=True)
-            whole = [builder.images, builder.output.depth, *[part for pair in pairs for part in pair]]
-            split = builder.arranged(inputs[0], [whole[axis] for axis in order])
-            moved = builder.reordered(split, [order.index(axis) for axis in range(2 + 2 * rank)])
+        pairs = zip(x.sides, self.block, strict=True)
+        whole = [builder.images, builder.output.depth, *[part for pair in pairs for part in pair]]
+        split = builder.arranged(inputs[0], [whole[axis] for axis in order])
+        moved = builder.reordered(split, [order.index(axis) for axis in range(2 + 2 * rank)])
         return builder.arranged(moved, (builder.images, builder.output.depth, *builder.output.sides))
+
+    def lower_deepened(self, builder: TorchBuilder, value: int, x: Volume) -> int:
+        """Records the sides of a map ``x`` split into blocks and places, and the places moved to the depth."""
+        pairs = zip(x.sides, self.block, strict=True)
+        sizes = [part for size, step in pairs for part in (size // step, step)]
+        moved = builder.reordered(builder.arranged(value, (builder.images, x.depth, *sizes)), self._axes())
+        return builder.arranged(moved, (builder.images, x.depth * prod(self.block), *sizes[::2]))
 
     def _axes(self) -> tuple[int, ...]:
         """The axes of maps with every side split into blocks and places, as they lie once the places are channels."""
@@ -432,9 +434,9 @@ class SpaceToDepth(Blocks):
         if self.order != "darknet":
             return super().lower(builder, inputs)
         x = builder.volumes[0]
-        wide = [size * step for size, step in zip(x.sides, self.block, strict=True)]
-        seen = builder.reshaped(inputs[0], (x.depth // prod(self.block), *wide))
-        moved = builder.single([seen], output=x, gathers="contiguous")
+        sides = [size * step for size, step in zip(x.sides, self.block, strict=True)]
+        wide = Volume(*sides, x.depth // prod(self.block))
+        moved = self.lower_deepened(builder, builder.reshaped(inputs[0], (wide.depth, *sides)), wide)
         return builder.reshaped(moved, (builder.output.depth, *builder.output.sides))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

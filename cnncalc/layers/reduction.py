@@ -95,7 +95,7 @@ class Reduce(Layer):
         if self.op == "sum":
             return builder.summed(inputs[0], builder.output)
         if self.op == "mean":
-            return builder.single(inputs, order="suggested")
+            return builder.single(inputs, order="contiguous", gradient_order="repeated")
         # mask of the elements that have the result, their number, and the gradient of each
         x, output = builder.volumes[0], builder.output
         item = builder.item_of(inputs[0])
@@ -103,7 +103,7 @@ class Reduce(Layer):
         return builder.operation(
             inputs,
             Size(0, output.elements),
-            layout=builder.made(inputs, output, "suggested"),
+            layout=builder.made(inputs, output, "contiguous"),
             keeps=(0,),
             keeps_output=True,
             backward_scratch=scratch,

@@ -76,7 +76,7 @@ class Dropout(Layer):
             return builder.same(inputs[0])
         (x,) = inputs
         if self.whole == "element" and not (builder.is_cpu or builder.in_place or self.rate == 1):
-            return builder.single(inputs)
+            return builder.single(inputs, gradient_order="incoming")
         # composed of a mask in the type of the elements (at rate 1 a single zero), and a multiplication by it
         if self.whole == "image":
             mask = builder.constant(x, 1, images=True)

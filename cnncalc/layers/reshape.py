@@ -165,6 +165,14 @@ class Reshape(Layer):
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
 
+def interpolated(builder: TorchBuilder, inputs: Sequence[int], mode: str) -> int:
+    """Records an interpolation; CUDA interpolates few channels linearly in contiguous memory."""
+    sides = len(builder.output.sides)
+    is_few = mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
+    back = "contiguous" if mode == "bicubic" or (mode == "nearest" and sides == 3) else "incoming"
+    return builder.single(inputs, order="contiguous" if is_few else "suggested", gradient_order=back)
+
+
 class Upsample(Layer):
     """Each side times a factor: each element repeated (``nearest``) or interpolated (``bilinear``).
 
@@ -240,9 +248,7 @@ class Upsample(Layer):
             result += share * xp.take(x, neighbour, axis=axis)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # CUDA interpolates few channels in contiguous memory
-        is_few = self.mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
-        return builder.single(inputs, order="contiguous" if is_few else "suggested")
+        return interpolated(builder, inputs, self.mode)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         factor, result = self.factor, planes(gradient)

@@ -10,7 +10,8 @@ from cnncalc.layers.keys import Boolean, Choice
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.padding import given_sides
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.pooling import pooled
+from cnncalc.layers.pooling import pooled, whole_pool
+from cnncalc.layers.reshape import interpolated
 from cnncalc.layers.side_keys import Factors, Sizes
 from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, sized
@@ -272,8 +273,5 @@ class Resize(Layer):
         if self.mode == "area":
             if builder.output.is_point:
                 return pooled(builder, inputs[0], builder.averaged)
-            return pooled(
-                builder, inputs[0], lambda value, output: builder.single([value], output=output, order="suggested")
-            )
-        is_few = self.mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
-        return builder.single(inputs[:1], order="contiguous" if is_few else "suggested")
+            return pooled(builder, inputs[0], lambda value, output: whole_pool(builder, value, output))
+        return interpolated(builder, inputs[:1], self.mode)

@@ -439,7 +439,6 @@ class Roll(Rearranged):
     kind: ClassVar[str] = "roll"
     other_names: ClassVar[tuple[str, ...]] = ("cyclicshift", "circshift")
     example: ClassVar[str] = "INPUT 14x14x16 -> CONV3-32 -> ROLL(-3)"
-    memory_order: ClassVar[str] = "suggested"
     first: ClassVar[str | None] = "shift"
     bare: ClassVar[str | None] = "shift"
 
@@ -469,6 +468,13 @@ class Roll(Rearranged):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(self._rolled(xp, planes(gradient), -1)),), {}
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # a CPU joins parts of the map where every side is shifted, else it works on contiguous memory as CUDA does
+        sides = zip(self.shift, builder.output.sides, strict=True)
+        if builder.is_cpu and len(self.shift) > 1 and all(shift % size for shift, size in sides):
+            return builder.single(inputs, order="suggested", gradient_order="incoming")
+        return builder.single(inputs, order="contiguous")
 
     def _rolled(self, xp: Any, maps: Any, direction: int) -> Any:
         """Maps (batch x depth x sides) shifted in this direction, in memory of their own."""

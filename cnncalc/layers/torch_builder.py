@@ -99,6 +99,9 @@ class TorchBuilder(Protocol):
     def by_channel(self, value: int) -> Layout:
         """The layout of an element-wise operation on a value and a parameter with one element a channel."""
 
+    def layout_of(self, value: int) -> Layout:
+        """How the elements of a value of the net lie in memory."""
+
     def operation(
         self,
         inputs: Sequence[int],
@@ -116,7 +119,7 @@ class TorchBuilder(Protocol):
         backward_scratch: tuple[Size, ...] = (),
         summed_inputs: tuple[int, ...] = (),
         summed_parameters: tuple[int, ...] = (),
-        order: str = "input",
+        order: str | Layout = "input",
         gathers: str | None = None,
     ) -> int:
         """One operation; its output has the size and type of the first input unless given.
@@ -127,6 +130,11 @@ class TorchBuilder(Protocol):
         ``none``. ``layout`` is by default that of an element-wise operation on the inputs. ``is_alias``: it overwrites
         the first input. ``saves_parameter``: backward needs a parameter. ``summed_inputs`` (by position) and
         ``summed_parameters``: those whose gradients autograd sums to their size after the function of backward is over.
+        ``order`` is that of new gradients: ``input`` (as an element-wise operation on the incoming gradient and the
+        input makes them), ``output`` (on the output and the incoming gradient), ``repeated`` (on the incoming one
+        alone, repeated), ``cut`` (on a part of it), ``incoming`` (channels-last where the incoming one is),
+        ``suggested`` (where the input is), ``contiguous``, ``channels last``, ``base`` (exactly as the input), or a
+        layout: on that and the incoming one, in contiguous memory if this is channels-last.
         """
 
     def single(
@@ -136,6 +144,7 @@ class TorchBuilder(Protocol):
         output: Volume | None = None,
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
+        gradient_order: str | Layout | None = None,
         gathers: str | None = None,
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
@@ -145,7 +154,8 @@ class TorchBuilder(Protocol):
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
 
-        ``keeps`` and ``order`` replace what it declares. ``gathers``: backward first copies the gradient if it is not
+        ``keeps`` and ``order`` replace what it declares; ``gradient_order`` is that of the gradient, if it is another
+        one. ``gathers``: backward first copies the gradient if it is not
         dense in that order. ``makes_all``: backward makes the gradient of the
         ``input``, or ``all`` gradients, needed or not.
         ``summed``: the parameters of the layer, by position, whose gradients are summed as ``summed_parameters`` are.
@@ -195,8 +205,8 @@ class TorchBuilder(Protocol):
     def as_length(self, value: int) -> int:
         """The inverse of :meth:`as_plane`."""
 
-    def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
-        """A copy padded or cropped to a volume; ``crops``: on no side padded."""
+    def resized(self, value: int, volume: Volume, *, crops: bool = False, crops_some: bool = False) -> int:
+        """A copy padded or cropped to a volume; ``crops``: on no side padded, ``crops_some``: on some side cropped."""
 
     def constant(self, value: int, depth: int | None = None, *, images: bool = False) -> int:
         """A new tensor to which no gradient flows: like a value, or with one number a channel.
@@ -219,10 +229,11 @@ class TorchBuilder(Protocol):
     def power(self, value: int) -> int:
         """Value ** p."""
 
-    def scaled(self, value: int, *, leads: bool = False) -> int:
+    def scaled(self, value: int, *, leads: bool = False, along: Sequence[int] = (1,)) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel.
 
-        ``leads``: the parameter is the first factor.
+        ``leads``: the parameter is the first factor. ``along``: the axes of the value along which the parameter has
+        numbers of its own.
         """
 
     def shifted(self, value: int) -> int:

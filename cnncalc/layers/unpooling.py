@@ -6,7 +6,7 @@ from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.pooling import MaxPool
+from cnncalc.layers.pooling import MaxPool, pooled
 from cnncalc.layers.requirements import require_inputs
 from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
@@ -38,7 +38,6 @@ class Unpool(Layer):
     needs_second_input: ClassVar[bool] = True
     takes_places: ClassVar[bool] = True
     is_flat: ClassVar[bool | None] = False
-    memory_order: ClassVar[str] = "suggested"
     is_linear = True
     why_input: ClassVar[str] = "the index of each maximum says which gradient it receives"
 
@@ -94,15 +93,20 @@ class Unpool(Layer):
         first, (x, places) = builder.last + 1, inputs
         if builder.is_cpu:  # whose autocast computes it in float32
             x = builder.converted(x, 4)
-        result = builder.operation(
-            [x, places],
-            Size(0, builder.output.elements),
-            item=builder.item_of(x),
-            layout=builder.made([x], builder.output),
-            keeps=(1,),
-            gradients=("new", "none"),
-            order="suggested",
-        )
+        order = "suggested" if builder.is_cpu and len(builder.output.sides) < 3 else "contiguous"
+
+        def unpooled(value: int, output: Volume) -> int:
+            return builder.operation(
+                [value, places],
+                Size(0, output.elements),
+                item=builder.item_of(value),
+                layout=builder.made([value], output, order),
+                keeps=(1,),
+                gradients=("new", "none"),
+                order="contiguous",
+            )
+
+        result = pooled(builder, x, unpooled)
         builder.hold(first, x)
         return result
 

@@ -164,7 +164,10 @@ class Program(NamedTuple):
 
 
 class Tensors(tuple[int, ...]):
-    """Tensors in place of their bytes: they can be added like sizes; ``is_freed`` is their sign."""
+    """Tensors in place of their bytes: they can be added like sizes; ``is_freed`` is their sign.
+
+    Among temporaries ``~tensor`` stands for a result that is made after they are freed.
+    """
 
     is_freed = False
 
@@ -243,10 +246,26 @@ class Recorder(Machine):
         if not self.gradient_holders[gradient]:
             self._free("incoming", gradient)
 
+    def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
+        number = self.live["incoming", gradient].pop()
+        known: Any = self.shared[parameter]
+        (tensor,) = known  # as gradients that are there before are called
+        self.live.setdefault(("gradient", tensor), []).append(number)
+
     def _note(self, extra: Any, operation: Operation, phase: str) -> None:
-        if extra:
-            self._change("temporary", extra)
-            self._change("temporary", -extra)
+        if not extra:
+            return
+        later = [self._taken_back(self.of[~tensor]) for tensor in extra if tensor < 0]
+        temporaries = Tensors([tensor for tensor in extra if tensor >= 0])
+        self._change("temporary", temporaries)
+        self._change("temporary", -temporaries)
+        self.ledger += later
+
+    def _taken_back(self, size: Size) -> int:
+        """The number of the last tensor of this size that was made; it is made later."""
+        numbers = enumerate(reversed(self.ledger), start=1)
+        place = next(place for place, number in numbers if number >= 0 and self.made[number] == size)
+        return self.ledger.pop(-place)
 
     def _saved_bytes(self) -> int:
         return 0
@@ -257,10 +276,9 @@ def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:
     found: list[Size] = []
 
     def measure(fixed: int, per_image: int) -> Any:
-        if fixed < 0 or per_image < 0:
-            return Tensors()  # a result that is made after temporaries are freed; here it is alive beside them
-        found.append(Size(fixed, per_image))
-        return Tensors((len(found) - 1,))
+        is_later = min(fixed, per_image) < 0
+        found.append(Size(fixed, per_image).times(-1 if is_later else 1))
+        return Tensors((~(len(found) - 1) if is_later else len(found) - 1,))
 
     return sizes_of(measure), found
 

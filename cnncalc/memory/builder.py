@@ -118,6 +118,9 @@ class TapeBuilder:
         for array in row.own_arrays:
             if array.role == "buffer":
                 self.buffers.append(array.count.value * self.parameter_item)
+        for array in row.layer.order_in_torch(row.own_arrays):
+            if array.role != "buffer":
+                self._tensor(row, array)
         places, turned = [], []
         for array in row.arrays:
             if array.role != "buffer":

@@ -226,9 +226,9 @@ def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Cu
 class SizeClasses:
     """Packs sizes into integers that can be added and then unpacked, so the machine handles them like bytes.
 
-    The bit fields of a packed sum, lowest first: the number of tensors of each class of size, the number of all
-    tensors, their bytes for each image, the fixed bytes. A size that does not depend on the batch is packed as fixed
-    bytes, already rounded. Without rounding there is a single class of one byte an image.
+    What a size has in whole multiples of the rounding, fixed or for each image, is never rounded. A class is what
+    remains, so there are few of them in a net of any length. The bit fields of a packed sum, lowest first: the number
+    of tensors of each class, the number of those that are rounded, the bytes for each image of all, the fixed bytes.
     """
 
     COUNT = 40
@@ -238,13 +238,13 @@ class SizeClasses:
         self.rounding = rounding
         self.packed: dict[tuple[int, int], int] = {}
         sizes = {size for tape in tapes for size in _sizes(tape)}
-        growing = sorted(size for size in sizes if size.per_image)
-        self.known = growing if rounding > 1 else []
+        rests = {Size(size.fixed % rounding, size.per_image % rounding) for size in sizes}
+        self.known = sorted(rest for rest in rests if rest.per_image)
         self.places = {size: place for place, size in enumerate(self.known)}
         self.used: dict[int, int] = {}  # classes that amounts refer to, in order of first use
         self.at_count = self.COUNT * len(self.places)
         self.at_each = self.at_count + self.COUNT
-        width = max([size.per_image for size in growing], default=0).bit_length() + self.COUNT + 1
+        width = max([size.per_image for size in sizes], default=0).bit_length() + self.COUNT + 1
         self.at_fixed = self.at_each + width
         # added before unpacking, so that no field but the topmost is negative
         halves = [self.COUNT * place + self.COUNT - 1 for place in range(len(self.places) + 1)]
@@ -263,10 +263,10 @@ class SizeClasses:
         return known
 
     def _pack(self, fixed: int, per_image: int) -> int:
-        if not per_image:
-            return round_up(fixed, self.rounding) << self.at_fixed
-        place = self.places.get(Size(fixed, per_image))
-        own = 0 if place is None else 1 << (self.COUNT * place)
+        if not per_image % self.rounding:
+            return (per_image << self.at_each) + (round_up(fixed, self.rounding) << self.at_fixed)
+        place = self.places[Size(fixed % self.rounding, per_image % self.rounding)]
+        own = 1 << (self.COUNT * place)
         return own + (1 << self.at_count) + (per_image << self.at_each) + (fixed << self.at_fixed)
 
     def line(self, total: int) -> tuple[int, int, int]:
@@ -280,22 +280,27 @@ class SizeClasses:
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
-        """The classes of size that amounts refer to so far."""
-        return tuple([self.known[place] for place in self.used]) if self.rounding > 1 else ((0, 1),)
+        """The classes of size that amounts refer to so far; one is the rounding itself, for each image."""
+        return tuple([self.known[place] if place >= 0 else (0, self.rounding) for place in self.used])
 
     def amount(self, total: int) -> BytesByBatch:
         """A packed sum, class by class."""
         fixed, each, _ = self.line(total)
-        if self.rounding == 1:
-            return BytesByBatch(fixed, ((0, each),) if each else ())
         raised = total + self.bias
         counts = []
-        for place, (part, _) in enumerate(self.known):
+        for place, (part, growth) in enumerate(self.known):
             count = (raised >> self.COUNT * place & self.mask) - self.half
             if count:
-                counts.append((self.used.setdefault(place, len(self.used)), count))
+                counts.append((self._used(place), count))
                 fixed -= count * part
+                each -= count * growth
+        if each:
+            counts.append((self._used(-1), each // self.rounding))
         return BytesByBatch(fixed, tuple(counts))
+
+    def _used(self, place: int) -> int:
+        """The number of a class among those that amounts refer to; -1 is the rounding itself."""
+        return self.used.setdefault(place, len(self.used))
 
 
 def _sizes(tape: Tape) -> Iterator[Size]:

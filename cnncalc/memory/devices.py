@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
-from cnncalc.memory.boards import PREFIX, boards_like, is_board, named, read_board
+from cnncalc.memory.boards import boards_like, named
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, listed, parse_size
 
@@ -62,11 +62,6 @@ def overheads(profile: str) -> tuple[Overhead, ...]:
 
 def read_memory(text: str) -> tuple[int, Device | None]:
     """The bytes of ``8GiB`` or ``rtx-3090``, with the device if it is one; raises ValueProblem for anything else."""
-    if is_board(text):
-        message = f"{PREFIX}{read_board(text).name} trains no net: a chip runs it in int8, image by image"
-        raise ValueProblem(
-            message, code="unknown-device", hint="cnncalc fit on the command line, and solve, take boards"
-        )
     known = devices()
     if text.strip()[:1].isdigit():
         try:

@@ -10,20 +10,16 @@ from cnncalc.interop.tflite_net import BYTES, TfliteNet
 from cnncalc.interop.tflite_writer import written
 from cnncalc.memory.arena import ArenaVolume
 from cnncalc.memory.cmsis import CMSIS_KERNELS
-from cnncalc.memory.options import POINTERS
-from cnncalc.memory.tflm import KERNELS, arena_of
+from cnncalc.memory.options import EXTENSIONS, POINTERS
+from cnncalc.memory.tflm import KERNELS, UnknownScratch, arena_of
 from cnncalc.records import NamedTuple
-from cnncalc.units import listing
+from cnncalc.units import listed, listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.tflm import Kernel, Part, TflmArena
-
-
-RUNTIMES: Mapping[str, Mapping[str, Kernel]] = {"tflm": KERNELS, "cmsis": CMSIS_KERNELS}
-"""What the operators allocate, by profile."""
 
 
 class Flash(NamedTuple):
@@ -47,12 +43,15 @@ class Flash(NamedTuple):
 class MicroReport(NamedTuple):
     """A net on a chip. Bytes of the arena are by :class:`~cnncalc.memory.tflm.TflmArena`; ``pointers`` is in bits.
 
+    ``extension`` is that of the core for the kernels of CMSIS-NN; empty: reference kernels.
+
     ``steps`` are the operators in order with the layers that each computes, behind the step before the first.
     ``volumes`` lie in the head; ``types`` are those of their elements.
     """
 
     architecture: str
     profile: str
+    extension: str
     pointers: int
     arena: TflmArena
     flash: Flash
@@ -77,17 +76,34 @@ class MicroReport(NamedTuple):
         return live.index(max(live))
 
 
-def micro_report(report: Report, profile: str = "tflm", pointers: int = 32) -> MicroReport:
-    """A net on a chip; raises DesignError with every layer that the runtime has no operator for."""
+def micro_report(report: Report, profile: str = "tflm", pointers: int = 32, extension: str = "dsp") -> MicroReport:
+    """A net on a chip; ``extension`` is that of the core for the profile ``cmsis``.
+
+    Raises DesignError with every layer that the runtime has no operator for.
+    """
     if str(pointers) not in POINTERS:
         raise ValueProblem(f"pointers: expected 32 or 64 bits, found {pointers}")
-    kernels = RUNTIMES[profile]
+    if extension not in EXTENSIONS:
+        raise ValueProblem(f"extension: expected {listed(EXTENSIONS, 'or')}, found '{extension:.60}'")
+    extension = extension if profile == "cmsis" else ""
+    kernels = CMSIS_KERNELS[extension] if extension else KERNELS
     net = net_on_chip(report, kernels)
-    arena = arena_of(net, pointers // 8, kernels)
+    try:
+        arena = arena_of(net, pointers // 8, kernels)
+    except UnknownScratch as error:
+        raise DesignError([Problem("no-equal", f"{report.name}: {error}")]) from None
     steps = [("", ()), *[(operator.code, operator.layers) for operator in net.operators]]
     types = {net.tensors[buffer.tensor].type for buffer in arena.buffers if buffer.tensor is not None}
     return MicroReport(
-        report.name, profile, pointers, arena, flash_of(net), tuple(sorted(types)), tuple(steps), _volumes(net, arena)
+        report.name,
+        profile,
+        extension,
+        pointers,
+        arena,
+        flash_of(net),
+        tuple(sorted(types)),
+        tuple(steps),
+        _volumes(net, arena),
     )
 
 

@@ -11,6 +11,9 @@ MICRO_PROFILES = ("tflm", "cmsis", "vela")
 POINTERS = ("32", "64")
 """Widths of a pointer in bits; chips have 32."""
 
+EXTENSIONS = ("none", "dsp", "mve")
+"""Extensions of a Cortex-M core for which the kernels of CMSIS-NN differ: without DSP, with it, and with MVE."""
+
 ZERO_GRAD = ("start", "before-backward", "zeros")
 """When gradients are freed: before the step, between forward and backward, or never (they are set to zero)."""
 

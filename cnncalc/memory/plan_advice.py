@@ -11,15 +11,21 @@ from cnncalc.layers.input import Input
 from cnncalc.memory.arena import plan
 from cnncalc.memory.patches import patch_plans
 from cnncalc.records import NamedTuple
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from cnncalc.analysis.report import Report
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.base import Layer
     from cnncalc.memory.arena import ArenaPlan
 
 LEAST_SIDE = 16
 """The least side of an input that is halved."""
+STEP = 8
+"""The step of narrower widths."""
+MOST_WIDTHS = 4
+"""The widths at the peak that are narrowed one by one, the largest first."""
 
 
 class PlanAdvice(NamedTuple):
@@ -49,7 +55,7 @@ def _tried(report: Report, now: ArenaPlan) -> Iterator[PlanAdvice]:
         least = found.peak_bytes
         what = f"{found.grid}x{found.grid} patches up to {found.layer} {found.output}"
         yield PlanAdvice(what, found.peak_bytes, macs + found.extra_macs, True)
-    for what, changed in (_half_input(report), _half_filters(report)):
+    for what, changed in (_half_input(report), _half_filters(report), *narrower(report, now)):
         if changed is not None:
             other = plan(changed, batch=now.batch, dtype=now.dtype, depthwise_in_place=in_place, order=now.order)
             yield PlanAdvice(what, other.bound_bytes, changed.totals.macs, False)
@@ -63,6 +69,93 @@ def _half_input(report: Report) -> tuple[str, Report | None]:
         return "", None
     size = (*[side // 2 for side in volume.sides], volume.depth)
     return f"an input of {'x'.join(map(str, size))}", rewritten(report, {inputs[0].index: (Input(size=size),)})
+
+
+class _Width(NamedTuple):
+    """Volumes that must have one depth, by the rows that make them; ``setters`` are the convolutions that set it."""
+
+    depth: int
+    rows: frozenset[int]
+    setters: tuple[LayerReport, ...]
+
+
+def narrower(report: Report, now: ArenaPlan) -> Iterator[tuple[str, Report | None]]:
+    """The net with fewer channels in what is alive at the peak, the next multiple of 8: by width, and all at once.
+
+    Where the same peak recurs with volumes of other widths, one width alone does not lower it.
+    """
+    at_peak = _rows_at_the_peak(report, now)
+    found = [width for width in _widths(report) if width.rows & at_peak and width.depth > STEP]
+    found.sort(key=lambda width: -width.depth * len(width.rows & at_peak))
+    single = [[width] for width in found[:MOST_WIDTHS]]
+    for chosen in [*single, *([found] if len(found) > 1 else [])]:
+        changes: dict[int, Sequence[Layer]] = {}
+        names: dict[int, list[str]] = {}
+        for width in chosen:
+            try:
+                changes |= {row.index: (row.layer.with_keys(filters=_less(width.depth)),) for row in width.setters}
+            except CnncalcError:  # such as groups that do not divide it
+                continue
+            names.setdefault(width.depth, []).extend([row.name for row in width.setters])
+        parts = [f"{_less(depth)} filters instead of {depth} in {listing(each, 2)}" for depth, each in names.items()]
+        if parts:
+            yield "; ".join(parts), rewritten(report, changes)
+
+
+def _less(depth: int) -> int:
+    """The next smaller multiple of 8."""
+    return (depth - 1) // STEP * STEP
+
+
+def _rows_at_the_peak(report: Report, now: ArenaPlan) -> frozenset[int]:
+    """The rows whose volumes are alive at a step with as much as the peak."""
+    levels = [0] * max(1, len(now.steps))
+    for volume in now.volumes:
+        for step in range(volume.first, min(volume.last + 1, len(levels))):
+            levels[step] += volume.size
+    peaks = [step for step, level in enumerate(levels) if level == max(levels)]
+    names = {
+        name
+        for volume in now.volumes
+        if any(volume.first <= step <= volume.last for step in peaks)
+        for name in volume.layers
+    }
+    return frozenset([row.index for row in report.layers if row.name in names])
+
+
+def _widths(report: Report) -> list[_Width]:
+    """The widths of a net that convolutions alone set: layers that keep the depth, and merges, tie volumes together."""
+    group = list(range(len(report.layers)))
+
+    def first(place: int) -> int:
+        while group[place] != place:
+            place = group[place]
+        return place
+
+    for row in report.layers:
+        if row.sources and not _sets_depth(row):
+            for source, volume in zip(row.sources, row.input_volumes, strict=True):
+                if volume.depth == row.output.depth:
+                    group[first(source)] = first(row.index)
+    members: dict[int, list[LayerReport]] = {}
+    for row in report.layers:
+        members.setdefault(first(row.index), []).append(row)
+    found = []
+    for rows in members.values():
+        setters = tuple([row for row in rows if _sets_depth(row)])
+        if setters and all(isinstance(row.layer, Conv) for row in setters):
+            found.append(_Width(setters[0].output.depth, frozenset([row.index for row in rows]), setters))
+    return found
+
+
+def _sets_depth(row: LayerReport) -> bool:
+    """Whether a layer makes channels of its own: an input, a convolution that is not depthwise, a concatenation."""
+    volumes = row.input_volumes
+    if not volumes or any(volume.depth not in (1, row.output.depth) for volume in volumes):
+        return True
+    if isinstance(row.layer, Conv):
+        return not row.layer.is_depthwise(volumes[0])
+    return row.layer.counts_macs or row.layer.origins(*volumes) is not None
 
 
 def _half_filters(report: Report) -> tuple[str, Report | None]:

@@ -114,9 +114,10 @@ class Machine:
         self.activations = self.gradients = self.transient = 0
         self.peak = -1
         self.at = Level(0, 0, 0)
+        self.shared = self._shared()
         if loop.gradients_before or loop.gradients_stay:
-            learned = zip(tape.parameters, sizes.parameters, strict=True)
-            self._change_gradients(sum([size for parameter, size in learned if parameter.is_trainable]))
+            learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
+            self._change_gradients(sum([self.shared.get(place, sizes.parameters[place]) for place in learned]))
         count = len(tape.values)
         self.sizes = list(sizes.values)  # of storages
         for source in tape.sources:
@@ -415,6 +416,11 @@ class Machine:
         """
         places = range(len(operation.inputs))
         learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
+        if learned and learned[0] in self.shared and operation.shares_gradient:
+            if not self.gradients_stay:
+                self.gradient_holders[incoming] += 1
+                self._keep_as_gradient(learned[0], incoming)
+            learned = []
         is_handed_over = operation.is_product and not places  # from a view of a parameter to the parameter
         if number in self.segment_of and (operation.summed_inputs or operation.summed_parameters):
             late = operation.summed_inputs
@@ -462,6 +468,25 @@ class Machine:
         self.gradient_holders[gradient] -= 1
         if not self.gradient_holders[gradient]:
             self._change_transient(-self.gradient_sizes[gradient])
+
+    def _shared(self) -> dict[int, int]:
+        """The bytes of the gradients of parameters that are those of a whole operation, or a part of them."""
+        tape = self.tape
+        sharing = {each.parameters[0]: each.output for each in tape.operations if each.shares_gradient}
+        if not sharing:
+            return {}
+        used = [place for operation in tape.operations for place in operation.parameters]
+        return {
+            place: self.given.values[output]
+            for place, output in sharing.items()
+            if tape.parameters[place].is_trainable and used.count(place) == 1
+        }
+
+    def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
+        """Makes the gradient of a value that of a parameter, which stays."""
+        size = self.gradient_sizes[gradient]
+        self._change_transient(-size)
+        self._change_gradients(size)
 
     def _input_gradients(
         self, operation: Operation, incoming: int, places: Sequence[int]

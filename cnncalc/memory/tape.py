@@ -45,6 +45,7 @@ class Operation(NamedTuple):
     ``made_before``: tensors that backward makes before it takes what forward has kept. ``is_product``: it
     multiplies by its first parameter (or second input, where that is a cast of it) transposed, whose gradient is
     therefore a view; without inputs it is that view, and the gradient that comes to it becomes that of the parameter.
+    ``shares_gradient``: the gradient of its only parameter is the incoming one or a part of it, and keeps its memory.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Operation(NamedTuple):
     sum_scratch: tuple[Size, ...] = ()
     made_before: tuple[Size, ...] = ()
     is_product: bool = False
+    shares_gradient: bool = False
 
     @property
     def needs_saved(self) -> bool:

@@ -60,7 +60,8 @@ class Kernel(NamedTuple):
 
     Steps of its preparation: ``o`` and a digit are temporary records of its output and of its inputs, ``*`` those of
     all inputs, ``c`` two persistent arrays of an int32 for each output channel (``q``: unless it computes with floats;
-    ``f``: for each scale of its weights where these have several), ``s`` scratch, from :attr:`scratch`.
+    ``f``: for each scale of its weights where these have several), ``s`` scratch, from :attr:`scratch`, ``k`` the
+    persistent bytes of :attr:`sums`.
     """
 
     options: str | None
@@ -71,6 +72,7 @@ class Kernel(NamedTuple):
     """The inputs that it needs."""
     types: tuple[str, ...] = ()
     """The types of its output for which this is known; empty: all."""
+    sums: Callable[[Operator, Sequence[Tensor], Tensor], int] = lambda operator, inputs, output: 0
 
     def accepts(self, operator: Operator) -> bool:
         """Whether the operator has an output and the inputs that are needed."""
@@ -193,6 +195,10 @@ class ArenaOverflow(Exception):
     """An arena is too small."""
 
 
+class UnknownScratch(Exception):
+    """The scratch of an operator is not known; the text says why."""
+
+
 class _Arena:
     """One block of ``size`` bytes whose address is aligned."""
 
@@ -307,8 +313,7 @@ def _planned(net: TfliteNet, kernels: Mapping[str, Kernel] = KERNELS) -> _Plan:
         for tensor in (*operator.inputs, *operator.outputs):
             if tensor >= 0:
                 last[tensor] = step
-        inputs = [net.tensors[place] if place >= 0 else _NONE for place in operator.inputs]
-        scratch.append(tuple(kernels[operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])))
+        scratch.append(tuple(kernels[operator.code].scratch(*_with_tensors(net, operator))))
     for tensor in net.outputs:
         last[tensor] = len(net.operators)
     placed = [
@@ -323,6 +328,12 @@ def _planned(net: TfliteNet, kernels: Mapping[str, Kernel] = KERNELS) -> _Plan:
     offsets = place_in_order(order, sizes, [(buffer.first, buffer.last) for buffer in placed])
     buffers = tuple([buffer._replace(offset=offset) for buffer, offset in zip(placed, offsets, strict=True)])
     return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch), kernels)
+
+
+def _with_tensors(net: TfliteNet, operator: Operator) -> tuple[Operator, list[Tensor], Tensor]:
+    """An operator, its inputs, and its first output."""
+    inputs = [net.tensors[place] if place >= 0 else _NONE for place in operator.inputs]
+    return operator, inputs, net.tensors[operator.outputs[0]]
 
 
 def _aligned(size: int) -> int:
@@ -404,6 +415,10 @@ def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, 
         elif step == "c" or (step == "q" and output.scales):
             arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
             arena.keep("scales of channels", 4 * prod(output.shape[-1:]))
+        elif step == "k":
+            size = kernel.sums(*_with_tensors(net, operator))
+            if size:
+                arena.keep("sums of weights", size)
         elif step == "o":
             _borrow_tensor(arena, output, pointer)
         elif step not in "qs":

@@ -24,11 +24,13 @@ class TorchLowering(TapeBuilder):
         super().__init__(*arguments, **options)
         self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
         self.parameter_views: dict[tuple[int, int], int] = {}  # by layer and parameter, where it is used transposed
-        self.orders: list[str] = []  # of each operation, in which its backward lays out what it makes
+        self.orders: list[str | Layout] = []  # of each operation, in which its backward lays out what it makes
         self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
+        self.gradients: dict[int, Layout | None] = {}  # the layout of the gradient of each value that has one
         self.merged: dict[int, str] = {}  # views of what was computed with the images, or the sides, as one
         self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
+        self.shared: dict[int, str] = {}  # operations whose gradient is that of a parameter, if it lies in this order
         self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _own(self, row: LayerReport) -> None:
@@ -112,10 +114,14 @@ class TorchLowering(TapeBuilder):
             return channels_last(sizes)
         layouts = [self.map_layout(value) for value in inputs]
         if order == "input":
-            return elementwise(layouts)
+            layout = elementwise(layouts)
+            is_part = prod(layout.sizes) > prod(sizes)
+            return elementwise([layouts[0]._replace(sizes=sizes)]) if is_part else layout
         return suggested(layouts[0], sizes) if all(x.suggests_channels_last for x in layouts) else contiguous(sizes)
 
-    def _recorded(self, *arguments: Any, order: str = "input", gathers: str | None = None, **options: Any) -> int:
+    def _recorded(
+        self, *arguments: Any, order: str | Layout = "input", gathers: str | None = None, **options: Any
+    ) -> int:
         """One operation; ``order`` is that of the gradients it makes, ``gathers`` that in which it needs its own."""
         result = super().operation(*arguments, **options)
         self.orders.append(order)
@@ -212,7 +218,7 @@ class TorchLowering(TapeBuilder):
 
     def summed(self, value: int, volume: Volume) -> int:
         """A sum over some axes, whose gradient is a view of the incoming one, repeated along them."""
-        layout = self.made([value], volume, "suggested")
+        layout = self.made([value], volume, "contiguous")
         item = 4 if self.autocast and not self.is_cpu else self.items[value]
         word = VIEW if item == self.items[value] else NEW
         result = self.operation([value], Size(0, volume.elements), item=item, layout=layout, gradients=(word,))
@@ -252,10 +258,13 @@ class TorchLowering(TapeBuilder):
         depth = layout.sizes[1]
         return self.viewed(mean, layout._replace(strides=(depth, 1, *(depth,) * (len(layout.sizes) - 2))), gradient=NEW)
 
-    def by_channel(self, value: int) -> Layout:
-        """The layout of an element-wise operation on a value and a parameter with one element a channel."""
+    def by_channel(self, value: int, along: Sequence[int] = (1,)) -> Layout:
+        """The layout of an element-wise operation on a value and a parameter with one element a channel.
+
+        ``along``: the axes of the value along which the parameter has elements of its own.
+        """
         x = self.layout_of(value)
-        return elementwise([x, contiguous((1, x.sizes[1], *[1] * (len(x.sizes) - 2)))])
+        return elementwise([x, contiguous([size if axis in along else 1 for axis, size in enumerate(x.sizes)])])
 
     @property
     def composes(self) -> bool:
@@ -306,12 +315,12 @@ class TorchLowering(TapeBuilder):
 
         Gradients of views become new tensors where they cannot be views, and whole ones where they are dense.
         """
-        gradients: dict[int, Layout | None] = {}
+        gradients = self.gradients
         for number in range(self.last, -1, -1):
             operation = self.operations[number]
             if operation.output not in gradients and operation.name != "loss":
                 continue
-            incoming = gradients.pop(operation.output, None)
+            incoming = gradients.get(operation.output)
             scratch = operation.backward_scratch
             if incoming is not None and number in self.gathers:
                 wanted = self.map_layout(operation.inputs[0])
@@ -320,19 +329,25 @@ class TorchLowering(TapeBuilder):
                 else:
                     is_gathered = incoming.is_contiguous
                 if not is_gathered:
+                    self.is_for_several = True
                     scratch = (*scratch, self.bytes_of(operation.output))
             words = list(operation.gradients)
             for place, value in enumerate(operation.inputs):
                 target = self.layouts[value]
                 if words[place] == NONE or not self.learns(value):
                     continue
-                words[place], found = self._passed_on(number, words[place], incoming, target)
+                before = words[place]
+                words[place], found = self._passed_on(number, before, incoming, target)
+                self.is_for_several |= words[place] != before  # views are possible of more layouts of a single image
                 if found is not None and target is not None and found.sizes != target.sizes:
                     found = viewed(found, target.sizes) or contiguous(target.sizes)
-                before = gradients.get(value)
-                if value in gradients and before is not None and found is not None:
-                    found = before if self.profile.adds_in_place and before.is_dense else elementwise([before, found])
+                other = gradients.get(value)
+                if value in gradients and other is not None and found is not None:
+                    found = other if self.profile.adds_in_place and other.is_dense else elementwise([other, found])
                 gradients[value] = found
+            if number in self.shared and incoming is not None:
+                is_shared = incoming.is_contiguous if self.shared[number] == "contiguous" else incoming.is_depth_last
+                self.operations[number] = operation = operation._replace(shares_gradient=is_shared)
             if scratch != operation.backward_scratch or tuple(words) != operation.gradients:
                 self.operations[number] = operation._replace(gradients=tuple(words), backward_scratch=scratch)
 
@@ -343,14 +358,13 @@ class TorchLowering(TapeBuilder):
         if target is None:
             return word, None
         if word == NEW:
-            return word, self._made_back(self.orders[number], incoming, target)
+            return word, self._made_back(number, incoming, target)
         if incoming is None:
             return word, None
         if number in self.permutations and len(incoming.sizes) == len(self.permutations[number]):
             return word, _permuted(incoming, self.permutations[number])
         if number in self.repeated and word == VIEW:
-            sides = zip(target.sizes, *(incoming if len(incoming.sizes) == len(target.sizes) else target), strict=True)
-            return word, Layout(target.sizes, tuple([0 if size != whole else step for whole, size, step in sides]))
+            return word, _repeated(incoming if len(incoming.sizes) == len(target.sizes) else target, target.sizes)
         sizes = target.sizes
         if word == SAME or incoming.sizes == sizes:
             whole = (1, sizes[0] * sizes[1], *sizes[2:])
@@ -367,19 +381,33 @@ class TorchLowering(TapeBuilder):
         self.is_for_several |= not found.is_dense
         return VIEW, found
 
-    def _made_back(self, order: str, incoming: Layout | None, target: Layout) -> Layout:
-        """The layout of a new gradient of a tensor with layout ``target``."""
+    def _made_back(self, number: int, incoming: Layout | None, target: Layout) -> Layout:
+        """The layout of a new gradient of a tensor with layout ``target``, by the order of the operation."""
+        order, sizes = self.orders[number], target.sizes
         if order == "suggested":
-            return suggested(target, target.sizes)
+            return suggested(target, sizes)
         if order == "channels last":
-            return channels_last(target.sizes)
+            return channels_last(sizes)
         if order == "base":
             return target
-        if order != "input" or incoming is None or len(incoming.sizes) != len(target.sizes):
-            return contiguous(target.sizes)
-        if incoming.sizes != target.sizes:
-            return elementwise([target])
-        return elementwise([incoming, target])
+        if order == "contiguous" or incoming is None or len(incoming.sizes) != len(sizes):
+            return contiguous(sizes)
+        if isinstance(order, Layout):
+            gathered = contiguous(sizes) if incoming.suggests_channels_last else incoming
+            return elementwise([_repeated(order, sizes), gathered])
+        if order == "incoming":
+            return suggested(incoming, sizes)
+        if order == "cut":
+            return elementwise([incoming._replace(sizes=sizes)])
+        if all(one in (1, whole) for one, whole in zip(incoming.sizes, sizes, strict=True)):
+            if order == "repeated":
+                return elementwise([_repeated(incoming, sizes)])
+            output = self.layouts[self.operations[number].output]
+            if order == "output" and output is not None:
+                return elementwise([output, incoming])
+            return elementwise([incoming, target])
+        is_summed = all(one in (1, whole) for one, whole in zip(sizes, incoming.sizes, strict=True))
+        return contiguous(sizes) if is_summed else elementwise([target])
 
     # what layers call
 
@@ -390,6 +418,7 @@ class TorchLowering(TapeBuilder):
         output: Volume | None = None,
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
+        gradient_order: str | Layout | None = None,
         gathers: str | None = None,
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
@@ -448,12 +477,18 @@ class TorchLowering(TapeBuilder):
             copied=copied,
             saves_parameter=keeps == () and bool(parameters),
             backward_scratch=(*scratch, *(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
-            order=order or layer.memory_order,
+            order=gradient_order or self._gradient_order(order or layer.memory_order),
             gathers=gathers,
             summed_inputs=summed_inputs,
             summed_parameters=summed_parameters,
             is_product=is_product,
         )
+
+    def _gradient_order(self, order: str) -> str:
+        """The order of the gradient of the current layer, whose output lies in ``order``."""
+        follows = self.row.layer.gradient_follows
+        is_output = follows == "output" or (follows == "output on cuda" and not self.is_cpu)
+        return "output" if order == "input" and is_output else order
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
         """The gradients that nothing needs but a kernel makes that makes all of its gradients."""
@@ -499,7 +534,10 @@ class TorchLowering(TapeBuilder):
         if how == "half":
             return self.converted(value, self.item)
         if how == "pool" and self.is_cpu and len(self.output.sides) == 3:
-            return self.converted(value, 4)
+            layer: Any = self.row.layer
+            # autocast does not know the function that also gives the index of each maximum
+            is_known = not self.gives_places or layer.adaptive is not None
+            return self.converted(value, 4) if is_known else value
         # autocast leaves operations that overwrite their input alone
         return self.widened(value) if how == "full" and not self.in_place else value
 
@@ -547,12 +585,13 @@ class TorchLowering(TapeBuilder):
                     is_product=True,
                 )
 
-    def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
-        """A copy padded or cropped to a volume; ``crops``: on no side padded."""
+    def resized(self, value: int, volume: Volume, *, crops: bool = False, crops_some: bool = False) -> int:
+        """A copy padded or cropped to a volume; ``crops``: on no side padded, ``crops_some``: on some side cropped."""
         x = self.map_layout(value)
         sizes = (self.images, volume.depth, *volume.sides)
         layout = elementwise([x._replace(sizes=sizes)]) if crops else suggested(x, sizes)
-        return self.operation([value], Size(0, volume.elements), layout=layout)
+        order = "incoming" if crops or crops_some else "cut"  # backward pads what was cropped
+        return self.operation([value], Size(0, volume.elements), layout=layout, order=order)
 
     def power(self, value: int) -> int:
         """Value ** p, which autocast of CUDA does in float32; backward is grad * (p * x**(p - 1))."""
@@ -561,6 +600,15 @@ class TorchLowering(TapeBuilder):
             self.held.append(Frame(self.last, self.last + 1, (value,)))
         size = self.bytes_of(wide)
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
+
+    def share_gradient(self, order: str, can_share: bool) -> None:
+        """The gradient of the parameter of the last operation is its own, or a part of it, for a single image.
+
+        That of several images is their sum. One that does not lie in the order of the parameter is copied.
+        """
+        self.is_for_several = True
+        if can_share and self.images == 1:
+            self.shared[self.last] = order
 
     def constant(self, value: int, depth: int | None = None, *, images: bool = False) -> int:
         """A new tensor to which no gradient flows: like a value, or with one number a channel.
@@ -592,10 +640,11 @@ class TorchLowering(TapeBuilder):
         gradients = (SAME, NONE)[: 1 + len(number)]
         return self.operation([value, *number], item=self.items[value], gradients=gradients)
 
-    def scaled(self, value: int, *, leads: bool = False) -> int:
+    def scaled(self, value: int, *, leads: bool = False, along: Sequence[int] = (1,)) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel.
 
         ``leads``: the parameter is the first factor, so its gradient is the first that is brought to its size.
+        ``along``: the axes of the value along which the parameter has numbers of its own.
         """
         factor, *shift = self.own_parameters
         is_learned = self.parameters[factor].is_trainable
@@ -609,7 +658,7 @@ class TorchLowering(TapeBuilder):
         result = self.operation(
             [value],
             item=item,
-            layout=self.by_channel(value),
+            layout=self.by_channel(value, along),
             keeps=keeps,
             parameters=(factor,),
             saves_parameter=self.learns(value),
@@ -655,6 +704,7 @@ class TorchLowering(TapeBuilder):
             gradients=(VIEW if self.items[wide] == item else NEW,),
             parameters=self.own_parameters,
         )
+        self.share_gradient("channels last", item == self.parameter_item)
         self.hold(first, wide)
         return result
 
@@ -735,6 +785,7 @@ class TorchLowering(TapeBuilder):
             volume,
             in_place=False,
             keeps=(True, True),
+            order="output",
             **self._made_whole(left, right, volume, in_place=False, masks=2),
         )
 
@@ -799,6 +850,12 @@ class TorchLowering(TapeBuilder):
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
         """Whether a value has the size and type of the result."""
         return self.elements[value] == elements and self.items[value] == item
+
+
+def _repeated(layout: Layout, sizes: Sequence[int]) -> Layout:
+    """The layout repeated along the sides of 1 where others are wanted."""
+    sides = zip(*layout, sizes, strict=True)
+    return Layout(tuple(sizes), tuple([0 if size != whole else step for size, step, whole in sides]))
 
 
 def _permuted(layout: Layout, order: Sequence[int]) -> Layout:

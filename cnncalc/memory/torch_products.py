@@ -242,13 +242,15 @@ class TorchProducts(TorchLowering):
         """Value plus a parameter that is as large as the value of one image."""
         x = self.layout_of(value)
         item = max(self.items[value], self.parameter_item)
-        return self.operation(
+        result = self.operation(
             [value],
             item=item,
             layout=elementwise([x, contiguous((1, *x.sizes[1:]))]),
             gradients=(SAME if self.items[value] == item else NEW,),
             parameters=(parameter,),
         )
+        self.share_gradient("contiguous", item == self.parameter_item and not self.learns(value))
+        return result
 
     # attention
 

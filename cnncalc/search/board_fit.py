@@ -102,8 +102,10 @@ class _Room(NamedTuple):
         return self.ram >= aim.ram and self.flash >= aim.flash
 
 
-def fit_board(family: Family, report: Report, board: Board, reserve: int = 0) -> BoardFit:
+def fit_board(family: Family | None, report: Report, board: Board, reserve: int = 0) -> BoardFit:
     """Whether the net of a report, which is the family without a change, fits a board; if not, with advice.
+
+    Without a family there is no advice on its input and variables.
 
     For the input and each variable that is a number, the advice is a value with which the net fits, or that part of it
     which fits with the smallest value, while it does not with the next larger one. Raises DesignError.
@@ -111,7 +113,8 @@ def fit_board(family: Family, report: Report, board: Board, reserve: int = 0) ->
     found = BoardFit(report.name, board, reserve, takes_of(report))
     if found.fits:
         return found
-    advice = [_largest(family, report, found, name, values) for name, values in _smaller(family, report)]
+    smaller = [] if family is None else [(family, *each) for each in _smaller(family, report)]
+    advice = [_largest(members, report, found, name, values) for members, name, values in smaller]
     pooled = with_pooled_fc(report)
     if pooled is not None:
         takes = takes_of(pooled[1])

@@ -85,9 +85,11 @@ def memory_bounds(text: str, options: Mapping[str, Any]) -> list[Bound]:
         if not isinstance(kept, int) or kept >= board.ram:
             message = f"expected bytes of the RAM of {board.name} ({board.ram:,}) for the program, found {kept}"
             raise ValueProblem(f"--reserve: {message}", code="wrong-value", hint="--reserve 40KiB")
+        room = board._replace(ram=board.ram - kept)
         return [
-            Bound(Wanted(Measure("arena")), "max", board.ram - kept),
-            Bound(Wanted(Measure("flash")), "max", board.flash),
+            Bound(Wanted(Measure(key.name)), "max", getattr(room, key.on_board))
+            for key in KEYS.values()
+            if key.on_board
         ]
     measure = measure_of("training_need", options)
     memory, _ = read_memory(text)

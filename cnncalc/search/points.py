@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
-from cnncalc.language.files import read_bytes, special_kind, why_unreadable
+from cnncalc.language.files import read_bytes, reason, special_kind, why_unreadable
 from cnncalc.records import NamedTuple
 from cnncalc.search.conditions import OPTION, Conditions
 from cnncalc.search.ranges import INPUT, point_at, points_of, read_range
@@ -240,22 +240,22 @@ class Listed:
             with open(self._path, encoding="utf-8-sig", newline="") as file:
                 yield from self._points(file)
         except OSError as error:
-            reason = why_unreadable(self._path, error)
-            raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {reason}")]) from None
+            why = why_unreadable(self._path, error)
+            raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {why}")]) from None
         except UnicodeDecodeError:
             wide = wide_encoding(read_bytes(self._path, 0))
             raise self._wrong(f"it is not a text in UTF-8{f', but in {wide}' if wide else ''}") from None
-        except ValueError as error:  # a NUL in the path
-            raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {error}")]) from None
+        except ValueError as error:
+            raise DesignError([Problem("unreadable", f"cannot read {self.shown}: {reason(error)}")]) from None
 
     def _points(self, file: TextIO) -> Iterator[Point]:
-        first = file.readline(MOST_CHARACTERS)
+        first = file.readline(MOST_CHARACTERS + 2)
         line = 1
         written = None
         if first.startswith(MARK):
             written = _names_of_header(first)
         while first.startswith("#"):
-            first = file.readline(MOST_CHARACTERS)
+            first = file.readline(MOST_CHARACTERS + 2)
             line += 1
         names: list[str] | None = None
         reader = csv.reader(self._lines(first, file, line), strict=True)
@@ -274,10 +274,10 @@ class Listed:
         """The first line, whose number is given, and the rest of a file."""
         line = first
         while line:
-            if len(line) >= MOST_CHARACTERS:
+            if len(line.rstrip("\r\n")) > MOST_CHARACTERS:
                 raise self._wrong(f"a line has at most {MOST_CHARACTERS:,} characters", number)
             yield line
-            line = file.readline(MOST_CHARACTERS)
+            line = file.readline(MOST_CHARACTERS + 2)
             number += 1
 
     def _check_names(self, names: list[str], line: int, written: list[str] | None) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
-from cnncalc.language.files import special_kind
+from cnncalc.language.files import reason, special_kind
 from cnncalc.layers.keys import DecimalNumber, Value
 from cnncalc.search.points import MARK
 from cnncalc.search.ranges import value_of_range
@@ -216,7 +216,7 @@ class PointsFile:
                 raise self._problem("output", f"points are written to a file, and this is a {kind}")
             return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         except (OSError, ValueError) as error:
-            raise PointsProblem("output", f"cannot write '{self.shown}': {_reason(error)}") from None
+            raise PointsProblem("output", f"cannot write '{self.shown}': {reason(error)}") from None
 
     def _lock(self) -> None:
         try:
@@ -335,7 +335,7 @@ class PointsFile:
             self._end += whole
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
-            message = f"cannot write '{self.shown}': {_reason(error)}"
+            message = f"cannot write '{self.shown}': {reason(error)}"
             hint = f"{self.rows:,} points stand in it; the same command goes on from there"
             raise PointsProblem("output", message, hint) from None
         self._end += done
@@ -352,10 +352,6 @@ class PointsFile:
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from multiprocessing.connection import Connection
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 class WorkerProcesses(ProcessPoolExecutor):
     """A pool of processes that end with this one, whichever way it ends, and that an interrupt of it does not reach.
 
-    They are not forked from this process, whose threads may hold locks, but from a server that has imported what
-    workers need, and where there are no such servers they are started anew.
+    They are not forked from this process, whose threads may hold locks, but from a server that has imported the
+    ``modules`` that workers need, and where there are no such servers they are started anew.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, modules: Sequence[str] = ("cnncalc.search.work",)) -> None:
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if context.get_start_method() == "forkserver":
-            context.set_forkserver_preload(["cnncalc.search.processes", "cnncalc.search.work"])
+            context.set_forkserver_preload(["cnncalc.search.processes", *modules])
         self._reader, self._writer = context.Pipe(duplex=False)
         super().__init__(number, context, _begin, (self._reader,))
 

@@ -144,12 +144,19 @@ def range_of_values(name: str, values: Sequence[Value]) -> Range:
         for number in numbers:
             if number is None or number.denominator > 1 or number < 1:
                 raise ValueProblem(f"{name}: expected whole numbers of at least 1, found {text}")
-    for place, value in enumerate(values):
-        if value in values[:place]:
+    seen: set[object] = set()
+    for value in values:
+        if _hashable(value) in seen:
             raise ValueProblem(f"{name}: {value_of_range(value)} stands twice in the list")
+        seen.add(_hashable(value))
     is_steady = name != INPUT and len(values) > 2 and None not in numbers
     steps = {after - before for before, after in pairwise(numbers)} if is_steady else {Fraction(0)}  # type: ignore[operator]
     return Range(name, list(values), text, is_progression=len(steps) == 1 and min(steps) > 0)
+
+
+def _hashable(value: Value) -> object:
+    """A value with tuples instead of lists; equal values stay equal."""
+    return tuple([_hashable(part) for part in value]) if isinstance(value, (list, tuple)) else value
 
 
 def _wrong(option: str, text: str, start: int, end: int, message: str, hint: str | None = None) -> DesignError:
@@ -226,11 +233,9 @@ class _RangeReader:
             raise self.wrong(f"a range with a factor begins above 0, found {low}")
         found: list[Value] = []
         value = low
-        while value <= high:
+        while value <= high:  # ends soon: at the digits of an end, or at the places of a decimal
             if value.denominator > 1 and self.name in (*SIZES, INPUT):
                 raise self.wrong(f"{self.name} takes whole numbers, but this range has {decimal(value)}")
-            if len(found) == MAX_LISTED:
-                raise self.wrong(f"a range with a factor has at most {MAX_LISTED:,} values, but this one has more")
             try:
                 found.append(decimal(value))
             except ValueProblem:
@@ -298,6 +303,7 @@ class _RangeReader:
     def listed(self) -> list[Value]:
         """The values of a list, cut at commas outside brackets."""
         found: list[Value] = []
+        seen: set[object] = set()
         for start, end in self._parts():
             part = self.text[start:end].strip()
             if not part:
@@ -305,8 +311,9 @@ class _RangeReader:
             if len(found) == MAX_LISTED:
                 raise self.wrong(f"a list has at most {MAX_LISTED:,} values, but this one has more")
             value = self._value(part, start, end)
-            if value in found:
+            if _hashable(value) in seen:
                 raise self.wrong(f"{part} stands twice in the list", start=start, end=end)
+            seen.add(_hashable(value))
             found.append(value)
         return found
 

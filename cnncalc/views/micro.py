@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from cnncalc.formats.notation import Notation
     from cnncalc.memory.micro import MicroReport
 
-RUNTIMES = {"tflm": "TensorFlow Lite Micro", "cmsis": "TensorFlow Lite Micro and CMSIS-NN"}
+RUNTIME = "TensorFlow Lite Micro"
+KERNELS = {
+    "": "",
+    "none": " and CMSIS-NN for cores without DSP, such as Cortex-M0 and M3",
+    "dsp": " and CMSIS-NN for cores with DSP, such as Cortex-M4, M7 and M33",
+    "mve": " and CMSIS-NN for cores with MVE, Cortex-M55 and M85",
+}
+"""What follows the runtime, by the extension of the core."""
 FLASH = {
     "weights": "weights",
     "biases": "biases",
@@ -29,8 +36,8 @@ def micro_document(report: MicroReport, *, notation: Notation, width: int = 100)
         return format_bytes(count, notation.units)
 
     heading = (
-        f"{report.architecture}: on a chip with {RUNTIMES[report.profile]}, {listing(report.types, 4)}, one image, "
-        f"{report.pointers}-bit pointers",
+        f"{report.architecture}: on a chip with {RUNTIME}{KERNELS[report.extension]}, {listing(report.types, 4)}, "
+        f"one image, {report.pointers}-bit pointers",
         f"arena {size(arena.total_bytes)} ({arena.total_bytes:,} bytes): head {arena.head_bytes:,}, "
         f"tail {arena.tail_bytes:,}; flash {size(flash.bytes)} ({flash.bytes:,} bytes)",
     )
@@ -78,6 +85,7 @@ def _data(report: MicroReport) -> dict[str, Any]:
         "schema": 1,
         "architecture": report.architecture,
         "profile": report.profile,
+        **({"extension": report.extension} if report.extension else {}),
         "pointers": report.pointers,
         "dtype": listing(report.types, 4),
         "batch": 1,

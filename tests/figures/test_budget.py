@@ -203,6 +203,12 @@ BAD = {
         "net.yaml:2:15: error[wrong-value]: parameters: '+5': write a change with %, as in +5%, or a limit without "
         "a sign"
     ),
+    "macs: board:raspberry-pi-pico": (
+        "net.yaml:2:9: error[wrong-value]: macs: a board limits arena by its ram and flash by its flash, not macs"
+    ),
+    "arena: {warn: board:pico}": (
+        "net.yaml:2:17: error[unknown-device]: arena: warn: no board 'pico'; did you mean board:raspberry-pi-pico"
+    ),
     "parameters: -100%": (
         "net.yaml:2:15: error[wrong-value]: parameters: a decrease must be less than 100%, found '-100%'"
     ),
@@ -233,6 +239,19 @@ def test_a_bad_budget_is_refused_at_its_place(text: str) -> None:
 
     assert str(caught.value).startswith(BAD[text])
     assert "^" in str(caught.value)
+
+
+def test_a_board_limits_arena_and_flash_by_its_memories() -> None:
+    """A Raspberry Pi Pico has 264 KiB of RAM and 2 MiB of flash."""
+    budget = in_file(
+        "budget:\n  arena: board:raspberry-pi-pico\n  flash: {max: 'Board: Raspberry Pi Pico', warn: 1MiB}\n"
+    )
+    assert limits(budget) == {"arena": [("max", 264 * 1024)], "flash": [("max", 2 * 1024**2), ("warn", 1024**2)]}
+    assert budget["flash"].limits[0].amount.text == "board:raspberry-pi-pico"
+    assert limits(read_budget(from_calls([("max", "arena=board:raspberry-pi-pico,pointers=64")]))) == {
+        "arena": [("max", 264 * 1024)]
+    }
+    assert limits(read_budget(from_python({"flash": "board:raspberry-pi-pico"}))) == {"flash": [("max", 2 * 1024**2)]}
 
 
 def test_all_mistakes_are_told_in_one_run() -> None:

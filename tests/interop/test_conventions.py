@@ -21,7 +21,7 @@ from cnncalc.interop.exporters import ExportOptions
 from cnncalc.interop.onnx_shapes import operators
 from cnncalc.interop.torch_source import torch_source
 from cnncalc.language import catalogue
-from tests.calls import called
+from tests.calls import ROOT, called
 from tests.interop.convention_nets import NETS, layers
 from tests.subcases import each
 
@@ -271,7 +271,7 @@ def test_nets_that_a_tool_counts_have_no_warning(net: str) -> None:
 
 
 def test_the_manual_has_the_figures_of_the_tools() -> None:
-    text = (Path(cnncalc.__file__).parent.parent / "docs" / "counting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| ([\w.-]+ [\d.]+) \| ([\d,]+) \|", text, re.MULTILINE))
     figures = {f"{tool} {DATA['tools'][tool]}": f"{macs:,}" for tool, (_, macs) in FIGURES["resnet50-v1.5"].items()}
     assert rows == figures
@@ -280,7 +280,7 @@ def test_the_manual_has_the_figures_of_the_tools() -> None:
 
 @pytest.mark.slow
 def test_the_manual_says_which_named_nets_are_equal() -> None:
-    text = (Path(cnncalc.__file__).parent.parent / "docs" / "counting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
     reports = {name: cnncalc.analyze(name) for name in catalogue.names()}
     for tool in DATA["tools"]:
         ours = {name: counted(tool, report) for name, report in reports.items()}

@@ -1,7 +1,11 @@
 """The limits of model files: one at a limit is read, one beyond it is refused with a message that states it."""
 
+# ruff: noqa: E501  # texts of files stand as they are
+
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,9 +13,10 @@ import pytest
 from cnncalc.analysis.loading import load_bytes
 from cnncalc.errors import DesignError
 from cnncalc.interop.keras import MODELS_INSIDE
+from cnncalc.language.settings import Settings
 from tests.interop.hostile_files import X, caffe, darknet, keras3, named, onnx_file, packed, row, text
 from tests.interop.onnx_writer import block, node, number, tensor
-from tests.interop.tflite_writer import tflite_row
+from tests.interop.tflite_writer import TENSOR, Operator, tflite_file, tflite_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +97,34 @@ def called(times: int) -> bytes:
     return text(keras3([X, {**inner, "name": "m", "inbound_nodes": reads}], [["m", times, 0]]))
 
 
+def named_long(count: int) -> bytes:
+    """A file of TensorFlow Lite whose names have so many bytes: 4 of an output, 65,000 of each of 258 tensors, x."""
+    name = "n" * (count - 4 - 258 * 65_000)
+    return tflite_file(
+        TENSOR((1, 4, 4, 2)), Operator("RELU"), [(1, 4, 4, 2)], more_tensors=258, name=name, more_name="m" * 65_000
+    )
+
+
+def directory(count: int) -> bytes:
+    """An archive of Keras whose directory has so many bytes: 46 and the name for each member."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("config.json", layers(2))
+        left = count - 46 - len("config.json")
+        while left:
+            size = left if left < 60_000 else min(60_000, left - 100)
+            made.writestr(f"{left:07}".ljust(size - 46, "n"), b"")
+            left -= size
+    return file.getvalue()
+
+
+def image(batch: list[int]) -> bytes:
+    """A sequence of Keras with an input of these axes beside the batch."""
+    head = {"class_name": "InputLayer", "config": {"batch_shape": [None, *batch]}}
+    return text({"class_name": "Sequential", "config": [head, {"class_name": "ReLU", "config": {}}]})
+
+
+RELU = node("Relu", ["x"], ["y"])
 LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
     "nodes.onnx": (lambda n: onnx_file(*row("Relu", n)), 15_000, "more than 15,000 nodes"),
     "fields.onnx": (many_fields, 400_000, "more than 400,000 fields"),
@@ -117,6 +150,17 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         ),
         16, "a tensor of 17 axes",
     ),
+    "text.onnx": (
+        lambda n: onnx_file(node("Relu", ["x"], ["y"], mode="m" * n)), 65_536, "a text of 65,537 bytes, more than 65,536",
+    ),
+    "dimensions.onnx": (
+        lambda n: onnx_file(RELU, rest=block(5, tensor("w", (1,) * n))), 16, "a tensor of more than 16 dimensions",
+    ),
+    "elements.onnx": (
+        lambda n: onnx_file(RELU, rest=block(5, number(1, n) + number(2, 1) + block(8, "w"))), 1 << 50,
+        "the tensor w has the shape",
+    ),
+    "sides.onnx": (lambda n: onnx_file(RELU, shape=(1, *[2] * n)), 4, "a volume at most 4"),
     "functions.onnx": (calls, 8, "more than 8 deep"),
     "size.onnx": (
         lambda n: onnx_file(node("Concat", ["x", "x"], ["y"], axis=1), shape=(1, n, 1, 1)), (1 << 62) - 1,
@@ -130,6 +174,14 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         lambda n: caffe(['layer { name: "l" type: "ReLU" bottom: "x" top: "y" ' + "a { " * (n - 1) + "} " * n]), 64,
         "more than 64 deep",
     ),
+    "digits.prototxt": (
+        lambda n: caffe([f'layer {{ name: "l" type: "InnerProduct" bottom: "x" top: "y" inner_product_param {{ num_output: {"9" * n} }} }}']),
+        18, "at most 18 digits",
+    ),
+    "sides.prototxt": (
+        lambda n: b'input: "x" input_shape { ' + b"dim: 2 " * (n + 2) + b'} layer { name: "r" type: "ReLU" bottom: "x" top: "y" }',
+        3, "at most three sides",
+    ),
     "bytes.prototxt": (
         lambda n: caffe(['layer { name: "l" type: "ReLU" bottom: "x" top: "y" }']).ljust(n), 2 * 1024**2,
         "at most 2 MiB",
@@ -140,16 +192,38 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         10_000,
         "layers: a list has at most 10,000 numbers",
     ),
+    "digits.cfg": (lambda n: darknet("[convolutional]\nfilters=" + "9" * n), 18, "at most 18 digits"),
     "bytes.cfg": (lambda n: darknet("[dropout]").ljust(n), 2 * 1024**2, "at most 2 MiB"),
     "operators.tflite": (lambda n: tflite_row(19, n), 10_000, "10,001 tables, more than 10,000"),
     "inputs.tflite": (lambda n: tflite_row(106, 1, n), 2_000, "2,001 elements, more than 2,000"),
     "tensors.tflite": (
         lambda n: tflite_row(19, 1, constants=n - 2, elements=1), 40_000, "40,001 tables, more than 40,000",
     ),
+    "numbers.tflite": (  # 300,000 tables and numbers
+        lambda n: tflite_row(106, 140, 2_000, constants=n, elements=1), 6_336, "more than 300,000 tables and numbers",
+    ),
+    "axes.tflite": (
+        lambda n: tflite_file(TENSOR((1, 4, 4, 2)), Operator("RELU"), [(1, 4, 4, 2)], more_tensors=1, axes=n), 8,
+        "9 elements, more than 8",
+    ),
+    "elements.tflite": (  # 2^50 elements
+        lambda n: tflite_file(TENSOR((1, n, 1 << 30, 1)), Operator("RELU"), [(1, n, 1 << 30, 1)]), 1 << 20, "the shape",
+    ),
+    "operator.tflite": (
+        lambda n: tflite_file(TENSOR((1, 4, 4, 2)), Operator("CUSTOM", name="n" * n), [(1, 4, 4, 2)]), 1_000,
+        "1,001 bytes, more than 1,000",
+    ),
+    "name.tflite": (
+        lambda n: tflite_file(TENSOR((1, 4, 4, 2)), Operator("RELU"), [(1, 4, 4, 2)], name="n" * n), 65_536,
+        "65,537 bytes, more than 65,536",
+    ),
+    "texts.tflite": (named_long, 16 * 1024**2, "its texts have more than 16,777,216 bytes"),
     "layers.json": (layers, 19_999, "20,000"),
     "bytes.json": (lambda n: layers(2).ljust(n), 4 * 1024**2, "4,194,305 bytes, more than 4,194,304"),
     "models.json": (models, MODELS_INSIDE, "more than 32 inside one another"),
     "calls.json": (called, 196, "called more than 20,000 times"),
+    "sides.json": (lambda n: image([2] * n), 4, "an input of 5 axes beside the batch; at most 4 can be read"),
+    "directory.keras": (directory, 4 * 1024**2, "the directory of the archive has 4,194,305 bytes, more than 4,194,304"),
     "bytes.keras": (lambda n: packed(layers(2).ljust(n)), 4 * 1024**2, "more than 4,194,304 bytes"),
 }  # fmt: skip
 """A file of a size, the largest size that is read, and words of the message beyond it."""
@@ -158,7 +232,8 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_a_file_at_a_limit_is_read_and_one_beyond_it_is_refused(name: str) -> None:
     make, most, words = LIMITS[name]
-    assert load_bytes(f"net.{name.rpartition('.')[2]}", make(most)).nodes
+    settings = Settings(partial=True)
+    assert load_bytes(f"net.{name.rpartition('.')[2]}", make(most), settings).nodes
     with pytest.raises(DesignError) as caught:
-        load_bytes(f"net.{name.rpartition('.')[2]}", make(most + 1))
+        load_bytes(f"net.{name.rpartition('.')[2]}", make(most + 1), settings)
     assert words in str(caught.value)

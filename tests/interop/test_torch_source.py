@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import cnncalc
 from cnncalc.errors import DesignError
 from cnncalc.graph import Graph, Node
-from cnncalc.interop.exporters import ExportOptions
+from cnncalc.interop.exporters import ExportOptions, export
 from cnncalc.interop.torch_code import CODES
 from cnncalc.interop.torch_source import torch_source
 from cnncalc.language import catalogue
@@ -138,3 +139,16 @@ def test_equal_blocks_are_one_class_with_parameters() -> None:
     assert source.count("class ") <= 4
     assert "for _ in range(" in source
     assert max(map(len, source.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("form", ["torch", "keras", "caffe"])
+def test_a_title_ends_no_comment_and_sends_no_control_character(form: str) -> None:
+    title = 'a""" + exit() + """b\\ \x1b[31m\n\x9b1m\u202e'
+    text = export(cnncalc.analyze("INPUT 9x9x3 -> FC-3").resolved._replace(title=title), form)
+
+    assert all(character == "\n" or character.isprintable() for character in str(text))
+    if form != "caffe":
+        (head, *_) = ast.parse(str(text)).body
+        assert isinstance(head, ast.Expr)
+        assert isinstance(head.value, ast.Constant)
+        assert str(head.value.value).endswith("Written by cnncalc from pattern.")

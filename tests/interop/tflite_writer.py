@@ -41,21 +41,23 @@ def tflite_file(
     more_tensors: int = 0,
     axes: int = 1,
     signature: Sequence[int] = (),
+    name: str = "x",
+    more_name: str = "more",
 ) -> bytes:
-    """A file with the input ``x``, the operator, and its outputs; ``more_tensors`` nobody reads.
+    """A file with an input, the operator, and its outputs; ``more_tensors`` nobody reads.
 
     ``signature`` is that of the outputs, -1 for open sizes.
     """
     made = Builder()
     empty = made.table([])
     buffers = [empty]
-    tensors = [_tensor(made, "x", x.shape, FLOAT, 0)]
+    tensors = [_tensor(made, name, x.shape, FLOAT, 0)]
     for values in operator.constants:
         buffers.append(made.table([Field(0, "r", made.data(pack(f"<{len(values)}i", *values), 16))]))
         tensors.append(_tensor(made, f"c{len(buffers)}", (len(values),), INT32, len(buffers) - 1))
     first = len(tensors)
     tensors += [_tensor(made, "made", shape, FLOAT, 0, signature) for shape in outputs]
-    tensors += [_tensor(made, "more", (1,) * axes, FLOAT, 0)] * more_tensors
+    tensors += [_tensor(made, more_name, (1,) * axes, FLOAT, 0)] * more_tensors
     reads = [*range(first)]
     options = made.table([Field(number, *field) for number, field in operator.options.items()])
     writes = [*range(first, first + len(outputs))]

@@ -57,6 +57,8 @@ def random_trial(seed: int) -> Trial:
         options = options._replace(accumulate=2)
     if pick.random() < 0.3:
         options = options._replace(checkpoint=segments(pick, report))
+    if pick.random() < 0.1:
+        options = options._replace(accumulate=2)
     return Trial(pattern, options)
 
 

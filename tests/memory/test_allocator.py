@@ -14,6 +14,7 @@ from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.memory.steps import SmallSegments, Steps
+from tests.memory.random_training import random_trial
 from tests.nets import report_of
 from tests.random_nets import fixed_seeds, random_design
 
@@ -179,6 +180,17 @@ def test_the_recorded_allocations_of_random_nets_are_those_of_the_replay(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_recorded_tensors(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
+
+
+@pytest.mark.parametrize("seed", fixed_seeds(60))
+def test_the_recorded_allocations_of_random_training_are_those_of_the_replay(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among them products whose gradients are made after their temporaries are freed."""
+    trial = random_trial(seed)
+    options = trial.options._replace(profile=("torch-cuda", "torch-fake")[seed % 2])
+    if options.checkpoint == "none":
+        check_recorded_tensors(trial.pattern, options, monkeypatch)
 
 
 class Unrepeated(CachingAllocator):

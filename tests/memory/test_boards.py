@@ -48,7 +48,6 @@ def test_a_name_is_found_in_any_spelling(spelling: str) -> None:
         (read_board, "board:", "board: expected a name, as in board:raspberry-pi-pico"),
         (read_board, "board:abacus", "no board 'abacus'"),
         (read_memory, "teensy41", "no device or size 'teensy41'; did you mean board:teensy-4.1 (1.000 MiB of RAM)?"),
-        (read_memory, "board:teensy-4.1", "board:teensy-4.1 trains no net: a chip runs it in int8, image by image"),
         (read_memory, "abacus", "no device or size 'abacus'"),
     ],
 )

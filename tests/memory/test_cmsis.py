@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cnncalc import analyze
 from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
-from cnncalc.errors import DesignError
+from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.interop.tflite_layers import tflite_net
 from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
 from cnncalc.interop.tflite_writer import written
 from cnncalc.memory.cmsis import CMSIS_KERNELS
 from cnncalc.memory.micro import micro_report
+from cnncalc.memory.options import EXTENSIONS
 from cnncalc.memory.tflm import KERNELS, arena_of, struct
+from tests.memory.measure_cmsis import DATA, FUNCTIONS, ours, shapes
 from tests.memory.tflm_nets import every_net
 
 
@@ -23,7 +27,7 @@ def scratch(text: str) -> list[int]:
     found: list[int] = []
     for operator in net.operators:
         inputs = [net.tensors[place] for place in operator.inputs]
-        found += CMSIS_KERNELS[operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])
+        found += CMSIS_KERNELS["dsp"][operator.code].scratch(operator, inputs, net.tensors[operator.outputs[0]])
     return [size for size in found if size]
 
 
@@ -52,12 +56,47 @@ def test_scratch(text: str, expected: list[int]) -> None:
     assert scratch(text) == expected
 
 
+FIGURES = json.loads(DATA.read_text(encoding="utf-8"))
+"""What the functions of CMSIS-NN return that it has for these sizes."""
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_scratch_is_that_of_the_functions_of_cmsis_nn(extension: str, function: str) -> None:
+    found = [ours(extension, function, one) for one in shapes()]
+    expected = FIGURES[extension][function]
+    known = [pair for pair in zip(found, expected, strict=True) if pair[0] is not None]
+    assert [one for one, _ in known] == [one for _, one in known]
+    unknown = len(found) - len(known)
+    assert (0 < unknown < 20) if (extension, function) == ("mve", "depthwise") else unknown == 0
+
+
+def test_an_unset_stride_is_refused() -> None:
+    """TensorFlow Lite Micro leaves it out, and with MVE it decides how one channel along a row is computed."""
+    report = analyze("INPUT 1x20x1 -> DWCONV1x3(multiplier=4) -> FC-2")
+    assert micro_report(report, "cmsis").arena.head_bytes
+    with pytest.raises(DesignError, match="reads a stride that is not set"):
+        micro_report(report, "cmsis", extension="mve")
+    with pytest.raises(ValueProblem, match="expected none, dsp or mve, found 'helium'"):
+        micro_report(report, "cmsis", extension="helium")
+
+
+def test_with_mve_the_sums_of_constant_weights_lie_in_the_tail() -> None:
+    """Four bytes for each of 13 and 5 units, each array of a multiple of 16 bytes; a convolution has four columns."""
+    report = analyze("INPUT 8x8x3 -> CONV3-7 -> FC-13 -> FC-5")
+    dsp, mve = (micro_report(report, "cmsis", extension=each).arena for each in ("dsp", "mve"))
+    assert ("sums of weights", 64 + 32) in mve.parts
+    assert mve.tail_bytes == dsp.tail_bytes + 64 + 32
+    assert max(buffer.size for buffer in mve.buffers if buffer.tensor is None) == 4 * 32
+    assert max(buffer.size for buffer in dsp.buffers if buffer.tensor is None) == 2 * 28 * 2
+
+
 @pytest.mark.parametrize(
     ("code", "size"), [("CONV_2D", 68), ("FULLY_CONNECTED", 80), ("AVERAGE_POOL_2D", 36), ("SOFTMAX", 64), ("SVDF", 40)]
 )
 def test_the_state_of_an_operator_for_pointers_of_32_bits(code: str, size: int) -> None:
     """The structure of the reference kernel, then the fields of the kernel of CMSIS-NN: 4 bytes each."""
-    state, reference = CMSIS_KERNELS[code].state, KERNELS[code].state
+    state, reference = CMSIS_KERNELS["dsp"][code].state, KERNELS[code].state
     assert state is not None
     assert reference is not None
     assert struct(state, 4).size == size > struct(reference, 4).size

@@ -11,7 +11,7 @@ import pytest
 from cnncalc import analyze
 from cnncalc.memory.arena import plan
 from cnncalc.memory.patches import edges_of, needed, patch_plans, spans
-from cnncalc.memory.plan_advice import plan_advice
+from cnncalc.memory.plan_advice import PlanAdvice, plan_advice
 from tests.calls import called
 
 KIB = 1024
@@ -120,6 +120,43 @@ def test_advice_is_computed_on_the_changed_net() -> None:
     patches = [each.peak_bytes for what, each in advice.items() if "patches" in what]
     assert len(patches) >= 2
     assert all(fewer < more for fewer, more in pairwise(patches))  # the most effective first
+
+
+def wider(text: str) -> dict[str, PlanAdvice]:
+    """The advice of a net in int8 by what it changes, about numbers of filters alone."""
+    report = analyze(text)
+    advice = plan_advice(report, plan(report, dtype="int8", order="best"))
+    return {each.what: each for each in advice if "instead of" in each.what}
+
+
+def test_a_narrower_width_is_planned_again() -> None:
+    """The shortcut ties conv1 and conv3; conv2 has a width of its own."""
+    net = "INPUT 32x32x3 -> CONV3-{} -> [CONV3-{} -> CONV3-{} | ] -> ADD -> CONV3-8/4 -> FC-2"
+    found = wider(net.format(32, 64, 32))
+    for what, widths in (
+        ("24 filters instead of 32 in conv1, conv3", (24, 64, 24)),
+        ("56 filters instead of 64 in conv2", (32, 56, 32)),
+        ("24 filters instead of 32 in conv1, conv3; 56 filters instead of 64 in conv2", (24, 56, 24)),
+    ):
+        report = analyze(net.format(*widths))
+        assert found[what][1:] == (plan(report, dtype="int8", order="best").bound_bytes, report.totals.macs, False)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # the same peak recurs with each pair of convolutions, so that one width alone does not lower it
+        ("INPUT 32x32x3 -> [CONV3-16 -> RELU]*5 -> FC-2", ["8 filters instead of 16 in conv1 and 4 more"]),
+        ("INPUT 32x32x3 -> CONV3-8 -> CONV3-8 -> FC-2", []),  # not below 8
+        ("INPUT 32x32x40 -> POOL2 -> CONV3-4 -> FC-2", []),  # the depth of the input
+        ("INPUT 32x32x3 -> CONV3-16 -> CONV3-16(groups=16) -> FC-2", []),  # 16 groups
+        ("INPUT 32x32x3 -> CONV3-12 -> FC-2", ["8 filters instead of 12 in conv1"]),
+        ("INPUT 32x32x3 -> CONV1-20 -> DWCONV3 -> RELU -> CONV1-8 -> FC-2", ["16 filters instead of 20 in conv1"]),
+    ],
+)
+def test_which_widths_are_narrower(text: str, expected: list[str]) -> None:
+    assert list(wider(text)) == expected
 
 
 @pytest.mark.parametrize(

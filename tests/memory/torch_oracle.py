@@ -877,12 +877,12 @@ class Habits(NamedTuple):
     segments: tuple[tuple[int, int], ...] = ()
 
 
-def _half(device: str, habits: Habits) -> Any:
+def autocast_on(device: str, habits: Habits) -> Any:
     """The context of autocast, or one without effect."""
     return nullcontext() if habits.autocast is None else torch.autocast(device, getattr(torch, habits.autocast))
 
 
-def _as_if_on_cuda() -> ExitStack:
+def as_if_on_cuda() -> ExitStack:
     """A context in which autocast works on a device that does not exist, in checkpointed segments too."""
     stack = ExitStack()
     stack.enter_context(mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False))
@@ -901,7 +901,7 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
             found[storage._cdata] = storage
         return tensor
 
-    half = _half(device, habits)
+    half = autocast_on(device, habits)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), half:
         loss = loss_of(net, net(*images), targets)
     total = 0
@@ -911,7 +911,7 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
     return total
 
 
-def _moved(net: Net, dtype: Any) -> Net:
+def on_cuda(net: Net, dtype: Any) -> Net:
     """The net on the device that does not exist, where ``to`` cannot be called."""
     known: dict[Any, Any] = {}  # tied modules share a parameter
     for module in net.modules():
@@ -934,8 +934,8 @@ def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tupl
     stand_in_for_cuda()
     tracer = Tracer()
     tracer.log = log
-    with FakeTensorMode(), _as_if_on_cuda():
-        net = _moved(Net(report, habits.segments), getattr(torch, habits.dtype))
+    with FakeTensorMode(), as_if_on_cuda():
+        net = on_cuda(Net(report, habits.segments), getattr(torch, habits.dtype))
         images, targets = data_of(net, habits.batch, getattr(torch, habits.dtype), "cuda")
         saved = _saved(net, images, targets, habits, "cuda", tracer.rounding) if not habits.segments else -1
         for tensor in [*net.parameters(), *net.buffers(), *images]:
@@ -944,7 +944,7 @@ def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tupl
         with tracer:
             net.eval()
             tracer.peak = tracer.live
-            half = _half("cuda", habits)
+            half = autocast_on("cuda", habits)
             with torch.no_grad(), half:
                 out = net(*images)
             inference = tracer.peak
@@ -989,13 +989,13 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
         elif habits.zero_grad == "zeros":
             optimizer.zero_grad(set_to_none=False)
 
-        def once() -> tuple[int, int]:
-            half = _half(device, habits)
+        def once(number: int) -> tuple[int, int]:
+            half = autocast_on(device, habits)
             with half:
                 out = net(*images)
                 loss = loss_of(net, out, targets)
             here = tracer.mark("forward")
-            if habits.zero_grad == "before-backward":
+            if habits.zero_grad == "before-backward" and not number:
                 optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if habits.accumulate == 1:
@@ -1004,8 +1004,8 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
                 return here, after
             return here, 0
 
-        for _ in range(habits.accumulate):
-            forward, backward = once()
+        for number in range(habits.accumulate):
+            forward, backward = once(number)
         if habits.accumulate > 1:
             backward = tracer.mark("backward")  # logits and loss are freed
             optimizer.step()
@@ -1113,15 +1113,23 @@ class Stopped(Exception):
 
 
 def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
-    """Measures a net on this CPU, by the allocations that the profiler of PyTorch records."""
+    """Measures a net on this CPU, by the allocations that the profiler of PyTorch records.
+
+    In bfloat16 it is without oneDNN, which has kernels for this type only on some CPUs.
+    """
     habits = habits or Habits()
+    with torch.backends.mkldnn.flags(enabled="bfloat16" not in (habits.dtype, habits.autocast)):
+        return _measured_on_cpu(report, habits)
+
+
+def _measured_on_cpu(report: Report, habits: Habits) -> Measured:
     dtype = getattr(torch, habits.dtype)
     net = Net(report, habits.segments).to(dtype)
     images, targets = data_of(net, habits.batch, dtype, "cpu")
     saved = _saved(net, images, targets, habits, "cpu", 1) if not habits.segments else -1
     resident = sum(tensor.untyped_storage().nbytes() for tensor in [*net.parameters(), *net.buffers(), *images])
     net.eval()
-    with torch.no_grad(), _half("cpu", habits):  # buffers of the first run of a kernel are not those of the net
+    with torch.no_grad(), autocast_on("cpu", habits):  # buffers of the first run of a kernel are not those of the net
         net(*images)
     gc.collect()
     gc.disable()
@@ -1130,7 +1138,7 @@ def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
         with stops, torch.autograd.profiler.profile(profile_memory=True) as profiled:
             with torch.autograd.profiler.record_function("mark inference"):
                 pass
-            half = _half("cpu", habits)
+            half = autocast_on("cpu", habits)
             with torch.no_grad(), half:
                 out = net(*images)
             del out

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from cnncalc import analyze
+from cnncalc import analyze, fit, load, solve, sweep
+from cnncalc.errors import ValueProblem
 from cnncalc.language.settings import Settings
 from cnncalc.memory.boards import Board, read_board
 from cnncalc.memory.micro import micro_report
@@ -51,6 +53,43 @@ def test_a_variable_fits_at_its_value_and_not_at_the_next() -> None:
         assert (micro.arena.minimum_bytes <= 56 * 1024 and micro.flash.bytes <= 256 * 1024) is fits
     micro = micro_report(analyze(KEYWORDS, variables={"w": int(width)}))
     assert change.takes[:3] == (micro.arena.minimum_bytes, micro.arena.head_bytes, micro.flash.bytes)
+
+
+def test_the_function_fits_boards_as_the_command_does() -> None:
+    expected = found("mobilenet-v1", "board:raspberry-pi-pico", 1000)
+    assert fit("mobilenet-v1", "board:raspberry-pi-pico", reserve=1000) == expected
+    assert fit("mobilenet-v1", "Board: Raspberry Pi Pico", reserve="1000B") == expected
+    assert fit(load("mobilenet-v1"), "board:raspberry-pi-pico", reserve=1000) == expected._replace(advice=())
+    text = "INPUT 8x8x3 -> CONV3-4 -> FC-2"
+    read = fit("-", "board:raspberry-pi-pico", stdin=text)
+    assert isinstance(read, BoardFit)
+    assert read.takes == found(text, "board:raspberry-pi-pico").takes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"memory": "board:nothing"}, "no board 'nothing'"),
+        ({"batch": 2, "optimizer": "adam"}, "batch, optimizer: a board runs a net in int8, image by image"),
+        ({"dtype": "float16"}, "dtype: a board runs a net in int8, image by image"),
+        ({"reserve": "auto"}, "reserve: expected bytes, since what a program takes on a chip is not known"),
+        ({"reserve": -1}, "reserve: expected a whole number, 0 or more, found -1"),
+    ],
+)
+def test_the_function_refuses_what_a_board_does_not_have(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueProblem) as error:
+        fit("cifar-tiny", **{"memory": "board:raspberry-pi-pico", **options})
+    assert error.value.message.startswith(message)
+
+
+def test_a_search_takes_the_memories_of_a_board_as_limits() -> None:
+    design, ranges = "INPUT 32x32x3 -> CONV3-{w} -> RELU -> FC-4", {"w": "8..512/8"}
+    by_name = solve(design, ranges, max={"arena": "board:raspberry-pi-pico", "flash": "board:raspberry-pi-pico"})
+    assert by_name.best == solve(design, ranges, max={"arena": "264KiB", "flash": "2MiB"}).best
+    records = list(sweep(design, ranges, max={"arena": "board:raspberry-pi-pico"}))
+    assert [record.status for record in records] == [
+        "ok" if record.figures["arena"] <= 264 * 1024 else "over" for record in records
+    ]
 
 
 def test_a_smaller_input_helps_the_ram_alone() -> None:

@@ -244,7 +244,7 @@ def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
         ("none.csv", "cannot read x.csv: no such file or directory"),
         (".", "x.csv: it is a folder, not a file"),
         ("latin.csv", "x.csv: it is not a text in UTF-8"),
-        ("a\0b", "cannot read x.csv: embedded null byte"),
+        ("a\0b", "cannot read x.csv: its name has a NUL character"),
     ):
         with pytest.raises(CnncalcError) as error:
             Listed(str(tmp_path / path), "x.csv")

@@ -257,7 +257,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "none" / "a.csv", "cannot write 'a.csv': No such file or directory"),
         (tmp_path / "b.csv", "b.csv: points are written to a file, and this is a folder"),
-        (Path("a\0.csv"), r"cannot write 'a\x00.csv': embedded null byte"),
+        (Path("a\0.csv"), r"cannot write 'a\x00.csv': its name has a NUL character"),
     ):
         with pytest.raises((DesignError, ValueProblem)) as error:
             Sweep(path).open()

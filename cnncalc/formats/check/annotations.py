@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.figures.budget import short_value
+from cnncalc.memory.boards import is_board
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import listing, percent, plural, signed_percent
@@ -184,11 +185,12 @@ def change(one: LimitResult) -> str:
 
 
 def limit_text(one: LimitResult, units: str) -> str:
-    """``max 7.000M``, ``max +5% (7.350M)``."""
+    """``max 7.000M``, ``max +5% (7.350M)``, ``max board:raspberry-pi-pico (264.0 KiB)``."""
     if one.limit is None:
         return f"{one.bound} {one.written}"
     value = short_value(one.limit, one.measure.unit, units)
-    return f"{one.bound} {one.written} ({value})" if one.written.endswith("%") else f"{one.bound} {one.written}"
+    has_name = one.written.endswith("%") or is_board(one.written)
+    return f"{one.bound} {one.written} ({value})" if has_name else f"{one.bound} {one.written}"
 
 
 def summary(result: CheckResult) -> str:

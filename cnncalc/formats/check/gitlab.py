@@ -32,4 +32,4 @@ def write(result: CheckResult) -> str:
         }
         for annotation, fingerprint in zip(annotations, fingerprints(annotations), strict=True)
     ]
-    return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(issues, indent=2) + "\n"

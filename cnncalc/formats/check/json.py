@@ -35,7 +35,7 @@ def write(result: CheckResult) -> str:
         "left_out": [{"file": one.file, "why": one.why, "on_purpose": one.is_chosen} for one in result.left_out],
         "files": [_outcome(outcome, result) for outcome in outcomes],
     }
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def _outcome(outcome: FileResult, result: CheckResult) -> dict[str, Any]:

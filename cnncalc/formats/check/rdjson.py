@@ -21,7 +21,7 @@ SEVERITIES = {"error": "ERROR", "warning": "WARNING", "note": "INFO"}
 def write(result: CheckResult) -> str:
     """The annotations as diagnostics."""
     data = {"source": {"name": "cnncalc"}, "diagnostics": [_diagnostic(each) for each in annotations_of(result)]}
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def _diagnostic(annotation: Annotation) -> dict[str, Any]:

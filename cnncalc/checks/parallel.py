@@ -1,0 +1,76 @@
+"""A check of many files: this process alone as long as that is quick, then processes on all cores."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.collection import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from cnncalc.checks.check import Checker, FileResult
+    from cnncalc.checks.search import LeftOut, Target
+
+WORTHWHILE_SECONDS = 1.0
+"""How long this process would have to go on alone, as far as is known, for processes to be started."""
+KNOWN_SECONDS = 0.3
+"""How long this process checks files before it is known how long one takes."""
+CHUNK_SECONDS = 0.2
+MOST_IN_CHUNK = 100
+
+
+def file_results(
+    checker: Checker, targets: Sequence[Target], jobs: int | None
+) -> Generator[FileResult | LeftOut, None, None]:
+    """The results of files, in their order; ``jobs`` is the number of processes (default: one for each core)."""
+    start = time.perf_counter()
+    for done, target in enumerate(targets):
+        seconds = time.perf_counter() - start
+        if jobs != 1 and done and seconds > KNOWN_SECONDS:
+            each = seconds / done
+            if each * (len(targets) - done) > WORTHWHILE_SECONDS:
+                from cnncalc.search.processes import available_cores
+
+                number = jobs or available_cores()
+                if number > 1:
+                    size = min(MOST_IN_CHUNK, max(1, int(CHUNK_SECONDS / each)))
+                    yield from _together(checker, targets[done:], number, size)
+                    return
+                jobs = 1
+        yield checker.file_result(target)
+
+
+def _together(checker: Checker, targets: Sequence[Target], number: int, size: int) -> Iterator[FileResult | LeftOut]:
+    """The results that so many processes compute; this one does what they leave when one of them ends."""
+    from cnncalc.search.processes import WorkerProcesses
+
+    setup = pickle.dumps((type(checker), checker.options, checker.settings, checker.stdin))
+    chunks = [targets[at : at + size] for at in range(0, len(targets), size)]
+    pool = WorkerProcesses(number, ("cnncalc.checks.parallel", "cnncalc.checks.check"))
+    done = 0
+    try:
+        with Running():
+            for future in [pool.submit(_checked, setup, chunk) for chunk in chunks]:
+                yield from future.result()
+                done += 1
+    except BrokenProcessPool:
+        for chunk in chunks[done:]:
+            yield from map(checker.file_result, chunk)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_checkers: dict[bytes, Any] = {}
+"""In a worker: its checker, which keeps the configurations and the base that it has read."""
+
+
+def _checked(setup: bytes, targets: Sequence[Target]) -> list[FileResult | LeftOut]:
+    """What a worker does."""
+    if setup not in _checkers:
+        kind, *given = pickle.loads(setup)  # noqa: S301 (from the process that has started this one)
+        _checkers[setup] = kind(*given)
+    return [_checkers[setup].file_result(target) for target in targets]

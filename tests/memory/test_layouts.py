@@ -1,0 +1,97 @@
+"""How outputs and gradients lie in memory, compared with the strides of PyTorch's tensors, layer by layer."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import cnncalc
+from cnncalc.memory.profiles import profile_named
+from cnncalc.memory.report import Options
+from cnncalc.memory.torch_products import TorchProducts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+torch = pytest.importorskip("torch")
+
+pytestmark = pytest.mark.slow
+
+
+def differences(pattern: str, options: Options) -> list[str]:
+    """The first layer whose output lies otherwise in PyTorch, and the first such gradient."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    from tests.memory import torch_oracle
+    from tests.memory.torch_device import stand_in_for_cuda
+
+    stand_in_for_cuda()
+    report = cnncalc.analyze(pattern)
+    profile = profile_named(options.profile)
+    lowering = TorchProducts(report, profile, dtype=options.dtype, training=True, autocast=options.autocast)
+    lowering.build()
+    outputs: dict[int, Any] = {}
+    gradients: dict[int, Any] = {}
+    device, dtype = "cpu" if profile.is_cpu else "cuda", getattr(torch, options.dtype)
+    habits = torch_oracle.Habits(2, options.dtype, autocast=options.autocast)
+
+    def watched(index: int, function: Any) -> Any:
+        def call(*inputs: Any) -> Any:
+            made = function(*inputs)
+            x = made[0] if isinstance(made, tuple) else made
+            outputs[index] = x.shape, x.stride()
+            if x.requires_grad and not x._is_view():
+                x.register_hook(lambda gradient: gradients.update({index: (gradient.shape, gradient.stride())}))
+            return made
+
+        return call
+
+    with nullcontext() if profile.is_cpu else FakeTensorMode(), torch_oracle.as_if_on_cuda():
+        net = torch_oracle.Net(report)
+        net = net.to(dtype) if profile.is_cpu else torch_oracle.on_cuda(net, dtype)
+        images, targets = torch_oracle.data_of(net, 2, dtype, device)
+        net.functions = {index: watched(index, function) for index, function in net.functions.items()}
+        with torch_oracle.autocast_on(device, habits):
+            loss = torch_oracle.loss_of(net, net(*images), targets)
+        loss.backward()
+    found = []
+    for known, layouts in ((outputs, lowering.layouts), (gradients, lowering.gradients)):
+        each = [(row, layouts[lowering.place[row.index]]) for row in report.layers if row.index in known]
+        wrong = [
+            f"{row.name} {layout} instead of {known[row.index]}"
+            for row, layout in each
+            if layout is not None and steps(*layout) != steps(*known[row.index])
+        ]
+        found += wrong[:1]
+    return found
+
+
+def steps(sizes: Sequence[int], strides: Sequence[int]) -> list[tuple[int, int]]:
+    """Size and stride of each side that has more than one element."""
+    return [pair for pair in zip(sizes, strides, strict=True) if pair[0] > 1]
+
+
+SINGLE = (
+    "RELU(in_place=no)", "RELU6(in_place=no)", "LRELU(in_place=no)", "PRELU", "CLIP(high=1, in_place=no)",
+    "HSWISH(in_place=no)", "HSIGMOID(slope=0.5)", "SOFTPLUS", "ELU(in_place=no)", "SILU(in_place=no)", "GLU",
+    "POOL2", "AVGPOOL2", "POOL(output=2)", "AVGPOOL(output=2)", "LPPOOL2", "SUBSAMPLE2", "GMP", "GAP",
+    "UPSAMPLE2", "UPSAMPLE(mode=bilinear)", "RESIZE(factor=1.5, mode=area)", "ROLL1", "PAD(pad=1)", "PAD(mode=reflect)",
+    "PAD(mode=replicate)", "REDUCE(axes=[width])", "REDUCE(axes=[width], op=sum)", "REDUCE(axes=[width], op=max)",
+    "RMS", "RMS(axes=[width])", "RMS(axes=volume)", "LN(axes=[depth])", "LN(axes=[width])", "LN(axes=volume)",
+    "L2NORM", "GN2", "IN", "BN", "DROPOUT(in_place=no)", "DWCONV3", "CONV3-4",
+)  # fmt: skip
+"""Layers between two products along the depth, which lie with the depth fastest."""
+
+
+@pytest.mark.parametrize("profile", ["torch-cpu", "torch-fake"])
+@pytest.mark.parametrize("sides", ["9", "6x8", "4x6x5"])
+def test_outputs_and_gradients_of_kernels_lie_as_those_of_pytorch(sides: str, profile: str) -> None:
+    options = Options(profile)
+    wrong = []
+    for layer in SINGLE:
+        text = layer.replace("width", "length") if sides == "9" else layer
+        pattern = f"INPUT {sides}x3 -> LINEAR-8 -> {text} -> LINEAR-4 -> FC-3"
+        wrong += [f"{pattern}: {said}" for said in differences(pattern, options)]
+    assert not wrong
