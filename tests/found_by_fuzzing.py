@@ -29,7 +29,13 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
         b'input: "x" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 } layer { name: "s" type: "Slice" bottom: "x" }',
         "missing-key",
     ),
+    (
+        "prototxt",
+        b'layer { name: "a" type: "Data" top: "x" input_param { shape { dim: 1 } } }'
+        b'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }',
+        "read",
+    ),
     ("pattern", b"INPUT 1x12x6 -> [GN3 -> CONV0x3-2 | CONV3-5(pad=0)] -> MAXIMUM", "wrong-value"),
     ("yaml", LARGE_TOO_SMALL.encode(), "window-too-large"),
 )
-"""The target, the input, and the rule that refuses it now; empty if there are several."""
+"""The target, the input, and the rule that refuses it now, or that it is read; empty if there are several."""

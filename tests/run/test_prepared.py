@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import product
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +14,12 @@ import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
+from cnncalc.memory.arena import plan
 from cnncalc.run.forward import apart, draw_images, run
+from cnncalc.run.live_memory import Watch
+from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.prepared import PreparedNet
+from cnncalc.run.steps import ALIGNMENT, plan_of
 from cnncalc.run.weights import build
 from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design
@@ -143,3 +149,73 @@ def test_an_error_in_a_thread_ends_the_run() -> None:
             net(image)
         calls.remove(fail)
     assert net(image)["conv2"].shape == (1, 8, 8, 4)
+
+
+@pytest.mark.parametrize("net", ["squeezenet", "resnet18", "mobilenet-v2", "densenet121", "googlenet", "unet"])
+def test_the_arena_is_no_larger_than_that_of_the_plan(net: str) -> None:
+    report = cnncalc.analyze(net)
+    predicted = plan(report)
+
+    assert 4 * plan_of(report).elements <= predicted.arena_bytes + 4 * ALIGNMENT * len(predicted.volumes)
+
+
+CHAIN = """INPUT 33x35x3 -> CONV3-33 -> BN -> RELU -> CONV3-34 -> [ | CONV1-34] -> ADD -> DWCONV3/2 -> CONV3-35/2
+    -> [CONV1-7 | CONV3-8(groups=1)] -> CONCAT -> CONV5-30(groups=3) -> BN -> CONV1-40 -> RELU6 -> DWCONV3 -> FC-50"""
+
+
+def test_what_is_allocated_is_what_is_said() -> None:
+    report = cnncalc.analyze(CHAIN, batch=3)
+    weights, images = build(report), draw_images(report)
+    PreparedNet(report, weights, threads=2)(images)  # caches of Python and NumPy are filled
+    watch = Watch()
+    try:
+        net = PreparedNet(report, weights, threads=2)
+        said = net.arena_bytes + net.workspace_bytes + net.weight_bytes
+        vectors = 4 * sum(row.output.depth for row in report.layers)  # shifts
+        assert said <= watch.live() <= said + vectors
+        net(images)  # starts the threads
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        net(images)
+        assert (
+            tracemalloc.get_traced_memory()[1] - before < 96 << 10
+        )  # the output, small objects of Python, NumPy's buffers
+    finally:
+        watch.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_count_of_multiply_adds_is_what_the_meter_counts(threads: int) -> None:
+    report = cnncalc.analyze(CHAIN, batch=2)
+    weights, images = build(report), draw_images(report)
+    meter = LockedMeter(np)
+
+    net = PreparedNet(report, weights, threads=threads, xp=meter)
+
+    assert np.array_equal(net(images)["fc1"], PreparedNet(report, weights, threads=threads)(images)["fc1"])
+    assert meter.contracted == net.multiply_adds
+
+
+class LockedMeter(MeteredNumpy):
+    """A meter for several threads."""
+
+    def __init__(self, numpy: Any) -> None:
+        super().__init__(numpy)
+        self.lock = Lock()
+
+    def matmul(self, a: Any, b: Any, *, out: Any = None) -> Any:
+        with self.lock:
+            return super().matmul(a, b, out=out)
+
+
+def test_products_of_positions_are_the_macs_and_those_of_3x3_tiles_are_fewer() -> None:
+    def counted(text: str) -> tuple[int, int]:
+        report = cnncalc.analyze(text, batch=2)
+        return PreparedNet(report, build(report)).multiply_adds, 2 * report.totals.macs
+
+    products, macs = counted("INPUT 12x14x6 -> CONV1-40 -> BN -> RELU -> LINEAR-9 -> FC-5")
+    assert products == macs
+
+    # 16 products for 4 outputs, with one more row for the shift and one more column of tiles
+    products, macs = counted("INPUT 32x36x48 -> CONV3-40")
+    assert products == 2 * 16 * 40 * (48 + 1) * 16 * (18 + 1) < macs / 2
