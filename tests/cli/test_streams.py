@@ -19,6 +19,7 @@ from tests.calls import COMMAND, called, environment
 from tests.subcases import each
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NET = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
