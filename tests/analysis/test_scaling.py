@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 
+pytestmark = pytest.mark.slow
+
+
 def _difference(report: Report, net: str) -> object:
     return difference(report, cnncalc.analyze(net.replace("RELU", "SIGMOID")))
 
