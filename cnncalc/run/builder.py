@@ -70,6 +70,7 @@ class Builder:
             for step in self.plan.steps:
                 if rows[step.rows[0]].sources:
                     self._add(step)
+        self.filter_steps.made.clear()
         return self.calls
 
     def _lay_out(self) -> None:
@@ -222,7 +223,7 @@ class Builder:
         def add(thread: int, part: Part) -> None:
             self.apply(thread, step.rows, self.view(first.sources[0], part), part, step.last)
 
-        self.each_part(parts, add, is_small=array[0].nbytes < 32 << 10)
+        self.each_part(parts, add, is_small=array[0].nbytes < SMALL_BYTES)
 
     def _joined_step(self, row: LayerReport, step: Step) -> None:
         """The inputs of a CONCAT that are not in place already."""

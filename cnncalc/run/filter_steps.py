@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from cnncalc.run.steps import Part, Step, is_direct
 from cnncalc.run.workers import shares
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cnncalc.analysis.report import LayerReport
     from cnncalc.layers.filter_bank import FilterBank
     from cnncalc.run.builder import Builder
+
+T = TypeVar("T")
 
 MATRIX_BYTES = 1 << 20
 """Bytes of windows laid out for one matrix product: about what stays in the cache of a core."""
@@ -30,18 +32,22 @@ EXPANDED_BYTES = 2 << 20
 
 
 class FilterSteps:
-    """Adds the calls of such steps to those of a builder. ``weight_bytes`` are those of the weights in other orders."""
+    """Adds the calls of such steps to those of a builder.
+
+    ``weight_bytes`` are those of the weights in other orders; ``made`` is what was made of them, by row.
+    """
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.weight_bytes = 0
+        self.made: dict[tuple[str, int], Any] = {}
 
     def add(self, row: LayerReport, step: Step, bank: FilterBank) -> None:
         """Adds the step of a row with filters."""
         if not bank.begins:
             self._units(row, step, bank)
             return
-        bank, rows = self._folded(bank, step.rows[1:])
+        bank, rows = self._once("folded", row.index, lambda: self._folded(bank, step.rows[1:]))
         if step.before:
             self._expanded(row, step, bank, rows)
         elif winograd.is_suitable(bank):
@@ -50,6 +56,13 @@ class FilterSteps:
             self._direct(row, step, bank, rows)
         else:
             self._over_columns(row, step, bank, rows)
+
+    def _once(self, what: str, row: int, make: Callable[[], T]) -> T:
+        """What is made of the weights of a row, made only once: the calls are made twice, first to measure them."""
+        if (what, row) not in self.made:
+            self.made[what, row] = make()
+        found: T = self.made[what, row]
+        return found
 
     def _folded(self, bank: FilterBank, rows: Sequence[int]) -> tuple[FilterBank, list[int]]:
         """The filters with the factors and shifts behind them multiplied in, and the rows that are left.
@@ -73,8 +86,14 @@ class FilterSteps:
         shift = None if shift is None else np.broadcast_to(shift, weight.shape[-1]).astype(builder.dtype)
         return bank._replace(weight=weight.astype(builder.dtype, copy=False), bias=shift), left
 
-    def _matrices(self, bank: FilterBank, order: Sequence[tuple[int, ...]], *, has_shift: bool) -> Any:
-        """The filters as matrices: groups x K x (elements of the kernel in an order, channels, and the shift)."""
+    def _matrices(self, index: int, bank: FilterBank, order: Sequence[tuple[int, ...]], *, has_shift: bool) -> Any:
+        """The filters of a row as matrices: groups x K x (elements of the kernel in an order, channels, the shift)."""
+        result = self._once("matrices", index, lambda: self._arranged(bank, order, has_shift=has_shift))
+        self.weight_bytes += result.nbytes
+        return result
+
+    def _arranged(self, bank: FilterBank, order: Sequence[tuple[int, ...]], *, has_shift: bool) -> Any:
+        """The filters in the order of the rows of their matrices."""
         groups, depth = bank.groups, bank.weight.shape[-2]
         filters = bank.weight.shape[-1] // groups
         result = np.zeros((groups, filters, len(order) * depth + has_shift), self.builder.dtype)
@@ -83,15 +102,17 @@ class FilterSteps:
             result[:, :, columns] = bank.weight[place].reshape(depth, groups, filters).transpose(1, 2, 0)
         if has_shift and bank.bias is not None:
             result[:, :, -1] = bank.bias.reshape(groups, filters)
-        self.weight_bytes += result.nbytes
         return result
 
     def _units(self, row: LayerReport, step: Step, bank: FilterBank) -> None:
         """A layer of units, each of which sees a whole image."""
         builder = self.builder
-        bank, rows = self._folded(bank, step.rows[1:])
+        given = bank
+        bank, rows = self._once("folded", row.index, lambda: self._folded(given, step.rows[1:]))
         batch = builder.report.batch
         flat = builder.arrays[row.sources[0]].reshape(batch, -1)
+        if bank.weight is not given.weight:
+            self.weight_bytes += bank.weight.nbytes
         result = builder.arrays[step.last].reshape(batch, -1)
         builder.begin("split")
         for thread, share in enumerate(shares(bank.weight.shape[-1], builder.threads)):
@@ -109,7 +130,7 @@ class FilterSteps:
     def _direct(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
         """Each position of the input is a column."""
         builder = self.builder
-        matrices = self._matrices(bank, [(0,) * len(bank.begins)], has_shift=False)
+        matrices = self._matrices(row.index, bank, [(0,) * len(bank.begins)], has_shift=False)
         groups, filters, depth = matrices.shape
         x = builder.arrays[row.sources[0]]
         positions = prod(x.shape[2:])
@@ -142,7 +163,7 @@ class FilterSteps:
         x = builder.arrays[row.sources[0]]
         sides, depth = x.shape[2:], bank.weight.shape[-2]
         whole = Columns(bank, sides, bank.begins[0], 1, depth)
-        matrices = self._matrices(bank, list(whole.order()), has_shift=True)
+        matrices = self._matrices(row.index, bank, list(whole.order()), has_shift=True)
         groups, filters, length = matrices.shape
         item, count, pitch = builder.dtype.itemsize, whole.counts[0], whole.pitches[0]
         threads = 1 if builder.by_image else builder.threads
@@ -207,7 +228,7 @@ class FilterSteps:
     def _over_tiles(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
         """A convolution of 3x3 by two by two outputs: see :mod:`cnncalc.run.winograd`."""
         builder = self.builder
-        factors = winograd.transformed(bank, builder.dtype)
+        factors = self._once("tiles", row.index, lambda: winograd.transformed(bank, builder.dtype))
         self.weight_bytes += factors.nbytes
         x = builder.arrays[row.sources[0]]
         sides, filters = x.shape[2:], factors.shape[1]
@@ -248,10 +269,11 @@ class FilterSteps:
         sides = x.shape[2:]
         before = first.layer.filter_bank(np, sides, **builder.weights[first.index])
         assert before is not None
-        before, between = self._folded(before, step.before[1:])
-        expanding = self._matrices(before, [(0,) * len(sides)], has_shift=False)[0]
+        wide = before
+        before, between = self._once("folded", first.index, lambda: self._folded(wide, step.before[1:]))
+        expanding = self._matrices(first.index, before, [(0,) * len(sides)], has_shift=False)[0]
         whole = Columns(bank, sides, bank.begins[0], 1, 1)
-        matrices = self._matrices(bank, list(whole.order()), has_shift=True)
+        matrices = self._matrices(row.index, bank, list(whole.order()), has_shift=True)
         groups, filters, _ = matrices.shape
         positions = prod(sides)
         each = (positions + whole.phase_elements + whole.elements + filters * whole.length) * builder.dtype.itemsize
@@ -293,6 +315,6 @@ def _strips(count: int, least: int, threads: int, filters: int) -> tuple[Sequenc
     """The rows of an output in at least so many strips, and the filters in parts, so that each thread has as much."""
     strips = min(count, max(1, least))
     even = -(-strips // threads) * threads
-    if -(-count // even) * even <= 1.2 * count:
+    if even <= count and -(-count // even) * even <= 1.2 * count:
         return shares(count, even), [range(filters)]
     return shares(count, strips), shares(filters, threads if filters >= 8 * threads else 1)

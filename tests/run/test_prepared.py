@@ -92,6 +92,57 @@ def test_a_random_net_on_one_to_three_sides_gives_what_its_layers_give(seed: int
         assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads, 1e-9)
 
 
+@pytest.fixture(params=["many parts", "tiles everywhere"])
+def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small nets are computed as large ones would be: in many parts, and with tiles whatever their number."""
+    if request.param == "many parts":
+        for name in ("MATRIX_BYTES", "TILE_BYTES", "EXPANDED_BYTES"):
+            monkeypatch.setattr(f"cnncalc.run.filter_steps.{name}", 4000)
+        monkeypatch.setattr("cnncalc.run.filter_steps.LEAST_COLUMNS", 20)
+        monkeypatch.setattr("cnncalc.run.builder.PART_BYTES", 4000)
+        monkeypatch.setattr("cnncalc.run.builder.SMALL_BYTES", 0)
+    else:
+        monkeypatch.setattr("cnncalc.run.winograd.LEAST_DEPTH", 1)
+        monkeypatch.setattr("cnncalc.run.winograd.LEAST_TILES", 1)
+
+
+CONVOLVED = [case for case in CASES if case.inputs and case.kind in ("conv", "dwconv", "linear", "fc")]
+
+
+@pytest.mark.usefixtures("_ways")
+@each("case", CONVOLVED, by=lambda case: case.kind)
+def test_filters_give_the_same_in_every_way_of_computing_them(case: Case) -> None:
+    for batch, threads in ((1, 2), (3, 1)):
+        assert_equal_to_the_layers(report_of(case, batch=batch, dtype="float64"), threads, 1e-11)
+
+
+@pytest.mark.usefixtures("_ways")
+@pytest.mark.parametrize("seed", fixed_seeds(6))
+def test_a_random_net_gives_the_same_in_every_way_of_computing_it(seed: int) -> None:
+    for part, (batch, threads) in enumerate(product((1, 2), (1, 3))):
+        text = random_design(4 * seed + part + 900, items=9).text
+        assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads, 1e-9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 13x17x32 -> CONV3-33 -> RELU",
+        "INPUT 27x28x64 -> CONV3-48(pad=2) -> BN -> CONV3-32(pad=same, bias=no) -> BN -> RELU6",
+        "INPUT 30x19x40 -> CONV3-36(pad=[0, 3, 1, 2]) -> CONV3-36(pad=0) -> [ | CONV3-36] -> ADD -> RELU",
+        "INPUT 9x11x6 -> CONV1-14 -> BN -> RELU6 -> DWCONV3/2 -> BN -> RELU6 -> CONV1-8",
+        "INPUT 9x11x6 -> CONV1-14 -> SILU -> DWCONV5-2(pad=same) -> CONV1-8 -> DWCONV3(dilation=2, bias=no)",
+        "INPUT 9x11x6 -> LINEAR-14 -> HSWISH -> SCALE -> CONV3-14(groups=14) -> GAP",
+        "INPUT 31x5 -> CONV1-7 -> RELU -> DWCONV3/3 -> FC-4",
+        "INPUT 5x6x7x2 -> CONV1-7 -> ELU -> DWCONV3/2 -> CONV3-5(pad=same)",
+        "INPUT 9x11x6 -> CONV1-14 -> BN -> [DWCONV3 | DWCONV3] -> CONCAT -> CONV1-14 -> [ | DWCONV3] -> ADD",
+    ],
+)
+def test_chains_that_are_computed_together_give_what_their_layers_give(text: str) -> None:
+    for batch, threads, dtype in ((1, 2, "float64"), (3, 1, "float64"), (2, 2, "float32")):
+        assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype=dtype), threads)
+
+
 def test_given_weights_are_used_and_checked() -> None:
     report = cnncalc.analyze("INPUT 6x7x3 -> CONV3-4 -> BN -> FC-5")
     drawn = build(report, seed=3)
