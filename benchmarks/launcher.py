@@ -17,17 +17,10 @@ def main() -> None:
     """Runs the program that the words name."""
     kind, program, *words = sys.argv[1:]
     start = time.perf_counter()
-    if kind == "terminal":
-        import pty
-
-        child, output = pty.fork()
-        if not child:
-            os.execvp(program, [program, *words])
-    else:
-        output, other = os.pipe()
-        actions = [(os.POSIX_SPAWN_DUP2, other, 1), (os.POSIX_SPAWN_CLOSE, other), (os.POSIX_SPAWN_CLOSE, output)]
-        child = os.posix_spawnp(program, [program, *words], os.environ, file_actions=actions)
-        os.close(other)
+    output, other = os.openpty() if kind == "terminal" else os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, other, 1), (os.POSIX_SPAWN_CLOSE, other), (os.POSIX_SPAWN_CLOSE, output)]
+    child = os.posix_spawnp(program, [program, *words], os.environ, file_actions=actions)
+    os.close(other)
     while _read(output):
         pass
     _, status, used = os.wait4(child, 0)

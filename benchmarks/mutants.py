@@ -44,7 +44,7 @@ TESTS = {
     "analysis/loading": ("analysis/test_loading.py",),
     "analysis/reach": ("analysis/test_reach.py", "test_named_nets.py"),
     "analysis/placement": ("analysis/test_placement.py", "run/test_verify.py"),
-    "analysis": ("analysis", "test_face.py", "test_named_nets.py", "run/test_verify.py", "checks/test_rules.py"),
+    "analysis": ("test_named_nets.py", "analysis", "test_face.py", "run/test_verify.py", "checks/test_rules.py"),
     "layers": (
         *(
             "test_layers.py",
@@ -62,8 +62,13 @@ TESTS = {
     "memory/curve": ("memory/test_curve.py", "memory/test_fit.py"),
     "memory/devices": ("memory/test_devices.py", "memory/test_fit.py", "cli/test_memory.py"),
     "memory/fit": ("memory/test_fit.py", "cli/test_memory.py"),
-    "memory": ("memory", "cli/test_memory.py"),
-    "language": ("language", "test_named_nets.py", "cli/test_tables.py"),
+    **dict.fromkeys(
+        ("memory/torch_", "memory/builder", "memory/replay", "memory/tape", "memory/frames"),
+        ("memory/test_random_training.py", "memory/test_oracle.py", "memory/test_truth.py", "memory"),
+    ),
+    "memory/numpy_lowering": ("run/test_training.py", "memory", "run"),
+    "memory": ("memory/test_report.py", "memory", "cli/test_memory.py"),
+    "language": ("language/test_language.py", "language", "test_named_nets.py", "cli/test_tables.py"),
 }
 """For each part of the package the test files and folders that can notice its mutants, quick ones first. The longest
 matching beginning of the module's name counts."""
@@ -250,13 +255,17 @@ class Copy:
     def first_failure(self, tests: Sequence[str]) -> str | None:
         """The first test that fails, quick ones first; None if all pass."""
         codes = []
-        for mark in ("not slow", "slow"):
+        # the first file alone, since it notices most, and the others need not be collected then
+        for mark, some in (("not slow", tests[:1]), ("not slow", tests[1:]), ("slow", tests)):
+            if not some:
+                continue
             options = ("-x", "-q", "-n0", "-m", mark, "-p", "no:cacheprovider")
-            code, output = self.run(["-m", "pytest", *options, *tests])
+            code, output = self.run(["-m", "pytest", *options, *some])
             codes.append(code)
             if code in (0, NO_TESTS):
                 continue
-            found = re.search(r"^(?:FAILED|ERROR|SUBFAILED\S*) (\S+)", output, re.M)
+            # the values of a parametrized test may hold spaces
+            found = re.search(r"^(?:FAILED|ERROR|SUBFAILED\S*) (\S+?\[.*?\]|\S+)(?= - |$)", output, re.M)
             if found is None and "no tests ran" in output:
                 raise RuntimeError(f"pytest itself failed:\n{output}")
             return found[1] if found else "the package does not start: " + " ".join(output.split()[-12:])

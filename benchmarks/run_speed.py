@@ -78,7 +78,7 @@ def calls(net: str, batch: int, others: Sequence[str], name: str) -> dict[str, C
 
     report = cnncalc.analyze(net, batch=batch)
     weights, images = build(report), draw_images(report)
-    prepared = PreparedNet(report, weights)
+    prepared = PreparedNet(report, weights, threads=available_cores())
     given = {key: np.ascontiguousarray(planes(image)) for key, image in images.items()}
     model = onnx_model(report.resolved, ExportOptions(weights="seeded", arrays=weights))
     found = {name: lambda: [planes(array) for array in prepared(images).values()]}

@@ -2,7 +2,7 @@
 
     python -m benchmarks.sweeps [POINTS] [EXECUTOR ...]
 
-All compute the same points (2,000), so the ratio is the time of ``serial`` divided by that of the executor; divided by
+All compute the same points (8,000), so the ratio is the time of ``serial`` divided by that of the executor; divided by
 the number of workers, one for each core, it is the efficiency. ``dask`` stands for a scheduler with these workers on
 this machine, ``mpi`` for a run of ``mpiexec`` with them. Starts are not part of the times. ``1000000 processes --rounds
 1`` measures the sweep of a million designs.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TARGET = "INPUT 32x32x3 -> [[CONV3-{w*2**i} -> RELU]*n -> POOL2]*m as i -> FC-h -> RELU -> FC-10"
 WORK = Work(TARGET, Settings(), tuple(Wanted(Measure(key)) for key in ("parameters", "macs", "activations")))
-POINTS = 2000
+POINTS = 8000
 EXECUTORS = ("serial", "threads", "processes", "dask", "mpi")
 PORT = "28786"
 MPIEXEC = (
@@ -53,7 +53,8 @@ MPIEXEC = (
 MPI_SETTINGS = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",  # one process more than there are cores
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",  # one process more than there are cores, in Open MPI 4 and 5
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
 }
 
 

@@ -32,6 +32,7 @@ from cnncalc.language.catalogue import names
 from cnncalc.language.reading import read_design
 from tests.documents.helpers import HARD_DOCUMENTS, hard_document, scanned
 from tests.interop.hostile_files import FAMILIES, largest
+from tests.interop.test_limits import LIMITS
 from tests.language.test_limits import BEYOND, HEAVY, reader_of
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ def checked_alone(file: Path, *, is_file: bool = True) -> tuple[float, float, in
     return taken.cpu_seconds, taken.mebibytes, taken.code
 
 
-def hostile(name: str) -> tuple[float, float, int]:
-    """The same of a model file that is made to cost much."""
+def hostile(name: str, make: Callable[[int], bytes], size: int) -> tuple[float, float, int]:
+    """The same of a model file of a size."""
     with TemporaryDirectory() as folder:
         file = Path(folder, f"net.{name.rpartition('.')[2]}")
-        file.write_bytes(FAMILIES[name](largest(name)))
+        file.write_bytes(make(size))
         return checked_alone(file)
 
 
@@ -123,8 +124,10 @@ def main() -> int:
         seconds, mebibytes = refused(text)
         found = f"{bounds.checked(seconds, 1, 's')}, {mebibytes:4.0f} MiB: {bounds.checked(mebibytes, 128, 'MiB')}"
         print(f"{seconds:7.3f} s  bad design: {name}: {found}", flush=True)
-    for name in FAMILIES:
-        seconds, mebibytes, code = hostile(name)
+    files = {name: (make, largest(name)) for name, make in FAMILIES.items()}
+    files |= {f"beyond a limit: {name}": (make, most + 1) for name, (make, most, _) in LIMITS.items()}
+    for name, (make, size) in files.items():
+        seconds, mebibytes, code = hostile(name, make, size)
         if code == 2:
             found = f"{bounds.checked(seconds, 1, 's')}, {mebibytes:4.0f} MiB: {bounds.checked(mebibytes, 256, 'MiB')}"
         else:

@@ -159,9 +159,10 @@ def prepare(
 
     use_widest_kernels()
     from cnncalc.run.prepared import prepare as prepared
+    from cnncalc.search.processes import available_cores
 
     report = analyze(design, batch=batch, dtype=dtype, **options)
-    return prepared(report, weights, seed=seed, threads=positive("threads", threads))
+    return prepared(report, weights, seed=seed, threads=positive("threads", threads) or available_cores())
 
 
 def account_memory(

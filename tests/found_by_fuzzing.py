@@ -22,6 +22,8 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
     ("points", b"\0# cnncalc-sweep \n1 {}\n", "other-file"),
     ("points", b"\0# cnncalc-sweep 1\n", "other-file"),
     ("option values", b"", ""),
+    ("calls", b"memory\x1fINPUT 8x8x3 -> CONV2147483648-1 -> FC-5\x1f--profile\x1ftflm", "error[no-equal]"),
+    ("calls", b"convert\x1fINPUT 8x8x3 -> POOL2/9999999999\x1f--to\x1ftflite", "<pattern>"),
     ("cfg", b"[net]\nheight=4\nwidth=4\nchannels=3\n[maxpool]\nsize=3\nstride=0\n", "wrong-value"),
     ("cfg", b"[net]\nheight=4\nwidth=4\nchannels=3\n[local_avgpool]\nsize=3\nstride=-1\n", "wrong-value"),
     (
@@ -29,7 +31,13 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
         b'input: "x" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 } layer { name: "s" type: "Slice" bottom: "x" }',
         "missing-key",
     ),
+    (
+        "prototxt",
+        b'layer { name: "a" type: "Data" top: "x" input_param { shape { dim: 1 } } }'
+        b'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }',
+        "read",
+    ),
     ("pattern", b"INPUT 1x12x6 -> [GN3 -> CONV0x3-2 | CONV3-5(pad=0)] -> MAXIMUM", "wrong-value"),
     ("yaml", LARGE_TOO_SMALL.encode(), "window-too-large"),
 )
-"""The target, the input, and the rule that refuses it now; empty if there are several."""
+"""The target, the input, and the rule that refuses it now, or that it is read; empty if there are several."""

@@ -37,11 +37,10 @@ def test_random_inputs_are_read_or_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "data", "rule"), FOUND, ids=[f"{name} {rule}" for name, _, rule in FOUND])
-def test_what_was_found_is_refused_with_a_message(name: str, data: bytes, rule: str) -> None:
+def test_what_was_found_is_read_or_refused_with_a_message(name: str, data: bytes, rule: str) -> None:
     outcome, _, failure = tried(TARGETS[name], data)
     assert failure is None
     assert outcome.startswith(rule)
-    assert outcome != READ
 
 
 @pytest.mark.slow

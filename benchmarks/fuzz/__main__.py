@@ -1,13 +1,14 @@
 """Tries random inputs on every reader of text and files.
 
     python -m benchmarks.fuzz [--inputs N] [--jobs N] [--seed N] [--folder FOLDER] [TARGET ...]
-    python -m benchmarks.fuzz --guided TARGET [--inputs N] [--folder FOLDER]
+    python -m benchmarks.fuzz --guided TARGET [--inputs N] [--seconds N] [--folder FOLDER]
     python -m benchmarks.fuzz --again TARGET FILE
+    python -m benchmarks.fuzz --summary FILE [--folder FOLDER]
 
 The first form makes inputs by its own mutations, shares them out among the targets (or those that are named), and
 writes counts and failures into FOLDER (default: fuzz); the same call goes on where it ended. The second searches inputs
 by the code that they reach, with atheris, which has to be installed, and keeps them in FOLDER as seeds of the first
-form. The third tries one input once more.
+form. The third tries one input once more. The last writes what the page docs/hardening.md says of the runs in FOLDER.
 
 An input fails if it ends in anything but a result or a message: another exception, a process that ends, more than one
 CPU second of a refused input, more memory than the target may take. The exit code is 1 if one failed.
@@ -16,10 +17,12 @@ CPU second of a refused input, more memory than the target may take. The exit co
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from benchmarks.fuzz.campaign import Campaign, run
+from benchmarks.fuzz.campaign import COUNTS, GUIDED, Campaign, run
 from benchmarks.fuzz.targets import TARGETS
 from benchmarks.fuzz.worker import limit_memory, tried
 
@@ -36,6 +39,27 @@ def table(campaign: Campaign) -> str:
     return "\n".join([*lines, f"{'all':22}{campaign.inputs:12,}"])
 
 
+def summary(folder: Path) -> dict[str, Any]:
+    """Inputs of each target that ended as they should on the code of now, and branches that guided inputs reach."""
+    counts = json.loads((folder / COUNTS).read_text(encoding="utf-8"))
+    path = folder / GUIDED
+    guided = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {
+        "seed": counts["seed"],
+        "targets": {
+            name: {
+                "inputs": count["inputs"],
+                "read": count["read"],
+                "dropped": count["dropped"],
+                "failures": count["failures"],
+                "guided": guided.get(name, {}).get("inputs", 0),
+                "branches": guided.get(name, {}).get("branches", 0),
+            }
+            for name, count in counts["targets"].items()
+        },
+    }
+
+
 def main() -> int:
     """Runs what the call asks for."""
     parser = argparse.ArgumentParser(description="Tries random inputs on every reader of text and files.")
@@ -44,9 +68,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("fuzz"))
     parser.add_argument("--guided", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=0, help="of --guided; 0: without a limit")
     parser.add_argument("--again", action="store_true", help="try one input once more: TARGET FILE")
+    parser.add_argument("--summary", type=Path, help="write inputs and branches of each target")
     parser.add_argument("words", nargs="*", metavar="TARGET")
     call = parser.parse_args()
+    if call.summary:
+        call.summary.write_text(json.dumps(summary(call.folder), indent=1) + "\n", encoding="utf-8")
+        return 0
     if call.again:
         name, file = call.words
         target = TARGETS[name]
@@ -58,7 +87,7 @@ def main() -> int:
     if call.guided:
         from benchmarks.fuzz.guided import search
 
-        return search(call.guided, call.inputs, call.seed, call.folder)
+        return search(call.guided, call.inputs, call.seconds, call.seed, call.folder)
     campaign = Campaign(call.folder, call.seed, [TARGETS[name] for name in call.words or TARGETS])
     run(campaign, call.inputs, call.jobs)
     print(table(campaign))

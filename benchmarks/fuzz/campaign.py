@@ -25,6 +25,7 @@ RENEWED = 60
 """A process is ended after so many batches, with what it has kept in memory."""
 COUNTS = "counts.json"
 CORPUS = "corpus"
+GUIDED = "guided.json"
 
 
 def digest_of_code() -> str:

@@ -1,5 +1,7 @@
 """Mutations of the fields of binary model files: messages of ONNX, tables of TensorFlow Lite."""
 
+# ruff: noqa: E501  # words stand as lines
+
 from __future__ import annotations
 
 import struct
@@ -8,6 +10,7 @@ from struct import pack_into, unpack_from
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from benchmarks.fuzz.mutations import TIMES, damaged
+from cnncalc.interop.tensor_layers import HANDLERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,13 +39,12 @@ INTEGERS = (
     (1 << 63) - 1, 1 << 63, (1 << 64) - 1, (1 << 64) - 2,
 )  # fmt: skip
 TEXTS = (
-    b"", b"\xff\xfe", b"\x1b[2J",
-    *b"x y Relu Conv Gemm MatMul Add Mul Reshape Transpose Concat Slice Split Pad Constant Shape Gather".split(),
-    *b"If LSTM Einsum Resize BatchNormalization Softmax ReduceMean Flatten Squeeze Unsqueeze Expand".split(),
-    *b"Cast axis axes perm kernel_shape strides pads group auto_pad SAME_UPPER value mode linear a/b".split(),
-    *b"com.microsoft ai.onnx.ml".split(),
+    b"", b"\xff\xfe", b"\x1b[2J", *[name.encode() for name in (*HANDLERS, *HANDLERS, "Constant", "Shape", "If", "LSTM")],
+    *b"x y axes axis perm kernel_shape strides pads dilations group auto_pad ceil_mode keepdims alpha beta epsilon mode".split(),
+    *b"size blocksize to split num_outputs transA transB equation value value_ints allowzero output_padding output_shape".split(),
+    *b"shape starts ends scales start end num_groups SAME_UPPER VALID linear cubic a/b com.microsoft ai.onnx.ml ij,jk->ik".split(),
 )  # fmt: skip
-"""Names and types of ONNX, and texts that are none."""
+"""Operators and attributes of ONNX, their values, and texts that are none."""
 
 
 def with_messages(random: Random, data: bytes, pool: Sequence[bytes]) -> bytes:
@@ -200,7 +202,7 @@ def with_tables(random: Random, data: bytes, pool: Sequence[bytes]) -> bytes:
         elif what == 1:
             value = unpack_from(form, made, place)[0] + random.choice((-4, -1, 1, 4, other - place))
         else:
-            value = random.choice(SMALL)
+            value = random.choice(SMALL) if random.random() < 0.6 else random.randrange(180)
         pack_into(form, made, place, value & ((1 << 8 * width) - 1))
     if random.random() < 0.03:
         del made[random.randrange(len(made)) :]

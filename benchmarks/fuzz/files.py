@@ -1,6 +1,6 @@
 """Targets: model files of other programs, and the files that checks and sweeps read."""
 
-# ruff: noqa: E501  # texts of files stand as they are
+# ruff: noqa: E501, SIM905  # texts of files stand as they are, words as lines
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.fuzz.fields import with_messages, with_tables
-from benchmarks.fuzz.mutations import damaged, one_of, with_lines, with_numbers, with_signs, with_values, with_words
+from benchmarks.fuzz.mutations import (
+    damaged,
+    one_of,
+    with_lines,
+    with_members,
+    with_numbers,
+    with_signs,
+    with_values,
+    with_words,
+)
 from benchmarks.fuzz.target import READ, Target, one_in, refused
 from cnncalc import analyze
 from cnncalc.analysis.loading import load_bytes
@@ -20,7 +29,11 @@ from cnncalc.analysis.report import account
 from cnncalc.checks.baseline import Baseline
 from cnncalc.checks.configuration import Configurations
 from cnncalc.errors import CnncalcError
+from cnncalc.interop import caffe, keras  # noqa: F401  # which fill the tables of layers
+from cnncalc.interop.caffe_blobs import LAYERS as CAFFE
+from cnncalc.interop.darknet_layers import SECTIONS
 from cnncalc.interop.exporters import export
+from cnncalc.interop.keras_net import LAYERS
 from cnncalc.language.settings import Settings
 from cnncalc.search.family import Family
 from cnncalc.search.pointsfile import PointsFile
@@ -77,15 +90,25 @@ activation=linear
 mask=0,1
 """
 DARKNET_WORDS = (
-    "[net]", "[convolutional]", "[deconvolutional]", "[maxpool]", "[avgpool]", "[route]", "[shortcut]", "[sam]", "[scale_channels]", "[reorg]", "[reorg3d]", "[upsample]",
-    "[dropout]", "[softmax]", "[connected]", "[local]", "[crop]", "[cost]", "[implicit_add]", "[Gaussian_yolo]", "[rnn]", "activation=swish", "groups=2", "group_id=1",
-    "from=-1,-2", "layers=-1", "size=3", "stride=2", "pad=1", "padding=1", "antialiasing=1", "dilation=2", "stretch=1", "weights_type=per_channel", "batch_normalize=1",
+    *[f"[{name}]" for name in SECTIONS], "activation=swish", "activation=normalize_channels", "groups=2", "group_id=1", "from=-1,-2",
+    "layers=-1", *[f"{key}={value}" for key in "size stride pad padding antialiasing dilation batch_normalize share_index".split() for value in (0, 1, 2, 3)],
+    *[f"{key}={value}" for key in "maxpool_depth out_channels stride_x stride_y reverse flatten hidden output atoms".split() for value in (-1, 0, 1, 2)],
+    "weights_type=per_channel", "probability=.5", "scale=0", "extra=1", "stopbackward=1", "crop_height=3", "crop_width=0", "alpha=1e999", "nan",
 )  # fmt: skip
 PROTOTXT_WORDS = (
-    "layer {", "layers {", "}", "name: ", "type: ", "bottom: ", "top: ", '"c"', '"data"', "Eltwise", "Scale", "Deconvolution", "InnerProduct", "Softmax", "LRN", "Dropout",
-    "Flatten", "Reshape", "Crop", "Permute", "Split", "Power", "Input", "input_param { shape { dim: 1 } }", "dim: ", "axis: ", "kernel_size: 3", "num_output: ", "TRAIN",
-    "include { phase: TRAIN }", "exclude {", "eltwise_param { operation: PROD coeff: 1 coeff: -1 }", "reshape_param { shape { dim: 0 dim: -1 } }", "CONVOLUTION", "<", ">", ";", "-inf", "0x7", "1e-5",
+    *CAFFE, *CAFFE, *[f"{name}_param {{" for name in "eltwise convolution pooling slice reshape crop permute lrn scale power interp".split()],
+    "layer {", "layers {", "}", "name: ", "type: ", "bottom: ", "top: ", '"c"', '"data"', "input_param { shape { dim: 1 } }", "dim: ", "axis: ",
+    "include { phase: TRAIN }", "exclude {", "eltwise_param { operation: PROD coeff: 1 coeff: -1 }", "reshape_param { shape { dim: 0 dim: -1 } }",
+    *[f"{key}: " for key in "kernel_size stride pad dilation group num_output end_axis num_axes offset order local_size eps ratio scale".split()],
+    *[f"{key}: " for key in "global_pooling bias_term transpose operation coeff slice_point height width shrink_factor zoom_factor".split()],
+    "TRAIN", "MAX", "<", ">", ";", "-inf", "nan", "0x7", "1e-5", "0", "-1", "1e999", "true", "false",
 )  # fmt: skip
+KERAS_NAMES = (
+    "activation alpha attention_axes axes axis batch_shape center concat_axis crop_to_aspect_ratio cropping data_format depth_multiplier dilation_rate "
+    "dims epsilon filters function groups height input_dim interpolation invert keepdims kernel_size key_dim layer layers max_value mean mode n name "
+    "negative_slope noise_shape normalize num_heads offset output_dim output_padding output_shape padding pool_size rate return_sequences scale shape "
+    "shared_axes size start step stop strides target_shape threshold trainable units use_bias value value_dim variance width inbound_nodes config"
+).split()
 IMAGE = {"class_name": "InputLayer", "name": "x", "config": {"name": "x", "batch_shape": [None, 9, 11, 4]}}
 
 
@@ -102,6 +125,12 @@ def _functional(*layers: Any) -> bytes:
     return json.dumps({"class_name": "Functional", "keras_version": "2.15", "config": config}).encode()
 
 
+RICH: dict[str, Any] = {
+    "filters": 4, "kernel_size": 3, "strides": 1, "padding": "same", "units": 3, "pool_size": 2, "size": 2, "axis": -1, "rate": 0.5, "dims": [2, 1, 3],
+    "target_shape": [99, 4], "num_heads": 2, "key_dim": 2, "scale": 0.5, "offset": -1, "mean": [1, 2, 3, 4], "variance": [1, 2, 0.5, 4], "n": 2,
+    "height": 6, "width": 5, "groups": 2, "input_dim": 5, "output_dim": 4, "function": "relu", "activation": "relu", "max_value": 6, "cropping": 1,
+}  # fmt: skip
+"""A configuration that most layers of Keras can be read with."""
 KERAS = _functional(
     _layer("Conv2D", "c", ["x"], filters=6, kernel_size=[3, 3], strides=1, padding="same", activation="swish"),
     _layer("BatchNormalization", "b", ["c"], axis=3, epsilon=1e-3),
@@ -114,6 +143,7 @@ KERAS = _functional(
     _layer("Dense", "f", ["o"], units=5, activation="softmax"),
 )
 SMALL = (
+    *[_functional(_layer(kind, "c", ["x"], **RICH)) for kind in sorted(LAYERS)],
     _functional(_layer("Conv2D", "c", ["x"], filters=2, kernel_size=1), _layer("Flatten", "f", ["c"])),
     _functional(_layer("ZeroPadding2D", "p", ["x"], padding=1), _layer("MaxPooling2D", "m", ["p"], pool_size=2)),
     _functional(_layer("Reshape", "r", ["x"], target_shape=[99, 4]), _layer("LayerNormalization", "n", ["r"])),
@@ -128,14 +158,14 @@ SMALL = (
 @cache
 def keras_json() -> Sequence[bytes]:
     """Models of Keras as JSON."""
-    return [KERAS, *SMALL * 2]
+    return [*[KERAS] * 8, *SMALL]
 
 
 @cache
 def keras_archives() -> Sequence[bytes]:
     """The same in archives."""
     found = []
-    for content in keras_json()[:7]:
+    for content in (KERAS, *SMALL[-6:]):
         for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             file = io.BytesIO()
             with zipfile.ZipFile(file, "w", method) as made:
@@ -355,6 +385,9 @@ def _model(name: str, share: int, seeds: Any, *mutations: Any) -> Target:
     return Target(name.partition(".")[2], share, partial(run_model, name), seeds, one_of(*mutations), 256)
 
 
+MEMBERS = with_members("class_name", [*LAYERS, "Functional", "Sequential"], KERAS_NAMES)
+
+
 def encoded(*texts: str) -> Sequence[bytes]:
     """Texts as bytes."""
     return [text.encode() for text in texts]
@@ -364,7 +397,7 @@ TARGETS = (
     _model("net.onnx", 45, onnx_seeds, with_messages, with_messages, with_messages, damaged),
     _model("net.prototxt", 35, partial(text_seeds, ".prototxt", PROTOTXT), with_words(*PROTOTXT_WORDS), with_numbers, with_words(*PROTOTXT_WORDS), with_lines, with_signs, damaged),
     _model("net.cfg", 45, partial(text_seeds, ".cfg", DARKNET), with_words(*DARKNET_WORDS), with_lines, with_lines, with_numbers, with_signs, damaged),
-    _model("net.json", 20, keras_json, with_values, with_values, with_values, damaged),
+    _model("net.json", 20, keras_json, with_values, with_values, MEMBERS, MEMBERS, damaged),
     _model("net.keras", 60, keras_archives, damaged),
     _model("net.tflite", 55, tflite_seeds, with_tables, with_tables, with_tables, damaged),
     Target("configuration", 25, run_configuration, partial(encoded, *CONFIGURATION), one_of(with_words(*TOML), with_lines, with_signs, damaged)),

@@ -13,24 +13,26 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.fuzz.campaign import CORPUS, ROOT
+from benchmarks.fuzz.campaign import CORPUS, GUIDED, ROOT
 from benchmarks.fuzz.worker import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GUIDED = "guided.json"
 PROGRESS = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)", re.M)
 """A line of libFuzzer: inputs, branches reached, features, inputs that are kept."""
 
 
-def search(name: str, inputs: int, seed: int, folder: Path) -> int:
-    """Tries inputs of one target; adds what was reached to ``guided.json``. 1 if one failed, 2 without atheris."""
+def search(name: str, inputs: int, seconds: int, seed: int, folder: Path) -> int:
+    """Tries inputs of one target for so long (0: without a limit); adds what was reached to ``guided.json``.
+
+    The exit code is 1 if one failed, 2 without atheris.
+    """
     folder = folder.resolve()
     corpus = folder_of(folder / CORPUS, name)
     corpus.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.fuzz.guided", name, str(inputs), str(seed), str(corpus), str(folder)],
+        [sys.executable, "-m", "benchmarks.fuzz.guided", *map(str, (name, inputs, seconds, seed, corpus, folder))],
         cwd=ROOT, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     if "No module named 'atheris'" in done.stderr:
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str]) -> None:
     """The process that atheris ends."""
     import atheris
 
-    name, inputs, seed, corpus, folder = arguments
+    name, inputs, seconds, seed, corpus, folder = arguments
     with atheris.instrument_imports(include=["cnncalc"]):
         from benchmarks.fuzz.targets import TARGETS
 
@@ -78,6 +80,7 @@ def main(arguments: Sequence[str]) -> None:
 
     options = [
         f"-runs={inputs}",
+        f"-max_total_time={seconds}",
         f"-seed={seed}",
         "-timeout=20",
         "-rss_limit_mb=4096",

@@ -157,6 +157,27 @@ def with_values(random: Random, data: bytes, pool: Sequence[bytes]) -> bytes:
     return json.dumps(value).replace("Infinity", "1e999").encode()
 
 
+def with_members(key: str, kinds: Sequence[str], names: Sequence[str]) -> Mutation:
+    """A mutation of JSON that gives mappings further members called ``names``, or one of ``kinds`` as their ``key``."""
+
+    def mutated(random: Random, data: bytes, pool: Sequence[bytes]) -> bytes:
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            return damaged(random, data, pool)
+        places = _places(value)
+        holders = [each[name] for each, name in places if isinstance(each[name], dict)] or [{}]
+        typed = [each for each, name in places if name == key]
+        for _ in range(random.choice(TIMES)):
+            if typed and random.random() < 0.4:
+                random.choice(typed)[key] = random.choice(kinds)
+            else:
+                random.choice(holders)[random.choice(names)] = json.loads(random.choice(VALUES))
+        return json.dumps(value).replace("Infinity", "1e999").encode()
+
+    return mutated
+
+
 def _places(value: Any) -> list[tuple[Any, Any]]:
     """Every list and mapping inside a JSON value with each of its keys."""
     found: list[tuple[Any, Any]] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import FAILED
 from cnncalc.cli.console import Console, StreamError
-from cnncalc.cli.program import internal_problem, perform
+from cnncalc.cli.program import internal_problem, limit_of, perform
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.documents.marker import Answer, Picture
 from cnncalc.documents.picture import check_path, words_of
@@ -145,7 +145,8 @@ def problems_of(error: Exception, span: Span | None) -> list[MarkerProblem]:
         return [_failed(span, str(error))]
     if isinstance(error, CnncalcError):
         return [MarkerProblem(error.problem(span))]
-    return [MarkerProblem(internal_problem(error, "please report it with the call")._replace(span=span))]
+    problem = limit_of(error) or internal_problem(error, "please report it with the call")
+    return [MarkerProblem(problem._replace(span=span))]
 
 
 def _failed(span: Span | None, output: str) -> MarkerProblem:

@@ -129,7 +129,7 @@ class Console:
         """
         from cnncalc.formats.document import Page
 
-        is_terminal = _is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb"
+        is_terminal = _is_terminal(sys.stdout) and os.environ.get("TERM") not in ("dumb", "unknown")
         if not is_terminal and not os.environ.get("FORCE_COLOR"):
             return None
         width = None
@@ -225,6 +225,8 @@ def _replace_file(data: bytes, path: str) -> None:
 
     A FIFO that no process reads is an error, where opening it would never end.
     """
+    if os.path.islink(path):  # a circle of links, which os.path.realpath leaves
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     kind = special_kind(path) if os.path.exists(path) else None
     if kind == "folder":
         raise IsADirectoryError(21, "Is a directory")

@@ -51,9 +51,9 @@ def _failed(error: Exception, console: Console, *, is_debugging: bool) -> int:
         message = "the working folder does not exist any more"
         console.print_error(str(Problem("folder", message, None, "change to a folder that exists")))
         return WRONG
-    if isinstance(error, ValueError) and "digits) for integer string conversion" in str(error):
-        message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but one of this call has more"
-        console.print_error(str(Problem("limit", message)))
+    limit = limit_of(error)
+    if limit is not None:
+        console.print_error(str(limit))
         return WRONG
     if is_debugging and sys.stderr is not None:
         from traceback import print_exception
@@ -62,6 +62,21 @@ def _failed(error: Exception, console: Console, *, is_debugging: bool) -> int:
     advice = "" if is_debugging else "; --debug shows the traceback"
     console.print_error(str(internal_problem(error, f"please report it with the command{advice}")))
     return INTERNAL
+
+
+def limit_of(error: Exception) -> Problem | None:
+    """The problem of a call whose numbers are too large to be written, to be a float, or to be a size of an array."""
+    text = str(error)
+    if isinstance(error, ValueError) and "digits) for integer string conversion" in text:
+        return Problem("limit", f"a result has at most {MAX_RESULT_DIGITS:,} digits, but one of this call has more")
+    if isinstance(error, OverflowError) or (isinstance(error, ValueError) and text.startswith(_TOO_LARGE)):
+        message = "this call computes with sizes of at most 2^63 - 1 and numbers up to 1.8e308, but one is larger"
+        return Problem("limit", message, None, "smaller sizes, or a command that only counts, such as table or value")
+    return None
+
+
+_TOO_LARGE = ("Maximum allowed dimension exceeded", "array is too big", "maximum supported dimension")
+"""How messages of NumPy begin about arrays of more elements than there are addresses."""
 
 
 def _has_folder() -> bool:

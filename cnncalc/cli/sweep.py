@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -251,10 +252,17 @@ class Progress:
         if now > self._shown:
             self._shown = now + REDRAW_SECONDS
             self.seconds = now - self.start
-            text = f"{summary.points:,} of {self.points:,}: {self.line(summary)}"[:78]
+            text = f"{summary.points:,} of {self.points:,}: {self.line(summary)}"[: self._columns()]
             self.stream.write("\r" + text.ljust(self._width))
             self.stream.flush()
             self._width = len(text)
+
+    def _columns(self) -> int:
+        """How much of a line fits: a longer one would leave its first part behind when it is drawn again."""
+        try:
+            return max(1, os.get_terminal_size(self.stream.fileno() if self.stream is not None else 2).columns - 1)
+        except (OSError, ValueError):
+            return 78
 
     def line(self, summary: Summary) -> str:
         """How many designs took how long."""

@@ -220,7 +220,7 @@ class CaffeNet:
                 self.leave_out([top])
                 continue
             shape = shapes[min(number, len(shapes) - 1)] if shapes and (is_listed or number == 0) else None
-            if layer.kind not in ("input", "dummydata", "memorydata") and shape is not None and shape[1] is None:
+            if layer.kind not in ("input", "dummydata", "memorydata") and shape is not None and shape[1:2] == [None]:
                 shape = [shape[0], _COLOURS, *shape[2:]]
                 self.builder.note(f"{top}: the file does not state the channels of the images, {_COLOURS} are assumed")
             self.add_input(top, shape, layer.span)

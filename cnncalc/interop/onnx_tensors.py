@@ -109,6 +109,14 @@ class Elements(Sequence[Any]):
         return found
 
 
+def _check_shape(name: str, shape: Sequence[int]) -> None:
+    """Raises WireError for a shape that no tensor has, and for one with too many elements."""
+    if min(shape, default=1) < 0:
+        raise WireError(f"the tensor {name} has the shape {tuple(shape)}")
+    if prod(shape) > MOST_ELEMENTS:
+        raise WireError(f"the tensor {name} has more than {MOST_ELEMENTS:,} elements: {tuple(shape)}")
+
+
 def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     """The name and the content of a tensor; raises WireError."""
     shape: list[int] = []
@@ -135,8 +143,7 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     external = [field for field in typed if field[0] == EXTERNAL]
     typed = [field for field in typed if field[0] != EXTERNAL]
     count = prod(shape)
-    if min(shape, default=1) < 0 or count > MOST_ELEMENTS:
-        raise WireError(f"the tensor {name or 'without a name'} has the shape {tuple(shape)}")
+    _check_shape(name or "without a name", shape)
     values: Sequence[Any] | None = None
     if count <= MOST_VALUES and not is_external:
         if raw is not None and form in CODES:

@@ -137,8 +137,13 @@ class Body:
             for value in each:
                 self.counts[value] = self.counts.get(value, 0) + 1
         self.lines: list[str] = []
+        last = {value: place for place, each in enumerate(reads) for value in each}
+        kept = {*entering, *leaving, *(index for index, node in enumerate(nodes) if node.is_input)}
         for place, (step, name, each) in enumerate(zip(group.steps, self.names, reads, strict=True)):
-            self._step(place, step, name, each, leaving, is_top=is_top)
+            results = self._step(place, step, name, each, leaving, is_top=is_top)
+            done = [self.variables[value] for value in each if last[value] == place and value not in kept]
+            if place + 1 < len(group.steps):
+                self.free([variable for variable in done if variable not in results])
         main = [self.variables[v] for v in leaving if not self._only_in_training(v)]
         extra = [self.variables[v] for v in leaving if self._only_in_training(v)]
         self.end(main, extra, is_top=is_top)
@@ -154,6 +159,9 @@ class Body:
     def write(self, step: Step, line: str, result: str, argument: str, before: str, *, is_top: bool) -> None:
         """Adds the statement of a step: its first result and argument, and the variable that it read before."""
         self.lines.append(line)
+
+    def free(self, variables: Sequence[str]) -> None:
+        """Adds what gives up values that nothing reads any more; the default is nothing."""
 
     def _is_own_input(self, value: Hashable) -> bool:
         """Whether a value is an input of the net with a name of its own, which no other value gets."""
@@ -187,7 +195,8 @@ class Body:
 
     def _step(
         self, place: int, step: Step, name: str, reads: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
-    ) -> None:
+    ) -> list[str]:
+        """Adds the statement of a step; returns the variables that it sets."""
         source = self.source
         inside = set(step.indices())
         part = self.part(place, name)
@@ -217,6 +226,7 @@ class Body:
         line = f"{', '.join(names)} = {text}"
         before = self.variables.get(first, "")
         self.write(step, line, names[0], arguments[0] if arguments else "", before, is_top=is_top)
+        return names
 
 
 def identifier(name: str) -> str:

@@ -74,7 +74,7 @@ def _with_copies(net: Net, operator: Operator, x: Tensor, shape: Sequence[int]) 
 def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = True) -> tuple[int, ...]:
     """The shape that a reshape makes; raises WrongFile if it cannot."""
     if len(wanted) > MAX_RANK:
-        raise WrongFile(f"it makes a tensor of {len(wanted)} axes")
+        raise WrongFile(f"it makes a tensor of {len(wanted)} axes, more than {MAX_RANK}")
     shape = [
         old[number] if size == 0 and keeps_zeros and number < len(old) else size for number, size in enumerate(wanted)
     ]
@@ -135,7 +135,7 @@ def unsqueeze(net: Net, operator: Operator) -> Value:
     axes = net.numbers(operator, "axes", 1) or []
     rank = x.rank + len(axes)
     if rank > MAX_RANK:
-        raise WrongFile(f"it makes a tensor of {rank} axes")
+        raise WrongFile(f"it makes a tensor of {rank} axes, more than {MAX_RANK}")
     chosen = {axis % rank for axis in axes}
     if len(chosen) != len(axes):
         raise WrongFile(f"its axes are {axes}, and an axis is named twice")

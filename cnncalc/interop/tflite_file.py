@@ -119,8 +119,10 @@ class _Reader:
         form = table.whole(1, "b")
         if not 0 <= form < len(TYPES):
             raise FlatbufferError(f"tensor {name} has the unknown type {form}")
-        if min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
+        if min(shape, default=1) < 0:
             raise FlatbufferError(f"tensor {name} has the shape {list(shape)}")
+        if prod(shape) > MOST_ELEMENTS:
+            raise FlatbufferError(f"tensor {name} has more than {MOST_ELEMENTS:,} elements: {list(shape)}")
         buffer = table.whole(2, "I")
         if buffer >= len(self.buffers):
             raise FlatbufferError(f"tensor {name} has its values in buffer {buffer} of {len(self.buffers)}")

@@ -19,7 +19,7 @@ from cnncalc.units import listing
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cnncalc.graph import Graph
     from cnncalc.layers.base import Layer
@@ -29,6 +29,8 @@ FUSED = {"relu": "RELU", "relu6": "RELU6"}
 """The activation functions that an operator computes with its result, by kind."""
 TAKES_ACTIVATION = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "MAX_POOL_2D",
                     "AVERAGE_POOL_2D", "TRANSPOSE_CONV")  # fmt: skip
+LARGEST = 2**31 - 1
+"""The largest number of a shape or an option, and the most bytes of a file: offsets have 32 bits and a sign."""
 MAX_CONCATENATED = 10
 """The most inputs of CONCATENATION in TensorFlow Lite Micro."""
 
@@ -80,10 +82,25 @@ class _Lowering:
             raise DesignError(
                 [Problem("no-equal", f"{listing(names, 3)}: {why}", span) for (span, why), names in missing.items()]
             )
+        self._check_sizes()
         running = [index for index, node in enumerate(self.graph.nodes) if not node.training_only]
         inputs = [self.tensor_of[index] for index in running if not self.graph.nodes[index].inputs]
         outputs = dict.fromkeys([self.tensor_of[index] for index in running if not self.readers[index]])
         return TfliteNet(self.graph.name, tuple(self.tensors), tuple(self.operators), tuple(inputs), tuple(outputs))
+
+    def _check_sizes(self) -> None:
+        """Raises DesignError for tensors, and for constants together, that no file can hold."""
+        large = [tensor.name for tensor in self.tensors if tensor.bytes > LARGEST]
+        constants = sum([tensor.bytes for tensor in self.tensors if tensor.is_constant])
+        if large:
+            message = f"{listing(large, 3)}: a tensor of TensorFlow Lite has at most {LARGEST:,} bytes"
+        elif constants > LARGEST:
+            message = (
+                f"a file of TensorFlow Lite has at most {LARGEST:,} bytes, but weights and biases have {constants:,}"
+            )
+        else:
+            return
+        raise DesignError([Problem("no-equal", message)])
 
     def _lower(self, index: int, layer: Layer) -> int:
         node = self.graph.nodes[index]
@@ -162,6 +179,8 @@ class _Lowering:
 
     def operator(self, code: str, inputs: Sequence[int], output: int, name: str, **options: Any) -> int:
         """Adds an operator; returns its output."""
+        if any(isinstance(value, int) and value > LARGEST for value in _flat(options.values())):
+            raise NoEqual(f"{code} takes numbers of at most {LARGEST:,}")
         self.maker[output] = len(self.operators)
         self.operators.append(Operator(code, tuple(inputs), (output,), options, (name,)))
         return output
@@ -196,6 +215,15 @@ class _Lowering:
             padded = self.tensor(f"{self.name(index)}/padded", sides, self.tensors[x].range)
             x = self.operator("PAD", [x, paddings], padded, self.name(index))
         return x, "VALID"
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    """Values, those of sequences one by one."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from value
+        else:
+            yield value
 
 
 def shape_of(volume: Volume) -> tuple[int, ...]:

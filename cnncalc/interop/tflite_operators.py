@@ -14,6 +14,7 @@ from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.flatbuffer_reader import FlatbufferError
 from cnncalc.interop.operators import Constant, Operator, OperatorNet
 from cnncalc.interop.tensor_layers import layers_of
+from cnncalc.interop.tflite_dilations import with_dilations
 from cnncalc.interop.tflite_file import MOST_ELEMENTS, read_file
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class _Translation:
         """The whole net."""
         given = self._given()
         self.known = {*self.constants, *[self.labels[place] for place in given]}
-        for operator in self.file.net.operators:
+        for operator in with_dilations(self.file.net.operators, self.file.numbers):
             self._translate(operator)
             self.known.update([self.labels[place] for place in operator.outputs])
         shapes = {label: tensor.open_shape for label, tensor in zip(self.labels, self.tensors, strict=True)}
@@ -218,7 +219,10 @@ def _window(operator: FileOperator) -> dict[str, Any]:
     """The attributes of windows."""
     options = operator.options
     found: dict[str, Any] = {"strides": tuple(options["stride"])}
-    found["auto_pad"] = "SAME_UPPER" if options["padding"] == "SAME" else "VALID"
+    if "pads" in options:
+        found["pads"] = options["pads"]
+    else:
+        found["auto_pad"] = "SAME_UPPER" if options["padding"] == "SAME" else "VALID"
     if "kernel" in options:
         found["kernel_shape"] = tuple(options["kernel"])
     if any(step > 1 for step in options.get("dilation", ())):

@@ -316,11 +316,6 @@ def _standardized(m: Seen) -> int:
     return m.row.macs + 4 * m.weights
 
 
-def _rounded_products(m: Seen) -> int:
-    """From a report of NumPy, which has four digits."""
-    return int(float(f"{2 * m.row.macs + 1:.3e}") / 2)
-
-
 def _projections(m: Seen) -> int:
     """Without the two products of attention."""
     queries, memory = m.row.input_volumes[0], m.row.input_volumes[-1]
@@ -346,12 +341,11 @@ def _nearest_or_bilinear(m: Seen) -> int:
 
 
 FVCORE = _rules(
-    ("Conv ConvTranspose ParametrizedConv Linear Transposed torch.matmul", Rule(
+    ("Conv ConvTranspose ParametrizedConv LocalConv Linear Transposed torch.matmul", Rule(
         "its products, without biases", _products,
     )),
     ("ConnectedConv", Rule("its products and those with the kernels of zeros that fill the table", _all_kernels)),
     ("StandardizedConv", Rule("its products, and 4 for each weight that is standardized", _standardized)),
-    ("LocalConv", Rule("its products, in four digits", _rounded_products)),
     ("Attention", Rule("the products of its projections, without those of attention", _projections)),
     ("BatchNorm", Rule(
         "1 for each element that it reads, 2 with a scale; without running statistics 4 and 5", _batch_norm,

@@ -203,6 +203,10 @@ class ModuleBody(Body):
             indent = "    "
         self.lines.append(indent + line)
 
+    def free(self, variables: Sequence[str]) -> None:
+        if variables:
+            self.lines.append(f"{'    ' * self.is_guarded}del {', '.join(variables)}")
+
     def end(self, main: Sequence[str], extra: Sequence[str], *, is_top: bool) -> None:
         result = ", ".join(main)
         if extra and is_top:

@@ -161,8 +161,8 @@ class LocalConv(nn.Module):
     ) -> None:
         super().__init__()
         self.window, self.positions, self.groups = window, positions, groups
-        count = math.prod(window["kernel"])
-        self.weight = nn.Parameter(torch.ones(math.prod(positions), count, groups, depth // groups, filters // groups))
+        inputs = depth // groups * math.prod(window["kernel"])
+        self.weight = nn.Parameter(torch.ones(groups * math.prod(positions), inputs, filters // groups))
         self.bias = nn.Parameter(torch.zeros(filters, *positions)) if bias else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -171,9 +171,12 @@ class LocalConv(nn.Module):
             zip(*(self.window[k] for k in ("kernel", "stride", "dilation")), strict=True)
         ):
             x = x.unfold(2 + side, gap * (size - 1) + 1, step)[..., ::gap]
-        batch, depth = x.shape[:2]
-        columns = x.reshape(batch, self.groups, depth // self.groups, math.prod(self.positions), -1)
-        result = torch.einsum("ngdpk,pkgdf->ngfp", columns, self.weight).reshape(batch, -1, *self.positions)
+        batch, rank = len(x), len(self.positions)
+        sides, kernel = range(3, 3 + rank), range(3 + rank, 3 + 2 * rank)
+        columns = x.unflatten(1, (self.groups, -1)).permute(1, *sides, 0, 2, *kernel)
+        columns = columns.reshape(len(self.weight), batch, -1)
+        result = (columns @ self.weight).reshape(self.groups, *self.positions, batch, -1)
+        result = result.permute(1 + rank, 0, 2 + rank, *range(1, 1 + rank)).reshape(batch, -1, *self.positions)
         return result if self.bias is None else result + self.bias
 
 

@@ -6,14 +6,11 @@ are found, and ``010`` is not turned into 8.
 
 from __future__ import annotations
 
-import re
-
-import yaml
-
 from cnncalc.collection import Paused
 from cnncalc.errors import DesignError, Problem, Problems
 from cnncalc.graph import RawValue
 from cnncalc.language.limits import YAML_ALIASES, YAML_BYTES, YAML_DEPTH, YAML_NODES
+from cnncalc.language.tree_cache import keep_tree, kept_tree
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, Text, visible
 
@@ -22,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, TypeAlias
 
+    from yaml import YAMLError
+
 TOO_DEEP = f"YAML nests at most {YAML_DEPTH} deep"
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Scalar:
@@ -42,6 +40,11 @@ class Scalar:
     def plain(self) -> bool:
         """Whether it has no quotes and is no block."""
         return not self._style
+
+    @property
+    def plain_parts(self) -> tuple[str, str, int, int]:
+        """Its value, its style, and its place as written."""
+        return self.value, self._style, self._start, self._end
 
     @property
     def is_null(self) -> bool:
@@ -106,6 +109,27 @@ def raw_value(node: Node) -> RawValue:
     return RawValue(node.span, entries=entries)
 
 
+def _plain(node: Node) -> tuple[Any, ...]:
+    """A node as tuples of texts and numbers."""
+    if isinstance(node, Scalar):
+        return node.plain_parts
+    _, start, end = node.span
+    if isinstance(node, Sequence):
+        return [_plain(item) for item in node.items], start, end, node.size
+    return tuple([(_plain(key), _plain(value)) for key, value in node.entries]), start, end, node.size
+
+
+def _made(found: tuple[Any, ...], source: Source) -> Any:
+    """The node that :func:`_plain` has written."""
+    content, second, third, fourth = found
+    if isinstance(content, str):
+        return Scalar(content, second, source, third, fourth)
+    span = Span(source, second, third)
+    if isinstance(content, list):
+        return Sequence(tuple([_made(item, source) for item in content]), span, fourth)
+    return Mapping(tuple([(_made(key, source), _made(value, source)) for key, value in content]), span, fourth)
+
+
 class _Open:
     """A collection whose end has not been read."""
 
@@ -144,6 +168,14 @@ class YamlDocument:
         if size > YAML_BYTES:
             message = f"a YAML file has at most {YAML_BYTES // 1024**2} MiB, but this one has {size:,} bytes"
             raise self._error("limit", message, self._span(0, 1))
+        kept = kept_tree(self.source)
+        if kept is not None:
+            node: Node = _made(kept, self.source)
+            return node
+        import re
+
+        import yaml
+
         unprintable = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
         if unprintable is not None:
             at = unprintable.start()
@@ -151,9 +183,12 @@ class YamlDocument:
             raise self._error("yaml-syntax", message, self._span(at, at + 1))
         try:
             with Paused():
-                return self._build(yaml.parse(text, Loader=_LOADER))
+                root = self._build(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
+        if root is not None and not self.problems:
+            keep_tree(self.source, lambda: _plain(root))
+        return root
 
     def root_so_far(self) -> Node | None:
         """The root node as far as it was read, after an error."""
@@ -168,7 +203,7 @@ class YamlDocument:
                 node = Sequence(tuple(items), span, 0)
         return node
 
-    def _syntax(self, error: yaml.YAMLError) -> DesignError:
+    def _syntax(self, error: YAMLError) -> DesignError:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or "invalid YAML"
         at = min(mark.index if mark is not None else 0, max(0, len(self.source.text) - 1))
@@ -178,6 +213,8 @@ class YamlDocument:
 
     def _quotes_hint(self, at: int) -> str | None:
         """A hint for a pattern without quotes that YAML misreads."""
+        import re
+
         number = self.source.position(at)[0]
         lines = [self.source.line(place) for place in (number, number - 1) if place > 0]
         if any("->" in line and " #" in line for line in lines):
@@ -195,6 +232,8 @@ class YamlDocument:
 
     def _build(self, events: Iterator[Any]) -> Node | None:
         """The root node of a stream of events."""
+        from yaml import ScalarEvent
+
         root: Node | None = None
         source, stack = self.source, self._stack
         for count, event in enumerate(events):
@@ -202,7 +241,7 @@ class YamlDocument:
             if count > 2 * YAML_NODES:  # a collection takes two events
                 raise self._too_many(self._span(start, end))
             node: Node | None
-            if type(event) is yaml.ScalarEvent:
+            if type(event) is ScalarEvent:
                 if event.tag is not None:
                     self._refuse_tag(event, start, end)
                 node = Scalar(event.value, event.style or "", source, start, end)
@@ -220,6 +259,8 @@ class YamlDocument:
 
     def _node(self, event: Any, start: int, end: int) -> Node | None:
         """The node that an event other than a scalar completes, if it does."""
+        import yaml
+
         if isinstance(event, yaml.CollectionStartEvent):
             self._refuse_tag(event, start, end)
             if len(self._stack) == YAML_DEPTH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.rewriting import rewritten
@@ -109,15 +110,17 @@ def _less(depth: int) -> int:
 
 def _rows_at_the_peak(report: Report, now: ArenaPlan) -> frozenset[int]:
     """The rows whose volumes are alive at a step with as much as the peak."""
-    levels = [0] * max(1, len(now.steps))
+    changes = [0] * (max(1, len(now.steps)) + 1)
     for volume in now.volumes:
-        for step in range(volume.first, min(volume.last + 1, len(levels))):
-            levels[step] += volume.size
-    peaks = [step for step, level in enumerate(levels) if level == max(levels)]
+        changes[volume.first] += volume.size
+        changes[min(volume.last + 1, len(changes) - 1)] -= volume.size
+    levels = list(accumulate(changes[:-1]))
+    highest = max(levels)
+    peaks_before = list(accumulate((level == highest for level in levels), initial=0))
     names = {
         name
         for volume in now.volumes
-        if any(volume.first <= step <= volume.last for step in peaks)
+        if peaks_before[volume.first] < peaks_before[min(volume.last + 1, len(levels))]
         for name in volume.layers
     }
     return frozenset([row.index for row in report.layers if row.name in names])
@@ -129,6 +132,7 @@ def _widths(report: Report) -> list[_Width]:
 
     def first(place: int) -> int:
         while group[place] != place:
+            group[place] = group[group[place]]
             place = group[place]
         return place
 

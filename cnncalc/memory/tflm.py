@@ -191,6 +191,10 @@ class Buffer(NamedTuple):
     last: int
 
 
+UNLIMITED = 2**62
+"""The bytes of an arena in which every net finds room: tensors have 31 bits each."""
+
+
 class ArenaOverflow(Exception):
     """An arena is too small."""
 
@@ -239,7 +243,7 @@ class _Arena:
 def total_bytes(net: TfliteNet, pointer: int = 4) -> int:
     """Head and tail of the arena of a net, without the rest; ``pointer`` is in bytes."""
     planned = _planned(net)
-    room = _Arena(2**40)
+    room = _Arena(UNLIMITED)
     _allocate(net, room, pointer, planned)
     return planned.head + room.size - room.tail
 
@@ -247,7 +251,7 @@ def total_bytes(net: TfliteNet, pointer: int = 4) -> int:
 def arena_of(net: TfliteNet, pointer: int = 4, kernels: Mapping[str, Kernel] = KERNELS) -> TflmArena:
     """The arena of a net; ``pointer`` is the width of a pointer in bytes, 4 or 8."""
     planned = _planned(net, kernels)
-    room = _Arena(2**40)
+    room = _Arena(UNLIMITED)
     _allocate(net, room, pointer, planned)
     most = max(room.most, planned.head + room.size - room.tail) + 4 * ALIGNMENT
     minimum = _smallest(net, pointer, planned, most // ALIGNMENT * ALIGNMENT)

@@ -170,7 +170,7 @@ def _deep(shape: Shape) -> Shape:
 
 def _takes(step: Step, after: Step) -> bool:
     """Whether a step can compute the activation function that comes directly behind it."""
-    if after.kind != "activation" or step.kind == "activation":
+    if after.block != "activation" or step.block == "activation":
         return False
     place = step.target
     if after.inputs[0].place is not place or len(place.writers) != 1 or len(place.readers) != 1:
@@ -178,7 +178,7 @@ def _takes(step: Step, after: Step) -> bool:
     if step.output.is_part or after.inputs[0].is_part or place.is_output:
         return False
     is_reshaped = step.output.whole != after.inputs[0].whole
-    return not is_reshaped or not (after.output.is_part or step.kind == "conv" or step.has_window)
+    return not is_reshaped or not (after.output.is_part or step.block == "convolution" or step.has_window)
 
 
 def _is_brick(place: FeatureMap) -> bool:
@@ -189,7 +189,7 @@ def _is_brick(place: FeatureMap) -> bool:
     views = [*[step.output for step in place.writers], *reads]
     if any(view.first % BRICK for view in views):
         return False
-    if place.width > 1 and any(step.kind == "sum" for step in place.readers):
+    if place.width > 1 and any(step.block == "sum" for step in place.readers):
         return False
     seen = {view.part[2:] for view in reads}
     return all((view.whole[2:] in seen) == len(seen) for view in views)
@@ -236,7 +236,7 @@ def _ranges(steps: Sequence[Step], bricks: dict[int, bool], sizes: dict[int, int
 def _overwritten(step: Step, bricks: dict[int, bool]) -> FeatureMap | None:
     """The input that a step writes over, the first that it can."""
     target = step.target
-    if not step.is_one_to_one and not (step.kind in ("pool", "sum") and not step.has_window):
+    if not step.is_one_to_one and not (step.block in ("pooling", "sum") and not step.has_window):
         return None
     for view in step.inputs:
         place = view.place

@@ -52,17 +52,19 @@ class View(NamedTuple):
 
 
 class Step:
-    """A step of the compiled net. ``kind``: conv, fc, pool, elementwise, activation, copy or sum (of the channels).
+    """A step of the compiled net.
 
+    ``block``, which unit computes it: convolution, product, pooling, elementwise, activation, copy or sum (of
+    channels).
     ``layers`` are those that it computes. ``has_window``: each output depends on several positions, or positions are
     left out. ``is_fixed``: what it makes is copied where it is needed as a part of another volume.
     """
 
-    __slots__ = ("has_window", "inputs", "is_fixed", "kind", "layers", "output")
+    __slots__ = ("block", "has_window", "inputs", "is_fixed", "layers", "output")
 
-    def __init__(self, kind: str, name: str, inputs: Sequence[View], output: View, has_window: bool = False) -> None:
+    def __init__(self, block: str, name: str, inputs: Sequence[View], output: View, has_window: bool = False) -> None:
         self.is_fixed = False
-        self.kind = kind
+        self.block = block
         self.layers = [name]
         self.inputs = list(inputs)
         self.output = output
@@ -88,7 +90,7 @@ class Step:
     @property
     def is_one_to_one(self) -> bool:
         """Whether each output needs one element of each input."""
-        return self.kind in ("elementwise", "activation", "copy")
+        return self.block in ("elementwise", "activation", "copy")
 
 
 def four(shape: Sequence[int]) -> Shape:
@@ -129,11 +131,16 @@ def write_in_place(outputs: Sequence[FeatureMap]) -> None:
 def _writer_of_part(step: Step) -> Step | None:
     """The step that can write what this copy would."""
     source = step.inputs[0].place
-    if step.kind != "copy" or not step.output.is_part or source is None or source.is_input or source.is_output:
+    if step.block != "copy" or not step.output.is_part or source is None or source.is_input or source.is_output:
         return None
     if len(source.writers) != 1 or len(source.readers) != 1:
         return None
     writer = source.writers[0]
-    if writer.kind == "copy" or writer.is_fixed or writer.output.is_part or writer.output.whole != step.inputs[0].whole:
+    if (
+        writer.block == "copy"
+        or writer.is_fixed
+        or writer.output.is_part
+        or writer.output.whole != step.inputs[0].whole
+    ):
         return None
     return writer

@@ -170,19 +170,19 @@ def _conv(low: _Lowering, operator: Operator) -> None:
     _check_sum(height * width * depth)
     groups = low.shape(x)[3] // depth
     if groups == 1:
-        _windows(low, operator, "conv", (height, width), low.is_padded(operator, (height, width)))
+        _windows(low, operator, "convolution", (height, width), low.is_padded(operator, (height, width)))
         return
     inputs, made = low.view(x), low.result(operator)
     if max(options["dilation"]) > MOST_STRIDE - 1 or max(options["stride"]) > MOST_STRIDE:
         raise NotKnown("a convolution with groups and a larger stride or dilation than the hardware has")
     if (groups, filters) == (low.shape(x)[3], low.shape(x)[3]):
-        Step("conv", name, [inputs], made, True)
+        Step("convolution", name, [inputs], made, True)
         return
     for group in range(groups):
         read = inputs._replace(part=(*inputs.whole[:3], depth), first=group * depth)
         share = filters // groups
         written = made._replace(part=(*made.whole[:3], share), first=group * share)
-        Step("conv", name, [read], written, True)
+        Step("convolution", name, [read], written, True)
     made.place.writers.reverse()  # type: ignore[union-attr]  # as they are reconnected, from the last to the first
 
 
@@ -194,10 +194,10 @@ def _depthwise(low: _Lowering, operator: Operator) -> None:
         raise NotKnown(f"a depthwise convolution with a stride of more than {MOST_STRIDE}")
     if depth != low.shape(x)[3] and low.shape(x)[3] > 1:
         raise NotKnown("a depthwise convolution with a multiplier, which is transposed several times")
-    Step("conv", operator.layers[0], [low.view(x)], low.result(operator), True)
+    Step("convolution", operator.layers[0], [low.view(x)], low.result(operator), True)
 
 
-def _windows(low: _Lowering, operator: Operator, kind: str, kernel: tuple[int, int], padded: bool) -> None:
+def _windows(low: _Lowering, operator: Operator, block: str, kernel: tuple[int, int], padded: bool) -> None:
     """One step, or with a larger stride than the hardware has one for each position."""
     x, made, name = low.view(operator.inputs[0]), low.result(operator), operator.layers[0]
     _, height, width, depth = made.whole
@@ -205,13 +205,13 @@ def _windows(low: _Lowering, operator: Operator, kind: str, kernel: tuple[int, i
         1 if after == 1 else step for after, step in zip((height, width), operator.options["stride"], strict=True)
     ]
     if max(tall, wide) <= MOST_STRIDE:
-        Step(kind, name, [x], made, kind == "conv" or max(*kernel, tall, wide) > 1)
+        Step(block, name, [x], made, block == "convolution" or max(*kernel, tall, wide) > 1)
         return
     if padded or max(operator.options.get("dilation", (1,))) > 1 or height * width > MOST_UNROLLED:
         raise NotKnown(f"a stride of more than {MOST_STRIDE} with padding, dilation or many positions")
     read = x._replace(part=(1, *kernel, x.whole[3]))
     for _ in range(height * width):
-        Step(kind, name, [read], made._replace(part=(1, 1, 1, depth)), True)
+        Step(block, name, [read], made._replace(part=(1, 1, 1, depth)), True)
 
 
 def _check_sum(count: int) -> None:
@@ -224,7 +224,7 @@ def _deconv(low: _Lowering, operator: Operator) -> None:
     stride = tuple(operator.options["stride"])
     if stride not in ((1, 1), (2, 2)):
         raise NotKnown("a transposed convolution of other strides than 1 and 2")
-    Step("conv", operator.layers[0], [low.view(operator.inputs[2])], low.result(operator), True)
+    Step("convolution", operator.layers[0], [low.view(operator.inputs[2])], low.result(operator), True)
 
 
 def _fc(low: _Lowering, operator: Operator) -> None:
@@ -240,7 +240,7 @@ def _fc(low: _Lowering, operator: Operator) -> None:
     made = low.result(operator)
     if rows > 1:
         made = whole(made.place, (*plane, units))
-    Step("fc", operator.layers[0], [whole(low.map(x), (*plane, depth))], made)
+    Step("product", operator.layers[0], [whole(low.map(x), (*plane, depth))], made)
 
 
 def _pool(low: _Lowering, operator: Operator) -> None:
@@ -250,7 +250,7 @@ def _pool(low: _Lowering, operator: Operator) -> None:
         raise NotKnown(f"a pool of {kernel[0]}x{kernel[1]}")
     if operator.code == "AVERAGE_POOL_2D" and padded and max(kernel) > MOST_PADDED_AVERAGE:
         raise NotKnown(f"an average of {kernel[0]}x{kernel[1]} with padding")
-    _windows(low, operator, "pool", kernel, padded)
+    _windows(low, operator, "pooling", kernel, padded)
 
 
 def _mean(low: _Lowering, operator: Operator) -> None:
@@ -268,7 +268,7 @@ def _mean(low: _Lowering, operator: Operator) -> None:
     for start in range(0, height, rows):
         read = View(low.map(x), (1, height, width, depth), (1, min(rows, height - start), width, depth))
         part = whole(FeatureMap(f"{name}/sum", (1, 1, 1, depth), 4), (1, 1, 1, depth))
-        Step("conv", name, [read], part, True)
+        Step("convolution", name, [read], part, True)
         if total is not None:
             added = whole(FeatureMap(f"{name}/sums", (1, 1, 1, depth), 4), (1, 1, 1, depth))
             Step("elementwise", name, [total, part], added)
@@ -355,9 +355,9 @@ def _resize(low: _Lowering, operator: Operator) -> None:
     while factor < min(factors):
         shape = (1, height * factor, width * factor, depth)
         larger = whole(FeatureMap(f"{name}/{factor}", shape), shape)
-        Step("pool", name, [view], larger)
+        Step("pooling", name, [view], larger)
         view, factor = larger, 2 * factor
-    Step("pool", name, [view], made, operator.code == "RESIZE_BILINEAR")
+    Step("pooling", name, [view], made, operator.code == "RESIZE_BILINEAR")
 
 
 def _softmax(low: _Lowering, operator: Operator) -> None:
@@ -380,7 +380,7 @@ def _softmax(low: _Lowering, operator: Operator) -> None:
     constant = _scalar()
     most = volume("most", rows, 1)
     flat = (1, height * width, depth, 1)
-    Step("pool", name, [whole(x.place, flat)], whole(most.place, (1, height * width, 1, 1)), True)
+    Step("pooling", name, [whole(x.place, flat)], whole(most.place, (1, height * width, 1, 1)), True)
     difference = volume("difference", x.whole, 1)
     Step("elementwise", name, [x, most], difference)
     exponential = volume("exponential", x.whole)

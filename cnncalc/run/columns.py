@@ -99,10 +99,10 @@ class Columns:
         for phase in self.phases:
             yield from product(*[taps.elements for taps in phase])
 
-    def calls(self, x: Any, phases: Any, matrix: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The copies, as functions with their arguments, from ``x`` (channels x sides) over ``phases`` to ``matrix``.
+    def phase_calls(self, x: Any, phases: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """The copies from ``x`` (channels x sides) to ``phases``, with zeros around, as functions with their arguments.
 
-        ``phases`` and ``matrix`` are flat arrays of at least as many elements as the properties say.
+        ``phases`` is a flat array of at least ``phase_elements``.
         """
         channels = self.groups * self.depth
         copies = phases[: self.phase_elements].reshape(len(self.phases), channels, self.run)
@@ -113,9 +113,8 @@ class Columns:
         for copy, phase in zip(copies, self.phases, strict=True):
             whole = as_strided(copy, (channels, *self.extents), (self.run * item, *pitches))
             into, taken = [slice(None)], [slice(None)]
-            for begin, stride, extent, size, taps in zip(
-                self.begins, self.strides, self.extents, self.sides, phase, strict=True
-            ):
+            sides = zip(self.begins, self.strides, self.extents, self.sides, phase, strict=True)
+            for begin, stride, extent, size, taps in sides:
                 start = begin.start + taps.phase
                 low = max(0, -(start // stride))
                 high = max(low, min(extent, -(-(size - start) // stride)))
@@ -128,10 +127,11 @@ class Columns:
         for target, source in pairs:
             if target.size:
                 yield np.copyto, (target, source)
-        yield from self._unrolled(copies, matrix[: self.elements].reshape(self.groups, self.rows, self.length))
 
-    def _unrolled(self, copies: Any, matrix: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The copies from the phases to the matrix, and its rows of ones."""
+    def matrix_calls(self, phases: Any, matrix: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """The copies from ``phases`` to ``matrix``, flat arrays of at least ``phase_elements`` and ``elements``."""
+        copies = phases[: self.phase_elements].reshape(len(self.phases), self.groups * self.depth, self.run)
+        matrix = matrix[: self.elements].reshape(self.groups, self.rows, self.length)
         item = copies.itemsize
         first = 0
         for copy, phase in zip(copies, self.phases, strict=True):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.filter_bank import FilterBank
 
 ALIGNMENT = 16
 """Elements of which every offset in the arena is a multiple."""
@@ -27,15 +28,26 @@ class Step(NamedTuple):
     """Layers that are computed together, by their rows: the first, then those that are applied to its output.
 
     ``parts`` are inputs of a CONCAT that are computed where they belong in its output: nothing is left to do for them.
+    ``before`` are layers whose output is computed, some channels at a time, only for the first of the rows.
     """
 
     rows: tuple[int, ...]
     parts: tuple[int, ...] = ()
+    before: tuple[int, ...] = ()
 
     @property
     def last(self) -> int:
         """The row whose output the step leaves behind."""
         return self.rows[-1]
+
+
+class Part(NamedTuple):
+    """A part of an output: an image, some channels, and some positions; ``flat``: of all sides as one."""
+
+    image: int
+    channels: slice
+    places: tuple[slice, ...]
+    flat: bool = False
 
 
 class Home(NamedTuple):
@@ -67,12 +79,17 @@ def plan_of(report: Report, keep: Collection[int] = ()) -> Plan:
     readers = Counter(source for row in rows for source in row.sources)
     kept = tuple([row.index for row in rows if row.index in keep or not readers[row.index]])
     views = {row.index: row.sources[0] for row in rows if row.sources and row.layer.is_view_at_test_time}
-    steps = _steps(rows, readers, views, kept)
-    homes = _homes(report, steps, views)
-    joined = {step.last: _parts(report, step, homes) for step in steps}
-    steps = [step._replace(parts=joined[step.last]) for step in steps]
-    offsets, elements = _offsets(report, steps, homes, views, kept)
-    return Plan(tuple(steps), homes, views, offsets, elements, kept)
+    steps = _with_expansions(report, _steps(rows, readers, views, kept), readers, kept)
+    plans = [_placed(report, steps, views, kept, joins=joins) for joins in (True, False)]
+    return min(plans, key=lambda plan: plan.elements)  # the first of equal ones
+
+
+def _placed(report: Report, steps: Sequence[Step], views: dict[int, int], kept: Sequence[int], *, joins: bool) -> Plan:
+    """The plan of some steps; ``joins``: what a CONCAT joins is computed in its place, which it then takes earlier."""
+    homes = _homes(report, steps, joins=joins)
+    joined = [step._replace(parts=_parts(report, step, homes)) for step in steps]
+    offsets, elements = _offsets(report, joined, homes, views, kept)
+    return Plan(tuple(joined), homes, views, offsets, elements, tuple(kept))
 
 
 def _steps(
@@ -126,11 +143,50 @@ def is_applied(row: LayerReport) -> bool:
     )
 
 
-def _homes(report: Report, steps: Sequence[Step], views: dict[int, int]) -> dict[int, Home]:
-    """Where the output of each step lies: inputs of a CONCAT of channels in its output, all others alone."""
+def bank_of(row: LayerReport) -> FilterBank | None:
+    """The shapes of the filters of a layer, with weights of 0."""
+    zeros = {array.name: np.broadcast_to(np.float32(0), array.shape) for array in row.arrays}
+    return row.layer.filter_bank(np, row.input_volumes[0].sides, **zeros) if row.sources else None
+
+
+def is_direct(bank: FilterBank, sides: Sequence[int]) -> bool:
+    """Whether the windows are the positions of the input."""
+    return set(bank.weight.shape[:-2]) == {1} and bank.begins == tuple(map(range, sides))
+
+
+def _with_expansions(report: Report, steps: Sequence[Step], readers: Counter[int], kept: Collection[int]) -> list[Step]:
+    """The steps, with a convolution of each map by itself and the step that makes its maps as one."""
+    found: dict[int, Step] = {}  # by the last row
+    for step in steps:
+        row = report.layers[step.rows[0]]
+        before = found.get(row.sources[0]) if row.sources and readers[row.sources[0]] == 1 else None
+        if before is not None and before.last not in kept and not before.before and _expands(report, before, row):
+            del found[before.last]
+            step = step._replace(before=before.rows)
+        found[step.last] = step
+    return list(found.values())
+
+
+def _expands(report: Report, before: Step, row: LayerReport) -> bool:
+    """Whether a step makes maps that a row convolves one by one."""
+    first, *rest = [report.layers[index] for index in before.rows]
+    if not (first.sources and first.layer.counts_macs and row.layer.is_depthwise(row.input_volumes[0])):
+        return False
+    bank, expanding = bank_of(row), bank_of(first)
+    if bank is None or expanding is None or not bank.begins or bank.weight.shape[-2] > 1:
+        return False
+    return (
+        expanding.groups == 1
+        and is_direct(expanding, first.input_volumes[0].sides)
+        and all(len(other.sources) == 1 for other in rest)
+    )
+
+
+def _homes(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[int, Home]:
+    """Where the output of each step lies: with ``joins`` inputs of a CONCAT of channels in its output, others alone."""
     ends = {step.last for step in steps if report.layers[step.last].sources}
     placed: dict[int, tuple[int, int]] = {}
-    for step in steps:
+    for step in steps if joins else ():
         row = report.layers[step.last]
         if len(step.rows) > 1 or not is_joined(row):
             continue
@@ -186,7 +242,7 @@ def _offsets(
         root = homes[step.last].root
         first.setdefault(root, number if report.layers[step.last].sources else 0)  # all inputs are there from the start
         last[root] = max(number, last.get(root, 0))
-        for index in step.rows:
+        for index in (*step.before, *step.rows):
             for source in report.layers[index].sources:
                 made = source_of(source, views)
                 if made in homes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext, suppress
 from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ class BarrierBroken(RuntimeError):
 
 
 class Barrier:
-    """Lets threads wait for each other, at a tenth of the cost of :class:`threading.Barrier`.
+    """Lets threads wait for each other, at half the cost of :class:`threading.Barrier`.
 
     Each pair of threads has two locks for each direction, used in turn: one thread releases what the other acquires.
     """
@@ -74,14 +75,35 @@ def limited(controller: Any) -> Any:
     return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def shares(count: int, parts: int) -> Sequence[range]:
     """``count`` numbers in ``parts`` ranges, as equal as possible."""
     edges = [count * part // parts for part in range(parts + 1)]
     return [range(low, high) for low, high in pairwise(edges)]
+
+
+class Workspace:
+    """The memory that one thread uses again and again: first measured, then made."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._dtype = dtype
+        self._elements = 0
+        self._array: Any = None
+
+    def begin(self, is_measured: bool) -> None:
+        """Begins to measure, or to use what was measured."""
+        self._array = None if is_measured else np.empty(self._elements, self._dtype)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of the memory."""
+        return self._elements * int(self._dtype.itemsize)
+
+    def take(self, *sizes: int) -> list[Any]:
+        """Arrays of these sizes beside each other, which the next call may return again; None while measured."""
+        edges = [0]
+        for size in sizes:
+            edges.append(edges[-1] + -(-size // 16) * 16)
+        if self._array is None:
+            self._elements = max(self._elements, edges[-1])
+            return [None] * len(sizes)
+        return [self._array[low:high] for low, high in pairwise(edges)]

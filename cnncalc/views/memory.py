@@ -42,25 +42,53 @@ def memory_document(
 ) -> Document:
     """The report on training and inference; with ``depth`` it names blocks at that nesting level instead of layers."""
     options = memory.options
-    training, inference = memory.training, memory.inference
-
-    def size(count: int) -> str:
-        return notation.size(count)
-
-    images = plural(options.batch, "image")
-    held = f"{options.profile}, {images}, {options.dtype}"
+    held = f"{options.profile}, {plural(options.batch, 'image')}, {options.dtype}"
     if options.autocast:
         held += f" with autocast to {options.autocast}"
-    heading = [
-        f"{memory.architecture}: memory, {held}, {options.optimizer}",
+    closing = [_training_step(memory, notation), *_checkpointed(memory)]
+    largest = largest_of(memory, depth)
+    if largest:
+        lines = [f"{name}: {notation.size(count)}" for name, count in largest[:MAX_LAYERS]]
+        closing.append(Paragraph("largest layers", tuple(lines)))
+    closing.append(_notes(memory, notation))
+    if memory.reserve.bytes:
+        closing.append(Paragraph("need", need_lines(memory.reserve, notation)))
+    closing.append(_ranges(memory, notation))
+    if timeline:
+        steps = {"a training step": memory.training.events, "inference": memory.inference.events}
+        closing += [
+            Paragraph(f"live bytes over {name}", tuple(draw(events, notation.units)), verbatim=True)
+            for name, events in steps.items()
+        ]
+    what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
+    closing.append(Paragraph("conventions", (f"{what}: {held}; {notation.rule}",)))
+    return Document(
+        _heading(memory, held, notation),
+        _classes(memory, notation),
+        tuple(closing),
+        lambda: data(memory, depth=depth, timeline=timeline),
+    )
+
+
+def _heading(memory: MemoryReport, held: str, notation: Notation) -> tuple[str, ...]:
+    """What is computed, both peaks, and what a device needs; ``held`` is what the tensors are made for."""
+    training, inference, size = memory.training, memory.inference, notation.size
+    lines = [
+        f"{memory.architecture}: memory, {held}, {memory.options.optimizer}",
         f"training: peak {size(training.peak_bytes)} at {training.peak_at}; "
         f"inference: peak {size(inference.peak_bytes)} at {inference.peak_at}",
     ]
     if memory.reserve.bytes:
         needs = f"training {size(training.need_bytes)}, inference {size(inference.need_bytes)}"
-        heading.append(f"a device needs: {needs}")
+        lines.append(f"a device needs: {needs}")
     if memory.report.stated_bytes_line is not None:
-        heading.append(memory.report.stated_bytes_line)
+        lines.append(memory.report.stated_bytes_line)
+    return tuple(lines)
+
+
+def _classes(memory: MemoryReport, notation: Notation) -> Table:
+    """Both peaks by category."""
+    training, inference, size = memory.training, memory.inference, notation.size
     columns = (
         Column("class", "peak memory by category"),
         Column("training", "training", True),
@@ -71,54 +99,35 @@ def memory_document(
     for name, title in CLASSES.items():
         a, b = getattr(training.breakdown, name), getattr(inference.breakdown, name)
         rows.append((Cell(title, name), Cell(size(a), a), Cell(percent(a, training.peak_bytes)), Cell(size(b), b)))
-    rows.append(
+    peaks = [Cell(size(part.peak_bytes), part.peak_bytes) for part in (training, inference)]
+    rows.append((Cell("sum", "peak_bytes"), peaks[0], Cell("100.0 %"), peaks[1]))
+    return Table(columns, tuple(rows))
+
+
+def _training_step(memory: MemoryReport, notation: Notation) -> Paragraph:
+    """Live bytes at points of a training step."""
+    training, size = memory.training, notation.size
+    return Paragraph(
+        "training step",
         (
-            Cell("sum", "peak_bytes"),
-            Cell(size(training.peak_bytes), training.peak_bytes),
-            Cell("100.0 %"),
-            Cell(size(inference.peak_bytes), inference.peak_bytes),
-        )
+            f"after forward {size(training.after_forward_bytes)}, after backward "
+            f"{size(training.after_backward_bytes)}; peak of the first step, which allocates the optimizer state, "
+            f"{size(training.first_step_peak_bytes)}",
+            f"saved for backward: {size(training.saved_bytes)} "
+            f"({size(-(-training.saved_bytes // memory.options.batch))} per image)",
+        ),
+        main=2,
     )
-    closing = [
-        Paragraph(
-            "training step",
-            (
-                f"after forward {size(training.after_forward_bytes)}, after backward "
-                f"{size(training.after_backward_bytes)}; peak of the first step, which allocates the optimizer state, "
-                f"{size(training.first_step_peak_bytes)}",
-                f"saved for backward: {size(training.saved_bytes)} "
-                f"({size(-(-training.saved_bytes // options.batch))} per image)",
-            ),
-            main=2,
-        )
-    ]
-    if training.segments:
-        names = listing([segment.name for segment in training.segments], 9)
-        recomputed = percent(training.recomputed_macs, memory.report.totals.macs)
-        closing.append(Paragraph("checkpointed", (names, f"recomputed MACs: {recomputed} of a forward pass")))
-    largest = largest_of(memory, depth)
-    if largest:
-        lines = [f"{name}: {size(count)}" for name, count in largest[:MAX_LAYERS]]
-        closing.append(Paragraph("largest layers", tuple(lines)))
-    closing.append(_notes(memory, notation))
-    if memory.reserve.bytes:
-        closing.append(Paragraph("need", need_lines(memory.reserve, notation)))
-    closing.append(_ranges(memory, notation))
-    if timeline:
-        closing.append(
-            Paragraph("live bytes over a training step", tuple(draw(training.events, notation.units)), verbatim=True)
-        )
-        closing.append(
-            Paragraph("live bytes over inference", tuple(draw(inference.events, notation.units)), verbatim=True)
-        )
-    what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
-    closing.append(Paragraph("conventions", (f"{what}: {held}; {notation.rule}",)))
-    return Document(
-        tuple(heading),
-        Table(columns, tuple(rows)),
-        tuple(closing),
-        lambda: data(memory, depth=depth, timeline=timeline),
-    )
+
+
+def _checkpointed(memory: MemoryReport) -> list[Paragraph]:
+    """The checkpointed segments, if there are any, and the MACs that they repeat."""
+    training = memory.training
+    if not training.segments:
+        return []
+    names = listing([segment.name for segment in training.segments], 9)
+    recomputed = percent(training.recomputed_macs, memory.report.totals.macs)
+    return [Paragraph("checkpointed", (names, f"recomputed MACs: {recomputed} of a forward pass"))]
 
 
 def largest_of(memory: MemoryReport, depth: int | None) -> list[tuple[str, int]]:

@@ -200,9 +200,29 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
         )
         for each in run.comparisons
     )
+    closing = _training_lines(run, units)
+    closing += _stated(run.unproven)
+    closing += _result(
+        None if run.is_finite else "bytes do not depend on them",
+        "every number agrees to the byte, and all values agree" if run.agrees else None,
+        [
+            f"{name} ({wrong.quantity}): computed {wrong.expected:,}, measured {wrong.measured:,} "
+            f"({wrong.measured - wrong.expected:+,})"
+            for name, wrong in run.wrong
+        ]
+        + [
+            f"{name}: values: {100 * distance:.3g} % away from those with nothing in place"
+            for name, distance in run.changed
+        ],
+    )
+    return Document(heading, Table(columns, rows), tuple(closing), lambda: _training_data(run))
+
+
+def _training_lines(run: TrainingVerification, units: str) -> list[Paragraph]:
+    """What was compared beside the points of the table, and what the table does not count."""
     met = run.moments - len(run.wrong)
     share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
-    closing = [
+    return [
         Paragraph("bytes", ("of live arrays, as NumPy reports them to tracemalloc",)),
         Paragraph(
             "layer by layer",
@@ -225,21 +245,6 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
         ),
         Paragraph("loss", (f"{run.losses[0]:.6g} in the first step, {run.losses[1]:.6g} in the second",)),
     ]
-    closing += _stated(run.unproven)
-    closing += _result(
-        None if run.is_finite else "bytes do not depend on them",
-        "every number agrees to the byte, and all values agree" if run.agrees else None,
-        [
-            f"{name} ({wrong.quantity}): computed {wrong.expected:,}, measured {wrong.measured:,} "
-            f"({wrong.measured - wrong.expected:+,})"
-            for name, wrong in run.wrong
-        ]
-        + [
-            f"{name}: values: {100 * distance:.3g} % away from those with nothing in place"
-            for name, distance in run.changed
-        ],
-    )
-    return Document(heading, Table(columns, rows), tuple(closing), lambda: _training_data(run))
 
 
 def _peak(run: TrainingVerification) -> int:

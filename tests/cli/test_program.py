@@ -611,3 +611,17 @@ def test_each_option_that_other_names_lead_to_exists() -> None:
     commands = [command for command in map(find_command, COMMANDS) if command is not None]
     flags = {flag for command in commands for option in command.options for flag in option.flags}
     assert {text.split()[0] for text in SYNONYMS} <= flags
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plot", "INPUT 8x8x3 -> [UPSAMPLE999999999]*200 -> FC-2"],
+        ["table", "INPUT 8x8x3 -> [UPSAMPLE999999999]*200 -> FC-2", "--convention", "torchinfo"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_numbers_that_are_too_large_for_what_a_command_computes_are_a_limit(words: list[str]) -> None:
+    done = called(*words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error[limit]: this call computes with sizes of at most 2^63 - 1")

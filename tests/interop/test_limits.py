@@ -148,7 +148,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         lambda n: onnx_file(
             node("Reshape", ["x", "s"], ["y"]), rest=block(5, tensor("s", (n,), [1] * (n - 1) + [256], form=7))
         ),
-        16, "a tensor of 17 axes",
+        16, "a tensor of 17 axes, more than 16",
     ),
     "text.onnx": (
         lambda n: onnx_file(node("Relu", ["x"], ["y"], mode="m" * n)), 65_536, "a text of 65,537 bytes, more than 65,536",
@@ -158,7 +158,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
     ),
     "elements.onnx": (
         lambda n: onnx_file(RELU, rest=block(5, number(1, n) + number(2, 1) + block(8, "w"))), 1 << 50,
-        "the tensor w has the shape",
+        "the tensor w has more than 1,125,899,906,842,624 elements",
     ),
     "sides.onnx": (lambda n: onnx_file(RELU, shape=(1, *[2] * n)), 4, "a volume at most 4"),
     "functions.onnx": (calls, 8, "more than 8 deep"),
@@ -207,7 +207,8 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         "9 elements, more than 8",
     ),
     "elements.tflite": (  # 2^50 elements
-        lambda n: tflite_file(TENSOR((1, n, 1 << 30, 1)), Operator("RELU"), [(1, n, 1 << 30, 1)]), 1 << 20, "the shape",
+        lambda n: tflite_file(TENSOR((1, n, 1 << 30, 1)), Operator("RELU"), [(1, n, 1 << 30, 1)]), 1 << 20,
+        "more than 1,125,899,906,842,624 elements",
     ),
     "operator.tflite": (
         lambda n: tflite_file(TENSOR((1, 4, 4, 2)), Operator("CUSTOM", name="n" * n), [(1, 4, 4, 2)]), 1_000,
@@ -218,7 +219,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         "65,537 bytes, more than 65,536",
     ),
     "texts.tflite": (named_long, 16 * 1024**2, "its texts have more than 16,777,216 bytes"),
-    "layers.json": (layers, 19_999, "20,000"),
+    "layers.json": (layers, 19_999, "the layers are called more than 20,000 times"),
     "bytes.json": (lambda n: layers(2).ljust(n), 4 * 1024**2, "4,194,305 bytes, more than 4,194,304"),
     "models.json": (models, MODELS_INSIDE, "more than 32 inside one another"),
     "calls.json": (called, 196, "called more than 20,000 times"),

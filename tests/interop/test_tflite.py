@@ -12,8 +12,10 @@ from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError
 from cnncalc.interop.exporters import export
+from cnncalc.interop.tflite_dilations import with_dilations
 from cnncalc.interop.tflite_file import read_file
 from cnncalc.interop.tflite_layers import tflite_net
+from cnncalc.interop.tflite_net import Operator as FileOperator
 from cnncalc.language.settings import Settings
 from tests.interop.tflite_writer import TENSOR, Operator, tflite_file
 from tests.memory.tflm_nets import every_net
@@ -102,6 +104,28 @@ def test_a_size_that_the_file_leaves_open_is_computed() -> None:
     assert "cannot have the shape [1, 1, 2]" in refusal(tflite_file(X, Operator("RESHAPE"), [(1, 1, 2)]))
     content = tflite_file(X, Operator("RESHAPE"), [(1, 1, 2)], signature=(-1, -1, 2))
     assert read(content).layers[-1].output.elements == X.shape[1] * X.shape[2] * X.shape[3]
+
+
+def blocks_around_a_convolution(last: tuple[int, int] = (2, 3), **options: Any) -> list[FileOperator]:
+    """The operators, of those that make blocks, convolve them and put them together, that are left."""
+    usual = {"padding": "VALID", "stride": [1, 1], "dilation": [1, 1], "activation": None}
+    operators = [
+        FileOperator("SPACE_TO_BATCH_ND", (0, 1, 2), (3,), {}, ("blocks",)),
+        FileOperator("CONV_2D", (3, 4, 5), (6,), {**usual, **options}, ("conv",)),
+        FileOperator("BATCH_TO_SPACE_ND", (6, 7, 8), (9,), {}, ("image",)),
+    ]
+    return [*with_dilations(operators, {1: (2, 3), 2: (2, 4, 3, 5), 7: last, 8: (0, 1, 0, 2)})]
+
+
+def test_blocks_around_a_convolution_are_its_dilation() -> None:
+    (joined,) = blocks_around_a_convolution()
+    assert (joined.code, joined.inputs, joined.outputs) == ("CONV_2D", (0, 4, 5), (9,))
+    assert (joined.options["dilation"], joined.options["pads"]) == ([2, 3], (2, 3, 3, 3))
+
+
+@pytest.mark.parametrize("other", [{"last": (2, 2)}, {"padding": "SAME"}, {"stride": [2, 1]}, {"dilation": [1, 2]}])
+def test_blocks_around_another_convolution_stay(other: dict[str, Any]) -> None:
+    assert len(blocks_around_a_convolution(**other)) == 3
 
 
 def test_an_operator_without_an_equal_is_named_and_may_be_stated() -> None:

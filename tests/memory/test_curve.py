@@ -172,3 +172,14 @@ def test_the_data_of_a_curve_are_short(net: str) -> None:
 def test_the_upper_envelope_of_straight_lines(lines: list[tuple[int, int]], steps: list[tuple[int, int, int]]) -> None:
     """The lines 5 and x are equal at 5; the second is higher from 6 on."""
     assert upper_envelope(lines) == steps
+
+
+def test_a_net_of_many_sizes_has_few_classes_of_size() -> None:
+    """Else the sums of a net of n sizes would have n counts each, and the memory would grow with their square."""
+    report = cnncalc.analyze("INPUT 6x5x3 -> [[IDENTITY | CONV3-1] -> CONCAT]*300 -> FC-10")
+
+    curve = curve_of(Simulation(report, Options()))
+
+    assert len({row.output for row in report.layers}) > 300
+    assert len(curve.sizes) <= 512 // 4
+    assert differences(report, Options(), (1, 2, 7, 100), curve) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import product
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +14,12 @@ import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
+from cnncalc.memory.arena import plan
 from cnncalc.run.forward import apart, draw_images, run
+from cnncalc.run.live_memory import Watch
+from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.prepared import PreparedNet
+from cnncalc.run.steps import ALIGNMENT, plan_of
 from cnncalc.run.weights import build
 from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design
@@ -86,6 +92,57 @@ def test_a_random_net_on_one_to_three_sides_gives_what_its_layers_give(seed: int
         assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads, 1e-9)
 
 
+@pytest.fixture(params=["many parts", "tiles everywhere"])
+def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small nets are computed as large ones would be: in many parts, and with tiles whatever their number."""
+    if request.param == "many parts":
+        for name in ("MATRIX_BYTES", "TILE_BYTES", "EXPANDED_BYTES"):
+            monkeypatch.setattr(f"cnncalc.run.filter_steps.{name}", 4000)
+        monkeypatch.setattr("cnncalc.run.filter_steps.LEAST_COLUMNS", 20)
+        monkeypatch.setattr("cnncalc.run.builder.PART_BYTES", 4000)
+        monkeypatch.setattr("cnncalc.run.builder.SMALL_BYTES", 0)
+    else:
+        monkeypatch.setattr("cnncalc.run.winograd.LEAST_DEPTH", 1)
+        monkeypatch.setattr("cnncalc.run.winograd.LEAST_TILES", 1)
+
+
+CONVOLVED = [case for case in CASES if case.inputs and case.kind in ("conv", "dwconv", "linear", "fc")]
+
+
+@pytest.mark.usefixtures("_ways")
+@each("case", CONVOLVED, by=lambda case: case.kind)
+def test_filters_give_the_same_in_every_way_of_computing_them(case: Case) -> None:
+    for batch, threads in ((1, 2), (3, 1)):
+        assert_equal_to_the_layers(report_of(case, batch=batch, dtype="float64"), threads, 1e-11)
+
+
+@pytest.mark.usefixtures("_ways")
+@pytest.mark.parametrize("seed", fixed_seeds(6))
+def test_a_random_net_gives_the_same_in_every_way_of_computing_it(seed: int) -> None:
+    for part, (batch, threads) in enumerate(product((1, 2), (1, 3))):
+        text = random_design(4 * seed + part + 900, items=9).text
+        assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads, 1e-9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 13x17x32 -> CONV3-33 -> RELU",
+        "INPUT 27x28x64 -> CONV3-48(pad=2) -> BN -> CONV3-32(pad=same, bias=no) -> BN -> RELU6",
+        "INPUT 30x19x40 -> CONV3-36(pad=[0, 3, 1, 2]) -> CONV3-36(pad=0) -> [ | CONV3-36] -> ADD -> RELU",
+        "INPUT 9x11x6 -> CONV1-14 -> BN -> RELU6 -> DWCONV3/2 -> BN -> RELU6 -> CONV1-8",
+        "INPUT 9x11x6 -> CONV1-14 -> SILU -> DWCONV5-2(pad=same) -> CONV1-8 -> DWCONV3(dilation=2, bias=no)",
+        "INPUT 9x11x6 -> LINEAR-14 -> HSWISH -> SCALE -> CONV3-14(groups=14) -> GAP",
+        "INPUT 31x5 -> CONV1-7 -> RELU -> DWCONV3/3 -> FC-4",
+        "INPUT 5x6x7x2 -> CONV1-7 -> ELU -> DWCONV3/2 -> CONV3-5(pad=same)",
+        "INPUT 9x11x6 -> CONV1-14 -> BN -> [DWCONV3 | DWCONV3] -> CONCAT -> CONV1-14 -> [ | DWCONV3] -> ADD",
+    ],
+)
+def test_chains_that_are_computed_together_give_what_their_layers_give(text: str) -> None:
+    for batch, threads, dtype in ((1, 2, "float64"), (3, 1, "float64"), (2, 2, "float32")):
+        assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype=dtype), threads)
+
+
 def test_given_weights_are_used_and_checked() -> None:
     report = cnncalc.analyze("INPUT 6x7x3 -> CONV3-4 -> BN -> FC-5")
     drawn = build(report, seed=3)
@@ -143,3 +200,73 @@ def test_an_error_in_a_thread_ends_the_run() -> None:
             net(image)
         calls.remove(fail)
     assert net(image)["conv2"].shape == (1, 8, 8, 4)
+
+
+@pytest.mark.parametrize("net", ["squeezenet", "resnet18", "mobilenet-v2", "densenet121", "googlenet", "unet"])
+def test_the_arena_is_no_larger_than_that_of_the_plan(net: str) -> None:
+    report = cnncalc.analyze(net)
+    predicted = plan(report)
+
+    assert 4 * plan_of(report).elements <= predicted.arena_bytes + 4 * ALIGNMENT * len(predicted.volumes)
+
+
+CHAIN = """INPUT 33x35x3 -> CONV3-33 -> BN -> RELU -> CONV3-34 -> [ | CONV1-34] -> ADD -> DWCONV3/2 -> CONV3-35/2
+    -> [CONV1-7 | CONV3-8(groups=1)] -> CONCAT -> CONV5-30(groups=3) -> BN -> CONV1-40 -> RELU6 -> DWCONV3 -> FC-50"""
+
+
+def test_what_is_allocated_is_what_is_said() -> None:
+    report = cnncalc.analyze(CHAIN, batch=3)
+    weights, images = build(report), draw_images(report)
+    PreparedNet(report, weights, threads=2)(images)  # caches of Python and NumPy are filled
+    watch = Watch()
+    try:
+        net = PreparedNet(report, weights, threads=2)
+        said = net.arena_bytes + net.workspace_bytes + net.weight_bytes
+        vectors = 4 * sum(row.output.depth for row in report.layers)  # shifts
+        assert said <= watch.live() <= said + vectors
+        net(images)  # starts the threads
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        net(images)
+        assert (
+            tracemalloc.get_traced_memory()[1] - before < 96 << 10
+        )  # the output, small objects of Python, NumPy's buffers
+    finally:
+        watch.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_count_of_multiply_adds_is_what_the_meter_counts(threads: int) -> None:
+    report = cnncalc.analyze(CHAIN, batch=2)
+    weights, images = build(report), draw_images(report)
+    meter = LockedMeter(np)
+
+    net = PreparedNet(report, weights, threads=threads, xp=meter)
+
+    assert np.array_equal(net(images)["fc1"], PreparedNet(report, weights, threads=threads)(images)["fc1"])
+    assert meter.contracted == net.multiply_adds
+
+
+class LockedMeter(MeteredNumpy):
+    """A meter for several threads."""
+
+    def __init__(self, numpy: Any) -> None:
+        super().__init__(numpy)
+        self.lock = Lock()
+
+    def matmul(self, a: Any, b: Any, *, out: Any = None) -> Any:
+        with self.lock:
+            return super().matmul(a, b, out=out)
+
+
+def test_products_of_positions_are_the_macs_and_those_of_3x3_tiles_are_fewer() -> None:
+    def counted(text: str) -> tuple[int, int]:
+        report = cnncalc.analyze(text, batch=2)
+        return PreparedNet(report, build(report)).multiply_adds, 2 * report.totals.macs
+
+    products, macs = counted("INPUT 12x14x6 -> CONV1-40 -> BN -> RELU -> LINEAR-9 -> FC-5")
+    assert products == macs
+
+    # 16 products for 4 outputs, with one more row for the shift and one more column of tiles
+    products, macs = counted("INPUT 32x36x48 -> CONV3-40")
+    assert products == 2 * 16 * 40 * (48 + 1) * 16 * (18 + 1) < macs / 2

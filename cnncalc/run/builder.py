@@ -1,0 +1,305 @@
+"""The calls of a prepared net: which part of which step each thread computes, with which functions on which arrays."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.run.filter_steps import FilterSteps
+from cnncalc.run.steps import Part, Plan, Step, is_applied, is_joined
+from cnncalc.run.workers import Barrier, Workspace, shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.run.weights import Weights
+
+T = TypeVar("T")
+
+PART_BYTES = 2 << 20
+"""Bytes of output that are computed at a time where no windows are laid out."""
+
+SMALL_BYTES = 32 << 10
+"""An output that is computed by one thread, since to wait for another takes longer."""
+
+
+class Builder:
+    """Makes the calls of each thread."""
+
+    def __init__(
+        self, report: Report, weights: Weights, plan: Plan, arena: Any, threads: int, barrier: Barrier, xp: Any
+    ) -> None:
+        self.report = report
+        self.weights = weights
+        self.plan = plan
+        self.arena = arena
+        self.threads = threads
+        self.barrier = barrier
+        self.xp = xp
+        self.dtype = arena.dtype
+        self.calls: list[list[Callable[[], Any]]] = [[] for _ in range(threads)]
+        self.arrays: dict[int, Any] = {}  # batch x depth x sides, by row
+        self.places: dict[int, Any] = {}
+        self.filter_steps = FilterSteps(self)
+        self.multiply_adds = 0
+        self.workspaces = [Workspace(self.dtype) for _ in range(threads)]
+        batch = report.batch
+        self.by_image = batch % threads == 0 or batch >= 4 * threads
+        self.images = shares(batch, threads) if self.by_image else []
+        self._mode = ""
+
+    @property
+    def workspace_bytes(self) -> int:
+        return sum(space.bytes for space in self.workspaces)
+
+    def build(self) -> list[list[Callable[[], Any]]]:
+        """The calls of each thread, in order."""
+        rows = self.report.layers
+        self._lay_out()
+        # the workspace has the size of the largest step: first measured, then used
+        for is_measured in (True, False):
+            self.filter_steps.weight_bytes = self.multiply_adds = 0
+            self.calls = [[] for _ in range(self.threads)]
+            self._mode = ""
+            for space in self.workspaces:
+                space.begin(is_measured)
+            for step in self.plan.steps:
+                if rows[step.rows[0]].sources:
+                    self._add(step)
+        self.filter_steps.made.clear()
+        return self.calls
+
+    def _lay_out(self) -> None:
+        """The array of each row: a part of the arena, or a view of another row's."""
+        rows, batch = self.report.layers, self.report.batch
+        ends = {index: step.last for step in self.plan.steps for index in step.rows}
+        inside = {index for step in self.plan.steps for index in step.before}
+        for row in rows:
+            if row.training_only or row.index in inside:
+                continue
+            if row.index in self.plan.views:
+                (source, *_) = row.sources
+                inputs = [pixels(self.arrays[index]) for index in row.sources]
+                viewed = planes(row.layer.forward(np, *inputs[:1], **self.weights[row.index]))
+                if not np.shares_memory(viewed, self.arrays[source]):
+                    raise AssertionError(f"{row.name} is no view")
+                self.arrays[row.index] = viewed
+                continue
+            home = self.plan.homes[ends[row.index]]
+            root = rows[home.root]
+            offset = self.plan.offsets[home.root]
+            flat = self.arena[:, offset : offset + root.output.elements]
+            whole = flat.reshape(batch, root.output.depth, *root.output.sides)
+            self.arrays[row.index] = whole[:, home.first : home.first + row.output.depth]
+
+    # Steps
+
+    def _add(self, step: Step) -> None:
+        row = self.report.layers[step.rows[0]]
+        if is_applied(row):
+            self._applied_step(step)
+            return
+        if is_joined(row) and len(step.rows) == 1:
+            self._joined_step(row, step)
+            return
+        bank = row.layer.filter_bank(np, row.input_volumes[0].sides, **self.weights[row.index])
+        if bank is None:
+            self._plain_step(row, step)
+        else:
+            self.filter_steps.add(row, step, bank)
+
+    def begin(self, mode: str) -> None:
+        """Waits where a step may read what another thread has written."""
+        if self._mode and self.threads > 1 and not (mode == self._mode and mode in ("images", "single")):
+            for thread in range(self.threads):
+                self.calls[thread].append(partial(self.barrier.wait, thread))
+        self._mode = mode
+
+    def each_part(
+        self, parts: Callable[[int], Sequence[T]], add: Callable[[int, T], None], *, is_small: bool = False
+    ) -> None:
+        """Adds the calls of all parts of a step; ``parts`` are those of an image, of which each is one thread's."""
+        if self.by_image:
+            self.begin("images")
+            for thread, images in enumerate(self.images):
+                for image in images:
+                    for part in parts(image):
+                        add(thread, part)
+            return
+        self.begin("single" if is_small else "split")
+        for image in range(self.report.batch):
+            found = parts(image)
+            for thread, share in enumerate([range(len(found))] if is_small else shares(len(found), self.threads)):
+                for number in share:
+                    add(thread, found[number])
+
+    def pieces(self, count: int, bytes_each: int, least: int = 1) -> list[slice]:
+        """``count`` items in slices of about PART_BYTES, in equal number for each thread."""
+        parts = max(1, -(-count * bytes_each // PART_BYTES))
+        if not self.by_image:
+            parts = -(-parts // self.threads) * self.threads
+        parts = max(1, min(parts, count // least))
+        return [slice(share.start, share.stop) for share in shares(count, parts)]
+
+    def view(self, index: int, part: Part) -> Any:
+        """The part of an output; sides of 1 are left, to be broadcast."""
+        array = self.arrays[index]
+        if part.flat:
+            array = array.reshape(*array.shape[:2], -1)
+        channels = part.channels if array.shape[1] > 1 else slice(None)
+        places = [place if size > 1 else slice(None) for place, size in zip(part.places, array.shape[2:], strict=True)]
+        return array[(part.image, channels, *places)]
+
+    def call(self, thread: int, calls: Iterable[tuple[Any, tuple[Any, ...]]]) -> None:
+        """Adds functions with their arguments to the calls of a thread."""
+        self.calls[thread] += [partial(function, *arguments) for function, arguments in calls]
+
+    def multiply(self, thread: int, left: Any, right: Any, out: Any) -> None:
+        """Adds a matrix product to the calls of a thread, and its products to the count."""
+        self.calls[thread].append(partial(self.xp.matmul, left, right, out=out))
+        self.multiply_adds += out.size * left.shape[-1]
+
+    def apply(self, thread: int, rows: Sequence[int], source: Any, part: Part, last: int) -> None:
+        """Adds the calls that apply some rows to a part of an output, from ``source`` to its place."""
+        target = self.view(last, part)
+        calls = self.calls[thread]
+        for index in rows:
+            row = self.report.layers[index]
+            for function, arguments in self.applied(row, source, target, part):
+                calls.append(partial(function, *arguments))
+                source = target
+        if source is not target:
+            calls.append(partial(np.copyto, target, source))
+
+    def applied(self, row: LayerReport, source: Any, target: Any, part: Part) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """The calls that apply one row to a part: functions with their arguments."""
+        layer = row.layer
+        if layer.cuts_to_range:
+            low, high = [self.dtype.type(bound) for bound in layer.output_range]
+            yield np.clip, (source, low, high, target)
+            return
+        if layer.is_activation:
+            yield _activate, (layer, self.xp, pixels(source[None]), pixels(target[None]))
+            return
+        found = layer.channelwise(np, **self.weights[row.index])
+        if found is not None:
+            for function, array in zip((self.xp.multiply, np.add), found, strict=True):
+                if array is not None:
+                    yield partial(function, out=target), (source, self._spread(array, part, target))
+                    source = target
+            return
+        function = layer.pairwise(self.xp)
+        inside = {index for step in self.plan.steps if row.index in step.rows for index in step.rows}
+        value: Any = None
+        others = list(row.sources)
+        chained = [place for place, index in enumerate(others) if index in inside]
+        first = chained[0] if chained else 0
+        if layer.is_commutative:
+            others.insert(0, others.pop(first))
+        value = source
+        for index in others[1:]:
+            yield partial(function, out=target), (value, self.view(index, part))
+            value = target
+
+    def _spread(self, array: Any, part: Part, target: Any) -> Any:
+        """One number a channel, to be broadcast over a part."""
+        numbers = np.ascontiguousarray(array, self.dtype)
+        numbers = numbers[part.channels] if numbers.size > 1 else numbers
+        return numbers.reshape(-1, *(1,) * (target.ndim - 1))
+
+    def _applied_step(self, step: Step) -> None:
+        """Layers applied to an output that is there already."""
+        first = self.report.layers[step.rows[0]]
+        array = self.arrays[step.last]
+        pieces = self.pieces(array.shape[1], array[0, 0].nbytes)
+
+        def parts(image: int) -> list[Part]:
+            return [Part(image, piece, (slice(None),), flat=True) for piece in pieces]
+
+        def add(thread: int, part: Part) -> None:
+            self.apply(thread, step.rows, self.view(first.sources[0], part), part, step.last)
+
+        self.each_part(parts, add, is_small=array[0].nbytes < SMALL_BYTES)
+
+    def _joined_step(self, row: LayerReport, step: Step) -> None:
+        """The inputs of a CONCAT that are not in place already."""
+        copies = []
+        first = 0
+        for number, (source, volume) in enumerate(zip(row.sources, row.input_volumes, strict=True)):
+            if number not in step.parts:
+                copies.append((source, first, volume.depth))
+            first += volume.depth
+        if not copies:
+            return
+        target = self.arrays[row.index]
+
+        def add(thread: int, part: Part) -> None:
+            for source, begin, depth in copies:
+                into = target[part.image, begin : begin + depth]
+                self.calls[thread].append(partial(np.copyto, into, self.arrays[source][part.image]))
+
+        self.each_part(lambda image: [Part(image, slice(None), ())], add, is_small=True)
+
+    def _plain_step(self, row: LayerReport, step: Step) -> None:
+        """A layer as :meth:`Layer.forward` computes it."""
+        layer, arrays = row.layer, self.weights[row.index]
+        inputs: list[Any] = [pixels(self.arrays[index]) if index >= 0 else ~index for index in row.reads]
+        result = self.arrays[row.index]
+        gives_places = any(~row.index in other.reads for other in self.report.layers)
+        if gives_places or layer.takes_places or layer.mixes_images:
+            self.begin("single")
+            call = _with_places if gives_places else _forward
+            self.calls[0].append(partial(call, layer, self.xp, inputs, arrays, result, self.places, row.index))
+        elif layer.works_by_map:
+            source = self.arrays[row.sources[0]]
+            pieces = self.pieces(source.shape[1], source[0, 0].nbytes)
+
+            def add(thread: int, part: Part) -> None:
+                one = slice(part.image, part.image + 1)
+                taken = [pixels(source[one, part.channels])]
+                call = partial(_forward, layer, self.xp, taken, arrays, result[one, part.channels], self.places, 0)
+                self.calls[thread].append(call)
+
+            self.each_part(lambda image: [Part(image, piece, ()) for piece in pieces], add)
+        else:
+
+            def add(thread: int, part: Part) -> None:
+                one = slice(part.image, part.image + 1)
+                taken = [x[one] for x in inputs]
+                call = partial(_forward, layer, self.xp, taken, arrays, result[one], self.places, 0)
+                self.calls[thread].append(call)
+
+            self.each_part(lambda image: [Part(image, slice(None), ())], add, is_small=True)
+        if len(step.rows) > 1:
+            array = self.arrays[step.last]
+            pieces = self.pieces(array.shape[1], array[0, 0].nbytes)
+
+            def apply(thread: int, part: Part) -> None:
+                self.apply(thread, step.rows[1:], self.view(step.last, part), part, step.last)
+
+            self.each_part(lambda image: [Part(image, piece, (slice(None),), flat=True) for piece in pieces], apply)
+
+
+def _activate(layer: Any, xp: Any, source: Any, target: Any) -> None:
+    layer.forward(xp, source, out=target)
+
+
+def _forward(
+    layer: Any, xp: Any, inputs: list[Any], arrays: Any, result: Any, places: dict[int, Any], index: int
+) -> None:
+    """The output of a layer, copied to its place."""
+    taken = [places[x] if isinstance(x, int) else x for x in inputs]
+    np.copyto(result, planes(layer.forward(xp, *taken, **arrays)))
+
+
+def _with_places(
+    layer: Any, xp: Any, inputs: list[Any], arrays: Any, result: Any, places: dict[int, Any], index: int
+) -> None:
+    """The same, and the place of each maximum, which another layer reads."""
+    output, extras = layer.forward_training(xp, *inputs, **arrays)
+    np.copyto(result, planes(output))
+    places[index] = extras["places"]
