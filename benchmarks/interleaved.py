@@ -293,7 +293,7 @@ class Benchmark:
         return Result(
             datetime.now(timezone.utc).date().isoformat(),
             number,
-            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after, niceness {os.nice(0)}"},
+            {**machine(), "load": f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after, {_priority()}"},
             {platform.python_implementation(): platform.python_version(), **versions},
             tuple(each for each in found if isinstance(each, str)),
             tuple(each for each in found if isinstance(each, Row)),
@@ -322,6 +322,12 @@ def machine() -> dict[str, str]:
         "cores": f"{cores} cores",
         "system": platform.system(),
     }
+
+
+def _priority() -> str:
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        return "real-time priority"
+    return f"niceness {os.nice(0)}"
 
 
 def _read(path: str) -> str:

@@ -89,7 +89,8 @@ class Case(NamedTuple):
 
 
 def filled(folder: Path) -> Path:
-    """The folder with the files that the calls name."""
+    """The folder, which is made, with the files that the calls name."""
+    folder.mkdir()
     for name in ("net.yaml", "größe.yaml"):
         (folder / name).write_text(DESIGN, encoding="utf-8")
     for name in ("page.md", "größe.md"):
@@ -379,7 +380,7 @@ def main() -> int:
     for name in arguments.parts or [*PARTS, "interrupts"]:
         start, found = time.perf_counter(), 0
         with TemporaryDirectory() as place:
-            folder = filled(Path(place))
+            folder = filled(Path(place, "work"))
             if name == "interrupts":
                 faults = interrupts(folder, arguments.number, arguments.seed)
             else:

@@ -141,7 +141,7 @@ def prepare(
 
     ``weights`` has the arrays of each layer by the names of layer and array, in the shapes of ``row.arrays`` of a
     report; None: random ones, drawn with ``seed``. ``batch`` is the number of images of a call, ``dtype`` float32 or
-    float64, ``threads`` the number of threads (None: one for each core). The other options are those of :func:`load`.
+    float64, ``threads`` the most threads (None: one for each core). The other options are those of :func:`load`.
 
     The result is called with an array batch x sides x depth for each input by its name, or with the array alone where
     there is one input, and returns the outputs by name.

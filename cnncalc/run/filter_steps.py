@@ -25,6 +25,10 @@ MATRIX_BYTES = 1 << 20
 """Bytes of windows laid out for one matrix product: about what stays in the cache of a core."""
 LEAST_COLUMNS = 400
 """Columns below which a matrix product spends too much time on arranging the filters."""
+FEW_COLUMNS = 100
+"""Columns of a strip below which threads rather share many filters, and each lays out all windows."""
+MANY_FILTERS = 64
+"""Filters of each thread that make up for windows that are laid out by every thread."""
 TILE_BYTES = 2 << 20
 """Bytes of tiles and products that are computed at a time by the method of Winograd."""
 EXPANDED_BYTES = 2 << 20
@@ -172,7 +176,7 @@ class FilterSteps:
             together = max(1, min(groups, MATRIX_BYTES // (length * pitch * count * item)))
             together = min(together, -(-groups // threads))
         columns = max(MATRIX_BYTES // (together * length * item), 1 if groups > 1 else LEAST_COLUMNS)
-        strips, chosen_of = _strips(count, -(-count * pitch // columns), threads if groups == 1 else 1, filters)
+        strips, chosen_of = _strips(count, pitch, -(-count * pitch // columns), threads if groups == 1 else 1, filters)
         rest = (slice(None),) * (len(sides) - 1)
 
         def parts(image: int) -> list[tuple[Part, range, range]]:  # with the groups and the filters of each
@@ -236,7 +240,7 @@ class FilterSteps:
         down, across = [-(-count // 2) for count in counts]
         each = 16 * (factors.shape[2] + filters) * (across + 1) * builder.dtype.itemsize
         least = max(1, min(down, -(-down * each // TILE_BYTES), down * (across + 1) // LEAST_COLUMNS))
-        strips, chosen_of = _strips(down, least, 1 if builder.by_image else builder.threads, filters)
+        strips, chosen_of = _strips(down, across + 1, least, 1 if builder.by_image else builder.threads, filters)
 
         def parts(image: int) -> list[tuple[int, range, range]]:
             return [(image, chosen, strip) for chosen in chosen_of for strip in strips]
@@ -311,10 +315,15 @@ class FilterSteps:
         builder.each_part(parts, add)
 
 
-def _strips(count: int, least: int, threads: int, filters: int) -> tuple[Sequence[range], Sequence[range]]:
-    """The rows of an output in at least so many strips, and the filters in parts, so that each thread has as much."""
+def _strips(count: int, width: int, least: int, threads: int, filters: int) -> tuple[Sequence[range], Sequence[range]]:
+    """The rows of an output in at least so many strips, and the filters in parts, so that each thread has as much.
+
+    ``width`` is the columns of a row. Where strips would have too few of them, the threads share the filters.
+    """
     strips = min(count, max(1, least))
     even = -(-strips // threads) * threads
-    if even <= count and -(-count // even) * even <= 1.2 * count:
-        return shares(count, even), [range(filters)]
-    return shares(count, strips), shares(filters, threads if filters >= 8 * threads else 1)
+    is_even = even <= count and -(-count // even) * even <= 1.2 * count
+    has_few = is_even and count * width < FEW_COLUMNS * even and filters >= MANY_FILTERS * threads
+    if threads > 1 and filters >= 8 * threads and (has_few or not is_even):
+        return shares(count, strips), shares(filters, threads)
+    return shares(count, even if is_even else strips), [range(filters)]

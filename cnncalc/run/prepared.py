@@ -32,6 +32,10 @@ BUFFER = 1024
 """Elements that NumPy buffers of an array that is broadcast; with its usual 8,192 such additions take longer."""
 
 
+WORTH_THREADS = 1 << 20
+"""Multiply-adds of an average step from which it takes less time on several threads, which wait for each other."""
+
+
 def prepare(
     report: Report, weights: Mapping[str, Mapping[str, Any]] | None = None, *, seed: int = 0, threads: int = 1
 ) -> PreparedNet:
@@ -46,10 +50,10 @@ def prepare(
 class PreparedNet:
     """A net with its weights, ready to run on a batch of a fixed size.
 
-    ``arena_bytes`` is the memory of all activations, ``workspace_bytes`` what the threads use beside it,
-    ``weight_bytes`` the copies of weights, rearranged and with the factors of normalizations multiplied in.
-    ``multiply_adds`` are those of the matrix products of a call. ``steps`` has the names of the layers that are
-    computed together.
+    It runs on at most ``threads`` threads; a small net runs on one. ``arena_bytes`` is the memory of all activations,
+    ``workspace_bytes`` what the threads use beside it, ``weight_bytes`` the copies of weights, rearranged and with the
+    factors of normalizations multiplied in. ``multiply_adds`` are those of the matrix products of a call. ``steps`` has
+    the names of the layers that are computed together.
     """
 
     def __init__(
@@ -57,8 +61,9 @@ class PreparedNet:
     ) -> None:
         self.report = report
         self._controller = single_threaded_products()
-        self.threads = threads if self._controller is not None else 1
         plan = plan_of(report, keep)
+        is_worth = report.totals.macs * report.batch >= WORTH_THREADS * len(plan.steps)
+        self.threads = threads if self._controller is not None and is_worth else 1
         self.steps = tuple(
             [tuple([report.layers[index].name for index in (*step.before, *step.rows)]) for step in plan.steps]
         )

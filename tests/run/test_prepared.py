@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 BOUNDS = {"float32": 2e-5, "float64": 1e-12}
 
 
+@pytest.fixture(autouse=True)
+def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small nets run on as many threads as large ones."""
+    monkeypatch.setattr("cnncalc.run.prepared.WORTH_THREADS", 0)
+
+
 def report_of(case: Case, **options: Any) -> Report:
     """A net with the layer of a case between convolutions, with an activation function behind it."""
     layer: Any = case.layer
@@ -141,6 +147,13 @@ def test_a_random_net_gives_the_same_in_every_way_of_computing_it(seed: int) -> 
 def test_chains_that_are_computed_together_give_what_their_layers_give(text: str) -> None:
     for batch, threads, dtype in ((1, 2, "float64"), (3, 1, "float64"), (2, 2, "float32")):
         assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype=dtype), threads)
+
+
+def test_a_small_net_runs_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    assert cnncalc.prepare("lenet5-modern", threads=2).threads == 1
+    assert cnncalc.prepare("squeezenet-1.1", threads=2).threads == 2
 
 
 def test_given_weights_are_used_and_checked() -> None:
