@@ -7,9 +7,11 @@ factors, shifts and activation functions are applied to what is still in the cac
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -34,6 +36,10 @@ BUFFER = 1024
 
 WORTH_THREADS = 1 << 20
 """Multiply-adds of an average step from which it takes less time on several threads, which wait for each other."""
+
+
+MOST_THREADS = 64
+"""Threads of a net; they all wait for each other, so that more would not be of use."""
 
 
 def prepare(
@@ -63,7 +69,7 @@ class PreparedNet:
         self._controller = single_threaded_products()
         plan = plan_of(report, keep)
         is_worth = report.totals.macs * report.batch >= WORTH_THREADS * len(plan.steps)
-        self.threads = threads if self._controller is not None and is_worth else 1
+        self.threads = min(threads, MOST_THREADS) if self._controller is not None and is_worth else 1
         self.steps = tuple(
             [tuple([report.layers[index].name for index in (*step.before, *step.rows)]) for step in plan.steps]
         )
@@ -71,14 +77,21 @@ class PreparedNet:
         self._arena = np.empty((report.batch, plan.elements), self._dtype)
         self._barrier = Barrier(self.threads)
         builder = Builder(report, weights, plan, self._arena, self.threads, self._barrier, xp)
-        self._calls = builder.build()
+        with np.errstate(all="ignore"):
+            self._calls = builder.build()
         self._arrays = builder.arrays
         self._kept = plan.kept
         self.arena_bytes = self._arena.nbytes
         self.workspace_bytes = builder.workspace_bytes
         self.multiply_adds = builder.multiply_adds
         self.weight_bytes = builder.filter_steps.weight_bytes
-        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+        del builder.filter_steps.builder  # so that the memory is free again with the net
+        self.begin()
+        _nets.add(self)
+
+    def begin(self) -> None:
+        """Forgets all threads, as a process that was forked has to."""
+        self._pool: ThreadPoolExecutor | None = None
         self._lock = Lock()
 
     def __call__(self, images: Any) -> dict[str, Any]:
@@ -91,9 +104,7 @@ class PreparedNet:
         with self._lock, limited(self._controller):
             for index, image in arrays.items():
                 np.copyto(self._arrays[index], planes(image))
-            self._barrier.reset()
-            others = [self._pool.submit(self._run, thread) for thread in range(1, self.threads)] if self._pool else []
-            errors = [self._run(0), *[other.result() for other in others]]
+            errors = self._run_all()
             for error in errors:
                 if error is not None and not isinstance(error, BarrierBroken):
                     raise error
@@ -117,6 +128,28 @@ class PreparedNet:
             found[row.index] = array
         return found
 
+    def _run_all(self) -> list[BaseException | None]:
+        """Makes the calls of all threads; an interrupt of this one ends them before it is raised."""
+        self._barrier.reset()
+        try:
+            if self._pool is None and self.threads > 1:
+                self._pool = ThreadPoolExecutor(self.threads - 1)
+            others = [self._pool.submit(self._run, thread) for thread in range(1, self.threads)] if self._pool else []
+            return [self._run(0), *[other.result() for other in others]]
+        except BaseException:
+            self._end_threads()
+            raise
+
+    def _end_threads(self) -> None:
+        """Ends all other threads, also while it is interrupted again; the next run starts new ones."""
+        while self._pool is not None:
+            try:
+                self._barrier.abort()
+                self._pool.shutdown(cancel_futures=True)
+                self._pool = None
+            except KeyboardInterrupt:
+                continue
+
     def _run(self, thread: int) -> BaseException | None:
         """Makes the calls of a thread; an error ends those of all threads."""
         usual = np.setbufsize(BUFFER)
@@ -130,3 +163,16 @@ class PreparedNet:
         finally:
             np.setbufsize(usual)
         return None
+
+
+_nets: WeakSet[PreparedNet] = WeakSet()
+
+
+def _begin_all() -> None:
+    """In a process that was forked, which has none of the threads, and whose locks may be held by them."""
+    for net in _nets:
+        net.begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all)

@@ -66,20 +66,26 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
                 raise ValueProblem(message)
             own[-1][array.name] = value
         for name in found:
-            near = did_you_mean(name, [array.name for array in row.own_arrays])
+            near = did_you_mean(str(name), [array.name for array in row.own_arrays])
             raise ValueProblem(f"weights: {row.name} has no use for '{name}'{near}")
     names = [row.name for row in report.layers]
     for name in arrays:
         if name not in names:
-            raise ValueProblem(f"weights: the net has no layer '{name}'{did_you_mean(name, names)}")
+            raise ValueProblem(f"weights: the net has no layer '{name}'{did_you_mean(str(name), names)}")
     return with_shared(report, own)
 
 
 def array_of(value: Any, dtype: str, what: str) -> Any:
-    """A value as a contiguous array; raises ValueProblem if it is none. ``what`` names it."""
+    """A value as a contiguous array of real numbers; raises ValueProblem if it is none. ``what`` names it."""
     try:
-        return np.asarray(value, dtype, order="C")
-    except (TypeError, ValueError):
+        with np.errstate(all="ignore"):  # a number beyond the data type is infinite
+            given = np.asarray(value)
+            if given.dtype.kind == "c":
+                raise ValueProblem(f"{what} must be real numbers, not complex ones")
+            return np.asarray(given, dtype, order="C")
+    except ValueProblem:
+        raise
+    except Exception:  # noqa: BLE001  # what other libraries raise where an array of theirs is none of NumPy
         raise ValueProblem(f"{what} must be an array of numbers, not {value!r:.60}") from None
 
 

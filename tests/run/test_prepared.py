@@ -283,3 +283,32 @@ def test_products_of_positions_are_the_macs_and_those_of_3x3_tiles_are_fewer() -
     # 16 products for 4 outputs, with one more row for the shift and one more column of tiles
     products, macs = counted("INPUT 32x36x48 -> CONV3-40")
     assert products == 2 * 16 * 40 * (48 + 1) * 16 * (18 + 1) < macs / 2
+
+
+def test_an_interrupt_ends_all_threads_and_the_next_run_is_right() -> None:
+    net = cnncalc.prepare("INPUT 8x8x3 -> CONV3-4 -> RELU -> CONV3-4", threads=2)
+    image = np.ones((1, 8, 8, 3))
+    expected = net(image)["conv2"]
+    run_one = net._run
+
+    def interrupted(thread: int) -> BaseException | None:
+        if thread == 0:
+            raise KeyboardInterrupt
+        return run_one(thread)
+
+    for _ in range(3):
+        net._run = interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            net(image)
+        del net._run
+        assert np.array_equal(net(image)["conv2"], expected)
+
+
+@pytest.mark.parametrize("value", [[10**400] * 5, [1j] * 5, {1, 2}, object()])
+def test_what_is_no_array_of_real_numbers_is_refused(value: Any) -> None:
+    with pytest.raises(cnncalc.ValueProblem, match="must be"):
+        cnncalc.prepare("INPUT 1x1x5")(value)
+    wrongs: list[Any] = [{3: {}}, {"fc1": {None: 1, "weight": np.ones((5, 2)), "bias": [1, 2]}}]
+    for wrong in wrongs:
+        with pytest.raises(cnncalc.ValueProblem):
+            cnncalc.prepare("INPUT 1x1x5 -> FC-2", weights=wrong)
