@@ -40,7 +40,7 @@ def table(campaign: Campaign) -> str:
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """Inputs of each target that ended as they should on the code of now, and branches that guided inputs reach."""
+    """Inputs of each target since its last failure was mended, and branches that guided inputs reach."""
     counts = json.loads((folder / COUNTS).read_text(encoding="utf-8"))
     path = folder / GUIDED
     guided = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

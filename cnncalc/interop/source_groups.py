@@ -137,11 +137,10 @@ class Body:
             for value in each:
                 self.counts[value] = self.counts.get(value, 0) + 1
         self.lines: list[str] = []
-        last = {value: place for place, each in enumerate(reads) for value in each}
         kept = {*entering, *leaving, *(index for index, node in enumerate(nodes) if node.is_input)}
         for place, (step, name, each) in enumerate(zip(group.steps, self.names, reads, strict=True)):
             results = self._step(place, step, name, each, leaving, is_top=is_top)
-            done = [self.variables[value] for value in each if last[value] == place and value not in kept]
+            done = [self.variables[value] for value in each if self.counts[value] == 1 and value not in kept]
             if place + 1 < len(group.steps):
                 self.free([variable for variable in done if variable not in results])
         main = [self.variables[v] for v in leaving if not self._only_in_training(v)]
@@ -161,7 +160,7 @@ class Body:
         self.lines.append(line)
 
     def free(self, variables: Sequence[str]) -> None:
-        """Adds what gives up values that nothing reads any more; the default is nothing."""
+        """Adds what gives up values that one step alone reads, behind it; the default is nothing."""
 
     def _is_own_input(self, value: Hashable) -> bool:
         """Whether a value is an input of the net with a name of its own, which no other value gets."""

@@ -76,7 +76,8 @@ class _Lowering:
                 self.tensor_of.append(self._lower(index, layer))
             except NoEqual as error:
                 missing.setdefault((node.span, str(error)), []).append(node.name)
-                self.tensor_of.append(self.tensor(node.name, self.volumes[index]))
+                self.tensors.append(Tensor(node.name, (1, self.volumes[index].depth)))  # of any shape: no net is made
+                self.tensor_of.append(len(self.tensors) - 1)
         if missing:
             raise DesignError(
                 [Problem("no-equal", f"{listing(names, 3)}: {why}", span) for (span, why), names in missing.items()]

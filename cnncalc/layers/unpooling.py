@@ -93,7 +93,10 @@ class Unpool(Layer):
         first, (x, places) = builder.last + 1, inputs
         if builder.is_cpu:  # whose autocast computes it in float32
             x = builder.converted(x, 4)
-        order = "suggested" if builder.is_cpu and len(builder.output.sides) < 3 else "contiguous"
+        order = "suggested" if builder.is_cpu and len(builder.output.sides) == 2 else "contiguous"
+
+        # backward gathers from contiguous memory, by places in contiguous memory
+        copied = () if builder.layout_of(places).is_contiguous else (builder.bytes_of(places),)
 
         def unpooled(value: int, output: Volume) -> int:
             return builder.operation(
@@ -104,6 +107,8 @@ class Unpool(Layer):
                 keeps=(1,),
                 gradients=("new", "none"),
                 order="contiguous",
+                gathers="contiguous",
+                backward_scratch=copied,
             )
 
         result = pooled(builder, x, unpooled)

@@ -9,6 +9,7 @@ Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: hillclimb_allocator.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from cnncalc.records import NamedTuple
@@ -24,12 +25,14 @@ ROUNDS_ALONE = 25
 """After so many rounds without a gain two more volumes change their turns in each round."""
 MOST_PAIRS = 5_000
 """The most pairs of volumes that are alive together over which is searched."""
+MOST_TOGETHER = 20_000_000
+"""The most that the numbers of volumes that are alive at each time, squared, may add up to."""
 FAR = 30
 """The percentage of rounds in which a volume that does not touch the highest one changes its turn."""
 
 
 class TooManyPairs(Exception):
-    """The search would take too long."""
+    """Too many ranges are needed at once: to place them would take too long."""
 
 
 class Range(NamedTuple):
@@ -65,8 +68,16 @@ class _Search:
 
     def __init__(self, ranges: Sequence[Range]) -> None:
         self.ranges = ranges
-        times = range(max([each.last for each in ranges]) + 1)
-        alive = [[place for place, each in enumerate(ranges) if each.first <= time <= each.last] for time in times]
+        change = [0] * (max([each.last for each in ranges]) + 2)
+        for each in ranges:
+            change[each.first] += 1
+            change[each.last + 1] -= 1
+        if sum([count * count for count in accumulate(change)]) > MOST_TOGETHER:
+            raise TooManyPairs
+        alive: list[list[int]] = [[] for _ in change[1:]]
+        for place, each in enumerate(ranges):
+            for time in range(each.first, each.last + 1):
+                alive[time].append(place)
         self.neighbours: list[list[int]] = [[] for _ in ranges]
         for together in alive:
             for number, one in enumerate(together):

@@ -121,7 +121,7 @@ KERNELS: Mapping[str, Kernel] = {
         lambda o, x, y: (4 * y.elements, 4 * len(x[0].shape), 4 * x[1].elements),
         2,
     ),
-    "RELU": Kernel(None, "i8", "0 o"),
+    "RELU": Kernel(None, "b i6", "0 o"),
     "RELU6": Kernel(None, "i2", "0"),
     "LOGISTIC": Kernel(None, "i4", "0 o"),
     "TANH": Kernel(None, "i4", "0 0 o"),

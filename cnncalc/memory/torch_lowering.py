@@ -654,6 +654,9 @@ class TorchLowering(TapeBuilder):
         if self.items[value] != item and self.learns(value):  # its gradient in float32
             later = self.bytes_of(value).times(-1) if leads else Size(-self.parameters[factor].size)
             scratch += (whole, later) if is_learned else (whole,)
+        if is_learned and self.parameter_item != item:  # the gradient of the factor is summed in float32
+            owner = self.parameters[factor]
+            scratch += (Size(owner.elements * item), Size(-owner.size))
         keeps = (0,) if is_learned else ()
         result = self.operation(
             [value],

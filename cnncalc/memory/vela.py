@@ -84,7 +84,7 @@ def vela_plan(net: TfliteNet) -> VelaPlan:
     try:
         offsets, size = allocated([Range(each.first, each.last, each.size) for each in found])
     except TooManyPairs:
-        raise NotKnown(f"a search over {len(found):,} volumes, which takes too long") from None
+        raise NotKnown(f"places for {len(found):,} volumes, whose search takes too long") from None
     if size >= MOST_SRAM:
         raise NotKnown(f"{size:,} bytes of SRAM")
     volumes = [each._replace(offset=offset) for each, offset in zip(found, offsets, strict=True)]

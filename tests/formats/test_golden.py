@@ -181,5 +181,5 @@ def test_every_golden_file_is_compared() -> None:
     expected |= {f"{name}.{end}" for name in OTHERS.values() for end in FORMS.values()}
     expected |= {f"{name}.notes.txt" for name in NOTES}
     expected |= {f"{name}.terminal.txt" for name in RICH}
-    expected.add("onnx-backend.txt")  # of tests/interop/test_onnx_backend.py
+    expected |= {"onnx-backend.txt", "fuzzing.json"}  # of test_onnx_backend.py and test_hardening.py
     assert {path.name for path in GOLDEN.iterdir() if path.is_file()} == expected

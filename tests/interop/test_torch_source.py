@@ -112,14 +112,13 @@ def test_a_layer_may_be_called_as_a_function_of_the_code() -> None:
 
 
 def test_the_name_of_an_input_stands_for_the_input_alone() -> None:
-    """Values are called x, and y while x is still read, and given up after; torch is imported only where it is used."""
+    """Values are called x, and y while x is still read; torch is imported only where it is used."""
     source = source_of(cnncalc.analyze("INPUT 8x8x4@image -> CONV3-4 -> [CONV3-4 | ] -> ADD -> ADD(@image)"))
     assert source.endswith(
         "    def forward(self, image):\n"
         "        x = self.conv1(image)\n"
         "        y = self.conv2(x)\n"
         "        y = y + x\n"
-        "        del x\n"
         "        y = y + image\n"
         "        return y\n"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,11 +14,16 @@ from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError
 from cnncalc.interop.exporters import export
 from cnncalc.language.settings import Settings
+from cnncalc.memory.cmsis import CMSIS_KERNELS
 from cnncalc.memory.micro import micro_report
-from cnncalc.memory.tflm import KERNELS, TflmArena, struct
+from cnncalc.memory.tflm import KERNELS, Kernel, TflmArena, struct
 from tests.interop.tflite_writer import TENSOR, Operator, tflite_file
+from tests.memory import measure_sizes
 from tests.memory.measure_tflm import SHUFFLED, measured, shuffled_files
 from tests.memory.tflm_nets import NETS, every_net, random_net
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FIGURES = json.loads((Path(__file__).parent / "data" / "tflm.json").read_text(encoding="utf-8"))
 """Measured with tflite-micro 0.dev20261023182759 on x86-64."""
@@ -86,6 +92,30 @@ def test_structures_are_padded_as_in_c(fields: str, pointer: int, size: int, ali
     assert struct(fields, pointer) == (size, alignment)
 
 
+SIZES: dict[str, int] = json.loads(measure_sizes.DATA.read_text(encoding="utf-8"))
+"""Sizes of the structures of the C++ sources, compiled by GCC for 32 bits."""
+
+
+def test_structures_have_their_sizes_for_pointers_of_32_bits() -> None:
+    found = {name: struct(fields, 4).size for name, fields in measure_sizes.STRUCTURES.items()}
+    assert found == {name: SIZES[name] for name in found}
+    found = {name: struct(KERNELS[code].options or "", 4).size for name, code in measure_sizes.OPTIONS.items()}
+    assert found == {name: SIZES[name] for name in found}
+
+
+@pytest.mark.parametrize(
+    ("states", "kernels"), [(measure_sizes.STATES, KERNELS), (measure_sizes.CMSIS_STATES, CMSIS_KERNELS["dsp"])]
+)
+def test_states_have_their_sizes_for_pointers_of_32_bits(states: dict[str, str], kernels: Mapping[str, Kernel]) -> None:
+    found = {name: struct(kernels[code].state or "", 4).size for name, code in states.items()}
+    assert found == {name: SIZES[name] for name in found}
+
+
+def test_every_state_is_measured() -> None:
+    with_state = {code for code, kernel in KERNELS.items() if kernel.state is not None}
+    assert with_state - {*measure_sizes.STATES.values()} == {"AVERAGE_POOL_2D"}  # the structure of MAX_POOL_2D
+
+
 def test_pointers_of_32_bits_take_less() -> None:
     report = analyze(NETS["ResNet-8"])
     small, large = micro_report(report, pointers=32).arena, micro_report(report, pointers=64).arena
@@ -98,6 +128,18 @@ def test_layers_without_an_operator_are_named_at_once() -> None:
         micro_report(analyze("INPUT 8x8x4 -> CONV3-8 -> LRN -> GELU -> CONV3-8 -> LRN -> FC-3"))
     assert [problem.code for problem in error.value.every] == ["no-equal"] * 3
     assert "LRN has no operator" in str(error.value)
+
+
+@pytest.mark.parametrize("profile", ["tflm", "cmsis"])
+def test_volumes_of_three_sides_are_refused(profile: str) -> None:
+    with pytest.raises(DesignError) as error:
+        micro_report(analyze("INPUT 8x8x8x2 -> CONV3-4 -> LRN -> GAP -> FC-2"), profile)
+    messages = [problem.message for problem in error.value.every]
+    assert messages[:2] == [
+        "input: [8x8x8x2] has 3 sides, and operators of TensorFlow Lite have two",
+        "conv1: [8x8x8x4] has 3 sides, and operators of TensorFlow Lite have two",
+    ]
+    assert any("LRN" in message for message in messages)
 
 
 ORDERS = json.loads(SHUFFLED.read_text(encoding="utf-8"))

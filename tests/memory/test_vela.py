@@ -98,6 +98,13 @@ def test_ranges_that_take_their_turns_need_no_more_than_what_is_alive() -> None:
     assert all(one != other for one, other in pairwise(offsets))
 
 
+def test_too_many_ranges_at_once_are_refused() -> None:
+    few, many = [Range(0, 500, 16)] * 100, [Range(0, 5_000, 16)] * 100
+    assert allocated(few)[1] == 1600
+    with pytest.raises(TooManyPairs):
+        allocated(many)
+
+
 def test_a_search_over_too_many_ranges_is_refused() -> None:
     """The ranges of a net that needs a search, again and again."""
     plan = vela_report(analyze(tangled_net(56)))
