@@ -80,7 +80,8 @@ def _advice(plan: ArenaPlan, advice: Sequence[PlanAdvice], macs: int, units: str
     """A line for each change, with the peak of live bytes and what becomes of the MACs."""
     lines = []
     for each in advice:
-        line = f"{each.what}: {format_bytes(each.peak_bytes, units)} ({percent(each.peak_bytes, plan.bound_bytes)})"
+        share = percent(each.peak_bytes, plan.bound_bytes)
+        line = f"{each.what}: {format_bytes(each.peak_bytes, units)} ({share} of the peak)"
         if each.macs != macs:
             more = (
                 f"{percent(each.macs - macs, macs)} more" if each.macs > macs else f"{percent(each.macs, macs)} of the"

@@ -283,3 +283,41 @@ def test_products_of_positions_are_the_macs_and_those_of_3x3_tiles_are_fewer() -
     # 16 products for 4 outputs, with one more row for the shift and one more column of tiles
     products, macs = counted("INPUT 32x36x48 -> CONV3-40")
     assert products == 2 * 16 * 40 * (48 + 1) * 16 * (18 + 1) < macs / 2
+
+
+def test_weights_of_pytorch_in_the_order_of_the_manual_give_the_same() -> None:
+    torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
+    conv = torch.nn.Conv2d(6, 8, (3, 5), padding=(1, 2), groups=2)
+    norm = torch.nn.BatchNorm2d(8)
+    depthwise = torch.nn.Conv2d(8, 16, (5, 3), padding=(2, 1), groups=8)
+    linear = torch.nn.Linear(16 * 5 * 7, 9)
+    module = torch.nn.Sequential(conv, norm, torch.nn.ReLU(), depthwise, torch.nn.Flatten(), linear).double().eval()
+    for array in module.state_dict().values():
+        if array.is_floating_point():
+            array.uniform_(0.1, 1)
+
+    def own(array: Any) -> Any:
+        return array.detach().numpy()
+
+    weights = {
+        "conv1": {"weight": np.transpose(own(conv.weight), (2, 3, 1, 0)), "bias": own(conv.bias)},
+        "bn1": {
+            "scale": own(norm.weight),
+            "shift": own(norm.bias),
+            "mean": own(norm.running_mean),
+            "variance": own(norm.running_var),
+        },
+        "dwconv1": {
+            "weight": np.transpose(own(depthwise.weight).reshape(8, 2, 5, 3), (2, 3, 0, 1)),
+            "bias": own(depthwise.bias),
+        },
+        "fc1": {"weight": own(linear.weight).T, "bias": own(linear.bias)},
+    }
+    text = "INPUT 5x7x6 -> CONV3x5-8(groups=2) -> BN -> RELU -> DWCONV5x3(multiplier=2) -> FC-9"
+    images = np.random.default_rng(0).normal(size=(2, 5, 7, 6))
+
+    (found,) = cnncalc.prepare(text, weights=weights, batch=2, dtype="float64")(images).values()
+
+    with torch.no_grad():
+        expected = own(module(torch.tensor(images).permute(0, 3, 1, 2)))
+    np.testing.assert_allclose(found.reshape(2, 9), expected, rtol=1e-10)
