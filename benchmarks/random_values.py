@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def is_rounding(report: Report, seed: int) -> bool:
-    """Whether a change of images and weights in the last place changes outputs or gradients of our own run noticeably."""
+    """Whether a change of images and weights in the last place noticeably changes outputs or gradients of ours."""
     import numpy as np
 
     from cnncalc.run.against import BESIDE_OTHERS, GRADIENT_TOLERANCE, TOLERANCE
