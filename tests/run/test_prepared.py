@@ -35,7 +35,7 @@ BOUNDS = {"float32": 2e-5, "float64": 1e-12}
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small nets run on as many threads as large ones."""
-    monkeypatch.setattr("cnncalc.run.prepared.WORTH_THREADS", 0)
+    monkeypatch.setattr("cnncalc.run.prepared.LEAST_THREADED_MACS", 0)
 
 
 def report_of(case: Case, **options: Any) -> Report:
