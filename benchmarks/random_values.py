@@ -73,10 +73,12 @@ def is_rounding(report: Report, seed: int) -> bool:
     moved = {name: image * (1 + 1e-15 * random.choice((-1, 1), image.shape)) for name, image in images.items()}
     found = []
     for entering, share in ((images, 0.0), (moved, 1e-15)):
-        weights = [
-            {name: array * (1 + share * random.choice((-1, 1), array.shape)) for name, array in arrays.items()}
-            for arrays in build(report, seed=seed)
-        ]
+        weights = tuple(
+            [
+                {name: array * (1 + share * random.choice((-1, 1), array.shape)) for name, array in arrays.items()}
+                for arrays in build(report, seed=seed)
+            ]
+        )
         with np.errstate(all="ignore"):
             outputs = run(apart, weights, entering, keep=lambda name: True).outputs
             drawn = np.random.default_rng(seed)
