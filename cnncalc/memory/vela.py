@@ -1,8 +1,8 @@
 """The SRAM that Vela plans for Ethos-U55 and Ethos-U65 in memory mode Sram_Only.
 
-Optimised for performance, its default, with all memory in SRAM and no limit, Vela runs each step on whole volumes, without stripes, and keeps no copies of
-weights. What is left is the order of the steps, which volumes lie in bricks of 16 channels, which steps write into
-their input, and the places that its allocator finds.
+Optimised for performance (its default), with all memory in SRAM and no limit, Vela runs each step on whole volumes,
+without stripes, and keeps no copies of weights. What is left is the order of the steps, which volumes lie in bricks of
+16 channels, which steps write into their input, and the offsets that its allocator finds.
 
 Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: scheduler_packing, scheduler, live_range, hillclimb_allocator.
 """
