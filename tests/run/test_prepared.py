@@ -12,7 +12,6 @@ import pytest
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.arena import plan
 from cnncalc.run.forward import apart, draw_images, run
@@ -21,6 +20,7 @@ from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.prepared import PreparedNet
 from cnncalc.run.steps import ALIGNMENT, plan_of
 from cnncalc.run.weights import build
+from tests.case_nets import between_convolutions
 from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design
 from tests.random_volumes import random_net
@@ -35,31 +35,12 @@ BOUNDS = {"float32": 2e-5, "float64": 1e-12}
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small nets run on as many threads as large ones."""
-    monkeypatch.setattr("cnncalc.run.prepared.WORTH_THREADS", 0)
+    monkeypatch.setattr("cnncalc.run.prepared.LEAST_THREADED_MACS", 0)
 
 
 def report_of(case: Case, **options: Any) -> Report:
     """A net with the layer of a case between convolutions, with an activation function behind it."""
-    layer: Any = case.layer
-    ends = [f"conv{number}" for number in range(len(case.inputs))]
-
-    def layers(volumes: Any) -> Any:
-        for number, volume in enumerate(volumes):
-            yield f"input{number}", KINDS["input"](size=list(volume))
-            before = f"input{number}"
-            if layer.takes_windows and len(volume.sides) > 1:  # each row of the input is a window
-                yield f"window{number}", KINDS["window"](size=[1, volume[1]]), [before]
-                before = f"window{number}"
-            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [before]
-        if layer.takes_places:
-            yield "pool", layer.pool, ["conv1"]
-            ends[1] = "pool"
-        yield "it", layer, ends
-        yield "tanh", KINDS["tanh"]()
-        yield "behind", KINDS["conv"](filters=5, kernel=1)
-
-    volumes = (case.inputs[0], layer.entered) if layer.takes_places else case.inputs
-    return account(chain("case", layers(volumes)), **options)
+    return account(between_convolutions(case, KINDS["tanh"]()), **options)
 
 
 def assert_equal_to_the_layers(report: Report, threads: int, bound: float | None = None) -> None:
