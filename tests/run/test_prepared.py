@@ -12,7 +12,6 @@ import pytest
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.arena import plan
 from cnncalc.run.forward import apart, draw_images, run
@@ -21,6 +20,7 @@ from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.prepared import PreparedNet
 from cnncalc.run.steps import ALIGNMENT, plan_of
 from cnncalc.run.weights import build
+from tests.case_nets import between_convolutions
 from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design
 from tests.random_volumes import random_net
@@ -35,31 +35,12 @@ BOUNDS = {"float32": 2e-5, "float64": 1e-12}
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small nets run on as many threads as large ones."""
-    monkeypatch.setattr("cnncalc.run.prepared.WORTH_THREADS", 0)
+    monkeypatch.setattr("cnncalc.run.prepared.LEAST_THREADED_MACS", 0)
 
 
 def report_of(case: Case, **options: Any) -> Report:
     """A net with the layer of a case between convolutions, with an activation function behind it."""
-    layer: Any = case.layer
-    ends = [f"conv{number}" for number in range(len(case.inputs))]
-
-    def layers(volumes: Any) -> Any:
-        for number, volume in enumerate(volumes):
-            yield f"input{number}", KINDS["input"](size=list(volume))
-            before = f"input{number}"
-            if layer.takes_windows and len(volume.sides) > 1:  # each row of the input is a window
-                yield f"window{number}", KINDS["window"](size=[1, volume[1]]), [before]
-                before = f"window{number}"
-            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [before]
-        if layer.takes_places:
-            yield "pool", layer.pool, ["conv1"]
-            ends[1] = "pool"
-        yield "it", layer, ends
-        yield "tanh", KINDS["tanh"]()
-        yield "behind", KINDS["conv"](filters=5, kernel=1)
-
-    volumes = (case.inputs[0], layer.entered) if layer.takes_places else case.inputs
-    return account(chain("case", layers(volumes)), **options)
+    return account(between_convolutions(case, KINDS["tanh"]()), **options)
 
 
 def assert_equal_to_the_layers(report: Report, threads: int, bound: float | None = None) -> None:
@@ -283,3 +264,41 @@ def test_products_of_positions_are_the_macs_and_those_of_3x3_tiles_are_fewer() -
     # 16 products for 4 outputs, with one more row for the shift and one more column of tiles
     products, macs = counted("INPUT 32x36x48 -> CONV3-40")
     assert products == 2 * 16 * 40 * (48 + 1) * 16 * (18 + 1) < macs / 2
+
+
+def test_weights_of_pytorch_in_the_order_of_the_manual_give_the_same() -> None:
+    torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
+    conv = torch.nn.Conv2d(6, 8, (3, 5), padding=(1, 2), groups=2)
+    norm = torch.nn.BatchNorm2d(8)
+    depthwise = torch.nn.Conv2d(8, 16, (5, 3), padding=(2, 1), groups=8)
+    linear = torch.nn.Linear(16 * 5 * 7, 9)
+    module = torch.nn.Sequential(conv, norm, torch.nn.ReLU(), depthwise, torch.nn.Flatten(), linear).double().eval()
+    for array in module.state_dict().values():
+        if array.is_floating_point():
+            array.uniform_(0.1, 1)
+
+    def own(array: Any) -> Any:
+        return array.detach().numpy()
+
+    weights = {
+        "conv1": {"weight": np.transpose(own(conv.weight), (2, 3, 1, 0)), "bias": own(conv.bias)},
+        "bn1": {
+            "scale": own(norm.weight),
+            "shift": own(norm.bias),
+            "mean": own(norm.running_mean),
+            "variance": own(norm.running_var),
+        },
+        "dwconv1": {
+            "weight": np.transpose(own(depthwise.weight).reshape(8, 2, 5, 3), (2, 3, 0, 1)),
+            "bias": own(depthwise.bias),
+        },
+        "fc1": {"weight": own(linear.weight).T, "bias": own(linear.bias)},
+    }
+    text = "INPUT 5x7x6 -> CONV3x5-8(groups=2) -> BN -> RELU -> DWCONV5x3(multiplier=2) -> FC-9"
+    images = np.random.default_rng(0).normal(size=(2, 5, 7, 6))
+
+    (found,) = cnncalc.prepare(text, weights=weights, batch=2, dtype="float64")(images).values()
+
+    with torch.no_grad():
+        expected = own(module(torch.tensor(images).permute(0, 3, 1, 2)))
+    np.testing.assert_allclose(found.reshape(2, 9), expected, rtol=1e-10)
