@@ -20,7 +20,7 @@ NOWHERE = -1
 """Marks a removed layer whose output no other layer can replace."""
 
 
-def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]], *, brief: bool = True) -> Report | None:
+def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]], *, brief: bool = False) -> Report | None:
     """The report on the net with some layers replaced, each by a chain of layers; None if that is not a valid net.
 
     The first layer of a chain gets the inputs of the layer it replaces, the last one its name. An empty chain removes
@@ -66,5 +66,5 @@ def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
         place, source = source, rows[source.sources[0]]
     if source.output.is_point:
         return None
-    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)}, brief=False)
+    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)})
     return None if changed is None else (first.name, changed)

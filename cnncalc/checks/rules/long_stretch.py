@@ -68,7 +68,7 @@ class LongStretch(Rule):
                 if id(layer) not in chains:
                     chains[id(layer)] = (layer.with_keys(bias="no"), BatchNorm())
                 changes[index] = chains[id(layer)]
-        changed = rewritten(report, changes)
+        changed = rewritten(report, changes, brief=True)
         what = "BN after each convolution, instead of its bias"
         return self.found(report, sites, message, "parameters", what=what, changed=changed)
 
