@@ -144,6 +144,13 @@ def test_given_weights_are_used_and_checked() -> None:
     images = draw_images(report)
     net = cnncalc.prepare(report.graph, weights=weights)
 
+    class Attached:
+        def __array__(self, *given: Any, **options: Any) -> Any:
+            raise RuntimeError("use detach()")
+
+    def with_bias(bias: Any) -> dict[str, Any]:
+        return {**weights, "fc1": {**weights["fc1"], "bias": bias}}
+
     expected = run(report, drawn, images).outputs["fc1"]
     assert apart(net(images)["fc1"], expected) <= 2e-5
     assert np.array_equal(net(images["input"])["fc1"], net(images)["fc1"])
@@ -151,8 +158,14 @@ def test_given_weights_are_used_and_checked() -> None:
         ({**weights, "fc": {}}, "weights: the net has no layer 'fc'; did you mean 'fc1'?"),
         ({**weights, "fc1": {"weight": drawn[3]["weight"]}}, "weights: fc1 has no 'bias', an array [5]"),
         ({**weights, "fc1": {**weights["fc1"], "wait": 1}}, "weights: fc1 has no use for 'wait'; did you mean"),
-        ({**weights, "fc1": {**weights["fc1"], "bias": [1, 2]}}, "weights: 'bias' of fc1 must be [5], not [2]"),
-        ({**weights, "fc1": {**weights["fc1"], "bias": "b"}}, "'bias' of fc1 must be an array of numbers, not 'b'"),
+        (with_bias([1, 2]), "weights: 'bias' of fc1 must be [5], not [2]"),
+        (with_bias("b"), "'bias' of fc1 must be an array of numbers, not 'b'"),
+        (with_bias(["1"] * 5), "'bias' of fc1 must be an array of numbers, not ['1', '1', '1', '1', '1']"),
+        (with_bias(None), "'bias' of fc1 must be an array of numbers, not None"),
+        (with_bias([1, [2]]), "'bias' of fc1 must be an array of numbers, not [1, [2]]"),
+        (with_bias([1j] * 5), "'bias' of fc1 must be an array of real numbers, not of complex128"),
+        (with_bias(np.zeros(5, "M8[s]")), "'bias' of fc1 must be an array of real numbers, not of datetime64[s]"),
+        (with_bias(Attached()), "'bias' of fc1 cannot be read as an array: use detach()"),
         ({"fc1": 1}, "weights: expected arrays by the names of layer and array"),
         (1, "weights: expected arrays by the names of layer and array"),
     ]:
