@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import cnncalc
-from benchmarks.interleaved import Benchmark, call, interleaved, is_installed, ours, process
+from benchmarks.interleaved import Benchmark, call, interleaved, is_installed, left_out, ours, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -163,7 +163,7 @@ def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
             there = [reading for reading in kind.readings if is_installed(reading.module)]
             for reading in kind.readings:
                 if reading not in there:
-                    yield f"Left out: {reading.name} of {kind.file}, since {reading.module} is not installed."
+                    yield left_out(f"{reading.name} of {kind.file}", [reading.module])
             if not there or not all(map(is_installed, kind.needs)):
                 continue
             file = str(Path(folder, kind.file))

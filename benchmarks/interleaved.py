@@ -220,6 +220,11 @@ def interleaved(cases: Mapping[str, Callable[[], Taken]], rounds: int) -> Run:
     return Run(taken)
 
 
+def left_out(what: str, missing: Iterable[str]) -> str:
+    """The remark that something is not measured, for want of the modules or programs that are not installed."""
+    return f"Left out: {what}; not installed: {', '.join(missing)}."
+
+
 def is_installed(module: str) -> bool:
     """Whether a module can be found."""
     return find_spec(module) is not None

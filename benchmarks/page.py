@@ -25,7 +25,10 @@ round the one is divided by the other. The tables show the median of these ratio
 process less that of the other one. A goal of the project stands beside the figure it is for, with *missed* if it is.
 
 From a checkout, `python -m benchmarks` repeats all benchmarks and writes this page, `python -m benchmarks NAME ...` the
-named ones; `--rounds N` sets the rounds. A program that is not installed is left out; all come with
+named ones; `--rounds N` sets the rounds. The sentence with two of the ratios in the README is written anew, too. Below
+each table stand the load of the machine (the mean number of processes that ran or waited in the last minute) and the
+priority of the benchmark, as it was started: niceness 0 is usual, a lower one or real-time priority goes before other
+processes. A program that is not installed is left out; all but `mpiexec`, of Open MPI or MPICH, come with
 
 ```sh
 pip install {peers}

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from benchmarks.interleaved import Benchmark, interleaved, is_installed, ours, process
+from benchmarks.interleaved import Benchmark, interleaved, is_installed, left_out, ours, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +45,7 @@ def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
                 continue
             missing = [module for module in needed if not is_installed(module)]
             if missing:
-                yield f"Left out: {name}, since {' and '.join(missing)} is not installed."
+                yield left_out(name, missing)
                 continue
             made = make(folder)
             against.update(dict.fromkeys(made, TABLE_OF_FILE if TABLE_OF_FILE in made else TABLE))

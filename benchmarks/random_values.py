@@ -5,9 +5,9 @@
 Draws the nets of the seeds FIRST (0) to LAST (999) of tests/random_volumes.py, on one to three sides with every kind
 but OPAQUE and those that make ever larger numbers, and compares each as ``cnncalc verify --against torch`` does: every
 layer's output (1e-12 of its largest value) and the gradient of every parameter (1e-10). Prints those that differ, and
-those that PyTorch refuses. A net that differs is run again on images that are changed by a share of 1e-15: where our
-own run then differs by more than a tenth of the tolerance, rounding decides, as in the deviation of a constant map, and
-the net is counted apart. Run it from the checkout, with PyTorch installed.
+those that PyTorch refuses. A net that differs is run again with images and weights that are changed by a share of
+1e-15: where our own run then differs by more than a tenth of the tolerance, rounding decides, as in the deviation of a
+constant map, and the net is counted apart. Run it from the checkout, with PyTorch installed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def is_rounding(report: Report, seed: int) -> bool:
-    """Whether a change of the images in the last place changes outputs or gradients of our own run noticeably."""
+    """Whether a change of images and weights in the last place noticeably changes outputs or gradients of ours."""
     import numpy as np
 
     from cnncalc.run.against import BESIDE_OTHERS, GRADIENT_TOLERANCE, TOLERANCE
@@ -72,12 +72,17 @@ def is_rounding(report: Report, seed: int) -> bool:
     random = np.random.default_rng(seed)
     moved = {name: image * (1 + 1e-15 * random.choice((-1, 1), image.shape)) for name, image in images.items()}
     found = []
-    for entering in (images, moved):
-        weights = build(report, seed=seed)
+    for entering, share in ((images, 0.0), (moved, 1e-15)):
+        weights = tuple(
+            [
+                {name: array * (1 + share * random.choice((-1, 1), array.shape)) for name, array in arrays.items()}
+                for arrays in build(report, seed=seed)
+            ]
+        )
         with np.errstate(all="ignore"):
             outputs = run(apart, weights, entering, keep=lambda name: True).outputs
             drawn = np.random.default_rng(seed)
-            trainer = Trainer(report, build(report, seed=seed), None, random=drawn, in_place=False)
+            trainer = Trainer(report, weights, None, random=drawn, in_place=False)
             trainer.step(entering, draw_targets(report, trainer.outputs, seed=seed))
         found.append((outputs, dict(trainer.gradients)))
     (outputs, gradients), (others, slopes) = found

@@ -14,7 +14,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.interleaved import Benchmark, Goal, call, interleaved, is_installed
+from benchmarks.interleaved import Benchmark, Goal, call, interleaved, is_installed, left_out
 from cnncalc.run.processor import use_widest_kernels
 from cnncalc.search.processes import available_cores
 
@@ -39,9 +39,12 @@ def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
     use_widest_kernels()
     batches = [int(word) for word in words if word.isdigit()] or BATCHES
     nets = [word for word in words if not word.isdigit()]
-    engines = [name for name, module in NEEDED.items() if is_installed(module) and is_installed("onnx")]
-    for name in NEEDED.keys() - set(engines):
-        yield f"Left out: {name}, since onnx or {NEEDED[name]} is not installed."
+    engines = []
+    for name, module in NEEDED.items():
+        if missing := [each for each in dict.fromkeys(["onnx", module]) if not is_installed(each)]:
+            yield left_out(name, missing)
+        else:
+            engines.append(name)
     if not is_installed("threadpoolctl"):
         yield "Ours runs on one thread, since threadpoolctl is not installed."
     for net in nets or dict.fromkeys([*NETS, *EVALUATED]):

@@ -4,8 +4,8 @@
 
 All compute the same points (8,000), so the ratio is the time of ``serial`` divided by that of the executor; divided by
 the number of workers, one for each core, it is the efficiency. ``dask`` stands for a scheduler with these workers on
-this machine, ``mpi`` for a run of ``mpiexec`` with them. Starts are not part of the times. ``1000000 processes --rounds
-1`` measures the sweep of a million designs.
+this machine, ``mpi`` for a run of ``mpiexec`` with them, a program of Open MPI or MPICH. Starts are not part of the
+times. ``1000000 processes --rounds 1`` measures the sweep of a million designs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from itertools import islice, product
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from benchmarks.interleaved import Benchmark, Taken, interleaved, is_installed
+from benchmarks.interleaved import Benchmark, Taken, interleaved, is_installed, left_out
 from cnncalc.figures.measure import Measure
 from cnncalc.language.settings import Settings
 from cnncalc.search.executors import crew
@@ -130,7 +130,7 @@ def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
         turns = {"serial": turn_of(seconds_of("serial", stack), number)}
         for executor in chosen:
             if missing(executor):
-                yield f"Left out: {executor}, since {missing(executor)} is not installed."
+                yield left_out(executor, [missing(executor)])
             else:
                 turns[executor] = turn_of(seconds_of(executor, stack), number)
         run = interleaved(turns, rounds)

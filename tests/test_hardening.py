@@ -34,7 +34,10 @@ def counts() -> str:
     """The table of the inputs of each target."""
     targets: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))["targets"]
     keys = ("inputs", "read", "guided", "branches")
-    rows = [[name, *[f"{one[key]:,}" for key in keys]] for name, one in targets.items()]
+    rows = [
+        [name, *[f"{one[key]:,}" if one["guided"] or key in keys[:2] else "" for key in keys]]
+        for name, one in targets.items()
+    ]
     rows.append(["all", *[f"{sum(one[key] for one in targets.values()):,}" for key in keys[:3]], ""])
     return "\n".join([COUNTS, "| --- | ---: | ---: | ---: | ---: |", *[f"| {' | '.join(row)} |" for row in rows]])
 
@@ -54,7 +57,7 @@ def refusals() -> str:
 
 
 def with_tables(text: str) -> str:
-    """The page with both tables as they should be; each ends at an empty line or at the end."""
+    """The page with its tables as they should be; each ends at an empty line or at the end."""
     for head, table in ((COUNTS, counts()), (SIZES, limits()), (REFUSALS, refusals())):
         start = text.index(head)
         end = text.find("\n\n", start)

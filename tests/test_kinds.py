@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,6 +247,13 @@ def is_depthwise(run: Run) -> bool:
     return run.layer.counts_macs and depth > 1 and touched * depth == run.output.shape[-1]
 
 
+def adds_up_to_one(run: Run) -> bool:
+    """Whether the elements add up to 1 over some axes of each image."""
+    axes = range(1, run.output.ndim)
+    chosen = [over for count in axes for over in combinations(axes, count)]
+    return any(np.allclose(run.output.sum(axis=over), 1, rtol=1e-9, atol=1e-9) for over in chosen)
+
+
 def images_mix(run: Run) -> bool:
     alone = [run.of(*[x[image : image + 1] for x in run.inputs]) for image in (0, 1)]
     return not is_close(np.concatenate(alone), run.output)
@@ -321,6 +328,7 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
     "centres_channels": centres_channels,
     "normalizes_batch": normalizes_batch,
     "gives_probabilities": lambda run: is_close(run.output.sum(axis=-1), np.ones(run.output.shape[:-1])),
+    "divides_by_sum": adds_up_to_one,
     "mixes_images": images_mix,
     "counts_macs": lambda run: int(run.layer.macs(run.case.inputs, run.layer.output(*run.case.inputs))) > 0,
     "learns": lambda run: any(

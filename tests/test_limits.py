@@ -19,9 +19,10 @@ from cnncalc.errors import CnncalcError
 from cnncalc.figures.budget import from_python, read_amount, read_budget
 from cnncalc.language.limits import NESTING
 from cnncalc.memory.report import MAX_IMAGE_BATCHES, Options, check_options
-from cnncalc.search.executors import MOST_PROCESSES, _number_of_processes
+from cnncalc.search.executors import _number_of_processes
 from cnncalc.search.family import Family
 from cnncalc.search.points import MOST_CHARACTERS, MOST_LATIN, MOST_NAMES, MOST_POINTS, Listed, Product, Sample
+from cnncalc.search.processes import MOST_PROCESSES
 from cnncalc.search.ranges import MAX_LISTED, read_range
 from cnncalc.units import MAX_DIGITS, parse_bytes, parse_count
 

@@ -26,6 +26,15 @@ def content(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def test_no_text_holds_the_marks_of_an_unfinished_merge() -> None:
+    folders = ["architectures", "benchmarks", "cnncalc", "docs", "tests", ".ci", ".github"]
+    inside = [path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+    texts = {path: path.read_bytes() for path in [*ROOT.glob("*.*"), *inside] if path.is_file()}
+
+    assert {ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / ".ci" / "run"} <= texts.keys()
+    assert [path for path, text in texts.items() if re.search(rb"^(<{7}|>{7}) ", text, re.MULTILINE)] == []
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_has_jobs_with_steps_and_few_permissions(path: Path) -> None:
     workflow = content(path)

@@ -86,16 +86,21 @@ def read_again(report: Report) -> None:
             raise Broken(f"it does not read back from {text[:600]}")
 
 
+def held(report: Report, data: bytes) -> str:
+    """A report that the input gives, after its checks; one in twelve short ones is written and read back."""
+    checked(report)
+    if one_in(12, data) and len(report.layers) < 100:
+        read_again(report)
+    return READ
+
+
 def run_pattern(data: bytes) -> str:
     """A pattern, as from standard input."""
     try:
         report = account(loading.load("-", stdin=text_of(data)))
     except CnncalcError as error:
         return refused(error)
-    checked(report)
-    if one_in(12, data) and len(report.layers) < 100:
-        read_again(report)
-    return READ
+    return held(report, data)
 
 
 def run_file(data: bytes) -> str:
@@ -110,10 +115,7 @@ def run_file(data: bytes) -> str:
             return refused(error)
     except CnncalcError as error:
         return refused(error)
-    checked(report)
-    if one_in(12, data) and len(report.layers) < 100:
-        read_again(report)
-    return READ
+    return held(report, data)
 
 
 @cache

@@ -20,11 +20,12 @@ NOWHERE = -1
 """Marks a removed layer whose output no other layer can replace."""
 
 
-def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report | None:
+def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]], *, brief: bool = False) -> Report | None:
     """The report on the net with some layers replaced, each by a chain of layers; None if that is not a valid net.
 
     The first layer of a chain gets the inputs of the layer it replaces, the last one its name. An empty chain removes
-    the layer, so that its readers read its input. All other layers stay as they are.
+    the layer, so that its readers read its input. All other layers stay as they are. A ``brief`` report has the counts
+    alone, as that of :func:`cnncalc.analysis.report.account`.
     """
     nodes: list[Node] = []
     moved: list[int] = []  # for each old node the new one whose output replaces its output
@@ -44,8 +45,9 @@ def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report 
             inputs = (len(nodes) - 1,)
         moved.append(len(nodes) - 1)
     nodes = [node if node.share is None else node._replace(share=moved[node.share]) for node in nodes]
+    graph = report.graph._replace(nodes=tuple(nodes), stored=None)
     try:
-        return account(report.graph._replace(nodes=tuple(nodes), stored=None), batch=report.batch, dtype=report.dtype)
+        return account(graph, batch=report.batch, dtype=report.dtype, brief=brief)
     except CnncalcError:
         return None
 

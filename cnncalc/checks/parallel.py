@@ -50,7 +50,7 @@ def _together(checker: Checker, targets: Sequence[Target], number: int, size: in
 
     setup = pickle.dumps((type(checker), checker.options, checker.settings, checker.stdin))
     chunks = [targets[at : at + size] for at in range(0, len(targets), size)]
-    pool = WorkerProcesses(number, ("cnncalc.checks.parallel", "cnncalc.checks.check"))
+    pool = WorkerProcesses(min(number, len(chunks)), ("cnncalc.checks.parallel", "cnncalc.checks.check"))
     done = 0
     try:
         with Running():

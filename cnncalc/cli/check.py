@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, Command, Option, switch, whole_number
+from cnncalc.cli.command import DONE, Command, Option, switch
 from cnncalc.cli.options import DESIGN, LOWER_LIMITS, UNITS, UPPER_LIMITS, OutputOptions, limit_option, output_options
 from cnncalc.errors import MAX_PROBLEMS, DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
@@ -132,6 +132,13 @@ def _check_options(call: Call, folder: str) -> CheckOptions:
     )
 
 
+def _processes(text: str) -> int:
+    """The number of processes of ``--jobs``."""
+    from cnncalc.search.processes import number_of_processes  # only where it is given: it imports multiprocessing
+
+    return number_of_processes(text)
+
+
 def _print_problems(result: CheckResult, console: Console) -> None:
     """Prints the problems of the first files that have some, each problem once, and how many others have some."""
     seen: set[Problem] = set()
@@ -201,7 +208,7 @@ COMMAND = Command(
             repeated=True,
         ),
         Option("--explain", "explain", "Explain a design rule instead of checking.", "CODE"),
-        Option("--jobs", "jobs", "Processes that check many files (default: one for each core).", "N", whole_number),
+        Option("--jobs", "jobs", "Processes that check many files (default: one for each core).", "N", _processes),
         switch("--strict", "Fail on warnings too, and on a design without a budget or a base."),
         DESIGN,
         UNITS,

@@ -78,7 +78,8 @@ def run(call: Call, console: Console) -> None:
     warn_of_depth(call.depth, report, console)
     memory = None
     if call.kind in OVER_TIME:
-        memory = account_memory(report, call.memory, logs=True)
+        # a drawing shows live tensors, not what a device needs for them
+        memory = account_memory(report, call.memory._replace(reserve=0), logs=True, details=False)
         console.warn(memory.warnings)
     svg = draw(report, call.kind, memory=memory, width=call.width, depth=call.depth, units=call.units, theme=call.theme)
     if chosen == "png":

@@ -121,13 +121,14 @@ def _plain(node: Node) -> tuple[Any, ...]:
 
 def _made(found: tuple[Any, ...], source: Source) -> Any:
     """The node that :func:`_plain` has written."""
-    content, second, third, fourth = found
-    if isinstance(content, str):
-        return Scalar(content, second, source, third, fourth)
-    span = Span(source, second, third)
+    if isinstance(found[0], str):
+        value, style, start, end = found
+        return Scalar(value, style, source, start, end)
+    content, start, end, size = found
+    span = Span(source, start, end)
     if isinstance(content, list):
-        return Sequence(tuple([_made(item, source) for item in content]), span, fourth)
-    return Mapping(tuple([(_made(key, source), _made(value, source)) for key, value in content]), span, fourth)
+        return Sequence(tuple([_made(item, source) for item in content]), span, size)
+    return Mapping(tuple([(_made(key, source), _made(value, source)) for key, value in content]), span, size)
 
 
 class _Open:

@@ -417,6 +417,7 @@ class Softmax(Layer):
 
     memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "softmax"
+    divides_by_sum: ClassVar[bool] = True
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
         "logsoftmax": ("SOFTMAX", "the logarithm is no layer here; volumes and counts are the same")
     }

@@ -159,6 +159,8 @@ class Layer:
     """Subtracts a mean of each channel, so a constant added to the channel before has no effect."""
     gives_probabilities: ClassVar[bool] = False
     """Turns scores into probabilities; as the output of a net it is computed by the cross-entropy loss."""
+    divides_by_sum: ClassVar[bool] = False
+    """Each element of the output is divided by a sum of many, in which other engines round more."""
     counts_macs: ClassVar[bool] = False
     """A convolution or fully-connected layer: its multiply-adds are counted, and it adds to the depth of the net."""
     weight_use: ClassVar[str] = "every weight is used at each of the {sides} positions of the output"

@@ -24,8 +24,6 @@ MANY_CHANNELS = 16
 """With more input channels a transposed convolution of stride 1 or 2 runs as a convolution with turned filters."""
 TYPES = ("int8", "float32")
 """The types whose scratch is known."""
-
-
 BLOCK = 124
 """The channels that a depthwise convolution with MVE computes at once."""
 LANES = 16
@@ -47,7 +45,7 @@ class Cmsis:
         return 2 * 2 * (-(-length // 4) * 4)
 
     def conv(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-        """None where it is a product of matrices as it stands: a kernel of 1x1 without groups and dilation."""
+        """The columns of an input; none for 1x1 without groups and dilation, which multiplies the input as it lies."""
         x, weight = inputs[0].shape, inputs[1].shape
         if output.type != "int8":
             return ()
@@ -61,7 +59,7 @@ class Cmsis:
         return (self.columns(kernel, x[3]),)
 
     def _row(self, width: int, depth: int, kernel: int, step: int, made: int, same: bool) -> int:
-        """A convolution along a row: what its first and last windows need with their padding."""
+        """The bytes of a convolution along a row: its first and last windows with their padding."""
         total = (made - 1) * step + kernel - width
         pad = max(0, total) // 2 if same else 0
         odd = total % 2 if total >= 0 else -(-total % 2)  # the remainder has the sign of the number
@@ -91,9 +89,9 @@ class Cmsis:
         return (2 * x[3] * height * width,) if self.has_dsp and (height, width) != (3, 3) else ()
 
     def dense(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-        """A multiplier and a shift for each unit where it runs as a convolution of 1x1 and its weights have one scale.
+        """Where it runs as a convolution of 1x1 and its weights have one scale: a multiplier and a shift for each unit.
 
-        With MVE else the sums of the weights, if these are not known before.
+        Elsewhere, with MVE: the sums of the weights, unless these are constants.
         """
         if output.type != "int8":
             return ()
@@ -102,12 +100,12 @@ class Cmsis:
         return (4 * output.shape[-1],) if self.has_mve and not _is_fixed(inputs) else ()
 
     def dense_sums(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> int:
-        """With MVE the sums of constant weights, which are computed once."""
+        """With MVE the bytes of the sums of constant weights, which are computed once."""
         is_summed = self.has_mve and output.type == "int8" and not _is_product(inputs, output) and _is_fixed(inputs)
         return 4 * output.shape[-1] if is_summed else 0
 
     def svdf_sums(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> int:
-        """With MVE the sums of the weights of each filter."""
+        """With MVE the bytes of the sums of the weights of each filter."""
         return 4 * prod(inputs[1].shape[:1]) if self.has_mve and inputs[0].type == "int8" else 0
 
     def average(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:

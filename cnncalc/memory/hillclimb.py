@@ -78,32 +78,16 @@ class _Search:
         for place, each in enumerate(ranges):
             for time in range(each.first, each.last + 1):
                 alive[time].append(place)
-        self.neighbours: list[list[int]] = [[] for _ in ranges]
-        for together in alive:
-            for number, one in enumerate(together):
-                for other in together[number + 1 :]:
-                    if other not in self.neighbours[one]:
-                        self.neighbours[one].append(other)
-                        self.neighbours[other].append(one)
+        self.neighbours = _neighbours(alive, len(ranges))
         level = [sum([ranges[place].size for place in together]) for together in alive]
         self.goal = max(level)
-        urgency = [max(level[each.first : each.last + 1]) for each in ranges]
-        order = sorted(
-            range(len(ranges)),
-            key=lambda place: (
-                -urgency[place],
-                ranges[place].first - ranges[place].last,
-                ranges[place].first,
-                -ranges[place].size,
-                place,
-            ),
-        )
+        order = _by_urgency(ranges, level)
         self.offsets = [-1] * len(ranges)
         self.below = [-1] * len(ranges)
-        """What lies directly below each."""
+        """The range directly below each; -1 for none."""
         self.turns = [0] * len(ranges)
         self.best = 2**62
-        self.best = self.place(order)
+        self.best = self.allocate(order)
         if self.best > self.goal:
             if sum(map(len, self.neighbours)) > 2 * MOST_PAIRS:
                 raise TooManyPairs
@@ -113,7 +97,7 @@ class _Search:
         """Where a range ends."""
         return self.offsets[place] + self.ranges[place].size
 
-    def place(self, order: Sequence[int]) -> int:
+    def allocate(self, order: Sequence[int]) -> int:
         """Gives each range the lowest free offset; stops where the best size is exceeded. Returns the size."""
         offsets, size = [-1] * len(self.ranges), 0
         self.offsets = offsets
@@ -142,7 +126,7 @@ class _Search:
         last = 0
         for number in range(MOST_ROUNDS):
             self.swap(order, number - last, random)
-            size = self.place(order)
+            size = self.allocate(order)
             if size <= self.best:
                 last = number if size < self.best else last
                 self.best = size
@@ -202,3 +186,25 @@ class _Search:
             place = self.below[place]
             found.add(self.turns[place])
         return found
+
+
+def _neighbours(alive: Sequence[Sequence[int]], count: int) -> list[list[int]]:
+    """The ranges that are needed together with each of ``count``, in the order of time, of those ``alive`` at each."""
+    found: list[list[int]] = [[] for _ in range(count)]
+    for together in alive:
+        for number, one in enumerate(together):
+            for other in together[number + 1 :]:
+                if other not in found[one]:
+                    found[one].append(other)
+                    found[other].append(one)
+    return found
+
+
+def _by_urgency(ranges: Sequence[Range], level: Sequence[int]) -> list[int]:
+    """The first order: by the most bytes alive (``level`` at each time) while a range is needed, then the longest."""
+
+    def urgency(place: int) -> tuple[int, ...]:
+        first, last, size = ranges[place]
+        return -max(level[first : last + 1]), first - last, first, -size, place
+
+    return sorted(range(len(ranges)), key=urgency)

@@ -560,12 +560,15 @@ def simulated(simulation: Simulation, *, logs: bool = False, details: bool = Tru
     training = simulation.training(options.batch, logs=logs or finds_largest)
     inference = simulation.inference(options.batch, logs=logs)
     needs = simulation.needs()
-    allocator = None
-    if simulation.profile.caches and (details or needs.reserve.mode == "auto"):
+    reserve, allocator = needs.reserve, None
+    if simulation.profile.caches and (details or reserve.mode == "auto"):
         allocator = (
             needs.allocated(options.batch, training.segments, training=True),
             needs.allocated(options.batch, training=False),
         )
+    needed = training.peak_bytes, inference.peak_bytes
+    if allocator is not None and reserve.mode == "auto":
+        needed = allocator[0].reserved, allocator[1].reserved
     largest: tuple[tuple[str, int], ...] = ()
     if finds_largest:
         held = simulation.held_by_layer(options.batch, training.segments, events=training.events)
@@ -574,13 +577,11 @@ def simulated(simulation: Simulation, *, logs: bool = False, details: bool = Tru
     return MemoryReport(
         report.name,
         options,
-        training._replace(
-            need_bytes=needs.training(options.batch, training.segments), events=training.events if logs else ()
-        ),
-        inference._replace(need_bytes=needs.inference(options.batch)),
+        training._replace(need_bytes=needed[0] + reserve.bytes, events=training.events if logs else ()),
+        inference._replace(need_bytes=needed[1] + reserve.bytes),
         notes_rule(report, options),
         report,
-        needs.reserve,
+        reserve,
         largest,
         allocator,
         _warnings(report, options),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.layers.layout import Layout, channels_last, contiguous, elementwise, suggested, viewed
+from cnncalc.layers.layout import Layout, contiguous, elementwise, suggested
 from cnncalc.layers.memory import STATISTIC, Extra, Size
-from cnncalc.memory.builder import ONE, TapeBuilder
+from cnncalc.memory.builder import ONE
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame
+from cnncalc.memory.torch_layouts import TorchLayouts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,21 +18,13 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 
-class TorchLowering(TapeBuilder):
+class TorchLowering(TorchLayouts):
     """Lowers a net for PyTorch; implements :class:`cnncalc.layers.torch_builder.TorchBuilder`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
         self.parameter_views: dict[tuple[int, int], int] = {}  # by layer and parameter, where it is used transposed
-        self.orders: list[str | Layout] = []  # of each operation, in which its backward lays out what it makes
-        self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
-        self.gradients: dict[int, Layout | None] = {}  # the layout of the gradient of each value that has one
-        self.merged: dict[int, str] = {}  # views of what was computed with the images, or the sides, as one
-        self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
-        self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
-        self.shared: dict[int, str] = {}  # operations whose gradient is that of a parameter, if it lies in this order
-        self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _own(self, row: LayerReport) -> None:
         super()._own(row)
@@ -61,193 +54,7 @@ class TorchLowering(TapeBuilder):
         casts = tuple(self.casts.values())
         return (*frames, Frame(0, self.last, casts)) if casts else frames
 
-    # layouts and views
-
-    @property
-    def gives_places(self) -> bool:
-        """Whether another layer reads the index of each maximum of the current layer."""
-        return self.row.index in self.unpooled
-
-    @property
-    def is_cpu(self) -> bool:
-        """Whether the kernels are those of a CPU."""
-        return self.profile.is_cpu
-
-    def layout_of(self, value: int) -> Layout:
-        """How the elements of a value of the net lie in memory."""
-        layout = self.layouts[value]
-        assert layout is not None
-        return layout
-
-    def map_layout(self, value: int) -> Layout:
-        """The same as a map: batch x depth gets a height and a width of 1."""
-        layout = self.layout_of(value)
-        return (
-            layout
-            if len(layout.sizes) > 2
-            else layout._replace(sizes=(*layout.sizes, *self.ones), strides=(*layout.strides, *self.ones))
-        )
-
-    @property
-    def ones(self) -> tuple[int, ...]:
-        """The sides that a value of batch x depth has as a map."""
-        return (1,) * len(self.output.sides)
-
-    def is_flat(self, value: int) -> bool:
-        """Whether PyTorch has a value as batch x depth."""
-        return len(self.layout_of(value).sizes) == 2
-
-    def sizes_of(self, volume: Volume, inputs: Sequence[int]) -> tuple[int, ...]:
-        """The sides of the output of the current layer."""
-        flat = self.row.layer.is_flat
-        if flat or (flat is None and all(self.is_flat(value) for value in inputs)):
-            return (self.images, volume.elements)
-        return (self.images, volume.depth, *volume.sides)
-
-    def made(self, inputs: Sequence[int], volume: Volume, order: str | None = None) -> Layout:
-        """The layout of the output of the current layer, in the order that it declares in ``memory_order``."""
-        order = order or self.row.layer.memory_order
-        sizes = self.sizes_of(volume, inputs)
-        if order == "contiguous" or len(sizes) == 2:
-            return contiguous(sizes)
-        if order == "channels last":
-            return channels_last(sizes)
-        layouts = [self.map_layout(value) for value in inputs]
-        if order == "input":
-            layout = elementwise(layouts)
-            is_part = prod(layout.sizes) > prod(sizes)
-            return elementwise([layouts[0]._replace(sizes=sizes)]) if is_part else layout
-        return suggested(layouts[0], sizes) if all(x.suggests_channels_last for x in layouts) else contiguous(sizes)
-
-    def _recorded(
-        self, *arguments: Any, order: str | Layout = "input", gathers: str | None = None, **options: Any
-    ) -> int:
-        """One operation; ``order`` is that of the gradients it makes, ``gathers`` that in which it needs its own."""
-        result = super().operation(*arguments, **options)
-        self.orders.append(order)
-        if gathers is not None:
-            self.gathers[self.last] = gathers
-        return result
-
-    def operation(
-        self, inputs: Sequence[int], elements: Size | None = None, *, layout: Layout | None = None, **options: Any
-    ) -> int:
-        """One operation; where it overwrites a view, autograd sees a change of what that is a view of.
-
-        The gradient is then copied into a tensor like the whole, and the part of the view copied again for the
-        function that overwrites it; its result is written back.
-        """
-        if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
-            known = [found for value in inputs if (found := self.layouts[value]) is not None]
-            layout = (
-                elementwise(known) if known and len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
-            )
-        if not options.get("is_alias") or options.get("gradients") == (VIEW,):
-            return self._recorded(inputs, elements, layout=layout, **options)
-        options["overwrites"] = True
-        first = inputs[0]
-        layout = self.layouts[first]
-        base = self.bases.get(first)
-        if base is None or not self.training or not any(self.learns(value) for value in inputs):
-            result = self._recorded(inputs, elements, layout=layout, **options)
-            if base is not None:
-                self.bases[result] = base
-            return result
-        part, (left, *others) = self.bytes_of(first), options.pop("gradients")
-        is_shared = SAME in [how for how, value in zip(others, inputs[1:], strict=True) if self.learns(value)]
-        scratch = [*options.pop("backward_scratch", ())]
-        if not is_shared:
-            scratch.append(part)
-        if not self.learns(base):  # the whole is made all the same
-            scratch.append(self.bytes_of(base))
-        elif left != SAME:
-            scratch.append(part)
-        if options.pop("clones_input", False):
-            options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
-            options["keeps"] = ()
-        gradients = (NEW, *[how if how == NONE else NEW for how in others])
-        options |= {"gradients": gradients, "backward_scratch": tuple(scratch), "order": "base"}
-        options["made_before"] = (self.bytes_of(base), part)
-        whole = self._recorded([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
-        return self._part(whole, first)
-
-    def _part(self, whole: int, like: int) -> int:
-        """A view of ``whole``, which was overwritten, with the elements of ``like``."""
-        is_replayed = self.profile.replays_views and self.elements[like] == self.elements[whole]
-        gradient = VIEW if is_replayed else NEW
-        result = self._recorded(
-            [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
-        )
-        self.bases[result] = whole
-        return result
-
-    def viewed(
-        self, value: int, layout: Layout | None = None, *, gradient: str = VIEW, merges: str | None = None
-    ) -> int:
-        """A view of a value, or of what that is a view of; by default with all its elements, as a map.
-
-        ``merges``: the value was computed with the maps of all ``images`` as those of one, or all ``sides`` as one.
-        """
-        layout = layout or self.map_layout(value)
-        self.is_for_several |= not layout.is_dense
-        elements = Size(0, prod(layout.sizes[1:]))
-        result = self._recorded(
-            [value], elements, layout=layout, is_alias=True, gradients=(gradient,), order="contiguous"
-        )
-        self.bases[result] = self.bases.get(value, value)
-        if merges:
-            self.merged[self.last] = merges
-        return result
-
-    def same(self, value: int) -> int:
-        """The tensor itself, not a view of it."""
-        result = self._recorded([value], layout=self.layouts[value], is_alias=True, gradients=(VIEW,))
-        if value in self.bases:
-            self.bases[result] = self.bases[value]
-        return result
-
-    def sliced(self, value: int, volume: Volume) -> int:
-        """A view of some of the channels and positions, whose gradient is a new tensor with zeros for the others."""
-        wanted = (self.images, volume.depth, *volume.sides)
-        sizes, strides = self.layout_of(value)
-        cut = [side for side, size in enumerate(sizes) if size != wanted[side]]
-        for side in cut or [1]:
-            sizes = (*sizes[:side], wanted[side], *sizes[side + 1 :])
-            value = self.viewed(value, Layout(sizes, strides), gradient=NEW if cut else VIEW)
-        return value
-
-    def summed(self, value: int, volume: Volume) -> int:
-        """A sum over some axes, whose gradient is a view of the incoming one, repeated along them."""
-        layout = self.made([value], volume, "contiguous")
-        item = 4 if self.autocast and not self.is_cpu else self.items[value]
-        word = VIEW if item == self.items[value] else NEW
-        result = self.operation([value], Size(0, volume.elements), item=item, layout=layout, gradients=(word,))
-        self.repeated.add(self.last)
-        return result
-
-    def permuted(self, value: int, order: tuple[int, ...]) -> int:
-        """A view with the batch, the depth and the sides in another order."""
-        layout = self.map_layout(value)
-        result = self.viewed(value, _permuted(layout, order))
-        self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
-        return result
-
-    def flat(self, value: int) -> int:
-        """A value as batch x depth."""
-        return (
-            self.same(value) if self.is_flat(value) else self.reshaped(value, (prod(self.layout_of(value).sizes[1:]),))
-        )
-
-    def as_plane(self, value: int) -> int:
-        """A view of a length as a plane of height 1."""
-        sizes, strides = self.map_layout(value)
-        whole = sizes[-1] * strides[-1]
-        return self.viewed(value, Layout((*sizes[:-1], 1, sizes[-1]), (*strides[:-1], whole, strides[-1])))
-
-    def as_length(self, value: int) -> int:
-        """The inverse of :meth:`as_plane`."""
-        sizes, strides = self.layout_of(value)
-        return self.viewed(value, Layout((*sizes[:-2], sizes[-1]), (*strides[:-2], strides[-1])))
+    # what layers call
 
     def averaged(self, value: int, output: Volume) -> int:
         """The mean of each map; those of a channels-last map are viewed as such, whose gradient is a new tensor."""
@@ -257,159 +64,6 @@ class TorchLowering(TapeBuilder):
         layout = self.layout_of(mean)
         depth = layout.sizes[1]
         return self.viewed(mean, layout._replace(strides=(depth, 1, *(depth,) * (len(layout.sizes) - 2))), gradient=NEW)
-
-    def by_channel(self, value: int, along: Sequence[int] = (1,)) -> Layout:
-        """The layout of an element-wise operation on a value and a parameter with one element a channel.
-
-        ``along``: the axes of the value along which the parameter has elements of its own.
-        """
-        x = self.layout_of(value)
-        return elementwise([x, contiguous([size if axis in along else 1 for axis, size in enumerate(x.sizes)])])
-
-    @property
-    def composes(self) -> bool:
-        """Whether kernels that the build lacks are composed of others."""
-        return self.profile.composes
-
-    @property
-    def convolution_order(self) -> str:
-        """The order in which a convolution lays out its output."""
-        profile = self.profile
-        keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
-        if profile.is_cpu and len(self.output.sides) == 3:
-            keeps = self.dtype == "float32"
-        return "suggested" if keeps else "contiguous"
-
-    def learned_bytes(self, parameter: int) -> Size:
-        """The bytes of the gradient of a parameter; none if it is frozen."""
-        owner = self.parameters[parameter]
-        return Size(owner.size if owner.is_trainable else 0)
-
-    def reshaped(self, value: int, sizes: Sequence[int]) -> int:
-        """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
-        x = self.layout_of(value)
-        sizes = (self.images, *sizes)
-        layout = viewed(x, sizes)
-        if layout is not None:
-            return self.viewed(value, layout)
-        return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
-
-    def gathered(self, value: int, order: str) -> int:
-        """The value itself if it is dense in that order, else a copy that is.
-
-        The order is ``suggested``, ``contiguous`` or ``channels last``.
-        """
-        x = self.layout_of(value)
-        if order == "channels last" or (order == "suggested" and x.suggests_channels_last):
-            wanted, is_dense = channels_last(x.sizes), x.is_depth_last
-        else:
-            wanted, is_dense = contiguous(x.sizes), x.is_contiguous
-        if is_dense:
-            return value
-        return self.operation([value], layout=wanted, gradients=(SAME,))
-
-    # layouts of gradients
-
-    def _finish(self) -> None:
-        """Adds the copies of gradients that backward makes where they lie in another order than it needs.
-
-        Gradients of views become new tensors where they cannot be views, and whole ones where they are dense.
-        """
-        gradients = self.gradients
-        for number in range(self.last, -1, -1):
-            operation = self.operations[number]
-            if operation.output not in gradients and operation.name != "loss":
-                continue
-            incoming = gradients.get(operation.output)
-            scratch = operation.backward_scratch
-            if incoming is not None and number in self.gathers:
-                wanted = self.map_layout(operation.inputs[0])
-                if self.gathers[number] == "suggested" and wanted.suggests_channels_last:
-                    is_gathered = incoming.is_channels_last
-                else:
-                    is_gathered = incoming.is_contiguous
-                if not is_gathered:
-                    self.is_for_several = True
-                    scratch = (*scratch, self.bytes_of(operation.output))
-            words = list(operation.gradients)
-            for place, value in enumerate(operation.inputs):
-                target = self.layouts[value]
-                if words[place] == NONE or not self.learns(value):
-                    continue
-                before = words[place]
-                words[place], found = self._passed_on(number, before, incoming, target)
-                self.is_for_several |= words[place] != before  # views are possible of more layouts of a single image
-                if found is not None and target is not None and found.sizes != target.sizes:
-                    found = viewed(found, target.sizes) or contiguous(target.sizes)
-                other = gradients.get(value)
-                if value in gradients and other is not None and found is not None:
-                    found = other if self.profile.adds_in_place and other.is_dense else elementwise([other, found])
-                gradients[value] = found
-            if number in self.shared and incoming is not None:
-                is_shared = incoming.is_contiguous if self.shared[number] == "contiguous" else incoming.is_depth_last
-                self.operations[number] = operation = operation._replace(shares_gradient=is_shared)
-            if scratch != operation.backward_scratch or tuple(words) != operation.gradients:
-                self.operations[number] = operation._replace(gradients=tuple(words), backward_scratch=scratch)
-
-    def _passed_on(
-        self, number: int, word: str, incoming: Layout | None, target: Layout | None
-    ) -> tuple[str, Layout | None]:
-        """How an operation makes the gradient of an input with layout ``target``, and the layout of that gradient."""
-        if target is None:
-            return word, None
-        if word == NEW:
-            return word, self._made_back(number, incoming, target)
-        if incoming is None:
-            return word, None
-        if number in self.permutations and len(incoming.sizes) == len(self.permutations[number]):
-            return word, _permuted(incoming, self.permutations[number])
-        if number in self.repeated and word == VIEW:
-            return word, _repeated(incoming if len(incoming.sizes) == len(target.sizes) else target, target.sizes)
-        sizes = target.sizes
-        if word == SAME or incoming.sizes == sizes:
-            whole = (1, sizes[0] * sizes[1], *sizes[2:])
-            if self.merged.get(number) == "images" and viewed(incoming, whole) is None:
-                return NEW, contiguous(sizes)
-            if self.merged.get(number) == "sides" and not incoming.is_depth_last:
-                return NEW, channels_last(sizes)
-            return word, incoming
-        if prod(incoming.sizes) == prod(sizes):
-            found = viewed(incoming, sizes)
-            return (NEW, contiguous(sizes)) if found is None else (word, found)
-        # some of the channels; a map of one pixel may be batch x depth here
-        found = Layout(sizes, (*incoming.strides, *self.ones)[: len(sizes)])
-        self.is_for_several |= not found.is_dense
-        return VIEW, found
-
-    def _made_back(self, number: int, incoming: Layout | None, target: Layout) -> Layout:
-        """The layout of a new gradient of a tensor with layout ``target``, by the order of the operation."""
-        order, sizes = self.orders[number], target.sizes
-        if order == "suggested":
-            return suggested(target, sizes)
-        if order == "channels last":
-            return channels_last(sizes)
-        if order == "base":
-            return target
-        if order == "contiguous" or incoming is None or len(incoming.sizes) != len(sizes):
-            return contiguous(sizes)
-        if isinstance(order, Layout):
-            gathered = contiguous(sizes) if incoming.suggests_channels_last else incoming
-            return elementwise([_repeated(order, sizes), gathered])
-        if order == "incoming":
-            return suggested(incoming, sizes)
-        if order == "cut":
-            return elementwise([incoming._replace(sizes=sizes)])
-        if all(one in (1, whole) for one, whole in zip(incoming.sizes, sizes, strict=True)):
-            if order == "repeated":
-                return elementwise([_repeated(incoming, sizes)])
-            output = self.layouts[self.operations[number].output]
-            if order == "output" and output is not None:
-                return elementwise([output, incoming])
-            return elementwise([incoming, target])
-        is_summed = all(one in (1, whole) for one, whole in zip(sizes, incoming.sizes, strict=True))
-        return contiguous(sizes) if is_summed else elementwise([target])
-
-    # what layers call
 
     def single(
         self,
@@ -483,12 +137,6 @@ class TorchLowering(TapeBuilder):
             summed_parameters=summed_parameters,
             is_product=is_product,
         )
-
-    def _gradient_order(self, order: str) -> str:
-        """The order of the gradient of the current layer, whose output lies in ``order``."""
-        follows = self.row.layer.gradient_follows
-        is_output = follows == "output" or (follows == "output on cuda" and not self.is_cpu)
-        return "output" if order == "input" and is_output else order
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
         """The gradients that nothing needs but a kernel makes that makes all of its gradients."""
@@ -600,15 +248,6 @@ class TorchLowering(TapeBuilder):
             self.held.append(Frame(self.last, self.last + 1, (value,)))
         size = self.bytes_of(wide)
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
-
-    def share_gradient(self, order: str, can_share: bool) -> None:
-        """The gradient of the parameter of the last operation is its own, or a part of it, for a single image.
-
-        That of several images is their sum. One that does not lie in the order of the parameter is copied.
-        """
-        self.is_for_several = True
-        if can_share and self.images == 1:
-            self.shared[self.last] = order
 
     def constant(self, value: int, depth: int | None = None, *, images: bool = False) -> int:
         """A new tensor to which no gradient flows: like a value, or with one number a channel.
@@ -853,14 +492,3 @@ class TorchLowering(TapeBuilder):
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
         """Whether a value has the size and type of the result."""
         return self.elements[value] == elements and self.items[value] == item
-
-
-def _repeated(layout: Layout, sizes: Sequence[int]) -> Layout:
-    """The layout repeated along the sides of 1 where others are wanted."""
-    sides = zip(*layout, sizes, strict=True)
-    return Layout(tuple(sizes), tuple([0 if size != whole else step for size, step, whole in sides]))
-
-
-def _permuted(layout: Layout, order: Sequence[int]) -> Layout:
-    """The layout with its sides in another order."""
-    return Layout(tuple([layout.sizes[side] for side in order]), tuple([layout.strides[side] for side in order]))

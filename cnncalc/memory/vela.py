@@ -1,8 +1,8 @@
-"""The SRAM that Vela plans for Ethos-U55 in memory mode Sram_Only, optimised for performance (its default).
+"""The SRAM that Vela plans for Ethos-U55 and Ethos-U65 in memory mode Sram_Only.
 
-With all memory in SRAM and no limit, Vela runs each step on whole volumes, without stripes, and keeps no copies of
-weights. What is left is the order of the steps, which volumes lie in bricks of 16 channels, which steps write into
-their input, and the places that its allocator finds.
+Optimised for performance (its default), with all memory in SRAM and no limit, Vela runs each step on whole volumes,
+without stripes, and keeps no copies of weights. What is left is the order of the steps, which volumes lie in bricks of
+16 channels, which steps write into their input, and the offsets that its allocator finds.
 
 Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: scheduler_packing, scheduler, live_range, hillclimb_allocator.
 """
@@ -75,11 +75,11 @@ def vela_plan(net: TfliteNet) -> VelaPlan:
     steps = _fused(_in_order(vela_outputs(net)))
     maps: dict[int, FeatureMap] = {}
     for step in steps:
-        for place in (*[view.place for view in step.inputs], step.target):
-            if place is not None:
-                maps[id(place)] = place
-    bricks = {key: _is_brick(place) for key, place in maps.items()}
-    sizes = {key: _size(place, bricks[key]) for key, place in maps.items()}
+        for feature_map in (*[view.feature_map for view in step.inputs], step.target):
+            if feature_map is not None:
+                maps[id(feature_map)] = feature_map
+    bricks = {key: _is_brick(feature_map) for key, feature_map in maps.items()}
+    sizes = {key: _size(feature_map, bricks[key]) for key, feature_map in maps.items()}
     found = _ranges(steps, bricks, sizes)
     try:
         offsets, size = allocated([Range(each.first, each.last, each.size) for each in found])
@@ -95,7 +95,7 @@ def _in_order(outputs: Sequence[FeatureMap]) -> list[Step]:
     """The steps in the order in which they run: what an output needs before it, the last input first."""
     found: list[Step] = []
     seen = set()
-    stack = [(step, False) for place in outputs for step in place.writers]
+    stack = [(step, False) for feature_map in outputs for step in feature_map.writers]
     while stack:
         step, is_done = stack.pop()
         if is_done:
@@ -104,8 +104,8 @@ def _in_order(outputs: Sequence[FeatureMap]) -> list[Step]:
             seen.add(id(step))
             stack.append((step, True))
             for view in step.inputs:
-                if view.place is not None:
-                    stack += [(writer, False) for writer in view.place.writers if id(writer) not in seen]
+                if view.feature_map is not None:
+                    stack += [(writer, False) for writer in view.feature_map.writers if id(writer) not in seen]
     return found
 
 
@@ -120,7 +120,7 @@ def _fused(steps: list[Step]) -> list[Step]:
             before = found[-1].target
             before.writers.clear()
             step.target.writers.remove(step)
-            output = step.output if step.output.is_part else found[-1].output._replace(place=step.target)
+            output = step.output if step.output.is_part else found[-1].output._replace(feature_map=step.target)
             found[-1].output = output
             step.target.writers.append(found[-1])
             found[-1].layers += [name for name in step.layers if name not in found[-1].layers]
@@ -172,35 +172,35 @@ def _takes(step: Step, after: Step) -> bool:
     """Whether a step can compute the activation function that comes directly behind it."""
     if after.block != "activation" or step.block == "activation":
         return False
-    place = step.target
-    if after.inputs[0].place is not place or len(place.writers) != 1 or len(place.readers) != 1:
+    feature_map = step.target
+    if after.inputs[0].feature_map is not feature_map or len(feature_map.writers) != 1 or len(feature_map.readers) != 1:
         return False
-    if step.output.is_part or after.inputs[0].is_part or place.is_output:
+    if step.output.is_part or after.inputs[0].is_part or feature_map.is_output:
         return False
     is_reshaped = step.output.whole != after.inputs[0].whole
     return not is_reshaped or not (after.output.is_part or step.block == "convolution" or step.has_window)
 
 
-def _is_brick(place: FeatureMap) -> bool:
+def _is_brick(feature_map: FeatureMap) -> bool:
     """Whether a volume lies in bricks: all its writers and readers see the same width and depth."""
-    if place.is_input or place.is_output:
+    if feature_map.is_input or feature_map.is_output:
         return False
-    reads = [view for step in place.readers for view in step.inputs if view.place is place]
-    views = [*[step.output for step in place.writers], *reads]
+    reads = [view for step in feature_map.readers for view in step.inputs if view.feature_map is feature_map]
+    views = [*[step.output for step in feature_map.writers], *reads]
     if any(view.first % BRICK for view in views):
         return False
-    if place.width > 1 and any(step.block == "sum" for step in place.readers):
+    if feature_map.width > 1 and any(step.block == "sum" for step in feature_map.readers):
         return False
     seen = {view.part[2:] for view in reads}
     return all((view.whole[2:] in seen) == len(seen) for view in views)
 
 
-def _size(place: FeatureMap, is_brick: bool) -> int:
+def _size(feature_map: FeatureMap, is_brick: bool) -> int:
     """The bytes of a volume, aligned."""
-    batch, height, width, depth = place.shape
+    batch, height, width, depth = feature_map.shape
     if is_brick:
         depth = -(-depth // BRICK) * BRICK
-    return -(-batch * height * width * depth * place.width // BRICK) * BRICK
+    return -(-batch * height * width * depth * feature_map.width // BRICK) * BRICK
 
 
 def _ranges(steps: Sequence[Step], bricks: dict[int, bool], sizes: dict[int, int]) -> list[VelaVolume]:
@@ -208,14 +208,14 @@ def _ranges(steps: Sequence[Step], bricks: dict[int, bool], sizes: dict[int, int
     found: list[VelaVolume] = []
     number: dict[int, int] = {}
 
-    def mark(place: FeatureMap, first: int, last: int) -> None:
-        key = id(place)
+    def mark(feature_map: FeatureMap, first: int, last: int) -> None:
+        key = id(feature_map)
         if key not in number:
             number[key] = len(found)
             found.append(VelaVolume((), "activations", 0, sizes[key], first, last, bricks[key]))
         each = found[number[key]]
-        names = each.names if place.name in each.names else (*each.names, place.name)
-        role = "input" if place.is_input else "output" if place.is_output else each.role
+        names = each.names if feature_map.name in each.names else (*each.names, feature_map.name)
+        role = "input" if feature_map.is_input else "output" if feature_map.is_output else each.role
         first, last = min(each.first, first), max(each.last, last)
         found[number[key]] = each._replace(names=names, role=role, first=first, last=last)
 
@@ -224,9 +224,9 @@ def _ranges(steps: Sequence[Step], bricks: dict[int, bool], sizes: dict[int, int
         if source is not None:
             mark(source, 2 * index, 2 * index + 1)
             number[id(step.target)] = number[id(source)]
-        for place in (*[view.place for view in step.inputs], step.target):
-            if place is not None:
-                mark(place, 0 if place.is_input else 2 * index, 2 * index + 1)
+        for feature_map in (*[view.feature_map for view in step.inputs], step.target):
+            if feature_map is not None:
+                mark(feature_map, 0 if feature_map.is_input else 2 * index, 2 * index + 1)
     for step in steps:
         if step.target.is_output:
             mark(step.target, 2 * len(steps), 2 * len(steps) + 1)
@@ -239,9 +239,14 @@ def _overwritten(step: Step, bricks: dict[int, bool]) -> FeatureMap | None:
     if not step.is_one_to_one and not (step.block in ("pooling", "sum") and not step.has_window):
         return None
     for view in step.inputs:
-        place = view.place
-        if place is None or place.is_output or place.shape != target.shape or place.width != target.width:
+        feature_map = view.feature_map
+        if (
+            feature_map is None
+            or feature_map.is_output
+            or feature_map.shape != target.shape
+            or feature_map.width != target.width
+        ):
             continue
-        if bricks[id(place)] == bricks[id(target)] and len(place.readers) == len(target.writers) == 1:
-            return place
+        if bricks[id(feature_map)] == bricks[id(target)] and len(feature_map.readers) == len(target.writers) == 1:
+            return feature_map
     return None

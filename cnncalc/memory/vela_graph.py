@@ -37,10 +37,10 @@ class FeatureMap:
 class View(NamedTuple):
     """How a step sees a feature map: ``whole`` is its shape to that step, ``part`` what it reads or writes of it.
 
-    ``place`` is None for a constant. ``first`` is the first channel of the part.
+    ``feature_map`` is None for a constant. ``first`` is the first channel of the part.
     """
 
-    place: FeatureMap | None
+    feature_map: FeatureMap | None
     whole: Shape
     part: Shape
     first: int = 0
@@ -70,16 +70,16 @@ class Step:
         self.output = output
         self.has_window = has_window
         for view in self.inputs:
-            if view.place is not None:
-                view.place.readers.append(self)
-        assert output.place is not None
-        output.place.writers.append(self)
+            if view.feature_map is not None:
+                view.feature_map.readers.append(self)
+        assert output.feature_map is not None
+        output.feature_map.writers.append(self)
 
     @property
     def target(self) -> FeatureMap:
         """The map that it writes."""
-        assert self.output.place is not None
-        return self.output.place
+        assert self.output.feature_map is not None
+        return self.output.feature_map
 
     def write_to(self, view: View) -> None:
         """Lets it write elsewhere."""
@@ -99,9 +99,9 @@ def four(shape: Sequence[int]) -> Shape:
     return filled[0], filled[1], filled[2], filled[3]
 
 
-def whole(place: FeatureMap | None, shape: Sequence[int]) -> View:
+def whole(feature_map: FeatureMap | None, shape: Sequence[int]) -> View:
     """A view of a whole map."""
-    return View(place, four(shape), four(shape))
+    return View(feature_map, four(shape), four(shape))
 
 
 def write_in_place(outputs: Sequence[FeatureMap]) -> None:
@@ -117,20 +117,20 @@ def write_in_place(outputs: Sequence[FeatureMap]) -> None:
             continue
         writer = _writer_of_part(step)
         if writer is not None:
-            source = step.inputs[0].place
+            source = step.inputs[0].feature_map
             assert source is not None
             writer.write_to(step.output)
             step.target.writers.remove(step)
             step = writer
         visited.add(id(step))
         for view in step.inputs:
-            if view.place is not None:
-                stack += view.place.writers
+            if view.feature_map is not None:
+                stack += view.feature_map.writers
 
 
 def _writer_of_part(step: Step) -> Step | None:
     """The step that can write what this copy would."""
-    source = step.inputs[0].place
+    source = step.inputs[0].feature_map
     if step.block != "copy" or not step.output.is_part or source is None or source.is_input or source.is_output:
         return None
     if len(source.writers) != 1 or len(source.readers) != 1:

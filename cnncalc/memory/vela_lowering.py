@@ -183,7 +183,7 @@ def _conv(low: _Lowering, operator: Operator) -> None:
         share = filters // groups
         written = made._replace(part=(*made.whole[:3], share), first=group * share)
         Step("convolution", name, [read], written, True)
-    made.place.writers.reverse()  # type: ignore[union-attr]  # as they are reconnected, from the last to the first
+    made.feature_map.writers.reverse()  # type: ignore[union-attr]  # as they are reconnected, from the last to the first
 
 
 def _depthwise(low: _Lowering, operator: Operator) -> None:
@@ -239,7 +239,7 @@ def _fc(low: _Lowering, operator: Operator) -> None:
     plane = (1, rows // width, width) if rows > 1 else (1, 1, 1)
     made = low.result(operator)
     if rows > 1:
-        made = whole(made.place, (*plane, units))
+        made = whole(made.feature_map, (*plane, units))
     Step("product", operator.layers[0], [whole(low.map(x), (*plane, depth))], made)
 
 
@@ -308,7 +308,7 @@ def _concat(low: _Lowering, operator: Operator) -> None:
     first = 0
     for place in operator.inputs:
         part = low.shape(place)
-        written = View(made.place, made.whole, part, first if axis == 3 else 0)
+        written = View(made.feature_map, made.whole, part, first if axis == 3 else 0)
         Step("copy", operator.layers[0], [low.view(place)], written)
         first += part[axis]
 
@@ -338,9 +338,9 @@ def _pad(low: _Lowering, operator: Operator) -> None:
         for size, first in ((before, 0), (after, made.whole[axis] - after)):
             if size:
                 part = four([size if each == axis else side for each, side in enumerate(made.whole)])
-                written = View(made.place, made.whole, part, first if axis == 3 else 0)
+                written = View(made.feature_map, made.whole, part, first if axis == 3 else 0)
                 Step("copy", f"{name}/border", [whole(None, part)], written)
-    middle = View(made.place, made.whole, low.shape(x), pairs[3][0])
+    middle = View(made.feature_map, made.whole, low.shape(x), pairs[3][0])
     Step("copy", name, [low.view(x)], middle)
 
 
@@ -380,7 +380,7 @@ def _softmax(low: _Lowering, operator: Operator) -> None:
     constant = _scalar()
     most = volume("most", rows, 1)
     flat = (1, height * width, depth, 1)
-    Step("pooling", name, [whole(x.place, flat)], whole(most.place, (1, height * width, 1, 1)), True)
+    Step("pooling", name, [whole(x.feature_map, flat)], whole(most.feature_map, (1, height * width, 1, 1)), True)
     difference = volume("difference", x.whole, 1)
     Step("elementwise", name, [x, most], difference)
     exponential = volume("exponential", x.whole)

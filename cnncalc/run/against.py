@@ -26,9 +26,9 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 GRADIENT_TOLERANCE = 1e-10
 """For gradients in float64; they are not compared in float32, where sums over long paths lose more."""
 BESIDE_OTHERS = 1e-3
-"""The least value that a difference is divided by, as a share of the largest gradient of the net, or of the largest
-input of the layer. Without it rounding would count as a difference where the exact value is 0: the gradient of a bias
-before BN, or the mean of a normalized map."""
+"""The least value that a difference is divided by, as a share of the largest gradient of the net, those of its outputs
+among them, or of the largest input of the layer. Without it rounding would count as a difference where the exact value
+is 0: the gradient of a bias before BN, of what all classes have in common, or the mean of a normalized map."""
 
 
 class Apart(NamedTuple):
@@ -226,8 +226,11 @@ def _gradients(report: Report, seed: int) -> Iterator[Apart]:
     trainer.step(images, targets)
     if not trainer.names:
         return
+    ends = [values[row.index] for row in trainer.outputs if values[row.index].requires_grad]
+    for value in ends:
+        value.retain_grad()
     loss.backward()
-    largest = max(float(leaf.grad.abs().max()) for leaf in leaves.values() if leaf.grad is not None)
+    largest = max(float(each.grad.abs().max()) for each in (*leaves.values(), *ends) if each.grad is not None)
     for index, name in trainer.names:
         found = leaves[index, name].grad
         ours = trainer.gradients[index, name]

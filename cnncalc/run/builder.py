@@ -28,7 +28,11 @@ SMALL_BYTES = 32 << 10
 
 
 class Builder:
-    """Makes the calls of each thread."""
+    """Makes the calls of each thread.
+
+    The steps follow each other in one of three modes: ``images``, each thread computes some images; ``split``, the
+    parts of each image are shared by the threads; ``single``, the first thread computes everything.
+    """
 
     def __init__(
         self, report: Report, weights: Weights, plan: Plan, arena: Any, threads: int, barrier: Barrier, xp: Any
@@ -89,12 +93,12 @@ class Builder:
                     raise AssertionError(f"{row.name} is no view")
                 self.arrays[row.index] = viewed
                 continue
-            home = self.plan.homes[ends[row.index]]
-            root = rows[home.root]
-            offset = self.plan.offsets[home.root]
+            location = self.plan.locations[ends[row.index]]
+            root = rows[location.root]
+            offset = self.plan.offsets[location.root]
             flat = self.arena[:, offset : offset + root.output.elements]
             whole = flat.reshape(batch, root.output.depth, *root.output.sides)
-            self.arrays[row.index] = whole[:, home.first : home.first + row.output.depth]
+            self.arrays[row.index] = whole[:, location.first : location.first + row.output.depth]
 
     # Steps
 
@@ -113,7 +117,7 @@ class Builder:
             self.filter_steps.add(row, step, bank)
 
     def begin(self, mode: str) -> None:
-        """Waits where a step may read what another thread has written."""
+        """Begins a step in a mode: all threads wait for each other if it may read what another one has written."""
         if self._mode and self.threads > 1 and not (mode == self._mode and mode in ("images", "single")):
             for thread in range(self.threads):
                 self.calls[thread].append(partial(self.barrier.wait, thread))
@@ -192,18 +196,13 @@ class Builder:
                     yield partial(function, out=target), (source, self._spread(array, part, target))
                     source = target
             return
-        function = layer.pairwise(self.xp)
+        # ``source`` stands for the input that the same step computes, or for the first one
         inside = {index for step in self.plan.steps if row.index in step.rows for index in step.rows}
-        value: Any = None
         others = list(row.sources)
-        chained = [place for place, index in enumerate(others) if index in inside]
-        first = chained[0] if chained else 0
-        if layer.is_commutative:
-            others.insert(0, others.pop(first))
-        value = source
-        for index in others[1:]:
-            yield partial(function, out=target), (value, self.view(index, part))
-            value = target
+        del others[next((number for number, index in enumerate(others) if index in inside), 0)]
+        for index in others:
+            yield partial(layer.pairwise(self.xp), out=target), (source, self.view(index, part))
+            source = target
 
     def _spread(self, array: Any, part: Part, target: Any) -> Any:
         """One number a channel, to be broadcast over a part."""
@@ -299,7 +298,7 @@ def _forward(
 def _with_places(
     layer: Any, xp: Any, inputs: list[Any], arrays: Any, result: Any, places: dict[int, Any], index: int
 ) -> None:
-    """The same, and the place of each maximum, which another layer reads."""
+    """The output of a layer, copied to its place, and the positions of its maxima, which another layer reads."""
     output, extras = layer.forward_training(xp, *inputs, **arrays)
     np.copyto(result, planes(output))
     places[index] = extras["places"]

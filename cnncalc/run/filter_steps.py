@@ -28,7 +28,7 @@ LEAST_COLUMNS = 400
 FEW_COLUMNS = 100
 """Columns of a strip below which threads rather share many filters, and each lays out all windows."""
 MANY_FILTERS = 64
-"""Filters of each thread that make up for windows that are laid out by every thread."""
+"""Filters of each thread from which sharing them saves time, although each thread then lays out all windows."""
 TILE_BYTES = 2 << 20
 """Bytes of tiles and products that are computed at a time by the method of Winograd."""
 EXPANDED_BYTES = 2 << 20
@@ -36,7 +36,7 @@ EXPANDED_BYTES = 2 << 20
 
 
 class FilterSteps:
-    """Adds the calls of such steps to those of a builder.
+    """Adds the calls of steps with filters to those of a builder.
 
     ``weight_bytes`` are those of the weights in other orders; ``made`` is what was made of them, by row.
     """
@@ -268,14 +268,9 @@ class FilterSteps:
         The maps are in the workspace of a thread, never in the arena.
         """
         builder = self.builder
-        first = builder.report.layers[step.before[0]]
-        x = builder.arrays[first.sources[0]]
+        x = builder.arrays[builder.report.layers[step.before[0]].sources[0]]
         sides = x.shape[2:]
-        before = first.layer.filter_bank(np, sides, **builder.weights[first.index])
-        assert before is not None
-        wide = before
-        before, between = self._once("folded", first.index, lambda: self._folded(wide, step.before[1:]))
-        expanding = self._matrices(first.index, before, [(0,) * len(sides)], has_shift=False)[0]
+        expanding, shift, between = self._expanding(step, sides)
         whole = Columns(bank, sides, bank.begins[0], 1, 1)
         matrices = self._matrices(row.index, bank, list(whole.order()), has_shift=True)
         groups, filters, _ = matrices.shape
@@ -302,8 +297,8 @@ class FilterSteps:
                 return
             maps = maps[: count * positions].reshape(count, positions)
             builder.multiply(thread, expanding[some], flat[part.image], maps)
-            if before.bias is not None:
-                builder.call(thread, [(np.add, (maps, before.bias[some, None], maps))])
+            if shift is not None:
+                builder.call(thread, [(np.add, (maps, shift[some, None], maps))])
             for index in between:
                 builder.call(thread, builder.applied(builder.report.layers[index], maps, maps, part))
             builder.call(thread, columns.phase_calls(maps.reshape(count, *sides), phases))
@@ -313,6 +308,15 @@ class FilterSteps:
             self._multiply(thread, columns, matrices[some], matrix, product, rows, out, step.last)
 
         builder.each_part(parts, add)
+
+    def _expanding(self, step: Step, sides: Sequence[int]) -> tuple[Any, Any, list[int]]:
+        """What makes the maps of :meth:`_expanded`: filters K x D, shifts K or None, and the rows applied to them."""
+        builder = self.builder
+        row = builder.report.layers[step.before[0]]
+        given = row.layer.filter_bank(np, sides, **builder.weights[row.index])
+        assert given is not None
+        bank, rows = self._once("folded", row.index, lambda: self._folded(given, step.before[1:]))
+        return self._matrices(row.index, bank, [(0,) * len(sides)], has_shift=False)[0], bank.bias, rows
 
 
 def _strips(count: int, width: int, least: int, threads: int, filters: int) -> tuple[Sequence[range], Sequence[range]]:

@@ -38,7 +38,7 @@ PLACES = 5e-7
 """What is added to it for each position of the longest side along which a layer interpolates: places are computed
 in single precision, 1.2e-7 of a side, between elements that may differ by several times the largest one."""
 SUMMED = 1e-9
-"""What is added to it for each number that a softmax adds up, in single precision, one after the other."""
+"""What is added to it for each number of a sum by which a layer divides: single precision, one after the other."""
 DTYPE = "float64"
 """The data type of the run in NumPy, whose rounding then is nothing beside that of the file's."""
 MOST_BYTES = 2**31 - 1
@@ -139,7 +139,7 @@ def _layer_by_layer(
         elif there is not None:
             entering = [float(np.abs(arrays[source]).max(initial=0)) for source in row.sources]
             least = BESIDE_OTHERS * max(entering)
-            summed = row.output.elements if row.kind == "softmax" else 0
+            summed = row.output.elements if row.layer.divides_by_sum else 0
             allowed = ALLOWED[there.dtype.name] + PLACES * placed.get(row.name, 0) + SUMMED * summed
             found.append(apart_from(row.name, "output", there, ours, allowed, least))
         fits = there is not None and there.shape == ours.shape

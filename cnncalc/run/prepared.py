@@ -1,4 +1,4 @@
-"""A net made ready to run many times: all of its work as two or more lists of NumPy calls on fixed memory.
+"""A net made ready to run many times: its work as one list of NumPy calls for each thread, on fixed memory.
 
 The layers of a step are computed part by part (see :mod:`cnncalc.run.steps`), each part on one of the threads, so that
 factors, shifts and activation functions are applied to what is still in the cache of a core. The results are those of
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from cnncalc.run.weights import Weights
 
 
-BUFFER = 1024
-"""Elements that NumPy buffers of an array that is broadcast; with its usual 8,192 such additions take longer."""
+BUFFER_ELEMENTS = 1024
+"""Elements in NumPy's buffer for arrays that are broadcast; with the usual 8,192 such additions take longer."""
 
 
-WORTH_THREADS = 1 << 20
-"""Multiply-adds of an average step from which it takes less time on several threads, which wait for each other."""
+LEAST_THREADED_MACS = 1 << 20
+"""Multiply-adds of an average step below which threads take longer to wait for each other than they save."""
 
 
 MOST_THREADS = 64
@@ -45,7 +45,7 @@ MOST_THREADS = 64
 def prepare(
     report: Report, weights: Mapping[str, Mapping[str, Any]] | None = None, *, seed: int = 0, threads: int = 1
 ) -> PreparedNet:
-    """A net made ready to run, with weights by the names of layer and array, or random ones.
+    """A net made ready to run, with weights by the names of layer and array, or random ones, drawn with ``seed``.
 
     Raises ValueProblem for another data type and wrong weights, DesignError if it needs more memory than is available.
     """
@@ -68,8 +68,8 @@ class PreparedNet:
         self.report = report
         self._controller = single_threaded_products()
         plan = plan_of(report, keep)
-        is_worth = report.totals.macs * report.batch >= WORTH_THREADS * len(plan.steps)
-        self.threads = min(threads, MOST_THREADS) if self._controller is not None and is_worth else 1
+        is_large = report.totals.macs * report.batch >= LEAST_THREADED_MACS * len(plan.steps)
+        self.threads = min(threads, MOST_THREADS) if self._controller is not None and is_large else 1
         self.steps = tuple(
             [tuple([report.layers[index].name for index in (*step.before, *step.rows)]) for step in plan.steps]
         )
@@ -152,7 +152,7 @@ class PreparedNet:
 
     def _run(self, thread: int) -> BaseException | None:
         """Makes the calls of a thread; an error ends those of all threads."""
-        usual = np.setbufsize(BUFFER)
+        usual = np.setbufsize(BUFFER_ELEMENTS)
         try:
             with np.errstate(all="ignore"):
                 for call in self._calls[thread]:

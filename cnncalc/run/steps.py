@@ -50,7 +50,7 @@ class Part(NamedTuple):
     flat: bool = False
 
 
-class Home(NamedTuple):
+class Location(NamedTuple):
     """Where the output of a row lies: in the output of the row ``root``, from channel ``first`` on."""
 
     root: int
@@ -60,13 +60,13 @@ class Home(NamedTuple):
 class Plan(NamedTuple):
     """The steps in order, and the place of each output.
 
-    ``homes`` has those of the rows that end a step or are inputs, ``views`` for each row that is a view its source.
+    ``locations`` has those of the rows that end a step or are inputs, ``views`` for each row that is a view its source.
     ``offsets`` has the first element of each root in the arena of one image, which is ``elements`` long. ``kept`` are
     the rows whose outputs are there at the end.
     """
 
     steps: tuple[Step, ...]
-    homes: dict[int, Home]
+    locations: dict[int, Location]
     views: dict[int, int]
     offsets: dict[int, int]
     elements: int
@@ -86,10 +86,10 @@ def plan_of(report: Report, keep: Collection[int] = ()) -> Plan:
 
 def _placed(report: Report, steps: Sequence[Step], views: dict[int, int], kept: Sequence[int], *, joins: bool) -> Plan:
     """The plan of some steps; ``joins``: what a CONCAT joins is computed in its place, which it then takes earlier."""
-    homes = _homes(report, steps, joins=joins)
-    joined = [step._replace(parts=_parts(report, step, homes)) for step in steps]
-    offsets, elements = _offsets(report, joined, homes, views, kept)
-    return Plan(tuple(joined), homes, views, offsets, elements, tuple(kept))
+    locations = _locations(report, steps, joins=joins)
+    joined = [step._replace(parts=_parts(report, step, locations)) for step in steps]
+    offsets, elements = _offsets(report, joined, locations, views, kept)
+    return Plan(tuple(joined), locations, views, offsets, elements, tuple(kept))
 
 
 def _steps(
@@ -182,7 +182,7 @@ def _expands(report: Report, before: Step, row: LayerReport) -> bool:
     )
 
 
-def _homes(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[int, Home]:
+def _locations(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[int, Location]:
     """Where the output of each step lies: with ``joins`` inputs of a CONCAT of channels in its output, others alone."""
     ends = {step.last for step in steps if report.layers[step.last].sources}
     placed: dict[int, tuple[int, int]] = {}
@@ -195,15 +195,15 @@ def _homes(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[int, H
             if source in ends and source not in placed:
                 placed[source] = (row.index, first)
             first += volume.depth
-    homes: dict[int, Home] = {}
+    locations: dict[int, Location] = {}
     for step in reversed(steps):
         index = step.last
         if index in placed:
             into, first = placed[index]
-            homes[index] = Home(homes[into].root, homes[into].first + first)
+            locations[index] = Location(locations[into].root, locations[into].first + first)
         else:
-            homes[index] = Home(index, 0)
-    return homes
+            locations[index] = Location(index, 0)
+    return locations
 
 
 def is_joined(row: LayerReport) -> bool:
@@ -211,15 +211,15 @@ def is_joined(row: LayerReport) -> bool:
     return row.layer.is_merge and row.layer.picks_values and row.layer.channel_use(*row.input_volumes) == "stacked"
 
 
-def _parts(report: Report, step: Step, homes: dict[int, Home]) -> tuple[int, ...]:
+def _parts(report: Report, step: Step, locations: dict[int, Location]) -> tuple[int, ...]:
     """The inputs of a CONCAT that are already in place, by their number."""
     row = report.layers[step.last]
     if len(step.rows) > 1 or not is_joined(row):
         return ()
     found, first = [], 0
     for number, (source, volume) in enumerate(zip(row.sources, row.input_volumes, strict=True)):
-        here = Home(homes[row.index].root, homes[row.index].first + first)
-        if homes.get(source) == here:
+        here = Location(locations[row.index].root, locations[row.index].first + first)
+        if locations.get(source) == here:
             found.append(number)
         first += volume.depth
     return tuple(found)
@@ -233,22 +233,22 @@ def source_of(index: int, views: dict[int, int]) -> int:
 
 
 def _offsets(
-    report: Report, steps: Sequence[Step], homes: dict[int, Home], views: dict[int, int], kept: Sequence[int]
+    report: Report, steps: Sequence[Step], locations: dict[int, Location], views: dict[int, int], kept: Sequence[int]
 ) -> tuple[dict[int, int], int]:
     """The first element of each root in the arena, and the elements of the arena."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     for number, step in enumerate(steps):
-        root = homes[step.last].root
+        root = locations[step.last].root
         first.setdefault(root, number if report.layers[step.last].sources else 0)  # all inputs are there from the start
         last[root] = max(number, last.get(root, 0))
         for index in (*step.before, *step.rows):
             for source in report.layers[index].sources:
                 made = source_of(source, views)
-                if made in homes:
-                    last[homes[made].root] = number
+                if made in locations:
+                    last[locations[made].root] = number
     for index in kept:
-        last[homes[source_of(index, views)].root] = len(steps)
+        last[locations[source_of(index, views)].root] = len(steps)
     roots = list(first)
     sizes = [-(-report.layers[root].output.elements // ALIGNMENT) * ALIGNMENT for root in roots]
     offsets, _ = place(sizes, [(first[root], last[root]) for root in roots])

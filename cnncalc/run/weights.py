@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,17 +77,19 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
 
 
 def array_of(value: Any, dtype: str, what: str) -> Any:
-    """A value as a contiguous array of real numbers; raises ValueProblem if it is none. ``what`` names it."""
+    """A value as a contiguous array; raises ValueProblem if it is none of real numbers. ``what`` names it."""
     try:
-        with np.errstate(all="ignore"):  # a number beyond the data type is infinite
-            given = np.asarray(value)
-            if given.dtype.kind == "c":
-                raise ValueProblem(f"{what} must be real numbers, not complex ones")
-            return np.asarray(given, dtype, order="C")
-    except ValueProblem:
-        raise
-    except Exception:  # noqa: BLE001  # what other libraries raise where an array of theirs is none of NumPy
-        raise ValueProblem(f"{what} must be an array of numbers, not {value!r:.60}") from None
+        found = np.asarray(value)
+        if found.dtype.kind in "cmM":  # complex numbers and times, which NumPy would convert
+            raise ValueProblem(f"{what} must be an array of real numbers, not of {found.dtype.name}")
+        if found.dtype.kind not in "OSTU":
+            with np.errstate(all="ignore"):  # a number beyond the data type is infinite
+                return np.asarray(found, dtype, order="C")
+    except (TypeError, ValueError):
+        pass
+    except RuntimeError as error:  # such as that of PyTorch for a parameter, which says how to detach it
+        raise ValueProblem(f"{what} cannot be read as an array: {visible(str(error))}") from None
+    raise ValueProblem(f"{what} must be an array of numbers, not {visible(repr(value))[:60]}")
 
 
 def with_shared(report: Report, own: Sequence[dict[str, Any]]) -> Weights:

@@ -1,4 +1,4 @@
-"""Threads that take turns on the steps of a run, each with products on a single thread."""
+"""What the threads of a prepared net need: a barrier, shares of the work, memory, products on one thread each."""
 
 from __future__ import annotations
 

@@ -23,7 +23,6 @@ FORMS = ("processes", "processes:N", "threads", "serial", "dask://HOST:PORT", "m
 """What names an executor."""
 POOL_SECONDS = 0.5
 """How long this process computes alone before processes are started: about the time that their start takes."""
-MOST_PROCESSES = 1_000
 MOST_LANES = 32
 """Pools of processes; one of a single process each, so that the others go on when it ends."""
 
@@ -88,16 +87,15 @@ def _named(name: str, folder: str, stack: ExitStack) -> tuple[Sequence[Provider]
 
 def _number_of_processes(text: str | None) -> int:
     """The N of ``processes:N``; all cores if there is none."""
-    from cnncalc.search.processes import available_cores
+    from cnncalc.search.processes import available_cores, number_of_processes
 
     if text is None:
         return available_cores()
-    if not re.fullmatch("[0-9]{1,18}", text) or not 1 <= int(text) <= MOST_PROCESSES:
-        message = (
-            f"the number of processes is a whole number from 1 to {MOST_PROCESSES:,}, found '{visible(text)[:60]}'"
-        )
-        raise ValueProblem(message, code="wrong-value", hint=f"--executor processes:{available_cores()}")
-    return int(text)
+    try:
+        return number_of_processes(text)
+    except ValueProblem as problem:
+        hint = f"--executor processes:{available_cores()}"
+        raise ValueProblem(problem.message, code="wrong-value", hint=hint) from None
 
 
 def _processes(name: str, number: int) -> list[Provider]:

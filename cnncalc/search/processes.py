@@ -10,10 +10,25 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.errors import ValueProblem
+from cnncalc.source import visible
+from cnncalc.units import MAX_DIGITS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from multiprocessing.connection import Connection
+
+MOST_PROCESSES = 1_000
+
+
+def number_of_processes(text: str) -> int:
+    """The number of processes that a call asks for; ValueProblem if it is none, or too large."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    if not is_number or not 1 <= int(text) <= MOST_PROCESSES:
+        found = visible(text)[:60]
+        raise ValueProblem(f"the number of processes is a whole number from 1 to {MOST_PROCESSES:,}, found '{found}'")
+    return int(text)
 
 
 class WorkerProcesses(ProcessPoolExecutor):

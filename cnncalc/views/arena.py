@@ -32,27 +32,7 @@ def plan_document(
         f"({plan.bytes_per_element} bytes per element)",
         f"{size(plan.arena_bytes)} ({plan.arena_bytes:,} bytes) for all volumes, {gap} the peak of live bytes",
     )
-    columns = (
-        Column("mark", "mark"),
-        Column("volume", "volume"),
-        Column("offset", "offset", True),
-        Column("size", "size", True),
-        Column("first", "from step", True),
-        Column("last", "to step", True),
-        Column("layers", "layers"),
-    )
-    rows = tuple(
-        (
-            Cell(mark, mark),
-            Cell(volume.name, volume.name),
-            number(volume.offset),
-            number(volume.size),
-            number(volume.first),
-            number(volume.last),
-            Cell(_layers(volume.layers, volume.role), volume.role),
-        )
-        for volume, mark in zip(plan.volumes, marks(len(plan.volumes)), strict=True)
-    )
+    layers = [(Cell(_layers(volume.layers, volume.role), volume.role),) for volume in plan.volumes]
     exact = "the optimal order" if plan.is_exact_order else "a heuristic order, a better one is possible"
     order = f"{plan.order}: peak of live bytes {size(plan.bound_bytes)}, at {plan.peak_at}; {exact}"
     if plan.bound_bytes != plan.given_bound_bytes:
@@ -73,14 +53,17 @@ def plan_document(
         ),
         Paragraph("map", ("vertical: offset; horizontal: step", *chart), verbatim=True),
     )
-    return Document(heading, Table(columns, rows), closing, lambda: _data(plan, advice))
+    return Document(
+        heading, volume_table(plan.volumes, (Column("layers", "layers"),), layers), closing, lambda: _data(plan, advice)
+    )
 
 
 def _advice(plan: ArenaPlan, advice: Sequence[PlanAdvice], macs: int, units: str) -> tuple[str, ...]:
     """A line for each change, with the peak of live bytes and what becomes of the MACs."""
     lines = []
     for each in advice:
-        line = f"{each.what}: {format_bytes(each.peak_bytes, units)} ({percent(each.peak_bytes, plan.bound_bytes)})"
+        share = percent(each.peak_bytes, plan.bound_bytes)
+        line = f"{each.what}: {format_bytes(each.peak_bytes, units)} ({share} of the peak)"
         if each.macs != macs:
             more = (
                 f"{percent(each.macs - macs, macs)} more" if each.macs > macs else f"{percent(each.macs, macs)} of the"
@@ -88,6 +71,32 @@ def _advice(plan: ArenaPlan, advice: Sequence[PlanAdvice], macs: int, units: str
             line += f", {more} MACs"
         lines.append(line if each.same_net else f"{line}; another net")
     return tuple(lines)
+
+
+def volume_table(volumes: Sequence[ArenaVolume], more: Sequence[Column], cells: Sequence[tuple[Cell, ...]]) -> Table:
+    """The volumes with their marks, bytes and steps, and ``more`` columns with their ``cells`` for each volume."""
+    columns = (
+        Column("mark", "mark"),
+        Column("volume", "volume"),
+        Column("offset", "offset", True),
+        Column("size", "size", True),
+        Column("first", "from step", True),
+        Column("last", "to step", True),
+        *more,
+    )
+    rows = [
+        (
+            Cell(mark, mark),
+            Cell(volume.name, volume.name),
+            number(volume.offset),
+            number(volume.size),
+            number(volume.first),
+            number(volume.last),
+            *rest,
+        )
+        for volume, mark, rest in zip(volumes, marks(len(volumes)), cells, strict=True)
+    ]
+    return Table(columns, tuple(rows))
 
 
 def _layers(layers: tuple[str, ...], role: str) -> str:

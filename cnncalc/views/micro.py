@@ -17,7 +17,7 @@ KERNELS = {
     "": "",
     "none": " and CMSIS-NN for cores without DSP, such as Cortex-M0 and M3",
     "dsp": " and CMSIS-NN for cores with DSP, such as Cortex-M4, M7 and M33",
-    "mve": " and CMSIS-NN for cores with MVE, Cortex-M55 and M85",
+    "mve": " and CMSIS-NN for cores with MVE, such as Cortex-M55 and M85",
 }
 """What follows the runtime, by the extension of the core."""
 FLASH = {

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
+from cnncalc.formats.document import Cell, Column, Document, Paragraph
 from cnncalc.memory.arena import ArenaVolume
 from cnncalc.units import format_bytes, listing
-from cnncalc.views.arena import draw, marks
+from cnncalc.views.arena import draw, volume_table
 
 if TYPE_CHECKING:
     from cnncalc.formats.notation import Notation
     from cnncalc.memory.vela import VelaPlan, VelaVolume
 
-COLUMNS = (
-    Column("mark", "mark"),
-    Column("volume", "volume"),
-    Column("offset", "offset", True),
-    Column("size", "size", True),
-    Column("first", "from step", True),
-    Column("last", "to step", True),
-    Column("layout", "layout"),
-    Column("role", "role"),
-)
 SETTING = {
     "version": "5.2.0",
     "accelerator": "ethos-u55, ethos-u65",
@@ -41,19 +31,8 @@ def vela_document(plan: VelaPlan, *, notation: Notation, width: int = 100) -> Do
         f"{SETTING['memory_mode']}, --optimise {SETTING['optimise']}, no --arena-cache-size",
     )
     found = [_shown(volume, len(plan.steps)) for volume in plan.volumes]
-    rows = tuple(
-        (
-            Cell(mark, mark),
-            Cell(shown.name, shown.name),
-            number(shown.offset),
-            number(shown.size),
-            number(shown.first),
-            number(shown.last),
-            Cell(_layout(volume), _layout(volume)),
-            Cell(shown.role, shown.role),
-        )
-        for volume, shown, mark in zip(plan.volumes, found, marks(len(found)), strict=True)
-    )
+    cells = [(Cell(_layout(volume), _layout(volume)), Cell(volume.role, volume.role)) for volume in plan.volumes]
+    table = volume_table(found, (Column("layout", "layout"), Column("role", "role")), cells)
     closing = (
         Paragraph("weights", (WEIGHTS,), main=1),
         Paragraph(
@@ -62,7 +41,7 @@ def vela_document(plan: VelaPlan, *, notation: Notation, width: int = 100) -> Do
             verbatim=True,
         ),
     )
-    return Document(heading, Table(COLUMNS, rows), closing, lambda: _data(plan, found))
+    return Document(heading, table, closing, lambda: _data(plan, found))
 
 
 def _shown(volume: VelaVolume, steps: int) -> ArenaVolume:

@@ -14,8 +14,10 @@ from cnncalc.checks.check import Checker, CheckOptions, CheckResult
 from cnncalc.checks.search import Search
 from cnncalc.figures.budget import from_calls, read_budget
 from cnncalc.language.settings import DEFAULT_SETTINGS
+from cnncalc.search import processes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 DESIGNS = {
@@ -55,6 +57,24 @@ def test_processes_give_the_same_result_in_the_same_order(folder: Path) -> None:
     assert together == alone
     assert {outcome.code() for outcome in alone.files} == {0, 1, 2}
     assert alone.left_out
+
+
+def test_no_more_processes_are_started_than_have_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Recorded(processes.WorkerProcesses):
+        def __init__(self, number: int, modules: Sequence[str] = ()) -> None:
+            started.append(number)
+            super().__init__(number, modules)
+
+    monkeypatch.setattr(parallel, "MOST_IN_CHUNK", 10)
+    monkeypatch.setattr(parallel, "CHUNK_SECONDS", 100.0)
+    monkeypatch.setattr(processes, "WorkerProcesses", Recorded)
+
+    together = checked(folder, processes.MOST_PROCESSES)
+
+    assert started == [2]
+    assert together == checked(folder, 1)
 
 
 def test_what_a_process_that_ends_leaves_is_checked_by_this_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

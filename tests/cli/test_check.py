@@ -10,6 +10,7 @@ import pytest
 
 from cnncalc.cli.program import run
 from cnncalc.language.catalogue import names
+from cnncalc.source import visible
 from tests.calls import environment
 from tests.checks.projects import PARAMETERS, TINY, written
 
@@ -268,3 +269,13 @@ def test_all_named_nets_are_checked_without_numpy() -> None:
 
     assert done.stderr.split()[-2:] == ["0", "False"]
     assert f"{len(names())} files, {2 * len(names())} limits" in done.stdout
+
+
+@pytest.mark.parametrize("number", ["0", "1001", "9" * 11, "9" * 5000, "-2", "two", "\u0663", ""])
+def test_a_number_of_processes_is_from_1_to_1000(number: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(folder, {"fine.yaml": TINY})
+
+    found, _, err = check(capsys, "fine.yaml", f"--jobs={number}")
+
+    assert found == 2
+    assert f"--jobs: the number of processes is a whole number from 1 to 1,000, found '{visible(number)[:60]}'\n" in err

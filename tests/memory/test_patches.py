@@ -180,5 +180,5 @@ def test_the_plan_says_what_would_help() -> None:
     assert data["advice"][0]["peak_bytes"] == 196 * KIB
     assert "would help  4x4 patches" in called(*words).stdout
     text = called(*words, "--verbose").stdout
-    assert "4x4 patches up to inverted3.bn3 [28x28x32]: 196.0 KiB (14.3 %), 9.3 % more MACs\n" in text
+    assert "4x4 patches up to inverted3.bn3 [28x28x32]: 196.0 KiB (14.3 % of the peak), 9.3 % more MACs\n" in text
     assert "; another net\n" in text

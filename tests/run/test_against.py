@@ -21,6 +21,9 @@ NETS = (
     -> UNPOOL(@p) -> GAP -> FC-6 -> SOFTMAX""",
     "INPUT 40x3 -> CONV5-6 -> GELU -> LN -> ATTENTION-2 -> GAP -> FC-4",
 )
+ALIKE = """INPUT 3x6x4x5 -> [BN -> ELU | SIGMOID -> REDUCE(op=max, axes=[height, depth])] -> MUL
+    -> PERMUTE(order=[height, width, frames, depth]) -> L2NORM(axes=[width, frames, height], scale=yes, eps=1.5)
+    -> [L2NORM -> PRELU -> REDUCE(axes=[depth, frames]) | CLIP(high=-0.25)] -> ADD -> RELU6 -> GAP"""
 BROKEN = "INPUT 9x9x3 -> CONV3-4@a -> RELU -> FC-5"
 
 
@@ -33,6 +36,13 @@ def test_torch_agrees_in_float64_with_gradients(net: str) -> None:
     assert len(opinion.outputs) == sum(not row.layer.is_input for row in report.layers)
     learned = [array for row in report.layers for array in row.own_arrays if array.role != "buffer"]
     assert len(opinion.gradients) == len(learned)
+
+
+def test_gradients_of_what_all_classes_have_in_common_are_zero_but_for_rounding() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
+    report = cnncalc.analyze(ALIKE, batch=2, dtype="float64", in_place=False)
+    opinion = compare_with(report, "torch", seed=883)
+    assert opinion.agrees, [each for each in opinion.gradients if not each.agrees]
 
 
 def test_onnx_runtime_agrees_in_float32() -> None:

@@ -12,7 +12,6 @@ import pytest
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.arena import plan
 from cnncalc.run.forward import apart, draw_images, run
@@ -21,6 +20,7 @@ from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.prepared import PreparedNet
 from cnncalc.run.steps import ALIGNMENT, plan_of
 from cnncalc.run.weights import build
+from tests.case_nets import between_convolutions
 from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design
 from tests.random_volumes import random_net
@@ -35,31 +35,12 @@ BOUNDS = {"float32": 2e-5, "float64": 1e-12}
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small nets run on as many threads as large ones."""
-    monkeypatch.setattr("cnncalc.run.prepared.WORTH_THREADS", 0)
+    monkeypatch.setattr("cnncalc.run.prepared.LEAST_THREADED_MACS", 0)
 
 
 def report_of(case: Case, **options: Any) -> Report:
     """A net with the layer of a case between convolutions, with an activation function behind it."""
-    layer: Any = case.layer
-    ends = [f"conv{number}" for number in range(len(case.inputs))]
-
-    def layers(volumes: Any) -> Any:
-        for number, volume in enumerate(volumes):
-            yield f"input{number}", KINDS["input"](size=list(volume))
-            before = f"input{number}"
-            if layer.takes_windows and len(volume.sides) > 1:  # each row of the input is a window
-                yield f"window{number}", KINDS["window"](size=[1, volume[1]]), [before]
-                before = f"window{number}"
-            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [before]
-        if layer.takes_places:
-            yield "pool", layer.pool, ["conv1"]
-            ends[1] = "pool"
-        yield "it", layer, ends
-        yield "tanh", KINDS["tanh"]()
-        yield "behind", KINDS["conv"](filters=5, kernel=1)
-
-    volumes = (case.inputs[0], layer.entered) if layer.takes_places else case.inputs
-    return account(chain("case", layers(volumes)), **options)
+    return account(between_convolutions(case, KINDS["tanh"]()), **options)
 
 
 def assert_equal_to_the_layers(report: Report, threads: int, bound: float | None = None) -> None:
@@ -163,6 +144,13 @@ def test_given_weights_are_used_and_checked() -> None:
     images = draw_images(report)
     net = cnncalc.prepare(report.graph, weights=weights)
 
+    class Attached:
+        def __array__(self, *given: Any, **options: Any) -> Any:
+            raise RuntimeError("use detach()")
+
+    def with_bias(bias: Any) -> dict[str, Any]:
+        return {**weights, "fc1": {**weights["fc1"], "bias": bias}}
+
     expected = run(report, drawn, images).outputs["fc1"]
     assert apart(net(images)["fc1"], expected) <= 2e-5
     assert np.array_equal(net(images["input"])["fc1"], net(images)["fc1"])
@@ -170,8 +158,14 @@ def test_given_weights_are_used_and_checked() -> None:
         ({**weights, "fc": {}}, "weights: the net has no layer 'fc'; did you mean 'fc1'?"),
         ({**weights, "fc1": {"weight": drawn[3]["weight"]}}, "weights: fc1 has no 'bias', an array [5]"),
         ({**weights, "fc1": {**weights["fc1"], "wait": 1}}, "weights: fc1 has no use for 'wait'; did you mean"),
-        ({**weights, "fc1": {**weights["fc1"], "bias": [1, 2]}}, "weights: 'bias' of fc1 must be [5], not [2]"),
-        ({**weights, "fc1": {**weights["fc1"], "bias": "b"}}, "'bias' of fc1 must be an array of numbers, not 'b'"),
+        (with_bias([1, 2]), "weights: 'bias' of fc1 must be [5], not [2]"),
+        (with_bias("b"), "'bias' of fc1 must be an array of numbers, not 'b'"),
+        (with_bias(["1"] * 5), "'bias' of fc1 must be an array of numbers, not ['1', '1', '1', '1', '1']"),
+        (with_bias(None), "'bias' of fc1 must be an array of numbers, not None"),
+        (with_bias([1, [2]]), "'bias' of fc1 must be an array of numbers, not [1, [2]]"),
+        (with_bias([1j] * 5), "'bias' of fc1 must be an array of real numbers, not of complex128"),
+        (with_bias(np.zeros(5, "M8[s]")), "'bias' of fc1 must be an array of real numbers, not of datetime64[s]"),
+        (with_bias(Attached()), "'bias' of fc1 cannot be read as an array: use detach()"),
         ({"fc1": 1}, "weights: expected arrays by the names of layer and array"),
         (1, "weights: expected arrays by the names of layer and array"),
     ]:
@@ -312,3 +306,41 @@ def test_what_is_no_array_of_real_numbers_is_refused(value: Any) -> None:
     for wrong in wrongs:
         with pytest.raises(cnncalc.ValueProblem):
             cnncalc.prepare("INPUT 1x1x5 -> FC-2", weights=wrong)
+
+
+def test_weights_of_pytorch_in_the_order_of_the_manual_give_the_same() -> None:
+    torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
+    conv = torch.nn.Conv2d(6, 8, (3, 5), padding=(1, 2), groups=2)
+    norm = torch.nn.BatchNorm2d(8)
+    depthwise = torch.nn.Conv2d(8, 16, (5, 3), padding=(2, 1), groups=8)
+    linear = torch.nn.Linear(16 * 5 * 7, 9)
+    module = torch.nn.Sequential(conv, norm, torch.nn.ReLU(), depthwise, torch.nn.Flatten(), linear).double().eval()
+    for array in module.state_dict().values():
+        if array.is_floating_point():
+            array.uniform_(0.1, 1)
+
+    def own(array: Any) -> Any:
+        return array.detach().numpy()
+
+    weights = {
+        "conv1": {"weight": np.transpose(own(conv.weight), (2, 3, 1, 0)), "bias": own(conv.bias)},
+        "bn1": {
+            "scale": own(norm.weight),
+            "shift": own(norm.bias),
+            "mean": own(norm.running_mean),
+            "variance": own(norm.running_var),
+        },
+        "dwconv1": {
+            "weight": np.transpose(own(depthwise.weight).reshape(8, 2, 5, 3), (2, 3, 0, 1)),
+            "bias": own(depthwise.bias),
+        },
+        "fc1": {"weight": own(linear.weight).T, "bias": own(linear.bias)},
+    }
+    text = "INPUT 5x7x6 -> CONV3x5-8(groups=2) -> BN -> RELU -> DWCONV5x3(multiplier=2) -> FC-9"
+    images = np.random.default_rng(0).normal(size=(2, 5, 7, 6))
+
+    (found,) = cnncalc.prepare(text, weights=weights, batch=2, dtype="float64")(images).values()
+
+    with torch.no_grad():
+        expected = own(module(torch.tensor(images).permute(0, 3, 1, 2)))
+    np.testing.assert_allclose(found.reshape(2, 9), expected, rtol=1e-10)

@@ -19,6 +19,7 @@ from cnncalc.run.optimizers import RATES, Optimizer
 from cnncalc.run.training import HEAD_WEIGHT, Trainer, draw_targets, log_softmax
 from cnncalc.run.verify_training import TrainingVerification, verify_training
 from cnncalc.run.weights import build
+from tests.case_nets import between_convolutions
 from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design, sample
 from tests.subcases import each
@@ -435,27 +436,8 @@ def test_a_gradient_is_added_to_a_view_of_all_elements_in_place(view: str) -> No
 def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
     """Each case between convolutions, so that the gradients of all inputs are needed."""
     from cnncalc.analysis.report import account
-    from cnncalc.graph import chain
-    from cnncalc.layers import KINDS
 
-    layer: Any = case.layer
-    ends = [f"conv{number}" for number in range(len(case.inputs))]
-
-    def layers(volumes: Any) -> Any:
-        for number, volume in enumerate(volumes):
-            yield f"input{number}", KINDS["input"](size=list(volume))
-            before = f"input{number}"
-            if layer.takes_windows and len(volume.sides) > 1:  # each row of the input is a window
-                yield f"window{number}", KINDS["window"](size=[1, volume[1]]), [before]
-                before = f"window{number}"
-            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [before]
-        if layer.takes_places:
-            yield "pool", layer.pool, ["conv1"]
-            ends[1] = "pool"
-        yield "it", layer, ends
-        yield "behind", KINDS["conv"](filters=5, kernel=1)
-
-    graph = chain("case", layers((case.inputs[0], layer.entered) if layer.takes_places else case.inputs))
+    graph = between_convolutions(case)
 
     assert_to_the_byte(verify_training(account(graph, batch=3, dtype="float64"), optimizer="sgd"))
 

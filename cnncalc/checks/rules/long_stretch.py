@@ -61,11 +61,14 @@ class LongStretch(Rule):
             f"is number {self.maximum + 1} of {len(members)} on {volume}"
         )
         changes: dict[int, Sequence[Layer]] = {}
+        chains: dict[int, Sequence[Layer]] = {}  # by layer: many rows have the same one
         for site in sites:
             for index in _stretch(report, readers, site.facts):
                 layer = report.layers[index].layer
-                changes[index] = (layer.with_keys(bias="no"), BatchNorm())
-        changed = rewritten(report, changes)
+                if id(layer) not in chains:
+                    chains[id(layer)] = (layer.with_keys(bias="no"), BatchNorm())
+                changes[index] = chains[id(layer)]
+        changed = rewritten(report, changes, brief=True)
         what = "BN after each convolution, instead of its bias"
         return self.found(report, sites, message, "parameters", what=what, changed=changed)
 
