@@ -162,7 +162,9 @@ def prepare(
     from cnncalc.search.processes import available_cores
 
     report = analyze(design, batch=batch, dtype=dtype, **options)
-    return prepared(report, weights, seed=seed, threads=positive("threads", threads) or available_cores())
+    return prepared(
+        report, weights, seed=positive("seed", seed, 0) or 0, threads=positive("threads", threads) or available_cores()
+    )
 
 
 def account_memory(

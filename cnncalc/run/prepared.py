@@ -67,7 +67,8 @@ class PreparedNet:
     ) -> None:
         self.report = report
         self._controller = single_threaded_products()
-        plan = plan_of(report, keep)
+        with np.errstate(all="ignore"):  # what a layer folds is asked with weights of 0 and 1
+            plan = plan_of(report, keep)
         is_large = report.totals.macs * report.batch >= LEAST_THREADED_MACS * len(plan.steps)
         self.threads = min(threads, MOST_THREADS) if self._controller is not None and is_large else 1
         self.steps = tuple(

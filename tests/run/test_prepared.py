@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import warnings
 from itertools import product
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -344,3 +345,15 @@ def test_weights_of_pytorch_in_the_order_of_the_manual_give_the_same() -> None:
     with torch.no_grad():
         expected = own(module(torch.tensor(images).permute(0, 3, 1, 2)))
     np.testing.assert_allclose(found.reshape(2, 9), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"seed": "x"}, {"threads": 0}, {"threads": "2.5"}])
+def test_numbers_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    with pytest.raises(cnncalc.ValueProblem, match=f"^{next(iter(wrong))}: expected"):
+        cnncalc.prepare("INPUT 9x7x3 -> CONV3-4", **wrong)
+
+
+def test_normed_weights_beside_a_depthwise_layer_give_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cnncalc.prepare("INPUT 9x7x3 -> CONV3-6(normed=weight) -> DWCONV3 -> CONV1-4(normed=spectral)")
