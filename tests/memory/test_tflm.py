@@ -210,7 +210,7 @@ def test_the_three_nets_of_the_manual_have_the_heads_of_the_runtime() -> None:
         assert f"{head:,} bytes" in page
     person = analyze("mobilenet-v1", variables={"alpha": 0.25}, input=(96, 96, 1), classes=2)
     assert micro_report(person).arena.head_bytes == 55_296
-    assert "a head of 55,296." in page
+    assert "a head of 55,296 bytes." in page
 
 
 @pytest.mark.parametrize(
