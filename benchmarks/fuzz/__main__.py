@@ -77,8 +77,9 @@ def main() -> int:
         call.summary.write_text(json.dumps(summary(call.folder), indent=1) + "\n", encoding="utf-8")
         return 0
     if call.again:
-        name, file = call.words
-        target = TARGETS[name]
+        if len(call.words) != 2 or call.words[0] not in TARGETS:
+            parser.error("--again takes a target and a file")
+        target, file = TARGETS[call.words[0]], call.words[1]
         target.run(target.seeds()[0])
         limit_memory(target.mebibytes)
         outcome, seconds, failure = tried(target, Path(file).read_bytes())
@@ -88,6 +89,9 @@ def main() -> int:
         from benchmarks.fuzz.guided import search
 
         return search(call.guided, call.inputs, call.seconds, call.seed, call.folder)
+    for name in call.words:
+        if name not in TARGETS:
+            parser.error(f"no target '{name}'; there are: {', '.join(TARGETS)}")
     campaign = Campaign(call.folder, call.seed, [TARGETS[name] for name in call.words or TARGETS])
     run(campaign, call.inputs, call.jobs)
     print(table(campaign))

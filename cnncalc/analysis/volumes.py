@@ -68,11 +68,8 @@ def propagate(graph: Graph, *, with_hints: bool = True, known: Known | None = No
 
 
 def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> DesignError:
-    """The error of a design, with the problems of the volumes of its known nodes added.
-
-    Volumes of more than MAX_BESIDE_PROBLEMS nodes are computed once the other problems are mended.
-    """
-    if error.partial is None or len(error.partial.nodes) > MAX_BESIDE_PROBLEMS:
+    """The error of a design, with the problems of the volumes of its known nodes added."""
+    if error.partial is None:
         return error
     try:
         propagate(error.partial, with_hints=with_hints)
@@ -81,8 +78,6 @@ def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> Desi
     return error
 
 
-MAX_BESIDE_PROBLEMS = 30_000
-"""The most layers whose volumes are computed although the design has other problems."""
 MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
 MAX_TRIED_LAYERS = 30_000
@@ -111,7 +106,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
-    if not isinstance(layer, Input):
+    if not isinstance(layer, Input) or len(graph.nodes) > MAX_TRIED_LAYERS:
         return problems
     size = Volume(*layer.size)
     known: Known = {}

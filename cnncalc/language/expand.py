@@ -9,7 +9,7 @@ from cnncalc.errors import DesignError, Problem, Problems, in_text_order, no_eff
 from cnncalc.graph import Draft, Graph, Node, topologically_sorted
 from cnncalc.language.expansion_size import ExpansionCounter
 from cnncalc.language.layer_maker import LayerMaker
-from cnncalc.language.limits import NESTING
+from cnncalc.language.limits import EXPANSION_BESIDE_PROBLEMS, NESTING
 from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.settings import DEFAULT_SETTINGS
@@ -107,7 +107,9 @@ class Expander:
             raise self._failure(())
         if not any(problem.code == "recursive-block" for problem in self.problems):
             keeps = self.settings.optional is not False
-            ExpansionCounter(self.planner, self.variables, self.problems, keeps=keeps).check(design.items)
+            size = ExpansionCounter(self.planner, self.variables, self.problems, keeps=keeps).count(design.items)
+            if self.problems and size > EXPANSION_BESIDE_PROBLEMS:
+                raise self._failure(())
             scope = Scope("", None)
             ports = self._begin(scope)
             try:
@@ -203,7 +205,8 @@ class Expander:
                 if any(_is_within(span, problem.span) for span in reported):
                     self.problems.remove(problem)
                 reported.append(problem.span)
-        return DesignError(in_text_order(self.problems), _partial(self.design, nodes))
+        known = nodes if len(nodes) <= EXPANSION_BESIDE_PROBLEMS else ()
+        return DesignError(in_text_order(self.problems), _partial(self.design, known))
 
     def _begin(self, scope: Scope) -> list[Any]:
         """The input of the key ``input`` or of the call, where the pattern does not begin with one."""

@@ -32,9 +32,9 @@ class ExpansionCounter:
         self.counted: dict[tuple[str, str], int] = {}
         self.used_names: dict[int, frozenset[str]] = {}
 
-    def check(self, items: Iterable[Item]) -> None:
-        """Raises DesignError if the net would expand beyond the limit."""
-        self._count(items, self.variables.outside, 0)
+    def count(self, items: Iterable[Item]) -> int:
+        """The count of a chain; raises DesignError if it is beyond the limit."""
+        return self._count(items, self.variables.outside, 0)
 
     def _count(self, items: Iterable[Item], environment: Environment, depth: int) -> int:
         total = 0

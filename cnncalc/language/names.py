@@ -283,12 +283,12 @@ class Names:
         """The nearest name as a hint, as written in this scope; a layer is not offered as its own input."""
         if len(self.problems) > MAX_PROBLEMS:
             return ""  # it is not shown
-        own = {place for place, spec in enumerate(self.specs) if reference in spec.inputs} if is_input else set()
         known: dict[str, None] = {}
         scope: Scope | None = reference.scope
         while scope is not None:
             for name, port in self.meanings.items():
-                if name.startswith(scope.prefix) and "?" not in name and port not in own:
+                reads_it = is_input and isinstance(port, int) and reference in self.specs[port].inputs
+                if name.startswith(scope.prefix) and "?" not in name and not reads_it:
                     known[name[len(scope.prefix) :]] = None
                     if len(known) == MAX_CANDIDATES:
                         return did_you_mean(reference.name, known)

@@ -82,10 +82,3 @@ def test_time_grows_with_the_number_of_layers(layers: str, work: str) -> None:
             break
 
     assert ratio < MOST
-
-
-@pytest.mark.parametrize(("repeats", "codes"), [(5, {"unknown-key", "window-too-large"}), (31_000, {"unknown-key"})])
-def test_volumes_of_very_many_layers_are_computed_once_other_problems_are_mended(repeats: int, codes: set[str]) -> None:
-    with pytest.raises(cnncalc.DesignError) as raised:
-        cnncalc.load(f"INPUT 4x4x3 -> CONV9-2(pad=0) -> RELU*{repeats} -> CONV3-8(xias=no)")
-    assert {problem.code for problem in raised.value.every} == codes

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cnncalc import DesignError, analyze
+from cnncalc import DesignError, analyze, load
 from cnncalc.analysis.report import account
 from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.language.limits import (
     DECIMAL_CHARACTERS,
     EXPANSION,
+    EXPANSION_BESIDE_PROBLEMS,
     EXPRESSION_DIGITS,
     IGNORED,
     NAME_CHARACTERS,
@@ -280,3 +282,39 @@ def test_problems_of_budgets_and_ignored_rules_beyond_twenty_are_only_counted(ke
         load("-", stdin=text)
     assert caught.value.count == 900
     assert str(caught.value).endswith("\n\n... and 880 more problems")
+
+
+@pytest.mark.parametrize(
+    ("repeats", "codes"), [(5, {"unknown-key", "window-too-large"}), (EXPANSION_BESIDE_PROBLEMS // 2, {"unknown-key"})]
+)
+def test_a_large_design_is_expanded_once_the_problems_of_its_text_are_mended(repeats: int, codes: set[str]) -> None:
+    with pytest.raises(DesignError) as raised:
+        analyze(f"INPUT 4x4x3 -> CONV9-2(pad=0) -> RELU*{repeats} -> CONV3-8(xias=no)")
+    assert {problem.code for problem in raised.value.every} == codes
+
+
+@pytest.fixture(scope="module")
+def seconds_to_read() -> float:
+    """CPU seconds to read a design of nearly 200,000 layers, calls and iterations."""
+    start = time.process_time()
+    load("INPUT 3x4x3 -> [[ | RELU] -> ADD]*66000")
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code"),
+    [
+        ("INPUT 3x4x3 -> [[ | DWCONV5x2(xias=no)] -> ADD]*66000 -> FC-18", "unknown-key"),
+        ("INPUT 3x4x3 -> [[ | ADD(@b)] -> ADD]*66000", "unknown-name"),
+        ("INPUT 3x4x3 -> CONV9-3(pad=0) -> [[ | RELU] -> ADD]*66000", "window-too-large"),
+        ("INPUT 3x4x3 -> BN*99000 -> CONV9-3(pad=0)", "window-too-large"),
+    ],
+)
+def test_a_fault_in_a_design_at_the_limit_costs_little_more_than_to_read_it(
+    pattern: str, code: str, seconds_to_read: float
+) -> None:
+    start = time.process_time()
+    with pytest.raises(DesignError) as raised:
+        analyze(pattern)
+    assert raised.value.first.code == code
+    assert time.process_time() - start < 1.4 * seconds_to_read
