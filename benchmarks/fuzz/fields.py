@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from benchmarks.fuzz.mutations import TIMES, damaged
 from cnncalc.interop.tensor_layers import HANDLERS
+from tests.interop.onnx_writer import varint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,25 +150,15 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             raise ValueError("a number of more than ten bytes")
 
 
-def _number(value: int) -> bytes:
-    found = bytearray()
-    while True:
-        byte = value & 127
-        value >>= 7
-        found.append(byte | (128 if value else 0))
-        if not value:
-            return bytes(found)
-
-
 def _written(fields: Fields) -> bytes:
     parts = []
     for number, wire, value in fields:
-        parts.append(_number(number << 3 | wire))
+        parts.append(varint(number << 3 | wire))
         if wire == VARINT:
-            parts.append(_number(value))
+            parts.append(varint(value))
         else:
             content = _written(value) if isinstance(value, list) else value
-            parts += [_number(len(content)), content] if wire == BLOCK else [content]
+            parts += [varint(len(content)), content] if wire == BLOCK else [content]
     return b"".join(parts)
 
 

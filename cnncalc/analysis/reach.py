@@ -239,7 +239,7 @@ class Side(NamedTuple):
             first, last = behind(stencil, self.first, self.last, size)
             return self._replace(size=size, endless=endless, first=first, last=last).tight()
         one = stencil.effort if isinstance(stencil, Places) else count_of(stencil.window(0))
-        if not self.is_exact or not work.take(self.size + size * one):
+        if not self.is_exact or not work.take(self.size + size * max(1, one)):
             low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
         return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
@@ -494,7 +494,7 @@ class Field(NamedTuple):
         if self.boxes is not None:
             before = zip(stencils, self.boxes.sizes, strict=True)
             windows = sum([count_of(window_of(stencil, 0, size)) for stencil, size in before])
-            if not work.take(prod(map(max, sizes, self.boxes.sizes)) * windows):
+            if not work.take(prod(map(max, sizes, self.boxes.sizes)) * max(1, windows)):
                 return field._replace(boxes=None, is_exact=False)
             return field._replace(boxes=self.boxes.through(stencils, sizes))
         if self.solid is not None:
@@ -529,7 +529,7 @@ class Field(NamedTuple):
         sizes = _known(sight.sizes, self.sides)
         sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sizes, strict=True)])
         is_folded = len(sight.sizes) != len(sides)
-        boxes = self.as_boxes(work) if work.take(sight.origins.most * prod(sight.sizes)) else None
+        boxes = self.as_boxes(work) if work.take(max(1, sight.origins.most) * prod(sight.sizes)) else None
         if boxes is None:
             return self._replace(sides=sides, boxes=None, is_exact=False, solid=None, is_folded=is_folded)
         is_exact = self.is_certain and self.solid is None

@@ -46,9 +46,12 @@ def keep_tree(source: Source, tree: Callable[[], tuple[Any, ...]]) -> None:
             return
         os.makedirs(os.path.dirname(file), exist_ok=True)
         part = f"{file}.{os.getpid()}"
-        with open(part, "wb") as opened:
-            marshal.dump((FORM, source.text, tree()), opened)
-        os.replace(part, file)
+        try:
+            with open(part, "wb") as opened:
+                marshal.dump((FORM, source.text, tree()), opened)
+            os.replace(part, file)
+        except OSError:
+            os.unlink(part)
     except OSError:
         return
 

@@ -375,21 +375,33 @@ def conv_transpose(
 def max_pool_with_indices(
     xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], item: Any
 ) -> tuple[Any, Any]:
-    """The maximum of every window and its index in the window, last side fastest, as an integer type ``item``."""
+    """The maximum of every window and its index in the window, last side fastest, as an integer type ``item``.
+
+    NaN counts as the largest; the index is always that of an element of ``x``, never of the padding.
+    """
     result = xp.empty((*x.shape[:2], *map(len, begins)), x.dtype)
     places = xp.zeros(result.shape, item)
     bounds = covered(begins, kernel, dilation)
     for image, targets, where in zip(x, result, places, strict=True):
+        is_usual = bool(image.min() > -xp.inf)  # else the padding may be as large as an element, or NaN is among them
         for piece in pieces(len(image), image[0].nbytes):
             band = padded(xp, image[piece], bounds, -xp.inf)
+            inside = None if is_usual else padded(xp, xp.ones_like(image[piece]), bounds, 0)
             best, place = targets[piece], where[piece]
             larger = xp.empty(best.shape, bool)
+            found = xp.zeros(best.shape, bool)
             for number, index in enumerate(xp.ndindex(*kernel)):
-                view = shifted(band, [i * d for i, d in zip(index, dilation, strict=True)], begins)
+                offsets = [i * d for i, d in zip(index, dilation, strict=True)]
+                view = shifted(band, offsets, begins)
                 if number == 0:
                     best[...] = view
-                    continue
+                    if inside is None:
+                        continue
                 xp.greater(view, best, out=larger)
+                if inside is not None:
+                    is_element = shifted(inside, offsets, begins) > 0
+                    larger |= is_element & (xp.isnan(view) | ~found)
+                    found |= is_element
                 xp.copyto(best, view, where=larger)
                 xp.copyto(place, number, where=larger)
     return result, places

@@ -337,11 +337,16 @@ class MaxPool(AdaptivePooling):
         for image, target, where in zip(maps, result, places, strict=True):
             for bin_, window in self._windows_of_bins(xp, maps.shape[2:]):
                 values = image[(slice(None), *window)]
-                best = values.reshape(len(image), -1).argmax(axis=1)
+                flat = values.reshape(len(image), -1)
+                best = flat.argmax(axis=1)
+                is_nan = xp.isnan(flat)
+                if is_nan.any():  # it counts as the largest, and the last one counts
+                    last = is_nan.shape[1] - 1 - is_nan[:, ::-1].argmax(axis=1)
+                    best = xp.where(is_nan.any(axis=1), last, best)
                 inside = xp.unravel_index(best, values.shape[1:])
                 place = [side.start + index for side, index in zip(window, inside, strict=True)]
                 where[(slice(None), *bin_)] = xp.ravel_multi_index(place, maps.shape[2:])
-                values.reshape(len(image), -1).max(axis=1, out=target[(slice(None), *bin_)])
+                flat.max(axis=1, out=target[(slice(None), *bin_)])
         return pixels(result), {"places": pixels(places)}
 
     def _windows_of_bins(self, xp: Any, sides: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:

@@ -56,7 +56,7 @@ def read_board(text: str) -> Board:
     raise ValueProblem(message, code="unknown-device", hint=LIST)
 
 
-LIST = "cnncalc fit --list-devices prints the names of boards; --max arena=64KiB limits the arena for any other"
+LIST = "cnncalc fit --list-devices prints the names of boards; for any other, cnncalc check --max arena=64KiB"
 
 
 def boards_like(name: str) -> tuple[Board | None, list[Board]]:

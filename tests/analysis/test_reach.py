@@ -196,6 +196,14 @@ def test_the_field_is_the_whole_plane_if_one_branch_sees_it() -> None:
     assert unclipped(text)[-1] is None
 
 
+@pytest.mark.parametrize("stride", [999, 2**31])
+@pytest.mark.parametrize("before", ["", "ROLL1 -> ", "PERMUTE(order=[width, height, depth]) -> "])
+def test_outputs_that_see_nothing_count_as_work(before: str, stride: int) -> None:
+    """The first output of such a DECONV depends on no input; with the large stride there are billions of them."""
+    row = analyze(f"INPUT 8x4x3 -> {before}DECONV1-1/{stride}(pad=1)").layers[-1]
+    assert row.receptive_field == ((1, 1) if row.receptive_field_is_exact else (8, 4))
+
+
 def test_each_input_has_its_own_field_and_the_largest_counts() -> None:
     report = analyze("[INPUT 8x9x3 -> CONV3-2 | INPUT 8x9x3 -> CONV5x1-2] -> CONCAT -> CONV3-2")
     assert [row.receptive_field for row in report.layers] == [(1, 1), (3, 3), (1, 1), (5, 1), (5, 3), (7, 5)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from types import MethodType
 from typing import Any
@@ -16,6 +14,7 @@ from cnncalc.interop.exporters import ExportOptions
 from cnncalc.interop.torch_source import torch_source
 from cnncalc.language import catalogue
 from cnncalc.layers import KINDS
+from tests.memory.own_process import answer, answer_of
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so no memory is measured")
 from tests.memory import torch_oracle  # noqa: E402
@@ -92,15 +91,9 @@ GROUPS = 6
 
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_the_code_of_each_named_net_takes_what_is_predicted(group: int) -> None:
-    """At its own size, under FakeTensorMode, in which nothing is computed.
-
-    In a process of its own: the device that need not exist must be there before the first backward pass.
-    """
+    """At its own size, under FakeTensorMode, in which nothing is computed."""
     names = catalogue.names()[group::GROUPS]
-    command = [sys.executable, "-m", "tests.interop.test_torch_source_memory", *names]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    measured = json.loads(done.stdout)
+    measured = answer_of("tests.interop.test_torch_source_memory", *names)
     predicted = {}
     for name in names:
         training = cnncalc.account_memory(name, batch=3, profile="torch-fake").training
@@ -111,4 +104,4 @@ def test_the_code_of_each_named_net_takes_what_is_predicted(group: int) -> None:
 
 if __name__ == "__main__":
     with patch.object(torch_oracle, "Net", generated):
-        print(json.dumps({name: torch_oracle.measure_fake(cnncalc.analyze(name)).peak for name in sys.argv[1:]}))
+        answer({name: torch_oracle.measure_fake(cnncalc.analyze(name)).peak for name in sys.argv[1:]})

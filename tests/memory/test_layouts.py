@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import subprocess
-import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +12,7 @@ import cnncalc
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.report import Options
 from cnncalc.memory.torch_products import TorchProducts
-from tests.calls import ROOT, environment
+from tests.memory.own_process import answer, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,8 +93,7 @@ def main() -> None:
                 text = layer.replace("width", "length") if sides == "9" else layer
                 pattern = f"INPUT {sides}x3 -> LINEAR-8 -> {text} -> LINEAR-4 -> FC-3"
                 wrong += [f"{profile}: {pattern}: {said}" for said in differences(pattern, Options(profile))]
-    print(json.dumps(wrong), flush=True)
-    os._exit(0)  # PyTorch's threads of the device that is not there may abort the usual end of a process
+    answer(wrong)
 
 
 @pytest.mark.slow
@@ -106,13 +101,7 @@ def main() -> None:
     importlib.util.find_spec("torch") is None, reason="PyTorch is not installed, so nothing here is measured anew"
 )
 def test_outputs_and_gradients_of_kernels_lie_as_those_of_pytorch() -> None:
-    """In a process of its own, since the stand-in for a device must be there before the first backward."""
-    command = [sys.executable, "-m", "tests.memory.test_layouts"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)
-    if "no stand-in for a device" in done.stderr:
-        pytest.skip("this build of PyTorch has no stand-in for a device")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert json.loads(done.stdout) == []
+    assert answer_of("tests.memory.test_layouts") == []
 
 
 if __name__ == "__main__":

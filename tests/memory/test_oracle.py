@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnncalc.memory.report import Options, account_memory
-from tests.calls import ROOT, environment
 from tests.memory.oracle_cases import NETS, measure_sample, measures, report_of
+from tests.memory.own_process import answer_of
 
 FIGURES = ("peak", "first step", "after forward", "after backward", "saved", "inference")
 MEASURED: list[Any] = json.loads((Path(__file__).parent / "data" / "measured.json").read_text(encoding="utf-8"))
@@ -65,12 +63,6 @@ def test_every_case_has_a_stored_measurement() -> None:
     importlib.util.find_spec("torch") is None, reason="PyTorch is not installed, so nothing here is measured anew"
 )
 def test_memory_equals_new_measurements() -> None:
-    """In a process of its own, since the stand-in for a device would affect other tests."""
-    command = [sys.executable, "-m", "tests.memory.measure"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)
-    if "no stand-in for a device" in done.stderr:
-        pytest.skip("this build of PyTorch has no stand-in for a device")
-    assert done.returncode == 0, done.stderr[-2000:]
-    rows = json.loads(done.stdout)
+    rows = answer_of("tests.memory.measure")
     assert len(rows) == len(measure_sample())
     assert not differences(rows)

@@ -34,8 +34,11 @@ def built(keys: dict[str, Any], sides: tuple[int, ...]) -> tuple[Any, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("strange", [(), (-np.inf,), (np.nan,), (np.nan, -np.inf)])
 @pytest.mark.parametrize(("keys", "sides"), FORMS)
-def test_unpool_gives_what_pytorch_gives_forward_and_backward(keys: dict[str, Any], sides: tuple[int, ...]) -> None:
+def test_unpool_gives_what_pytorch_gives_forward_and_backward(
+    keys: dict[str, Any], sides: tuple[int, ...], strange: tuple[float, ...]
+) -> None:
     """By the indices that PyTorch's own max pool gives; where windows share a maximum, the last one counts."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
     from torch.nn import functional as F  # noqa: N812  # its usual name
@@ -43,16 +46,19 @@ def test_unpool_gives_what_pytorch_gives_forward_and_backward(keys: dict[str, An
     pool, unpool = built(keys, sides)
     random = np.random.default_rng(3)
     image = random.standard_normal((2, 3, *sides))
-    _, extras = pool.forward_training(np, pixels(image))
+    for value in strange:
+        image[random.random(image.shape) < 0.4] = value
+    pooled, extras = pool.forward_training(np, pixels(image))
     x = random.standard_normal((2, 3, *pool.output(Volume(*sides, 3)).sides))
 
     rank, theirs = len(sides), torch.from_numpy(image)
     if pool.adaptive is not None:
-        _, indices = getattr(F, f"adaptive_max_pool{rank}d")(theirs, pool.adaptive, return_indices=True)
+        maxima, indices = getattr(F, f"adaptive_max_pool{rank}d")(theirs, pool.adaptive, return_indices=True)
     else:
         call = getattr(F, f"max_pool{rank}d")
         pads, ceil = pool.pad[:rank], pool.round == "ceil"
-        _, indices = call(theirs, pool.kernel, pool.step, pads, pool.dilation, ceil_mode=ceil, return_indices=True)
+        maxima, indices = call(theirs, pool.kernel, pool.step, pads, pool.dilation, ceil_mode=ceil, return_indices=True)
+    assert np.array_equal(planes(pooled), maxima.numpy(), equal_nan=True)
     entered = torch.from_numpy(x).requires_grad_()
     if rank == 1:
         expected = torch.ops.aten.max_unpool2d(entered[..., None], indices[..., None], [*sides, 1])[..., 0]
