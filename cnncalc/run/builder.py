@@ -48,6 +48,8 @@ class Builder:
         self.calls: list[list[Callable[[], Any]]] = [[] for _ in range(threads)]
         self.arrays: dict[int, Any] = {}  # batch x depth x sides, by row
         self.places: dict[int, Any] = {}
+        self._step_of = {index: step for step in plan.steps for index in step.rows}
+        self._reads = {index for row in report.layers for index in row.reads}
         self.filter_steps = FilterSteps(self)
         self.multiply_adds = 0
         self.workspaces = [Workspace(self.dtype) for _ in range(threads)]
@@ -197,7 +199,7 @@ class Builder:
                     source = target
             return
         # ``source`` stands for the input that the same step computes, or for the first one
-        inside = {index for step in self.plan.steps if row.index in step.rows for index in step.rows}
+        inside = self._step_of[row.index].rows
         others = list(row.sources)
         del others[next((number for number, index in enumerate(others) if index in inside), 0)]
         for index in others:
@@ -248,7 +250,7 @@ class Builder:
         layer, arrays = row.layer, self.weights[row.index]
         inputs: list[Any] = [pixels(self.arrays[index]) if index >= 0 else ~index for index in row.reads]
         result = self.arrays[row.index]
-        gives_places = any(~row.index in other.reads for other in self.report.layers)
+        gives_places = ~row.index in self._reads
         if gives_places or layer.takes_places or layer.mixes_images:
             self.begin("single")
             call = _with_places if gives_places else _forward
