@@ -85,7 +85,8 @@ def compare(
     checked.
     """
     every = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
-    pairs = [(row, layer) for row, layer in every if row.index not in report.unproven]
+    unproven = report.unproven
+    pairs = [(row, layer) for row, layer in every if row.index not in unproven]
     wrong: list[Disagreement] = []
     tallies = [_tally(pairs, measurement.batch, quantity, wrong) for quantity in _QUANTITIES]
     if len(every) == len(report.layers):
@@ -108,7 +109,7 @@ def compare(
         parameter_bytes=own * np.dtype(measurement.dtype).itemsize,
         peak_bytes=measurement.peak_bytes,
         is_finite=measurement.is_finite,
-        unproven=tuple([row.name for row, _ in every if row.index in report.unproven]),
+        unproven=tuple([row.name for row, _ in every if row.index in unproven]),
     )
 
 
@@ -176,14 +177,15 @@ def _placement(
         learned = row.is_trainable and any(array.role != "buffer" for array in row.arrays)
         learns.append(learned or any(learns[source] for source in row.learns_from))
     reads: Counter[int] = Counter()
+    readers, unproven = report.graph.readers, report.unproven
     for row, layer in pairs:
-        if not report.graph.readers[row.index]:
+        if not readers[row.index]:
             reads[storage[row.index]] += 1
         if not layer.shares_memory:
             reads.update(storage[source] for source in row.sources)
     found = []
     for row, layer in pairs:
-        if not row.sources or row.layer.is_view_at_test_time or row.index in report.unproven:
+        if not row.sources or row.layer.is_view_at_test_time or row.index in unproven:
             continue
         source = row.sources[0]
         is_kept = _is_kept(report, source, learns)
@@ -269,8 +271,9 @@ def _totals(
 def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None], wrong: list[Disagreement]) -> Tally:
     """Compares the receptive fields of all layers for which one was measured."""
     checked = agreed = bounded = 0
+    unproven = report.unproven
     for row, measured in zip(report.layers, field, strict=True):
-        if measured is None or row.index in report.unproven:
+        if measured is None or row.index in unproven:
             continue
         checked += 1
         found = field_disagreements(row, measured)
@@ -280,7 +283,7 @@ def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None
     words = f"{agreed - bounded:,} equal"
     if bounded:
         words += f", {bounded:,} within their upper bound"
-    left = len(report.layers) - len(report.unproven) - checked
+    left = len(report.layers) - len(unproven) - checked
     if left:
         words += f"; {left:,} not checked: too large, or constant"
     return Tally("receptive_field", agreed, checked, words)

@@ -163,7 +163,7 @@ def verify_training(
         losses=(losses[0], losses[1]),
         values=1 + len(gradients),
         changed=tuple(changed),
-        unproven=tuple([row.name for row in report.layers if row.index in report.unproven]),
+        unproven=tuple([report.layers[index].name for index in sorted(report.unproven)]),
     )
 
 

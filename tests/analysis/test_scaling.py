@@ -20,6 +20,7 @@ from cnncalc.formats import write
 from cnncalc.language.writer import as_pattern
 from cnncalc.memory.curve import curve_of
 from cnncalc.memory.report import Options, Simulation, account_memory
+from cnncalc.run.verify import verify
 from cnncalc.views.layer_table import document
 
 if TYPE_CHECKING:
@@ -90,3 +91,8 @@ def test_time_grows_with_the_number_of_layers(layers: str, work: str) -> None:
 def test_a_run_of_many_steps_is_made_ready_in_linear_time() -> None:
     few, many = (f"INPUT 3x2x2 -> [[CONV1-2 | ] -> ADD -> POOL3/1(pad=1)]*{number}" for number in (200, 2_000))
     assert growth(lambda net: cnncalc.prepare(net, threads=1), few, many) < MOST
+
+
+def test_verifying_grows_with_the_number_of_layers() -> None:
+    few, many = (f"INPUT 3x2x2 -> [CONV1-2 -> RELU]*{number}" for number in (100, 1_000))
+    assert growth(lambda net: verify(cnncalc.analyze(net)), few, many) < MOST
