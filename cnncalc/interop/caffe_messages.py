@@ -18,7 +18,7 @@ class Word(str):
 
 
 class NoEqual(Exception):
-    """Why a layer cannot be written."""
+    """A layer cannot be written; the message says why."""
 
 
 def written(fields: Sequence[tuple[str, Any]], depth: int) -> list[str]:

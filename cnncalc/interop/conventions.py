@@ -1,8 +1,8 @@
 """How other programs count the same net, so that a user sees why two tools disagree.
 
-Those for PyTorch count the modules that ``convert --to torch`` writes, those for ONNX the operators that ``convert --to
-onnx`` writes. What a net of another origin calls as a function, as torchvision's DenseNet does with its last pool, a
-program that looks at modules does not see.
+Programs for PyTorch count the modules that ``convert --to torch`` writes, those for ONNX the operators that ``convert
+--to onnx`` writes. A program that counts modules misses what a net calls as a function, as torchvision's DenseNet does
+with its last pool.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Convention(NamedTuple):
-    """A tool: its version, what it counts in words, and what it counts of each layer of a net."""
+    """A tool: its version, how it counts in words, and a function with its figures for each layer of a net."""
 
     version: str
     words: str
@@ -50,7 +50,7 @@ def _keras(row: Row) -> Figure:
 
 
 def _darknet(row: Row) -> Figure:
-    """Half of its floating-point operations: it has two for each product."""
+    """Half of darknet's floating-point operations, of which a product has two."""
     layer, operations, words = row.layer, 0, "nothing"
     if isinstance(layer, Convolution):
         operations, words = 2 * row.macs, "its products"
@@ -62,7 +62,7 @@ def _darknet(row: Row) -> Figure:
 
 
 def _each(rule: Callable[[Row], Figure]) -> Callable[[Net], list[Figure]]:
-    """What a rule gives for each layer that runs at test time."""
+    """A function with the figures that a rule gives for each layer that runs at test time."""
     return lambda net: [Figure(0, 0) if row.training_only else rule(row) for row in net.layers]
 
 
@@ -113,7 +113,7 @@ CONVENTIONS: dict[str, Convention] = {
 
 
 class Counted(NamedTuple):
-    """A net as another tool counts it, for one image; ``macs`` None: it counts none. ``figures`` are those by layer."""
+    """A net as another tool counts it, for one image; ``macs`` is None if it counts none; ``figures`` are by layer."""
 
     tool: str
     version: str
@@ -123,7 +123,7 @@ class Counted(NamedTuple):
     figures: tuple[Figure, ...]
 
     def doubts(self, indices: Iterable[int]) -> dict[str, list[int]]:
-        """Why figures of these layers may not be those of the tool, each with its layers."""
+        """The reasons why figures of these layers may differ from those of the tool, each with its layers."""
         found: dict[str, list[int]] = {}
         for index in indices:
             doubt = self.figures[index].doubt
@@ -133,7 +133,7 @@ class Counted(NamedTuple):
 
 
 def counted(tool: str, net: Net) -> Counted:
-    """What a tool of :data:`CONVENTIONS` counts of a net; its totals are those of a run at test time."""
+    """A net as a tool of :data:`CONVENTIONS` counts it; totals are those of a run at test time."""
     convention = CONVENTIONS[tool]
     figures = tuple(convention.figures(net))
     macs = [figure.macs for figure in figures if figure.macs is not None]

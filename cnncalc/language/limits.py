@@ -9,7 +9,7 @@ PATTERN_CHARACTERS = 100_000
 NESTING = 64
 EXPANSION = 200_000
 """Expanded layers, calls and iterations together."""
-EXPANSION_BESIDE_PROBLEMS = 30_000
+EXPANSION_BESIDE_PROBLEMS = 20_000
 """The same of a design whose text has problems: a larger one is expanded once these are mended."""
 RANGE = 1_000
 """Entries of the list that ``range`` gives."""
