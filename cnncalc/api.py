@@ -80,9 +80,9 @@ def from_torch(
     """The graph of a ``torch.nn.Module``, which is run once on meta tensors: no weights are needed or changed.
 
     ``size`` is the volume of its input (height, width, depth), or those of several inputs by the names of the
-    parameters of ``forward``. ``partial`` reads operators without an equal as OPAQUE.
+    parameters of ``forward``. ``partial`` reads unsupported operators as OPAQUE.
 
-    Raises DesignError if PyTorch is missing, if the module cannot be run, or for operators without an equal.
+    Raises DesignError if PyTorch is missing, if the module cannot be run, or for unsupported operators.
     """
     from cnncalc.interop.torch_target import graph_of
 

@@ -87,7 +87,7 @@ def member(name: str, data: bytes | mmap, wanted: str, most_bytes: int, what: st
     except (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError, OSError,
             ValueError) as error:  # fmt: skip
         reason = visible(str(error))[:200] or "it cannot be unpacked"
-        raise DesignError([Problem("wrong-file", f"{name} is no {what}: {reason}")]) from None
+        raise DesignError([Problem("wrong-file", f"{name} is not {what}: {reason}")]) from None
     if len(content) > most_bytes:
         raise DesignError([Problem("limit", f"{name}: {wanted} has more than {most_bytes:,} bytes")])
     return content

@@ -34,8 +34,8 @@ WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, StopItera
 """The exceptions that the translation of an operator raises if attributes or inputs are missing or malformed."""
 
 
-class NoEqual(CnncalcError):
-    """An operator has no equal among the layer kinds; the message says why."""
+class Unsupported(CnncalcError):
+    """An operator is not supported: no layer kind equals it; the message is the reason."""
 
 
 class NetBuilder:
@@ -55,7 +55,7 @@ class NetBuilder:
         self._names: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._notes: dict[str, int] = {}
-        self._without_equal: dict[tuple[str, str], list[str]] = {}
+        self._unsupported: dict[tuple[str, str], list[str]] = {}
         self._inputs_set: set[str] = set()
         self._known: dict[tuple[object, ...], tuple[Layer, Volume]] = {}
         """Layers and their output volumes by kind, keys and input volumes, so that equal layers are computed once."""
@@ -223,27 +223,27 @@ class NetBuilder:
         output: Volume | None = None,
         figures: Mapping[str, int] = NO_VALUES,
     ) -> int | None:
-        """Records an operator without an equal. It becomes an OPAQUE layer if its output volume is known.
+        """Records an unsupported operator. It becomes an OPAQUE layer if its output volume is known.
 
         Without ``--partial`` :meth:`graph` refuses the net, with all such operators. ``figures`` are the keys of OPAQUE
         that are known: ``parameters``, ``buffers``, ``macs``.
         """
-        self._without_equal.setdefault((operator, why), []).append(name)
+        self._unsupported.setdefault((operator, why), []).append(name)
         known = [place for place in inputs if place is not None]
         if output is None or not known:
             return None
-        self.warn("no-equal", f"{name}: {operator} has no equal here and is stated, not computed: {why}")
+        self.warn("no-equal", f"{name}: {operator} is not supported, so it is stated, not computed: {why}")
         keys: dict[str, Any] = {"output": list(output), **figures}
         return self.add("opaque", known[:1], name, **keys)
 
     # the end
 
     def graph(self, name: str, title: str | None = None) -> Graph:
-        """The finished net. Raises DesignError with all problems, among them the operators without an equal."""
-        if self._without_equal and not self.settings.partial:
-            self.problems += [self._lack(*key, nodes) for key, nodes in self._without_equal.items()]
-        elif self._without_equal and not self.problems and not self.nodes:
-            self.problems.append(Problem("no-equal", f"{self.file}: no operator of the file is known"))
+        """The finished net. Raises DesignError with all problems, among them unsupported operators."""
+        if self._unsupported and not self.settings.partial:
+            self.problems += [self._lack(*key, nodes) for key, nodes in self._unsupported.items()]
+        elif self._unsupported and not self.problems and not self.nodes:
+            self.problems.append(Problem("no-equal", f"{self.file}: no operator of the file is supported"))
         if self.problems:
             raise DesignError(self.problems)
         if not self.nodes:
@@ -255,10 +255,10 @@ class NetBuilder:
         return Graph(name, tuple(self.nodes), title, warnings=tuple(self.warnings), notes=notes)
 
     def _lack(self, operator: str, why: str, nodes: Sequence[str]) -> Problem:
-        """The error of an operator without an equal, with the nodes that have it."""
+        """The error for an unsupported operator, with its nodes."""
         listed = ", ".join(nodes[:MAX_LISTED])
         more = f" and {len(nodes) - MAX_LISTED:,} more" if len(nodes) > MAX_LISTED else ""
-        message = f"{self.file}: {operator} has no equal here: {why} (at {listed}{more})"
+        message = f"{self.file}: {operator} is not supported: {why} (at {listed}{more})"
         hint = "--partial imports the rest, with what is known of these as OPAQUE layers"
         return Problem("no-equal", message, None, hint)
 

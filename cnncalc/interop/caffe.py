@@ -189,7 +189,7 @@ class _Reader:
             return
         if translation.parameter and not layer.is_flat:
             layer = layer._replace(parameter=layer.message.message(translation.parameter))
-        if any(bottom.place is None for bottom in bottoms) and not translation.has_no_equal:
+        if any(bottom.place is None for bottom in bottoms) and not translation.is_unsupported:
             self.caffe.forget(layer)
             return
         if not layer.tops:

@@ -118,7 +118,7 @@ class CaffeNet:
     def lacks(
         self, layer: CaffeLayer, why: str, bottoms: Sequence[Blob], sizes: Sequence[int] | None = None, **figures: int
     ) -> Blob:
-        """Records a layer without an equal; ``sizes`` are those of its output for one image, if they are known."""
+        """Records an unsupported layer; ``sizes`` are those of its output for one image, if they are known."""
         output = None if sizes is None else volume_of(sizes)
         known = [bottom for bottom in bottoms if bottom.place is not None]
         place = self.builder.lacks(layer.type, layer.name, why, [blob.place for blob in known], output, figures)
@@ -285,24 +285,24 @@ def side_names(x: Volume) -> tuple[str, ...]:
 class Translation(NamedTuple):
     """How a layer type is translated: ``parameter`` is the field with its options.
 
-    ``has_no_equal``: it never has one, so the function is called even if some of its bottoms are not known.
+    ``is_unsupported``: it is never supported; the function is called even if some of its bottoms are not known.
     """
 
     parameter: str
     function: Function
-    has_no_equal: bool = False
+    is_unsupported: bool = False
 
 
 LAYERS: dict[str, Translation] = {}
 """The translations of the known types, by type in lower case without ``_``."""
 
 
-def translates(parameter: str, *kinds: str, has_no_equal: bool = False) -> Callable[[Function], Function]:
+def translates(parameter: str, *kinds: str, is_unsupported: bool = False) -> Callable[[Function], Function]:
     """A decorator that registers a function in ``LAYERS`` for these types."""
 
     def register(function: Function) -> Function:
         for kind in kinds:
-            LAYERS[kind] = Translation(parameter, function, has_no_equal)
+            LAYERS[kind] = Translation(parameter, function, is_unsupported)
         return function
 
     return register

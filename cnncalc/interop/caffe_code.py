@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.caffe_messages import NoEqual, Word
+from cnncalc.interop.caffe_messages import Unsupported, Word
 from cnncalc.interop.caffe_moves import cut, padded, pooled_over, reshaped
 from cnncalc.layers.normed_axes import reduced_volume
 from cnncalc.volume import SIDES
@@ -48,9 +48,9 @@ def _usual(*keys: tuple[str, Any, Any]) -> Fields:
 
 
 def _planes(p: CaffeLayer) -> None:
-    """Raises NoEqual unless the input has two sides."""
+    """Raises Unsupported unless the input has two sides."""
     if p.sides != 2:
-        raise NoEqual(f"has it only for volumes with 2 sides, not with {p.sides}")
+        raise Unsupported(f"has it only for volumes with 2 sides, not with {p.sides}")
 
 
 # sources and products
@@ -66,7 +66,7 @@ def conv(p: CaffeLayer) -> None:
     """CONV, DWCONV."""
     layer, x = p.layer, p.volumes[0]
     if layer.kind == "conv" and (layer.connections is not None or layer.standardized or layer.normed != "none"):
-        raise NoEqual("has no convolution with a connection table, or with standardized or normed weights")
+        raise Unsupported("has no convolution with a connection table, or with standardized or normed weights")
     windows = layer.windows(x)
     begins, ahead = [], []  # the padding of the Convolution, equal at both ends, and the rest, added before it
     for axis, (size, (first, last), window, step, count) in enumerate(
@@ -92,7 +92,7 @@ def deconv(p: CaffeLayer) -> None:
         zip(layer.pads(), layer.output_pad, p.output.sides, strict=True), 2
     ):
         if last < more:
-            raise NoEqual("has no output_pad beyond the last window")
+            raise Unsupported("has no output_pad beyond the last window")
         pads.append(min(first, last - more))
         begin, whole = first - pads[-1], size + first + last - more - 2 * pads[-1]
         if whole > size:
@@ -144,7 +144,7 @@ def _rounding(
             )
             if last < 0:
                 return (("round_mode", Word(name)),) if name else ()
-    raise NoEqual("rounds the number of windows differently")
+    raise Unsupported("rounds the number of windows differently")
 
 
 def pool(p: CaffeLayer) -> None:
@@ -160,19 +160,19 @@ def pool(p: CaffeLayer) -> None:
             p.emit("Pooling", [bottom], ("pooling_param", (method, ("global_pooling", True))), more=more)
             return
         if any(size % count for size, count in zip(x.sides, p.output.sides, strict=True)):
-            raise NoEqual("has no adaptive pool")
+            raise Unsupported("has no adaptive pool")
         kernel = [size // count for size, count in zip(x.sides, p.output.sides, strict=True)]
         keys = _window(p, kernel_size=kernel, stride=kernel)
         p.emit("Pooling", [bottom], ("pooling_param", (method, *keys)), more=more)
         return
     if layer.kind == "pool" and set(layer.dilation) != {1}:
-        raise NoEqual("has no dilated pool")
+        raise Unsupported("has no dilated pool")
     pads = layer.windows(x).pads
     begins = [first for first, _ in pads]
     if layer.kind == "avgpool" and any(first or last for first, last in pads):
         is_even = layer.count_pad and all(first == last for first, last in pads)
         if not is_even and (layer.count_pad or any(begins)):
-            raise NoEqual("pads both ends of a side equally, and its averages count that padding")
+            raise Unsupported("pads both ends of a side equally, and its averages count that padding")
     if p.sides == 2:
         rounding = _rounding(x.sides, p.output.sides, layer.kernel, layer.step, begins)
         keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
@@ -314,7 +314,7 @@ def softmax(p: CaffeLayer) -> None:
     """SOFTMAX."""
     axes = p.layer.axes
     if len(axes) != 1:
-        raise NoEqual("has a softmax over one axis, not several together")
+        raise Unsupported("has a softmax over one axis, not several together")
     axis = _axis(p, axes[0])
     p.emit(
         "Softmax",
@@ -326,7 +326,7 @@ def softmax(p: CaffeLayer) -> None:
 def affine(p: CaffeLayer) -> None:
     """AFFINE."""
     if isinstance(p.layer.factor, tuple) or isinstance(p.layer.shift, tuple):
-        raise NoEqual("has no fixed factors and shifts that differ from channel to channel")
+        raise Unsupported("has no fixed factors and shifts that differ from channel to channel")
     if (p.layer.factor, p.layer.shift) == (1, 0):
         p.emit("Power", [p.blob()])
         return
@@ -337,9 +337,9 @@ def affine(p: CaffeLayer) -> None:
 def dropout(p: CaffeLayer) -> None:
     """DROPOUT."""
     if p.layer.whole != "element":
-        raise NoEqual(f"drops elements, not whole {p.layer.whole}s")
+        raise Unsupported(f"drops elements, not whole {p.layer.whole}s")
     if not 0 < p.layer.rate < 1:
-        raise NoEqual(f"needs a rate above 0 and below 1, not {p.layer.rate}")
+        raise Unsupported(f"needs a rate above 0 and below 1, not {p.layer.rate}")
     p.emit("Dropout", [p.blob()], ("dropout_param", (("dropout_ratio", p.layer.rate),)))
 
 
@@ -361,7 +361,7 @@ def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = No
 def bn(p: CaffeLayer) -> None:
     """BN: BatchNorm, then a Scale or Bias that overwrites its blob."""
     if not p.layer.stats:
-        raise NoEqual("always keeps running statistics")
+        raise Unsupported("always keeps running statistics")
     keys = _usual(("eps", p.layer.eps, 1e-5))
     x = p.emit("BatchNorm", [p.blob()], *((("batch_norm_param", keys),) if keys else ()))
     _learned(p, x, top=x)
@@ -374,7 +374,7 @@ def norm(p: CaffeLayer) -> None:
     across = layer.kind != "in" and not is_split
     is_row = all(size == 1 for size in p.output.sides)
     if layer.kind == "ln" and max(reduced_volume(layer.over(p.sides), p.output)) > 1:
-        raise NoEqual("normalizes over the whole volume or over the sides, not over other axes")
+        raise Unsupported("normalizes over the whole volume or over the sides, not over other axes")
     keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
     is_bare = not layer.scale and not layer.shift
     x, volume = p.as_map(), p.output
@@ -392,7 +392,7 @@ def norm(p: CaffeLayer) -> None:
 def l2norm(p: CaffeLayer) -> None:
     """L2NORM over the depth with a factor for each channel."""
     if p.layer.axes != "depth" or not p.layer.scale:
-        raise NoEqual("divides by the length over the depth only with one factor for each channel")
+        raise Unsupported("divides by the length over the depth only with one factor for each channel")
     keys = (("across_spatial", False), ("channel_shared", False), ("eps", p.layer.eps))
     p.emit("Normalize", [p.as_map()], ("norm_param", keys), parameters=1)
 
@@ -401,7 +401,7 @@ def lrn(p: CaffeLayer) -> None:
     """LRN."""
     layer = p.layer
     if layer.size % 2 == 0:
-        raise NoEqual(f"needs an odd size, not {layer.size}")
+        raise Unsupported(f"needs an odd size, not {layer.size}")
     if layer.region != "across":
         _planes(p)
     keys = _usual(
@@ -457,7 +457,7 @@ def _broadcast(p: CaffeLayer) -> None:
     kind, places = p.layer.kind, sorted(range(len(p.volumes)), key=lambda place: -p.volumes[place].elements)
     if len(places) != 2 or p.volumes[places[0]] != p.output or kind not in ("mul", "add", "sub"):
         volumes = " and ".join(map(str, p.volumes))
-        raise NoEqual(f"broadcasts one of two volumes in ADD, SUB and MUL, not {volumes}")
+        raise Unsupported(f"broadcasts one of two volumes in ADD, SUB and MUL, not {volumes}")
     whole, part = ([p.volumes[place].depth, *p.volumes[place].sides] for place in places)
     kept = [axis for axis, (size, other) in enumerate(zip(whole, part, strict=True), 1) if size == other > 1]
     order = [*kept, *[axis for axis in range(1, len(whole) + 1) if axis not in kept]]
@@ -544,7 +544,7 @@ def resize(p: CaffeLayer) -> None:
         keys = (("height", p.output.sides[0]), ("width", p.output.sides[1]))
         p.emit("Interp", [bottom], ("interp_param", keys))
     else:
-        raise NoEqual("resizes by one whole factor without interpolation, or linearly with aligned corners")
+        raise Unsupported("resizes by one whole factor without interpolation, or linearly with aligned corners")
 
 
 def pad(p: CaffeLayer) -> None:
@@ -554,7 +554,7 @@ def pad(p: CaffeLayer) -> None:
     pairs = [tuple(layer.depth), *zip(layer.pad[:half], layer.pad[half:], strict=True)]
     more = [(axis, max(first, 0), max(last, 0)) for axis, (first, last) in enumerate(pairs, 1) if max(first, last) > 0]
     if layer.mode != "zero" and more:
-        raise NoEqual("pads with one number")
+        raise Unsupported("pads with one number")
     sizes, cuts = [volume.depth, *volume.sides], []
     for axis, (first, last) in enumerate(pairs, 1):
         size, begin = sizes[axis - 1], max(-first, 0)
@@ -614,7 +614,7 @@ def blocks(p: CaffeLayer) -> None:
     """SPACE2DEPTH in darknet's order."""
     _planes(p)
     if p.layer.order != "darknet" or len(set(p.layer.block)) != 1:
-        raise NoEqual("has space to depth only in darknet's order, with equal sides of the block")
+        raise Unsupported("has space to depth only in darknet's order, with equal sides of the block")
     p.emit("Reorg", [p.as_map()], ("reorg_param", (("stride", p.layer.block[0]),)))
 
 

@@ -407,10 +407,10 @@ def _exponential(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> S
     return [net.add(layer, "exp", [x]) if x.place is not None else UNKNOWN]
 
 
-# layers without an equal, some of whose figures are known
+# unsupported layers, some of whose figures are known
 
 
-@translates("embed_param", "embed", has_no_equal=True)
+@translates("embed_param", "embed", is_unsupported=True)
 def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
     units, words = parameter.integer("num_output"), parameter.integer("input_dim")
@@ -419,7 +419,7 @@ def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     return [net.lacks(layer, "it looks numbers up in a table", bottoms, sizes, parameters=count)]
 
 
-@translates("roi_pooling_param", "roipooling", "roialign", has_no_equal=True)
+@translates("roi_pooling_param", "roipooling", "roialign", is_unsupported=True)
 def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
     pooled = [parameter.integer("pooled_h", 1), parameter.integer("pooled_w", 1)]
@@ -428,6 +428,6 @@ def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     return [net.lacks(layer, "its windows are data: regions that another layer proposes", bottoms[:1], sizes)]
 
 
-@translates("recurrent_param", "lstm", "rnn", "gru", has_no_equal=True)
+@translates("recurrent_param", "lstm", "rnn", "gru", is_unsupported=True)
 def _recurrent(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     return [net.lacks(layer, "a recurrent layer runs over time steps", bottoms)]

@@ -17,7 +17,7 @@ class Word(str):
     __slots__ = ()
 
 
-class NoEqual(Exception):
+class Unsupported(Exception):
     """A layer cannot be written; the message says why."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.caffe_code import CODES
-from cnncalc.interop.caffe_messages import Fields, NoEqual, Word, written
+from cnncalc.interop.caffe_messages import Fields, Unsupported, Word, written
 from cnncalc.interop.exporters import bound, heading, unpooled_of, volumes_of
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class CaffeWriter:
             self.is_row.append(False)
             try:
                 if node.kind not in CODES:
-                    raise NoEqual("has no layer for it")
+                    raise Unsupported("has no layer for it")
                 CODES[node.kind](place)
-            except NoEqual as why:
+            except Unsupported as why:
                 message = f"{node.name} ({node.kind.upper()}): Caffe {why}"
                 problems.append(Problem("no-equal", message, node.span))
         if problems:
@@ -161,7 +161,7 @@ class CaffeLayer:
         node, index = self.node, self.index
         owner = index if node.share is None else self.writer.graph.owner(index)[0]
         if node.share is not None and node.transposed and count:
-            raise NoEqual("cannot use the weights of another layer transposed")
+            raise Unsupported("cannot use the weights of another layer transposed")
         fields = []
         for number in range(count):
             parts: list[tuple[str, Any]] = []

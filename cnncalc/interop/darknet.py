@@ -152,7 +152,7 @@ class DarknetNet:
     def lacks(
         self, section: Section, why: str, inputs: Sequence[int | None], output: Volume | None = None, **figures: int
     ) -> int | None:
-        """A section without an equal."""
+        """Records an unsupported section."""
         name = f"layer{self.index}.{section.name}"
         return self.builder.lacks(f"[{section.name}]", name, why, inputs, output, figures)
 

@@ -35,7 +35,7 @@ MAX_CONCATENATED = 10
 """The most inputs of CONCATENATION in TensorFlow Lite Micro."""
 
 
-class NoEqual(Exception):
+class Unsupported(Exception):
     """A layer that has no equal; the text says why."""
 
 
@@ -74,7 +74,7 @@ class _Lowering:
                 continue
             try:
                 self.tensor_of.append(self._lower(index, layer))
-            except NoEqual as error:
+            except Unsupported as error:
                 missing.setdefault((node.span, str(error)), []).append(node.name)
                 self.tensors.append(Tensor(node.name, (1, self.volumes[index].depth)))  # of any shape: no net is made
                 self.tensor_of.append(len(self.tensors) - 1)
@@ -125,7 +125,7 @@ class _Lowering:
                 self._joined(x, node.name)
                 return x
         if layer.kind not in LAYERS:
-            raise NoEqual(f"{layer.kind.upper()} has no operator of TensorFlow Lite Micro")
+            raise Unsupported(f"{layer.kind.upper()} has no operator of TensorFlow Lite Micro")
         found = LAYERS[layer.kind](self, layer, index)
         self.folds[index] = layer.counts_macs
         return found
@@ -180,7 +180,7 @@ class _Lowering:
     def operator(self, code: str, inputs: Sequence[int], output: int, name: str, **options: Any) -> int:
         """Adds an operator; returns its output."""
         if any(isinstance(value, int) and value > LARGEST for value in _flat(options.values())):
-            raise NoEqual(f"{code} takes numbers of at most {LARGEST:,}")
+            raise Unsupported(f"{code} takes numbers of at most {LARGEST:,}")
         self.maker[output] = len(self.operators)
         self.operators.append(Operator(code, tuple(inputs), (output,), options, (name,)))
         return output
@@ -229,7 +229,7 @@ def _flat(values: Iterable[Any]) -> Iterator[Any]:
 def shape_of(volume: Volume) -> tuple[int, ...]:
     """The shape of a volume: batch, height, width, depth; a length is a plane of one row."""
     if len(volume.sides) > 2:
-        raise NoEqual(f"{volume} has {len(volume.sides)} sides, and operators of TensorFlow Lite have two")
+        raise Unsupported(f"{volume} has {len(volume.sides)} sides, and operators of TensorFlow Lite have two")
     return (1, *plane_of(volume), volume.depth)
 
 
@@ -250,7 +250,7 @@ def _plane(values: Sequence[Any], one: Any) -> list[Any]:
 def _conv(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     if getattr(layer, "connections", None) is not None:
-        raise NoEqual("a table of connections has no equal")
+        raise Unsupported("a table of connections has no equal")
     kernel, stride = _plane(layer.kernel, 1), _plane(layer.stride, 1)
     dilation = _plane(layer.dilation, 1)
     name, output = low.name(index), low.volumes[index]
@@ -271,7 +271,7 @@ def _conv(low: _Lowering, layer: Any, index: int) -> int:
 def _deconv(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     if layer.groups > 1 or any(each > 1 for each in layer.dilation):
-        raise NoEqual("TRANSPOSE_CONV has neither groups nor dilation")
+        raise Unsupported("TRANSPOSE_CONV has neither groups nor dilation")
     kernel, stride, output, name = _plane(layer.kernel, 1), _plane(layer.stride, 1), low.volumes[index], low.name(index)
     before, after = plane_of(volume), plane_of(output)
     if after == tuple([size * step for size, step in zip(before, stride, strict=True)]):
@@ -279,7 +279,7 @@ def _deconv(low: _Lowering, layer: Any, index: int) -> int:
     elif after == tuple([(size - 1) * step + span for size, step, span in zip(before, stride, kernel, strict=True)]):
         padding = "VALID"
     else:
-        raise NoEqual(f"TRANSPOSE_CONV from {volume} cannot give {output}: it has no such padding")
+        raise Unsupported(f"TRANSPOSE_CONV from {volume} cannot give {output}: it has no such padding")
     shape = low.integers(f"{name}/shape", shape_of(output))
     weight = low.weights(f"{name}/weight", [output.depth, *kernel, volume.depth], output.depth)
     bias = low.biases(index, x, output.depth)
@@ -310,9 +310,9 @@ def _pool(code: str) -> Callable[[_Lowering, Any, int], int]:
         if layer.adaptive is not None:
             if code == "AVERAGE_POOL_2D" and low.volumes[index].is_point:
                 return _mean(low, layer, index)
-            raise NoEqual("an adaptive pool has no equal")
+            raise Unsupported("an adaptive pool has no equal")
         if any(each > 1 for each in getattr(layer, "dilation", ())):
-            raise NoEqual("pools have no dilation")
+            raise Unsupported("pools have no dilation")
         windows = layer.windows(volume)
         kernel = _plane(layer.kernel, 1)
         stride = _plane(layer.stride if layer.stride is not None else layer.kernel, 1)
@@ -361,7 +361,7 @@ def _prelu(low: _Lowering, layer: Any, index: int) -> int:
 def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
     """A normalization with running statistics, or a scale, that no weights take up."""
     if not layer.folds_into_weights:
-        raise NoEqual(f"{layer.kind.upper()} with the statistics of its input has no equal")
+        raise Unsupported(f"{layer.kind.upper()} with the statistics of its input has no equal")
     x, volume = low.input(index)
     name = low.name(index)
     factor = low.weights(f"{name}/factor", [volume.depth])
@@ -389,10 +389,10 @@ def _concat(low: _Lowering, layer: Any, index: int) -> int:
     name, output = low.name(index), low.volumes[index]
     inputs = [low.tensor_of[source] for source in low.graph.nodes[index].inputs]
     if len(inputs) > MAX_CONCATENATED:
-        raise NoEqual(f"CONCATENATION takes at most {MAX_CONCATENATED} inputs, and this one has {len(inputs)}")
+        raise Unsupported(f"CONCATENATION takes at most {MAX_CONCATENATED} inputs, and this one has {len(inputs)}")
     ranges = {low.tensors[tensor].range for tensor in inputs}
     if len(ranges) > 1:
-        raise NoEqual("CONCATENATION of int8 needs one scale, and SIGMOID, TANH and SOFTMAX have their own")
+        raise Unsupported("CONCATENATION of int8 needs one scale, and SIGMOID, TANH and SOFTMAX have their own")
     (side,) = layer.axis
     if side == "depth" and all(len(low.tensors[tensor].shape) == 2 for tensor in inputs):
         axis = 1
@@ -424,7 +424,7 @@ def _pad(low: _Lowering, layer: Any, index: int) -> int:
     sides = len(volume.sides)
     before, after = _plane(layer.pad[:sides], 0), _plane(layer.pad[sides:], 0)
     if layer.mode != "zero" or min(*before, *after) < 0:
-        raise NoEqual("PAD fills in zeros, and cuts nothing off")
+        raise Unsupported("PAD fills in zeros, and cuts nothing off")
     values = [0, 0, before[0], after[0], before[1], after[1], *layer.depth]
     name = low.name(index)
     paddings = low.integers(f"{name}/paddings", values, (4, 2))
@@ -437,14 +437,14 @@ def _resize(low: _Lowering, layer: Any, index: int) -> int:
     name, output = low.name(index), low.volumes[index]
     codes = {"nearest": "RESIZE_NEAREST_NEIGHBOR", "bilinear": "RESIZE_BILINEAR"}
     if layer.mode not in codes:
-        raise NoEqual(f"there is no resizing of mode {layer.mode}")
+        raise Unsupported(f"there is no resizing of mode {layer.mode}")
     size = low.integers(f"{name}/size", plane_of(output))
     return low.operator(codes[layer.mode], [x, size], low.tensor(name, output, low.tensors[x].range), name)
 
 
 def _softmax(low: _Lowering, layer: Any, index: int) -> int:
     if layer.axes != ("depth",):
-        raise NoEqual("SOFTMAX is over the depth")
+        raise Unsupported("SOFTMAX is over the depth")
     return _unary("SOFTMAX", "probability")(low, layer, index)
 
 

@@ -513,4 +513,4 @@ CODES: dict[str, Callable[[Place], Code]] = {
     "token": lambda p: Code(Call("Token", (p.layer.count, p.output.depth))),
     "position": lambda p: Code(Call("Position", tuple(p.output))), "attention": attention, "matmul": matmul,
 }  # fmt: skip
-"""Every kind that PyTorch code can express, by its name; INPUT is a parameter of ``forward``, OPAQUE has no equal."""
+"""Every kind that PyTorch code can express, by its name; INPUT is a parameter of ``forward``, OPAQUE has no code."""

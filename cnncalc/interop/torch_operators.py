@@ -529,4 +529,4 @@ TRANSLATIONS: dict[str, Translate] = {
     **dict.fromkeys(("ones", "ones_like", "new_ones"), filled(1)),
     **dict.fromkeys(("full", "full_like", "new_full"), filled(None)),
 }
-"""Every operator of PyTorch that has an equal, by its name without overload and without the ``_`` of in-place forms."""
+"""Every supported operator of PyTorch, by its name without overload and without the ``_`` of in-place forms."""

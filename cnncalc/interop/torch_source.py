@@ -26,7 +26,7 @@ def torch_source(graph: Graph, options: ExportOptions) -> str:
     """
     missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in CODES]
     if missing:
-        message = f"PyTorch has no module for what is stated, not computed: {', '.join(missing[:5])}"
+        message = f"PyTorch has no module for OPAQUE layers: {', '.join(missing[:5])}"
         raise DesignError([Problem("no-equal", message)])
     return Source(graph, options).text()
 

@@ -20,7 +20,7 @@ class Settings(NamedTuple):
 
     ``variables`` override the file's. ``optional`` keeps or drops every ``?``, or one by one in order (None: keep, as
     an assumption). ``input``, ``filters``, ``hidden`` and ``classes`` are sizes that the text leaves open. ``inputs``
-    are volumes of inputs by name. For files of other programs: ``partial`` reads operators without an equal as OPAQUE,
+    are volumes of inputs by name. For files of other programs: ``partial`` reads unsupported operators as OPAQUE,
     ``phase`` (train or test) chooses among layers of one phase.
     """
 

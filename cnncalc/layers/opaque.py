@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Opaque(Layer):
-    """A layer that has no equal here: its volume and figures are stated, not computed, and marked wherever they count.
+    """A layer that is not supported: its volume and figures are stated, not computed, and marked wherever they count.
 
     Formula: unknown; a run has zeros in its place, and ``verify`` leaves out what depends on them.
     Volume: as stated.

@@ -79,7 +79,7 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
     loss of one training step. The batch and the data type are the report's. Layers whose figures are stated,
     not computed, and those after them are left out.
 
-    Raises ValueProblem for float64 in ONNX Runtime, DesignError for a missing extra or a layer without an equal.
+    Raises ValueProblem for float64 in ONNX Runtime, DesignError for a missing extra or an unsupported layer.
     """
     if report.dtype not in TOLERANCE:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")

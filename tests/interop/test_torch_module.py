@@ -176,7 +176,7 @@ def test_sequences_and_vectors_enter_as_the_module_takes_them() -> None:
 
 
 class Spectrum(nn.Module):
-    """An operator that has no equal."""
+    """An unsupported operator."""
 
     def forward(self, x: Any) -> Any:
         return torch.fft.rfft2(x).real + torch.cumsum(x, 1)[..., :5]
