@@ -138,7 +138,7 @@ def test_an_operator_without_an_equal_is_named_and_may_be_stated() -> None:
 
 def test_an_operator_whose_axes_are_computed_says_so() -> None:
     content = tflite_file(X, Operator("MEAN"), [(1, 4)])
-    assert "MEAN is not supported: its inputs or options are others than those that have a kind" in refusal(content)
+    assert "MEAN is not supported: no layer kind has its inputs or options" in refusal(content)
 
 
 def test_a_custom_operator_is_named() -> None:
@@ -148,7 +148,7 @@ def test_a_custom_operator_is_named() -> None:
 
 def test_sizes_that_contradict_each_other_are_refused() -> None:
     content = tflite_file(X, Operator("RELU"), [(1, 8, 6, 5)])
-    assert "Relu gives [1, 8, 6, 4], but the file states [1, 8, 6, 5] for made" in refusal(content)
+    assert "Relu has the output shape [1, 8, 6, 4], but the file states [1, 8, 6, 5] for made" in refusal(content)
 
 
 def test_another_input_of_the_call_drops_the_record_of_the_file() -> None:
