@@ -13,6 +13,16 @@ from tests.subcases import each
 
 PATTERNS = [
     (
+        "INPUT 8x8x4 -> CONV-{2*3 -> RELU",
+        "INPUT 8x8x4 -> CONV-{2*3} -> RELU",
+        """
+<text>:1:21: error[pattern-syntax]: this '{' is never closed
+  |
+1 | INPUT 8x8x4 -> CONV-{2*3 -> RELU
+  |                     ^
+""",
+    ),
+    (
         "INPUT 8x8x4 -> SCALE(scale=no, shift=no)",
         "INPUT 8x8x4 -> SCALE(scale=no)",
         """
@@ -364,7 +374,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV-{2x3[2]}",
         "INPUT 8x8x4 -> CONV-{2x3[1]}",
         """
-<text>:1:21: error[wrong-value]: the list [2, 3] has 2 elements, so there is no element 2
+<text>:1:21: error[wrong-value]: the list [2, 3] has 2 elements, counted from 0, so there is no element 2
   |
 1 | INPUT 8x8x4 -> CONV-{2x3[2]}
   |                     ^^^^^^^^
@@ -725,7 +735,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> FROM(@a, @input) -> RELU",
         "INPUT 8x8x4 -> CONV3-4@a -> FROM(@input) -> RELU",
         """
-<text>:1:29: error[wrong-inputs]: FROM names one layer: FROM(@a)
+<text>:1:29: error[wrong-inputs]: FROM takes the name of one layer and nothing else: FROM(@a)
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> FROM(@a, @input) -> RELU
   |                             ^^^^^^^^^^^^^^^^
@@ -1214,7 +1224,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4 & RELU",
         "INPUT 8x8x4 -> CONV3-4 -> RELU",
         """
-<text>:1:24: error[pattern-syntax]: a character not allowed in a pattern: '&'
+<text>:1:24: error[pattern-syntax]: a character is not allowed in a pattern: '&'
   |
 1 | INPUT 8x8x4 -> CONV3-4 & RELU
   |                        ^
@@ -1292,7 +1302,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)",
         "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(share=a, transposed=yes)",
         """
-<text>:1:36: error[share-mismatch]: share: 'a' has fc, but transposed takes the weights of conv
+<text>:1:36: error[share-mismatch]: share: transposed takes the weights of conv, but 'a' has fc
   |
 1 | INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)
   |                                    ^^^^^^^
@@ -1334,7 +1344,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)",
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4(share=a)",
         """
-<text>:1:34: error[share-mismatch]: share: 'a' has fc, but this has conv
+<text>:1:34: error[share-mismatch]: share: the kinds must be the same, but 'a' has fc and this has conv
   |
 1 | INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)
   |                                  ^^^^^^^
@@ -1378,7 +1388,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV3-4(training_only=maybe)
   |                                      ^^^^^
-  = hint: give each a value: --set maybe=yes
+  = hint: give it a value: --set maybe=yes
 """,
     ),
     (
@@ -1453,7 +1463,7 @@ PATTERNS = [
   |
 1 | INPUT 9x9x3 -> GELU(fast)
   |                     ^^^^
-  = hint: form takes exact or tanh; a variable gets its value by --set fast=2
+  = hint: form takes exact or tanh; to use a variable, give it a value: --set fast=exact
 """,
     ),
     (
@@ -2271,6 +2281,40 @@ def test_an_invalid_file_is_refused_at_its_mistake(wrong: str, right: str, messa
         account(read_design("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
     account(read_design("<text>", right))
+
+
+LONG = "7" * 6000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"input: {LONG}x8x3\nlayers: RELU\n",
+        f"input: [{LONG}, 8, 3]\nlayers: RELU\n",
+        f"input: 8x8x3\nlayers:\n  - relu: [{LONG}x8x3]\n",
+        *[f"input: 8x8x3\nlayers:\n  - conv: {number}\n" for number in (LONG, f"0{LONG}", f"0x{LONG}", f"{LONG}:30")],
+        f"input: 8x8x3\nlayers: RELU\nvariables: {{w: 0{LONG}}}\n",
+    ],
+)
+def test_a_number_with_more_digits_than_python_converts_is_refused(text: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_design("<text>", text)
+    assert caught.value.first.code in ("limit", "wrong-type")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("-010", "YAML would read -010 as -8; write -10 (or -8)"),
+        ("-12:30", "YAML would read -12:30 as -750, a time in base 60"),
+        ("-1_0", "write -10"),
+        ("-0x1f", "write -31"),
+    ],
+)
+def test_the_hint_for_a_number_that_yaml_converts_keeps_its_sign(text: str, hint: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_design("<text>", f"input: 8x8x3\nlayers:\n  - pad: {{pad: {text}}}\n")
+    assert caught.value.first.hint == hint
 
 
 def test_at_most_twenty_problems_are_shown_and_the_others_counted() -> None:
