@@ -11,7 +11,7 @@ NESTING = 64
 """Depth of nested groups and calls, and of nested expressions."""
 EXPANSION = 200_000
 """Expanded layers, calls and iterations of a net together."""
-EXPANSION_BESIDE_PROBLEMS = 30_000
+EXPANSION_BESIDE_PROBLEMS = 20_000
 """The same for a design whose text has problems; a larger one is expanded only without problems."""
 RANGE = 1_000
 """Entries of the list that ``range`` gives."""
