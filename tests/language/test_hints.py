@@ -392,7 +392,8 @@ def test_a_layer_written_in_a_pattern_as_in_a_file_gets_the_form_of_patterns(
     if meant is None:
         assert problem.hint == IN_GENERAL
     else:
-        assert (problem.message, problem.hint) == ("keys in braces are for architecture files, not for patterns", f"write {meant}")
+        assert problem.message == "keys in braces are for architecture files, not for patterns"
+        assert problem.hint == f"write {meant}"
         assert problems(around.format(meant)) == ()
 
 
