@@ -512,7 +512,7 @@ def test_a_size_of_the_input_is_a_value_where_the_key_that_takes_its_name_is_giv
 
 
 def test_a_key_that_takes_words_lists_them() -> None:
-    words = "0 or more, [height, width], [top, left, bottom, right], same or valid"
+    words = "a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid"
     for text, hint in (
         ("CONV3-4(pad=mirror)", f"pad takes {words}; to use a variable, give it a value: --set mirror=2"),
         ("CONV3-4(padding=mirror)", f"the key is pad, and takes {words}"),

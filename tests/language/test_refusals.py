@@ -221,7 +221,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4(pad=[0.5, 1])",
         "INPUT 8x8x4 -> CONV3-4(pad=[1.0, 1])",
         """
-<text>:1:24: error[wrong-type]: pad: expected 0 or more, [height, width], [top, left, bottom, right], same or valid, found [0.5, 1]
+<text>:1:24: error[wrong-type]: pad: expected a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid, found [0.5, 1]
   |
 1 | INPUT 8x8x4 -> CONV3-4(pad=[0.5, 1])
   |                        ^^^^^^^^^^^^
@@ -990,7 +990,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> POOL(output=2x3, stride=3)",
         "INPUT 8x8x4 -> POOL(output=2x3)",
         """
-<text>:1:21: error[wrong-value]: output: an adaptive pool has no stride
+<text>:1:21: error[wrong-value]: output: a pool takes the size of its output or windows, but has output and stride
   |
 1 | INPUT 8x8x4 -> POOL(output=2x3, stride=3)
   |                     ^^^^^^^^^^
@@ -1080,7 +1080,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> DECONV2-4(output_pad=2)",
         "INPUT 8x8x4 -> DECONV2-4(output_pad=1)",
         """
-<text>:1:26: error[wrong-value]: output_pad: must be smaller than the stride or the dilation, but 2 is not below 2
+<text>:1:26: error[wrong-value]: output_pad: must be smaller than the stride or the dilation, but 2 is not below stride 2 or dilation 1
   |
 1 | INPUT 8x8x4 -> DECONV2-4(output_pad=2)
   |                          ^^^^^^^^^^^^
@@ -1555,7 +1555,7 @@ PATTERNS = [
         "INPUT 9x9x3 -> SLICE(2, 1)",
         "INPUT 9x9x3 -> SLICE(1, 2)",
         """
-<text>:1:25: error[no-such-channel]: slice1: a slice must end behind its beginning, but is from 2 to 1
+<text>:1:25: error[no-such-channel]: slice1: a slice must end after its beginning, but is from 2 to 1
   |
 1 | INPUT 9x9x3 -> SLICE(2, 1)
   |                         ^
@@ -1575,7 +1575,7 @@ PATTERNS = [
         "INPUT 9x9x3 -> LN(axes=[volume, depth])",
         "INPUT 9x9x3 -> LN(axes=[volume])",
         """
-<text>:1:19: error[wrong-value]: axes: volume is every side and the depth, so it stands alone, found depth beside it
+<text>:1:19: error[wrong-value]: axes: volume stands for all sides and the depth, so no other name may be beside it, found depth
   |
 1 | INPUT 9x9x3 -> LN(axes=[volume, depth])
   |                   ^^^^^^^^^^^^^^^^^^^^
@@ -1600,7 +1600,7 @@ PATTERNS = [
   |
 1 | INPUT 9x9x3 -> SLICE(-1)
   |                      ^^
-  = hint: what is counted from the end is written with the size: {depth-1}, or with axis=length {length-1}
+  = hint: a position from the end is written with the size: {depth-1}, or with axis=length {length-1}
 """,
     ),
     (
@@ -1622,7 +1622,7 @@ PATTERNS = [
   |
 1 | INPUT 9x6 -> ATTENTION-4
   |                        ^
-  = hint: 3 heads divide it; head_dim sets the numbers of a head instead
+  = hint: 3 heads divide it; head_dim sets the depth of each head instead
 """,
     ),
     (
@@ -1633,7 +1633,7 @@ PATTERNS = [
   |
 1 | INPUT 9x6 -> ATTENTION-100000000000000000
   |                        ^^^^^^^^^^^^^^^^^^
-  = hint: 6 heads divide it; head_dim sets the numbers of a head instead
+  = hint: 6 heads divide it; head_dim sets the depth of each head instead
 """,
     ),
     (
@@ -1676,7 +1676,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x3 -> RESHAPE([-1, 3])
   |                        ^^^^^^^
-  = hint: a part that follows from others is an expression of height, width and depth
+  = hint: write the part as an expression of height, width and depth
 """,
     ),
     (
@@ -1736,7 +1736,7 @@ FILES = [
   |                                         ^^^^^^^^^^^^^
   = hint: YAML would read 12:30 as 750, a time in base 60
 
-<text>:3:56: error[wrong-type]: pad: expected 0 or more, [height, width], [top, left, bottom, right], same or valid, found 'on'
+<text>:3:56: error[wrong-type]: pad: expected a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid, found 'on'
   |
 3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
   |                                                        ^^^^^^^
