@@ -345,7 +345,10 @@ def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
             "deconv", {"filters": 2, "stride": 2, "output_pad": 2},
             "output_pad: must be smaller than the stride or the dilation, but 2 is not below stride 2 or dilation 1",
         ),
-        ("pool", {"output": 3, "stride": 3}, "output: a pool takes the size of its output or windows, but has output and stride"),
+        (
+            "pool", {"output": 3, "stride": 3},
+            "output: a pool takes the size of its output or windows, but has output and stride",
+        ),
         (
             "conv", {"filters": 2, "connections": [[0], [1]], "normed": "weight"},
             "connections: with a connection table the weights cannot be standardized or normed",
