@@ -80,7 +80,7 @@ def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> Desi
 
 MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
-MAX_TRIED_LAYERS = 12_000
+MAX_TRIED_LAYERS = 5_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
 MAX_KNOWN = 2_000
 """The most costs of layers that are kept from one input to the next."""
