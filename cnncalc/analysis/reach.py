@@ -168,8 +168,9 @@ class Side(NamedTuple):
     """What the outputs of a node see along one side of an input.
 
     By rule: outputs ``first`` to ``last`` see what they see on an unbounded input (``endless``; None: everything) cut
-    to ``low`` to ``high``, the first position that the first of them sees and the last one that the last sees; both
-    ends grow with the output, and other outputs see nothing, so that none would see more than these. Or ``listed``. Unless ``is_exact``, outputs may see less.
+    to ``low`` to ``high``, the first position that the first of them sees and the last one that the last sees. Both
+    ends grow with the output, so that an output before the first or behind the last would see no more than that one;
+    these see nothing. Or ``listed``. Unless ``is_exact``, outputs may see less.
     """
 
     size: int

@@ -80,7 +80,7 @@ def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> Desi
 
 MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
-MAX_TRIED_LAYERS = 30_000
+MAX_TRIED_LAYERS = 12_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
 MAX_KNOWN = 2_000
 """The most costs of layers that are kept from one input to the next."""
@@ -101,8 +101,8 @@ def depth_last(volume: Volume) -> Volume | None:
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
     """The problems with a hint about an input that works, if one is found.
 
-    It is the same one with its depth last, or the smallest square one, found by trying one side after the other: what
-    works for a side need not work for a larger one, where branches meet.
+    It is the same one with its depth last, or the smallest square one. The sides that are large enough for all windows
+    are tried one after the other: what works for a side need not work for a larger one, where branches meet.
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
@@ -140,12 +140,21 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
         order = " x ".join(size.names)
         return with_hint(f"an input is {order} x depth: with {other.size} instead of {size.size} it works")
     shape = {1: "", 2: "square ", 3: "cubic "}[len(size.sides)]
-    if problem_of(size.with_sides((MAX_TRIED_SIZE,) * len(size.sides))) == "window-too-large":
+    sides = len(size.sides)
+
+    def is_too_small(side: int) -> bool:
+        return problem_of(size.with_sides((side,) * sides)) == "window-too-large"
+
+    too_small, larger = 0, MAX_TRIED_SIZE
+    if is_too_small(larger):
         return problems
-    for side in range(1, MAX_TRIED_SIZE + 1):
+    while larger - too_small > 1:  # what is too small for a window is so for all smaller inputs
+        middle = (too_small + larger) // 2
+        too_small, larger = (middle, larger) if is_too_small(middle) else (too_small, middle)
+    for side in range(larger, MAX_TRIED_SIZE + 1):
         if computed + len(graph.nodes) > MAX_TRIED_LAYERS:
             break
-        tried = size.with_sides((side,) * len(size.sides))
+        tried = size.with_sides((side,) * sides)
         if not problem_of(tried):
             return with_hint(f"the smallest {shape}input that works is {tried.size}")
     return problems

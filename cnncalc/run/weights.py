@@ -1,4 +1,4 @@
-"""Random parameters for a run, scaled so that a deep net stays finite."""
+"""The weights of a run: random ones, scaled so that the values of a deep net stay finite, or given ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Parameter
 
 Weights: TypeAlias = "tuple[dict[str, Any], ...]"
-"""The arrays of each row by name. Rows that share parameters have the same arrays, or views of them, transposed."""
+"""The arrays of each row by name; rows that share parameters have the same arrays, or transposed views of them."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "bias": (-0.1, 0.1),
@@ -31,14 +31,14 @@ RANGES: dict[str, tuple[float, float]] = {
     "left": (0.1, 1.0),
     "right": (0.1, 1.0),
 }
-"""Range of random values for an array name; that of any other name depends on the layer."""
+"""The range of random values of arrays with these names; other arrays take :meth:`Layer.weight_range`."""
 
 
 def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights:
-    """Random parameters and buffers of a net for a seed; shared ones exist once.
+    """Random parameters and buffers of a net, the same for the same seed; shared arrays exist once.
 
-    Ranges are those of RANGES and of :meth:`Layer.weight_range`. ``dtype`` is float32 or float64 (default: the
-    report's).
+    The ranges are those of RANGES and of :meth:`Layer.weight_range`. ``dtype`` is float32 or float64 (default: that of
+    the report).
 
     Source: He et al. 2015, "Delving Deep into Rectifiers", section 2.2.
     """
@@ -49,9 +49,9 @@ def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights
 
 
 def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
-    """The weights of a net from arrays by the names of layer and array, in the data type of the report.
+    """The weights of a net from arrays by the names of layer and array, converted to the data type of the report.
 
-    Raises ValueProblem where one is missing, of another shape or of no use.
+    Raises ValueProblem for an array that is missing, has another shape or belongs to no layer.
     """
     if not isinstance(arrays, Mapping) or not all(isinstance(each, Mapping) for each in arrays.values()):
         raise ValueProblem("weights: expected arrays by the names of layer and array: {'conv1': {'weight': ...}}")
@@ -75,9 +75,9 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
 
 
 def array_of(value: Any, shape: tuple[int, ...], dtype: str, what: str) -> Any:
-    """A value as a contiguous array; raises ValueProblem if it is none of real numbers in that shape.
+    """A value as a contiguous array of this data type; raises ValueProblem unless it has real numbers in that shape.
 
-    ``what`` names it. A number beyond the data type becomes infinite.
+    ``what`` is its name in messages. A number beyond the data type becomes infinite.
     """
     try:
         found = np.asarray(value)
@@ -98,12 +98,12 @@ def array_of(value: Any, shape: tuple[int, ...], dtype: str, what: str) -> Any:
 
 
 def with_shared(report: Report, own: Sequence[dict[str, Any]]) -> Weights:
-    """All arrays of each row, of those that are its own: what a row shares is that of its owner."""
+    """The arrays of each row, from those that rows own: shared arrays are those of their owner."""
     return tuple([_used(report, row, own) for row in report.layers])
 
 
 def _used(report: Report, row: LayerReport, drawn: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All arrays of a row, those that it shares as the owner has them."""
+    """The arrays of a row; those that it shares are the owner's, or transposed views of them."""
     if row.shared_with is None:
         return drawn[row.index]
     found = {}

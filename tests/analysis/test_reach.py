@@ -105,8 +105,8 @@ def test_a_window_contains_the_inputs_of_its_definition(
 # All small nets
 
 SEQUENCE_LAYERS = (
-    "CONV3-1", "CONV3-1/2", "CONV2-1/3(pad=1)", "CONV1-1/4(pad=2)", "CONV3-1(dilation=2)", "PAD([2, 1])", "PAD([-1, 0])",
-    "PAD([3, -1])", "UPSAMPLE2", "UPSAMPLE3", "DECONV3-1/2", "DECONV1-1/2", "DECONV3-1/2(dilation=2)", "RESIZE7",
+    "CONV3-1", "CONV3-1/2", "CONV2-1/3(pad=1)", "CONV1-1/4(pad=2)", "CONV3-1(dilation=2)", "PAD([2, 1])",
+    "PAD([-1, 0])", "PAD([3, -1])", "UPSAMPLE2", "UPSAMPLE3", "DECONV3-1/2", "DECONV1-1/2", "DECONV3-1/2(dilation=2)", "RESIZE7",
     "AVGPOOL(output=3)", "ROLL1", "GAP",
 )  # fmt: skip
 """Layers on a sequence with every kind of border, step and period."""
@@ -135,7 +135,7 @@ def test_two_layers_on_a_sequence_have_the_measured_field() -> None:
 
 
 def test_two_branches_on_a_sequence_have_the_measured_field() -> None:
-    """Branches with equal sizes: with a rule and without, shifted, with a border, with gaps, and that see everything."""
+    """Branches of equal sizes: with a rule and without, shifted, cropped, with gaps, and that see everything."""
     branches = (
         *("", "CONV3-1", "CONV3-1(dilation=2)", "UPSAMPLE2 -> CONV3-1/2", "PAD([3, -3])", "PAD([-1, 1])", "ROLL1"),
         *("PAD([-2, -1]) -> IN -> PAD([2, 1])", "IN -> PAD([1, -1])", "IN -> PAD([-1, 1])", "IN"),
