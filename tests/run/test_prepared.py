@@ -228,7 +228,7 @@ def test_numbers_are_read_whatever_array_holds_them() -> None:
 
     for same in (
         *(image.astype(">f8"), image.astype(">i2"), np.asfortranarray(image), image[:, ::-1].copy()[:, ::-1]),
-        *(image.view(Named), np.ma.masked_array(image), image.tolist(), memoryview(image)),
+        *(image.view(Named), np.ma.masked_array(image), image.tolist(), memoryview(image.data)),
     ):
         assert np.array_equal(net(same)["conv1"], expected)
     assert np.isnan(net(np.full_like(image, np.nan))["conv1"]).all()
