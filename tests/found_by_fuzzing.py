@@ -40,6 +40,16 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
     ("pattern", b"INPUT 1x12x6 -> [GN3 -> CONV0x3-2 | CONV3-5(pad=0)] -> MAXIMUM", "wrong-value"),
     ("pattern", b"INPUT 3x4x3 -> [[ | DWCONV5x2(xias=no)] -> ADD -> RELU]*42096 -> FC-18", "unknown-key"),
     ("pattern", b"INPUT[8x4x6]\n-> DECONV1-1/2147483648(pad=[1, 1], bias=no)", "read"),
+    (
+        "pattern",
+        b"INPUT[11x13x1] -> [[CONV3-2]@b1 | CONV3-1(dilation=2) -> POOL23 | CONV3-5] -> CONCAT",
+        "window-too-large",
+    ),
+    (
+        "pattern",
+        b"INPUT 2x9x4 -> DWCONV4x1 -> [ | CONV4-4 | IDENTITY -> CONV3-5] -> ADD -> FLATTEN -> FC-6",
+        "window-too-large",
+    ),
     ("yaml", LARGE_TOO_SMALL.encode(), "window-too-large"),
 )
 """The target, the input, and the rule that refuses it now, or that it is read; empty if there are several."""

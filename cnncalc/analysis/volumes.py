@@ -80,8 +80,10 @@ def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> Desi
 
 MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
-MAX_TRIED_LAYERS = 30_000
+MAX_TRIED_LAYERS = 12_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
+MAX_UNCHANGED = 128
+"""The most sizes in a row that are tried while the same layer cannot take its volumes."""
 MAX_KNOWN = 2_000
 """The most costs of layers that are kept from one input to the next."""
 
@@ -101,8 +103,8 @@ def depth_last(volume: Volume) -> Volume | None:
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
     """The problems with a hint about an input that works, if one is found.
 
-    It is the same one with its depth last, or the smallest square one, found by trying one side after the other: what
-    works for a side need not work for a larger one, where branches meet.
+    It is the same one with its depth last, or the smallest square one. The sides that are large enough for all windows
+    are tried one after the other: what works for a side need not work for a larger one, where branches meet.
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
@@ -112,8 +114,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     known: Known = {}
     computed = 0
 
-    def problem_of(volume: Volume) -> str:
-        """The rule that the net breaks with this input; empty if it works."""
+    def problem_of(volume: Volume) -> tuple[str, int] | None:
+        """The rule that the net breaks with this input, and how many layers precede; None if it works."""
         nonlocal computed
         first = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
         nodes = (*graph.nodes[: places[0]], first, *graph.nodes[places[0] + 1 :])
@@ -126,8 +128,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
                 shaped.append(_shape_if_known(node, shaped, known))
             propagate(graph._replace(nodes=nodes), with_hints=False)
         except DesignError as error:
-            return error.first.code
-        return ""
+            return error.first.code, len(shaped)
+        return None
 
     def with_hint(hint: str) -> list[Problem]:
         return [
@@ -140,14 +142,28 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
         order = " x ".join(size.names)
         return with_hint(f"an input is {order} x depth: with {other.size} instead of {size.size} it works")
     shape = {1: "", 2: "square ", 3: "cubic "}[len(size.sides)]
-    if problem_of(size.with_sides((MAX_TRIED_SIZE,) * len(size.sides))) == "window-too-large":
+    sides = len(size.sides)
+
+    def is_too_small(side: int) -> bool:
+        problem = problem_of(size.with_sides((side,) * sides))
+        return problem is not None and problem[0] == "window-too-large"
+
+    too_small, larger = 0, MAX_TRIED_SIZE
+    if is_too_small(larger):
         return problems
-    for side in range(1, MAX_TRIED_SIZE + 1):
-        if computed + len(graph.nodes) > MAX_TRIED_LAYERS:
-            break
-        tried = size.with_sides((side,) * len(size.sides))
-        if not problem_of(tried):
+    while larger - too_small > 1:  # what is too small for a window is so for all smaller inputs
+        middle = (too_small + larger) // 2
+        too_small, larger = (middle, larger) if is_too_small(middle) else (too_small, middle)
+    last, first_side = None, larger
+    for side in range(larger, MAX_TRIED_SIZE + 1):
+        tried = size.with_sides((side,) * sides)
+        problem = problem_of(tried)
+        if problem is None:
             return with_hint(f"the smallest {shape}input that works is {tried.size}")
+        if problem != last:
+            last, first_side = problem, side
+        if computed + len(graph.nodes) > MAX_TRIED_LAYERS or side - first_side >= MAX_UNCHANGED:
+            break
     return problems
 
 

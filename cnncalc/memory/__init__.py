@@ -1,1 +1,1 @@
-"""What a training step and an inference hold in memory, tensor by tensor."""
+"""The memory of a training step and of an inference, tensor by tensor."""

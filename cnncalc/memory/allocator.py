@@ -5,11 +5,11 @@ Sizes are rounded up to 512 bytes. Tensors of at most 1 MiB come from segments o
 2 MiB. The smallest free block that is large enough is used, the first by address of several; it is split if what is
 left is at least 512 bytes (small) or more than 1 MiB (large). Free neighbours are merged; segments are never returned.
 
-A net is recorded once, with tensors in place of bytes; its sizes for a batch are put in when the allocator runs its
-steps (:mod:`cnncalc.memory.steps`).
+What a net allocates and frees is recorded once, as numbers of tensors; the sizes for a batch are looked up when the
+allocator runs the record (:mod:`cnncalc.memory.steps`).
 
 Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp and c10/core/AllocatorConfig.h of PyTorch 2.13, with the
-default settings. Deterministic, not measured on a device.
+default settings. The simulation is deterministic; it has not been compared with a device.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 
     from cnncalc.memory.tape import Operation, Sizes
 
-ROUNDING = 512
-SMALL = 1024**2
+# all in bytes
+ROUNDING = 512  # of the sizes of tensors
+SMALL = 1024**2  # the largest tensor of the small pool
 SMALL_SEGMENT = 2 * 1024**2
-MEDIUM = 10 * 1024**2
+MEDIUM = 10 * 1024**2  # tensors below it share segments of MEDIUM_SEGMENT
 MEDIUM_SEGMENT = 20 * 1024**2
-LARGE_ROUNDING = 2 * 1024**2
+LARGE_ROUNDING = 2 * 1024**2  # of the segment of a larger tensor
 
 
 class Allocated(NamedTuple):
-    """The most bytes in blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""
+    """The peak of the bytes in use (``allocated``), and the bytes of all segments (``reserved``)."""
 
     allocated: int
     reserved: int
@@ -47,9 +48,9 @@ Block = tuple[int, int]
 
 
 class CachingAllocator:
-    """Runs allocations and releases; tracks the most bytes in use and the bytes of all segments.
+    """Allocates and frees blocks; counts the bytes in use (``allocated``), their peak (``most``), and ``reserved``.
 
-    ``largest`` is a bound on the sizes of tensors.
+    ``reserved`` are the bytes of all segments. No tensor may have more than ``largest`` bytes.
     """
 
     def __init__(self, largest: int = 1 << 36) -> None:
@@ -57,7 +58,7 @@ class CachingAllocator:
         # each pool: size and address of the free blocks as one key, smallest first; size by address; address by end
         self._small: tuple[list[int], dict[int, int], dict[int, int]] = ([], {}, {})
         self._large: tuple[list[int], dict[int, int], dict[int, int]] = ([], {}, {})
-        self._end = 0  # of the last segment; segments are never neighbours
+        self._end = 0  # the address of the next segment: one byte after the last, so that segments are not merged
         self._address_bits = max(largest, MEDIUM_SEGMENT).bit_length() + 30  # enough for a billion segments
 
     def copy(self, largest: int) -> CachingAllocator:
@@ -77,10 +78,10 @@ class CachingAllocator:
         return self._small[0][:], self._large[0][:]
 
     def run(self, events: Iterable[int], sizes: Sequence[int], blocks: dict[int, Block]) -> None:
-        """Allocates tensors (their numbers) and frees them (``~number``), in order; ``blocks`` are those in use.
+        """Allocates tensor ``number`` or frees it (event ``~number``), in order.
 
-        ``sizes`` are those of the tensors, multiples of 512. One loop without calls, since ``fit`` runs it some million
-        times.
+        ``sizes`` has the bytes of each tensor, multiples of 512; ``blocks`` the block of each tensor in use, which is
+        updated. One loop without calls, since ``fit`` runs it some million times.
         """
         small, large = self._small, self._large
         allocated, most, last = self.allocated, self.most, self._end
@@ -137,7 +138,7 @@ class CachingAllocator:
 
 
 def segment_for(size: int) -> int:
-    """The bytes of the segment that a tensor which no free block can hold is allocated in."""
+    """The bytes of the new segment for a tensor of this size, when no free block can hold it."""
     if size <= SMALL:
         return SMALL_SEGMENT
     return MEDIUM_SEGMENT if size < MEDIUM else round_up(size, LARGE_ROUNDING)
@@ -149,11 +150,11 @@ def largest_segment_for(size: int) -> int:
 
 
 class Program(NamedTuple):
-    """One forward pass, or forward and backward, as tensors that are made (number) and freed (``~number``), in order.
+    """The allocations of one forward pass, or of forward and backward.
 
-    ``sizes`` are the different sizes, ``size_of`` has the place among them for each numbered tensor. ``given`` are
-    gradients of parameters that are alive before, ``left`` those that are alive after it, both by parameter; other
-    tensors that it does not free are results, such as the loss.
+    ``events``: tensor ``number`` is allocated, or freed (``~number``), in order. ``sizes`` are the different sizes;
+    ``size_of`` has the index among them for each tensor. ``given`` has the tensor of each parameter's gradient that
+    exists before, ``left`` of each that exists after; other tensors that are not freed are results, such as the loss.
     """
 
     events: tuple[int, ...]
@@ -164,9 +165,9 @@ class Program(NamedTuple):
 
 
 class Tensors(tuple[int, ...]):
-    """Tensors in place of their bytes: they can be added like sizes; ``is_freed`` is their sign.
+    """Numbers of tensors, which a :class:`Recorder` adds and negates where a Machine adds and negates bytes.
 
-    Among temporaries ``~tensor`` stands for a result that is made after they are freed.
+    ``is_freed``: the tuple is negated. Among temporaries, ``~tensor`` is a result allocated after they are freed.
     """
 
     is_freed = False
@@ -183,20 +184,20 @@ class Tensors(tuple[int, ...]):
 
 
 class Recorder(Machine):
-    """A machine that records the tensors that it makes and frees; ``of`` are the sizes of its :class:`Tensors`."""
+    """A machine that records which tensors it allocates and frees; ``of`` has the size of each of :class:`Tensors`."""
 
     def __init__(self, *arguments: Any, of: Sequence[Size], **options: Any) -> None:
         self.of = of
         self.made: list[Size] = []
         self.ledger: list[int] = []
-        self.live: dict[tuple[str, int], list[int]] = {}  # the numbers of tensors that are alive
+        self.live: dict[tuple[str, int], list[int]] = {}  # the numbers of the tensors in use, by purpose and key
         self.has_begun = False
         super().__init__(*arguments, **options)
         self.has_begun = True
         self.given_gradients = {key[1]: numbers[0] for key, numbers in self.live.items()}
 
     def program(self, *, training: bool) -> Program:
-        """Runs the tape; what it has made and freed."""
+        """Runs the tape and returns what it allocated and freed."""
         self.run(training=training)
         left = {key[1]: numbers[0] for key, numbers in self.live.items() if key[0] == "gradient" and numbers}
         places = {size: place for place, size in enumerate(dict.fromkeys(self.made))}
@@ -249,7 +250,7 @@ class Recorder(Machine):
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
         number = self.live["incoming", gradient].pop()
         known: Any = self.shared[parameter]
-        (tensor,) = known  # as gradients that are there before are called
+        (tensor,) = known  # the key of the gradients in ``_change_gradients``
         self.live.setdefault(("gradient", tensor), []).append(number)
 
     def _note(self, extra: Any, operation: Operation, phase: str) -> None:
@@ -262,7 +263,7 @@ class Recorder(Machine):
         self.ledger += later
 
     def _taken_back(self, size: Size) -> int:
-        """The number of the last tensor of this size that was made; it is made later."""
+        """Removes the last allocation of this size from the record; returns its number, to be allocated later."""
         numbers = enumerate(reversed(self.ledger), start=1)
         place = next(place for place, number in numbers if number >= 0 and self.made[number] == size)
         return self.ledger.pop(-place)
@@ -272,7 +273,7 @@ class Recorder(Machine):
 
 
 def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:
-    """The sizes of a tape as :class:`Tensors`, and the size of each; ``sizes_of`` is its method ``sizes``."""
+    """The sizes of a tape as :class:`Tensors`, and the size of each tensor; ``sizes_of`` is ``tape.sizes``."""
     found: list[Size] = []
 
     def measure(fixed: int, per_image: int) -> Any:
@@ -284,12 +285,12 @@ def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:
 
 
 def bytes_at(size: Size, batch: int) -> int:
-    """The bytes of a block for a tensor."""
+    """The bytes of the block for a tensor: a multiple of 512, at least 512."""
     return size.at(batch, ROUNDING) or ROUNDING
 
 
 def holding(sizes: Iterable[int]) -> CachingAllocator:
-    """An allocator with tensors of these bytes."""
+    """An allocator in which tensors of these bytes are allocated."""
     blocks = [bytes_at(Size(size), 1) for size in sizes]
     allocator = CachingAllocator(max(blocks, default=0))
     allocator.run(range(len(blocks)), blocks, {})

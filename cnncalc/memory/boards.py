@@ -11,11 +11,11 @@ from cnncalc.units import format_bytes, listed
 
 KIB = 1024
 PREFIX = "board:"
-"""What stands before the name of a board where a memory is expected."""
+"""Prefix of the name of a board, as in ``fit --memory board:NAME``."""
 
 
 class Board(NamedTuple):
-    """A board: its chip, the RAM and flash in bytes, and where they are stated. RAM is that of all banks together."""
+    """A board: its chip, RAM (the sum of all banks) and flash in bytes, and the page that states them."""
 
     name: str
     chip: str
@@ -38,12 +38,12 @@ def boards() -> dict[str, Board]:
 
 
 def is_board(text: str) -> bool:
-    """Whether the text of a memory means a board: ``board:NAME``."""
+    """Whether the value of ``--memory`` names a board: ``board:NAME``."""
     return text.strip().lower().startswith(PREFIX)
 
 
 def read_board(text: str) -> Board:
-    """The board of ``board:NAME``, in any spelling; raises ValueProblem with the names that could be meant."""
+    """The board of ``board:NAME``, whatever its case and punctuation; a ValueProblem names similar boards."""
     name = text.strip()[len(PREFIX) :]
     same, near = boards_like(name)
     if same is not None:
@@ -60,7 +60,7 @@ LIST = "cnncalc fit --list-devices prints the names of boards; for any other, cn
 
 
 def boards_like(name: str) -> tuple[Board | None, list[Board]]:
-    """The board of that name in any spelling, and the boards that could be meant by one that is none."""
+    """The board of that name, whatever its case and punctuation; else None and up to five similar boards."""
     wanted = _bare(name)
     known = boards().values()
     by_name = {_bare(board.name): board for board in known}
@@ -79,7 +79,7 @@ def boards_like(name: str) -> tuple[Board | None, list[Board]]:
 
 
 def _parts(board: Board) -> set[str]:
-    """What a board may be called: its name, the end of its name from each word on, and its chip."""
+    """Short names of a board: the end of its name from each word on, and its chip."""
     words = re.split("[-.]", board.name)
     return {_bare(board.chip), *[_bare("".join(words[first:])) for first in range(len(words))]}
 
@@ -90,5 +90,5 @@ def named(found: list[Board]) -> str:
 
 
 def _bare(name: str) -> str:
-    """The letters and digits of a name."""
+    """The letters and digits of a name, in lower case."""
     return "".join(re.findall("[a-z0-9]+", name.lower()))

@@ -1,4 +1,4 @@
-"""From a report to a tape: the part shared by all frameworks. Subclasses lower each layer."""
+"""Builds the tape of a report: what is the same for all frameworks. Subclasses lower each layer to operations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ MANY = 2
 
 
 class TapeBuilder:
-    """Builds the tape of one net in a data type and a profile, for training or for inference."""
+    """Builds the tape of one net for a data type and a profile, for training or for inference.
+
+    ``autocast`` is the data type of the operations where parameters stay in ``dtype`` (None: no mixed precision).
+    ``images`` is 1 or :data:`MANY`: the batch in the layouts of tensors.
+    """
 
     def __init__(
         self,
@@ -50,19 +54,19 @@ class TapeBuilder:
         self.values: list[Tensor] = []
         self.elements: list[Size] = []  # of each value
         self.items: list[int] = []  # bytes of one of them
-        self.layouts: list[Layout | None] = []  # of each value, where it matters
+        self.layouts: list[Layout | None] = []  # of each value; None where no operation depends on it
         self.operations: list[Operation] = []
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
         self.place: dict[int, int] = {}  # the output value of each row
         self.unreached = without_gradient(report.layers)
         self.unpooled = {row.sources[1] for row in self.rows if row.layer.takes_places}
-        self.places: dict[int, int] = {}  # of each max pool that is undone: the value of its indices
+        self.places: dict[int, int] = {}  # the value of the indices of each max pool that an UNPOOL reads
         self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
-        self.turned: dict[int, tuple[int, ...]] = {}  # those of them that it uses transposed
+        self.turned: dict[int, tuple[int, ...]] = {}  # those of them that the row uses transposed
         self.tensors: dict[tuple[int, str], int] = {}  # parameters by their owner and name
-        self.held: list[Frame] = []  # values held by local variables
-        # the layer that is being lowered
+        self.held: list[Frame] = []  # values that local variables keep alive
+        # of the layer that is being lowered
         self.row = report.layers[0]
         self.volumes = self.row.input_volumes
         self.output = self.row.output
@@ -114,7 +118,7 @@ class TapeBuilder:
         )
 
     def _own(self, row: LayerReport) -> None:
-        """Registers the parameters and buffers of a row; those that it shares are of their owner."""
+        """Registers the parameters and buffers of a row; a shared parameter is registered once, for its owner."""
         for array in row.own_arrays:
             if array.role == "buffer":
                 self.buffers.append(array.count.value * self.parameter_item)
@@ -130,7 +134,7 @@ class TapeBuilder:
         self.owned[row.index], self.turned[row.index] = tuple(places), tuple(turned)
 
     def _tensor(self, owner: LayerReport, array: Parameter) -> int:
-        """The place of a parameter of its owner."""
+        """The index of a parameter in ``parameters``; adds it at the first call."""
         place = self.tensors.get((owner.index, array.name))
         if place is None:
             place = self.tensors[owner.index, array.name] = len(self.parameters)
@@ -213,7 +217,11 @@ class TapeBuilder:
         made_before: tuple[Size, ...] = (),
         is_product: bool = False,
     ) -> int:
-        """One operation; its output has the size and type of the first input unless given."""
+        """Records an operation and returns the index of its output; other arguments: see :class:`Operation`.
+
+        The output has as many elements as the first input unless ``elements`` is given, of as many bytes each unless
+        ``item`` is given.
+        """
         if elements is None:
             elements = self.elements[inputs[0]]
         input_item = self.items[inputs[0]] if inputs else self.item
@@ -261,7 +269,7 @@ class TapeBuilder:
         self.held.append(Frame(first, self.last, (value,)))
 
     def _width(self, extra: Extra, item: int) -> int:
-        """Bytes of an element of an extra, for an input with elements of ``item`` bytes."""
+        """Bytes of an element of ``extra``, which an operation saves, for an input with elements of ``item`` bytes."""
         if extra.item == MASK:
             return self.profile.mask_bytes or item
         return extra.item if isinstance(extra.item, int) else item
@@ -269,7 +277,7 @@ class TapeBuilder:
     # loss
 
     def _finish(self) -> None:
-        """Changes the operations of a training step when all are known."""
+        """Called once all operations of a training step are recorded; subclasses may change them."""
 
     def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, ...], int]:
         """The targets by the sides of an output: one int64 for each image or position."""
@@ -315,7 +323,7 @@ class TapeBuilder:
         return ()
 
     def _frames(self, spans: dict[int, tuple[int, int]]) -> tuple[Frame, ...]:
-        """The calls of blocks and layers, if callers hold their arguments in this profile."""
+        """The values that calls of blocks and layers keep alive, if callers hold their arguments in this profile."""
         if not self.profile.holds_frames:
             return ()
         return (*block_frames(self.rows, spans, self.place), *self.held)

@@ -1,7 +1,8 @@
-"""The kernels of CMSIS-NN in TensorFlow Lite Micro: what they allocate beyond, or in place of, the reference kernels.
+"""The kernels of CMSIS-NN in TensorFlow Lite Micro: what they allocate beyond, or instead of, the reference kernels.
 
-They are those in int8, compiled by GCC for speed, as the makefile of TensorFlow Lite Micro does by default; the other
-operators keep their reference kernels. Sizes depend on the extension of the core.
+The kernels are those for int8, compiled by GCC for speed, as the makefile of TensorFlow Lite Micro does by default;
+other operators keep their reference kernels. Sizes depend on the instruction set extension of the core: DSP, MVE or
+none.
 
 Source: tensorflow/tflite-micro, commit 90b983c2, kernels/cmsis_nn; ARM-software/CMSIS-NN, commit 99f736a6, its
 functions ``..._get_buffer_size``.
@@ -21,31 +22,31 @@ if TYPE_CHECKING:
     from cnncalc.interop.tflite_net import Operator, Tensor
 
 MANY_CHANNELS = 16
-"""With more input channels a transposed convolution of stride 1 or 2 runs as a convolution with turned filters."""
+"""With more input channels a transposed convolution of stride 1 or 2 runs as a convolution with reversed filters."""
 TYPES = ("int8", "float32")
-"""The types whose scratch is known."""
+"""The data types for which the scratch is known."""
 BLOCK = 124
-"""The channels that a depthwise convolution with MVE computes at once."""
+"""Number of channels that a depthwise convolution with MVE computes at once."""
 LANES = 16
-"""The numbers of int8 in a register of MVE."""
+"""Number of int8 values in a register of MVE."""
 
 
 class Cmsis:
-    """The scratch of the kernels for cores with an extension."""
+    """The scratch bytes of the kernels for cores with ``extension`` (``none``, ``dsp`` or ``mve``)."""
 
     def __init__(self, extension: str) -> None:
         self.has_dsp = extension == "dsp"
         self.has_mve = extension == "mve"
 
     def columns(self, kernel: Sequence[int], depth: int) -> int:
-        """The unrolled input: four columns of int8 in whole registers, or two of int16 in multiples of four."""
+        """Bytes of the im2col buffer: four columns of int8 in whole registers (MVE), or two of int16 in fours."""
         length = kernel[0] * kernel[1] * depth
         if self.has_mve:
             return 4 * LANES * -(-length // LANES)
         return 2 * 2 * (-(-length // 4) * 4)
 
     def conv(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-        """The columns of an input; none for 1x1 without groups and dilation, which multiplies the input as it lies."""
+        """The im2col buffer; none for 1x1 without groups and dilation, which reads the input directly."""
         x, weight = inputs[0].shape, inputs[1].shape
         if output.type != "int8":
             return ()
@@ -54,24 +55,27 @@ class Cmsis:
             return ()
         is_row = x[1] == kernel[0] == 1 and operator.options["dilation"][1] == 1 and whole and step * x[3] % 4 == 0
         if self.has_mve and is_row:
-            size = self._row(x[2], x[3], kernel[1], step, output.shape[2], operator.options["padding"] == "SAME")
+            size = self._row(x[2], x[3], kernel[1], step, output.shape[2], same=operator.options["padding"] == "SAME")
             return (size,) if size else ()
         return (self.columns(kernel, x[3]),)
 
-    def _row(self, width: int, depth: int, kernel: int, step: int, made: int, same: bool) -> int:
+    def _row(self, width: int, depth: int, kernel: int, step: int, output_width: int, *, same: bool) -> int:
         """The bytes of a convolution along a row: its first and last windows with their padding."""
-        total = (made - 1) * step + kernel - width
+        total = (output_width - 1) * step + kernel - width
         pad = max(0, total) // 2 if same else 0
         odd = total % 2 if total >= 0 else -(-total % 2)  # the remainder has the sign of the number
         left = max(1, -(-pad // step)) if pad else 0
         right = max(1, (pad + odd + step - 1) // step) if pad + odd else 0
-        if right + max(made - right - left, 0) + left != made:
+        if right + max(output_width - right - left, 0) + left != output_width:
             return self.columns((1, kernel), depth)
         ends = right if odd else pad
         return max(kernel + pad, kernel - 1 + ends) * depth
 
     def depthwise(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-        """The window of each channel; with MVE of a block of channels, and of one input channel as a convolution."""
+        """The window of each channel; with MVE the windows of a block of channels, or the buffers of a convolution.
+
+        With MVE, a depthwise convolution of one input channel runs as a convolution.
+        """
         x, (height, width) = inputs[0].shape, inputs[1].shape[1:3]
         if output.type != "int8":
             return ()
@@ -89,9 +93,9 @@ class Cmsis:
         return (2 * x[3] * height * width,) if self.has_dsp and (height, width) != (3, 3) else ()
 
     def dense(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-        """Where it runs as a convolution of 1x1 and its weights have one scale: a multiplier and a shift for each unit.
+        """A multiplier and a shift for each unit, if it runs as a convolution of 1x1 and its weights have one scale.
 
-        Elsewhere, with MVE: the sums of the weights, unless these are constants.
+        Other layers, with MVE: the sums of the weights, unless these are constants.
         """
         if output.type != "int8":
             return ()
@@ -100,20 +104,20 @@ class Cmsis:
         return (4 * output.shape[-1],) if self.has_mve and not _is_fixed(inputs) else ()
 
     def dense_sums(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> int:
-        """With MVE the bytes of the sums of constant weights, which are computed once."""
+        """The bytes of the sums of constant weights, which are computed once, with MVE."""
         is_summed = self.has_mve and output.type == "int8" and not _is_product(inputs, output) and _is_fixed(inputs)
         return 4 * output.shape[-1] if is_summed else 0
 
     def svdf_sums(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> int:
-        """With MVE the bytes of the sums of the weights of each filter."""
+        """The bytes of the sums of the weights of each filter, with MVE."""
         return 4 * prod(inputs[1].shape[:1]) if self.has_mve and inputs[0].type == "int8" else 0
 
     def average(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-        """With DSP the sum of each channel."""
+        """The bytes of the sum of each channel, with DSP."""
         return (4 * inputs[0].shape[3],) if self.has_dsp and output.type == "int8" else ()
 
     def deconv(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-        """Columns and the turned filters, or rows of sums in int32 and nothing."""
+        """The im2col buffer and the reversed filters; or rows of sums in int32, and nothing."""
         if output.type != "int8":
             return ()
         x, weight, (high, wide) = inputs[2].shape, inputs[1].shape, operator.options["stride"]
@@ -133,12 +137,12 @@ def _is_product(inputs: Sequence[Tensor], output: Tensor) -> bool:
 
 
 def _is_fixed(inputs: Sequence[Tensor]) -> bool:
-    """Whether weights and biases stand in the file."""
+    """Whether the weights, and the biases if there are any, are constants of the file."""
     return inputs[1].is_constant and all(each.is_constant or not each.shape for each in inputs[2:3])
 
 
 def _state(code: str, more: str) -> str:
-    """The state of a reference kernel as the first field of a larger structure."""
+    """The fields of a state (see :class:`Kernel`) that begins with the state of the reference kernel."""
     return f"{KERNELS[code].state} p0 {more}"
 
 
@@ -146,7 +150,7 @@ _CONV = "0 1 o q 0 1 2 o s"
 
 
 def _kernels(extension: str) -> dict[str, Kernel]:
-    """Every operator by its name for cores with an extension; that of UNIDIRECTIONAL_SEQUENCE_LSTM is not known."""
+    """The kernels by operator for cores with ``extension``; that of UNIDIRECTIONAL_SEQUENCE_LSTM is not known."""
     own = Cmsis(extension)
     return {
         **{code: kernel for code, kernel in KERNELS.items() if code != "UNIDIRECTIONAL_SEQUENCE_LSTM"},
@@ -165,4 +169,4 @@ def _kernels(extension: str) -> dict[str, Kernel]:
 
 
 CMSIS_KERNELS: Mapping[str, Mapping[str, Kernel]] = {extension: _kernels(extension) for extension in EXTENSIONS}
-"""Every operator by its name, for each extension of a core."""
+"""The kernels by operator, for each extension of a core."""

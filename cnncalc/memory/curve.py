@@ -1,8 +1,8 @@
-"""Peak memory as an exact function of the batch: one replay, then sums for any number of images.
+"""Peak memory as an exact function of the batch, from one replay.
 
-Every size is linear in the batch and rounded last, and a replay makes and frees the same tensors for every batch. One
-replay with packed sizes (:class:`SizeClasses`) therefore gives what is alive at every moment for every batch; the peak
-of a batch is the largest of these sums. Only moments that can be the peak of some batch are kept.
+Every size is a linear function of the batch, then rounded up; and a replay allocates and frees the same tensors for
+every batch. So one replay with packed sizes (:class:`SizeClasses`) gives the live bytes at every moment for every
+batch; the peak of a batch is the largest of them. Only moments that can be the peak of some batch are kept.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class BytesByBatch(NamedTuple):
-    """Bytes for any batch: fixed bytes, and (size class, number of tensors) pairs."""
+    """Bytes for any batch: fixed bytes, and pairs (index of a size class, number of its tensors)."""
 
     fixed: int
     counts: tuple[tuple[int, int], ...] = ()
@@ -49,9 +49,9 @@ class Moment(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """The moments of a step or an inference that can be its peak, in order.
+    """The moments of a training step or an inference that can be its peak, in order.
 
-    ``inputs`` are images and targets. ``end`` is what is left when the optimizer starts (None for an inference).
+    ``inputs`` are images and targets. ``end`` is the moment at which the optimizer starts (None for an inference).
     """
 
     inputs: BytesByBatch
@@ -77,9 +77,10 @@ class Peak(NamedTuple):
 class Curve(NamedTuple):
     """The peaks of a net for every batch.
 
-    ``sizes`` are the classes of size: fixed bytes and bytes for each image, before rounding up to a multiple of
-    ``rounding``. ``special`` holds the candidates of a single image where some operations differ for it. ``names`` are
-    those of the rows. ``parameters`` and ``buffers`` are bytes that are always alive.
+    ``sizes`` are the size classes: fixed bytes and bytes for each image, before rounding up to a multiple of
+    ``rounding``. ``step`` and ``forward`` are the candidates of a training step and an inference; ``special`` those of
+    a training step by batch, where some operations differ for a single image. ``names`` are those of the rows.
+    ``parameters`` and ``buffers`` are bytes that are always alive.
     """
 
     rounding: int
@@ -165,9 +166,10 @@ def _flat(amount: BytesByBatch) -> list[int]:
 
 
 def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
-    """The curve of a net under the options of a simulation; their batch and optimizer are ignored.
+    """The curve of a net for the options of a simulation, whatever their batch.
 
-    ``segments`` are checkpointed for every batch. Raises ValueProblem for invalid options.
+    The curve has every optimizer that the style of the options allows. ``segments`` are checkpointed for every batch.
+    Raises ValueProblem for invalid options, and if the optimizer of the options does not have their style.
     """
     options, report = simulation.options, simulation.report
     check_options(options)
@@ -224,11 +226,12 @@ def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Cu
 
 
 class SizeClasses:
-    """Packs sizes into integers that can be added and then unpacked, so the machine handles them like bytes.
+    """Packs sizes into integers that can be added and then unpacked, so a Machine handles them like bytes.
 
-    What a size has in whole multiples of the rounding, fixed or for each image, is never rounded. A class is what
-    remains, so there are few of them in a net of any length. The bit fields of a packed sum, lowest first: the number
-    of tensors of each class, the number of those that are rounded, the bytes for each image of all, the fixed bytes.
+    A size is ``fixed + batch * per_image`` bytes; its class is the remainder of both by the rounding, since whole
+    multiples are not rounded. So a net of any length has few classes. The bit fields of a packed sum, lowest first: the
+    number of tensors of each class, the number of tensors that are rounded, the sum of the bytes for each image, the
+    sum of the fixed bytes.
     """
 
     COUNT = 40
@@ -280,11 +283,11 @@ class SizeClasses:
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
-        """The classes of size that amounts refer to so far; one is the rounding itself, for each image."""
+        """The size classes that amounts refer to so far; (0, rounding) stands for whole multiples for each image."""
         return tuple([self.known[place] if place >= 0 else (0, self.rounding) for place in self.used])
 
     def amount(self, total: int) -> BytesByBatch:
-        """A packed sum, class by class."""
+        """A packed sum as bytes for any batch."""
         fixed, each, _ = self.line(total)
         raised = total + self.bias
         counts = []
@@ -299,7 +302,7 @@ class SizeClasses:
         return BytesByBatch(fixed, tuple(counts))
 
     def _used(self, place: int) -> int:
-        """The number of a class among those that amounts refer to; -1 is the rounding itself."""
+        """The index of a class in ``sizes``; -1 is the class (0, rounding)."""
         return self.used.setdefault(place, len(self.used))
 
 
@@ -313,7 +316,7 @@ def _sizes(tape: Tape) -> Iterator[Size]:
 
 
 class MomentRecorder(Machine):
-    """A machine that also records every moment."""
+    """A machine that also records its live bytes at every moment: the first moment of each total."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -329,7 +332,7 @@ class MomentRecorder(Machine):
 def _candidates(
     simulation: Simulation, classes: SizeClasses, segments: Sequence[Segment], *, training: bool
 ) -> Candidates:
-    """The candidates of a step or an inference."""
+    """The candidates of a training step or an inference."""
     tape = simulation.tape(training=training)
     sizes = tape.sizes(classes.pack)
     machine = simulation.machine(MomentRecorder, 1, segments, training=training, sizes=sizes)

@@ -1,4 +1,4 @@
-"""Devices by name, memory given as a size or a device, and what a device needs beside tensors."""
+"""Devices by name; the memory of a device or a size as text; what a process takes on a device beside tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIB = 1024**2
 
 
 class Device(NamedTuple):
-    """A device: its memory in bytes, as the vendor's tool reports it, and where that is written."""
+    """A device: its memory in bytes, as the vendor's tool reports it, and the source of that output."""
 
     name: str
     memory: int
@@ -28,7 +28,7 @@ class Device(NamedTuple):
 class Overhead(NamedTuple):
     """What a process takes on a device beside tensors, with the sources of the figures.
 
-    From ``low`` to ``high`` bytes, or with ``is_share`` percent of the peak; ``bytes`` of it count in a need.
+    It takes from ``low`` to ``high`` bytes, or percent of the peak (``is_share``); a need counts ``bytes`` of it.
     """
 
     key: str
@@ -55,7 +55,7 @@ def devices() -> dict[str, Device]:
 
 
 def overheads(profile: str) -> tuple[Overhead, ...]:
-    """What a process takes beside tensors in a profile of PyTorch; nothing is known of the others."""
+    """What a process takes beside tensors in a profile; empty for profiles other than PyTorch's."""
     known = _file()["beside_tensors"]
     return tuple([Overhead(**entry) for entry in known.get("torch-cuda" if profile == "torch-fake" else profile, ())])
 

@@ -27,21 +27,20 @@ MAX_BATCH = 1 << 24
 
 
 MAX_EVENTS = 600_000
-"""Allocations and releases that are simulated to check all smaller batches."""
+"""The most allocations and releases that are simulated to check all smaller batches."""
 
 ADVICE_EVENTS = 60_000
-"""The same for each other change that would help."""
+"""The same limit for each change that is advised."""
 
 
 class Fit(NamedTuple):
-    """What fits, in training or in inference; batches are 0 if not even one image fits.
+    """The largest batch that fits, in training or in inference, and its bytes.
 
-    ``largest_batch``: the largest one whose need, and that of every smaller batch that was computed, is within the
-    memory.
-    ``need_bytes`` is its need, or that of batch 1; ``next_need_bytes`` that of one image more. ``largest_batch_live``
-    is that of live tensors alone. ``peak_bytes`` are the live tensors of the largest batch, or of batch 1.
-    ``need_at_batch`` and ``peak_at_batch`` are those of the batch of the options. ``unchecked`` is the number of
-    smaller batches whose need was not computed: 0 unless there are too many.
+    ``largest_batch``: the need of this batch and of every smaller one that was computed is within the memory; 0 if not
+    even one image fits. ``largest_batch_live``: the same for live tensors alone. ``need_bytes`` and ``peak_bytes``: the
+    need and the live tensors of the largest batch, or of batch 1 if that is 0. ``next_need_bytes``: the need of one
+    image more. ``need_at_batch`` and ``peak_at_batch``: the need and the live tensors of the batch of the options.
+    ``unchecked``: number of smaller batches whose need was not computed, 0 unless there are too many.
     """
 
     largest_batch: int
@@ -55,10 +54,11 @@ class Fit(NamedTuple):
 
 
 class MemoryAdvice(NamedTuple):
-    """One change that lowers the need of training.
+    """One change (``what``) that lowers the need of training, and what the net needs with it.
 
-    With it: ``need_bytes`` and ``peak_bytes`` (of live tensors) at the batch of the options, the ``largest_batch`` that
-    fits, and the ``macs`` of forward for one image, including those that checkpointing repeats.
+    ``need_bytes`` and ``peak_bytes`` (live tensors) are those of the batch of the options, or of the micro-batch or
+    smaller batch that ``what`` names; ``fits``: whether that need is within the memory. ``largest_batch`` is the
+    largest batch that fits. ``macs`` are those of forward for one image, with those that checkpointing repeats.
     """
 
     what: str
@@ -73,7 +73,8 @@ class FitReport(NamedTuple):
     """The batches whose need is within ``memory`` bytes.
 
     ``macs`` are those of forward for one image, including those that checkpointing repeats at the batch of the options.
-    ``stated`` says what of all that is stated, not computed, and ``stated_totals`` how much; None: nothing.
+    ``stated`` is the sentence about bytes that the design states and nothing computes, ``stated_totals`` their amount;
+    None: all bytes are computed.
     """
 
     architecture: str
@@ -89,11 +90,11 @@ class FitReport(NamedTuple):
 
 
 def largest_batch(peak: Callable[[int], int], room: int, too_large: int = 0) -> int:
-    """The largest batch whose peak fits; 0 if not even one image does.
+    """The largest batch, up to ``MAX_BATCH``, whose ``peak`` is at most ``room`` bytes; 0 if that of batch 1 is not.
 
     Peaks grow with the batch, but not linearly (and barely where the optimizer's step is the peak). The search
     interpolates and always checks the peaks of the answer and of the next batch. ``too_large`` is a batch that is known
-    not to fit, if one is.
+    not to fit (0: none is).
     """
     low, at_low = 1, peak(1)
     if at_low > room:
@@ -131,14 +132,14 @@ def largest_batch(peak: Callable[[int], int], room: int, too_large: int = 0) -> 
 
 
 class Live:
-    """The peaks of live tensors, of all batches with the same segments from one replay."""
+    """The peaks of live tensors; one replay gives those of all batches with the same checkpointed segments."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._curves: dict[tuple[Segment, ...], Curve] = {}
 
     def peak(self, batch: int, segments: tuple[Segment, ...] | None, *, training: bool) -> int:
-        """The peak of a batch in bytes; the segments are searched for if they are None."""
+        """The peak of a batch in bytes; if ``segments`` is None, the best ones are searched for this batch."""
         simulation = self._simulation
         if segments is None:
             return simulation.training(batch).peak_bytes
@@ -168,29 +169,29 @@ class Room:
         self._known: dict[int, int] = {}
 
     def need(self, batch: int) -> int:
-        """The need of a batch."""
+        """The need of a batch in bytes."""
         if batch not in self._known:
             needs = self._needs
             self._known[batch] = needs.training(batch, self._segments) if self.is_training else needs.inference(batch)
         return self._known[batch]
 
     def live(self, batch: int) -> int:
-        """The peak of live tensors of a batch."""
+        """The peak of live tensors of a batch in bytes."""
         fixed = self._needs.fixed_segments(self._segments, training=self.is_training)
         return self._live.peak(batch, fixed, training=self.is_training)
 
     def largest(self, max_events: int = MAX_EVENTS) -> tuple[int, int]:
-        """The largest batch that fits with every smaller one, and the number of these that were not computed.
+        """The largest batch that fits with every smaller one, and how many of these were not computed.
 
-        What the allocator reserves may be less for a larger batch. So every smaller batch is computed, down to one that
-        fits by a bound that grows with the batch. Where that takes more than ``max_events`` allocations and releases,
-        those next to the largest are, and others at equal distances.
+        The allocator may reserve less for a larger batch, so every smaller batch is computed too, down to the largest
+        that fits by a bound that grows with the batch. If that would take more than ``max_events`` allocations and
+        releases, only the batches next to the largest are computed, and others at equal distances.
         """
         needs = self._needs
         reserve = needs.reserve
         if reserve.mode != "auto":
             return largest_batch(self.need, self.memory), 0  # live tensors grow with the batch
-        # a need is never less than live tensors with the reserve
+        # a need is never less than the live tensors plus the reserve
         live = largest_batch(self.live, self.memory - reserve.bytes)
         found = largest_batch(self.need, self.memory, live + 1 if live < MAX_BATCH else 0)
         if not found:
@@ -223,7 +224,7 @@ class Room:
 
 
 def fit(report: Report, options: Options, memory: int) -> FitReport:
-    """The batches whose need is within ``memory`` bytes; raises ValueProblem for invalid options."""
+    """The largest batches whose need is within ``memory`` bytes, and advice; ValueProblem for invalid options."""
     needs = Needs(Simulation(report, options))
     if needs.reserve.mode == "bytes" and needs.reserve.bytes >= memory:
         message = f"the reserve ({needs.reserve.bytes:,} bytes) must be smaller than the memory ({memory:,} bytes)"
@@ -253,7 +254,7 @@ def _fit(room: Room, batch: int) -> Fit:
 
 
 def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[MemoryAdvice]:
-    """Other changes that lower the need, lowest first, those that fit before the others."""
+    """Changes that lower the need of training: those that fit first, then by need, lowest first."""
     found: list[MemoryAdvice] = []
     options = needs.simulation.options
 
@@ -293,7 +294,7 @@ def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[Me
 
 
 def _smaller_batches(needs: Needs, memory: int, training: Fit) -> list[MemoryAdvice]:
-    """The largest batch that fits, and the batch asked for in accumulated micro-batches."""
+    """The largest batch that fits, and the batch of the options in accumulated micro-batches."""
     report, options = needs.simulation.report, needs.simulation.options
     largest = training.largest_batch
     macs = report.totals.macs + needs.simulation.training(largest).recomputed_macs

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Iterator[Frame]:
-    """For each call of a block its arguments, innermost calls first; ``place`` maps rows to their output values."""
+    """The arguments of each call of a block, inner calls before outer; ``place`` maps rows to their output values."""
     open_blocks: list[tuple[str, list[LayerReport]]] = []
     current = ""
     for row in rows:
@@ -47,7 +47,7 @@ def _closed(
         shared += 1
     while len(open_blocks) > shared:
         _, members = open_blocks.pop()
-        if members:  # a block may do nothing, such as one of an OPAQUE
+        if members:  # a block may have no operation, such as one that holds an OPAQUE layer alone
             yield _call(members, spans, place)
         if open_blocks:
             open_blocks[-1][1].extend(members)
@@ -74,7 +74,7 @@ class Variables:
                     self._readers.setdefault(source, []).append(index)
 
     def frames(self, segments: Sequence[Segment]) -> Iterator[Frame]:
-        """The frames; each of the checkpointed ``segments`` is a function of its own."""
+        """The frames of these variables; each checkpointed segment is a function of its own."""
         spans, operations = self._tape.spans, self._tape.operations
         paths = self._paths_with(segments)
         ends: dict[tuple[str, ...], int] = {}  # the last operation of each block
@@ -87,7 +87,7 @@ class Variables:
             row = max(source, ~source)
             own = paths[row]
             if len(read_by) == 1 and paths[read_by[0]][: len(own)] == own:
-                continue  # the usual case, at once: no variable is needed
+                continue  # the usual case, decided without a search: no variable is needed
             scope = _scope(paths, row, read_by)
             if scope is not None:
                 first, made = spans[row]

@@ -1,8 +1,8 @@
-"""Places for volumes in one block of memory, by the search of Vela's allocator.
+"""Offsets of ranges of bytes in one block of memory, by the search of Vela's allocator.
 
-Each volume lies at the lowest free offset in some order. The first order is by urgency. If it takes more than what is
-alive at once, two of the volumes that raised the highest one change their turns, chosen by a Mersenne Twister of its
-standard seed, as long as that helps.
+The ranges are allocated in an order, each at the lowest free offset; the position of a range in the order is its turn.
+The first order is by urgency (:func:`_by_urgency`). While the block is larger than the most bytes needed at once, two
+ranges that lie below the highest one swap their turns, drawn by a Mersenne Twister with its standard seed.
 
 Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: hillclimb_allocator.
 """
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
     from random import Random
 
 MOST_ROUNDS = 99_999
+"""The search ends after so many rounds."""
 ROUNDS_WITHOUT_GAIN = 5_000
-"""The search ends after so many rounds without a gain."""
+"""The search ends after so many rounds in which the block did not become smaller."""
 ROUNDS_ALONE = 25
-"""After so many rounds without a gain two more volumes change their turns in each round."""
+"""After so many rounds without a gain two more ranges swap their turns in each round."""
 MOST_PAIRS = 5_000
-"""The most pairs of volumes that are alive together over which is searched."""
+"""With more pairs of ranges that are needed at the same time there is no search."""
 MOST_TOGETHER = 20_000_000
-"""The most that the numbers of volumes that are alive at each time, squared, may add up to."""
+"""Limit of the sum over all times of the squared number of ranges that are needed at that time."""
 FAR = 30
-"""The percentage of rounds in which a volume that does not touch the highest one changes its turn."""
+"""Percentage of rounds that move a range not needed at the same time as the highest one."""
 
 
 class TooManyPairs(Exception):
-    """Too many ranges are needed at once: to place them would take too long."""
+    """Too many ranges are needed at the same time to be allocated within seconds."""
 
 
 class Range(NamedTuple):
-    """Bytes that are needed from one time to another, both included."""
+    """``size`` bytes that are needed from time ``first`` to time ``last``, both included."""
 
     first: int
     last: int
@@ -84,7 +85,7 @@ class _Search:
         order = _by_urgency(ranges, level)
         self.offsets = [-1] * len(ranges)
         self.below = [-1] * len(ranges)
-        """The range directly below each; -1 for none."""
+        """The range directly below each; -1: none."""
         self.turns = [0] * len(ranges)
         self.best = 2**62
         self.best = self.allocate(order)
@@ -94,11 +95,11 @@ class _Search:
             self.improve(order)
 
     def end(self, place: int) -> int:
-        """Where a range ends."""
+        """The offset of the first byte after a range."""
         return self.offsets[place] + self.ranges[place].size
 
     def allocate(self, order: Sequence[int]) -> int:
-        """Gives each range the lowest free offset; stops where the best size is exceeded. Returns the size."""
+        """Gives each range the lowest free offset and returns the size of the block; stops above the best size."""
         offsets, size = [-1] * len(self.ranges), 0
         self.offsets = offsets
         for turn, place in enumerate(order):
@@ -120,7 +121,7 @@ class _Search:
         return size
 
     def improve(self, order: list[int]) -> None:
-        """Changes the order as long as that helps."""
+        """Swaps turns until the block cannot be smaller or the rounds are used up; keeps the best order."""
         random = _twister()
         best = list(order), list(self.offsets), list(self.below), list(self.turns)
         last = 0
@@ -140,7 +141,7 @@ class _Search:
                 return
 
     def swap(self, order: list[int], rounds: int, random: Random) -> None:
-        """Exchanges the turns of two ranges that raised the highest one, and of two more after many rounds."""
+        """Swaps the turns of two ranges below the highest one or its neighbours; after many rounds of two more."""
 
         def drawn(places: Sequence[int]) -> int:
             return places[random.getrandbits(32) % len(places)]
@@ -180,7 +181,7 @@ class _Search:
         order[one], order[other] = order[other], order[one]
 
     def raised_by(self, place: int) -> set[int]:
-        """The turns of a range and of all that lie below it one on another."""
+        """The turns of a range, of the range directly below it, and so on."""
         found = {self.turns[place]}
         while self.below[place] >= 0:
             place = self.below[place]
@@ -189,7 +190,7 @@ class _Search:
 
 
 def _neighbours(alive: Sequence[Sequence[int]], count: int) -> list[list[int]]:
-    """The ranges that are needed together with each of ``count``, in the order of time, of those ``alive`` at each."""
+    """For each of ``count`` ranges those needed at the same time; ``alive`` has the ranges needed at each time."""
     found: list[list[int]] = [[] for _ in range(count)]
     for together in alive:
         for number, one in enumerate(together):
@@ -201,7 +202,7 @@ def _neighbours(alive: Sequence[Sequence[int]], count: int) -> list[list[int]]:
 
 
 def _by_urgency(ranges: Sequence[Range], level: Sequence[int]) -> list[int]:
-    """The first order: by the most bytes alive (``level`` at each time) while a range is needed, then the longest."""
+    """The first order: by the most bytes needed (``level`` at each time) during a range, then longer ranges first."""
 
     def urgency(place: int) -> tuple[int, ...]:
         first, last, size = ranges[place]

@@ -1,4 +1,4 @@
-"""From a report to a tape, for the framework of a profile."""
+"""Builds the tape of a report, for the framework of a profile."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def lower(
     report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None, images: int = MANY
 ) -> Tape:
-    """The tape of a net for one image, or for any larger batch.
+    """The tape of a net for batch 1 (``images=1``), or for any larger batch.
 
-    With ``autocast`` activations are of that half type, parameters of ``dtype``.
+    With ``autocast`` activations have that data type and parameters ``dtype``; otherwise all have ``dtype``.
     """
     lowering = NumpyLowering if profile.is_numpy and autocast is None else TorchProducts
     return lowering(report, profile, dtype=dtype, training=training, autocast=autocast, images=images).build()

@@ -1,4 +1,4 @@
-"""What a net takes on a chip without an operating system: the arena in its RAM, and the model in its flash."""
+"""The memory of a net on a chip without an operating system: the arena in RAM, and the model in flash."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Flash(NamedTuple):
     """The bytes of the model in flash, which are those of its .tflite file.
 
-    ``weights`` are of int8, ``biases`` of int32, unless a file has others; ``quantization`` are the scales and zero
-    points, ``graph`` is all else.
+    ``weights`` are int8 and ``biases`` int32, unless the file has others; ``quantization`` are scales and zero points,
+    ``graph`` is the rest of the file.
     """
 
     weights: int
@@ -41,12 +41,12 @@ class Flash(NamedTuple):
 
 
 class MicroReport(NamedTuple):
-    """A net on a chip. Bytes of the arena are by :class:`~cnncalc.memory.tflm.TflmArena`; ``pointers`` is in bits.
+    """The memory of a net on a chip.
 
-    ``extension`` is that of the core for the kernels of CMSIS-NN; empty: reference kernels.
-
-    ``steps`` are the operators in order with the layers that each computes, behind the step before the first.
-    ``volumes`` lie in the head; ``types`` are those of their elements.
+    ``pointers`` is the width of a pointer in bits. ``extension`` is the instruction set extension of the core for the
+    kernels of CMSIS-NN; empty: reference kernels. ``steps`` are the operators in order, each with its layers, after an
+    empty step before the first operator. ``volumes`` are those in the head of the arena; ``types`` the data types of
+    their elements.
     """
 
     architecture: str
@@ -71,15 +71,16 @@ class MicroReport(NamedTuple):
 
     @property
     def peak(self) -> int:
-        """The step at which most bytes of the head are alive, the first of several."""
+        """The step at which the most bytes of the head are alive; of several the first."""
         live = [sum([volume.size for volume in self.alive(step)]) for step in range(len(self.steps))]
         return live.index(max(live))
 
 
 def micro_report(report: Report, profile: str = "tflm", pointers: int = 32, extension: str = "dsp") -> MicroReport:
-    """A net on a chip; ``extension`` is that of the core for the profile ``cmsis``.
+    """The memory of a net on a chip, for the profile ``tflm`` or ``cmsis`` (with ``extension``, that of the core).
 
-    Raises DesignError with every layer that the runtime has no operator for.
+    Raises ValueProblem for other ``pointers`` or extensions, and DesignError with every layer that the runtime has no
+    operator for and every operator whose memory is not known.
     """
     if str(pointers) not in POINTERS:
         raise ValueProblem(f"pointers: expected 32 or 64 bits, found {pointers}")
@@ -108,7 +109,7 @@ def micro_report(report: Report, profile: str = "tflm", pointers: int = 32, exte
 
 
 def net_on_chip(report: Report, kernels: Mapping[str, Kernel] = KERNELS) -> TfliteNet:
-    """The operators of a net, those of its .tflite file where it is one; raises DesignError as :func:`micro_report`."""
+    """The operators of a net; of a .tflite file those of the file. Raises DesignError as :func:`micro_report` does."""
     stored = report.graph.stored
     if not isinstance(stored, TfliteNet):
         return tflite_net(report.resolved)
@@ -128,7 +129,7 @@ def net_on_chip(report: Report, kernels: Mapping[str, Kernel] = KERNELS) -> Tfli
         for code, names in makers.items()
     ]
     types = sorted({tensor.type for tensor in stored.tensors if tensor.type not in BYTES})
-    problems += [Problem("no-equal", f"{report.name}: it has tensors of type {form}") for form in types]
+    problems += [Problem("no-equal", f"{report.name}: the size of the data type {form} is not known") for form in types]
     if problems:
         raise DesignError(problems)
     return stored
@@ -180,4 +181,4 @@ def flash_of(net: TfliteNet) -> Flash:
 
 
 BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3, "SVDF": 3}
-"""Which input of an operator are its biases."""
+"""The index of the input that holds the biases, by operator."""

@@ -1,4 +1,4 @@
-"""What a device must have: live tensors, or what PyTorch reserves for them, and what else takes memory on a device."""
+"""The bytes that a device must have (the need): live tensors, or what PyTorch reserves for them, plus a reserve."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ MAX_MICRO = 3
 
 
 class Reserve(NamedTuple):
-    """What is added to live tensors.
+    """What a need has beside live tensors.
 
-    ``mode``: ``auto`` (what the caching allocator reserves instead of live tensors, a CUDA context and a workspace),
-    ``0`` (nothing) or ``bytes``. ``bytes`` are added in all: the context and the workspace, or those of the option.
+    ``mode``: with ``auto`` a need is what the caching allocator reserves, a CUDA context and a workspace; with ``0``
+    live tensors alone; with ``bytes`` live tensors and the bytes of ``--reserve``. ``bytes`` are added in all: the
+    context and the workspace, or those of the option.
     """
 
     mode: str
@@ -58,7 +59,7 @@ def reserve_of(options: Options) -> Reserve:
 
 
 class Bound(NamedTuple):
-    """A bound on the need that grows with the batch. ``in_use``: the most tensors of each size, for any batch.
+    """An upper bound on the need, which grows with the batch. ``in_use``: the most tensors of each size in use at once.
 
     When a segment is made for a tensor, every other one that is large enough for it has a block in use, as it would be
     free otherwise. So tensors of one size have at most as many segments as tensors are in use when one of them is made.
@@ -69,7 +70,7 @@ class Bound(NamedTuple):
     reserve: int
 
     def bytes(self, batch: int) -> int:
-        """The most bytes that a device must have for a batch."""
+        """The bound for a batch, in bytes."""
         others = [count * largest_segment_for(bytes_at(size, batch)) for size, count in self.in_use.others.items()]
         return self.reserve + self.in_use.small * SMALL_SEGMENT + sum(others)
 
@@ -84,20 +85,20 @@ class Needs:
         self._allocated: dict[tuple[int, bool, tuple[Segment, ...]], Allocated] = {}
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None) -> int:
-        """The need of training."""
+        """The need of training in bytes; ``segments`` are checkpointed (None: those of the options)."""
         chosen = self.simulation.segments(batch) if segments is None else segments
         if self.reserve.mode == "auto":
             return self.allocated(batch, chosen, training=True).reserved + self.reserve.bytes
         return self.simulation.training(batch, chosen).peak_bytes + self.reserve.bytes
 
     def inference(self, batch: int) -> int:
-        """The need of inference."""
+        """The need of inference in bytes."""
         if self.reserve.mode == "auto":
             return self.allocated(batch, training=False).reserved + self.reserve.bytes
         return self.simulation.inference(batch).peak_bytes + self.reserve.bytes
 
     def fixed_segments(self, segments: Sequence[Segment] | None, *, training: bool) -> tuple[Segment, ...] | None:
-        """The segments that are checkpointed for every batch; None where they are searched for each batch."""
+        """The segments that are checkpointed for every batch; None if each batch has its own best ones."""
         if not training:
             return ()
         if segments is None:
@@ -118,7 +119,7 @@ class Needs:
         return Bound(steps.most_in_use(), self.reserve.bytes + steps.plan.parameters.reserved)
 
     def steps(self, batch: int, segments: Sequence[Segment], *, training: bool) -> Steps:
-        """What the device runs for a batch."""
+        """The allocations of a training step or an inference, to be run for a batch."""
         key = (self.simulation.at(batch, training=training), training, tuple(segments))
         if key not in self._steps:
             self._steps[key] = Steps(_planned(*key))
@@ -126,7 +127,7 @@ class Needs:
 
 
 def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ...]) -> Plan:
-    """What the device runs."""
+    """The record of the allocations from which :class:`Steps` are made."""
     options = simulation.options
     tape = simulation.tape(training=training)
     parameters = holding([*[parameter.size for parameter in tape.parameters], *tape.buffers])

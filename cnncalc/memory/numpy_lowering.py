@@ -1,4 +1,4 @@
-"""From a report to a tape: each layer as our own training run in NumPy does it, one operation a layer."""
+"""Builds the tape of a report as the training run in NumPy executes it: one operation for each layer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from cnncalc.memory.tape import NONE
 
 
 class NumpyLowering(TapeBuilder):
-    """Lowers a net for :mod:`cnncalc.run.training`, by ``keeping`` of each layer.
+    """Lowers a net for :mod:`cnncalc.run.training`; ``Layer.keeping`` says what each layer keeps for backward.
 
-    Temporary buffers of kernels, such as windows laid out for a matrix product, are not counted.
+    Temporary buffers of kernels, such as windows copied for a matrix product, are not counted.
     """
 
     def _lower(self, inputs: list[int]) -> int:

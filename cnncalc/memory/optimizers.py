@@ -22,14 +22,14 @@ STYLES = ("foreach", "loop", "fused")
 
 
 class OptimizerMemory(NamedTuple):
-    """One optimizer, in multiples of the learned parameters.
+    """The memory of one optimizer, in arrays of the size of a parameter array.
 
-    ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, over all parameters.
-    ``loop``: candidates for the most temporaries of a loop step, each as (copies of the previous parameter, copies of
-    this one, numbers that a CPU wraps in tensors). ``decay_foreach`` and ``decay_loop``: temporaries that
-    weight decay adds. ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``state_at_start``:
-    its state exists before the first step. ``grows_state``: in the first step a loop makes its state parameter by
-    parameter and wraps no scalar.
+    ``state``: arrays kept for each parameter array. ``foreach``: temporaries of a foreach step for each of them, all at
+    once. ``loop``: the moments of a loop step that can be its peak, each as (temporaries of the previous parameter
+    array, temporaries of this one, Python numbers that a CPU wraps in tensors). ``decay_foreach`` and ``decay_loop``:
+    temporaries that weight decay adds. ``counters``: counters of steps kept for each array. ``can_fuse``: it has a
+    fused style. ``state_at_start``: its state exists before the first step. ``grows_state``: in the first step a loop
+    allocates its state array by array and wraps no number.
     """
 
     name: str
@@ -82,7 +82,7 @@ def optimizer_named(name: str) -> OptimizerMemory:
 
 
 COUNTING = 12
-"""Bytes of the number that a CPU adds to a counter of steps, which is in float32."""
+"""Bytes of the 1 that a CPU adds to a counter of steps: a tensor of float64, converted to float32."""
 
 
 class OptimizerStep(NamedTuple):
@@ -107,9 +107,10 @@ def step_of(
     weight_decay: bool,
     item: int = 4,
 ) -> OptimizerStep:
-    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for an unavailable style.
+    """The bytes of a step over parameter arrays of ``sizes`` bytes, rounded as the profile does.
 
-    ``item``: bytes of one of their elements.
+    ``style``: None for that of the profile. ``item``: bytes of one element. Raises ValueProblem for a style that is
+    unknown or that the optimizer does not have.
     """
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
@@ -131,10 +132,10 @@ def step_of(
 
 
 class StepTensors(NamedTuple):
-    """The bytes of each tensor that an optimizer makes: its ``state``, and what is freed again in a step.
+    """The tensors of an optimizer: the bytes of those of its ``state``, and the temporaries of a step.
 
-    ``temporaries`` are tensors that are made (their number in ``temporary_sizes``) and freed (``~number``), in order.
-    ``state_at_start``: the state exists before the first step.
+    ``temporaries`` are allocations (the index in ``temporary_sizes``, which has the bytes) and releases (``~index``),
+    in order. ``state_at_start``: the state exists before the first step.
     """
 
     state: tuple[int, ...]
@@ -146,7 +147,7 @@ class StepTensors(NamedTuple):
 def tensors_of_step(
     optimizer: OptimizerMemory, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
 ) -> StepTensors:
-    """The tensors of the step that :func:`step_of` sums up, for a profile that rounds to blocks."""
+    """The tensors whose bytes :func:`step_of` adds up, for a profile with PyTorch's caching allocator."""
     style = _checked_style(optimizer, profile, style or profile.style)
     counters = (profile.rounding,) * optimizer.counters if style == "fused" else ()
     state = tuple([part for size in sizes for part in (*(size,) * optimizer.state, *counters)])
@@ -192,7 +193,7 @@ def _loop_peaks(
 ) -> tuple[int, int]:
     """The peak bytes that a loop adds in the first step and in later ones.
 
-    ``made``: the state made in the first step. ``decay``: copies for weight decay. ``number``: bytes of a
+    ``made``: bytes of the state made in the first step. ``decay``: temporaries for weight decay. ``number``: bytes of a
     wrapped number.
     """
     first = steady = grown = previous = 0

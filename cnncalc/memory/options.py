@@ -1,4 +1,4 @@
-"""The words that memory options take. Imports nothing, so command line help can use it."""
+"""The choices of the options for memory. Imports nothing at its top, so that the help of commands can use it."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ PROFILE_NAMES = ("torch-cuda", "torch-fake", "torch-cpu", "numpy", "ideal", "not
 """Framework and device whose memory is computed; ``notes`` is the rule of the course notes."""
 
 MICRO_PROFILES = ("tflm", "cmsis", "vela")
-"""Runtimes of chips without an operating system, and the compiler of Ethos-U: int8, one image, no training."""
+"""Profiles of chips without an operating system (two runtimes, and the compiler for Ethos-U): int8, batch 1."""
 
 POINTERS = ("32", "64")
 """Widths of a pointer in bits; chips have 32."""
 
 EXTENSIONS = ("none", "dsp", "mve")
-"""Extensions of a Cortex-M core for which the kernels of CMSIS-NN differ: without DSP, with it, and with MVE."""
+"""Instruction set extensions of a Cortex-M core for which the kernels of CMSIS-NN differ: none, DSP, MVE."""
 
 ZERO_GRAD = ("start", "before-backward", "zeros")
 """When gradients are freed: before the step, between forward and backward, or never (they are set to zero)."""
 
 AUTOCAST = ("bfloat16", "float16")
-"""Half types of activations under autocast."""
+"""Data types of activations under autocast."""
 
 TRAINABLE_TYPES = ("float32", "float64", "float16", "bfloat16")
 """Data types of a net in training."""
 
 
 def read_reserve(text: str) -> str | int:
-    """``auto`` or a number of bytes, as ``--reserve`` takes it."""
+    """The value of ``--reserve``: ``auto`` or a number of bytes; raises ValueProblem for another text."""
     from cnncalc.errors import ValueProblem
     from cnncalc.units import parse_size
 

@@ -31,10 +31,10 @@ MAX_BOUND_COMPARISONS = 400_000
 """Pairs of task and volume that these bounds may compare in a net: about a tenth of a second."""
 
 MAX_MOVES = 200_000
-"""Moves that the beam search may try in a net: about a third of a second."""
+"""Next tasks that the beam search may try in a net: about a third of a second."""
 
 BEAM_WIDTH = 64
-"""Width of the beam search, which runs where the exact search exceeds its budget."""
+"""Number of sets that the beam search follows; it runs if the exact search reaches ``MAX_STATES``."""
 
 
 class Task(NamedTuple):
@@ -58,7 +58,7 @@ class Flow(NamedTuple):
 
 
 class _Budget:
-    """What remains of the budget of the search."""
+    """What the searches of a net may still do: the three limits above, less what is used up."""
 
     __slots__ = ("comparisons", "moves", "states")
 
@@ -117,8 +117,8 @@ def widest(flow: Flow) -> int:
 def best_order(flow: Flow, states: int = MAX_STATES) -> Order:
     """The order with the lowest peak found; the given order if none is lower.
 
-    It is optimal if ``peak == bound``. The search looks at ``states`` tasks at most; with 0 the given order is returned
-    and only the bound is computed.
+    It is optimal if ``peak == bound``. ``states`` limits the exact search; with 0 the given order is returned and only
+    the bound is computed.
     """
     budget = _Budget(states)
     given = range(len(flow.tasks))
@@ -197,9 +197,9 @@ def _task_ranges(flow: Flow) -> Iterator[tuple[int, int]]:
 def _across(
     flow: Flow, ranges: Sequence[tuple[int, int]]
 ) -> tuple[list[tuple[int, frozenset[int]]], list[tuple[int, int]]]:
-    """For each task_range the bytes alive before, during and after it, and which of these volumes it reads.
+    """For each range the bytes of volumes alive before, during and after it, and which of these volumes it reads.
 
-    Also for each volume the task_range that makes it (-1: none) and the last one that uses it.
+    Also for each volume the range that makes it (-1: none) and the last one that reads it.
     """
     where = [index for index, (first, last) in enumerate(ranges) for _ in range(first, last)]
     ends = [(-1, -1)] * len(flow.sizes)
@@ -228,7 +228,7 @@ def _across(
 
 
 class _TaskRange:
-    """A range of tasks with a free order except for dependencies; a set of tasks is an integer with one bit each."""
+    """A range of tasks whose order only their dependencies restrict; a set of tasks is an integer with one bit each."""
 
     def __init__(
         self, flow: Flow, first: int, last: int, base: int, ends: Sequence[tuple[int, int]], place: int
@@ -255,7 +255,7 @@ class _TaskRange:
         return tuple(self.needs), tuple(self.made), tuple(self.scratch), frees, self.before, self.base
 
     def lower_bound(self, budget: _Budget) -> int:
-        """A lower bound for the peak of every order: the most bytes alive at a task in all orders of the others."""
+        """A lower bound for the peak of every order: the most bytes that are alive at one task in every order."""
         comparisons = self.count * len(self.sizes)
         if self.count > MAX_BOUNDED_TASKS or comparisons > budget.comparisons:
             return 0
@@ -425,7 +425,7 @@ def _frees(ending: Sequence[tuple[int, int]], count: int) -> list[list[tuple[int
 
 
 def _users(tasks: Sequence[Task], ends: Sequence[tuple[int, int]], place: int) -> dict[int, int]:
-    """For each volume that is made or freed in the task_range at ``place`` the set of its readers there."""
+    """For each volume that is made or freed in the range at ``place`` the set of its readers there."""
     users: dict[int, int] = {}
     for number, task in enumerate(tasks):
         for volume in task.reads:

@@ -1,8 +1,8 @@
-"""Patch by patch: the first layers of a net computed on one part of the plane after the other, to lower the peak.
+"""Patch-based inference: the first layers of a net (the stage) are computed patch by patch, to lower the peak.
 
-The output of the stage is cut into patches, each is computed by itself, and the rest of the net runs on the whole
-output. What a patch needs of every volume before it follows from the windows of the layers, with the borders of the
-plane. Neighbouring patches need some of the same values, the halo, which are computed again.
+The output of the stage is divided into patches, which are computed one after the other; the rest of the net runs on the
+whole output. The windows of the layers determine which part of each volume a patch needs. Neighbouring patches need
+some of the same values (the halo), which are computed again for each.
 
 Source: Lin et al. 2021, MCUNetV2: Memory-Efficient Patch-based Inference for Tiny Deep Learning (arXiv 2110.15352).
 """
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 GRIDS = (2, 3, 4)
 """The numbers of patches along each side that are tried."""
 MOST_LAYERS = 300
-"""The layers, from the first one on, of which a stage may consist."""
+"""The most layers of a stage."""
 
 
 class PatchPlan(NamedTuple):
-    """A stage in ``grid`` x ``grid`` patches up to ``layer``, with its whole ``output``; all sizes are in bytes.
+    """A stage up to ``layer``, computed in ``grid`` x ``grid`` patches of its ``output``.
 
-    ``stage_bytes`` is the most alive while patches are computed: the whole output of the stage, and of all volumes
-    before it the part that one patch needs, that of the image too. ``rest_bytes`` is the most alive behind the stage.
-    ``extra_macs`` are those of the halo, for one image, ``macs`` those of the net without them.
+    ``stage_bytes`` is the most bytes alive in the stage: its whole output, and the parts that one patch needs of the
+    volumes before it, the image included. ``rest_bytes`` is the most bytes alive after the stage. ``extra_macs`` are
+    those of the halo for one image, ``macs`` those of the net without them.
     """
 
     grid: int
@@ -49,7 +49,7 @@ class PatchPlan(NamedTuple):
 
     @property
     def peak_bytes(self) -> int:
-        """The most alive at any time."""
+        """The most bytes alive at any step."""
         return max(self.stage_bytes, self.rest_bytes)
 
 
@@ -61,10 +61,10 @@ def patch_plans(
     depthwise_in_place: bool = False,
     grids: Sequence[int] = GRIDS,
 ) -> tuple[PatchPlan, ...]:
-    """For each number of patches the stage with the lowest peak, of equal ones that with the fewest extra MACs.
+    """For each of ``grids`` the stage with the lowest peak; of equal peaks that with the fewest extra MACs.
 
-    Layers are fused as in the arena plan, and run in the given order. Empty where no stage lowers the peak, for nets
-    that are no planes or have several inputs, and where no layer is the only one that the rest reads.
+    Layers are fused as in the arena plan, and run in the given order. A grid for which no stage lowers the peak is left
+    out. Empty for nets whose volumes do not have two sides or that have several inputs.
     """
     best = []
     net = _Net(report, batch * bytes_per_element(dtype), depthwise_in_place)
@@ -80,7 +80,7 @@ def patch_plans(
 
 
 class Edge(NamedTuple):
-    """An input of a layer: the row that makes it, its last positions side by side, and what an output depends on."""
+    """An input of a layer: the row that makes it, the last position along each side, and the stencils of the layer."""
 
     source: int
     ends: tuple[int, ...]
@@ -102,7 +102,7 @@ class _Net:
         self.edges = {row.index: edges_of(row) for row in self.rows[:MOST_LAYERS]}
 
     def rest(self, cut: LayerReport) -> int:
-        """The most alive behind a row."""
+        """The most bytes alive after a row."""
         return max(self.levels[self.tasks.task_of[cut.index] + 1 :], default=0)
 
     def whole(self, cut: LayerReport) -> int:
@@ -119,7 +119,7 @@ def edges_of(row: LayerReport) -> list[Edge]:
 
 
 def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]:
-    """The rows behind which only their own output is read, and which a grid of patches divides."""
+    """The rows after which only their own output is read, with at least ``grid`` positions along each side."""
     rows = [row for row in report.layers if not row.training_only]
     if sum([not row.sources for row in rows]) != 1 or any(len(row.output.sides) != 2 for row in rows):
         return
@@ -139,13 +139,13 @@ def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]
 
 
 def _moves_positions(row: LayerReport) -> bool:
-    """Whether a layer is not computed position by position: its MACs are no multiple, or elements change their side."""
+    """Whether a layer cannot be computed by positions: its elements move, or its MACs differ between positions."""
     moves = bool(row.sources) and row.layer.origins(*row.input_volumes) is not None
     return moves or row.macs % row.output.positions != 0
 
 
 def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
-    """The stage up to a row in patches."""
+    """The plan of the stage up to the row ``cut``, in ``grid`` x ``grid`` patches."""
     rows = [row for row in net.rows if row.index <= cut.index]
     heights, widths = [
         [needed(rows, net.edges, side, span) for span in spans(size, grid)]
@@ -166,7 +166,7 @@ def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
             for row in rows:
                 positions = height.get(row.index, 0) * width.get(row.index, 0)
                 volume, task = volume_of[row.index], task_of[row.index]
-                if volume != kept:  # a patch of the output is written where it stays
+                if volume != kept:  # a patch of the output is written into the whole output
                     sizes[volume] = max(sizes[volume], positions * row.output.depth * net.scale)
                 if task >= 0 and tasks[task].scratch:
                     scratch[task] = positions * net.scale
@@ -185,7 +185,7 @@ def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
 
 
 def spans(size: int, grid: int) -> list[tuple[int, int]]:
-    """The first and last position of each of ``grid`` parts of a side, as equal as they can be."""
+    """The first and last position of each of ``grid`` parts of a side, whose sizes differ by at most one."""
     bounds = [size * part // grid for part in range(grid + 1)]
     return [(low, high - 1) for low, high in pairwise(bounds)]
 
@@ -193,7 +193,7 @@ def spans(size: int, grid: int) -> list[tuple[int, int]]:
 def needed(
     rows: Sequence[LayerReport], edges: Mapping[int, Sequence[Edge]], side: int, span: tuple[int, int]
 ) -> dict[int, int]:
-    """How many positions along a side each row must compute for those of a span of the last row, by its index."""
+    """How many positions along a side each row computes for a span of the last row, by index of the row."""
     found = {rows[-1].index: span}
     for row in reversed(rows):
         if row.index not in found:
@@ -208,12 +208,12 @@ def needed(
 
 
 def _seen(stencil: Stencil | Places | None, low: int, high: int, end: int) -> tuple[int, int] | None:
-    """The first and last input, from 0 to ``end``, that outputs from ``low`` to ``high`` depend on; None: on none."""
+    """The first and last input position, of 0 to ``end``, that outputs ``low`` to ``high`` depend on; None: none."""
     if stencil is None:
         return 0, end
     outputs = range(low, high + 1)
     if isinstance(stencil, Stencil) and stencil.is_contiguous and stencil.step >= 0:
-        outputs = range(low, high + 1, max(1, high - low))  # windows of those between lie between
+        outputs = range(low, high + 1, max(1, high - low))  # the first and the last: the other windows lie between
     inside = []
     for output in outputs:
         window = stencil.window(output)

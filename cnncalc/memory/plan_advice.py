@@ -1,4 +1,4 @@
-"""What would lower the peak of an inference, each change with its computed effect."""
+"""Changes that lower the peak of an arena plan, each with its computed effect."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from cnncalc.memory.arena import ArenaPlan
 
 LEAST_SIDE = 16
-"""The least side of an input that is halved."""
+"""An input with a smaller side is not halved."""
 STEP = 8
-"""The step of narrower widths."""
+"""Reduced numbers of channels are multiples of it."""
 MOST_WIDTHS = 4
-"""The widths at the peak that are narrowed one by one, the largest first."""
+"""How many widths at the peak are reduced one at a time, the largest first."""
 
 
 class PlanAdvice(NamedTuple):
-    """A change, the peak of live bytes with it, and its MACs for one image. ``same_net``: it computes the same."""
+    """A change, the peak of live bytes and the MACs for one image with it. ``same_net``: the results stay the same."""
 
     what: str
     peak_bytes: int
@@ -39,7 +39,7 @@ class PlanAdvice(NamedTuple):
 
 
 def plan_advice(report: Report, now: ArenaPlan) -> tuple[PlanAdvice, ...]:
-    """The changes that lower the peak of a plan, the most effective first: ways to compute the net, then other nets."""
+    """The changes that lower the peak of a plan: first those that keep the net, then other nets; lowest peak first."""
     found = [each for each in _tried(report, now) if each.peak_bytes < now.bound_bytes]
     return tuple(sorted(found, key=lambda each: (not each.same_net, each.peak_bytes)))
 
@@ -63,7 +63,7 @@ def _tried(report: Report, now: ArenaPlan) -> Iterator[PlanAdvice]:
 
 
 def _half_input(report: Report) -> tuple[str, Report | None]:
-    """The net on an input of half the sides."""
+    """The net with an input of half the height and width, and the words for it; None if there is none."""
     inputs = [row for row in report.layers if row.layer.is_input]
     volume = inputs[0].output
     if len(inputs) > 1 or min(volume.sides) < LEAST_SIDE:
@@ -81,9 +81,10 @@ class _Width(NamedTuple):
 
 
 def narrower(report: Report, now: ArenaPlan) -> Iterator[tuple[str, Report | None]]:
-    """The net with fewer channels in what is alive at the peak, the next multiple of 8: by width, and all at once.
+    """Nets with fewer channels in volumes alive at the peak, the next smaller multiple of 8, and the words for them.
 
-    Where the same peak recurs with volumes of other widths, one width alone does not lower it.
+    One width is reduced at a time, then all of them: where several steps have the same peak, one width alone does not
+    lower it.
     """
     at_peak = _rows_at_the_peak(report, now)
     found = [width for width in _widths(report) if width.rows & at_peak and width.depth > STEP]
@@ -109,7 +110,7 @@ def _less(depth: int) -> int:
 
 
 def _rows_at_the_peak(report: Report, now: ArenaPlan) -> frozenset[int]:
-    """The rows whose volumes are alive at a step with as much as the peak."""
+    """The rows whose volumes are alive at a step with the highest number of live bytes."""
     changes = [0] * (max(1, len(now.steps)) + 1)
     for volume in now.volumes:
         changes[volume.first] += volume.size
@@ -127,7 +128,7 @@ def _rows_at_the_peak(report: Report, now: ArenaPlan) -> frozenset[int]:
 
 
 def _widths(report: Report) -> list[_Width]:
-    """The widths of a net that convolutions alone set: layers that keep the depth, and merges, tie volumes together."""
+    """The widths of a net that only convolutions set; layers that keep the depth, and merges, tie volumes together."""
     group = list(range(len(report.layers)))
 
     def first(place: int) -> int:
@@ -153,7 +154,7 @@ def _widths(report: Report) -> list[_Width]:
 
 
 def _sets_depth(row: LayerReport) -> bool:
-    """Whether a layer makes channels of its own: an input, a convolution that is not depthwise, a concatenation."""
+    """Whether the depth of the output is the layer's own: an input, a convolution that is not depthwise, a concat."""
     volumes = row.input_volumes
     if not volumes or any(volume.depth not in (1, row.output.depth) for volume in volumes):
         return True
@@ -163,7 +164,7 @@ def _sets_depth(row: LayerReport) -> bool:
 
 
 def _half_filters(report: Report) -> tuple[str, Report | None]:
-    """The net with half the filters in each convolution that another layer reads; None if these do not fit its keys."""
+    """The net with half the filters in each convolution that another layer reads; None if a layer cannot have them."""
     readers = report.graph.readers
     try:
         halved = {

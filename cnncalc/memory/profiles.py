@@ -9,15 +9,15 @@ from cnncalc.records import NamedTuple
 class Profile(NamedTuple):
     """The memory behaviour of a framework on a device.
 
-    ``rounding``: sizes are multiples of this many bytes. ``mask_bytes``: bytes of one element of a dropout mask (None:
-    as its input). ``holds_frames``: the caller of a block holds its arguments until it returns. ``adds_in_place``: a
-    second gradient is added into the first where nothing else holds it. ``style``: the usual style of optimizers.
-    ``composes``: backward of SILU is composed of several kernels, as in FakeTensorMode where a build lacks the fused
-    one. ``replays_views``: backward of a view that was overwritten is that of the view, not a copy into the memory of
-    the whole. ``is_cpu``: PyTorch's kernels of a CPU, not those of CUDA. ``convolves_bfloat16``: its
+    ``rounding``: sizes are rounded up to multiples of this many bytes. ``mask_bytes``: bytes of one element of the mask
+    of DROPOUT (None: as its input). ``holds_frames``: the caller of a block holds its arguments until it returns.
+    ``adds_in_place``: a second gradient is added into the first where nothing else holds it. ``style``: the default
+    style of optimizers. ``composes``: backward of SILU consists of several kernels, as in FakeTensorMode of a build
+    without the fused kernel. ``replays_views``: backward of a view that was overwritten is that of the view, not a copy
+    into the memory of the whole. ``is_cpu``: PyTorch's kernels for the CPU, not those for CUDA. ``convolves_bfloat16``:
     convolutions in bfloat16 keep channels-last memory. ``caches``: memory comes from the caching allocator of CUDA.
-    ``is_numpy``: our own NumPy run, by ``keeping`` of
-    each layer; every optimizer is ``fused``.
+    ``is_numpy``: the training run in NumPy, where each layer keeps what ``Layer.keeping`` says; every optimizer can be
+    ``fused``.
     """
 
     name: str
@@ -46,7 +46,7 @@ PROFILES = {
         Profile("ideal", rounding=1, holds_frames=False, style="fused"),
     )
 }
-"""The profiles of the replay; ``notes`` has none, it is a formula."""
+"""The profiles that are simulated, by name; ``notes`` is a formula and not among them."""
 
 
 def profile_named(name: str) -> Profile:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Level(NamedTuple):
-    """Live bytes at one moment by category, without what is alive all the time.
+    """Live bytes at one moment by category, without resident bytes (parameters, buffers, inputs).
 
-    ``layer`` is the running row (-1: none), ``phase`` forward, backward or recompute.
+    ``layer`` is the running row (-1: none), ``phase`` is ``forward``, ``backward`` or ``recompute``.
     """
 
     activations: int
@@ -34,7 +34,7 @@ class Level(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Live bytes while one operation runs, without what is alive all the time; one entry of the log.
+    """Live bytes while one operation runs, without resident bytes; one entry of the log.
 
     ``total`` is the sum of ``activations``, ``gradients`` and ``transient``; ``layer`` is the running row.
     """
@@ -53,7 +53,7 @@ class Event(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """The outcome of a replay. ``saved`` is what is kept for backward, images and targets included."""
+    """The result of a replay, in bytes. ``saved`` is what is kept for backward, images and targets included."""
 
     peak: Level
     after_forward: Level
@@ -65,8 +65,9 @@ class Trace(NamedTuple):
 class LoopOptions(NamedTuple):
     """Options of the training loop.
 
-    ``gradients_before``: gradients of the last step are alive in forward. ``gradients_stay``: gradients are always
-    alive; each new one is added to them and freed. ``segments``: checkpointed ranges of operations, first to last.
+    ``gradients_before``: the gradients of the previous step are alive in forward. ``gradients_stay``: gradients are
+    always alive; each new one is added to them and freed. ``segments``: checkpointed ranges of operations, as (first,
+    last).
     """
 
     gradients_before: bool = False
@@ -134,7 +135,7 @@ class Machine:
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
         self.kept = [0] * operations  # bytes of extras and clones that backward needs
         self.numbers = [0] * operations  # bytes of numbers that backward needs
-        self.numbers_again = 0  # those made while a segment runs again, which are freed when it stops
+        self.numbers_again = 0  # bytes of numbers made in a recomputed segment, freed when it ends
         # checkpointed segments
         self.segments = loop.segments
         self.segment_of: dict[int, int] = {}
@@ -177,10 +178,7 @@ class Machine:
         self.transient += change
 
     def _note(self, extra: int, operation: Operation, phase: str) -> None:
-        """Records the live bytes, with ``extra`` temporary ones.
-
-        Call after outputs exist, before inputs are freed.
-        """
+        """Records the live bytes plus ``extra`` temporary ones; called after outputs exist, before inputs are freed."""
         total = self.activations + self.gradients + self.transient + extra
         if total > self.peak:
             self.peak = total
@@ -234,14 +232,14 @@ class Machine:
         return Trace(self.at, after_forward, self._level("backward"), saved, tuple(self.events))
 
     def _saved_bytes(self) -> int:
-        """What is kept for backward after forward, images and targets included."""
+        """The bytes that are kept for backward at the end of forward, images and targets included."""
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
         own = {operation.output for operation in self.tape.operations if operation.is_alias and not operation.inputs}
         return sum([self.given.values[storage] for storage in storages - own]) + sum(self.kept)
 
     def _free_gradients(self) -> None:
-        """Frees the gradients of the last step."""
+        """Frees the gradients of the previous step."""
         self._change_gradients(-self.gradients)
 
     # forward
@@ -283,7 +281,7 @@ class Machine:
         ]
 
     def _forward(self, ends: dict[int, list[int]]) -> None:
-        """Forward in program order; a segment holds its inputs, after its end only if it keeps something."""
+        """Forward in program order; a segment holds its inputs to its end, or to backward if it keeps something."""
         for number, operation in enumerate(self.tape.operations):
             segment = self.segment_of.get(number)
             if segment is not None and number == self.segments[segment][0]:
@@ -337,7 +335,7 @@ class Machine:
             self._drop(storage)
 
     def _save(self, number: int, operation: Operation, output: int) -> None:
-        """Holds the storages that backward needs; ``output`` is that of the output."""
+        """Holds the storages that backward needs; ``output`` is the storage of the output."""
         saved = [] if operation.clones_input else [self.storage[operation.inputs[place]] for place in operation.keeps]
         if operation.keeps_output:
             saved.append(output)
@@ -372,9 +370,10 @@ class Machine:
         self.numbers_again = 0
 
     def _held_again(self, first: int, last: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """The values made by operations ``first`` to ``last`` that the code of a segment holds.
+        """Pairs of an operation and the values that are released after it while a segment is recomputed.
 
-        With each the operation at which they are released: all at the last one, unless the code releases them before.
+        These are outputs of operations ``first`` to ``last`` that local variables hold, or that operations after
+        ``last`` read.
         """
         operations = self.tape.operations
         runs = range(first, last + (operations[last].keeps_output or bool(operations[last].extras)))
@@ -422,7 +421,8 @@ class Machine:
     def _run_back(self, number: int, operation: Operation, incoming: int) -> None:
         """Backward of one operation: makes its gradients, then frees the incoming one and what was kept.
 
-        What a segment has made again is held by its function alone, so it is freed before gradients are summed.
+        In a segment only the backward function holds the recomputed values, so they are freed before gradients are
+        summed.
         """
         places = range(len(operation.inputs))
         learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
@@ -480,7 +480,7 @@ class Machine:
             self._change_transient(-self.gradient_sizes[gradient])
 
     def _shared(self) -> dict[int, int]:
-        """The bytes of the gradients of parameters that are those of a whole operation, or a part of them."""
+        """The bytes of the gradients of parameters that are (part of) the gradient of an operation's output."""
         tape = self.tape
         sharing = {each.parameters[0]: each.output for each in tape.operations if each.shares_gradient}
         if not sharing:
@@ -493,7 +493,7 @@ class Machine:
         }
 
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
-        """Makes the gradient of a value that of a parameter, which stays."""
+        """Counts the gradient of a value as that of a parameter from now on; it stays after backward."""
         size = self.gradient_sizes[gradient]
         self._change_transient(-size)
         self._change_gradients(size)
@@ -501,9 +501,9 @@ class Machine:
     def _input_gradients(
         self, operation: Operation, incoming: int, places: Sequence[int]
     ) -> list[tuple[int, int, bool]]:
-        """For each of these inputs that needs a gradient: value, storage of the gradient, and whether it is no view.
+        """For each of these inputs that needs a gradient: value, storage of the gradient, whether it is not a view.
 
-        Autograd never adds to a view in place, even to one of all elements: the whole is another holder of its memory.
+        Autograd never adds to a view in place, even to a view of all elements: the viewed tensor holds its memory too.
         """
         outgoing = []
         for place in places:
@@ -523,8 +523,8 @@ class Machine:
     def _accumulate(self, parameter: int, operation: Operation) -> None:
         """Adds a gradient that an operation has made to those of other operations with the same parameter.
 
-        The sum becomes the gradient of the parameter after the last of them. It is copied if it lies in another order,
-        or added to that of the last step if this is still there.
+        After the last of them the sum becomes the gradient of the parameter. It is copied if its memory has another
+        order, or added to the gradient of the previous step if that still exists.
         """
         size = self.given.parameters[parameter]
         if parameter in self.has_gradient:
@@ -554,7 +554,7 @@ class Machine:
             self._change_gradients(change)
 
     def _free_saved(self, number: int) -> None:
-        """Frees what an operation kept for backward; the first one that keeps something frees a segment's inputs."""
+        """Frees what an operation kept for backward, and after the first such operation of a segment its inputs."""
         kept = self.kept[number] + self.numbers[number]
         if kept:
             self._change_activations(-kept)

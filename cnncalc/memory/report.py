@@ -39,16 +39,17 @@ if TYPE_CHECKING:
     from cnncalc.memory.tape import Sizes, Tape
 
 STEP = "optimizer step"
-"""The place of a peak in the optimizer step."""
+"""``peak_at`` of a peak in the optimizer step."""
 
 
 class Options(NamedTuple):
     """How a net is trained and run.
 
-    ``batch``: images of a (micro-)batch. ``dtype``: type of parameters and activations. ``autocast``: half type of
-    activations. ``style``: that of the optimizer (None: the profile's). ``accumulate``: micro-batches a step.
+    ``batch``: images of a (micro-)batch. ``dtype``: data type of parameters and activations. ``autocast``: that of
+    activations under autocast (None: no autocast). ``style``: that of the optimizer (None: the profile's).
+    ``accumulate``: micro-batches for each step. ``zero_grad``: see :data:`cnncalc.memory.options.ZERO_GRAD`.
     ``checkpoint``: ``best``, or as in :func:`cnncalc.memory.segments.segments_of`. ``image_batches``: batches of images
-    on the device at once. ``reserve``: what is added to live tensors, in bytes, or ``auto``, as in
+    on the device at once. ``reserve``: what a need has beside live tensors, in bytes, or ``auto``, as in
     :mod:`cnncalc.memory.need` (None: the profile's).
     """
 
@@ -135,9 +136,10 @@ class Training(NamedTuple):
 
 
 class NotesRule(NamedTuple):
-    """The course notes' rule, in bytes: activations once for inference and twice for training, parameters x3.
+    """The course notes' rule, in bytes.
 
-    ``waiting_bytes``, the batches of images other than the one at work, are added to both.
+    ``inference_bytes`` = activations + parameters, ``training_bytes`` = 2 x activations + 3 x parameters.
+    ``waiting_bytes``, the batches of images other than the one that is computed, are part of both.
     """
 
     activation_bytes: int
@@ -148,11 +150,11 @@ class NotesRule(NamedTuple):
 
 
 class MemoryReport(NamedTuple):
-    """The memory of a net under given options.
+    """The memory of a net with given options.
 
-    ``largest``: layers with the bytes they hold at the peak of forward and backward, largest first. ``allocator``:
-    PyTorch's caching allocator in training and in inference, simulated; None for other profiles. ``reserve``: what the
-    needs add to live tensors.
+    ``largest``: layers with the bytes they hold at the peak of forward and backward, largest first. ``allocator``: what
+    PyTorch's caching allocator allocates and reserves in training and in inference; None if it was not simulated.
+    ``reserve``: what the needs have beside live tensors.
     """
 
     architecture: str
@@ -168,7 +170,7 @@ class MemoryReport(NamedTuple):
 
 
 def check_options(options: Options, *, training: bool = True) -> None:
-    """Raises ValueProblem for an invalid option, with the nearest known word; without training int8 is valid too."""
+    """Raises ValueProblem for an invalid option; without training int8 is valid too."""
     if options.profile != "notes":
         profile_named(options.profile)
     optimizer_named(options.optimizer)
@@ -238,7 +240,7 @@ class Simulation:
         self._needs: Needs | None = None
 
     def needs(self) -> Needs:
-        """What a device must have for the net; keeps what it has computed."""
+        """The :class:`~cnncalc.memory.need.Needs` of the net; the same object at each call, which keeps its results."""
         from cnncalc.memory.need import Needs
 
         if self._needs is None:
@@ -246,7 +248,7 @@ class Simulation:
         return self._needs
 
     def tape(self, *, training: bool) -> Tape:
-        """The tape of the net, for every batch, without the variables of its blocks and segments."""
+        """The tape of the net, without the variables that blocks and checkpointed segments hold."""
         if training not in self._tapes:
             options = self.options
             check_options(options, training=training)
@@ -272,7 +274,7 @@ class Simulation:
         return self._programs[key]
 
     def at(self, batch: int, *, training: bool) -> Simulation:
-        """The simulation for a batch: another one for a single image, whose slices are dense, where that matters."""
+        """The simulation for a batch: another one for batch 1 where it differs, since slices are contiguous there."""
         if batch > 1 or self._images == 1 or not self.tape(training=training).is_for_several:
             return self
         if self._of_one is None:
@@ -292,18 +294,22 @@ class Simulation:
         return Resident(sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources]))
 
     def all_sources(self, *, training: bool) -> list[int]:
-        """The values that exist before the first operation; images once for each of the batches of images."""
+        """The values that exist before the first operation; images appear ``image_batches`` times."""
         sources = self.tape(training=training).sources
         inputs = sum([not row.sources for row in self.report.layers if training or not row.training_only])
         return [*sources, *sources[:inputs] * (self.options.image_batches - 1)]
 
     def learned(self) -> list[int]:
-        """The bytes of each parameter that is learned."""
+        """The bytes of each trainable parameter array, rounded as the profile does."""
         parameters = self.tape(training=True).parameters
         return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.is_trainable]
 
     def segments(self, batch: int, rule: str | None = None) -> tuple[Segment, ...]:
-        """The segments that a rule checkpoints (by default that of the options); those of ``best`` are searched for."""
+        """The segments that a rule checkpoints (None: that of the options); those of ``best`` are searched for.
+
+        Layers at the beginning of a segment that overwrite its inputs are left out; in a segment that the rule names
+        they raise ValueProblem.
+        """
         rule = rule or self.options.checkpoint
         if rule == "best":
             if batch not in self._best:
@@ -322,16 +328,16 @@ class Simulation:
         return tuple([segment for segment in found if segment is not None])
 
     def _refuse(self, segment: Segment, other: Segment | None) -> None:
-        """Raises ValueProblem for a segment that overwrites its input; ``other`` is the part of it that does not."""
+        """Raises ValueProblem for a segment that overwrites its inputs; ``other`` is the part of it that does not."""
         tape, rows = self.tape(training=True), self.report.layers
         operation = tape.operations[overwriting(tape, *operations_of(tape, [segment])[0])[-1]]
         row = rows[operation.layer]
         message = (
-            f"checkpoint: a segment must not overwrite what enters it, since backward runs it again from there, but in "
+            f"checkpoint: a segment must not overwrite its inputs, since backward computes it again from them, but in "
             f"'{segment.name}' {row.name} overwrites the output of {rows[row.sources[0]].name}"
         )
-        begin = f"begin it after {row.name}: {other.name}, or " if other else ""
-        hint = f"{begin}let {row.name} not work in place: {row.kind.upper()}(in_place=no)"
+        begin = f"begin the segment after {row.name}: {other.name}, or " if other else ""
+        hint = f"{begin}give {row.name} memory of its own: {row.kind.upper()}(in_place=no)"
         raise ValueProblem(message, code="wrong-value", hint=hint)
 
     def loop_options(self, segments: Sequence[Segment]) -> LoopOptions:
@@ -354,7 +360,7 @@ class Simulation:
         watch: int | None = None,
         limit: float = inf,
     ) -> AnyMachine:
-        """A machine ready to run. ``sizes`` and ``loop`` default to those of the batch and the options."""
+        """A machine of class ``kind``, ready to run; by default with the sizes of the batch and the options' loop."""
         if loop is None:
             loop = self.loop_options(segments) if training else PLAIN
         return kind(
@@ -369,7 +375,7 @@ class Simulation:
         )
 
     def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False, limit: float = inf) -> Trace:
-        """One forward and backward; raises TooHigh if the live bytes exceed ``limit``."""
+        """Replays one forward and backward; raises TooHigh if the live bytes exceed ``limit``."""
         simulation = self.at(batch, training=True)
         return simulation.machine(Machine, batch, segments, training=True, logs=logs, limit=limit).run(training=True)
 
@@ -403,7 +409,7 @@ class Simulation:
         )
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None, *, logs: bool = False) -> Training:
-        """The memory of a training step."""
+        """The memory of a training step; ``segments`` are checkpointed (None: those of the options)."""
         if self.options.profile == "notes":
             return _notes_training(self.report, self.options._replace(batch=batch))
         chosen = tuple(self.segments(batch) if segments is None else segments)
@@ -441,7 +447,7 @@ class Simulation:
         )
 
     def _first_trace(self, batch: int, segments: Sequence[Segment], later: Trace) -> Trace:
-        """The replay of the first step, which starts without gradients; ``later``: the replay of every other step."""
+        """The replay of the first step, before which no gradients exist; ``later``: that of every other step."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
         simulation = self.at(batch, training=True)
@@ -467,9 +473,9 @@ class Simulation:
 def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     """Segments with a low peak, found by greedy merging of ``blocks``; each candidate is replayed.
 
-    First adjacent blocks are merged up to a size limit, for a series of limits. Then the best candidate is improved by
-    one more merge or one segment less, as long as its peak falls. Of equal peaks the one with fewer repeated
-    multiply-adds wins.
+    First adjacent blocks are merged up to a limit of activation bytes, for a series of limits. Then one more merge or
+    one segment less is tried at most 8 times, while that lowers the peak. Of equal peaks the one with fewer repeated
+    multiply-adds is taken.
     """
     blocks = segments_of(simulation.report, "blocks")
     if not blocks:

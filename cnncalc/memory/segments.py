@@ -1,4 +1,4 @@
-"""Checkpointing: the segments of a net that keep nothing in forward and run again for backward."""
+"""Checkpointing: the segments of a net that keep only their inputs in forward and are recomputed in backward."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.tape import Tape
 
 MAX_TRIED = 120
-"""How many candidates are replayed for ``best``."""
+"""How many sets of segments may be replayed to find ``best``."""
 
 RULES = ("none", "blocks", "stages", "sqrt")
 """Rules that choose segments."""
@@ -35,8 +35,9 @@ def segments_of(report: Report, rule: str) -> tuple[Segment, ...]:
     """The segments that a checkpointing rule chooses.
 
     ``none``; ``blocks``: the innermost blocks that hold a merge, or the stretches up to each pool where there is none;
-    ``stages``: the outermost blocks; ``sqrt``: about sqrt(n) segments of the n of ``blocks``; else names of blocks, or
-    ranges ``first..last`` of layers, separated by commas. Raises ValueProblem for a name that is no block or layer.
+    ``stages``: the outermost blocks; ``sqrt``: the n segments of ``blocks`` merged into about sqrt(n); else names of
+    blocks or layers, or ranges ``first..last``, separated by commas. Raises ValueProblem for a name that is neither a
+    block nor a layer, a range that ends before it begins, and names that overlap.
     """
     if rule == "none":
         return ()
@@ -116,7 +117,7 @@ def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
 
 
 def recomputed_macs(report: Report, segments: Sequence[Segment]) -> int:
-    """The multiply-adds for one image that segments repeat."""
+    """The multiply-adds of segments for one image, which backward repeats."""
     return sum([row.macs for segment in segments for row in report.layers[segment.first : segment.last + 1]])
 
 
@@ -140,12 +141,14 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
                 raise ValueProblem(f"checkpoint: no block or layer '{part}'{near}", code="unknown-name")
             found.append(extent)
         if found[0][0] > found[-1][1]:
-            raise ValueProblem(f"checkpoint: '{name}' ends before it begins", code="wrong-value")
+            message = f"checkpoint: a range must end after it begins, but in '{name}' {start} comes after {end}"
+            raise ValueProblem(message, code="wrong-value", hint=f"--checkpoint {end}..{start}")
         segments.append(Segment(name, found[0][0], found[-1][1]))
     segments.sort(key=lambda segment: segment.first)
     for before, after in itertools.pairwise(segments):
         if after.first <= before.last:
-            raise ValueProblem(f"checkpoint: '{before.name}' and '{after.name}' overlap", code="wrong-value")
+            message = f"checkpoint: segments must not overlap, but '{before.name}' and '{after.name}' do"
+            raise ValueProblem(message, code="wrong-value")
     return tuple(segments)
 
 
@@ -154,22 +157,22 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
     if not segments:
         return ()
     spans = tape.spans
-    stretches = []
+    found = []
     for segment in segments:
         inside = [row for row in range(segment.first, segment.last + 1) if row in spans]
         if inside:
-            stretches.append((spans[inside[0]][0], spans[inside[-1]][1]))
-    return tuple(stretches)
+            found.append((spans[inside[0]][0], spans[inside[-1]][1]))
+    return tuple(found)
 
 
 def repeatable(tape: Tape, report: Report, segment: Segment) -> Segment | None:
-    """The segment without the layers at its beginning after which nothing of what enters is overwritten any more.
+    """The segment without the layers at its beginning that overwrite its inputs; None if none are left.
 
-    PyTorch refuses to run a segment again if its inputs were overwritten.
+    PyTorch refuses to recompute a segment whose inputs were overwritten.
     """
     first, last = segment.first, segment.last
-    while stretches := operations_of(tape, [Segment("", first, last)]):
-        changed = overwriting(tape, *stretches[0])
+    while ranges := operations_of(tape, [Segment("", first, last)]):
+        changed = overwriting(tape, *ranges[0])
         if not changed:
             break
         first = tape.operations[changed[-1]].layer + 1
@@ -182,13 +185,13 @@ def repeatable(tape: Tape, report: Report, segment: Segment) -> Segment | None:
 
 
 def overwriting(tape: Tape, first: int, last: int) -> list[int]:
-    """The operations from ``first`` to ``last`` that overwrite what enters the stretch; none if it keeps nothing."""
-    stretch = tape.operations[first : last + 1]
-    if not any(operation.needs_saved and tape.values[operation.output].learns for operation in stretch):
+    """The operations from ``first`` to ``last`` that overwrite inputs of this range; none if it keeps nothing."""
+    operations = tape.operations[first : last + 1]
+    if not any(operation.needs_saved and tape.values[operation.output].learns for operation in operations):
         return []
-    own: set[int] = set()  # values in memory that the stretch itself has made
+    own: set[int] = set()  # values in memory that these operations have allocated
     found = []
-    for number, operation in enumerate(stretch, first):
+    for number, operation in enumerate(operations, first):
         if not operation.is_alias or not operation.inputs or operation.inputs[0] in own:
             own.add(operation.output)
         elif operation.overwrites:

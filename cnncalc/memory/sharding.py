@@ -1,9 +1,9 @@
 """Data parallelism and ZeRO: bytes on each device, by formula.
 
 With b, g and s bytes of parameters, gradients and optimizer state: plain data parallelism holds b + g + s on each
-device, and g more in buckets. ZeRO-1 splits s over the devices, ZeRO-2 also g, ZeRO-3 also b, and then gathers one
-layer at a time. Activations are those of one device. Source: Rajbhandari et al. 2020 (ZeRO); PyTorch pull request
-#41954.
+device, and g more in communication buckets. ZeRO-1 splits s over the devices, ZeRO-2 also g, ZeRO-3 also b, and then
+gathers the parameters of one layer at a time. Activations are those of a device's own batch. Source: Rajbhandari et al.
+2020 (ZeRO); PyTorch pull request #41954 for the buckets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 class Sharding(NamedTuple):
-    """Bytes on each of ``devices``, and the largest batch of each; ``activations`` come from the replay."""
+    """Bytes on each of ``devices``, and the largest batch of each.
+
+    ``zero`` is the stage of ZeRO, 0 to 3. ``in_flight``: buckets (stage 0) or gathered parameters (stage 3).
+    ``activations``, from the replay, also has buffers, inputs and temporaries.
+    """
 
     devices: int
     zero: int
@@ -31,7 +35,7 @@ class Sharding(NamedTuple):
 
     @property
     def peak_bytes(self) -> int:
-        """The sum."""
+        """The sum of all bytes on a device."""
         return self.parameters + self.gradients + self.optimizer_state + self.in_flight + self.activations
 
     def lines(self, units: str) -> tuple[str, ...]:
@@ -55,7 +59,7 @@ class Sharding(NamedTuple):
 
 
 def sharded(simulation: Simulation, batch: int, devices: int, zero: int, room: int) -> Sharding:
-    """What each device holds for a batch of its own; ``room`` bytes bound the largest batch."""
+    """The bytes on each device for ``batch`` images on each; the largest batch is that within ``room`` bytes."""
     from cnncalc.memory.fit import largest_batch
 
     tape = simulation.tape(training=True)

@@ -1,7 +1,7 @@
-"""The steps that a device runs for any batch, over the caching allocator or over counts, until a step repeats another.
+"""Training steps or inferences, run on the caching allocator or on counters until a step repeats the one before.
 
-What a step does depends only on the free blocks and the tensors in use when it starts. So the steps end where both are
-as they were at the same moment of the step before: everything after it would happen again.
+What a step allocates depends only on the free blocks and the tensors in use when it starts. So the simulation ends when
+both are the same as at the same moment of the step before: everything after that would repeat.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from cnncalc.memory.optimizers import StepTensors
 
     class Memory(Protocol):
-        """What steps run over; ``state`` is all that decides what happens to the next tensors, beside those in use."""
+        """What steps allocate from; the next allocations depend on its ``state`` and the tensors in use alone."""
 
         @property
         def state(self) -> Any:
             """Compared with that of the step before."""
 
         def run(self, events: Iterable[int], sizes: Sequence[Any], blocks: dict[int, Any]) -> None:
-            """Makes tensors (their numbers) and frees them (``~number``), in order; ``blocks`` are those in use."""
+            """Allocates tensor ``number`` or frees it (``~number``), in order; ``blocks`` has those in use."""
 
 
 MAX_STEPS = 6
-"""Steps after which the simulation ends though the free blocks still change."""
+"""The simulation ends after so many steps even if the free blocks still change."""
 
 MOMENTS = (1, 4, 8, 12)
 """Sixteenths of a program at which a step is compared with the one before."""
 
 
 class Plan(NamedTuple):
-    """What a device runs, for any batch.
+    """What a training step or an inference allocates, for any batch.
 
     ``parameters`` is the allocator with parameters and buffers; they and ``inputs`` are always alive. ``first`` runs
-    where no gradients are alive, ``later`` where those of the last (micro-)batch are (None: they never are). ``micro``:
-    micro-batches a step. ``starts_clean``: gradients are freed before each step.
+    when no gradients are alive, ``later`` when those of the previous (micro-)batch are (None: they never are).
+    ``micro``: micro-batches for each step. ``starts_clean``: gradients are freed before each step.
     """
 
     parameters: CachingAllocator
@@ -55,12 +55,12 @@ class Plan(NamedTuple):
 
     @property
     def programs(self) -> tuple[Program, ...]:
-        """The programs it has."""
+        """``first``, and ``later`` if there is one."""
         return (self.first,) if self.later is None else (self.first, self.later)
 
 
 class Steps:
-    """Runs a plan; keeps what the batches have in common."""
+    """Runs a plan for any batch; keeps what does not depend on the batch."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -74,14 +74,14 @@ class Steps:
         self._small: dict[tuple[bool, ...], tuple[int, int]] = {}  # batch, and the most bytes of small segments
 
     def run(self, memory: Memory, values: dict[Size, Any], is_wanted: Callable[[Any], bool] | None = None) -> None:
-        """Runs steps over a memory until one repeats the one before it, at most :data:`MAX_STEPS`.
+        """Runs steps on a memory until one repeats the one before it, at most :data:`MAX_STEPS`.
 
-        ``values`` are what the memory gets for each size; with ``is_wanted`` only tensors of certain values are made.
+        ``values`` has what the memory gets for each size; tensors whose value is not ``is_wanted`` are left out.
         """
         _Run(self, memory, values, is_wanted).steps()
 
     def allocated(self, batch: int) -> Allocated:
-        """What the caching allocator allocates and reserves."""
+        """The bytes that the caching allocator allocates and reserves for a batch."""
         values = self._bytes(batch)
         allocator = self.plan.parameters.copy(max(values.values(), default=0))
         self.run(allocator, values)
@@ -90,8 +90,8 @@ class Steps:
     def fits(self, batch: int, room: int) -> bool:
         """Whether the allocator reserves at most ``room`` bytes.
 
-        The pools for small and large tensors are independent. The large ones alone are enough where the most that
-        small segments can have (:class:`SmallSegments`) is left beside them.
+        The pools for small and large tensors are independent. Large tensors are run first; small ones only if the upper
+        bound of their segments (:class:`SmallSegments`) does not fit beside those of the large ones.
         """
         values = self._bytes(batch)
         allocator = self.plan.parameters.copy(max(values.values(), default=0))
@@ -111,7 +111,7 @@ class Steps:
     def pieces(
         self, program: Program, values: dict[Size, Any], is_wanted: Callable[[Any], bool] | None
     ) -> tuple[tuple[int, ...], ...]:
-        """The events of a program with the tensors that are wanted, cut at :data:`MOMENTS`."""
+        """The events of a program for the tensors that are wanted, split at :data:`MOMENTS`."""
         wanted = () if is_wanted is None else tuple([is_wanted(values[size]) for size in program.sizes])
         key = id(program), wanted
         if key not in self._pieces:
@@ -149,7 +149,7 @@ class Steps:
 
 
 class _Run:
-    """Steps over one memory."""
+    """The steps of a plan on one memory."""
 
     def __init__(
         self, steps: Steps, memory: Memory, values: dict[Size, Any], is_wanted: Callable[[Any], bool] | None
@@ -170,7 +170,7 @@ class _Run:
         self.now: list[Any] = []
 
     def steps(self) -> None:
-        """All steps."""
+        """Runs the steps."""
         self._make(self.plan.inputs)
         optimizer = self.plan.optimizer
         if optimizer is not None and optimizer.state_at_start:
@@ -182,7 +182,7 @@ class _Run:
                 break
 
     def _step(self) -> bool:
-        """One step; whether it repeats the one before, so that it can end."""
+        """Runs a step until its end or until it repeats the one before; returns whether it does."""
         plan, memory = self.plan, self.memory
         self.before, self.now = self.now, []
         if plan.starts_clean:
@@ -195,7 +195,7 @@ class _Run:
             given = program.given.items()
             results = {number: gradients[parameter] for parameter, number in given if parameter in gradients}
             for number, piece in enumerate(self.pieces[id(program)]):
-                # what is still to come in this step depends on these and on what is in use
+                # the rest of this step depends on these and on the tensors in use
                 if self._is_as_before((micro, number, id(program), self.makes_state), results):
                     return True
                 memory.run(piece, self.sizes[id(program)], results)
@@ -250,9 +250,10 @@ def _is_always_small(size: Size) -> bool:
 
 
 class InUse:
-    """A memory that counts tensors. ``small``: the most in use that are small for every batch, whose value is None.
+    """A memory that counts tensors in use instead of bytes.
 
-    ``others``: for each other size, the most other tensors in use when one of it is made, with that one.
+    ``small``: the most tensors in use whose value is None (they are small for every batch). ``others``: for each other
+    size, the most other tensors in use when one of this size is allocated, which is counted too.
     """
 
     def __init__(self) -> None:
@@ -261,7 +262,7 @@ class InUse:
         self.state = [0, 0]  # tensors in use, small ones first
 
     def run(self, events: Iterable[int], sizes: Sequence[Size | None], blocks: dict[int, Any]) -> None:
-        """Counts tensors that are made (their numbers) and freed (``~number``)."""
+        """Counts tensors that are allocated (``number``) and freed (``~number``)."""
         small, others = self.state
         for event in events:
             if event < 0:
@@ -282,11 +283,12 @@ class InUse:
 
 
 class SmallSegments:
-    """A memory that bounds the number of segments of 2 MiB for small tensors, ``most``.
+    """A memory that computes an upper bound (``most``) on the number of 2 MiB segments for small tensors.
 
-    A segment is made for a tensor of s bytes where every free block has at most f = s - 512. A segment with u bytes in
-    k blocks in use has at most k + 1 free blocks, so that 2 MiB <= u + (k + 1) * f. It has at least one block in use,
-    as it would be free otherwise. With the sums over n segments: n <= k and n * (2 MiB - f) <= u + k * f.
+    A segment is allocated for a tensor of s bytes if every free block has at most f = s - 512 bytes. A segment with u
+    bytes in k blocks in use has at most k + 1 free blocks, so 2 MiB <= u + (k + 1) * f. It has at least one block in
+    use; else it would be one free block that is large enough. With u and k summed over n segments: n <= k and
+    n * (2 MiB - f) <= u + k * f.
     """
 
     def __init__(self) -> None:
@@ -294,7 +296,7 @@ class SmallSegments:
         self.state = [0, 0]  # bytes and number of tensors in use
 
     def run(self, events: Iterable[int], sizes: Sequence[int], blocks: dict[int, Any]) -> None:
-        """Bounds the segments for tensors that are made (their numbers) and freed (``~number``)."""
+        """Updates the bound for tensors that are allocated (``number``) and freed (``~number``)."""
         used, count = self.state
         for event in events:
             if event < 0:

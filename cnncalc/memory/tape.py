@@ -1,7 +1,7 @@
-"""The tape: the primitive operations that a framework runs for a net, with their memory.
+"""The tape: the primitive operations that a framework runs for a net, with the memory that they allocate.
 
-A layer becomes one or more operations; the machine in :mod:`cnncalc.memory.replay` knows only operations. A tape is
-valid for every batch: its sizes are :class:`~cnncalc.layers.memory.Size`, and :meth:`Tape.sizes` evaluates them.
+A layer becomes one or more operations; :mod:`cnncalc.memory.replay` runs operations. A tape is valid for every batch:
+its sizes are :class:`~cnncalc.layers.memory.Size`, and :meth:`Tape.sizes` evaluates them.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ class Tensor(NamedTuple):
 class Operation(NamedTuple):
     """One primitive operation.
 
-    ``inputs`` and ``output`` are places in the tape's values; ``is_alias``: the output lies in the memory of the first
-    input (a view, or computed in place), or without one in that of a parameter. ``keeps`` are the inputs (by position)
-    that backward needs; with ``clones_input`` a copy of the first is kept instead. ``extras`` are the bytes of
-    tensors made in addition to the output and kept for backward. ``gradients`` has one of NEW, SAME, VIEW and NONE
-    per input. ``parameters`` are places in the tape's parameters whose gradients backward makes; those of
-    ``copied`` come in another order of memory than the parameter has and are copied into it. ``overwrites``: it
-    works in the memory of its first input. ``saves_parameter``: backward needs a parameter. ``numbers``: bytes of
-    Python numbers in tensors, which are kept for backward even where a checkpointed segment keeps nothing.
-    ``backward_scratch`` are temporaries of backward; negative ones are results that are made after the temporaries
+    ``layer`` is the index of its row. ``inputs`` and ``output`` are indices of the tape's values; ``is_alias``: the
+    output has the memory of the first input (a view, or computed in place) or, without inputs, that of a parameter.
+    ``keeps`` are the inputs (by position) that backward needs; with ``clones_input`` a copy of the first is kept
+    instead. ``extras`` are tensors (in bytes) allocated in addition to the output and kept for backward. ``gradients``
+    has one of NEW, SAME, VIEW and NONE for each input. ``parameters`` are indices of the tape's parameters whose
+    gradients backward computes; those of ``copied`` are computed in another memory order than the parameter's and
+    copied. ``overwrites``: it works in the memory of its first input. ``saves_parameter``: backward needs a parameter.
+    ``numbers``: bytes of Python numbers in tensors, which are kept for backward even if a checkpointed segment keeps
+    nothing. ``backward_scratch`` are temporaries of backward; negative ones are results allocated after the temporaries
     are freed. ``summed_inputs`` (by position) and ``summed_parameters`` are those whose gradients autograd sums to
-    their size after the function of backward is over, ``sum_scratch`` the temporaries that it makes while it does.
-    ``made_before``: tensors that backward makes before it takes what forward has kept. ``is_product``: it
-    multiplies by its first parameter (or second input, where that is a cast of it) transposed, whose gradient is
-    therefore a view; without inputs it is that view, and the gradient that comes to it becomes that of the parameter.
-    ``shares_gradient``: the gradient of its only parameter is the incoming one or a part of it, and keeps its memory.
+    their size after the backward function has returned, ``sum_scratch`` its temporaries while it does. ``made_before``:
+    tensors that backward allocates before it reads what forward has kept. ``is_product``: it multiplies by its first
+    parameter (or second input, if that is a cast of it) transposed, whose gradient is therefore a view; without inputs
+    it is that view, and its incoming gradient becomes that of the parameter. ``shares_gradient``: the gradient of its
+    only parameter is the incoming one or a part of it, in the same memory.
     """
 
     name: str
@@ -95,10 +95,10 @@ class Frame(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """The bytes of a tape for one batch: by value, by parameter, by buffer, and sums by operation.
+    """The bytes of a tape for one batch: of each value, parameter and buffer, and sums for each operation.
 
-    ``before_sums`` are the temporaries of backward before gradients are summed to their size, ``made_before`` those
-    that exist before backward takes what was kept.
+    ``before_sums`` are the temporaries of backward before gradients are summed to their size; ``made_before`` as in
+    :class:`Operation`.
     """
 
     values: list[int]
@@ -115,8 +115,9 @@ class Tape(NamedTuple):
     """A training step or an inference: its values and its operations in the order in which they run.
 
     ``parameters`` and ``buffers`` (bytes each) are always alive. ``sources`` are the values that exist before the first
-    operation (images, targets); ``results`` and ``loss`` live until the end. ``is_for_several``: for one image some
-    operations differ. ``spans``: first and last operation of each row that has any; those of the loss belong to none.
+    operation (images, targets); ``results`` and ``loss`` live until the end. ``is_for_several``: the tape does not hold
+    for batch 1, where some operations differ. ``spans``: first and last operation of each row that has any, without
+    those of the loss.
     """
 
     values: tuple[Tensor, ...]
@@ -170,7 +171,7 @@ class Tape(NamedTuple):
 
 
 def spans_of(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:
-    """First and last operation of each row that has any; those of the loss belong to none."""
+    """First and last operation of each row that has any, without those of the loss."""
     found: dict[int, tuple[int, int]] = {}
     for number, operation in enumerate(operations):
         if operation.name != "loss":

@@ -2,8 +2,8 @@
 
 An arena is one block of bytes. Its head holds the tensors at the offsets of a plan; before the plan is made, it holds
 temporary records. Its tail grows down from the end and holds what lives as long as the interpreter. Sizes are those of
-the structures of the C++ sources, by the width of a pointer. The interpreter is the one with the recording allocator,
-which the Python package ``tflite-micro`` has and whose figures these are.
+the structures in the C++ sources for a width of pointers. The interpreter is the one with the recording allocator, as
+in the Python package ``tflite-micro``; the figures are those that it reports.
 
 Source: tensorflow/tflite-micro, commit 90b983c2 of August 2026: micro_allocator, micro_interpreter,
 micro_allocation_info, memory_planner/greedy_memory_planner, and the reference kernels.
@@ -27,13 +27,12 @@ if TYPE_CHECKING:
 ALIGNMENT = 16
 """Bytes to which buffers of the arena are aligned."""
 MAX_SCRATCH = 12
-"""Scratch buffers that one operator may ask for; records of them are reserved while operators are prepared."""
+"""Scratch buffers that one operator may request; while operators are prepared, records of so many are reserved."""
 
 _SIZES = {"b": 1, "h": 2, "i": 4, "f": 4, "d": 8}
 """Bytes of the types of fields: bool, int16, int32 or enumeration, float, double or int64.
 
-``p`` is a pointer or a size.
-``d0`` aligns what follows to 8 bytes, as a structure within another one.
+``p`` is a pointer or a size. ``d0`` aligns the next field to 8 bytes, as at the start of a nested structure.
 """
 
 
@@ -46,7 +45,7 @@ class Struct(NamedTuple):
 
 @lru_cache(maxsize=256)
 def struct(fields: str, pointer: int) -> Struct:
-    """The structure with these fields, a letter each, or a letter with its number: ``p2 i4 b``; padded as in C++."""
+    """The structure with these fields, padded as in C++: ``p2 i4 b`` is two pointers, four int32 and a bool."""
     size, alignment = 0, 1
     for word in fields.split():
         each = pointer if word[0] == "p" else _SIZES[word[0]]
@@ -56,11 +55,12 @@ def struct(fields: str, pointer: int) -> Struct:
 
 
 class Kernel(NamedTuple):
-    """What an operator allocates: ``options`` parsed from the file, ``state`` when it is initialized, and then steps.
+    """What an operator allocates.
 
-    Steps of its preparation: ``o`` and a digit are temporary records of its output and of its inputs, ``*`` those of
-    all inputs, ``c`` two persistent arrays of an int32 for each output channel (``q``: unless it computes with floats;
-    ``f``: for each scale of its weights where these have several), ``s`` scratch, from :attr:`scratch`, ``k`` the
+    ``options``: the fields parsed from the file. ``state``: the fields of its state, allocated when it is initialized.
+    ``steps``, when it is prepared: ``o`` and a digit are temporary records of its output and of that input, ``*`` of
+    all inputs; ``c`` two persistent arrays of an int32 for each output channel (``q``: unless it computes with floats;
+    ``f``: for each scale of its weights if they have several); ``s`` the scratch of :attr:`scratch`; ``k`` the
     persistent bytes of :attr:`sums`.
     """
 
@@ -69,13 +69,13 @@ class Kernel(NamedTuple):
     steps: str
     scratch: Callable[[Operator, Sequence[Tensor], Tensor], Sequence[int]] = lambda operator, inputs, output: ()
     inputs: int = 1
-    """The inputs that it needs."""
+    """The least number of inputs."""
     types: tuple[str, ...] = ()
-    """The types of its output for which this is known; empty: all."""
+    """The data types of its output for which the allocations are known; empty: all."""
     sums: Callable[[Operator, Sequence[Tensor], Tensor], int] = lambda operator, inputs, output: 0
 
     def accepts(self, operator: Operator) -> bool:
-        """Whether the operator has an output and the inputs that are needed."""
+        """Whether the operator has an output and enough inputs."""
         return bool(operator.outputs) and len(operator.inputs) >= self.inputs
 
 
@@ -85,19 +85,19 @@ _LSTM_STATE = f"b i4 f h i i {'i7 f2 b3 ' * 8}{'d0 b i12 f2 d2 h2 i5 ' * 3}i4"
 
 
 def _transposed(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-    """The sums of a transposed convolution, twice as wide as those of int8 for int16, none of floats."""
+    """The bytes of the sums of a transposed convolution: 4 each for int8, 8 for int16, none for floats."""
     width = {"int8": 4, "int16": 8}.get(inputs[2].type, 0)
     return (width * output.elements,) if width else ()
 
 
 def _svdf(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-    """The filters of the step, and of quantized ones the sums of their ranks."""
+    """The bytes of one result for each filter and, if quantized, of the sums over ranks."""
     filters = 4 * prod(inputs[0].shape[:1]) * prod(inputs[1].shape[:1])
     return (filters,) if inputs[0].type == "float32" else (filters, 4 * output.elements)
 
 
 def _lstm(operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
-    """Four gates as large as the state, of the type of the cells."""
+    """The bytes of four gates, each with the elements of the state in the data type of the cells."""
     state, cells = inputs[18:20]
     return (state.elements * BYTES[cells.type],) * 4
 
@@ -147,11 +147,11 @@ KERNELS: Mapping[str, Kernel] = {
     "SVDF": Kernel("i i b", "i9", "0 1 2 3 4 o s", _svdf, 2),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": Kernel("i f2 b3", _LSTM_STATE, "* o s", _lstm, 20),
 }
-"""Every operator that a net is made of, by its name in TensorFlow Lite."""
+"""The allocations of each known operator, by its name in TensorFlow Lite."""
 
 
 class Part(NamedTuple):
-    """A part of the tail: what it holds, and its bytes with those that alignment adds."""
+    """A part of the tail: what it holds, and its bytes including alignment."""
 
     what: str
     bytes: int
@@ -162,7 +162,8 @@ class TflmArena(NamedTuple):
 
     ``head_bytes`` holds the tensors that are computed, ``tail_bytes`` what the interpreter keeps; ``total_bytes`` is
     their sum, as the recording allocator reports it. ``minimum_bytes`` is the smallest arena in which the tensors can
-    be allocated. ``parts`` are those of the tail, ``buffers`` lie in the head: tensors by their place, then scratch.
+    be allocated. ``parts`` are those of the tail, ``buffers`` those in the head: tensors in the order of the file, then
+    scratch.
     """
 
     head_bytes: int
@@ -180,7 +181,7 @@ class TflmArena(NamedTuple):
 class Buffer(NamedTuple):
     """A buffer in the head: ``size`` aligned bytes at ``offset``, alive from step ``first`` to ``last``, both included.
 
-    Step 0 is before the first operator. ``tensor`` is its place (None: scratch of the operator ``operator``).
+    Step 0 is before the first operator. ``tensor`` is its index in the net (None: scratch of operator ``operator``).
     """
 
     tensor: int | None
@@ -192,7 +193,7 @@ class Buffer(NamedTuple):
 
 
 UNLIMITED = 2**62
-"""The bytes of an arena in which every net finds room: tensors have 31 bits each."""
+"""The bytes of an arena in which every net fits: the size of a tensor has 31 bits."""
 
 
 class ArenaOverflow(Exception):
@@ -200,7 +201,7 @@ class ArenaOverflow(Exception):
 
 
 class UnknownScratch(Exception):
-    """The scratch of an operator is not known; the text says why."""
+    """The scratch of an operator is not known; the message says why."""
 
 
 class _Arena:
@@ -214,10 +215,10 @@ class _Arena:
         self.most = 0
         """The most bytes in use at once."""
         self.kept: dict[str, int] = {}
-        """The bytes of the tail by what they are for, with what alignment adds."""
+        """The bytes of the tail by purpose, including alignment."""
 
     def keep(self, what: str, size: int, alignment: int = ALIGNMENT) -> None:
-        """Persistent bytes, at the end of the free block."""
+        """Allocates persistent bytes at the end of the free block; raises ArenaOverflow."""
         start = (self.tail - size) // alignment * alignment
         if start < self.head:
             raise ArenaOverflow
@@ -226,7 +227,7 @@ class _Arena:
         self.most = max(self.most, self.temp + self.size - self.tail)
 
     def borrow(self, size: int, alignment: int) -> None:
-        """Temporary bytes, behind the head."""
+        """Allocates temporary bytes after the head; raises ArenaOverflow."""
         start = -(-self.temp // alignment) * alignment
         if (self.tail - start) % 2**64 < size:  # the sources subtract without a sign
             raise ArenaOverflow
@@ -234,14 +235,14 @@ class _Arena:
         self.most = max(self.most, self.temp + self.size - self.tail)
 
     def reserve(self, size: int) -> None:
-        """The size of the head; temporary bytes are given back."""
+        """Sets the size of the head and frees all temporary bytes; raises ArenaOverflow."""
         if self.tail < size:
             raise ArenaOverflow
         self.head = self.temp = size
 
 
 def total_bytes(net: TfliteNet, pointer: int = 4) -> int:
-    """Head and tail of the arena of a net, without the rest; ``pointer`` is in bytes."""
+    """The bytes of head and tail of the arena of a net; ``pointer`` is the width of a pointer in bytes."""
     planned = _planned(net)
     room = _Arena(UNLIMITED)
     _allocate(net, room, pointer, planned)
@@ -260,9 +261,9 @@ def arena_of(net: TfliteNet, pointer: int = 4, kernels: Mapping[str, Kernel] = K
 
 
 def _smallest(net: TfliteNet, pointer: int, plan: _Plan, most: int) -> int:
-    """The smallest arena in which all allocations succeed; it need not end at an aligned address."""
+    """The smallest arena in bytes, up to ``most``, in which all allocations succeed; not always a multiple of 16."""
     high = most // ALIGNMENT
-    low = max(0, high - 16)  # the arena of unlimited size tells it within the alignment of a few records
+    low = max(0, high - 16)  # usually it differs from ``most`` by the alignment of a few records alone
     if _fits(net, low * ALIGNMENT, pointer, plan):
         low = 0
     while low < high:
@@ -277,7 +278,7 @@ def _smallest(net: TfliteNet, pointer: int, plan: _Plan, most: int) -> int:
 
 
 def fits_in(net: TfliteNet, size: int, pointer: int = 4) -> bool:
-    """Whether the tensors of a net can be allocated in an arena of so many bytes; ``pointer`` is in bytes."""
+    """Whether the tensors of a net can be allocated in an arena of ``size`` bytes; ``pointer`` is in bytes."""
     return _fits(net, size, pointer, _planned(net))
 
 
@@ -306,7 +307,7 @@ _NONE = Tensor("", ())
 
 
 def _planned(net: TfliteNet, kernels: Mapping[str, Kernel] = KERNELS) -> _Plan:
-    """The offsets of the greedy planner: the largest first, of equal ones the last, each at the lowest free offset."""
+    """The plan of the greedy planner: the largest buffer first (the last of equal ones), at the lowest free offset."""
     first, last = [-1] * len(net.tensors), [-1] * len(net.tensors)
     for tensor in net.inputs:
         first[tensor] = last[tensor] = 0
@@ -348,7 +349,7 @@ def _aligned(size: int) -> int:
 
 
 def _allocate(net: TfliteNet, arena: _Arena, pointer: int, plan: _Plan) -> None:
-    """All allocations of an interpreter in an arena; raises ArenaOverflow."""
+    """Makes all allocations of an interpreter in an arena; raises ArenaOverflow."""
 
     def keep(what: str, fields: str, count: int = 1) -> None:
         size, alignment = struct(fields, pointer)
@@ -408,7 +409,7 @@ _PLANNED = 40
 
 
 def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, pointer: int) -> None:
-    """What an operator allocates when it is prepared."""
+    """Makes the allocations of an operator when it is prepared."""
     output = net.tensors[operator.outputs[0]]
     for step in kernel.steps.split():
         if step == "f":
@@ -433,7 +434,7 @@ def _prepare(arena: _Arena, net: TfliteNet, kernel: Kernel, operator: Operator, 
 
 
 def _borrow_tensor(arena: _Arena, tensor: Tensor, pointer: int) -> None:
-    """The temporary record of a tensor with its quantization."""
+    """Allocates the temporary record of a tensor and of its quantization."""
     arena.borrow(*struct(_TENSOR, pointer))
     if tensor.scales:
         arena.borrow(*struct(_QUANTIZATION, pointer))

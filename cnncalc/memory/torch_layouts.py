@@ -1,4 +1,4 @@
-"""Where the values and the gradients of PyTorch's operations lie in memory, and the views of them."""
+"""The memory layouts of values and gradients of PyTorch's operations, and views of them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class TorchLayouts(TapeBuilder):
-    """Adds the layout of each value to the operations, and at the end that of each gradient."""
+    """Records the layout of each value with the operations; at the end of a training tape adds those of gradients."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.orders: list[str | Layout] = []  # of each operation, in which its backward lays out what it makes
-        self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
+        self.orders: list[str | Layout] = []  # of each operation: the memory order of the gradients that it makes
+        self.gathers: dict[int, str] = {}  # operations whose backward needs its gradient dense in this order
         self.gradients: dict[int, Layout | None] = {}  # the layout of the gradient of each value that has one
-        self.merged: dict[int, str] = {}  # views of what was computed with the images, or the sides, as one
+        self.merged: dict[int, str] = {}  # views of results computed with all ``images``, or all ``sides``, as one axis
         self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
-        self.shared: dict[int, str] = {}  # operations whose gradient is that of a parameter, if it lies in this order
-        self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
+        self.shared: dict[int, str] = {}  # operations whose gradient is that of a parameter, if it has this order
+        self.bases: dict[int, int] = {}  # of each value that is a view for autograd: the tensor that it views
 
     @property
     def gives_places(self) -> bool:
@@ -41,13 +41,13 @@ class TorchLayouts(TapeBuilder):
         return self.profile.is_cpu
 
     def layout_of(self, value: int) -> Layout:
-        """How the elements of a value of the net lie in memory."""
+        """The memory layout of a value, which must have one."""
         layout = self.layouts[value]
         assert layout is not None
         return layout
 
     def map_layout(self, value: int) -> Layout:
-        """The same as a map: batch x depth gets a height and a width of 1."""
+        """The memory layout of a value with its sides: batch x depth gets sides of 1."""
         layout = self.layout_of(value)
         return (
             layout
@@ -57,15 +57,15 @@ class TorchLayouts(TapeBuilder):
 
     @property
     def ones(self) -> tuple[int, ...]:
-        """The sides that a value of batch x depth has as a map."""
+        """Sides of 1, as many as the output of the current layer has."""
         return (1,) * len(self.output.sides)
 
     def is_flat(self, value: int) -> bool:
-        """Whether PyTorch has a value as batch x depth."""
+        """Whether a value is batch x depth in PyTorch, without sides."""
         return len(self.layout_of(value).sizes) == 2
 
     def sizes_of(self, volume: Volume, inputs: Sequence[int]) -> tuple[int, ...]:
-        """The sides of the output of the current layer."""
+        """The sizes of the axes of the current layer's output in PyTorch: batch x depth (x sides)."""
         flat = self.row.layer.is_flat
         if flat or (flat is None and all(self.is_flat(value) for value in inputs)):
             return (self.images, volume.elements)
@@ -89,7 +89,7 @@ class TorchLayouts(TapeBuilder):
     def _recorded(
         self, *arguments: Any, order: str | Layout = "input", gathers: str | None = None, **options: Any
     ) -> int:
-        """One operation; ``order`` is that of the gradients it makes, ``gathers`` that in which it needs its own."""
+        """Records an operation whose backward makes gradients in ``order`` and needs its own dense in ``gathers``."""
         result = super().operation(*arguments, **options)
         self.orders.append(order)
         if gathers is not None:
@@ -99,10 +99,10 @@ class TorchLayouts(TapeBuilder):
     def operation(
         self, inputs: Sequence[int], elements: Size | None = None, *, layout: Layout | None = None, **options: Any
     ) -> int:
-        """One operation; where it overwrites a view, autograd sees a change of what that is a view of.
+        """Records an operation; one that overwrites a view changes the viewed tensor for autograd (CopySlices).
 
-        The gradient is then copied into a tensor like the whole, and the part of the view copied again for the
-        function that overwrites it; its result is written back.
+        Backward then copies the gradient into a tensor like the viewed one, copies the part of the view again for the
+        function that overwrote it, and writes its result back.
         """
         if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
             known = [found for value in inputs if (found := self.layouts[value]) is not None]
@@ -125,7 +125,7 @@ class TorchLayouts(TapeBuilder):
         scratch = [*options.pop("backward_scratch", ())]
         if not is_shared:
             scratch.append(part)
-        if not self.learns(base):  # the whole is made all the same
+        if not self.learns(base):  # the gradient of the viewed tensor is allocated nevertheless
             scratch.append(self.bytes_of(base))
         elif left != SAME:
             scratch.append(part)
@@ -151,9 +151,9 @@ class TorchLayouts(TapeBuilder):
     def viewed(
         self, value: int, layout: Layout | None = None, *, gradient: str = VIEW, merges: str | None = None
     ) -> int:
-        """A view of a value, or of what that is a view of; by default with all its elements, as a map.
+        """A view of a value with the layout given; by default of all elements, with sides.
 
-        ``merges``: the value was computed with the maps of all ``images`` as those of one, or all ``sides`` as one.
+        ``merges``: the value was computed with all ``images``, or all ``sides``, as one axis.
         """
         layout = layout or self.map_layout(value)
         self.is_for_several |= not layout.is_dense
@@ -167,14 +167,14 @@ class TorchLayouts(TapeBuilder):
         return result
 
     def same(self, value: int) -> int:
-        """The tensor itself, not a view of it."""
+        """The same tensor as another value, not a view of it."""
         result = self._recorded([value], layout=self.layouts[value], is_alias=True, gradients=(VIEW,))
         if value in self.bases:
             self.bases[result] = self.bases[value]
         return result
 
     def sliced(self, value: int, volume: Volume) -> int:
-        """A view of some of the channels and positions, whose gradient is a new tensor with zeros for the others."""
+        """A view of some channels and positions; its gradient becomes a new tensor with zeros for the others."""
         wanted = (self.images, volume.depth, *volume.sides)
         sizes, strides = self.layout_of(value)
         cut = [side for side, size in enumerate(sizes) if size != wanted[side]]
@@ -184,7 +184,7 @@ class TorchLayouts(TapeBuilder):
         return value
 
     def summed(self, value: int, volume: Volume) -> int:
-        """A sum over some axes, whose gradient is a view of the incoming one, repeated along them."""
+        """A sum over some axes; the gradient of the value is a view of the incoming one, repeated along them."""
         layout = self.made([value], volume, "contiguous")
         item = 4 if self.autocast and not self.is_cpu else self.items[value]
         word = VIEW if item == self.items[value] else NEW
@@ -206,7 +206,7 @@ class TorchLayouts(TapeBuilder):
         )
 
     def as_plane(self, value: int) -> int:
-        """A view of a length as a plane of height 1."""
+        """A view of a sequence as an image of height 1."""
         sizes, strides = self.map_layout(value)
         whole = sizes[-1] * strides[-1]
         return self.viewed(value, Layout((*sizes[:-1], 1, sizes[-1]), (*strides[:-1], whole, strides[-1])))
@@ -226,12 +226,12 @@ class TorchLayouts(TapeBuilder):
 
     @property
     def composes(self) -> bool:
-        """Whether kernels that the build lacks are composed of others."""
+        """Whether kernels that a build of PyTorch lacks are composed of others."""
         return self.profile.composes
 
     @property
     def convolution_order(self) -> str:
-        """The order in which a convolution lays out its output."""
+        """The memory order of the output of a convolution: ``suggested`` (that of its input) or ``contiguous``."""
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
         if profile.is_cpu and len(self.output.sides) == 3:
@@ -269,9 +269,9 @@ class TorchLayouts(TapeBuilder):
     # layouts of gradients
 
     def _finish(self) -> None:
-        """Adds the copies of gradients that backward makes where they lie in another order than it needs.
+        """Finds the layout of each gradient, and adds the copies that backward makes of those in the wrong order.
 
-        Gradients of views become new tensors where they cannot be views, and whole ones where they are dense.
+        A gradient that was recorded as a view becomes a new tensor where its layout allows no view.
         """
         gradients = self.gradients
         for number in range(self.last, -1, -1):
@@ -296,7 +296,7 @@ class TorchLayouts(TapeBuilder):
                     continue
                 before = words[place]
                 words[place], found = self._passed_on(number, before, incoming, target)
-                self.is_for_several |= words[place] != before  # views are possible of more layouts of a single image
+                self.is_for_several |= words[place] != before  # for a single image more layouts allow views
                 if found is not None and target is not None and found.sizes != target.sizes:
                     found = viewed(found, target.sizes) or contiguous(target.sizes)
                 other = gradients.get(value)
@@ -334,13 +334,13 @@ class TorchLayouts(TapeBuilder):
         if prod(incoming.sizes) == prod(sizes):
             found = viewed(incoming, sizes)
             return (NEW, contiguous(sizes)) if found is None else (word, found)
-        # some of the channels; a map of one pixel may be batch x depth here
+        # some of the channels; a value with sides of 1 may be batch x depth here
         found = Layout(sizes, (*incoming.strides, *self.ones)[: len(sizes)])
         self.is_for_several |= not found.is_dense
         return VIEW, found
 
     def _made_back(self, number: int, incoming: Layout | None, target: Layout) -> Layout:
-        """The layout of a new gradient of a tensor with layout ``target``, by the order of the operation."""
+        """The layout of a new gradient of a tensor with layout ``target``, from the memory order of the operation."""
         order, sizes = self.orders[number], target.sizes
         if order == "suggested":
             return suggested(target, sizes)
@@ -368,15 +368,15 @@ class TorchLayouts(TapeBuilder):
         return contiguous(sizes) if is_summed else elementwise([target])
 
     def _gradient_order(self, order: str) -> str:
-        """The order of the gradient of the current layer, whose output lies in ``order``."""
+        """The memory order of the gradient that the current layer makes, whose output has ``order``."""
         follows = self.row.layer.gradient_follows
         is_output = follows == "output" or (follows == "output on cuda" and not self.is_cpu)
         return "output" if order == "input" and is_output else order
 
     def share_gradient(self, order: str, can_share: bool) -> None:
-        """The gradient of the parameter of the last operation is its own, or a part of it, for a single image.
+        """Says that for a single image the gradient of the last operation's parameter is (part of) its own gradient.
 
-        That of several images is their sum. One that does not lie in the order of the parameter is copied.
+        For several images it is their sum, a new tensor; so is one that does not have the parameter's ``order``.
         """
         self.is_for_several = True
         if can_share and self.images == 1:
@@ -384,11 +384,11 @@ class TorchLayouts(TapeBuilder):
 
 
 def _repeated(layout: Layout, sizes: Sequence[int]) -> Layout:
-    """The layout repeated along the sides of 1 where others are wanted."""
+    """The layout with axes of size 1 repeated to ``sizes``, with a stride of 0."""
     sides = zip(*layout, sizes, strict=True)
     return Layout(tuple(sizes), tuple([0 if size != whole else step for size, step, whole in sides]))
 
 
 def _permuted(layout: Layout, order: Sequence[int]) -> Layout:
-    """The layout with its sides in another order."""
+    """The layout with its axes in another order."""
     return Layout(tuple([layout.sizes[side] for side in order]), tuple([layout.strides[side] for side in order]))

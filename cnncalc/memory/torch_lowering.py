@@ -1,4 +1,4 @@
-"""From a report to a tape: each layer as the operations that eager PyTorch runs for it."""
+"""Builds the tape of a report: each layer as the operations that eager PyTorch runs for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TorchLowering(TorchLayouts):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
+        self.casts: dict[int, int] = {}  # casts of trainable parameters, which autocast keeps until it ends
         self.parameter_views: dict[tuple[int, int], int] = {}  # by layer and parameter, where it is used transposed
 
     def _own(self, row: LayerReport) -> None:
@@ -37,7 +37,7 @@ class TorchLowering(TorchLayouts):
         return max(4 if not self.is_cpu else self.parameter_item if self.row.arrays else item, item)
 
     def _likelihood(self, logits: int) -> int:
-        # of the loss, autocast of a CPU runs all in float32, that of CUDA only its second part
+        # autocast runs the loss in float32: on a CPU all of it, on CUDA only what follows the softmax
         if self.is_cpu and (wide := self.converted(logits, 4, name="loss")) != logits:
             logits = wide
             self.held.append(Frame(self.last, self.last + 2, (logits,)))  # an argument until the loss is computed
@@ -57,7 +57,7 @@ class TorchLowering(TorchLayouts):
     # what layers call
 
     def averaged(self, value: int, output: Volume) -> int:
-        """The mean of each map; those of a channels-last map are viewed as such, whose gradient is a new tensor."""
+        """The mean of each channel; of channels-last input a channels-last view, whose gradient is a new tensor."""
         mean = self.single([value], output=output, order="contiguous")
         if not self.layout_of(value).suggests_channels_last:
             return mean
@@ -80,7 +80,10 @@ class TorchLowering(TorchLayouts):
         made: tuple[int, int] | None = None,
         is_product: bool = False,
     ) -> int:
-        """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
+        """Records the current layer as one operation, as its ``keeping_in_torch`` and ``autocast`` say.
+
+        Arguments: see :class:`cnncalc.layers.torch_builder.TorchBuilder`.
+        """
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
         given: list[int] = []
         if made is not None:
@@ -139,7 +142,7 @@ class TorchLowering(TorchLayouts):
         )
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
-        """The gradients that nothing needs but a kernel makes that makes all of its gradients."""
+        """The bytes of the gradients that a kernel makes although nothing needs them; ``makes_all`` says of what."""
         if makes_all is None:
             return ()
         own = self.own_parameters if makes_all == "all" else ()
@@ -148,7 +151,7 @@ class TorchLowering(TorchLayouts):
         return (*of_input, *[Size(parameter.size) for parameter in frozen if not parameter.is_trainable])
 
     def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
-        """The parameters of the current layer whose gradients come channels-last, unlike themselves."""
+        """The parameters of the current layer whose gradients are channels-last, unlike the parameters."""
         arrays = [array for array in self.row.arrays if array.role != "buffer"]
         copies = self.row.layer.copies_weight_gradient
         if not (len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
@@ -157,7 +160,7 @@ class TorchLowering(TorchLayouts):
         return tuple([place for place, array in pairs if array.role == "weight" and copies(array.shape)])
 
     def _made(self, extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
-        """The extras that PyTorch makes: at test time only some."""
+        """The extras that PyTorch allocates: all in training, some at test time."""
         if self.training or not extras:
             return extras
         return tuple(
@@ -170,14 +173,14 @@ class TorchLowering(TorchLayouts):
 
     @property
     def is_native_norm(self) -> bool:
-        """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
+        """Whether PyTorch runs batch normalization with its native kernels, not with those of cuDNN."""
         roles = {array.role for array in self.row.arrays}
         x = self.place[self.row.sources[0]]
         is_bfloat16 = self.dtype == "bfloat16" and self.items[x] == self.item
         return self.is_cpu or is_bfloat16 or not {"weight", "bias"} <= roles or self.is_flat(x)
 
     def entering(self, value: int) -> int:
-        """An input of the current layer in the type in which autocast runs it."""
+        """An input of the current layer, converted to the data type in which autocast runs the layer."""
         how = self.row.layer.autocast
         if how == "half":
             return self.converted(value, self.item)
@@ -186,23 +189,23 @@ class TorchLowering(TorchLayouts):
             # autocast does not know the function that also gives the index of each maximum
             is_known = not self.gives_places or layer.adaptive is not None
             return self.converted(value, 4) if is_known else value
-        # autocast leaves operations that overwrite their input alone
+        # autocast does not convert the inputs of operations that overwrite them
         return self.widened(value) if how == "full" and not self.in_place else value
 
     def widened(self, value: int) -> int:
-        """A value in float32, in which autocast of CUDA runs what a CPU computes in any type."""
+        """A value in float32, for operations that autocast runs in float32 on CUDA and in any type on a CPU."""
         return value if self.is_cpu else self.converted(value, 4)
 
     def converted(self, value: int, item: int, *, name: str | None = None) -> int:
-        """The value itself or, under autocast, a copy in the type of that width."""
+        """The value itself or, under autocast, a copy in the data type with ``item`` bytes."""
         if not self.autocast or self.items[value] == item:
             return value
         return self.operation([value], item=item, name=name)
 
     def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
-        """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32.
+        """A parameter cast to the data type of autocast; its backward makes the gradient in float32.
 
-        That of a view of it is shared by none.
+        All layers with the parameter share the cast, but that of a transposed view belongs to one layer.
         """
         view = self.parameter_views.get((self.row.index, parameter))
         if view is not None:
@@ -217,7 +220,7 @@ class TorchLowering(TorchLayouts):
         return cast
 
     def _view_parameters(self) -> None:
-        """The views of weights used transposed that the code of the current layer makes before autocast casts them.
+        """Records the transposed views of weights that the code of the current layer makes before autocast casts them.
 
         They have no memory of their own, and their gradients are those of the parameters.
         """
@@ -234,7 +237,7 @@ class TorchLowering(TorchLayouts):
                 )
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False, crops_some: bool = False) -> int:
-        """A copy padded or cropped to a volume; ``crops``: on no side padded, ``crops_some``: on some side cropped."""
+        """A copy padded or cropped to a volume; ``crops``: no side is padded, ``crops_some``: some side is cropped."""
         x = self.map_layout(value)
         sizes = (self.images, volume.depth, *volume.sides)
         layout = elementwise([x._replace(sizes=sizes)]) if crops else suggested(x, sizes)
@@ -242,7 +245,7 @@ class TorchLowering(TorchLayouts):
         return self.operation([value], Size(0, volume.elements), layout=layout, order=order)
 
     def power(self, value: int) -> int:
-        """Value ** p, which autocast of CUDA does in float32; backward is grad * (p * x**(p - 1))."""
+        """Value ** p, in float32 under autocast on CUDA; its backward is grad * (p * x**(p - 1))."""
         wide = self.widened(value)
         if wide != value:
             self.held.append(Frame(self.last, self.last + 1, (value,)))
@@ -250,9 +253,9 @@ class TorchLowering(TorchLayouts):
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
 
     def constant(self, value: int, depth: int | None = None, *, images: bool = False) -> int:
-        """A new tensor to which no gradient flows: like a value, or with one number a channel.
+        """A new tensor without a gradient: like ``value``, or with ``depth`` numbers (0: a single one).
 
-        ``depth`` 0: a single number; ``images``: others for each image.
+        ``images``: with numbers of its own for each image.
         """
         elements, layout = self.elements[value], self.layouts[value]
         if depth is not None:
@@ -262,19 +265,19 @@ class TorchLowering(TorchLayouts):
         return self._recorded((), elements, item=self.items[value], layout=layout, gradients=())
 
     def times_constant(self, value: int, constant: int, *, in_place: bool = False) -> int:
-        """Value times a tensor to which no gradient flows."""
+        """Value times a tensor without a gradient."""
         return self.operation([value, constant], is_alias=in_place, keeps=(1,), gradients=(NEW, NONE))
 
     def plus_constant(self, value: int, constant: int) -> int:
-        """Value plus a tensor to which no gradient flows."""
+        """Value plus a tensor without a gradient."""
         return self.operation([value, constant], gradients=(SAME, NONE))
 
     def times_number(self, value: int) -> int:
-        """Value times a number, which a CPU wraps in a tensor of float64."""
+        """Value times a Python number, which a CPU wraps in a tensor of float64."""
         return self.operation([value], numbers=8 if self.is_cpu else 0)
 
     def plus_number(self, value: int) -> int:
-        """Value plus a number, which is not kept."""
+        """Value plus a Python number, which is not kept for backward."""
         number = [self._recorded((), ONE, item=8, gradients=())] if self.is_cpu else []
         gradients = (SAME, NONE)[: 1 + len(number)]
         return self.operation([value, *number], item=self.items[value], gradients=gradients)
@@ -282,15 +285,15 @@ class TorchLowering(TorchLayouts):
     def scaled(self, value: int, *, leads: bool = False, along: Sequence[int] = (1,)) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel.
 
-        ``leads``: the parameter is the first factor, so its gradient is the first that is brought to its size.
-        ``along``: the axes of the value along which the parameter has numbers of its own.
+        ``leads``: the parameter is the first factor, so its gradient is summed to its size first. ``along``: the axes
+        of the value along which the parameter has elements of its own.
         """
         factor, *shift = self.own_parameters
         is_learned = self.parameters[factor].is_trainable
         item = max(self.items[value], self.parameter_item)
         whole = self.elements[value].times(item)
         scratch: tuple[Size, ...] = (whole,) if is_learned else ()
-        if self.items[value] != item and self.learns(value):  # its gradient in float32
+        if self.items[value] != item and self.learns(value):  # the gradient of the value, in float32
             later = self.bytes_of(value).times(-1) if leads else Size(-self.parameters[factor].size)
             scratch += (whole, later) if is_learned else (whole,)
         if is_learned and self.parameter_item != item:  # the gradient of the factor is summed in float32
@@ -324,20 +327,20 @@ class TorchLowering(TorchLayouts):
         )
 
     def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
-        """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
+        """The index of a row of ``table`` for each pair of positions, and the biases of the pairs, head by head."""
         places = self.operation((), Size(pairs), item=8, gradients=())
         item = self.parameter_item
         taken = self.operation(
             [places], Size(heads * pairs), item=item, keeps=(0,), gradients=(NONE,), parameters=(table,)
         )
-        # pair by pair, brought into the order of heads
+        # taken pair by pair, then reordered head by head
         return places, self.operation([taken], is_alias=heads == 1 or pairs == 1, gradients=(VIEW,))
 
     def joined_with_own(self, value: int, layout: Layout) -> int:
-        """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
+        """The first parameter of the layer, for each image, followed by a value, as one tensor."""
         first = self.last + 1
         item = max(self.items[value], self.parameter_item)
-        wide = self.converted(value, item) if self.is_cpu else value  # that of CUDA converts what it joins itself
+        wide = self.converted(value, item) if self.is_cpu else value  # the kernel of CUDA converts its inputs itself
         result = self.operation(
             [wide],
             Size(0, prod(layout.sizes[1:])),
@@ -351,13 +354,16 @@ class TorchLowering(TorchLayouts):
         return result
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
-        """The sum of two values, spread over each other where sizes differ."""
+        """The sum of two values, broadcast to each other."""
         spread = self._spread(left, right, volume, in_place=in_place)
         gradients = (NEW if 0 in spread else SAME, NEW if 1 in spread else SAME)
         return self._merged(left, right, volume, in_place=in_place, gradients=gradients)
 
     def subtracted(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
-        """The difference of two values; the gradient of the second is made whole, then summed to its size."""
+        """The difference of two values, broadcast to each other.
+
+        The gradient of the second is made in the size of the result, then summed to its own.
+        """
         spread = self._spread(left, right, volume, in_place=in_place)
         is_summed = 1 in spread and self.learns(right)
         item = self._merged_item(left, right, in_place=in_place)
@@ -372,7 +378,7 @@ class TorchLowering(TorchLayouts):
         )
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
-        """The product of two values, spread over each other where sizes differ.
+        """The product of two values, broadcast to each other.
 
         Gradients are made in the size of the result, one after the other, in the wider type of the incoming one and the
         other factor; then each is summed to its own size and converted to its own type.
@@ -402,7 +408,7 @@ class TorchLowering(TorchLayouts):
         )
 
     def divided(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
-        """One value divided by another, spread over each other where sizes differ.
+        """One value divided by another, broadcast to each other.
 
         The gradient of the second is made first: minus the incoming one times (left / right) / right.
         """
@@ -417,7 +423,7 @@ class TorchLowering(TorchLayouts):
         )
 
     def chosen(self, left: int, right: int, volume: Volume) -> int:
-        """The larger or smaller of two values, spread over each other where sizes differ.
+        """The larger or smaller of two values, broadcast to each other.
 
         Backward makes two masks for each gradient, and half of the incoming one.
         """
@@ -434,10 +440,10 @@ class TorchLowering(TorchLayouts):
     def _made_whole(
         self, left: int, right: int, volume: Volume, *, in_place: bool, temporaries: int = 0, masks: int = 0
     ) -> dict[str, Any]:
-        """The temporaries of backward where gradients are made in the size of the result, then summed to their own.
+        """The temporaries of backward when gradients are made in the size of the result, then summed to their own.
 
-        ``temporaries`` of that size exist beside the gradient of the second input, while there is none of the first;
-        ``masks``, with one temporary, beside all gradients.
+        ``temporaries`` of that size exist beside the gradient of the second input, before that of the first is made;
+        ``masks`` and one temporary exist beside all gradients.
         """
         spread = self._spread(left, right, volume, in_place=in_place)
         values = (left, right)
@@ -453,7 +459,7 @@ class TorchLowering(TorchLayouts):
         return {"backward_scratch": scratch, "summed_inputs": spread}
 
     def _spread(self, left: int, right: int, volume: Volume, *, in_place: bool) -> tuple[int, ...]:
-        """The places of those of two values that do not have the size and type of their result."""
+        """The positions (0, 1) of the values that do not have the size and data type of the result."""
         elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
         return tuple([place for place, value in enumerate((left, right)) if not self._is_whole(value, elements, item)])
 
@@ -468,7 +474,7 @@ class TorchLowering(TorchLayouts):
         gradients: tuple[str, str] = (NEW, NEW),
         **options: Any,
     ) -> int:
-        """The operation on two values; ``keeps``: whether backward needs each."""
+        """Records an operation on two values; ``keeps``: whether backward needs each."""
         keeps_left, keeps_right = keeps
         extras: tuple[Extra, ...] = ()
         if in_place and keeps_left:  # overwritten, so a copy is kept
@@ -486,9 +492,9 @@ class TorchLowering(TorchLayouts):
         )
 
     def _merged_item(self, left: int, right: int, *, in_place: bool) -> int:
-        """Bytes of an element of what two values give: of the wider one, or of that which is overwritten."""
+        """Bytes of an element of the result of two values: of the wider one, in place of the first."""
         return self.items[left] if in_place else max(self.items[left], self.items[right])
 
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
-        """Whether a value has the size and type of the result."""
+        """Whether a value has the size and data type of the result."""
         return self.elements[value] == elements and self.items[value] == item

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class TorchProducts(TorchLowering):
-    """Adds products to the lowering: of matrices, of rows with weights, of queries with keys and values.
+    """Adds matrix products, linear layers and attention to the lowering.
 
-    Values have any sizes here; the batch of images is the first of them, or part of it.
+    Values have any axes here; the first one is the batch, or contains it.
     """
 
     def _lower(self, inputs: list[int]) -> int:
         self._view_parameters()
         return self.row.layer.lower(self, inputs)
 
-    # views in any arrangement
+    # views
 
     def alias(self, value: int, layout: Layout, gradient: str = VIEW, elements: Size | None = None) -> int:
         """A view of a value with this layout; ``gradient`` is how its gradient becomes that of the value."""
@@ -36,7 +36,7 @@ class TorchProducts(TorchLowering):
         return result
 
     def reordered(self, value: int, order: Sequence[int]) -> int:
-        """A view with its sizes in another order."""
+        """A view with the axes in another order."""
         x = self.map_layout(value) if len(order) > 2 else self.layout_of(value)
         layout = Layout(tuple([x.sizes[side] for side in order]), tuple([x.strides[side] for side in order]))
         result = self.alias(value, layout)
@@ -44,7 +44,7 @@ class TorchProducts(TorchLowering):
         return result
 
     def depth_last(self, value: int) -> int:
-        """A view of a map as batch x sides x depth."""
+        """A view of batch x depth x sides as batch x sides x depth."""
         return self.reordered(value, (0, *range(2, len(self.map_layout(value).sizes)), 1))
 
     def depth_second(self, value: int) -> int:
@@ -53,9 +53,9 @@ class TorchProducts(TorchLowering):
         return self.reordered(value, (0, last, *range(1, last)))
 
     def arranged(self, value: int, sizes: Sequence[int], *, is_result: bool = False) -> int:
-        """The same elements with these sizes, that of the batch among them: a view where that can be, else a copy.
+        """The same elements with these sizes, batch included: a view if the layout allows it, else a copy.
 
-        ``is_result``: of what a product has just made, which autograd does not have as a view.
+        ``is_result``: the value is the result of a product, whose view is not one for autograd.
         """
         x = self.layout_of(value)
         if x.sizes == tuple(sizes):
@@ -70,7 +70,7 @@ class TorchProducts(TorchLowering):
         return result
 
     def spread(self, value: int, sizes: Sequence[int]) -> int:
-        """A view repeated along sides of 1; its gradient is summed."""
+        """A view repeated along axes of size 1; its gradient is summed."""
         x = self.layout_of(value)
         if x.sizes == tuple(sizes):
             return value
@@ -78,13 +78,13 @@ class TorchProducts(TorchLowering):
         return self.alias(value, Layout(tuple(sizes), tuple(strides)), NEW, Size(0, prod(sizes) // self.images))
 
     def part(self, value: int, side: int, begin: int, end: int) -> int:
-        """A view of the places from ``begin`` to before ``end`` along a side; its gradient has zeros elsewhere."""
+        """A view of positions ``begin`` to ``end`` - 1 along a side; its gradient has zeros elsewhere."""
         sizes, strides = self.layout_of(value)
         layout = Layout((*sizes[:side], end - begin, *sizes[side + 1 :]), strides)
         return self.alias(value, layout, NEW, Size(0, prod(layout.sizes) // self.images))
 
     def unfolded(self, value: int, side: int, kernel: int, gap: int, step: int) -> int:
-        """A view with the windows along a side, their places as a further side; the gradient of a place is summed."""
+        """A view of the windows along a side, whose positions are one more axis; gradients of a position are summed."""
         sizes, strides = self.layout_of(value)
         window = gap * (kernel - 1) + 1
         count = (sizes[side] - window) // step + 1
@@ -97,7 +97,7 @@ class TorchProducts(TorchLowering):
         return value
 
     def wrapped(self, value: int, pads: Sequence[tuple[int, int]]) -> int:
-        """A new map with the value in it and around it copies of its other ends: one copy into a part for each."""
+        """The value padded circularly: a new tensor, the value copied into it, then each border copied."""
         x = self.map_layout(value)
         sides = zip(x.sizes[2:], pads, strict=True)
         sizes = (*x.sizes[:2], *[before + size + after for size, (before, after) in sides])
@@ -120,7 +120,7 @@ class TorchProducts(TorchLowering):
         return whole
 
     def _copied_into(self, target: int, whole: int, source: int) -> int:
-        """What ``whole`` is once a source was copied into a part of it."""
+        """Copies ``source`` into ``target``, a part of ``whole``; returns the value that ``whole`` is then."""
         result = self.operation([target, source], is_alias=True, gradients=(NEW, SAME))
         base = self.bases[result]
         return whole if base == whole else base
@@ -128,15 +128,15 @@ class TorchProducts(TorchLowering):
     # products
 
     def vectors(self, value: int) -> int:
-        """The vectors of a map as batch x length x depth, with the sides before the last in the batch."""
+        """The vectors along the depth as batch x length x depth; all sides but the last are part of the batch."""
         last = self.depth_last(value)
         *batch, length, depth = self.layout_of(last).sizes
         return self.arranged(last, (prod(batch), length, depth))
 
     def linear(self, value: int, depth: int, parameters: Sequence[int], parts: Sequence[int] = ()) -> int:
-        """The product of the vectors along the last side of a value with weights, plus a bias if there is one.
+        """The product of the vectors along the last axis of a value with weights, plus a bias if there is one.
 
-        Weights and bias are parameters, then ``parts`` of parameters, which are values.
+        Weights and bias are ``parameters``, or ``parts`` of parameters, which are values.
         """
         first = self.last + 1
         is_learned = self.parameters[parameters[0]].is_trainable if parameters else self.learns(parts[0])
@@ -151,7 +151,7 @@ class TorchProducts(TorchLowering):
         is_fused = has_bias and (layout.is_contiguous or len(layout.sizes) == 2)
         matrix: tuple[int, ...] = (prod(batch), inner)
         if not (is_fused or is_learned) and viewed(layout, matrix) is None:
-            matrix = (prod(batch[:-1]), batch[-1], inner)  # a product of batches, which copies nothing of a sequence
+            matrix = (prod(batch[:-1]), batch[-1], inner)  # a batched product, which does not copy its input
         rows = self.arranged(x, matrix)
         keeps: tuple[int, ...] = (0,) if is_learned else ()
         if not own and self.learns(rows):
@@ -173,7 +173,7 @@ class TorchProducts(TorchLowering):
             is_product=True,
         )
         result = self.arranged(result, (*batch, depth), is_result=True)
-        if any(bias):  # an operation of its own, in place but for fake tensors
+        if any(bias):  # an operation of its own, in place except for fake tensors
             result = self.operation(
                 [result, *bias[1]],
                 self.elements[result],
@@ -192,7 +192,7 @@ class TorchProducts(TorchLowering):
         return result
 
     def products_with_own(self, value: int, depth: int, parameter: int) -> int:
-        """The products of a batch of matrices and a parameter that has a matrix for each of them."""
+        """The products of a batch of matrices with those of a parameter, which has one for each."""
         first = self.last + 1
         batch, count, _ = self.layout_of(value).sizes
         is_learned = self.parameters[parameter].is_trainable
@@ -217,7 +217,7 @@ class TorchProducts(TorchLowering):
         return result
 
     def product(self, left: int, right: int) -> int:
-        """The matrix product along the last two sides; those before are a batch, or 1 and repeated."""
+        """The matrix product along the last two axes; the axes before them are a batch, broadcast to each other."""
         one, other = self.layout_of(left).sizes, self.layout_of(right).sizes
         batch = [max(a, b) for a, b in zip(one[:-2], other[:-2], strict=True)]
         left = self.arranged(self.spread(left, (*batch, *one[-2:])), (prod(batch), *one[-2:]))
@@ -239,7 +239,7 @@ class TorchProducts(TorchLowering):
         )
 
     def plus_parameter(self, value: int, parameter: int) -> int:
-        """Value plus a parameter that is as large as the value of one image."""
+        """Value plus a parameter that has the elements of one image."""
         x = self.layout_of(value)
         item = max(self.items[value], self.parameter_item)
         result = self.operation(
@@ -255,7 +255,7 @@ class TorchProducts(TorchLowering):
     # attention
 
     def parts_of(self, whole: int, heads: int) -> tuple[int, int, int]:
-        """Queries, keys and values of batch x length x 3*inner, each as batch x heads x length x numbers of a head.
+        """Queries, keys and values of batch x length x 3*width, each as batch x heads x length x width of a head.
 
         Their gradients are stacked in one tensor.
         """
@@ -279,12 +279,12 @@ class TorchProducts(TorchLowering):
         return queries, keys, value
 
     def heads_of(self, value: int, heads: int) -> int:
-        """Batch x length x inner as batch x heads x length x numbers of a head."""
+        """Batch x length x width as batch x heads x length x width of a head."""
         batch, length, width = self.layout_of(value).sizes
         return self.reordered(self.arranged(value, (batch, length, heads, width // heads)), (0, 2, 1, 3))
 
     def chunks(self, parameter: int, count: int) -> list[int]:
-        """Equal parts of a parameter: values without memory, whose gradients are put together in one tensor."""
+        """Equal parts of a parameter: values without memory, whose gradients are concatenated in one tensor."""
         elements = Size(self.parameters[parameter].elements // count)
         found = []
         for number in range(count):
@@ -297,10 +297,10 @@ class TorchProducts(TorchLowering):
         return found
 
     def attended(self, queries: int, keys: int, value: int, bias: tuple[int, ...]) -> int:
-        """softmax(q k^T + b) v of batch x heads x length x numbers; ``bias`` is b, if there is one.
+        """softmax(q k^T + b) v of batch x heads x length x width of a head; ``bias`` is b, if there is one.
 
-        On a CPU it is one kernel, which keeps a logarithm for each position, unless b is learned in this step. Then,
-        and for fake tensors, it is composed of products and a softmax, in float32.
+        On a CPU it is one kernel, which keeps a logarithm for each position, unless b needs a gradient. Otherwise it is
+        composed of products and a softmax, in float32.
         """
         start, item = self.last + 1, self.items[queries]
         bias = tuple([self.converted(each, self.item) for each in bias])
@@ -324,9 +324,9 @@ class TorchProducts(TorchLowering):
         if item < 4:
             queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
         scaled = self.operation([queries])
-        turned = self.operation([self.reordered(keys, (0, 1, 3, 2))])
-        scores = self.product(scaled, turned)
-        self.hold(first, turned)
+        transposed = self.operation([self.reordered(keys, (0, 1, 3, 2))])
+        scores = self.product(scaled, transposed)
+        self.hold(first, transposed)
         if bias:
             scores = self.operation(
                 [scores, *bias],
@@ -347,6 +347,6 @@ class TorchProducts(TorchLowering):
         return result
 
     def side_by_side(self, value: int) -> int:
-        """Batch x heads x length x numbers as batch x length x inner."""
+        """Batch x heads x length x width of a head as batch x length x width."""
         batch, heads, length, each = self.layout_of(value).sizes
         return self.arranged(self.reordered(value, (0, 2, 1, 3)), (batch, length, heads * each))

@@ -1,8 +1,8 @@
 """The SRAM that Vela plans for Ethos-U55 and Ethos-U65 in memory mode Sram_Only.
 
 Optimised for performance (its default), with all memory in SRAM and no limit, Vela runs each step on whole volumes,
-without stripes, and keeps no copies of weights. What is left is the order of the steps, which volumes lie in bricks of
-16 channels, which steps write into their input, and the offsets that its allocator finds.
+without stripes, and keeps no copies of weights. The plan therefore consists of the order of the steps, which volumes
+are stored in bricks of 16 channels, which steps write into their input, and the offsets that its allocator finds.
 
 Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: scheduler_packing, scheduler, live_range, hillclimb_allocator.
 """
@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     from cnncalc.memory.vela_graph import FeatureMap, Shape, Step, View
 
 BRICK = 16
-"""The channels of a brick, and the bytes to which volumes are aligned."""
+"""Number of channels of a brick, and bytes to which volumes are aligned."""
 MOST_SRAM = 1 << 30
+"""Bytes from which on a plan is refused."""
 
 
 class VelaVolume(NamedTuple):
-    """A place in SRAM: ``size`` bytes at ``offset``, in use from time ``first`` to ``last``, both included.
+    """A range of SRAM: ``size`` bytes at ``offset``, in use from time ``first`` to ``last``, both included.
 
-    A step takes two times; the outputs stay for two more. ``names`` are those of the volumes that lie there, and
-    ``is_brick`` says whether these have their channels in bricks of 16.
+    Step n takes times 2n and 2n + 1; the outputs stay for two more. ``names`` are those of the volumes stored there,
+    one after the other in place; ``is_brick``: their channels are in bricks of 16.
     """
 
     names: tuple[str, ...]
@@ -57,21 +58,24 @@ class VelaPlan(NamedTuple):
 
 
 def vela_report(report: Report) -> VelaPlan:
-    """The SRAM of a net; raises DesignError with what is not known of it, or what int8 has no operator for."""
+    """The SRAM of a net, which must not be a .tflite file.
+
+    Raises DesignError for layers without an operator in int8, and for operators whose steps are not known.
+    """
     if isinstance(report.graph.stored, TfliteNet):
-        why = "what Vela makes of a .tflite file depends on its scales, which are not read"
+        why = "the plan of Vela for a .tflite file depends on its scales, which are not read"
         hint = "give the net as a design, or --profile tflm"
         raise DesignError([Problem("no-equal", f"{report.name}: {why}", hint=hint)])
     try:
         return vela_plan(tflite_net(report.resolved))
     except NotKnown as error:
-        message = f"{report.name}: how Vela computes it is not known: {error}"
+        message = f"{report.name}: the plan of Vela is not known for {error}"
         hint = "--profile tflm plans the arena without an Ethos-U"
         raise DesignError([Problem("no-equal", message, hint=hint)]) from None
 
 
 def vela_plan(net: TfliteNet) -> VelaPlan:
-    """The SRAM of a net; raises NotKnown where its steps are not known."""
+    """The SRAM of a net; raises NotKnown if its steps are not known."""
     steps = _fused(_in_order(vela_outputs(net)))
     maps: dict[int, FeatureMap] = {}
     for step in steps:
@@ -84,15 +88,15 @@ def vela_plan(net: TfliteNet) -> VelaPlan:
     try:
         offsets, size = allocated([Range(each.first, each.last, each.size) for each in found])
     except TooManyPairs:
-        raise NotKnown(f"places for {len(found):,} volumes, whose search takes too long") from None
+        raise NotKnown(f"{len(found):,} volumes, since the search for their offsets takes too long") from None
     if size >= MOST_SRAM:
-        raise NotKnown(f"{size:,} bytes of SRAM")
+        raise NotKnown(f"{size:,} bytes of SRAM, since it may have less than {MOST_SRAM:,}")
     volumes = [each._replace(offset=offset) for each, offset in zip(found, offsets, strict=True)]
     return VelaPlan(net.name, size, tuple(volumes), tuple([tuple(step.layers) for step in steps]))
 
 
 def _in_order(outputs: Sequence[FeatureMap]) -> list[Step]:
-    """The steps in the order in which they run: what an output needs before it, the last input first."""
+    """The steps in the order in which they run: before each step those that make its inputs, the last input first."""
     found: list[Step] = []
     seen = set()
     stack = [(step, False) for feature_map in outputs for step in feature_map.writers]
@@ -110,7 +114,7 @@ def _in_order(outputs: Sequence[FeatureMap]) -> list[Step]:
 
 
 def _fused(steps: list[Step]) -> list[Step]:
-    """The steps with activation functions as part of the step before them, where they can be."""
+    """The steps, each with the activation function after it where the two can be fused."""
     for step in steps:
         _deepen(step)
     found: list[Step] = []
@@ -132,7 +136,7 @@ def _fused(steps: list[Step]) -> list[Step]:
 
 
 def _deepen(step: Step) -> None:
-    """Gives shallow volumes more channels where the step works element by element."""
+    """Reshapes volumes of few channels to at least 16 channels, if the step is elementwise."""
     if not step.is_one_to_one or step.output.is_part or any(view.is_part for view in step.inputs):
         return
     shapes = {view.whole for view in step.inputs if prod(view.whole) > 1}
@@ -148,7 +152,7 @@ def _deepen(step: Step) -> None:
 
 
 def _deep(shape: Shape) -> Shape:
-    """A shape of as many elements with at least 16 channels: the least prime factors first, the rest almost square."""
+    """A shape of as many elements: the least prime factors give at least 16 channels, the others almost a square."""
     factors, rest = [], prod(shape)
     while rest % 2 == 0:
         factors.append(2)
@@ -169,7 +173,7 @@ def _deep(shape: Shape) -> Shape:
 
 
 def _takes(step: Step, after: Step) -> bool:
-    """Whether a step can compute the activation function that comes directly behind it."""
+    """Whether a step can compute the activation function directly after it."""
     if after.block != "activation" or step.block == "activation":
         return False
     feature_map = step.target
@@ -182,7 +186,7 @@ def _takes(step: Step, after: Step) -> bool:
 
 
 def _is_brick(feature_map: FeatureMap) -> bool:
-    """Whether a volume lies in bricks: all its writers and readers see the same width and depth."""
+    """Whether a volume is stored in bricks: all its writers and readers see the same width and depth."""
     if feature_map.is_input or feature_map.is_output:
         return False
     reads = [view for step in feature_map.readers for view in step.inputs if view.feature_map is feature_map]
@@ -196,7 +200,7 @@ def _is_brick(feature_map: FeatureMap) -> bool:
 
 
 def _size(feature_map: FeatureMap, is_brick: bool) -> int:
-    """The bytes of a volume, aligned."""
+    """The bytes of a volume, aligned to 16."""
     batch, height, width, depth = feature_map.shape
     if is_brick:
         depth = -(-depth // BRICK) * BRICK
@@ -204,7 +208,7 @@ def _size(feature_map: FeatureMap, is_brick: bool) -> int:
 
 
 def _ranges(steps: Sequence[Step], bricks: dict[int, bool], sizes: dict[int, int]) -> list[VelaVolume]:
-    """What lies in SRAM and when; a step that works element by element writes into an input that nothing else reads."""
+    """The ranges of SRAM, still without offsets; an elementwise step writes into an input that nothing else reads."""
     found: list[VelaVolume] = []
     number: dict[int, int] = {}
 
@@ -234,7 +238,7 @@ def _ranges(steps: Sequence[Step], bricks: dict[int, bool], sizes: dict[int, int
 
 
 def _overwritten(step: Step, bricks: dict[int, bool]) -> FeatureMap | None:
-    """The input that a step writes over, the first that it can."""
+    """The first input that a step can overwrite, if any."""
     target = step.target
     if not step.is_one_to_one and not (step.block in ("pooling", "sum") and not step.has_window):
         return None

@@ -1,4 +1,4 @@
-"""A net as Vela's compiler of Ethos-U55 sees it: steps over feature maps, before these have a place in SRAM.
+"""A net as Vela's compiler for Ethos-U55 represents it: steps over feature maps, before these have offsets in SRAM.
 
 Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: scheduler_operation, graphir_optimiser.
 """
@@ -17,11 +17,11 @@ Shape = tuple[int, int, int, int]
 
 
 class NotKnown(Exception):
-    """An operator that is not computed here; the text says why."""
+    """The plan is not known for something in a net, which the message names."""
 
 
 class FeatureMap:
-    """A volume in SRAM: ``shape`` as it is stored, ``width`` bytes an element. Writers and readers are in order."""
+    """A volume in SRAM: ``shape`` as it is stored, ``width`` bytes for each element, writers and readers in order."""
 
     __slots__ = ("is_input", "is_output", "name", "readers", "shape", "width", "writers")
 
@@ -35,7 +35,7 @@ class FeatureMap:
 
 
 class View(NamedTuple):
-    """How a step sees a feature map: ``whole`` is its shape to that step, ``part`` what it reads or writes of it.
+    """A feature map as a step reads or writes it: ``whole`` is its shape for the step, ``part`` that of the part used.
 
     ``feature_map`` is None for a constant. ``first`` is the first channel of the part.
     """
@@ -54,10 +54,9 @@ class View(NamedTuple):
 class Step:
     """A step of the compiled net.
 
-    ``block``, which unit computes it: convolution, product, pooling, elementwise, activation, copy or sum (of
-    channels).
-    ``layers`` are those that it computes. ``has_window``: each output depends on several positions, or positions are
-    left out. ``is_fixed``: what it makes is copied where it is needed as a part of another volume.
+    ``block`` is the kind of computation: convolution, product, pooling, elementwise, activation, copy or sum (of
+    channels). ``layers`` are those that it computes. ``has_window``: each output depends on several positions, or
+    positions are left out. ``is_fixed``: it cannot write directly into a part of another volume.
     """
 
     __slots__ = ("block", "has_window", "inputs", "is_fixed", "layers", "output")
@@ -77,12 +76,12 @@ class Step:
 
     @property
     def target(self) -> FeatureMap:
-        """The map that it writes."""
+        """The feature map that it writes."""
         assert self.output.feature_map is not None
         return self.output.feature_map
 
     def write_to(self, view: View) -> None:
-        """Lets it write elsewhere."""
+        """Changes the output of the step."""
         self.target.writers.remove(self)
         self.output = view
         self.target.writers.append(self)
@@ -94,7 +93,7 @@ class Step:
 
 
 def four(shape: Sequence[int]) -> Shape:
-    """A shape with its leading ones."""
+    """A shape with leading ones, so that it has four sizes."""
     filled = (*[1] * (4 - len(shape)), *shape)
     return filled[0], filled[1], filled[2], filled[3]
 
@@ -105,7 +104,7 @@ def whole(feature_map: FeatureMap | None, shape: Sequence[int]) -> View:
 
 
 def write_in_place(outputs: Sequence[FeatureMap]) -> None:
-    """Lets what is copied into a part of a volume be computed there, where nothing else reads it.
+    """Removes copies into a part of a volume: the step before writes there, if nothing else reads its output.
 
     Steps are visited from the outputs back, the last input first.
     """
@@ -129,7 +128,7 @@ def write_in_place(outputs: Sequence[FeatureMap]) -> None:
 
 
 def _writer_of_part(step: Step) -> Step | None:
-    """The step that can write what this copy would."""
+    """The step that can write directly to where this copy writes; None if there is none."""
     source = step.inputs[0].feature_map
     if step.block != "copy" or not step.output.is_part or source is None or source.is_input or source.is_output:
         return None

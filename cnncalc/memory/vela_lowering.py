@@ -1,7 +1,9 @@
-"""Operators of TensorFlow Lite as the steps that Vela's compiler of Ethos-U55 runs for them.
+"""Operators of TensorFlow Lite as the steps that Vela's compiler for Ethos-U55 runs for them.
+
+Operators and options that are not handled here raise :class:`NotKnown`.
 
 Source: ethos-u-vela 5.2.0 (Arm), its compiler Regor: tflite_graph_optimiser, graphir_optimiser, softmax,
-scheduler_decompose, tflite_supported_operators. Facts from there; all else is refused by :class:`NotKnown`.
+scheduler_decompose, tflite_supported_operators.
 """
 
 from __future__ import annotations
@@ -20,24 +22,26 @@ if TYPE_CHECKING:
 MOST_STRIDE = 3
 """The largest stride of the hardware."""
 MOST_UNROLLED = 256
-"""The most positions of a window with a larger stride, each of which is a step."""
+"""The most output positions of a larger stride, each of which is a step."""
 MOST_SIDE = 65_536
-"""The largest side of a volume, of a pool's window, and of what a filter sums."""
+"""The largest side of a volume; also the most elements of a pool's window and of a filter."""
 MOST_MEAN_ROWS = 64
+"""The most rows that one step of a mean sums."""
 MOST_MEAN = 64 * 64
-"""The most rows, and the most positions, that one step of a mean sums."""
+"""The most positions that one step of a mean sums."""
 MOST_POOL_ROWS = 256
+"""The largest height of a pool's window."""
 MOST_PADDED_AVERAGE = 8
-"""The most rows of a pool's window, and the largest side of that of an average with padding."""
+"""The largest side of the window of an average pool with padding."""
 
 
 def vela_outputs(net: TfliteNet) -> list[FeatureMap]:
-    """The outputs of a net, with the steps that make them; raises NotKnown where these are not known."""
+    """The outputs of a net, with the steps that make them; raises NotKnown if these are not known."""
     return _Lowering(net).outputs()
 
 
 class _Lowering:
-    """The feature maps of a net, by its tensors."""
+    """Lowers a net; ``maps`` has the feature map of each tensor, ``readers`` how many operators read it."""
 
     def __init__(self, net: TfliteNet) -> None:
         self.net = net
@@ -48,7 +52,7 @@ class _Lowering:
             self.map(place).is_input = True
 
     def outputs(self) -> list[FeatureMap]:
-        """The outputs of the whole net."""
+        """Lowers all operators and returns the outputs of the net."""
         if not self.net.operators:
             raise NotKnown("a net without an operator")
         if any(max(tensor.shape, default=0) > MOST_SIDE for tensor in self.net.tensors if not tensor.is_constant):
@@ -68,7 +72,7 @@ class _Lowering:
         return outputs
 
     def unpad(self) -> None:
-        """Lets convolutions pad for themselves what PAD would, and leaves out the PADs that nothing else reads."""
+        """Merges each PAD into the convolutions that read it; a PAD that nothing else reads is removed."""
         pads = {operator.outputs[0]: operator for operator in self.net.operators if operator.code == "PAD"}
         found, merged = [], set()
         for operator in self.net.operators:
@@ -84,11 +88,11 @@ class _Lowering:
         for place in self.net.outputs:
             self.readers[place] += 1
         if any(self.readers[place] for place in merged):
-            raise NotKnown("a PAD that a convolution can take the place of for some of its readers")
+            raise NotKnown("a PAD that can be merged into some of its readers and not into others")
         self.operators = [operator for operator in found if operator.code != "PAD" or self.readers[operator.outputs[0]]]
 
     def _pads(self, operator: Operator, pad: Operator) -> bool:
-        """Whether a convolution without padding can take the place of it and the PAD before it."""
+        """Whether the PAD before a convolution without padding can be merged into it."""
         values = self.net.tensors[pad.inputs[1]].values
         assert values is not None
         margins = dict(enumerate(zip(values[::2], values[1::2], strict=True), 4 - len(values) // 2))
@@ -108,7 +112,10 @@ class _Lowering:
         return True
 
     def _window(self, operator: Operator) -> list[tuple[int, int]] | None:
-        """What a convolution without padding covers and by how much it moves, for each side; a mean is one too."""
+        """The extent of the window and the stride along each side; None if it is not a convolution without padding.
+
+        A mean that is one step counts as a convolution.
+        """
         sides = self.shape(operator.inputs[0])[1:3]
         if operator.code == "MEAN" and _rows(*sides) == sides[0] <= MOST_MEAN_ROWS:
             return [(side, 1) for side in sides]
@@ -132,7 +139,7 @@ class _Lowering:
         return four(self.net.tensors[place].shape)
 
     def is_padded(self, operator: Operator, kernel: Sequence[int]) -> bool:
-        """Whether windows reach over the border of their input."""
+        """Whether windows extend beyond the border of the input."""
         before, after = self.shape(operator.inputs[0])[1:3], self.shape(operator.outputs[0])[1:3]
         spans = [
             (size - 1) * gap + 1 for size, gap in zip(kernel, operator.options.get("dilation", (1, 1)), strict=True)
@@ -141,12 +148,12 @@ class _Lowering:
         return any((size - 1) * step + span > whole for whole, size, step, span in sides)
 
     def view(self, place: int) -> View:
-        """A tensor as a whole; a constant has no map."""
+        """A view of a whole tensor; that of a constant has no feature map."""
         is_constant = self.net.tensors[place].is_constant
         return whole(None if is_constant else self.map(place), self.shape(place))
 
     def result(self, operator: Operator) -> View:
-        """What an operator computes before its activation function, which becomes a step of its own."""
+        """The output of an operator before its activation function, which is added as a step of its own."""
         place = operator.outputs[0]
         made = self.view(place)
         if operator.options.get("activation") is None:
@@ -157,13 +164,13 @@ class _Lowering:
 
 
 def _remainder(number: int, divisor: int) -> int:
-    """The remainder with the sign of the number, as in C."""
+    """The remainder, with the sign of ``number`` as in C."""
     found = abs(number) % divisor
     return found if number >= 0 else -found
 
 
 def _conv(low: _Lowering, operator: Operator) -> None:
-    """A convolution; one with groups is a step for each of them."""
+    """One step, or with groups one for each group."""
     x, weight = operator.inputs[:2]
     name, options = operator.layers[0], operator.options
     filters, height, width, depth = low.shape(weight)
@@ -183,7 +190,7 @@ def _conv(low: _Lowering, operator: Operator) -> None:
         share = filters // groups
         written = made._replace(part=(*made.whole[:3], share), first=group * share)
         Step("convolution", name, [read], written, True)
-    made.feature_map.writers.reverse()  # type: ignore[union-attr]  # as they are reconnected, from the last to the first
+    made.feature_map.writers.reverse()  # type: ignore[union-attr]  # Regor connects them from the last to the first
 
 
 def _depthwise(low: _Lowering, operator: Operator) -> None:
@@ -198,7 +205,7 @@ def _depthwise(low: _Lowering, operator: Operator) -> None:
 
 
 def _windows(low: _Lowering, operator: Operator, block: str, kernel: tuple[int, int], padded: bool) -> None:
-    """One step, or with a larger stride than the hardware has one for each position."""
+    """One step, or one for each output position if the stride is larger than the hardware allows."""
     x, made, name = low.view(operator.inputs[0]), low.result(operator), operator.layers[0]
     _, height, width, depth = made.whole
     tall, wide = [
@@ -215,7 +222,7 @@ def _windows(low: _Lowering, operator: Operator, block: str, kernel: tuple[int, 
 
 
 def _check_sum(count: int) -> None:
-    """Refuses filters whose sum may exceed what the hardware holds, which then depends on their values."""
+    """Raises NotKnown for filters whose sum may overflow in the hardware: their steps depend on the weights."""
     if count > MOST_SIDE:
         raise NotKnown(f"a filter of {count:,} numbers")
 
@@ -228,7 +235,7 @@ def _deconv(low: _Lowering, operator: Operator) -> None:
 
 
 def _fc(low: _Lowering, operator: Operator) -> None:
-    """A product with each row of its input; several rows lie in a plane that is as square as they allow."""
+    """A product with each row of its input; several rows are arranged as an almost square image."""
     x, weight = operator.inputs[:2]
     units, depth = low.net.tensors[weight].shape
     _check_sum(depth)
@@ -254,7 +261,7 @@ def _pool(low: _Lowering, operator: Operator) -> None:
 
 
 def _mean(low: _Lowering, operator: Operator) -> None:
-    """Sums of rows in int32, added up, times the factor."""
+    """Sums of rows in int32, added up, then multiplied by the factor."""
     x, axes = operator.inputs
     if low.net.tensors[axes].values != (1, 2):
         raise NotKnown("a mean over other axes than height and width")
@@ -314,7 +321,7 @@ def _concat(low: _Lowering, operator: Operator) -> None:
 
 
 def _reshape(low: _Lowering, operator: Operator) -> None:
-    """The same map in another shape."""
+    """The same feature map with another shape."""
     x, made = operator.inputs[0], operator.outputs[0]
     found = low.map(x)
     is_output, is_end = made in low.net.outputs, x in low.net.inputs or x in low.net.outputs
@@ -327,7 +334,7 @@ def _reshape(low: _Lowering, operator: Operator) -> None:
 
 
 def _pad(low: _Lowering, operator: Operator) -> None:
-    """Copies of a constant into the borders, and of the input into the middle."""
+    """Copies a constant into the borders, and the input into the middle."""
     x, paddings = operator.inputs
     values = low.net.tensors[paddings].values
     assert values is not None
@@ -345,12 +352,12 @@ def _pad(low: _Lowering, operator: Operator) -> None:
 
 
 def _resize(low: _Lowering, operator: Operator) -> None:
-    """Doubled, once or several times."""
+    """Doubles both sides, once or several times."""
     x, made = operator.inputs[0], low.view(operator.outputs[0])
     _, height, width, depth = low.shape(x)
     factors = {made.whole[1] / height, made.whole[2] / width}
     if (height, width) == (1, 1) or len(factors) > 1 or min(factors) not in (2, 4, 8):
-        raise NotKnown("a resizing by other factors than 2, 4 and 8")
+        raise NotKnown("an upsampling by other factors than 2, 4 and 8")
     view, name, factor = low.view(x), operator.layers[0], 2
     while factor < min(factors):
         shape = (1, height * factor, width * factor, depth)
@@ -361,7 +368,7 @@ def _resize(low: _Lowering, operator: Operator) -> None:
 
 
 def _softmax(low: _Lowering, operator: Operator) -> None:
-    """The exponential functions in int32, their sum, and its reciprocal by three steps of Newton's method."""
+    """Exponentials in int32, their sum, and its reciprocal by three steps of Newton's method."""
     x, made = low.view(operator.inputs[0]), low.view(operator.outputs[0])
     _, height, width, depth = x.whole
     if height * width > MOST_SIDE:
@@ -410,4 +417,4 @@ LOWERINGS: dict[str, Callable[[_Lowering, Any], None]] = {
     "ELU": _unary, "CONCATENATION": _concat, "RESHAPE": _reshape, "PAD": _pad, "RESIZE_NEAREST_NEIGHBOR": _resize,
     "RESIZE_BILINEAR": _resize, "SOFTMAX": _softmax,
 }  # fmt: skip
-"""How each operator is lowered, by its name; that of PRELU depends on the values of its slopes."""
+"""The lowering of each operator, by its name; PRELU has none, since its steps depend on the values of its slopes."""
