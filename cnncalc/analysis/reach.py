@@ -71,6 +71,18 @@ class Endless(NamedTuple):
         """The most positions from first to last; 0 if none are seen."""
         return max(0, max([last - first + 1 for first, last in zip(self.first, self.last, strict=True)]))
 
+    def extent_within(self, low: int, high: int) -> int:
+        """The most positions from ``low`` to ``high`` that one output sees, also of outputs that a side does not have.
+
+        From output to output they become more until one end reaches a border, then stay the same, then become fewer.
+        """
+        extents = []
+        for first, last in zip(self.first, self.last, strict=True):
+            turn = (low - first) // max(1, self.advance)
+            for move in (turn * self.advance, (turn + 1) * self.advance):
+                extents.append(min(high, last + move) - max(low, first + move) + 1)
+        return max(extents)
+
     def through(self, stencil: Stencil | None) -> Endless | None:
         """What is seen behind a layer; None where the period is too long, or positions lie beyond ``FAR``."""
         if stencil is None:
@@ -156,8 +168,9 @@ class Side(NamedTuple):
     """What the outputs of a node see along one side of an input.
 
     By rule: outputs ``first`` to ``last`` see what they see on an unbounded input (``endless``; None: everything) cut
-    to ``low`` to ``high``, the first position that the first of them sees and the last one that the last sees; both
-    ends grow with the output, and other outputs see nothing. Or ``listed``. Unless ``is_exact``, outputs may see less.
+    to ``low`` to ``high``, the first position that the first of them sees and the last one that the last sees. Both
+    ends grow with the output, so that an output before the first or behind the last would see no more than that one;
+    these see nothing. Or ``listed``. Unless ``is_exact``, outputs may see less.
     """
 
     size: int
@@ -178,33 +191,13 @@ class Side(NamedTuple):
 
     @property
     def extent(self) -> int:
-        """The most positions, from the first to the last, that one output sees."""
+        """The most positions, from the first to the last, that one output sees, where some see any."""
         if self.listed is not None:
             return self.listed.extent
-        if self.last < self.first:
-            return 0
-        whole = max(0, self.high - self.low + 1)
+        whole = self.high - self.low + 1
         if self.endless is None:
             return whole
-        if not self.is_exact:
-            return min(whole, self.endless.extent)
-        return max([self._extent_of(place) for place in range(self.endless.period)])
-
-    def _extent_of(self, place: int) -> int:
-        """The most positions that an output ``q*period + place`` sees: with q they become more, then fewer."""
-        period, advance, firsts, lasts = self.endless or OWN
-        begin, end = -((place - self.first) // period), (self.last - place) // period
-        if begin > end:
-            return 0
-        first, last = firsts[place], lasts[place]
-        turns = [begin, end]
-        if advance:
-            # those at which one end reaches a border
-            for turn in ((self.low - first) // advance, (self.high - last) // advance):
-                turns += [min(end, max(begin, turn)), min(end, max(begin, turn + 1))]
-        return max(
-            [min(self.high, last + turn * advance) - max(self.low, first + turn * advance) + 1 for turn in turns]
-        )
+        return self.endless.extent_within(self.low, self.high) if self.is_exact else min(whole, self.endless.extent)
 
     def as_listed(self) -> Listed:
         """The same, output by output."""
