@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.run.against import SecondOpinion
+    from cnncalc.run.against import EngineComparison
 
 UNBOUNDED = ("exp", "square", "sqrt", "div")
 """Kinds left out: of random numbers they make ever larger ones, or none."""
@@ -62,7 +62,7 @@ def is_rounding(report: Report, seed: int) -> bool:
     """Whether a change of images and weights in the last place noticeably changes outputs or gradients of ours."""
     import numpy as np
 
-    from cnncalc.run.against import BESIDE_OTHERS, GRADIENT_TOLERANCE, TOLERANCE
+    from cnncalc.run.against import GRADIENT_TOLERANCE, LEAST_SCALE, TOLERANCE
     from cnncalc.run.forward import draw_images, run
     from cnncalc.run.training import Trainer, draw_targets
     from cnncalc.run.weights import build
@@ -88,7 +88,7 @@ def is_rounding(report: Report, seed: int) -> bool:
     (outputs, gradients), (others, slopes) = found
     largest = max([float(np.abs(array).max(initial=0)) for array in gradients.values()], default=0.0)
     pairs = [(array, others[name], 0.0, TOLERANCE["float64"]) for name, array in outputs.items()]
-    pairs += [(array, slopes[name], BESIDE_OTHERS * largest, GRADIENT_TOLERANCE) for name, array in gradients.items()]
+    pairs += [(array, slopes[name], LEAST_SCALE * largest, GRADIENT_TOLERANCE) for name, array in gradients.items()]
     with np.errstate(all="ignore"):
         return any(
             np.abs(one - other).max(initial=0) > 0.1 * tolerance * max(np.abs(one).max(initial=0), least)
@@ -96,7 +96,7 @@ def is_rounding(report: Report, seed: int) -> bool:
         )
 
 
-def differences(opinion: SecondOpinion) -> str:
+def differences(opinion: EngineComparison) -> str:
     """The first value that does not agree; empty if all do."""
     for each in (*opinion.outputs, *opinion.gradients):
         if not each.agrees:

@@ -293,7 +293,7 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
         ("glu", {}, (Volume(9, 11, 7),), "GLU halves the depth, so the depth must be even, but it is 7"),
         (
             "affine", {"shift": [1, 2]}, (X,),
-            "a list has one number a channel, but shift has 2 for depth 6",
+            "a list has one number for each channel, but shift has 2 for depth 6",
         ),
         (
             "attention", {"heads": 4}, (Volume(13, 6),),
@@ -317,6 +317,7 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "the depth of the first volume must be the length of the second, but [13x6] has 6 and [7x5] 7",
         ),
         ("add", {}, (), "ADD takes 1 or more input volumes, but has 0"),
+        ("attention", {"heads": 2}, (Volume(13, 6),) * 3, "ATTENTION takes 1 to 2 input volumes, but has 3"),
     ],
 )  # fmt: skip
 def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
@@ -342,12 +343,15 @@ def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
         ),
         (
             "deconv", {"filters": 2, "stride": 2, "output_pad": 2},
-            "output_pad: must be smaller than the stride or the dilation, but 2 is not below 2",
+            "output_pad: must be smaller than the stride or the dilation, but 2 is not below stride 2 or dilation 1",
         ),
-        ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool has no stride"),
+        (
+            "pool", {"output": 3, "stride": 3},
+            "output: a pool takes the size of its output or windows, but has output and stride",
+        ),
         (
             "conv", {"filters": 2, "connections": [[0], [1]], "normed": "weight"},
-            "connections: weights of a connection table are neither standardized nor normed",
+            "connections: with a connection table the weights cannot be standardized or normed",
         ),
         (
             "conv", {"filters": 2, "standardized": "yes", "normed": "spectral"},
@@ -357,7 +361,7 @@ def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
         ("hardtanh", {"low": 2}, "low: must not be above high, but 2 is above 1"),
         ("clip", {}, "clip needs low or high, as in CLIP(0, 6)"),
         ("hsigmoid", {"slope": 0}, "slope: expected a number above 0, found 0"),
-        ("affine", {"factor": []}, "factor: expected a number, or a list with one number a channel, found []"),
+        ("affine", {"factor": []}, "factor: expected a number, or a list with one number for each channel, found []"),
         (
             "conv", {"kernel": 0},
             "kernel: expected a whole number of at least 1, or one for each side, as [height, width], found 0",

@@ -71,6 +71,19 @@ class Endless(NamedTuple):
         """The most positions, from the first to the last, that one output sees; 0 if all see nothing."""
         return max(0, max([last - first + 1 for first, last in zip(self.first, self.last, strict=True)]))
 
+    def extent_within(self, low: int, high: int) -> int:
+        """The most positions from ``low`` to ``high`` that one output sees, even of outputs that do not exist.
+
+        With growing outputs the number increases until one end reaches ``low``, stays equal, then decreases; so only
+        the outputs on both sides of that point are tried.
+        """
+        extents = []
+        for first, last in zip(self.first, self.last, strict=True):
+            turn = (low - first) // max(1, self.advance)
+            for move in (turn * self.advance, (turn + 1) * self.advance):
+                extents.append(min(high, last + move) - max(low, first + move) + 1)
+        return max(extents)
+
     def through(self, stencil: Stencil | None) -> Endless | None:
         """What the outputs of a layer see; None if the period is too long, or positions are beyond ``FAR``."""
         if stencil is None:
@@ -155,10 +168,10 @@ def window_of(stencil: Stencil | Places | None, output: int, size: int) -> range
 class Side(NamedTuple):
     """What the outputs of a node see along one side of an input.
 
-    Outputs ``first`` to ``last`` see their interval of ``endless`` (None: all positions), clipped to ``low`` to
-    ``high``: the first position that output ``first`` sees and the last one that output ``last`` sees. Both ends of the
-    intervals grow with the output; all other outputs see nothing. If ``listed`` is given, it has the intervals instead.
-    Unless ``is_exact``, outputs may see less.
+    Outputs ``first`` to ``last`` see what they see on an unbounded input (``endless``; None: everything), clipped to
+    ``low`` to ``high``: the first position that output ``first`` sees and the last one that output ``last`` sees. Both
+    ends grow with the output. The other outputs would see no more than output ``first`` or ``last``, so they see
+    nothing. If ``listed`` is given, it has the intervals instead. Unless ``is_exact``, outputs may see less.
     """
 
     size: int
@@ -179,33 +192,13 @@ class Side(NamedTuple):
 
     @property
     def extent(self) -> int:
-        """The most positions, from the first to the last, that one output sees."""
+        """The most positions, from the first to the last, that one output sees; some output must see one."""
         if self.listed is not None:
             return self.listed.extent
-        if self.last < self.first:
-            return 0
-        whole = max(0, self.high - self.low + 1)
+        whole = self.high - self.low + 1
         if self.endless is None:
             return whole
-        if not self.is_exact:
-            return min(whole, self.endless.extent)
-        return max([self._extent_of(place) for place in range(self.endless.period)])
-
-    def _extent_of(self, place: int) -> int:
-        """The most positions that an output ``q*period + place`` sees; with growing q they increase, then decrease."""
-        period, advance, firsts, lasts = self.endless or OWN
-        begin, end = -((place - self.first) // period), (self.last - place) // period
-        if begin > end:
-            return 0
-        first, last = firsts[place], lasts[place]
-        cycles = [begin, end]
-        if advance:
-            # those at which one end reaches a border
-            for cycle in ((self.low - first) // advance, (self.high - last) // advance):
-                cycles += [min(end, max(begin, cycle)), min(end, max(begin, cycle + 1))]
-        return max(
-            [min(self.high, last + cycle * advance) - max(self.low, first + cycle * advance) + 1 for cycle in cycles]
-        )
+        return self.endless.extent_within(self.low, self.high) if self.is_exact else min(whole, self.endless.extent)
 
     def as_listed(self) -> Listed:
         """The interval of each output, as a list."""

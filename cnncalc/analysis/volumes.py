@@ -85,6 +85,8 @@ MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
 MAX_TRIED_LAYERS = 12_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
+MAX_UNCHANGED = 128
+"""The most sizes in a row that are tried while the same layer cannot take its volumes."""
 MAX_KNOWN = 2_000
 """The most costs of layers that are kept from one input to the next."""
 
@@ -115,8 +117,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     known: Known = {}
     computed = 0
 
-    def problem_of(volume: Volume) -> str:
-        """The rule that the net breaks with this input; empty if it works."""
+    def problem_of(volume: Volume) -> tuple[str, int] | None:
+        """The rule that the net breaks with this input, and how many layers precede; None if it works."""
         nonlocal computed
         first = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
         nodes = (*graph.nodes[: places[0]], first, *graph.nodes[places[0] + 1 :])
@@ -129,8 +131,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
                 shaped.append(_shape_if_known(node, shaped, known))
             propagate(graph._replace(nodes=nodes), with_hints=False)
         except DesignError as error:
-            return error.first.code
-        return ""
+            return error.first.code, len(shaped)
+        return None
 
     def with_hint(hint: str) -> list[Problem]:
         return [
@@ -146,7 +148,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     sides = len(size.sides)
 
     def is_too_small(side: int) -> bool:
-        return problem_of(size.with_sides((side,) * sides)) == "window-too-large"
+        problem = problem_of(size.with_sides((side,) * sides))
+        return problem is not None and problem[0] == "window-too-large"
 
     too_small, larger = 0, MAX_TRIED_SIZE
     if is_too_small(larger):
@@ -154,12 +157,16 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     while larger - too_small > 1:  # what is too small for a window is so for all smaller inputs
         middle = (too_small + larger) // 2
         too_small, larger = (middle, larger) if is_too_small(middle) else (too_small, middle)
+    last, first_side = None, larger
     for side in range(larger, MAX_TRIED_SIZE + 1):
-        if computed + len(graph.nodes) > MAX_TRIED_LAYERS:
-            break
         tried = size.with_sides((side,) * sides)
-        if not problem_of(tried):
+        problem = problem_of(tried)
+        if problem is None:
             return with_hint(f"the smallest {shape}input that works is {tried.size}")
+        if problem != last:
+            last, first_side = problem, side
+        if computed + len(graph.nodes) > MAX_TRIED_LAYERS or side - first_side >= MAX_UNCHANGED:
+            break
     return problems
 
 

@@ -94,7 +94,7 @@ def _run_against(call: Call, engine: str, console: Console) -> int:
     """Prints the comparison with another engine; 1 if a value differs."""
     from cnncalc.run.against import compare_with
     from cnncalc.run.verify import available_bytes, needed_bytes, too_large
-    from cnncalc.views.second_opinion import second_opinion_document
+    from cnncalc.views.engine_comparison import engine_comparison_document
 
     if call.train:
         message = "--train compares the memory of a step here; --against compares values, with torch also gradients"
@@ -106,7 +106,7 @@ def _run_against(call: Call, engine: str, console: Console) -> int:
     if needed > available_bytes():
         raise too_large(report, f"the comparison with {engine} of", needed, available_bytes())
     found = compare_with(report, engine, seed=call.seed)
-    console.write_document(second_opinion_document(found), call.output)
+    console.write_document(engine_comparison_document(found), call.output)
     return DONE if found.agrees else FAILED
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, Problems, ShapeError, ValueProblem
 from cnncalc.graph import TIED, Graph, Node, topologically_sorted
-from cnncalc.language.effects import unread_for_designs, unread_inputs
+from cnncalc.language.effects import unread_by_model_files, unread_inputs
 from cnncalc.language.limits import EXPANSION, NAME_CHARACTERS
 from cnncalc.language.settings import DEFAULT_SETTINGS, NO_VALUES
 from cnncalc.layers import KINDS
@@ -128,7 +128,7 @@ class NetBuilder:
     def add_input(self, name: str, sizes: Sequence[int | None] | None, span: Span | None = None) -> int | None:
         """Adds an input with the sides and depth that the source states (None: an open size).
 
-        Sizes of the call replace them: ``--input NAME=VOLUME``, or ``--input VOLUME`` for the first input.
+        The sizes of the options replace them: ``--input NAME=VOLUME``, or ``--input VOLUME`` for the first input.
         """
         wanted = self.settings.inputs.get(name)
         if wanted is not None:
@@ -141,7 +141,7 @@ class NetBuilder:
                 and all(size in (None, mine) for size, mine in zip(sizes, wanted, strict=True))
             )
             if sizes is not None and not fits:
-                message = f"the input {wanted} of the call replaces {_open(sizes)}, which the file states"
+                message = f"--input {wanted.size} replaces {_open(sizes)}, which the file states"
                 self.warnings.append(Problem("input-replaced", message, None, None, "note"))
             return self.add("input", (), name, span=span, size=list(wanted))
         if sizes is None or any(size is None for size in sizes):
@@ -250,7 +250,7 @@ class NetBuilder:
             raise DesignError([Problem("empty", f"{self.file} has no layers")])
         inputs = [node.name for node in self.nodes if node.is_input]
         self.warnings += unread_inputs(self.settings, inputs, self._inputs_set)
-        self.warnings += unread_for_designs(self.settings)
+        self.warnings += unread_by_model_files(self.settings)
         notes = tuple(text if count == 1 else f"{text} ({count} times)" for text, count in self._notes.items())
         return Graph(name, tuple(self.nodes), title, warnings=tuple(self.warnings), notes=notes)
 

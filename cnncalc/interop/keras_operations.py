@@ -75,7 +75,7 @@ def _unwrapped(call: Applied) -> tuple[Applied, str]:
         name = str(definition.get("op", "")) if isinstance(definition, dict) else _operator_of(str(definition))
         args = list(call.args)
         for place, value in sorted((call.config.raw("constants") or {}).items()):
-            args.insert(int(place) if str(place).isdigit() else len(args), plain(value))
+            args.insert(int(place) if str(place).isdecimal() and len(str(place)) < 10 else len(args), plain(value))
         call = call._replace(args=args)
     name = name.rpartition(".")[2].lower().replace("_", "")
     return call, name

@@ -123,7 +123,7 @@ def deconv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     transposed = function("conv_transpose", x)
     if pad is not None:
         return transposed(x, weight, p.get("bias"), layer.stride, pad, layer.output_pad, layer.groups, layer.dilation)
-    whole = transposed(x, weight, p.get("bias"), layer.stride, 0, 0, layer.groups, layer.dilation)
+    whole = transposed(x, weight, p.get("bias"), layer.stride, 0, layer.output_pad, layer.groups, layer.dilation)
     if layer.pad == "same":
         sizes = zip(whole.shape[2:], x.shape[2:], layer.stride, strict=True)
         over = [size - before * stride for size, before, stride in sizes]

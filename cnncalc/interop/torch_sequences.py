@@ -43,9 +43,10 @@ def unwindow(layer: Any, x: Any) -> Any:
     """UNWINDOW: assigns each window to its positions, which are those of WINDOW on a map of indices."""
     size, (windows, places) = sides_of(layer.size), x.shape[2:]
     if prod(size) == windows * places:
-        options = [one for one in product(*[range(1, side + 1) for side in size]) if prod(one) == places]
-        options = [one for one in options if all(whole % side == 0 for whole, side in zip(size, one, strict=True))]
-        part = min(options, key=lambda one: max(one) / min(one)) if layer.window is None else sides_of(layer.window)
+        divisors = [[part for part in range(1, side + 1) if side % part == 0] for side in size]
+        options = [one for one in product(*divisors) if prod(one) == places]
+        most_equal = min(options, key=lambda one: (max(one) / min(one), one[::-1]))  # of several the first is higher
+        part = most_equal if layer.window is None else sides_of(layer.window)
     else:
         part = size
         along = windows if len(size) == 1 else isqrt(windows)

@@ -27,7 +27,9 @@ def layer_in_training(layer: Any, inputs: list[Any], numbers: dict[str, Any], ma
     if layer.kind == "hsigmoid":  # PyTorch computes its derivative with 1/6 rounded to float32
         return torch.clamp(inputs[0] * layer.slope + layer.shift, 0, 1)
     if layer.kind == "dropout":
-        return F.dropout(inputs[0], 1) if layer.rate == 1 else inputs[0] * mask / (1 - layer.rate)
+        if layer.rate in (0, 1):
+            return F.dropout(inputs[0], layer.rate)
+        return inputs[0] * mask / (1 - layer.rate)
     return layer_in_torch(layer, inputs, numbers)
 
 

@@ -1,4 +1,4 @@
-"""From an architecture file (YAML) to a design; each scalar is read as the type that its key expects."""
+"""Reads an architecture file (YAML) into a design; each scalar is read as the type that its key expects."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ KEYS = ("name", "title", "source", "forms", "input", "variables", "defaults", "b
 """The keys of an architecture file."""
 
 KIND_KEYS = ("type", "kind", "op", "op_type", "class_name", "layer", "layer_type")
-"""Keys that hold the kind of a layer in other formats."""
+"""Keys whose value is the kind of a layer in other formats."""
 MAX_HINT = 200
-"""A longer entry is not repeated in a hint."""
+"""Characters of the longest entry that a hint shows rewritten."""
 _WORD = re.compile("[A-Za-z_]{1,100}")
-"""A word of a pattern that stands alone."""
+"""A kind or block without numbers and marks, which needs no parser."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?[0-9]+[eE][+-]?[0-9]+")
 _SIZE = re.compile("[1-9][0-9]*(?:[x\u00d7](?:0|[1-9][0-9]*))+")
@@ -67,8 +67,8 @@ def looks_like_file(text: str) -> bool:
     """
     from cnncalc.source import Source
 
-    # a key at the start of a line decides, even if the text is too large or invalid; not ``input:``, which may begin
-    # a pattern
+    # a key at the start of a line decides, even in a text that is too large or invalid; not the key 'input', since a
+    # pattern may begin with it
     keys = "|".join(key for key in KEYS if key != "input")
     if re.search(f"^(?:{keys})[ ]*:", text, re.MULTILINE):
         return True
@@ -83,28 +83,28 @@ def looks_like_file(text: str) -> bool:
 
 
 class Parsed(NamedTuple):
-    """The design in an architecture file, as far as it could be read, its problems, and the planner of its layers.
+    """What could be read of an architecture file: the design, its problems, and the planner of its layers.
 
-    ``why_foreign``: why it is not meant as an architecture file, if it is not; it then has problems.
+    ``why_not_a_design`` says why the file is not meant as an architecture file (None: it is meant as one).
     """
 
     design: Design
     problems: Problems
     planner: Planner
-    why_foreign: str | None
+    why_not_a_design: str | None
 
 
 def parse_architecture(source: Source) -> Parsed:
-    """The content of an architecture file; raises DesignError where nothing could be read."""
+    """Reads an architecture file; raises DesignError or NotADesign if no design can be read at all."""
     document = YamlDocument(source)
     try:
         root = document.read()
     except DesignError as error:
-        why = why_foreign(document.root_so_far())
+        why = why_not_a_design(document.root_so_far())
         if why is None or _has_own_key(source.text):
             raise
         raise NotADesign(error.every, error.every[-1].message) from None
-    why = why_foreign(root)
+    why = why_not_a_design(root)
     if not isinstance(root, Mapping):
         span = root.span if root is not None else Span(source, 0, 1)
         message = "an architecture file must be a mapping with the key 'layers'"
@@ -116,7 +116,7 @@ def parse_architecture(source: Source) -> Parsed:
         raise error if why is None else NotADesign(error.every, why) from None
 
 
-# Which files are meant as architecture files
+# which files are meant as architecture files
 
 _LINE_START = r"(?:^|[\n\r\x85\u2028\u2029])"
 _KEY_LAYERS = r"[\"']?layers[\"']?[ \t]*(?::(?!\S)|:?[\n\r\x85\u2028\u2029])"
@@ -125,18 +125,19 @@ _IN_BRACES = re.compile(rf"[{{,]\s*{_KEY_LAYERS}")
 
 
 def _has_own_key(text: str) -> bool:
-    """Whether a text that is not YAML has the key ``layers``, or ``input`` with a size, at the start of a line.
+    """Whether an invalid YAML text has the key ``layers``, or ``input`` with a size, at the start of a line.
 
-    In braces around the whole text ``layers`` may stand anywhere.
+    In a text that begins with a brace ``layers`` may also follow a brace or a comma.
     """
     return (_IN_BRACES if text.lstrip().startswith("{") else _IN_LINES).search(text) is not None
 
 
-def why_foreign(root: Node | None) -> str | None:
-    """Why a YAML text is not meant as an architecture file; None if it is meant as one, be it a wrong one.
+def why_not_a_design(root: Node | None) -> str | None:
+    """Why a YAML text is not meant as an architecture file; None if it is meant as one, though it may be invalid.
 
-    It is meant as one if ``layers`` holds a pattern or names a layer kind; also if it has no key that is foreign to
-    architecture files and its ``layers`` can be read as layers, or it has one of the other keys in their form.
+    It is meant as one if ``layers`` holds a pattern or names a layer kind, or without ``layers`` if any value is such a
+    pattern. If all keys are those of architecture files or similar, it is also meant as one if ``layers`` is neither a
+    number nor a list of numbers, or without ``layers`` if a key is misspelled or has the form that it has only there.
     """
     if not isinstance(root, Mapping):
         what = "nothing" if root is None else "a list" if isinstance(root, Sequence) else "a text"
@@ -166,7 +167,7 @@ def why_foreign(root: Node | None) -> str | None:
 
 
 MAX_LOOKED_AT = 50
-"""How many entries of a mapping or list decide what it is meant as."""
+"""How many entries of a mapping or list are looked at to decide what a file is meant as."""
 
 
 def _is_near_key(key: str) -> bool:
@@ -174,7 +175,7 @@ def _is_near_key(key: str) -> bool:
 
 
 def _names_layers(node: Node, blocks: Collection[str]) -> bool:
-    """Whether a value names a layer kind, or one of the blocks of its file, where a layer can stand."""
+    """Whether a value has the name of a layer kind, or of a block of its file, where a layer can be."""
     if isinstance(node, Scalar):
         words = re.findall(r"[^\W\d_][^\W_]*", node.value[:1000])
         return any(_is_kind(word, blocks) for word in (words if "->" in node.value else words[:1]))
@@ -193,21 +194,21 @@ def _is_kind(word: str, blocks: Collection[str]) -> bool:
 
 
 def _has_own_form(root: Mapping) -> bool:
-    """Whether a file has a key other than ``layers`` in the form that only an architecture file gives it."""
+    """Whether ``input`` is a size, or ``budget`` or ``blocks`` a mapping, as only architecture files have them."""
     size, budget, blocks = root.get("input"), root.get("budget"), root.get("blocks")
     has_size = isinstance(size, Scalar) and _SIZE.fullmatch(size.value.strip()) is not None
     return has_size or isinstance(budget, Mapping) or isinstance(blocks, Mapping)
 
 
 def _holds_numbers(node: Node) -> bool:
-    """Whether a value is a number, or a list without texts."""
+    """Whether a value is a number, or a list of such values that is not empty."""
     if isinstance(node, Scalar):
         return _INTEGER.fullmatch(node.value.strip()) is not None or _DECIMAL.fullmatch(node.value.strip()) is not None
     return isinstance(node, Sequence) and bool(node.items) and all(map(_holds_numbers, node.items[:MAX_LOOKED_AT]))
 
 
 class TooLong(DesignError):
-    """A limit because of which the rest of a file is not read."""
+    """A limit was reached after which the rest of a file is not read."""
 
 
 class _FileReader:
@@ -225,7 +226,7 @@ class _FileReader:
         self.problems.append(Problem(code, message, span, hint))
 
     def attempt(self, read: Callable[..., Any], *arguments: Any) -> Any:
-        """What ``read`` returns, or None after an error, whose problems are added."""
+        """What ``read`` returns for the arguments; None after a DesignError, whose problems are added."""
         try:
             return read(*arguments)
         except TooLong:
@@ -235,7 +236,7 @@ class _FileReader:
             return None
 
     def design(self) -> Design:
-        """The whole file."""
+        """The design of the whole file, as far as it can be read; the problems are in ``problems``."""
         for key, _ in self.root.entries:
             if key.value not in KEYS:
                 near = self.problems.near(key.value, KEYS)
@@ -326,7 +327,7 @@ class _FileReader:
         return found
 
     def _forms(self) -> dict[str, str]:
-        """Other forms of the net: a mapping of names to what each is."""
+        """Other forms of the net: their names and descriptions."""
         found: dict[str, str] = {}
         mapping = self._mapping("forms")
         for key, node in mapping.entries if mapping else ():
@@ -407,7 +408,7 @@ class _FileReader:
         return found
 
     def _ignored_layers(self, code: Scalar, node: Node) -> list[Ignore]:
-        """The layers or blocks for which a rule is suppressed: one name or a list of them."""
+        """A rule with each layer or block for which it is suppressed: ``node`` is one name or a list of names."""
         found: list[Ignore] = []
         names = node.items if isinstance(node, Sequence) else (node,)
         for name in names:
@@ -444,7 +445,7 @@ class _FileReader:
             if what == "layers":
                 for item in read:
                     if isinstance(item.unit, LayerSyntax):
-                        self.planner.plan(item.unit)  # now, so that reading ends where there are too many problems
+                        self.planner.plan(item.unit)  # here, so that reading ends at MAX_COUNTED problems
             items += read
         return tuple(items)
 
@@ -467,7 +468,7 @@ class _FileReader:
         return (Item(layer),)
 
     def _kind_as_value(self, node: Mapping) -> Problem:
-        """The problem of ``{type: conv, filters: 32}``, whose kind is the value of a key."""
+        """The problem of an entry such as ``{type: conv, filters: 32}``, whose kind is the value of a key."""
         key, kind = next(entry for entry in node.entries if entry[0].value in KIND_KEYS)
         if not isinstance(kind, Scalar) or not re.fullmatch(r"[\w/-]{1,60}", kind.value):
             return _not_one_kind(node)
@@ -504,7 +505,7 @@ class _FileReader:
         )
 
     def _pattern(self, node: Scalar) -> tuple[Item, ...]:
-        """A pattern of the file, whose patterns together are limited as one pattern is."""
+        """The items of a pattern; all patterns of a file together may be as long as one pattern."""
         self.characters += len(node.value)
         if self.characters > PATTERN_CHARACTERS >= len(node.value):
             message = f"the patterns of a file have at most {PATTERN_CHARACTERS:,} characters together"
@@ -512,7 +513,7 @@ class _FileReader:
         return parse_pattern(node.text)
 
     def _layer(self, key: Scalar) -> LayerSyntax:
-        """The layer that the key of an entry writes: ``conv``, ``CONV3-64@a``."""
+        """The layer of the key of an entry: ``conv``, ``CONV3-64@a``."""
         if _WORD.fullmatch(key.value):
             return LayerSyntax(key.value, key.span, in_file=True)
         parser = PatternParser(key.text)
@@ -566,7 +567,7 @@ class _FileReader:
     # values
 
     def operand(self, node: Node) -> Operand:
-        """A node as a value of the language."""
+        """A node as an operand; raises DesignError for a mapping or an invalid value."""
         if isinstance(node, Mapping):
             raise DesignError([_misread(node)])
         if isinstance(node, Sequence):
@@ -578,7 +579,7 @@ class _FileReader:
 
 
 def read_scalar(node: Scalar) -> Literal | Code:
-    """A scalar as a number, a size, an expression in braces, or a word."""
+    """A scalar as a number, a size, an expression in braces, or a word; raises DesignError."""
     text = node.value.strip()
     if node.is_null:
         raise DesignError([Problem("wrong-type", "expected a value, found nothing", node.span)])
@@ -611,20 +612,23 @@ def read_scalar(node: Scalar) -> Literal | Code:
 
 
 def _together(key: Scalar, value: Node) -> Span:
-    """The span of ``key: value`` if it is on one line, else of the key."""
+    """The span of ``key: value`` if it is on one line, else that of the key."""
     span, end = key.span, value.span.end
     source, start = span.source, span.start
     return span if end <= start or source.text.find("\n", start, end) >= 0 else Span(source, start, end)
 
 
 def _stated(node: Node) -> Volume | None:
-    """The volume of ``KIND: [HxWxD]``, if the value is one."""
+    """The volume of a value such as ``[224x224x64]`` or ``224x224x64``; None for other values."""
     if isinstance(node, Sequence):
         node = node.items[0] if len(node.items) == 1 else node
     if not isinstance(node, Scalar) or not _SIZE.fullmatch(node.value.strip()):
         return None
-    parts = [int(part) for part in re.split("[x\u00d7]", node.value.strip())]
-    return Volume(*parts) if is_volume_size(parts) and min(parts) > 0 and max(parts) < 10**MAX_DIGITS else None
+    digits = re.split("[x\u00d7]", node.value.strip())
+    if max(map(len, digits)) > MAX_DIGITS:
+        return None
+    parts = [int(part) for part in digits]
+    return Volume(*parts) if is_volume_size(parts) and min(parts) > 0 else None
 
 
 def _not_one_kind(node: Mapping) -> Problem:
@@ -635,13 +639,13 @@ def _not_one_kind(node: Mapping) -> Problem:
 
 
 def _is_sized(word: str) -> bool:
-    """Whether a size is the bare value of a kind, as of INPUT, not a volume stated for it."""
+    """Whether a size after a kind is its bare value, as for INPUT, and not the volume stated for it."""
     kind = KINDS.get(word.lower())
     return kind is not None and kind.bare is not None and isinstance(kind.keys[kind.bare].reader, VolumeSize)
 
 
 def _is_unquoted_expression(node: Mapping) -> bool:
-    """Whether a flow mapping is an expression in braces without quotes."""
+    """Whether a mapping is an expression in braces that lacks quotes, ``{2*w}``."""
     text = node.span.source.text
     return (
         text[node.span.start] == "{"
@@ -653,7 +657,7 @@ def _is_unquoted_expression(node: Mapping) -> bool:
 
 
 def _misread(node: Sequence | Mapping) -> Problem:
-    """The problem for an unquoted pattern or expression that YAML parses as a list or mapping."""
+    """The problem of a pattern or expression without quotes, which YAML parses as a list or mapping."""
     if isinstance(node, Mapping) and not _is_unquoted_expression(node):
         return Problem("wrong-type", "expected a value, but YAML parsed a mapping", node.span)
     line = node.span.source.text[node.span.start : node.span.end].split("\n", 1)[0].rstrip()

@@ -1,4 +1,4 @@
-"""Values of names as a call writes them, ``--set w=0.5``, and the texts of values."""
+"""Values of variables as the option ``--set w=0.5`` writes them: read from a text, and written as one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def variable(name: str, text: str, option: str = "--set") -> Value:
-    """A value of ``--set``, written as in a pattern: a number, a size, a list or a word.
+    """The value of a variable from its text: a number, a size, a list or a word, written as in a pattern.
 
-    Raises DesignError with the place in the text, which is that of ``option``.
+    Raises DesignError with the place in ``text``, which the message shows as the value of ``option``.
     """
     source = plain(f"{option} {name}", text)
     tokens = Scanner(source).tokens()
@@ -49,14 +49,15 @@ def value_text(value: Value) -> str:
 
 
 def decimal(value: Fraction) -> Value:
-    """A number as ``--set`` reads it: an ``int``, or the decimal number with its digits.
+    """A rational number as ``--set`` reads it: an ``int`` if it is whole, else a decimal number with all its digits.
 
-    Raises ValueProblem for a number without an end, such as 1/3, or with more than DECIMAL_CHARACTERS places.
+    Raises ValueProblem for a number with infinitely many decimal places, such as 1/3, or with at least
+    :data:`DECIMAL_CHARACTERS` of them.
     """
     if value.denominator == 1:
         return value.numerator
     places = next((each for each in range(1, DECIMAL_CHARACTERS) if 10**each % value.denominator == 0), None)
     if places is None:
-        raise ValueProblem(f"{value} has no decimal form of less than {DECIMAL_CHARACTERS} places")
+        raise ValueProblem(f"{value} cannot be written with less than {DECIMAL_CHARACTERS} decimal places")
     digits = f"{abs(value.numerator) * 10**places // value.denominator:0{places + 1}d}"
     return DecimalNumber(f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}")

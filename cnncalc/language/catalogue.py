@@ -1,4 +1,4 @@
-"""The files of the named nets, in a wheel, an editable install or a checkout."""
+"""The files of the named nets, whether cnncalc runs from a wheel, an editable install or a checkout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _folder() -> str:
 
 
 def names() -> list[str]:
-    """The names of all named nets; in natural order (resnet50 before resnet101)."""
+    """The names of all named nets, numbers in them ordered by value (resnet50 before resnet101)."""
     import re
 
     try:
@@ -23,7 +23,7 @@ def names() -> list[str]:
 
 
 def path(name: str) -> str | None:
-    """The file of a named net, or None if there is none of that name."""
+    """The path of the file of a named net; None if there is no net of that name."""
     if not name or not all(c.isalnum() or c in "-._" for c in name) or name.startswith("."):
         return None
     file = os.path.join(_folder(), name + ".yaml")

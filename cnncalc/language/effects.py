@@ -1,4 +1,8 @@
-"""What the options of a call change in a design, and which of them have no effect."""
+"""What the options change in a design, and which of them have no effect.
+
+The options are those of a command (``--set w=2``) or of a function of the package (``variables={"w": 2}``), in
+:class:`~cnncalc.language.settings.Settings`.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +27,17 @@ SIZES = {
     "hidden": "the units of a hidden FC without a number",
     "classes": "the units of a last FC without a number",
 }
-"""What the option of each size sets beside the variable of that name."""
+"""What the option of each size sets, apart from the variable of that name."""
 
 MAX_SHOWN = 100
-"""Letters of a changed value that are shown."""
+"""Characters of a changed value that are shown."""
 
 
 def all_read(design: Design, used: Iterable[str], given: Collection[str]) -> set[str]:
-    """The names that a design reads: those its layers use, and those that variables with such a name use.
+    """The names that a design reads: those in ``used``, and those that the values of variables with such a name use.
 
-    The call's variables ``given`` replace values of the file, which are then not read.
+    ``used`` are the names that its layers use; ``given`` are the variables that the options set. The file's value of
+    such a variable is not read.
     """
     read = set(used)
     for name, default in list(design.variables.items())[::-1]:  # a variable uses earlier ones only
@@ -42,7 +47,7 @@ def all_read(design: Design, used: Iterable[str], given: Collection[str]) -> set
 
 
 def unread_variables(design: Design, settings: Settings, read: set[str]) -> list[Problem]:
-    """A warning for each variable of the call that nothing reads; ``read`` are the names that the design reads."""
+    """A warning for each variable of the options that is not in ``read``, the names that the design reads."""
     problems = []
     for name, value in settings.variables.items():
         if name in settings.sizes:
@@ -60,7 +65,10 @@ def unread_variables(design: Design, settings: Settings, read: set[str]) -> list
 
 
 def unread_sizes(settings: Settings, read: set[str], sizes: Collection[str], optional_items: int) -> list[Problem]:
-    """A warning for each other option of the call that sets nothing; ``sizes`` are those that a layer takes."""
+    """A warning for each size, and for ``optional``, that sets nothing.
+
+    ``sizes`` are those that a layer takes; ``optional_items`` is the number of items with a bare '?'.
+    """
     problems = []
     for name, size in settings.sizes.items():
         if name not in read and name not in sizes:
@@ -74,7 +82,10 @@ def unread_sizes(settings: Settings, read: set[str], sizes: Collection[str], opt
 
 
 def unread_inputs(settings: Settings, inputs: Sequence[str], taken: Collection[str]) -> list[Problem]:
-    """A warning for each volume of the call whose input is none of ``inputs``; those taken are ``input NAME``."""
+    """A warning for each volume in ``settings.inputs`` that no input takes.
+
+    ``inputs`` are the names of the net's inputs; ``taken`` holds ``input NAME`` for each volume that an input took.
+    """
     problems = []
     for name, volume in settings.inputs.items():
         if f"input {name}" not in taken:
@@ -84,15 +95,15 @@ def unread_inputs(settings: Settings, inputs: Sequence[str], taken: Collection[s
     return problems
 
 
-def unread_for_files(settings: Settings) -> list[Problem]:
-    """A warning for each option of the call that only files of other programs read."""
+def unread_by_designs(settings: Settings) -> list[Problem]:
+    """A warning for each option that is for model files of other programs, where a design is read."""
     why = "it is for model files of other programs"
     given = {"--partial": settings.partial, "--phase train": settings.phase != "test"}
     return [no_effect(option, why) for option, is_given in given.items() if is_given]
 
 
-def unread_for_designs(settings: Settings) -> list[Problem]:
-    """A warning for each option of the call that files of other programs do not read."""
+def unread_by_model_files(settings: Settings) -> list[Problem]:
+    """A warning for each option that is for designs, where a model file of another program is read."""
     why = "a model file of another program states all sizes, and has no variables and no optional layers"
     given = {name: f"--set {name}={_text(value)}" for name, value in settings.variables.items()}
     problems = [no_effect(option, why, about=name) for name, option in given.items()]
@@ -103,9 +114,11 @@ def unread_for_designs(settings: Settings) -> list[Problem]:
 def changes(
     design: Design, settings: Settings, values: Mapping[str, Value], read: set[str], replaced_input: bool, dropped: bool
 ) -> dict[str, str]:
-    """What the call changes in a design with a title, a source or variables: each name with its new value.
+    """What the options change in a design that has a title, a source or variables: each name with its new value.
 
-    A value that equals that of the file is no change, nor is one that the file leaves open.
+    A value that equals the file's is no change, nor is a value for a variable that the file leaves without one.
+    ``values`` are the values of all variables, ``read`` the names that the design reads; ``replaced_input``: an option
+    replaces the stated input; ``dropped``: an option drops an optional item.
     """
     changed: dict[str, str] = {}
     for name in {**settings.variables, **settings.sizes}:
@@ -114,7 +127,7 @@ def changes(
             continue
         try:
             before: Any = value_of(default.value, Environment(dict(values)), None, ())
-        except (DesignError, ValueProblem):  # a value that the call replaces need not be valid
+        except (DesignError, ValueProblem):  # a value that an option replaces need not be valid
             before = None
         if not same_value(before, values[name]):
             changed[name] = _text(values[name])

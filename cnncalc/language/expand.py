@@ -1,6 +1,6 @@
-"""From a design to a graph: blocks called, repeats unrolled, names given, references resolved.
+"""Expands a design into a graph: inserts the blocks, unrolls the repeats, names the layers, resolves the references.
 
-Volumes are not known yet; a layer that depends on one (``CONV1-{depth//2}``) becomes a draft.
+Volumes are not known yet: a layer with a key that depends on a volume (``CONV1-{depth//2}``) becomes a draft.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 def expand(
     design: Design, settings: Settings, earlier: Sequence[Problem] = (), planner: Planner | None = None
 ) -> Graph:
-    """The graph of a design; raises DesignError with all problems, ``earlier`` ones included.
+    """The graph of a design; raises DesignError with all problems, those found ``earlier`` included.
 
-    ``planner`` has planned some of its layers and adds to the same problems.
+    ``planner``: the one that has planned layers of the design before; its problems are ``earlier``.
     """
     if earlier and not design.items:
         raise DesignError(earlier, _partial(design, ()))
@@ -47,7 +47,7 @@ def expand(
 
 
 def variables_of(design: Design, planner: Planner, settings: Settings = DEFAULT_SETTINGS) -> dict[str, Value | None]:
-    """The variables that a design reads, those of the file first, with their values; None for one without a value."""
+    """The variables that a design reads and their values (None: without a value), those of the file first."""
     from cnncalc.language.effects import all_read
 
     problems = Problems()
@@ -60,12 +60,12 @@ def variables_of(design: Design, planner: Planner, settings: Settings = DEFAULT_
 
 
 def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
-    """The partial graph of an invalid design."""
+    """The graph of an invalid design with those of its nodes that are known."""
     return Graph(design.name, nodes, design.title, design.source, budget=design.budget, ignore=design.ignore)
 
 
 class Context(NamedTuple):
-    """Where an item is expanded: values of names, scope, iteration of a repeat, and whether it begins a chain."""
+    """Where an item is expanded: the values of names, the scope, the iteration of its repeat, if it begins a chain."""
 
     environment: Environment
     scope: Scope
@@ -74,7 +74,10 @@ class Context(NamedTuple):
 
 
 class Expander:
-    """Unrolls one design: follows its chains and adds their layers to the net."""
+    """Expands one design: follows its chains and adds their layers to ``names``.
+
+    Ports are those of :class:`cnncalc.language.names.Names`. Problems are added to ``problems``.
+    """
 
     def __init__(self, design: Design, settings: Settings, problems: list[Problem], planner: Planner) -> None:
         self.design = design
@@ -86,16 +89,20 @@ class Expander:
         self.specs = self.names.specs
         self.maker = LayerMaker(design, settings, self.variables, self.names, problems)
         self.occurrences = 0
+        """How many items with a bare '?' have been expanded."""
         self.depth = 0
+        """How many groups and calls are around the item."""
         self.is_incomplete = False
         """Whether a layer could not be expanded; unread volumes are then not reported."""
         self.frozen = 0
+        """How many of the calls around the item have ``trainable=no``."""
         self.training_only = 0
+        """How many of the calls around the item have ``training_only=yes``."""
 
     # entry point
 
     def graph(self) -> Graph:
-        """The graph, or DesignError with every problem found."""
+        """The graph; raises DesignError with all problems."""
         design = self.design
         validator = Validator(design, self.planner, self.variables, self.problems)
         validator.check_calls()
@@ -140,7 +147,7 @@ class Expander:
         return graph if self.settings == DEFAULT_SETTINGS else self._with_effects(graph, validator.used)
 
     def _with_effects(self, graph: Graph, used: set[str]) -> Graph:
-        """The graph with what the call changes in its name, and a warning for each option that has no effect."""
+        """The graph with a name that shows what the options change, and a warning for each option without effect."""
         from cnncalc.language import effects
 
         design, settings = self.design, self.settings
@@ -150,7 +157,7 @@ class Expander:
         problems += effects.unread_inputs(
             settings, [graph.nodes[place].name for place in self.names.inputs], self.maker.taken
         )
-        problems += effects.unread_for_files(settings)
+        problems += effects.unread_by_designs(settings)
         changed = effects.changes(
             design,
             settings,
@@ -166,7 +173,7 @@ class Expander:
         return graph._replace(name=graph.name + graph.changes)
 
     def _hidden_kinds(self) -> list[Problem]:
-        """Warnings of blocks that have the name of a layer kind which was added later."""
+        """A warning for each block that has the name of a layer kind; it may be older than that kind."""
         blocks = [block for name, block in self.design.blocks.items() if name.lower() in KINDS]
         return [
             Problem(
@@ -180,7 +187,7 @@ class Expander:
         ]
 
     def _overruled(self) -> list[Problem]:
-        """A warning for each ``trainable`` of a layer that shares the parameters of another one."""
+        """A warning for each ``trainable`` of a layer that uses the parameters of another one, which decides."""
         problems: dict[Any, Problem] = {}
         for spec in self.specs:
             owner = spec
@@ -197,10 +204,10 @@ class Expander:
         return list(problems.values())
 
     def _failure(self, nodes: tuple[Node, ...]) -> DesignError:
-        """All problems in the order of the text, with the nodes that are known."""
+        """The error with all problems in the order of the text, and the graph of the nodes that are known."""
         reported: list[Span] = []
         for problem in list(self.problems):
-            # the name is reported before the expression that uses it
+            # the name that depends on a volume is reported first; the expression around it would repeat that
             if problem.code == "graph-needs-volume" and problem.span is not None:
                 if any(_is_within(span, problem.span) for span in reported):
                     self.problems.remove(problem)
@@ -209,13 +216,13 @@ class Expander:
         return DesignError(in_text_order(self.problems), _partial(self.design, known))
 
     def _begin(self, scope: Scope) -> list[Any]:
-        """The input of the key ``input`` or of the call, where the pattern does not begin with one."""
+        """The port of the input that the option or the key ``input`` gives, where the pattern begins without INPUT."""
         if begins_with_input(self.design.items, self.planner):
             return []
         size = self.settings.input or self.design.input
         syntax = LayerSyntax("INPUT", self._input_span())
         if size is None:
-            # the key 'input' could not be read; the layers are checked all the same
+            # the key 'input' could not be read; the layers are checked nevertheless
             return [] if self.design.input_span is None else [self._broken(Plan(syntax), scope, [])]
         spec = Spec("input", self.planner.plan(syntax), Input, [])
         spec.layer = Input(size=list(size))
@@ -230,7 +237,7 @@ class Expander:
         return unit.span
 
     def _is_kept(self, item: Item, environment: Environment) -> bool:
-        """Whether an item with '?' is kept."""
+        """Whether an item with '?' is kept: by its condition, else by the option ``optional``."""
         if item.condition is not None:
             return holds(item.condition, environment)
         number = self.occurrences
@@ -246,7 +253,7 @@ class Expander:
     # chains
 
     def chain(self, items: Sequence[Item], environment: Environment, scope: Scope, ports: list[Any]) -> list[Any]:
-        """The output ports of a chain with input ``ports``; several are the branches of a fork before its merge."""
+        """The output ports of a chain with input ports ``ports``; several are those of a fork whose merge follows."""
         head, rest = Context(environment, scope, at_head=True), Context(environment, scope)
         for place, item in enumerate(items):
             try:
@@ -264,7 +271,7 @@ class Expander:
             message = FORK_NEEDS_A_MERGE
             raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
-            raise DesignError([])  # reported by the validation
+            raise DesignError([])  # the Validator has reported it
         if item.optional:
             if not self._is_kept(item, context.environment):
                 return ports
@@ -286,7 +293,7 @@ class Expander:
     def _single(self, ports: list[Any], item: Item) -> list[Any]:
         if len(ports) > 1:
             if isinstance(item.unit, GroupSyntax) and len(item.unit.branches) > 1:
-                raise DesignError([])  # reported by the validation
+                raise DesignError([])  # the Validator has reported it
             suffix = "'?'" if item.optional else "'*'"
             message = f"{suffix} is not allowed after an item that ends in a fork"
             raise DesignError([Problem("fork-suffix", message, item.suffix_span, "put the merge inside")])
@@ -365,7 +372,7 @@ class Expander:
         return result
 
     def _state(self, plan: Plan, result: list[Any], start: int) -> None:
-        """States the volume written after a call for its last layer."""
+        """Makes the volume that is stated after a call the stated volume of its last layer; raises DesignError."""
         last = self.specs[result[0]] if len(result) == 1 and isinstance(result[0], int) else None
         if last is None or result[0] < start or (last.stated is not None and last.stated != plan.syntax.stated):
             message = f"the call of {plan.syntax.word} has no single output of its own, so "
@@ -376,16 +383,16 @@ class Expander:
     # layers
 
     def _placeholder(self, item: Item, scope: Scope, ports: list[Any]) -> int:
-        """Placeholder for an invalid item; suppresses follow-up errors."""
+        """The port of a placeholder for an invalid item, so that what reads it is expanded without further problems."""
         unit = item.unit
         word = unit.word if isinstance(unit, LayerSyntax) else "[ ]"
         return self._broken(Plan(LayerSyntax(word, unit.span)), scope, ports)
 
     def _broken(self, plan: Plan, scope: Scope, ports: list[Any]) -> int:
-        """Placeholder for an invalid layer; the layers after it are not reported."""
+        """The port of a placeholder for an invalid layer; problems that follow from it are not reported."""
         spec = Spec("", plan, Layer, list(ports))
         spec.is_broken = True
-        spec.ends = True
+        spec.is_output = True
         return self.names.add_placeholder(spec, scope)
 
     def _layer(self, plan: Plan, context: Context, ports: list[Any]) -> list[Any]:
@@ -402,7 +409,7 @@ class Expander:
         name = None if plan.name is None else self.names.label(plan.name, environment, scope, number)
         try:
             if kind.is_input and name is not None:
-                spec.name = name  # the call may state its size by name
+                spec.name = name  # the option 'inputs' may give its size by this name
             self._fill(spec, environment)
         except DesignError as error:
             self.problems += error.every
@@ -420,7 +427,7 @@ class Expander:
         return [place]
 
     def _fill(self, spec: Spec, environment: Environment) -> None:
-        """Sets the layer of a spec and the keys that every layer takes."""
+        """Sets the layer of a spec, and what ``trainable`` and ``training_only`` make of it."""
         plan, kind = spec.plan, spec.kind
         if plan.fixed is not None:
             spec.layer = plan.fixed
@@ -429,7 +436,7 @@ class Expander:
         frozen, extra = _flags(plan, environment)
         if self.design.defaults and not frozen:
             frozen = self._frozen_by_default(kind, plan, environment)
-        # a frozen call freezes only layers with parameters
+        # in a frozen call only layers with parameters are frozen
         spec.frozen = (frozen or self.frozen > 0) and kind.learns
         spec.called_frozen = self.frozen > 0
         spec.training_only = extra or self.training_only > 0
@@ -439,7 +446,7 @@ class Expander:
         return default is not None and plan.frozen is None and not yes_or_no(default.value, "trainable", environment)
 
     def _entering(self, plan: Plan, kind: type[Layer], context: Context, ports: list[Any]) -> list[Any]:
-        """The input ports of a layer, by the rules of INPUT, merges and references."""
+        """The input ports of a layer; raises DesignError for inputs that its kind cannot take."""
         syntax = plan.syntax
         named = [
             reference
@@ -465,7 +472,7 @@ class Expander:
         return named or ports
 
     def _with_second(self, plan: Plan, kind: type[Layer], named: list[Any], ports: list[Any]) -> list[Any]:
-        """The inputs of a kind that reads a second volume: the one before it and the named one, or those named."""
+        """The input ports of a layer that reads a second volume: the one before it and the named one, or the named."""
         upper, syntax = kind.kind.upper(), plan.syntax
         span = plan.key_spans.get("inputs", syntax.span)
         inputs = [*ports, *named] if len(named) == 1 and "inputs" not in plan.key_spans else named or ports
@@ -485,6 +492,7 @@ class Expander:
         return inputs
 
     def _merged(self, plan: Plan, named: list[Any], ports: list[Any]) -> list[Any]:
+        """The input ports of a merge: those of the fork before it, the one before it and the named, or the named."""
         syntax = plan.syntax
         upper = syntax.word.upper()
         if len(ports) > 1:
@@ -512,7 +520,7 @@ class Expander:
     # nodes
 
     def _finish(self, ports: list[Any]) -> None:
-        """Resolves every input and reports volumes that nothing reads; ``ports`` are the end of the net."""
+        """Resolves all references and reports volumes that nothing reads; ``ports`` are at the end of the net."""
         if not self.names.resolve():
             self.is_incomplete = True
         read = set()
@@ -522,9 +530,9 @@ class Expander:
         for port in ports:
             end = self.names.place_of(port)
             if end is not None:
-                self.specs[end].ends = True
+                self.specs[end].is_output = True
         for place, spec in enumerate(self.specs):
-            if place in read or spec.ends or spec.is_named or self.is_incomplete:
+            if place in read or spec.is_output or spec.is_named or self.is_incomplete:
                 continue
             message = f"the output of {spec.name} is not used"
             hint: str | None = "name it (@name) if it is an output, or merge it"
@@ -539,7 +547,7 @@ class Expander:
             self.problems.append(Problem("unread-volume", message, spec.plan.syntax.span, hint))
 
     def _nodes(self) -> tuple[Node, ...]:
-        """The nodes in topological order; empty, with the problem reported, for an unknown reference or a cycle."""
+        """The nodes in topological order; none, after reporting the problem, for an unknown reference or a cycle."""
         if any(port is None for spec in self.specs for port in spec.inputs) or not self.specs:
             if not self.problems:
                 self.problems.append(Problem("no-input", "the net has no layers", None))
@@ -580,13 +588,13 @@ class Expander:
 
 
 def _flags(plan: Plan, environment: Environment) -> tuple[bool, bool]:
-    """Whether a layer or call is written as frozen, and as run in training only."""
+    """Whether a layer or call has ``trainable=no``, and whether it has ``training_only=yes``."""
     frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
     return frozen, plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
 
 
 def _all_kept(settings: Settings) -> bool:
-    """Whether the call keeps every optional item, one by one."""
+    """Whether the option ``optional`` lists a decision for each item, and keeps all of them."""
     return isinstance(settings.optional, tuple) and all(settings.optional)
 
 

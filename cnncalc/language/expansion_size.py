@@ -1,4 +1,4 @@
-"""The size of an expansion, counted before expanding, so that a small text cannot expand to a huge net."""
+"""Counts the size of an expansion before expanding, so that a short text cannot take all memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class ExpansionCounter:
-    """Counts the layers, calls and iterations of one design; ``keeps``: whether items with a bare '?' may be kept.
+    """Counts the layers, calls and iterations to which a design expands.
 
-    Invalid items count 0 or 1; the expansion reports them. ``problems`` are those found so far, which the error
-    includes.
+    ``keeps``: items with a bare '?' are counted. Invalid items count 0 or 1; the expansion reports them. The error for
+    an expansion that is too large includes ``problems``, those found before.
     """
 
     def __init__(self, planner: Planner, variables: Variables, problems: list[Problem], *, keeps: bool) -> None:
@@ -33,7 +33,7 @@ class ExpansionCounter:
         self.used_names: dict[int, frozenset[str]] = {}
 
     def count(self, items: Iterable[Item]) -> int:
-        """The count of a chain; raises DesignError if it is beyond the limit."""
+        """The count of a chain; raises DesignError if it is above the limit."""
         return self._count(items, self.variables.outside, 0)
 
     def _count(self, items: Iterable[Item], environment: Environment, depth: int) -> int:
@@ -91,7 +91,7 @@ class ExpansionCounter:
         return self.counted[known]
 
     def _names_used(self, unit: LayerSyntax | GroupSyntax) -> frozenset[str]:
-        """The names that counts, conditions and arguments inside a unit use."""
+        """The names that a unit uses in counts, conditions and arguments of calls, on which its count may depend."""
         known = self.used_names.get(id(unit))
         if known is None:
             used: set[str] = set()

@@ -1,4 +1,4 @@
-"""Expressions in braces, compiled to steps of a stack machine, so that a long one cannot exhaust the stack.
+"""Expressions in braces, compiled to the steps of a stack machine, so that a long one cannot exhaust Python's stack.
 
 expression = integers, decimals, SIZEs (2x64 is the list [2, 64]), names, lists, x[i], + - * // % **, comparisons,
 and or not, a if c else b, min(..), max(..), round(x), floor(x), ceil(x), make_divisible(x, d), range(n),
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 VOLUME_NAMES = ("depth", "height", "width", "length", "frames")
-"""Names of the sides of the input volume of a block."""
+"""Names of the sizes of a volume: that which enters the block or, outside of blocks, the layer."""
 
 OPERATOR_WORDS = ("and", "or", "not", "if", "else")
 FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
@@ -37,29 +37,32 @@ FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
     "make_divisible": (1, 2),
     "range": (1, 1),
 }
-"""The functions, each with the fewest and the most numbers that it takes (None: any number)."""
+"""The functions, each with the fewest and the most arguments that it takes (None: no limit)."""
 RESERVED = (*VOLUME_NAMES, *OPERATOR_WORDS, "min", "max", "as", *BOOLEAN_WORDS)
 """Words that cannot be names of variables."""
 
 DIVISION = "'//' divides and rounds down; '*' takes decimals, as in 0.5*w"
-"""The hint where ``/`` is written."""
+"""The hint for ``/``, which is no operator."""
 
 _TOO_LARGE = 10**EXPRESSION_DIGITS
+"""The least whole number with more digits than an expression may have."""
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _LEFT = {"or": 2, "and": 3, "+": 6, "-": 6, "*": 7, "//": 7, "%": 7}
+"""Precedence of each operator that groups from the left; the highest binds most tightly."""
 _COMPARE, _NOT, _SIGN, _POWER = 5, 4, 8, 9
+"""Precedence of comparisons, ``not``, the sign of a number, and ``**``."""
 _PREFIXES: Mapping[str, tuple[int, tuple[tuple[str], ...]]] = {
     "-": (_SIGN, (("negate",),)),
     "+": (_SIGN, ()),
     "not": (_NOT, (("not",),)),
 }
-"""Precedence and step of each prefix operator."""
+"""Precedence and steps of each prefix operator."""
 _JUMPS = ("and", "or", "unless", "jump")
-"""The steps that may skip others."""
+"""The steps that may skip steps after them."""
 
 
 class Code(NamedTuple):
-    """A compiled expression: the steps of the stack machine, and the places of the names it uses."""
+    """A compiled expression: the steps of the stack machine, and each name it uses with the place of its first use."""
 
     steps: tuple[tuple[Any, ...], ...]
     names: Mapping[str, Span]
@@ -67,9 +70,10 @@ class Code(NamedTuple):
 
 
 class Deferred:
-    """A value that depends on the volumes at ``entries``, which are ports of the expansion.
+    """A value that depends on volumes, which are computed later.
 
-    ``resolve`` computes it from these volumes; it raises ValueProblem if it cannot.
+    ``entries`` are the ports of these volumes (see :class:`cnncalc.language.names.Names`). ``resolve`` takes the volume
+    of each port and returns the value; it raises ValueProblem if an operation cannot be computed.
     """
 
     __slots__ = ("entries", "resolve")
@@ -80,12 +84,12 @@ class Deferred:
 
 
 def deferred_side(name: str, entry: Any) -> Deferred:
-    """One of the sizes of the volume at a port, by its name."""
+    """The size with this name (``height``, ``depth``) of the volume at port ``entry``."""
     return Deferred((entry,), lambda volumes: _side_of(volumes[entry], name))
 
 
 def _side_of(volume: Volume, name: str) -> int:
-    """One of the sizes of a volume, by its name; raises ValueProblem if the volume has no such side."""
+    """The size with this name of a volume; raises ValueProblem if the volume has no size of that name."""
     names = (*volume.names, "depth")
     if name not in names:
         raise ValueProblem(f"{volume} has no {name}: its sizes are {', '.join(names)}", code="wrong-sides")
@@ -93,7 +97,7 @@ def _side_of(volume: Volume, name: str) -> int:
 
 
 def deferred_code(code: Code, values: Mapping[str, Value]) -> Deferred:
-    """An expression with deferred values."""
+    """The value of an expression in which some names have deferred values."""
 
     def resolve(volumes: Mapping[Any, Volume]) -> Value:
         return evaluate(code, {name: resolved(value, volumes) for name, value in values.items()})
@@ -102,7 +106,7 @@ def deferred_code(code: Code, values: Mapping[str, Value]) -> Deferred:
 
 
 def deferred_list(items: list[Value]) -> Deferred:
-    """A list with deferred elements."""
+    """A list of which some elements are deferred."""
     return Deferred(entries_of(items), lambda volumes: [resolved(item, volumes) for item in items])
 
 
@@ -112,7 +116,7 @@ def entries_of(values: Iterable[Value]) -> list[Any]:
 
 
 def resolved(value: Value, volumes: Mapping[Any, Volume]) -> Value:
-    """The value, resolved if it was deferred."""
+    """The value, computed from the volumes if it is deferred."""
     return value.resolve(volumes) if isinstance(value, Deferred) else value
 
 
@@ -127,14 +131,14 @@ class ExpressionParser:
         self._depth = 0
 
     def parse(self) -> Code:
-        """expression, up to the first token that cannot be part of it"""
+        """expression; ends at the first token that cannot be part of it"""
         start = self.tokens[self.at].start
         steps = self._expression(1)
         end = self.tokens[self.at - 1].end
         return Code(tuple(steps), self.names, self.text.span(start, end))
 
     def parse_operand(self) -> Code:
-        """operand, without operators after it"""
+        """operand; ends before an operator"""
         start = self.tokens[self.at].start
         steps = self._operand()
         return Code(tuple(steps), self.names, self.text.span(start, self.tokens[self.at - 1].end))
@@ -143,7 +147,7 @@ class ExpressionParser:
         return DesignError([Problem("expression-syntax", message, self._span(token), hint)])
 
     def _span(self, token: Token) -> Span:
-        """The span of a token; of the end token that of the last character."""
+        """The span of a token; for the ``end`` token that of the last character."""
         last = max(0, len(self.text.value.rstrip()) - 1)
         return self.text.span(min(token.start, last), token.end)
 
@@ -214,7 +218,7 @@ class ExpressionParser:
         return steps
 
     def _atom(self) -> list[tuple[Any, ...]]:
-        """atom = INTEGER | SIZE | NAME | list | "(" expression ")" | ( "min" | "max" ) "(" expressions ")" """
+        """atom = INTEGER | DECIMAL | SIZE | NAME | list | "(" expression ")" | FUNCTION "(" expressions ")" """
         token = self.tokens[self.at]
         word = self._word()
         self.at += 1
@@ -258,7 +262,7 @@ class ExpressionParser:
         return [*steps, (word, count)]
 
     def _expressions(self, close: str, opened: Token, key: str | None = None) -> tuple[list[tuple[Any, ...]], int]:
-        """expression { "," [ key "=" ] expression } close"""
+        """[ expression { "," [ key "=" ] expression } [ "," ] ] close; also returns the number of expressions"""
         steps: list[tuple[Any, ...]] = []
         count = 0
         while self.tokens[self.at].type != close:
@@ -283,7 +287,10 @@ class ExpressionParser:
 
 
 def evaluate(code: Code, values: Mapping[str, Value]) -> Value:
-    """The value of an expression; raises ValueProblem for operands that an operation cannot take."""
+    """The value of an expression with these values of names; raises ValueProblem for operands of a wrong type or value.
+
+    A name without a value stands for itself, as a word.
+    """
     stack: list[Value] = []
     steps = code.steps
     at = 0
@@ -304,7 +311,7 @@ def evaluate(code: Code, values: Mapping[str, Value]) -> Value:
 
 
 def _jump(step: tuple[Any, ...], stack: list[Value]) -> int:
-    """The number of steps to skip."""
+    """How many steps a step of :data:`_JUMPS` skips; takes its condition from the stack, unless it is the result."""
     operation, distance = step
     if operation == "jump":
         return int(distance)
@@ -317,7 +324,7 @@ def _jump(step: tuple[Any, ...], stack: list[Value]) -> int:
 
 
 def _apply(step: tuple[Any, ...], stack: list[Value]) -> None:
-    """Replaces the operands on top of the stack by the result of an operation."""
+    """Replaces the operands on top of the stack by the result of the operation; raises ValueProblem."""
     operation = step[0]
     if operation == "not":
         stack.append(not condition(stack.pop()))
@@ -342,7 +349,7 @@ def _apply(step: tuple[Any, ...], stack: list[Value]) -> None:
 
 
 def condition(value: Value) -> bool:
-    """A value as a condition: yes or no, or whether a whole number is not 0; raises ValueProblem for another."""
+    """The truth of a value: of yes or no, or whether a whole number is not 0; raises ValueProblem for other values."""
     answer = truth(value)
     if answer is None and is_whole(value):
         return bool(value != 0)
@@ -352,7 +359,7 @@ def condition(value: Value) -> bool:
 
 
 def exact(value: Value) -> Value:
-    """The value with each decimal that is whole as an ``int``: 64.0 is 64; within lists too."""
+    """The value with whole decimal numbers as ``int``, in lists too: 64.0 gives 64."""
     if isinstance(value, list):
         return [exact(part) for part in value]
     if isinstance(value, float) and value.is_integer() and _digits(value) <= EXPRESSION_DIGITS:
@@ -362,13 +369,13 @@ def exact(value: Value) -> Value:
 
 
 def _digits(value: float) -> int:
-    """The digits of a decimal number when it is written without an exponent, at most."""
+    """An upper bound of the digits of a decimal number written without an exponent."""
     digits, _, power = _text(value).lower().partition("e")
     return len(digits) + abs(int(power or 0))
 
 
 def _text(value: float) -> str:
-    """The text of a decimal number: as written, or the shortest that Python reads as that float."""
+    """The text of a decimal number: as written, else the shortest text that Python reads as the same float."""
     return value.text if isinstance(value, DecimalNumber) else repr(value)
 
 
@@ -391,7 +398,7 @@ def number(value: Value, operation: str) -> Any:
 
 
 def _simplest(value: Any) -> Any:
-    """A rational number as an ``int`` if it is whole."""
+    """A rational number, as an ``int`` if it is whole."""
     return value.numerator if value.denominator == 1 else value
 
 
@@ -400,7 +407,13 @@ def _too_long() -> ValueProblem:
 
 
 def _function_value(name: str, numbers: list[Any]) -> Any:
-    """The value of a function of exact numbers."""
+    """The value of a function of exact numbers; raises ValueProblem.
+
+    ``round`` rounds halves up. ``make_divisible(x, d)`` gives the multiple of d (default 8) nearest to x, at least d,
+    and the next multiple if that is below 0.9 x.
+
+    Source of ``make_divisible``: ``_make_divisible`` of MobileNet in TensorFlow and torchvision.
+    """
     if name in ("min", "max"):
         return min(numbers) if name == "min" else max(numbers)
     value = numbers[0]
@@ -421,7 +434,7 @@ def _function_value(name: str, numbers: list[Any]) -> Any:
 
 
 def _range(count: Any) -> list[int]:
-    """The whole numbers from 0 to below a count."""
+    """The whole numbers from 0 to ``count - 1``; raises ValueProblem."""
     if not is_whole(count) or count < 0:
         raise ValueProblem(f"range(n) needs a whole number n, 0 or more, found {shown(count)}", code="wrong-type")
     if count > RANGE:
@@ -430,6 +443,7 @@ def _range(count: Any) -> list[int]:
 
 
 def _comparable(value: Value) -> Value:
+    """The value as ``==`` compares it: words in lower case, yes and no as booleans, decimals as exact numbers."""
     if isinstance(value, str):
         return BOOLEAN_WORDS.get(value.lower(), value.lower())
     if isinstance(value, list):
@@ -463,12 +477,14 @@ def _element(value: Value, index: Value) -> Value:
     if not is_whole(place):
         raise ValueProblem(f"the place of an element is a whole number, found {shown(index)}", code="wrong-type")
     if not -len(value) <= place < len(value):
-        raise ValueProblem(f"the list {shown(value)} has {len(value)} elements, so there is no element {place}")
+        count = plural(len(value), "element")
+        message = f"the list {shown(value)} has {count}, counted from 0, so there is no element {place}"
+        raise ValueProblem(message)
     return value[place]
 
 
 def _arithmetic(operation: str, left: Any, right: Any) -> Any:
-    """The result of an operation on exact numbers."""
+    """The result of an operation on exact numbers; raises ValueProblem."""
     if operation == "+":
         result = left + right
     elif operation == "-":
@@ -487,7 +503,7 @@ def _arithmetic(operation: str, left: Any, right: Any) -> Any:
 
 
 def _power(base: Any, power: Any) -> Any:
-    """``base ** power``; the size of the result is estimated first."""
+    """``base ** power``; raises ValueProblem, for a result with too many digits before computing it."""
     if not is_whole(power):
         raise ValueProblem(f"a power is a whole number, found {shown(power)}", code="wrong-type")
     if base == 0 and power < 0:

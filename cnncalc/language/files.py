@@ -1,4 +1,4 @@
-"""Design files as bytes and as text."""
+"""Reads files as bytes and as text, and says in one sentence why a file cannot be read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DESIGN_FILE = "an architecture file"
 
 
 def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
-    """The content of a file, cut off above ``limit`` bytes; DesignError if it cannot be read.
+    """The first ``limit`` + 4 bytes of a file, so that a larger file can be told; raises DesignError.
 
-    A relative path starts from ``folder`` (default: the current one). Only regular files are opened: opening a FIFO or
-    a device may never end.
+    A relative path starts from ``folder`` (default: the current folder). Only regular files are opened: opening a FIFO
+    or a device may never end.
     """
     shown = visible(path)
     try:
@@ -41,9 +41,9 @@ def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
 
 
 def map_bytes(path: str, limit: int, folder: str = "") -> bytes | mmap.mmap:
-    """The content of a file of at most ``limit`` bytes, read from the disk only where it is looked at.
+    """The content of a file of at most ``limit`` bytes, mapped into memory: only the parts that are used are read.
 
-    For files whose largest part is not needed, as the weights in a model file. Raises DesignError as
+    For files of which most is not needed, such as the weights in a model file. Raises DesignError as
     :func:`read_bytes` does, and for a larger file.
     """
     import mmap
@@ -64,28 +64,28 @@ def map_bytes(path: str, limit: int, folder: str = "") -> bytes | mmap.mmap:
 
 
 def special_kind(path: str) -> str | None:
-    """``folder``, ``FIFO``, ``socket`` or ``device``; None for a regular file. Raises OSError if there is nothing."""
+    """``folder``, ``FIFO``, ``socket`` or ``device``; None for a regular file. OSError for a missing path."""
     mode = os.stat(path).st_mode
     kinds = {stat.S_IFREG: None, stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
     return kinds.get(stat.S_IFMT(mode), "device")
 
 
 def reason(error: Exception) -> str:
-    """The operating system's message for an error of a file; of a ValueError, which Python raises for a NUL, ours."""
+    """The operating system's message for an OSError, or that for Python's ValueError about a NUL."""
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__
     return "its name has a NUL character"
 
 
 def why_unreadable(path: str, error: OSError) -> str:
-    """The operating system's reason; for a link whose target is missing, the target."""
+    """Why a file cannot be read: the operating system's message; for a link whose target is missing, the target."""
     if isinstance(error, FileNotFoundError) and os.path.islink(path):
         return f"it is a link to {visible(os.readlink(path))}, which does not exist"
     return (error.strerror or str(error)).lower()
 
 
 def is_there(path: str, folder: str = "") -> bool:
-    """Whether there is something at a path, even if it cannot be read, such as a link whose target is missing."""
+    """Whether a path exists, even if it cannot be read, such as a link whose target is missing."""
     try:
         return bool(path) and bool(os.lstat(os.path.join(folder, path)))
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -95,12 +95,12 @@ def is_there(path: str, folder: str = "") -> bool:
 
 
 def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = DESIGN_FILE) -> str:
-    """The text of a file of at most ``most`` bytes in UTF-8; DesignError if it cannot be read."""
+    """The text of a file of at most ``most`` bytes in UTF-8; ``what`` it is called in messages. Raises DesignError."""
     return decode(visible(path), read_bytes(path, most, folder), most, what)
 
 
 def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
-    """Bytes as UTF-8 text without a byte order mark; DesignError if they are not, or are too many."""
+    """The text of bytes in UTF-8, without a byte order mark; raises DesignError for other bytes or too many."""
     if len(data) > most + 3 * data.startswith(b"\xef\xbb\xbf"):
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
         message = f"{name}: {what} has at most {size}"
@@ -112,7 +112,7 @@ def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FI
 
 
 def decode_names(name: str, data: bytes) -> str:
-    """Bytes as text of which only ASCII matters, so that comments may be in any encoding that extends it."""
+    """The text of bytes of which only ASCII matters; comments may be in any encoding that extends it."""
     if wide_encoding(data):
         raise _not_text(name, data, 0)
     return data.decode("utf-8-sig", "replace")

@@ -1,4 +1,4 @@
-"""What words of other tools mean here: keys, and bare words in parentheses."""
+"""The meaning here of words of other tools: keys of layers, and values without a key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITHOUT_A_KIND = frozenset(
         "unsqueeze", "gather",
     }
 )  # fmt: skip
-"""Layers of other tools for which there is no kind, so that no similar word is offered instead."""
+"""Layers of other tools to which no kind corresponds; no similar kind is suggested for them."""
 
 KEYS = {
     **dict.fromkeys(("kernel_size", "pool_size", "window", "ksize", "kernel_shape", "filter_size"), "kernel"),
@@ -70,13 +70,13 @@ KEYS = {
     **dict.fromkeys(("multadds", "mult_adds"), "macs"),
     **dict.fromkeys(("shape", "output_shape", "volume"), "output"),
 }
-"""Keys of other tools, and what they are called here."""
+"""Keys of other tools, and the keys that correspond to them here."""
 
 TIES = ("tie", "tied", "tied_to", "tie_to", "tie_weights", "tied_weights", "weight_tying", "transpose")
-"""Keys of other tools for weights that are those of another layer, transposed."""
+"""Keys of other tools by which a layer uses the weights of another one, transposed."""
 
 ALSO_SET = {"affine": ("shift",), "elementwise_affine": ("shift",)}
-"""Further keys here that get the same value as that of :data:`KEYS`."""
+"""For a key of another tool that corresponds to several keys here, those besides that of :data:`KEYS`."""
 
 SEVERAL_KEYS = {
     "num_output": ("filters", "units"),
@@ -88,7 +88,7 @@ SEVERAL_KEYS = {
     **dict.fromkeys(("dim", "axis", "axes"), ("axes", "axis")),
     **dict.fromkeys(("target_shape", "new_shape"), ("size",)),
 }
-"""Keys of other tools whose name here depends on the kind."""
+"""Keys of other tools that correspond to different keys here, depending on the kind."""
 
 NEEDLESS_KEYS = {
     "the depth of the input is known": (
@@ -105,21 +105,21 @@ NEEDLESS_KEYS = {
         *("weight_filler", "bias_filler", "kernel_regularizer", "align_corners", "padding_mode", "return_indices"),
     ),
 }
-"""Keys of other tools that are left out here, by the reason."""
+"""Keys of other tools to which nothing corresponds here, by the reason."""
 
 
 def is_needless(key: str) -> bool:
-    """Whether a key of another tool is left out here."""
+    """Whether nothing corresponds here to a key of another tool."""
     return any(key.lower() in keys for keys in NEEDLESS_KEYS.values())
 
 
 def written(span: Span) -> str:
-    """The text of a place."""
+    """The text of a span."""
     return span.source.text[span.start : span.end]
 
 
 def own_key(key: str, kind: type[Layer], value: Operand) -> tuple[str, str] | None:
-    """The key of a kind that a key of another tool means, and the value in its text; None if there is none."""
+    """The key of a kind that corresponds to a key of another tool, and the text of its value; None if there is none."""
     word = key.lower()
     if word == "ceil_mode" and "round" in kind.keys:
         is_on = truth(_word(value)) is True or (isinstance(value, Literal) and value.value == 1)
@@ -131,7 +131,7 @@ def own_key(key: str, kind: type[Layer], value: Operand) -> tuple[str, str] | No
 
 
 def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
-    """A hint for a key that other tools have, for a layer of a kind; None for an unknown key."""
+    """The hint for a key of another tool at a layer of a kind; None if the key is unknown there too."""
     own = own_key(key, kind, value)
     if own is not None:
         sign = ": " if in_file else "="
@@ -157,7 +157,7 @@ def _fit(kind: type[Layer], values: dict[str, Any]) -> bool:
 
 
 def _renamed(kind: type[Layer], key: str, text: str, value: Operand, sign: str) -> str:
-    """``write pad=same``; what the key takes, where the value is a word that it does not."""
+    """``write pad=same``; for a word that the key does not take, what it takes."""
     reader, word = kind.keys[key].reader, _word(value)
     if reader.holds_names and not (isinstance(word, str) and word.lower() in reader.words):
         return f"the key is {key}, and takes {reader.expects}"
@@ -167,7 +167,10 @@ def _renamed(kind: type[Layer], key: str, text: str, value: Operand, sign: str) 
 
 
 def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *, in_file: bool) -> str | None:
-    """``write round=ceil`` for a word that exactly one other key of the kind takes, and that is not ``given``."""
+    """``write round=ceil``, for a word that exactly one key of the kind takes besides its bare key.
+
+    None if there is no such key, or if it is among those ``given``.
+    """
     text = _word(value)
     if not isinstance(text, str) or text.lower() in BOOLEAN_WORDS:
         return None
@@ -179,4 +182,5 @@ def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *
 
 
 def _word(value: Operand) -> object:
+    """The word or value of an operand that is no expression; None for an expression."""
     return value.text if isinstance(value, Name) else value.value if isinstance(value, Literal) else None

@@ -1,4 +1,4 @@
-"""Forks: where branches begin at one volume and are merged, in nets whose nodes stand branch after branch."""
+"""Finds forks: branches that begin at one volume and end in a merge, whose nodes follow branch after branch."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 STEPS_PER_NODE = 60
-"""How many steps the search for forks may take for each node."""
+"""Steps that the search for forks may take for each node; bounds its time for large nets."""
 
 MAX_TANGLED = 100
-"""The most nodes in a fork whose branches read from each other."""
+"""The most nodes of a fork whose branches read each other's volumes."""
 
 
 class Forks:
     """Finds the forks of a net.
 
-    ``inputs`` are the nodes that each node reads, ``merges`` those that may end a fork. When ``steps`` are used up, no
-    further fork is found. ``with_tangled``: also forks of three and more branches that read from each other.
+    ``inputs`` are the indices of the nodes that each node reads, ``merges`` the nodes that may end a fork. After
+    ``steps`` steps no further fork is found. ``with_tangled``: also finds tangled forks, those of three or more
+    branches that read each other's volumes.
     """
 
     def __init__(
@@ -27,9 +28,9 @@ class Forks:
         self.inputs = inputs
         self.steps = steps
         self._merges: dict[int | None, list[int]] = {}
-        """The merges by the node at which their branches would begin (None: with inputs)."""
+        """The merges by the node whose volume their branches would read (None: their branches begin with inputs)."""
         self._tangled: dict[int, list[int]] = {}
-        """Merges of three and more volumes by the nearest node through which all that leads to them passes."""
+        """Merges of three or more volumes by their immediate dominator: the last node on all paths to them."""
         found = list(merges)
         for merge in found:
             self._merges.setdefault(self._begin_of(merge), []).append(merge)
@@ -37,10 +38,10 @@ class Forks:
             self._find_tangled({merge for merge in found if len(inputs[merge]) > 2})
 
     def furthest(self, at: int, stop: int, current: int | None) -> tuple[int | None, list[tuple[int, int]]]:
-        """The last merge before ``stop`` whose branches begin at node ``at``, with its branches as ranges of nodes.
+        """The last merge before ``stop`` whose branches begin at node ``at``, and its branches as ranges of nodes.
 
-        ``current`` is the node whose volume the branches read (None: they begin with inputs). None and no branches
-        where there is no such merge.
+        ``current`` is the node whose volume the branches read (None: they begin with inputs). Returns None and no
+        branches if there is no such merge.
         """
         for merge in reversed(self._merges.get(current, ())):
             if self.steps < 0:
@@ -57,7 +58,7 @@ class Forks:
         return None, []
 
     def _begin_of(self, merge: int) -> int | None:
-        """The node at which the branches of a merge would begin, or None."""
+        """The node whose volume the branches of a merge would read; None if they begin with inputs, or are no fork."""
         ends = sorted(set(self.inputs[merge]))
         if len(ends) == 1:
             return ends[0]
@@ -70,7 +71,7 @@ class Forks:
     ) -> list[tuple[int, int]] | None:
         """The branches of a merge, as ranges of nodes in order; None if they cannot be written as a fork.
 
-        ``is_tangled``: a branch may read what is inside another one, by its name.
+        ``is_tangled``: a branch may read the volumes inside another one, which the text then names.
         """
         at = start
         branches = []
@@ -94,9 +95,9 @@ class Forks:
         return branches
 
     def _find_tangled(self, merges: set[int]) -> None:
-        """Finds where all that leads to these merges comes together: their nearest common dominator."""
+        """Finds the immediate dominator of each of these merges, the nearest common dominator of its inputs."""
         parent: list[int] = []
-        """The nearest dominator of each node; -1 for none."""
+        """The immediate dominator of each node; -1 for none."""
         for index, sources in enumerate(self.inputs):
             before = -1 if not sources else sources[0]
             for source in sources[1:]:

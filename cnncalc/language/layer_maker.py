@@ -1,14 +1,14 @@
-"""Makes layers. Keys come from the text, the stated volume, the file's defaults, the call, or are assumed."""
+"""Makes layers. A key is written, or set by a stated volume, the file's defaults, an option, or assumed."""
 
 from __future__ import annotations
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.graph import Draft
 from cnncalc.language.expression import Deferred, entries_of, resolved
-from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.language.values import value_of
+from cnncalc.language.yaml_numbers import yaml_number_hint
 from cnncalc.layers.keys import is_volume_size
 from cnncalc.volume import Volume
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 
 MOST_MADE = 1000
-"""The layers that are kept for each written layer."""
+"""The most layers that are kept for one layer as written."""
 
 
 class LayerMaker:
     """Makes the layers of a design.
 
-    ``assumed`` holds what neither the text nor the call decides, ``notes`` what the call replaces.
+    ``assumed`` maps what neither the text nor an option decides to the default used; ``notes`` says what an option
+    replaces.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class LayerMaker:
         self.inputs = settings.inputs
         self.sizes = settings.sizes
         self.taken: set[str] = set()
-        """The sizes of the call that a layer takes, and the inputs whose volumes the call states, as ``input NAME``."""
+        """The sizes of the options that a layer took, and ``input NAME`` for each input that took a volume by name."""
         self.variables = variables
         self.names = names
         self.problems = problems
@@ -51,13 +52,16 @@ class LayerMaker:
         self.notes: list[Problem] = []
 
     def note_replaced_input(self, stated: Volume | None) -> None:
-        """Notes that the input of the call replaces the stated one."""
+        """Notes that the option ``input`` replaces another, stated input."""
         if self.input is not None and stated is not None and stated != self.input and not self.notes:
-            message = f"the input {self.input} of the call replaces the stated input {stated}"
+            message = f"--input {self.input.size} replaces the stated input {stated.size}"
             self.notes.append(Problem("input-replaced", message, None, None, "note"))
 
     def fill(self, spec: Spec, environment: Environment, inputs: list[Any]) -> None:
-        """Sets the values of a spec and, unless they depend on volumes or on the whole graph, its layer."""
+        """Sets the values of a spec and, unless they depend on volumes or on the whole graph, its layer.
+
+        Raises DesignError for values that its kind cannot take. ``inputs`` are the ports of its inputs.
+        """
         entry = inputs[0] if inputs else None
         values, constant = self._written(spec, environment, entry)
         if self.design.defaults:
@@ -73,7 +77,7 @@ class LayerMaker:
             spec.plan.fixed = spec.layer
 
     def _written(self, spec: Spec, environment: Environment, entry: Any) -> tuple[dict[str, Value], bool]:
-        """The values written at the layer, and whether they are constant."""
+        """The values written at the layer, and whether they are the same wherever the layer is repeated."""
         values: dict[str, Value] = {}
         constant = True
         for key, (operand, span) in spec.plan.given.items():
@@ -90,7 +94,7 @@ class LayerMaker:
         return values, constant
 
     def _add_defaults(self, spec: Spec, values: dict[str, Value], entry: Any) -> bool:
-        """Adds the file's defaults; returns whether they are the same at every place."""
+        """Adds the file's defaults; returns whether they are the same wherever the layer is repeated."""
         kind, constant = spec.kind, True
         for key, default in self.design.defaults.get(kind.kind, NO_VALUES).items():
             if key in values or key not in kind.keys or self._is_overruled(spec, key, values):
@@ -104,7 +108,7 @@ class LayerMaker:
         return constant
 
     def _is_overruled(self, spec: Spec, key: str, values: Mapping[str, Value]) -> bool:
-        """Whether a stated volume, the call or another key takes precedence over the file's default for a key."""
+        """Whether a stated volume, an option or another key takes precedence over the file's default for a key."""
         sizing = spec.kind.sizes.get(key)
         if sizing is None:
             return spec.kind.is_replaced(key, values)
@@ -113,7 +117,7 @@ class LayerMaker:
         return (sizing.last is None and sizing.name in self.sizes) or spec.kind.is_replaced(key, values)
 
     def _size(self, spec: Spec, values: dict[str, Value]) -> None:
-        """Sizes the keys left open: by the stated volume, the call, the place in the graph, or the default."""
+        """Sets the sizes left open: by the stated volume, the place in the graph, an option, or the default."""
         for key, sizing in spec.kind.sizes.items():
             if key in values or spec.kind.is_replaced(key, values):
                 continue
@@ -128,7 +132,10 @@ class LayerMaker:
                 self._assume(spec, key)
 
     def _size_input(self, spec: Spec, values: dict[str, Value]) -> None:
-        """Sizes an input: the first one from the call, the pattern, the key ``input`` or the default, in this order."""
+        """Sets the size of an input: by its volume in ``inputs``, else as written or the default.
+
+        For the first input of the net the option ``input`` precedes what is written, and the key ``input`` follows it.
+        """
         stated = spec.stated
         wanted = self._input_by_name(spec)
         if wanted is not None:
@@ -158,7 +165,7 @@ class LayerMaker:
             self._assume(spec, "size")
 
     def _input_by_name(self, spec: Spec) -> Volume | None:
-        """The volume that the call states for an input by its name."""
+        """The volume that ``inputs`` of the options gives an input by its name; None if there is none."""
         number = len(self.names.inputs) + 1
         for name in (spec.name,) if spec.name else ("input", f"input{number}")[number > 1 :]:
             if name in self.inputs:
@@ -167,17 +174,18 @@ class LayerMaker:
         return None
 
     def _assume(self, spec: Spec, key: str) -> None:
+        """Notes that a key is left to its default."""
         item = spec.kind.keys[key]
         self.assumed[spec.kind.sizes[key].name] = item.reader.write(item.default)
 
     def _make(self, spec: Spec) -> Layer | None:
-        """The layer of a spec, or None if it depends on volumes or on its place in the graph."""
+        """The layer of a spec; None if it depends on volumes or on its place in the graph."""
         if spec.open_key is not None or any(isinstance(value, Deferred) for value in spec.values.values()):
             return None
         return self._build(spec, spec.values)
 
     def _build(self, spec: Spec, values: Mapping[str, Value]) -> Layer:
-        """The layer with these values, which is the same for the same values; raises DesignError for wrong ones."""
+        """The layer with these values, one object for equal values; raises DesignError with all wrong values."""
         made = spec.plan.made
         key: Any = tuple([(name, type(value), value) for name, value in values.items()])
         try:
@@ -210,12 +218,12 @@ class LayerMaker:
         for wrong in found:
             span = spec.plan.key_spans.get(wrong.key or "", spec.plan.syntax.span)
             value = values.get(wrong.key or "")
-            hint = wrong.hint or (yaml_guess(value) if isinstance(value, str) else None)
+            hint = wrong.hint or (yaml_number_hint(value) if isinstance(value, str) else None)
             problems.append(Problem(wrong.code, f"{name}{wrong.message}", span, hint))
         raise DesignError(problems)
 
     def draft(self, spec: Spec) -> Draft | None:
-        """The draft of a layer that depends on volumes; a broken layer gets a Draft that always fails."""
+        """The draft of a layer that depends on volumes; of a broken layer one that fails; None after a problem."""
         if spec.is_broken:
 
             def fail(*_: Volume) -> Layer:
@@ -224,7 +232,7 @@ class LayerMaker:
             return Draft(spec.kind, (), fail)
         entries = tuple(dict.fromkeys(entries_of(spec.values.values())))
         if any(entry is None for entry in entries):
-            message = "there is no input entry, so depth, height and width are undefined"
+            message = "depth, height and width are those of the volume before, but there is none"
             self.problems.append(Problem("no-input", message, spec.plan.syntax.span))
             return None
         places = [self.names.place_of(entry) for entry in entries]
@@ -243,7 +251,7 @@ class LayerMaker:
         return Draft(spec.kind, tuple(place for place in places if place is not None), resolve)
 
     def size_by_place(self) -> None:
-        """Sizes layers by their place: the last FC of a path gives the classes, those before it are hidden."""
+        """Sets the sizes that depend on the place: an FC has ``hidden`` units before another one, else ``classes``."""
         specs = self.names.specs
         for kind in dict.fromkeys(spec.kind for spec in specs if spec.open_key is not None):
             is_before = self._before_another(kind)
@@ -252,7 +260,7 @@ class LayerMaker:
                     self._size_by_place(spec, spec.open_key, is_last=not is_before[place])
 
     def _before_another(self, kind: type[Layer]) -> list[bool]:
-        """For each spec whether a layer of the kind follows it on some path."""
+        """For each spec whether a layer of the kind follows it on a path through the graph."""
         specs = self.names.specs
         found = [False] * len(specs)
         stack = [place for place, spec in enumerate(specs) if spec.kind is kind]

@@ -1,4 +1,4 @@
-"""The text of one layer: its keys as fields, in the short form (``CONV3-64/2(pad=0)``) or as keys of an entry."""
+"""Writes one layer: in the short form of patterns (``CONV3-64/2(pad=0)``), or as keys of an entry of a file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NO_DEFAULTS: Mapping[str, Any] = {}
 
 
 class Field(NamedTuple):
-    """One written key of a layer: where it stands, its value, and a value with which it is left out (else None).
+    """A key of a layer, with its place in the short form and its value; not written if the value is ``default``.
 
-    ``place``: ``first``, ``dash``, ``slash`` of the short form, or ``bare``, ``named`` in the parentheses.
+    ``place``: ``first`` (after the kind), ``dash`` or ``slash``; in parentheses ``bare`` (without key) or ``named``.
     """
 
     place: str
@@ -32,7 +32,7 @@ class Field(NamedTuple):
 
 
 def _number(value: int) -> str:
-    """A whole number, as an expression if it has too many digits for a literal."""
+    """A whole number; one with more digits than a literal may have as an expression."""
     limit = 10**MAX_DIGITS
     if abs(value) < limit:
         return str(value)
@@ -42,14 +42,14 @@ def _number(value: int) -> str:
 
 
 def is_long(value: Any) -> bool:
-    """Whether a number has too many digits to be written as such."""
+    """Whether a number, or one in a list, has more digits than a literal may have."""
     if isinstance(value, list):
         return any(is_long(part) for part in value)
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS
 
 
 def plain(value: Any) -> str:
-    """A value of the language, without braces."""
+    """A value as an expression writes it, without braces."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -60,7 +60,7 @@ def plain(value: Any) -> str:
 
 
 def written(value: Any, *, quoted: bool = False) -> str:
-    """A value as it stands in arguments (or, ``quoted``, in a YAML file)."""
+    """A value as an argument in parentheses, or with ``quoted`` as a value in a YAML file."""
     is_size = isinstance(value, list) and len(value) == 3 and all(isinstance(part, int) for part in value)
     if is_size and not is_long(value) and min(value) > 0:
         return "x".join(str(part) for part in value)
@@ -71,7 +71,7 @@ def written(value: Any, *, quoted: bool = False) -> str:
 
 
 def short(value: Any) -> str:
-    """A value as it stands after a word, '-' or '/': 64, 1x7, {10**20}, {-3}."""
+    """A value as it is written after a kind, '-' or '/': 64, 1x7, {10**20}, {-3}."""
     parts = value if isinstance(value, list) else [value]
     if any(isinstance(part, (int, float)) and part < 0 for part in parts):
         return "{" + plain(value) + "}"
@@ -84,10 +84,10 @@ def short(value: Any) -> str:
 
 
 def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[Field]:
-    """The keys to write, those of the short form first.
+    """The keys of a layer, those of the short form first.
 
-    Sizes of the short form are there also where they are usual, so that layers can be compared; a field whose value
-    equals its ``default`` is left out of the text. ``defaults`` are those of the file for the kind.
+    The sizes of the short form are always included, so that layers can be compared; a field whose value equals its
+    ``default`` is not written. ``defaults`` are those of the file for the kind.
     """
     kind = type(layer)
     rest = layer.written()
@@ -113,7 +113,7 @@ def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[F
 
 
 def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
-    """A layer in its short form: ``CONV3-64/2(pad=0)``; ``extra`` arguments come last."""
+    """A layer in the short form, ``CONV3-64/2(pad=0)``, with the arguments ``extra`` last."""
     texts = [
         (field, short(field.value) if field.place in MARKS else written(field.value))
         for field in fields_of(layer)
@@ -123,10 +123,11 @@ def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
 
 
 MARKS = {"first": "", "dash": "-", "slash": "/"}
+"""The mark before a value of the short form, by its place."""
 
 
 def joined(layer: Layer, texts: Sequence[tuple[Field, str]], extra: Sequence[str] = ()) -> str:
-    """A layer of fields with the text of each."""
+    """A layer in the short form, from its fields and the text of each."""
     kind = type(layer)
     text = kind.kind.upper()
     arguments = []
@@ -141,7 +142,7 @@ def joined(layer: Layer, texts: Sequence[tuple[Field, str]], extra: Sequence[str
 
 
 def entry_keys(layer: Layer) -> dict[str, str]:
-    """The keys of a layer as those of an entry of a file, each with its text."""
+    """The keys of a layer as an entry of an architecture file has them, each with the text of its value."""
     order = ("dash", "first", "slash", "bare", "named")
     fields = sorted(fields_of(layer), key=lambda field: order.index(field.place))
     return {field.key: written(field.value, quoted=True) for field in fields if field.value != field.default}

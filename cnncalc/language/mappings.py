@@ -1,4 +1,4 @@
-"""A layer that is typed in a pattern as files write it, in braces: how patterns write it."""
+"""The hint for a layer in a pattern that is written as in a file, with its keys in braces."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from cnncalc.layers import KINDS
 
 TYPE_KEYS = ("type", "kind", "layer", "op", "class_name", "module")
-"""Keys with which other languages name the kind of a layer."""
+"""Keys whose value is the kind of a layer in the files of other tools."""
 
 LONGEST = 300
-"""Letters of a mapping that are read."""
+"""Characters of a mapping that are read."""
 
 IN_GENERAL = "in a pattern a layer is written CONV(filters=64, kernel=3), or CONV3-64; braces are for expressions"
 _PAIR = re.compile(r"\s*['\"]?([A-Za-z_]\w*)['\"]?\s*[:=]\s*(.*?)\s*", re.DOTALL)
@@ -19,12 +19,12 @@ _MAPPING = re.compile(r"\{\s*['\"]?[A-Za-z_]\w*['\"]?\s*:")
 
 
 def is_mapping(text: str, at: int) -> bool:
-    """Whether a mapping begins at an offset of a text: ``{type: conv``."""
+    """Whether a mapping, such as ``{type: conv``, begins at an offset of a text."""
     return _MAPPING.match(text, at) is not None
 
 
 def mapping_hint(text: str, at: int, word: str = "") -> str:
-    """A hint for the mapping that begins at an offset; ``word`` ends with the kind where that precedes the braces."""
+    """The hint for the mapping that begins at an offset; ``word`` is the text before it, which may name the kind."""
     found_word = re.search(r"(\w+)\s*:?\s*$", word)
     word = found_word[1] if found_word else ""
     body = _inside(text[at : at + LONGEST])
@@ -51,7 +51,7 @@ def mapping_hint(text: str, at: int, word: str = "") -> str:
 
 
 def _inside(text: str) -> str | None:
-    """What stands between a brace and the one that closes it; None if there is none."""
+    """The text between the brace at the start of a text and the one that closes it; None if it is never closed."""
     depth = 0
     for at, letter in enumerate(text):
         depth += (letter == "{") - (letter == "}")
@@ -61,7 +61,7 @@ def _inside(text: str) -> str | None:
 
 
 def _parts(text: str) -> list[str]:
-    """The parts between commas that stand in no brackets."""
+    """The parts of a text between commas; commas in brackets do not count."""
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "[{(") - (letter in "]})")

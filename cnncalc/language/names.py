@@ -1,4 +1,4 @@
-"""Names in an expanded net: labels, generated names, references, and shared parameters."""
+"""The names of the layers of an expanded net: labels, generated names, references, and shared parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class Scope:
-    """A part of the net whose layers have a common prefix and numbers of their own."""
+    """A part of the net whose names begin with ``prefix`` (``layer1.0.``) and whose layers are numbered on their own.
+
+    ``outer`` is the scope around it, in which references that it does not resolve are looked up.
+    """
 
     __slots__ = ("counters", "outer", "prefix")
 
@@ -36,14 +39,14 @@ class Scope:
         self.counters: dict[str, int] = {}
 
     def number(self, kind: str) -> int:
-        """The running number of one more layer or call of a kind."""
+        """Counts one more layer of a kind, or call of a block, and returns its number, from 1."""
         count = self.counters.get(kind, 0) + 1
         self.counters[kind] = count
         return count
 
 
 class Reference:
-    """``@name`` in a scope, resolved once all names are known."""
+    """``@name`` in a scope; ``port`` is set once all names are known."""
 
     __slots__ = ("name", "port", "scope", "span")
 
@@ -55,10 +58,14 @@ class Reference:
 
 
 class Spec:
-    """A layer of the expanded net before names are resolved."""
+    """A layer of the expanded net before its references are resolved.
+
+    ``inputs`` are ports (see :class:`Names`), and indices of specs once all references are resolved. ``share`` is the
+    index of the layer whose parameters it uses; ``values`` are the values of its keys.
+    """
 
     __slots__ = (
-        "called_frozen", "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key",
+        "called_frozen", "frozen", "inputs", "is_broken", "is_named", "is_output", "kind", "layer", "name", "open_key",
         "plan", "share", "stated", "stated_span", "training_only", "transposed", "values",
     )  # fmt: skip
 
@@ -74,18 +81,18 @@ class Spec:
         self.is_named = False
         self.frozen = False
         self.called_frozen = False
-        """Whether a call around it is frozen."""
+        """Whether a call around it has ``trainable=no``."""
         self.training_only = False
         self.is_broken = False
         self.open_key: str | None = None
-        """The key whose value depends on the place of the layer in the graph."""
-        self.ends = False
+        """The key whose value depends on the place of the layer in the graph, as the units of the last FC do."""
+        self.is_output = False
         self.share: int | None = None
         self.transposed = False
 
 
 def _in_name(value: Value, part: str | Code) -> str:
-    """A value as a part of a name."""
+    """A value as a part of a name; raises DesignError for one that is no word and no whole number."""
     if not is_whole(value) and not isinstance(value, str):
         message = f"a name holds whole numbers and words, found {shown(value)}"
         raise DesignError([Problem("wrong-name", message, None if isinstance(part, str) else part.span)])
@@ -93,6 +100,8 @@ def _in_name(value: Value, part: str | Code) -> str:
 
 
 class _Shared(NamedTuple):
+    """Layers ``start`` to ``end`` - 1 use the parameters of the layer or call to which ``owner`` refers."""
+
     start: int
     end: int
     owner: Reference
@@ -103,46 +112,50 @@ class _Shared(NamedTuple):
 class Names:
     """The layers of a net in the order of the text, and their names.
 
-    A port is the index of a layer in ``specs``, or a Reference that ``resolve`` turns into one. ``inputs`` are the
-    indices of the net's inputs.
+    A port stands for the output of a layer: it is the index of the layer in ``specs``, or a Reference, to which
+    ``resolve`` gives one. ``inputs`` are the indices of the net's inputs, ``named_ports`` the port of each name,
+    ``ranges`` the layers (first, one after the last) of each named group and call.
     """
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         self.specs: list[Spec] = []
         self.inputs: list[int] = []
-        self.meanings: dict[str, int | Reference] = {}
+        self.named_ports: dict[str, int | Reference] = {}
         self.written_at: dict[str, Span] = {}
         self.ranges: dict[str, tuple[int, int]] = {}
         self.references_used: list[Reference] = []
         self.listed = 0
-        """How many references names with lists gave."""
+        """How many references came from labels with a list in braces."""
         self.shared: list[_Shared] = []
         self.unnamed_inputs: list[tuple[int, Scope]] = []
 
     # names given
 
     def label(self, label: Label, environment: Environment, scope: Scope, number: int | None) -> str:
-        """The whole name of a label, in iteration ``number`` of a repeat."""
+        """The name that a label gives, with the prefix of its scope; in a repeat with the ``number`` of the iteration.
+
+        Raises DesignError for an invalid or too long name, as the other methods that take a label do.
+        """
         text = self._text(label, environment)
         return check_length(scope.prefix + text + ("" if number is None else f".{number}"), label.span)
 
     def _text(self, label: Label, environment: Environment) -> str:
-        """A label with its expressions evaluated."""
+        """The text of a label, its expressions evaluated."""
         parts = [
             part if isinstance(part, str) else _in_name(fixed_value_of(part, environment), part) for part in label.parts
         ]
         return self._checked("".join(parts), label)
 
     def _checked(self, text: str, label: Label) -> str:
-        """The text of a name; raises DesignError if it is none."""
+        """The text; raises DesignError if it is not a valid name."""
         if not all(text.split(".")) or text.startswith("-") or not all(c.isalnum() or c in "_-./" for c in text):
             message = f"a name holds letters, digits, '_', '-', '/' and single dots between them, found '{text}'"
             raise DesignError([Problem("wrong-name", message, label.span)])
         return text
 
     def add(self, spec: Spec, scope: Scope, written: str | None) -> int:
-        """Adds a layer under its written or generated name."""
+        """Adds a layer under the name that is written (None: under a generated one); returns its index."""
         place = len(self.specs)
         kind = spec.kind.kind
         number = scope.number(kind)
@@ -162,20 +175,20 @@ class Names:
         return place
 
     def add_placeholder(self, spec: Spec, scope: Scope) -> int:
-        """Adds the placeholder of an invalid layer, and defines its written name if that is constant."""
+        """Adds the placeholder of an invalid layer, names it if its label has no expressions, and returns its index."""
         place, label = len(self.specs), spec.plan.name
         spec.name = f"{scope.prefix}?{place}"
         self.specs.append(spec)
         if label is not None and all(isinstance(part, str) for part in label.parts):
             name = scope.prefix + "".join(str(part) for part in label.parts)
-            if self.meanings.setdefault(name, place) == place:
+            if self.named_ports.setdefault(name, place) == place:
                 self.written_at[name] = label.span
         return place
 
     def define(self, name: str, port: Any, span: Span, *, is_generated: bool = False) -> None:
-        """Defines a name; reports one that is defined twice."""
-        if name not in self.meanings:
-            self.meanings[name] = port
+        """Gives a port a name; reports a name that is given twice."""
+        if name not in self.named_ports:
+            self.named_ports[name] = port
             if not is_generated:
                 self.written_at[name] = span
             return
@@ -197,15 +210,18 @@ class Names:
             self.problems.append(Problem("repeated-name", f"the name '{name}' is defined twice", span, hint))
 
     def name_range(self, name: str, start: int, ports: list[Any], span: Span, *, is_output: bool) -> None:
-        """Names a group or call whose layers begin at ``start``; the name refers to its last layer's volume."""
+        """Names a group or call whose layers begin at ``start``; the name refers to its one output.
+
+        ``is_output``: the output may be read by no layer, since the name makes it an output of the net.
+        """
         self.ranges[name] = (start, len(self.specs))
         if len(ports) == 1:
             self.define(name, ports[0], span)
             if is_output and isinstance(ports[0], int) and ports[0] >= start:
-                self.specs[ports[0]].ends = True
+                self.specs[ports[0]].is_output = True
 
     def name_repeat(self, name: str, last: int, port: Any, span: Span) -> None:
-        """Defines the name of a repeat, without a number, as that of its last iteration."""
+        """Makes the name of a repeat, without a number, that of its last iteration."""
         self.define(name, port, span)
         if f"{name}.{last}" in self.ranges:
             self.ranges[name] = self.ranges[f"{name}.{last}"]
@@ -213,7 +229,7 @@ class Names:
     # names used
 
     def references(self, label: Label, environment: Environment, scope: Scope) -> list[Reference]:
-        """The references to the layers of a label: several if an expression in it gives a list."""
+        """The references of a label: several, one for each element, if an expression in it gives a list."""
         values = [part if isinstance(part, str) else fixed_value_of(part, environment) for part in label.parts]
         if not any(isinstance(value, list) for value in values):
             return [self.reference(label, environment, scope)]
@@ -230,7 +246,7 @@ class Names:
         return found
 
     def reference(self, label: Label, environment: Environment, scope: Scope, *, is_input: bool = True) -> Reference:
-        """A reference to the layer of a label; ``resolve`` looks it up if it is an input."""
+        """The reference of a label; ``resolve`` looks it up if it is an input of a layer."""
         reference = Reference(self._text(label, environment), scope, label.span)
         if is_input:
             self.references_used.append(reference)
@@ -239,15 +255,15 @@ class Names:
     def share(
         self, plan: Plan, label: Label, start: int, environment: Environment, scope: Scope, *, transposed: bool = False
     ) -> None:
-        """Notes that the layers from ``start`` on share the parameters of the layer or call of a label.
+        """Notes that the layers from ``start`` on use the parameters of the layer or call of a label.
 
-        ``transposed``: the one layer uses the weights of another one, with inputs and outputs swapped.
+        ``transposed``: it is one layer, which uses the weights of another one with inputs and outputs swapped.
         """
         owner = self.reference(label, environment, scope, is_input=False)
         self.shared.append(_Shared(start, len(self.specs), owner, plan.share_span or plan.syntax.span, transposed))
 
     def resolve(self) -> bool:
-        """Names the inputs, then resolves references and shares; returns whether every reference was found."""
+        """Names the inputs, resolves all references and shares; returns whether all names were found."""
         for place, scope in self.unnamed_inputs:
             spec = self.specs[place]
             if len(self.inputs) == 1:
@@ -258,7 +274,7 @@ class Names:
         return all(found)
 
     def place_of(self, port: Any) -> int | None:
-        """The index of the layer of a port; None if it has none."""
+        """The index of the layer of a port; None for a reference to no layer, or in a cycle of references."""
         seen = 0
         while isinstance(port, Reference):
             port = port.port
@@ -268,8 +284,8 @@ class Names:
         return port if isinstance(port, int) else None
 
     def _resolve(self, reference: Reference) -> bool:
-        """Looks up ``@name``, in the innermost scope first."""
-        found = self._find(reference, self.meanings)
+        """Sets the port of a reference, looked up in the innermost scope first; reports an unknown name."""
+        found = self._find(reference, self.named_ports)
         if found is None and reference.name == "input" and self.inputs:
             found = self.inputs[0]
         if found is None:
@@ -280,13 +296,13 @@ class Names:
         return True
 
     def _nearest(self, reference: Reference, *, is_input: bool) -> str:
-        """The nearest name as a hint, as written in this scope; a layer is not offered as its own input."""
+        """The question whether the most similar name is meant, written as in its scope; no layer for its own input."""
         if len(self.problems) > MAX_PROBLEMS:
             return ""  # it is not shown
         known: dict[str, None] = {}
         scope: Scope | None = reference.scope
         while scope is not None:
-            for name, port in self.meanings.items():
+            for name, port in self.named_ports.items():
                 reads_it = is_input and isinstance(port, int) and reference in self.specs[port].inputs
                 if name.startswith(scope.prefix) and "?" not in name and not reads_it:
                     known[name[len(scope.prefix) :]] = None
@@ -296,6 +312,7 @@ class Names:
         return did_you_mean(reference.name, known)
 
     def _find(self, reference: Reference, table: Mapping[str, Any]) -> Any:
+        """What a table holds for the name of a reference, in the innermost scope first; None if it holds nothing."""
         scope: Scope | None = reference.scope
         while scope is not None:
             found = table.get(scope.prefix + reference.name)
@@ -305,7 +322,7 @@ class Names:
         return None
 
     def _pair(self) -> None:
-        """Pairs layers that share parameters, those of a call one by one with those of another call."""
+        """Sets ``share`` of all layers that share parameters; the layers of two calls are paired in order."""
         for start, end, owner, span, transposed in self.shared:
             block = self._shared_block(owner, span)
             if block is None:
@@ -315,8 +332,11 @@ class Names:
             kinds = [[self.specs[place].kind.kind for place in places] for places in (mine, theirs)]
             wanted = [self.specs[place].kind.tied_to for place in mine] if transposed else kinds[0]
             if wanted != kinds[1]:
-                what = f"transposed takes the weights of {wanted[0]}" if transposed else f"this has {_listed(kinds[0])}"
-                message = f"share: '{owner.name}' has {_listed(kinds[1])}, but {what}"
+                message = f"share: the kinds must be the same, but '{owner.name}' has {_listed(kinds[1])}"
+                message += f" and this has {_listed(kinds[0])}"
+                if transposed:
+                    message = f"share: transposed takes the weights of {wanted[0]}, but '{owner.name}' has "
+                    message += _listed(kinds[1])
                 self.problems.append(Problem("share-mismatch", message, span))
                 continue
             for own, other in zip(mine, theirs, strict=True):
@@ -326,11 +346,11 @@ class Names:
             spec.share = self._owner(place)
 
     def _shared_block(self, owner: Reference, span: Span) -> tuple[int, int] | None:
-        """The range of layers that a name of ``share`` refers to; None, after a problem, if there is none."""
+        """The range of layers to which the name of ``share`` refers; reports an unknown name and returns None."""
         block: tuple[int, int] | None = self._find(owner, self.ranges)
         if block is not None:
             return block
-        place = self.place_of(self._find(owner, self.meanings))
+        place = self.place_of(self._find(owner, self.named_ports))
         if place is not None:
             return place, place + 1
         near = self._nearest(owner, is_input=False)
@@ -338,9 +358,9 @@ class Names:
         return None
 
     def _owner(self, place: int) -> int | None:
-        """The layer whose parameters a layer uses, through several shares; a cycle is reported.
+        """The layer whose parameters a layer uses, at the end of a sequence of shares; reports a cycle.
 
-        It has parameters of its own, though its weights may be those of another one, transposed.
+        That layer shares nothing, or only the weights of another one, transposed.
         """
         spec = self.specs[place]
         seen = {place}
@@ -358,7 +378,7 @@ class Names:
 
 
 def check_length(name: str, span: Span) -> str:
-    """Returns the name; raises DesignError if it is too long."""
+    """The name; raises DesignError if it is too long."""
     if len(name) > NAME_CHARACTERS:
         message = (
             f"a name has at most {NAME_CHARACTERS} characters, its blocks included, but this one has {len(name):,}"

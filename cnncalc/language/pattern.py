@@ -1,4 +1,4 @@
-"""From the text of a pattern to its syntax tree.
+"""Parses the text of a pattern into its syntax tree.
 
     architecture = chain
     chain        = item { "->" item }
@@ -8,7 +8,7 @@
     count        = INTEGER | NAME | braces | list
     layer        = WORD [ first ] [ "-" value ] [ "/" value ] [ arguments ] { [":"] volume | label }
 
-After an error inside a layer, parsing resumes after it, so that all errors are reported at once.
+After an error inside a layer the parser goes on behind that layer, so that one run reports all errors.
 """
 
 from __future__ import annotations
@@ -39,14 +39,13 @@ if TYPE_CHECKING:
 
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 MAX_SHOWN = 60
-"""A longer item is abbreviated in a hint."""
-"""A name without expressions and marks."""
+"""Characters of an item that a hint shows; a longer item is abbreviated."""
 _START, _AFTER_ARROW, _AFTER_ITEM = range(3)
-"""States of the parser in a chain."""
+"""Where the parser stands in a chain: at its start, after a ``->``, or after an item."""
 
 
 class _OpenGroup(NamedTuple):
-    """A group whose ']' has not been read: its '[', its complete branches, and the chain it is part of."""
+    """A group whose ']' has not been read: its '[', the branches that are complete, and the chain around the group."""
 
     bracket: Token
     branches: list[tuple[Item, ...]]
@@ -54,17 +53,17 @@ class _OpenGroup(NamedTuple):
 
 
 def parse_pattern(text: Text) -> tuple[Item, ...]:
-    """The items of a pattern; raises DesignError with all problems in it."""
+    """The items of a pattern; raises DesignError with all syntax errors in it."""
     return PatternParser(text, comments=True).architecture()
 
 
 def parse_signature(text: Text) -> tuple[str, tuple[BlockParameter, ...]]:
-    """``inverted(t, d, s=1)``: the name of a block and its parameters."""
+    """The name and the parameters of a block, from ``inverted(t, d, s=1)``; raises DesignError."""
     return PatternParser(text).signature()
 
 
 def parse_braces(text: Text) -> Code:
-    """The expression of a text that is one, in braces."""
+    """The expression of a text that is one expression in braces, ``{2*w}``; raises DesignError."""
     parser = PatternParser(text)
     if parser.token.type != "{":
         raise parser.error("expected '{'")
@@ -74,7 +73,7 @@ def parse_braces(text: Text) -> Code:
 
 
 def parse_label(text: Text) -> Label:
-    """A name in a file, with or without ``@``: ``layer1.0``, ``m{i}``."""
+    """A name in an architecture file, with or without ``@``: ``layer1.0``, ``m{i}``; raises DesignError."""
     if text.value.isascii() and text.value.replace("_", "a").isalnum():
         return Label((text.value,), text.span(0, len(text.value)))
     if not text.value.startswith("@"):
@@ -92,7 +91,7 @@ def parse_label(text: Text) -> Label:
 
 
 class PatternParser:
-    """Recursive-descent parser; each method reads one rule of the grammar, given in its docstring."""
+    """Recursive-descent parser: each method reads one rule of the grammar, which its docstring gives."""
 
     def __init__(self, text: Text, *, comments: bool = False) -> None:
         self.text = text
@@ -106,11 +105,11 @@ class PatternParser:
         return self.tokens[self.at]
 
     def span(self, start: Token, end: Token | None = None) -> Span:
-        """The place from one token to the end of another."""
+        """The span from the start of a token to the end of another one (None: of the same)."""
         return self.text.span(start.start, (end or start).end)
 
     def error(self, message: str, token: Token | None = None, hint: str | None = None) -> DesignError:
-        """A syntax error at a token."""
+        """A syntax error at a token (None: the next one)."""
         token = token or self.token
         if token.type == "end":
             stop = len(self.text.value.rstrip())
@@ -120,7 +119,7 @@ class PatternParser:
         return DesignError([Problem("pattern-syntax", message, span, hint)])
 
     def found(self) -> str:
-        """The next token as messages show it."""
+        """The text of the next token, as messages show it."""
         token = self.token
         if token.type == "end":
             return "the end"
@@ -136,7 +135,7 @@ class PatternParser:
     def architecture(self) -> tuple[Item, ...]:
         """architecture = chain
 
-        Uses an explicit stack for groups, so deep nesting cannot overflow Python's.
+        Open groups are kept in a list, not on Python's stack, which deep nesting would exhaust.
         """
         groups: list[_OpenGroup] = []
         chain: list[Item] = []
@@ -163,7 +162,7 @@ class PatternParser:
         return tuple(chain)
 
     def _add(self, chain: list[Item], group: GroupSyntax | None) -> None:
-        """Adds the item of a group or (None) of the next layer; skips the item after an error."""
+        """Adds the item of a group (None: of the next layer) to a chain; after an error skips the item."""
         start = self.at
         try:
             chain.append(self.item(self.layer() if group is None else group))
@@ -179,7 +178,7 @@ class PatternParser:
         return _OpenGroup(self.tokens[self.at - 1], [], chain)
 
     def _end_branch(self, groups: list[_OpenGroup], chain: list[Item]) -> tuple[list[Item], int]:
-        """Ends a branch and, at a ']', its group; returns the chain to go on with and the state."""
+        """Ends a branch and, at a ']', its group; returns the chain to which the next item belongs, and the state."""
         groups[-1].branches.append(tuple(chain))
         self.at += 1
         if self.tokens[self.at - 1].type == "|":
@@ -199,7 +198,7 @@ class PatternParser:
         return self.error(f"{after} a layer or '[', found {self.found()}")
 
     def _unexpected(self, groups: list[_OpenGroup], state: int) -> DesignError:
-        """The error for a token that cannot follow."""
+        """The error for a token that is not allowed in this state."""
         if state != _AFTER_ITEM:
             return self._missing_item(groups)
         arrow = arrow_at(self.text.value, self.token.start)
@@ -213,8 +212,8 @@ class PatternParser:
             return self.error("unmatched ']'")
         expected = "'->', '|' or ']'" if groups else "'->'"
         hint = None
-        if self.token.type == "label":  # after the '*' or '?' of an item, since an item takes its name before it
-            hint = f"put what the name means into brackets: [{self._last_item()}]{self.found()[1:-1]}"
+        if self.token.type == "label":  # a label after '*' or '?': an item has its label before these
+            hint = f"put what the name refers to into brackets: [{self._last_item()}]{self.found()[1:-1]}"
         elif self._continues_a_size():
             hint = "a size is written without blanks, as 9x9x3"
             if self.tokens[self.at - 1].type == "}" or self.tokens[self.at + 1].type == "{":
@@ -222,14 +221,14 @@ class PatternParser:
         return self.error(f"expected {expected}, found {self.found()}", hint=hint)
 
     def _continues_a_size(self) -> bool:
-        """Whether the next token is ``x`` or ``x3`` behind a size, as in ``CONV{k}x3`` and ``INPUT 9x9x{d}``."""
+        """Whether the next token is ``x`` or ``x3`` after a size, as in ``CONV{k}x3`` and ``INPUT 9x9x{d}``."""
         is_size = self.tokens[self.at - 1].type in ("}", "integer", "size")
         if not is_size or self.token.type != "word" or self.token.value[0] not in "x\u00d7":
             return False
         return self.token.value[1:2] in ("", *"0123456789")
 
     def _last_item(self) -> str:
-        """The item before the next token as written, a long group as ``[...]*2``."""
+        """The text of the item before the next token; a long one is abbreviated to ``[...]*2``."""
         at, depth, suffix = self.at, 0, self.at
         while at and (depth or self.tokens[at - 1].type not in ("->", "[", "|")):
             at -= 1
@@ -246,10 +245,10 @@ class PatternParser:
         return DesignError([Problem("pattern-syntax", wrong_arrow(arrow), span, ARROW_HINT)])
 
     def _skip(self) -> None:
-        """Moves on to the end of the item: the next '->', or a '|' or ']' outside of its own brackets."""
+        """Moves on to the end of the item: the next '->', or the next '|' or ']' outside of the item's own brackets."""
         depth = 0
         outside: list[int] = []
-        """The depths at each '(' that is open; after its ')' a '[' inside counts no more."""
+        """The depth at each open '('; at its ')' the depth is that again, whatever brackets are open inside."""
         while self.token.type not in ("end", "->"):
             kind = self.token.type
             if depth == 0 and kind in ("|", "]"):
@@ -354,13 +353,15 @@ class PatternParser:
         return LayerSyntax(head.value, span, first, dash, slash, arguments, references, stated, stated_span, label)
 
     def _refuse_mapping(self, word: str = "") -> None:
-        """Raises DesignError where a layer is written as in a file; ``word`` ends with what precedes its braces."""
+        """Raises DesignError for keys in braces, as files have them; ``word`` is the text before the braces."""
         if self.token.type == "{":
             from cnncalc.language.mappings import is_mapping, mapping_hint
 
             text, at = self.text.value, self.token.start
             if is_mapping(text, at):
-                raise self.error("this is how files write keys, not patterns", hint=mapping_hint(text, at, word))
+                raise self.error(
+                    "keys in braces are for architecture files, not for patterns", hint=mapping_hint(text, at, word)
+                )
 
     def volume(self) -> tuple[Volume, Span]:
         """[":"] "[" SIZE "]" """
@@ -397,7 +398,7 @@ class PatternParser:
         raise self.error(f"'{mark}' must be followed by a number, a name or braces, found {self.found()}")
 
     def arguments(self) -> tuple[tuple[Argument, ...], tuple[Label, ...]]:
-        """arguments = "(" [ argument { "," argument } ] ")" """
+        """arguments = "(" [ argument { "," argument } [ "," ] ] ")" """
         opened = self.token
         self.at += 1
         arguments: list[Argument] = []
@@ -487,7 +488,7 @@ class PatternParser:
         parser = ExpressionParser(self.text, self.tokens, self.at)
         code = parser.parse()
         self.at = parser.at
-        if self.token.type == "end":
+        if self.token.type in ("end", "->"):
             raise self.error("this '{' is never closed", opened)
         if self.token.type != "}":
             hint = DIVISION if self.token.type == "/" else None
@@ -496,7 +497,7 @@ class PatternParser:
         return code._replace(span=self.span(opened, self.tokens[self.at - 1]))
 
     def expression(self) -> Code:
-        """operand (of an expression, without braces)"""
+        """operand of an expression, without braces around it"""
         parser = ExpressionParser(self.text, self.tokens, self.at)
         code = parser.parse_operand()
         self.at = parser.at
@@ -525,7 +526,7 @@ class PatternParser:
     # blocks
 
     def signature(self) -> tuple[str, tuple[BlockParameter, ...]]:
-        """WORD [ "(" [ NAME [ "=" value ] { "," NAME [ "=" value ] } ] ")" ]"""
+        """signature = WORD [ "(" [ parameter { "," parameter } [ "," ] ] ")" ]"""
         head = self.token
         if head.type != "word":
             raise self.error("a block begins with its name, as in bottleneck(w, s=1)")
@@ -547,7 +548,7 @@ class PatternParser:
         return head.value, tuple(parameters)
 
     def parameter(self, before: list[BlockParameter]) -> BlockParameter:
-        """NAME [ "=" value ]"""
+        """parameter = NAME [ "=" value ]"""
         token = self.token
         if token.type != "word":
             raise self.error(f"expected the name of a parameter, found {self.found()}")
@@ -566,7 +567,7 @@ class PatternParser:
 def check_name(name: str, span: Span | None, *, may_hide: bool = False) -> None:
     """Raises DesignError for a reserved word as the name of a variable or parameter.
 
-    With ``may_hide`` a name of a volume's side is allowed: the variable hides it.
+    ``may_hide``: ``depth``, ``height`` and the like are allowed; the variable then hides that size of the volume.
     """
     if name in RESERVED and not (may_hide and name in VOLUME_NAMES):
         message = f"'{name}' is reserved and cannot be the name of a variable"

@@ -1,6 +1,6 @@
-"""The plan of a written layer: its kind or block, and the value of each key.
+"""The plan of a layer as written: its kind or block, and the value of each key.
 
-A layer is planned once, however often it is repeated, so each of its problems is reported once.
+A layer is planned once, however often it is repeated, so that each of its problems is reported once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEY_WORDS = frozenset(
     for word in key.reader.words
     if not key.reader.holds_names and word not in ("depth", "volume")
 )
-"""Words that are valid values of a block's parameter."""
+"""Words that a block's parameter can have as its value, such as ``same``; other names are variables."""
 
 
 class Given(NamedTuple):
@@ -43,7 +43,10 @@ class Given(NamedTuple):
 
 
 class Plan:
-    """The kind or block of a written layer, and the values of its keys."""
+    """The kind or block of a layer as written, and the values of its keys.
+
+    One of ``kind``, ``block`` and ``is_from`` is set, unless ``is_broken``: the layer has a problem, which is reported.
+    """
 
     __slots__ = (
         "block",
@@ -82,11 +85,11 @@ class Plan:
         self.fixed: Layer | None = None
         """The layer, if it is the same wherever it is used."""
         self.made: dict[tuple[Any, ...], Layer] = {}
-        """Layers by the values of their keys; those of other settings too."""
+        """The layers that were made, by the values of their keys; also those made with other settings."""
 
     @property
     def is_merge(self) -> bool:
-        """Whether it merges volumes."""
+        """Whether it joins several volumes (ADD, CONCAT)."""
         return self.kind is not None and self.kind.is_merge
 
 
@@ -113,7 +116,7 @@ class Planner:
         return plan
 
     def forget_layers(self) -> None:
-        """Forgets the layers that were made, before a graph is made with other settings; the plans stay."""
+        """Keeps the plans but drops their ``fixed`` layers, which other settings may change."""
         for plan in self._known.values():
             plan.fixed = None
 
@@ -121,7 +124,7 @@ class Planner:
         self.problems.append(Problem(code, message, span, hint))
 
     def _look_up(self, plan: Plan) -> Operand | None:
-        """Finds the kind or block of the word; returns its size, which may be part of the word: CONV3, C1x7."""
+        """Sets the kind or block of a plan; returns its size, which may be part of the word: CONV3, C1x7."""
         syntax = plan.syntax
         if self._set_kind(plan, syntax.word):
             return syntax.first
@@ -177,7 +180,7 @@ class Planner:
         syntax = plan.syntax
         extra = syntax.first or syntax.dash or syntax.slash or syntax.arguments or syntax.stated or syntax.label
         if len(syntax.references) != 1 or extra:
-            self._problem("wrong-inputs", "FROM names one layer: FROM(@a)", syntax.span)
+            self._problem("wrong-inputs", "FROM takes the name of one layer and nothing else: FROM(@a)", syntax.span)
 
     def _take(self, plan: Plan, key: str, value: Operand, span: Span) -> None:
         if key in plan.given:
@@ -232,7 +235,7 @@ class Planner:
             )
 
     def _bare_hint(self, kind: type[Layer], argument: Argument, syntax: LayerSyntax) -> str | None:
-        """The hint for a word without its key; None for a value that is no word."""
+        """The hint for a word that needs its key (``round=ceil``); None for other values."""
         if not isinstance(argument.value, (Name, Literal)):
             return None
         from cnncalc.language.foreign import bare_hint
@@ -250,7 +253,7 @@ class Planner:
         self._problem("unknown-key", f"{kind.kind} has no key '{key}'{near}", argument.span, hint)
 
     def _common(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
-        """Takes a key that every layer and call has; ``kind`` is None for a call."""
+        """Takes a key that any kind or call may have; ``kind`` is None for a call."""
         key, value = argument.key or "", argument.value
         if key in plan.key_spans:
             self._problem("repeated-key", f"{plan.syntax.word}: '{key}' is given twice", argument.span)
@@ -320,7 +323,7 @@ class Planner:
             )
 
     def _block_size(self, plan: Plan, block: Block, value: Operand, wanted: tuple[str, ...], what: str) -> None:
-        """Takes a value of the short form for the parameter of one of these names."""
+        """Takes a value of the short form for the parameter that has one of the ``wanted`` names."""
         key = next((name for name in wanted if name in block.names), None)
         if key is None:
             message = f"the block {block.name} has no parameter named {' or '.join(wanted)}, so it takes no {what}"
@@ -349,7 +352,7 @@ class Planner:
 
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:
-    """The names written as @a, [@a, @b], a bare word or a word of a file; None for anything else."""
+    """The labels that a value holds: @a, [@a, @b], a bare word, a word or number of a file; None for anything else."""
     if isinstance(value, References):
         return value.labels
     if isinstance(value, Name):
@@ -369,7 +372,7 @@ def _listed_sizes(word: str, sizes: str, last: Code) -> str | None:
 
 
 def _without_depth(kind: type[Layer], syntax: LayerSyntax) -> str | None:
-    """A hint for a layer of units that has the depth of its input in front of them, as in PyTorch."""
+    """The hint for FC(512, 10), which has the depth of the input before the units, as in PyTorch; else None."""
     values = [argument.value for argument in syntax.arguments if argument.key is None]
     units = values[1].value if len(values) == 2 and isinstance(values[1], Literal) else None
     if kind.first or kind.depth_key != kind.bare or not is_whole(units):
@@ -378,7 +381,7 @@ def _without_depth(kind: type[Layer], syntax: LayerSyntax) -> str | None:
 
 
 def _short_form(kind: type[Layer]) -> str | None:
-    """A hint that shows the short form of a kind."""
+    """The hint that shows the short form of a kind; None if the kind has none."""
     form = kind.kind.upper()
     form += f" {kind.first}" if kind.first == "size" else f"{{{kind.first}}}" if kind.first else ""
     form += f"-{{{kind.dash}}}" if kind.dash else ""
@@ -387,7 +390,7 @@ def _short_form(kind: type[Layer]) -> str | None:
 
 
 def _cut(word: str) -> tuple[str, str]:
-    """A word and the sizes at its end, empty if there are none: ``C1x7`` is C and 1x7."""
+    """A word without the sizes at its end, and these (empty: none): ``C1x7`` gives C and 1x7."""
     at = len(word)
     while True:
         stem = word[:at].rstrip("0123456789")

@@ -1,4 +1,4 @@
-"""From the text of a design to its graph: a pattern, or an architecture file."""
+"""Reads the text of a design, a pattern or an architecture file, into a graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PatternReader:
-    """Gives the graphs of one pattern, called ``name`` in messages, for any settings; it is parsed once."""
+    """Makes the graphs of one pattern for any settings, parsing it once; ``name`` is its name in messages."""
 
     def __init__(self, name: str, text: str) -> None:
         self._name = name
@@ -29,14 +29,14 @@ class PatternReader:
     def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
         """The graph; raises DesignError with all problems."""
         design, planner = self._parsed or self._parse()
-        self._parsed = None  # a graph that fails leaves its problems in the planner
+        self._parsed = None  # kept only if the expansion succeeds: a failed one leaves its problems in the planner
         planner.forget_layers()
         graph = expand(design, settings, planner.problems, planner)
         self._parsed = design, planner
         return graph
 
     def variables(self, settings: Settings = DEFAULT_SETTINGS) -> dict[str, Value | None]:
-        """The variables that the design reads, with their values; None for one without."""
+        """The variables that the design reads and their values (None: without a value); raises DesignError."""
         return variables_of(*self._parse(), settings)
 
     def _parse(self) -> tuple[Design, Planner]:
@@ -47,39 +47,39 @@ class PatternReader:
 
 
 class ArchitectureReader:
-    """Gives the graphs of one architecture file, called ``name`` in messages, for any settings; it is parsed once."""
+    """Makes the graphs of one architecture file for any settings, parsing it once; ``name`` is its name in messages."""
 
     def __init__(self, name: str, text: str) -> None:
         self._source = Source(name, text)
         self._parsed: Parsed | None = None
 
     def graph(self, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-        """The graph; raises DesignError with all problems, NotADesign for a file that is not meant as a design."""
+        """The graph; raises DesignError with all problems, or NotADesign if the file is not meant as a design."""
         parsed, is_new = self._parsed, self._parsed is None
         if parsed is None:
             from cnncalc.language.architecture import parse_architecture
 
             parsed = parse_architecture(self._source)
-        self._parsed = None  # a graph that fails leaves its problems in the planner
-        design, problems, planner, why_foreign = parsed
+        self._parsed = None  # kept only if the expansion succeeds: a failed one leaves its problems in the planner
+        design, problems, planner, why_not_a_design = parsed
         planner.forget_layers()
         try:
             graph = expand(design, settings, problems, planner)
         except DesignError as error:
-            if why_foreign is None:
+            if why_not_a_design is None:
                 raise
-            raise NotADesign(error.every, why_foreign) from None
+            raise NotADesign(error.every, why_not_a_design) from None
         if is_new and (design.defaults or design.blocks):
-            from cnncalc.language.unused import unused_problems
+            from cnncalc.language.unused import problems_in_unused
 
-            unused = unused_problems(design)
+            unused = problems_in_unused(design)
             if unused:
                 raise DesignError(unused, graph)
         self._parsed = parsed
         return graph
 
     def variables(self, settings: Settings = DEFAULT_SETTINGS) -> dict[str, Value | None]:
-        """The variables that the design reads, with their values; None for one without."""
+        """The variables that the design reads and their values (None: without a value); raises DesignError."""
         from cnncalc.language.architecture import parse_architecture
 
         parsed = parse_architecture(self._source)
@@ -87,22 +87,22 @@ class ArchitectureReader:
 
 
 def read_pattern(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-    """The graph of a pattern."""
+    """The graph of a pattern, called ``name`` in messages; raises DesignError."""
     return PatternReader(name, text).graph(settings)
 
 
 def read_architecture(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-    """The graph of an architecture file, called ``name`` in messages."""
+    """The graph of an architecture file, called ``name`` in messages; raises DesignError or NotADesign."""
     return ArchitectureReader(name, text).graph(settings)
 
 
 def read_architecture_file(name: str, data: bytes, settings: Settings) -> Graph:
-    """The graph of the content of an architecture file."""
+    """The graph of the bytes of an architecture file; raises DesignError or NotADesign."""
     return read_architecture(name, decode(visible(name), data), settings)
 
 
 def design_reader(name: str, text: str) -> PatternReader | ArchitectureReader:
-    """The reader of a text: of an architecture file if it parses as a mapping, else of a pattern."""
+    """The reader of a text, as an architecture file if it looks like one, else as a pattern; raises DesignError."""
     if not text.strip():
         raise DesignError([Problem("empty", f"{name} is empty: write a pattern or an architecture file")])
     if _may_be_yaml(text):
@@ -114,10 +114,10 @@ def design_reader(name: str, text: str) -> PatternReader | ArchitectureReader:
 
 
 def read_design(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-    """The graph of a text, which is a pattern or an architecture file."""
+    """The graph of a pattern or an architecture file, called ``name`` in messages; raises DesignError."""
     return design_reader(name, text).graph(settings)
 
 
 def _may_be_yaml(text: str) -> bool:
-    """Whether a text has a ':' outside of comments, as every mapping has; without one YAML is not loaded."""
+    """Whether a text has a ':' outside of comments, as every mapping has; if not, the YAML parser is not loaded."""
     return any(":" in line.split("#", 1)[0] for line in text.splitlines())

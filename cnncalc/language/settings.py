@@ -1,4 +1,4 @@
-"""The options of a call that decide how a design is read."""
+"""The options that decide how a design is read."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ NO_VALUES: Mapping[str, Any] = {}
 
 
 class Settings(NamedTuple):
-    """What the call decides about a design.
+    """The options of a command or of a function of the package that decide how a design is read.
 
-    ``variables`` override the file's. ``optional`` keeps or drops every ``?``, or one by one in order (None: keep, as
-    an assumption). ``input``, ``filters``, ``hidden`` and ``classes`` are sizes that the text leaves open. ``inputs``
-    are volumes of inputs by name. For files of other programs: ``partial`` reads unsupported operators as OPAQUE,
-    ``phase`` (train or test) chooses among layers of one phase.
+    ``variables`` override those of the file. ``optional`` keeps (True) or drops (False) all items with a bare ``?``, or
+    decides for each, in the order of the expansion; None keeps all and reports that as assumed. ``input`` is the
+    volume of the first input, also in place of a stated one. ``filters``, ``hidden`` and ``classes`` are sizes of
+    layers that leave them open, and values of variables with these names. ``inputs`` are the volumes of inputs by name.
+    For model files of other programs: ``partial`` reads unsupported operators as OPAQUE;
+    ``phase`` (``train`` or ``test``) is the phase whose layers are read.
     """
 
     variables: Mapping[str, Value] = NO_VALUES
@@ -36,7 +38,7 @@ class Settings(NamedTuple):
 
     @property
     def sizes(self) -> dict[str, Value]:
-        """The sizes that the call sets, by name."""
+        """Those of ``filters``, ``hidden`` and ``classes`` that are set, by name."""
         sizes = {"classes": self.classes, "filters": self.filters, "hidden": self.hidden}
         return {name: size for name, size in sizes.items() if size is not None}
 

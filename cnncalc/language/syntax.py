@@ -1,4 +1,4 @@
-"""The syntax tree of a pattern; the entries of an architecture file become the same tree."""
+"""The syntax tree of a pattern. The entries of an architecture file are read into the same tree."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ NOTHING: Mapping[Any, Any] = {}
 
 
 class Literal(NamedTuple):
-    """A value as written: a number, a size, a list, a word of a file."""
+    """A value as written: a number, a size or a list; in an architecture file also a word."""
 
     value: Any
     span: Span
 
 
 class Name(NamedTuple):
-    """A bare word: a key word of the layer, or a variable."""
+    """A bare word: a key word of the layer (``same``), or the name of a variable."""
 
     text: str
     span: Span
 
 
 class Label(NamedTuple):
-    """``@name``, in which braces hold expressions."""
+    """``@name``: its texts and the expressions in braces, in order."""
 
     parts: tuple[str | Code, ...]
     span: Span
 
 
 class References(NamedTuple):
-    """One or more ``@name`` as the value of a key."""
+    """One or more labels (``@name``) as the value of a key."""
 
     labels: tuple[Label, ...]
     span: Span
 
 
 class ListOperand(NamedTuple):
-    """A list in a file with expressions among its entries."""
+    """A list in an architecture file of whose entries at least one is an expression."""
 
     items: tuple[Operand, ...]
     span: Span
@@ -65,7 +65,10 @@ class Argument(NamedTuple):
 
 
 class LayerSyntax(NamedTuple):
-    """A layer or the call of a block, as written."""
+    """A layer or the call of a block, as written: ``word first - dash / slash (arguments, references): stated @label``.
+
+    ``in_file``: it is an entry of the list ``layers`` or of a block, so that messages show the form of files.
+    """
 
     word: str
     span: Span
@@ -81,7 +84,7 @@ class LayerSyntax(NamedTuple):
 
 
 class GroupSyntax(NamedTuple):
-    """``[ ... ]``: one branch is a group, several are a fork."""
+    """``[ ... ]``: a group if it has one branch, a fork if it has several."""
 
     branches: tuple[tuple[Item, ...], ...]
     label: Label | None
@@ -90,7 +93,7 @@ class GroupSyntax(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A layer or group with its ``?`` or ``*``."""
+    """A layer, call or group with its ``?`` (``optional``, ``condition``) or its ``*`` (``times as names``)."""
 
     unit: LayerSyntax | GroupSyntax
     optional: bool = False
@@ -101,14 +104,14 @@ class Item(NamedTuple):
 
 
 class BlockParameter(NamedTuple):
-    """A parameter of a block, with its default."""
+    """A parameter of a block, with its default (None: it must be given)."""
 
     name: str
     default: Operand | None
 
 
 class Default(NamedTuple):
-    """The default of a file for a key, or the value of a variable."""
+    """The default that an architecture file gives a key of a kind, or the value that it gives a variable."""
 
     value: Operand
     span: Span
@@ -117,8 +120,8 @@ class Default(NamedTuple):
 class Design(NamedTuple):
     """A design as read, before its expansion.
 
-    ``forms`` are other forms of the net, each by its name with what it is. ``variables`` are those of the file with
-    their values (None: open); ``defaults`` are by kind and key.
+    ``forms`` maps the name of each other form of the net to its description. ``variables`` maps the names of the file's
+    variables to their values (None: without a value). ``defaults`` maps a kind and a key to the file's default.
     """
 
     name: str
@@ -136,7 +139,7 @@ class Design(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block of a file: its parameters and its pattern."""
+    """A block of an architecture file: its parameters and its items."""
 
     name: str
     parameters: tuple[BlockParameter, ...]

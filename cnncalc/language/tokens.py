@@ -1,4 +1,4 @@
-"""From the text of a pattern to tokens, each with its place."""
+"""Splits the text of a pattern into tokens, each with its place in the text."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 class Token(NamedTuple):
-    """A token: its type, its value and its offsets in the text.
+    """A token: its type, its value, and the offsets of its first character and of the one after its last.
 
-    Types: ``word``, ``integer``, ``size``, ``decimal``, ``label``, ``end``, and each mark as itself (``->``, ``[``).
+    The types are ``word``, ``integer``, ``size``, ``decimal``, ``label`` and ``end``; the type of a mark such as ``->``
+    or ``[`` is the mark.
     """
 
     type: str
@@ -36,15 +37,17 @@ _MARKS = frozenset("[](){}|?*,:=/+-%<>")
 _PAIRS = frozenset(("**", "//", "<=", ">=", "==", "!=", "->"))
 
 _MODULE = r"(?:\.[^\W\d]\w{0,60}){1,9}(?=\()"
-"""The layers of a module in other tools, from the dot: nn.Conv2d."""
+"""The rest of a name with dots, up to its parenthesis, as in ``nn.Conv2d(`` from the dot on."""
 _QUOTED = r"""(['"])([\w.]{1,60})\1"""
+"""A word in quotes."""
 _ARROW = r"(?:[-=~|\u2013\u2014\u2212]+[ ]*>+|>+|[\u2190-\u21ff\u2794-\u27be\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff])"
+"""An arrow in another form: ``=>``, ``-->``, or a character that shows an arrow."""
 ARROW_HINT = "write '->'"
 
 
 def arrow_at(text: str, at: int) -> str:
-    """What is meant as an arrow at a place of a text; empty if nothing is."""
-    import re  # where a pattern is wrong: the other scanning needs no regular expressions
+    """The arrow in another form than ``->`` that begins at an offset of a text; empty if there is none."""
+    import re  # only for an invalid pattern: a valid one is scanned without regular expressions
 
     found = re.compile(_ARROW).match(text, at)
     return found[0] if found is not None and found[0] != "->" else ""
@@ -63,8 +66,8 @@ class Scanner:
         self.comments = comments
         """Whether the text may hold comments, as a pattern may and a single name or value may not."""
 
-    def problem(self, code: str, message: str, start: int, end: int, hint: str | None = None) -> DesignError:
-        """The error for a span of the text."""
+    def _error(self, code: str, message: str, start: int, end: int, hint: str | None = None) -> DesignError:
+        """The error at a span of the text."""
         return DesignError([Problem(code, message, self.text.span(start, end), hint)])
 
     def tokens(self) -> list[Token]:
@@ -72,7 +75,7 @@ class Scanner:
         value = self.text.value
         if len(value) > PATTERN_CHARACTERS:
             message = f"a pattern has at most {PATTERN_CHARACTERS:,} characters, but this one has {len(value):,}"
-            raise self.problem("limit", message, 0, 1)
+            raise self._error("limit", message, 0, 1)
         return self._scan(0, len(value), inside=False)
 
     def _scan(self, at: int, end: int, *, inside: bool) -> list[Token]:
@@ -98,7 +101,7 @@ class Scanner:
                 token = Token(letter, letter, at, at + 1)
             elif letter == "@":
                 if inside:
-                    raise self.problem("pattern-syntax", "'@' is not allowed in an expression", at, at + 1)
+                    raise self._error("pattern-syntax", "'@' is not allowed in an expression", at, at + 1)
                 token = self._label(at)
             elif letter == "#":
                 self._require_comment(at, inside=inside)
@@ -106,23 +109,22 @@ class Scanner:
                 at = end if line_end < 0 else line_end
                 continue
             else:
-                self._refuse_character(at)
-                raise AssertionError
+                raise self._wrong_character(at)
             add(token)
             at = token.end
         add(Token("end", None, end, end))
         return found
 
     def _require_comment(self, at: int, *, inside: bool) -> None:
-        """Refuses a '#' that does not begin a comment."""
+        """Raises DesignError for a '#' that does not begin a comment."""
         text = self.text.value
         if inside or not self.comments:
-            raise self.problem("pattern-syntax", "'#' is not allowed in a name or a value", at, at + 1)
+            raise self._error("pattern-syntax", "'#' is not allowed in a name or a value", at, at + 1)
         if at and not text[at - 1].isspace():
             message = "'#' is not allowed in a name, and a comment needs a blank before its '#'"
-            raise self.problem("pattern-syntax", message, at, at + 1)
+            raise self._error("pattern-syntax", message, at, at + 1)
         if self.text.folded:
-            raise self.problem(
+            raise self._error(
                 "folded-comment",
                 "YAML folded this pattern into one line, so '#' would comment out the rest",
                 at,
@@ -131,7 +133,7 @@ class Scanner:
             )
 
     def _number(self, at: int, end: int) -> Token:
-        """integer = digits; size = digits ("x" digits)+; decimal: digits with a point, an exponent, or both"""
+        """integer = digits; size = digits "x" digits { "x" digits }; decimal = digits with a point or an exponent"""
         text = self.text.value
         stop = _digits_end(text, at, end)
         point = stop < end and text[stop] == "."
@@ -145,10 +147,11 @@ class Scanner:
             return Token("size", self._size(text[at:size], at), at, size)
         return Token("integer", self._integer(text[at:stop], at), at, stop)
 
-    def _refuse_character(self, at: int) -> None:
+    def _wrong_character(self, at: int) -> DesignError:
+        """The error for a character that begins no token."""
         arrow = arrow_at(self.text.value, at)
         if arrow:
-            raise self.problem("pattern-syntax", wrong_arrow(arrow), at, at + len(arrow), ARROW_HINT)
+            return self._error("pattern-syntax", wrong_arrow(arrow), at, at + len(arrow), ARROW_HINT)
         character = self.text.value[at]
         names = {
             "\u2013": "a dash",
@@ -168,17 +171,17 @@ class Scanner:
             hint = f"write the layer without its module: {module[0].rpartition('.')[2]}"
         elif quoted is not None:
             hint = f"write it without quotes: {quoted[2]}"
-        message = f"{what} not allowed in a pattern: '{visible(character)}'"
-        raise self.problem("pattern-syntax", message, at, at + 1, hint)
+        message = f"{what} is not allowed in a pattern: '{visible(character)}'"
+        return self._error("pattern-syntax", message, at, at + 1, hint)
 
     def _integer(self, digits: str, at: int) -> int:
         if len(digits) > MAX_DIGITS:
             message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(digits)}"
-            raise self.problem("limit", message, at, at + len(digits))
+            raise self._error("limit", message, at, at + len(digits))
         if digits[0] == "0" and len(digits) > 1:
             plain = digits.lstrip("0") or "0"
             message = f"a number cannot begin with 0: '{digits}'"
-            raise self.problem("number", message, at, at + len(digits), f"write {plain}")
+            raise self._error("number", message, at, at + len(digits), f"write {plain}")
         return int(digits)
 
     def _size(self, text: str, at: int) -> list[int]:
@@ -191,7 +194,7 @@ class Scanner:
     def _decimal(self, text: str, at: int, stop: int) -> Token:
         value = DecimalNumber(text)
         if value == float("inf") or len(text) > DECIMAL_CHARACTERS:
-            raise self.problem(
+            raise self._error(
                 "number", f"a decimal number has at most {DECIMAL_CHARACTERS} characters and is finite", at, stop
             )
         return Token("decimal", value, at, stop)
@@ -208,14 +211,14 @@ class Scanner:
             elif text[stop : stop + 1] == "{":
                 close = text.find("}", stop)
                 if close < 0:
-                    raise self.problem("pattern-syntax", "this '{' is never closed", stop, stop + 1)
+                    raise self._error("pattern-syntax", "this '{' is never closed", stop, stop + 1)
                 parts.append(self._scan(stop + 1, close, inside=True))
                 stop = close + 1
             else:
                 break
         if not parts:
             message = "a name must follow '@': letters, digits, '_', '-', '.' or '/'"
-            raise self.problem("pattern-syntax", message, at, at + 1)
+            raise self._error("pattern-syntax", message, at, at + 1)
         return Token("label", parts, at, stop)
 
 
@@ -226,7 +229,7 @@ def _digits_end(text: str, at: int, end: int) -> int:
 
 
 def _exponent_end(text: str, at: int, end: int) -> int:
-    """The end of an exponent such as ``e-3``; the place itself if there is none."""
+    """The end of an exponent such as ``e-3``; ``at`` if there is none."""
     if at < end and text[at] in "eE":
         digits = at + 1 + (text[at + 1 : at + 2] in ("+", "-"))
         stop = _digits_end(text, digits, end)
@@ -236,7 +239,7 @@ def _exponent_end(text: str, at: int, end: int) -> int:
 
 
 def _sizes_end(text: str, at: int, end: int, marks: frozenset[str]) -> int:
-    """The end of sizes that follow a size, each behind a mark: ``x3x3``."""
+    """The end of further sizes, each after one of the marks, as ``x3x3`` in ``3x3x3``; ``at`` if there are none."""
     while at < end and text[at] in marks:
         stop = _digits_end(text, at + 1, end)
         if stop == at + 1:
@@ -246,14 +249,14 @@ def _sizes_end(text: str, at: int, end: int, marks: frozenset[str]) -> int:
 
 
 def _word_end(text: str, at: int, end: int) -> int:
-    """The end of a word: letters, digits, ``_``, and sizes behind a multiplication sign as in CONV3\u00d73."""
+    """The end of a word: letters, digits, ``_``, and sizes after a multiplication sign, as in CONV3\u00d73."""
     while at < end and (text[at] in _WORD_LETTERS or text[at].isalnum()):
         at += 1
     return _sizes_end(text, at, end, frozenset("\u00d7"))
 
 
 def _name_end(text: str, at: int) -> int:
-    """The end of the characters of a name: those of words, ``.``, ``/``, and ``-`` that begins no arrow."""
+    """The end of the characters of a name: those of a word, ``.``, ``/``, and a ``-`` that does not begin ``->``."""
     while at < len(text):
         letter = text[at]
         if not (letter in _WORD_LETTERS or letter in "./" or letter.isalnum()):

@@ -1,4 +1,4 @@
-"""A layer of another tool, written as here with the values that it has."""
+"""Translates a layer as other tools write it (``Conv2d(3, 64, 3)``) into this language, for hints."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _LAYER = re.compile(
     r"(?P<word>[A-Z]+(?:[0-9][A-Z]+)*)(?P<size>[0-9]*)(?P<marks>(?:\{[knNsS]\})*)"
     r"(?:\((?P<arguments>[^@]*)\))?(?P<bare>\{b\})?"
 )
-"""A layer of a form."""
+"""One layer of a form, see :class:`_Layer`."""
 _SHORT = re.compile(r"[0-9]+(?:x[0-9]+)*|[^\W\d]\w*|\{.*\}")
-"""A value of the short form."""
+"""A value that the short form can have: a size, a name or braces."""
 _SIDES = {
     "1": "; an input of one side is length x depth, as in 16000x1",
     "3": "; an input of three sides is frames x height x width x depth, as in 16x112x112x3",
 }
-"""What is added for layers of other tools that name the number of sides; here it is that of the input."""
+"""What a hint adds for a word with the number of sides (``Conv1d``): here the input decides that number."""
 TOOLS = {"dense": "D", "linear": "d", "MultiheadAttention": "d", "MultiHeadAttention": "D"}
-"""Words of one tool alone: D of Keras, d of PyTorch, as in Conv2D and Conv2d; with capitals where both have it."""
+"""Words that only one tool has: D is Keras, d PyTorch, as in Conv2D and Conv2d; words of both only with capitals."""
 WINDOW_KEYS = ("stride", "pad", "dilation")
-"""Keys that belong to the layer with the kernel, where a form has several layers."""
-CEIL = "round"
-"""The key that PyTorch's ceil_mode sets."""
+"""Keys that, in a form of several layers, belong to the layer with the kernel."""
+CEIL_KEY = "round"
+"""The key that corresponds to PyTorch's ``ceil_mode``."""
 LARGEST_KERNEL = 15
-"""Where a text does not tell the tool, a larger number is not taken for a kernel."""
+"""The largest number that is taken for a kernel where the text does not tell which tool is meant."""
 
 
 def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
-    """What a word of another tool means: an addition to the message, and a hint; None for an unknown word.
+    """An addition to the message and a hint for a word of another tool; None for an unknown word.
 
     ``size`` is the size at the end of the word, as in ``MAXPOOL3``.
     """
@@ -70,7 +70,7 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
 
 
 class _Translation(NamedTuple):
-    """A layer written as here, how it differs from the other tool, and the values that are left out, as written."""
+    """A layer in this language, how it differs from the other tool's, and the values left out, as written."""
 
     text: str
     how: str
@@ -78,7 +78,7 @@ class _Translation(NamedTuple):
 
 
 def _choices(found: Sequence[_Translation]) -> str:
-    """``CONV3-64(pad=0): how it differs``; both readings where a text does not tell the tool."""
+    """``CONV3-64(pad=0): how it differs``; two translations where the text does not tell which tool is meant."""
     left = [f"not read: {', '.join(each.left_out)}" if each.left_out else "" for each in found]
     if len(found) > 1:
         torch, keras = [each.text + (f" ({what})" if what else "") for each, what in zip(found, left, strict=True)]
@@ -89,8 +89,10 @@ def _choices(found: Sequence[_Translation]) -> str:
 class _Layer:
     """A layer of a form, and its values by key.
 
-    In a form ``{k}`` is the place of the size, ``{n}`` of the number after '-' (``{N}``: 64 without one), ``{s}`` of
-    that after '/' (``{S}``: 1 without one), ``{b}`` of a value in parentheses, and ``{v}`` of a number, 1 without one.
+    A form is the translation of a word of another tool, with places for values: ``{k}`` for the size after the kind,
+    ``{n}`` for the number after '-' (``{N}``: 64 if there is none), ``{s}`` for that after '/' (``{S}``: 1 if there is
+    none), ``{b}`` for a value in parentheses, ``{v}`` for a number (1 if there is none). Forms are in ``related_names``
+    of the kinds.
     """
 
     def __init__(self, form: re.Match[str]) -> None:
@@ -109,7 +111,7 @@ class _Layer:
             self.values[key if sign else kind.bare or ""] = value
 
     def pattern(self) -> str:
-        """The layer as in a pattern."""
+        """The layer as a pattern writes it."""
         kind, values = self.kind, dict(self.values)
         text = kind.kind.upper()
         for key, sign in ((kind.first, ""), (kind.dash, "-"), (kind.slash, "/")):
@@ -121,7 +123,7 @@ class _Layer:
         return f"{text}({listed})" if listed else text
 
     def entry(self) -> str:
-        """The layer as an entry of a file."""
+        """The layer as an entry of a file writes it."""
         kind, values = self.kind, self.values
         order = [key for key in (kind.first, kind.dash, kind.slash) if key in values]
         quoted = {key: f'"{values[key]}"' if values[key][:1] == "{" else values[key] for key in [*order, *values]}
@@ -130,15 +132,16 @@ class _Layer:
 
 
 def _layers(form: str) -> list[_Layer | str]:
-    """The layers of a form; those without values of their own as text."""
+    """The layers of a form; as text those without places for values."""
     found = [(text, _LAYER.fullmatch(text)) for text in form.split(" -> ")]
     return [_Layer(layer) if layer and layer["word"].lower() in KINDS else text for text, layer in found]
 
 
 class _Values(NamedTuple):
-    """The values of a layer of another tool: those with a key, by their keys here, those without, and what follows.
+    """The values of a layer of another tool.
 
-    ``unknown`` are those whose key nobody knows.
+    ``named`` are those with a key, by the keys here, ``bare`` those without a key, ``unknown`` those whose key no tool
+    has. ``after`` is the layer that follows, from the key ``activation``.
     """
 
     named: Mapping[str, str]
@@ -148,16 +151,16 @@ class _Values(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """Values by their keys here, and those that are left out, as written."""
+    """Values by the keys here, and the values that are left out, as written."""
 
     read: Mapping[str, str]
     left_out: Sequence[str]
 
 
 def _translations(form: str, how: str, syntax: LayerSyntax, size: str) -> list[_Translation]:
-    """A form with the values of a layer, and how that differs from the other tool.
+    """The translations of a layer by a form; ``how`` says how the form differs from the other tool.
 
-    There are two where the values can be read in the order of PyTorch and in that of Keras.
+    There are two if the values can be read in the order of PyTorch and in that of Keras.
     """
     layers = [layer for layer in _layers(form) if isinstance(layer, _Layer)]
     places = {mark.lower(): key for layer in layers for mark, key in layer.places.items()}
@@ -167,7 +170,7 @@ def _translations(form: str, how: str, syntax: LayerSyntax, size: str) -> list[_
 
 
 def _values(syntax: LayerSyntax, size: str, layers: Sequence[_Layer], places: Mapping[str, str]) -> _Values:
-    """The values as written, of which ``places`` says what the short form sets."""
+    """The values of a layer as written; ``places`` are the keys that the short form sets."""
     named: dict[str, str] = {}
     after = ""
     for key, value in (
@@ -201,7 +204,7 @@ def _text(operand: Operand) -> str:
 
 
 def _plain(text: str) -> str:
-    """A value without quotes, two sizes as in 3x5, True and False as yes and no."""
+    """The text of a value without quotes, with two sizes as 3x5, and True and False as yes and no."""
     text = text.strip("'\"")
     text = {"true": "yes", "false": "no"}.get(text.lower(), text)
     sides = re.fullmatch(r"[\[(]\s*([1-9][0-9]*)\s*,\s*([1-9][0-9]*)\s*[\])]", text)
@@ -209,9 +212,9 @@ def _plain(text: str) -> str:
 
 
 def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Values, word: str) -> list[_Reading]:
-    """The values by their keys here, in the order of each tool in which they can be read.
+    """The values by the keys here, once for each tool in whose order they can be read.
 
-    Values after the last key that a tool's order knows are left out if no order knows them all.
+    If all tools have fewer values than are written, the last of these are left out.
     """
     if not layers or not values.bare:
         return [_Reading(values.named, [*values.bare, *values.unknown])]
@@ -230,7 +233,7 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
         for tool, order in tools.items():
             read = {key: value for key, value in zip(order, values.bare, strict=False) if key}
             if read.pop("ceil_mode", "no") in ("yes", "1"):
-                read[CEIL] = "ceil"
+                read[CEIL_KEY] = "ceil"
             left_out = [each for each in [read.pop("return_indices", "no")] if each not in ("no", "0")]
             fits = most <= len(order) and not read.keys() & values.named.keys()
             if fits and (tool == "D" or not number or needed <= read.keys() | values.named.keys()):
@@ -244,7 +247,7 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
 
 
 def _orders(kind: type[Layer], places: Mapping[str, str]) -> dict[str, list[str]]:
-    """In which order each tool has the values of a kind, by their keys here; "" for one that is not read."""
+    """The order in which each tool has the values of a kind, by the keys here; "" for one to which none corresponds."""
     number, size, stride = places.get("n"), places.get("k"), places.get("s")
     keras = [key for key in dict.fromkeys((number, size, stride, places.get("b"))) if key]
     keys = kind.keys
@@ -254,7 +257,7 @@ def _orders(kind: type[Layer], places: Mapping[str, str]) -> dict[str, list[str]
         keras.append("pad")
     more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")
     torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
-    if CEIL in keys and stride == "stride" and "power" not in keys:  # PyTorch's pools end alike
+    if CEIL_KEY in keys and stride == "stride" and "power" not in keys:  # PyTorch's pools end alike
         torch += ["return_indices", "ceil_mode"] if "dilation" in keys else ["ceil_mode", "count_pad"]
     if not number and "pad" not in keys:
         torch.append("")  # the depth, which is known here
@@ -266,13 +269,13 @@ def _orders(kind: type[Layer], places: Mapping[str, str]) -> dict[str, list[str]
 
 
 def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) -> bool:
-    """Whether a reading has a usual kernel, and a stride that is no larger."""
+    """Whether the values have a usual kernel, and a stride no larger than it."""
     kernel, step = values.get(size or "", ""), values.get(stride or "", "")
     return not (kernel.isdigit() and (int(kernel) > LARGEST_KERNEL or (step.isdigit() and int(step) > int(kernel))))
 
 
 def _filled(form: str, how: str, syntax: LayerSyntax, reading: _Reading, values: _Values) -> _Translation:
-    """A form with values, and how it differs; not that where a value replaces one of the form."""
+    """A form with values filled in; it does not say how it differs where a value replaces one of the form."""
     read, left_out = reading.read, list(reading.left_out)
     number = next((read[key] for key in ("filters", "units") if key in read), "")
     value = values.bare[0] if len(values.bare) == 1 else "1"

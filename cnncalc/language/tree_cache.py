@@ -1,7 +1,7 @@
-"""The trees of the named nets, kept beside their files as Python keeps byte code, so that they start without PyYAML.
+"""A cache of the YAML trees of the named nets, so that reading one of them need not load PyYAML.
 
-A tree lies in ``__pycache__`` beside the file of its net, with the text that it was read from: a tree of another text
-is not used, and written anew. Nothing is written where Python writes no byte code, or where that is not possible.
+A tree is written into ``__pycache__`` beside the file of its net, together with the text from which it was parsed; the
+tree of another text is not used, but replaced. Nothing is written where Python writes no byte code, or cannot.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from cnncalc.source import Source
 
 FORM = 1
-"""The form of the files; one of another form is not used."""
+"""The version of the format of the cache files; a file of another version is not used."""
 
 
-def kept_tree(source: Source) -> tuple[Any, ...] | None:
-    """The tree of a named net, as :func:`keep_tree` was given it; None if there is none of this text."""
+def cached_tree(source: Source) -> tuple[Any, ...] | None:
+    """The tree of a named net that :func:`cache_tree` has written for this text; None if there is none."""
     file = _file(source)
     if file is None:
         return None
@@ -36,8 +36,8 @@ def kept_tree(source: Source) -> tuple[Any, ...] | None:
     return tree if (form, text) == (FORM, source.text) else None
 
 
-def keep_tree(source: Source, tree: Callable[[], tuple[Any, ...]]) -> None:
-    """Writes the tree of a named net, if the source is the file of that net."""
+def cache_tree(source: Source, tree: Callable[[], tuple[Any, ...]]) -> None:
+    """Writes the tree that ``tree`` returns into the cache, if the source is the file of a named net."""
     file = _file(source)
     if file is None or sys.dont_write_bytecode:
         return
@@ -57,7 +57,7 @@ def keep_tree(source: Source, tree: Callable[[], tuple[Any, ...]]) -> None:
 
 
 def _is_of_net(source: Source) -> bool:
-    """Whether the text is that of the named net, and not of another file of its name."""
+    """Whether the text is that of the named net, and not of another file of the same name."""
     path = catalogue.path(_name(source))
     if path is None:
         return False
@@ -66,7 +66,7 @@ def _is_of_net(source: Source) -> bool:
 
 
 def _file(source: Source) -> str | None:
-    """Where the tree of a net lies; None if the source has not the name of one."""
+    """The path of the cached tree of a named net; None if the source has the name of none."""
     path = catalogue.path(_name(source))
     if path is None:
         return None
@@ -75,5 +75,5 @@ def _file(source: Source) -> str | None:
 
 
 def _name(source: Source) -> str:
-    """The name of the net, if the source is one."""
+    """The name of the source without the ending of architecture files."""
     return source.name.removesuffix(".yaml")

@@ -1,4 +1,4 @@
-"""Checks constants in unused defaults and blocks, which expansion does not evaluate."""
+"""Checks the constants in unused defaults and blocks, which the expansion does not evaluate."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from cnncalc.source import Span
 
 
-def unused_problems(design: Design) -> list[Problem]:
-    """Invalid constants in unused defaults and blocks, of a design that has no other problems.
+def problems_in_unused(design: Design) -> list[Problem]:
+    """The problems of invalid constants in defaults and blocks that nothing uses, of a design without other problems.
 
-    Patterns in blocks are checked when called; only entries of lists and defaults are checked here.
+    Checks the defaults and, in blocks, the entries of lists; not the patterns in blocks.
     """
     problems = Problems()
 

@@ -1,8 +1,8 @@
-"""Checks of a whole design before it is expanded: cycles of calls, names, forks and merges."""
+"""Checks a whole design before it is expanded: cycles of calls, names without a value, forks and merges."""
 
 from __future__ import annotations
 
-from cnncalc.errors import MAX_PROBLEMS, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, Problem, ValueProblem, did_you_mean
 from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
@@ -22,9 +22,10 @@ FORK_NEEDS_A_MERGE = "a fork must be followed by a merge, such as CONCAT, ADD or
 
 
 class Validator:
-    """Checks one design, including parts that a condition leaves out.
+    """Checks one design, the parts that a condition leaves out included; adds what it finds to ``problems``.
 
-    ``used`` are the names that its layers use, without those of blocks that are never called.
+    ``used`` are the names that its layers use, without those in blocks that are never called. ``unset`` are the names
+    without a value, each with the place of its first use.
     """
 
     def __init__(self, design: Design, planner: Planner, variables: Variables, problems: list[Problem]) -> None:
@@ -34,12 +35,14 @@ class Validator:
         self.problems = problems
         self.unset: dict[str, Span] = {}
         self.near: dict[str, str] = {}
-        """The similar names that have a value where a name without one is used, as a question."""
+        """For names without a value the question whether a similar name is meant; empty if there is none."""
         self.used: set[str] = set()
         self.known: set[str] = set()
+        """The variables that have a value, or an invalid one."""
         self.yes_or_no: set[str] = set()
+        """The names without a value of which yes or no is expected."""
         self.keys: dict[str, tuple[str, Reader]] = {}
-        """The keys that take words and are given a name that is none of them, and their readers, by that name."""
+        """For each bare name that is the value of a key that takes words, but none of these: the key and its reader."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
@@ -72,10 +75,7 @@ class Validator:
                     yield plan.block.name
 
     def check_names(self) -> bool:
-        """Reports all names without a value.
-
-        Returns whether every name has a value, so that the net can be expanded.
-        """
+        """Reports all names without a value; returns whether every name has one, so that the net can be expanded."""
         self.known = set(self.variables.values) | self.variables.invalid
         self._walk(self.design.items, frozenset())
         for keys in self.design.defaults.values():
@@ -106,7 +106,7 @@ class Validator:
                 self._note_names(default.value, (), KEY_WORDS)
 
     def _called_blocks(self) -> set[str]:
-        """The blocks that the net calls, also within others."""
+        """The names of the blocks that the net calls, also inside other blocks."""
         called: set[str] = set()
         new = set(self._called(self.design.items))
         while new:
@@ -118,11 +118,11 @@ class Validator:
         """Reports all names without a value as one problem."""
         first, *others = self.unset
         unlike = [name for name in self.unset if not self.near.get(name)]
-        settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in unlike[:8]]
-        hint = f"give each a value: {' '.join(settings)}" if unlike else None
+        settings = [f"--set {name}={self._valid_value(name)}" for name in unlike[:8]]
+        hint = f"give {'each' if len(unlike) > 1 else 'it'} a value: {' '.join(settings)}" if unlike else None
         if not others and unlike and first in self.keys:
             key, reader = self.keys[first]
-            hint = f"{key} takes {reader.expects}; a variable gets its value by {settings[0]}"
+            hint = f"{key} takes {reader.expects}; to use a variable, give it a value: {settings[0]}"
         if first in FUNCTIONS:
             hint = f"{first} is a function: {first}(..)"
         message = f"variable without a value: {first}{self.near.get(first, '')}"
@@ -130,6 +130,18 @@ class Validator:
             asked = [name + self.near.get(name, "").replace("; ", " (").replace("?", "?)") for name in self.unset]
             message = f"variables without a value: {', '.join(asked)}"
         self.problems.append(Problem("unset-variable", message, self.unset[first], hint))
+
+    def _valid_value(self, name: str) -> str:
+        """A value that a name without one can have: yes, 2, or a word of the key whose value it is."""
+        if name in self.yes_or_no:
+            return "yes"
+        if name in self.keys:
+            _, reader = self.keys[name]
+            try:
+                reader(2)
+            except ValueProblem:
+                return reader.words[0]
+        return "2"
 
     def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
         """Notes the names of a chain in the order of the text, and checks its forks; ``known`` are local names."""
@@ -181,7 +193,11 @@ class Validator:
         volumes: bool = True,
         holds_names: bool = False,
     ) -> None:
-        """Notes which names a value uses, and which of them have no value; ``holds_names``: words in lists are none."""
+        """Notes which names an operand uses, and which of them have no value.
+
+        ``known`` are local names; ``words`` are key words, which are no names, with ``holds_names`` also in lists.
+        ``volumes``: names of sizes of a volume are allowed.
+        """
         if isinstance(operand, ListOperand):
             for part in operand.items:
                 self._note_names(part, known, words, volumes=volumes, holds_names=holds_names)
@@ -213,7 +229,7 @@ class Validator:
                 self.yes_or_no.add(name)
 
     def _check_fork(self, item: Item, following: Item | None) -> None:
-        """``[A | B]*2``, ``[A | B]?`` and a merge with ``?`` or ``*`` are refused; a fork needs its merge."""
+        """Reports ``[A | B]*2``, ``[A | B]?``, a merge with ``?`` or ``*``, and a fork that no merge follows."""
         unit = item.unit
         suffix = "'?'" if item.optional else "'*'" if item.times is not None else None
         if isinstance(unit, GroupSyntax) and len(unit.branches) > 1:
@@ -234,7 +250,7 @@ class Validator:
 
 
 def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:
-    """All units of a chain, those inside groups included."""
+    """All layers, calls and groups of a chain, those inside groups included, in the order of the text."""
     stack = list(items)[::-1]
     while stack:
         unit = stack.pop().unit
@@ -244,17 +260,17 @@ def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:
 
 
 def is_merge(item: Item, planner: Planner) -> bool:
-    """Whether an item joins the branches of the fork before it."""
+    """Whether an item is a merge, which joins several volumes."""
     return isinstance(item.unit, LayerSyntax) and planner.plan(item.unit).is_merge
 
 
 def label_of(unit: LayerSyntax | GroupSyntax, planner: Planner) -> Label | None:
-    """The name that a layer, a call or a group is given."""
+    """The label of a layer, a call or a group; None if it has none."""
     return unit.label if isinstance(unit, GroupSyntax) else planner.plan(unit).name
 
 
 def begins_with_input(items: Sequence[Item], planner: Planner) -> bool:
-    """Whether a chain begins with INPUT, inside a group, a fork or a block as well."""
+    """Whether a chain begins with INPUT, also inside a group or in a branch of a fork; not inside a block."""
     while items:
         unit = items[0].unit
         if isinstance(unit, GroupSyntax):

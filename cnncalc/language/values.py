@@ -1,4 +1,4 @@
-"""Values at a place of the expansion: names, the iterations of a repeat, the parameters of a call."""
+"""Evaluates operands at one place of the expansion: values of keys, repeats, conditions, arguments of calls."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cnncalc.language.expression import (
     evaluate,
     exact,
 )
-from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import ListOperand, Literal, Name, References
+from cnncalc.language.yaml_numbers import yaml_number_hint
 from cnncalc.layers.keys import Boolean, is_whole, shown, ways_to_whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class Environment(NamedTuple):
-    """The values of names in a lexical scope: one for each call of a block and each iteration.
+    """The values of names in a lexical scope: one call of a block, or one iteration of a repeat in it.
 
-    ``entry`` is the port of the volume that ``depth``, ``height`` and ``width`` refer to inside a block; outside of
-    blocks they refer to the input of the layer.
+    ``entry`` is the port of the volume that enters the block, to which ``depth``, ``height`` and the like refer;
+    outside of blocks they refer to the input of the layer.
     """
 
     values: dict[str, Value]
@@ -45,12 +45,15 @@ class Environment(NamedTuple):
     in_block: bool = False
 
     def bound(self, **more: Value) -> Environment:
-        """The same with more names."""
+        """The environment with further names."""
         return Environment({**self.values, **more}, self.entry, self.in_block)
 
 
 class Iterations:
-    """The iterations of a repeat, each with the names that it binds; computed lazily."""
+    """The iterations of a repeat, each as the names that it binds; made one by one, since there may be many.
+
+    ``entries`` are the elements of the list that the repeat goes through (None: it has a count).
+    """
 
     def __init__(self, count: int, entries: list[Value] | None, names: tuple[str, ...]) -> None:
         self.count = count
@@ -74,9 +77,9 @@ class Iterations:
 
 
 class Variables:
-    """The global variables of a design: those of the call, and the file's.
+    """The global variables of a design: those that the options set (``given``), and those of the file.
 
-    ``invalid`` are the file's variables with an invalid value, which is reported in ``problems``.
+    ``invalid`` are the variables of the file with an invalid value, which ``problems`` reports.
     """
 
     def __init__(self, design: Design, given: Mapping[str, Value], problems: list[Problem]) -> None:
@@ -89,11 +92,11 @@ class Variables:
         """The values of names outside of blocks."""
 
     def inside(self, values: Mapping[str, Value], entry: Any) -> Environment:
-        """The values of names in a block with these parameters; ``entry`` is the port of its input."""
+        """The environment inside a block with these values of its parameters; ``entry`` is the port of its input."""
         return Environment({**self.values, **values}, entry, True)
 
     def bind(self, plan: Plan, block: Block, environment: Environment, entry: Any) -> dict[str, Value]:
-        """The values of a block's parameters in one call; ``entry`` is the port of its input."""
+        """The values of a block's parameters in one call; ``entry`` is the port of its input. Raises DesignError."""
         values: dict[str, Value] = {}
         for parameter in block.parameters:
             given = plan.given.get(parameter.name)
@@ -109,7 +112,7 @@ class Variables:
         return values
 
     def _read(self, design: Design) -> None:
-        """Evaluates the file's variables that the call does not set; a variable may use those before it."""
+        """Evaluates the file's variables that the options do not set; a variable may use those before it."""
         for name, default in design.variables.items():
             if default is None or name in self.values:
                 continue
@@ -129,7 +132,7 @@ class Variables:
             wrong = _invalid_part(found)
             if wrong is not None:
                 message = f"{name}: a variable holds numbers, sizes, lists of them or a key word, found {shown(wrong)}"
-                self._refuse(name, Problem("wrong-type", message, default.span, yaml_guess(wrong)))
+                self._refuse(name, Problem("wrong-type", message, default.span, yaml_number_hint(wrong)))
                 continue
             self.values[name] = found
 
@@ -141,9 +144,10 @@ class Variables:
 def value_of(
     operand: Operand, environment: Environment, entry: Any, words: Iterable[str], *, holds_names: bool = False
 ) -> Value:
-    """A written value as a value of the language, or Deferred if it depends on volumes.
+    """The value of an operand; Deferred if it depends on volumes.
 
-    ``entry`` is the port of the layer's input. ``holds_names``: the words are read as such in lists, too.
+    ``entry`` is the port of the layer's input; ``words`` are the key words, which precede variables of the same name,
+    with ``holds_names`` also those in lists. Raises DesignError or ValueProblem.
     """
     if isinstance(operand, Literal):
         return operand.value
@@ -186,7 +190,7 @@ def _part(name: str, environment: Environment, entry: Any) -> Value:
 
 
 def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[str] = ()) -> Value:
-    """A written value that must not depend on volumes."""
+    """The value of an operand; raises DesignError if it depends on volumes."""
     value = value_of(operand, environment, None, words)
     if isinstance(value, Deferred):
         message = "counts, conditions and names cannot depend on a volume"
@@ -195,7 +199,7 @@ def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[s
 
 
 def holds(operand: Operand, environment: Environment) -> bool:
-    """Whether the condition after a '?' holds."""
+    """Whether the condition after a '?' holds; raises DesignError."""
     try:
         return condition(fixed_value_of(operand, environment, Boolean.words))
     except ValueProblem as error:
@@ -203,7 +207,7 @@ def holds(operand: Operand, environment: Environment) -> bool:
 
 
 def yes_or_no(operand: Operand, key: str, environment: Environment) -> bool:
-    """The value of a boolean key that every layer takes."""
+    """The value of a boolean key; raises DesignError."""
     try:
         return Boolean()(fixed_value_of(operand, environment, Boolean.words))
     except ValueProblem as error:
@@ -211,7 +215,7 @@ def yes_or_no(operand: Operand, key: str, environment: Environment) -> bool:
 
 
 def iterations_of(item: Item, environment: Environment) -> Iterations:
-    """The names bound in each iteration of an item with '*'."""
+    """The iterations of an item with '*'; raises DesignError for an invalid count or list, or too many names."""
     assert item.times is not None
     span = item.times.span
     value = fixed_value_of(item.times, environment)
@@ -236,7 +240,7 @@ def iterations_of(item: Item, environment: Environment) -> Iterations:
 
 
 def names_of(operand: Operand) -> set[str]:
-    """The names that a written value uses."""
+    """The names in an operand: variables and words."""
     if isinstance(operand, Name):
         return {operand.text}
     if isinstance(operand, Code):
@@ -247,7 +251,7 @@ def names_of(operand: Operand) -> set[str]:
 
 
 def _invalid_part(value: Value) -> Value:
-    """The first part of a variable's value that is not a number, list or key word, or None."""
+    """The first word in a variable's value that is no key word; None if there is none."""
     if isinstance(value, list):
         for part in value:
             wrong = _invalid_part(part)

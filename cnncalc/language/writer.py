@@ -1,7 +1,7 @@
-"""A graph as text that reads back to the same net: a pattern, or an architecture file.
+"""Writes a graph as a pattern or an architecture file that reads back to the same net.
 
-Blocks become named groups, branches that merge become forks, and equal items in a row become a repeat; other
-connections are written with ``FROM(@name)`` and ``ADD(@name)``.
+In a pattern blocks become named groups, branches that end in a merge become forks, and equal items in a row become a
+repeat; other connections are written with ``FROM(@name)`` and ``ADD(@name)``.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph, Node, RawValue
 
 MAX_REPEAT = 24
-"""Maximum number of items in a repeated sequence."""
+"""The most items of a sequence that is written as a repeat."""
 
 WIDTH = 110
+"""The most characters of a line of a pattern, unless one item is longer."""
 MAX_WIDTH = 120
-"""The most characters of a line of a file's head."""
+"""The most characters of a line before the layers of a file, unless one word is longer."""
 
 
 class _Unreachable(Exception):
-    """A name cannot be referenced from here: a nearer scope shadows it."""
+    """A name cannot be written in a scope, because a nearer scope has the same name or the prefixes differ."""
 
 
 # names
 
 
 class _Counter:
-    """Numbers layers as the language does, so that only names that differ are written."""
+    """Numbers layers as the expansion does, so that only names that differ from the automatic ones are written."""
 
     def __init__(self, prefix: str, outer: _Counter | None, one_input: bool) -> None:
         self.prefix = prefix
@@ -46,7 +47,7 @@ class _Counter:
         self.counts: dict[str, int] = {}
 
     def counted(self, node: Node) -> str:
-        """The name that a node gets without a written one."""
+        """Counts a node, and returns the automatic name that it would get."""
         kind = node.kind
         number = self.counts[kind] = self.counts.get(kind, 0) + 1
         if node.is_input:
@@ -64,7 +65,7 @@ class _PatternWriter:
         self.one_input = sum(not node.inputs for node in self.nodes) == 1
         self.places = {node.name: index for index, node in enumerate(self.nodes)}
         self.spans: dict[str, tuple[int, int, int]] = {}
-        """For each block its first and last node and the number of its nodes."""
+        """For each block the index of its first node, that of its last node, and the number of its nodes."""
         for index, node in enumerate(self.nodes):
             prefix = node.block
             while prefix:
@@ -82,7 +83,7 @@ class _PatternWriter:
     # structure
 
     def _chain(self, low: int, high: int, entry: int | None, counter: _Counter, depth: int) -> list[str]:
-        """The items of nodes low..high-1, which the volume of node ``entry`` enters."""
+        """The items of nodes ``low`` to ``high - 1``; ``entry`` is the node whose volume enters them, if any."""
         items: list[str] = []
         at, current = low, entry
         while at < high:
@@ -94,7 +95,7 @@ class _PatternWriter:
         return items
 
     def _nested(self, at: int, high: int, current: int | None, counter: _Counter, depth: int) -> tuple[list[str], int]:
-        """The block or fork that begins at a node, and the node after it; no items if none does."""
+        """The items of the block or fork that begins at a node, and the node after it; no items if there is none."""
         if depth >= NESTING - 4:
             return [], at
         merge, branches = self.forks.furthest(at, high, current)
@@ -111,7 +112,7 @@ class _PatternWriter:
         return ["[" + " | ".join(texts) + "]", self._layer(merge, counter, ())], merge + 1
 
     def _single(self, at: int, current: int | None, counter: _Counter, *, at_head: bool) -> list[str]:
-        """The items of one node: the layer, after a ``FROM`` if it reads another volume than the current one."""
+        """The items of one node: its layer, after ``FROM`` if it does not read the volume of node ``current``."""
         inputs = self.nodes[at].inputs
         if not inputs:
             text = self._layer(at, counter, ())
@@ -125,7 +126,7 @@ class _PatternWriter:
         return [self._layer(at, counter, [self._reference(source, counter) for source in others])]
 
     def _group(self, at: int, high: int, counter: _Counter) -> tuple[str | None, int]:
-        """The widest block that begins here and lies wholly before ``high``, and the node after it."""
+        """The outermost block that begins at a node and ends before ``high``, if any, and the node after it."""
         if not self.groups:
             return None, 0
         name = self.nodes[at].name
@@ -143,6 +144,7 @@ class _PatternWriter:
     # layers
 
     def _layer(self, index: int, counter: _Counter, references: Sequence[str]) -> str:
+        """The layer of a node with its references, further keys and, unless automatic, its label."""
         node = self.nodes[index]
         extra = list(references)
         if not node.trainable:
@@ -162,7 +164,7 @@ class _PatternWriter:
         return text
 
     def _reference(self, index: int, counter: _Counter) -> str:
-        """``@name``, as short as resolution from this scope allows."""
+        """The shortest ``@name`` that refers to a node from this scope."""
         name = self.nodes[index].name
         scope: _Counter | None = counter
         inner: list[str] = []
@@ -177,7 +179,7 @@ class _PatternWriter:
 
 
 def _known_layer(node: Node) -> Layer:
-    """The layer of a node whose keys are all known."""
+    """The layer of a node that is no draft."""
     assert isinstance(node.layer, Layer), node.name
     return node.layer
 
@@ -187,7 +189,7 @@ def _bracketed(items: list[str]) -> str:
 
 
 def _compressed(items: list[str]) -> list[str]:
-    """The items with equal sequences in a row written once, with a count; named items are not repeated."""
+    """The items, with equal sequences in a row written once with a count; items with a label are not repeated."""
     result: list[str] = []
     at = 0
     while at < len(items):
@@ -214,7 +216,7 @@ def _compressed(items: list[str]) -> list[str]:
 
 
 def _repeatable(item: str) -> bool:
-    """Whether an item may carry a '*' without brackets: no merge, no repeat of its own."""
+    """Whether a '*' may follow an item without brackets: it is no merge, no FROM, and has no '*' of its own."""
     word = re.match(r"[A-Z0-9]+", item)
     if word is None or re.fullmatch(r"[A-Z0-9]+[^*\]]*", item) is None or word[0] == "FROM":
         return False
@@ -223,7 +225,7 @@ def _repeatable(item: str) -> bool:
 
 
 def as_pattern(graph: Graph) -> str:
-    """A net without drafts as a pattern that reads back to the same net, broken into lines."""
+    """The pattern, in lines, that reads back to the net of a graph without drafts."""
     try:
         items = _PatternWriter(graph, groups=True).text()
     except _Unreachable:
@@ -243,7 +245,7 @@ def as_pattern(graph: Graph) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as a YAML scalar: bare where YAML cannot misread it, else in double quotes."""
+    """A text as a YAML scalar: without quotes where YAML reads it as this text, else in double quotes."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text) and text.lower() not in ("null", "~"):
         return text
     escaped = "".join(
@@ -266,7 +268,7 @@ def _raw_text(value: RawValue) -> str:
 
 
 def as_yaml(graph: Graph) -> str:
-    """A net without drafts as an architecture file, one entry per layer, that reads back to the same net."""
+    """The architecture file, with an entry for each layer, that reads back to the net of a graph without drafts."""
     lines = [*head_lines(graph), "layers:"]
     counter = _Counter("", None, sum(not node.inputs for node in graph.nodes) == 1)
     last = len(graph.nodes) - 1
@@ -286,9 +288,9 @@ def note_lines(graph: Graph) -> list[str]:
 
 
 def in_lines(text: str, begin: str = "  ") -> list[str]:
-    """A text of the head in lines, broken at single blanks; further lines begin with ``begin``.
+    """A text in lines of at most :data:`MAX_WIDTH` characters; lines after the first begin with ``begin``.
 
-    YAML reads a break between the quotes of a text, or inside of brackets, as a blank.
+    It is broken at single blanks: inside quotes or brackets YAML reads a line break as a blank.
     """
     lines = [""]
     for word in re.split(r"(?<! ) (?! )", text):
@@ -302,7 +304,7 @@ def in_lines(text: str, begin: str = "  ") -> list[str]:
 
 
 def head_lines(graph: Graph) -> list[str]:
-    """The lines of a file before its layers, first what its source has and the layers do not show."""
+    """The lines of a file before its layers: the notes as comments, then its keys from ``name`` to ``ignore``."""
     lines = [*note_lines(graph), f"name: {_quoted(graph.name)}"]
     if graph.title:
         lines.append(f"title: {_quoted(graph.title)}")
@@ -321,12 +323,12 @@ def head_lines(graph: Graph) -> list[str]:
 
 
 def _joins(node: Node) -> bool:
-    """Whether it is a merge, whose inputs are written even where there is one."""
+    """Whether a node is a merge, whose inputs are written even if it has one."""
     return _known_layer(node).is_merge
 
 
 def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
-    """The keys of a node's entry, without its name."""
+    """The keys of the entry of a node, without its name, each with the text of its value."""
     node = graph.nodes[index]
     keys: dict[str, str] = {}
     if node.inputs and (node.inputs != (index - 1,) or _joins(node)):

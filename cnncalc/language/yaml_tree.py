@@ -1,7 +1,7 @@
-"""YAML as a tree of nodes with places; scalars stay text.
+"""Reads YAML into a tree of nodes, each with its place in the text; scalars stay text.
 
-PyYAML's C parser gives events with marks. The tree is built here, so that limits apply while it grows, repeated keys
-are found, and ``010`` is not turned into 8.
+The tree is built here from the events of PyYAML's C parser, so that limits apply while it grows, repeated keys are
+found, and ``010`` is not turned into 8.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from cnncalc.collection import Paused
 from cnncalc.errors import DesignError, Problem, Problems
 from cnncalc.graph import RawValue
 from cnncalc.language.limits import YAML_ALIASES, YAML_BYTES, YAML_DEPTH, YAML_NODES
-from cnncalc.language.tree_cache import keep_tree, kept_tree
+from cnncalc.language.tree_cache import cache_tree, cached_tree
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, Text, visible
 
@@ -25,7 +25,7 @@ TOO_DEEP = f"YAML nests at most {YAML_DEPTH} deep"
 
 
 class Scalar:
-    """A scalar as written: ``value`` is its text without quotes, ``plain``: it has no quotes."""
+    """A scalar as written; ``value`` is its text without quotes and escapes."""
 
     __slots__ = ("_end", "_source", "_start", "_style", "value")
 
@@ -38,12 +38,12 @@ class Scalar:
 
     @property
     def plain(self) -> bool:
-        """Whether it has no quotes and is no block."""
+        """Whether it has no quotes and is no block (``|`` or ``>``)."""
         return not self._style
 
     @property
     def plain_parts(self) -> tuple[str, str, int, int]:
-        """Its value, its style, and its place as written."""
+        """Its value, its style (``"``, ``'``, ``|``, ``>`` or none), and its first and last offset in the source."""
         return self.value, self._style, self._start, self._end
 
     @property
@@ -53,13 +53,13 @@ class Scalar:
 
     @property
     def span(self) -> Span:
-        """Its place, without blanks at the end."""
+        """Its span in the source, without blanks at the end."""
         source, start = self._source, self._start
         return Span(source, start, start + (len(source.text[start : self._end].rstrip()) or 1))
 
     @property
     def text(self) -> Text:
-        """Its value with the places of its characters."""
+        """Its value, with the place of each character in the source."""
         value, style, start = self.value, self._style, self._start
         raw = self._source.text[start : self._end]
         if style in ("", "'") and raw[bool(style) : len(raw) - bool(style)] == value:
@@ -74,7 +74,7 @@ class Scalar:
 
 
 class Sequence(NamedTuple):
-    """A list."""
+    """A list; ``size`` is the number of its nodes, those inside included."""
 
     items: tuple[Node, ...]
     span: Span
@@ -82,14 +82,14 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """A mapping: keys and values in order, no key twice."""
+    """A mapping: its keys and values in order, no key twice; ``size`` as for :class:`Sequence`."""
 
     entries: tuple[tuple[Scalar, Node], ...]
     span: Span
     size: int
 
     def get(self, key: str) -> Node | None:
-        """The value of a key, or None."""
+        """The value of a key; None if there is no such key."""
         for name, node in self.entries:
             if name.value == key:
                 return node
@@ -100,7 +100,7 @@ Node: TypeAlias = "Scalar | Sequence | Mapping"
 
 
 def raw_value(node: Node) -> RawValue:
-    """A node as a value independent of YAML."""
+    """A node as a record that does not depend on YAML."""
     if isinstance(node, Scalar):
         return RawValue(node.span, what="nothing") if node.is_null else RawValue(node.span, node.value.strip())
     if isinstance(node, Sequence):
@@ -110,7 +110,7 @@ def raw_value(node: Node) -> RawValue:
 
 
 def _plain(node: Node) -> tuple[Any, ...]:
-    """A node as tuples of texts and numbers."""
+    """A node as nested tuples of texts and numbers, for the cache."""
     if isinstance(node, Scalar):
         return node.plain_parts
     _, start, end = node.span
@@ -120,7 +120,7 @@ def _plain(node: Node) -> tuple[Any, ...]:
 
 
 def _made(found: tuple[Any, ...], source: Source) -> Any:
-    """The node that :func:`_plain` has written."""
+    """The node from the tuples of :func:`_plain`."""
     if isinstance(found[0], str):
         value, style, start, end = found
         return Scalar(value, style, source, start, end)
@@ -132,7 +132,7 @@ def _made(found: tuple[Any, ...], source: Source) -> Any:
 
 
 class _Open:
-    """A collection whose end has not been read."""
+    """A list or mapping whose end has not been read."""
 
     __slots__ = ("anchor", "is_mapping", "items", "start")
 
@@ -144,7 +144,7 @@ class _Open:
 
 
 class YamlDocument:
-    """Reads the one document of a YAML text."""
+    """Reads a YAML text, which must be one document."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -160,16 +160,16 @@ class YamlDocument:
         return Span(self.source, start, max(start + 1, end))
 
     def read(self) -> Node | None:
-        """The root node, or None for an empty text; raises DesignError for invalid YAML or a broken limit.
+        """The root node, None for an empty text; raises DesignError for invalid YAML or more than a limit allows.
 
-        Repeated keys and the like are added to ``problems`` instead.
+        Repeated keys, keys that are no words, and merge keys are added to ``problems`` instead.
         """
         text = self.source.text
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         if size > YAML_BYTES:
             message = f"a YAML file has at most {YAML_BYTES // 1024**2} MiB, but this one has {size:,} bytes"
             raise self._error("limit", message, self._span(0, 1))
-        kept = kept_tree(self.source)
+        kept = cached_tree(self.source)
         if kept is not None:
             node: Node = _made(kept, self.source)
             return node
@@ -188,11 +188,11 @@ class YamlDocument:
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
         if root is not None and not self.problems:
-            keep_tree(self.source, lambda: _plain(root))
+            cache_tree(self.source, lambda: _plain(root))
         return root
 
     def root_so_far(self) -> Node | None:
-        """The root node as far as it was read, after an error."""
+        """After an error, the root node with what was read; None if nothing was."""
         node: Node | None = None
         for opened in reversed(self._stack):
             items = [*opened.items, node] if node is not None else opened.items
@@ -213,7 +213,7 @@ class YamlDocument:
         return self._error("yaml-syntax", f"YAML: {what}", self._span(at, at + 1), self._quotes_hint(at))
 
     def _quotes_hint(self, at: int) -> str | None:
-        """A hint for a pattern without quotes that YAML misreads."""
+        """The hint for a pattern without quotes that YAML cannot parse; None if there is no pattern on the line."""
         import re
 
         number = self.source.position(at)[0]
@@ -232,7 +232,7 @@ class YamlDocument:
         return None
 
     def _build(self, events: Iterator[Any]) -> Node | None:
-        """The root node of a stream of events."""
+        """The root node of the events of the parser."""
         from yaml import ScalarEvent
 
         root: Node | None = None
@@ -259,7 +259,7 @@ class YamlDocument:
         return root
 
     def _node(self, event: Any, start: int, end: int) -> Node | None:
-        """The node that an event other than a scalar completes, if it does."""
+        """The node that an event other than a scalar completes; None if it completes none."""
         import yaml
 
         if isinstance(event, yaml.CollectionStartEvent):
@@ -337,10 +337,10 @@ class YamlDocument:
 
 
 def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Parallel offsets in a scalar's value and in its raw text; between them characters correspond one to one.
+    """Offsets in a scalar's value and those in its raw text, as in :class:`cnncalc.source.Text`.
 
-    Characters other than blanks have the same order in both (an escape in double quotes counts as one), so both are
-    scanned together.
+    Characters other than blanks have the same order in both (an escape in double quotes counts as one character), so
+    that both can be scanned together.
     """
     at = 0
     if style in ("|", ">"):
@@ -376,7 +376,7 @@ def _skip_blanks(raw: str, at: int, style: str) -> int:
 
 
 def _width(raw: str, at: int, style: str) -> int:
-    """Number of raw characters that encode one character of the value."""
+    """The number of raw characters that one character of the value takes."""
     if style == '"' and raw[at : at + 1] == "\\":
         return {"x": 4, "u": 6, "U": 10}.get(raw[at + 1 : at + 2], 2)
     return 2 if style == "'" and raw[at : at + 2] == "''" else 1

@@ -57,6 +57,6 @@ NEVER_BLOCKS = frozenset(
         *("slice", "softmax", "softplus", "subsample", "tanh", "upsample"),
     )
 )
-"""The kinds of the first version. A block could have the name of any other kind before that kind was added."""
+"""The kinds whose names a block cannot have; older files may have a block with the name of a kind added later."""
 
 __all__ = ["KINDS", "NEVER_BLOCKS", "Key", "Layer", "Parameter", "Stencil"]

@@ -1,4 +1,4 @@
-"""Activation functions, applied to each element; further ones are in `gated` and `elementwise`."""
+"""Activation functions, applied to each element; more are in ``gated`` and ``elementwise``."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Activation(Layer):
     """A function of each element.
 
-    ``in_place`` overwrites the input where that is allowed: nothing else reads the input, and the layer that computed
-    it does not need it for backward.
+    With ``in_place`` it overwrites its input where that is allowed: if no other layer reads the input, and the layer
+    that computed it does not need it for backward.
     """
 
     is_activation: ClassVar[bool] = True
@@ -59,12 +59,12 @@ class Activation(Layer):
         return (derived(xp, function, kept, gradient),), {}
 
     def derivative(self, xp: Any, kept: Any) -> Any:
-        """The derivative, from the output if that is kept, else from the input."""
+        """The derivative at each element, computed from the output if training keeps that, else from the input."""
         raise NotImplementedError
 
 
 def clamped(builder: TorchBuilder, x: int, *, bounds: int) -> int:
-    """Records a clamp, whose backward makes a mask for each bound, and a zero."""
+    """Records a clamp of a value; its backward makes a mask for each of ``bounds`` bounds, and a zero."""
     masks = (Size(0, builder.output.elements),) * bounds
     return builder.single([x], scratch=(*masks, Size(builder.item_of(x))), gradient_order="output")
 
@@ -184,8 +184,8 @@ class HardSigmoid(Activation):
 
     bare: ClassVar[str | None] = "slope"
 
-    slope: float = key(Decimal(above=0), 1 / 6, note="1/6", means="the factor of an element")
-    shift: float = key(Decimal(), 0.5, means="what is added before the result is cut to the range from 0 to 1")
+    slope: float = key(Decimal(above=0), 1 / 6, note="1/6", means="the factor of each element")
+    shift: float = key(Decimal(), 0.5, means="what is added before clipping to the range from 0 to 1")
 
     @property
     def _is_usual(self) -> bool:
@@ -238,7 +238,7 @@ class LeakyRelu(Activation):
     keeps_output_in_place: ClassVar[bool] = True  # with a slope of at least 0 the output has the sign of the input
     bare: ClassVar[str | None] = "slope"
 
-    slope: float = key(Decimal(), 0.01, means="the factor of negative elements")
+    slope: float = key(Decimal(), 0.01, means="the factor by which negative elements are multiplied")
 
     def may_work_in_place(self) -> bool | None:
         return False if self.slope < 0 else super().may_work_in_place()
@@ -302,7 +302,7 @@ class Elu(ExponentialLinear):
 
 
 class Selu(ExponentialLinear):
-    """ELU with two constants chosen so that inputs of mean 0 and variance 1 keep both from layer to layer.
+    """ELU with two constants, chosen so that mean 0 and variance 1 are kept from layer to layer.
 
     Formula: y = 1.0507 * x where positive, else 1.0507 * 1.6733 * (exp(x) - 1); both constants to 16 digits.
     Volume: as the input.
@@ -407,9 +407,9 @@ class PRelu(Activation):
 
 
 class Softmax(Layer):
-    """Turns the depth of each position, or other axes, into positive numbers that add up to 1.
+    """Turns the elements along the depth, or along other axes, into positive numbers that add up to 1.
 
-    Formula: y = exp(x) / the sum of exp(x) over ``axes``; by default the depth.
+    Formula: y = exp(x) / the sum of exp(x) along ``axes``, by default along the depth.
     Volume: as the input.
 
     Source: CS231n, "Softmax classifier".
@@ -429,7 +429,7 @@ class Softmax(Layer):
     keeps_output: ClassVar[bool] = True
     bare: ClassVar[str | None] = "axes"
 
-    axes: tuple[str, ...] = key(SideNames(), ("depth",), means="over which they add up to 1")
+    axes: tuple[str, ...] = key(SideNames(), ("depth",), means="along which they add up to 1")
 
     @property
     def is_flat(self) -> bool | None:  # type: ignore[override]
@@ -458,7 +458,7 @@ class Softmax(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if len(self.axes) == 1:
             return self._probabilities(builder, inputs[0], builder.made(inputs, builder.output))
-        # the axes joined to one, by a view or a copy, and back
+        # a view or a copy joins the axes to one; afterwards they are split again
         sizes = {"depth": builder.output.depth, **dict(zip(builder.output.names, builder.output.sides, strict=True))}
         names = [*[name for name in sizes if name not in self.axes], *self.axes]
         order = [0, *[1 + list(sizes).index(name) for name in names]]
@@ -471,7 +471,7 @@ class Softmax(Layer):
         return result
 
     def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout | None = None) -> int:
-        """The operation on one axis."""
+        """Records the softmax along one axis."""
         x = builder.widened(value) if builder.autocast == "bfloat16" else value
         item = 4 if builder.autocast and not builder.is_cpu else None
         return builder.operation([x], item=item, layout=layout, keeps_output=True)

@@ -1,4 +1,4 @@
-"""Attention, and the product of two volumes."""
+"""Attention, and the matrix product of two volumes."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
 
 
 class Attention(Layer):
-    """Each position takes a weighted mean over all positions of a memory, head by head; the memory is its own sequence.
+    """Multi-head attention: each position takes a weighted mean over all positions of the input or of a second volume.
 
-    Formula: of each head softmax(q k^T / sqrt(head_dim) + b) v, with q = x Wq + bq, k = m Wk + bk, v = m Wv + bv for
-    the memory m (x itself, unless another volume is named); the heads side by side, times Wo + bo with ``out``.
+    Formula: each head is softmax(q k^T / sqrt(head_dim) + b) v, with q = x Wq + bq, k = m Wk + bk, v = m Wv + bv, where
+    the memory m is the second volume, or x if there is none; the heads are concatenated, and with ``out`` multiplied by
+    Wo, plus bo.
     Volume: [N x D]; without ``out`` [N x I], I = heads*head_dim.
-    Learned: D*I + 2*E*I weights, with ``out`` I*D more, for memory vectors of E numbers; 3*I biases, with ``out`` D
+    Learned: D*I + 2*E*I weights, with ``out`` I*D more, where E is the depth of the memory; 3*I biases, with ``out`` D
     more; with ``relative`` (2*H - 1)*(2*W - 1)*heads biases b, by the distance of two positions in a plane of HxW.
 
-    It works along the last side; sides before it are a batch, as the windows that WINDOW makes. For N positions and M
-    of the memory it takes N*D*I + 2*M*E*I + 2*N*M*I MACs, with ``out`` N*I*D more.
+    It works along the last side; the sides before it are a batch, such as the windows that WINDOW makes. With N
+    positions of the input and M of the memory it takes N*D*I + 2*M*E*I + 2*N*M*I MACs, with ``out`` N*I*D more.
 
     Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2; ``relative``: Liu et al. 2021, equation 4.
     """
@@ -60,9 +61,9 @@ class Attention(Layer):
     dash: ClassVar[str | None] = "heads"
     bare: ClassVar[str | None] = "heads"
 
-    heads: int = key(Whole(1), means="number of heads, each of which takes a mean of its own")
-    dim: int | None = key(Whole(1), None, note="the depth", means="how many numbers all heads have together")
-    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="how many numbers one head has")
+    heads: int = key(Whole(1), means="number of heads, each of which takes its own mean")
+    dim: int | None = key(Whole(1), None, note="the depth", means="the depth of all heads together")
+    head_dim: int | None = key(Whole(1), None, note="dim / heads", means="the depth of each head")
     bias: bool = key(Boolean(), True, means="whether the projections have biases")
     out: bool = key(Boolean(), True, means="whether a projection back to the depth follows")
     relative: int | tuple[int, ...] | None = key(
@@ -91,7 +92,7 @@ class Attention(Layer):
         return f"ATTENTION-{self.heads}" + (f"({keys})" if keys else "")
 
     def inner(self, depth: int) -> int:
-        """The numbers of all heads together."""
+        """The depth of all heads together, for an input of this depth; raises ShapeError."""
         if self.head_dim is not None:
             return self.heads * self.head_dim
         if self.dim is not None:
@@ -101,7 +102,7 @@ class Attention(Layer):
                 f"the heads must divide the depth, but depth {depth} is not divisible by {self.heads}",
                 code="not-divisible",
                 key="heads",
-                hint=_heads_that_divide(depth, self.heads) + "head_dim sets the numbers of a head instead",
+                hint=_heads_that_divide(depth, self.heads) + "head_dim sets the depth of each head instead",
             )
         return depth
 
@@ -197,7 +198,7 @@ class Attention(Layer):
         return weight[:, :inner], weight[:, inner : 2 * inner], weight[:, 2 * inner :]
 
     def _split(self, projected: Any, sides: Sequence[int]) -> Any:
-        """Heads of batch x inner x positions: batch x sides before x heads x length x head_dim; a view."""
+        """A view of batch x inner x positions as batch x product of the sides before x heads x length x head_dim."""
         batch, inner, _ = projected.shape
         return projected.reshape(batch, self.heads, inner // self.heads, prod(sides[:-1]), sides[-1]).transpose(
             0, 3, 1, 4, 2
@@ -209,7 +210,7 @@ class Attention(Layer):
         return xp.ascontiguousarray(heads.transpose(0, 2, 4, 1, 3)).reshape(batch, count * each, before * length)
 
     def _pairs(self, xp: Any) -> Any:
-        """For each two positions the row of the table of relative biases: length x length."""
+        """For each pair of positions the row of the table of relative biases: length x length."""
         plane = self.plane
         rows = [2 * side - 1 for side in plane]
         places = xp.array([places_of(position, plane) for position in range(prod(plane))])
@@ -228,7 +229,7 @@ class Attention(Layer):
         return self._computed(xp, x, memory, arrays)
 
     def _computed(self, xp: Any, x: Any, memory: Any, arrays: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The output, and what backward uses."""
+        """The output, and by name what backward uses."""
         read = x if memory is None else memory
         flat = [planes(each).reshape(len(each), each.shape[-1], -1) for each in (x, read, read)]
         projected = [xp.matmul(weight.T, each) for weight, each in zip(self._projections(arrays), flat, strict=True)]
@@ -360,7 +361,7 @@ class Attention(Layer):
 
 
 def _heads_that_divide(depth: int, heads: int) -> str:
-    """``3 heads divide it; ``: the nearest number of heads that does, unless it is far away."""
+    """``3 heads divide it; ``, with the number nearest to ``heads`` that divides the depth; empty if none is near."""
     heads = min(heads, depth)
     near = [number for distance in range(min(heads, 1000)) for number in (heads - distance, heads + distance)]
     found = next((number for number in near if depth % number == 0), None)
@@ -368,19 +369,19 @@ def _heads_that_divide(depth: int, heads: int) -> str:
 
 
 def _summed_product(xp: Any, x: Any, gradient: Any) -> Any:
-    """The gradient of weights from batch x depth x positions of the input and of the gradient."""
+    """The gradient of weights, from the input and the incoming gradient, both batch x depth x positions."""
     return xp.matmul(x, gradient.swapaxes(-1, -2)).sum(axis=0)
 
 
 def _other_form(one: Volume, other: Volume, *, transpose: bool) -> str | None:
-    """The hint where two volumes can be multiplied with the other value of ``transpose``."""
+    """The hint if two volumes can be multiplied with this value of ``transpose``; else None."""
     if one.depth != (other.depth if transpose else other.sides[-1]):
         return None
     return "MATMUL(transpose=yes) multiplies along both depths" if transpose else "it fits without transpose"
 
 
 class Matmul(Merge):
-    """The matrix product of two volumes along the last side and the depth, position by position of the sides before.
+    """The matrix product of two volumes along the last side and the depth, for each position of the sides before.
 
     Formula: y[n, m] = the sum over k of a[n, k] * b[k, m]; with ``transpose`` of a[n, k] * b[m, k].
     Volume: [N x M] of [N x K] and [K x M], with ``transpose`` of [N x K] and [M x K].
@@ -485,7 +486,7 @@ class Matmul(Merge):
 
 
 def _in_maps(xp: Any, product: Any) -> Any:
-    """Batch x sides before x depth x length as batch x sides x depth, each map in one stretch of memory."""
+    """Batch x sides before x depth x length as batch x sides x depth, with each map contiguous in memory."""
     if product.ndim == 3:
         return pixels(product)
     batch, *before, depth, length = product.shape

@@ -1,7 +1,8 @@
 """The base class of layer kinds: keys, traits, volumes, parameters, multiply-adds, and the run in NumPy.
 
-A kind is one class in one file. Its keys are class attributes made by :func:`key`; the constructor reads each value as
-its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, kernel: [3, 3]}`` give equal layers.
+A kind is one class, and a family of kinds one file. Its keys are class attributes made by :func:`key`; the constructor
+reads each value as its key expects, so that ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, kernel: [3, 3]}``
+give equal layers.
 """
 
 from __future__ import annotations
@@ -30,19 +31,24 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume, Volumes
 
 REQUIRED: Any = object()
+"""The default of a key that has none."""
 
 COMMON_KEYS = ("name", "inputs", "training_only")
 """Keys of every kind, in addition to its own."""
 PARAMETER_KEYS = ("trainable", "share")
 """Keys that kinds with parameters take as well."""
 TYING_KEYS = ("transposed",)
-"""Keys that kinds take as well whose weights those of another layer can use transposed."""
+"""Keys that kinds also take which can use the weights of another layer transposed."""
 WINDOW_KEYS = ("kernel", "stride", "pad", "dilation", "groups", "bias")
 """Keys that tell layers of a kind apart; a table has a column for each."""
 
 
 class Key:
-    """One key of a layer kind: its reader, default and description."""
+    """One key of a layer kind.
+
+    ``name`` is the key in files, ``attribute`` the attribute of the layer; ``default``, ``note`` and ``means`` are
+    those of :func:`key`.
+    """
 
     __slots__ = ("attribute", "default", "means", "name", "note", "reader")
 
@@ -60,9 +66,11 @@ class Key:
 
 
 def key(reader: Reader, default: Any = REQUIRED, *, name: str | None = None, note: str = "", means: str = "") -> Any:
-    """A key read by ``reader``; ``default`` as the layer stores it (None: computed from the other keys).
+    """A key of a kind, as a class attribute.
 
-    ``note`` describes a default of None, ``means`` the key.
+    ``reader`` reads its values. ``default`` is the default as the layer stores it: REQUIRED if there is none, None if
+    it follows from the other keys, which ``note`` describes. ``name`` is the key in files (default: the name of the
+    attribute), ``means`` its description in the documentation.
     """
     return Key(reader, default, name, note, means)
 
@@ -70,8 +78,8 @@ def key(reader: Reader, default: Any = REQUIRED, *, name: str | None = None, not
 class Parameter(NamedTuple):
     """A parameter or buffer of a layer.
 
-    ``shape`` is that of the array in the NumPy run, ``count`` its elements with their arithmetic, ``role`` one of
-    ``weight`` (weights and scales), ``bias`` (biases and shifts), ``buffer`` (kept but not learned).
+    ``shape`` is the shape of the array in the NumPy run, ``count`` the number of its elements with the arithmetic,
+    ``role`` one of ``weight`` (weights and scales), ``bias`` (biases and shifts) and ``buffer`` (kept but not learned).
     """
 
     name: str
@@ -81,11 +89,11 @@ class Parameter(NamedTuple):
 
 
 class Sizing(NamedTuple):
-    """How a key that a design leaves open is decided.
+    """How the value of a key is found that a design leaves open.
 
-    In this order: by the depth of a stated volume (``by_depth``), by the setting ``name`` of the call, by the key's
-    default, which is then reported as the assumption ``name``. ``last`` holds another name and default for the last
-    layer of the kind on its path.
+    In this order: the depth of a stated volume (if ``by_depth``), the option ``name``, the default of the key, which is
+    then reported as assumed by this name. ``last`` is another name and default, for a layer after which no other one of
+    the kind follows.
     """
 
     name: str
@@ -105,38 +113,41 @@ class Layer:
     other_names: ClassVar[tuple[str, ...]] = ()
     """Names of the kind in other tools, for hints."""
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """Names in other tools of layers that differ: how to write each here, and the difference; see ``translation``."""
+    """Names in other tools of layers that differ: how to write each here, and the difference.
+
+    :mod:`cnncalc.language.translation` reads them.
+    """
     example: ClassVar[str] = ""
     first: ClassVar[str | None] = None
     dash: ClassVar[str | None] = None
     slash: ClassVar[str | None] = None
     bare: ClassVar[str | None] = None
     further_bare: ClassVar[tuple[str, ...]] = ()
-    """The keys that further arguments without a key set, in order: the maximum of ``CLIP(0, 6)``."""
+    """The keys that further arguments without a key set, in order: ``high`` in ``CLIP(0, 6)``."""
     keys: ClassVar[dict[str, Key]] = {}
     per_side: ClassVar[tuple[str, ...]] = ()
-    """Attributes of the keys that have one number for each side of the volume."""
+    """The attributes of keys whose value has one number for each side of the volume."""
     side_count: int | None = None
-    """For how many sides these keys are, once :meth:`on` has bound them; None: one number holds for every side."""
+    """The number of sides to which :meth:`on` has bound these keys, which are then tuples; None: not bound."""
     sizes: ClassVar[Mapping[str, Sizing]] = {}
-    """Keys that a design may leave open, as the filters of ``CONV``."""
+    """The keys that a design may leave open, such as the filters of ``CONV``."""
     replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Keys that replace others: the output size of an adaptive pool replaces its windows."""
+    """The keys that replace others: ``output`` of an adaptive pool replaces ``kernel``, ``stride`` and others."""
 
-    # Traits: all that other packages know of a kind. Those that depend on keys are properties.
+    # Traits: all that other packages know of a kind. A trait that depends on the keys of a layer is a property.
 
     is_input: ClassVar[bool] = False
     """An input of the net: it has no inputs of its own."""
     is_merge: ClassVar[bool] = False
     """Takes two or more volumes."""
     second_input: ClassVar[str | None] = None
-    """What the second volume that it reads is, written ``KIND(@other)``; None: it reads one volume, or is a merge."""
+    """What the second volume is that it reads, written ``KIND(@other)``; None: it reads one volume, or is a merge."""
     needs_second_input: ClassVar[bool] = False
     """It always reads a second volume."""
     reads_second_sizes: ClassVar[bool] = False
-    """Of the second volume it reads the sizes alone."""
+    """It reads the sizes of the second volume, not its elements."""
     takes_places: ClassVar[bool] = False
-    """In place of the second volume it gets the index of each maximum, which that layer has computed."""
+    """Instead of the second volume it reads the index of each maximum, which that layer (a max pool) has computed."""
     is_commutative: ClassVar[bool] = False
     """The order of its inputs does not matter."""
     is_view: ClassVar[bool] = False
@@ -146,21 +157,21 @@ class Layer:
     is_activation: ClassVar[bool] = False
     """An activation function, element by element."""
     is_rectifier: ClassVar[bool] = False
-    """RELU or a variant of it, not a bounded function (sigmoid, tanh, softmax)."""
+    """RELU or a variant of it, not a bounded function such as sigmoid or tanh."""
     is_idempotent: ClassVar[bool] = False
-    """An activation function that leaves an element in its output range as it is."""
+    """An activation function that leaves elements unchanged that lie in its output range."""
     cuts_to_range: ClassVar[bool] = False
     """An activation function that replaces each element by the nearest number of its output range."""
     works_by_map: ClassVar[bool] = False
-    """Each map of the output depends on the map of the input with its number alone, and all maps in the same way."""
+    """Map d of the output depends only on map d of the input, and all maps are computed in the same way."""
     is_normalization: ClassVar[bool] = False
-    """Subtracts a mean and divides by a deviation."""
+    """Subtracts a mean and divides by a standard deviation."""
     centres_channels: ClassVar[bool] = False
-    """Subtracts a mean of each channel, so a constant added to the channel before has no effect."""
+    """Subtracts a mean of each channel, so that a constant added to the channel before (a bias) has no effect."""
     gives_probabilities: ClassVar[bool] = False
-    """Turns scores into probabilities; as the output of a net it is computed by the cross-entropy loss."""
+    """Turns scores into probabilities; as the output of a net the cross-entropy loss computes it in training."""
     divides_by_sum: ClassVar[bool] = False
-    """Each element of the output is divided by a sum of many, in which other engines round more."""
+    """Each element is divided by a sum of many elements, in which other engines make larger rounding errors."""
     counts_macs: ClassVar[bool] = False
     """A convolution or fully-connected layer: its multiply-adds are counted, and it adds to the depth of the net."""
     weight_use: ClassVar[str] = "every weight is used at each of the {sides} positions of the output"
@@ -168,35 +179,35 @@ class Layer:
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
     tied_to: ClassVar[str | None] = None
-    """The kind whose weights it can use with inputs and outputs swapped: the last two sides of the array."""
+    """The kind whose weights it can use with inputs and outputs swapped, which are the last two axes of the array."""
     tied_as_view: ClassVar[bool] = False
-    """Whether PyTorch gets such weights as a view; else its operation takes them as they are."""
+    """Whether PyTorch code passes such weights as a transposed view; else the operation takes them as they are."""
     counts_as_layer: ClassVar[bool] = True
-    """Of kinds whose multiply-adds are counted: whether they count among the layers of a net."""
+    """Whether a kind whose multiply-adds are counted also counts among the layers of a net."""
     is_stated: ClassVar[bool] = False
-    """Its volume and figures are stated in the text, not computed: nothing that depends on them is proven."""
+    """Its volume and figures are stated in the text, not computed; ``verify`` proves nothing that depends on them."""
     makes_windows: ClassVar[bool | None] = None
-    """Whether the sides before the last count windows of a map; None: as in its first input."""
+    """Whether the sides of its output before the last count windows of a map; None: if those of its first input do."""
     takes_windows: ClassVar[bool] = False
     """Works on a sequence, or on the windows of a map, never on a map itself."""
     depth_key: ClassVar[str | None] = None
     """The key that sets the depth of the output."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
-    """Lower and upper bound of the output for any input; infinite where it has none."""
+    """Lower and upper bound of the elements of the output for any input; infinite if there is none."""
     picks_least: ClassVar[bool] = False
-    """The output is the least of several elements: to lower one of them changes it, to raise one may not."""
+    """Each element of the output is the least of several: lowering one of these changes it, raising one may not."""
     active_range: tuple[float, float] = (-inf, inf)
-    """Between which inputs the output changes, for kinds that are constant below and above."""
+    """The range of inputs in which the output changes, for kinds that are constant below and above it."""
     drawn: ClassVar[str] = "block"
     """How drawings show it: a ``block``, ``joined`` to the block before, or a label on an ``arrow`` in a branch."""
     why_input: ClassVar[str] = "its gradient is computed from it"
-    """Why backward needs the input, for kinds that keep it."""
+    """Why training keeps the input for backward, for kinds that keep it."""
     why_byproducts: ClassVar[str] = "the gradient uses it"
-    """What is kept in addition to input and output, and why."""
+    """What training keeps in addition to input and output, and why."""
     thin_depth: ClassVar[int | None] = 1
-    """Smallest input depth at which receptive fields can be measured; None: the actual depth."""
+    """The smallest input depth with which a run can measure the receptive field; None: the actual depth."""
     thin_keys: ClassVar[Mapping[str, Any]] = {}
-    """Keys that must change for inputs of that depth."""
+    """The values of keys with which the layer takes inputs of that depth."""
     keeps_output: ClassVar[bool] = False
     """Backward needs the output, so nothing may overwrite it."""
     keeps_output_in_place: ClassVar[bool] = False
@@ -204,16 +215,16 @@ class Layer:
     is_flat: ClassVar[bool | None] = None
     """Whether the output in PyTorch has shape batch x depth, without height and width; None: same as the input."""
     memory_order: ClassVar[str] = "input"
-    """How PyTorch lays out its output: as the ``input``; ``suggested``: channels-last where the inputs are, else
-    contiguous; or always ``contiguous``."""
+    """The memory order of its output in PyTorch: that of the ``input``; ``suggested``: channels-last if the inputs
+    are, else contiguous; or always ``contiguous``."""
     gradient_follows: ClassVar[str] = "gradient"
-    """How PyTorch lays out the gradient of an input, where the output lies as the input: as the incoming ``gradient``;
-    as the ``output``; or so where the kernels are not those of a CPU (``output on cuda``)."""
+    """The memory order of the gradient of an input in PyTorch, for kinds whose output has that of the input: that of
+    the incoming ``gradient``, that of the ``output``, or that of the output on CUDA only (``output on cuda``)."""
     autocast: ClassVar[str | None] = None
-    """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), None for that of the input, or ``pool``:
-    that of the input, but float32 on a CPU for volumes with three sides."""
+    """The type in which PyTorch's autocast runs it: ``half``, ``full`` (float32), None (that of the input), or ``pool``
+    (that of the input, but float32 on a CPU for volumes with three sides)."""
     normalizes_batch: ClassVar[bool] = False
-    """Normalizes over the batch: PyTorch also counts batches, and raises an error for a single value per channel."""
+    """Normalizes over the batch; PyTorch then also counts the batches, and refuses a single value for each channel."""
     in_notes_table: ClassVar[bool] = False
     """The course notes list its volume in their tables of memory."""
 
@@ -254,17 +265,17 @@ class Layer:
             raise
 
     def _check_unbound(self) -> None:
-        """Checks the keys as they are on volumes with as many sides as they fix, or one."""
+        """Checks the keys, bound to the number of sides of :meth:`_fixed_sides`, before the volume is known."""
         if not self.per_side:
             self._check()
             return
         example = self.on(self._fixed_sides())
         for name in self.per_side:
             if example.__dict__[name] is None and not isinstance(self.__dict__[name], tuple):
-                self.__dict__[name] = None  # as its default; a list stays, so that its length is checked
+                self.__dict__[name] = None  # the default; a list stays, so that its length is checked later
 
     def _fixed_sides(self) -> int:
-        """The number of sides that the keys are for; where all are single numbers, one stands for every side."""
+        """The number of sides that the keys are for; if they are for any number, 2 for lists and else 1."""
         several = []
         for item in self.keys.values():
             if isinstance(item.reader, PerSide):
@@ -276,9 +287,9 @@ class Layer:
         return 2 if any(isinstance(value, tuple) for value in several) else 1
 
     def on(self, sides: int) -> Layer:
-        """The layer for volumes with this number of sides: its keys with one number a side are tuples.
+        """The layer bound to volumes with this number of sides: keys with one number for each side become tuples.
 
-        Raises ValueProblem, with the key, if one of them is for another number of sides.
+        Raises ValueProblem, with the key, if a key is for another number of sides.
         """
         if not self.per_side or self.side_count == sides:
             return self
@@ -298,11 +309,11 @@ class Layer:
         return bound
 
     def after(self, source: Layer, inputs: Volumes) -> Layer:
-        """The layer that takes the places of ``source``, its second input, whose own inputs are ``inputs``."""
+        """The layer bound to its second input ``source``, whose places it reads; ``inputs`` are the volumes of that."""
         raise NotImplementedError
 
     def _check(self) -> None:
-        """Raises ValueProblem for keys that contradict each other; those with one number a side are tuples."""
+        """Raises ValueProblem for keys that contradict each other; keys with one number for each side are tuples."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a layer cannot be changed: {self!r}")
@@ -342,12 +353,12 @@ class Layer:
 
     @property
     def untied(self) -> str | None:
-        """Why its weights cannot be used transposed, as the key that says so; None: they can."""
+        """The key because of which another layer cannot use its weights transposed; None: it can."""
         return None
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
-        """Whether one of the values replaces a key."""
+        """Whether one of the keys in ``values`` replaces the key of that name."""
         return any(name in replaced for other, replaced in cls.replaces.items() if other in values)
 
     @property
@@ -362,12 +373,12 @@ class Layer:
 
     @property
     def folds_into_weights(self) -> bool:
-        """At test time it is one learned factor and shift per channel, which can join the weights before it."""
+        """At test time it is one learned factor and shift per channel, which the weights before it can take over."""
         return False
 
     @property
     def tells_inputs_apart(self) -> bool:
-        """A merge whose output depends in another way on each of several equal inputs: :meth:`stencils` of each."""
+        """A merge whose output depends in different ways on its inputs, even if they are equal: see ``stencils``."""
         return False
 
     @property
@@ -376,7 +387,7 @@ class Layer:
         return False
 
     def is_view_in_torch(self, output: Volume) -> bool:
-        """Whether PyTorch gives a view of the input as output."""
+        """Whether PyTorch computes the output as a view of the input."""
         return self.is_view
 
     @property
@@ -395,7 +406,7 @@ class Layer:
         return None
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        """How the sides and the depth of the output are computed, with numbers, for ``explain``."""
+        """Lines for ``explain`` that show with numbers how the sides and the depth of the output are computed."""
         return ["same as the input"] if output == inputs[0] else []
 
     def is_depthwise(self, x: Volume) -> bool:
@@ -403,51 +414,53 @@ class Layer:
         return False
 
     def without_figures(self) -> Layer:
-        """The layer with none of its stated figures but its volume; itself where they are computed."""
+        """The layer without its stated figures, except its volume; the layer itself if its figures are computed."""
         return self
 
     def no_effect(self, x: Volume) -> str | None:
-        """Why the layer leaves this input unchanged, in words (``its factor is 1``); None where it changes it."""
+        """Why the layer leaves an input of this volume unchanged (``its factor is 1``); None if it changes it."""
         return None
 
     def possible_places(self, xp: Any) -> Iterator[Any]:
-        """Of layers that take the places of a max pool: every place that a maximum can have, an array at a time."""
+        """For layers that read the places of a max pool: arrays that together hold every place a maximum can have."""
         raise NotImplementedError
 
     def is_constant(self, *inputs: Volume) -> bool:
-        """Whether the output is the same for every input. What it reads counts in receptive fields all the same."""
+        """Whether the output is the same for every input; its inputs count in receptive fields nevertheless."""
         return False
 
     def thin(self, *inputs: Volume) -> tuple[Layer, tuple[Volume, ...]]:
-        """The layer with the same windows on inputs of reduced depth, and these inputs."""
+        """The layer with the same windows for inputs of depth ``thin_depth``, and the volumes of these inputs."""
         if self.thin_depth is None:
             return self, inputs
         layer = self.with_keys(**self.thin_keys) if self.thin_keys else self
         return layer, tuple([x.with_depth(self.thin_depth) for x in inputs])
 
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        """Range of random weights that keeps activations of the same size from layer to layer.
+        """The range of random weights of this shape with which activations keep their size from layer to layer.
 
-        It is -sqrt(6/n) to sqrt(6/n), where n is :meth:`fan_in`. Source: He et al. 2015, section 2.2.
+        It is -sqrt(6/n) to sqrt(6/n), where n is :meth:`fan_in`.
+
+        Source: He et al. 2015, "Delving Deep into Rectifiers", section 2.2.
         """
         bound = (6 / self.fan_in(shape)) ** 0.5
         return -bound, bound
 
     def fan_in(self, shape: tuple[int, ...]) -> int:
-        """How many products one output adds up, for weights of this shape."""
+        """The number of products that are added up to one element of the output, for weights of this shape."""
         return prod(shape[:-1])
 
     # Volumes, parameters and costs
 
     def label(self) -> str:
-        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with unusual keys ``LRELU(0.2)``.
+        """The layer as the course notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with other keys ``LRELU(0.2)``.
 
-        Also of layers that are not bound to a number of sides.
+        The layer need not be bound to a number of sides.
         """
         return self.kind.upper() + self.unusual(*[name for name in self.keys if name != "in_place"])
 
     def unusual(self, *names: str) -> str:
-        """The keys of these names that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
+        """Those of these keys that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
         written = [(name, value) for name, value in self.written().items() if name in names]
         texts = [(name, shown(value).replace("'", "")) for name, value in written]
         placed = self.placed(dict(written))
@@ -456,12 +469,12 @@ class Layer:
 
     @classmethod
     def placed(cls, values: Mapping[str, Value]) -> tuple[str, ...]:
-        """The keys of these that need not be named: the first bare arguments, up to one that is missing."""
+        """Those of these keys whose values can be written without the key: the bare ones, up to one that is missing."""
         names = (cls.bare, *cls.further_bare)
         return tuple([name for name in takewhile(values.__contains__, names) if name is not None])
 
     def window_keys(self) -> dict[str, Any]:
-        """The keys of the window and of the weights as they are used, also those left open."""
+        """The keys in WINDOW_KEYS with the values that are used, also where they are left open."""
         return {name: self.__dict__[name] for name in WINDOW_KEYS if name in self.keys}
 
     def output(self, *inputs: Volume) -> Volume:
@@ -470,15 +483,15 @@ class Layer:
         return x
 
     def assumed(self, *inputs: Volume) -> Mapping[str, Value]:
-        """What the keys leave open and the input volumes decide, by the name of the assumption."""
+        """What the keys leave open and the input volumes decide, by the name with which it is reported as assumed."""
         return {}
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        """The parameters, for these input volumes."""
+        """The parameters for these input volumes, in the order of the table."""
         return ()
 
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        """Arrays that are kept but not learned, such as running means."""
+        """The arrays for these input volumes that are kept but not learned, such as running means."""
         return ()
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
@@ -486,22 +499,22 @@ class Layer:
         return NOTHING
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        """Which positions of its input number ``of`` an output depends on, side by side; None: on all of them.
+        """The positions of input number ``of`` on which an output depends, side by side; None: all positions.
 
-        None for a side: on all positions along it.
+        None for a side: all positions along it.
         """
         return (POINT,) * (len(inputs[of]) - 1)
 
     def origins(self, *inputs: Volume) -> Origins | None:
-        """For kinds that move elements between the sides: where they come from. None: :meth:`stencils` says it."""
+        """For kinds that move elements between the sides, where these come from; None: :meth:`stencils` tells it."""
         return None
 
     def channel_use(self, *inputs: Volume) -> str:
-        """How the channels of the output depend on those of the inputs.
+        """How the channels of the output depend on those of the inputs, in one word.
 
-        ``apart``: each depends on some, at the same position or in the same window, and all are used; ``mixed``: each
-        depends on all; ``some``: not all are used; ``stacked``: those of one input follow those of another; ``moved``:
-        they come from different positions.
+        ``apart``: each depends on some channels, at the same position or in the same window, and each channel is used;
+        ``mixed``: each depends on all channels; ``some``: some channels of the input are not used; ``stacked``: the
+        channels of one input follow those of another; ``moved``: elements of a channel come from different positions.
         """
         return "apart"
 
@@ -512,40 +525,40 @@ class Layer:
         return product(*output)
 
     def may_work_in_place(self) -> bool | None:
-        """Whether the keys allow it to overwrite its input; None: the keys do not say."""
+        """Whether the keys say that it overwrites its input, or that it does not; None: they leave it open."""
         return None
 
     def forward(self, xp: Any, *inputs: Any, **arrays: Any) -> Any:
         """The output at test time, computed in NumPy.
 
-        Arrays are batch x sides x depth, stored as :mod:`cnncalc.layers.planes` describes; the sides of a plane are
-        height and width. A kind names its inputs and the arrays of :meth:`parameters` and :meth:`buffers` that it
-        takes: ``forward(xp, x, *, weight, bias=None)``. ``xp`` is NumPy, or a wrapper of it that counts multiply-adds.
-        Shapes are taken from the arrays, never from :meth:`output`. Kinds that can work in place take ``out``, which is
-        then the first input itself; without it the result has memory of its own, unless the layer is a view.
+        Arrays have the shape batch x sides x depth (the sides of a plane are height and width) and the memory order of
+        :mod:`cnncalc.layers.planes`. The arguments are the inputs and, by name, the arrays of :meth:`parameters` and
+        :meth:`buffers`: ``forward(xp, x, *, weight, bias=None)``. ``xp`` is NumPy, or a wrapper of it that counts
+        multiply-adds. Shapes are taken from the arrays, never from :meth:`output`. Kinds that can work in place take
+        ``out``, which is then the first input itself; without it the result is a new array, unless the layer is a view.
         """
         raise NotImplementedError
 
-    # What a faster run may use in place of :meth:`forward`, which it must equal
+    # What a faster run may use instead of :meth:`forward`, with the same result
 
     def filter_bank(self, xp: Any, *sides: Any, **arrays: Any) -> FilterBank | None:
-        """The layer at test time as filters over windows of an array with these sides (one sequence).
+        """The layer at test time as filters over windows; None if it cannot be computed so.
 
-        None for layers that are something else.
+        The one positional argument is the sides of the input; ``arrays`` are those of :meth:`forward`.
         """
         return None
 
     def channelwise(self, xp: Any, *none: Any, **arrays: Any) -> tuple[Any, Any] | None:
-        """The factor and the shift of each channel that the layer is at test time; either is None if there is none.
+        """The factor and the shift by which the layer maps each channel at test time; None if it cannot be computed so.
 
-        None for layers that are something else.
+        Each is an array with one number for each channel, or None. ``arrays`` are those of :meth:`forward`.
         """
         return None
 
     def pairwise(self, xp: Any) -> Any:
-        """The NumPy function of two arrays that a merge applies to its inputs, one after the other.
+        """The NumPy function of two arrays by which a merge combines its inputs, one after the other.
 
-        None for layers that do something else.
+        None if it cannot be computed so.
         """
         return None
 
@@ -562,13 +575,14 @@ class Layer:
         return self.kept
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
-        """The same for PyTorch 2.13, as measured; frozen parameters make no difference there."""
+        """What PyTorch 2.13 keeps and allocates, as measured, whether the parameters are frozen or not."""
         return self.keeping(inputs, output, in_place=in_place)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        """Records the operations that PyTorch runs for the layer; returns the value that is its output.
+        """Records the operations that PyTorch runs for the layer; returns the number of the value that is its output.
 
-        Kinds that PyTorch composes of several operations override this.
+        ``inputs`` are the numbers of the values that it reads. Kinds that PyTorch composes of several operations
+        override this.
         """
         return builder.single(inputs)
 
@@ -577,17 +591,18 @@ class Layer:
         return arrays
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
-        """Whether PyTorch copies the gradient of weights of this shape where it is made channels-last.
+        """Whether PyTorch copies the gradient of weights of this shape if it is computed channels-last.
 
-        A gradient takes the order of the parameter, which is another one only where there are several kernel positions
-        and several channels behind one another.
+        The gradient must have the memory order of the parameter, which differs from channels-last only if there are
+        several kernel positions and several channels.
         """
         return False
 
     def forward_training(self, xp: Any, *inputs: Any, **arrays: Any) -> tuple[Any, dict[str, Any]]:
-        """The forward pass in training: the output, and by name the extras that :meth:`keeping` declares.
+        """The output of the forward pass in training, and by name the extras that :meth:`keeping` declares.
 
-        The arguments are those of :meth:`forward` and ``random``, a NumPy generator. Running statistics are updated.
+        The arguments are those of :meth:`forward`, and ``random``, a NumPy random generator. Running statistics are
+        updated in place.
         """
         arrays.pop("random", None)
         return self.forward(xp, *inputs, **arrays), {}
@@ -595,8 +610,8 @@ class Layer:
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         """The gradients of the inputs and the parameters, from the gradient of the output.
 
-        ``gradient`` has the shape of the output; each of its images is contiguous in memory. It is not modified.
-        Gradients of inputs are what :meth:`keeping` declares: new arrays, the incoming one, or views of it. Those of
-        parameters are new arrays in the memory order of the parameters.
+        ``gradient`` has the shape of the output, batch x sides x depth; each of its images is contiguous in memory. It
+        is not modified. The gradients of inputs are what :meth:`keeping` declares: new arrays, the incoming gradient,
+        or views of it. Those of parameters are new arrays in the memory order of the parameters.
         """
         raise NotImplementedError

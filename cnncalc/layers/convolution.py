@@ -1,4 +1,4 @@
-"""Convolutions: ordinary, depthwise, transposed."""
+"""Ordinary and depthwise convolutions."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def require_equal_groups(filters: int, groups: int) -> None:
 
 
 def at_each(kernels: Count, volume: Volume) -> Count:
-    """Weights times the positions at which each is used: ``(3*3*64)*128*56*56``."""
+    """The weights times the positions of a volume at which each is used: ``(3*3*64)*128*56*56``."""
     return Count(kernels.value * volume.positions, lambda: "*".join(map(str, (kernels, *volume.sides))))
 
 
 def _outer(weight: Any, left: Any, right: Any) -> Any:
-    """The products of the two singular vectors, in the shape of the weights."""
+    """The outer product of the two singular vectors, in the shape of the weights."""
     return (right[:, None] * left).reshape(weight.shape)
 
 
@@ -71,7 +71,7 @@ class Filters(Layer):
 
 
 class Convolution(Filters):
-    """Base of ordinary and depthwise convolutions: windows, and by default a pad that keeps the size at stride 1."""
+    """Base of layers with convolution windows; the default pad keeps the sides at stride 1 if the kernel is odd."""
 
     kernel: tuple[int, ...] = key(Sizes(), 3, means="sides of the window")
     stride: tuple[int, ...] = key(Sizes(), 1, means="pixels from one window to the next")
@@ -93,14 +93,14 @@ class Convolution(Filters):
         return self.kernel
 
     def pads(self) -> tuple[int, ...] | str:
-        """The pad as written, or dilation*(kernel-1)//2 at both ends of each side."""
+        """The pad as written, else dilation*(kernel-1)//2 at both ends of each side."""
         return self._half() if self.pad is None else self.pad
 
     def window_keys(self) -> dict[str, Any]:
         return {**super().window_keys(), "pad": self.pads()}
 
     def windows(self, x: Volume) -> Windows:
-        """The windows over a volume."""
+        """The windows over a volume; raises ShapeError if none fits."""
         return Windows(x, self.kernel, self.stride, self.pads(), self.dilation)
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
@@ -114,11 +114,11 @@ class Convolution(Filters):
         return self.windows(inputs[0]).stencils()
 
     def begins_of(self, sides: Sequence[int]) -> tuple[range, ...]:
-        """The first index of each window on an array with these sides."""
+        """The first index of each window along each side of an array with these sides."""
         return window_starts(sides, self.pads(), self.kernel, self.dilation, self.stride)
 
     def kernels(self, x: Volume) -> Count:
-        """The weights with their arithmetic."""
+        """The number of weights, with the arithmetic."""
         raise NotImplementedError
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
@@ -133,11 +133,11 @@ class Convolution(Filters):
         return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x))
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
-        """Records the convolution of an input that is padded where PyTorch's function cannot do it."""
+        """Records the convolution; ``x`` is padded already if PyTorch's function cannot pad it so."""
         return builder.single([x], order=self.torch_order(builder))
 
     def torch_order(self, builder: TorchBuilder) -> str:
-        """The order of memory of the output: CUDA has kernels for depthwise convolutions in every type."""
+        """The memory order of the output; on CUDA a depthwise convolution has kernels of its own in every type."""
         is_own = self.is_depthwise(builder.volumes[0]) and not builder.is_cpu
         return "suggested" if is_own else builder.convolution_order
 
@@ -157,8 +157,8 @@ class Conv(Convolution):
 
     With ``standardized`` each filter w is used as (w - mean) / sqrt(variance + 1e-6). With ``normed: weight`` it is
     used as g * w / |w|, with one learned length g per filter, K weights more; with ``normed: spectral`` as w / s, where
-    s = u*W*v is the largest gain of the K x (F*F*D/groups) matrix W. The vectors u and v are buffers, which the run
-    leaves as they are. The memory is that of PyTorch's parametrizations, and of timm's StdConv2d.
+    s = u*W*v estimates the largest singular value of the K x (F*F*D/groups) matrix W. The vectors u and v are buffers,
+    which a run does not update. The memory is that of PyTorch's parametrizations, and of timm's StdConv2d.
 
     Source: CS231n, "Convolutional Layer"; groups: Krizhevsky et al. 2012; connections: LeCun et al. 1998, Table I;
     dilation: Yu and Koltun 2016; standardized: Qiao et al. 2019; normed: Salimans and Kingma 2016, Miyato et al. 2018.
@@ -192,9 +192,11 @@ class Conv(Convolution):
     connections: tuple[tuple[int, ...], ...] | None = key(
         Connections(), None, note="each sees all maps", means="for each filter the input maps, from 0, that it sees"
     )
-    standardized: bool = key(Boolean(), False, means="whether each filter is brought to mean 0 and variance 1")
+    standardized: bool = key(Boolean(), False, means="whether each filter gets mean 0 and variance 1")
     normed: str = key(
-        Choice("none", "weight", "spectral"), "none", means="weight: a learned length; spectral: a largest gain of 1"
+        Choice("none", "weight", "spectral"),
+        "none",
+        means="weight: a learned length; spectral: a largest singular value of 1",
     )
 
     def _check(self) -> None:
@@ -207,10 +209,10 @@ class Conv(Convolution):
                     f"for {self.filters} filters"
                 )
             if self.groups > 1:
-                raise ValueProblem("connections: a connection table and groups exclude each other")
+                raise ValueProblem(f"connections: with a connection table groups must be 1, but is {self.groups}")
 
         if self.connections is not None and (self.standardized or self.normed != "none"):
-            raise ValueProblem("connections: weights of a connection table are neither standardized nor normed")
+            raise ValueProblem("connections: with a connection table the weights cannot be standardized or normed")
         if self.standardized and self.normed != "none":
             raise ValueProblem("normed: weights are either standardized or normed, not both")
 
@@ -253,7 +255,7 @@ class Conv(Convolution):
         return "apart" if len({map_ for maps in self.connections for map_ in maps}) == inputs[0].depth else "some"
 
     def kernels(self, x: Volume) -> Count:
-        """(F*F*D)*K, the weights with their arithmetic."""
+        """(F*F*D)*K, the number of weights; with groups (F*F*D/groups)*K."""
         if self.connections is not None:
             return product(product(*self.kernel), sum(len(maps) for maps in self.connections))
         return product(product(*self.kernel, x.depth // self.groups), self.filters)
@@ -348,7 +350,7 @@ class Conv(Convolution):
         return weight
 
     def _through_norm(self, xp: Any, change: Any, saved: Saved) -> dict[str, Any]:
-        """The gradients of the weights, and of the lengths, from that of the weights that are used."""
+        """The gradients of the weights, and of the lengths, from the gradient of the weights that are used."""
         weight = saved.parameters["weight"]
         over = tuple(range(weight.ndim - 1))
         if self.standardized:
@@ -403,7 +405,7 @@ class Conv(Convolution):
         return change
 
     def _back_over_connections(self, xp: Any, maps: Any, incoming: Any, weight: Any, result: Any, begins: Any) -> Any:
-        """As a convolution over all maps, with zero weights where there is no connection."""
+        """As :meth:`_back_in_groups`, computed over all maps with zero weights where there is no connection."""
         which = [(sources, filters) for filters, group in enumerate(self.connections or ()) for sources in group]
         sources, filters = [pair[0] for pair in which], [pair[1] for pair in which]
         depth = maps.shape[1] if result is None else result.shape[1]
@@ -468,7 +470,7 @@ class DepthwiseConv(Convolution):
         return Volume(*self.windows(x).steps, x.depth * self.multiplier)
 
     def kernels(self, x: Volume) -> Count:
-        """(F*F)*D*multiplier, the weights with their arithmetic."""
+        """(F*F)*D*multiplier, the number of weights."""
         factors = (x.depth, self.multiplier) if self.multiplier > 1 else (x.depth,)
         return product(product(*self.kernel), *factors)
 

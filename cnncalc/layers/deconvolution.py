@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class Deconv(Filters):
-    """Transposed convolution: each input position adds one weighted window to the output.
+    """Transposed convolution: each position of the input adds one weighted window to the output.
 
-    Formula: y = the sum of the windows x[i, j, d] * w[.., .., d, k], laid S pixels apart, plus the bias of map k.
+    Formula: y = the sum of the windows x[i, j, d] * w[.., .., d, k], S pixels apart, plus the bias of map k.
     Volume: height (H - 1)*S - 2P + dilation*(F - 1) + output_pad + 1; width alike; depth K, the filters.
     Learned: F*F*D/groups weights and one bias per filter.
 
@@ -71,11 +71,10 @@ class Deconv(Filters):
                     f"stride and no output_pad, but kernel is {self.kernel[side]}, stride {self.stride[side]}, "
                     f"output_pad {self.output_pad[side]}"
                 )
-            bound = max(self.stride[side], self.dilation[side])
-            if self.output_pad[side] >= bound:
+            if self.output_pad[side] >= max(self.stride[side], self.dilation[side]):
                 raise ValueProblem(
                     f"output_pad: must be smaller than the stride or the dilation, but {self.output_pad[side]} is not "
-                    f"below {bound}"
+                    f"below stride {self.stride[side]} or dilation {self.dilation[side]}"
                 )
 
     def pads(self) -> tuple[tuple[int, int], ...]:

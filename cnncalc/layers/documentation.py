@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Key, Layer
 
 PARTS = ("Formula", "Volume", "Learned", "Source")
-"""The words, each followed by a colon, that begin a part of a docstring."""
+"""The words that, followed by a colon, begin a part of a docstring."""
 
 
 class Documentation(NamedTuple):
-    """A docstring of a kind: its first line, its parts (empty where there is none), and further paragraphs.
+    """The docstring of a kind: its first line, its parts (empty if missing), and in ``besides`` the other paragraphs.
 
     Formula and volume are in the letters of the notes: H, W and D are height, width and depth of the input, F the
     kernel, S the stride, P the pad, K the number of filters or units; x is the input and y the output.
@@ -31,13 +31,13 @@ class Documentation(NamedTuple):
 
 
 def docstring(kind: type[Layer]) -> str:
-    """The docstring of a kind without code markup."""
+    """The docstring of a kind without its markup of code."""
     lines = (kind.__doc__ or "").replace("``", "").strip().split("\n")
     return "\n".join([line.strip() for line in lines])
 
 
 def documentation(kind: type[Layer]) -> Documentation:
-    """The docstring of a kind in its parts, each in one line."""
+    """The parts of the docstring of a kind, each in one line."""
     summary, *paragraphs = docstring(kind).split("\n\n")
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
     besides: list[str] = []
@@ -66,7 +66,7 @@ def short_form(kind: type[Layer]) -> str:
 
 
 def default_of(item: Key) -> str | None:
-    """The default of a key as a user would write it; None if the key is required."""
+    """The default of a key as a user writes it; None if the key has none."""
     if item.default is REQUIRED:
         return None
     return item.note or shown(item.reader.write(item.default)).strip("'")

@@ -1,4 +1,4 @@
-"""Arithmetic on each element: bounds, powers, a constant factor and shift."""
+"""Arithmetic on each element: bounds, powers, a constant factor and shift; more is in ``activation``."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Clip(Activation):
     bare: ClassVar[str | None] = "low"
     further_bare: ClassVar[tuple[str, ...]] = ("high",)
 
-    low: float | None = key(Decimal(), None, note="no bound", means="the smallest value that is left")
-    high: float | None = key(Decimal(), None, note="no bound", means="the largest value that is left")
+    low: float | None = key(Decimal(), None, note="no bound", means="the smallest value of the output")
+    high: float | None = key(Decimal(), None, note="no bound", means="the largest value of the output")
 
     def _check(self) -> None:
         low, high = self.output_range
@@ -77,7 +77,7 @@ class Clip(Activation):
 
 
 class HardTanh(Clip):
-    """Elements are cut to a range, by default that from -1 to 1.
+    """Elements are clipped to a range, by default that from -1 to 1.
 
     Formula: y = min(max(low, x), high).
     Volume: as the input.
@@ -90,8 +90,8 @@ class HardTanh(Clip):
     other_names: ClassVar[tuple[str, ...]] = ()
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HARDTANH"
 
-    low: float = key(Decimal(), -1.0, means="the smallest value that is left")
-    high: float = key(Decimal(), 1.0, means="the largest value that is left")
+    low: float = key(Decimal(), -1.0, means="the smallest value of the output")
+    high: float = key(Decimal(), 1.0, means="the largest value of the output")
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         return builder.single(inputs)
@@ -177,7 +177,7 @@ class Exponential(Activation):
 
 
 class SquareRoot(Activation):
-    """The square root of each element; of a negative one it is no number, as in PyTorch.
+    """The square root of each element; that of a negative element is NaN, as in PyTorch.
 
     Formula: y = sqrt(x).
     Volume: as the input.
@@ -229,13 +229,13 @@ class Negate(Layer):
 
 
 class AffineMap(Layer):
-    """Times a constant, plus a constant: one number each, or one a channel; nothing is learned.
+    """Each element times a constant, plus a constant; with lists one constant for each channel. Nothing is learned.
 
-    Formula: y = factor * x + shift; of lists factor[d] and shift[d].
+    Formula: y = factor * x + shift; with lists factor[d] and shift[d] in channel d.
     Volume: as the input.
 
-    The constants belong to the design: they are neither parameters nor buffers. A list is a tensor that PyTorch makes
-    when the layer runs.
+    The constants belong to the design: they are neither parameters nor buffers. In PyTorch a list is a tensor that is
+    made when the layer runs.
 
     Source: the normalization of images by the mean and deviation of their colours, as in Krizhevsky et al. 2012.
     """
@@ -249,8 +249,8 @@ class AffineMap(Layer):
     bare: ClassVar[str | None] = "factor"
     further_bare: ClassVar[tuple[str, ...]] = ("shift",)
 
-    factor: float | tuple[float, ...] = key(Numbers(), 1.0, means="the factor, or one a channel")
-    shift: float | tuple[float, ...] = key(Numbers(), 0.0, means="what is added, or one number a channel")
+    factor: float | tuple[float, ...] = key(Numbers(), 1.0, means="the factor, or a list with one for each channel")
+    shift: float | tuple[float, ...] = key(Numbers(), 0.0, means="what is added, or a list with one for each channel")
 
     def is_constant(self, *inputs: Volume) -> bool:
         return not any(self._each(self.factor))
@@ -264,18 +264,18 @@ class AffineMap(Layer):
         return value if isinstance(value, tuple) else (value,)
 
     def thin(self, *inputs: Volume) -> tuple[Layer, tuple[Volume, ...]]:
-        return self.with_keys(shift=0), inputs  # beside a large shift a change of the input would be rounded away
+        return self.with_keys(shift=0), inputs  # beside a large shift rounding hides a change of the input
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         for name, value in (("factor", self.factor), ("shift", self.shift)):
             if isinstance(value, tuple) and len(value) != x.depth:
-                message = f"a list has one number a channel, but {name} has {len(value)} for depth {x.depth}"
+                message = f"a list has one number for each channel, but {name} has {len(value)} for depth {x.depth}"
                 raise ShapeError(message, code="wrong-depth", key=name)
         return x
 
     def _array(self, xp: Any, value: float | tuple[float, ...], maps: Any) -> Any:
-        """A constant, shaped for maps (batch x depth x sides)."""
+        """A constant as an array that is broadcast over maps (batch x depth x sides)."""
         return by_channel(xp.array(value, maps.dtype), maps) if isinstance(value, tuple) else maps.dtype.type(value)
 
     def forward(self, xp: Any, x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A layer as matrix products: what a run that lays out windows itself has to know of a kind."""
+"""A layer as filters over windows, for a run that gathers the windows itself."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 class FilterBank(NamedTuple):
     """The filters of a layer that is linear in each window.
 
-    ``weight`` is kernel sides x D/groups x K, the K filters in the order of their groups; ``bias`` has one number a
-    filter, or is None. ``begins`` has the first index of each window, side by side; indices outside of the input are
-    zeros. Without ``begins`` the window is the whole volume, and ``weight`` is elements x K, in the order in memory.
+    ``weight`` has the shape kernel sides x D/groups x K, with the K filters in the order of their groups; ``bias`` has
+    one number for each filter, or is None. ``begins`` has for each side the first index of each window; elements
+    outside of the input are zero. Without ``begins`` the window is the whole volume, and ``weight`` has the shape
+    elements x K, with the elements in the order in memory.
     """
 
     weight: Any

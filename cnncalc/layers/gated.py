@@ -41,7 +41,7 @@ ROOT = (2 / pi) ** 0.5
 
 
 def erfc(xp: Any, z: Any) -> Any:
-    """1 - erf(z) for z >= 0, to the accuracy of the data type."""
+    """1 - erf(z) for z >= 0, element by element, to the accuracy of the data type."""
     t = 2 / (2 + z)
     twice = 4 * t - 2
     term, before = xp.zeros_like(z), xp.zeros_like(z)
@@ -53,8 +53,8 @@ def erfc(xp: Any, z: Any) -> Any:
 class Gelu(Activation):
     """Each element times the probability that a standard normal number is smaller, exactly or approximated.
 
-    Formula: y = x * P(X <= x) = x * (1 + erf(x/sqrt(2))) / 2;
-    ``form: tanh`` x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x**3))) / 2.
+    Formula: y = x * P(X <= x) = x * (1 + erf(x/sqrt(2))) / 2; with ``form: tanh``
+    y = x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x**3))) / 2.
     Volume: as the input.
 
     Source: Hendrycks and Gimpel 2016.
@@ -65,7 +65,7 @@ class Gelu(Activation):
     can_work_in_place: ClassVar[bool] = False
     bare: ClassVar[str | None] = "form"
 
-    form: str = key(Choice("exact", "tanh"), "exact", means="whether the error function is computed, or approximated")
+    form: str = key(Choice("exact", "tanh"), "exact", means="whether it is exact, or approximated with tanh")
 
     def _tanh(self, xp: Any, x: Any) -> Any:
         """The hyperbolic tangent that approximates the error function."""

@@ -1,4 +1,4 @@
-"""Pools over whole maps."""
+"""Pools whose one window is the whole map."""
 
 from __future__ import annotations
 

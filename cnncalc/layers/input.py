@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Input(Layer):
-    """The raw values of the image.
+    """The input of the net: the values of an image, a sequence, a video or a scan.
 
     Volume: as given, depth last: 32x32x3 for a small colour image, 16000x1 for a second of sound.
 

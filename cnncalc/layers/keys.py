@@ -1,9 +1,9 @@
-"""Readers: parse and write the values of layer keys.
+"""Readers, which parse and write the values of layer keys.
 
-A value of the language is a whole number, a decimal, a rational number that an expression gives, a list of values, or a
-word (``same``, ``yes``). A reader turns it into the one form that the layer computes with, or raises
-:class:`~cnncalc.errors.ValueProblem` with what it expected. ``write`` converts back, to the shortest equivalent value
-of the language.
+A value of the language is a whole number, a decimal number, a rational number (the result of an expression), a list of
+values, or a word (``same``, ``yes``). Calling a reader with such a value returns the form with which the layer
+computes, or raises :class:`~cnncalc.errors.ValueProblem`, which says what was expected. ``write`` converts back, to the
+shortest value of the language that is read so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Value: TypeAlias = "Any"
 
 
 class DecimalNumber(float):
-    """A decimal number as written: a float for keys, and its text, with which expressions compute exactly."""
+    """A decimal number as written: a float, for keys, and its ``text``, from which expressions compute exactly."""
 
     __slots__ = ("text",)
 
@@ -48,7 +48,7 @@ BOOLEAN_WORDS: Mapping[str, bool] = dict.fromkeys(TRUE_WORDS, True) | dict.fromk
 
 
 def shown(value: Value) -> str:
-    """A value as a user would write it, for messages."""
+    """A value as a user would write it, abbreviated, for messages."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
@@ -61,7 +61,7 @@ def shown(value: Value) -> str:
 
 
 def truth(value: Value) -> bool | None:
-    """The value as a boolean; None if it is not one."""
+    """The value as a boolean; None if it is neither a boolean nor a word for one."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -70,22 +70,22 @@ def truth(value: Value) -> bool | None:
 
 
 def is_whole(value: Value) -> bool:
-    """Whether the value is a whole number (yes and no are not)."""
+    """Whether the value is a whole number; yes and no are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_volume_size(value: Value) -> bool:
-    """Whether the value is a list of as many whole numbers as a volume has sizes."""
+    """Whether the value is a list of whole numbers with as many parts as a volume can have: two to four."""
     return isinstance(value, (list, tuple)) and 2 <= len(value) <= MAX_SIDES + 1 and all(map(is_whole, value))
 
 
 def is_fraction(value: Value) -> bool:
-    """Whether the value is a ``Fraction``; the module ``fractions`` is loaded by whoever makes one."""
+    """Whether the value is a ``Fraction``, without loading the module ``fractions``."""
     return not isinstance(value, int) and hasattr(value, "denominator")
 
 
 def _fraction_text(value: Value) -> str:
-    """A fraction as a decimal number, ``12.5``; where it has too many places, or no end, rounded: ``about 8.3333``."""
+    """A fraction as a decimal number, ``12.5``; with more than 12 places rounded to four: ``about 8.3333``."""
     places = next((places for places in range(1, 13) if 10**places % value.denominator == 0), 4)
     scaled = round(value * 10**places)
     whole, part = divmod(abs(scaled), 10**places)
@@ -94,7 +94,7 @@ def _fraction_text(value: Value) -> str:
 
 
 def ways_to_whole(value: Value) -> str | None:
-    """The hint where a whole number is needed and the value is another number, or a list with one; else None."""
+    """The hint if a whole number is needed and the value is another positive number, or a list with one; else None."""
     if isinstance(value, (list, tuple)):
         return next(filter(None, map(ways_to_whole, value)), None)
     if not (isinstance(value, float) or is_fraction(value)) or not value > 0 or value - value != 0:
@@ -106,15 +106,15 @@ def ways_to_whole(value: Value) -> str | None:
 
 
 class Reader:
-    """Parses the values of a key."""
+    """Base of readers: calling one with a value of the language returns the value that the layer stores."""
 
     expects = "a value"
     needs_whole = False
-    """Whether its numbers are whole ones."""
+    """Whether its numbers must be whole."""
     words: tuple[str, ...] = ()
-    """Words that the key accepts; in patterns they take precedence over variables of the same name."""
+    """The words that the key takes; in patterns they precede variables of the same name."""
     holds_names = False
-    """Whether the names in a list are its words, never those of an expression."""
+    """Whether names inside a list are words of the key, too, and not variables."""
 
     def __call__(self, value: Value) -> Any:
         raise NotImplementedError
@@ -124,16 +124,17 @@ class Reader:
         return value
 
     def refuse(self, value: Value) -> ValueProblem:
-        """The error for a value of the wrong type."""
+        """The error for a value of a wrong type."""
         near = did_you_mean(value, self.words) if isinstance(value, str) and self.words else ""
         hint = ways_to_whole(value) if self.needs_whole else None
         return ValueProblem(f"expected {self.expects}, found {shown(value)}{near}", code="wrong-type", hint=hint)
 
 
 class Whole(Reader):
-    """A whole number not below ``minimum``.
+    """A whole number of at least ``minimum``.
 
-    ``others`` is the hint for other numbers and lists, with ``{}`` for the value; ``below`` that for smaller numbers.
+    ``others`` is the hint for other numbers and for lists, in which ``{}`` stands for the value; ``below`` is the hint
+    for smaller numbers.
     """
 
     needs_whole = True
@@ -172,9 +173,7 @@ class VolumeSize(Reader):
                 problem.hint = f"write 1x{shown(value)}{image}"
             raise problem
         if min(value) < 1:
-            hint = (
-                "a part that follows from others is an expression of height, width and depth" if -1 in value else None
-            )
+            hint = "write the part as an expression of height, width and depth" if -1 in value else None
             message = f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}"
             raise ValueProblem(message, hint=hint)
         return tuple(value)
@@ -184,7 +183,7 @@ class VolumeSize(Reader):
 
 
 class Decimal(Reader):
-    """A decimal number within bounds."""
+    """A number of at least ``minimum``, above ``above`` and at most ``maximum``, as a float."""
 
     def __init__(
         self, minimum: float | None = None, maximum: float | None = None, *, above: float | None = None
@@ -213,11 +212,11 @@ class Decimal(Reader):
 
 
 class Numbers(Decimal):
-    """A decimal number, or a list with one for each channel."""
+    """A number, or a list with one number for each channel, as a float or a tuple of floats."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.expects = "a number, or a list with one number a channel"
+        self.expects = "a number, or a list with one number for each channel"
 
     def __call__(self, value: Value) -> Any:
         if not isinstance(value, (list, tuple)):
@@ -246,7 +245,7 @@ class Boolean(Reader):
 
 
 class Choice(Reader):
-    """One of the given words."""
+    """One of the given words, in any case."""
 
     def __init__(self, *words: str) -> None:
         self.words = words
@@ -279,7 +278,7 @@ class WholeList(Reader):
 
 
 class Connections(Reader):
-    """For each filter the list of input maps, from 0, that it sees."""
+    """For each filter the list of the input maps, counted from 0, that it sees."""
 
     needs_whole = True
     expects = "a list with one list of input maps for each filter"

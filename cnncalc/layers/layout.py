@@ -1,7 +1,7 @@
-"""How the elements of a tensor lie in memory, by the rules with which PyTorch's operations choose the order of theirs.
+"""The memory layout of tensors, and the rules by which PyTorch's operations choose the layout of their outputs.
 
-Sizes and strides have the batch first; they are those of a batch of one image, or of two for all larger ones, since the
-stride of the batch is the same for any number of images.
+Sizes and strides (in elements) have the batch first. They are those of a batch of one image, or of two images for any
+larger batch, since strides do not depend on the number of images.
 
 Source: c10/core/MemoryFormat.h, c10/core/Contiguity.h, aten/src/ATen/TensorIterator.cpp and TensorUtils.cpp of PyTorch.
 """
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def _channels_last_order(rank: int) -> tuple[int, ...]:
-    """The sides of batch x depth x sides in the order of channels-last memory, slowest first."""
+    """The axes of batch x depth x sides in channels-last order, slowest first."""
     return (0, *range(2, rank), 1)
 
 
 class Layout(NamedTuple):
-    """The sides of a tensor (a map: batch, depth, height, width), and the elements from one to the next."""
+    """The sizes of a tensor (a map: batch, depth, height, width), and the stride of each axis, in elements."""
 
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
 
     def lies_in(self, order: Sequence[int]) -> bool:
-        """Whether it is dense with its sides in this order, slowest first."""
+        """Whether it is dense with its axes in this order, slowest first."""
         step = 1
         for side in reversed(order):
             if self.sizes[side] != 1:
@@ -40,7 +40,7 @@ class Layout(NamedTuple):
 
     @property
     def is_contiguous(self) -> bool:
-        """Whether it is dense with the last side fastest."""
+        """Whether it is dense with the last axis fastest."""
         return self.lies_in(range(len(self.sizes)))
 
     @property
@@ -60,12 +60,12 @@ class Layout(NamedTuple):
 
     @property
     def is_dense(self) -> bool:
-        """Whether its elements fill a stretch of memory, in whatever order."""
+        """Whether its elements fill a contiguous part of memory, in any order."""
         return self.lies_in(sorted(range(len(self.sizes)), key=lambda side: -self.strides[side]))
 
     @property
     def suggests_channels_last(self) -> bool:
-        """Whether kernels that choose between the two orders take it for channels-last: dense or not."""
+        """Whether kernels that choose between the two orders choose channels-last for it, dense or not."""
         if not self._is_map or not self.strides[1]:
             return False
         least = 0
@@ -78,7 +78,7 @@ class Layout(NamedTuple):
 
 
 def contiguous(sizes: Sequence[int]) -> Layout:
-    """A new tensor with the last side fastest."""
+    """The layout of a new tensor with the last axis fastest."""
     return _ordered(tuple(sizes), tuple(range(len(sizes))))
 
 
@@ -88,7 +88,7 @@ def channels_last(sizes: Sequence[int]) -> Layout:
 
 
 def suggested(x: Layout, sizes: Sequence[int]) -> Layout:
-    """A new tensor in the order that kernels take ``x`` for: channels-last or contiguous."""
+    """The layout of a new tensor in the order that kernels choose for ``x``: channels-last or contiguous."""
     return channels_last(sizes) if x.suggests_channels_last else contiguous(sizes)
 
 
@@ -103,7 +103,7 @@ def _ordered(sizes: tuple[int, ...], order: tuple[int, ...]) -> Layout:
 
 
 def elementwise(operands: Sequence[Layout]) -> Layout:
-    """A new tensor as element-wise operations on these ones make it: the order of the first that has one."""
+    """The layout of the output of an element-wise operation on tensors of these layouts, with broadcasting."""
     return _elementwise(tuple(operands))
 
 
@@ -136,7 +136,7 @@ def _elementwise(operands: tuple[Layout, ...]) -> Layout:
 
 
 def _compared(every: Sequence[Sequence[int]], sizes: Sequence[int], one: int, other: int) -> int:
-    """Below 0 if side ``one`` is faster than side ``other``, above 0 if it is slower, 0 if no operand tells."""
+    """Below 0 if axis ``one`` must be faster than axis ``other``, above 0 if slower, 0 if no operand decides."""
     for strides in every:
         if not strides[one] or not strides[other]:
             continue
@@ -148,7 +148,7 @@ def _compared(every: Sequence[Sequence[int]], sizes: Sequence[int], one: int, ot
 
 
 def viewed(x: Layout, sizes: Sequence[int]) -> Layout | None:
-    """The same elements with other sides in the same memory; None if that needs a copy."""
+    """The layout of a view of ``x`` with other sizes; None if a copy is needed."""
     strides = [0] * len(sizes)
     place = len(sizes) - 1
     base = x.strides[-1]

@@ -1,4 +1,4 @@
-"""Layers of units: FC and RBF see the whole input volume, LINEAR the depth at each position."""
+"""Layers of units: each unit of FC and RBF sees the whole volume, each of LINEAR the depth at one position."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Dense(Layer):
-    """Base of layers whose outputs depend on the whole input volume."""
+    """Base of layers whose units depend on the whole input volume."""
 
     weight_use: ClassVar[str] = "every weight is used once"
     depth_key: ClassVar[str | None] = "units"
@@ -54,7 +54,7 @@ class Dense(Layer):
         return "mixed"
 
     def kernels(self, x: Volume) -> Count:
-        """7*7*512*4096: one weight from each input to each unit."""
+        """7*7*512*4096: one weight for each input of each unit."""
         return product(x.depth, self.units) if x.is_point else product(*x, self.units)
 
 
@@ -130,14 +130,14 @@ class FullyConnected(Dense):
 
 
 class Linear(Layer):
-    """K units at each position, each connected to the depth there: FC sees the whole volume, LINEAR one position.
+    """K units at each position, connected to the depth at that position; those of FC see the whole volume.
 
     Formula: y[.., k] = the sum over d of x[.., d] * w[d, k], plus the bias of unit k.
     Volume: as the input, with depth K, the units.
     Learned: D weights and one bias per unit.
 
-    On a volume of one position, as after GAP or FLATTEN, it is the same as FC. It is torch.nn.Linear on tensors whose
-    last side is the depth, and Dense of Keras.
+    On a volume of one position, as after GAP or FLATTEN, it is the same as FC. In PyTorch it is torch.nn.Linear on a
+    tensor with the depth last, in Keras Dense.
 
     Source: Liu et al. 2022 (ConvNeXt), section 2.6, where it is the 1x1 convolution.
     """
@@ -224,7 +224,7 @@ class Linear(Layer):
 
 
 class Rbf(Dense):
-    """Euclidean radial basis functions: each unit gives the squared distance of the volume to its fixed centre.
+    """Euclidean radial basis functions: each unit gives the squared distance of the volume from its fixed centre.
 
     Formula: y[k] = the sum over all inputs of (x - c[k])**2.
     Volume: [1x1xK], K units.

@@ -1,4 +1,4 @@
-"""Locally connected layers: windows as those of a convolution, with weights of their own at each position."""
+"""Locally connected layers: the windows of a convolution, with different weights at each position."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Local(Convolution):
     Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth K, the filters.
     Learned: F*F*D/groups weights and one bias per filter and position of the output.
 
-    PyTorch has no such layer. The memory is that of windows by Tensor.unfold, which are gathered in one tensor and
-    multiplied by the weights of each position with torch.bmm.
+    PyTorch has no such layer. The memory is that of code which gathers the windows of Tensor.unfold in one tensor and
+    multiplies them by the weights of each position with torch.bmm.
 
     Source: Taigman et al. 2014, section 3.2; the layer [local] of darknet, LocallyConnected2D of Keras.
     """
@@ -75,7 +75,7 @@ class Local(Convolution):
         return "mixed" if self.groups == 1 else "apart"
 
     def kernels(self, x: Volume) -> Count:
-        """(F*F*D)*K, the weights of one position with their arithmetic."""
+        """(F*F*D/groups)*K, the number of weights of one position."""
         return product(product(*self.kernel, x.depth // self.groups), self.filters)
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
@@ -119,7 +119,7 @@ class Local(Convolution):
         return result
 
     def _windows(self, xp: Any, image: Any, begins: Sequence[range]) -> Any:
-        """The windows of an image (depth x sides): positions x kernel sides x depth."""
+        """The windows of an image (depth x sides): an array output sides x kernel sides x depth."""
         band = padded(xp, image, covered(begins, self.kernel, self.dilation))
         columns = xp.empty((*map(len, begins), *self.kernel, len(image)), image.dtype)
         for place, offsets in self._places(xp):
@@ -127,7 +127,7 @@ class Local(Convolution):
         return columns
 
     def _places(self, xp: Any) -> Iterator[tuple[tuple[int, ...], list[int]]]:
-        """Each position in the kernel, and its distance from the beginning of a window."""
+        """Each position in the kernel, and its offset from the beginning of a window."""
         for place in xp.ndindex(*self.kernel):
             yield place, [i * d for i, d in zip(place, self.dilation, strict=True)]
 
@@ -177,7 +177,7 @@ class Local(Convolution):
         return (None if result is None else pixels(result),), found
 
     def _folded(self, xp: Any, columns: Any, begins: Sequence[range], shape: Sequence[int]) -> Any:
-        """The transpose of :meth:`_windows`: depth x ``shape`` with each window added where it lies."""
+        """The transpose of :meth:`_windows`: an image depth x ``shape`` to which each window is added at its place."""
         bounds = covered(begins, self.kernel, self.dilation)
         lows = [min(0, low) for low, _ in bounds]
         sizes = [max(size, high) - low for size, (_, high), low in zip(shape, bounds, lows, strict=True)]

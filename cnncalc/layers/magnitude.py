@@ -1,4 +1,4 @@
-"""Normalizations by the magnitude of the numbers, from which no mean is subtracted."""
+"""Normalizations that divide by a magnitude and subtract no mean."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 
 class ByMagnitude(Normalization):
-    """Base of layers that divide by a magnitude over the ``depth``, at each position, the ``volume`` or other axes.
+    """Base of layers that divide by a magnitude along the ``depth`` at each position, the ``volume`` or other axes.
 
-    With h = x * inverse and g the gradient of h, the gradient of x is inverse * (g - h * (sum of g*h) * share).
+    With inverse = 1 / magnitude, h = x * inverse and g the gradient of h, the gradient of x is
+    inverse * (g - h * (the sum of g*h) * share), where the sum is that of the elements of one magnitude.
     """
 
     learns: ClassVar[bool] = True
@@ -44,7 +45,7 @@ class ByMagnitude(Normalization):
     why_input: ClassVar[str] = "the gradient of a normalization is computed from its input and its magnitude"
     why_byproducts: ClassVar[str] = "the inverse of the magnitude, which the gradient uses"
 
-    axes: str | tuple[str, ...] = key(Axes(), "depth", means="what each magnitude is taken over")
+    axes: str | tuple[str, ...] = key(Axes(), "depth", means="the elements of one magnitude")
     scale: bool = key(Boolean(), True, means="whether a factor is learned")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
@@ -63,20 +64,20 @@ class ByMagnitude(Normalization):
         return "mixed" if "depth" in names_of(self.axes, len(inputs[0].sides)) else "apart"
 
     def _over(self, maps: Any) -> tuple[int, ...]:
-        """The axes of maps (batch x depth x sides) that a magnitude is taken over."""
+        """The axes of maps (batch x depth x sides) along which a magnitude is computed."""
         return tuple([1 + axis for axis in axes_of_image(self.axes, maps.ndim - 1)])
 
     def _factor(self, scale: Any, maps: Any) -> Any:
-        """The scale as an array that fits maps (batch x depth x sides)."""
+        """The scale as an array that is broadcast over maps (batch x depth x sides)."""
         return fitted(scale, self.axes, maps.shape[1:])
 
     def torch_axes(self, builder: TorchBuilder, value: int) -> list[int]:
-        """The axes of a value, of batch x depth x sides or batch x depth, that a magnitude is taken over."""
+        """The axes of a value (batch x depth x sides, or batch x depth) along which a magnitude is computed."""
         names, meant = ("depth", *builder.output.names), names_of(self.axes, len(builder.output.sides))
         return [1 + axis for axis, _ in enumerate(builder.layout_of(value).sizes[1:]) if names[axis] in meant]
 
     def reduced(self, builder: TorchBuilder, value: int, along: Sequence[int], **options: Any) -> int:
-        """An operation of PyTorch with one number for each magnitude, which is taken along these axes of the value."""
+        """Records an operation that reduces these axes of a value to one number for each magnitude."""
         from cnncalc.layers.layout import contiguous
 
         sizes = [1 if axis in along else size for axis, size in enumerate(builder.layout_of(value).sizes)]
@@ -84,11 +85,11 @@ class ByMagnitude(Normalization):
         return builder.operation([value], elements, layout=contiguous(sizes), **options)
 
     def inverse(self, xp: Any, maps: Any) -> Any:
-        """1 / magnitude, for maps (batch x depth x sides)."""
+        """1 / magnitude of maps (batch x depth x sides), with size 1 along the axes of a magnitude."""
         raise NotImplementedError
 
     def share(self, xp: Any, inverse: Any, count: int) -> Any:
-        """What the sum of g*h is multiplied by in the gradient, where a magnitude is taken over ``count`` numbers."""
+        """The factor of the sum of g*h in the gradient; a magnitude has ``count`` elements."""
         raise NotImplementedError
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None) -> Any:
@@ -137,7 +138,7 @@ class ByMagnitude(Normalization):
 
 
 def norm_options(builder: TorchBuilder, x: int) -> dict[str, Any]:
-    """What PyTorch's Euclidean norm of a value keeps, and its type: autocast of CUDA makes it in float32.
+    """The options with which PyTorch's Euclidean norm of a value is recorded; autocast on CUDA computes it in float32.
 
     Its gradient is gradient * (x / norm), with zeros where the norm is 0.
     """
@@ -153,13 +154,13 @@ def norm_options(builder: TorchBuilder, x: int) -> dict[str, Any]:
 
 
 class RootMeanSquare(ByMagnitude):
-    """Divides by the root of the mean of the squares, over the ``depth`` at each position, the volume or other axes.
+    """Divides by the root mean square, along the ``depth`` at each position, the whole ``volume`` or other axes.
 
     Formula: y = x / sqrt(the mean of x**2 + eps) * scale.
     Volume: as the input.
     Learned: one scale (weight) per normalized element: D or H*W*D.
 
-    Source: Zhang and Sennrich 2019.
+    Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", equation 4.
     """
 
     kind: ClassVar[str] = "rms"
@@ -206,7 +207,7 @@ class RootMeanSquare(ByMagnitude):
 
 
 class L2Norm(ByMagnitude):
-    """Divides by the Euclidean length, over the ``depth`` at each position, the whole ``volume`` or other axes.
+    """Divides by the Euclidean length, along the ``depth`` at each position, the whole ``volume`` or other axes.
 
     Formula: y = x / max(sqrt(the sum of x**2), eps), then * scale if enabled.
     Volume: as the input.
@@ -223,7 +224,7 @@ class L2Norm(ByMagnitude):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> L2NORM(scale=yes)"
 
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
-    eps: float = key(Decimal(above=0), 1e-12, means="the smallest length that is divided by")
+    eps: float = key(Decimal(above=0), 1e-12, means="the smallest length by which elements are divided")
 
     def inverse(self, xp: Any, maps: Any) -> Any:
         return 1 / xp.maximum(xp.sqrt(xp.square(maps).sum(axis=self._over(maps), keepdims=True)), self.eps)
@@ -233,7 +234,7 @@ class L2Norm(ByMagnitude):
         return (inverse * self.eps < 1).astype(inverse.dtype)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # x / clamp_min(norm(x), eps), spread over the volume
+        # x / clamp_min(norm(x), eps), broadcast to the volume
         (x,) = inputs
         first, volume = builder.last + 1, builder.output
         along = self.torch_axes(builder, x)
@@ -256,7 +257,7 @@ class GlobalResponse(Normalization):
     """Multiplies each channel by its length over all positions, relative to the mean length of channels, and adds x.
 
     Formula: y = x * n[d] * scale[d] + shift[d] + x, with n[d] = g[d] / (the mean of all g + eps), where g[d] is the
-    root of the sum of the squares of channel d.
+    square root of the sum of the squares of channel d.
     Volume: as the input.
     Learned: D scales (weights) and D shifts (biases).
 
@@ -379,10 +380,10 @@ class LocalResponseNorm(Normalization):
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
-    size: int = key(Whole(1), 5, means="neighbours, or the side of the window")
-    alpha: float = key(Decimal(), 1e-4, means="the factor of the sum of squares, before it is divided")
+    size: int = key(Whole(1), 5, means="the number of neighbours, or the side of the window")
+    alpha: float = key(Decimal(), 1e-4, means="the factor of the sum of squares, before it is divided by n")
     beta: float = key(Decimal(), 0.75, means="the power")
-    k: float = key(Decimal(), 1.0, means="what is added to the sum")
+    k: float = key(Decimal(), 1.0, means="the constant that is added to the sum")
     region: str = key(Choice("across", "within"), "across", means="where the neighbours are")
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:

@@ -1,9 +1,9 @@
 """What a layer declares about memory: what training keeps for backward, and the operations PyTorch runs for it.
 
-One record, :class:`Keeping`, describes both our own training run in NumPy (:meth:`Layer.keeping`) and PyTorch's
-(:meth:`Layer.keeping_in_torch`, the same unless overridden). The two differ for pools, whose input PyTorch keeps, for
-dropout in place, whose mask PyTorch keeps in the type of the elements, and for SILU, whose backward may be composed of
-several operations. A kind that PyTorch composes of several operations in forward overrides :meth:`Layer.lower`.
+The record :class:`Keeping` describes the training run in NumPy (:meth:`Layer.keeping`) and that of PyTorch
+(:meth:`Layer.keeping_in_torch`, the same unless overridden). The two differ for example for pools, whose input PyTorch
+keeps, and for SILU, whose backward PyTorch may compose of several kernels. A kind that PyTorch composes of several
+operations in forward overrides :meth:`Layer.lower`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """A number of elements or bytes for any batch: ``fixed`` of them and ``per_image`` more for each image."""
+    """A number of elements or bytes that depends on the batch: ``fixed`` + ``per_image`` * batch."""
 
     fixed: int = 0
     per_image: int = 0
 
     def times(self, factor: int) -> Size:
-        """Both parts multiplied, as elements by the bytes of one."""
+        """The size times a factor, such as elements times bytes per element."""
         return Size(self.fixed * factor, self.per_image * factor)
 
     def at(self, batch: int, rounding: int = 1) -> int:
@@ -36,16 +36,16 @@ WHY_WEIGHTS = "the gradient of the weights is the input times the gradient of th
 """Why layers that multiply by learned weights keep their input."""
 
 MASK, STATISTIC = "mask", "statistic"
-"""Widths of :class:`Extra`. MASK: one byte or one element, depending on the framework; STATISTIC: one element, in
-PyTorch at least 4 bytes."""
+"""Values of ``item`` of :class:`Extra`. MASK: one byte, or the bytes of an element, depending on the framework;
+STATISTIC: the bytes of an element, in PyTorch at least 4."""
 
 
 class Extra(NamedTuple):
     """An array that a layer computes in addition to its output.
 
-    ``elements`` of ``item`` bytes each; ``item`` may be MASK, STATISTIC or None (as the elements of the input).
-    Training keeps it for backward. ``inference`` says when PyTorch makes it at test time as well: ``never``,
-    ``always``, or ``native`` (where it runs its own kernel instead of cuDNN's).
+    It has ``elements`` elements of ``item`` bytes; ``item`` may be MASK, STATISTIC or None (that of the input).
+    Training keeps it for backward. ``inference`` says whether PyTorch makes it at test time as well: ``never``,
+    ``always``, or ``native`` (if it runs its own kernel instead of cuDNN's).
     """
 
     name: str
@@ -57,11 +57,12 @@ class Extra(NamedTuple):
 class Keeping(NamedTuple):
     """What training keeps of a layer for backward, and what its backward allocates.
 
-    ``inputs`` and ``output``: whether they are kept; ``inputs`` may say it for each. ``gradients`` is for each input
-    ``new`` (a new array), ``same`` (the incoming gradient), ``view`` (a view of it) or ``none``. ``clones``: a layer
-    that overwrites its input keeps a copy of it. ``overwrites``: whether the NumPy run may overwrite the first input
-    in training, if the layer works in place.
-    ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
+    ``inputs`` and ``output`` say whether they are kept, ``inputs`` for all or for each; ``extras`` are the further
+    arrays that are kept. ``gradients`` has one word for each input: its gradient is a ``new`` array, the ``same`` as
+    the incoming gradient, a ``view`` of it, or ``none``. ``clones``: a layer that overwrites its input keeps a copy.
+    ``overwrites``: the NumPy run may overwrite the first input in training, if the layer works in place.
+    ``composed_volumes``: the number of temporaries as large as the input that backward makes where PyTorch composes it
+    of several kernels.
     """
 
     inputs: bool | tuple[bool, ...] = False
@@ -73,19 +74,19 @@ class Keeping(NamedTuple):
     composed_volumes: int = 0
 
     def kept_inputs(self, count: int) -> tuple[int, ...]:
-        """Which of so many inputs are kept."""
+        """The indices of the inputs that are kept, of a layer with ``count`` inputs."""
         if isinstance(self.inputs, bool):
             return tuple(range(count)) if self.inputs else ()
         return tuple([number for number, is_kept in enumerate(self.inputs) if is_kept])
 
 
 class Saved(NamedTuple):
-    """Arguments of :meth:`Layer.backward` in addition to the incoming gradient.
+    """What :meth:`Layer.backward` reads in addition to the incoming gradient.
 
-    ``inputs``, ``output`` and ``extras`` are the arrays that :meth:`Layer.keeping` lists; the others are None.
-    ``shapes`` are those of all inputs (batch x sides x depth). ``parameters`` are the arrays of
-    :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``needs_gradient`` says for each input whether its
-    gradient is needed, ``learns`` whether those of the parameters are.
+    ``inputs``, ``output`` and ``extras`` are the arrays that :meth:`Layer.keeping` declares as kept; inputs and output
+    that are not kept are None. ``shapes`` are the shapes of all inputs, batch x sides x depth. ``parameters`` are the
+    arrays of :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``needs_gradient`` says for each input whether
+    its gradient is needed, ``learns`` whether those of the parameters are.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -103,7 +104,7 @@ class Saved(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Batch, depth and sides of the first input: the order in memory."""
+        """The shape of the first input in memory order: batch, depth, sides."""
         batch, *sides, depth = self.shapes[0]
         return batch, depth, *sides
 

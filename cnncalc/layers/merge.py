@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 class Merge(Layer):
-    """Joins volumes into one; a single one is copied."""
+    """Joins several volumes into one; of a single volume the output is a copy."""
 
     is_merge: ClassVar[bool] = True
 
 
 class Elementwise(Merge):
-    """Element by element; a volume with a side or depth of 1 is broadcast along it to the others.
+    """Base of merges that work element by element; a side or depth of 1 is broadcast to that of the others.
 
-    Of several inputs the first two are combined, then the result and the third, and so on.
+    The first two inputs are combined, then the result and the third input, and so on.
     """
 
     is_commutative: ClassVar[bool] = True
@@ -85,13 +85,13 @@ class Elementwise(Merge):
         volume = builder.volumes[0]
         for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
             before, volume = volume, Volume(*[max(a, b) for a, b in zip(volume, other, strict=True)])
-            # what the first operation made may be overwritten by the others, if it is not spread over them
+            # later operations may overwrite the result of the first, unless it is broadcast
             in_place = builder.in_place or bool(number and self.may_work_in_place() and before == volume)
             result = self.lower_two(builder, result, value, volume, in_place=in_place)
         return result
 
     def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
-        """Records the operation on two of the inputs."""
+        """Records the operation on two values, whose output has this volume."""
         raise NotImplementedError
 
     def combine(self, xp: Any) -> Any:
@@ -105,11 +105,11 @@ class Elementwise(Merge):
         return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
 
     def slopes(self, xp: Any, left: Any, right: Any, gradient: Any) -> tuple[Any, Any]:
-        """The gradients of two arrays that are combined, from that of the result, in its shape."""
+        """The gradients of two arrays that are combined, from that of the result and in its shape."""
         raise NotImplementedError
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        """By the inputs, from the last to the first; what is combined of the first ones is computed again."""
+        """The gradients, from the last input to the first; the results of combining the first ones are recomputed."""
         made = [
             xp.empty((shape[0], shape[-1], *shape[1:-1]), gradient.dtype) if needed else None
             for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True)
@@ -131,7 +131,7 @@ class Elementwise(Merge):
 
 
 class Overwriting(Elementwise):
-    """Those that can overwrite their first input."""
+    """Base of element-wise merges that can overwrite their first input."""
 
     in_place: bool = key(Boolean(), False, means="whether it overwrites its first input")
 
@@ -140,13 +140,13 @@ class Overwriting(Elementwise):
 
 
 def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:
-    """A gradient summed to the shape (batch x sides x depth) of an input that was broadcast."""
+    """A gradient summed to the shape (batch x sides x depth) of an input that is broadcast."""
     axes = tuple([axis for axis, size in enumerate(shape) if size != gradient.shape[axis]])
     return gradient.sum(axis=axes, keepdims=True) if axes else gradient
 
 
 class Add(Overwriting):
-    """The sum of its inputs, as in a residual block.
+    """The sum of its inputs, as at the end of a residual block.
 
     Formula: y = x1 + x2 + ..., element by element.
     Volume: as the inputs; a side or depth of 1 is broadcast to the others.
@@ -182,12 +182,12 @@ class Add(Overwriting):
 
 
 class Multiply(Overwriting):
-    """The product of its inputs, as where a squeeze-and-excitation branch scales the channels.
+    """The product of its inputs, as when a squeeze-and-excitation branch scales the channels.
 
     Formula: y = x1 * x2 * ..., element by element.
     Volume: as the inputs; a side or depth of 1 is broadcast to the others.
 
-    Source: Hu et al. 2018.
+    Source: Hu et al. 2018, "Squeeze-and-Excitation Networks".
     """
 
     kind: ClassVar[str] = "mul"
@@ -315,7 +315,7 @@ class Minimum(Maximum):
 class Mean(Elementwise):
     """The mean of its inputs.
 
-    Formula: y = (x1 + x2 + ...) / n of n inputs, element by element.
+    Formula: y = (x1 + x2 + ...) / n for n inputs, element by element.
     Volume: as the inputs; a side or depth of 1 is broadcast to the others.
 
     Source: ONNX, operator Mean.
@@ -377,11 +377,11 @@ class Concat(Merge):
     picks_values = True
     bare: ClassVar[str | None] = "axis"
 
-    axis: tuple[str, ...] = key(SideName(), ("depth",), means="along which they are joined")
+    axis: tuple[str, ...] = key(SideName(), ("depth",), means="the side, or the depth, along which they are joined")
 
     @property
     def joins_depth(self) -> bool:
-        """Whether channels are joined, not positions of a side."""
+        """Whether it joins channels, not positions along a side."""
         return self.axis == ("depth",)
 
     @property
@@ -426,13 +426,13 @@ class Concat(Merge):
         return pixels(xp.concatenate(maps, axis=axis_of(self.axis[0], maps[0])))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        if builder.is_cpu:  # its autocast converts all to the widest type
+        if builder.is_cpu:  # autocast on a CPU converts all to the widest type
             widest = max([builder.item_of(value) for value in inputs])
             inputs = [builder.converted(value, widest) for value in inputs]
         return builder.single(inputs)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        # of a side, views would not have each map in one piece
+        # along a side, views would not have each map contiguous
         return Keeping(gradients=("view" if self.joins_depth else "new",) * len(inputs))
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:

@@ -1,4 +1,4 @@
-"""Normalization layers."""
+"""Normalizations that subtract a mean and divide by a standard deviation."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 
 class Normalization(Layer):
-    """Base of layers that bring the numbers of a volume to a common size."""
+    """Base of normalizations, and of layers that scale each channel by a learned factor."""
 
     drawn: ClassVar[str] = "joined"
 
 
 class Affine(Normalization):
-    """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) per channel."""
+    """Base of normalizations that end with a learned factor (``scale``, counted as weights) and ``shift`` (biases)."""
 
     is_normalization: ClassVar[bool] = True
     why_input: ClassVar[str] = "the gradient of a normalization is computed from its input, mean and deviation"
@@ -65,7 +65,7 @@ class Affine(Normalization):
 
 
 def normalized(xp: Any, x: Any, axes: tuple[int, ...], eps: float) -> Any:
-    """(x - mean) / sqrt(variance + eps) with mean and variance over ``axes``."""
+    """(x - mean) / sqrt(variance + eps), with mean and variance along ``axes``."""
     result = x - x.mean(axis=axes, keepdims=True)
     variance = xp.square(result).mean(axis=axes, keepdims=True)
     result /= xp.sqrt(variance + eps)
@@ -82,7 +82,7 @@ def affine(maps: Any, scale: Any, shift: Any) -> Any:
 
 
 def statistics(elements: Size, inference: str) -> Keeping:
-    """What training keeps of a normalization: the input, its means and each 1 / sqrt(variance + eps)."""
+    """What training keeps of a normalization: the input, each mean and each 1 / sqrt(variance + eps)."""
     kept = (Extra("mean", elements, STATISTIC, inference), Extra("inverse", elements, STATISTIC, inference))
     return Keeping(inputs=True, extras=kept)
 
@@ -92,25 +92,25 @@ MOMENTUM = 0.1
 
 
 class ImageNorm(Affine):
-    """Normalizations of each image by itself, in the training run.
+    """Base of normalizations of each image by itself.
 
-    An image is reshaped and normalized over some ``axes``. Training keeps the input, each mean and
-    each 1 / sqrt(variance + eps). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
-    the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
+    An image is reshaped and normalized along some axes. Training keeps the input, each mean and each
+    1 / sqrt(variance + eps). With n elements in a mean, root = sqrt(variance + eps), h = (x - mean)/root and g the
+    gradient of h, the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
     """
 
     thin_depth: ClassVar[int | None] = 2
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The shape of an image (depth x sides) and the axes that it is normalized over."""
+        """The shape to which an image (depth x sides) is reshaped, and the axes along which it is normalized."""
         return shape, tuple(range(1, len(shape)))
 
     def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """A scale or shift as an array that fits an image of this shape, depth x sides."""
+        """A scale or shift as an array that is broadcast over an image of this shape, depth x sides."""
         return array.reshape(-1, *(1,) * (len(shape) - 1))
 
     def _means(self, volume: Volume) -> int:
-        """How many means an image has."""
+        """The number of means of one image."""
         sides, axes = self._sides((volume.depth, *volume.sides))
         count = 1
         for axis, side in enumerate(sides):
@@ -171,7 +171,7 @@ class ImageNorm(Affine):
         return (None if result is None else pixels(result),), found
 
     def _spread_over(self, rank: int) -> tuple[int, ...]:
-        """The axes of an image (depth x sides) over which scale and shift are constant."""
+        """The axes of an image (depth x sides) along which scale and shift are constant."""
         return tuple(range(1, rank))
 
     def _summed_to(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
@@ -228,7 +228,7 @@ class BatchNorm(Affine):
         return super().stencils(*inputs, of=of) if self.stats else WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # cuDNN makes the gradients of input, scale and shift, whether they are needed or not
+        # cuDNN computes the gradients of input, scale and shift, needed or not
         if builder.is_native_norm:
             if builder.composes:  # of element-wise operations
                 return builder.single(inputs, order="input", makes_all="input")
@@ -308,7 +308,8 @@ class BatchNorm(Affine):
         return pixels(result), {"mean": average, "inverse": inverse}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        # with h = (x - mean) / root: scale/root * (g - sum(g)/n - h * sum(g*h)/n), sums over the batch
+        # with root = sqrt(variance + eps) and h = (x - mean)/root: scale/root * (g - sum(g)/n - h * sum(g*h)/n),
+        # with sums over the batch and all positions
         maps, incoming = planes(saved.x), planes(gradient)
         depth, count, bytes_each = maps.shape[1], maps.size // maps.shape[1], maps[0, 0].nbytes
         mean, inverse = by_channel(saved.extras["mean"], maps), saved.extras["inverse"]
@@ -340,10 +341,10 @@ class BatchNorm(Affine):
 
 
 class LayerNorm(ImageNorm):
-    """Normalizes each image by its own mean and variance, over the whole ``volume``, the ``depth`` or other axes.
+    """Normalizes each image by its own mean and variance, along the whole ``volume``, the ``depth`` or other axes.
 
-    Without ``axes`` a volume with one side, as a sequence, is normalized along its depth, and any other as a whole. A
-    list names sides, and the depth: with ``[width, depth]`` each row has a mean of its own.
+    Without ``axes`` a volume with one side, such as a sequence, is normalized along its depth, any other as a whole. A
+    list names sides, and the depth: with ``[width, depth]`` each row has its own mean.
 
     Formula: y = (x - mean) / sqrt(variance + eps) * scale + shift.
     Volume: as the input.
@@ -362,11 +363,11 @@ class LayerNorm(ImageNorm):
     autocast: ClassVar[str | None] = "full"
 
     axes: str | tuple[str, ...] | None = key(
-        Axes(), None, note="volume; depth on one side", means="what each mean is taken over"
+        Axes(), None, note="volume; depth on one side", means="the elements of one mean"
     )
 
     def over(self, sides: int) -> str | tuple[str, ...]:
-        """What each mean is taken over, on volumes with this number of sides."""
+        """The axes of one mean, on volumes with this number of sides: ``depth``, ``volume`` or a tuple of names."""
         if self.axes is None:
             return "depth" if sides == 1 else "volume"
         return self.axes
@@ -392,7 +393,7 @@ class LayerNorm(ImageNorm):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         from cnncalc.layers.layout import contiguous
 
-        # unless over all elements, on a view with the axes last, of which the output is one
+        # unless along all axes, PyTorch normalizes a view with these axes last, and the output is a view as well
         axes, x = self.over(len(builder.output.sides)), builder.entering(inputs[0])
         order = axes_last(axes, builder.output)
         is_view = axes != "volume" and not builder.is_flat(x)
@@ -456,7 +457,7 @@ class GroupNorm(ImageNorm):
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
-    groups: int = key(Whole(1), 32, means="groups of channels")
+    groups: int = key(Whole(1), 32, means="the number of groups of channels")
 
     def label(self) -> str:
         return f"GN{self.groups}{self.unusual('scale', 'shift')}"
@@ -519,7 +520,7 @@ class InstanceNorm(ImageNorm):
         return pixels(affine(normalized(xp, maps, over_sides(maps), self.eps), scale, shift))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # batch normalization of batch x depth maps, with scale and shift repeated for each image
+        # batch normalization of batch*depth channels of one image, with scale and shift repeated for each image
         x = builder.gathered(inputs[0], "contiguous")
         result = builder.single([x]) if not builder.own_parameters else self._lower_affine(builder, x)
         return builder.viewed(result, merges="images")
@@ -533,7 +534,7 @@ class InstanceNorm(ImageNorm):
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
         keeps = (0, 1) if self.scale else (0,)
-        # cuDNN makes all gradients, needed or not
+        # cuDNN computes all gradients, needed or not
         is_native = builder.is_native_norm
         always = (x, *repeated) if not is_native else (x,) if builder.composes else ()
         unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]

@@ -1,4 +1,7 @@
-"""What a normalization is taken over: the depth, the whole volume, or any of the sides and the depth."""
+"""The axes of a normalization: the depth, the whole volume, or any of the sides and the depth.
+
+``axes`` is the value of the key: ``depth``, ``volume`` or a tuple of names.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def names_of(axes: str | tuple[str, ...], sides: int) -> tuple[str, ...]:
-    """The names of the sides, and of the depth, that are meant, in the order of the volume."""
+    """The names of the sides, and of the depth, for which ``axes`` stands on a volume with so many sides."""
     every = (*SIDES[sides], "depth")
     return every if axes == "volume" else ("depth",) if axes == "depth" else tuple(axes)
 
 
 def learned_shape(axes: str | tuple[str, ...], x: Volume) -> tuple[tuple[int, ...], Count]:
-    """The shape of a scale with one number for each normalized element, and how many these are."""
+    """The shape of a scale with one number for each normalized element, and the number of these."""
     names = names_of(axes, len(x.sides))
     if names == ("depth",) or (x.is_point and "depth" in names):
         return (x.depth,), Count(x.depth)
@@ -32,14 +35,14 @@ def learned_shape(axes: str | tuple[str, ...], x: Volume) -> tuple[tuple[int, ..
 
 
 def reduced_volume(axes: str | tuple[str, ...], x: Volume) -> Volume:
-    """The volume with 1 in place of each of these sizes: one number for each mean or magnitude."""
+    """The volume with size 1 along the axes, which has one element for each mean or magnitude."""
     for name in names_of(axes, len(x.sides)):
         x = x.replaced(x.place(name), 1)
     return x
 
 
 def stencils_over(axes: str | tuple[str, ...], x: Volume) -> Stencils | None:
-    """Which positions an output depends on."""
+    """The positions on which an output depends, as :meth:`Layer.stencils` gives them."""
     names = names_of(axes, len(x.sides))
     if all(name in names for name in x.names):
         return WHOLE
@@ -47,19 +50,19 @@ def stencils_over(axes: str | tuple[str, ...], x: Volume) -> Stencils | None:
 
 
 def is_single(axes: str | tuple[str, ...], x: Volume) -> bool:
-    """Whether each mean or magnitude is that of a single position: what is taken over no depth, on sides of 1."""
+    """Whether each mean or magnitude has a single element: all axes are sides of size 1."""
     names = names_of(axes, len(x.sides))
     return "depth" not in names and all(x[x.place(name)] == 1 for name in names)
 
 
 def axes_of_image(axes: str | tuple[str, ...], rank: int) -> tuple[int, ...]:
-    """The axes of an image (depth x sides) with so many axes that are meant."""
+    """The numbers of these axes in an image (depth x sides) with ``rank`` axes."""
     names = names_of(axes, rank - 1)
     return tuple([place for place, name in enumerate(("depth", *SIDES[rank - 1])) if name in names])
 
 
 def axes_last(axes: str | tuple[str, ...], x: Volume) -> tuple[int, ...]:
-    """The axes of maps (batch x depth x sides) with those that are meant behind the others."""
+    """The numbers of all axes of maps (batch x depth x sides), in an order with these axes last."""
     meant = names_of(axes, len(x.sides))
     every = ("depth", *x.names)
     chosen = [1 + every.index(name) for name in (meant if isinstance(axes, tuple) else every) if name in meant]
@@ -67,7 +70,7 @@ def axes_last(axes: str | tuple[str, ...], x: Volume) -> tuple[int, ...]:
 
 
 def fitted(array: Any, axes: str | tuple[str, ...], shape: tuple[int, ...]) -> Any:
-    """A scale or shift as an array that fits an image of this shape, depth x sides."""
+    """A scale or shift as an array that is broadcast over an image of this shape, depth x sides."""
     meant = axes_of_image(axes, len(shape))
     if array.ndim == 1 and 0 in meant:
         return array.reshape(-1, *(1,) * (len(shape) - 1))

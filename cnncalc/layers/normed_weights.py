@@ -1,4 +1,4 @@
-"""Memory of convolutions whose weights are made anew in each forward pass, in PyTorch."""
+"""Records how PyTorch computes the weights of standardized and normed convolutions, in each forward pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def lower_standardized(builder: TorchBuilder, weights: int, filters: int) -> int:
-    """Batch normalization of the weights as those of one image, filter by filter, as in timm's StdConv2d."""
+    """Batch normalization of the weights, with one channel for each filter, as in timm's StdConv2d."""
     parameter = builder.own_parameters[0]
     extras = (Extra("mean", Size(filters), STATISTIC, "always"), Extra("inverse", Size(filters), STATISTIC, "always"))
     return builder.operation(
@@ -25,7 +25,7 @@ def lower_standardized(builder: TorchBuilder, weights: int, filters: int) -> int
 
 
 def lower_weight_norm(builder: TorchBuilder, weights: int, filters: int) -> int:
-    """torch._weight_norm of directions and lengths, which keeps the length of each direction."""
+    """torch._weight_norm of the weights and the learned lengths, which keeps the norm of each filter."""
     return builder.operation(
         (),
         Size(weights),
@@ -38,7 +38,7 @@ def lower_weight_norm(builder: TorchBuilder, weights: int, filters: int) -> int:
 
 
 def lower_spectral_norm(builder: TorchBuilder, weights: int, filters: int) -> int:
-    """torch.nn.utils.parametrizations.spectral_norm: in training one step of the power method, then u*W*v."""
+    """torch.nn.utils.parametrizations.spectral_norm: in training one step of power iteration, then u*W*v."""
     first = builder.last + 1
     if builder.training:
         for size in (filters, weights // filters):
@@ -69,7 +69,7 @@ def lower_spectral_norm(builder: TorchBuilder, weights: int, filters: int) -> in
 def _product(
     builder: TorchBuilder, weights: int, size: int, vector: int | None = None, *, is_step: bool = False
 ) -> int:
-    """The product of the matrix of weights and a vector; under autocast of copies of both."""
+    """The product of the matrix of weights and a vector, under autocast that of half-precision copies."""
     first, parameter = builder.last + 1, builder.own_parameters[0]
     learned = () if is_step else (parameter,)
     if builder.autocast and not builder.is_cpu:

@@ -1,4 +1,4 @@
-"""A layer whose figures are stated, not computed."""
+"""A layer whose volume and figures are stated, not computed."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class Opaque(Layer):
-    """A layer that is not supported: its volume and figures are stated, not computed, and marked wherever they count.
+    """An operator of another program to which no kind corresponds: its volume and figures are stated, and marked so.
 
-    Formula: unknown; a run has zeros in its place, and ``verify`` leaves out what depends on them.
+    Formula: unknown; in a run its output is zeros, and ``verify`` leaves out what depends on it.
     Volume: as stated.
     Learned: as many weights as stated.
 
-    ``saved`` are the elements for each image that training keeps for backward in addition to the input.
+    ``saved`` is the number of elements for each image that training keeps for backward in addition to the input.
 
-    Source: none, since it stands for an operator of another program.
+    Source: none, since its figures are those of the design.
     """
 
     kind: ClassVar[str] = "opaque"
@@ -46,8 +46,8 @@ class Opaque(Layer):
     bare: ClassVar[str | None] = "output"
 
     size: tuple[int, ...] = key(VolumeSize(), name="output", means="the sides and the depth of the output")
-    learned: int = key(Whole(0), 0, name="parameters", means="how many numbers are learned")
-    held: int = key(Whole(0), 0, name="buffers", means="how many numbers are kept, but not learned")
+    learned: int = key(Whole(0), 0, name="parameters", means="the number of learned parameters")
+    held: int = key(Whole(0), 0, name="buffers", means="the number of elements that are kept, but not learned")
     multiply_adds: int = key(Whole(0), 0, name="macs", means="multiply-adds for one image")
     saved: int = key(Whole(0), 0, means="elements for one image that training keeps in addition to the input")
 

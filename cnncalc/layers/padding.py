@@ -1,4 +1,4 @@
-"""Layers that put elements around a volume, or take them away."""
+"""Padding and cropping."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Pad(Layer):
-    """Elements around the volume: zeros, another value or copies of the input; negative numbers crop it.
+    """Adds elements around the volume: zeros, another value or copies of the input; negative numbers crop it.
 
-    Formula: y[i, j] = x[i - top, j - left]; beyond it ``value`` (mode ``zero``), the nearest element (``replicate``),
-    the element mirrored at the border one (``reflect``), or that of the other end (``wrap``).
+    Formula: y[i, j] = x[i - top, j - left]; outside of x ``value`` (mode ``zero``), the nearest element
+    (``replicate``), the element mirrored at the outermost one (``reflect``), or that from the other end (``wrap``).
     Volume: height H + top + bottom, width W + left + right, depth D + the two numbers of ``depth``.
 
     Source: CS231n, "Use of zero-padding"; PyTorch, torch.nn.functional.pad.
@@ -48,7 +48,7 @@ class Pad(Layer):
     bare: ClassVar[str | None] = "pad"
 
     pad: tuple[int, ...] = key(Sides(), 0, means="elements at each end of the sides; negative numbers crop")
-    mode: str = key(Choice("zero", "reflect", "replicate", "wrap"), "zero", means="what they are")
+    mode: str = key(Choice("zero", "reflect", "replicate", "wrap"), "zero", means="which elements are added")
     value: float = key(Decimal(), 0.0, means="the number that mode zero fills in")
     depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="how many channels are added before and after the others")
 
@@ -104,7 +104,10 @@ class Pad(Layer):
         return enlarged(x, ends(self.pad)).with_depth(x.depth + sum(self.depth))
 
     def _origin(self, place: int, size: int) -> int:
-        """The position along a side from which ``place`` (from 0, before it negative) is copied; not for mode zero."""
+        """The position along a side of the input from which position ``place`` is copied, except in mode zero.
+
+        ``place`` counts from the first element of the input; in the padding before it is negative.
+        """
         if self.mode == "replicate":
             return min(max(0, place), size - 1)
         if self.mode == "wrap":
@@ -112,7 +115,7 @@ class Pad(Layer):
         return abs(place) if place < size else 2 * (size - 1) - place
 
     def _places(self, size: int, before: int, after: int) -> list[int]:
-        """For each position along a side of the output that of the input from which it is copied."""
+        """For each position along a side of the output the position of the input from which it is copied."""
         return [self._origin(place, size) for place in range(-before, size + after)]
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
@@ -180,7 +183,7 @@ class Pad(Layer):
 
 
 class Crop(Layer):
-    """A part of the volume, with all channels: of a given size, or with the sides of a second volume.
+    """Cuts out a part of the volume with all channels: of a given size, or with the sides of a second volume.
 
     Formula: y[i, j] = x[i + top, j + left]; at the ``centre`` top = (H - h) // 2 and left = (W - w) // 2.
     Volume: the sides as given, or those of the second volume, depth D.
@@ -203,14 +206,14 @@ class Crop(Layer):
 
     size: tuple[int, ...] | None = key(Sizes(), None, note="those of the second volume", means="sides of the output")
     at: str | tuple[int, ...] = key(
-        Corner(), "centre", means="where it lies: in the centre, at the beginning, or from these positions on"
+        Corner(), "centre", means="where the part begins: centre, begin, or its first position along each side"
     )
 
     def label(self) -> str:
         return f"CROP{'' if self.size is None else sized(self.size)}{self.unusual('at')}"
 
     def no_effect(self, x: Volume) -> str | None:
-        return "it takes all" if self.size == x.sides else None
+        return "it takes the whole volume" if self.size == x.sides else None
 
     def _sides(self, inputs: Volumes) -> tuple[int, ...]:
         """The sides of the output."""
@@ -242,8 +245,8 @@ class Crop(Layer):
                 )
             if begin + part > size:
                 raise ShapeError(
-                    f"a crop must lie within its input, but {name} {part} from {begin} on ends at {begin + part}, "
-                    f"behind {size}",
+                    f"a crop must lie within its input, but {name} {part} from position {begin} needs {name} "
+                    f"{begin + part}, and the input has {size}",
                     code="crop-too-large",
                     key="at",
                 )
@@ -260,7 +263,7 @@ class Crop(Layer):
         return builder.sliced(inputs[0], builder.output)
 
     def _part(self, shape: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[slice, ...]:
-        """The part of maps (batch x depth x sides) that is taken, by their sides and those of all inputs."""
+        """The slices of maps (batch x depth x sides) that are taken; ``shapes`` are the sides of all inputs."""
         sides = self.size if self.size is not None else tuple(shapes[1])
         each = zip(self._begins(Volume(*shape, 1), sides), sides, strict=True)
         return (slice(None), slice(None), *[slice(begin, begin + part) for begin, part in each])
@@ -277,7 +280,7 @@ class Crop(Layer):
 
 
 def given_sides(kind: str, size: tuple[int, ...] | None, inputs: Volumes) -> tuple[int, ...]:
-    """The sides that a key gives, or those of a second volume; raises ShapeError where there are both, or neither."""
+    """The sides that a key gives, else those of a second volume; raises ShapeError for both or neither."""
     upper = kind.upper()
     if len(inputs) == 1:
         if size is None:

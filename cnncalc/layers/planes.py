@@ -1,11 +1,12 @@
 """Array functions shared by the NumPy runs of the layers: memory order, sliding windows, work in blocks.
 
-Arrays come as batch x sides x depth, with one to three sides (a plane: height x width). In memory each map lies in one
-piece, the depth slowest, then the sides in order: the order in which FLATTEN, RESHAPE and FC take the elements, so that
-these and SLICE are views. ``planes`` views an array in memory order (batch, depth, sides), ``pixels`` is its inverse.
+Arrays have the shape batch x sides x depth, with one to three sides (a plane: height x width). In memory they lie
+channels first, as batch x depth x sides: the order in which FLATTEN, RESHAPE and FC take the elements, so that FLATTEN,
+RESHAPE and SLICE are views. :func:`planes` views an array as batch x depth x sides, :func:`pixels` is its inverse.
+Arrays of the shape batch x depth x sides are called maps here, and one of depth x sides an image.
 
-The number of windows is derived here from the arrays. :mod:`cnncalc.layers.window` is not used, since the run is an
-independent check of it.
+The number of windows is derived here from the arrays. :mod:`cnncalc.layers.window` is not used, since the run checks it
+independently.
 
 NumPy is passed as ``xp``. All multiply-adds go through ``xp.matmul`` or ``xp.multiply``, so that a wrapper of NumPy
 can count them.
@@ -23,23 +24,23 @@ if TYPE_CHECKING:
     from typing import Any
 
 COLUMN_BYTES = 8 << 20
-"""Bytes of windows that are copied for one matrix product: enough for BLAS, little compared with activations."""
+"""Bytes of windows that are copied for one matrix product: enough for BLAS, few compared with the activations."""
 
 BLOCK_BYTES = 512 << 10
-"""Bytes processed at a time where an array is read more than once: they stay in the cache of a core."""
+"""Bytes processed at a time where an array is read more than once, so that they stay in the cache of a core."""
 
 NARROW = 16
 """Maps with a shorter last side are processed with the depth innermost, since NumPy is slow with short rows."""
 
 
 def planes(x: Any) -> Any:
-    """A view as batch x depth x sides: the order in memory."""
+    """A view of batch x sides x depth as batch x depth x sides, the order in memory."""
     last = x.ndim - 1
     return x.transpose(0, last, *range(1, last))
 
 
 def pixels(x: Any) -> Any:
-    """The inverse of :func:`planes`: batch x sides x depth."""
+    """The inverse of :func:`planes`: a view of batch x depth x sides as batch x sides x depth."""
     return x.transpose(0, *range(2, x.ndim), 1)
 
 
@@ -49,17 +50,17 @@ def axis_of(name: str, maps: Any) -> int:
 
 
 def axes_of(names: Iterable[str], maps: Any) -> tuple[int, ...]:
-    """The axes of sides or of the depth, by their names."""
+    """The axes of sides or of the depth, by their names, in maps (batch x depth x sides)."""
     return tuple([axis_of(name, maps) for name in names])
 
 
 def by_channel(array: Any, maps: Any) -> Any:
-    """One number a channel, shaped so that it is broadcast over maps (batch x depth x sides)."""
+    """One number for each channel, as an array that is broadcast over maps (batch x depth x sides)."""
     return array.reshape(-1, *(1,) * (maps.ndim - 2))
 
 
 def sums_of_channels(image: Any) -> Any:
-    """One number a channel from one image (depth x sides)."""
+    """The sum of each channel of an image (depth x sides)."""
     return image.sum(axis=tuple(range(1, image.ndim)))
 
 
@@ -73,11 +74,12 @@ def starts(
 ) -> range:
     """The first index of each window along one side; indices in the padding before the array are negative.
 
-    Rounded down, all windows end within the padded side. Rounded up, there is one more if elements of the padded side
-    are left, unless it would begin in the padding at the end.
+    ``pads`` is the padding at the beginning and at the end. Rounded down, all windows end within the padded side.
+    Rounded up (``ceil``), there is one more if elements of the padded side are left, unless it would begin in the
+    padding at the end. ``same`` replaces ``pads`` by TensorFlow's padding for ceil(size / stride) windows.
     """
     if same:
-        # TensorFlow: ceil(size / stride) windows; an odd element of padding goes to the end
+        # an odd element of padding goes to the end
         missing = max(0, window - (size % stride or stride))
         pads = (missing // 2, missing - missing // 2)
     before, after = pads
@@ -96,7 +98,7 @@ def window_starts(
     *,
     ceil: bool = False,
 ) -> tuple[range, ...]:
-    """The first index of each window, side by side: see :func:`starts`. ``pads``: all beginnings, then all ends."""
+    """The first index of each window along each side, see :func:`starts`; ``pads``: all beginnings, then all ends."""
     sides, same = len(size), isinstance(pads, str)
     ends = (0,) * (2 * sides) if isinstance(pads, str) else pads
     return tuple(
@@ -108,21 +110,21 @@ def window_starts(
 
 
 def covered(begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int]) -> list[tuple[int, int]]:
-    """For each side the first and the last + 1 index that the windows cover."""
+    """For each side the first index that the windows cover, and the one after the last."""
     sides = zip(begins, kernel, dilation, strict=True)
     return [(windows.start, windows[-1] + d * (k - 1) + 1) for windows, k, d in sides]
 
 
 def shifted(band: Any, offsets: Sequence[int], begins: Sequence[range]) -> Any:
-    """The element at these offsets of every window: a view of maps depth x sides that begin at the first window."""
+    """The element at these offsets in every window: a view of an image that begins at the first window."""
     sides = zip(offsets, begins, strict=True)
     return band[(..., *[slice(o, o + (len(windows) - 1) * windows.step + 1, windows.step) for o, windows in sides])]
 
 
 def padded(xp: Any, x: Any, bounds: Sequence[tuple[int, int]], fill: float = 0) -> Any:
-    """Maps depth x sides cut to ``bounds`` (first, last + 1 of each side), with ``fill`` beyond the border.
+    """The part of an image (depth x sides) within ``bounds``, with ``fill`` outside of the image.
 
-    A view where nothing lies beyond the border.
+    ``bounds`` has for each side the first index, and the one after the last. A view if nothing is outside.
     """
     kept = [(max(0, low), min(size, high)) for (low, high), size in zip(bounds, x.shape[1:], strict=True)]
     inner = x[(slice(None), *[slice(low, high) for low, high in kept])]
@@ -137,16 +139,16 @@ def padded(xp: Any, x: Any, bounds: Sequence[tuple[int, int]], fill: float = 0) 
 
 
 def pieces(count: int, bytes_each: int, bytes_at_once: int = BLOCK_BYTES) -> list[slice]:
-    """Slices of ``count`` items, equal in size and of about ``bytes_at_once`` bytes."""
+    """Slices of ``count`` items, of equal size (except the last) and at most about ``bytes_at_once`` bytes."""
     number = min(count, -(-count * bytes_each // bytes_at_once)) or 1
     step = -(-count // number) or 1
     return [slice(first, min(count, first + step)) for first in range(0, count, step)]
 
 
 def elementwise(xp: Any, function: Callable[[Any, Any], Any], x: Any, out: Any = None) -> Any:
-    """``function(x, result)`` applied piece by piece, so that its temporaries stay small.
+    """Applies ``function(x, result)``, which writes into ``result``, in pieces, so that its temporaries are small.
 
-    ``function`` writes into ``result``, which may be ``x`` itself.
+    Returns ``out``, which may be ``x``, or a new array if there is none.
     """
     result = xp.empty_like(x) if out is None else out
     source, target = planes(x), planes(result)
@@ -162,9 +164,10 @@ def elementwise(xp: Any, function: Callable[[Any, Any], Any], x: Any, out: Any =
 def slide(
     xp: Any, combine: Any, x: Any, axis: int, begins: range, offsets: range, neutral: float, out: Any = None
 ) -> Any:
-    """Each window along one axis reduced to one number: ``combine`` is add, maximum, ...
+    """Reduces each window along one axis to one number by ``combine`` (NumPy's add, maximum).
 
-    Windows begin at ``begins`` and contain the elements at ``offsets`` from there; ``neutral`` pads the border.
+    Windows begin at ``begins`` and contain the elements at ``offsets`` from there. Elements outside of ``x`` do not
+    count; ``neutral`` is the result of a window that has no others.
     """
     size = x.shape[axis]
     if out is None:
@@ -172,14 +175,14 @@ def slide(
     before: tuple[slice, ...] = (slice(None),) * axis
     full, partial = [], []
     for offset in offsets:
-        valid = begins[: below(begins, size - offset)][below(begins, -offset) :]
+        valid = begins[: count_below(begins, size - offset)][count_below(begins, -offset) :]
         if not valid:
             continue
         values = x[(*before, slice(valid.start + offset, valid[-1] + offset + 1, valid.step))]
         if len(valid) == len(begins):
             full.append(values)
         else:
-            first = below(begins, -offset)
+            first = count_below(begins, -offset)
             partial.append((out[(*before, slice(first, first + len(valid)))], values))
     if len(full) > 1:
         combine(full[0], full[1], out=out)
@@ -194,8 +197,8 @@ def slide(
     return out
 
 
-def below(begins: range, bound: int) -> int:
-    """How many numbers of an ascending range are below ``bound``."""
+def count_below(begins: range, bound: int) -> int:
+    """How many numbers of an ascending range are less than ``bound``."""
     return len(range(begins.start, min(bound, begins.stop), begins.step))
 
 
@@ -208,9 +211,10 @@ def pool(
     kernel: Sequence[int],
     dilation: Sequence[int],
 ) -> Any:
-    """Every window of every map reduced to one number, along one side after the other.
+    """Reduces every window of every map to one number, along one side after the other, as :func:`slide` does.
 
-    ``x`` is batch x depth x sides; ``begins`` has the first index of each window, side by side.
+    ``x`` is batch x depth x sides, the result batch x depth x windows; ``begins`` has for each side the first index of
+    each window.
     """
     batch, depth = x.shape[:2]
     out = xp.empty((batch, depth, *map(len, begins)), x.dtype)
@@ -228,9 +232,11 @@ def pool(
 def unrolled(
     xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int]
 ) -> Iterator[tuple[int, slice, Any]]:
-    """Blocks of windows along the first side: for each its image, its slice of windows, and the windows as columns.
+    """The windows as columns of a matrix (im2col), in blocks of windows along the first side.
 
-    Columns are kernel sides x depth x windows of the block x windows of the other sides, in one buffer.
+    Yields for each block the index of its image, its slice of the windows along the first side, and its columns: an
+    array kernel sides x depth x windows of the block x windows along the other sides, in a buffer that the next block
+    reuses.
     """
     depth, (rows, *others), sides = x.shape[1], begins, len(kernel)
     across = covered(others, kernel[1:], dilation[1:])
@@ -255,10 +261,10 @@ def unrolled(
 def convolve(
     xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[range], dilation: Sequence[int], out: Any = None
 ) -> Any:
-    """Every filter at every window: batch x K x windows from batch x D x sides.
+    """A convolution: batch x K x windows from batch x D x sides.
 
-    ``weight`` is kernel sides x D x K. The windows of a block are unrolled as columns (kernel*D) x windows, and one
-    matrix product with the filters K x (kernel*D) gives the block of the output.
+    ``weight`` is kernel sides x D x K, ``bias`` K or None. The windows of a block are the columns of a matrix
+    (kernel*D) x windows, whose product with the filters K x (kernel*D) is the block of the output.
     """
     batch, depth = x.shape[:2]
     kernel, filters = weight.shape[:-2], weight.shape[-1]
@@ -284,9 +290,9 @@ def convolve(
 
 
 def convolve_maps(xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[range], dilation: Sequence[int]) -> Any:
-    """Each map convolved with its own filters: batch x D*multiplier x windows from batch x D x sides.
+    """A depthwise convolution: batch x D*multiplier x windows from batch x D x sides.
 
-    ``weight`` is kernel sides x D x multiplier. Loops over kernel positions; each step handles a whole map.
+    ``weight`` is kernel sides x D x multiplier. Loops over the positions of the kernel; each step computes whole maps.
     """
     batch, depth = x.shape[:2]
     kernel, multiplier = weight.shape[:-2], weight.shape[-1]
@@ -324,7 +330,7 @@ def convolve_maps(xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[rang
 
 
 def _depth_last(maps: Any) -> Any:
-    """A view of maps (depth x sides) as sides x depth."""
+    """A view of an image (depth x sides) as sides x depth."""
     return maps.transpose(*range(1, maps.ndim), 0)
 
 
@@ -343,10 +349,10 @@ def conv_transpose(
     crop: Sequence[tuple[int, int]],
     out: Any,
 ) -> None:
-    """A transposed convolution into ``out``, batch x K x sides, from batch x D x sides.
+    """A transposed convolution of batch x D x sides into ``out``, batch x K x sides.
 
-    ``weight`` is kernel sides x D x K. Each input position adds its D numbers times the weights to one window of the
-    uncropped map, of which ``crop`` (beginning and end of each side) is then removed.
+    ``weight`` is kernel sides x D x K. Each position of the input adds its D numbers times the weights to one window of
+    the uncropped output, from which ``crop`` (elements at the beginning and end of each side) is then removed.
     """
     depth, size = x.shape[1], x.shape[2:]
     kernel, filters = weight.shape[:-2], weight.shape[-1]
@@ -375,7 +381,7 @@ def conv_transpose(
 def max_pool_with_indices(
     xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], item: Any
 ) -> tuple[Any, Any]:
-    """The maximum of every window and its index in the window, last side fastest, as an integer type ``item``.
+    """The maximum of every window, and its index in the window (last side fastest) as integer type ``item``.
 
     NaN counts as the largest; the index is always that of an element of ``x``, never of the padding.
     """
@@ -410,7 +416,11 @@ def max_pool_with_indices(
 def with_border(
     begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], shape: Sequence[int]
 ) -> tuple[list[tuple[int, int]], tuple[slice, ...], list[int]]:
-    """The bounds that hold all windows and a map of this shape, where the map lies in them, and the first window."""
+    """Bounds that contain all windows and a map of this shape.
+
+    Returns for each side the bounds (first index, and the one after the last), the slice of the map in them, and where
+    the first window begins in them.
+    """
     reached = zip(covered(begins, kernel, dilation), shape, strict=True)
     bounds = [(min(0, low), max(size, high)) for (low, high), size in reached]
     inside = tuple([slice(-low, size - low) for (low, _), size in zip(bounds, shape, strict=True)])

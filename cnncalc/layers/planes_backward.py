@@ -1,12 +1,12 @@
-"""Array functions shared by the gradients of the layers; arrays lie in memory as in :mod:`cnncalc.layers.planes`."""
+"""Array functions shared by the gradients of the layers, with the arrays of :mod:`cnncalc.layers.planes`."""
 
 from __future__ import annotations
 
 from math import prod
 
 from cnncalc.layers.planes import (
-    below,
     conv_transpose,
+    count_below,
     covered,
     padded,
     pieces,
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def derived(xp: Any, function: Callable[[Any, Any, Any], None], x: Any, gradient: Any) -> Any:
-    """``function(x, gradient, result)`` applied piece by piece to two arrays of one shape.
+    """Applies ``function(x, gradient, result)``, which writes into ``result``, piece by piece to arrays of one shape.
 
-    Returns a new array in the memory order of :func:`planes`.
+    Returns a new array batch x sides x depth, in the memory order of :mod:`cnncalc.layers.planes`.
     """
     source, incoming = planes(x), planes(gradient)
     result = xp.empty(source.shape, gradient.dtype)
@@ -38,9 +38,9 @@ def derived(xp: Any, function: Callable[[Any, Any, Any], None], x: Any, gradient
 
 
 def scatter_windows(xp: Any, x: Any, axis: int, begins: range, offsets: range, size: int, out: Any = None) -> Any:
-    """The transpose of :func:`slide` with add: each number is added to all elements that its window covers.
+    """The transpose of :func:`slide` with add: adds each number to all elements of its window.
 
-    The result has ``size`` elements along the axis; what lies beyond the border is dropped.
+    The result has ``size`` elements along the axis; elements of a window outside of it are left out.
     """
     if out is None:
         out = xp.zeros((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
@@ -48,10 +48,10 @@ def scatter_windows(xp: Any, x: Any, axis: int, begins: range, offsets: range, s
         out[...] = 0
     before: tuple[slice, ...] = (slice(None),) * axis
     for offset in offsets:
-        valid = begins[: below(begins, size - offset)][below(begins, -offset) :]
+        valid = begins[: count_below(begins, size - offset)][count_below(begins, -offset) :]
         if not valid:
             continue
-        first = below(begins, -offset)
+        first = count_below(begins, -offset)
         target = out[(*before, slice(valid.start + offset, valid[-1] + offset + 1, valid.step))]
         target += x[(*before, slice(first, first + len(valid)))]
     return out
@@ -78,7 +78,7 @@ def max_unpool(
     dilation: Sequence[int],
     shape: Sequence[int],
 ) -> Any:
-    """The transpose of :func:`max_pool_with_indices`: each number is added to the maximum of its window."""
+    """The transpose of :func:`max_pool_with_indices`: adds each number to the maximum of its window."""
     bounds, inside, firsts = with_border(begins, kernel, dilation, shape)
     result = xp.empty((*gradient.shape[:2], *shape), gradient.dtype)
     for image, where, target in zip(gradient, places, result, strict=True):
@@ -104,7 +104,7 @@ def correlate(
     *,
     transposed: bool = False,
 ) -> None:
-    """The gradient of the weights of a convolution, into ``out``: products summed over windows and images.
+    """Computes the gradient of the weights of a convolution into ``out``: products summed over windows and images.
 
     ``x`` is batch x D x sides, ``gradient`` batch x K x windows, ``out`` kernel sides x D x K (K x D if
     ``transposed``).
@@ -144,7 +144,7 @@ def unconvolve(xp: Any, gradient: Any, weight: Any, begins: Sequence[range], dil
         return
     more, crop = [], []
     for side, (low, high) in zip(size, covered(begins, kernel, dilation), strict=True):
-        missing = side - high  # of the border behind the last window
+        missing = side - high  # elements after the last window
         more.append(max(0, missing))
         crop.append((-low, max(0, -missing)))
     stride = [windows.step for windows in begins]
@@ -162,9 +162,9 @@ def unconvolve_maps(
     *,
     needs_gradient: bool,
 ) -> tuple[Any, Any]:
-    """The gradients of :func:`convolve_maps`: of the maps, of this ``shape``, and of the weights.
+    """The gradients of :func:`convolve_maps`: that of the input, which has this ``shape``, and that of the weights.
 
-    The former is None unless ``needs_gradient``, the latter without ``x``.
+    The former is None unless ``needs_gradient``, the latter if ``x`` is None.
     """
     kernel, (depth, multiplier) = weight.shape[:-2], weight.shape[-2:]
     batch, counts = len(gradient), gradient.shape[2:]

@@ -1,4 +1,4 @@
-"""Pooling: each window of each map is reduced to one number."""
+"""Pooling with windows: each window of each map is reduced to one number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class AnyPooling(Layer):
-    """Base of pools, with windows or over whole maps."""
+    """Base of all pools, those with windows and those over whole maps."""
 
     memory_order: ClassVar[str] = "suggested"
     works_by_map: ClassVar[bool] = True
@@ -52,11 +52,11 @@ class Pooling(AnyPooling):
 
     @property
     def step(self) -> tuple[int, ...]:
-        """The stride as written, or the kernel."""
+        """The stride as written, else the kernel."""
         return self.kernel if self.stride is None else self.stride
 
     def windows(self, x: Volume) -> Windows:
-        """The windows over a volume."""
+        """The windows over a volume; raises ShapeError if none fits."""
         return Windows(x, self.kernel, self.step, self._pad(), self._dilation())
 
     def _pad(self) -> tuple[int, ...] | str:
@@ -66,15 +66,15 @@ class Pooling(AnyPooling):
         return (1,) * len(self.kernel)
 
     def begins_of(self, sides: Sequence[int]) -> tuple[range, ...]:
-        """The first index of each window on an array with these sides."""
+        """The first index of each window along each side of an array with these sides."""
         return window_starts(sides, self._pad(), self.kernel, self._dilation(), self.step)
 
     def reduce(self, xp: Any, combine: Any, neutral: float, maps: Any) -> Any:
-        """Every window of the maps reduced to one number."""
+        """Maps (batch x depth x sides) with every window reduced to one number, see :func:`pool`."""
         return pool(xp, combine, neutral, maps, self.begins_of(maps.shape[2:]), self.kernel, self._dilation())
 
     def spread(self, xp: Any, shares: Any, sides: Sequence[int]) -> Any:
-        """The transpose of a sum over every window: maps with these sides."""
+        """The transpose of the sum over every window: maps with these sides."""
         return unpool(xp, shares, self.begins_of(sides), self.kernel, sides)
 
     def no_effect(self, x: Volume) -> str | None:
@@ -102,7 +102,7 @@ class Pooling(AnyPooling):
 
 
 class PaddedPooling(Pooling):
-    """Pools with padding of at most half their kernel, and rounding up."""
+    """Base of pools with padding, at most half their kernel, and a choice of rounding."""
 
     pad: tuple[int, ...] | str = key(
         Pad(), 0, means="padding at each end of the sides of the input, at most half the kernel"
@@ -137,7 +137,7 @@ class PaddedPooling(Pooling):
 
 
 class AdaptivePooling(PaddedPooling):
-    """Pools that can be given the size of their output instead of windows."""
+    """Base of pools that take windows, or the size of their output."""
 
     replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
 
@@ -151,7 +151,7 @@ class AdaptivePooling(PaddedPooling):
             return
         for name in self.replaces["output"]:
             if name in self.written():
-                raise ValueProblem(f"output: an adaptive pool has no {name}")
+                raise ValueProblem(f"output: a pool takes the size of its output or windows, but has output and {name}")
 
     def no_effect(self, x: Volume) -> str | None:
         return super().no_effect(x) if self.adaptive is None else None
@@ -194,15 +194,15 @@ class AdaptivePooling(PaddedPooling):
         return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x), kernel=self.kernel)
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
-        """Records the operation on windows over an input that is padded where PyTorch's pool cannot do it."""
+        """Records the pool; ``x`` is padded already if PyTorch's function cannot pad it so."""
         return pooled(builder, x, lambda value, output: builder.single([value], output=output))
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        """Records the operation on windows chosen by the size of the output."""
+        """Records the pool whose windows follow from the size of its output."""
         return pooled(builder, inputs[0], lambda value, output: whole_pool(builder, value, output))
 
     def _bins(self, xp: Any, reduce: Any, x: Any) -> Any:
-        """Every bin of an adaptive pool reduced, along one side after the other."""
+        """The output of an adaptive pool: reduces every bin, along one side after the other."""
         maps = planes(x)
         for axis, bins in enumerate(self.adaptive or (), 2):
             before = (slice(None),) * axis
@@ -214,12 +214,12 @@ class AdaptivePooling(PaddedPooling):
 
 
 def _edges(size: int, bins: int) -> list[tuple[int, int]]:
-    """Where each of ``bins`` bins over ``size`` elements begins and ends, as in PyTorch."""
+    """The first element of each of ``bins`` bins over ``size`` elements, and the one after its last, as in PyTorch."""
     return [(number * size // bins, -(-(number + 1) * size // bins)) for number in range(bins)]
 
 
 def _outer(xp: Any, factors: Sequence[Any]) -> Any:
-    """The product of one number a side at each position."""
+    """The outer product of arrays with one number for each position of a side."""
     result = factors[0]
     for factor in factors[1:]:
         result = result[..., None] * factor
@@ -227,7 +227,7 @@ def _outer(xp: Any, factors: Sequence[Any]) -> Any:
 
 
 def pooled(builder: TorchBuilder, x: int, run: Callable[[int, Volume], int]) -> int:
-    """Records a pool, ``run`` on its input and its output; those on a length are computed on views as planes."""
+    """Records a pool by ``run(value, output)``; PyTorch computes a pool along a length on a view as a plane."""
     output = builder.output
     if len(output.sides) > 1:
         return run(x, output)
@@ -235,7 +235,7 @@ def pooled(builder: TorchBuilder, x: int, run: Callable[[int, Volume], int]) -> 
 
 
 def pool_order(output: Volume) -> str:
-    """The order of memory of average and adaptive pools: contiguous over three sides, else that of the input."""
+    """The memory order of average and adaptive pools: contiguous for three sides, else that of the input."""
     return "contiguous" if len(output.sides) > 2 else "suggested"
 
 
@@ -314,7 +314,7 @@ class MaxPool(AdaptivePooling):
         return builder.operation([x], Size(0, builder.output.elements), layout=builder.made([x], builder.output))
 
     def places_on_sides(self, sides: Sequence[int]) -> list[list[list[int]]]:
-        """Side by side, for each window the places that a maximum can have: in the window, or adaptive, in the map."""
+        """For each side and window the places that a maximum can have: in the window, of adaptive pools in the map."""
         if self.adaptive is not None:
             bins = zip(sides, self.adaptive, strict=True)
             return [[list(range(first, last)) for first, last in _edges(size, count)] for size, count in bins]
@@ -340,7 +340,7 @@ class MaxPool(AdaptivePooling):
                 flat = values.reshape(len(image), -1)
                 best = flat.argmax(axis=1)
                 is_nan = xp.isnan(flat)
-                if is_nan.any():  # it counts as the largest, and the last one counts
+                if is_nan.any():  # NaN counts as the largest, and of several the last
                     last = is_nan.shape[1] - 1 - is_nan[:, ::-1].argmax(axis=1)
                     best = xp.where(is_nan.any(axis=1), last, best)
                 inside = xp.unravel_index(best, values.shape[1:])
@@ -350,7 +350,7 @@ class MaxPool(AdaptivePooling):
         return pixels(result), {"places": pixels(places)}
 
     def _windows_of_bins(self, xp: Any, sides: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-        """Each bin of the adaptive pool, and its window on a map with these sides."""
+        """The index of each bin of the adaptive pool, and its slices of a map with these sides."""
         edges = [_edges(size, bins) for size, bins in zip(sides, self.adaptive or (), strict=True)]
         for bin_ in xp.ndindex(*map(len, edges)):
             yield bin_, tuple([slice(*some[number]) for some, number in zip(edges, bin_, strict=True)])
@@ -435,14 +435,14 @@ class AveragePool(AdaptivePooling):
         return (pixels(part),), {}
 
     def _divisors(self, xp: Any, sides: Sequence[int], dtype: Any) -> Any:
-        """The divisor of the mean of each window."""
+        """The divisor of the mean of each window: an array with one number for each window."""
         each = zip(range(len(sides)), sides, self.begins_of(sides), strict=True)
         return _outer(xp, [xp.array(self._counted(*one), dtype) for one in each])
 
     def _counted(self, side: int, size: int, begins: range) -> list[int]:
-        """The divisor of the mean of each window: its elements in the image, and in the padding if ``count_pad``.
+        """Along one side, for each window the number of its elements in the image, and in the padding if ``count_pad``.
 
-        Elements beyond the padding, in a window that was rounded up, never count.
+        Elements after the padding, in a window that exists because of rounding up, never count.
         """
         low, high = 0, size
         if self.count_pad:
@@ -454,7 +454,7 @@ class AveragePool(AdaptivePooling):
 
 
 class LpPool(PaddedPooling):
-    """The p-norm of each window, map by map; L2-norm pooling with power 2.
+    """The p-norm of each window, map by map; with power 2 it is L2-norm pooling.
 
     Formula: y = (the sum of abs(x)**p over the F x F window) ** (1/p).
     Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says.

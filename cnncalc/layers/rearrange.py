@@ -1,4 +1,4 @@
-"""Layers that take some elements or put them in another order: slices, and moves between the sides and the depth."""
+"""Layers that select elements or put them in another order: slices, and moves between the sides and the depth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Shuffle(Layer):
-    """Interleaves the channels of groups, so that the next grouped convolution sees channels of each.
+    """Interleaves the channels of groups, so that each group of the next convolution sees channels of all groups.
 
     Formula: channel i of group g becomes channel i*groups + g.
     Volume: as the input.
@@ -46,7 +46,7 @@ class Shuffle(Layer):
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
-    groups: int = key(Whole(1), means="groups of channels")
+    groups: int = key(Whole(1), means="the number of groups of channels")
 
     def label(self) -> str:
         return f"SHUFFLE{self.groups}"
@@ -76,7 +76,8 @@ class Shuffle(Layer):
         return (pixels(result.reshape(saved.shape)),), {}
 
 
-FROM_THE_END = "what is counted from the end is written with the size: {depth-1}, or with axis=length {length-1}"
+FROM_THE_END = "a position from the end is written with the size: {depth-1}, or with axis=length {length-1}"
+"""The hint for a negative channel or position."""
 
 
 class Slice(Layer):
@@ -104,7 +105,7 @@ class Slice(Layer):
     stop: int | None = key(
         Whole(1, below=FROM_THE_END), None, name="to", note="the end", means="the one after the last one"
     )
-    axis: tuple[str, ...] = key(SideName(), ("depth",), means="the side that is cut")
+    axis: tuple[str, ...] = key(SideName(), ("depth",), means="the side, or the depth, that is cut")
 
     @property
     def is_flat(self) -> bool | None:  # type: ignore[override]
@@ -112,11 +113,11 @@ class Slice(Layer):
 
     @property
     def cuts_depth(self) -> bool:
-        """Whether it takes channels, not positions of a side."""
+        """Whether it takes channels, not positions along a side."""
         return self.axis == ("depth",)
 
     @property
-    def is_view(self) -> bool:  # type: ignore[override]  # with other sides the maps are copied
+    def is_view(self) -> bool:  # type: ignore[override]  # along a side the maps are copied
         return self.cuts_depth
 
     @property
@@ -128,7 +129,7 @@ class Slice(Layer):
         return {"from": 0, "to": 1} if self.cuts_depth else {}
 
     def _end(self, x: Volume) -> int:
-        """The channel or position behind the last one."""
+        """The channel or position after the last one."""
         return x[x.place(self.axis[0])] if self.stop is None else self.stop
 
     def no_effect(self, x: Volume) -> str | None:
@@ -154,7 +155,7 @@ class Slice(Layer):
         stop = self._end(x)
         if not self.start < stop <= x[place]:
             what = plural(x.depth, "channel") if self.cuts_depth else f"{self.axis[0]} {x[place]}"
-            rule = f"lie within the {what}" if max(self.start + 1, stop) > x[place] else "end behind its beginning"
+            rule = f"lie within the {what}" if max(self.start + 1, stop) > x[place] else "end after its beginning"
             raise ShapeError(
                 f"a slice must {rule}, but is from {self.start} to {stop}",
                 code="no-such-channel",
@@ -172,7 +173,7 @@ class Slice(Layer):
         return "some" if self.cuts_depth and self.output(*inputs) != inputs[0] else "apart"
 
     def _part(self, maps: Any) -> tuple[slice, ...]:
-        """The part of maps (batch x depth x sides) that is taken."""
+        """The slices of maps (batch x depth x sides) that are taken."""
         return (*(slice(None),) * axis_of(self.axis[0], maps), slice(self.start, self.stop))
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -192,8 +193,8 @@ class Slice(Layer):
 class Permute(Layer):
     """The sides and the depth in a new order.
 
-    Formula: y[a, b, ...] = x with its sides in the order that is named: [depth, height, width] makes the depth the
-    height of the output, the height its width, and the width its depth.
+    Formula: the sizes of y are those of x in the given order: with [depth, height, width] the depth of x is the
+    height of y, the height its width, and the width its depth.
     Volume: the sizes of the input in the new order, the depth last.
 
     Source: PyTorch, torch.permute, without the batch.
@@ -209,7 +210,7 @@ class Permute(Layer):
     drawn: ClassVar[str] = "arrow"
     bare: ClassVar[str | None] = "order"
 
-    order: tuple[str, ...] = key(SideOrder(), means="which side of the input each size of the output is, depth last")
+    order: tuple[str, ...] = key(SideOrder(), means="the sides and the depth of the input, as they are in the output")
 
     def no_effect(self, x: Volume) -> str | None:
         return "the order stays as it is" if self.order == (*x.names, "depth") else None
@@ -238,7 +239,7 @@ class Permute(Layer):
             return None
         sizes = [x[x.place(name)] for name in self.order[:-1]]
         steps = {name: prod(x.sides[side + 1 :]) for side, name in enumerate(x.names)}
-        # a side that has become the depth: all of its positions
+        # if a side has become the depth, all of its positions
         gone = self.order[-1]
         count, gap = (1, 1) if gone == "depth" else (x[x.place(gone)], steps[gone])
 
@@ -252,7 +253,7 @@ class Permute(Layer):
         return Origins(of, count)
 
     def axes(self, maps: Any) -> tuple[int, ...]:
-        """The axes of maps (batch x depth x sides) in the new order."""
+        """The axes of maps (batch x depth x sides) of the input in the order of the output."""
         *sides, depth = [axis_of(name, maps) for name in self.order]
         return (0, depth, *sides)
 
@@ -272,7 +273,7 @@ class Permute(Layer):
 
 
 class Blocks(Layer):
-    """Base of the moves between the sides and the depth: blocks of positions, each of which becomes some channels."""
+    """Base of the moves between sides and depth: the positions of a block become channels, or the reverse."""
 
     is_flat: ClassVar[bool | None] = False
     memory_order: ClassVar[str] = "contiguous"
@@ -284,7 +285,9 @@ class Blocks(Layer):
 
     block: tuple[int, ...] = key(Sizes(), 2, means="sides of a block")
     order: str = key(
-        Choice("crd", "dcr", "focus", "darknet"), "crd", means="where the positions of a block lie in the depth"
+        Choice("crd", "dcr", "focus", "darknet"),
+        "crd",
+        means="the order of channels and places of a block in the depth",
     )
 
     def label(self) -> str:
@@ -298,7 +301,7 @@ class Blocks(Layer):
 
     @property
     def _is_one_kernel(self) -> bool:
-        """Whether PyTorch has a kernel for it, pixel_shuffle or pixel_unshuffle; others are views and a copy."""
+        """Whether PyTorch has one kernel for it (pixel_shuffle, pixel_unshuffle); else it is views and a copy."""
         return self.order == "crd" and len(self.block) == 2 and len(set(self.block)) == 1
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -307,7 +310,7 @@ class Blocks(Layer):
         x, rank = builder.volumes[0], len(self.block)
         if builder.output.depth >= x.depth:
             return self.lower_deepened(builder, inputs[0], x)
-        # the channels split into places, these moved, and the sides joined again
+        # split the channels into places, move these to the sides, and join each side again
         order = self._axes()
         pairs = zip(x.sides, self.block, strict=True)
         whole = [builder.images, builder.output.depth, *[part for pair in pairs for part in pair]]
@@ -316,14 +319,14 @@ class Blocks(Layer):
         return builder.arranged(moved, (builder.images, builder.output.depth, *builder.output.sides))
 
     def lower_deepened(self, builder: TorchBuilder, value: int, x: Volume) -> int:
-        """Records the sides of a map ``x`` split into blocks and places, and the places moved to the depth."""
+        """Records the operations that split the sides of a map ``x`` into blocks and move their places to the depth."""
         pairs = zip(x.sides, self.block, strict=True)
         sizes = [part for size, step in pairs for part in (size // step, step)]
         moved = builder.reordered(builder.arranged(value, (builder.images, x.depth, *sizes)), self._axes())
         return builder.arranged(moved, (builder.images, x.depth * prod(self.block), *sizes[::2]))
 
     def _axes(self) -> tuple[int, ...]:
-        """The axes of maps with every side split into blocks and places, as they lie once the places are channels."""
+        """The axes of maps whose sides are split into blocks and places, in the order with the places in the depth."""
         sides = range(len(self.block))
         blocks, places = [2 + 2 * side for side in sides], [3 + 2 * side for side in sides]
         if self.order == "crd":
@@ -331,7 +334,7 @@ class Blocks(Layer):
         return (0, *(places[::-1] if self.order == "focus" else places), 1, *blocks)
 
     def to_depth(self, xp: Any, maps: Any) -> Any:
-        """Maps with the places of every block as channels."""
+        """Maps (batch x depth x sides) with the places of every block moved to the depth."""
         batch, depth, *sides = maps.shape
         counts = quotients(sides, self.block)
         split = maps.reshape(batch, depth, *[part for pair in zip(counts, self.block, strict=True) for part in pair])
@@ -349,14 +352,14 @@ class Blocks(Layer):
 
 
 class SpaceToDepth(Blocks):
-    """Blocks of positions become channels: the block divides the sides, and its positions multiply the depth.
+    """The positions of each block become channels: the sides are divided by the block, the depth multiplied by it.
 
-    Formula: with a block of s and the place (i, j) in it, channel c becomes, by ``order``, channel (c*s + i)*s + j
+    Formula: with a block of s x s, channel c at place (i, j) of a block becomes, by ``order``, channel (c*s + i)*s + j
     (``crd``, PyTorch), (i*s + j)*D + c (``dcr``, TensorFlow and ONNX) or (j*s + i)*D + c (``focus``, YOLOv5 and Swin).
     Volume: [H/s x W/s x D*s*s]; the block must divide the sides.
 
-    ``darknet`` is what its layer reorg computes: it reads the volume as one of D/(s*s) channels with sides of H*s and
-    W*s, moves blocks as ``dcr`` does, and reads the result as the output. So it mixes positions that lie far apart.
+    ``darknet`` is what the layer reorg of darknet computes: it reads the volume as one of D/(s*s) channels with sides
+    H*s and W*s, moves blocks as ``dcr`` does, and reads the result as the output, which mixes distant positions.
 
     Source: the inverse of Shi et al. 2016, section 3.2; PyTorch, torch.nn.PixelUnshuffle; TensorFlow,
     tf.nn.space_to_depth; darknet, src/blas.c, reorg_cpu.
@@ -365,7 +368,7 @@ class SpaceToDepth(Blocks):
     kind: ClassVar[str] = "space2depth"
     other_names: ClassVar[tuple[str, ...]] = ("pixelunshuffle", "spacetodepth", "invertedpixelshuffle")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "reorg": ("SPACE2DEPTH2(order=darknet)", "the order of darknet mixes positions that lie far apart"),
+        "reorg": ("SPACE2DEPTH2(order=darknet)", "the order of darknet mixes distant positions"),
         "focus": ("SPACE2DEPTH2(order=focus)", "it is followed by a convolution in YOLOv5"),
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> SPACE2DEPTH2"
@@ -407,7 +410,7 @@ class SpaceToDepth(Blocks):
         wide = [size * step for size, step in zip(x.sides, self.block, strict=True)]
 
         def source(element: int) -> int:
-            """The position from which an element of the output comes."""
+            """The position of the input from which an element of the output comes."""
             channel, position = divmod(element, positions)
             place, channel = divmod(channel, part)
             index, factor = 0, 1
@@ -447,9 +450,9 @@ class SpaceToDepth(Blocks):
 
 
 class DepthToSpace(Blocks):
-    """Channels become blocks of positions: the block multiplies the sides, and its positions divide the depth.
+    """Channels become the positions of blocks: the sides are multiplied by the block, the depth divided by it.
 
-    Formula: the inverse of SPACE2DEPTH with the same ``order``; ``darknet`` (its reorg with reverse=1) is ``dcr``.
+    Formula: the inverse of SPACE2DEPTH with the same ``order``; ``darknet`` (reorg with reverse=1) is that of ``dcr``.
     Volume: [H*s x W*s x D/(s*s)]; s*s must divide the depth.
 
     Source: Shi et al. 2016, section 3.2; PyTorch, torch.nn.PixelShuffle; ONNX, DepthToSpace.

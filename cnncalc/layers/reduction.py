@@ -1,4 +1,4 @@
-"""Layers that reduce sides, or the depth, to a single position."""
+"""Reductions of sides, or of the depth, to size 1."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class Reduce(Layer):
-    """The mean, maximum, minimum or sum along some axes, which become 1.
+    """The mean, maximum, minimum or sum along some axes, whose size becomes 1.
 
-    Formula: y = op of x over all positions of ``axes``; by default the mean over the depth.
-    Volume: as the input, with 1 in place of the named sides or depth.
+    Formula: y = op of the elements of x along ``axes``; by default the mean along the depth.
+    Volume: as the input, with size 1 along the named sides or depth.
 
-    The gradient of a maximum or minimum is shared equally by the elements that have it.
+    The gradient of a maximum or minimum is divided equally among the elements that are equal to it.
 
     Source: Woo et al. 2018, "CBAM", section 3, the channel pools; PyTorch, torch.mean, sum, amax, amin.
     """
@@ -41,11 +41,11 @@ class Reduce(Layer):
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> [REDUCE(mean) | REDUCE(max)] -> CONCAT"
     is_flat: ClassVar[bool | None] = False
-    why_input: ClassVar[str] = "PyTorch compares the result with the input to find the elements that have it"
+    why_input: ClassVar[str] = "PyTorch compares the input with the output to find the elements that are equal"
     bare: ClassVar[str | None] = "op"
 
-    op: str = key(Choice("mean", "max", "min", "sum"), "mean", means="what is computed")
-    axes: tuple[str, ...] = key(SideNames(), ("depth",), means="the sides, or the depth, that become 1")
+    op: str = key(Choice("mean", "max", "min", "sum"), "mean", means="the operation")
+    axes: tuple[str, ...] = key(SideNames(), ("depth",), means="the sides, or the depth, along which it works")
 
     @property
     def is_linear(self) -> bool:
@@ -96,7 +96,7 @@ class Reduce(Layer):
             return builder.summed(inputs[0], builder.output)
         if self.op == "mean":
             return builder.single(inputs, order="contiguous", gradient_order="repeated")
-        # mask of the elements that have the result, their number, and the gradient of each
+        # the mask of the elements equal to the result, their number, and the gradient of each
         x, output = builder.volumes[0], builder.output
         item = builder.item_of(inputs[0])
         scratch = (Size(0, x.elements), Size(0, output.elements * 8), Size(0, output.elements * item))

@@ -1,4 +1,4 @@
-"""Layers that act only in training."""
+"""Layers that change their input only in training."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Dropout(Layer):
         return Keeping(extras=(Extra("mask", Size(0, self._masks(output)), MASK),))
 
     def _masks(self, x: Volume) -> int:
-        """How many numbers are drawn for an image."""
+        """How many numbers of the mask an image has."""
         return {"element": x.elements, "channel": x.depth, "image": 1}[self.whole]
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -88,7 +88,7 @@ class Dropout(Layer):
 
     @property
     def _factor(self) -> float:
-        """The scale of the remaining elements, which keeps the mean."""
+        """The factor of the elements that are kept, with which the mean stays the same."""
         return 1 / (1 - self.rate) if self.rate < 1 else 0
 
     def forward_training(self, xp: Any, x: Any, *, out: Any = None, random: Any = None) -> tuple[Any, dict[str, Any]]:

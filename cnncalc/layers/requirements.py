@@ -1,4 +1,4 @@
-"""Rules that several kinds have in common; each raises an error with its numbers."""
+"""Checks that several kinds have in common; each raises ShapeError with the rule and the numbers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 def require_divisible(depth: int, groups: int, key: str = "groups", what: str = "groups") -> None:
-    """Raises ShapeError if the depth cannot be split into parts of equal size; ``what`` says which, as ``key`` sets."""
+    """Raises ShapeError unless ``groups`` divides the depth; ``what`` describes it, ``key`` is the key that sets it."""
     if depth % groups:
         message = f"the depth must be divisible by {what}, but depth {depth} is not divisible by {groups}"
         raise ShapeError(message, code="not-divisible", key=key)
 
 
 def require_equal_sides(kind: str, inputs: Volumes) -> None:
-    """Raises ShapeError for volumes with different numbers of sides."""
+    """Raises ShapeError unless all volumes have the same number of sides."""
     if len({len(x) for x in inputs}) > 1:
         volumes = " and ".join(str(x) for x in inputs)
         raise ShapeError(
@@ -28,15 +28,16 @@ def require_equal_sides(kind: str, inputs: Volumes) -> None:
 
 
 MOST_INPUTS = 10_000
-"""The most volumes that a layer reads."""
+"""The most input volumes of a layer."""
 
 
 def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:
-    """Raises ShapeError for too few or too many input volumes; no layer takes more than MOST_INPUTS."""
+    """Raises ShapeError unless there are ``minimum`` to ``maximum`` input volumes (None: MOST_INPUTS)."""
     if len(inputs) > MOST_INPUTS:
         message = f"{kind.upper()} takes at most {MOST_INPUTS:,} input volumes, but has {len(inputs):,}"
         raise ShapeError(message, code="limit", hint="merge them in several steps")
     if len(inputs) < minimum or (maximum is not None and len(inputs) > maximum):
-        takes = f"{minimum}" if minimum == maximum else f"{minimum} or more"
+        more = " or more" if maximum is None else f" to {maximum}" if maximum > minimum else ""
+        takes = f"{minimum}{more}"
         message = f"{kind.upper()} takes {takes} input volume{'s' if takes != '1' else ''}, but has {len(inputs)}"
         raise ShapeError(message, code="wrong-inputs")

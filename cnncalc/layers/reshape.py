@@ -1,4 +1,4 @@
-"""Layers that move elements and compute nothing."""
+"""Views of a volume, and upsampling by a whole factor."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class Reshape(Layer):
 
 
 def interpolated(builder: TorchBuilder, inputs: Sequence[int], mode: str) -> int:
-    """Records an interpolation; CUDA interpolates few channels linearly in contiguous memory."""
+    """Records an interpolation; with less than 16 channels CUDA interpolates linearly in contiguous memory."""
     sides = len(builder.output.sides)
     is_few = mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
     back = "contiguous" if mode == "bicubic" or (mode == "nearest" and sides == 3) else "incoming"
@@ -174,10 +174,10 @@ def interpolated(builder: TorchBuilder, inputs: Sequence[int], mode: str) -> int
 
 
 class Upsample(Layer):
-    """Each side times a factor: each element repeated (``nearest``) or interpolated (``bilinear``).
+    """Enlarges each side by a factor: repeats each element (``nearest``) or interpolates (``bilinear``).
 
-    Formula: nearest y[i, j] = x[i // factor, j // factor]; bilinear treats pixels as areas (corners not aligned):
-    output o lies at (o + 0.5)/factor - 0.5 of the input.
+    Formula: ``nearest`` y[i, j] = x[i // factor, j // factor]; with ``bilinear`` output o lies at position
+    (o + 0.5)/factor - 0.5 of the input (corners are not aligned).
     Volume: [H*factor x W*factor x D].
 
     Source: PyTorch, torch.nn.Upsample with align_corners=False.
@@ -237,7 +237,7 @@ class Upsample(Layer):
         return pixels(maps)
 
     def _interpolate(self, xp: Any, x: Any, axis: int, phases: list[Any]) -> None:
-        """Interpolates along one axis: output factor*q + p lies at q + (p + 0.5)/factor - 0.5, within the border."""
+        """Interpolates along one axis: writes output factor*q + p, at q + (p + 0.5)/factor - 0.5, to phases[p][q]."""
         last = x.shape[axis] - 1
         positions = xp.arange(last + 1)
         for phase, result in enumerate(phases):
@@ -265,7 +265,7 @@ class Upsample(Layer):
         return (pixels(result),), {}
 
     def _interpolate_backward(self, target: Any, phases: list[Any]) -> None:
-        """The transpose of :meth:`_interpolate` along the last axis, added to ``target``."""
+        """Adds the transpose of :meth:`_interpolate`, along the last axis, to ``target``."""
         for phase, incoming in enumerate(phases):
             offset = 2 * phase + 1 - self.factor
             share = abs(offset) / (2 * self.factor)

@@ -1,4 +1,4 @@
-"""Interpolation to any size."""
+"""Interpolation to a volume of any sides."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ CUBIC = -0.75
 """The coefficient of the cubic kernel, as in PyTorch and OpenCV."""
 
 EFFORT = 8
-"""How many intervals of a list could be computed in the time that the position of one element takes."""
+"""The time to compute the inputs of one output, in units of looking up an interval of a list; see ``Places``."""
 
 
 def single(value: float) -> float:
-    """The nearest number of single precision."""
+    """The nearest single-precision number."""
     from struct import pack, unpack  # not imported for a table without such a layer
 
     found: float = unpack("f", pack("f", value))[0]
@@ -44,11 +44,12 @@ class Resize(Layer):
     """Resizes each side: to a given size, by a factor, or to the sides of a second volume.
 
     Formula: position o of the output lies at (o + 0.5)*H/h - 0.5 of the input, with ``corners`` at o*(H - 1)/(h - 1).
-    nearest takes the element at floor(o*H/h); bilinear the two next to it along each side (linear on one side,
-    trilinear on three), bicubic four (with a coefficient of -0.75); area the mean of floor(o*H/h) to ceil((o + 1)*H/h).
+    ``nearest`` takes the element at floor(o*H/h); ``bilinear`` interpolates between two elements along each side (on
+    one side it is linear, on three trilinear), ``bicubic`` between four, with a coefficient of -0.75; ``area`` takes
+    the mean of the elements from floor(o*H/h) to ceil((o + 1)*H/h) - 1.
     Volume: the sides as given, or floor(H*factor); depth D.
 
-    With a factor, 1/factor stands in place of H/h, as in PyTorch.
+    With a factor, 1/factor replaces H/h, as in PyTorch.
 
     Source: PyTorch, torch.nn.functional.interpolate.
     """
@@ -69,7 +70,7 @@ class Resize(Layer):
     mode: str = key(
         Choice("nearest", "bilinear", "bicubic", "area"), "nearest", means="how elements in between are computed"
     )
-    corners: bool = key(Boolean(), False, means="whether the first and last elements of both lie at the same places")
+    corners: bool = key(Boolean(), False, means="whether the first and last elements of both lie at the same positions")
 
     def _check(self) -> None:
         if self.size is not None and self.factor is not None:
@@ -95,7 +96,7 @@ class Resize(Layer):
         return self._scaled(inputs[0].sides)
 
     def _scaled(self, sides: Sequence[int]) -> tuple[int, ...]:
-        """The sides times their factors, rounded down: in double precision as in PyTorch, and exactly where it ends."""
+        """The sides times their factors, rounded down: in double precision as in PyTorch, from 2**53 on exactly."""
         assert self.factor is not None
         pairs = [(size, factor, *factor.as_integer_ratio()) for size, factor in zip(sides, self.factor, strict=True)]
         return tuple(
@@ -118,8 +119,8 @@ class Resize(Layer):
             raise ShapeError(message, code="wrong-inputs", key="factor")
         if self.mode == "bicubic" and len(sides) != 2:
             raise ShapeError(
-                f"bicubic works on planes alone, but {x} has {len(sides)} {'side' if len(sides) == 1 else 'sides'}; "
-                "bilinear works on any",
+                f"bicubic works only on two sides, but {x} has {len(sides)} {'side' if len(sides) == 1 else 'sides'}; "
+                "bilinear works on any number",
                 code="wrong-sides",
                 key="mode",
             )
@@ -140,11 +141,11 @@ class Resize(Layer):
     # positions
 
     def _taps(self, side: int, size: int, result: int) -> Iterator[tuple[Sequence[int], Sequence[float]]]:
-        """For each position along a side of the output the positions of the input that it takes, and their shares."""
+        """For each position along a side of the output the positions of the input and their weights."""
         return map(self._tap(side, size, result), range(result))
 
     def _tap(self, side: int, size: int, result: int) -> Callable[[int], tuple[Sequence[int], Sequence[float]]]:
-        """The same for one position of the output."""
+        """The function of :meth:`_taps` for one position: the positions of the input and their weights."""
         if self.mode == "area":
 
             def covered(o: int) -> tuple[Sequence[int], Sequence[float]]:
@@ -164,7 +165,7 @@ class Resize(Layer):
         return lambda o: self._around((o + 0.5) * scale - 0.5, size)
 
     def _around(self, place: float, size: int) -> tuple[list[int], list[float]]:
-        """The elements around a place along a side, and their shares."""
+        """The positions around a place along a side, between which is interpolated, and their weights."""
         if self.mode == "bilinear":
             place = max(0.0, place)
             low = min(floor(place), size - 1)
@@ -187,7 +188,7 @@ class Resize(Layer):
         return tuple([self._stencil(side, size, result) for side, (size, result) in sides])
 
     def _stencil(self, side: int, size: int, result: int) -> Stencil | Places:
-        """What an output depends on along one side: by rule where the numbers of the run are exact."""
+        """The positions on which an output depends along one side: a rule if rounding cannot change them."""
         if self.mode == "area":
             return Stencil(size, range(1 - result, size), result)
         nominal = self._rule(side, size, result)
@@ -207,7 +208,7 @@ class Resize(Layer):
         return Places(window, nominal, EFFORT, None if nominal is None else holds)
 
     def _rule(self, side: int, size: int, result: int) -> Stencil | None:
-        """The rule without borders; None where the positions of the output follow from the size of the input."""
+        """The rule that would hold without borders; None for aligned corners, which have no such rule."""
         if self.factor is None:
             step, parts = size, result
         else:
@@ -219,7 +220,7 @@ class Resize(Layer):
             return Stencil(step, range(1 - parts, 1), parts)
         if self.corners:
             return None
-        # floor and ceiling of (step*(2*o + 1) - parts) / (2*parts), and one more at each end of a cubic
+        # floor and ceiling of (step*(2*o + 1) - parts) / (2*parts); bicubic takes one more at each end
         more = 2 * parts if self.mode == "bicubic" else 0
         return Stencil(2 * step, range(step - 3 * parts + 1 - more, step + parts + more), 2 * parts)
 
@@ -240,7 +241,7 @@ class Resize(Layer):
         return pixels(maps)
 
     def _targets(self, given: Sequence[int], other: Sequence[int] | None) -> tuple[int, ...]:
-        """The sides of the output, from those of the arrays."""
+        """The sides of the output, from those of the input and of the second volume."""
         if other is not None:
             return tuple(other)
         if self.factor is None:

@@ -1,4 +1,4 @@
-"""Layers of sequences and windows: the same vectors at other positions."""
+"""Layers that move the vectors of positions: sequences, planes, windows, cyclic shifts."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 
 LONGEST_WINDOW = 10_000
-"""The longest side of a window that UNWINDOW finds by itself."""
+"""The longest side, except the last, of a window that UNWINDOW finds by itself."""
 
 
 def require_sequence(kind: str, x: Volume) -> None:
-    """Raises ShapeError for a volume with several sides."""
+    """Raises ShapeError unless a volume has one side."""
     if len(x.sides) > 1:
         message = f"{kind.upper()} works on a sequence [positions x depth], but {x} has {plural(len(x.sides), 'side')}"
         raise ShapeError(message, code="not-a-sequence", hint="SEQUENCE before it makes a sequence of a map")
 
 
 def _sized(size: int | tuple[int, ...]) -> str:
-    """``7`` for a plane with equal sides, ``7x5``, and ``([49])`` for a length, which ``49`` is not."""
+    """``7`` for a plane with equal sides, ``7x5``, and ``([49])`` for a length, since ``49`` is a plane."""
     if isinstance(size, tuple) and len(size) == 1:
         return f"([{size[0]}])"
     return "x".join(map(str, size)) if isinstance(size, tuple) and len(size) == 3 else sized(size)
 
 
 def places_of(position: int, sizes: Sequence[int]) -> list[int]:
-    """The index along each side of a position that is counted with the last side fastest."""
+    """The index along each side of a position; positions are numbered with the last side fastest."""
     found = []
     for size in reversed(sizes):
         position, place = divmod(position, size)
@@ -61,7 +61,7 @@ def position_of(places: Sequence[int], sizes: Sequence[int]) -> int:
 
 
 class Rearranged(Layer):
-    """Base of layers that move the vectors of positions: each output position takes that of one input position."""
+    """Base of layers that move vectors: each position of the output has the vector of one position of the input."""
 
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -179,13 +179,13 @@ class Plane(Rearranged):
 
 
 class Window(Rearranged):
-    """Cuts a map into windows that do not overlap; layers behind it work on each window by itself.
+    """Cuts a map into windows that do not overlap; the layers after it work on each window by itself.
 
-    Formula: windows and the places in a window are counted with the last side fastest: place (a, b) of window (i, j) is
-    x[i*h + a, j*w + b].
+    Formula: place (a, b) of window (i, j) is x[i*h + a, j*w + b]; windows, and the places in a window, are numbered
+    with the last side fastest.
     Volume: [windows x places x D]: (H/h)*(W/w) windows of h*w places.
 
-    The sizes must divide the sides of the map; PAD enlarges it before.
+    The window must divide the sides of the map; a PAD before it can enlarge these.
 
     Source: Liu et al. 2021, "Swin Transformer", section 3.2.
     """
@@ -248,14 +248,14 @@ class Window(Rearranged):
 
 
 class Unwindow(Rearranged):
-    """Puts the windows of a map back to their places: the inverse of WINDOW.
+    """Puts windows together to the map from which they were cut: the inverse of WINDOW.
 
     Formula: x[i*h + a, j*w + b] is place (a, b) of window (i, j).
     Volume: the sides of the map, depth D.
 
-    ``size`` is that of the map (UNWINDOW56x28), or that of a window, where the map has as many windows along each side
-    (UNWINDOW7). Where several windows fit (with the right number of places, and sides that divide the map), the one
-    with the most equal sides is taken, unless ``window`` says which.
+    ``size`` is that of the map (UNWINDOW56x28), or that of a window if the map has the same number of windows along
+    each side (UNWINDOW7). If windows of several shapes fit, with the right number of places and sides that divide the
+    map, the one with the most equal sides is taken, unless ``window`` gives it.
 
     Source: Liu et al. 2021, "Swin Transformer", section 3.2.
     """
@@ -267,7 +267,7 @@ class Unwindow(Rearranged):
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
-    size: int | tuple[int, ...] = key(AnySizes(), means="the sides of the map, or of a window; one number for a plane")
+    size: int | tuple[int, ...] = key(AnySizes(), means="the sides of the map, or of a window; one number for a square")
     window: int | tuple[int, ...] | None = key(
         AnySizes(), None, note="the most equal sides that fit", means="the sides of a window"
     )
@@ -277,7 +277,7 @@ class Unwindow(Rearranged):
         return f"UNWINDOW{_sized(self.size)}{window}"
 
     def parts(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The sides of the map and of a window."""
+        """The sides of the map and of a window; raises ShapeError."""
         size = (self.size,) * 2 if isinstance(self.size, int) else self.size
         if len(x.sides) != 2:
             raise ShapeError(
@@ -291,7 +291,8 @@ class Unwindow(Rearranged):
             if along is not None:
                 return tuple([part * along for part in size]), size
             raise ShapeError(
-                f"{windows} windows are not as many along each side",
+                f"the map must have as many windows along each side, but {windows} windows cannot be {len(size)} equal "
+                "factors",
                 code="windows-mismatch",
                 key="size",
                 hint="give the sides of the map instead of those of a window",
@@ -305,7 +306,7 @@ class Unwindow(Rearranged):
         )
 
     def _window(self, sides: tuple[int, ...], places: int) -> tuple[int, ...]:
-        """The sides of a window of a map with these sides."""
+        """The sides of a window with so many places, of a map with these sides; raises ShapeError."""
         if self.window is not None:
             window = (self.window,) * len(sides) if isinstance(self.window, int) else self.window
             fits = len(window) == len(sides) and prod(window) == places
@@ -361,7 +362,7 @@ class Unwindow(Rearranged):
 
 
 def _root(windows: int, sides: int) -> int | None:
-    """The number of windows along each of ``sides`` sides, if they are as many along each; else None."""
+    """The number of windows along each of ``sides`` sides, if it is the same along each; else None."""
     if sides == 1:
         return windows
     low, high = 1, 2 ** -(-windows.bit_length() // sides)  # the root lies between them, whatever its size
@@ -372,15 +373,15 @@ def _root(windows: int, sides: int) -> int | None:
 
 
 def _fitting(sides: Sequence[int], places: int) -> tuple[int, ...] | None:
-    """The window of so many places whose sides divide these and are the most equal; of several the first is higher.
+    """The sides of a window with so many places that divide these sides and are the most equal; None if none fits.
 
-    Its sides but the last are at most ``LONGEST_WINDOW``.
+    Of two such windows it is the one with the shorter last side. All sides except the last are at most
+    :data:`LONGEST_WINDOW`.
     """
     from fractions import Fraction  # takes 5 ms
 
-    begun: list[tuple[tuple[int, ...], int]] = [
-        ((), places)
-    ]  # the first sides of a window, and what is left for others
+    # the first sides of each window, and the places that are left for its other sides
+    begun: list[tuple[tuple[int, ...], int]] = [((), places)]
     for side in sides[:-1]:
         common = gcd(side, places)
         parts = [part for part in range(1, min(common, LONGEST_WINDOW) + 1) if common % part == 0]
@@ -413,9 +414,10 @@ def joined(xp: Any, windows: Any, sides: Sequence[int], size: Sequence[int]) -> 
 
 
 def lower_windows_moved(builder: TorchBuilder, value: int, sizes: Sequence[int], *, cuts: bool) -> int:
-    """The sides before the depth as these sizes, those of two volumes alternately or in turn, in the other order.
+    """Records the operations that cut a map into windows (``cuts``), or put windows together to a map.
 
-    ``cuts``: from alternating counts and sizes of windows to all counts, then all sizes. A view, or a copy.
+    ``sizes`` are the sizes into which the sides of the input are split: to cut, for each side the number of windows and
+    the size of one; to put together, all numbers, then all sizes. The result is a view, or a copy if that is needed.
     """
     batch, rank = builder.images, len(sizes) // 2
     alternating = [axis for place in range(rank) for axis in (1 + place, 1 + rank + place)]
@@ -426,7 +428,7 @@ def lower_windows_moved(builder: TorchBuilder, value: int, sizes: Sequence[int],
 
 
 class Roll(Rearranged):
-    """Shifts a map along its sides; what leaves it at the end comes back at the beginning.
+    """Shifts a map along its sides; elements that leave it at one end enter it at the other.
 
     Formula: y[i, j] = x[(i - s) mod H, (j - t) mod W] for a shift of s and t.
     Volume: as the input.
@@ -442,7 +444,7 @@ class Roll(Rearranged):
     first: ClassVar[str | None] = "shift"
     bare: ClassVar[str | None] = "shift"
 
-    shift: tuple[int, ...] = key(Shifts(), means="by how many positions, along every side or each")
+    shift: tuple[int, ...] = key(Shifts(), means="the number of positions, for every side or for each")
 
     def no_effect(self, x: Volume) -> str | None:
         is_whole = all(shift % size == 0 for shift, size in zip(self.shift, x.sides, strict=True))
@@ -477,6 +479,6 @@ class Roll(Rearranged):
         return builder.single(inputs, order="contiguous")
 
     def _rolled(self, xp: Any, maps: Any, direction: int) -> Any:
-        """Maps (batch x depth x sides) shifted in this direction, in memory of their own."""
+        """A new array with maps (batch x depth x sides) shifted, by the negative shift if ``direction`` is -1."""
         shifts = [direction * shift for shift in self.shift]
         return xp.ascontiguousarray(xp.roll(maps, shifts, axis=tuple(range(2, maps.ndim))))

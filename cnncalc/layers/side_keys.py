@@ -1,4 +1,4 @@
-"""Readers of keys that have one number for each side of a volume, or name sides."""
+"""Readers of keys with one number for each side of a volume, and of keys that name sides."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Value
 
 END_COUNTS = tuple(sorted({*range(1, MAX_SIDES + 1), *range(2, 2 * MAX_SIDES + 1, 2)}))
-"""How many numbers a pad may have: one for each side, or two."""
+"""The numbers of parts that a pad may have: one for each side, or two."""
 
 
 class PerSide(Reader):
-    """Base of readers whose value has one number for each side of a volume, or two, or one for all.
+    """Base of readers of values with one number for each side of a volume, or two, or one for all sides.
 
-    Read as a whole number or a tuple of them; :meth:`bind` gives the tuple for a number of sides.
+    The value is a number or a tuple of numbers until :meth:`bind` turns it into the tuple for a number of sides.
     """
 
     needs_whole = True
 
     def bind(self, value: Any, sides: int) -> Any:
-        """The value for volumes with this number of sides; raises ValueProblem if it has another number of parts."""
+        """The value for volumes with this number of sides; raises ValueProblem if it is for another number."""
         raise NotImplementedError
 
     def sides_of(self, value: Any) -> int | None:
-        """The number of sides that a value is for; None: any."""
+        """The number of sides that a value is for; None: any number."""
         return len(value) if isinstance(value, tuple) else None
 
     def unfit(self, value: Any, sides: int, *counts: int) -> ValueProblem:
-        """The error for a value with too many or too few parts; ``counts``: how many it may have beside one."""
+        """The error for a value with too many or too few parts; ``counts``: how many it may have, besides one."""
         names = f"{plural(sides, 'side')} ({', '.join(SIDES[sides])})"
         takes = " or ".join(["one number", *[str(count) for count in counts if count > 1]])
         written = self.write(value)
@@ -91,7 +91,7 @@ class Shifts(Sizes):
 
 
 class AnySizes(Sizes):
-    """As ``Sizes``, of an output that may have another number of sides than the input."""
+    """As :class:`Sizes`, for an output whose number of sides may differ from that of the input."""
 
     def bind(self, value: Any, sides: int) -> Any:
         return value
@@ -104,10 +104,10 @@ class AnySizes(Sizes):
 
 
 class Sides(PerSide):
-    """Elements added at both ends of each side; negative numbers crop.
+    """The number of elements added at both ends of each side; negative numbers crop.
 
-    Written as one number for all, one for each side, or all beginnings and then all ends. Bound to a number of sides
-    it is the beginnings, then the ends.
+    It is written as one number for all, one for each side, or all beginnings, then all ends. Bound to a number of sides
+    it is a tuple of all beginnings, then all ends.
     """
 
     expects = "a whole number, one for each side, or all beginnings, then all ends, as [top, left, bottom, right]"
@@ -145,14 +145,14 @@ class Sides(PerSide):
 
 
 class Pad(Sides):
-    """Elements added around a volume, 0 or more, or the word ``same``.
+    """The number of elements added around a volume, at least 0, or the word ``same``.
 
-    Written as ``Sides``, or ``same`` (TensorFlow's rule: output = ceil(size / stride), the odd element at the end) or
-    ``valid`` (0).
+    It is written as in :class:`Sides`, or as ``same`` (TensorFlow's rule: output = ceil(size / stride), with the odd
+    element at the end) or ``valid`` (0).
     """
 
     words = ("same", "valid")
-    expects = "0 or more, [height, width], [top, left, bottom, right], same or valid"
+    expects = "a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid"
 
     def __call__(self, value: Value) -> Any:
         if isinstance(value, str) and value.lower() in self.words:
@@ -166,7 +166,7 @@ class Pad(Sides):
 
 
 class Corner(Sizes):
-    """Where a part lies in a volume: ``centre``, ``begin``, or its first position along every side, or each."""
+    """Where a part of a volume begins: ``centre``, ``begin``, or its first position, for every side or for each."""
 
     words = ("centre", "begin")
 
@@ -211,9 +211,9 @@ class Factors(PerSide):
 
 
 class SideNames(PerSide):
-    """Names of the sides of a volume, with its depth: one or a list, as ``depth`` or ``[height, width]``.
+    """Names of sides, or the depth: one name or a list, as ``depth`` or ``[height, width]``.
 
-    Never expressions. Bound to a number of sides they are in the order of the volume.
+    The names are never variables. Bound to a number of sides they are in the order of the volume.
     """
 
     needs_whole = False
@@ -255,9 +255,9 @@ class SideNames(PerSide):
 
 
 class Axes(SideNames):
-    """What something is taken over: ``depth``, the whole ``volume``, or names of sides as ``[width, depth]``.
+    """The axes along which something is computed: ``depth``, the whole ``volume``, or names as ``[width, depth]``.
 
-    All sides and the depth together are the volume.
+    All sides and the depth together are read as ``volume``.
     """
 
     words: tuple[str, ...] = ("volume", *SideNames.words)
@@ -267,7 +267,7 @@ class Axes(SideNames):
         found = super().__call__(value)
         if "volume" in found and len(found) > 1:
             others = listed([name for name in found if name != "volume"])
-            message = f"volume is every side and the depth, so it stands alone, found {others} beside it"
+            message = f"volume stands for all sides and the depth, so no other name may be beside it, found {others}"
             raise ValueProblem(message, hint="write volume, or a list of the names of sides without it")
         return found[0] if found in (("volume",), ("depth",)) else found
 
@@ -285,7 +285,7 @@ class Axes(SideNames):
 
 
 class SideName(SideNames):
-    """The name of one side, or ``depth``."""
+    """The name of one side, or ``depth``, as a tuple of one name."""
 
     expects = "a name of a side: length, height, width, frames or depth"
 

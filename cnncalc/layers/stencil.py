@@ -1,4 +1,4 @@
-"""Which inputs an output depends on, side by side."""
+"""The positions of an input on which a position of the output depends, side by side."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Stencil(NamedTuple):
-    """Which inputs an output depends on along one side: output o on each i with parts*i = step*o + an offset.
+    """A rule along one side: output o depends on each input i with parts*i = step*o + offset, for one of the offsets.
 
-    A window that slides has step = stride and the offsets -pad, -pad + dilation, ...; a transposed one step = 1 and
-    parts = stride; bins of an adaptive pool have step = inputs and parts = outputs.
+    Windows of a convolution have step = stride and the offsets -pad, -pad + dilation, ...; those of a transposed
+    convolution step = 1 and parts = stride; bins of an adaptive pool step = inputs and parts = outputs.
 
     >>> Stencil(2, range(-1, 2)).window(5), Stencil(1, range(-1, 1), parts=2).window(5)
     (range(9, 12), range(2, 3))
@@ -29,7 +29,7 @@ class Stencil(NamedTuple):
     parts: int = 1
 
     def window(self, output: int) -> range:
-        """The inputs that an output depends on, also those beyond the border."""
+        """The inputs on which an output depends, those outside of the volume included."""
         first, gap, count = self.step * output + self.offsets.start, self.offsets.step, count_of(self.offsets)
         if self.parts == 1:
             return range(first, first + gap * count, gap)
@@ -44,20 +44,21 @@ class Stencil(NamedTuple):
 
     @property
     def is_contiguous(self) -> bool:
-        """Whether every output depends on at least one input, and on all inputs between the first and the last."""
+        """Whether every output depends on at least one input, and on all inputs between its first and its last one."""
         return self.offsets.step == 1 and count_of(self.offsets) >= self.parts
 
     @property
     def nominal(self) -> Stencil:
-        """The rule without borders: itself."""
+        """The rule that would hold without borders: itself."""
         return self
 
 
 class Places(NamedTuple):
-    """Which inputs each output depends on along one side, output by output, where borders or rounding break the rule.
+    """The inputs on which each output depends along one side, if borders or rounding break the rule.
 
-    ``window`` gives the inputs of an output; it takes as long as ``effort`` intervals of a list. ``nominal`` is the
-    rule without borders; None: there is none. ``holds`` says whether that rule holds for all outputs after all.
+    ``window`` returns the inputs of an output; one call takes the time of looking up ``effort`` intervals of a list.
+    ``nominal`` is the rule that would hold without borders (None: there is none). ``holds`` returns whether it holds
+    for all outputs nevertheless.
     """
 
     window: Callable[[int], range]
@@ -67,14 +68,14 @@ class Places(NamedTuple):
 
     @property
     def is_contiguous(self) -> bool:
-        """Whether a rule holds that the borders alone cut."""
+        """Whether a rule holds for all outputs, apart from the borders."""
         return False
 
 
 class Origins(NamedTuple):
-    """From which input positions each output position comes, for kinds that move elements between the sides.
+    """The input positions from which each output position comes, for kinds that move elements between the sides.
 
-    ``of`` gives those of an output position: at most ``most``. Positions are counted with the last side fastest.
+    ``of`` returns those of an output position, ``most`` at most. Positions are numbered with the last side fastest.
     """
 
     of: Callable[[int], Iterable[int]]
@@ -82,16 +83,16 @@ class Origins(NamedTuple):
 
 
 def count_of(positions: range) -> int:
-    """How many numbers a range with a positive step holds, also where there are too many for ``len``."""
+    """The length of a range with a positive step, which may be too large for ``len``."""
     return max(0, -((positions.start - positions.stop) // positions.step))
 
 
 POINT = Stencil(1, range(1))
-"""Output o depends on input o alone."""
+"""Output o depends only on input o."""
 
 
 FIRST = Stencil(0, range(1))
-"""Every output depends on the first input alone: a side of 1 that is broadcast."""
+"""Every output depends only on the first input: a side of 1 that is broadcast."""
 
 
 WHOLE = None
@@ -99,9 +100,9 @@ WHOLE = None
 
 
 Stencils: TypeAlias = "tuple[Stencil | Places | None, ...]"
-"""What an output depends on, side by side; None for a side: on all positions along it."""
+"""The rule for each side; None for a side: every output depends on all positions along it."""
 
 
 def whole_axes(names: Sequence[str], volume: Volume) -> Stencils:
-    """The stencils of a layer that sees these sides whole and the others position by position."""
+    """The stencils of a layer that works along these sides, and position by position along the others."""
     return tuple([None if name in names else POINT for name in volume.names])

@@ -1,4 +1,4 @@
-"""The pool of LeNet-5, which learns."""
+"""The trainable pooling of LeNet-5."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Subsample(Pooling):
     """
 
     kind: ClassVar[str] = "subsample"
-    works_by_map: ClassVar[bool] = False  # each has its own factor
+    works_by_map: ClassVar[bool] = False  # each map has its own factor
     example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
     is_linear = True
     learns: ClassVar[bool] = True
@@ -66,7 +66,7 @@ class Subsample(Pooling):
         return pixels(result), {"sums": pixels(sums)}
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # an average pool, then one factor and one shift per channel
+        # an average pool, then a factor and a shift for each channel
         mean = averaged(builder, builder.entering(inputs[0]))
         first = builder.last
         result = builder.scaled(mean)

@@ -1,4 +1,4 @@
-"""The interface by which a layer records the PyTorch operations it is lowered to."""
+"""The interface with which a layer records the operations that PyTorch runs for it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class TorchBuilder(Protocol):
-    """Records the operations that PyTorch runs for one layer; values and parameters are referred to by number.
+    """Records the operations that PyTorch runs for one layer.
 
-    Sizes are those of one image; ``item`` is bytes per element.
+    Values (tensors) and parameters are numbered; methods take such numbers, and those that record an operation return
+    the number of its output. ``item`` is the number of bytes per element.
     """
 
     @property
@@ -28,7 +29,7 @@ class TorchBuilder(Protocol):
 
     @property
     def images(self) -> int:
-        """The number of images in layouts, which stands for any larger one."""
+        """The number of images in layouts: 1 for a batch of one image, 2 for any larger batch."""
 
     @property
     def in_place(self) -> bool:
@@ -40,7 +41,7 @@ class TorchBuilder(Protocol):
 
     @property
     def training(self) -> bool:
-        """Whether it is a training step, not an inference."""
+        """Whether a training step is recorded, not an inference."""
 
     @property
     def is_cpu(self) -> bool:
@@ -48,27 +49,27 @@ class TorchBuilder(Protocol):
 
     @property
     def is_native_norm(self) -> bool:
-        """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
+        """Whether PyTorch normalizes over the batch with its own kernels, not with those of cuDNN."""
 
     @property
     def convolution_order(self) -> str:
-        """The order in which a convolution lays out its output."""
+        """The memory order of the output of a convolution."""
 
     @property
     def composes(self) -> bool:
-        """Whether kernels that the build lacks are composed of others."""
+        """Whether PyTorch composes kernels that its build lacks of others."""
 
     @property
     def own_parameters(self) -> tuple[int, ...]:
-        """The parameters of the layer, in its order."""
+        """The parameters of the layer, in the order of :meth:`Layer.parameters`."""
 
     @property
     def autocast(self) -> str | None:
-        """The half-precision type of activations under autocast."""
+        """The half-precision type of activations under autocast; None without autocast."""
 
     @property
     def item(self) -> int:
-        """Bytes of an activation."""
+        """Bytes of an element of an activation."""
 
     @property
     def parameter_item(self) -> int:
@@ -79,7 +80,7 @@ class TorchBuilder(Protocol):
         """The number of the last operation recorded so far."""
 
     def learns(self, value: int) -> bool:
-        """Whether a gradient reaches a value."""
+        """Whether backward computes a gradient of a value."""
 
     def item_of(self, value: int) -> int:
         """Bytes of an element of a value."""
@@ -88,19 +89,19 @@ class TorchBuilder(Protocol):
         """The size of a value in bytes."""
 
     def learned_bytes(self, parameter: int) -> Size:
-        """The bytes of the gradient of a parameter; none if it is frozen."""
+        """The size of the gradient of a parameter in bytes; 0 if it is frozen."""
 
     def is_flat(self, value: int) -> bool:
-        """Whether PyTorch has a value as batch x depth."""
+        """Whether a value has the shape batch x depth in PyTorch."""
 
     def made(self, inputs: Sequence[int], volume: Volume, order: str | None = None) -> Layout:
-        """The layout of the output of the layer, by default in the order that it declares in ``memory_order``."""
+        """The layout of an output with this volume, by default in the ``memory_order`` of the layer."""
 
     def by_channel(self, value: int) -> Layout:
-        """The layout of an element-wise operation on a value and a parameter with one element a channel."""
+        """The layout of an element-wise operation on a value and a parameter with one element for each channel."""
 
     def layout_of(self, value: int) -> Layout:
-        """How the elements of a value of the net lie in memory."""
+        """The memory layout of a value."""
 
     def operation(
         self,
@@ -122,19 +123,21 @@ class TorchBuilder(Protocol):
         order: str | Layout = "input",
         gathers: str | None = None,
     ) -> int:
-        """One operation; its output has the size and type of the first input unless given.
+        """Records one operation; its output has the elements and the type of the first input unless given.
 
-        ``keeps`` are the inputs kept for backward, by position. ``backward_scratch`` are temporaries of backward;
-        negative ones are results that are made after the temporaries are freed. ``gradients`` has a word for each
-        input, as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same``, ``view``, or
-        ``none``. ``layout`` is by default that of an element-wise operation on the inputs. ``is_alias``: it overwrites
-        the first input. ``saves_parameter``: backward needs a parameter. ``summed_inputs`` (by position) and
-        ``summed_parameters``: those whose gradients autograd sums to their size after the function of backward is over.
-        ``order`` is that of new gradients: ``input`` (as an element-wise operation on the incoming gradient and the
-        input makes them), ``output`` (on the output and the incoming gradient), ``repeated`` (on the incoming one
-        alone, repeated), ``cut`` (on a part of it), ``incoming`` (channels-last where the incoming one is),
-        ``suggested`` (where the input is), ``contiguous``, ``channels last``, ``base`` (exactly as the input), or a
-        layout: on that and the incoming one, in contiguous memory if this is channels-last.
+        ``layout`` is that of the output, by default that of an element-wise operation on the inputs. ``is_alias``: the
+        output overwrites the first input. ``keeps`` are the inputs that are kept for backward, by position;
+        ``keeps_output``, ``extras``: output and further arrays that are kept. ``gradients`` has a word for each input,
+        as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same``, ``view`` or ``none``. ``parameters`` are those
+        that it uses; ``saves_parameter``: backward needs them. ``backward_scratch`` are the temporaries of backward; a
+        negative size is a result that is made after the temporaries are freed. ``summed_inputs`` (by position) and
+        ``summed_parameters`` are those whose gradients autograd sums to their size after the function of backward is
+        over. ``order`` is the memory order of new gradients: ``input`` (as an element-wise operation on the incoming
+        gradient and the input makes them), ``output`` (on the output and the incoming gradient), ``repeated`` (on the
+        incoming gradient, repeated), ``cut`` (on a part of it), ``incoming`` (channels-last if the incoming one is),
+        ``suggested`` (if the input is), ``contiguous``, ``channels last``, ``base`` (exactly as the input), or a
+        layout: on that and the incoming gradient, in contiguous memory if this is channels-last. ``gathers``: backward
+        first copies the incoming gradient unless it is dense in this order.
         """
 
     def single(
@@ -152,27 +155,26 @@ class TorchBuilder(Protocol):
         made: tuple[int, int] | None = None,
         is_product: bool = False,
     ) -> int:
-        """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
+        """Records the layer as one operation, with what ``keeping_in_torch``, ``autocast`` and ``memory_order`` say.
 
-        ``keeps`` and ``order`` replace what it declares; ``gradient_order`` is that of the gradient, if it is another
-        one. ``gathers``: backward first copies the gradient if it is not
-        dense in that order. ``makes_all``: backward makes the gradient of the
-        ``input``, or ``all`` gradients, needed or not.
-        ``summed``: the parameters of the layer, by position, whose gradients are summed as ``summed_parameters`` are.
-        ``scratch``: temporaries of backward. ``made``: a value that takes the place of the first so many parameters.
-        ``is_product``: it multiplies by the first parameter, transposed.
+        ``output`` is the volume of the result, by default that of the layer. ``keeps`` and ``order`` replace what the
+        layer declares; ``gradient_order`` is the memory order of the gradient, if it is another one. ``gathers``: as
+        for :meth:`operation`. ``makes_all``: backward computes the gradient of the ``input``, or ``all`` gradients,
+        needed or not. ``summed``: the parameters of the layer, by position, whose gradients are summed as
+        ``summed_parameters`` are. ``scratch``: the temporaries of backward. ``made``: a value that replaces parameters,
+        and how many of the first it replaces. ``is_product``: the layer multiplies by the first parameter, transposed.
         """
 
     def view(self, value: int) -> int:
-        """The same tensor in another shape, within an operation that PyTorch composes of several."""
+        """Records a view of a value in another shape, within a layer that PyTorch composes of several operations."""
 
     def same(self, value: int) -> int:
-        """The tensor itself."""
+        """Records nothing: the output of the layer is the value itself."""
 
     def viewed(self, value: int, *, merges: str | None = None) -> int:
-        """A view of a value as a map.
+        """A view of a value in the shape of the output.
 
-        ``merges``: it was computed with the maps of all ``images`` as those of one, or with all ``sides`` as one.
+        ``merges``: it was computed with all ``images`` merged to one, or with all ``sides`` merged to one.
         """
 
     def flat(self, value: int) -> int:
@@ -182,22 +184,19 @@ class TorchBuilder(Protocol):
         """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
 
     def sliced(self, value: int, volume: Volume) -> int:
-        """A view of some of the channels and positions: one operation for each side that is cut."""
+        """A view of a part of the channels and positions; each side that is cut is an operation."""
 
     def summed(self, value: int, volume: Volume) -> int:
-        """A sum over some axes, whose gradient is a view of the incoming one, repeated along them."""
+        """The sum along some axes; its gradient is a view of the incoming gradient, repeated along them."""
 
     def permuted(self, value: int, order: tuple[int, ...]) -> int:
-        """A view with the batch, the depth and the sides in another order."""
+        """A view with its axes (batch, depth, sides) in another order."""
 
     def gathered(self, value: int, order: str) -> int:
-        """The value itself if it is dense in that order, else a copy that is.
-
-        The order is ``suggested``, ``contiguous`` or ``channels last``.
-        """
+        """The value itself if it is dense in ``order``, else a copy in it: suggested, contiguous or channels last."""
 
     def averaged(self, value: int, output: Volume) -> int:
-        """The layer as the mean of each map."""
+        """The mean of each map of a value."""
 
     def as_plane(self, value: int) -> int:
         """A view of a length as a plane of height 1."""
@@ -206,12 +205,12 @@ class TorchBuilder(Protocol):
         """The inverse of :meth:`as_plane`."""
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False, crops_some: bool = False) -> int:
-        """A copy padded or cropped to a volume; ``crops``: on no side padded, ``crops_some``: on some side cropped."""
+        """A copy padded or cropped to a volume; ``crops``: it only crops; ``crops_some``: it crops at some side."""
 
     def constant(self, value: int, depth: int | None = None, *, images: bool = False) -> int:
-        """A new tensor to which no gradient flows: like a value, or with one number a channel.
+        """A new tensor that gets no gradient: like a value or, with ``depth``, with one number for each channel.
 
-        ``depth`` 0: a single number; ``images``: others for each image.
+        ``depth`` 0: a single number. ``images``: different numbers for each image.
         """
 
     def times_number(self, value: int) -> int:
@@ -221,19 +220,18 @@ class TorchBuilder(Protocol):
         """Value plus a Python number."""
 
     def times_constant(self, value: int, constant: int, *, in_place: bool = False) -> int:
-        """Value times a tensor to which no gradient flows."""
+        """Value times a tensor that gets no gradient."""
 
     def plus_constant(self, value: int, constant: int) -> int:
-        """Value plus a tensor to which no gradient flows."""
+        """Value plus a tensor that gets no gradient."""
 
     def power(self, value: int) -> int:
-        """Value ** p."""
+        """Value to the power of a Python number."""
 
     def scaled(self, value: int, *, leads: bool = False, along: Sequence[int] = (1,)) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel.
 
-        ``leads``: the parameter is the first factor. ``along``: the axes of the value along which the parameter has
-        numbers of its own.
+        ``leads``: the parameter is the first factor. ``along``: the axes of the value along which the parameter varies.
         """
 
     def shifted(self, value: int) -> int:
@@ -246,55 +244,55 @@ class TorchBuilder(Protocol):
         """The inverse of :meth:`depth_last`."""
 
     def reordered(self, value: int, order: Sequence[int]) -> int:
-        """A view with its sizes, that of the batch among them, in another order."""
+        """A view with its axes, the batch included, in another order."""
 
     def arranged(self, value: int, sizes: Sequence[int]) -> int:
-        """The same elements with these sizes, that of the batch among them: a view where that can be, else a copy."""
+        """The same elements with these sizes, the batch included: a view where the layout allows it, else a copy."""
 
     def unfolded(self, value: int, side: int, kernel: int, gap: int, step: int) -> int:
-        """A view with the windows along a side, their places as a further side; the gradient of a place is summed."""
+        """A view of the windows along an axis, as Tensor.unfold makes it; backward sums the gradients of an element."""
 
     def wrapped(self, value: int, pads: Sequence[tuple[int, int]]) -> int:
-        """A new map with the value in it and around it copies of its other ends: one copy into a part for each."""
+        """A new map padded with elements from the other ends; the value and each pad are copied by one operation."""
 
     def products_with_own(self, value: int, depth: int, parameter: int) -> int:
-        """The products of a batch of matrices and a parameter that has a matrix for each of them."""
+        """The matrix products of a batch of matrices with a parameter, which has one matrix for each of them."""
 
     def plus_parameter(self, value: int, parameter: int) -> int:
-        """Value plus a parameter that is as large as the value of one image."""
+        """Value plus a parameter with the shape of one image."""
 
     def vectors(self, value: int) -> int:
-        """The vectors of a map as batch x length x depth, with the sides before the last in the batch."""
+        """A view of a map as batch x length x depth; the batch includes the sides before the last."""
 
     def linear(self, value: int, depth: int, parameters: Sequence[int], parts: Sequence[int] = ()) -> int:
         """The product of the vectors along the last side of a value with weights, plus a bias if there is one.
 
-        Weights and bias are parameters, then ``parts`` of parameters, which are values.
+        Weights and bias are ``parameters`` of the layer, or ``parts`` of parameters, which are values.
         """
 
     def product(self, left: int, right: int) -> int:
-        """The matrix product along the last two sides; those before are a batch, or 1 and repeated."""
+        """The matrix product along the last two axes; the axes before are a batch, with broadcasting."""
 
     def parts_of(self, whole: int, heads: int) -> tuple[int, int, int]:
-        """Queries, keys and values of batch x length x 3*inner, each as batch x heads x length x numbers of a head."""
+        """Queries, keys and values of batch x length x 3*inner, each as batch x heads x length x head_dim."""
 
     def heads_of(self, value: int, heads: int) -> int:
-        """Batch x length x inner as batch x heads x length x numbers of a head."""
+        """Batch x length x inner as batch x heads x length x head_dim."""
 
     def chunks(self, parameter: int, count: int) -> list[int]:
-        """Equal parts of a parameter: values without memory, whose gradients are put together in one tensor."""
+        """Equal parts of a parameter: views, whose gradients backward joins in one tensor."""
 
     def attended(self, queries: int, keys: int, value: int, bias: tuple[int, ...]) -> int:
-        """softmax(q k^T + b) v of batch x heads x length x numbers; ``bias`` is b, if there is one."""
+        """softmax(q k^T + b) v, with all of batch x heads x length x head_dim; ``bias`` is b, if there is one."""
 
     def side_by_side(self, value: int) -> int:
-        """Batch x heads x length x numbers as batch x length x inner."""
+        """Batch x heads x length x head_dim as batch x length x inner."""
 
     def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
-        """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
+        """The rows of a table of relative biases for all pairs of positions, and the bias of each pair and head."""
 
     def joined_with_own(self, value: int, layout: Layout) -> int:
-        """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
+        """The first parameter of the layer, repeated for each image, and a value after it, joined to one tensor."""
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, with broadcasting."""
@@ -306,22 +304,22 @@ class TorchBuilder(Protocol):
         """One value divided by another, with broadcasting."""
 
     def chosen(self, left: int, right: int, volume: Volume) -> int:
-        """The larger or smaller of two values, with broadcasting."""
+        """The maximum or minimum of two values, with broadcasting."""
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, with broadcasting."""
 
     def entering(self, value: int) -> int:
-        """An input of the layer in the type in which autocast runs it."""
+        """An input of the layer, converted to the type in which autocast runs it."""
 
     def widened(self, value: int) -> int:
-        """A value in the type in which autocast runs operations that are in float32 on CUDA alone."""
+        """A value converted to the type of operations that autocast runs in float32 only on CUDA."""
 
     def converted(self, value: int, item: int) -> int:
-        """The value itself or, under autocast, a copy in the type of that width."""
+        """The value itself or, under autocast, a copy in the type with ``item`` bytes."""
 
     def cast(self, parameter: int) -> int:
         """A half-precision copy of a parameter."""
 
     def hold(self, first: int, value: int) -> None:
-        """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""
+        """Keeps a value alive from operation ``first`` to the last one recorded, as a variable in Python code does."""

@@ -1,4 +1,4 @@
-"""The inverse of max pooling: values go back to the places of the maxima."""
+"""The inverse of max pooling: puts values back at the places of the maxima."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Unpool(Layer):
-    """The volume that entered a max pool, with the input of this layer in the places of the maxima, and 0 elsewhere.
+    """Puts its input at the places of the maxima of a max pool, in a volume like the input of that pool; 0 elsewhere.
 
-    Formula: y[p] = x[w], where p is the place of the maximum in window w of the pool; 0 where none is. Where windows
+    Formula: y[p] = x[w], where p is the place of the maximum in window w of the pool; 0 at all other places. If windows
     share a maximum, the last one counts.
-    Volume: that which entered the pool; the input has the volume that left it.
+    Volume: that of the input of the pool; the input of this layer has the volume of its output.
 
     Source: Badrinarayanan et al. 2015, "SegNet", section 3; PyTorch, torch.nn.MaxUnpool2d.
     """
@@ -42,9 +42,9 @@ class Unpool(Layer):
     why_input: ClassVar[str] = "the index of each maximum says which gradient it receives"
 
     pool: MaxPool | None = None
-    """The pool whose places it fills, bound to its sides; None: not yet known."""
+    """The pool whose places it fills, bound to its number of sides; None: not known yet."""
     entered: Volume | None = None
-    """The volume that entered it."""
+    """The input volume of that pool."""
 
     def after(self, source: Layer, inputs: Volumes) -> Layer:
         if not isinstance(source, MaxPool):
@@ -55,7 +55,7 @@ class Unpool(Layer):
         return bound
 
     def _known(self) -> tuple[MaxPool, Volume]:
-        """The pool, and the volume that entered it."""
+        """The pool, and its input volume."""
         assert self.pool is not None
         assert self.entered is not None
         return self.pool, self.entered
@@ -78,7 +78,7 @@ class Unpool(Layer):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         pool, entered = self._known()
         if pool.adaptive is not None:
-            # the bins in which a position lies
+            # the bins that contain a position
             sizes = zip(entered.sides, pool.adaptive, strict=True)
             return tuple([Stencil(bins, range(1 - size, bins), size) for size, bins in sizes])
         windows = pool.windows(entered)
@@ -95,7 +95,7 @@ class Unpool(Layer):
             x = builder.converted(x, 4)
         order = "suggested" if builder.is_cpu and len(builder.output.sides) == 2 else "contiguous"
 
-        # backward gathers from contiguous memory, by places in contiguous memory
+        # backward gathers from contiguous memory, with the places in contiguous memory
         copied = () if builder.layout_of(places).is_contiguous else (builder.bytes_of(places),)
 
         def unpooled(value: int, output: Volume) -> int:
@@ -130,10 +130,10 @@ class Unpool(Layer):
         return indices.reshape(*places.shape[:2], -1)
 
     def possible_places(self, xp: Any) -> Iterator[Any]:
-        """Every place that a maximum can have, window by window: arrays of the sides of the pooled volume.
+        """Arrays with a place for each window, which together hold every place that a maximum can have.
 
-        The first has the first place of each window, the next the second, and so on; a window with fewer places, as in
-        the padding, has its last one again.
+        Their shape is the sides of the output of the pool. The first has the first place of each window, the next the
+        second, and so on; a window with fewer places, such as one in the padding, repeats its last one.
         """
         pool, entered = self._known()
         each = pool.places_on_sides(entered.sides)

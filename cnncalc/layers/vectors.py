@@ -1,4 +1,4 @@
-"""Learned vectors: put in front of a sequence, or added to a volume."""
+"""Learned vectors that are put before a sequence, or added to a volume."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Token(Layer):
-    """Learned vectors put in front of a sequence, such as a class token.
+    """Puts learned vectors, such as a class token, before a sequence.
 
     Formula: y[p] = the learned vector p for p < count, then x[p - count].
     Volume: [(N + count) x D].
@@ -41,7 +41,7 @@ class Token(Layer):
     first: ClassVar[str | None] = "count"
     bare: ClassVar[str | None] = "count"
 
-    count: int = key(Whole(1), 1, means="how many vectors")
+    count: int = key(Whole(1), 1, means="the number of vectors")
 
     def label(self) -> str:
         return f"TOKEN{self.count if self.count > 1 else ''}"
@@ -90,7 +90,7 @@ class Token(Layer):
 
 
 class Position(Layer):
-    """A learned volume that is added, so that positions differ.
+    """Adds a learned volume, so that layers can tell positions apart.
 
     Formula: y = x + the learned volume.
     Volume: as the input.

@@ -16,25 +16,29 @@ if TYPE_CHECKING:
 
 
 def extent(kernel: int, dilation: int) -> int:
-    """How many inputs a window spans: dilation * (kernel - 1) + 1."""
+    """How many elements of a side a window spans: dilation * (kernel - 1) + 1."""
     return dilation * (kernel - 1) + 1
 
 
 def same_pads(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's rule: padding that gives ceil(size / stride) outputs; an odd row or column goes to the end."""
+    """The padding at the beginning and end of a side with which there are ceil(size / stride) windows.
+
+    An odd element goes to the end. ``kernel`` is the extent of a window. Source: TensorFlow, padding "SAME".
+    """
     outputs = -(-size // stride)
     missing = max(0, (outputs - 1) * stride + kernel - size)
     return missing // 2, missing - missing // 2
 
 
 class Windows:
-    """The windows of a layer on a volume: padding and number of windows, side by side.
+    """The windows of a layer on a volume: the padding and the number of windows along each side.
 
-    Output = (size + pads - dilation*(kernel-1) - 1) / stride + 1, rounded down, or up with ``ceil``; a last window that
-    would begin in the padding at the end (or behind it) is dropped when rounding up. Rounded up, a window may be larger
-    than the padded volume: as every last window it is cut at the border.
+    ``steps`` is (size + pads - dilation*(kernel-1) - 1) / stride + 1 for each side, rounded down, or up with ``ceil``.
+    Rounded up, a last window that would begin in the padding at the end, or after it, is dropped; a window that ends
+    after the padding is cut there, even if it is the only one.
 
-    ``pad`` holds all beginnings, then all ends; ``pads`` both for each side. Raises ShapeError where no window is left.
+    ``pad`` holds all beginnings, then all ends, or is ``same``; ``pads`` is the pair of both for each side. The
+    attribute ``kernel`` is the extent of a window. Raises ShapeError if no window is left.
     """
 
     __slots__ = ("dilation", "kernel", "pads", "steps", "stride")
@@ -79,12 +83,12 @@ class Windows:
         )
 
     def stencils(self) -> tuple[Stencil, ...]:
-        """The part of the volume that an output depends on."""
+        """The positions of the volume on which an output depends, side by side."""
         sides = zip(self.stride, self.pads, self.kernel, self.dilation, strict=True)
         return tuple([Stencil(step, range(-pad, window - pad, gap)) for step, (pad, _), window, gap in sides])
 
     def size_steps(self, x: Volume, kernel: Sequence[int], *, ceil: bool = False) -> list[str]:
-        """How the sizes of the output are computed, one line a side."""
+        """How the sides of the output are computed, one line for each; ``kernel`` is the kernel before dilation."""
         return [self._size_step(side, x, kernel[side], ceil=ceil) for side in range(len(kernel))]
 
     def _size_step(self, side: int, x: Volume, kernel: int, *, ceil: bool) -> str:
@@ -103,36 +107,36 @@ class Windows:
 
 
 def depth_step(x: Volume) -> str:
-    """The depth of a layer that keeps it."""
+    """``depth 64, same as the input``: the step of a layer that keeps the depth."""
     return f"depth {x.depth}, same as the input"
 
 
 def sized(kernel: int | tuple[int, ...]) -> str:
-    """``3`` for a window with equal sides, ``1x7`` for another."""
+    """``3`` for a window with equal sides, ``1x7`` for any other."""
     if isinstance(kernel, int):
         return str(kernel)
     return str(kernel[0]) if len(set(kernel)) == 1 else "x".join(map(str, kernel))
 
 
 def quotients(sides: Sequence[int], parts: Sequence[int]) -> tuple[int, ...]:
-    """How many parts of each size lie along each side."""
+    """How many parts of these sizes fit along each side."""
     return tuple([side // part for side, part in zip(sides, parts, strict=True)])
 
 
 def missing(volume: Volume, parts: Sequence[int]) -> str:
-    """The hint where parts must divide the sides of a volume: the padding that makes them do so."""
+    """The hint if parts must divide the sides of a volume but do not: the padding with which they do."""
     pads = [-size % part for size, part in zip(volume.sides, parts, strict=True)]
     return f"PAD({shown([0] * len(pads) + pads)}) before it adds what is missing"
 
 
 def ends(pad: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """For each side its beginning and its end, from all beginnings and then all ends."""
+    """For each side the pad at its beginning and at its end, from all beginnings followed by all ends."""
     half = len(pad) // 2
     return tuple(zip(pad[:half], pad[half:], strict=True))
 
 
 def beginnings(pads: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """The beginnings of pads that are given side by side."""
+    """The pads at the beginnings, from the pairs of each side."""
     return tuple([before for before, _ in pads])
 
 
@@ -159,9 +163,10 @@ def lower_windows(
     *,
     kernel: Sequence[int] | None = None,
 ) -> int:
-    """A layer with windows in PyTorch, ``run`` on its input.
+    """Records a layer with windows; ``run`` records the operation on a value and returns the value of the output.
 
-    Padding that differs from end to end of a side, or is more than half of a ``kernel``, is an operation of its own.
+    If the pads at the two ends of a side differ, or one is more than half of ``kernel``, which PyTorch's function does
+    not take, an operation of its own pads the input first.
     """
     (x,) = inputs
     is_even = all(before == after for before, after in pads)

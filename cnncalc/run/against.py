@@ -1,4 +1,4 @@
-"""The same net with the same weights in another engine, compared layer by layer with the run in NumPy."""
+"""Compares a net in another engine, with the same weights and images, layer by layer with the run in NumPy."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 ENGINES = ("onnxruntime", "torch")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-"""How far values may be apart, as a share of the largest value of the layer. Gradients: see GRADIENT_TOLERANCE."""
+"""The largest difference of values that agree, as a share of the largest value of the layer, by data type."""
 GRADIENT_TOLERANCE = 1e-10
-"""For gradients in float64; they are not compared in float32, where sums over long paths lose more."""
-BESIDE_OTHERS = 1e-3
-"""The least value that a difference is divided by, as a share of the largest gradient of the net, those of its outputs
-among them, or of the largest input of the layer. Without it rounding would count as a difference where the exact value
-is 0: the gradient of a bias before BN, of what all classes have in common, or the mean of a normalized map."""
+"""The same for gradients in float64; in float32 rounding along a deep net is too large to compare them."""
+LEAST_SCALE = 1e-3
+"""The least value by which a difference is divided, as a share of the largest input of the layer; for gradients as a
+share of the largest gradient of the net, those of its outputs included. Without it rounding would count as a difference
+if the exact value is 0, as the gradient of a bias before BN or the mean of a normalized map."""
 
 
-class Apart(NamedTuple):
-    """A value of one layer in both engines.
+class ArrayComparison(NamedTuple):
+    """The comparison of an array of one layer in another engine and in NumPy.
 
-    ``what`` is ``output``, or the name of the parameter whose gradient it is; ``shape`` and ``expected_shape`` are
-    batch x sides x depth in the engine and here; ``distance`` is the largest difference as a share of the largest
-    value, None where the shapes differ.
+    ``what`` is ``output``, or the name of the parameter whose gradient it is. ``shape`` is the shape in the engine,
+    ``expected_shape`` that in NumPy; of outputs batch x sides x depth. ``distance`` is the largest difference as a
+    share of the largest value, None if the shapes differ.
     """
 
     layer: str
@@ -52,8 +52,12 @@ class Apart(NamedTuple):
         return self.distance is not None and self.distance <= self.tolerance
 
 
-class SecondOpinion(NamedTuple):
-    """The comparison of a whole net with another engine."""
+class EngineComparison(NamedTuple):
+    """The comparison of a net in another engine and in NumPy.
+
+    ``outputs`` are the outputs of layers that were compared, ``gradients`` the gradients of parameters. ``unproven``
+    are the layers that are left out, since their figures are stated or depend on such.
+    """
 
     name: str
     engine: str
@@ -62,8 +66,8 @@ class SecondOpinion(NamedTuple):
     dtype: str
     seed: int
     layers: int
-    outputs: tuple[Apart, ...]
-    gradients: tuple[Apart, ...]
+    outputs: tuple[ArrayComparison, ...]
+    gradients: tuple[ArrayComparison, ...]
     unproven: tuple[str, ...]
 
     @property
@@ -72,14 +76,15 @@ class SecondOpinion(NamedTuple):
         return all(each.agrees for each in (*self.outputs, *self.gradients))
 
 
-def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion:
+def compare_with(report: Report, engine: str, *, seed: int = 0) -> EngineComparison:
     """Runs a net in NumPy and in ``onnxruntime`` or ``torch``, with the same random weights and images.
 
-    Every layer's output is compared; with torch in float64 also the gradient of every parameter, of the cross-entropy
-    loss of one training step. The batch and the data type are the report's. Layers whose figures are stated,
-    not computed, and those after them are left out.
+    The outputs of all layers are compared; with torch in float64 also the gradients of all parameters in one training
+    step, with the cross-entropy loss. The batch and the data type are those of the report. Layers whose figures are
+    stated, not computed, and layers that depend on them are left out.
 
-    Raises ValueProblem for float64 in ONNX Runtime, DesignError for a missing extra or an unsupported layer.
+    Raises ValueProblem for a data type that is not run, such as float64 in ONNX Runtime, and DesignError if the engine
+    is not installed or a layer cannot be expressed in it.
     """
     if report.dtype not in TOLERANCE:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
@@ -88,7 +93,7 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
         raise ValueProblem(message, code="dtype", hint="--dtype float32, or --against torch")
     version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)
     weights, images = build(report, seed=seed), draw_images(report, seed=seed)
-    # no layer overwrites its input, so that every output is there to compare
+    # no layer overwrites its input, so that all outputs can be compared
     apart = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
     expected = run(apart, weights, images, keep=lambda name: True).outputs
     rows = {row.name: row for row in report.layers}
@@ -97,35 +102,40 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> SecondOpinion
     for name, found in outputs_of(weights, images):
         if not rows[name].layer.is_input and name not in unproven:
             entering = [np.abs(expected[report.layers[source].name]).max(initial=0) for source in rows[name].sources]
-            least = BESIDE_OTHERS * float(max(entering))
-            compared.append(apart_from(name, "output", found, expected[name], TOLERANCE[report.dtype], least))
-    gradients: tuple[Apart, ...] = ()
+            least = LEAST_SCALE * float(max(entering))
+            compared.append(compare_arrays(name, "output", found, expected[name], TOLERANCE[report.dtype], least))
+    gradients: tuple[ArrayComparison, ...] = ()
     if engine == "torch" and report.dtype == "float64" and not unproven:
         gradients = tuple(_gradients(report, seed))
-    return SecondOpinion(
+    return EngineComparison(
         report.name, engine, version, report.batch, report.dtype, seed, len(report.layers), tuple(compared), gradients,
         tuple(name for name in rows if name in unproven),
     )  # fmt: skip
 
 
-def apart_from(name: str, what: str, found: Any, expected: Any, tolerance: float, least: float = 0.0) -> Apart:
-    """The distance of two arrays; ``least`` is the least value that a difference is measured by."""
+def compare_arrays(
+    name: str, what: str, found: Any, expected: Any, tolerance: float, least: float = 0.0
+) -> ArrayComparison:
+    """The comparison of two arrays; ``least`` is the least value by which the difference is divided.
+
+    NaN and infinities are equal to themselves.
+    """
     if found.shape != expected.shape:
-        return Apart(name, what, found.shape, expected.shape, None, tolerance)
+        return ArrayComparison(name, what, found.shape, expected.shape, None, tolerance)
     with np.errstate(invalid="ignore"):
         difference = np.abs(found - expected)
     difference = np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0, difference)
     largest = max(float(np.abs(expected).max(initial=0)), least if np.isfinite(least) else 0.0)
     distance = float(difference.max(initial=0))
     share = distance / largest if largest and np.isfinite(largest) else distance
-    return Apart(name, what, found.shape, expected.shape, share, tolerance)
+    return ArrayComparison(name, what, found.shape, expected.shape, share, tolerance)
 
 
 # ONNX Runtime
 
 
 def _in_onnxruntime(report: Report) -> tuple[str, Callable[[Weights, Mapping[str, Any]], Iterable[tuple[str, Any]]]]:
-    """The version of ONNX Runtime, and a function that gives each layer's name and output."""
+    """The version of ONNX Runtime, and a function that returns the name and output of each layer."""
     try:
         import onnxruntime
     except ImportError:
@@ -151,7 +161,7 @@ def _in_onnxruntime(report: Report) -> tuple[str, Callable[[Weights, Mapping[str
 
 
 def _in_torch(report: Report) -> tuple[str, Callable[[Weights, Mapping[str, Any]], Iterable[tuple[str, Any]]]]:
-    """The version of PyTorch, and a function that gives each layer's name and output."""
+    """The version of PyTorch, and a function that returns the name and output of each layer."""
     from cnncalc.interop.torch_module import imported_torch
 
     torch = imported_torch()
@@ -172,19 +182,19 @@ def _in_torch(report: Report) -> tuple[str, Callable[[Weights, Mapping[str, Any]
 
 
 def _tensor(torch: Any, image: Any) -> Any:
-    """Images batch x sides x depth as a tensor batch x depth x sides."""
+    """Images (batch x sides x depth) as a tensor batch x depth x sides."""
     return torch.from_numpy(np.ascontiguousarray(planes(image)))
 
 
 def _places(torch: Any, pool: LayerReport, values: list[Any]) -> Any:
-    """The place of each maximum in its window, as our run has them."""
+    """The place of each maximum in its window, as the run in NumPy computes it."""
     image = pixels(values[pool.sources[0]].numpy())
     _, extras = pool.layer.forward_training(np, image)
     return torch.from_numpy(np.ascontiguousarray(planes(extras["places"])))
 
 
 def _mask(torch: Any, row: LayerReport, x: Any, random: np.random.Generator) -> Any:
-    """The mask that our training step draws for a DROPOUT, 1 where an element is kept; None for other layers."""
+    """The mask that the step in NumPy draws for DROPOUT, 1 for an element that is kept; None for other layers."""
     layer = row.layer
     if not layer.is_identity_at_test_time or layer.is_view or layer.no_effect(row.output) is not None:
         return None
@@ -192,8 +202,8 @@ def _mask(torch: Any, row: LayerReport, x: Any, random: np.random.Generator) -> 
     return torch.from_numpy(planes(extras["mask"]).copy()) if "mask" in extras else None
 
 
-def _gradients(report: Report, seed: int) -> Iterator[Apart]:
-    """The gradients of every parameter of one training step, in both engines."""
+def _gradients(report: Report, seed: int) -> Iterator[ArrayComparison]:
+    """The comparison of the gradient of each parameter in one training step of PyTorch and of NumPy."""
     import torch
 
     from cnncalc.interop.torch_training import layer_in_training, loss_of
@@ -236,4 +246,4 @@ def _gradients(report: Report, seed: int) -> Iterator[Apart]:
         ours = trainer.gradients[index, name]
         theirs = np.zeros_like(ours) if found is None else found.numpy()
         layer = report.layers[index].name
-        yield apart_from(layer, name, theirs, ours, GRADIENT_TOLERANCE, BESIDE_OTHERS * largest)
+        yield compare_arrays(layer, name, theirs, ours, GRADIENT_TOLERANCE, LEAST_SCALE * largest)

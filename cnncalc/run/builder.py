@@ -1,4 +1,4 @@
-"""The calls of a prepared net: which part of which step each thread computes, with which functions on which arrays."""
+"""Builds the calls of a prepared net: which thread computes which part of each step, by which functions and arrays."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PART_BYTES = 2 << 20
-"""Bytes of output that are computed at a time where no windows are laid out."""
+"""Bytes of output that are computed at a time, if no windows are copied."""
 
 SMALL_BYTES = 32 << 10
-"""An output that is computed by one thread, since to wait for another takes longer."""
+"""Bytes of the largest output that one thread computes, since waiting for others would take longer."""
 
 
 class Builder:
-    """Makes the calls of each thread.
+    """Builds the calls of each thread.
 
-    The steps follow each other in one of three modes: ``images``, each thread computes some images; ``split``, the
-    parts of each image are shared by the threads; ``single``, the first thread computes everything.
+    Each step runs in one of three modes: ``images``, each thread computes some images; ``split``, the parts of each
+    image are divided among the threads; ``single``, the first thread computes all.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Builder:
 
     @property
     def workspace_bytes(self) -> int:
+        """The memory of the workspaces of all threads, in bytes."""
         return sum(space.bytes for space in self.workspaces)
 
     def build(self) -> list[list[Callable[[], Any]]]:
@@ -80,7 +81,7 @@ class Builder:
         return self.calls
 
     def _lay_out(self) -> None:
-        """The array of each row: a part of the arena, or a view of another row's."""
+        """Makes the array of each row: a part of the arena, or a view of the array of another row."""
         rows, batch = self.report.layers, self.report.batch
         ends = {index: step.last for step in self.plan.steps for index in step.rows}
         inside = {index for step in self.plan.steps for index in step.before}
@@ -119,7 +120,7 @@ class Builder:
             self.filter_steps.add(row, step, bank)
 
     def begin(self, mode: str) -> None:
-        """Begins a step in a mode: all threads wait for each other if it may read what another one has written."""
+        """Begins a step in a mode; all threads wait for each other if one may read what another has written."""
         if self._mode and self.threads > 1 and not (mode == self._mode and mode in ("images", "single")):
             for thread in range(self.threads):
                 self.calls[thread].append(partial(self.barrier.wait, thread))
@@ -128,7 +129,7 @@ class Builder:
     def each_part(
         self, parts: Callable[[int], Sequence[T]], add: Callable[[int, T], None], *, is_small: bool = False
     ) -> None:
-        """Adds the calls of all parts of a step; ``parts`` are those of an image, of which each is one thread's."""
+        """Adds the calls of all parts of a step: ``parts(image)`` are the parts, each of which one thread computes."""
         if self.by_image:
             self.begin("images")
             for thread, images in enumerate(self.images):
@@ -144,7 +145,7 @@ class Builder:
                     add(thread, found[number])
 
     def pieces(self, count: int, bytes_each: int, least: int = 1) -> list[slice]:
-        """``count`` items in slices of about PART_BYTES, in equal number for each thread."""
+        """``count`` items in slices of about PART_BYTES and at least ``least`` items, as many for each thread."""
         parts = max(1, -(-count * bytes_each // PART_BYTES))
         if not self.by_image:
             parts = -(-parts // self.threads) * self.threads
@@ -152,7 +153,7 @@ class Builder:
         return [slice(share.start, share.stop) for share in shares(count, parts)]
 
     def view(self, index: int, part: Part) -> Any:
-        """The part of an output; sides of 1 are left, to be broadcast."""
+        """A view of the part of an output; channels and sides of size 1 are kept whole, since they are broadcast."""
         array = self.arrays[index]
         if part.flat:
             array = array.reshape(*array.shape[:2], -1)
@@ -165,12 +166,12 @@ class Builder:
         self.calls[thread] += [partial(function, *arguments) for function, arguments in calls]
 
     def multiply(self, thread: int, left: Any, right: Any, out: Any) -> None:
-        """Adds a matrix product to the calls of a thread, and its products to the count."""
+        """Adds a matrix product to the calls of a thread, and its multiply-adds to the count."""
         self.calls[thread].append(partial(self.xp.matmul, left, right, out=out))
         self.multiply_adds += out.size * left.shape[-1]
 
     def apply(self, thread: int, rows: Sequence[int], source: Any, part: Part, last: int) -> None:
-        """Adds the calls that apply some rows to a part of an output, from ``source`` to its place."""
+        """Adds the calls that apply some rows to ``source`` and write to a part of the output of row ``last``."""
         target = self.view(last, part)
         calls = self.calls[thread]
         for index in rows:
@@ -182,7 +183,7 @@ class Builder:
             calls.append(partial(np.copyto, target, source))
 
     def applied(self, row: LayerReport, source: Any, target: Any, part: Part) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The calls that apply one row to a part: functions with their arguments."""
+        """The calls that apply one row to a part, from ``source`` to ``target``: functions with their arguments."""
         layer = row.layer
         if layer.cuts_to_range:
             low, high = [self.dtype.type(bound) for bound in layer.output_range]
@@ -207,13 +208,13 @@ class Builder:
             source = target
 
     def _spread(self, array: Any, part: Part, target: Any) -> Any:
-        """One number a channel, to be broadcast over a part."""
+        """An array with one number for each channel, in the shape that is broadcast over a part."""
         numbers = np.ascontiguousarray(array, self.dtype)
         numbers = numbers[part.channels] if numbers.size > 1 else numbers
         return numbers.reshape(-1, *(1,) * (target.ndim - 1))
 
     def _applied_step(self, step: Step) -> None:
-        """Layers applied to an output that is there already."""
+        """Adds a step whose layers are applied to an output that exists already."""
         first = self.report.layers[step.rows[0]]
         array = self.arrays[step.last]
         pieces = self.pieces(array.shape[1], array[0, 0].nbytes)
@@ -227,7 +228,7 @@ class Builder:
         self.each_part(parts, add, is_small=array[0].nbytes < SMALL_BYTES)
 
     def _joined_step(self, row: LayerReport, step: Step) -> None:
-        """The inputs of a CONCAT that are not in place already."""
+        """Adds the copies of those inputs of a CONCAT that are not computed at their place."""
         copies = []
         first = 0
         for number, (source, volume) in enumerate(zip(row.sources, row.input_volumes, strict=True)):
@@ -246,7 +247,7 @@ class Builder:
         self.each_part(lambda image: [Part(image, slice(None), ())], add, is_small=True)
 
     def _plain_step(self, row: LayerReport, step: Step) -> None:
-        """A layer as :meth:`Layer.forward` computes it."""
+        """Adds a step whose first layer is computed by :meth:`Layer.forward`."""
         layer, arrays = row.layer, self.weights[row.index]
         inputs: list[Any] = [pixels(self.arrays[index]) if index >= 0 else ~index for index in row.reads]
         result = self.arrays[row.index]
@@ -292,7 +293,7 @@ def _activate(layer: Any, xp: Any, source: Any, target: Any) -> None:
 def _forward(
     layer: Any, xp: Any, inputs: list[Any], arrays: Any, result: Any, places: dict[int, Any], index: int
 ) -> None:
-    """The output of a layer, copied to its place."""
+    """Computes the output of a layer and copies it to its place."""
     taken = [places[x] if isinstance(x, int) else x for x in inputs]
     np.copyto(result, planes(layer.forward(xp, *taken, **arrays)))
 
@@ -300,7 +301,7 @@ def _forward(
 def _with_places(
     layer: Any, xp: Any, inputs: list[Any], arrays: Any, result: Any, places: dict[int, Any], index: int
 ) -> None:
-    """The output of a layer, copied to its place, and the positions of its maxima, which another layer reads."""
+    """Computes the output of a max pool, copies it to its place, and keeps the places that another layer reads."""
     output, extras = layer.forward_training(xp, *inputs, **arrays)
     np.copyto(result, planes(output))
     places[index] = extras["places"]

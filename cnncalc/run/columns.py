@@ -1,9 +1,9 @@
-"""Windows laid out as the columns of a matrix, for a part of the output at a time.
+"""Copies the windows of an input to the columns of a matrix (im2col), for a part of the output at a time.
 
-An input is first copied with its zeros around it, separately for each phase: with a stride of s along a side, the
-elements s apart. In each phase the elements that an element of the kernel meets are one run of memory, in which the
-windows follow each other; after each row come a few positions that belong to no window, and are dropped in the end.
-So each copy is of long runs, whatever the kernel, the stride and the dilation.
+An input is first copied with its padding, separately for each phase: with a stride of s along a side, phase p has the
+elements p, p + s, p + 2*s, ... In each phase the elements under one element of the kernel, over all windows, are
+contiguous in memory, with a few positions after each row that belong to no window and are left out of the output. So
+all copies are of long contiguous parts, whatever the kernel, the stride and the dilation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Taps(NamedTuple):
     """The elements of a kernel along one side that lie in one phase.
 
-    Which they are, and where they meet the first window in that phase: from ``first`` in steps of ``step``.
+    Under the first window their positions in that phase are ``first``, ``first + step``, ...
     """
 
     phase: int
@@ -36,7 +36,7 @@ class Taps(NamedTuple):
 
 
 def taps_of(kernel: int, dilation: int, stride: int) -> list[Taps]:
-    """The elements of a kernel by phase."""
+    """The elements of a kernel along one side, by phase."""
     phases: dict[int, list[int]] = {}
     for element in range(kernel):
         phases.setdefault(element * dilation % stride, []).append(element)
@@ -49,11 +49,11 @@ def taps_of(kernel: int, dilation: int, stride: int) -> list[Taps]:
 
 
 class Columns:
-    """The layout of the windows of some rows of an output, for a number of groups of channels.
+    """The matrices of the windows of some rows of an output, for some groups of channels.
 
-    ``rows`` are the first index of each window along the first side; ``groups`` and ``depth`` those of the input that
-    is laid out, ``depth`` for each group. The matrix of a group has a row for each element of the kernel and channel,
-    in the order of :meth:`order`, then one of ones, and ``length`` columns.
+    ``rows`` has the first index of each window along the first side; ``groups`` is the number of groups that are
+    copied, ``depth`` the channels of each. The matrix of a group has a row for each element of the kernel and channel,
+    in the order of :meth:`order`, then a row of ones, and ``length`` columns.
     """
 
     def __init__(self, bank: FilterBank, sides: Sequence[int], rows: range, groups: int, depth: int) -> None:
@@ -81,12 +81,12 @@ class Columns:
 
     @property
     def rows(self) -> int:
-        """The rows of the matrix of a group, with that of ones."""
+        """The number of rows of the matrix of a group, the row of ones included."""
         return int(self.kernel_elements) * self.depth + 1
 
     @property
     def phase_elements(self) -> int:
-        """The elements of the copies of the input."""
+        """The number of elements of the copies of the input."""
         return len(self.phases) * self.groups * self.depth * self.run
 
     @property
@@ -95,12 +95,12 @@ class Columns:
         return self.groups * self.rows * self.length
 
     def order(self) -> Iterator[tuple[int, ...]]:
-        """The elements of the kernel, side by side, in the order of the rows of the matrix."""
+        """The index along each side of each element of the kernel, in the order of the rows of the matrix."""
         for phase in self.phases:
             yield from product(*[taps.elements for taps in phase])
 
     def phase_calls(self, x: Any, phases: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The copies from ``x`` (channels x sides) to ``phases``, with zeros around, as functions with their arguments.
+        """The calls that copy ``x`` (channels x sides) with its padding to ``phases``: functions with their arguments.
 
         ``phases`` is a flat array of at least ``phase_elements``.
         """
@@ -129,7 +129,7 @@ class Columns:
                 yield np.copyto, (target, source)
 
     def matrix_calls(self, phases: Any, matrix: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The copies from ``phases`` to ``matrix``, flat arrays of at least ``phase_elements`` and ``elements``."""
+        """The calls that copy ``phases`` to ``matrix``, flat arrays of at least ``phase_elements`` and ``elements``."""
         copies = phases[: self.phase_elements].reshape(len(self.phases), self.groups * self.depth, self.run)
         matrix = matrix[: self.elements].reshape(self.groups, self.rows, self.length)
         item = copies.itemsize
@@ -151,7 +151,7 @@ class Columns:
         yield matrix[:, -1].fill, (1,)
 
     def cropped(self, product: Any) -> Any:
-        """The product of filters and matrix (filters x length) without the positions that belong to no window."""
+        """A view of a product filters x length as filters x windows, without positions that belong to no window."""
         item = product.itemsize
         pitches = [pitch * item for pitch in self.pitches]
         return as_strided(product, (len(product), *self.counts), (product.strides[0], *pitches))

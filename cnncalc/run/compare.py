@@ -1,4 +1,4 @@
-"""Comparison of the report with a run."""
+"""Compares the report with a run in NumPy."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
-"""Distances, as in :func:`cnncalc.run.forward.apart`, that rounding explains, where kernels add in another order. An
-overwritten array is off by about 1."""
+"""The largest distance, as :func:`cnncalc.run.forward.apart` measures it, of values that agree, by data type. Kernels
+that add in another order differ by less; an array that was overwritten has a distance of about 1."""
 
 
 class Disagreement(NamedTuple):
-    """One number of the report that the run did not confirm."""
+    """A number of the report and the different number that the run measured, as texts."""
 
     layer: str
     quantity: str
@@ -34,7 +34,7 @@ class Disagreement(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """For one quantity: layers checked, layers that agreed, and a summary of what was measured."""
+    """For one quantity the number of layers that agree and of those compared, and a summary of what was measured."""
 
     quantity: str
     agreed: int
@@ -45,10 +45,11 @@ class Tally(NamedTuple):
 class Verification(NamedTuple):
     """The result of comparing a report with a run.
 
-    ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the peak memory of activations
-    between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and no
-    count. ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: they are
-    left out. ``own`` is the run of the model file itself, where the net is from one.
+    ``layers`` is the number of layers compared. ``parameter_bytes`` is the memory of all parameter and buffer arrays,
+    ``peak_bytes`` the peak of the memory of activations between two layers. ``is_finite`` is False if values exceeded
+    the data type, which changes no shape and no count. ``unproven`` are the layers whose figures are stated, not
+    computed, and those that depend on them, which are left out. ``own`` is the run of the model file itself, if the net
+    is from a file.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Verification(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether the run confirmed every number, and that of the file every value."""
+        """Whether the run confirms all numbers, and the run of the file all values."""
         return not self.disagreements and (self.own is None or self.own.agrees)
 
 
@@ -77,12 +78,11 @@ def compare(
     *,
     seed: int = 0,
 ) -> Verification:
-    """Compares every number of a report with a run: shapes, bytes, elements, multiply-adds, memory, receptive fields.
+    """Compares all numbers of a report with a run: shapes, bytes, elements, multiply-adds, memory, receptive fields.
 
-    Values are compared where the run measured how far they are from one with nothing in place.
-
-    ``field`` is the result of :func:`~cnncalc.run.receptive_field.measure_field`; without it receptive fields are not
-    checked.
+    Values are compared if the run has compared them with those of a run with nothing in place. ``field`` is the result
+    of :func:`~cnncalc.run.receptive_field.measure_field`; without it receptive fields are not compared. ``seed`` is the
+    one of the run, for the record.
     """
     every = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
     unproven = report.unproven
@@ -113,11 +113,11 @@ def compare(
     )
 
 
-# Values of the report and measured ones, as comparable numbers
+# each quantity in the report and as measured
 
 
 def _elements(row: LayerReport, layer: LayerMeasurement, *roles: str) -> int:
-    """Elements of the layer's own arrays with these roles."""
+    """The number of elements of those arrays of the layer that it does not share and that have these roles."""
     shared = {array.name for array in row.arrays} - {array.name for array in row.own_arrays}
     role = {array.name: array.role for array in row.arrays}
     return sum(
@@ -166,9 +166,9 @@ def _tally(
 def _placement(
     report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally, wrong: list[Disagreement]
 ) -> Tally:
-    """Layers that overwrite what backward keeps, and those that could overwrite their input, but do not.
+    """Finds layers that overwrite memory that backward needs, and layers that could overwrite their input but do not.
 
-    Who else reads that memory is counted in the run, what backward keeps is what the layers declare.
+    Which layers read that memory follows from the run, what backward needs from the layers' ``keeping``.
     """
     storage: list[int] = []  # of each output, numbered by the layer that made it
     learns: list[bool] = []
@@ -199,7 +199,7 @@ def _placement(
 
 
 def _asks(report: Report, row: LayerReport) -> bool:
-    """Whether a layer works in place where it can."""
+    """Whether a layer is to work in place if it can."""
     wanted = row.layer.may_work_in_place()
     if row.layer.is_activation:
         return wanted is not False and report.activations_in_place
@@ -207,7 +207,7 @@ def _asks(report: Report, row: LayerReport) -> bool:
 
 
 def _is_kept(report: Report, index: int, learns: Sequence[bool]) -> bool:
-    """Whether backward needs the memory of an output, itself or as a view of another one."""
+    """Whether backward needs the memory of an output, directly or because it is a view of another output."""
     row = report.layers[index]
     while row.layer.is_view and row.sources:
         row = report.layers[row.sources[0]]
@@ -217,7 +217,7 @@ def _is_kept(report: Report, index: int, learns: Sequence[bool]) -> bool:
 
 
 def _values(pairs: Sequence[tuple[LayerReport, LayerMeasurement]], dtype: str, wrong: list[Disagreement]) -> Tally:
-    """Compares the values of all layers with those of the run with nothing in place."""
+    """Compares the outputs of all layers with those of the run with nothing in place."""
     far = [(row.name, layer.distance) for row, layer in pairs if (layer.distance or 0) > TOLERANCES[dtype]]
     wrong += [
         Disagreement(name, "values", "those with nothing in place", f"{100 * (distance or 0):.3g} % away")
@@ -241,7 +241,7 @@ def _totals(
     measurement: Measurement,
     wrong: list[Disagreement],
 ) -> Tally:
-    """Compares totals with sums over the arrays; arrays that share the memory of another one do not count."""
+    """Compares the totals with sums over the arrays; an array in the memory of another one does not count."""
     of_rows = report.totals
     if report.unproven:
         of_rows = totals([row for row, _ in pairs], bytes_per_element(measurement.dtype))
@@ -265,7 +265,7 @@ def _totals(
     return Tally("totals", agreed, len(sums), f"{sums['activations']:,} elements in memory of their own")
 
 
-# The receptive field
+# the receptive field
 
 
 def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None], wrong: list[Disagreement]) -> Tally:
@@ -290,9 +290,9 @@ def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None
 
 
 def field_disagreements(row: LayerReport, measured: Mapping[str, tuple[int, ...]]) -> list[Disagreement]:
-    """Where the receptive field of a row is not that of the run: of all inputs together, and of each.
+    """The differences between the receptive fields of a row and those of the run: of all inputs together, and of each.
 
-    Outputs may see less where the report gives an upper bound.
+    Where the report gives an upper bound, the run may measure less.
     """
     nothing = (0,) * len(row.receptive_field)
     largest = tuple([max(sizes) for sizes in zip(nothing, *measured.values(), strict=True)])

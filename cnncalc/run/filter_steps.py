@@ -1,4 +1,4 @@
-"""The steps of a prepared net that multiply filters with windows, by the way that is fastest for each."""
+"""The steps of a prepared net that multiply windows by filters, each by the method that is fastest for it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MATRIX_BYTES = 1 << 20
-"""Bytes of windows laid out for one matrix product: about what stays in the cache of a core."""
+"""Bytes of windows that are copied for one matrix product: about what stays in the cache of a core."""
 LEAST_COLUMNS = 400
-"""Columns below which a matrix product spends too much time on arranging the filters."""
+"""The columns of a matrix product below which BLAS spends much of its time on rearranging the filters."""
 FEW_COLUMNS = 100
-"""Columns of a strip below which threads rather share many filters, and each lays out all windows."""
+"""The columns of a strip below which threads divide the filters instead, and each copies all windows."""
 MANY_FILTERS = 64
-"""Filters of each thread from which sharing them saves time, although each thread then lays out all windows."""
+"""The filters of each thread from which dividing them saves time, although each thread copies all windows."""
 TILE_BYTES = 2 << 20
-"""Bytes of tiles and products that are computed at a time by the method of Winograd."""
+"""Bytes of tiles and products that are computed at a time by Winograd's method."""
 EXPANDED_BYTES = 2 << 20
-"""Bytes of expanded channels, and of their windows, that are computed at a time."""
+"""Bytes of maps before a depthwise convolution, and of their windows, that are computed at a time."""
 
 
 class FilterSteps:
     """Adds the calls of steps with filters to those of a builder.
 
-    ``weight_bytes`` are those of the weights in other orders; ``made`` is what was made of them, by row.
+    ``weight_bytes`` is the memory of rearranged weights; ``made`` holds these by their use and row.
     """
 
     def __init__(self, builder: Builder) -> None:
@@ -47,7 +47,7 @@ class FilterSteps:
         self.made: dict[tuple[str, int], Any] = {}
 
     def add(self, row: LayerReport, step: Step, bank: FilterBank) -> None:
-        """Adds the step of a row with filters."""
+        """Adds the step of a row with these filters."""
         if not bank.begins:
             self._units(row, step, bank)
             return
@@ -62,16 +62,16 @@ class FilterSteps:
             self._over_columns(row, step, bank, rows)
 
     def _once(self, what: str, row: int, make: Callable[[], T]) -> T:
-        """What is made of the weights of a row, made only once: the calls are made twice, first to measure them."""
+        """What ``make`` returns for a row, made only once: the calls are built twice, first to measure memory."""
         if (what, row) not in self.made:
             self.made[what, row] = make()
         found: T = self.made[what, row]
         return found
 
     def _folded(self, bank: FilterBank, rows: Sequence[int]) -> tuple[FilterBank, list[int]]:
-        """The filters with the factors and shifts behind them multiplied in, and the rows that are left.
+        """The filters, multiplied by the factors and shifts of the rows after them, and the rows that are left.
 
-        In float64, rounded once at the end.
+        Computed in float64 and rounded once.
         """
         builder, weight, shift = self.builder, bank.weight, bank.bias
         left = list(rows)
@@ -91,13 +91,13 @@ class FilterSteps:
         return bank._replace(weight=weight.astype(builder.dtype, copy=False), bias=shift), left
 
     def _matrices(self, index: int, bank: FilterBank, order: Sequence[tuple[int, ...]], *, has_shift: bool) -> Any:
-        """The filters of a row as matrices: groups x K x (elements of the kernel in an order, channels, the shift)."""
+        """The filters of a row as matrices: groups x K x (elements of the kernel in this order x channels, shift)."""
         result = self._once("matrices", index, lambda: self._arranged(bank, order, has_shift=has_shift))
         self.weight_bytes += result.nbytes
         return result
 
     def _arranged(self, bank: FilterBank, order: Sequence[tuple[int, ...]], *, has_shift: bool) -> Any:
-        """The filters in the order of the rows of their matrices."""
+        """The array that :meth:`_matrices` returns."""
         groups, depth = bank.groups, bank.weight.shape[-2]
         filters = bank.weight.shape[-1] // groups
         result = np.zeros((groups, filters, len(order) * depth + has_shift), self.builder.dtype)
@@ -109,7 +109,7 @@ class FilterSteps:
         return result
 
     def _units(self, row: LayerReport, step: Step, bank: FilterBank) -> None:
-        """A layer of units, each of which sees a whole image."""
+        """Adds a step of units, each of which sees a whole image."""
         builder = self.builder
         given = bank
         bank, rows = self._once("folded", row.index, lambda: self._folded(given, step.rows[1:]))
@@ -132,7 +132,7 @@ class FilterSteps:
                 builder.apply(thread, rows, builder.view(step.last, part), part, step.last)
 
     def _direct(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
-        """Each position of the input is a column."""
+        """Adds a 1x1 convolution: the positions of the input are the columns of the matrix, without a copy."""
         builder = self.builder
         matrices = self._matrices(row.index, bank, [(0,) * len(bank.begins)], has_shift=False)
         groups, filters, depth = matrices.shape
@@ -162,7 +162,7 @@ class FilterSteps:
         builder.each_part(parts, add, is_small=matrices.size * positions < 1 << 20)
 
     def _over_columns(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
-        """Windows are laid out for some rows of the output, and some groups of channels, at a time."""
+        """Adds a convolution whose windows are copied for some rows of the output and some groups at a time."""
         builder = self.builder
         x = builder.arrays[row.sources[0]]
         sides, depth = x.shape[2:], bank.weight.shape[-2]
@@ -215,7 +215,7 @@ class FilterSteps:
         part: Part,
         last: int,
     ) -> None:
-        """Multiplies filters with windows that are laid out, and applies rows to the product."""
+        """Adds the product of filters and a matrix of windows, and the calls that apply rows to it."""
         builder = self.builder
         groups, filters, _ = factors.shape
         matrices = matrix[: columns.elements].reshape(groups, columns.rows, columns.length)
@@ -230,7 +230,7 @@ class FilterSteps:
         builder.apply(thread, rows, source, part, last)
 
     def _over_tiles(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
-        """A convolution of 3x3 by two by two outputs: see :mod:`cnncalc.run.winograd`."""
+        """Adds a 3x3 convolution by Winograd's method: see :mod:`cnncalc.run.winograd`."""
         builder = self.builder
         factors = self._once("tiles", row.index, lambda: winograd.transformed(bank, builder.dtype))
         self.weight_bytes += factors.nbytes
@@ -263,7 +263,7 @@ class FilterSteps:
         builder.each_part(parts, add)
 
     def _expanded(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
-        """A convolution of each map by itself, of maps that the filters before it make, some channels at a time.
+        """Adds a depthwise convolution and the 1x1 convolution that computes its maps, some channels at a time.
 
         The maps are in the workspace of a thread, never in the arena.
         """
@@ -310,7 +310,7 @@ class FilterSteps:
         builder.each_part(parts, add)
 
     def _expanding(self, step: Step, sides: Sequence[int]) -> tuple[Any, Any, list[int]]:
-        """What makes the maps of :meth:`_expanded`: filters K x D, shifts K or None, and the rows applied to them."""
+        """What computes the maps of :meth:`_expanded`: filters K x D, shifts K or None, and the rows after them."""
         builder = self.builder
         row = builder.report.layers[step.before[0]]
         given = row.layer.filter_bank(np, sides, **builder.weights[row.index])
@@ -320,9 +320,10 @@ class FilterSteps:
 
 
 def _strips(count: int, width: int, least: int, threads: int, filters: int) -> tuple[Sequence[range], Sequence[range]]:
-    """The rows of an output in at least so many strips, and the filters in parts, so that each thread has as much.
+    """Divides the rows of an output into at least ``least`` strips, and the filters into parts, evenly for threads.
 
-    ``width`` is the columns of a row. Where strips would have too few of them, the threads share the filters.
+    ``count`` is the number of rows, ``width`` the columns of one. If strips would have too few columns, the threads
+    divide the filters.
     """
     strips = min(count, max(1, least))
     even = -(-strips // threads) * threads

@@ -1,4 +1,4 @@
-"""The forward run of a net in NumPy, with measurements at each layer."""
+"""The forward run of a net in NumPy, measured at each layer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class LayerMeasurement(NamedTuple):
     """The measurement of one layer.
 
-    ``shape`` is batch x sides x depth of the output array, ``array_bytes`` its size. ``elements`` are
-    those of each parameter and buffer array. ``multiply_adds`` are for the whole batch. ``shares_memory`` says whether
-    the output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist after the
-    layer has run; shared memory counts once. ``distance`` is that of the output from a run with nothing in place, in
-    the units of :func:`apart`.
+    ``shape`` is that of the output array, batch x sides x depth, and ``array_bytes`` its size. ``elements`` is the size
+    of each parameter and buffer array by name. ``multiply_adds`` are those of the whole batch. ``shares_memory``: the
+    output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist after the layer
+    has run; shared memory counts once. ``distance`` is the distance of the output from that of a run with nothing in
+    place, as :func:`apart` measures it (None: not compared).
     """
 
     name: str
@@ -40,10 +40,10 @@ class LayerMeasurement(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """The measurement of one run: a record for each layer that ran, in order.
+    """The measurement of one run; ``layers`` has a record for each layer, in order (None: it did not run).
 
-    ``outputs`` are the arrays that nothing reads, and those to keep; ``peak_bytes`` is the peak of ``live_bytes``, and
-    ``is_finite`` whether all outputs are finite numbers.
+    ``outputs`` are the arrays that no layer reads and those to keep, by the names of their layers. ``peak_bytes`` is
+    the peak of ``live_bytes``; ``is_finite``: all elements of ``outputs`` are finite.
     """
 
     batch: int
@@ -55,7 +55,10 @@ class Measurement(NamedTuple):
 
 
 def draw_images(report: Report, *, seed: int = 0, batch: int | None = None, dtype: str | None = None) -> dict[str, Any]:
-    """A batch of random images for each input, uniform between -1 and 1: batch x sides x depth."""
+    """A batch of random images for each input by its name: batch x sides x depth, uniform between -1 and 1.
+
+    ``batch`` and ``dtype`` are those of the report unless given.
+    """
     random = np.random.default_rng((seed, 1))
     number_type: Any = np.dtype(dtype or report.dtype)
     images = {}
@@ -76,15 +79,15 @@ def run(
     progress: Callable[[int, str], None] | None = None,
     compares_values: bool = False,
 ) -> Measurement:
-    """Runs a net forward, layer by layer, as at test time.
+    """Runs a net forward, layer by layer, as at test time, and measures it.
 
-    ``images`` holds an array batch x sides x depth for each input; they are copied. An array is freed after
-    its last reader, unless ``keep(name)`` is true. Layers that are ``in_place`` in the report overwrite their input.
-    ``training_only``: also run layers that run only in training. ``progress`` is called with the number and the name of
-    each layer before it runs. ``compares_values``: also run the net with nothing in place, layer by layer beside this
-    run, and measure how far the values are from it.
+    ``images`` has an array batch x sides x depth for each input by its name, which is copied. An output is freed after
+    its last reader has run, unless ``keep(name)`` is true. Layers that are ``in_place`` in the report overwrite their
+    input. ``training_only``: layers that run only in training are run, too. ``progress`` is called with the index and
+    the name of each layer before it runs. ``compares_values``: the net is also run with nothing in place, and the
+    outputs of each layer in both runs are compared.
 
-    Shapes and counts are taken from the arrays, never from the layers' shape rules.
+    Shapes and counts are taken from the arrays, never from :meth:`Layer.output`.
     """
     runs = [row for row in report.layers if training_only or not row.training_only]
     readers = Counter(source for row in runs for source in row.reads)
@@ -108,7 +111,7 @@ def run(
         del inputs
         release(arrays, readers, row, kept)
         if places is not None and not readers[row.index] and row.index not in kept:
-            del arrays[row.index]  # its places alone are read
+            del arrays[row.index]  # only its places are read
     for index, array in arrays.items() if beside is not None else ():
         output = measured[index]
         if output is not None and beside is not None:  # layers after it must not have overwritten it
@@ -117,9 +120,9 @@ def run(
 
 
 class OutOfPlace:
-    """A run in which every output has memory of its own, so that no layer overwrites what others read.
+    """A run in which every output is an array of its own, so that no layer overwrites what others read.
 
-    It is advanced layer by layer beside another run, and frees its arrays as that does.
+    It advances layer by layer together with another run, and frees its arrays when that does.
     """
 
     def __init__(
@@ -132,7 +135,7 @@ class OutOfPlace:
         self._arrays: dict[int, Any] = {}
 
     def advance(self, row: LayerReport, output: Any) -> float:
-        """Runs a layer here, too; how far the output of the other run is from it."""
+        """Runs a layer, and returns the distance of the output of the other run from its own."""
         inputs = [self._arrays[source] for source in row.reads] or [_copied(self._images[row.name])]
         with np.errstate(all="ignore"):
             if self._readers[~row.index]:
@@ -149,14 +152,15 @@ class OutOfPlace:
         return distance
 
     def distance(self, index: int, output: Any) -> float:
-        """How far an output of the other run is from that of this run, as in :func:`apart`."""
+        """The distance of an output of the other run from that of this run, as :func:`apart` measures it."""
         return apart(output, self._arrays[index])
 
 
 def apart(array: Any, expected: Any) -> float:
-    """The largest difference between two arrays, in units of the largest finite value expected.
+    """The distance of two arrays: the largest difference of elements, divided by the largest finite expected value.
 
-    Infinities and NaNs are equal to their like, and infinitely far from all else. So are arrays of other shapes.
+    NaN and infinities are equal to themselves; their distance from other values, and that of arrays of different
+    shapes, is infinite.
     """
     if array.shape != expected.shape:
         return inf
@@ -171,7 +175,7 @@ def apart(array: Any, expected: Any) -> float:
 
 
 def _measurement(measured: Sequence[LayerMeasurement | None], outputs: Mapping[str, Any]) -> Measurement:
-    """The measurement of a run, from those of its layers and the arrays that are left."""
+    """The measurement of a run, from the measurements of its layers and the arrays that are left."""
     first = next(iter(outputs.values()))
     return Measurement(
         batch=first.shape[0],
@@ -184,7 +188,7 @@ def _measurement(measured: Sequence[LayerMeasurement | None], outputs: Mapping[s
 
 
 def release(arrays: dict[int, Any], readers: Counter[int], row: LayerReport, kept: Container[int] = ()) -> None:
-    """Frees the inputs of a row that nothing else reads, after the row has run."""
+    """Frees the inputs of a row that has run, unless other rows read them or they are in ``kept``."""
     for source in row.reads:
         readers[source] -= 1
         if not readers[source] and source not in kept:
@@ -194,9 +198,9 @@ def release(arrays: dict[int, Any], readers: Counter[int], row: LayerReport, kep
 def _forward(
     row: LayerReport, meter: MeteredNumpy, inputs: list[Any], parameters: Mapping[str, Any], *, gives_places: bool
 ) -> tuple[Any, LayerMeasurement, Any]:
-    """The output of a layer, in the memory of its input where the report says so, and its measurement.
+    """The output of a layer, in the memory of its input if the report says so; its measurement; and places or None.
 
-    ``gives_places``: also the index of each maximum, which another layer reads; else None.
+    ``gives_places``: another layer reads the index of each maximum (the places).
     """
     arrays = parameters
     if row.in_place and not row.layer.is_view_at_test_time:
@@ -220,12 +224,12 @@ def _forward(
 
 
 def _copied(images: Any) -> Any:
-    """A copy of the images with each map contiguous in memory."""
+    """A copy of images (batch x sides x depth) with each map contiguous in memory."""
     return pixels(np.array(planes(images), order="C", copy=True))
 
 
 def memory_of(arrays: Iterable[Any]) -> int:
-    """The memory of arrays; shared memory counts once."""
+    """The bytes of arrays; shared memory counts once."""
     owners = {}
     for array in arrays:
         while array.base is not None:

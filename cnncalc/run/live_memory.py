@@ -1,4 +1,4 @@
-"""Live bytes of arrays, as NumPy reports them to tracemalloc."""
+"""Measures the live bytes of arrays, which NumPy reports to tracemalloc."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 DOMAIN = np.lib.tracemalloc_domain
-"""The tracemalloc domain of array data in NumPy."""
+"""The domain in which NumPy reports the data of arrays to tracemalloc."""
 
 
 class Watch:
-    """Measures live bytes of arrays created after this object, at every operation of a step.
+    """Measures the live bytes of arrays that are created after it, at every operation of a training step.
 
-    ``levels`` has for each name and phase the peak of live bytes at the end of an operation; ``marks`` the bytes at
-    named points. ``scratch`` is the largest temporary memory of an operation beyond that, at ``scratch_at``.
-    Small Python objects are included in ``scratch``, since tracemalloc has no peak for arrays alone.
+    ``levels`` has for each operation, by name and phase, the most live bytes at its end; ``marks`` has the live bytes
+    at named moments. ``scratch`` is the largest temporary memory of an operation in addition to these, at the operation
+    ``scratch_at``, and ``highest`` the peak with such memory. Small Python objects are included in both, since
+    tracemalloc has no peak for arrays alone.
     """
 
     def __init__(self) -> None:
@@ -40,10 +41,10 @@ class Watch:
     def live(self) -> int:
         """Live bytes of arrays."""
         collects = gc.isenabled()
-        gc.disable()  # filtering a snapshot would scan its thousands of records repeatedly
+        gc.disable()  # else a collection would scan the thousands of records of a snapshot
         try:
             traces = tracemalloc.take_snapshot().traces
-            # raw records, since creating an object for each takes most of the time
+            # raw records, since creating an object for each of them takes most of the time
             records: list[Any] | None = getattr(traces, "_traces", None)
             if records is None:
                 total = sum([trace.size for trace in traces if trace.domain == DOMAIN])
@@ -55,11 +56,11 @@ class Watch:
                 gc.enable()
 
     def begin(self) -> None:
-        """Call when an operation begins."""
+        """To be called when an operation begins."""
         tracemalloc.reset_peak()
 
     def end(self, name: str, phase: str) -> None:
-        """Call after the outputs of an operation exist, before its inputs are freed."""
+        """To be called when the outputs of an operation exist, before its inputs are freed."""
         now, peak = tracemalloc.get_traced_memory()
         live = self.live()
         self.levels[name, phase] = max(live, self.levels.get((name, phase), 0))
@@ -68,5 +69,5 @@ class Watch:
             self.scratch, self.scratch_at = peak - now, (name, phase)
 
     def mark(self, moment: str) -> None:
-        """Records the live bytes under a name."""
+        """Records the live bytes at a moment under its name."""
         self.marks[moment] = self.live()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 UNCOUNTED = ("dot", "einsum", "inner", "outer", "tensordot", "vdot", "vecdot", "matvec", "vecmat")
-"""Functions that multiply and add but are not counted; layers must not call them."""
+"""Functions that multiply and add but are not counted, so that layers must not call them."""
 
 
 class MeteredNumpy:
-    """Replaces the module ``numpy`` while a layer runs.
+    """Passed to a layer instead of the module ``numpy``.
 
-    ``contracted`` are the multiply-adds of matrix products, ``products`` the elements that :meth:`multiply` returned;
-    both are computed from the shapes of the arguments. All other names are those of NumPy.
+    ``contracted`` counts the multiply-adds of matrix products, ``products`` the elements that :meth:`multiply`
+    returned, both from the shapes of the arrays. All other attributes are those of NumPy.
     """
 
     def __init__(self, numpy: Any) -> None:
@@ -32,13 +32,13 @@ class MeteredNumpy:
         self.contracted = self.products = 0
 
     def matmul(self, a: Any, b: Any, *, out: Any = None) -> Any:
-        """``numpy.matmul``: (..., m, n) times (..., n, k) are m*n*k multiply-adds, times the stacked matrices."""
+        """``numpy.matmul``; (..., m, n) times (..., n, k) counts as m*n*k multiply-adds for each pair of matrices."""
         result = self._numpy.matmul(a, b, out=out)
         self.contracted += result.size * a.shape[-1]
         return result
 
     def multiply(self, a: Any, b: Any, *, out: Any = None) -> Any:
-        """``numpy.multiply``: one product for each element of the result."""
+        """``numpy.multiply``; counts one product for each element of the result."""
         result = self._numpy.multiply(a, b, out=out)
         self.products += result.size
         return result

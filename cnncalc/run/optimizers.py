@@ -1,7 +1,8 @@
-"""One step of each optimizer in NumPy, in blocks that fit the cache of a core.
+"""The steps of optimizers in NumPy, computed in blocks that fit the cache of a core.
 
-No temporary of the size of a parameter is created. Formulas and default numbers are those of PyTorch 2.13
-(``torch.optim``).
+No temporary array as large as a parameter is created.
+
+Source: the formulas and default hyperparameters of ``torch.optim`` of PyTorch 2.13.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ BLOCK_BYTES = 256 << 10
 
 
 class Rates(NamedTuple):
-    """The hyperparameters of an optimizer: learning ``rate``, weight ``decay``, and one or two more."""
+    """The hyperparameters of an optimizer.
+
+    ``rate`` is the learning rate, ``decay`` the weight decay, ``epsilon`` what is added to a divisor. ``first`` is the
+    momentum, or the decay rate of the first moment (rmsprop, adadelta: of the squares), ``second`` that of the second
+    moment (rmsprop-momentum: the momentum).
+    """
 
     rate: float
     first: float = 0.0
@@ -46,14 +52,15 @@ RATES = {
     "nadam": Rates(2e-3, 0.9, 0.999),
     "radam": Rates(1e-3, 0.9, 0.999),
 }
-"""The defaults of PyTorch; momentum 0.9."""
+"""The default hyperparameters of PyTorch by optimizer, with momentum 0.9."""
 
 
 class Optimizer:
-    """An optimizer and its state for a list of parameters, which it changes in place.
+    """An optimizer and its state for a list of parameter arrays, which it updates in place.
 
-    ``state`` holds for each parameter the arrays that :data:`cnncalc.memory.optimizers.OPTIMIZERS` counts. State
-    other than Adagrad's is created in the first step. Raises ValueProblem for an unknown name.
+    ``state`` holds for each parameter the arrays that :data:`cnncalc.memory.optimizers.OPTIMIZERS` counts, each with
+    the shape of the parameter; except for Adagrad they are created in the first step. Raises ValueProblem for an
+    unknown name.
     """
 
     def __init__(self, name: str, parameters: list[Any], rates: Rates | None = None) -> None:
@@ -71,7 +78,7 @@ class Optimizer:
             state += [np.zeros_like(parameter) for _ in range(self.kind.state)]
 
     def step(self, gradients: list[Any]) -> None:
-        """Updates the parameters by their gradients, which are not modified."""
+        """Updates the parameters with their gradients, in the same order, which are not modified."""
         if self.steps == 0 and not self.kind.state_at_start:
             self._begin()
         self.steps += 1
@@ -88,7 +95,7 @@ class Optimizer:
                 update(some, slope, *kept)
 
     def _update(self) -> Callable[..., None]:  # noqa: C901  # one formula an optimizer
-        """The function that updates a block p of a parameter, from its gradient g and its state."""
+        """The function that updates a block ``p`` of a parameter with its gradient ``g`` and its state."""
         rate, first, second, epsilon, _ = self.rates
         name, t = self.kind.name, self.steps
 

@@ -1,4 +1,4 @@
-"""A model file run as it stands in another engine, compared layer by layer with the run in NumPy on its own weights."""
+"""Runs a model file in ONNX Runtime, and compares it layer by layer with the run in NumPy on the same weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnncalc.interop.tensor_values import NotKnown
 from cnncalc.interop.tensor_weights import Place, from_volume, is_whole, to_volume
 from cnncalc.interop.views import batch_of, shape_of
 from cnncalc.records import NamedTuple
-from cnncalc.run.against import BESIDE_OTHERS, TOLERANCE, Apart, apart_from
+from cnncalc.run.against import LEAST_SCALE, TOLERANCE, ArrayComparison, compare_arrays
 from cnncalc.run.forward import draw_images, release
 from cnncalc.run.verify import available_bytes, needed_bytes
 from cnncalc.run.weights import with_shared
@@ -31,32 +31,32 @@ TYPES = {
     "tensor(float)": "f4", "tensor(double)": "f8", "tensor(float16)": "f2", "tensor(uint8)": "u1", "tensor(int8)": "i1",
     "tensor(int32)": "i4", "tensor(int64)": "i8",
 }  # fmt: skip
-"""The types of inputs that are fed, as the engine names them."""
+"""The types of inputs of a file that can be run: their names in ONNX Runtime and NumPy."""
 ALLOWED = {"float64": TOLERANCE["float32"], "float32": TOLERANCE["float32"], "float16": 2e-3}
-"""How far values may be apart, as a share of the largest one, by the data type of the file's."""
+"""The largest difference of values that agree, as a share of the largest one, by the data type in the file."""
 PLACES = 5e-7
-"""What is added to it for each position of the longest side along which a layer interpolates: places are computed
-in single precision, 1.2e-7 of a side, between elements that may differ by several times the largest one."""
+"""What is added to ALLOWED for each position of the longest side along which a layer interpolates: positions are
+computed in single precision, to 1.2e-7 of a side, between elements that may differ by several times the largest one."""
 SUMMED = 1e-9
-"""What is added to it for each number of a sum by which a layer divides: single precision, one after the other."""
+"""What is added to ALLOWED for each element of a sum by which a layer divides, added one by one in single precision."""
 DTYPE = "float64"
-"""The data type of the run in NumPy, whose rounding then is nothing beside that of the file's."""
+"""The data type of the run in NumPy, so that its rounding is negligible compared with that of the file."""
 MOST_BYTES = 2**31 - 1
-"""The largest file, a message of Protocol Buffers, that the engine reads."""
+"""Bytes of the largest file, a message of Protocol Buffers, that ONNX Runtime reads."""
 
 
 class OwnRun(NamedTuple):
-    """A model file run in ONNX Runtime, compared with the run in NumPy on the weights of the file.
+    """The comparison of a model file in ONNX Runtime with the run in NumPy on the weights of the file.
 
-    ``skipped`` is why it was not run; empty if it was. ``outputs`` are the layers that were compared. ``no_value`` are
-    layers whose output is no value of the file; ``left_out`` those that are not compared, and why. ``is_external``:
-    some weights lie in other files.
+    ``skipped`` says why the file was not run (empty: it was). ``outputs`` are the outputs of layers that were compared.
+    ``no_value`` are the layers whose output is no value of the file; ``left_out`` says for each layer that is not
+    compared why. ``is_external``: some weights are in other files.
     """
 
     skipped: str = ""
     version: str = ""
     batch: int = 1
-    outputs: tuple[Apart, ...] = ()
+    outputs: tuple[ArrayComparison, ...] = ()
     no_value: tuple[str, ...] = ()
     left_out: Mapping[str, str] = {}
     is_external: bool = False
@@ -70,10 +70,10 @@ class OwnRun(NamedTuple):
 def run_own_file(report: Report, own: OnnxWeights, *, seed: int = 0) -> OwnRun:
     """Runs a model file in ONNX Runtime and its net in NumPy, with the weights of the file and the same random input.
 
-    Every layer whose output is a value of the file is compared; see ALLOWED for how far values may be apart. A layer
-    reads the file's values of what is before it, where there are such, so that differences do not add up along the
-    net, and a layer that is known to compute something else (one that is stated, one whose weights are not known) does
-    not hide those behind it.
+    Every layer is compared whose output is a value of the file; :data:`ALLOWED` is the largest difference. The inputs
+    of a layer in NumPy are the values of the file, if it has them. So differences do not add up along the net, and a
+    layer that cannot be compared (it is stated, or its weights are not known) does not prevent the comparison of those
+    after it.
     """
     try:
         import onnxruntime
@@ -114,15 +114,15 @@ def _layer_by_layer(
     theirs: dict[str, Any],
     reasons: Mapping[str, str],
     placed: Mapping[str, int],
-) -> tuple[list[Apart], dict[str, str]]:
-    """The outputs of layers compared, each computed of the file's values, and the layers left out with why.
+) -> tuple[list[ArrayComparison], dict[str, str]]:
+    """The comparison of each output, computed from the file's values, and why each other layer is left out.
 
-    ``theirs`` is emptied. ``reasons`` are why layers are known to differ, or cannot be computed; ``placed`` are the
-    longest sides along which layers interpolate.
+    ``theirs`` are the outputs in the file, and is emptied. ``reasons`` says of layers why they differ, or cannot be
+    computed; ``placed`` has the longest side along which a layer interpolates.
     """
     readers = Counter(source for row in report.layers for source in row.reads)
     arrays: dict[int, Any] = {}
-    found: list[Apart] = []
+    found: list[ArrayComparison] = []
     left_out: dict[str, str] = {}
     unsure: set[int] = set()
     for row in report.layers:
@@ -130,18 +130,18 @@ def _layer_by_layer(
         why = "its figures are stated, not computed" if row.layer.is_stated else reasons.get(row.name)
         if there is not None and there.dtype.name not in ALLOWED:
             why = why or f"the file computes it in {there.dtype.name}"
-        behind = next((report.layers[source].name for source in row.sources if source in unsure), None)
-        if behind is not None:
-            why = why or f"it reads {behind}, of which the file has no value"
+        unknown = next((report.layers[source].name for source in row.sources if source in unsure), None)
+        if unknown is not None:
+            why = why or f"it reads {unknown}, of which the file has no value"
         ours = _output(row, [arrays[source] for source in row.reads], images, weights, arrays, readers)
         if why is not None:
             left_out[row.name] = why
         elif there is not None:
             entering = [float(np.abs(arrays[source]).max(initial=0)) for source in row.sources]
-            least = BESIDE_OTHERS * max(entering)
+            least = LEAST_SCALE * max(entering)
             summed = row.output.elements if row.layer.divides_by_sum else 0
             allowed = ALLOWED[there.dtype.name] + PLACES * placed.get(row.name, 0) + SUMMED * summed
-            found.append(apart_from(row.name, "output", there, ours, allowed, least))
+            found.append(compare_arrays(row.name, "output", there, ours, allowed, least))
         fits = there is not None and there.shape == ours.shape
         arrays[row.index] = there.astype(DTYPE) if there is not None and fits else ours
         if why is not None and not fits:
@@ -154,7 +154,7 @@ def _output(
     row: LayerReport, inputs: list[Any], images: Mapping[str, Any], weights: Weights, arrays: dict[int, Any],
     readers: Counter[int],
 ) -> Any:  # fmt: skip
-    """The output of a layer here; the places of a pool, if something reads them, are put into ``arrays``."""
+    """The output of a layer in NumPy; the places of a max pool, if a layer reads them, are put into ``arrays``."""
     with np.errstate(all="ignore"):
         if not row.sources:
             return row.layer.forward(np, images[row.name])
@@ -166,14 +166,14 @@ def _output(
 
 
 def _check(report: Report, own: OnnxWeights) -> None:
-    """Raises NotKnown for a file that is not run: with parts that are not looked at, or too large."""
+    """Raises NotKnown for a file that cannot be run: it has parts that are not read, or is too large."""
     if own.has_more:
         raise NotKnown("it has graphs, sparse tensors or lists of tensors in attributes, which are not looked at")
     if len(own.data) > MOST_BYTES:
         raise NotKnown(f"it has {len(own.data):,} bytes, more than {ENGINE} reads of one file")
     each = np.dtype(DTYPE).itemsize
     outputs = sum([row.activations for row in report.layers]) * own.origins.batch
-    # weights and all outputs are there twice, and the constants that they are computed from
+    # weights and all outputs exist twice, in addition to the constants from which they are computed
     layers = needed_bytes(report) * each // np.dtype(report.dtype).itemsize
     needed = 2 * layers + (2 * outputs + own.origins.elements) * each + 2 * len(own.data)
     free = available_bytes()
@@ -182,7 +182,7 @@ def _check(report: Report, own: OnnxWeights) -> None:
 
 
 def _places(report: Report, own: OnnxWeights) -> dict[str, Place]:
-    """The value of the file that each layer's output is: the last one, behind what became a part of the layer."""
+    """The value of the file that is the output of each layer: the last one that belongs to the layer."""
     volumes = {row.name: row.output for row in report.layers if not row.layer.is_input}
     return {
         place.layer: place
@@ -194,7 +194,7 @@ def _places(report: Report, own: OnnxWeights) -> dict[str, Place]:
 def _run_file(
     own: OnnxWeights, engine: Any, report: Report, places: Mapping[str, Place], seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The outputs of layers in ONNX Runtime, batch x sides x depth, and the images; raises NotKnown if it cannot."""
+    """The outputs of layers in ONNX Runtime, batch x sides x depth, and the images; raises NotKnown if it fails."""
     settings = engine.SessionOptions()
     settings.log_severity_level = 4
     settings.graph_optimization_level = engine.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -221,7 +221,7 @@ def _run_file(
 def _inputs(
     report: Report, own: OnnxWeights, inputs: Sequence[Any], seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Random images, whole numbers where the file takes such, and the same as inputs of the file."""
+    """Random images, of whole numbers where the file takes these, and the same arrays as inputs of the file."""
     images = draw_images(report, seed=seed, batch=own.origins.batch, dtype="float32")
     layers = {place.name: (layer, place) for layer, place in own.origins.inputs.items()}
     feeds = {}
@@ -229,7 +229,7 @@ def _inputs(
         form = TYPES.get(each.type)
         if form is None:
             raise NotKnown(f"its input {visible(each.name)} is of {each.type}")
-        if each.name not in layers:  # nothing reads it
+        if each.name not in layers:  # no layer reads it
             feeds[each.name] = np.zeros([size if isinstance(size, int) else 1 for size in each.shape], form)
             continue
         layer, place = layers[each.name]
@@ -243,7 +243,7 @@ def _inputs(
 
 
 def _weights(report: Report, own: OnnxWeights) -> tuple[Weights, dict[str, str]]:
-    """The weights of a net as its file has them, and for each layer for which they are not known why."""
+    """The weights of a net from its file, and for each layer whose weights are not known the reason."""
     found: list[dict[str, Any]] = []
     unknown: dict[str, str] = {}
     for row in report.layers:

@@ -1,13 +1,14 @@
-"""A net made ready to run many times: its work as one list of NumPy calls for each thread, on fixed memory.
+"""A net prepared to run many times: one list of NumPy calls for each thread, on memory that is allocated once.
 
-The layers of a step are computed part by part (see :mod:`cnncalc.run.steps`), each part on one of the threads, so that
-factors, shifts and activation functions are applied to what is still in the cache of a core. The results are those of
-:meth:`cnncalc.layers.base.Layer.forward`, up to rounding.
+The layers of a step are computed part by part (see :mod:`cnncalc.run.steps`), each part by one thread, so that factors,
+shifts and activation functions are applied to data that is still in the cache of the core. The results are those of
+:meth:`cnncalc.layers.base.Layer.forward`, except for rounding.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -24,28 +25,28 @@ from cnncalc.run.weights import array_of, build, given
 from cnncalc.run.workers import Barrier, BarrierBroken, limited, single_threaded_products
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from cnncalc.analysis.report import Report
     from cnncalc.run.weights import Weights
 
 
 BUFFER_ELEMENTS = 1024
-"""Elements in NumPy's buffer for arrays that are broadcast; with the usual 8,192 such additions take longer."""
+"""Elements of NumPy's buffer for arrays that are broadcast; with its default of 8,192 additions take longer."""
 
 
 LEAST_THREADED_MACS = 1 << 20
-"""Multiply-adds of an average step below which threads take longer to wait for each other than they save."""
+"""Multiply-adds of an average step below which threads wait for each other for longer than they save."""
 
 
 MOST_THREADS = 64
-"""Threads of a net; they all wait for each other, so that more would not be of use."""
+"""The most threads of a net; they all wait for each other, so that more would not be faster."""
 
 
 def prepare(
     report: Report, weights: Mapping[str, Mapping[str, Any]] | None = None, *, seed: int = 0, threads: int = 1
 ) -> PreparedNet:
-    """A net made ready to run, with weights by the names of layer and array, or random ones, drawn with ``seed``.
+    """A prepared net, with arrays of weights by the names of layer and array, or random ones, drawn with ``seed``.
 
     Raises ValueProblem for another data type and wrong weights, DesignError if it needs more memory than is available.
     """
@@ -54,12 +55,13 @@ def prepare(
 
 
 class PreparedNet:
-    """A net with its weights, ready to run on a batch of a fixed size.
+    """A net with its weights, prepared to run on batches of the size of the report.
 
-    It runs on at most ``threads`` threads; a small net runs on one. ``arena_bytes`` is the memory of all activations,
-    ``workspace_bytes`` what the threads use beside it, ``weight_bytes`` the copies of weights, rearranged and with the
-    factors of normalizations multiplied in. ``multiply_adds`` are those of the matrix products of a call. ``steps`` has
-    the names of the layers that are computed together.
+    It runs on at most ``threads`` threads; a small net runs on one. ``keep`` are the rows whose outputs are returned in
+    addition to those that no layer reads. ``arena_bytes`` is the memory of all activations, ``workspace_bytes`` the
+    further memory of the threads, ``weight_bytes`` that of the copies of weights, which are rearranged and multiplied
+    by the factors of normalizations. ``multiply_adds`` are those of the matrix products of one call. ``steps`` has the
+    names of the layers that are computed together.
     """
 
     def __init__(
@@ -91,15 +93,15 @@ class PreparedNet:
         _nets.add(self)
 
     def begin(self) -> None:
-        """Forgets all threads, as a process that was forked has to."""
+        """Forgets all threads and locks; a process that was forked must do so, since it has no other threads."""
         self._pool: ThreadPoolExecutor | None = None
         self._lock = Lock()
 
     def __call__(self, images: Any) -> dict[str, Any]:
         """The outputs of the net, batch x sides x depth, by the names of their layers.
 
-        ``images`` has an array batch x sides x depth for each input by its name, or is the array of the only input.
-        Raises ValueProblem if one is missing or has another shape.
+        ``images`` is a mapping of the name of each input to an array batch x sides x depth, or the array of the only
+        input. Raises ValueProblem if one is missing or has another shape.
         """
         arrays = self._checked(images)
         with self._lock, limited(self._controller):
@@ -112,9 +114,9 @@ class PreparedNet:
             return {self.report.layers[index].name: pixels(self._arrays[index].copy()) for index in self._kept}
 
     def _checked(self, images: Any) -> dict[int, Any]:
-        """The images of each input, by its row."""
+        """The array of images of each input, by its row; raises ValueProblem."""
         inputs = {row.name: row for row in self.report.layers if row.layer.is_input and row.index in self._arrays}
-        if not hasattr(images, "items"):
+        if not isinstance(images, Mapping):
             if len(inputs) > 1:
                 raise ValueProblem(f"images: expected an array for each of the inputs {', '.join(inputs)}")
             images = dict.fromkeys(inputs, images)
@@ -122,15 +124,12 @@ class PreparedNet:
         for name, row in inputs.items():
             if name not in images:
                 raise ValueProblem(f"images: there is no array for the input {name}")
-            array = array_of(images[name], self._dtype, f"images: those of {name}")
-            expected = (self.report.batch, *row.output)
-            if array.shape != expected:
-                raise ValueProblem(f"images: those of {name} must be {list(expected)}, not {list(array.shape)}")
-            found[row.index] = array
+            shape = (self.report.batch, *row.output)
+            found[row.index] = array_of(images[name], shape, self._dtype, f"images: those of {name}")
         return found
 
     def _run_all(self) -> list[BaseException | None]:
-        """Makes the calls of all threads; an interrupt of this one ends them before it is raised."""
+        """Makes the calls of all threads, and returns the error of each; an interrupt ends all threads first."""
         self._barrier.reset()
         try:
             if self._pool is None and self.threads > 1:
@@ -142,7 +141,7 @@ class PreparedNet:
             raise
 
     def _end_threads(self) -> None:
-        """Ends all other threads, also while it is interrupted again; the next run starts new ones."""
+        """Ends all other threads, even if it is interrupted meanwhile; the next run starts new ones."""
         while self._pool is not None:
             try:
                 self._barrier.abort()
@@ -152,7 +151,7 @@ class PreparedNet:
                 continue
 
     def _run(self, thread: int) -> BaseException | None:
-        """Makes the calls of a thread; an error ends those of all threads."""
+        """Makes the calls of a thread; returns its error, after which all threads end."""
         usual = np.setbufsize(BUFFER_ELEMENTS)
         try:
             with np.errstate(all="ignore"):
@@ -170,7 +169,7 @@ _nets: WeakSet[PreparedNet] = WeakSet()
 
 
 def _begin_all() -> None:
-    """In a process that was forked, which has none of the threads, and whose locks may be held by them."""
+    """Prepares all nets of a process that was forked: it has none of their threads, which may hold their locks."""
     for net in _nets:
         net.begin()
 

@@ -1,4 +1,4 @@
-"""Selects the widest vector kernels of NumPy's OpenBLAS; must run before NumPy is imported."""
+"""Selects the kernels with the widest vectors of NumPy's OpenBLAS, before NumPy is imported."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ VARIABLE = "OPENBLAS_CORETYPE"
 """The environment variable by which OpenBLAS selects its kernels when NumPy is imported."""
 
 NEEDED = frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})
-"""Instruction sets that the SkylakeX kernels need."""
+"""The instruction sets that the kernels for SkylakeX need, as /proc/cpuinfo names them."""
 
 
 def widest_kernels(cpuinfo: str) -> str | None:
-    """The kernels to request where OpenBLAS would choose slower ones, else None.
+    """The kernels to select if OpenBLAS would choose slower ones, else None; ``cpuinfo`` is the text of /proc/cpuinfo.
 
-    It detects Intel processors, but treats recent AMD processors as old ones without AVX-512, whose kernels are half as
-    fast.
+    OpenBLAS chooses well on Intel processors, but treats AMD processors with AVX-512 as if they had none, with kernels
+    that are half as fast.
     """
     flags: set[str] = set()
     vendor = ""
@@ -32,7 +32,7 @@ def widest_kernels(cpuinfo: str) -> str | None:
 
 
 def use_widest_kernels() -> None:
-    """Sets the variable for this process, unless the user has or NumPy is already there."""
+    """Sets the variable for this process, unless it is set or NumPy has been imported."""
     if VARIABLE in os.environ or "numpy" in sys.modules:
         return
     with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:

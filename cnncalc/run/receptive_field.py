@@ -1,10 +1,10 @@
-"""Which positions of each input reach an output, measured by changing them.
+"""Measures receptive fields: changes positions of the inputs, and finds the outputs that change.
 
-On small maps each position of a layer's input is changed in turn, and the positions of the output that change are
-marked. On larger ones all positions with one index along a side are changed, and the indices of the output are marked,
-side by side: that holds all where the sides do not depend on each other. The layer's own ``forward`` runs on one or two
-maps (side by side: on a thin strip), which have the same windows. Composed layer by layer, the marks give what reaches
-each output.
+On small maps each position of a layer's input is changed in turn, and the positions of its output that change are
+marked. On larger maps all positions with one index along a side are changed together, and the indices of the output
+along that side are marked, which is enough if the sides do not depend on each other. ``forward`` of the layer runs on
+inputs of reduced depth, along a side on a narrow strip of the map, with the same windows. The marks of all layers are
+composed to those of the inputs of the net that reach an output.
 """
 
 from __future__ import annotations
@@ -27,34 +27,36 @@ if TYPE_CHECKING:
     from cnncalc.run.forward import Measurement
 
 MAX_ELEMENTS = 100_000_000
-"""A layer that needs more computed numbers is not checked, nor are the layers after it."""
+"""The most numbers that are computed for a layer; beyond it neither this layer nor those after it are measured."""
 
 MAX_WORK = 3_000_000_000
-"""Approximate maximum of computed numbers for a net; later layers are not checked."""
+"""About the most numbers that are computed for a net; later layers are not measured."""
 
 MAX_PIXELS = 2048
-"""Inputs with more rows or columns are not checked."""
+"""The largest side of an input for which receptive fields are measured."""
 
 MAX_POSITIONS = 450
-"""Largest plane whose positions are changed one by one."""
+"""The most positions of a map that are changed one by one."""
 
 STRIP = 24
-"""Width of the strip of the plane on which the other side is measured."""
+"""The width of the strip on which a side is measured."""
 
 AT_ONCE = 2_000_000
-"""Numbers computed at a time, approximately."""
+"""About the numbers that are computed at a time."""
 
 Reaching: TypeAlias = "Mapping[str, tuple[Any, ...]]"
-"""For each input by its name: what reaches the outputs of a layer, outputs x positions, together or side by side."""
+"""For each input of the net by its name, boolean arrays outputs x positions: whether a position reaches an output.
+
+There is one array for all positions, or one for each side."""
 
 
 def measure_field(
     report: Report, measurement: Measurement, *, progress: Callable[[int, str], None] | None = None
 ) -> tuple[Mapping[str, tuple[int, ...]] | None, ...]:
-    """The largest box of positions that reaches an output, by layer and by the name of the input.
+    """The sides of the largest box of positions that reaches an output, for each layer and input by its name.
 
-    Inputs that do not reach the layer are left out. None for layers that did not run or would cost too much. Sizes are
-    taken from the arrays of the run.
+    Inputs that do not reach the layer are left out. None for a layer that did not run, or for which it takes too long.
+    Sizes are taken from the arrays of the run. ``progress`` is called with the index and the name of each layer.
     """
     shapes = [None if layer is None else layer.shape[1:-1] for layer in measurement.layers]
     images = {row.name: shape for row, shape in zip(report.layers, shapes, strict=True) if row.layer.is_input and shape}
@@ -77,7 +79,7 @@ def measure_field(
 
 
 def _boxes(reaching: Reaching, images: Mapping[str, Sequence[int]], by_position: bool) -> dict[str, tuple[int, ...]]:
-    """The largest box of each input; inputs that nothing reaches are left out."""
+    """The sides of the largest box in each input; inputs that do not reach the layer are left out."""
     boxes = {}
     for name, marks in reaching.items():
         if by_position:
@@ -89,7 +91,7 @@ def _boxes(reaching: Reaching, images: Mapping[str, Sequence[int]], by_position:
 
 
 def _extent(marks: Any) -> int:
-    """The most positions, from the first to the last, that reach one output."""
+    """The largest distance, in positions, from the first to the last that reach one output, both included."""
     some = marks[marks.any(axis=1)]
     return int((some.shape[1] - some[:, ::-1].argmax(axis=1) - some.argmax(axis=1)).max(initial=0))
 
@@ -97,7 +99,7 @@ def _extent(marks: Any) -> int:
 def _propagate(
     row: LayerReport, before: Sequence[Reaching | None], measurement: Measurement, probes: Probes
 ) -> Reaching | None:
-    """What reaches the outputs of a layer, from what reaches its inputs; None where it is not known."""
+    """What reaches the outputs of a layer, from what reaches its inputs; None if it is not known."""
     sources = [measurement.layers[source] for source in row.sources]
     volumes = tuple(Volume(*source.shape[1:]) for source in sources if source is not None)
     if len(volumes) < len(sources):
@@ -116,21 +118,21 @@ def _propagate(
                 return None
             if name in total:
                 if not probes.by_position and not all(_is_full(part) for part in (*total[name], *through)):
-                    return None  # where rows of one branch see nothing, its columns do not count either
+                    return None  # if some rows of a branch see nothing, its columns must not count there
                 through = [one | other for one, other in zip(total[name], through, strict=True)]
             total[name] = tuple(through)
     return total
 
 
 def _is_full(marks: Any) -> bool:
-    """Whether something reaches every output."""
+    """Whether at least one position reaches each output."""
     return bool(marks.any(axis=1).all())
 
 
 class Probes:
-    """Measurements of layers, cached by layer and volumes, and the work that is left.
+    """Measures layers, with a cache by layer and volumes, within the limit of work.
 
-    ``by_position``: of all positions of the plane at once, instead of rows and columns.
+    ``by_position``: positions are changed one by one; else all with one index along a side together.
     """
 
     def __init__(self, *, by_position: bool) -> None:
@@ -139,12 +141,12 @@ class Probes:
         self.known: dict[Any, tuple[Any, ...] | None] = {}
 
     def own(self, shape: Sequence[int]) -> tuple[Any, ...]:
-        """What reaches the elements of an input: each its own position."""
+        """The marks of an input of the net: each position reaches itself."""
         sizes = [prod(shape)] if self.by_position else shape
         return tuple([np.eye(size, dtype=bool) for size in sizes])
 
     def of(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
-        """The marks of one input of a layer; None where they cost too much."""
+        """The marks of input ``number`` of a layer; None if they take too long or cannot be measured."""
         key = (layer, volumes, number)
         if key not in self.known:
             size = volumes[number]
@@ -163,7 +165,7 @@ class Probes:
         return self.known[key]
 
     def propagate(self, marks: Any, reaching: Any) -> Any:
-        """What reaches the outputs along one side; None where it costs too much."""
+        """What reaches the outputs, from the marks of a layer and what reaches its input; None if it takes too long."""
         if marks is None:
             return reaching
         # matrix products are fast: about 100 multiply-adds cost as much as one number elsewhere
@@ -172,9 +174,10 @@ class Probes:
 
 
 def _probe_positions(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
-    """Which positions of one input reach which positions of the output: outputs x inputs, 0 or 1.
+    """Which positions of one input reach which positions of the output: one array outputs x inputs of 0 and 1.
 
-    None for positions that each reach only the same position; None instead of all if it costs too much.
+    None in place of the array if each position reaches only the same position; None in place of all if it takes too
+    long.
     """
     size = volumes[number]
     places = list(np.ndindex(*size.sides))
@@ -183,9 +186,9 @@ def _probe_positions(layer: Layer, volumes: tuple[Volume, ...], number: int) -> 
 
 
 def _probe_places(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
-    """Which windows of a max pool can fill which positions: outputs x windows, for every place that a maximum can have.
+    """Which windows of a max pool can fill which positions, over all places that a maximum can have: outputs x windows.
 
-    The same holds of the places themselves.
+    The marks of the places, the second input, are the same.
     """
     windows = volumes[number].positions
     x = np.arange(1, windows + 1).reshape(1, *volumes[number].sides, 1)
@@ -199,14 +202,14 @@ def _probe_places(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tup
 
 
 def _unless_same(marks: Any) -> Any:
-    """The marks; None where each position reaches only the same one."""
+    """The marks; None if each position reaches only the same position."""
     return None if marks.shape[0] == marks.shape[1] and np.array_equal(marks, np.eye(len(marks))) else marks
 
 
 def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
-    """Which indices along a side of one input reach which of the output, side by side: outputs x inputs, 0 or 1.
+    """For each side, which indices of one input reach which indices of the output: arrays outputs x inputs of 0 and 1.
 
-    None for a side on which each index reaches only the same one; None instead of all if it costs too much, or if the
+    None for a side on which each index reaches only the same one; None in place of all if it takes too long, or if the
     layer moves elements between the sides.
     """
     result = []
@@ -236,7 +239,7 @@ def _strip(volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
 
 
 def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: int) -> Any:
-    """The marks along one side; None where that costs too much, or the output is empty or has other sides."""
+    """The marks along one side; None if they take too long, or the output is empty or has other sides."""
     before = (slice(None),) * (1 + side)
     places = [(*before, index) for index in range(volumes[number][side])]
     changed = _changes(layer, volumes, number, places)
@@ -247,7 +250,7 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
 
 
 def _probed_range(layer: Layer) -> tuple[float, float]:
-    """The least value of inputs and the width of their range: 0.5 to 4.5, or where the output is not constant."""
+    """The least value of random inputs and the width of their range: 0.5 to 4.5, within the active range."""
     low, high = layer.active_range
     if isfinite(low) and isfinite(high):
         return low, high - low
@@ -257,9 +260,9 @@ def _probed_range(layer: Layer) -> tuple[float, float]:
 
 
 def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Sequence[tuple[Any, ...]]) -> Any:
-    """Which outputs change with each of ``places`` (depth, sides) of one input: places x sides.
+    """Which positions of the output change with each of ``places``, indices (depth, sides) of one input.
 
-    None where that costs too much or the output is empty.
+    Returns a boolean array places x sides of the output; None if it takes too long or the output is empty.
     """
     each = sum(x.elements for x in volumes)
     if len(places) * each > MAX_ELEMENTS:
@@ -269,7 +272,7 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
     first, width = _probed_range(layer)
     base = [first + width * random.uniform(0, 0.25, (1, x.depth, *x.sides)) for x in volumes]
-    # larger than everything else, so that a maximum changes too, or smaller for a minimum
+    # larger than all other elements, so that a maximum changes too; for a minimum smaller
     change = (-width if layer.picks_least else width) * random.uniform(0.5, 0.75, base[number].shape)
     step = 1 if layer.mixes_images else max(1, AT_ONCE // each)
     try:

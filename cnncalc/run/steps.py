@@ -1,7 +1,7 @@
-"""The steps of a run that computes several layers at once, and where their outputs lie in memory.
+"""The steps of a run that computes several layers together, and the memory of their outputs.
 
-A step is a layer with the layers behind it that can be applied to each part of its output as soon as that is computed:
-factors and shifts of channels, activation functions, additions. All this is decided from the report alone.
+A step is a layer with the layers after it that can be applied to each part of its output as soon as that is computed:
+factors and shifts of channels, activation functions, additions. Steps and memory follow from the report alone.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from cnncalc.layers.filter_bank import FilterBank
 
 ALIGNMENT = 16
-"""Elements of which every offset in the arena is a multiple."""
+"""The number of elements of which each offset in the arena is a multiple."""
 
 
 class Step(NamedTuple):
     """Layers that are computed together, by their rows: the first, then those that are applied to its output.
 
-    ``parts`` are inputs of a CONCAT that are computed where they belong in its output: nothing is left to do for them.
-    ``before`` are layers whose output is computed, some channels at a time, only for the first of the rows.
+    ``parts`` are the inputs, by number, of a CONCAT that are computed at their place in its output and need no copy.
+    ``before`` are layers that only the first row reads, whose output is computed a few channels at a time.
     """
 
     rows: tuple[int, ...]
@@ -37,12 +37,12 @@ class Step(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The row whose output the step leaves behind."""
+        """The row whose output is the result of the step."""
         return self.rows[-1]
 
 
 class Part(NamedTuple):
-    """A part of an output: an image, some channels, and some positions; ``flat``: of all sides as one."""
+    """A part of an output: an image, some channels, and slices of the sides; ``flat``: one slice of all positions."""
 
     image: int
     channels: slice
@@ -51,18 +51,18 @@ class Part(NamedTuple):
 
 
 class Location(NamedTuple):
-    """Where the output of a row lies: in the output of the row ``root``, from channel ``first`` on."""
+    """The memory of the output of a row: in the output of row ``root``, from channel ``first`` on."""
 
     root: int
     first: int
 
 
 class Plan(NamedTuple):
-    """The steps in order, and the place of each output.
+    """The steps in order, and the memory of each output.
 
-    ``locations`` has those of the rows that end a step or are inputs, ``views`` for each row that is a view its source.
-    ``offsets`` has the first element of each root in the arena of one image, which is ``elements`` long. ``kept`` are
-    the rows whose outputs are there at the end.
+    ``locations`` are those of the rows that end a step or are inputs; ``views`` has for each row that is a view the row
+    of which it is one. ``offsets`` has the first element of each root in the arena of one image, which has ``elements``
+    elements. ``kept`` are the rows whose outputs exist at the end.
     """
 
     steps: tuple[Step, ...]
@@ -74,7 +74,7 @@ class Plan(NamedTuple):
 
 
 def plan_of(report: Report, keep: Collection[int] = ()) -> Plan:
-    """The steps of a net at test time. The outputs of the rows ``keep`` are kept, as those that nothing reads."""
+    """The steps of a net at test time; the outputs of the rows ``keep``, and those that no layer reads, are kept."""
     rows = [row for row in report.layers if not row.training_only]
     readers = Counter(source for row in rows for source in row.sources)
     kept = tuple([row.index for row in rows if row.index in keep or not readers[row.index]])
@@ -85,7 +85,7 @@ def plan_of(report: Report, keep: Collection[int] = ()) -> Plan:
 
 
 def _placed(report: Report, steps: Sequence[Step], views: dict[int, int], kept: Sequence[int], *, joins: bool) -> Plan:
-    """The plan of some steps; ``joins``: what a CONCAT joins is computed in its place, which it then takes earlier."""
+    """The plan of some steps; ``joins``: inputs of a CONCAT are computed in its output, which then exists earlier."""
     locations = _locations(report, steps, joins=joins)
     joined = [step._replace(parts=_parts(report, step, locations)) for step in steps]
     offsets, elements = _offsets(report, joined, locations, views, kept)
@@ -110,7 +110,7 @@ def _steps(
 def _continued(
     row: LayerReport, readers: Counter[int], steps: dict[int, list[int]], kept: Collection[int]
 ) -> int | None:
-    """The input whose step the row becomes a part of; None where it begins one."""
+    """The input whose step a row continues; None if it begins a step."""
     if not is_applied(row):
         return None
     candidates = row.sources if row.layer.is_commutative else row.sources[:1]
@@ -124,7 +124,7 @@ def _continued(
 
 
 def is_applied(row: LayerReport) -> bool:
-    """Whether the layer can be applied to each part of its input apart from the others."""
+    """Whether a layer can be applied to each part of its input separately."""
     layer = row.layer
     if not row.sources or layer.takes_places:
         return False
@@ -144,18 +144,18 @@ def is_applied(row: LayerReport) -> bool:
 
 
 def bank_of(row: LayerReport) -> FilterBank | None:
-    """The shapes of the filters of a layer, with weights of 0."""
+    """The filters of a layer, with weights of 0, for their shapes; None if it has no filters."""
     zeros = {array.name: np.broadcast_to(np.float32(0), array.shape) for array in row.arrays}
     return row.layer.filter_bank(np, row.input_volumes[0].sides, **zeros) if row.sources else None
 
 
 def is_direct(bank: FilterBank, sides: Sequence[int]) -> bool:
-    """Whether the windows are the positions of the input."""
+    """Whether the windows are the single positions of the input, each once."""
     return set(bank.weight.shape[:-2]) == {1} and bank.begins == tuple(map(range, sides))
 
 
 def _with_expansions(report: Report, steps: Sequence[Step], readers: Counter[int], kept: Collection[int]) -> list[Step]:
-    """The steps, with a convolution of each map by itself and the step that makes its maps as one."""
+    """The steps, in which a depthwise convolution and the step that computes its input become one."""
     found: dict[int, Step] = {}  # by the last row
     for step in steps:
         row = report.layers[step.rows[0]]
@@ -168,7 +168,7 @@ def _with_expansions(report: Report, steps: Sequence[Step], readers: Counter[int
 
 
 def _expands(report: Report, before: Step, row: LayerReport) -> bool:
-    """Whether a step makes maps that a row convolves one by one."""
+    """Whether a step computes, by a 1x1 convolution, the input of a row that is a depthwise convolution."""
     first, *rest = [report.layers[index] for index in before.rows]
     if not (first.sources and first.layer.counts_macs and row.layer.is_depthwise(row.input_volumes[0])):
         return False
@@ -183,7 +183,7 @@ def _expands(report: Report, before: Step, row: LayerReport) -> bool:
 
 
 def _locations(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[int, Location]:
-    """Where the output of each step lies: with ``joins`` inputs of a CONCAT of channels in its output, others alone."""
+    """The memory of the output of each step: with ``joins`` that of an input of CONCAT is a part of its output."""
     ends = {step.last for step in steps if report.layers[step.last].sources}
     placed: dict[int, tuple[int, int]] = {}
     for step in steps if joins else ():
@@ -207,12 +207,12 @@ def _locations(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[in
 
 
 def is_joined(row: LayerReport) -> bool:
-    """Whether the output is its inputs, one after the other along the depth."""
+    """Whether the output is the inputs, one after the other along the depth."""
     return row.layer.is_merge and row.layer.picks_values and row.layer.channel_use(*row.input_volumes) == "stacked"
 
 
 def _parts(report: Report, step: Step, locations: dict[int, Location]) -> tuple[int, ...]:
-    """The inputs of a CONCAT that are already in place, by their number."""
+    """The inputs of a CONCAT, by number, that are computed at their place in its output."""
     row = report.layers[step.last]
     if len(step.rows) > 1 or not is_joined(row):
         return ()
@@ -226,7 +226,7 @@ def _parts(report: Report, step: Step, locations: dict[int, Location]) -> tuple[
 
 
 def source_of(index: int, views: dict[int, int]) -> int:
-    """The row in whose memory the output of a row lies, itself or through views."""
+    """The row of whose output the output of a row is a view, through several views; the row itself if it is none."""
     while index in views:
         index = views[index]
     return index

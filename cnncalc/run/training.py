@@ -1,7 +1,7 @@
-"""One training step of a net in NumPy: forward, loss, backward, optimizer, with live memory at every operation.
+"""Training steps of a net in NumPy: forward, loss, backward, optimizer, with live memory at every operation.
 
 The order of operations and the lifetimes of arrays are those that :mod:`cnncalc.memory.replay` predicts for the profile
-``numpy``, but it is not used here. An array is freed when nothing refers to it any more.
+``numpy``, without using it. An array is freed when no variable refers to it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEAD_WEIGHT = 0.3
 
 
 class Storage:
-    """The memory of a gradient: how many values use it, and whether they use all of it."""
+    """The memory of a gradient: ``holders`` gradients use it; ``whole``: each of them uses all of it."""
 
     __slots__ = ("holders", "whole")
 
@@ -40,14 +40,14 @@ class Storage:
 
 
 class Gradient(NamedTuple):
-    """The gradient of a value, accumulated so far, and its memory."""
+    """The gradient of an output, as far as it is accumulated, and its memory."""
 
     array: Any
     storage: Storage
 
 
 class Step(NamedTuple):
-    """The result of one step: the loss before it, and the bytes kept for backward."""
+    """The result of one step: the loss before the update of the parameters, and the bytes kept for backward."""
 
     loss: float
     saved_bytes: int
@@ -56,9 +56,11 @@ class Step(NamedTuple):
 class Trainer:
     """A net in training: its weights, the gradients of the last step, the optimizer.
 
-    A final softmax is left out, since it is part of the loss, the mean cross-entropy over each output. Outputs of
-    auxiliary heads have the weight :data:`HEAD_WEIGHT`. ``watch`` is called at the beginning and end of each operation.
-    ``random`` draws the masks of dropout. Unless ``in_place``, no layer overwrites its input, and no gradient another.
+    The loss is the mean cross-entropy over each output, those of auxiliary heads with the weight :data:`HEAD_WEIGHT`; a
+    final softmax is a part of it, and not run. ``optimizer`` is its name (None: no update). ``watch`` is told when each
+    operation begins and ends, ``progress`` the index and name of each layer. ``random`` draws the masks of dropout.
+    Unless ``in_place``, no layer overwrites its input, and no gradient is added to another in place. ``gradients`` are
+    by the index of the layer and the name of the array.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Trainer:
         self.progress = progress
         self.random = random or np.random.default_rng(0)
         rows = report.layers
-        self.place = list(range(len(rows)))  # the value of each row
+        self.place = list(range(len(rows)))  # the row whose output each row stands for in training
         self.outputs = self._find_outputs()
         self.runs = [row for row in rows if self.place[row.index] == row.index]
         frozen = without_gradient(rows)
@@ -97,7 +99,7 @@ class Trainer:
         self.optimizer = Optimizer(optimizer, [weights[row][name] for row, name in self.names]) if optimizer else None
 
     def _find_outputs(self) -> list[LayerReport]:
-        """The rows that the loss reads, auxiliary heads last; a final softmax is replaced by its input."""
+        """The rows whose outputs the loss reads, auxiliary heads last; the input of a final softmax in its place."""
         readers = self.report.graph.readers
         outputs = []
         for row in self.report.layers:
@@ -110,7 +112,7 @@ class Trainer:
         return sorted(outputs, key=lambda row: row.training_only)
 
     def _find_learning(self) -> list[bool]:
-        """For each row whether it or a row before it learns, so that a gradient reaches its value."""
+        """For each row whether its output gets a gradient: it learns, or a row before it does."""
         learns = [False] * len(self.report.layers)
         for row in self.runs:
             learns[row.index] = bool(self.learned[row.index]) or any(learns[source] for source in row.learns_from)
@@ -119,8 +121,8 @@ class Trainer:
     def step(self, images: Mapping[str, Any], targets: Mapping[tuple[int, ...], Any]) -> Step:
         """One step: forward, loss, backward, optimizer.
 
-        ``images`` has an array batch x sides x depth for each input, ``targets`` one of classes, batch x sides, for
-        each size of the sides that an output has.
+        ``images`` has an array batch x sides x depth for each input by its name, ``targets`` an array of classes,
+        batch x sides, for the sides of each output.
         """
         self.gradients.clear()
         one_pass = Pass(self, images, targets)
@@ -136,12 +138,12 @@ class Trainer:
         return Step(loss, saved)
 
     def begin(self) -> None:
-        """Call when an operation begins."""
+        """To be called when an operation begins."""
         if self.watch is not None:
             self.watch.begin()
 
     def end(self, name: str, phase: str) -> None:
-        """Call after the outputs of an operation exist, before its inputs are freed."""
+        """To be called when the outputs of an operation exist, before its inputs are freed."""
         if self.watch is not None:
             self.watch.end(name, phase)
 
@@ -151,7 +153,7 @@ class Trainer:
 
 
 class Pass:
-    """One forward and backward pass of a batch; logits and loss live as long as it does."""
+    """One forward and backward pass of a batch; logits and loss are kept as long as it exists."""
 
     def __init__(self, trainer: Trainer, images: Mapping[str, Any], targets: Mapping[tuple[int, ...], Any]) -> None:
         self.trainer = trainer
@@ -159,21 +161,21 @@ class Pass:
         self.targets = targets
         self.rows = trainer.report.layers
         self.arrays: dict[int, Any] = {}
-        self.uses: Counter[int] = Counter()  # of each array, those to come
+        self.uses: Counter[int] = Counter()  # how often each array will still be read
         self.saved: dict[int, Saved] = {}
-        self.terms: list[tuple[str, int, int, int]] = []  # what, logits, and the values in and out
-        self.values: list[Any] = []  # of the loss
+        self.terms: list[tuple[str, int, int, int]] = []  # of the loss: operation, its two inputs, its output
+        self.values: list[Any] = []  # the scalars of the loss, by number
         self.kept_terms: dict[int, Any] = {}
         self.logits: list[Any] = []
-        self.grads: dict[int, Gradient] = {}  # of values, accumulated so far
-        self.temporaries: dict[str, Any] = {}  # results of a layer that are not kept
-        self.total = 0  # the value that is the loss
+        self.grads: dict[int, Gradient] = {}  # of outputs, as far as they are accumulated
+        self.temporaries: dict[str, Any] = {}  # extras of a layer that are not kept
+        self.total = 0  # the number of the scalar that is the loss
         self.loss: Any = None
 
     # forward
 
     def forward(self) -> float:
-        """Runs all layers and the loss; what backward needs is kept."""
+        """Runs all layers and the loss, and keeps what backward needs; returns the loss."""
         trainer = self.trainer
         uses = self.uses
         for row in trainer.runs:
@@ -195,7 +197,7 @@ class Pass:
                 uses[source] -= 1
                 if not uses[source]:
                     self.arrays.pop(source, None)
-            if not uses[row.index]:  # of a max pool whose places alone are read
+            if not uses[row.index]:  # of a max pool of which only the places are read
                 self.arrays.pop(row.index, None)
         self.logits = [self.arrays[row.index] for row in trainer.outputs]
         self.arrays.clear()
@@ -203,7 +205,7 @@ class Pass:
         return float(self.loss)
 
     def _run(self, row: LayerReport) -> None:
-        """Runs one layer, and keeps what it declares if a gradient reaches its output."""
+        """Runs one layer, and keeps what it declares if its output gets a gradient."""
         layer, trainer, parameters = row.layer, self.trainer, self.trainer.weights[row.index]
         inputs = [self.arrays[source] for source in row.reads]
         in_place = trainer.in_place and row.in_place_in_training and not layer.is_view
@@ -242,9 +244,9 @@ class Pass:
         return memory_of(array for array in arrays if array is not None)
 
     def _loss(self) -> None:
-        """The sum of the mean cross-entropies of all outputs, those of heads weighted.
+        """Computes the loss: the sum of the mean cross-entropies of all outputs, those of auxiliary heads weighted.
 
-        Each step creates an array: the logarithm of softmax, the mean over images and pixels, weight, sum.
+        Each operation creates an array: the logarithm of softmax, the mean over images and pixels, weighting, sum.
         """
         trainer = self.trainer
         total: int | None = None
@@ -292,13 +294,13 @@ class Pass:
         return len(self.values) - 1
 
     def _scalar(self, number: int) -> None:
-        """Converts a scalar of the loss to an array, so that its memory is counted."""
+        """Makes a scalar of the loss an array, so that its memory is counted."""
         self.values[number] = np.array(self.values[number])
 
     # backward
 
     def backward(self) -> None:
-        """Runs backward in reverse order; gradients of parameters are stored in the trainer."""
+        """Runs the loss and all layers backward; stores the gradients of parameters in the trainer."""
         trainer = self.trainer
         seed = np.ones((), self.loss.dtype)
         storage = Storage()
@@ -314,7 +316,7 @@ class Pass:
             self.saved.pop(row.index, None)
 
     def _back_term(self, what: str, first: int, second: int, output: int, scalars: dict[int, Gradient]) -> None:
-        """One operation of the loss."""
+        """Runs one operation of the loss backward; ``scalars`` are the gradients of its scalars."""
         trainer = self.trainer
         incoming = scalars.pop(output)
         if what == "add":
@@ -347,7 +349,7 @@ class Pass:
         self._accumulate(row, row.index, Gradient(result, Storage()), "loss")
 
     def _back(self, row: LayerReport) -> None:
-        """Backward of one layer: its results are created while the incoming gradient and the kept arrays live."""
+        """Runs one layer backward; the incoming gradient and the kept arrays are freed after its results exist."""
         trainer, layer = self.trainer, row.layer
         incoming, saved = self.grads.pop(row.index), self.saved.pop(row.index)
         keeping = layer.keeping(row.input_volumes, row.output, learns=saved.learns)
@@ -386,7 +388,7 @@ class Pass:
             known += found.pop(name)
 
     def _accumulate(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:
-        """Adds a gradient to that of a value, in place where nothing else uses that memory."""
+        """Adds a gradient to that of output ``value``, in place if no other gradient uses that memory."""
         trainer = self.trainer
         before = self.grads.get(value)
         if before is None:
@@ -405,7 +407,7 @@ class Pass:
 
 
 def _kept_inputs(inputs: list[Any], keeping: Keeping, *, clones: bool) -> tuple[Any, ...]:
-    """The inputs that backward needs, None for others; a copy of the first one where the layer overwrites it."""
+    """The inputs that backward needs, None for others; with ``clones`` a copy of the first, which is overwritten."""
     if clones:
         return (pixels(planes(inputs[0]).copy()),)
     kept = keeping.kept_inputs(len(inputs))
@@ -413,7 +415,7 @@ def _kept_inputs(inputs: list[Any], keeping: Keeping, *, clones: bool) -> tuple[
 
 
 def log_softmax(logits: Any) -> Any:
-    """The logarithm of softmax along the depth, of batch x sides x depth."""
+    """The logarithm of softmax along the depth of an array batch x sides x depth."""
     maps = planes(logits)
     result = np.empty(maps.shape, maps.dtype)
     for image, target in zip(maps, result, strict=True):
@@ -426,7 +428,7 @@ def log_softmax(logits: Any) -> Any:
 
 
 def log_softmax_backward(output: Any, gradient: Any) -> Any:
-    """gradient - softmax * (sum of the gradient over the depth)."""
+    """The gradient of :func:`log_softmax`: gradient - softmax * (the sum of the gradient along the depth)."""
     maps, incoming = planes(output), planes(gradient)
     result = np.empty(maps.shape, maps.dtype)
     for image, grad, target in zip(maps, incoming, result, strict=True):
@@ -438,7 +440,7 @@ def log_softmax_backward(output: Any, gradient: Any) -> Any:
 
 
 def draw_targets(report: Report, outputs: Iterable[LayerReport], *, seed: int = 0) -> dict[tuple[int, ...], Any]:
-    """Random classes for the loss: batch x sides for each size of the sides of an output."""
+    """Random classes as targets of the loss: for the sides of each output an array batch x sides."""
     random = np.random.default_rng((seed, 2))
     classes: dict[tuple[int, ...], int] = {}
     for row in outputs:

@@ -1,4 +1,4 @@
-"""Verification of a report: build the net, run it, measure it, compare."""
+"""Verifies a report: builds the net, runs it, measures it, and compares the numbers."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 DTYPES = ("float32", "float64")
-"""Data types of a run."""
+"""The data types in which a net can be run."""
 
 SCRATCH_BYTES = 64 << 20
-"""Temporary buffers in addition to the volumes, such as windows copied for BLAS."""
+"""Bytes of temporary buffers in addition to the volumes, such as windows that are copied for BLAS."""
 
 
 def verify(
     report: Report, *, seed: int = 0, progress: Callable[[str, int, str], None] | None = None, memory: int | None = None
 ) -> Verification:
-    """Builds a net with seeded random weights, runs it in NumPy, and compares every number of the report with the run.
+    """Builds a net with random weights, runs it in NumPy, and compares all numbers of the report with the run.
 
-    The net is also run with nothing in place, and each layer must give the same values: a layer that overwrites what
-    another one still reads changes them.
+    The net is also run with nothing in place, and each layer must have the same output: a layer that overwrites what
+    another one still reads would change it.
 
-    The batch and the data type (float32 or float64) are the report's. ``progress`` is called with the stage (``run`` or
-    ``receptive field``), and the number and the name of the layer. ``memory`` limits the bytes of the run (default:
-    what is available).
+    The batch and the data type (float32 or float64) are those of the report. ``seed`` is that of weights and images.
+    ``progress`` is called with the stage (``run`` or ``receptive field``), the index and the name of the layer.
+    ``memory`` is the most bytes that the run may need (default: those available).
 
-    Raises ValueProblem for another data type, DesignError if the run needs more memory than is available.
+    Raises ValueProblem for another data type, DesignError if the run needs more memory.
     """
     limit = available_bytes() if memory is None else memory
     needed = require_runnable(report, limit)
@@ -53,7 +53,7 @@ def verify(
 
 
 def require_runnable(report: Report, limit: int) -> int:
-    """Approximate memory of a run; raises ValueProblem for another data type, DesignError if it is above the limit."""
+    """About the bytes of a run; raises ValueProblem for another data type, DesignError for more than ``limit``."""
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
     needed = needed_bytes(report)
@@ -63,12 +63,12 @@ def require_runnable(report: Report, limit: int) -> int:
 
 
 def step_of(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
-    """Progress of one step of a verification."""
+    """A callback for the progress of the stage ``what``, which calls that of the whole verification."""
     return None if progress is None else lambda index, name: progress(what, index, name)
 
 
 def too_large(report: Report, what: str, needed: int, limit: int) -> DesignError:
-    """The error of a run that needs more memory than is free; ``what`` names the run."""
+    """The error for a run that needs more memory than is free; ``what`` says what kind of run: ``the run of``."""
     images = f"{report.batch} images" if report.batch > 1 else "one image"
     message = (
         f"{what} {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
@@ -79,7 +79,7 @@ def too_large(report: Report, what: str, needed: int, limit: int) -> DesignError
 
 
 def needed_bytes(report: Report) -> int:
-    """Approximate memory of a run: parameters, live activations in place and out of place, temporary buffers."""
+    """About the bytes of a run: parameters, live activations in place and out of place, temporary buffers."""
     each = bytes_per_element(report.dtype)
     elements = sum([row.parameters + row.buffers for row in report.layers])
     largest = max(row.activations for row in report.layers)
@@ -88,7 +88,7 @@ def needed_bytes(report: Report) -> int:
 
 
 def _live_elements(report: Report, *, in_place: bool = True) -> int:
-    """The most elements of one image that live at once; ``in_place`` False: all outputs have memory of their own."""
+    """The most elements of one image that are live at once; with ``in_place`` False no output shares memory."""
     readers = report.graph.readers
     owner = list(range(len(report.layers)))
     users = [0] * len(report.layers)
@@ -109,7 +109,7 @@ def _live_elements(report: Report, *, in_place: bool = True) -> int:
 
 
 def available_bytes() -> int:
-    """Available memory of the machine or container; 8 GiB if unknown."""
+    """The available memory of the machine or container in bytes; 8 GiB if it is not known."""
     limits = []
     with suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as file:
         limits += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]

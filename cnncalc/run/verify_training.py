@@ -1,4 +1,4 @@
-"""Measures a training step and compares it with the replay."""
+"""Measures training steps in NumPy and compares their memory with the replay."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(NamedTuple):
-    """A number of bytes as predicted by the replay and as measured."""
+    """A number of bytes as the replay predicts it, and as measured."""
 
     quantity: str
     expected: int
@@ -40,12 +40,13 @@ class Comparison(NamedTuple):
 class TrainingVerification(NamedTuple):
     """The result of comparing the replay of a training step with a run of two steps.
 
-    ``moments`` is the number of layers compared, forward and backward; ``wrong`` lists those whose live bytes differ.
-    ``scratch_bytes`` is the largest temporary buffer of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
-    with such buffers. ``losses`` are those of both steps. ``values`` is the number of values of the first step (loss,
-    gradient of each parameter array) compared with those of a step with nothing in place;
-    ``changed`` lists those that differ, and how far, in the units of :func:`~cnncalc.run.forward.apart`. ``unproven``
-    are layers whose figures are stated, not computed, or depend on such: of a stated layer only the volume is trained.
+    ``moments`` is the number of operations whose live bytes were compared; ``wrong`` lists those at which they differ.
+    ``scratch_bytes`` is the largest temporary memory of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
+    with such memory. ``losses`` are those of both steps. ``values`` is the number of results of the first step (the
+    loss, the gradient of each parameter array) that were compared with those of a step with nothing in place;
+    ``changed`` lists those that differ, with their distance as :func:`~cnncalc.run.forward.apart` measures it.
+    ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: of a stated layer
+    only the volume is trained.
     """
 
     name: str
@@ -66,12 +67,12 @@ class TrainingVerification(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether every number agrees to the byte, and the values are those of a step with nothing in place."""
+        """Whether all numbers of bytes are equal, and all results are those of a step with nothing in place."""
         return not self.wrong and not self.changed and all(each.agrees for each in self.comparisons)
 
     @property
     def is_finite(self) -> bool:
-        """Whether the losses are numbers."""
+        """Whether the losses are finite."""
         return bool(np.isfinite(self.losses).all())
 
 
@@ -83,15 +84,16 @@ def verify_training(
     progress: Callable[[str, int, str], None] | None = None,
     memory: int | None = None,
 ) -> TrainingVerification:
-    """Trains a net with random weights, images and classes for two steps and measures the memory of its arrays.
+    """Trains a net with random weights, images and classes for two steps, and measures the memory of its arrays.
 
-    The second step is compared with the replay of the profile ``numpy``; the first, in which the optimizer creates
-    its state, with the replay of a first step. Batch and data type (float32 or float64) are the report's.
-    The loss and the gradients of the first step are compared with those of a step in which nothing works in place.
-    What layers state beside their volume, such as parameters, is left out of the bytes on both sides.
+    The second step is compared with the replay of the profile ``numpy``; the first, in which the optimizer creates its
+    state, with the replay of a first step. The loss and the gradients of the first step are compared with those of a
+    step in which nothing works in place. Stated figures of layers other than their volume, such as parameters, are left
+    out of both. The batch and the data type (float32 or float64) are those of the report. ``progress`` is called with
+    the step, the index and the name of the layer. ``memory`` is the most bytes that it may need (default: those
+    available).
 
-    Raises ValueProblem for another data type or an unknown optimizer, DesignError if it needs more memory than is
-    available.
+    Raises ValueProblem for another data type or an unknown optimizer, DesignError if it needs more memory.
     """
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
@@ -168,7 +170,7 @@ def verify_training(
 
 
 def _without_stated(report: Report) -> Report:
-    """The report on the net whose stated layers have a volume alone."""
+    """The report on the net in which stated layers have a volume, but no other figures."""
     if not report.stated_layers:
         return report
     graph = report.resolved
@@ -181,7 +183,7 @@ def _without_stated(report: Report) -> Report:
 
 
 Values: TypeAlias = "tuple[float, dict[tuple[int, str], Any]]"
-"""The loss of a step, and the gradients of parameter arrays by layer and name."""
+"""The loss of a step, and the gradients of parameter arrays by the index of the layer and the name of the array."""
 
 
 def _step_out_of_place(report: Report, seed: int) -> Values:
@@ -193,7 +195,7 @@ def _step_out_of_place(report: Report, seed: int) -> Values:
 
 
 def _changed(report: Report, expected: Values, found: Values) -> list[tuple[str, float]]:
-    """The values of a step that are not as expected, and how far they are from it."""
+    """The results of a step that differ from the expected ones, and their distances."""
     distances = {"loss": apart(np.array(found[0]), np.array(expected[0]))}
     for (index, name), gradient in expected[1].items():
         distances[f"{report.layers[index].name}.{name}"] = apart(found[1][index, name], gradient)
@@ -201,7 +203,7 @@ def _changed(report: Report, expected: Values, found: Values) -> list[tuple[str,
 
 
 def _needed_bytes(report: Report, options: Options, peak: int) -> int:
-    """The memory of the measured steps beside the gradients of the step out of place, or of that step, if larger."""
+    """The bytes of the measured steps and the gradients of the step out of place, or of that step if it needs more."""
     rows = tuple([row._replace(in_place=row.in_place and row.layer.is_view) for row in report.layers])
     simulation = Simulation(report._replace(layers=rows), options._replace(optimizer="sgd"))
     gradients = report.totals.parameters * bytes_per_element(report.dtype)

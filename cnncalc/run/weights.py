@@ -1,7 +1,8 @@
-"""Random parameters for a run, scaled so that a deep net stays finite."""
+"""The weights of a run: random ones, scaled so that the values of a deep net stay finite, or given ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -10,13 +11,13 @@ from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.base import Parameter
 
 Weights: TypeAlias = "tuple[dict[str, Any], ...]"
-"""The arrays of each row by name. Rows that share parameters have the same arrays, or views of them, transposed."""
+"""The arrays of each row by name; rows that share parameters have the same arrays, or transposed views of them."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "bias": (-0.1, 0.1),
@@ -30,14 +31,14 @@ RANGES: dict[str, tuple[float, float]] = {
     "left": (0.1, 1.0),
     "right": (0.1, 1.0),
 }
-"""Range of random values for an array name; that of any other name depends on the layer."""
+"""The range of random values of arrays with these names; other arrays take :meth:`Layer.weight_range`."""
 
 
 def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights:
-    """Random parameters and buffers of a net for a seed; shared ones exist once.
+    """Random parameters and buffers of a net, the same for the same seed; shared arrays exist once.
 
-    Ranges are those of RANGES and of :meth:`Layer.weight_range`. ``dtype`` is float32 or float64 (default: the
-    report's).
+    The ranges are those of RANGES and of :meth:`Layer.weight_range`. ``dtype`` is float32 or float64 (default: that of
+    the report).
 
     Source: He et al. 2015, "Delving Deep into Rectifiers", section 2.2.
     """
@@ -48,11 +49,11 @@ def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights
 
 
 def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
-    """The weights of a net from arrays by the names of layer and array, in the data type of the report.
+    """The weights of a net from arrays by the names of layer and array, converted to the data type of the report.
 
-    Raises ValueProblem where one is missing, of another shape or of no use.
+    Raises ValueProblem for an array that is missing, has another shape or belongs to no layer.
     """
-    if not all(hasattr(each, "items") for each in (arrays, *getattr(arrays, "values", tuple)())):
+    if not isinstance(arrays, Mapping) or not all(isinstance(each, Mapping) for each in arrays.values()):
         raise ValueProblem("weights: expected arrays by the names of layer and array: {'conv1': {'weight': ...}}")
     own: list[dict[str, Any]] = []
     for row in report.layers:
@@ -61,11 +62,8 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
         for array in row.own_arrays:
             if array.name not in found:
                 raise ValueProblem(f"weights: {row.name} has no '{array.name}', an array {list(array.shape)}")
-            value = array_of(found.pop(array.name), report.dtype, f"weights: '{array.name}' of {row.name}")
-            if value.shape != array.shape:
-                message = f"weights: '{array.name}' of {row.name} must be {list(array.shape)}, not {list(value.shape)}"
-                raise ValueProblem(message)
-            own[-1][array.name] = value
+            what = f"weights: '{array.name}' of {row.name}"
+            own[-1][array.name] = array_of(found.pop(array.name), array.shape, report.dtype, what)
         for name in found:
             near = did_you_mean(str(name), [array.name for array in row.own_arrays])
             raise ValueProblem(f"weights: {row.name} has no use for '{name}'{near}")
@@ -76,14 +74,21 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
     return with_shared(report, own)
 
 
-def array_of(value: Any, dtype: str, what: str) -> Any:
-    """A value as a contiguous array; raises ValueProblem if it is none of real numbers. ``what`` names it."""
+def array_of(value: Any, shape: tuple[int, ...], dtype: str, what: str) -> Any:
+    """A value as a contiguous array of this data type; raises ValueProblem unless it has real numbers in that shape.
+
+    ``what`` is its name in messages. A number beyond the data type becomes infinite.
+    """
     try:
         found = np.asarray(value)
         if found.dtype.kind in "cmM":  # complex numbers and times, which NumPy would convert
             raise ValueProblem(f"{what} must be an array of real numbers, not of {found.dtype.name}")
-        if found.dtype.kind not in "OSTU":
-            with np.errstate(all="ignore"):  # a number beyond the data type is infinite
+        if hasattr(value, "mask") and np.ma.is_masked(value):  # NumPy would forget the mask
+            raise ValueProblem(f"{what} must be an array of numbers, but some are masked")
+        if found.dtype.kind not in "OSTU" and found.dtype.names is None:
+            if found.shape != shape:  # before it is copied
+                raise ValueProblem(f"{what} must be {list(shape)}, not {list(found.shape)}")
+            with np.errstate(all="ignore"):
                 return np.asarray(found, dtype, order="C")
     except (TypeError, ValueError):
         pass
@@ -93,12 +98,12 @@ def array_of(value: Any, dtype: str, what: str) -> Any:
 
 
 def with_shared(report: Report, own: Sequence[dict[str, Any]]) -> Weights:
-    """All arrays of each row, of those that are its own: what a row shares is that of its owner."""
+    """The arrays of each row, from those that rows own: shared arrays are those of their owner."""
     return tuple([_used(report, row, own) for row in report.layers])
 
 
 def _used(report: Report, row: LayerReport, drawn: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All arrays of a row, those that it shares as the owner has them."""
+    """The arrays of a row; those that it shares are the owner's, or transposed views of them."""
     if row.shared_with is None:
         return drawn[row.index]
     found = {}

@@ -1,8 +1,9 @@
-"""Convolutions with a kernel of 3x3 and stride 1 in fewer products: two by two outputs at a time.
+"""Convolutions with a kernel of 3x3 and stride 1 by Winograd's method, F(2x2, 3x3).
 
-Each tile of 4x4 inputs, 2 apart from the next one, gives 2x2 outputs with 16 products in place of 36:
-Y = A^T ((G g G^T) * (B^T d B)) A. The products of all tiles and channels are 16 matrix products; B and A are additions
-of whole maps, since tiles are laid out as the elements of a kernel of 4x4 with stride 2 would be.
+Each tile d of 4x4 inputs, at a distance of 2 from the next one, gives 2x2 outputs with 16 products instead of 36:
+Y = A^T ((G g G^T) * (B^T d B)) A for the filter g. The products of all tiles and channels are 16 matrix products. The
+transformations with B and A are additions of whole maps, since the tiles are copied as the windows of a 4x4 kernel with
+stride 2 are.
 
 Source: Winograd 1980; Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4.1.
 """
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 LEAST_DEPTH = 32
-"""Channels and filters below which the additions take longer than the products that they save."""
+"""The channels and filters below which the additions take longer than the products that they save."""
 LEAST_TILES = 48
-"""Tiles of a map below which matrix products are too small to be fast."""
+"""The tiles of a map below which the matrix products are too small to be fast."""
 
 
 def is_suitable(bank: FilterBank) -> bool:
-    """Whether a convolution is computed faster in this way."""
+    """Whether a convolution has a kernel of 3x3 and stride 1, and is large enough to be faster by this method."""
     *kernel, depth, filters = bank.weight.shape
     steps = [windows.step for windows in bank.begins]
     tiles = 1
@@ -41,7 +42,7 @@ def is_suitable(bank: FilterBank) -> bool:
 
 
 def transformed(bank: FilterBank, dtype: Any) -> Any:
-    """The filters as 16 matrices K x (D + 1), whose last column adds the shift."""
+    """The transformed filters G g G^T as 16 matrices K x (D + 1), whose last column adds the bias."""
     _, _, depth, filters = bank.weight.shape
     result = np.zeros((4, 4, filters, depth + 1), dtype)
     weight = bank.weight.astype(np.float64, copy=False)
@@ -54,7 +55,7 @@ def transformed(bank: FilterBank, dtype: Any) -> Any:
 
 
 class Winograd:
-    """The layout of some rows of tiles."""
+    """The arrays of some rows of tiles: copies of the input, transformed tiles, products, outputs."""
 
     def __init__(self, bank: FilterBank, sides: Sequence[int], rows: range, filters: int) -> None:
         down, across = bank.begins
@@ -67,15 +68,15 @@ class Winograd:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The elements of the copies of the input, of what is made of their rows, of the tiles, of the products."""
+        """The elements of four flat arrays: copies of the input, half-transformed tiles, tiles, products."""
         run = self.length + 1
         made = max(8 * self.depth * run, 4 * self.filters * self.length)
         return (self.tiles.phase_elements, made, 16 * (self.depth + 1) * self.length, 16 * self.filters * self.length)
 
     def calls_before(self, x: Any, spaces: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The calls that make the tiles from the maps ``x`` (D x sides), as functions with their arguments.
+        """The calls that compute the tiles from the maps ``x`` (D x sides): functions with their arguments.
 
-        ``spaces`` are flat arrays of at least :attr:`sizes`, here and below.
+        ``spaces`` are flat arrays of at least :attr:`sizes` elements, here and below.
         """
         copies, made, _, _ = spaces
         depth, length, pitch = self.depth, self.length, self.tiles.pitches[0]
@@ -100,12 +101,12 @@ class Winograd:
         yield matrices[:, :, -1].fill, (1,)
 
     def matrices(self, spaces: Sequence[Any]) -> tuple[Any, Any]:
-        """The tiles as 16 matrices (D + 1) x tiles, and where their products K x tiles belong."""
+        """The tiles as 16 matrices (D + 1) x tiles, and the 16 arrays K x tiles for their products."""
         tiles, products = self._tiles(spaces), self._products(spaces)
         return tiles.reshape(16, -1, self.length), products.reshape(16, -1, self.length)
 
     def calls_after(self, spaces: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The calls that make the four outputs of each tile from the products: see :meth:`outputs`."""
+        """The calls that compute the four outputs of each tile from the products; :meth:`outputs` are the results."""
         products = self._products(spaces)
         sums = spaces[1][: 4 * self.filters * self.length].reshape(4, self.filters, self.length)
         yield from _combined(products, sums)
@@ -118,7 +119,10 @@ class Winograd:
         return spaces[3][: 16 * self.filters * self.length].reshape(4, 4, self.filters, self.length)
 
     def outputs(self, spaces: Sequence[Any], count: Sequence[int]) -> Iterator[tuple[tuple[int, int], Any]]:
-        """The place in a tile and the outputs (K x rows x columns of tiles), of ``count`` outputs along each side."""
+        """For each of the four places in a tile the place and the outputs: K x rows x columns of tiles.
+
+        ``count`` is the number of outputs along each side.
+        """
         products = self._products(spaces)
         for down in (0, 1):
             for across in (0, 1):
@@ -129,7 +133,7 @@ class Winograd:
 
 
 def _combined(four: Any, sums: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """A^T from the left: of four arrays, the first becomes 0 + 1 + 2, the second 1 - 2 - 3."""
+    """The calls that multiply by A^T from the left: four[0] becomes 0 + 1 + 2, four[1] becomes 1 - 2 - 3."""
     yield np.add, (four[1], four[2], sums)
     yield np.subtract, (four[1], four[2], four[1])
     yield np.add, (four[0], sums, four[0])

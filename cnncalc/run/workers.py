@@ -1,4 +1,4 @@
-"""What the threads of a prepared net need: a barrier, shares of the work, memory, products on one thread each."""
+"""For the threads of a prepared net: a barrier, the division of work, memory, and single-threaded BLAS."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 class BarrierBroken(RuntimeError):
-    """Another thread has failed."""
+    """Another thread has raised an error."""
 
 
 class Barrier:
-    """Lets threads wait for each other, at half the cost of :class:`threading.Barrier`.
+    """Lets threads wait for each other, in half the time that :class:`threading.Barrier` takes.
 
-    Each pair of threads has two locks for each direction, used in turn: one thread releases what the other acquires.
+    Each pair of threads has two locks for each direction, used alternately: one thread releases the lock that the other
+    acquires.
     """
 
     def __init__(self, threads: int) -> None:
@@ -30,7 +31,7 @@ class Barrier:
         self.reset()
 
     def reset(self) -> None:
-        """Makes it ready for a run; no thread may be waiting."""
+        """Prepares it for a run; no thread may be waiting."""
         self._is_broken = False
         self._turns = [0] * len(self._turns)
         for row in self._locks:
@@ -39,7 +40,7 @@ class Barrier:
                     lock.acquire(blocking=False)
 
     def wait(self, me: int) -> None:
-        """Returns when all threads have called it as often as this one; raises BarrierBroken if one has failed."""
+        """Returns when all threads have called it as often as thread ``me``; raises BarrierBroken if one has failed."""
         turn = self._turns[me]
         self._turns[me] = 1 - turn
         others = [number for number in range(len(self._turns)) if number != me]
@@ -52,7 +53,7 @@ class Barrier:
             raise BarrierBroken
 
     def abort(self) -> None:
-        """Ends the waiting of all other threads, after an error."""
+        """Ends the waiting of all threads, after an error in one of them."""
         self._is_broken = True
         for row in self._locks:
             for pair in row:
@@ -62,7 +63,7 @@ class Barrier:
 
 
 def single_threaded_products() -> Any:
-    """A controller of NumPy's BLAS; None where ``threadpoolctl`` is missing."""
+    """A controller of the threads of NumPy's BLAS; None if ``threadpoolctl`` is not installed."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
@@ -71,18 +72,18 @@ def single_threaded_products() -> Any:
 
 
 def limited(controller: Any) -> Any:
-    """A context in which matrix products run on one thread."""
+    """A context in which each matrix product runs on one thread; ``controller`` is that of NumPy's BLAS."""
     return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
 
 
 def shares(count: int, parts: int) -> Sequence[range]:
-    """``count`` numbers in ``parts`` ranges, as equal as possible."""
+    """The numbers from 0 to ``count - 1`` in ``parts`` ranges of about equal length."""
     edges = [count * part // parts for part in range(parts + 1)]
     return [range(low, high) for low, high in pairwise(edges)]
 
 
 class Workspace:
-    """The memory that one thread uses again and again: first measured, then made."""
+    """The memory that a thread reuses for each step; its size is measured first, then it is allocated."""
 
     def __init__(self, dtype: Any) -> None:
         self._dtype = dtype
@@ -90,16 +91,16 @@ class Workspace:
         self._array: Any = None
 
     def begin(self, is_measured: bool) -> None:
-        """Begins to measure, or to use what was measured."""
+        """Begins to measure the size, or allocates the memory of the size that was measured."""
         self._array = None if is_measured else np.empty(self._elements, self._dtype)
 
     @property
     def bytes(self) -> int:
-        """The bytes of the memory."""
+        """The size of the memory in bytes."""
         return self._elements * int(self._dtype.itemsize)
 
     def take(self, *sizes: int) -> list[Any]:
-        """Arrays of these sizes beside each other, which the next call may return again; None while measured."""
+        """Flat arrays of these sizes, which the next call returns again; None for each while the size is measured."""
         edges = [0]
         for size in sizes:
             edges.append(edges[-1] + -(-size // 16) * 16)

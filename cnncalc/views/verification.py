@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.units import format_bytes, listing, plural
-from cnncalc.views.second_opinion import TITLES, difference, record
+from cnncalc.views.engine_comparison import TITLES, difference, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

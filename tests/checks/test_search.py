@@ -10,7 +10,7 @@ import pytest
 
 from cnncalc.checks.search import matches
 from cnncalc.cli.program import run
-from cnncalc.language.architecture import why_foreign
+from cnncalc.language.architecture import why_not_a_design
 from cnncalc.language.yaml_tree import YamlDocument
 from cnncalc.source import Source
 from tests.calls import ROOT
@@ -146,7 +146,7 @@ def test_every_design_of_the_project_is_meant_as_one(place: Path) -> None:
     assert files
     for file in files:
         root = YamlDocument(Source(file.name, file.read_text(encoding="utf-8"))).read()
-        assert why_foreign(root) is None, file
+        assert why_not_a_design(root) is None, file
 
 
 # Links, folders, what is excluded

@@ -728,7 +728,9 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
     model.add("Relu", name="out")
     report = read(model, DEFAULT_SETTINGS, **{first: (1, 8, 99, 10)})
     assert "the file states [1, 8, 99, 10]" in report.warnings[0].message
-    with pytest.raises(DesignError, match=r"has the output shape \[1, 8, 12, 10\], but the file states \[1, 9, 12, 10\]"):
+    with pytest.raises(
+        DesignError, match=r"has the output shape \[1, 8, 12, 10\], but the file states \[1, 9, 12, 10\]"
+    ):
         read(model, out=(1, 9, 12, 10))
 
 

@@ -86,8 +86,12 @@ def test_the_smallest_input_works_and_no_smaller_one_does(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["INPUT -> CONV-n -> CONV3-m", "INPUT -> RELU?flag -> [RELU]*n", "INPUT -> RELU(in_place=p)"]
-)
+    "text",
+    [
+        "INPUT -> CONV-n -> CONV3-m", "INPUT -> RELU?flag -> [RELU]*n", "INPUT -> RELU(in_place=p)",
+        "INPUT -> POOL2(round=up)", "INPUT -> LN(axes=sides)", "INPUT -> CONV3-4(pad=mirror)",
+    ],
+)  # fmt: skip
 def test_the_variables_of_the_hint_can_be_set(text: str) -> None:
     (problem,) = problems(text)
     pairs = re.findall(r"--set (\w+)=(\w+)", problem.hint or "")
@@ -340,7 +344,7 @@ def test_each_misspelt_name_gets_the_most_similar_one() -> None:
     assert problem.message == (
         "variables without a value: wied (did you mean 'wide'?), n, clases (did you mean 'classes'?)"
     )
-    assert problem.hint == "give each a value: --set n=2"
+    assert problem.hint == "give it a value: --set n=2"
     meant = text.replace("wied", "wide").replace("clases", "classes")
     assert problems(meant, Settings(variables={"n": 2})) == ()
 
@@ -388,7 +392,8 @@ def test_a_layer_written_in_a_pattern_as_in_a_file_gets_the_form_of_patterns(
     if meant is None:
         assert problem.hint == IN_GENERAL
     else:
-        assert (problem.message, problem.hint) == ("this is how files write keys, not patterns", f"write {meant}")
+        assert problem.message == "keys in braces are for architecture files, not for patterns"
+        assert problem.hint == f"write {meant}"
         assert problems(around.format(meant)) == ()
 
 
@@ -433,7 +438,7 @@ def test_the_hint_for_another_arrow_is_our_arrow(arrow: str) -> None:
 @pytest.mark.parametrize("item", ["RELU*2", "[RELU -> CONV3-4]*2", "[RELU]?", "RELU?", "[RELU*2 -> [RELU]*3]*2"])
 def test_the_hint_for_a_name_after_a_repeat_puts_it_outside_of_brackets(item: str) -> None:
     (problem,) = problems(f"INPUT 8x8x4 -> {item}@a -> FC-2")
-    assert problem.hint == f"put what the name means into brackets: [{item}]@a"
+    assert problem.hint == f"put what the name refers to into brackets: [{item}]@a"
     assert problems(f"INPUT 8x8x4 -> [{item}]@a -> FC-2") == ()
 
 
@@ -507,12 +512,12 @@ def test_a_size_of_the_input_is_a_value_where_the_key_that_takes_its_name_is_giv
 
 
 def test_a_key_that_takes_words_lists_them() -> None:
-    words = "0 or more, [height, width], [top, left, bottom, right], same or valid"
+    words = "a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid"
     for text, hint in (
-        ("CONV3-4(pad=mirror)", f"pad takes {words}; a variable gets its value by --set mirror=2"),
+        ("CONV3-4(pad=mirror)", f"pad takes {words}; to use a variable, give it a value: --set mirror=2"),
         ("CONV3-4(padding=mirror)", f"the key is pad, and takes {words}"),
-        ("POOL2(round=up)", "round takes floor or ceil; a variable gets its value by --set up=2"),
-        ("RELU(in_place=maybe)", "in_place takes yes or no; a variable gets its value by --set maybe=yes"),
+        ("POOL2(round=up)", "round takes floor or ceil; to use a variable, give it a value: --set up=floor"),
+        ("RELU(in_place=maybe)", "in_place takes yes or no; to use a variable, give it a value: --set maybe=yes"),
     ):
         (problem,) = problems(f"INPUT 8x8x4 -> {text}")
         assert problem.hint == hint

@@ -119,7 +119,7 @@ def test_the_input_of_the_call_replaces_that_of_the_design_and_is_reported() -> 
         report = net(text, input=Volume(5, 6, 2))
         assert report.layers[-1].output == Volume(5, 6, 2)
         assert [str(warning) for warning in report.warnings] == [
-            "note[input-replaced]: the input [5x6x2] of the call replaces the stated input [8x9x3]"
+            "note[input-replaced]: --input 5x6x2 replaces the stated input 8x9x3"
         ]
         assert net(text, input=Volume(8, 9, 3)).warnings == ()
 

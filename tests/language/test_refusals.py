@@ -13,6 +13,16 @@ from tests.subcases import each
 
 PATTERNS = [
     (
+        "INPUT 8x8x4 -> CONV-{2*3 -> RELU",
+        "INPUT 8x8x4 -> CONV-{2*3} -> RELU",
+        """
+<text>:1:21: error[pattern-syntax]: this '{' is never closed
+  |
+1 | INPUT 8x8x4 -> CONV-{2*3 -> RELU
+  |                     ^
+""",
+    ),
+    (
         "INPUT 8x8x4 -> SCALE(scale=no, shift=no)",
         "INPUT 8x8x4 -> SCALE(scale=no)",
         """
@@ -211,7 +221,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4(pad=[0.5, 1])",
         "INPUT 8x8x4 -> CONV3-4(pad=[1.0, 1])",
         """
-<text>:1:24: error[wrong-type]: pad: expected 0 or more, [height, width], [top, left, bottom, right], same or valid, found [0.5, 1]
+<text>:1:24: error[wrong-type]: pad: expected a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid, found [0.5, 1]
   |
 1 | INPUT 8x8x4 -> CONV3-4(pad=[0.5, 1])
   |                        ^^^^^^^^^^^^
@@ -364,7 +374,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV-{2x3[2]}",
         "INPUT 8x8x4 -> CONV-{2x3[1]}",
         """
-<text>:1:21: error[wrong-value]: the list [2, 3] has 2 elements, so there is no element 2
+<text>:1:21: error[wrong-value]: the list [2, 3] has 2 elements, counted from 0, so there is no element 2
   |
 1 | INPUT 8x8x4 -> CONV-{2x3[2]}
   |                     ^^^^^^^^
@@ -725,7 +735,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> FROM(@a, @input) -> RELU",
         "INPUT 8x8x4 -> CONV3-4@a -> FROM(@input) -> RELU",
         """
-<text>:1:29: error[wrong-inputs]: FROM names one layer: FROM(@a)
+<text>:1:29: error[wrong-inputs]: FROM takes the name of one layer and nothing else: FROM(@a)
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> FROM(@a, @input) -> RELU
   |                             ^^^^^^^^^^^^^^^^
@@ -980,7 +990,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> POOL(output=2x3, stride=3)",
         "INPUT 8x8x4 -> POOL(output=2x3)",
         """
-<text>:1:21: error[wrong-value]: output: an adaptive pool has no stride
+<text>:1:21: error[wrong-value]: output: a pool takes the size of its output or windows, but has output and stride
   |
 1 | INPUT 8x8x4 -> POOL(output=2x3, stride=3)
   |                     ^^^^^^^^^^
@@ -1070,7 +1080,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> DECONV2-4(output_pad=2)",
         "INPUT 8x8x4 -> DECONV2-4(output_pad=1)",
         """
-<text>:1:26: error[wrong-value]: output_pad: must be smaller than the stride or the dilation, but 2 is not below 2
+<text>:1:26: error[wrong-value]: output_pad: must be smaller than the stride or the dilation, but 2 is not below stride 2 or dilation 1
   |
 1 | INPUT 8x8x4 -> DECONV2-4(output_pad=2)
   |                          ^^^^^^^^^^^^
@@ -1214,7 +1224,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4 & RELU",
         "INPUT 8x8x4 -> CONV3-4 -> RELU",
         """
-<text>:1:24: error[pattern-syntax]: a character not allowed in a pattern: '&'
+<text>:1:24: error[pattern-syntax]: a character is not allowed in a pattern: '&'
   |
 1 | INPUT 8x8x4 -> CONV3-4 & RELU
   |                        ^
@@ -1292,7 +1302,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)",
         "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(share=a, transposed=yes)",
         """
-<text>:1:36: error[share-mismatch]: share: 'a' has fc, but transposed takes the weights of conv
+<text>:1:36: error[share-mismatch]: share: transposed takes the weights of conv, but 'a' has fc
   |
 1 | INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)
   |                                    ^^^^^^^
@@ -1334,7 +1344,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)",
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4(share=a)",
         """
-<text>:1:34: error[share-mismatch]: share: 'a' has fc, but this has conv
+<text>:1:34: error[share-mismatch]: share: the kinds must be the same, but 'a' has fc and this has conv
   |
 1 | INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)
   |                                  ^^^^^^^
@@ -1378,7 +1388,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV3-4(training_only=maybe)
   |                                      ^^^^^
-  = hint: give each a value: --set maybe=yes
+  = hint: give it a value: --set maybe=yes
 """,
     ),
     (
@@ -1453,7 +1463,7 @@ PATTERNS = [
   |
 1 | INPUT 9x9x3 -> GELU(fast)
   |                     ^^^^
-  = hint: form takes exact or tanh; a variable gets its value by --set fast=2
+  = hint: form takes exact or tanh; to use a variable, give it a value: --set fast=exact
 """,
     ),
     (
@@ -1545,7 +1555,7 @@ PATTERNS = [
         "INPUT 9x9x3 -> SLICE(2, 1)",
         "INPUT 9x9x3 -> SLICE(1, 2)",
         """
-<text>:1:25: error[no-such-channel]: slice1: a slice must end behind its beginning, but is from 2 to 1
+<text>:1:25: error[no-such-channel]: slice1: a slice must end after its beginning, but is from 2 to 1
   |
 1 | INPUT 9x9x3 -> SLICE(2, 1)
   |                         ^
@@ -1565,7 +1575,7 @@ PATTERNS = [
         "INPUT 9x9x3 -> LN(axes=[volume, depth])",
         "INPUT 9x9x3 -> LN(axes=[volume])",
         """
-<text>:1:19: error[wrong-value]: axes: volume is every side and the depth, so it stands alone, found depth beside it
+<text>:1:19: error[wrong-value]: axes: volume stands for all sides and the depth, so no other name may be beside it, found depth
   |
 1 | INPUT 9x9x3 -> LN(axes=[volume, depth])
   |                   ^^^^^^^^^^^^^^^^^^^^
@@ -1590,7 +1600,7 @@ PATTERNS = [
   |
 1 | INPUT 9x9x3 -> SLICE(-1)
   |                      ^^
-  = hint: what is counted from the end is written with the size: {depth-1}, or with axis=length {length-1}
+  = hint: a position from the end is written with the size: {depth-1}, or with axis=length {length-1}
 """,
     ),
     (
@@ -1612,7 +1622,7 @@ PATTERNS = [
   |
 1 | INPUT 9x6 -> ATTENTION-4
   |                        ^
-  = hint: 3 heads divide it; head_dim sets the numbers of a head instead
+  = hint: 3 heads divide it; head_dim sets the depth of each head instead
 """,
     ),
     (
@@ -1623,7 +1633,7 @@ PATTERNS = [
   |
 1 | INPUT 9x6 -> ATTENTION-100000000000000000
   |                        ^^^^^^^^^^^^^^^^^^
-  = hint: 6 heads divide it; head_dim sets the numbers of a head instead
+  = hint: 6 heads divide it; head_dim sets the depth of each head instead
 """,
     ),
     (
@@ -1666,7 +1676,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x3 -> RESHAPE([-1, 3])
   |                        ^^^^^^^
-  = hint: a part that follows from others is an expression of height, width and depth
+  = hint: write the part as an expression of height, width and depth
 """,
     ),
     (
@@ -1726,7 +1736,7 @@ FILES = [
   |                                         ^^^^^^^^^^^^^
   = hint: YAML would read 12:30 as 750, a time in base 60
 
-<text>:3:56: error[wrong-type]: pad: expected 0 or more, [height, width], [top, left, bottom, right], same or valid, found 'on'
+<text>:3:56: error[wrong-type]: pad: expected a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid, found 'on'
   |
 3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
   |                                                        ^^^^^^^
@@ -2271,6 +2281,40 @@ def test_an_invalid_file_is_refused_at_its_mistake(wrong: str, right: str, messa
         account(read_design("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
     account(read_design("<text>", right))
+
+
+LONG = "7" * 6000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"input: {LONG}x8x3\nlayers: RELU\n",
+        f"input: [{LONG}, 8, 3]\nlayers: RELU\n",
+        f"input: 8x8x3\nlayers:\n  - relu: [{LONG}x8x3]\n",
+        *[f"input: 8x8x3\nlayers:\n  - conv: {number}\n" for number in (LONG, f"0{LONG}", f"0x{LONG}", f"{LONG}:30")],
+        f"input: 8x8x3\nlayers: RELU\nvariables: {{w: 0{LONG}}}\n",
+    ],
+)
+def test_a_number_with_more_digits_than_python_converts_is_refused(text: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_design("<text>", text)
+    assert caught.value.first.code in ("limit", "wrong-type")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("-010", "YAML would read -010 as -8; write -10 (or -8)"),
+        ("-12:30", "YAML would read -12:30 as -750, a time in base 60"),
+        ("-1_0", "write -10"),
+        ("-0x1f", "write -31"),
+    ],
+)
+def test_the_hint_for_a_number_that_yaml_converts_keeps_its_sign(text: str, hint: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_design("<text>", f"input: 8x8x3\nlayers:\n  - pad: {{pad: {text}}}\n")
+    assert caught.value.first.hint == hint
 
 
 def test_at_most_twenty_problems_are_shown_and_the_others_counted() -> None:

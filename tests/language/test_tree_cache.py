@@ -94,4 +94,4 @@ def test_nothing_is_written_where_python_writes_no_byte_code(folder: Path, monke
 def test_a_folder_that_cannot_be_written_is_no_error(folder: Path) -> None:
     (folder / "__pycache__").write_text("a file", encoding="utf-8")
     assert read(text_of(folder)) is not None
-    assert tree_cache.kept_tree(Source(f"{NET}.yaml", text_of(folder))) is None
+    assert tree_cache.cached_tree(Source(f"{NET}.yaml", text_of(folder))) is None

@@ -9,9 +9,13 @@ from unittest.mock import patch
 import pytest
 
 import cnncalc
+from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.run.against import compare_with
 from tests.calls import called
+from tests.case_nets import between_convolutions
+from tests.layer_cases import CASES, Case
+from tests.subcases import each
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +24,7 @@ NETS = (
     """INPUT 20x24x3 -> CONV3-8/2 -> BN -> RELU -> [CONV3-8 -> DROPOUT(0.3) -> HSWISH | ] -> ADD -> POOL2@p -> CONV3-8
     -> UNPOOL(@p) -> GAP -> FC-6 -> SOFTMAX""",
     "INPUT 40x3 -> CONV5-6 -> GELU -> LN -> ATTENTION-2 -> GAP -> FC-4",
+    "INPUT 9x7x3 -> CONV3-4 -> DROPOUT(rate=0) -> [DROPOUT(rate=1) | ] -> ADD -> FC-5",
 )
 ALIKE = """INPUT 3x6x4x5 -> [BN -> ELU | SIGMOID -> REDUCE(op=max, axes=[height, depth])] -> MUL
     -> PERMUTE(order=[height, width, frames, depth]) -> L2NORM(axes=[width, frames, height], scale=yes, eps=1.5)
@@ -36,6 +41,13 @@ def test_torch_agrees_in_float64_with_gradients(net: str) -> None:
     assert len(opinion.outputs) == sum(not row.layer.is_input for row in report.layers)
     learned = [array for row in report.layers for array in row.own_arrays if array.role != "buffer"]
     assert len(opinion.gradients) == len(learned)
+
+
+@each("case", CASES, by=lambda case: case.kind)
+def test_torch_agrees_on_every_case_of_a_kind(case: Case) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
+    opinion = compare_with(account(between_convolutions(case), batch=2, dtype="float64"), "torch")
+    assert opinion.agrees, [found for found in (*opinion.outputs, *opinion.gradients) if not found.agrees]
 
 
 def test_gradients_of_what_all_classes_have_in_common_are_zero_but_for_rounding() -> None:

@@ -11,14 +11,14 @@ from cnncalc.units import listing, plural
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cnncalc.run.against import Apart, SecondOpinion
+    from cnncalc.run.against import ArrayComparison, EngineComparison
 
 TITLES = {"onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
 MAX_SHOWN = 40
 """The most differences that are shown; the others are counted (JSON has all)."""
 
 
-def second_opinion_document(opinion: SecondOpinion) -> Document:
+def engine_comparison_document(opinion: EngineComparison) -> Document:
     """How many outputs and gradients agree, their largest distances, and those that do not agree."""
     engine = f"{TITLES[opinion.engine]} {opinion.version}"
     heading = (
@@ -48,7 +48,7 @@ def second_opinion_document(opinion: SecondOpinion) -> Document:
     return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(opinion))
 
 
-def _row(title: str, values: Sequence[Apart]) -> tuple[Cell, ...]:
+def _row(title: str, values: Sequence[ArrayComparison]) -> tuple[Cell, ...]:
     worst = max(values, key=lambda each: (each.distance is None, each.distance or 0))
     place = worst.layer if worst.what == "output" else f"{worst.layer}, {worst.what}"
     agreed = sum(each.agrees for each in values)
@@ -62,7 +62,7 @@ def _row(title: str, values: Sequence[Apart]) -> tuple[Cell, ...]:
     )
 
 
-def difference(each: Apart) -> str:
+def difference(each: ArrayComparison) -> str:
     """One value that differs, in words."""
     what = "" if each.what == "output" else f" gradient of {each.what}:"
     if each.distance is None:
@@ -71,7 +71,7 @@ def difference(each: Apart) -> str:
     return f"{each.layer}:{what} {each.distance:.3g} apart, allowed {each.tolerance:.0e}"
 
 
-def record(each: Apart) -> dict[str, Any]:
+def record(each: ArrayComparison) -> dict[str, Any]:
     """One value for JSON."""
     return {
         "layer": each.layer,
@@ -82,7 +82,7 @@ def record(each: Apart) -> dict[str, Any]:
     }
 
 
-def _data(opinion: SecondOpinion) -> Mapping[str, Any]:
+def _data(opinion: EngineComparison) -> Mapping[str, Any]:
     """The comparison for JSON."""
     return {
         "schema": 1,
