@@ -45,6 +45,11 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
         b"INPUT[11x13x1] -> [[CONV3-2]@b1 | CONV3-1(dilation=2) -> POOL23 | CONV3-5] -> CONCAT",
         "window-too-large",
     ),
+    (
+        "pattern",
+        b"INPUT 2x9x4 -> DWCONV4x1 -> [ | CONV4-4 | IDENTITY -> CONV3-5] -> ADD -> FLATTEN -> FC-6",
+        "window-too-large",
+    ),
     ("yaml", LARGE_TOO_SMALL.encode(), "window-too-large"),
 )
 """The target, the input, and the rule that refuses it now, or that it is read; empty if there are several."""

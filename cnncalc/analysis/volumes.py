@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer
 
     Known: TypeAlias = dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]]
-    """Layers on the volumes that they read, as they are there, and their costs."""
+    """By a layer and its input volumes: the layer bound to their number of sides, and its cost."""
 
 
 class Shaped(NamedTuple):
-    """A node with its layer and cost. ``windows``: the sides of its output before the last count windows of a map."""
+    """A node with its layer, input volumes and cost.
+
+    ``windows``: the output consists of windows of a map, which all its sides but the last count.
+    """
 
     node: Node
     layer: Layer
@@ -40,9 +43,9 @@ class Shaped(NamedTuple):
 def propagate(graph: Graph, *, with_hints: bool = True, known: Known | None = None) -> tuple[Shaped, ...]:
     """The volume and the cost of every node of a graph, in its order.
 
-    Raises DesignError with one problem for each node that cannot take its volumes; later nodes are not reported,
-    since their inputs are unknown. ``with_hints`` searches for an input that works. ``known`` are costs of other graphs
-    of one text; those of this one are added.
+    Raises DesignError with one problem for each node that cannot take its volumes; nodes after it are not checked,
+    since their inputs are unknown. ``with_hints``: search for an input that works. ``known`` are costs of other graphs
+    of the same text; those of this graph are added.
     """
     shaped: list[Shaped | None] = []
     problems: list[Problem] = Problems()
@@ -82,6 +85,8 @@ MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
 MAX_TRIED_LAYERS = 12_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
+MAX_UNCHANGED = 128
+"""The most sizes in a row that are tried while the same layer cannot take its volumes."""
 MAX_KNOWN = 2_000
 """The most costs of layers that are kept from one input to the next."""
 
@@ -101,8 +106,8 @@ def depth_last(volume: Volume) -> Volume | None:
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
     """The problems with a hint about an input that works, if one is found.
 
-    It is the same one with its depth last, or the smallest square one. The sides that are large enough for all windows
-    are tried one after the other: what works for a side need not work for a larger one, where branches meet.
+    That is the input with its depth last, or the smallest square one. The sides that are large enough for all windows
+    are tried in ascending order, since an input larger than one that works may not work: branches may not fit together.
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
@@ -112,8 +117,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     known: Known = {}
     computed = 0
 
-    def problem_of(volume: Volume) -> str:
-        """The rule that the net breaks with this input; empty if it works."""
+    def problem_of(volume: Volume) -> tuple[str, int] | None:
+        """The rule that the net breaks with this input, and how many layers precede; None if it works."""
         nonlocal computed
         first = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
         nodes = (*graph.nodes[: places[0]], first, *graph.nodes[places[0] + 1 :])
@@ -126,8 +131,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
                 shaped.append(_shape_if_known(node, shaped, known))
             propagate(graph._replace(nodes=nodes), with_hints=False)
         except DesignError as error:
-            return error.first.code
-        return ""
+            return error.first.code, len(shaped)
+        return None
 
     def with_hint(hint: str) -> list[Problem]:
         return [
@@ -143,7 +148,8 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     sides = len(size.sides)
 
     def is_too_small(side: int) -> bool:
-        return problem_of(size.with_sides((side,) * sides)) == "window-too-large"
+        problem = problem_of(size.with_sides((side,) * sides))
+        return problem is not None and problem[0] == "window-too-large"
 
     too_small, larger = 0, MAX_TRIED_SIZE
     if is_too_small(larger):
@@ -151,17 +157,21 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     while larger - too_small > 1:  # what is too small for a window is so for all smaller inputs
         middle = (too_small + larger) // 2
         too_small, larger = (middle, larger) if is_too_small(middle) else (too_small, middle)
+    last, first_side = None, larger
     for side in range(larger, MAX_TRIED_SIZE + 1):
-        if computed + len(graph.nodes) > MAX_TRIED_LAYERS:
-            break
         tried = size.with_sides((side,) * sides)
-        if not problem_of(tried):
+        problem = problem_of(tried)
+        if problem is None:
             return with_hint(f"the smallest {shape}input that works is {tried.size}")
+        if problem != last:
+            last, first_side = problem, side
+        if computed + len(graph.nodes) > MAX_TRIED_LAYERS or side - first_side >= MAX_UNCHANGED:
+            break
     return problems
 
 
 def _shape_if_known(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
-    """The same as :func:`_shape`; None also for a layer whose keys are wrong, which is reported elsewhere."""
+    """As :func:`_shape`; also None for a layer whose keys are wrong, whose problem is reported elsewhere."""
     try:
         return _shape(node, before, known)
     except DesignError as error:
@@ -171,7 +181,7 @@ def _shape_if_known(node: Node, before: list[Shaped | None], known: Known) -> Sh
 
 
 def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
-    """The node with its cost; None where that of a node before it is unknown. ``known`` caches layers and costs."""
+    """The node with its cost; None if the volume of an input is unknown. ``known`` caches layers and costs."""
     layer = _resolved(node.layer, before)
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
@@ -184,7 +194,7 @@ def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | No
         except ShapeError as error:
             span = node.key_spans.get(error.key or "", node.span)
             raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
-    # longer numbers are not worth it: powers of two have few different hashes
+    # not cached for longer sides: powers of two have few different hashes
     is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
     found = known.get((layer, inputs)) if is_cached else None
     if found is not None:
@@ -211,7 +221,7 @@ def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | No
 
 
 def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: list[Shaped | None]) -> bool:
-    """Whether the output lies in windows of a map; raises DesignError where a layer needs them, but gets a map."""
+    """Whether the output consists of windows of a map; raises DesignError if a layer needs windows and gets a map."""
     first = before[node.inputs[0]] if inputs else None
     are_windows = first is not None and first.windows
     if layer.takes_windows and len(inputs[0].sides) > 1 and not are_windows:
@@ -219,7 +229,7 @@ def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: l
             f"{node.name}: {layer.kind.upper()} works along the positions of a sequence, or of each window of a map, "
             f"but {inputs[0]} is a map"
         )
-        hint = "SEQUENCE before it makes a sequence of all positions; WINDOW before and UNWINDOW behind it, windows"
+        hint = "put SEQUENCE before it for one sequence of all positions, or WINDOW before it and UNWINDOW after it"
         raise DesignError([Problem("not-a-sequence", message, node.span, hint)])
     return are_windows if layer.makes_windows is None else layer.makes_windows
 
@@ -265,14 +275,14 @@ def _tie_problems(item: Shaped, owner: Shaped) -> list[Problem]:
             message = f"{node.name}: weights with {each.layer.untied} cannot be transposed, and {each.node.name} has it"
             return [Problem("share-mismatch", message, span)]
     wanted, found = _tied_shape(item), _tied_shape(owner)
-    turned = (*found[:-2], found[-1], found[-2])
-    if wanted == turned:
+    transposed = (*found[:-2], found[-1], found[-2])
+    if wanted == transposed:
         return []
     message = (
         f"{node.name}: transposed weights must have the shape of the others with inputs and outputs swapped, but it "
-        f"needs {_times(wanted)}, and {owner.node.name} has {_times(found)}, which gives {_times(turned)}"
+        f"needs {_times(wanted)}, and {owner.node.name} has {_times(found)}, which gives {_times(transposed)}"
     )
-    return [Problem("share-mismatch", message, span, _fitting(item, turned))]
+    return [Problem("share-mismatch", message, span, _fitting(item, transposed))]
 
 
 def _tied_shape(item: Shaped) -> tuple[int, ...]:
@@ -285,7 +295,7 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _fitting(item: Shaped, shape: tuple[int, ...]) -> str | None:
-    """A hint with keys, or with another depth of its input, with which a layer has weights of this shape."""
+    """A hint: keys, or a depth of the input, with which the layer has weights of this shape; None if none are found."""
     layer, (x, *_) = item.layer, item.inputs
     own = layer.window_keys()
     kernel = {"kernel": list(shape[:-2])} if "kernel" in own else {}

@@ -6,10 +6,10 @@ Blocks follow from the dots in the names of layers: ``layer1.0.conv2`` is called
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from cnncalc.memory.segments import enclosing
 from cnncalc.memory.tape import Frame
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, 
             continue
         if row.block != current:
             current = row.block
-            yield from _closed(open_blocks, _blocks(current), spans, place)
+            yield from _closed(open_blocks, enclosing(current), spans, place)
         if open_blocks and row.index in spans:
             open_blocks[-1][1].append(row)
     yield from _closed(open_blocks, [], spans, place)
@@ -54,13 +54,6 @@ def _closed(
     open_blocks += [(block, []) for block in blocks[shared:]]
 
 
-@lru_cache(maxsize=1024)
-def _blocks(block: str) -> tuple[str, ...]:
-    """A block and those around it, outermost first."""
-    parts = block.split(".") if block else []
-    return tuple([".".join(parts[: depth + 1]) for depth in range(len(parts))])
-
-
 def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Frame:
     """The call of a block with these rows."""
     inside = {row.index for row in members}
@@ -73,7 +66,7 @@ class Variables:
 
     def __init__(self, layers: Sequence[LayerReport], tape: Tape) -> None:
         self._tape = tape
-        self._paths = {index: _blocks(layers[index].block) for index in tape.spans}  # the blocks around each row
+        self._paths = {index: enclosing(layers[index].block) for index in tape.spans}  # the blocks around each row
         self._readers: dict[int, list[int]] = {}  # of the output of each row; of the places of a max pool by ~row
         for index in tape.spans:
             for source in set(layers[index].reads):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -145,6 +146,14 @@ class Machine:
         self.saving = [self._saving(first, last) for first, last in self.segments]  # operations, the first one first
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
+        self.last_reader: dict[int, int] = {}  # of a value: the last operation that reads it
+        self.held_in: dict[int, list[int]] = {}  # of a value: the frames that hold it
+        if self.segments:
+            for number, operation in enumerate(tape.operations):
+                self.last_reader.update(dict.fromkeys(operation.inputs, number))
+            for place, frame in enumerate(tape.frames):
+                for value in frame.held:
+                    self.held_in.setdefault(value, []).append(place)
         # gradients of values, which may share a storage
         self.pending: dict[int, int] = {}
         self.gradient_sizes: list[int] = []
@@ -369,11 +378,12 @@ class Machine:
         operations = self.tape.operations
         runs = range(first, last + (operations[last].keeps_output or bool(operations[last].extras)))
         made = {operations[number].output for number in runs}
-        for frame in self.tape.frames:
+        frames = self.tape.frames
+        for place in sorted({place for value in made for place in self.held_in.get(value, ())}):
+            frame = frames[place]
             if frame.last >= first and frame.first <= last:
                 yield min(frame.last, last), tuple([value for value in frame.held if value in made])
-        later = {value for operation in operations[last + 1 :] for value in operation.inputs}
-        yield last, tuple(sorted(made & later))
+        yield last, tuple(sorted([value for value in made if self.last_reader.get(value, 0) > last]))
 
     def _run_again(self, number: int, operation: Operation) -> None:
         """Runs one operation of a segment again; its output gets a new storage."""
@@ -475,11 +485,11 @@ class Machine:
         sharing = {each.parameters[0]: each.output for each in tape.operations if each.shares_gradient}
         if not sharing:
             return {}
-        used = [place for operation in tape.operations for place in operation.parameters]
+        used = Counter([place for operation in tape.operations for place in operation.parameters])
         return {
             place: self.given.values[output]
             for place, output in sharing.items()
-            if tape.parameters[place].is_trainable and used.count(place) == 1
+            if tape.parameters[place].is_trainable and used[place] == 1
         }
 
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:

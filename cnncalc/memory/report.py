@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from itertools import islice, pairwise
 from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,7 +30,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.allocator import Allocated
@@ -510,17 +511,20 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     for _ in range(8):
         if len(known) > MAX_TRIED:
             break
-        nearby = [
-            (*best[:at], joined(best[at], best[at + 1]), *best[at + 2 :])
-            for at in range(len(best) - 1)
-            if best[at].last + 1 == best[at + 1].first
-        ]
-        nearby += [best[:at] + best[at + 1 :] for at in range(len(best))]
-        better = min(nearby[: MAX_TRIED - len(known)], key=evaluated, default=best)
+        better = min(islice(_nearby(best), MAX_TRIED - len(known)), key=evaluated, default=best)
         if evaluated(better) >= evaluated(best):
             break
         best = better
     return best
+
+
+def _nearby(segments: tuple[Segment, ...]) -> Iterator[tuple[Segment, ...]]:
+    """One merge more, or one segment less."""
+    for at, (first, second) in enumerate(pairwise(segments)):
+        if first.last + 1 == second.first:
+            yield (*segments[:at], joined(first, second), *segments[at + 2 :])
+    for at in range(len(segments)):
+        yield segments[:at] + segments[at + 1 :]
 
 
 def _up_to(blocks: Sequence[Segment], weights: Sequence[int], limit: int) -> tuple[Segment, ...]:

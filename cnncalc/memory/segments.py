@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -49,17 +50,22 @@ def segments_of(report: Report, rule: str) -> tuple[Segment, ...]:
     return _named(report, rule)
 
 
+@lru_cache(maxsize=1024)
+def enclosing(block: str) -> tuple[str, ...]:
+    """A block and those around it, outermost first."""
+    parts = block.split(".") if block else []
+    return tuple([".".join(parts[: depth + 1]) for depth in range(len(parts))])
+
+
 def _extents(rows: Sequence[LayerReport]) -> dict[str, tuple[int, int]]:
     """First and last row of each block whose rows are contiguous."""
     extents: dict[str, tuple[int, int]] = {}
     counts: dict[str, int] = {}
     for row in rows:
-        block = row.block
-        while block:
+        for block in reversed(enclosing(row.block)):
             first, _ = extents.get(block, (row.index, row.index))
             extents[block] = (first, row.index)
             counts[block] = counts.get(block, 0) + 1
-            block = block.rpartition(".")[0]
     return {block: (a, b) for block, (a, b) in extents.items() if counts[block] == b - a + 1}
 
 
@@ -68,9 +74,10 @@ def _blocks(report: Report) -> tuple[Segment, ...]:
     rows = report.layers
     extents = _extents(rows)
     holding = {row.block for row in rows if row.layer.is_merge and row.block in extents}
-    inner = [block for block in holding if not any(other.startswith(block + ".") for other in holding)]
+    inner = holding - {outer for block in holding for outer in enclosing(block)[:-1]}
     if not inner:
-        return tuple([segment for segment in _up_to_pools(rows) if _is_closed(report, segment)])
+        readers = report.graph.readers
+        return tuple([segment for segment in _up_to_pools(rows) if _is_closed(readers, segment)])
     return tuple(sorted([Segment(block, *extents[block]) for block in inner], key=lambda segment: segment.first))
 
 
@@ -83,9 +90,8 @@ def _up_to_pools(rows: Sequence[LayerReport]) -> Iterator[Segment]:
             first = row.index + 1
 
 
-def _is_closed(report: Report, segment: Segment) -> bool:
-    """Whether only the last row of a segment is read outside it."""
-    readers = report.graph.readers
+def _is_closed(readers: Sequence[Sequence[int]], segment: Segment) -> bool:
+    """Whether only the last row of a segment is read outside it; ``readers`` are those of each row."""
     return all(reader <= segment.last for index in range(segment.first, segment.last) for reader in readers[index])
 
 

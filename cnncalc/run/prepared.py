@@ -8,6 +8,7 @@ shifts and activation functions are applied to data that is still in the cache o
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from cnncalc.run.weights import array_of, build, given
 from cnncalc.run.workers import Barrier, BarrierBroken, limited, single_threaded_products
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from cnncalc.analysis.report import Report
     from cnncalc.run.weights import Weights
@@ -115,7 +116,7 @@ class PreparedNet:
     def _checked(self, images: Any) -> dict[int, Any]:
         """The array of images of each input, by its row; raises ValueProblem."""
         inputs = {row.name: row for row in self.report.layers if row.layer.is_input and row.index in self._arrays}
-        if not hasattr(images, "items"):
+        if not isinstance(images, Mapping):
             if len(inputs) > 1:
                 raise ValueProblem(f"images: expected an array for each of the inputs {', '.join(inputs)}")
             images = dict.fromkeys(inputs, images)
@@ -123,11 +124,8 @@ class PreparedNet:
         for name, row in inputs.items():
             if name not in images:
                 raise ValueProblem(f"images: there is no array for the input {name}")
-            array = array_of(images[name], self._dtype, f"images: those of {name}")
-            expected = (self.report.batch, *row.output)
-            if array.shape != expected:
-                raise ValueProblem(f"images: those of {name} must be {list(expected)}, not {list(array.shape)}")
-            found[row.index] = array
+            shape = (self.report.batch, *row.output)
+            found[row.index] = array_of(images[name], shape, self._dtype, f"images: those of {name}")
         return found
 
     def _run_all(self) -> list[BaseException | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -10,7 +11,7 @@ from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.base import Parameter
@@ -52,7 +53,7 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
 
     Raises ValueProblem for an array that is missing, has another shape or belongs to no layer.
     """
-    if not all(hasattr(each, "items") for each in (arrays, *getattr(arrays, "values", tuple)())):
+    if not isinstance(arrays, Mapping) or not all(isinstance(each, Mapping) for each in arrays.values()):
         raise ValueProblem("weights: expected arrays by the names of layer and array: {'conv1': {'weight': ...}}")
     own: list[dict[str, Any]] = []
     for row in report.layers:
@@ -61,11 +62,8 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
         for array in row.own_arrays:
             if array.name not in found:
                 raise ValueProblem(f"weights: {row.name} has no '{array.name}', an array {list(array.shape)}")
-            value = array_of(found.pop(array.name), report.dtype, f"weights: '{array.name}' of {row.name}")
-            if value.shape != array.shape:
-                message = f"weights: '{array.name}' of {row.name} must be {list(array.shape)}, not {list(value.shape)}"
-                raise ValueProblem(message)
-            own[-1][array.name] = value
+            what = f"weights: '{array.name}' of {row.name}"
+            own[-1][array.name] = array_of(found.pop(array.name), array.shape, report.dtype, what)
         for name in found:
             near = did_you_mean(str(name), [array.name for array in row.own_arrays])
             raise ValueProblem(f"weights: {row.name} has no use for '{name}'{near}")
@@ -76,17 +74,21 @@ def given(report: Report, arrays: Mapping[str, Mapping[str, Any]]) -> Weights:
     return with_shared(report, own)
 
 
-def array_of(value: Any, dtype: str, what: str) -> Any:
-    """A value as a contiguous array of this data type; raises ValueProblem unless it is an array of real numbers.
+def array_of(value: Any, shape: tuple[int, ...], dtype: str, what: str) -> Any:
+    """A value as a contiguous array of this data type; raises ValueProblem unless it has real numbers in that shape.
 
-    ``what`` is its name in messages.
+    ``what`` is its name in messages. A number beyond the data type becomes infinite.
     """
     try:
         found = np.asarray(value)
         if found.dtype.kind in "cmM":  # complex numbers and times, which NumPy would convert
             raise ValueProblem(f"{what} must be an array of real numbers, not of {found.dtype.name}")
-        if found.dtype.kind not in "OSTU":
-            with np.errstate(all="ignore"):  # a number beyond the data type is infinite
+        if hasattr(value, "mask") and np.ma.is_masked(value):  # NumPy would forget the mask
+            raise ValueProblem(f"{what} must be an array of numbers, but some are masked")
+        if found.dtype.kind not in "OSTU" and found.dtype.names is None:
+            if found.shape != shape:  # before it is copied
+                raise ValueProblem(f"{what} must be {list(shape)}, not {list(found.shape)}")
+            with np.errstate(all="ignore"):
                 return np.asarray(found, dtype, order="C")
     except (TypeError, ValueError):
         pass

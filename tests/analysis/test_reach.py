@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import combinations, product
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,13 +14,17 @@ from cnncalc import analyze
 from cnncalc.analysis import reach
 from cnncalc.analysis.cost import cost_of
 from cnncalc.analysis.report import account
-from cnncalc.errors import ShapeError, ValueProblem
+from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.language.reading import read_design
+from cnncalc.layers import resize
 from cnncalc.layers.stencil import Stencil, count_of
 from cnncalc.volume import Volume
 from tests.analysis.reachability import exact_fields, random_net, random_net_of_sides
 from tests.layer_cases import CASES, Case, bound
 from tests.random_nets import examples, seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def fields(text: str) -> list[tuple[int, ...]]:
@@ -94,6 +100,54 @@ def test_a_window_contains_the_inputs_of_its_definition(
     for output in range(12):
         expected = [i for i in range(-40, 90) if parts * i - step * output in stencil.offsets]
         assert list(stencil.window(output)) == expected
+
+
+# All small nets
+
+SEQUENCE_LAYERS = (
+    "CONV3-1", "CONV3-1/2", "CONV2-1/3(pad=1)", "CONV1-1/4(pad=2)", "CONV3-1(dilation=2)", "PAD([2, 1])",
+    "PAD([-1, 0])", "PAD([3, -1])", "UPSAMPLE2", "UPSAMPLE3", "DECONV3-1/2", "DECONV1-1/2", "DECONV3-1/2(dilation=2)",
+    "RESIZE7", "AVGPOOL(output=3)", "ROLL1", "GAP",
+)  # fmt: skip
+"""Layers on a sequence with every kind of border, step and period."""
+
+
+def differences(texts: Iterable[str]) -> tuple[int, list[str]]:
+    """How many of these nets are valid, and those with a field that is not the measured one or marked as a bound."""
+    count, wrong = 0, []
+    for text in texts:
+        try:
+            report = analyze(text)
+        except DesignError:
+            continue
+        count += 1
+        for row, exact in zip(report.layers, exact_fields(report), strict=True):
+            if exact != {name: field.size for name, field in row.fields.items() if field.is_certain}:
+                wrong.append(f"{text}: {row.name}")
+    return count, wrong
+
+
+@pytest.mark.slow
+def test_two_layers_on_a_sequence_have_the_measured_field() -> None:
+    texts = [f"INPUT 8x1 -> {one} -> {other}" for one, other in product(SEQUENCE_LAYERS, repeat=2)]
+
+    assert differences(texts) == (len(texts) - 2, [])  # GAP leaves nothing to crop
+
+
+def test_two_branches_on_a_sequence_have_the_measured_field() -> None:
+    """Branches of equal sizes: with a rule and without, shifted, cropped, with gaps, and that see everything."""
+    branches = (
+        *("", "CONV3-1", "CONV3-1(dilation=2)", "UPSAMPLE2 -> CONV3-1/2", "PAD([3, -3])", "PAD([-1, 1])", "ROLL1"),
+        *("PAD([-2, -1]) -> IN -> PAD([2, 1])", "IN -> PAD([1, -1])", "IN -> PAD([-1, 1])", "IN"),
+        *("PAD([-2, -1]) -> CONV4-1(pad=3)", "PAD([-2, -1]) -> IN -> CONV4-1(pad=3)", "CONV9-1"),
+    )
+    texts = [
+        f"INPUT 8x1 -> [{one} | {other}] -> ADD -> {behind}"
+        for one, other in combinations(branches, 2)
+        for behind in ("CONV3-1", "PAD([0, -7])", "PAD([-7, 0])")
+    ]
+
+    assert differences(texts) == (len(texts), [])
 
 
 # Computed by hand
@@ -392,6 +446,40 @@ def test_layers_with_too_many_positions_for_a_list_have_an_upper_bound(layers: s
     (field,) = large.fields.values()
     assert not field.is_certain
     assert all(size <= 10**9 for size in field.size)
+
+
+@pytest.mark.parametrize(("layer", "size"), [("CONV3-1", 3), ("CONV3-1(dilation=900000)", 10**6)])
+def test_an_upper_bound_is_neither_wider_than_the_input_nor_than_the_windows_without_borders(
+    layer: str, size: int
+) -> None:
+    (field,) = analyze(f"INPUT 1000000x1 -> PAD(900000, mode=reflect) -> {layer}").layers[-1].fields.values()
+    assert (field.size, field.is_certain) == ((size,), False)
+
+
+def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
+    """A pad that reflects on a large side is only bounded, and stays so where few positions are left."""
+    few = "INPUT 1000000x1 -> PAD(1, mode=reflect) -> POOL1/100000"
+    for layers in ("", " -> [PAD([1, -1]) | ] -> ADD"):
+        (field,) = analyze(few + layers).layers[-1].fields.values()
+        assert not field.is_certain
+
+
+@pytest.mark.parametrize(
+    ("net", "intervals"),
+    [
+        ("INPUT 14x1 -> RESIZE7", 7 * resize.EFFORT),  # to find out that the rule holds for all outputs
+        ("INPUT 56x1 -> RESIZE7", 7 * resize.EFFORT),
+        ("INPUT 63x1 -> RESIZE7", 63),  # no smaller than the input
+        ("INPUT 14x1 -> [PAD([3, -3]) | ] -> ADD", 2 * 14 + 2 * 14),  # side by side, and position by position
+    ],
+)
+def test_a_field_is_exact_if_as_many_intervals_are_computed_as_it_needs(
+    net: str, intervals: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most in (intervals - 1, intervals):
+        monkeypatch.setattr(reach, "MAX_WORK", most)
+        (field,) = analyze(net).layers[-1].fields.values()
+        assert field.is_certain == (most == intervals)
 
 
 def test_a_range_of_any_length_is_counted() -> None:

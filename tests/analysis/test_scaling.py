@@ -96,3 +96,10 @@ def test_a_run_of_many_steps_is_made_ready_in_linear_time() -> None:
 def test_verifying_grows_with_the_number_of_layers() -> None:
     few, many = (f"INPUT 3x2x2 -> [CONV1-2 -> RELU]*{number}" for number in (100, 1_000))
     assert growth(lambda net: verify(cnncalc.analyze(net)), few, many) < MOST
+
+
+@pytest.mark.parametrize("block", ["[CONV3-8 -> RELU -> POOL3/1(pad=1)]", "[[CONV3-8 -> RELU | ] -> ADD]@block"])
+def test_checkpointing_grows_with_the_number_of_blocks(block: str) -> None:
+    few, many = (f"INPUT 6x5x8 -> {block}*{number} -> FC-10" for number in (100, 1_000))
+    options = Options(checkpoint="blocks")
+    assert growth(lambda net: Simulation(cnncalc.analyze(net), options).training(1), few, many) < MOST

@@ -264,6 +264,21 @@ def test_a_result_may_have_4300_digits() -> None:
         analyze(deep, batch=10**3)
 
 
+@pytest.mark.parametrize(
+    ("layers", "name"),
+    [
+        ("[UPSAMPLE10]*2150", "upsample2150"),
+        ("[UPSAMPLE10]*2149 -> CONV10-1(pad=same)", "conv1"),
+        ("[UPSAMPLE10]*2149 -> UPSAMPLE8 -> FLATTEN -> BN", "bn1"),
+    ],
+    ids=["activations", "multiply-adds", "buffers"],
+)
+def test_the_first_layer_of_which_one_count_is_too_long_is_named(layers: str, name: str) -> None:
+    """Of 10**4300, the smallest number with 4,301 digits; all other counts of the layer have fewer."""
+    with pytest.raises(DesignError, match=f"{name}: a result has at most 4,300 digits"):
+        analyze(f"INPUT 1x1x1 -> {layers} -> RELU")
+
+
 def test_reading_ends_at_1000_problems() -> None:
     with pytest.raises(DesignError) as caught:
         read_design("<text>", "layers:\n" + "".join(f"- w{n}\n" for n in range(5000)))

@@ -145,10 +145,6 @@ def test_given_weights_are_used_and_checked() -> None:
     images = draw_images(report)
     net = cnncalc.prepare(report.graph, weights=weights)
 
-    class Attached:
-        def __array__(self, *given: Any, **options: Any) -> Any:
-            raise RuntimeError("use detach()")
-
     def with_bias(bias: Any) -> dict[str, Any]:
         return {**weights, "fc1": {**weights["fc1"], "bias": bias}}
 
@@ -160,15 +156,11 @@ def test_given_weights_are_used_and_checked() -> None:
         ({**weights, "fc1": {"weight": drawn[3]["weight"]}}, "weights: fc1 has no 'bias', an array [5]"),
         ({**weights, "fc1": {**weights["fc1"], "wait": 1}}, "weights: fc1 has no use for 'wait'; did you mean"),
         (with_bias([1, 2]), "weights: 'bias' of fc1 must be [5], not [2]"),
-        (with_bias("b"), "'bias' of fc1 must be an array of numbers, not 'b'"),
-        (with_bias(["1"] * 5), "'bias' of fc1 must be an array of numbers, not ['1', '1', '1', '1', '1']"),
-        (with_bias(None), "'bias' of fc1 must be an array of numbers, not None"),
-        (with_bias([1, [2]]), "'bias' of fc1 must be an array of numbers, not [1, [2]]"),
-        (with_bias([1j] * 5), "'bias' of fc1 must be an array of real numbers, not of complex128"),
-        (with_bias(np.zeros(5, "M8[s]")), "'bias' of fc1 must be an array of real numbers, not of datetime64[s]"),
-        (with_bias(Attached()), "'bias' of fc1 cannot be read as an array: use detach()"),
         ({"fc1": 1}, "weights: expected arrays by the names of layer and array"),
         (1, "weights: expected arrays by the names of layer and array"),
+        (dict, "weights: expected arrays by the names of layer and array"),
+        ({"fc1": dict}, "weights: expected arrays by the names of layer and array"),
+        (np.ones(3), "weights: expected arrays by the names of layer and array"),
     ]:
         with pytest.raises(cnncalc.ValueProblem) as raised:
             cnncalc.prepare(report.graph, weights=wrong)  # type: ignore[arg-type]
@@ -186,6 +178,60 @@ def test_images_are_checked() -> None:
         with pytest.raises(cnncalc.ValueProblem) as raised:
             net(wrong)
         assert raised.value.message == message
+
+
+class Attached:
+    """Says that it cannot be read, as a parameter of PyTorch does."""
+
+    def __array__(self, *given: Any, **options: Any) -> Any:
+        raise RuntimeError("use detach()")
+
+
+NO_NUMBERS = [
+    ("b", "must be an array of numbers, not 'b'"),
+    (["1"] * 5, "must be an array of numbers, not ['1', '1', '1', '1', '1']"),
+    (None, "must be an array of numbers, not None"),
+    (dict, "must be an array of numbers, not <class 'dict'>"),
+    ([1, [2]], "must be an array of numbers, not [1, [2]]"),
+    ([10**400] * 5, "must be an array of numbers, not [1000"),
+    (np.ones(5, object), "must be an array of numbers, not array([1, 1, 1, 1, 1], dtype=object)"),
+    (np.zeros(5, [("x", "f4")]), "must be an array of numbers, not array([(0.,), (0.,)"),
+    ([1j] * 5, "must be an array of real numbers, not of complex128"),
+    (np.zeros(5, "M8[s]"), "must be an array of real numbers, not of datetime64[s]"),
+    (np.ma.masked_equal([1, 2, 3, 4, 5], 3), "must be an array of numbers, but some are masked"),
+    (np.broadcast_to(1.0, (2**36, 2**18)), "must be [1, 1, 1, 5], not [68719476736, 262144]"),
+    (Attached(), "cannot be read as an array: use detach()"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), NO_NUMBERS, ids=[message for _, message in NO_NUMBERS])
+def test_what_is_no_array_of_real_numbers_is_refused_as_weight_and_as_image(value: Any, message: str) -> None:
+    net = cnncalc.prepare("INPUT 1x1x5 -> FC-5")
+    weights = {"fc1": {"weight": np.ones((5, 5)), "bias": value}}
+
+    for images in (value, {"input": value}):
+        with pytest.raises(cnncalc.ValueProblem) as raised:
+            net(images)
+        assert raised.value.message.startswith(f"images: those of input {message}")
+    with pytest.raises(cnncalc.ValueProblem) as raised:
+        cnncalc.prepare("INPUT 1x1x5 -> FC-5", weights=weights)
+    assert raised.value.message.startswith(f"weights: 'bias' of fc1 {message.replace('[1, 1, 1, 5]', '[5]')}")
+
+
+def test_numbers_are_read_whatever_array_holds_them() -> None:
+    class Named(np.ndarray):
+        pass
+
+    image = np.arange(60.0).reshape(1, 3, 4, 5)
+    net = cnncalc.prepare("INPUT 3x4x5 -> CONV3-2", seed=1)
+    expected = net(image)["conv1"]
+
+    for same in (
+        *(image.astype(">f8"), image.astype(">i2"), np.asfortranarray(image), image[:, ::-1].copy()[:, ::-1]),
+        *(image.view(Named), np.ma.masked_array(image), image.tolist(), memoryview(image.data)),
+    ):
+        assert np.array_equal(net(same)["conv1"], expected)
+    assert np.isnan(net(np.full_like(image, np.nan))["conv1"]).all()
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("float16", "6x7x3"), ("float32", "100000x100000x3")])
