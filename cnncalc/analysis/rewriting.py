@@ -52,10 +52,10 @@ def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]], *, brief: 
         return None
 
 
-def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
+def with_pooled_fc(report: Report, *, brief: bool = False) -> tuple[str, Report] | None:
     """The name of the first fully-connected layer and the report on the net with a global average pool before it.
 
-    None if its input is 1x1 or there is no such layer.
+    None if its input is 1x1 or there is no such layer. ``brief`` is that of :func:`rewritten`.
     """
     rows = report.layers
     first = next((row for row in rows if isinstance(row.layer, FullyConnected) and not row.training_only), None)
@@ -66,5 +66,5 @@ def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
         place, source = source, rows[source.sources[0]]
     if source.output.is_point:
         return None
-    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)})
+    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)}, brief=brief)
     return None if changed is None else (first.name, changed)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site, listed
+from cnncalc.checks.rules.base import Rule, Site, listed, with_changes
 from cnncalc.layers.linear import FullyConnected
 
 if TYPE_CHECKING:
@@ -57,5 +56,5 @@ class ActivationAfterLastFc(Rule):
         kinds = listed([other.label for other in reversed(wrong)])
         message = f"the scores of the last fully-connected layer should stay unchanged, but {kinds} follows {fc.name}"
         gone = {other.index: () for site in sites for other in site.facts[1]}
-        changed = rewritten(report, gone)
+        changed = with_changes(report, gone)
         return self.found(report, sites, message, "all_layers", what=f"end with {fc.label}", changed=changed)
