@@ -15,6 +15,7 @@ from cnncalc.arguments import (
     positive,
     ranges_of,
     settings_of,
+    target_of,
     texts_of,
 )
 from cnncalc.errors import ValueProblem
@@ -71,7 +72,7 @@ def load(
         phase=phase,
         partial=partial,
     )
-    return loading.load(target if isinstance(target, str) else str(target), settings, stdin)
+    return loading.load(target_of(target), settings, stdin)
 
 
 def from_torch(
@@ -80,9 +81,9 @@ def from_torch(
     """The graph of a ``torch.nn.Module``, which is run once on meta tensors: no weights are needed or changed.
 
     ``size`` is the volume of its input (height, width, depth), or those of several inputs by the names of the
-    parameters of ``forward``. ``partial`` reads operators without an equal as OPAQUE.
+    parameters of ``forward``. ``partial`` reads unsupported operators as OPAQUE.
 
-    Raises DesignError if PyTorch is missing, if the module cannot be run, or for operators without an equal.
+    Raises DesignError if PyTorch is missing, if the module cannot be run, or for unsupported operators.
     """
     from cnncalc.interop.torch_target import graph_of
 
@@ -297,7 +298,7 @@ def _fit_board(
         return fit_board(None, analyze(design, **options), board, kept)
     stdin = options.get("stdin")
     settings = settings_of(**{name: value for name, value in options.items() if name != "stdin"})
-    family = Family(os.fspath(design), settings, stdin)
+    family = Family(target_of(design), settings, stdin)
     return fit_board(family, family.report({}), board, kept)
 
 
@@ -351,7 +352,7 @@ def solve(
         raise ValueProblem("solve needs a limit: max, min or memory", code="usage")
     if not items_of(ranges):
         raise ValueProblem("ranges: expected a variable with its values, as in {'width': '8..64'}", code="wrong-value")
-    family = Family(os.fspath(design), settings_of(**options), stdin, requires_effect=False, with_hints=False)
+    family = Family(target_of(design), settings_of(**options), stdin, requires_effect=False, with_hints=False)
     return solution(family, ranges_of(family, ranges), bounds, best, chosen, every=every)
 
 
@@ -386,8 +387,9 @@ def formula(
     names = None if names is None else texts_of("names", names)
     chosen = Options(batch=positive("batch", batch) or 1, dtype=dtype)
     check_options(chosen, training=False)
-    path = target if isinstance(target, str) else str(target)
-    return formulas(path, names, tuple(of), settings=settings_of(**options), options=chosen, at=at, stdin=stdin)
+    return formulas(
+        target_of(target), names, tuple(of), settings=settings_of(**options), options=chosen, at=at, stdin=stdin
+    )
 
 
 def table(
@@ -527,7 +529,7 @@ def sweep(
     if not isinstance(executor, str) and not hasattr(executor, "submit"):
         message = f"executor: expected a text or a concurrent.futures.Executor, found {executor!r:.60}"
         raise ValueProblem(message, code="wrong-type")
-    family = Family(os.fspath(design), settings_of(**options), stdin)
+    family = Family(target_of(design), settings_of(**options), stdin)
     wish = Wish(
         vary=tuple(ranges_of(family, dict(items_of(vary)))),
         listed=None if rows is None else os.fspath(rows),

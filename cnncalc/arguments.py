@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,16 @@ def settings_of(
         partial=partial,
         phase=_phase(phase),
     )
+
+
+def target_of(given: Any) -> str:
+    """The name, pattern or path of a design; raises ValueProblem for anything else."""
+    if isinstance(given, os.PathLike):
+        return os.fsdecode(given)
+    if isinstance(given, str):
+        return given
+    found = type(given).__name__
+    raise ValueProblem(f"expected a design: its name, pattern or path, found {found}", code="wrong-type")
 
 
 def figure_options(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.arguments import target_of
 from cnncalc.checks.check import Checker, CheckOptions
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.figures.budget import from_python, read_budget
@@ -45,7 +46,7 @@ def assert_within_budget(
         rules=False,
         strict=strict,
     )
-    result = Checker(options, Settings(variables=dict(variables or {}))).check([os.fspath(target)])
+    result = Checker(options, Settings(variables=dict(variables or {}))).check([target_of(target)])
     (outcome,) = result.files or (None,)
     if outcome is not None and outcome.is_broken:
         raise DesignError(outcome.problems)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import cnncalc
+from cnncalc.analysis.report import Report
 from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.drawings import KINDS, OVER_TIME
 from cnncalc.memory.report import Options
+from cnncalc.testing import assert_within_budget
 from tests.calls import called
 
 if TYPE_CHECKING:
@@ -124,6 +126,32 @@ def test_the_types_of_many_parameters_are_checked() -> None:
 def test_lists_of_another_type_are_refused(name: str, value: object) -> None:
     with pytest.raises(cnncalc.ValueProblem, match=f"^{name}: expected"):
         cnncalc.table(NET, **{name: value})  # type: ignore[arg-type]
+
+
+DESIGNS: dict[str, Callable[[Any], object]] = {
+    "load": cnncalc.load,
+    "analyze": cnncalc.analyze,
+    "prepare": cnncalc.prepare,
+    "account_memory": cnncalc.account_memory,
+    "fit": lambda design: cnncalc.fit(design, "8GiB"),
+    "fit of a board": lambda design: cnncalc.fit(design, "board:raspberry-pi-pico"),
+    "table": cnncalc.table,
+    "plot": cnncalc.plot,
+    "solve": lambda design: cnncalc.solve(design, {"w": "1..4"}, max={"parameters": 9}),
+    "formula": cnncalc.formula,
+    "sweep": lambda design: list(cnncalc.sweep(design, {"w": "1..4"})),
+    "assert_within_budget": lambda design: assert_within_budget(design, parameters="1M"),
+}
+
+
+@pytest.mark.parametrize("function", DESIGNS)
+@pytest.mark.parametrize("design", [None, 5, b"INPUT 8x8x3 -> FC-5", ["vgg16"], {"layers": []}, Report])
+def test_a_design_is_a_text_or_a_path(function: str, design: object) -> None:
+    """The text of a report would be read as a pattern."""
+    given = cnncalc.analyze(NET) if design is Report else design
+    with pytest.raises(cnncalc.ValueProblem) as caught:
+        DESIGNS[function](given)
+    assert caught.value.message == f"expected a design: its name, pattern or path, found {type(given).__name__}"
 
 
 def test_no_public_name_is_also_a_module() -> None:

@@ -226,7 +226,7 @@ def text_seeds(ending: str, first: str) -> Sequence[bytes]:
 
 
 def run_model(name: str, data: bytes) -> str:
-    """A model file, every second one with operators that have no equal."""
+    """A model file, every second one with unsupported operators."""
     settings = Settings(partial=one_in(2, data), phase="train" if one_in(3, data) else "test")
     try:
         account(load_bytes(name, data, settings))

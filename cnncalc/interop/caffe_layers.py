@@ -1,4 +1,4 @@
-"""The layer types of Caffe and of its forks, each as layers of ours.
+"""Translates the layer types of Caffe and of its forks into layers.
 
 A function takes the net, the layer, and its bottoms, all known, and returns its tops. Source: caffe.proto and the
 layers of github.com/BVLC/caffe; weiliu89/caffe branch ssd for Normalize, Permute; yjxiong/caffe for BN.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def _window(
     layer: CaffeLayer, x: Blob, name: str, default: int | None, parts: tuple[str, str] | None = None
 ) -> list[int]:
-    """A key of a window, one number a side: ``stride``, or ``stride_h`` and ``stride_w``."""
+    """A field of a window, one number for each side: ``stride``, or ``stride_h`` and ``stride_w``."""
     sides = max(len(x.shape) - 2, 0) or 2
     parameter = layer.parameter
     high, wide = parts or (f"{name}_h", f"{name}_w")
@@ -99,13 +99,13 @@ def _inner_product(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     if axis == 1:
         result = net.add_learned(layer, "fc", x, **keys)
         return [net.reshaped(layer, result, [keys["units"]]) if result.place is not None else UNKNOWN]
-    # one row of weights for each place along the axes before: these become positions, the others the depth
-    before, behind = x.sizes[: axis - 1], x.sizes[axis - 1 :]
-    rows = net.reshaped(layer, x, [prod(before), prod(behind)])
+    # the axes before ``axis`` become positions, the others the depth
+    before, after = x.sizes[: axis - 1], x.sizes[axis - 1 :]
+    rows = net.reshaped(layer, x, [prod(before), prod(after)])
     if rows.place is None:
         return [UNKNOWN]
-    turned = net.add(layer, "permute", [rows], main=False, order=["depth", "length"])
-    result = net.add_learned(layer, "linear", turned, **keys)
+    depth_last = net.add(layer, "permute", [rows], main=False, order=["depth", "length"])
+    result = net.add_learned(layer, "linear", depth_last, **keys)
     if result.place is None:
         return [UNKNOWN]
     back = net.add(layer, "permute", [result], main=False, order=["depth", "length"])
@@ -147,11 +147,11 @@ def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     )
     if result.place is not None and list(net.volume(result).sides) != sides:
         net.builder.lacks(layer.type, layer.name, "its last window lies outside of the volume")
-    return [result, result]  # the second top holds the places of the maxima
+    return [result, result]  # the second top holds the indices of the maxima
 
 
 def _pooled(size: int, kernel: int, stride: int, pad: int, *, ceil: bool, clips: bool) -> int:
-    """The outputs of a pool along a side: rounded up, without windows that would begin in the padding at the end."""
+    """The number of outputs of a pool along a side; ``clips``: no window may begin in the padding at the end."""
     travel = size + 2 * pad - kernel
     outputs = (-(-travel // stride) if ceil else travel // stride) + 1
     return outputs - 1 if clips and (outputs - 1) * stride >= size + pad else outputs
@@ -162,7 +162,7 @@ def _upsample(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequ
     x, parameter = bottoms[0], layer.parameter
     if len(bottoms) == 1:
         return [net.add(layer, "upsample", [x], factor=parameter.integer("scale", 2))]
-    places = bottoms[1]  # of SegNet: the places of the maxima of a pool
+    places = bottoms[1]  # of SegNet: the indices of the maxima of a pool
     given = net.builder.nodes[places.place or 0]
     result = net.add(layer, "unpool", [x, places])
     for key in ("scale", "upsample_h", "upsample_w", "pad_out_h", "pad_out_w"):
@@ -191,7 +191,7 @@ def _interpolation(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     return [net.add(layer, "resize", [x], size=sides, mode="bilinear", corners=True)]
 
 
-# normalization and what is learned a channel
+# normalization, and layers with parameters for each channel
 
 
 @translates("batch_norm_param", "batchnorm", "syncbatchnorm")
@@ -233,7 +233,7 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
 
 
 def _spread(net: CaffeNet, layer: CaffeLayer, kind: str, x: Blob, other: Blob, axis: int) -> Blob:
-    """A product or sum of a blob and one with fewer axes, the first of which is ``axis``; 0 is one number an image."""
+    """A product or sum of a blob with one of fewer axes, which are those from ``axis`` on (0: the batch)."""
     if axis == 0:
         sizes = [*other.sizes, *[1] * (len(x.sizes) - len(other.sizes))]
         return net.add(layer, kind, [x, net.reshaped(layer, other, sizes)])
@@ -262,7 +262,7 @@ def _bias(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
 
 
 def _takes_bias(net: CaffeNet, x: Blob, count: int) -> bool:
-    """Gives the layer before the bias or shift of so many numbers that follows it, where it has none of its own."""
+    """Makes a bias or shift of ``count`` numbers part of the layer before it, if that has none; returns whether."""
     assert x.place is not None
     node = net.builder.nodes[x.place]
     has_reader = any(x.place in other.inputs for other in net.builder.nodes[x.place + 1 :])
@@ -407,10 +407,10 @@ def _exponential(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> S
     return [net.add(layer, "exp", [x]) if x.place is not None else UNKNOWN]
 
 
-# without an equal, whose figures are known
+# unsupported layers, some of whose figures are known
 
 
-@translates("embed_param", "embed", has_no_equal=True)
+@translates("embed_param", "embed", is_unsupported=True)
 def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
     units, words = parameter.integer("num_output"), parameter.integer("input_dim")
@@ -419,7 +419,7 @@ def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     return [net.lacks(layer, "it looks numbers up in a table", bottoms, sizes, parameters=count)]
 
 
-@translates("roi_pooling_param", "roipooling", "roialign", has_no_equal=True)
+@translates("roi_pooling_param", "roipooling", "roialign", is_unsupported=True)
 def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
     pooled = [parameter.integer("pooled_h", 1), parameter.integer("pooled_w", 1)]
@@ -428,6 +428,6 @@ def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     return [net.lacks(layer, "its windows are data: regions that another layer proposes", bottoms[:1], sizes)]
 
 
-@translates("recurrent_param", "lstm", "rnn", "gru", has_no_equal=True)
+@translates("recurrent_param", "lstm", "rnn", "gru", is_unsupported=True)
 def _recurrent(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     return [net.lacks(layer, "a recurrent layer runs over time steps", bottoms)]

@@ -1,4 +1,4 @@
-"""The layer types of Caffe that join, cut and reorder blobs, each as layers of ours.
+"""Translates the layer types of Caffe that merge, split, reshape and reorder blobs into layers.
 
 Source: caffe.proto and the layers of github.com/BVLC/caffe; Permute: weiliu89/caffe, branch ssd.
 """
@@ -49,7 +49,7 @@ def _eltwise(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
 
 
 def _require_equal(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> None:
-    """Refuses bottoms of different sizes: Caffe does not broadcast."""
+    """Raises DesignError for bottoms of different sizes: Caffe does not broadcast."""
     sizes = [bottom.sizes for bottom in bottoms]
     if len(set(sizes)) > 1:
         listed = " and ".join(str(net.volume(bottom)) for bottom in bottoms)
@@ -148,7 +148,7 @@ def _reshape(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
 
 
 def _filled(layer: CaffeLayer, x: Blob, sizes: Sequence[int | None]) -> list[int]:
-    """Sizes of one image with the one that is -1 computed."""
+    """The sizes of one image, with a size of -1 computed from the number of elements."""
     known = [size for size in sizes if size is not None and size != -1]
     elements, product = prod(x.sizes), prod(known)
     is_open = len(known) < len(sizes)

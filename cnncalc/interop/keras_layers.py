@@ -1,4 +1,4 @@
-"""Layers of Keras that have weights or windows, each as layers of ours.
+"""Translates layers of Keras that have weights or windows.
 
 Source: keras.layers, versions 1.2, 2.15 and 3; transposed convolutions: ``deconv_output_length`` of Keras 2.
 """
@@ -21,12 +21,12 @@ def _padding(call: Applied) -> str:
 
 
 def _lead(call: Applied, sizes: Sequence[int], fill: int = 1) -> list[int]:
-    """Sizes of a window, with those of the axes that TimeDistributed goes along."""
+    """Sizes of a window, preceded by ``fill`` for each axis that TimeDistributed adds."""
     return [*[fill] * call.lead, *sizes]
 
 
 def _pad(call: Applied, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Any:
-    """The key ``pad`` of a window: numbers where all sides are padded uniform at both ends."""
+    """The key ``pad`` of a window: numbers if both ends of all sides are padded equally, else ``same``."""
     padding = _padding(call)
     spans = [step * (size - 1) for size, step in zip(kernel, dilation, strict=True)]
     if padding == "valid":
@@ -297,7 +297,7 @@ def _rescaling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _one(numbers: Sequence[float]) -> Any:
-    """One number where all are equal, rounded to those of float32."""
+    """The numbers, rounded to the precision of float32; a single number if all are equal."""
     rounded = [float(f"{number:.8g}") for number in numbers]
     return rounded[0] if len(set(rounded)) == 1 else rounded
 
@@ -314,21 +314,21 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         for axis in axes:
             count *= net.sizes(x)[axis]
         net.builder.note(
-            f"{call.name}: its mean, variance and number of samples, {2 * count + 1} numbers, are weights that are not"
-            " read and not counted"
+            f"{call.name}: its mean, variance and number of samples ({2 * count + 1} numbers) are weights of the file, "
+            "which are neither read nor counted"
         )
         return [net.add(call, "affine", [x])]
     deviations = [sqrt(variance) or 1.0 for variance in config.numbers("variance")]
     means = config.numbers("mean")
     if len(means) != len(deviations):
-        raise config.wrong("mean", f"{len(deviations)} numbers, as the variance has")
+        raise config.wrong("mean", f"{len(deviations)} numbers, as many as the variance has")
     if config.boolean("invert", False):
         return [net.add(call, "affine", [x], factor=_one(deviations), shift=_one(means))]
     shifts = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]
     return [net.add(call, "affine", [x], factor=_one([1 / part for part in deviations]), shift=_one(shifts))]
 
 
-# without an equal, whose figures are known
+# unsupported layers whose figures are known
 
 
 @lacking("Embedding")

@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 def board_document(fit: BoardFit, *, notation: Notation) -> Document:
-    """What the net and each change of it take of a board."""
+    """The arena, flash and MACs of the net and of each change that was tried, and whether they fit the board."""
     board = fit.board
     heading = (
         f"{fit.architecture}: on {PREFIX}{board.name} ({board.chip}), TensorFlow Lite Micro, int8, 32-bit pointers",

@@ -1,4 +1,4 @@
-"""Nets of Caffe: phases, shared parameters, the rules of its layers, what has no equal."""
+"""Nets of Caffe: phases, shared parameters, the rules of its layers, unsupported layers."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
         (INPUT + layer("Pooling", "pooling_param { kernel_size: 2 stride: 0 }"), "at least 1"),
         (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: 7 } }"), "do not hold the 1,311 elements"),
         (INPUT + layer("Slice", "slice_param { slice_point: 5 }", top="a b"), "does not cut 3"),
-        (INPUT + layer("Softmax", "softmax_param { axis: 4 }"), "no axis of a blob with 4 axes"),
+        (INPUT + layer("Softmax", "softmax_param { axis: 4 }"), "axis must be -4 to 3 for a blob with 4 axes"),
         ('input: "x" input_dim: 1 input_dim: 3 input_dim: -1 input_dim: 4' + layer("ReLU", bottom="x"), "at least 1"),
         (INPUT + 'layer { name: "a" bottom: "data" }', "the layer has no type"),
         (LENET.replace("phase: TEST", "phase: TRAIN"), "--phase train"),

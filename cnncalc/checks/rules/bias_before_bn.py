@@ -38,9 +38,9 @@ class BiasBeforeBn(Rule):
         shared = {node.share for node in report.graph.nodes}
         for row in report.layers:
             if row.layer.counts_macs and row.biases and row.index not in shared:
-                behind = [report.layers[reader] for reader in readers[row.index]]
-                if behind and all(reader.layer.centres_channels for reader in behind):
-                    yield Site(row, (behind[0],))
+                after = [report.layers[reader] for reader in readers[row.index]]
+                if after and all(reader.layer.centres_channels for reader in after):
+                    yield Site(row, (after[0],))
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (reader,) = sites[0]

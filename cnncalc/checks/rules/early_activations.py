@@ -76,8 +76,8 @@ def _classifies(report: Report) -> bool:
 
 
 def _early(report: Report) -> list[LayerReport]:
-    """The layers with memory of their own before the second one that halves the plane."""
-    halvings: list[int] = []  # for each row, on the longest way to it
+    """The layers with memory of their own before the second layer that reduces the plane."""
+    halvings: list[int] = []  # for each row, the most on any path to it
     early = []
     for row in report.layers:
         halved = max((halvings[source] for source in row.sources), default=0)

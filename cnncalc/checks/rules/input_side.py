@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _halves(layer: Layer) -> bool:
-    """Whether windows lie side by side without padding, so that only the size of the input decides whether they fit."""
+    """Whether windows are adjacent and unpadded, so that only the size of the input decides whether they fit."""
     if isinstance(layer, PaddedPooling) and (isinstance(layer.pad, str) or any(layer.pad)):
         return False
     if isinstance(layer, Pooling):
@@ -43,7 +43,7 @@ MAX_WORK = 20_000
 
 
 class InputSides:
-    """Layers that leave input unread, and the nearest input sizes with which they would not."""
+    """The layers that leave input unread (``lost``), and the nearest input sizes without unread input (``sides``)."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
@@ -62,7 +62,7 @@ class InputSides:
             self.sides = [size for size in found if size is not None]
 
     def _next(self, size: Volume, step: int, tries: int) -> Volume | None:
-        """The next side in one direction that works."""
+        """The next input size in one direction (``step`` 1 or -1) that works; None if there is none."""
         lost = [any(side) for side in zip(*[_left(row) for row in self.lost], strict=True)]
         # a side without losses stays as it is, unless all sides are equal
         changed = [True] * len(lost) if len(set(size.sides)) == 1 else lost

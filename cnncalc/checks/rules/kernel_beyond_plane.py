@@ -62,7 +62,7 @@ class KernelBeyondPlane(Rule):
 
 
 def _live_taps(layer: Convolution, x: Volume) -> tuple[int, ...]:
-    """How many elements of each side of a kernel lie over the volume at any position."""
+    """How many elements along each side of a kernel lie over the volume, not over padding, at some position."""
     windows = layer.windows(x)
     live = []
     for side, size in enumerate(x.sides):

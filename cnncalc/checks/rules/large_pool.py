@@ -61,12 +61,12 @@ class LargePool(Rule):
 
 
 def _largest(row: LayerReport) -> int:
-    """The largest side of a window: 3, and on a length as many elements as 3x3 has."""
+    """The largest side of a window that is not reported: 3; for sequences 9, as many elements as 3x3 has."""
     return 9 if len(row.output.sides) == 1 else 3
 
 
 def _is_before_classifier(report: Report, index: int, readers: list[list[int]]) -> bool:
-    """Whether a layer that sees the whole plane follows after nothing but layers that see one pixel or normalize."""
+    """Whether the next layer that sees more than one pixel, normalizations aside, sees the whole plane."""
     while len(readers[index]) == 1:
         (index,) = readers[index]
         row = report.layers[index]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class LinearOnMap(Rule):
     """The scores of a classifier should come from the whole map.
 
-    What: a LINEAR on a map of more than one position, behind which only a softmax, dropout or views follow up to the
+    What: a LINEAR on a map of more than one position, after which only a softmax, dropout or views follow up to the
     end of the net. Sequences are not reported.
 
     Why: LINEAR works at each position alone, so the net gives scores for every position, not for the image. FC sees the
@@ -40,7 +40,7 @@ class LinearOnMap(Rule):
                 yield Site(row)
 
     def _ends(self, report: Report, readers: list[list[int]], index: int) -> bool:
-        """Whether nothing that computes follows but a softmax."""
+        """Whether only softmax, dropout and views follow."""
         todo = list(readers[index])
         while todo:
             layer = report.layers[todo[-1]].layer

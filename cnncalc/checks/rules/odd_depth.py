@@ -38,12 +38,12 @@ class OddDepth(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         readers = report.graph.readers
-        learned_behind = [False] * len(report.layers)
+        precedes_macs = [False] * len(report.layers)  # whether a layer with MACs comes after each row
         for row in reversed(report.layers):
-            behind = [report.layers[reader] for reader in readers[row.index]]
-            learned_behind[row.index] = any(r.layer.counts_macs or learned_behind[r.index] for r in behind)
+            after = [report.layers[reader] for reader in readers[row.index]]
+            precedes_macs[row.index] = any(r.layer.counts_macs or precedes_macs[r.index] for r in after)
         for row in report.layers:
-            if row.layer.counts_macs and row.layer.depth_key and learned_behind[row.index]:
+            if row.layer.counts_macs and row.layer.depth_key and precedes_macs[row.index]:
                 depth = row.output.depth
                 if depth > self.above and depth % self.multiple:
                     yield Site(row)
@@ -58,7 +58,7 @@ class OddDepth(Rule):
         return self.found(report, sites, message, "macs", what=what, changed=changed)
 
     def _better(self, row: LayerReport) -> int:
-        """The next depth that is divisible by 8, and by the groups as before."""
+        """The next depth that is divisible by 8 and by the groups."""
         step = lcm(self.multiple, getattr(row.layer, "groups", 1))
         return -(-row.output.depth // step) * step
 

@@ -51,7 +51,7 @@ class SoftmaxInside(Rule):
 
 
 def _first_computing_reader(report: Report, readers: list[list[int]], index: int) -> LayerReport | None:
-    """The first later layer that computes with the values: no view, mean or product."""
+    """The first later layer that computes with the values: it is not a view, a mean or a product."""
     todo, seen = list(readers[index]), set()
     while todo:
         at = todo.pop(0)

@@ -61,7 +61,7 @@ class UnevenWindow(Rule):
 
 
 def _first_fix(report: Report, sites: Sequence[Site]) -> tuple[str, Report | None]:
-    """The first change that leaves less unread, and the net with it."""
+    """The first change with which the net leaves less unread, in words, and the net with it; None if there is none."""
     for what, keys in _fixes(sites[0].row):
         try:
             layers = [site.row.layer.with_keys(**keys) if keys else GlobalAveragePool() for site in sites]
@@ -74,7 +74,7 @@ def _first_fix(report: Report, sites: Sequence[Site]) -> tuple[str, Report | Non
 
 
 def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
-    """The next smaller and the next larger input that the windows of the layer cover."""
+    """The nearest smaller and larger sizes of the input that the windows of the layer cover."""
     found = []
     for step in (-1, 1):
         sides = []
@@ -95,7 +95,7 @@ def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
 
 
 def _fixes(row: LayerReport) -> list[tuple[str, dict[str, object]]]:
-    """Changes of keys that may make the windows fit, the smallest first; no keys: a global average pool instead."""
+    """Changes of keys that may make the windows fit, the smallest first; no keys stand for a global average pool."""
     layer = row.layer
     if isinstance(layer, AveragePool) and row.output.is_point:
         return [("GAP", {})]
