@@ -52,10 +52,11 @@ def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]], *, brief: 
         return None
 
 
-def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
+def with_pooled_fc(report: Report, *, brief: bool = False) -> tuple[str, Report] | None:
     """The name of the first fully-connected layer and the report of the net with a global average pool before it.
 
     None if there is no such layer, its input is a single position, or the changed net is not valid.
+    ``brief`` is that of :func:`rewritten`.
     """
     rows = report.layers
     first = next((row for row in rows if isinstance(row.layer, FullyConnected) and not row.training_only), None)
@@ -66,5 +67,5 @@ def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
         place, source = source, rows[source.sources[0]]
     if source.output.is_point:
         return None
-    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)})
+    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)}, brief=brief)
     return None if changed is None else (first.name, changed)

@@ -12,7 +12,7 @@ from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from cnncalc.graph import Node
@@ -168,6 +168,17 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
         if computed + len(graph.nodes) > MAX_TRIED_LAYERS or side - first_side >= MAX_UNCHANGED:
             break
     return problems
+
+
+def shapes(nodes: Iterable[Node], known: Known) -> Iterator[Shaped | None]:
+    """The volume and the cost of one node after the other, as :func:`propagate` finds them.
+
+    Raises DesignError at the first node that cannot take its volumes; shared parameters are not compared.
+    """
+    shaped: list[Shaped | None] = []
+    for node in nodes:
+        shaped.append(_shape_if_known(node, shaped, known))
+        yield shaped[-1]
 
 
 def _shape_if_known(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site, listed
+from cnncalc.checks.rules.base import Rule, Site, listed, with_changes
 from cnncalc.layers.linear import FullyConnected
 
 if TYPE_CHECKING:
@@ -58,5 +57,5 @@ class ActivationAfterLastFc(Rule):
         verb = "follows" if len(wrong) == 1 else "follow"
         message = f"the scores of the last fully-connected layer should stay unchanged, but {kinds} {verb} {fc.name}"
         gone = {other.index: () for site in sites for other in site.facts[1]}
-        changed = rewritten(report, gone)
+        changed = with_changes(report, gone)
         return self.found(report, sites, message, "all_layers", what=f"end with {fc.label}", changed=changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.findings import Advice, Finding
 from cnncalc.layers.convolution import Convolution
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
@@ -12,7 +13,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.figures.measure import Share
@@ -154,6 +155,11 @@ def left_over(layer: Layer, x: Volume) -> tuple[int, ...]:
         reached = (windows.steps[side] - 1) * stride + window - windows.pads[side][0]
         left.append(max(0, size - reached - max(0, stride - window)))
     return tuple(left)
+
+
+def with_changes(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report | None:
+    """The net with some layers replaced, with its volumes and counts alone; None if that is not a valid net."""
+    return rewritten(report, changes, brief=True)
 
 
 def unread(report: Report) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -47,5 +46,5 @@ class BiasBeforeBn(Rule):
         row, (reader,) = sites[0]
         biases = plural(row.biases, "bias")
         message = f"normalization cancels a bias before it, but {row.label} has {biases} before {reader.name}"
-        changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(bias="no"),) for site in sites})
+        changed = with_changes(report, {site.row.index: (site.row.layer.with_keys(bias="no"),) for site in sites})
         return self.found(report, sites, message, "parameters", what="bias: no", changed=changed)

@@ -43,7 +43,7 @@ class FirstFc(Rule):
         )
         if row is None or row.parameters < self.minimum or 2 * row.parameters <= report.totals.parameters:
             return
-        changed = with_pooled_fc(report)
+        changed = with_pooled_fc(report, brief=True)
         if changed is not None and _reads_features(report, row):
             yield Site(row, (changed[1],))
 

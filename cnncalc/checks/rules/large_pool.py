@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
 from cnncalc.layers.stencil import POINT
 
@@ -56,7 +55,7 @@ class LargePool(Rule):
         x, y = row.input_volumes[0], row.output
         message = f"a pool should be at most {most}, but one of {kernel} keeps {y.elements:,} of {x.elements:,} values"
         times = (max(row.layer.step) - 1).bit_length()  # type: ignore[attr-defined]
-        changed = rewritten(report, {site.row.index: [type(row.layer)(kernel=2)] * times for site in sites})
+        changed = with_changes(report, {site.row.index: [type(row.layer)(kernel=2)] * times for site in sites})
         what = f"{times} times {type(row.layer)(kernel=2).label()}, with convolutions between"
         return self.found(report, sites, message, "activations", what=what, changed=changed if times > 1 else None)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.linear import FullyConnected, Linear
 
 if TYPE_CHECKING:
@@ -54,5 +53,5 @@ class LinearOnMap(Rule):
         row = sites[0].row
         message = f"scores should come from the whole map, but {row.label} gives them at each position of {row.output}"
         units = {site.row.index: site.row.output.depth for site in sites}
-        changed = rewritten(report, {index: (FullyConnected(units=count),) for index, count in units.items()})
+        changed = with_changes(report, {index: (FullyConnected(units=count),) for index, count in units.items()})
         return self.found(report, sites, message, "weights", what=f"FC-{row.output.depth}", changed=changed)

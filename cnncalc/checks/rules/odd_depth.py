@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,7 +53,7 @@ class OddDepth(Rule):
         depth = row.output.depth
         message = f"a large depth should be divisible by {self.multiple}, but {row.label} has {depth:,} = "
         message += f"{depth // self.multiple}*{self.multiple} + {depth % self.multiple}"
-        changed = rewritten(report, {site.row.index: (self._rounded(site.row),) for site in sites})
+        changed = with_changes(report, {site.row.index: (self._rounded(site.row),) for site in sites})
         what = f"a depth of {self._better(row):,}"
         return self.found(report, sites, message, "macs", what=what, changed=changed)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread
+from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread, with_changes
 from cnncalc.checks.rules.input_side import InputSides
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Convolution
@@ -68,7 +67,7 @@ def _first_fix(report: Report, sites: Sequence[Site]) -> tuple[str, Report | Non
             layers = [site.row.layer.with_keys(**keys) if keys else GlobalAveragePool() for site in sites]
         except CnncalcError:
             continue
-        changed = rewritten(report, {site.row.index: (layer,) for site, layer in zip(sites, layers, strict=True)})
+        changed = with_changes(report, {site.row.index: (layer,) for site, layer in zip(sites, layers, strict=True)})
         if changed is not None and unread(changed) < unread(report):
             return what, changed
     return "", None
