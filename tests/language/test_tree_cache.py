@@ -81,7 +81,12 @@ def test_the_tree_of_a_net_that_was_changed_is_written_anew(folder: Path) -> Non
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff", b"no tree", *[tree_cache._checksum(some) + some for some in map(marshal.dumps, (3, (0, "", ())))]],
+    [
+        b"",
+        b"\xff",
+        b"no tree",
+        *[tree_cache._checksum(some) + some for some in (marshal.dumps(3), marshal.dumps((0, "", ())))],
+    ],
 )
 def test_a_broken_file_is_not_used(folder: Path, content: bytes) -> None:
     tree = read(text_of(folder))
