@@ -1,7 +1,7 @@
 """The longest common subsequence of two sequences, with integers as bit sets.
 
-The common prefix and suffix are matched first. Exact up to :data:`MAX_BITS` pairs of remaining items; longer sequences
-are cut into windows, so time and memory stay bounded.
+The common prefix and suffix are matched first. The result is exact up to :data:`MAX_BITS` pairs of remaining items;
+longer sequences are divided into windows that are matched one by one, so time and memory stay bounded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_BITS = 400_000_000
 
 
 def common(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
-    """A longest common subsequence, as pairs of positions; among equally long ones one that matches both ends."""
+    """A longest common subsequence, as pairs of positions; equal items at both ends are always matched."""
     first = 0
     while first < min(len(before), len(after)) and before[first] == after[first]:
         first += 1
@@ -37,7 +37,7 @@ def common(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
 
 
 def _windows(high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
-    """Both sequences cut into windows that are small enough."""
+    """Windows of both sequences, as (start, end, begin, stop), with at most :data:`MAX_BITS` pairs each."""
     parts = 1
     while (high // parts + 1) * (wide // parts + 1) > MAX_BITS:
         parts += 1

@@ -15,8 +15,8 @@ class Cost(NamedTuple):
     """The output volume of a layer and its counts, for one image.
 
     ``activations`` are the elements of the volume; ``weights`` hold weights and scales, ``biases`` biases and shifts,
-    ``buffers`` arrays that are kept but not learned; ``macs`` are multiply-adds. ``arrays`` are the arrays behind the
-    counts.
+    ``buffers`` arrays that are kept but not learned; ``macs`` are multiply-adds. ``arrays`` are the arrays that are
+    counted.
     """
 
     output: Volume

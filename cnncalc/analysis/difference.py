@@ -2,7 +2,7 @@
 
 Layers are aligned in two ways, by name and by kind and keys; each part of the nets uses the alignment with fewer
 changes. Names find a block that was inserted among equal ones; kinds and keys find a layer that was inserted into a
-chain, although all later numbers change.
+chain, which changes the numbers of all later layers.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 STATUSES = ("added", "removed", "changed", "renamed", "affected", "same")
-"""The states of a layer: ``affected`` ones are unchanged themselves, but their volumes or counts changed."""
+"""The statuses of a layer; an ``affected`` one is unchanged, but its volumes or counts changed."""
 
 
 class LayerChange(NamedTuple):
-    """A changed key of a layer: both values in the language, or the note of its default if it is None."""
+    """A changed key of a layer: both values as architecture files write them; for None the note on the default."""
 
     key: str
     before: Any
@@ -33,7 +33,7 @@ class LayerChange(NamedTuple):
 
 
 class LayerDifference(NamedTuple):
-    """A layer before and after; of an added or removed one only one side."""
+    """A layer before and after; of an added layer ``before`` is None, of a removed one ``after``."""
 
     status: str
     before: LayerReport | None
@@ -43,7 +43,7 @@ class LayerDifference(NamedTuple):
     def change(self, count: str) -> int:
         """The change of a count of the layer (``parameters``, ``macs``, ...); a missing layer counts 0.
 
-        Activations count only with memory of their own, so that the changes sum to that of the total.
+        Activations of a layer in place count as 0, so that the changes add up to that of the total.
         """
         return _counted(self.after, count) - _counted(self.before, count)
 
@@ -70,7 +70,7 @@ class Quantity(NamedTuple):
 
     @property
     def tenths(self) -> int | None:
-        """The change in tenths of a percent, rounded half away from zero; None where there was nothing before."""
+        """The change in tenths of a percent, rounded half away from zero; None if ``before`` is 0."""
         if not self.before:
             return None
         size = (2000 * abs(self.change) + self.before) // (2 * self.before)
@@ -78,11 +78,11 @@ class Quantity(NamedTuple):
 
 
 MIN_SHARED, MIN_SHARED_OF_LARGER = 50, 25
-"""Two nets share little if fewer than these percents of the layers of the smaller net, or of the larger, are shared."""
+"""Two nets share little if they share less than 50 % of the layers of the smaller net, or 25 % of the larger."""
 
 
 class Stage(NamedTuple):
-    """The layers of a net whose outputs have the same sides, and their sums; none: all are 0."""
+    """The number of the layers of a net whose outputs have the same sides, and their sums."""
 
     layers: int = 0
     activations: int = 0
@@ -111,12 +111,12 @@ class Difference(NamedTuple):
 
     @property
     def shares_little(self) -> bool:
-        """Whether so few layers are shared that a comparison layer by layer says little."""
+        """Whether too few layers are shared for a comparison layer by layer; see :data:`MIN_SHARED`."""
         least, most = sorted(self.sizes)
         return self.shared * 100 < MIN_SHARED * least or self.shared * 100 < MIN_SHARED_OF_LARGER * most
 
     def stages(self) -> dict[tuple[int, ...], tuple[Stage, Stage]]:
-        """By sides, the largest first: the stages of both nets with volumes of that size."""
+        """The stages of both nets, by the sides of their volumes, the largest first."""
         before, after = _stages(self.before), _stages(self.after)
         sizes = sorted({*before, *after}, key=lambda size: (prod(size), size), reverse=True)
         return {size: (before.get(size, Stage()), after.get(size, Stage())) for size in sizes}
@@ -143,7 +143,7 @@ class Difference(NamedTuple):
 
 
 def difference(before: Report, after: Report, memory: Sequence[Quantity] = ()) -> Difference:
-    """The difference of two reports; ``memory`` are further totals, which come last."""
+    """The difference of two reports; ``memory`` are further totals, which are added at the end."""
     layers = _layers(before, after)
     return Difference(before, after, layers, (*_totals(before, after), *memory), _shared(layers))
 
@@ -228,7 +228,7 @@ def _tokens(rows: Sequence[LayerReport], way: Any) -> list[Hashable]:
 
 
 UNPAIRED, OTHER_KIND, OTHER_KEYS, OTHER_NAME, OTHER_VOLUME, OTHER_NUMBER = 40, 30, 20, 10, 5, 1
-"""Costs of an alignment: of an added or removed layer, and of a changed pair."""
+"""Costs of an alignment: of an added or removed layer, and of a pair with another kind, keys, name and so on."""
 
 
 def _cost(before: LayerReport, after: LayerReport) -> int:
@@ -246,7 +246,7 @@ def _cost(before: LayerReport, after: LayerReport) -> int:
 
 
 def _cheaper(before: Sequence[LayerReport], after: Sequence[LayerReport], one: Pairs, other: Pairs) -> Pairs:
-    """Between the pairs on which both alignments agree: the cheaper one, the first one if they are equal."""
+    """The pairs on which both alignments agree, and between them those of the cheaper one (of equal ones ``one``)."""
     both = sorted(set(one) & set(other))
     chosen: Pairs = []
     at = [0, 0]

@@ -1,6 +1,6 @@
-"""From a TARGET to a graph: standard input, a design or model file, a named net, a PyTorch module, or a pattern.
+"""Loads the graph of a TARGET: standard input, a design or model file, a named net, a PyTorch module, or a pattern.
 
-Errors hold the problems of the text and, as far as the layers are known, those of the volumes.
+Errors hold the problems of the text, and those of the volumes of layers that could be read.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class FileReader(NamedTuple):
 
     ``function`` of ``module`` takes a name for messages, the content of at most ``most_bytes``, and the settings; it
     returns a graph or raises DesignError. The module is imported when a file of that format is read. ``is_mapped``: the
-    content may be a memory map, since most of it is not looked at. ``weights`` of module ``weights_module`` takes the
-    same and reads the weights of the file, too (empty: they are not read).
+    content may be a memory map, since most of it is not read. ``weights`` of module ``weights_module`` takes the same
+    arguments and also reads the weights of the file (empty: weights cannot be read).
     """
 
     endings: tuple[str, ...]
@@ -64,7 +64,7 @@ class FileReader(NamedTuple):
 
 
 ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
-"""Files in the language; every file without a known ending is read as one."""
+"""Architecture files; every file without a known ending is read as one."""
 
 FILE_READERS = (
     ARCHITECTURE,
@@ -141,7 +141,7 @@ def load_bytes(name: str, data: bytes | mmap, settings: Settings = DEFAULT_SETTI
 
 
 def load_weights(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str = "") -> OnnxWeights | None:
-    """The weights of the file that a TARGET names; None if it names none, or one whose weights are not read.
+    """The weights of the file that a TARGET names; None if it is not a file, or of a format whose weights are not read.
 
     Raises DesignError as :func:`load` does.
     """
@@ -159,13 +159,13 @@ def load_weights(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str
 
 
 def load_as(ending: str, path: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
-    """The graph of a file that is read as one with this ending, whatever its name."""
+    """The graph of a file, read as if its name had this ending."""
     reader = _reader_of(ending)
     return _complete(reader.graphs(path, reader.content(path, "")), settings)
 
 
 def _complete(read: Callable[..., T], *arguments: object, with_hints: bool = True) -> T:
-    """Calls ``read``; adds the problems of volumes to its error."""
+    """Calls ``read`` with garbage collection paused; adds the problems of volumes to its error."""
     try:
         with Paused():
             return read(*arguments)
@@ -178,7 +178,7 @@ def _complete(read: Callable[..., T], *arguments: object, with_hints: bool = Tru
 def _of_target(
     target: str, stdin: str | None, folder: str, content: bytes | None
 ) -> tuple[Graphs, str | bytes | mmap | None]:
-    """The graphs of a target, and its text or the content of its file; None for code."""
+    """The graphs of a target, and its text or the content of its file (None for code)."""
     if content is not None:
         return _of_bytes(target, content), content
     if target == "-":
@@ -221,7 +221,7 @@ def _names_code(target: str) -> bool:
 
 
 def _looks_like_name(target: str) -> bool:
-    """Whether a target is one plain word, which no pattern is unless it begins with INPUT."""
+    """Whether a target is a single word that does not begin with INPUT, so that it cannot be a pattern."""
     word = target.strip()
     if word.lower().startswith("input") or not word:
         return False

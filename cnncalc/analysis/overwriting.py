@@ -1,4 +1,4 @@
-"""Why a layer that could overwrite its input does not, and the warning where a design asks for it in vain."""
+"""Why a layer that could overwrite its input does not, and the warning about an ``in_place: yes`` without effect."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def why_not_in_place(rows: Sequence[LayerReport], row: LayerReport, readers: Sequence[Sequence[int]]) -> str:
-    """Why a row has memory of its own although it could work in place; ``readers`` are those of each row.
+    """Why a row has memory of its own although its kind can work in place: the first rule that forbids it, in words.
 
-    The rules are in the order in which they are applied.
+    ``readers`` has the readers of each row.
     """
     layer: Any = row.layer
     if layer.in_place is False:
@@ -43,12 +43,12 @@ def why_not_in_place(rows: Sequence[LayerReport], row: LayerReport, readers: Seq
 def in_place_warnings(
     rows: Sequence[LayerReport], graph: Graph, placed: Sequence[tuple[bool, bool]], *, activations: bool
 ) -> tuple[Problem, ...]:
-    """A warning for each ``in_place: yes`` that lets no layer overwrite its input, at test time or in training.
+    """A warning for each ``in_place: yes`` with which no layer overwrites its input, at test time or in training.
 
-    A key of a repeat or a block belongs to several layers. ``activations``: activation functions may work in place.
+    A key in a repeat or a block belongs to several layers. ``activations``: activation functions may work in place.
     """
     readers = graph.readers
-    first: dict[Span, LayerReport | None] = {}  # of each place in the text; None where one of the layers is in place
+    first: dict[Span, LayerReport | None] = {}  # of each position in the text; None if one of the layers is in place
     for row, node, each in zip(rows, graph.nodes, placed, strict=True):
         layer: Any = row.layer
         if "in_place" not in layer.keys or layer.in_place is not True or node.span is None:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 class Placement:
-    """Decides, node by node in order, whether an output lies in the memory of the node's first input.
+    """Decides, node by node in order, whether an output has the memory of the node's first input.
 
-    Views do, and dropout (the identity at test time). Activation functions do unless the design says no, ADD and MUL
-    only if it says so; these need to be the only reader of that memory and to keep the shape. ``readers`` counts the
-    readers of each node. ``activations`` overrides the design: True for all of them, False for none.
+    Outputs of views and of dropout (the identity at test time) do. Those of activation functions do unless the design
+    says no, those of ADD and MUL only if it says yes, and only if the node is the only reader of that memory and keeps
+    the shape. ``readers`` has the number of readers of each node. ``activations`` overrides the design for activation
+    functions: True for all of them, False for none.
     """
 
     def __init__(self, readers: Sequence[int], *, activations: bool | None = None) -> None:
@@ -27,7 +28,7 @@ class Placement:
         self._is_sole = [False] * len(readers)  # whether only readers of this node read the memory of its output
 
     def is_only_reader(self, source: int) -> bool:
-        """Whether the memory of a node's output has a single reader, counting the readers of views of it."""
+        """Whether the memory of a node's output has a single reader; readers of views of it count too."""
         return self._readers[source] == 1 and self._is_sole[source]
 
     def in_place(
@@ -40,7 +41,7 @@ class Placement:
         is_needed: bool = False,
         may_be_view: bool = False,
     ) -> bool:
-        """Whether the output of a node lies in the memory of its first input.
+        """Whether the output of a node has the memory of its first input.
 
         ``same_shape``: the volume is that of the first input; ``is_needed``: backward needs the content of that memory;
         ``may_be_view``: a framework may give a view of it.
@@ -65,10 +66,10 @@ class Placement:
 def in_place_nodes(
     graph: Graph, shaped: Sequence[Shaped], *, activations_in_place: bool = True
 ) -> list[tuple[bool, bool]]:
-    """For each node whether its output lies in the memory of its first input, as :class:`Placement` decides.
+    """For each node whether its output has the memory of its first input, at test time and in training.
 
-    First at test time, then in training, where dropout overwrites its input only if the design says so. Nothing
-    overwrites what the node that made it needs for backward.
+    :class:`Placement` has the rules. In training dropout overwrites its input only if the design says so, and nothing
+    overwrites a volume that the node that made it needs for backward.
     """
     readers = [len(readers) for readers in graph.readers]
     placement = Placement(readers, activations=None if activations_in_place else False)
@@ -99,9 +100,9 @@ def in_place_nodes(
 
 
 def test_time_nodes(graph: Graph) -> list[bool]:
-    """For each node whether it runs at test time: not ``training_only``, and not fed by such nodes alone.
+    """For each node whether it runs at test time: it is not ``training_only``, and at least one input runs, if any.
 
-    Raises DesignError where a node that runs at test time would lack one of its inputs.
+    Raises DesignError if a node that runs at test time has an input that does not.
     """
     result: list[bool] = []
     problems = []

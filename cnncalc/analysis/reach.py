@@ -1,14 +1,14 @@
-"""The receptive field: which positions of an input the outputs of a node can depend on.
+"""The receptive field: which positions of an input the outputs of a node can depend on, in short: see.
 
-For each input of the net a node has a :class:`Field`, with one :class:`Side` for each side of that input.
-Along a side each output sees an interval: all positions from a first to a last one. From output to output the interval
-moves on by the same step, and the border of the input cuts it. A :class:`Side` is this rule, whatever its size: the
-intervals without borders (:class:`Endless`), and the borders.
+For each input of the net a node has a :class:`Field`, with one :class:`Side` for each side of that input. Along a side
+each output sees an interval: all positions from a first to a last one. From one output to the next the interval moves
+by the same step, and it is clipped at the borders of the input. A :class:`Side` states this rule in constant memory:
+the intervals without borders (:class:`Endless`), and the borders.
 
-Where no such rule holds (dilated windows at a border, branches that are shifted against each other), a side lists the
-interval of each output (:class:`Listed`). Where the sides depend on each other (behind RESHAPE), a field lists the
-intervals of each position (:class:`Boxes`). What would need more than :data:`MAX_WORK` intervals in lists is only
-bounded (:class:`Work` counts them).
+If no such rule holds (dilated windows at a border, branches that are shifted against each other), a side lists the
+interval of each output (:class:`Listed`). If the sides depend on each other (after RESHAPE), a field lists the
+intervals of each position (:class:`Boxes`). If lists would need more than :data:`MAX_WORK` intervals (:class:`Work`
+counts them), only an upper bound is computed.
 
 :func:`fields_of` goes through the net, layer by layer; a :class:`Sight` holds how a layer depends on one of its inputs.
 """
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 MAX_PERIOD = 512
-"""Longest period of intervals on an unbounded input; with a longer one they are not known there."""
+"""Longest period of intervals on an unbounded input; with a longer one they are not known."""
 MAX_WORK = 400_000
-"""Most intervals that are computed for one net one by one; what needs more is only bounded."""
+"""The most intervals that are computed one by one for one net; beyond them only upper bounds are computed."""
 MAX_FIELDS = 200_000
-"""Most fields of single inputs that are kept for one net; beyond them its inputs are not told apart."""
+"""The most fields of single inputs that are kept for one net; beyond them its inputs are not distinguished."""
 MAX_POSITIONS = 2_500
-"""Most positions for which a field is listed position by position where side by side it would only be bounded."""
+"""The most positions of a field that is listed by position because separate sides would give only an upper bound."""
 
 FAR = 10**30
-"""Beyond every position: an output that sees nothing sees from FAR to -FAR."""
+"""Larger than every position: the interval of an output that sees nothing is FAR to -FAR."""
 
 
 # On an unbounded input
 
 
 class Endless(NamedTuple):
-    """What outputs see along one side of an unbounded input, as if there were no borders.
+    """What outputs see along one side of an input without borders.
 
-    Output ``q*period + r`` sees ``first[r] + q*advance`` to ``last[r] + q*advance``. Behind CONV3/2 with a pad of 1
-    outputs see -1 to 1, 1 to 3, 3 to 5: the period is 1, the advance 2. Behind UPSAMPLE2 two see 0, the next two 1: the
+    Output ``q*period + r`` sees ``first[r] + q*advance`` to ``last[r] + q*advance``. Outputs of CONV3/2 with a pad of 1
+    see -1 to 1, 1 to 3, 3 to 5: the period is 1, the advance 2. Two outputs of UPSAMPLE2 see 0, the next two 1: the
     period is 2, the advance 1.
     """
 
@@ -60,7 +60,7 @@ class Endless(NamedTuple):
     last: tuple[int, ...]
 
     def interval(self, output: int) -> tuple[int, int]:
-        """The first and the last position that an output sees; FAR and -FAR if it sees nothing."""
+        """The first and last position that an output sees; FAR and -FAR if it sees nothing."""
         cycle, place = divmod(output, self.period)
         if self.first[place] > self.last[place]:
             return FAR, -FAR
@@ -68,13 +68,14 @@ class Endless(NamedTuple):
 
     @property
     def extent(self) -> int:
-        """The most positions from first to last; 0 if none are seen."""
+        """The most positions, from the first to the last, that one output sees; 0 if all see nothing."""
         return max(0, max([last - first + 1 for first, last in zip(self.first, self.last, strict=True)]))
 
     def extent_within(self, low: int, high: int) -> int:
-        """The most positions from ``low`` to ``high`` that one output sees, also of outputs that a side does not have.
+        """The most positions from ``low`` to ``high`` that one output sees, even of outputs that do not exist.
 
-        From output to output they become more until one end reaches a border, then stay the same, then become fewer.
+        With growing outputs the number increases until one end reaches ``low``, stays equal, then decreases; so only
+        the outputs on both sides of that point are tried.
         """
         extents = []
         for first, last in zip(self.first, self.last, strict=True):
@@ -84,10 +85,10 @@ class Endless(NamedTuple):
         return max(extents)
 
     def through(self, stencil: Stencil | None) -> Endless | None:
-        """What is seen behind a layer; None where the period is too long, or positions lie beyond ``FAR``."""
+        """What the outputs of a layer see; None if the period is too long, or positions are beyond ``FAR``."""
         if stencil is None:
             return None
-        if self.period == stencil.parts == 1:  # the usual case, at once
+        if self.period == stencil.parts == 1:  # the usual case, without lists
             offsets = stencil.offsets
             low, high = self.first[0] + offsets[0] * self.advance, self.last[0] + offsets[-1] * self.advance
             return _within_reach(1, stencil.step * self.advance, (low,), (high,))
@@ -97,7 +98,7 @@ class Endless(NamedTuple):
         if period > MAX_PERIOD or advance > FAR:
             return None
         windows = [stencil.window(output) for output in range(period)]
-        # after one period of inputs the same intervals come again, further on
+        # after one period of inputs the same intervals repeat, shifted
         first = tuple([min([self.interval(i)[0] for i in window[: self.period]], default=FAR) for window in windows])
         last = tuple([max([self.interval(i)[1] for i in window[-self.period :]], default=-FAR) for window in windows])
         return _within_reach(period, advance, first, last)
@@ -109,20 +110,20 @@ def _within_reach(period: int, advance: int, first: tuple[int, ...], last: tuple
 
 
 OWN = Endless(1, 1, (0,), (0,))
-"""An input: every element sees its own position."""
+"""The input itself: every element sees its own position."""
 
 
 def _joined_endless(parts: Sequence[Endless | None]) -> Endless | None:
-    """The intervals of all; None where they do not move on at the same pace, or their period is too long."""
+    """The union of intervals; None if they do not advance equally, or their common period is too long."""
     known = [part for part in parts if part is not None]
     period = lcm(*[part.period for part in known])
-    paces = {part.advance * (period // part.period) for part in known}
-    if len(known) < len(parts) or len(paces) > 1 or period > MAX_PERIOD:
+    advances = {part.advance * (period // part.period) for part in known}
+    if len(known) < len(parts) or len(advances) > 1 or period > MAX_PERIOD:
         return None
     spans = [[part.interval(output) for part in known] for output in range(period)]
     first = tuple([min([low for low, _ in some]) for some in spans])
     last = tuple([max([high for _, high in some]) for some in spans])
-    return Endless(period, paces.pop(), first, last)
+    return Endless(period, advances.pop(), first, last)
 
 
 # Along one side of an input
@@ -141,11 +142,11 @@ class Listed(NamedTuple):
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The first and the last position that any output sees."""
+        """The first and last position that any output sees."""
         return min(self.lows), max(self.highs)
 
     def through(self, stencil: Stencil | Places, size: int) -> Listed:
-        """The intervals behind a layer with ``size`` outputs."""
+        """The intervals of the ``size`` outputs of a layer."""
         windows = [_inside(stencil.window(output), len(self.lows)) for output in range(size)]
         lows = [min(self.lows[part], default=FAR) for part in windows]
         return Listed(lows, [max(self.highs[part], default=-FAR) for part in windows])
@@ -160,17 +161,17 @@ def _inside(window: range, size: int) -> slice:
 
 
 def window_of(stencil: Stencil | Places | None, output: int, size: int) -> range:
-    """The inputs along a side of this size that an output depends on, also those beyond the border."""
+    """The inputs along a side of this size that an output depends on, including those beyond the borders."""
     return range(size) if stencil is None else stencil.window(output)
 
 
 class Side(NamedTuple):
     """What the outputs of a node see along one side of an input.
 
-    By rule: outputs ``first`` to ``last`` see what they see on an unbounded input (``endless``; None: everything) cut
-    to ``low`` to ``high``, the first position that the first of them sees and the last one that the last sees. Both
-    ends grow with the output, so that an output before the first or behind the last would see no more than that one;
-    these see nothing. Or ``listed``. Unless ``is_exact``, outputs may see less.
+    Outputs ``first`` to ``last`` see what they see on an unbounded input (``endless``; None: everything), clipped to
+    ``low`` to ``high``: the first position that output ``first`` sees and the last one that output ``last`` sees. Both
+    ends grow with the output. The other outputs would see no more than output ``first`` or ``last``, so they see
+    nothing. If ``listed`` is given, it has the intervals instead. Unless ``is_exact``, outputs may see less.
     """
 
     size: int
@@ -191,7 +192,7 @@ class Side(NamedTuple):
 
     @property
     def extent(self) -> int:
-        """The most positions, from the first to the last, that one output sees, where some see any."""
+        """The most positions, from the first to the last, that one output sees; some output must see one."""
         if self.listed is not None:
             return self.listed.extent
         whole = self.high - self.low + 1
@@ -200,7 +201,7 @@ class Side(NamedTuple):
         return self.endless.extent_within(self.low, self.high) if self.is_exact else min(whole, self.endless.extent)
 
     def as_listed(self) -> Listed:
-        """The same, output by output."""
+        """The interval of each output, as a list."""
         if self.listed is not None:
             return self.listed
         lows, highs = [FAR] * self.size, [-FAR] * self.size
@@ -211,16 +212,16 @@ class Side(NamedTuple):
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The first and the last position that any output sees."""
+        """The first and last position that any output sees."""
         return (self.low, self.high) if self.listed is None else self.listed.bounds
 
     def everywhere(self, size: int) -> Side:
-        """What is seen behind a layer each of whose outputs depends on all positions."""
+        """What the ``size`` outputs of a layer see, each of which depends on all positions."""
         low, high = self.bounds
         return Side(size, None, low, high, 0, size - 1, is_exact=self.is_exact)
 
     def through(self, stencil: Stencil | Places | None, size: int, work: Work) -> Side:
-        """What is seen behind a layer with ``size`` outputs."""
+        """What the ``size`` outputs of a layer see."""
         if stencil == POINT and size == self.size:
             return self
         if stencil is None:
@@ -229,7 +230,7 @@ class Side(NamedTuple):
         endless = None if self.endless is None else self.endless.through(stencil.nominal)
         has_rule = self.listed is None and (endless is not None or self.endless is None)
         if has_rule and isinstance(stencil, Stencil) and (stencil.is_contiguous or self._holds(stencil, size)):
-            first, last = behind(stencil, self.first, self.last, size)
+            first, last = dependent_outputs(stencil, self.first, self.last, size)
             return self._replace(size=size, endless=endless, first=first, last=last).tight()
         one = stencil.effort if isinstance(stencil, Places) else count_of(stencil.window(0))
         if not self.is_exact or not work.take(self.size + size * max(1, one)):
@@ -238,7 +239,7 @@ class Side(NamedTuple):
         return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
 
     def _ruled(self, stencil: Stencil | Places, size: int, work: Work) -> Stencil | Places:
-        """The rule of a layer with ``size`` outputs in place of their positions, where it holds for all of them."""
+        """The stencil of a layer given by positions, as a rule if one holds for all ``size`` outputs."""
         if isinstance(stencil, Stencil) or stencil.nominal is None or stencil.holds is None:
             return stencil
         if self.size > MAX_WORK or not work.take(size * stencil.effort):
@@ -246,21 +247,21 @@ class Side(NamedTuple):
         return stencil.nominal if stencil.holds() else stencil
 
     def tight(self) -> Side:
-        """The same with the first and the last position that are seen."""
+        """The same side with ``low`` and ``high`` as close as the intervals of the first and last output allow."""
         if self.endless is None or not self.is_exact or self.last < self.first:
             return self
         low, high = self.endless.interval(self.first)[0], self.endless.interval(self.last)[1]
         return self._replace(low=max(self.low, low), high=min(self.high, high))
 
     def _holds(self, stencil: Stencil, size: int) -> bool:
-        """Whether every window begins and ends at outputs that see something: what lies between does not matter."""
+        """Whether every window begins and ends at inputs that see something, so that gaps within it do not matter."""
         if stencil.parts > 1:
             return False
         return stencil.window(0)[0] >= self.first and stencil.window(size - 1)[-1] <= self.last
 
 
-def behind(stencil: Stencil, first: int, last: int, size: int) -> tuple[int, int]:
-    """The first and the last of ``size`` outputs that depend on any of the inputs ``first`` to ``last``.
+def dependent_outputs(stencil: Stencil, first: int, last: int, size: int) -> tuple[int, int]:
+    """The first and last of ``size`` outputs that depend on any of the inputs ``first`` to ``last``.
 
     All outputs between them do if the stencil is contiguous. If none does, the last is smaller than the first.
     """
@@ -298,16 +299,16 @@ def _joined_sides(sides: Sequence[Side], work: Work) -> Side:
 
 
 def _is_widest(side: Side, sides: Sequence[Side], low: int, high: int) -> bool:
-    """Whether a side that sees everything from ``low`` to ``high`` does so wherever one of the sides sees anything."""
+    """Whether a side sees all of ``low`` to ``high`` at every output at which any of ``sides`` sees something."""
     ends = [(other.first, other.last) for other in sides]
     is_longest = side.first <= min([first for first, _ in ends]) and side.last >= max([last for _, last in ends])
     return is_longest and (side.low, side.high) == (low, high)
 
 
 def _has_rule(sides: Sequence[Side], endless: Endless, low: int, high: int) -> bool:
-    """Whether what all sides see together is what they see without borders, cut to ``low`` and ``high``.
+    """Whether the union of the sides is ``endless``, the union without borders, clipped to ``low`` and ``high``.
 
-    They must see something at the same outputs, and those with another border must lie within the others everywhere.
+    The sides must see something at the same outputs; a side with another border must lie within the others everywhere.
     """
     if len({(side.first, side.last) for side in sides}) > 1:
         return False
@@ -327,13 +328,17 @@ def _has_rule(sides: Sequence[Side], endless: Endless, low: int, high: int) -> b
 
 
 class Boxes(NamedTuple):
-    """What the outputs of a node see of an input, position by position, row by row; one list a side of the input."""
+    """What the outputs of a node see of an input, listed by position.
+
+    ``sizes`` are the sides of the output; each of ``sides`` lists the intervals along one side of the input for all
+    positions of the output, row by row.
+    """
 
     sizes: tuple[int, ...]
     sides: tuple[Listed, ...]
 
     def through(self, stencils: Stencils, sizes: Sequence[int]) -> Boxes:
-        """The same behind a layer."""
+        """What the outputs of a layer with these stencils and sides see."""
         now, lists = list(self.sizes), self.sides
         for axis, (stencil, size) in enumerate(zip(stencils, sizes, strict=True)):
             if stencil == POINT and size == now[axis]:
@@ -358,7 +363,7 @@ class Boxes(NamedTuple):
         return Boxes(tuple(now), lists)
 
     def gathered(self, origins: Origins, sizes: tuple[int, ...]) -> Boxes:
-        """The same behind a layer that moves elements between positions."""
+        """What the outputs of a layer that moves elements between positions see."""
         places = [list(origins.of(position)) for position in range(prod(sizes))]
         lists = [
             Listed(
@@ -371,9 +376,10 @@ class Boxes(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """How a layer depends on one of its inputs: what its class says of the volumes, and the sizes of its output.
+    """How a layer depends on one of its inputs.
 
-    ``is_pointwise``: each position depends on the same position of the input alone.
+    ``use``, ``origins`` and ``stencils`` are the results of the methods of the layer of these names (``channel_use``);
+    ``sizes`` are the sides of its output. ``is_pointwise``: each position depends only on that position of the input.
     """
 
     use: str
@@ -397,12 +403,12 @@ def sight_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) ->
 
 
 class Field(NamedTuple):
-    """What the outputs of a node see of one input: side by side, or position by position in ``boxes``.
+    """What the outputs of a node see of one input: along each side separately, or listed by position in ``boxes``.
 
-    Unless ``is_exact``, they may see less. ``is_uniform``: all channels of a position see the same. ``sees_all``: it
-    lies behind a layer that sees the whole plane. ``is_folded``: the output has another number of sides than the input;
-    ``sides`` then hold what any output sees. ``solid``: for each side the first and the last output at which all
-    branches see something; None: the sides do not depend on each other.
+    Unless ``is_exact``, they may see less. ``is_uniform``: all channels of a position see the same. ``sees_all``: the
+    node, or one before it, sees the whole plane. ``is_folded``: the output has another number of sides than the input;
+    ``sides`` then hold what any output sees. ``solid``: for each side the first and last output at which all branches
+    see something; None: the sides do not depend on each other.
     """
 
     sides: tuple[Side, ...]
@@ -415,17 +421,17 @@ class Field(NamedTuple):
 
     @property
     def size(self) -> tuple[int, ...]:
-        """The most positions that one output sees, side by side."""
+        """The most positions that one output sees along each side."""
         sides = self.sides if self.boxes is None else self.boxes.sides
-        if all(side is sides[0] for side in sides):  # the usual case, at once
+        if all(side is sides[0] for side in sides):  # the usual case: equal sides are computed once
             return (sides[0].extent,) * len(sides)
         return tuple([side.extent for side in sides])
 
     @property
     def unclipped(self) -> tuple[int, ...] | None:
-        """The same on an unbounded input.
+        """``size`` on an input without borders.
 
-        None where the whole plane is seen, what is seen depends on the size of the input, or positions lie beyond
+        None if outputs see the whole plane, what they see depends on the size of the input, or positions are beyond
         ``FAR``.
         """
         found = [side.endless.extent for side in self.sides if side.endless is not None]
@@ -433,13 +439,13 @@ class Field(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, ...] | None:
-        """The sides of the output; None where they are not known."""
+        """The sides of the output; None if they are not known."""
         if self.boxes is not None:
             return self.boxes.sizes
         return None if self.is_folded else tuple([side.size for side in self.sides])
 
     def bounds_along(self, number: int) -> tuple[int, int]:
-        """The first and the last position that any output sees along a side."""
+        """The first and last position that any output sees along a side."""
         return self.sides[number].bounds if self.boxes is None else self.boxes.sides[number].bounds
 
     @property
@@ -460,7 +466,7 @@ class Field(NamedTuple):
         return self.is_exact and meet and all(side.is_exact for side in self.sides)
 
     def through(self, sight: Sight, work: Work) -> Field:
-        """What is seen behind a layer."""
+        """What the outputs of a layer see."""
         use = sight.use
         selects = use == "some" or (use == "moved" and not sight.is_point)
         is_exact = self.is_exact and (self.is_uniform or not selects)
@@ -478,7 +484,7 @@ class Field(NamedTuple):
         return field.slid(sight.stencils, sight.sizes, work)
 
     def slid(self, stencils: Stencils, sizes: tuple[int, ...], work: Work) -> Field:
-        """What is seen behind a layer with a window."""
+        """What the outputs of a layer with these stencils and sides see."""
         if self.is_folded:
             sides = self.sides  # without boxes all outputs see the same
         else:
@@ -492,21 +498,21 @@ class Field(NamedTuple):
             return field._replace(boxes=self.boxes.through(stencils, sizes))
         if self.solid is not None:
             found = zip(stencils, self.solid, sizes, strict=True)
-            solid = tuple([self._meeting_behind(s, *ends, size) for s, ends, size in found])
+            solid = tuple([self._solid_after(s, *ends, size) for s, ends, size in found])
             return field._replace(solid=solid)
         return field
 
     @staticmethod
-    def _meeting_behind(stencil: Stencil | Places | None, first: int, last: int, size: int) -> tuple[int, int]:
-        """The outputs that see some of the inputs ``first`` to ``last``, where that follows from the rule."""
+    def _solid_after(stencil: Stencil | Places | None, first: int, last: int, size: int) -> tuple[int, int]:
+        """The first and last output that depend on any of the inputs ``first`` to ``last``; NOWHERE if not known."""
         if stencil is None:
             return (0, size - 1) if first <= last else NOWHERE
         if isinstance(stencil, Stencil) and stencil.is_contiguous:
-            return behind(stencil, first, last, size)
+            return dependent_outputs(stencil, first, last, size)
         return NOWHERE
 
     def everywhere(self, sizes: tuple[int, ...]) -> Field:
-        """What is seen behind a layer each of whose outputs depends on all positions."""
+        """What the outputs of a layer see, each of which depends on all positions."""
         sides = self.sides
         if self.boxes is not None:
             sides = tuple([Side(1, None, *one.bounds, 0, 0) for one in self.boxes.sides])
@@ -515,7 +521,7 @@ class Field(NamedTuple):
         return Field(whole, None, self.is_certain, self.is_uniform, sees_all=True, is_folded=is_folded)
 
     def gathered(self, sight: Sight, work: Work) -> Field:
-        """What is seen behind a layer that moves elements between positions."""
+        """What the outputs of a layer that moves elements between positions see."""
         assert sight.origins is not None
         if self.is_folded and self.boxes is None:
             return self.everywhere(sight.sizes)
@@ -530,7 +536,7 @@ class Field(NamedTuple):
         return self._replace(sides=sides, boxes=boxes, is_exact=is_exact, solid=None, is_folded=is_folded)
 
     def as_boxes(self, work: Work) -> Boxes | None:
-        """The same position by position; None where that takes too much."""
+        """The field listed by position; None if that takes too many intervals."""
         if self.boxes is not None:
             return self.boxes
         sizes = tuple([side.size for side in self.sides])
@@ -556,7 +562,7 @@ def _known(sizes: Sequence[int], sides: Sequence[Side]) -> Sequence[int]:
 
 
 def _each(sides: Sequence[Side], stencils: Stencils, sizes: Sequence[int], work: Work) -> tuple[Side, ...]:
-    """Each side behind its stencil; equal sides are computed once."""
+    """Each side after its stencil; equal sides are computed once."""
     done: list[Side] = []
     for number, (side, stencil, size) in enumerate(zip(sides, stencils, sizes, strict=True)):
         same = [k for k in range(number) if sides[k] is side and stencils[k] == stencil and sizes[k] == size]
@@ -565,9 +571,9 @@ def _each(sides: Sequence[Side], stencils: Stencils, sizes: Sequence[int], work:
 
 
 def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
-    """What the outputs of a merge see of one input, by the branches that see it.
+    """What the outputs of a merge see of one input; ``fields`` are those of the branches that see it.
 
-    ``is_stacked``: their channels lie side by side.
+    ``is_stacked``: the merge concatenates the channels of the branches.
     """
     first = fields[0]
     if all(field is first for field in fields):
@@ -594,7 +600,7 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     if not depend and all(field.solid is None for field in fields):
         if not differ or not any(side.has_gaps for field in fields for side in field.sides):
             return result
-    # where one branch sees nothing along one side, it sees nothing along the others
+    # an output that sees nothing along one side of a branch sees nothing along the other sides
     if depend or prod([side.size for side in sides]) <= MAX_POSITIONS:
         every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
         if len(every) < len(fields):
@@ -606,7 +612,7 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
 
 
 def _is_whole(field: Field, fields: Sequence[Field]) -> bool:
-    """Whether every output of a field sees all positions that an output of any of them sees."""
+    """Whether every output of a field sees all positions that any output of any of the fields sees."""
     if not field.sees_all or field.boxes is not None or not field.is_certain:
         return False
     for number, side in enumerate(field.sides):
@@ -627,11 +633,11 @@ def _joined_boxes(every: Sequence[Boxes]) -> Boxes:
 
 
 NOWHERE = (1, 0)
-"""The first and the last output of none."""
+"""The first and last output of an empty range."""
 
 
 def _meeting(fields: Sequence[Field], number: int) -> tuple[int, int]:
-    """The first and the last output along a side at which all branches see something."""
+    """The first and last output along a side at which all branches see something."""
     ends = [field.solid[number] for field in fields if field.solid is not None]
     for side in [field.sides[number] for field in fields]:
         if side.listed is None:
@@ -645,14 +651,14 @@ def _meeting(fields: Sequence[Field], number: int) -> tuple[int, int]:
 
 
 class Work:
-    """What is left of the intervals and fields that are computed for one net."""
+    """How many intervals and fields may still be computed for one net."""
 
     def __init__(self) -> None:
         self.intervals = MAX_WORK
         self.fields = MAX_FIELDS
 
     def take(self, count: int) -> bool:
-        """Takes ``count`` intervals, if there are as many left."""
+        """Whether ``count`` intervals may be computed; if so, they are subtracted."""
         if count > self.intervals:
             return False
         self.intervals -= count
@@ -660,11 +666,11 @@ class Work:
 
 
 UNKNOWN = -1
-"""Stands for the number of an input where inputs are not told apart."""
+"""The number of the input if inputs are not distinguished."""
 
 
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
-    """For each node what its outputs see of each input of the net, by the number of the input; only what is seen."""
+    """For each node the fields of its outputs, by the index of the input; inputs that they do not see are left out."""
     work = Work()
     # by cost, which equal layers on equal volumes share; a merge treats inputs of equal volume alike
     sights: dict[tuple[int, int | Volume], Sight] = {}
@@ -680,7 +686,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
             key = (id(cost), inputs[number] if layer.is_merge and not layer.tells_inputs_apart else number)
             if key not in sights:
                 sights[key] = sight_of(layer, inputs, number, cost.output)
-            branches.append(_behind_layer(found[source], sights[key], work))
+            branches.append(_after_layer(found[source], sights[key], work))
         if len(branches) == 1:
             found.append(branches[0])
             continue
@@ -692,7 +698,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
 
 
 def own_field(volume: Volume) -> Field:
-    """What an input sees of itself."""
+    """The field of an input: each element sees its own position."""
     sides: dict[int, Side] = {}
     for size in volume[:-1]:
         sides.setdefault(size, Side(size, OWN, 0, size - 1, 0, size - 1))
@@ -700,26 +706,26 @@ def own_field(volume: Volume) -> Field:
 
 
 def _unknown(inputs: Sequence[Volume], output: Volume) -> Field:
-    """At most all of the largest input."""
+    """An upper bound: every output sees all of the largest input."""
     largest = [max(sizes) for sizes in zip_longest(*[volume.sides for volume in inputs], fillvalue=1)]
     whole = Field(tuple([Side(1, None, 0, high - 1, 0, 0) for high in largest]), is_exact=False)
     return whole.everywhere(output.sides)
 
 
-def _behind_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapping[int, Field]:
-    """What is seen behind a layer, by one of its inputs; what is not seen is left out."""
-    done: dict[int, Field] = {}  # inputs of which the same is seen are computed once
+def _after_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapping[int, Field]:
+    """The fields of a layer's outputs from those of one of its inputs; inputs that they do not see are left out."""
+    done: dict[int, Field] = {}  # equal fields are computed once
     for field in fields.values():
         if id(field) not in done:
             done[id(field)] = field.through(sight, work)
     if all(done[id(field)] is field for field in fields.values()):
         return fields
-    behind_it = [(number, done[id(field)]) for number, field in fields.items()]
-    return {number: field for number, field in behind_it if not field.sees_nothing}
+    after = [(number, done[id(field)]) for number, field in fields.items()]
+    return {number: field for number, field in after if not field.sees_nothing}
 
 
 def _merged(branches: Sequence[Mapping[int, Field]], is_stacked: bool, work: Work) -> Mapping[int, Field]:
-    """What is seen behind a merge."""
+    """The fields of the outputs of a merge, from those of its branches."""
     seen: dict[int, list[Field]] = {}  # by input: the branches that see it
     for branch in branches:
         for number, field in branch.items():

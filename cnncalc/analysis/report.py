@@ -40,15 +40,15 @@ class LayerReport(NamedTuple):
     ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares the
     parameters of another one (``shared_with``) counts none; if it uses only its weights, ``transposed``, it counts its
     biases. ``macs`` are multiply-adds for one image.
-    ``receptive_field`` is the smallest box of input positions, side by side, that holds all that the output which
-    sees most can depend on; ``receptive_field_unclipped`` the same on an input without borders, None where it sees the
-    whole plane or only padding. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each
-    input that is seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.
+    ``receptive_field`` has for each side the most input positions, from the first to the last, that one output can
+    depend on; ``receptive_field_unclipped`` the same on an input without borders, None if outputs see the whole plane
+    or only padding. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each input that
+    outputs see; of several inputs of the net (``has_several_inputs``) the receptive field is the largest of each side.
     ``arithmetic`` holds the formulas of activations, weights, biases, buffers and macs. ``arrays`` are the parameter
     and buffer arrays that the layer uses.
     """
 
-    index: int  # type: ignore[assignment]  # its place among the rows; tuple's own method is not used
+    index: int  # type: ignore[assignment]  # its position among the rows; hides the method of tuple, which is not used
     name: str
     kind: str
     label: str
@@ -90,33 +90,33 @@ class LayerReport(NamedTuple):
 
     @property
     def reads(self) -> tuple[int, ...]:
-        """What a run hands it: outputs by the index of their row, and by ~index the places of a max pool."""
+        """What the layer reads in a run: outputs as the index of their row, the indices of a max pool as ``~index``."""
         return (self.sources[0], ~self.sources[1]) if self.layer.takes_places else self.sources
 
     @property
     def learns_from(self) -> tuple[int, ...]:
-        """The rows to which it passes a gradient, in backward."""
+        """The rows to which backward of the layer passes a gradient."""
         no_second = self.layer.takes_places or self.layer.reads_second_sizes
         return self.sources[:1] if no_second else self.sources
 
     @property
     def receptive_fields(self) -> dict[str, tuple[int, ...]]:
-        """The receptive field in each input that is seen, by its name; nothing where inputs are not told apart."""
+        """The receptive field in each input that outputs see, by its name; empty if inputs are not distinguished."""
         return {name: field.size for name, field in self.fields.items() if name}
 
     @property
     def sees_all(self) -> bool:
-        """Whether it sees the whole plane, or lies behind a layer that does."""
+        """Whether the layer, or one before it, sees the whole plane."""
         return any(field.sees_all for field in self.fields.values())
 
     @property
     def block(self) -> str:
-        """Its block: the name without the last part."""
+        """The block of the layer: its name without the last part."""
         return self.name.rpartition(".")[0]
 
 
 def without_gradient(rows: Sequence[LayerReport]) -> frozenset[int]:
-    """The rows that backward does not reach: others read the sizes of their volumes alone, or their places."""
+    """The rows that backward does not reach: only the sizes of their volumes, or indices of a max pool, are read."""
     if all(row.learns_from == row.sources for row in rows):
         return frozenset()
     read = {source for row in rows for source in row.sources}
@@ -146,7 +146,7 @@ class Totals(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """What of the totals is stated in the text, not computed."""
+    """The part of the totals that the design states (OPAQUE) and nothing computes."""
 
     parameters: int
     buffers: int
@@ -156,9 +156,8 @@ class Stated(NamedTuple):
 class Report(NamedTuple):
     """What a net costs, layer by layer.
 
-    ``totals`` counts every row; ``test_time`` only what runs at test time, and is the same where nothing is
-    ``training_only``. ``assumed`` holds the defaults that were used where the text left a size open.
-    ``activations_in_place`` is what :func:`account` was given.
+    ``totals`` counts every row, ``test_time`` only rows that run at test time. ``assumed`` holds the defaults of sizes
+    that the text leaves open. ``activations_in_place`` is the argument ``in_place`` of :func:`account`.
     """
 
     name: str
@@ -186,7 +185,7 @@ class Report(NamedTuple):
 
     @property
     def stated(self) -> Stated | None:
-        """What of the totals is stated, not computed; None without layers whose figures are stated."""
+        """The part of the totals that is stated, not computed; None without layers whose figures are stated."""
         rows = [row for row in self.layers if row.layer.is_stated]
         if not rows:
             return None
@@ -194,7 +193,7 @@ class Report(NamedTuple):
 
     @property
     def stated_line(self) -> str | None:
-        """The same in words: ``stated, not computed: 448 of the parameters, ... (opaque1)``."""
+        """``stated`` in words: ``stated, not computed: 448 of the parameters, ... (opaque1)``."""
         stated = self.stated
         if stated is None:
             return None
@@ -211,13 +210,13 @@ class Report(NamedTuple):
 
     @property
     def stated_bytes_line(self) -> str | None:
-        """The same where memory is counted: also volumes are stated, and what their layers save for backward."""
+        """``stated_line`` for memory: with the stated volumes, and what their layers save for backward."""
         if self.stated_line is None:
             return None
         rows = [row for row in self.layers if row.layer.is_stated]
         saved = [extra.elements for row in rows for extra in row.layer.keeping(row.input_volumes, row.output).extras]
         elements = sum([size.per_image for size in saved])
-        kept = f", and {elements:,} elements an image that training saves" if elements else ""
+        kept = f", and {elements:,} elements for each image that training saves" if elements else ""
         which = "its volume" if len(rows) == 1 else "their volumes"
         return f"{self.stated_line}; in bytes also {which}{kept}"
 
@@ -232,7 +231,7 @@ class Report(NamedTuple):
 
     @property
     def counted_layers(self) -> int:
-        """The number of layers with MACs but MATMUL: ``layers`` in budgets and totals."""
+        """The number of layers with MACs except MATMUL: ``layers`` in budgets and totals."""
         return sum([row.layer.counts_macs and row.layer.counts_as_layer for row in self.layers])
 
     @property
@@ -278,11 +277,10 @@ def account(
 ) -> Report:
     """The report of a net for a batch of images in one data type.
 
-    With ``in_place=False`` each activation function has a volume of its own. A ``brief`` one, for many designs, has no
-    receptive fields, labels, formulas and warnings about its volumes, half of the time, and its errors have no hint of
-    an input that works, as without ``with_hints``. ``known`` are costs of other graphs of the same text, to which those
-    of this one are added. Raises DesignError where the layers do not fit together, ValueProblem for an unknown data
-    type.
+    With ``in_place=False`` each activation function has a volume of its own. A ``brief`` report takes half the time and
+    has no receptive fields, labels, formulas and warnings about volumes. ``with_hints``: search for an input that works
+    if the volumes do not fit; a brief report does not. ``known`` are costs of other graphs of the same text; those of
+    this graph are added. Raises DesignError for layers that do not fit together, ValueProblem for an unknown data type.
     """
     bytes_each = bytes_per_element(dtype)
     with Paused():
@@ -328,12 +326,12 @@ def _row(
     placed: tuple[bool, bool],
     at_test: bool,
 ) -> LayerReport:
-    """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch.
+    """The row of a node; ``labels`` are by id of the layer, ``bytes_each`` is the bytes of one element times the batch.
 
-    Without labels it has no formulas either.
+    Without labels (in a brief report) it has no formulas either.
     """
     node, layer, inputs, cost = shaped[index][:4]
-    if node.share is not None:  # it has no parameters of its own, or biases alone
+    if node.share is not None:  # it has no parameters of its own, or only biases
         cost = cost._replace(weights=NOTHING, buffers=NOTHING, biases=cost.biases if node.transposed else NOTHING)
     owner = node
     while owner.share is not None:
@@ -386,7 +384,7 @@ def _formulas(cost: Cost) -> dict[str, str]:
 
 
 class NamedFields(NamedTuple):
-    """What a layer sees of each input by its name, and the largest, side by side."""
+    """The fields of a layer by the name of the input, and the largest for each side."""
 
     by_name: Mapping[str, Field]
     size: tuple[int, ...]
@@ -401,7 +399,7 @@ NO_FIELDS = NamedFields({}, (), None, False, False)
 
 
 def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
-    """What each node sees; equal fields are summed up once."""
+    """The fields of each node; those of nodes with equal fields are computed once."""
     known: dict[int, NamedFields] = {}
     fields = fields_of(shaped)
     sides = len(shaped[0].output) - 1
@@ -409,13 +407,13 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
     result = []
     for mine in fields:
         if id(mine) not in known:
-            each = {id(field): field for field in mine.values()}.values()  # of many inputs the same may be seen
+            each = {id(field): field for field in mine.values()}.values()  # many inputs may have the same field
             sizes = [field.size for field in each]
             endless = [field.unclipped for field in each]
             known[id(mine)] = NamedFields(
                 {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
                 _largest(sizes, sides),
-                # what outputs that see nothing would see without borders is not known
+                # for outputs that see nothing, the field without borders is not known
                 None if None in endless or not endless else _largest([size for size in endless if size], sides),
                 all(field.is_certain for field in each),
                 several,
@@ -425,12 +423,12 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
 
 
 def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
-    """The largest of sizes, side by side; zeros without any."""
+    """The largest size of each side; zeros if there are no sizes."""
     return tuple([max(each) for each in zip_longest(*sizes, fillvalue=0)]) if sizes else (0,) * sides
 
 
 def _assumed(shaped: Sequence[Shaped]) -> dict[str, Any]:
-    """What the layers assume where the text leaves a key open that their volumes decide."""
+    """The values that layers assume for keys that the text leaves open, from their volumes."""
     found: dict[str, Any] = {}
     for item in shaped:
         if item.inputs:
@@ -439,11 +437,11 @@ def _assumed(shaped: Sequence[Shaped]) -> dict[str, Any]:
 
 
 MAX_CHANNELS_OF_LENGTH = 16
-"""A length with more channels, read by a convolution, looks like the height and width of a grey image."""
+"""A sequence with more channels, read by a convolution, looks like the height and width of a grey image."""
 
 
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
-    """Warnings about inputs whose sizes look like others than they are read as; they are used as written."""
+    """Warnings about inputs whose sizes seem to be in another order, or without a depth; they are used as written."""
     found = []
     convolved = {source for item in shaped if isinstance(item.layer, Convolution) for source in item.node.inputs}
     for index, (node, layer, _, cost, _) in enumerate(shaped):
@@ -458,7 +456,7 @@ def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
 
 
 def _looks_depth_first(x: Volume) -> tuple[str, str, str] | None:
-    """Code, message and hint for an input with its depth first."""
+    """Code, message and hint for an input that seems to have its depth first; else None."""
     swapped = depth_last(x)
     if swapped is None:
         return None
@@ -468,7 +466,10 @@ def _looks_depth_first(x: Volume) -> tuple[str, str, str] | None:
 
 
 def _looks_grey(x: Volume, *, is_convolved: bool) -> tuple[str, str, str] | None:
-    """The same for a grey image without its depth; ``is_convolved``: a convolution reads it."""
+    """Code, message and hint for what seems to be a grey image without a depth; else None.
+
+    ``is_convolved``: a convolution reads the input.
+    """
     if len(x.sides) > 1:
         return None
     if x[0] != x.depth and not (x.depth > MAX_CHANNELS_OF_LENGTH and is_convolved):

@@ -1,4 +1,4 @@
-"""A net with some layers replaced, to compute what a change would cost."""
+"""Nets with some layers replaced, to compute the effect of a change."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NOWHERE = -1
 
 
 def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]], *, brief: bool = False) -> Report | None:
-    """The report on the net with some layers replaced, each by a chain of layers; None if that is not a valid net.
+    """The report of the net with some layers replaced, each by a chain of layers; None if that is not a valid net.
 
-    The first layer of a chain gets the inputs of the layer it replaces, the last one its name. An empty chain removes
-    the layer, so that its readers read its input. All other layers stay as they are. A ``brief`` report has the counts
-    alone, as that of :func:`cnncalc.analysis.report.account`.
+    ``changes`` has the chains by index of the row. The first layer of a chain gets the inputs of the layer that it
+    replaces, the last one its name. An empty chain removes the layer, so that its readers read its input. All other
+    layers stay as they are. ``brief``: see :func:`cnncalc.analysis.report.account`.
     """
     nodes: list[Node] = []
     moved: list[int] = []  # for each old node the new one whose output replaces its output
@@ -52,10 +52,11 @@ def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]], *, brief: 
         return None
 
 
-def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
-    """The name of the first fully-connected layer and the report on the net with a global average pool before it.
+def with_pooled_fc(report: Report, *, brief: bool = False) -> tuple[str, Report] | None:
+    """The name of the first fully-connected layer and the report of the net with a global average pool before it.
 
-    None if its input is 1x1 or there is no such layer.
+    None if there is no such layer, its input is a single position, or the changed net is not valid.
+    ``brief`` is that of :func:`rewritten`.
     """
     rows = report.layers
     first = next((row for row in rows if isinstance(row.layer, FullyConnected) and not row.training_only), None)
@@ -66,5 +67,5 @@ def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
         place, source = source, rows[source.sources[0]]
     if source.output.is_point:
         return None
-    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)})
+    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)}, brief=brief)
     return None if changed is None else (first.name, changed)

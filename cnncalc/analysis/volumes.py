@@ -12,18 +12,21 @@ from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from cnncalc.graph import Node
     from cnncalc.layers.base import Layer
 
     Known: TypeAlias = dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]]
-    """Layers on the volumes that they read, as they are there, and their costs."""
+    """By a layer and its input volumes: the layer bound to their number of sides, and its cost."""
 
 
 class Shaped(NamedTuple):
-    """A node with its layer and cost. ``windows``: the sides of its output before the last count windows of a map."""
+    """A node with its layer, input volumes and cost.
+
+    ``windows``: the output consists of windows of a map, which all its sides but the last count.
+    """
 
     node: Node
     layer: Layer
@@ -40,9 +43,9 @@ class Shaped(NamedTuple):
 def propagate(graph: Graph, *, with_hints: bool = True, known: Known | None = None) -> tuple[Shaped, ...]:
     """The volume and the cost of every node of a graph, in its order.
 
-    Raises DesignError with one problem for each node that cannot take its volumes; later nodes are not reported,
-    since their inputs are unknown. ``with_hints`` searches for an input that works. ``known`` are costs of other graphs
-    of one text; those of this one are added.
+    Raises DesignError with one problem for each node that cannot take its volumes; nodes after it are not checked,
+    since their inputs are unknown. ``with_hints``: search for an input that works. ``known`` are costs of other graphs
+    of the same text; those of this graph are added.
     """
     shaped: list[Shaped | None] = []
     problems: list[Problem] = Problems()
@@ -103,8 +106,8 @@ def depth_last(volume: Volume) -> Volume | None:
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
     """The problems with a hint about an input that works, if one is found.
 
-    It is the same one with its depth last, or the smallest square one. The sides that are large enough for all windows
-    are tried one after the other: what works for a side need not work for a larger one, where branches meet.
+    That is the input with its depth last, or the smallest square one. The sides that are large enough for all windows
+    are tried in ascending order, since an input larger than one that works may not work: branches may not fit together.
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
@@ -167,8 +170,19 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     return problems
 
 
+def shapes(nodes: Iterable[Node], known: Known) -> Iterator[Shaped | None]:
+    """The volume and the cost of one node after the other, as :func:`propagate` finds them.
+
+    Raises DesignError at the first node that cannot take its volumes; shared parameters are not compared.
+    """
+    shaped: list[Shaped | None] = []
+    for node in nodes:
+        shaped.append(_shape_if_known(node, shaped, known))
+        yield shaped[-1]
+
+
 def _shape_if_known(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
-    """The same as :func:`_shape`; None also for a layer whose keys are wrong, which is reported elsewhere."""
+    """As :func:`_shape`; also None for a layer whose keys are wrong, whose problem is reported elsewhere."""
     try:
         return _shape(node, before, known)
     except DesignError as error:
@@ -178,7 +192,7 @@ def _shape_if_known(node: Node, before: list[Shaped | None], known: Known) -> Sh
 
 
 def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
-    """The node with its cost; None where that of a node before it is unknown. ``known`` caches layers and costs."""
+    """The node with its cost; None if the volume of an input is unknown. ``known`` caches layers and costs."""
     layer = _resolved(node.layer, before)
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
@@ -191,7 +205,7 @@ def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | No
         except ShapeError as error:
             span = node.key_spans.get(error.key or "", node.span)
             raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
-    # longer numbers are not worth it: powers of two have few different hashes
+    # not cached for longer sides: powers of two have few different hashes
     is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
     found = known.get((layer, inputs)) if is_cached else None
     if found is not None:
@@ -218,7 +232,7 @@ def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | No
 
 
 def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: list[Shaped | None]) -> bool:
-    """Whether the output lies in windows of a map; raises DesignError where a layer needs them, but gets a map."""
+    """Whether the output consists of windows of a map; raises DesignError if a layer needs windows and gets a map."""
     first = before[node.inputs[0]] if inputs else None
     are_windows = first is not None and first.windows
     if layer.takes_windows and len(inputs[0].sides) > 1 and not are_windows:
@@ -226,7 +240,7 @@ def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: l
             f"{node.name}: {layer.kind.upper()} works along the positions of a sequence, or of each window of a map, "
             f"but {inputs[0]} is a map"
         )
-        hint = "SEQUENCE before it makes a sequence of all positions; WINDOW before and UNWINDOW behind it, windows"
+        hint = "put SEQUENCE before it for one sequence of all positions, or WINDOW before it and UNWINDOW after it"
         raise DesignError([Problem("not-a-sequence", message, node.span, hint)])
     return are_windows if layer.makes_windows is None else layer.makes_windows
 
@@ -272,14 +286,14 @@ def _tie_problems(item: Shaped, owner: Shaped) -> list[Problem]:
             message = f"{node.name}: weights with {each.layer.untied} cannot be transposed, and {each.node.name} has it"
             return [Problem("share-mismatch", message, span)]
     wanted, found = _tied_shape(item), _tied_shape(owner)
-    turned = (*found[:-2], found[-1], found[-2])
-    if wanted == turned:
+    transposed = (*found[:-2], found[-1], found[-2])
+    if wanted == transposed:
         return []
     message = (
         f"{node.name}: transposed weights must have the shape of the others with inputs and outputs swapped, but it "
-        f"needs {_times(wanted)}, and {owner.node.name} has {_times(found)}, which gives {_times(turned)}"
+        f"needs {_times(wanted)}, and {owner.node.name} has {_times(found)}, which gives {_times(transposed)}"
     )
-    return [Problem("share-mismatch", message, span, _fitting(item, turned))]
+    return [Problem("share-mismatch", message, span, _fitting(item, transposed))]
 
 
 def _tied_shape(item: Shaped) -> tuple[int, ...]:
@@ -292,7 +306,7 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _fitting(item: Shaped, shape: tuple[int, ...]) -> str | None:
-    """A hint with keys, or with another depth of its input, with which a layer has weights of this shape."""
+    """A hint: keys, or a depth of the input, with which the layer has weights of this shape; None if none are found."""
     layer, (x, *_) = item.layer, item.inputs
     own = layer.window_keys()
     kernel = {"kernel": list(shape[:-2])} if "kernel" in own else {}

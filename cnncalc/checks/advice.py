@@ -28,7 +28,7 @@ MAX_DILATED = 12
 
 
 def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | None:
-    """The first change that meets the limit, else the one that comes closest; None if none helps."""
+    """The first change with which the measure meets the limit, else the one that comes closest; None if none helps."""
     report = meter.report
     actual = meter.value(measure)
     is_max = bound != "min"
@@ -80,7 +80,7 @@ def _changed(measure: Measure, change: Change | None) -> Iterator[tuple[str, int
 
 
 def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str, int]]:
-    """Changes for memory limits: checkpointing, half precision, a pool before the first FC, a smaller batch."""
+    """Changes for memory limits: checkpointing, half precision, GAP before the first FC, stride 2, a smaller batch."""
     report, options = meter.report, measure.memory_options
     if measure.key in SIMULATED and measure.profile != "notes":
         changes: list[tuple[str, dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""The base that relative limits refer to: a revision of the git repository, or a recorded baseline."""
+"""The base of relative limits: a revision of the git repository, or a recorded baseline."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Base:
-    """A source of earlier values."""
+    """Earlier values, with which relative limits are resolved; ``name`` is what messages call it."""
 
     name = ""
 
     def value(self, file: str, measure: Measure) -> int:
-        """The value of a file; raises NoBase if there is none, DesignError if the base cannot be read."""
+        """The earlier value of a file; raises NoBase if there is none, DesignError if the base cannot be read."""
         raise NotImplementedError
 
 
@@ -134,7 +134,7 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
 
 
 class Recorded(NamedTuple):
-    """A value for a baseline, and which change of it would let a limit that is relative to it pass more."""
+    """A value for a baseline, and whether a lower or a higher one loosens a limit that is relative to it."""
 
     name: str
     value: int
@@ -142,17 +142,17 @@ class Recorded(NamedTuple):
     is_loosened_above: bool = True
 
     def is_loosened(self, before: int) -> bool:
-        """Whether recording it in place of an earlier value lets more pass."""
+        """Whether recording it in place of an earlier value loosens a limit."""
         return (self.is_loosened_below and self.value < before) or (self.is_loosened_above and self.value > before)
 
 
 def updated(
     path: str, shown: str, new: Mapping[str, Sequence[Recorded]], *, accept: bool = False
 ) -> tuple[dict[str, dict[str, int]], list[str]]:
-    """The values of a baseline with new ones recorded, and a line for each recorded value that stays.
+    """The values of a baseline after recording new ones, and a line for each earlier value that is kept.
 
-    A recorded value stays where the new one would let more pass, unless ``accept``. Values of files that were not
-    checked stay as long as the file exists.
+    An earlier value is kept if the new one would loosen a limit, unless ``accept``. Values of files that were not
+    checked are kept while the file exists.
     """
     old = _read(path, shown) if is_there(path) else {}
     place = os.path.dirname(os.path.abspath(path))

@@ -1,4 +1,4 @@
-"""The check of designs: loads each file, measures it, and compares it with its budget; prints nothing."""
+"""Checks designs: loads each file, measures it, and compares it with its budget; prints nothing."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
-"""The verdict on a limit."""
+"""The verdicts on a limit."""
 
 MAX_LEFT_OUT = 20
-"""Number of files left out that are named in text."""
+"""The most files that are named as left out."""
 
 
 MAX_NAMED = 6
-"""Number of layers that a finding names."""
+"""The most layers that a finding names."""
 
 
 class Members(NamedTuple):
-    """A family that a limit holds for: the ``worst`` member in words, how many break the limit, and how many it has."""
+    """The family of a limit: the ``worst`` member in words, how many break the limit, and how many there are."""
 
     worst: str
     breaking: int
@@ -62,9 +62,9 @@ class Members(NamedTuple):
 class LimitResult(NamedTuple):
     """A limit compared with the value.
 
-    ``limit`` is a whole number (None: relative, without a base), ``written`` its text in the budget; ``base`` is the
-    value it is relative to, if there is one. ``span`` is None for a limit of the call. Of a limit on a ``family`` the
-    value is that of its worst member.
+    ``limit`` is a whole number (None: it is relative and there is no base), ``written`` its text in the budget;
+    ``base`` is the value of the base, if there is one. ``span`` is None for a limit of the call. With a ``family``,
+    ``actual`` is the value of its worst member.
     """
 
     measure: Measure
@@ -106,7 +106,7 @@ class FileResult(NamedTuple):
 
     @property
     def is_broken(self) -> bool:
-        """Whether it could not be checked."""
+        """Whether the file could not be checked."""
         return any(problem.severity == "error" for problem in self.problems)
 
     @property
@@ -116,7 +116,7 @@ class FileResult(NamedTuple):
 
     @property
     def warnings(self) -> int:
-        """The number of warnings, about the design and of its check."""
+        """The number of warnings: about the design, and findings."""
         warnings = [problem for problem in self.problems if problem.severity != "error"]
         return len(warnings) + len(self.findings) - len(self.errors)
 
@@ -126,7 +126,7 @@ class FileResult(NamedTuple):
         return any(one.verdict == UNKNOWN for one in self.checked)
 
     def code(self, *, strict: bool = False) -> int:
-        """0: ok; 1: a limit is violated (strict: or a warning, or no budget); 2: it cannot be checked."""
+        """The exit code: 0 ok; 1 a limit is violated (strict: or a warning, or no budget); 2 it cannot be checked."""
         if self.is_broken:
             return 2
         if self.errors:
@@ -153,7 +153,7 @@ class CheckResult(NamedTuple):
 
     @property
     def excluded(self) -> tuple[str, ...]:
-        """What was excluded on purpose, in one line; nothing if there is none."""
+        """One line with what the call or a configuration excludes; empty if they exclude nothing."""
         chosen = [f"{one.file} ({one.why})" for one in self.left_out if one.is_chosen]
         if len(chosen) > MAX_LEFT_OUT:
             chosen[MAX_LEFT_OUT:] = [f"{len(chosen) - MAX_LEFT_OUT:,} more"]
@@ -170,9 +170,9 @@ class CheckOptions(NamedTuple):
     """The options of a check.
 
     ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values. With
-    ``record`` values for a baseline are recorded, so a limit without a base is no error. ``rules``: design rules too,
-    those of ``select`` (default: all) without those of ``ignore``. ``exclude`` are patterns of
-    files that a search of folders leaves out. Relative paths start from ``folder``. Many files are checked by ``jobs``
+    ``record`` values for a baseline are recorded, so a relative limit without a base is not an error. ``rules``: check
+    design rules too, those of ``select`` (default: all) without those of ``ignore``. ``exclude`` are patterns of files
+    that a search of folders leaves out. Relative paths start from ``folder``. Many files are checked by ``jobs``
     processes (default: one for each core).
     """
 
@@ -204,7 +204,7 @@ class Checker:
         self._bases: dict[tuple[str | None, str | None], Base | DesignError] = {}
 
     def check(self, names: Sequence[str] = ()) -> CheckResult:
-        """The results of all files; without names, of those of the configuration.
+        """The results of all targets; without names, of the ``files`` of the configuration.
 
         Raises DesignError if the baseline of the call cannot be read, ValueProblem if there is nothing to check.
         """
@@ -243,7 +243,7 @@ class Checker:
         return found
 
     def result_of(self, name: str, report: Report) -> FileResult:
-        """The result of the target of that name, whose report is already there."""
+        """The result of the target of that name, whose report is given."""
         search = Search(self.configurations, self.options.folder, ())
         search.add(name)
         (target,) = search.targets.values()
@@ -252,9 +252,9 @@ class Checker:
         return outcome
 
     def file_result(self, target: Target, report: Report | None = None) -> FileResult | LeftOut:
-        """The result of one file, also if it has errors; ``report`` is its report, if there already is one.
+        """The result of one file, even if it has errors; ``report`` is its report, if that exists already.
 
-        A file found in a folder that is not meant as a design is left out.
+        A file that was found in a folder and is not meant as a design is left out.
         """
         problems: list[Problem] = []
         architecture = "" if report is None else report.name
@@ -295,7 +295,7 @@ class Checker:
     ) -> FileResult:
         """The result with limits and design rules checked.
 
-        Where there is no base or it cannot be read, that is an error, and the limits that need none are checked.
+        A missing or unreadable base is an error; limits that need no base are checked nevertheless.
         """
         problems = list(outcome.problems)
         base = _attempt(lambda: self._base_for(outcome, configuration), None, problems)
@@ -408,7 +408,7 @@ class Checker:
     def _family(
         self, outcome: FileResult, entry: Entry, checked: list[LimitResult], problems: list[Problem]
     ) -> list[Finding]:
-        """The findings of limits that every member of a family has to keep; the results are added to ``checked``."""
+        """The findings of the limits on every member of a family; the results are added to ``checked``."""
         name = outcome.path or outcome.file
         worst: dict[str, tuple[LimitResult, Meter, Point]] = {}
         broken: list[tuple[Point, CnncalcError]] = []
@@ -441,9 +441,10 @@ class Checker:
         if broken:
             point, error = broken[0]
             why = error.first.message
-            count = f"{len(broken):,} of {plural(members, 'member')} {'is' if len(broken) == 1 else 'are'}"
-            message = f"{entry.measure.key}: for: {count} no valid design, as {point_text(point)}: {why}"
-            hint = "write ranges that leave them out"
+            verb = "is not a valid design" if len(broken) == 1 else "are not valid designs"
+            count = f"{len(broken):,} of {plural(members, 'member')}"
+            message = f"{entry.measure.key}: for: {count} {verb}, such as {point_text(point)}: {why}"
+            hint = "write ranges without these members"
             problems.append(Problem("invalid-members", message, entry.family[0].span, hint, "warning"))
         results = [
             (one._replace(family=Members(point_text(point), breaking[bound], members)), meter)
@@ -501,7 +502,7 @@ class Checker:
 
 
 def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
-    """What ``read`` returns; after a DesignError the default, and its problems are added."""
+    """What ``read`` returns; if it raises a DesignError the default, and its problems are added to ``problems``."""
     try:
         return read()
     except DesignError as error:
@@ -516,11 +517,11 @@ def _undecidable(meter: Meter, measure: Measure, limit: Limit, actual: int) -> P
         f"{measure.key}: {limit.bound} {limit.amount.text} cannot be decided: {row.name} sees at most {actual:,} "
         "pixels, and may see fewer"
     )
-    return Problem("undecidable", message, limit.span, f"max {actual} would be kept")
+    return Problem("undecidable", message, limit.span, f"max {actual} would pass")
 
 
 def _missing_base_problems(budget: Budget) -> list[Problem]:
-    """A problem for each relative limit, where there is no base."""
+    """A problem for each relative limit of a budget that has no base."""
     hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
     return [
         Problem(
@@ -548,7 +549,7 @@ def _recorded(meter: Meter, budget: Budget) -> tuple[Recorded, ...]:
 
 
 def _loosened(bounds: frozenset[str]) -> tuple[bool, bool]:
-    """Whether a lower and whether a higher value in the baseline lets more pass, by the bounds relative to it."""
+    """Whether a lower and whether a higher value in the baseline loosens the bounds that are relative to it."""
     return "min" in bounds, bounds != frozenset(["min"])
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CONFIGURATION_KEYS = ("budget", "allow_stated", "base", "baseline", "files", "exclude", "select", "ignore")
-"""The keys of a configuration."""
+"""The keys that a configuration may have."""
 
 FILES = ("cnncalc.toml", "pyproject.toml")
 MAX_BYTES = 256 * 1024
@@ -37,7 +37,7 @@ class Configuration(NamedTuple):
     """Settings of a project for all of its designs.
 
     ``baseline`` is a path from the working directory; ``files`` are what a check without arguments takes, and
-    ``exclude`` patterns of files that a search leaves out, both relative to ``folder``, that of the configuration;
+    ``exclude`` patterns of files that a search leaves out, both relative to ``folder``, where the configuration is;
     ``select`` and ``ignore`` name design rules. ``warnings`` are about keys that have no effect.
     """
 
@@ -68,7 +68,7 @@ class KeyPlace(NamedTuple):
 
 
 class _KeyScanner:
-    """Finds the place of each key in a TOML text; stops at a syntax error, which tomllib reports."""
+    """Finds the position of each key in a TOML text; stops at a syntax error, which tomllib reports."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -202,14 +202,14 @@ class _ConfigurationReader:
         return Span(self.source, start, max(start + 1, end))
 
     def key_span(self, path: tuple[str, ...]) -> Span | None:
-        """The place of a key, or of the first key below it."""
+        """The position of a key, or of the first key below it."""
         place = self.places.get(path)
         if place is None:
             place = next((other for other in self.places.values() if other.path[: len(path)] == path), None)
         return None if place is None else self._span(place.start, place.end)
 
     def raw(self, value: Any, path: tuple[str, ...]) -> RawValue:
-        """A TOML value with its place."""
+        """A TOML value with its position."""
         place = self.places.get(path)
         span = self.key_span(path) if place is None else self._span(place.value_start, place.value_end)
         if isinstance(value, dict):
@@ -240,9 +240,9 @@ class _ConfigurationReader:
             raise DesignError(in_text_order(self.problems))
         if ALLOW_STATED in found:
             found["budget"] = merged(found.pop(ALLOW_STATED), found.get("budget") or {})
-        return Configuration(self.source.name, folder, **found, warnings=tuple(self._idle(data)))
+        return Configuration(self.source.name, folder, **found, warnings=tuple(self._without_effect(data)))
 
-    def _idle(self, data: dict[str, Any]) -> Iterator[Problem]:
+    def _without_effect(self, data: dict[str, Any]) -> Iterator[Problem]:
         """A warning for each key, and each word of a list, that changes nothing."""
         if not data:
             yield no_effect(".".join(self.root) or self.source.name, "it has no keys", self.key_span(self.root))
@@ -253,7 +253,7 @@ class _ConfigurationReader:
             elif isinstance(value, list):
                 for word, times in Counter(value).items():
                     if times > 1:
-                        yield no_effect(f"{key}: a second '{word[:60]}'", f"it stands {times} times in the list", span)
+                        yield no_effect(f"{key}: a second '{word[:60]}'", f"the list has it {times} times", span)
         chosen = data.get("select") or []
         for rule in dict.fromkeys(data.get("ignore", ())) if chosen else ():
             if rule not in chosen:
@@ -276,7 +276,8 @@ class _ConfigurationReader:
         elif key in ("base", "baseline"):
             if isinstance(value, str) and value.strip():
                 return value if key == "base" else os.path.join(folder, value)
-            self._problem("wrong-type", f"{key}: expected a text", path)
+            what = 'a git revision, as in "origin/main"' if key == "base" else 'a path, as in "baseline.json"'
+            self._problem("wrong-type", f"{key}: expected {what}", path)
         elif key in CONFIGURATION_KEYS:
             if isinstance(value, list) and len(value) > MAX_LIST:
                 message = f"{key}: a list has at most {MAX_LIST:,} words, but this one has {len(value):,}"
@@ -303,7 +304,7 @@ def _parse(source: Source) -> dict[str, Any]:
     try:
         return tomllib.loads(source.text)
     except RecursionError:
-        raise DesignError([Problem("limit", f"{source.name}: values nest too deep", None)]) from None
+        raise DesignError([Problem("limit", f"{source.name}: values are nested too deeply", None)]) from None
     except (tomllib.TOMLDecodeError, ValueError) as error:
         text = str(error)
         found = re.search(r"\(at line (\d+), column (\d+)\)", text)

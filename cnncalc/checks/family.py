@@ -1,4 +1,4 @@
-"""Budgets over a family of designs: the members of the ranges that an entry writes behind ``for``."""
+"""Budgets over a family of designs: the members of the ranges that an entry states after ``for``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPTION = "for:"
 
 
 def check_ranges(budget: Budget) -> None:
-    """Raises DesignError for ranges that cannot be read; those of an input need the design and are left out."""
+    """Raises DesignError for ranges that cannot be read; ranges of ``input`` need the design and are not checked."""
     problems: list[Problem] = []
     for entry in budget.values():
         for each in entry.family:
@@ -38,7 +38,7 @@ def check_ranges(budget: Budget) -> None:
 
 
 def _placed(error: DesignError, entry: Entry, written: FamilyRange) -> list[Problem]:
-    """The problems of a range at its place in the budget; a hint that is a range is written as budgets write it."""
+    """The problems of a range at its position in the budget; a hint with a range gets the syntax of budgets."""
     found = []
     for each in error.every:
         hint = each.hint
@@ -66,9 +66,9 @@ def ranges_of(entry: Entry, family: Family) -> list[Range]:
 
 
 def members_of(entry: Entry, family: Family) -> Iterator[tuple[Point, Measure, Meter | CnncalcError]]:
-    """Each member with what is measured of it, and its meter, or the error of an invalid one.
+    """Each member of a family, what is measured of it, and its meter, or the error if it is not a valid design.
 
-    Members that differ in the batch alone share their meter. Raises DesignError as :func:`ranges_of` does, and for a
+    Members that differ only in the batch share their meter. Raises DesignError as :func:`ranges_of` does, and for a
     name that changes nothing.
     """
     ranges = ranges_of(entry, family)

@@ -1,4 +1,4 @@
-"""Findings of a check, as every output format takes them."""
+"""The findings of a check, which every output format writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding(NamedTuple):
     """One finding of a check.
 
     ``code`` is ``budget``, or the code of a design rule; ``severity`` is ``error`` or ``warning``. ``file`` is as the
-    user wrote it; ``span`` is the place of the limit or of the layer (None: the file, or the call). For a budget,
+    user wrote it; ``span`` is the position of the limit or of the layer (None: the file, or the call). For a budget,
     ``key`` and ``bound`` (``max`` or ``min``) name the limit, ``limit`` and ``actual`` are exact, in ``unit``
     (``bytes`` or ``count``), and ``shares`` are the layers that contribute most, largest first.
     """

@@ -1,4 +1,4 @@
-"""From a TARGET to a graph whose budget and suppressed design rules are valid."""
+"""Loads a TARGET, and checks its budget and the names of the design rules that it ignores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None, folder: str = "") -> Graph:
-    """As :func:`cnncalc.analysis.loading.load`; also raises DesignError for an invalid budget or an unknown rule."""
+    """As :func:`cnncalc.analysis.loading.load`; also raises DesignError for an invalid budget or an unknown rule.
+
+    All problems are reported together, with those of the volumes.
+    """
     try:
         graph = loading.load(target, settings, stdin, folder)
     except DesignError as error:
@@ -30,7 +33,7 @@ def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None =
 
 
 def _problems(graph: Graph | None) -> list[Problem]:
-    """What is wrong with the budget and the suppressed rules of a graph."""
+    """The problems of the budget and of the ignored rules of a graph."""
     if graph is None:
         return []
     problems = _unknown_rules(graph.ignore) if graph.ignore else []
@@ -46,7 +49,7 @@ def _problems(graph: Graph | None) -> list[Problem]:
 
 
 def _unknown_rules(ignored: tuple[Ignore, ...]) -> list[Problem]:
-    """A problem for each suppressed rule that does not exist."""
+    """A problem for each ignored rule that does not exist."""
     from cnncalc.checks.rules import RULES
 
     problems = Problems()

@@ -1,4 +1,4 @@
-"""A check of many files: this process alone as long as that is quick, then processes on all cores."""
+"""Checks many files: in this process, and in processes on all cores if that would take more than a second."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from cnncalc.checks.search import LeftOut, Target
 
 WORTHWHILE_SECONDS = 1.0
-"""How long this process would have to go on alone, as far as is known, for processes to be started."""
+"""Processes are started if this process alone would take longer than this for the remaining files."""
 KNOWN_SECONDS = 0.3
-"""How long this process checks files before it is known how long one takes."""
+"""The number of seconds after which the time of one file is estimated."""
 CHUNK_SECONDS = 0.2
+"""The estimated time of the files that a process gets at once."""
 MOST_IN_CHUNK = 100
+"""The most files that a process gets at once."""
 
 
 def file_results(
@@ -45,7 +47,7 @@ def file_results(
 
 
 def _together(checker: Checker, targets: Sequence[Target], number: int, size: int) -> Iterator[FileResult | LeftOut]:
-    """The results that so many processes compute; this one does what they leave when one of them ends."""
+    """The results, computed by ``number`` processes with ``size`` files at once; if one dies, this process goes on."""
     from cnncalc.search.processes import WorkerProcesses
 
     setup = pickle.dumps((type(checker), checker.options, checker.settings, checker.stdin))
@@ -65,11 +67,11 @@ def _together(checker: Checker, targets: Sequence[Target], number: int, size: in
 
 
 _checkers: dict[bytes, Any] = {}
-"""In a worker: its checker, which keeps the configurations and the base that it has read."""
+"""The checkers of a worker process, which keep the configurations and the base that they have read."""
 
 
 def _checked(setup: bytes, targets: Sequence[Target]) -> list[FileResult | LeftOut]:
-    """What a worker does."""
+    """The results of files, computed in a worker process; ``setup`` is the pickled checker."""
     if setup not in _checkers:
         kind, *given = pickle.loads(setup)  # noqa: S301 (from the process that has started this one)
         _checkers[setup] = kind(*given)

@@ -1,4 +1,4 @@
-"""A git repository: the content of a file in a revision, with symbolic links and submodules followed as they were."""
+"""A git repository: the content of a file in a revision, through the symbolic links and submodules of that revision."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 SECONDS = 30
-"""The time limit of a git command."""
+"""Time limit of a git command, in seconds."""
 MAX_LINKS = 40
-"""Most symbolic links on the way to a file; Linux has the same limit."""
+"""The most symbolic links on the way to a file; Linux has the same limit."""
 LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
 """Modes of entries of a git tree."""
 CALLER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
-"""Variables that git sets for its hooks; they would hide the repository of a folder."""
+"""Variables that git sets for its hooks, with which it would not find the repository of another folder."""
+
+
+WITHOUT_GIT = "--baseline FILE compares with values that check --record has written, without git"
 
 
 class NoBase(CnncalcError):
@@ -33,10 +36,10 @@ class Entry(NamedTuple):
 
 
 class Repository:
-    """Files of git repositories in one revision, which each message calls by the name that the user wrote.
+    """Files of git repositories in one revision; messages name it as the user wrote it.
 
-    ``folder`` is the working folder. A revision is one of the repository that this folder is in; for a file of another
-    repository, of that one.
+    ``folder`` is the working folder. The revision is one of the repository that contains this folder; for a file in
+    another repository, one of that.
     """
 
     def __init__(self, revision: str, folder: str = "") -> None:
@@ -51,7 +54,7 @@ class Repository:
         self._commit(self._root(folder))
 
     def content(self, file: str) -> bytes:
-        """The content of a file in the revision; NoBase if it was not there or was not a file."""
+        """The content of a file in the revision; raises NoBase if the revision does not have it as a file."""
         path = os.path.abspath(os.path.join(self.folder, file))
         root = self._root(os.path.dirname(path))
         return self._blob(root, self._commit(root), _inside(path, root).split(os.sep), file)
@@ -139,13 +142,15 @@ class Repository:
         """The id of the commit of the revision."""
         if root not in self._commits:
             if self.revision.startswith("-") or not self.revision.strip():
-                raise self._unreadable("not a revision")
-            found = self._git(root, "rev-parse", "--verify", "--quiet", f"{self.revision}^{{commit}}")
+                raise self._unreadable("not a revision", "give a branch, a tag or a commit, as in --base origin/main")
+            found = self._git(root, "rev-parse", "--verify", "--quiet", f"{self.revision}^{{commit}}", fails=b"")
+            if not found:
+                hint = "fetch its history; a shallow clone (fetch-depth: 1) does not have it"
+                raise self._unreadable("no such commit", hint)
             self._commits[root] = found.decode("ascii").strip()
         return self._commits[root]
 
-    def _unreadable(self, why: str) -> DesignError:
-        hint = "fetch its history; a shallow clone (fetch-depth: 1) does not have it"
+    def _unreadable(self, why: str, hint: str | None = None) -> DesignError:
         return DesignError([Problem("unreadable-base", f"cannot read the base '{self.name}': {why}", None, hint)])
 
     def _git(self, folder: str, *words: str, fails: bytes | None = None) -> bytes:
@@ -164,17 +169,19 @@ class Repository:
         except FileNotFoundError:
             if not os.path.isdir(folder):
                 raise self._unreadable(f"the folder {visible(folder)} does not exist") from None
-            raise self._unreadable("the program 'git' is not installed") from None
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise self._unreadable("the program 'git' is not installed", WITHOUT_GIT) from None
+        except subprocess.TimeoutExpired:
+            raise self._unreadable(f"git took more than {SECONDS} seconds") from None
+        except (OSError, ValueError) as error:
             raise self._unreadable(f"git failed: {type(error).__name__}") from None
         if not done.returncode:
             return done.stdout
         if fails is not None:
             return fails
         output = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        why = visible(output[-1]).removeprefix("fatal: ")[:200] if output else "no such commit"
+        why = visible(output[-1]).removeprefix("fatal: ")[:200] if output else f"git {words[0]} failed"
         if "not a git repository" in why:
-            why = "the file is not in a git repository"
+            raise self._unreadable("the file is not in a git repository", WITHOUT_GIT)
         raise self._unreadable(why)
 
 

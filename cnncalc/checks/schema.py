@@ -67,7 +67,7 @@ OPTION_MEANINGS = {
     "dtype": "Type of every number (default: float32).",
     "optimizer": "The optimizer (default: momentum).",
     "profile": "Framework and device whose memory is computed (default: torch-cuda).",
-    "autocast": "Half type of activations, with parameters in float32.",
+    "autocast": "Data type of activations under autocast; parameters stay in float32 (default: no autocast).",
     "image_batches": "Batches of images on the device at once (default: 1).",
     "checkpoint": "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).",
     "pointers": "Bits of a pointer of the chip (default: 32).",
@@ -79,7 +79,7 @@ OPTION_FORMS: dict[str, Callable[[], list[Schema]]] = {
     "checkpoint": lambda: [{"type": "string", "pattern": "\\S"}],
     "reserve": lambda: [{"type": "integer", "minimum": 0}, whole_text(f"auto|[0-9]+(?:\\.[0-9]+)? *(?:{BYTE_UNITS})?")],
 }
-"""The forms of options without a list of words."""
+"""The schemas of options whose values are not words of a list."""
 BOUND_MEANINGS = {
     "max": "More than this is an error.",
     "warn": "More than this is a warning.",
@@ -98,13 +98,13 @@ def whole_text(pattern: str) -> Schema:
 
 
 def size_text(*parts: int) -> Schema:
-    """A size such as ``1x7`` with so many parts."""
+    """A size such as ``1x7`` with one of these numbers of parts."""
     ways = "|".join(f"[1-9][0-9]*(?:{TIMES}(?:0|[1-9][0-9]*)){{{count - 1}}}" for count in parts)
     return whole_text(ways)
 
 
 def reference(name: str) -> Schema:
-    """A definition by its name."""
+    """A reference to the definition of that name."""
     return {"$ref": f"#/definitions/{name}"}
 
 
@@ -120,12 +120,12 @@ VOLUME_PARTS = tuple(range(2, MAX_SIDES + 2))
 
 
 def whole(minimum: int) -> list[Schema]:
-    """A whole number, also as a text."""
+    """A whole number, or a string with one."""
     return [{"type": "integer", "minimum": minimum}, whole_text(INTEGER)]
 
 
 def whole_list(minimum: int | None, *counts: int) -> list[Schema]:
-    """Lists with one of these numbers of entries, whole numbers or expressions, and the same as a size."""
+    """A list of whole numbers or expressions with one of these lengths, or a size such as ``1x7`` of as many parts."""
     number: Schema = {"type": "integer"} if minimum is None else {"type": "integer", "minimum": minimum}
     items = any_of(number, whole_text(INTEGER), reference("expression"))
     return [
@@ -135,7 +135,7 @@ def whole_list(minimum: int | None, *counts: int) -> list[Schema]:
 
 
 def words(known: Iterable[str]) -> list[Schema]:
-    """Words in any case; those in small letters are what an editor offers."""
+    """Words in any case; editors suggest those in lower case."""
     known = list(known)
     return [{"enum": known}, whole_text("|".join(map(any_case, known)))]
 
@@ -147,12 +147,12 @@ def decimal_list() -> Schema:
 
 
 def names_list(known: Iterable[str]) -> Schema:
-    """A list of such words, each once."""
+    """A list of these words, each at most once."""
     return {"type": "array", "items": any_of(*words(known)), "minItems": 1, "uniqueItems": True}
 
 
 def decimal(reader: Decimal) -> list[Schema]:
-    """A number within its bounds, also as a text."""
+    """A number within its bounds, or a string with a number."""
     bounds = (("minimum", reader.minimum), ("maximum", reader.maximum), ("exclusiveMinimum", reader.above))
     return [{"type": "number", **{key: bound for key, bound in bounds if bound is not None}}, whole_text(DECIMAL)]
 
@@ -221,7 +221,7 @@ def key_schema(name: str, item: Key) -> Schema:
 
 
 def kind_schema(kind: type[Layer]) -> Schema:
-    """A layer in a list: its keys, the value of its bare key, or its stated volume."""
+    """A layer as an entry of a list: a table of keys, the value of its main key, or the volume that it must give."""
     keys = {name: key_schema(name, item) for name, item in kind.keys.items()}
     ways: list[Schema] = [{"type": "object"}, {"type": "null"}, reference("volume")]
     if kind.bare is not None:
@@ -294,7 +294,7 @@ def definitions() -> Schema:
             {"type": "array", "items": size_text(*VOLUME_PARTS), "minItems": 1, "maxItems": 1},
             description="The volume that the layer must give: [112x112x64].",
         ),
-        "name": {**text, "description": "A name of its own; without one a layer gets its kind and a number."},
+        "name": {**text, "description": "The name of the layer (default: its kind and a number)."},
         "inputs": {
             "description": "The layers whose volumes it takes, instead of the one before it.",
             "type": ["string", "number", "boolean", "array"],
@@ -464,7 +464,7 @@ def architecture_schema() -> Schema:
     return {
         "$schema": DRAFT,
         "title": "An architecture file of cnncalc",
-        "description": "A convolutional network as text; cnncalc says what it costs.",
+        "description": "A convolutional network as text, whose cost cnncalc computes.",
         "type": "object",
         "properties": {key: properties[key] for key in KEYS},
         "required": ["layers"],

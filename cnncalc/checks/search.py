@@ -1,4 +1,4 @@
-"""Which files a check takes: files and nets by name, and what is found in folders."""
+"""Finds the targets of a check: files and nets by name, and the files in folders."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from cnncalc.checks.configuration import Configurations
 
 ENDINGS = ARCHITECTURE.endings
-"""The endings of the files that are read in a folder: model files are checked only where they are named."""
+"""The endings of the files that a search of folders takes; a model file is checked only if the call names it."""
 
 
 class Target(NamedTuple):
-    """A design to check: its name in reports, the target to load, the folder of its configuration, its path.
+    """A design to check.
 
-    ``is_found``: it was found in a folder, so it is left out if it is not meant as a design.
+    ``shown`` is its name in reports, ``target`` what is loaded, ``folder`` where the search for its configuration
+    starts, ``path`` that of the file (None: not a file). ``is_found``: it was found in a folder, so it is left out if
+    it is not meant as a design.
     """
 
     shown: str
@@ -51,7 +53,7 @@ class Unreadable(NamedTuple):
 
 
 class Search:
-    """The targets of one call, each once, and what is left out.
+    """The targets of one call, each once, and what was left out or could not be read.
 
     Relative names start from ``folder``; ``exclude`` are the patterns of the call.
     """
@@ -128,7 +130,7 @@ class Search:
                 self.left_out.append(LeftOut(self._shown(path), why, True))
 
     def _consider(self, path: str) -> None:
-        """Adds a file if its name says that it may be an architecture."""
+        """Adds a file if it has an ending of architecture files; a broken link is left out with the reason."""
         if _has_ending(path):
             self._add_file(path, is_found=True)
         elif os.path.islink(path) and not os.path.exists(path):
@@ -161,14 +163,14 @@ def _has_ending(path: str) -> bool:
 def matches(path: str, pattern: str) -> bool:
     """Whether a pattern excludes a path.
 
-    A pattern without a ``/`` is compared with the last part of the path, another one with all parts: ``*`` stands for
-    any text within a part, ``**`` for any number of parts.
+    A pattern without a ``/`` is compared with the last part of the path, any other with all parts: ``*`` matches any
+    text within a part, ``**`` any number of parts.
     """
     wanted = [part for part in pattern.split("/") if part not in ("", ".")]
     parts = path.split("/")
     if len(wanted) == 1 and not pattern.startswith(("/", "./")):
         return fnmatchcase(parts[-1], wanted[0])
-    reached = {0}  # how many parts of the path the pattern so far can stand for
+    reached = {0}  # how many parts of the path the pattern so far can match
     for part in wanted:
         if part == "**":
             reached = set(range(min(reached, default=len(parts) + 1), len(parts) + 1))

@@ -142,7 +142,7 @@ DESIGN = Group(
         Option("--hidden", "hidden", "Units of a hidden FC without a number (default: 4096).", "N", whole_number),
         Option("--classes", "classes", "Units of a last FC without a number (default: 1000).", "N", whole_number),
         choice("--phase", ("test", "train"), "Which layers of a Caffe file (default: test)."),
-        switch("--partial", "Read operators of a model file that have no equal as OPAQUE, with a warning."),
+        switch("--partial", "Read unsupported operators of a model file as OPAQUE, with a warning."),
     ),
 )  # fmt: skip  # one option in one or two lines
 

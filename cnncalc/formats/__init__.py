@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 class Format(NamedTuple):
     """An output format.
 
-    ``writer`` is the module that writes documents in it, with a function ``write(document, page)``; ``check_writer``
-    the module that writes the result of ``check``, with ``write(result)``. Modules are imported when first used.
-    ``endings`` are its file endings, the default first. ``markup_in`` are the document syntaxes in which its text
-    is markup; other syntaxes show it as a listing unless they have a rule for it. ``is_exact``: it is machine-readable:
-    numbers are integers, tables have all columns. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: only
-    ``plot`` writes it. ``needs_terminal``: it has colours and boxes.
+    ``writer`` is the module with ``write(document, page)``, which writes documents; ``check_writer`` the module with
+    ``write(result)``, which writes the result of ``check``. Modules are imported when first used. ``endings`` are the
+    file endings, the default first. ``markup_in`` are the document syntaxes in which the output is markup; other
+    syntaxes show it as a listing unless they have a rule for it. ``is_exact``: it is for programs: numbers are
+    integers, tables have all columns. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: only ``plot`` writes it.
+    ``needs_terminal``: it has colours and boxes.
     """
 
     name: str
@@ -59,18 +59,18 @@ FORMATS = {each.name: each for each in _FORMATS}
 """Every output format by its name."""
 
 PLAIN_ENDINGS = ("", "txt", "text", "log", "out")
-"""Endings of files for any text; a missing one is that of any file."""
+"""Endings of files that may hold any text; the empty one stands for a name without an ending."""
 
 FOREIGN_ENDINGS = ("jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
-"""File endings of other formats that are not plain text; ``--output`` rejects them."""
+"""File endings of formats that cnncalc does not write and that are not plain text; ``--output`` refuses them."""
 
 
 MADE_FROM_SVG = ("pdf", "ps", "eps")
-"""Those of them that rsvg-convert, of librsvg, makes from an SVG file, with ``-f`` and the ending."""
+"""The endings among them that ``rsvg-convert -f ENDING`` of librsvg makes from an SVG file."""
 
 
 def is_exact(format: str | None) -> bool:
-    """Whether a format is for programs; False for None, the default format."""
+    """Whether a format is for programs; None stands for the default format, which is not."""
     return format is not None and FORMATS[format].is_exact
 
 
@@ -82,7 +82,7 @@ def format_of_ending(ending: str) -> Format | None:
 def write(document: Document, format: str, page: Page | None = None) -> str:
     """A document in one of the formats, ending in a line break.
 
-    ``page`` says what the terminal can show; without it the text goes to a pipe or a file.
+    ``page`` says what the terminal can show; None: the text is for a pipe or a file.
     """
     from importlib import import_module
 

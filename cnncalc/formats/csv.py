@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write(document: Document, page: Page) -> str:
-    """A line of column keys, then one line per row; cells are quoted where necessary."""
+    """A line of column keys, then one line for each row; cells are quoted where necessary."""
     import csv
     from io import StringIO
 

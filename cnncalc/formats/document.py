@@ -1,6 +1,6 @@
-"""The document model that every format writes: a table, the text around it, and the same as plain data.
+"""The document model that every format writes: a table, the text around it, and the data for JSON.
 
-:attr:`Cell.value` is exact; :attr:`Cell.text` is for people. How a format looks is decided by its writer.
+:attr:`Cell.value` is exact; :attr:`Cell.text` is for people. The writer of a format decides how a document looks.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Column(NamedTuple):
 class Cell(NamedTuple):
     """A cell: its text for people, its exact value, and a shorter text for narrow terminals.
 
-    A column whose cells all have an empty ``short`` may be left out there. ``tex`` is its form in LaTeX, where that is
-    not its text.
+    A column whose cells all have an empty ``short`` may be left out there. ``tex`` is the LaTeX source (empty: that of
+    the text).
     """
 
     text: str
@@ -60,13 +60,13 @@ class Table(NamedTuple):
 
 
 MOST_LINES = 3
-"""Lines below a table by default."""
+"""The most lines that are shown below a table by default."""
 
 
 class Paragraph(NamedTuple):
     """Lines with a short title; ``verbatim``: they are a drawing whose spaces are significant.
 
-    ``main``: how many of its lines, the first ones, are shown by default; a drawing, which a call asks for, always is.
+    ``main``: the number of its lines, from the first on, that are shown by default; a drawing is shown in full.
     """
 
     title: str
@@ -81,7 +81,10 @@ class Paragraph(NamedTuple):
 
 
 class TexForm(NamedTuple):
-    """How a document is written in LaTeX: its caption (None: the heading), a label, a ``tabular`` alone, its width."""
+    """How a document is written in LaTeX.
+
+    ``caption``: None for the heading. ``bare``: only the ``tabular``. ``fit_width``: scaled down to the line width.
+    """
 
     caption: str | None = None
     label: str | None = None
@@ -93,9 +96,9 @@ USUAL_TEX = TexForm()
 
 
 class Document(NamedTuple):
-    """A heading, a table and paragraphs below it; ``data`` returns the same as a JSON object.
+    """A heading, a table and paragraphs below it; ``data`` returns the JSON object.
 
-    A small ``summary`` table may precede the table; CSV, which holds one table, leaves it out.
+    A small ``summary`` table may precede the table; CSV and TSV, which hold one table, leave it out.
     """
 
     heading: tuple[str, ...]
@@ -106,7 +109,7 @@ class Document(NamedTuple):
     tex: TexForm = USUAL_TEX
 
     def with_lines(self, which: str) -> Document:
-        """The document with ``all`` lines below its table, the ``main`` ones, at most three, or ``none``."""
+        """The document with ``all`` lines below its table, with the ``main`` ones (at most three), or with ``none``."""
         if which == "all":
             return self
         left, closing = MOST_LINES if which == "main" else 0, []
@@ -143,12 +146,12 @@ PIPE = Page()
 
 
 def as_key(text: str) -> str:
-    """The key that a word of a call means: ``MACs`` and ``Training memory`` are macs and training_memory."""
+    """The key that a word of a call stands for: ``MACs`` and ``Training memory`` are macs and training_memory."""
     return text.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def chosen_columns(text: str, known: Iterable[str]) -> tuple[str, ...]:
-    """The keys of a list such as ``layer,volume,macs``; ValueProblem for an unknown or repeated key."""
+    """The keys of a list such as ``layer,volume,macs``; raises ValueProblem for an unknown or repeated key."""
     keys = [as_key(part) for part in text.split(",")]
     known = list(known)
     for key in keys:

@@ -19,7 +19,7 @@ LEFT = ' style="text-align: left"'
 
 
 def write(document: Document, page: Page) -> str:
-    """The document as a fragment of a page. It has no empty lines, since in Markdown these end HTML."""
+    """The document as an HTML fragment without empty lines, since an empty line ends HTML in Markdown."""
     lines = ['<div class="cnncalc">']
     for place, table in enumerate(document.tables):
         lines += table_lines(table, document.heading if place == 0 else ())

@@ -1,4 +1,4 @@
-"""JSON: one object in ASCII, one line per record, with exact integers."""
+"""JSON: one object in ASCII, one line for each record, with exact integers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write(document: Document, page: Page) -> str:
-    """The data of the document."""
+    """The data of the document as a JSON object."""
     members = [f"  {json.dumps(key)}: {_member(value)}" for key, value in document.data().items()]
     return "{\n" + ",\n".join(members) + "\n}\n"
 

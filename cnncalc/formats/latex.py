@@ -1,8 +1,8 @@
 r"""LaTeX: a booktabs table for ``\input``.
 
-A table that fits on a page floats, and is scaled down to the line width if the document asks for that; a longer one
-breaks across pages. In two-column layouts a wide table spans both columns. A bare one is a ``tabular`` alone. Text of
-users is escaped; non-Latin letters need LuaLaTeX or XeLaTeX with a font that has them.
+A table that fits on a page floats, and with ``fit_width`` is scaled down to the line width; a longer one breaks across
+pages. In two-column layouts a wide table spans both columns. A ``bare`` one is a ``tabular`` alone. Text of users is
+escaped; non-Latin letters need LuaLaTeX or XeLaTeX with a font that has them.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _float(document: Document) -> list[str]:
 
 
 def _caption(document: Document) -> str:
-    r"""``\caption{...}\label{...}``; a label without a caption has nothing that it could number."""
+    r"""``\caption{...}\label{...}``; a label needs a caption, even an empty one, since it refers to its number."""
     form = document.tex
     words = typeset(form.caption) if form.caption is not None else caption(document.heading)
     label = rf"\label{{{form.label}}}" if form.label else ""
@@ -117,7 +117,7 @@ def caption(heading: tuple[str, ...]) -> str:
 
 
 def _width(table: Table) -> int:
-    """The width in characters."""
+    """The width of a table in characters."""
     return sum([max([width_of(cell.text) for cell in cells]) + 2 for cells in zip(*table.rows, strict=True)])
 
 

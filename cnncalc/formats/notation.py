@@ -15,6 +15,7 @@ UNIT_RULES = {
 BLOCKS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
 """Bars of zero to eight eighths of a character cell."""
 BAR_WIDTHS = (12, 5)
+"""Widths of a bar in characters: usually, and in narrow terminals."""
 
 
 class Notation(NamedTuple):
@@ -65,7 +66,7 @@ class Notation(NamedTuple):
 
 
 def _short(count: int) -> str:
-    """A count with four significant digits, or in full below 10,000, as beside it in a table: ``1,728``."""
+    """A count with four significant digits; below 10,000 in full: ``1,728``."""
     return f"{count:,}" if abs(count) < 10_000 else short(count)
 
 

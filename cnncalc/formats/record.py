@@ -1,4 +1,4 @@
-"""The report as plain data for JSON. Keys are stable; new ones may be added."""
+"""The report as data for JSON. Keys are stable; new ones may be added."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def layer_record(row: LayerReport) -> dict[str, Any]:
 
 
 def stated_record(report: Report) -> dict[str, Any]:
-    """What of the totals is stated, not computed; nothing without layers whose figures are stated."""
+    """The part of the totals that is stated, not computed; empty without layers whose figures are stated."""
     stated = report.stated
     return {} if stated is None else {"stated": stated._asdict()}
 
 
 def field_record(row: LayerReport) -> dict[str, Any]:
-    """The receptive field; of a layer that sees several inputs also that in each of them."""
+    """The receptive field; in a net with several inputs also that in each input."""
     unclipped = row.receptive_field_unclipped
     record: dict[str, Any] = {
         "receptive_field": list(row.receptive_field),
@@ -84,7 +84,7 @@ def totals_record(totals: Totals) -> dict[str, int]:
 
 
 def problem_record(problem: Problem) -> dict[str, Any]:
-    """One problem; ``line`` and ``column`` count from 1 and are null if it has no place in a text."""
+    """One problem; ``line`` and ``column`` count from 1 and are null if it has no position in a text."""
     span = problem.span
     return {
         "code": problem.code,

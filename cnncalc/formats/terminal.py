@@ -27,8 +27,8 @@ MAX_ROWS = 2000
 def write(document: Document, page: Page) -> str:
     """The document with a box around its table, if that has a header.
 
-    If the table is too wide, cells are abbreviated, then words are wrapped within their cells; the terminal wraps what
-    is still too wide. Nothing is cut, and text is never read as markup.
+    If the table is too wide, columns are abbreviated or left out (a note says so), then words are wrapped within their
+    cells; the terminal wraps lines that are still too wide. Text is never read as markup.
     """
     if len(document.table.rows) > MAX_ROWS:
         return text.write(document, page)
@@ -89,7 +89,7 @@ def widths(table: Table) -> list[int]:
 def _widest(texts: tuple[str, ...]) -> int:
     """The width of the widest text."""
     together = "".join(texts)
-    if together.isascii() and together.isprintable():  # the usual case, many times faster
+    if together.isascii() and together.isprintable():  # many times faster than the general case
         return max(map(len, texts))
     return max([width_of(visible(text)) for text in texts])
 
@@ -100,7 +100,7 @@ def table_width(table: Table) -> int:
 
 
 def fit_table(table: Table, width: int | None) -> tuple[Table, bool]:
-    """The table with as few columns abbreviated as necessary to fit, and whether any is.
+    """The table with as few columns abbreviated as necessary to fit, and whether any column was changed.
 
     The widest column with short texts is abbreviated first; then optional columns are left out, from the right; then
     columns with ``last`` are abbreviated, from the right. In a table with such columns an abbreviated column becomes
@@ -122,7 +122,7 @@ def fit_table(table: Table, width: int | None) -> tuple[Table, bool]:
 
 
 def _has_last(table: Table) -> bool:
-    """Whether the table has columns to be abbreviated after all others."""
+    """Whether the table has columns with ``last``, which are abbreviated after all others."""
     return any(column.last for column in table.columns)
 
 
@@ -192,7 +192,7 @@ def fits_wrapped(table: Table, width: int) -> bool:
 
 
 def _minimum_widths(table: Table) -> list[int]:
-    """The smallest width of each column: numbers are never wrapped, the title above them is at spaces."""
+    """The smallest width of each column: numbers are never wrapped, titles above numbers only at spaces."""
     cells = widths(table._replace(columns=tuple([column._replace(title="") for column in table.columns])))
     return [
         max(number, *map(width_of, visible(column.title).split(" "))) if column.right else min(wide, MIN_WIDTH)

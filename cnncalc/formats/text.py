@@ -49,7 +49,7 @@ def aligned(rows: Sequence[Sequence[str]], columns: Sequence[Column], least: int
 
 
 def margin_of(paragraphs: tuple[Paragraph, ...]) -> int:
-    """The width of the titles at the left, with the gap behind them."""
+    """The width of the widest title plus the gap after it; 0 without titles."""
     margin = max([width_of(paragraph.title) for paragraph in paragraphs], default=0)
     return margin + len(GAP) if margin else 0
 

@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def write(document: Document, page: Page) -> str:
-    """A line of column keys, then one line per row. Tabs and line breaks in cells are escaped, so nothing is quoted."""
+    """A line of column keys, then one line for each row; tabs and line breaks in cells are escaped, not quoted."""
     return "".join(["\t".join(map(str, row)) + "\n" for row in rows_of(document)])

@@ -1,1 +1,1 @@
-"""Model files and code of other programs, to and from layers. Nothing of a file is executed."""
+"""Reads and writes the model files and code of other programs. Nothing in a model file is executed."""

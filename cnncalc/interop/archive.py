@@ -1,4 +1,4 @@
-"""Parts of large files, read where they are looked at: a buffer as a file, and one member of a zip archive."""
+"""Access to parts of large files without reading all of them: a buffer as a file, and one member of a zip archive."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 ENTRIES_BYTES = 4 * 1024 * 1024
-"""The largest directory of a zip archive."""
+"""The most bytes of the central directory of a zip archive."""
 _END = b"PK\x05\x06", 12, 4
-"""The mark of the record at the end, where it has the size of the directory, and its bytes."""
+"""The end of central directory record: signature, offset of the size of the directory, and width of that field."""
 _LARGE_END = b"PK\x06\x06", 40, 8
+"""The same of the ZIP64 record."""
 _TAIL = 66_000
-"""The end of an archive, with a comment of at most 65,535 bytes."""
+"""The bytes at the end of an archive that hold these records, with a comment of at most 65,535 bytes."""
 
 
 class BufferFile(io.RawIOBase):
@@ -66,7 +67,7 @@ class BufferFile(io.RawIOBase):
 def member(name: str, data: bytes | mmap, wanted: str, most_bytes: int, what: str) -> bytes:
     """The content of a member of a zip archive; DesignError if it cannot be read, or is larger than ``most_bytes``.
 
-    ``name`` is the archive in messages, ``what`` what it should be.
+    ``name`` is the archive in messages, ``what`` is what it should be, such as ``a .keras file``.
     """
     tail = bytes(data[-_TAIL:])
     for mark, place, size in (_END, _LARGE_END):
@@ -79,14 +80,14 @@ def member(name: str, data: bytes | mmap, wanted: str, most_bytes: int, what: st
         with zipfile.ZipFile(BufferFile(data)) as archive:
             info = archive.getinfo(wanted)
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                # the others unpack at once whatever a few bytes stand for
+                # other methods would unpack a few bytes to any size at once
                 raise NotImplementedError(f"{wanted} is compressed by method {info.compress_type}; 0 and 8 are read")
             with archive.open(info) as file:
                 content = file.read(most_bytes + 1)  # the size that the archive states may be wrong
     except (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError, OSError,
             ValueError) as error:  # fmt: skip
         reason = visible(str(error))[:200] or "it cannot be unpacked"
-        raise DesignError([Problem("wrong-file", f"{name} is no {what}: {reason}")]) from None
+        raise DesignError([Problem("wrong-file", f"{name} is not {what}: {reason}")]) from None
     if len(content) > most_bytes:
         raise DesignError([Problem("limit", f"{name}: {wanted} has more than {most_bytes:,} bytes")])
     return content

@@ -1,4 +1,4 @@
-"""Builds a graph layer by layer from what a file of another program says, and computes each volume at once."""
+"""Builds a graph layer by layer from a file of another program; each layer gets its volume when it is added."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ MAX_LISTED = 5
 
 
 WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-"""What the translation of an operator raises whose attributes or inputs are not those that its type has."""
+"""The exceptions that the translation of an operator raises if attributes or inputs are missing or malformed."""
 
 
-class NoEqual(CnncalcError):
-    """An operator has no equal among the layer kinds; the message says why."""
+class Unsupported(CnncalcError):
+    """An operator is not supported: no layer kind equals it; the message is the reason."""
 
 
 class NetBuilder:
-    """A net in the making. A layer is known by its index in ``nodes``; None stands for one whose volume is unknown.
+    """Collects the layers, problems and notes of a net. A layer is its index in ``nodes``, or None if it is unknown.
 
     ``format`` names the kind of file in messages ("ONNX file"), ``file`` the file.
     """
@@ -55,10 +55,10 @@ class NetBuilder:
         self._names: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._notes: dict[str, int] = {}
-        self._without_equal: dict[tuple[str, str], list[str]] = {}
+        self._unsupported: dict[tuple[str, str], list[str]] = {}
         self._inputs_set: set[str] = set()
         self._known: dict[tuple[object, ...], tuple[Layer, Volume]] = {}
-        """Layers and their output volumes by kind, keys and input volumes, for the many that are alike."""
+        """Layers and their output volumes by kind, keys and input volumes, so that equal layers are computed once."""
 
     # layers
 
@@ -75,10 +75,10 @@ class NetBuilder:
         training_only: bool = False,
         **keys: Any,
     ) -> int | None:
-        """Adds a layer of a kind with these keys, as a file of ours has them; returns its index.
+        """Adds a layer of a kind with keys as in architecture files; returns its index.
 
-        ``name`` is the name in the source, for messages too; without it the layer gets a generated one. A layer that
-        cannot take its inputs is added to ``problems``, and the index is None; so it is if an input is unknown.
+        ``name`` is the name in the source, for messages too; without it the layer gets a generated one. Returns None if
+        an input is unknown, or if the layer cannot take its inputs, which is added to ``problems``.
         """
         known = [place for place in inputs if place is not None]
         if len(known) < len(inputs):
@@ -100,7 +100,7 @@ class NetBuilder:
         return len(self.nodes) - 1
 
     def _layer(self, kind: str, keys: Mapping[str, Any], inputs: Sequence[int]) -> tuple[Layer, Volume]:
-        """A layer of a kind with these keys, and its output volume; ShapeError or ValueProblem if there is none."""
+        """A layer of a kind with these keys, and its output volume; ShapeError or ValueProblem if it is invalid."""
         like = (kind, repr(keys), *[self.volumes[place] for place in inputs])
         found = self._known.get(like)
         if found is not None:
@@ -109,7 +109,7 @@ class NetBuilder:
         volume = self._output(layer, inputs)
         if max(volume).bit_length() > MAX_BITS:
             raise ShapeError(TOO_LARGE, code="limit")
-        if not layer.takes_places:  # which depends on more than the volumes
+        if not layer.takes_places:  # an UNPOOL also depends on the max pool that it undoes
             self._known[like] = layer, volume
         return layer, volume
 
@@ -126,9 +126,9 @@ class NetBuilder:
         return layer.output(*volumes)
 
     def add_input(self, name: str, sizes: Sequence[int | None] | None, span: Span | None = None) -> int | None:
-        """Adds an input whose sides and depth the source states, None for an open size.
+        """Adds an input with the sides and depth that the source states (None: an open size).
 
-        The sizes of the options come first: ``--input NAME=VOLUME``, or ``--input VOLUME`` for the first input.
+        The sizes of the options replace them: ``--input NAME=VOLUME``, or ``--input VOLUME`` for the first input.
         """
         wanted = self.settings.inputs.get(name)
         if wanted is not None:
@@ -148,21 +148,21 @@ class NetBuilder:
             stated = f" ({_open(sizes)})" if sizes is not None else ""
             self.fail(
                 f"the size of the input is open{stated}", name, span, code="open-size",
-                hint=f"state it: --input {_example(sizes)}, or --input {name}=... where there are several inputs",
+                hint=f"state it: --input {_example(sizes)}, or --input {name}=... if there are several inputs",
             )  # fmt: skip
             return None
         return self.add("input", (), name, span=span, size=list(sizes))
 
     def change(self, place: int, **keys: Any) -> None:
-        """Sets keys of a layer that do not change its output volume, as a bias that turns out to follow it."""
+        """Sets keys of a layer that do not change its output volume, such as ``bias`` if the next operator adds one."""
         node = self.nodes[place]
         assert isinstance(node.layer, Layer)
         self.nodes[place] = node._replace(layer=node.layer.with_keys(**keys))
 
     def keep(self, outputs: Sequence[int], ranks: Mapping[int, int] | None = None) -> None:
-        """Leaves out the layers that no output depends on, as those that others have taken the place of.
+        """Removes the layers that no output depends on, such as those that were replaced by others.
 
-        ``ranks`` are the places of layers in the source, in whose order they are left as far as they can be.
+        ``ranks`` are the positions of layers in the source; layers are sorted by them as far as the graph allows.
         """
         kept = set(outputs)
         for place in range(len(self.nodes) - 1, -1, -1):
@@ -183,7 +183,7 @@ class NetBuilder:
         self.volumes = [volumes[node.name] for node in self.nodes]
 
     def numbers(self) -> int:
-        """How many parameters and buffers the layers have; those that are shared once, those that are stated not."""
+        """The number of parameters and buffers of all layers; shared ones count once, stated ones do not."""
         total = 0
         for node in self.nodes:
             if (node.share is None or node.transposed) and isinstance(node.layer, Layer) and not node.layer.is_stated:
@@ -197,10 +197,10 @@ class NetBuilder:
         """The output volume of a layer."""
         return self.volumes[place]
 
-    # what is said of the file
+    # notes, warnings and problems
 
     def note(self, text: str, count: int = 1) -> None:
-        """Notes what the layers do not show, such as ``Identity nodes left out``; equal notes are counted."""
+        """Adds a note on what the layers do not show, such as ``Identity nodes left out``; equal notes are counted."""
         self._notes[text] = self._notes.get(text, 0) + count
 
     def warn(self, code: str, message: str, span: Span | None = None) -> None:
@@ -223,28 +223,27 @@ class NetBuilder:
         output: Volume | None = None,
         figures: Mapping[str, int] = NO_VALUES,
     ) -> int | None:
-        """Records an operator without an equal. It becomes OPAQUE if its output volume is known.
+        """Records an unsupported operator. It becomes an OPAQUE layer if its output volume is known.
 
-        Without ``--partial`` the net is refused at the end, once all that follows has been looked at.
-
-        ``figures`` are the keys of OPAQUE that are known: ``parameters``, ``buffers``, ``macs``.
+        Without ``--partial`` :meth:`graph` refuses the net, with all such operators. ``figures`` are the keys of OPAQUE
+        that are known: ``parameters``, ``buffers``, ``macs``.
         """
-        self._without_equal.setdefault((operator, why), []).append(name)
+        self._unsupported.setdefault((operator, why), []).append(name)
         known = [place for place in inputs if place is not None]
         if output is None or not known:
             return None
-        self.warn("no-equal", f"{name}: {operator} has no equal here and is stated, not computed: {why}")
+        self.warn("no-equal", f"{name}: {operator} is not supported, so it is stated, not computed: {why}")
         keys: dict[str, Any] = {"output": list(output), **figures}
         return self.add("opaque", known[:1], name, **keys)
 
     # the end
 
     def graph(self, name: str, title: str | None = None) -> Graph:
-        """The finished net. Raises DesignError with all problems, among them the operators without an equal."""
-        if self._without_equal and not self.settings.partial:
-            self.problems += [self._lack(*key, nodes) for key, nodes in self._without_equal.items()]
-        elif self._without_equal and not self.problems and not self.nodes:
-            self.problems.append(Problem("no-equal", f"{self.file}: no operator of the file is known"))
+        """The finished net. Raises DesignError with all problems, among them unsupported operators."""
+        if self._unsupported and not self.settings.partial:
+            self.problems += [self._lack(*key, nodes) for key, nodes in self._unsupported.items()]
+        elif self._unsupported and not self.problems and not self.nodes:
+            self.problems.append(Problem("no-equal", f"{self.file}: no operator of the file is supported"))
         if self.problems:
             raise DesignError(self.problems)
         if not self.nodes:
@@ -256,17 +255,17 @@ class NetBuilder:
         return Graph(name, tuple(self.nodes), title, warnings=tuple(self.warnings), notes=notes)
 
     def _lack(self, operator: str, why: str, nodes: Sequence[str]) -> Problem:
-        """The error of an operator without an equal, with the nodes that have it."""
+        """The error for an unsupported operator, with its nodes."""
         listed = ", ".join(nodes[:MAX_LISTED])
         more = f" and {len(nodes) - MAX_LISTED:,} more" if len(nodes) > MAX_LISTED else ""
-        message = f"{self.file}: {operator} has no equal here: {why} (at {listed}{more})"
+        message = f"{self.file}: {operator} is not supported: {why} (at {listed}{more})"
         hint = "--partial imports the rest, with what is known of these as OPAQUE layers"
         return Problem("no-equal", message, None, hint)
 
     # names
 
     def _unique(self, name: str) -> str:
-        """A valid name that no other layer has: ``name``, or with ``_2``, ``_3`` behind it."""
+        """A valid name that no other layer has: ``name``, or ``name_2``, ``name_3`` and so on."""
         wanted = valid_name(name)
         found, number = wanted, 1
         while found in self._names:
@@ -276,7 +275,7 @@ class NetBuilder:
         return found
 
     def _generated(self, kind: str) -> str:
-        """The name that the language gives to a layer without one: ``conv2``."""
+        """The name that an unnamed layer has in the language: ``conv2``."""
         mark = "_" if kind[-1].isdigit() else ""
         while True:
             number = self._numbers[f" {kind}"] = self._numbers.get(f" {kind}", 0) + 1
@@ -287,7 +286,7 @@ class NetBuilder:
 
 
 def uniform(sizes: Sequence[int]) -> int | list[int]:
-    """Sizes, one a side, as they are written by hand: one number where all are the same."""
+    """One size for each side, as a single number if all are equal."""
     return sizes[0] if len(set(sizes)) == 1 else list(sizes)
 
 
@@ -310,7 +309,7 @@ def _open(sizes: Sequence[int | None]) -> str:
 
 
 def _example(sizes: Sequence[int | None] | None) -> str:
-    """A volume of these sizes as an example of what to write."""
+    """A volume with these sizes, and 224 or depth 3 for open ones, as an example in a hint."""
     if sizes is None or len(sizes) - 1 not in SIDES:
         return "224x224x3"
     return "x".join(str(size or (3 if place == len(sizes) - 1 else 224)) for place, size in enumerate(sizes))

@@ -1,7 +1,7 @@
-"""Reads nets of Caffe: deploy and train_val files, with ``layer``, the older ``layers``, and their forks' layers.
+"""Reads nets of Caffe: deploy and train_val files, with ``layer`` or the older ``layers``, and layers of forks.
 
-A blob is batch x channels x sides; figures are of one image, so the batch of the file is left out. Losses, accuracies
-and labels are left out as well. Source: caffe.proto and the layers of github.com/BVLC/caffe.
+A blob is batch x channels x sides; figures are for one image, so the batch of the file is not used. Losses, accuracies
+and labels are left out. Source: caffe.proto and the layers of github.com/BVLC/caffe.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PREPARATIONS = frozenset([
     "slice", "split", "flatten", "reshape", "concat", "permute", "power", "eltwise", "crop", "argmax", "threshold",
     "tile",
 ])  # fmt: skip
-"""Types that may prepare the target of a loss, not only the output of a net."""
+"""Types that may be used only to prepare the target of a loss."""
 _OF_TRAINING = frozenset([
     "weight_filler", "bias_filler", "filler", "slope_filler", "scale_filler", "engine", "force_nd_im2col", "cudnn_flag",
     "moving_average_fraction", "use_global_stats",
@@ -63,7 +63,7 @@ _TRANSLATIONS = (caffe_layers, caffe_shapes)
 
 
 class _Reader:
-    """One file: which layers run in the phase, which of their inputs are needed, and the layers one by one."""
+    """Reads one file: selects the layers of the phase, finds the blobs that are needed, and translates the layers."""
 
     def __init__(self, name: str, net: Message, settings: Settings) -> None:
         self.name = name
@@ -106,7 +106,7 @@ class _Reader:
     # which layers run
 
     def _running(self, written: Sequence[Message]) -> list[CaffeLayer]:
-        """The layers of the phase, and those of a stage without which a blob would be missing."""
+        """The layers of the phase; an input that only some stages have is read from the first of them."""
         found: list[CaffeLayer] = []
         made: set[str] = set()
         for message in written:
@@ -154,7 +154,7 @@ class _Reader:
 
     def _add(self, layer: CaffeLayer, wanted: set[str]) -> None:
         if is_left_out(layer):
-            self.builder.note(f"{layer.type} left out: losses, measures and labels are no layers of the net")
+            self.builder.note(f"{layer.type} left out: losses, measures and labels are not layers of the net")
             self.caffe.leave_out(layer.tops)
             return
         if not layer.bottoms and layer.kind != "parameter":
@@ -162,7 +162,7 @@ class _Reader:
             return
         lost = [bottom for bottom in layer.bottoms if bottom not in self.caffe.blobs]
         if any(bottom in self.caffe.left_out for bottom in lost):
-            self.builder.note(f"{layer.type} left out: it works on what a loss or a label gives")
+            self.builder.note(f"{layer.type} left out: it reads the output of a loss, or a label")
             self.caffe.leave_out(layer.tops)
             return
         if lost:
@@ -184,12 +184,12 @@ class _Reader:
         bottoms = [self.caffe.blobs[bottom] for bottom in layer.bottoms]
         translation = LAYERS.get(layer.kind)
         if translation is None:
-            self.caffe.lacks(layer, "there is no layer kind that computes it", bottoms)
+            self.caffe.lacks(layer, "no layer kind computes it", bottoms)
             self.caffe.forget(layer)
             return
         if translation.parameter and not layer.is_flat:
             layer = layer._replace(parameter=layer.message.message(translation.parameter))
-        if any(bottom.place is None for bottom in bottoms) and not translation.has_no_equal:
+        if any(bottom.place is None for bottom in bottoms) and not translation.is_unsupported:
             self.caffe.forget(layer)
             return
         if not layer.tops:
@@ -204,7 +204,7 @@ class _Reader:
 
 
 def is_left_out(layer: CaffeLayer) -> bool:
-    """Whether a layer computes a loss or a measure, or takes what nobody else reads."""
+    """Whether a layer computes a loss or a measure, or only discards or stores its input."""
     is_loss = layer.kind == "python" and "loss_weight" in layer.message
     return is_loss or layer.kind in _LEFT_OUT or any(part in layer.kind for part in _LEFT_OUT_PARTS)
 
@@ -216,7 +216,7 @@ def _silenced(layers: Sequence[CaffeLayer]) -> set[str]:
 
 
 def _layer_of(message: Message) -> CaffeLayer:
-    """A layer as it is written, in any of the three versions of the format."""
+    """A layer of a file in any of the three versions of the format."""
     is_flat = "layer" in message  # the oldest version: a layer in a layer, which holds all parameters
     inner = message.message("layer") if is_flat else message
     if is_flat:
@@ -245,7 +245,7 @@ def _layer_of(message: Message) -> CaffeLayer:
 
 
 def _wanted(layers: Sequence[CaffeLayer]) -> dict[int, set[str]]:
-    """For each layer, by its index, the blobs it makes that others need for more than the target of a loss."""
+    """By index of the layer: the blobs that it makes and that are needed for more than the target of a loss."""
     makers: dict[str, int] = {}
     reads: list[list[tuple[int, str]]] = []
     unread_tops: dict[tuple[int, str], None] = {}

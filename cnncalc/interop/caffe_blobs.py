@@ -1,4 +1,4 @@
-"""Blobs of Caffe, what they are as volumes, and the parameters that layers share; the types that are known.
+"""Blobs of Caffe as volumes, parameters that layers share, and the registry of known layer types.
 
 A function that translates a type takes the net, the layer, and its bottoms, all known, and returns its tops.
 """
@@ -27,9 +27,9 @@ _IN_TRANSFORM = "transform_param"
 
 
 class CaffeLayer(NamedTuple):
-    """A layer as the file has it. ``kind`` is its type in small letters without ``_``.
+    """A layer of the file. ``kind`` is its type in lower case without ``_``.
 
-    ``message`` is the layer, ``parameter`` the message of the fields of its type. ``is_flat``: both are one.
+    ``message`` is the layer, ``parameter`` the message with the fields of its type. ``is_flat``: both are the same.
     """
 
     name: str
@@ -44,7 +44,7 @@ class CaffeLayer(NamedTuple):
 
 
 class Blob(NamedTuple):
-    """What a layer gives: the index of a node, and the shape, batch first (None: the file does not state it).
+    """The output of a layer: the index of a node, and the shape, batch first (None: the file does not state it).
 
     ``place`` is None for a blob that is not known. A blob batch x D is the volume [1x1xD]; one with more axes has its
     second axis as depth and the others as sides.
@@ -70,7 +70,7 @@ def volume_of(sizes: Sequence[int]) -> Volume:
 
 
 class CaffeNet:
-    """A net of Caffe in the making: its blobs by name, over a :class:`NetBuilder`."""
+    """Builds a net of Caffe with a :class:`NetBuilder`; ``blobs`` has the known blobs by name."""
 
     def __init__(self, builder: NetBuilder) -> None:
         self.builder = builder
@@ -89,7 +89,7 @@ class CaffeNet:
         return self.builder.volume(blob.place)
 
     def blob(self, place: int | None, like: Blob, axes: int | None = None) -> Blob:
-        """What a layer gives: as many axes as ``like`` unless stated."""
+        """The output of a layer as a blob with ``axes`` axes (None: as many as ``like``)."""
         if place is None:
             return UNKNOWN
         volume = self.builder.volume(place)
@@ -110,7 +110,7 @@ class CaffeNet:
                 self.blobs[top] = UNKNOWN
 
     def leave_out(self, tops: Sequence[str]) -> None:
-        """Marks blobs that only losses and measures give or need."""
+        """Marks blobs that only losses and measures make or need."""
         self.left_out.update(tops)
         for top in tops:
             self.blobs.pop(top, None)
@@ -118,7 +118,7 @@ class CaffeNet:
     def lacks(
         self, layer: CaffeLayer, why: str, bottoms: Sequence[Blob], sizes: Sequence[int] | None = None, **figures: int
     ) -> Blob:
-        """A layer without an equal; ``sizes`` are those of one image that it gives, if they are known."""
+        """Records an unsupported layer; ``sizes`` are those of its output for one image, if they are known."""
         output = None if sizes is None else volume_of(sizes)
         known = [bottom for bottom in bottoms if bottom.place is not None]
         place = self.builder.lacks(layer.type, layer.name, why, [blob.place for blob in known], output, figures)
@@ -153,11 +153,11 @@ class CaffeNet:
         return self.blob(place, x, axes)
 
     def is_shared(self, place: int) -> bool:
-        """Whether a layer has parameters with names, which others may use, or those of another layer."""
+        """Whether a layer shares parameters: those of another layer, or its own under names that others may use."""
         return self.builder.nodes[place].share is not None or any(place == owner for owner, _ in self._owners.values())
 
     def _share(self, layer: CaffeLayer, place: int, names: Sequence[str], count: int) -> None:
-        """Makes a layer use the parameters of that which has named them first."""
+        """Makes a layer use the parameters of the first layer with these names; for new names it is the owner."""
         owners = [self._owners.get(name) for name in names]
         first = owners[0]
         if not any(owners):
@@ -165,13 +165,13 @@ class CaffeNet:
         elif first is not None and owners == [(first[0], number) for number in range(count)]:
             self.builder.nodes[place] = self.builder.nodes[place]._replace(share=first[0])
         else:
-            why = "it shares some of its parameters and has others of its own; here a layer shares all or none"
+            why = "it shares only some of its parameters, but a layer can only share all or none"
             self.builder.lacks(f"{layer.type} with partly shared parameters", layer.name, why)
 
     def reshaped(self, layer: CaffeLayer, x: Blob, sizes: Sequence[int], *, main: bool = False) -> Blob:
         """The same elements with other sizes of one image, channels first."""
         if len(sizes) >= MAX_AXES:
-            return self.lacks(layer, f"a blob of {len(sizes) + 1} axes; a volume has at most three sides", [x])
+            return self.lacks(layer, f"its blob has {len(sizes) + 1} axes, but a volume has at most 3 sides", [x])
         volume = volume_of(sizes)
         result = Blob(x.place, (x.shape[0], *sizes))
         if volume == self.volume(x):
@@ -180,7 +180,7 @@ class CaffeNet:
         return result._replace(place=place) if place is not None else UNKNOWN
 
     def flattened(self, layer: CaffeLayer, x: Blob, *, main: bool = False) -> Blob:
-        """The elements of each image in one row."""
+        """Flattens the elements of each image to a vector."""
         volume = self.volume(x)
         if len(volume.sides) != 2:
             return self.reshaped(layer, x, [volume.elements], main=main)
@@ -194,7 +194,7 @@ class CaffeNet:
         if shape is not None:
             axes = len(shape)
             if axes > MAX_AXES:
-                message = f"an input of {axes} axes; batch, channels and at most three sides can be read"
+                message = f"the input has {axes} axes, but only batch, channels and at most 3 sides can be read"
                 self.builder.fail(message, top, span)
                 self.blobs[top] = UNKNOWN
                 return
@@ -211,7 +211,7 @@ class CaffeNet:
             self._batches.add(batch)
 
     def add_data(self, layer: CaffeLayer, wanted: set[str]) -> None:
-        """Adds the inputs that a layer without bottoms makes, but for those that nobody needs, such as labels."""
+        """Adds the inputs that a layer without bottoms makes, except those that no layer needs, such as labels."""
         shapes = _shapes(layer)
         is_listed = layer.kind in ("input", "dummydata")
         for number, top in enumerate(layer.tops):
@@ -228,13 +228,13 @@ class CaffeNet:
     def say_batches(self) -> None:
         """Notes the batch of the file."""
         for batch in sorted(self._batches - {1}):
-            self.builder.note(f"the batch of {batch} of the file is left out: figures are of one image")
+            self.builder.note(f"the batch size {batch} of the file is not used: figures are for one image")
 
 
 def _specifications(message: Message) -> tuple[list[float], list[str]]:
-    """The rates of learning and the names of the parameters of a layer, in order, as far as they are written."""
+    """The learning rate factors and the names of the parameters of a layer, in order, as far as the file has them."""
     fields = message.all("param")
-    if fields and isinstance(fields[0].value, str):  # as the older 'layers' has them
+    if fields and isinstance(fields[0].value, str):  # in the older 'layers'
         return message.numbers("blobs_lr"), message.texts("param")
     parts = message.messages("param")
     rates = [part.number("lr_mult", 1.0) for part in parts] or message.numbers("blobs_lr")
@@ -260,7 +260,7 @@ def _shapes(layer: CaffeLayer) -> list[list[int | None]]:
 
 
 def _image_shapes(parts: Sequence[Message]) -> list[list[int | None]]:
-    """The shape of images that are cut or scaled to a size when they are read."""
+    """The shape of images that are cropped or resized when they are read; empty if the file states no size."""
     batch = next((part.integer(key) for part in parts for key in ("batch_size", "batchsize") if key in part), None)
     grey = any(part.boolean("force_gray") or not part.boolean("is_color", True) for part in parts)
     depth = 1 if grey else None
@@ -278,31 +278,31 @@ def _image_shapes(parts: Sequence[Message]) -> list[list[int | None]]:
 
 
 def side_names(x: Volume) -> tuple[str, ...]:
-    """The names of the axes of a blob behind the batch, in the order of the blob."""
+    """The names of the axes of a blob after the batch, in the order of the blob."""
     return ("depth", *SIDES[len(x) - 1])
 
 
 class Translation(NamedTuple):
-    """How a type becomes layers: ``parameter`` is the field with what it may be given.
+    """How a layer type is translated: ``parameter`` is the field with its options.
 
-    ``has_no_equal``: it never has one, so the function names it even where some of its bottoms are not known.
+    ``is_unsupported``: it is never supported; the function is called even if some of its bottoms are not known.
     """
 
     parameter: str
     function: Function
-    has_no_equal: bool = False
+    is_unsupported: bool = False
 
 
 LAYERS: dict[str, Translation] = {}
-"""The known types, in small letters without ``_``."""
+"""The translations of the known types, by type in lower case without ``_``."""
 
 
-def translates(parameter: str, *kinds: str, has_no_equal: bool = False) -> Callable[[Function], Function]:
-    """Puts a function into ``LAYERS`` for these types."""
+def translates(parameter: str, *kinds: str, is_unsupported: bool = False) -> Callable[[Function], Function]:
+    """A decorator that registers a function in ``LAYERS`` for these types."""
 
     def register(function: Function) -> Function:
         for kind in kinds:
-            LAYERS[kind] = Translation(parameter, function, has_no_equal)
+            LAYERS[kind] = Translation(parameter, function, is_unsupported)
         return function
 
     return register
@@ -315,14 +315,15 @@ def wrong(layer: CaffeLayer, message: str, field: str | None = None, code: str =
 
 
 def axis_of(layer: CaffeLayer, x: Blob, axis: int, field: str | None = "axis", beyond: int = 0) -> int:
-    """An axis counted from the first; negative ones count from the last."""
+    """An axis as a number from 0; a negative one counts from the last. ``beyond``: how many more axes are allowed."""
     count = len(x.shape)
     if not -count - beyond <= axis < count + beyond:
-        raise wrong(layer, f"{field} {axis} is no axis of a blob with {count} axes", field)
+        known = f"{-count - beyond} to {count + beyond - 1}"
+        raise wrong(layer, f"{field} must be {known} for a blob with {count} axes, but is {axis}", field)
     return axis + count + beyond if axis < 0 else axis
 
 
 def enumeration(layer: CaffeLayer, name: str, default: str) -> str:
-    """The word or number of an enumeration."""
+    """The value of a field of an enumeration, a word in upper case or a number as text."""
     found = layer.parameter.all(name)
     return str(found[-1].value).upper() if found else default

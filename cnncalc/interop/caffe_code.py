@@ -1,7 +1,7 @@
-"""Every layer kind that Caffe can say, as the messages of a prototxt file.
+"""Every layer kind that Caffe can express, as messages of a prototxt file.
 
-Source: caffe.proto and the layers of github.com/BVLC/caffe; of its forks, where it has none: Permute and Normalize
-(weiliu89/caffe, branch ssd), Upsample with the places of a pool (alexgkendall/caffe-segnet), Upsample by a factor and
+Source: caffe.proto and the layers of github.com/BVLC/caffe; where it has none, of its forks: Permute and Normalize
+(weiliu89/caffe, branch ssd), Upsample with the indices of a pool (alexgkendall/caffe-segnet), Upsample by a factor and
 Reorg (forks for YOLO), Interp (DeepLab), ShuffleChannel (farmingyard/ShuffleNet).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.caffe_messages import NoEqual, Word
+from cnncalc.interop.caffe_messages import Unsupported, Word
 from cnncalc.interop.caffe_moves import cut, padded, pooled_over, reshaped
 from cnncalc.layers.normed_axes import reduced_volume
 from cnncalc.volume import SIDES
@@ -26,7 +26,7 @@ LARGEST = 3.4028234663852886e38
 
 
 def _window(p: CaffeLayer, **keys: Sequence[int]) -> Fields:
-    """The keys of a window; one number where all sides have the same, those of the default left out."""
+    """The fields of a window, without those of the default; one number if all sides have the same."""
     fields: list[tuple[str, Any]] = []
     short = {"kernel_size": "kernel"}
     for name, values in keys.items():
@@ -43,12 +43,14 @@ def _window(p: CaffeLayer, **keys: Sequence[int]) -> Fields:
 
 
 def _usual(*keys: tuple[str, Any, Any]) -> Fields:
+    """The fields (name, value, default) whose value is not the default."""
     return tuple([(name, value) for name, value, default in keys if value != default])
 
 
 def _planes(p: CaffeLayer) -> None:
+    """Raises Unsupported unless the input has two sides."""
     if p.sides != 2:
-        raise NoEqual(f"has it for planes alone, not for {p.sides} side{'s' if p.sides > 1 else ''}")
+        raise Unsupported(f"has it only for volumes with 2 sides, not with {p.sides}")
 
 
 # sources and products
@@ -64,9 +66,9 @@ def conv(p: CaffeLayer) -> None:
     """CONV, DWCONV."""
     layer, x = p.layer, p.volumes[0]
     if layer.kind == "conv" and (layer.connections is not None or layer.standardized or layer.normed != "none"):
-        raise NoEqual("has no convolution with a connection table, or with standardized or normed weights")
+        raise Unsupported("has no convolution with a connection table, or with standardized or normed weights")
     windows = layer.windows(x)
-    begins, ahead = [], []  # what Caffe pads at both ends of a side alike, and what is padded before
+    begins, ahead = [], []  # the padding of the Convolution, equal at both ends, and the rest, added before it
     for axis, (size, (first, last), window, step, count) in enumerate(
         zip(x.sides, windows.pads, windows.kernel, windows.stride, windows.steps, strict=True), 2
     ):
@@ -85,12 +87,12 @@ def conv(p: CaffeLayer) -> None:
 def deconv(p: CaffeLayer) -> None:
     """DECONV."""
     layer = p.layer
-    pads, cuts = [], []  # what Caffe cuts at both ends of a side alike, and what is cut after it
+    pads, cuts = [], []  # what the Deconvolution crops, equal at both ends, and the rest, cropped by layers after it
     for axis, ((first, last), more, size) in enumerate(
         zip(layer.pads(), layer.output_pad, p.output.sides, strict=True), 2
     ):
         if last < more:
-            raise NoEqual("has no output_pad beyond the last window")
+            raise Unsupported("has no output_pad beyond the last window")
         pads.append(min(first, last - more))
         begin, whole = first - pads[-1], size + first + last - more - 2 * pads[-1]
         if whole > size:
@@ -126,7 +128,7 @@ def linear(p: CaffeLayer) -> None:
 def _rounding(
     inputs: Sequence[int], outputs: Sequence[int], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int]
 ) -> Fields:
-    """The field by which Caffe's pool has our number of windows: none where its rounding up has."""
+    """The field with which a Pooling has ``outputs`` windows: none if it does by default, rounded up."""
     sides = list(zip(inputs, kernel, stride, pad, strict=True))
     for name in ("", "FLOOR"):
         counts = []
@@ -142,11 +144,11 @@ def _rounding(
             )
             if last < 0:
                 return (("round_mode", Word(name)),) if name else ()
-    raise NoEqual("rounds the number of windows differently")
+    raise Unsupported("rounds the number of windows differently")
 
 
 def pool(p: CaffeLayer) -> None:
-    """POOL, AVGPOOL: of one or three sides two by two."""
+    """POOL, AVGPOOL; volumes with one or three sides are reshaped and pooled along one or two sides at a time."""
     layer, x = p.layer, p.volumes[0]
     if p.sides != 2 and (p.index in p.writer.unpooled or layer.adaptive is not None):
         _planes(p)
@@ -158,19 +160,19 @@ def pool(p: CaffeLayer) -> None:
             p.emit("Pooling", [bottom], ("pooling_param", (method, ("global_pooling", True))), more=more)
             return
         if any(size % count for size, count in zip(x.sides, p.output.sides, strict=True)):
-            raise NoEqual("has no adaptive pool")
+            raise Unsupported("has no adaptive pool")
         kernel = [size // count for size, count in zip(x.sides, p.output.sides, strict=True)]
         keys = _window(p, kernel_size=kernel, stride=kernel)
         p.emit("Pooling", [bottom], ("pooling_param", (method, *keys)), more=more)
         return
     if layer.kind == "pool" and set(layer.dilation) != {1}:
-        raise NoEqual("has no dilated pool")
+        raise Unsupported("has no dilated pool")
     pads = layer.windows(x).pads
     begins = [first for first, _ in pads]
     if layer.kind == "avgpool" and any(first or last for first, last in pads):
         is_even = layer.count_pad and all(first == last for first, last in pads)
         if not is_even and (layer.count_pad or any(begins)):
-            raise NoEqual("pads both ends of a side equally, and its averages count that padding")
+            raise Unsupported("pads both ends of a side equally, and its averages count that padding")
     if p.sides == 2:
         rounding = _rounding(x.sides, p.output.sides, layer.kernel, layer.step, begins)
         keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
@@ -178,8 +180,8 @@ def pool(p: CaffeLayer) -> None:
         return
     sizes = list(x.sides)
     for side in ([0], [1, 2])[: p.sides - 1][::-1] if p.sides == 3 else ([0],):
-        before, behind = prod([x.depth, *sizes[: side[0]]]), prod(sizes[side[-1] + 1 :])
-        form = [before, *[sizes[each] for each in side], behind][: 3 if len(side) == 2 else None]
+        before, after = prod([x.depth, *sizes[: side[0]]]), prod(sizes[side[-1] + 1 :])
+        form = [before, *[sizes[each] for each in side], after][: 3 if len(side) == 2 else None]
         ones = [1] * (2 - len(side))
         parts = [[*[key[each] for each in side], *ones] for key in (layer.kernel, layer.step)]
         parts.append([*[begins[each] for each in side], *[0] * len(ones)])
@@ -209,7 +211,7 @@ def global_pool(p: CaffeLayer) -> None:
 
 
 def subsample(p: CaffeLayer) -> None:
-    """SUBSAMPLE: the mean of each window times its size, then one coefficient and one bias a map."""
+    """SUBSAMPLE: the mean of each window times its size, then one coefficient and one bias for each map."""
     _planes(p)
     layer = p.layer
     rounding = _rounding(p.volumes[0].sides, p.output.sides, layer.kernel, layer.step, (0, 0))
@@ -232,7 +234,7 @@ def unpool(p: CaffeLayer) -> None:
 
 
 def plain(kind: str, *fields: tuple[str, Any]) -> Callable[[CaffeLayer], None]:
-    """A type with the same fields always."""
+    """A layer type whose fields are always the same."""
 
     def make(p: CaffeLayer) -> None:
         p.emit(kind, [p.blob()], *fields)
@@ -241,12 +243,12 @@ def plain(kind: str, *fields: tuple[str, Any]) -> Callable[[CaffeLayer], None]:
 
 
 def power(**keys: float) -> Callable[[CaffeLayer], None]:
-    """A Power with these keys: (shift + scale * x) ** power; without any the identity."""
+    """A Power layer with these keys: (shift + scale * x) ** power; without keys it is the identity."""
     return plain("Power", *((("power_param", tuple(keys.items())),) if keys else ()))
 
 
 def keyed(kind: str, message: str, key: str, attribute: str) -> Callable[[CaffeLayer], None]:
-    """A type with one number of the layer."""
+    """A layer type with one field, which has the value of an attribute of the layer."""
 
     def make(p: CaffeLayer) -> None:
         p.emit(kind, [p.blob()], (message, ((key, getattr(p.layer, attribute)),)))
@@ -271,7 +273,7 @@ def hsigmoid(p: CaffeLayer) -> None:
 
 
 def hswish(p: CaffeLayer) -> None:
-    """HSWISH: x times (x/6 + 1/2), cut at 0 and 1."""
+    """HSWISH: x times x/6 + 1/2 clipped to 0 and 1."""
     x = p.blob()
     gate = p.emit("Power", [x], ("power_param", (("scale", 1 / 6), ("shift", 0.5))), last=False)
     gate = _clip(p, gate, 0, 1, last=False)
@@ -312,7 +314,7 @@ def softmax(p: CaffeLayer) -> None:
     """SOFTMAX."""
     axes = p.layer.axes
     if len(axes) != 1:
-        raise NoEqual("has a softmax over one axis, not several together")
+        raise Unsupported("has a softmax over one axis, not several together")
     axis = _axis(p, axes[0])
     p.emit(
         "Softmax",
@@ -324,7 +326,7 @@ def softmax(p: CaffeLayer) -> None:
 def affine(p: CaffeLayer) -> None:
     """AFFINE."""
     if isinstance(p.layer.factor, tuple) or isinstance(p.layer.shift, tuple):
-        raise NoEqual("has no fixed factors and shifts that differ from channel to channel")
+        raise Unsupported("has no fixed factors and shifts that differ from channel to channel")
     if (p.layer.factor, p.layer.shift) == (1, 0):
         p.emit("Power", [p.blob()])
         return
@@ -335,9 +337,9 @@ def affine(p: CaffeLayer) -> None:
 def dropout(p: CaffeLayer) -> None:
     """DROPOUT."""
     if p.layer.whole != "element":
-        raise NoEqual(f"drops elements, not whole {p.layer.whole}s")
+        raise Unsupported(f"drops elements, not whole {p.layer.whole}s")
     if not 0 < p.layer.rate < 1:
-        raise NoEqual(f"needs a rate above 0 and below 1, not {p.layer.rate}")
+        raise Unsupported(f"needs a rate above 0 and below 1, not {p.layer.rate}")
     p.emit("Dropout", [p.blob()], ("dropout_param", (("dropout_ratio", p.layer.rate),)))
 
 
@@ -345,7 +347,7 @@ def dropout(p: CaffeLayer) -> None:
 
 
 def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = None) -> None:
-    """The factor and shift of a norm: one a channel, or ``whole``: one an element."""
+    """The factor and shift of a normalization: one for each channel, or with ``whole`` for each element."""
     axes = (("axis", 1), ("num_axes", -1)) if whole else ()
     scale, shift = p.layer.scale, p.layer.shift
     is_last = top is None
@@ -357,22 +359,22 @@ def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = No
 
 
 def bn(p: CaffeLayer) -> None:
-    """BN: BatchNorm, and a Scale or Bias that overwrites its blob."""
+    """BN: BatchNorm, then a Scale or Bias that overwrites its blob."""
     if not p.layer.stats:
-        raise NoEqual("always keeps running statistics")
+        raise Unsupported("always keeps running statistics")
     keys = _usual(("eps", p.layer.eps, 1e-5))
     x = p.emit("BatchNorm", [p.blob()], *((("batch_norm_param", keys),) if keys else ()))
     _learned(p, x, top=x)
 
 
 def norm(p: CaffeLayer) -> None:
-    """LN over the volume, IN, GN: MVN and a Scale or Bias; each group of GN as one map."""
+    """LN over the volume, IN, GN: MVN, then a Scale or Bias; each group of GN becomes one channel."""
     layer = p.layer
     is_split = layer.kind == "gn" and layer.groups != 1
     across = layer.kind != "in" and not is_split
     is_row = all(size == 1 for size in p.output.sides)
     if layer.kind == "ln" and max(reduced_volume(layer.over(p.sides), p.output)) > 1:
-        raise NoEqual("normalizes over the whole volume or over the sides, not over other axes")
+        raise Unsupported("normalizes over the whole volume or over the sides, not over other axes")
     keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
     is_bare = not layer.scale and not layer.shift
     x, volume = p.as_map(), p.output
@@ -388,9 +390,9 @@ def norm(p: CaffeLayer) -> None:
 
 
 def l2norm(p: CaffeLayer) -> None:
-    """L2NORM over the depth with a factor a channel."""
+    """L2NORM over the depth with a factor for each channel."""
     if p.layer.axes != "depth" or not p.layer.scale:
-        raise NoEqual("divides by the length over the depth only with one factor for each channel")
+        raise Unsupported("divides by the length over the depth only with one factor for each channel")
     keys = (("across_spatial", False), ("channel_shared", False), ("eps", p.layer.eps))
     p.emit("Normalize", [p.as_map()], ("norm_param", keys), parameters=1)
 
@@ -399,7 +401,7 @@ def lrn(p: CaffeLayer) -> None:
     """LRN."""
     layer = p.layer
     if layer.size % 2 == 0:
-        raise NoEqual(f"needs an odd size, not {layer.size}")
+        raise Unsupported(f"needs an odd size, not {layer.size}")
     if layer.region != "across":
         _planes(p)
     keys = _usual(
@@ -410,7 +412,7 @@ def lrn(p: CaffeLayer) -> None:
 
 
 def scale(p: CaffeLayer) -> None:
-    """SCALE; without a factor Bias."""
+    """SCALE; without a factor it is a Bias."""
     if not p.layer.scale:
         p.emit("Bias", [p.blob()], parameters=1)
         return
@@ -448,11 +450,14 @@ def merge(p: CaffeLayer) -> None:
 
 
 def _broadcast(p: CaffeLayer) -> None:
-    """A map and another one of which some axes are 1: Scale and Bias of two blobs, whose axes are the first ones."""
+    """A merge of a volume with one that has axes of size 1: a Scale or Bias of two blobs.
+
+    The second blob of these types has the first axes of the first one, so the axes may have to be reordered.
+    """
     kind, places = p.layer.kind, sorted(range(len(p.volumes)), key=lambda place: -p.volumes[place].elements)
     if len(places) != 2 or p.volumes[places[0]] != p.output or kind not in ("mul", "add", "sub"):
         volumes = " and ".join(map(str, p.volumes))
-        raise NoEqual(f"spreads one of two volumes of an ADD, SUB or MUL, not {volumes}")
+        raise Unsupported(f"broadcasts one of two volumes in ADD, SUB and MUL, not {volumes}")
     whole, part = ([p.volumes[place].depth, *p.volumes[place].sides] for place in places)
     kept = [axis for axis, (size, other) in enumerate(zip(whole, part, strict=True), 1) if size == other > 1]
     order = [*kept, *[axis for axis in range(1, len(whole) + 1) if axis not in kept]]
@@ -505,7 +510,7 @@ def reshape(p: CaffeLayer) -> None:
 
 
 def reduce(p: CaffeLayer) -> None:
-    """REDUCE: over the last axes by Reduction, else by pools of as many positions."""
+    """REDUCE: over the last axes by Reduction, over others by pools with windows of the size of the axes."""
     sizes = [p.output.depth, *p.output.sides]
     axes = sorted(_axis(p, name) for name in p.layer.axes)
     op = p.layer.op
@@ -526,7 +531,7 @@ def reduce(p: CaffeLayer) -> None:
 
 
 def resize(p: CaffeLayer) -> None:
-    """UPSAMPLE, RESIZE: a whole factor without interpolation, or linear between the corners."""
+    """UPSAMPLE, RESIZE: a whole factor without interpolation, or linear interpolation with aligned corners."""
     _planes(p)
     layer, x = p.layer, p.volumes[0]
     bottom = p.as_map()
@@ -539,17 +544,17 @@ def resize(p: CaffeLayer) -> None:
         keys = (("height", p.output.sides[0]), ("width", p.output.sides[1]))
         p.emit("Interp", [bottom], ("interp_param", keys))
     else:
-        raise NoEqual("resizes by one whole factor without interpolation, or linearly between the corners")
+        raise Unsupported("resizes by one whole factor without interpolation, or linearly with aligned corners")
 
 
 def pad(p: CaffeLayer) -> None:
-    """PAD by one number, or cut."""
+    """PAD with one number; negative padding crops."""
     layer, volume = p.layer, p.volumes[0]
     half = len(layer.pad) // 2
     pairs = [tuple(layer.depth), *zip(layer.pad[:half], layer.pad[half:], strict=True)]
     more = [(axis, max(first, 0), max(last, 0)) for axis, (first, last) in enumerate(pairs, 1) if max(first, last) > 0]
     if layer.mode != "zero" and more:
-        raise NoEqual("pads with one number")
+        raise Unsupported("pads with one number")
     sizes, cuts = [volume.depth, *volume.sides], []
     for axis, (first, last) in enumerate(pairs, 1):
         size, begin = sizes[axis - 1], max(-first, 0)
@@ -565,7 +570,7 @@ def pad(p: CaffeLayer) -> None:
 
 
 def crop(p: CaffeLayer) -> None:
-    """CROP: to another blob by Crop, to a size by Slice."""
+    """CROP: Crop to the size of another blob, or Slice to a stated size."""
     sides = list(zip(p.volumes[0].sides, p.output.sides, strict=True))
     begins = [(size - part) // 2 for size, part in sides]
     if p.layer.at != "centre":
@@ -609,7 +614,7 @@ def blocks(p: CaffeLayer) -> None:
     """SPACE2DEPTH in darknet's order."""
     _planes(p)
     if p.layer.order != "darknet" or len(set(p.layer.block)) != 1:
-        raise NoEqual("has space to depth in darknet's order alone, with equal sides of the block")
+        raise Unsupported("has space to depth only in darknet's order, with equal sides of the block")
     p.emit("Reorg", [p.as_map()], ("reorg_param", (("stride", p.layer.block[0]),)))
 
 
@@ -633,4 +638,4 @@ CODES: dict[str, Callable[[CaffeLayer], None]] = {
     "upsample": resize, "resize": resize, "pad": pad, "crop": crop, "slice": slices, "permute": permute,
     "shuffle": shuffle, "space2depth": blocks, "position": position,
 }  # fmt: skip
-"""Every kind that Caffe can say, by its name."""
+"""The functions that write each kind, by the name of the kind."""

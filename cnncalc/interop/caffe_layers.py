@@ -1,4 +1,4 @@
-"""The layer types of Caffe and of its forks, each as layers of ours.
+"""Translates the layer types of Caffe and of its forks into layers.
 
 A function takes the net, the layer, and its bottoms, all known, and returns its tops. Source: caffe.proto and the
 layers of github.com/BVLC/caffe; weiliu89/caffe branch ssd for Normalize, Permute; yjxiong/caffe for BN.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def _window(
     layer: CaffeLayer, x: Blob, name: str, default: int | None, parts: tuple[str, str] | None = None
 ) -> list[int]:
-    """A key of a window, one number a side: ``stride``, or ``stride_h`` and ``stride_w``."""
+    """A field of a window, one number for each side: ``stride``, or ``stride_h`` and ``stride_w``."""
     sides = max(len(x.shape) - 2, 0) or 2
     parameter = layer.parameter
     high, wide = parts or (f"{name}_h", f"{name}_w")
@@ -99,13 +99,13 @@ def _inner_product(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     if axis == 1:
         result = net.add_learned(layer, "fc", x, **keys)
         return [net.reshaped(layer, result, [keys["units"]]) if result.place is not None else UNKNOWN]
-    # one row of weights for each place along the axes before: these become positions, the others the depth
-    before, behind = x.sizes[: axis - 1], x.sizes[axis - 1 :]
-    rows = net.reshaped(layer, x, [prod(before), prod(behind)])
+    # the axes before ``axis`` become positions, the others the depth
+    before, after = x.sizes[: axis - 1], x.sizes[axis - 1 :]
+    rows = net.reshaped(layer, x, [prod(before), prod(after)])
     if rows.place is None:
         return [UNKNOWN]
-    turned = net.add(layer, "permute", [rows], main=False, order=["depth", "length"])
-    result = net.add_learned(layer, "linear", turned, **keys)
+    depth_last = net.add(layer, "permute", [rows], main=False, order=["depth", "length"])
+    result = net.add_learned(layer, "linear", depth_last, **keys)
     if result.place is None:
         return [UNKNOWN]
     back = net.add(layer, "permute", [result], main=False, order=["depth", "length"])
@@ -146,12 +146,12 @@ def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
         round="ceil" if ceil else "floor",
     )
     if result.place is not None and list(net.volume(result).sides) != sides:
-        net.builder.lacks(layer.type, layer.name, "its last window lies outside of the volume")
-    return [result, result]  # the second top holds the places of the maxima
+        net.builder.lacks(layer.type, layer.name, "its last window is outside of the volume")
+    return [result, result]  # the second top holds the indices of the maxima
 
 
 def _pooled(size: int, kernel: int, stride: int, pad: int, *, ceil: bool, clips: bool) -> int:
-    """The outputs of a pool along a side: rounded up, without windows that would begin in the padding at the end."""
+    """The number of outputs of a pool along a side; ``clips``: no window may begin in the padding at the end."""
     travel = size + 2 * pad - kernel
     outputs = (-(-travel // stride) if ceil else travel // stride) + 1
     return outputs - 1 if clips and (outputs - 1) * stride >= size + pad else outputs
@@ -162,14 +162,16 @@ def _upsample(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequ
     x, parameter = bottoms[0], layer.parameter
     if len(bottoms) == 1:
         return [net.add(layer, "upsample", [x], factor=parameter.integer("scale", 2))]
-    places = bottoms[1]  # of SegNet: the places of the maxima of a pool
+    places = bottoms[1]  # of SegNet: the indices of the maxima of a pool
     given = net.builder.nodes[places.place or 0]
     result = net.add(layer, "unpool", [x, places])
     for key in ("scale", "upsample_h", "upsample_w", "pad_out_h", "pad_out_w"):
         parameter.all(key)
     stated = parameter.integer("upsample_h"), parameter.integer("upsample_w")
     if result.place is not None and all(stated) and net.volume(result).sides != stated:
-        message = f"it gives {stated[0]}x{stated[1]}, but the pool {given.name} had {net.volume(result)}"
+        message = (
+            f"its output is {stated[0]}x{stated[1]}, but the input of the pool {given.name} is {net.volume(result)}"
+        )
         raise wrong(layer, message, "upsample_h")
     return [result]
 
@@ -182,7 +184,7 @@ def _interpolation(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     cut = parameter.integer("pad_beg") + parameter.integer("pad_end")
     shrink, zoom = parameter.integer("shrink_factor", 1), parameter.integer("zoom_factor", 1)
     if cut:
-        return [net.lacks(layer, "it cuts the border before it is resized", bottoms)]
+        return [net.lacks(layer, "it crops its input before resizing it", bottoms)]
     high, wide = parameter.integer("height"), parameter.integer("width")
     sides = [high, wide] if high and wide else []
     for size in net.volume(x).sides if not sides else ():
@@ -191,7 +193,7 @@ def _interpolation(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     return [net.add(layer, "resize", [x], size=sides, mode="bilinear", corners=True)]
 
 
-# normalization and what is learned a channel
+# normalization, and layers with parameters for each channel
 
 
 @translates("batch_norm_param", "batchnorm", "syncbatchnorm")
@@ -200,7 +202,7 @@ def _batch_norm(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Se
     is_learned = parameter.boolean("scale_bias")  # of NVIDIA's fork
     result = net.add(layer, "bn", [x], scale=is_learned, shift=is_learned, eps=parameter.number("eps", 1e-5))
     if not is_learned:
-        net.builder.note("BatchNorm keeps one number beside mean and variance, the weight of its averages: not counted")
+        net.builder.note("BatchNorm also stores the weight of its averages, one number, which is not counted")
     return [result]
 
 
@@ -227,13 +229,17 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     figures = {"parameters": (prod(covered) if axis else 1) * (2 if has_bias else 1)}
     return [
         net.lacks(
-            layer, f"its factors are not one a channel (axis {axis}, num_axes {count})", bottoms, x.sizes, **figures
+            layer,
+            f"only one factor for each channel is supported, not axis {axis} and num_axes {count}",
+            bottoms,
+            x.sizes,
+            **figures,
         )
     ]
 
 
 def _spread(net: CaffeNet, layer: CaffeLayer, kind: str, x: Blob, other: Blob, axis: int) -> Blob:
-    """A product or sum of a blob and one with fewer axes, the first of which is ``axis``; 0 is one number an image."""
+    """A product or sum of a blob with one of fewer axes, which are those from ``axis`` on (0: the batch)."""
     if axis == 0:
         sizes = [*other.sizes, *[1] * (len(x.sizes) - len(other.sizes))]
         return net.add(layer, kind, [x, net.reshaped(layer, other, sizes)])
@@ -257,12 +263,12 @@ def _bias(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
         return [net.add_learned(layer, "scale", x, scale=False)]
     if prod(covered) == prod(x.sizes):
         return [net.add_learned(layer, "position", x)]
-    why = f"its shifts are not one a channel (axis {axis}, num_axes {count})"
+    why = f"only one shift for each channel is supported, not axis {axis} and num_axes {count}"
     return [net.lacks(layer, why, bottoms, x.sizes, parameters=prod(covered) if axis else 1)]
 
 
 def _takes_bias(net: CaffeNet, x: Blob, count: int) -> bool:
-    """Gives the layer before the bias or shift of so many numbers that follows it, where it has none of its own."""
+    """Makes a bias or shift of ``count`` numbers part of the layer before it, if that has none; returns whether."""
     assert x.place is not None
     node = net.builder.nodes[x.place]
     has_reader = any(x.place in other.inputs for other in net.builder.nodes[x.place + 1 :])
@@ -297,7 +303,7 @@ def _mean_variance(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     x, parameter = bottoms[0], layer.parameter
     eps = parameter.number("eps", 1e-9)
     if not parameter.boolean("normalize_variance", True):
-        return [net.lacks(layer, "it subtracts the mean without dividing by the deviation", bottoms, x.sizes)]
+        return [net.lacks(layer, "it subtracts the mean without dividing by the standard deviation", bottoms, x.sizes)]
     if parameter.boolean("across_channels"):
         return [net.add(layer, "ln", [x], axes="volume", scale=False, shift=False, eps=eps)]
     return [net.add(layer, "in", [x], eps=eps)]
@@ -308,11 +314,11 @@ def _normalize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seq
     x, parameter = bottoms[0], layer.parameter
     keys: dict[str, Any] = {"eps": parameter.number("eps", 1e-10), "scale": True}
     if parameter.boolean("across_spatial", True) and len(x.sizes) > 1:
-        why = "it divides by one length for the whole volume and learns a factor a channel"
+        why = "it divides by one norm for the whole volume, but has one factor for each channel"
         count = 1 if parameter.boolean("channel_shared", True) else x.sizes[0]
         return [net.lacks(layer, why, bottoms, x.sizes, parameters=count)]
     if parameter.boolean("channel_shared", True) and x.sizes[0] > 1:
-        return [net.lacks(layer, "one factor for all channels is learned", bottoms, x.sizes, parameters=1)]
+        return [net.lacks(layer, "it has one learned factor for all channels", bottoms, x.sizes, parameters=1)]
     return [net.add_learned(layer, "l2norm", x, **keys)]
 
 
@@ -383,7 +389,7 @@ def _power(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     power, factor, shift = parameter.number("power", 1.0), parameter.number("scale", 1.0), parameter.number("shift")
     kinds = {1.0: None, 2.0: "square", 0.5: "sqrt"}
     if power not in kinds:
-        return [net.lacks(layer, f"a power of {power:g}", bottoms, x.sizes)]
+        return [net.lacks(layer, f"its power is {power:g}", bottoms, x.sizes)]
     kind = kinds[power]
     if kind is None:
         is_same = (factor, shift) == (1, 0)
@@ -407,27 +413,27 @@ def _exponential(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> S
     return [net.add(layer, "exp", [x]) if x.place is not None else UNKNOWN]
 
 
-# without an equal, whose figures are known
+# unsupported layers, some of whose figures are known
 
 
-@translates("embed_param", "embed", has_no_equal=True)
+@translates("embed_param", "embed", is_unsupported=True)
 def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
     units, words = parameter.integer("num_output"), parameter.integer("input_dim")
     count = units * words + (units if parameter.boolean("bias_term", True) else 0)
     sizes = [*bottoms[0].sizes, units] if bottoms[0].place is not None else None
-    return [net.lacks(layer, "it looks numbers up in a table", bottoms, sizes, parameters=count)]
+    return [net.lacks(layer, "it is an embedding: it reads rows of a table", bottoms, sizes, parameters=count)]
 
 
-@translates("roi_pooling_param", "roipooling", "roialign", has_no_equal=True)
+@translates("roi_pooling_param", "roipooling", "roialign", is_unsupported=True)
 def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
     pooled = [parameter.integer("pooled_h", 1), parameter.integer("pooled_w", 1)]
     parameter.all("spatial_scale")
     sizes = [bottoms[0].sizes[0], *pooled] if bottoms[0].place is not None else None
-    return [net.lacks(layer, "its windows are data: regions that another layer proposes", bottoms[:1], sizes)]
+    return [net.lacks(layer, "its windows are regions that another layer computes", bottoms[:1], sizes)]
 
 
-@translates("recurrent_param", "lstm", "rnn", "gru", has_no_equal=True)
+@translates("recurrent_param", "lstm", "rnn", "gru", is_unsupported=True)
 def _recurrent(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     return [net.lacks(layer, "a recurrent layer runs over time steps", bottoms)]

@@ -17,8 +17,8 @@ class Word(str):
     __slots__ = ()
 
 
-class NoEqual(Exception):
-    """Why a layer cannot be written."""
+class Unsupported(Exception):
+    """A layer cannot be written; the message says why."""
 
 
 def written(fields: Sequence[tuple[str, Any]], depth: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What Caffe says by several layers: parts of blobs, padding, and pools over any axes."""
+"""What takes several layers in Caffe: parts of blobs, padding, and pools over any axes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def reshaped(p: CaffeLayer, x: str, sizes: Sequence[int], *, last: bool = True, 
 
 
 def cut(p: CaffeLayer, x: str, cuts: Sequence[tuple[int, int, int, int]], *, last: bool = True) -> str:
-    """Parts along axes, each from its beginning to its end of the size of the axis; the rest is silenced."""
+    """The part of a blob within ``cuts``, each (axis, begin, end, size of the axis); the rest goes to a Silence."""
     if not cuts:
         return p.emit("Power", [x], last=last)
     name = p.node.name
@@ -45,9 +45,9 @@ def padded(
     p: CaffeLayer, x: str, sizes: Sequence[int], pads: Sequence[tuple[int, int, int]], value: float = 0.0,
     *, last: bool = True,
 ) -> str:  # fmt: skip
-    """The blob with a number before and behind it along axes: what it has times 0 plus the number, joined to it.
+    """The blob padded along axes with ``value``: concatenated with blobs that are 0 times itself plus the value.
 
-    ``sizes`` are those of one image, ``pads`` an axis with how many are before and behind.
+    ``sizes`` are those of one image; ``pads`` are (axis, how many before, how many after).
     """
     sizes = list(sizes)
     for number, (axis, *counts) in enumerate(pads):
@@ -64,16 +64,16 @@ def padded(
                     word=f"slice{axis}x{count}", top=parts[count], more=[rest],
                 )  # fmt: skip
                 p.silence([rest], f"{axis}x{count}")
-        before, behind = ([same] * (count // size) + [parts[count % size]] * (count % size > 0) for count in counts)
+        before, after = ([same] * (count // size) + [parts[count % size]] * (count % size > 0) for count in counts)
         field = (("concat_param", (("axis", axis),)),) if axis != 1 else ()
         is_last = last and number == len(pads) - 1
-        x = p.emit("Concat", [*before, x, *behind], *field, last=is_last, word=f"padded{axis}")
+        x = p.emit("Concat", [*before, x, *after], *field, last=is_last, word=f"padded{axis}")
         sizes[axis - 1] += sum(counts)
     return x
 
 
 def pooled_over(p: CaffeLayer, x: str, sizes: Sequence[int], axes: Sequence[int], method: Word) -> str:
-    """The largest or mean number along axes (from 1) of a blob with these sizes of one image, by pools."""
+    """The maximum or mean along axes (from 1) of a blob with these sizes of one image, by pools."""
     sizes, left = list(sizes), list(axes)
     while left:
         first = last = left.pop(0)

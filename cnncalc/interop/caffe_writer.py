@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.caffe_code import CODES
-from cnncalc.interop.caffe_messages import Fields, NoEqual, Word, written
+from cnncalc.interop.caffe_messages import Fields, Unsupported, Word, written
 from cnncalc.interop.exporters import bound, heading, unpooled_of, volumes_of
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 IN_PLACE = frozenset(["ReLU", "Sigmoid", "TanH", "ELU", "Dropout"])
-"""Types of Caffe that files let overwrite their input."""
+"""Types of Caffe that usually overwrite their input."""
 
 
 def caffe_text(graph: Graph, options: ExportOptions) -> str:
-    """The prototxt of a net. Raises DesignError with every layer that Caffe cannot say."""
+    """The prototxt of a net. Raises DesignError with every layer that Caffe cannot express."""
     return CaffeWriter(graph, options).text()
 
 
 class CaffeWriter:
-    """Writes a net, layer by layer."""
+    """Writes a net layer by layer; ``blobs`` has the name of the output of each layer."""
 
     def __init__(self, graph: Graph, options: ExportOptions) -> None:
         self.graph = graph
@@ -42,7 +42,7 @@ class CaffeWriter:
         self.is_row: list[bool] = []
         """Whether the blob of each layer is batch x depth."""
         self.other_forms: dict[int, str] = {}
-        """The blobs in which rows are maps or maps rows."""
+        """By layer: its output reshaped from batch x depth to all axes, or the other way round."""
         self.messages: list[Fields] = []
 
     def text(self) -> str:
@@ -54,9 +54,9 @@ class CaffeWriter:
             self.is_row.append(False)
             try:
                 if node.kind not in CODES:
-                    raise NoEqual("has no layer for it")
+                    raise Unsupported("has no layer for it")
                 CODES[node.kind](place)
-            except NoEqual as why:
+            except Unsupported as why:
                 message = f"{node.name} ({node.kind.upper()}): Caffe {why}"
                 problems.append(Problem("no-equal", message, node.span))
         if problems:
@@ -69,9 +69,9 @@ class CaffeWriter:
 
 
 class CaffeLayer:
-    """A layer at its place: what its messages are made of.
+    """A layer of the net while its messages are written.
 
-    ``layer`` is the layer, ``volumes`` are those of its inputs, ``output`` its own.
+    ``volumes`` are those of its inputs, ``output`` is that of its output. A row is a blob batch x depth.
     """
 
     def __init__(self, writer: CaffeWriter, index: int) -> None:
@@ -93,7 +93,7 @@ class CaffeLayer:
         return self.writer.is_row[self.node.inputs[0]]
 
     def blob(self, place: int = 0) -> str:
-        """An input as it is; the output becomes a row where the input is one."""
+        """An input as it is; the output is a row if the input is one."""
         self.gives_row(self.writer.is_row[self.node.inputs[place]])
         return self.writer.blobs[self.node.inputs[place]]
 
@@ -106,7 +106,7 @@ class CaffeLayer:
         return self._as(place, is_row=True)
 
     def blobs(self) -> list[str]:
-        """All inputs with the same number of axes."""
+        """All inputs, with the same number of axes: rows if all are rows."""
         inputs = self.node.inputs
         are_rows = all(self.writer.is_row[source] for source in inputs)
         self.gives_row(are_rows)
@@ -136,8 +136,8 @@ class CaffeLayer:
     ) -> str:  # fmt: skip
         """Adds a message of a type with its fields; returns its top.
 
-        ``parameters``: how many arrays it learns; ``last``: its name is that of the layer, else with ``word`` behind
-        it; ``top`` is its blob where that is not called as the message, ``more`` are further blobs.
+        ``parameters``: the number of its learned arrays. ``last``: it has the name of the layer, else that name with
+        ``word`` after it. ``top`` is its blob (None: the name of the message), ``more`` are further tops.
         """
         node, writer = self.node, self.writer
         name = node.name if last else f"{node.name}/{word or kind.lower()}"
@@ -152,16 +152,16 @@ class CaffeLayer:
         return top
 
     def silence(self, blobs: Sequence[str], word: str = "") -> None:
-        """Marks blobs that nothing reads."""
+        """Adds a Silence for blobs that nothing reads."""
         if blobs:
             self._add("Silence", f"{self.node.name}/silence{word}", blobs, [], ())
 
     def _specifications(self, count: int) -> Fields:
-        """The fields ``param``: who shares the arrays, and that they are frozen."""
+        """The fields ``param``: the names of shared arrays, and the learning rate 0 of frozen ones."""
         node, index = self.node, self.index
         owner = index if node.share is None else self.writer.graph.owner(index)[0]
         if node.share is not None and node.transposed and count:
-            raise NoEqual("cannot use the weights of another layer transposed")
+            raise Unsupported("cannot use the weights of another layer transposed")
         fields = []
         for number in range(count):
             parts: list[tuple[str, Any]] = []

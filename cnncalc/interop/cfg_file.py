@@ -1,7 +1,7 @@
 """Reads the text of a darknet file: sections in brackets, each with options, ``key=value``.
 
-As darknet does, blanks are dropped everywhere, and of an option that stands twice the first counts. A number ends where
-its digits end. Source: src/option_list.c, src/parser.c, src/utils.c of github.com/AlexeyAB/darknet.
+As in darknet, all blanks are removed, the first of repeated options is used, and text after the digits of a number is
+ignored. Source: src/option_list.c, src/parser.c, src/utils.c of github.com/AlexeyAB/darknet.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class Option(NamedTuple):
-    """The value of an option, without blanks, and where its line begins and ends."""
+    """The value of an option without blanks, and the offsets at which its line begins and ends."""
 
     value: str
     start: int
@@ -38,9 +38,9 @@ class Option(NamedTuple):
 
 
 class Section(NamedTuple):
-    """One section: its name as between the brackets, its place, and its options.
+    """A section: the name in its brackets, its position, and its options.
 
-    The readers of options raise DesignError, with the place, for a value of another type.
+    The methods that read an option raise DesignError, with the position, for a value of another type.
     """
 
     name: str
@@ -51,16 +51,16 @@ class Section(NamedTuple):
         return name in self.options
 
     def at(self, name: str) -> Span:
-        """The place of an option, or of the section without it."""
+        """The position of an option, or of the section if it does not have the option."""
         option = self.options.get(name)
         return self.span if option is None else _line(self.span.source, option.start, option.end)
 
     def text(self, name: str, default: str = "") -> str:
-        """A word."""
+        """The value of an option as text."""
         return self.options[name].value if name in self.options else default
 
     def integer(self, name: str, default: int) -> int:
-        """A whole number."""
+        """The value of an option as a whole number."""
         if name not in self.options:
             return default
         match = _WHOLE.match(self.options[name].value)
@@ -69,7 +69,7 @@ class Section(NamedTuple):
         return self._whole(name, match[0])
 
     def number(self, name: str, default: float) -> float:
-        """A decimal number."""
+        """The value of an option as a decimal number."""
         if name not in self.options:
             return default
         match = _NUMBER.match(self.options[name].value)
@@ -78,14 +78,14 @@ class Section(NamedTuple):
         return float(match[0])
 
     def integers(self, name: str) -> list[int]:
-        """A list of whole numbers with commas between them."""
+        """The value of an option as a list of whole numbers separated by commas."""
         parts = [part for part in self.text(name).split(",", MAX_NUMBERS + 1) if part]
         if len(parts) > MAX_NUMBERS:
             message = f"[{self.name}] {name}: a list has at most {MAX_NUMBERS:,} numbers"
             raise _fault(self.at(name), message, "limit")
         found = [_WHOLE.match(part) for part in parts]
         if not found or not all(found):
-            raise self.wrong(name, "whole numbers with commas between them")
+            raise self.wrong(name, "whole numbers separated by commas")
         return [self._whole(name, match[0]) for match in found if match is not None]
 
     def _whole(self, name: str, digits: str) -> int:
@@ -94,7 +94,7 @@ class Section(NamedTuple):
         return int(digits)
 
     def wrong(self, name: str, expected: str) -> DesignError:
-        """The error that an option holds something else."""
+        """The error for an option whose value is not what is expected, or that is missing."""
         found = f"found '{self.text(name)[:60]}'" if name in self.options else "but it is missing"
         return DesignError(
             [Problem("wrong-value", f"[{self.name}] {name}: expected {expected}, {found}", self.at(name))]
@@ -102,7 +102,7 @@ class Section(NamedTuple):
 
 
 def read_sections(source: Source) -> list[Section]:
-    """The sections of a text, in order; DesignError with the place of the first fault."""
+    """The sections of a text, in order; raises DesignError at the first syntax error."""
     sections: list[Section] = []
     options: dict[str, Option] = {}
     at = 0
@@ -131,14 +131,14 @@ def read_sections(source: Source) -> list[Section]:
 
 
 def _line(source: Source, begin: int, end: int) -> Span:
-    """The place of a line without the blanks around it."""
+    """The position of a line without the blanks around it."""
     line = source.text[begin:end]
     start = begin + len(line) - len(line.lstrip())
     return Span(source, start, max(start + 1, begin + len(line.rstrip())))
 
 
 def _name(text: str, span: Span) -> str:
-    """The name of a section."""
+    """The name in the brackets of a line without blanks."""
     name, bracket, rest = text[1:].partition("]")
     if not bracket or (rest and rest[0] not in "#;"):
         raise _fault(span, f"expected ']' at the end of '{text[:60]}'")

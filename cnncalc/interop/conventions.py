@@ -1,8 +1,8 @@
 """How other programs count the same net, so that a user sees why two tools disagree.
 
-Those for PyTorch count the modules that ``convert --to torch`` writes, those for ONNX the operators that ``convert --to
-onnx`` writes. What a net of another origin calls as a function, as torchvision's DenseNet does with its last pool, a
-program that looks at modules does not see.
+Programs for PyTorch count the modules that ``convert --to torch`` writes, those for ONNX the operators that ``convert
+--to onnx`` writes. A program that counts modules misses what a net calls as a function, as torchvision's DenseNet does
+with its last pool.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Convention(NamedTuple):
-    """A tool: its version, what it counts in words, and what it counts of each layer of a net."""
+    """A tool: its version, how it counts in words, and a function with its figures for each layer of a net."""
 
     version: str
     words: str
@@ -50,19 +50,19 @@ def _keras(row: Row) -> Figure:
 
 
 def _darknet(row: Row) -> Figure:
-    """Half of its floating-point operations: it has two for each product."""
+    """Half of darknet's floating-point operations, of which a product has two."""
     layer, operations, words = row.layer, 0, "nothing"
     if isinstance(layer, Convolution):
-        operations, words = 2 * row.macs, "its products"
+        operations, words = 2 * row.macs, "its multiplications"
     elif isinstance(layer, AdaptivePooling) and layer.adaptive is None:
         operations, words = row.output.elements * prod(layer.kernel), "half of the elements of all windows"
     elif isinstance(layer, Add):
-        operations, words = row.output.elements * (len(row.input_volumes) - 1), "half of an addition for each element"
+        operations, words = row.output.elements * (len(row.input_volumes) - 1), "half of its additions"
     return Figure(row.parameters, operations / 2, (f"{row.kind.upper()}: {words}",))
 
 
 def _each(rule: Callable[[Row], Figure]) -> Callable[[Net], list[Figure]]:
-    """What a rule gives for each layer that runs at test time."""
+    """A function with the figures that a rule gives for each layer that runs at test time."""
     return lambda net: [Figure(0, 0) if row.training_only else rule(row) for row in net.layers]
 
 
@@ -70,42 +70,43 @@ CONVENTIONS: dict[str, Convention] = {
     "torchinfo": Convention(
         "1.8.0",
         "a convolution: weights and biases times the positions of its output; every other layer: its parameters once, "
-        "so that a LINEAR on a sequence counts as one on a vector; nothing of attention's products",
+        "so a LINEAR on a sequence counts as one on a vector; not the matrix products of ATTENTION",
         _of_modules("torchinfo"),
     ),
     "thop": Convention(
         "0.1.1",
-        "products without biases; 4 for each element of BN, LN and IN that learn (2 without), the outputs of AVGPOOL, "
-        "of GAP times its window plus one, SOFTMAX, PRELU and UPSAMPLE; a DECONV by the positions of its output; "
-        "neither products nor parameters of modules that it has no rule for, such as GN and ATTENTION",
+        "multiplications without biases; 4 for each element of BN, LN and IN with parameters, 2 without; the outputs "
+        "of AVGPOOL, those of GAP times its window plus one; SOFTMAX, PRELU and UPSAMPLE; the weights of a DECONV "
+        "times the positions of its output; nothing for modules without a rule, such as GN and ATTENTION",
         _of_modules("thop"),
     ),
     "ptflops": Convention(
         "0.7.5",
-        "products and one for each bias added, but not those of ATTENTION and MATMUL; 2 for each element of BN, GN and "
-        "IN that learn (1 without, and of LN), 1 or 2 for each element that RELU and its variants or SOFTMAX give, 2 "
-        "for each that a pool reads or UPSAMPLE gives: once for the module, once for the function that it calls",
+        "multiplications and one for each bias added, without ATTENTION and MATMUL; 2 for each element of BN, GN and "
+        "IN with parameters, 1 without and for LN; 1 or 2 for each output of activation functions, 2 for each input of "
+        "a pool and each output of UPSAMPLE: one for the module, one for the function that it calls",
         _of_modules("ptflops"),
     ),
     "fvcore": Convention(
         "0.1.5",
-        "products without biases, of ATTENTION those of its projections alone; 2 for each element of BN that learns, 5 "
-        "of LN, GN and IN, 1 for each that GAP reads over a plane, 1 or 4 for each that UPSAMPLE gives",
+        "multiplications without biases, for ATTENTION only those of its projections; 2 for each element of BN with a "
+        "scale, 5 of LN, GN and IN; 1 for each input of GAP with 2 sides, 1 or 4 for each output of UPSAMPLE",
         _of_modules("fvcore"),
     ),
     "onnx-tool": Convention(
         "1.0.1",
-        "products and one for each bias added; 31 for each element of BN, 1 for each of RELU, ADD and MUL, more for "
-        "what takes powers (36 for SOFTMAX); pools by the elements of their windows; parameters with the running means "
-        "and variances of BN, also of layers that run in training alone",
+        "multiplications and one for each bias added; 31 for each element of BN, 1 of RELU, ADD and MUL, more for "
+        "operators with exponentials (36 for SOFTMAX); pools by the elements of their windows; parameters with the "
+        "running means and variances of BN, and those of layers that act only in training",
         _of_operators,
     ),
     "keras": Convention(
-        "3", "parameters alone, with the running means and variances of BN, which it calls non-trainable", _each(_keras)
+        "3", "only parameters, with the running means and variances of BN, which it calls non-trainable", _each(_keras)
     ),
     "darknet": Convention(
         "AlexeyAB",
-        "products of convolutions, and half of the elements that pools take and ADD adds: half of its BFLOPs",
+        "multiplications of convolutions, and half of the elements of all windows of pools and of the additions of "
+        "ADD: half of its BFLOPs",
         _each(_darknet),
     ),
 }
@@ -113,7 +114,7 @@ CONVENTIONS: dict[str, Convention] = {
 
 
 class Counted(NamedTuple):
-    """A net as another tool counts it, for one image; ``macs`` None: it counts none. ``figures`` are those by layer."""
+    """A net as another tool counts it, for one image; ``macs`` is None if it counts none; ``figures`` are by layer."""
 
     tool: str
     version: str
@@ -123,7 +124,7 @@ class Counted(NamedTuple):
     figures: tuple[Figure, ...]
 
     def doubts(self, indices: Iterable[int]) -> dict[str, list[int]]:
-        """Why figures of these layers may not be those of the tool, each with its layers."""
+        """The reasons why figures of these layers may differ from those of the tool, each with its layers."""
         found: dict[str, list[int]] = {}
         for index in indices:
             doubt = self.figures[index].doubt
@@ -133,7 +134,7 @@ class Counted(NamedTuple):
 
 
 def counted(tool: str, net: Net) -> Counted:
-    """What a tool of :data:`CONVENTIONS` counts of a net; its totals are those of a run at test time."""
+    """A net as a tool of :data:`CONVENTIONS` counts it; totals are those of a run at test time."""
     convention = CONVENTIONS[tool]
     figures = tuple(convention.figures(net))
     macs = [figure.macs for figure in figures if figure.macs is not None]

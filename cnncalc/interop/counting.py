@@ -1,4 +1,4 @@
-"""What the figures of another program are made of: rules, and what they give for a layer."""
+"""The types by which the counting rules of other programs are written: what a rule reads, and the figure it gives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Row(Protocol):
-    """What a rule needs of a layer; counts are for one image."""
+    """The properties of a layer that rules read; counts are for one image."""
 
     @property
     def index(self) -> int: ...
@@ -50,7 +50,7 @@ class Row(Protocol):
 
 
 class Net(Protocol):
-    """A report, as far as rules need it."""
+    """The properties of a report that rules read."""
 
     @property
     def layers(self) -> Sequence[Row]: ...
@@ -61,8 +61,8 @@ class Net(Protocol):
 class Figure(NamedTuple):
     """What a program counts of a layer, for one image.
 
-    ``macs`` are its operations, None where it counts none; a fraction is cut off when all are added up. ``words`` say
-    how it counts each part of the layer. ``doubt`` says why the figure may not be that of the program.
+    ``macs`` are its operations (None: it counts none); the sum over all layers is rounded down. ``words`` say how it
+    counts each part of the layer. ``doubt`` says why the figure may not be that of the program.
     """
 
     parameters: int

@@ -27,7 +27,7 @@ _HEADS = frozenset([
     "yolo", "region", "detection", "cost", "gaussian_yolo", "contrastive", "iseg", "logistic", "jde", "silence",
     "empty",
 ])  # fmt: skip
-"""Sections that compute a loss, or read boxes from their input: they are no layers."""
+"""Sections that compute a loss, or decode boxes from their input; they do not become layers."""
 
 _ACTIVATIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "linear": (),
@@ -55,7 +55,7 @@ _OTHER_ACTIVATIONS = frozenset(
     ]
 )  # fmt: skip
 _WEIGHT_FORMS = ("binary", "xnor", "sway", "rotate", "stretch", "stretch_sway")
-"""Options that use the weights in another form: their number stays."""
+"""Options that use the weights in another form, without changing their number."""
 
 
 def read_darknet(name: str, data: bytes, settings: Settings) -> Graph:
@@ -72,7 +72,7 @@ def read_darknet(name: str, data: bytes, settings: Settings) -> Graph:
 
 
 class DarknetNet:
-    """A net of darknet in the making. ``made`` is the node of each section behind [net], None if it is not known."""
+    """Builds a net of darknet; ``made`` has the node of each section after [net], None if it is not known."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -80,9 +80,9 @@ class DarknetNet:
         self.made: list[int | None] = []
         self.image: int | None = None
         self.implicit: dict[int, int] = {}
-        """The learned numbers of sections that have them and no volume, by their number."""
+        """The number of learned elements of [implicit_...] sections, by section; they have no volume."""
         self.learned: dict[int, tuple[int, str]] = {}
-        """The SCALE that has such numbers, and its key that is no, by the number of their section."""
+        """By the number of such a section: the SCALE that has its elements, and which of its keys is off."""
         self.first = 0
         """The first node of the section that is read."""
         self.parts: list[list[int]] = []
@@ -109,7 +109,7 @@ class DarknetNet:
                     self.builder.note(f"[{section.name}] left out: it computes no volume of its own")
                     place = x
                 elif kind not in SECTIONS or (x is None and kind in RECURRENT):
-                    self.lacks(section, RECURRENT.get(kind, "there is no layer kind that computes it"), [x])
+                    self.lacks(section, RECURRENT.get(kind, "no layer kind computes it"), [x])
                 elif x is not None or kind.startswith(("route", "implicit")):
                     place = SECTIONS[kind](self, section, x)
             except DesignError as error:
@@ -129,7 +129,7 @@ class DarknetNet:
         self.image = self.builder.add_input("net", sizes, net.span)
 
     def _freeze(self, count: int) -> None:
-        """Freezes the first nodes: no gradient passes the section behind them."""
+        """Freezes the first nodes: the section after them passes no gradient back."""
         nodes = self.builder.nodes
         for place, node in enumerate(nodes[:count]):
             nodes[place] = node._replace(trainable=not getattr(node.layer, "learns", False))
@@ -152,32 +152,33 @@ class DarknetNet:
     def lacks(
         self, section: Section, why: str, inputs: Sequence[int | None], output: Volume | None = None, **figures: int
     ) -> int | None:
-        """A section without an equal."""
+        """Records an unsupported section."""
         name = f"layer{self.index}.{section.name}"
         return self.builder.lacks(f"[{section.name}]", name, why, inputs, output, figures)
 
     def other(self, section: Section, number: int, option: str) -> int | None:
-        """The node of another section, counted from the first, or backwards from this one if negative."""
+        """The node of another section: ``number`` counts from the first, or backwards from this one if negative."""
         return self.made[self.place(section, number, option)]
 
     def place(self, section: Section, number: int, option: str) -> int:
-        """The number of another section, counted from the first."""
+        """The number of another section, counted from the first; raises DesignError if it is not an earlier one."""
         index = self.index + number if number < 0 else number
         if not 0 <= index < self.index:
-            message = f"layer{self.index}: {option}={number} is no section before it; those are 0 to {self.index - 1}"
+            known = f"0 to {self.index - 1}" if self.index else "none"
+            message = f"layer{self.index}: {option}={number} must be the number of an earlier section ({known})"
             raise DesignError([Problem("unknown-layer", message, section.at(option))])
         return index
 
     def activated(self, section: Section, place: int | None, default: str = "logistic") -> int | None:
-        """The activation function of a section behind one of its layers."""
+        """Adds the activation function of a section after one of its layers."""
         word = section.text("activation", default)
         if word in _OTHER_ACTIVATIONS and place is not None:
             name = f"layer{self.index}.{word}"
-            why = "there is no layer kind that computes it"
+            why = "no layer kind computes it"
             return self.builder.lacks(f"activation={word}", name, why, [place], self.volume(place))
         if word not in _ACTIVATIONS:
-            self.builder.warn("unknown-activation", f"unknown activation {word[:60]}: RELU, as in darknet",
-                              section.at("activation"))  # fmt: skip
+            message = f"unknown activation {word[:60]}: it is read as RELU, as in darknet"
+            self.builder.warn("unknown-activation", message, section.at("activation"))
             word = "relu"
         for kind, keys in _ACTIVATIONS[word]:
             place = self.add(section, kind, [place], **keys)

@@ -1,7 +1,7 @@
-"""The sections of darknet, each as layers.
+"""Translates the sections of darknet files into layers.
 
-A function takes the net, the section, and the node before it, and returns the node of its output, or None. Source:
-src/*_layer.c of github.com/AlexeyAB/darknet, and of github.com/pjreddie/darknet where they differ.
+A function takes the net, the section, and the node before it, and returns the node of its output, or None if that is
+not known. Source: src/*_layer.c of github.com/AlexeyAB/darknet, and of github.com/pjreddie/darknet where they differ.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     Function = Callable[["DarknetNet", "Section", Any], "int | None"]
 
 SECTIONS: dict[str, Function] = {}
-"""The known sections, in small letters."""
+"""The translations of the known sections, by name in lower case."""
 RECURRENT = dict.fromkeys(("rnn", "lstm", "gru", "crnn"), "a recurrent layer runs over time steps")
-"""Sections that never have an equal, with why."""
+"""Sections that are never supported, and the reason."""
 
 
 def _section(*names: str) -> Callable[[Function], Function]:
-    """Puts a function into ``SECTIONS`` under these names."""
+    """A decorator that registers a function in ``SECTIONS`` under these names."""
 
     def register(function: Function) -> Function:
         SECTIONS.update(dict.fromkeys(names, function))
@@ -49,11 +49,11 @@ def _strides(section: Section) -> list[int]:
 
 
 def _padding(section: Section, size: int) -> int:
-    """``pad=1`` pads by half the size, ``padding`` by what it says."""
+    """The padding: half the size with ``pad=1``, else the value of ``padding``."""
     return size // 2 if section.integer("pad", 0) else section.integer("padding", 0)
 
 
-# what learns
+# layers with parameters
 
 
 @_section("convolutional", "conv", "convolutional_nobias")
@@ -66,7 +66,7 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     padding, stride = _padding(section, size), _strides(section)
     if section.integer("antialiasing", 0):
         sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, stride, strict=True)]
-        return net.lacks(section, "antialiasing blurs by fixed weights", [x], Volume(*sides, filters))
+        return net.lacks(section, "antialiasing blurs with fixed weights", [x], Volume(*sides, filters))
     is_normed = section.integer("batch_normalize", 0) or section.integer("cbn", 0)
     keys: dict[str, Any] = {
         "kernel": size,
@@ -82,7 +82,10 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     if conv is not None and dilation > 1:
         _check_dilated(net, section, volume, net.volume(conv), size, padding, stride)
     net.say_weights(section)
-    for option, what in (("cbn", "as BN at test time"), ("assisted_excitation", "used in training alone")):
+    for option, what in (
+        ("cbn", "read as BN in inference"),
+        ("assisted_excitation", "left out, used only in training"),
+    ):
         if section.number(option, 0):
             net.builder.note(f"{option}: {what}")
     result = net.add(section, "bn", [conv]) if is_normed else conv
@@ -94,16 +97,16 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
 def _check_dilated(
     net: DarknetNet, section: Section, x: Volume, made: Volume, size: int, padding: int, stride: Sequence[int]
 ) -> None:
-    """Darknet computes the size without the dilation: only with a padding of half the window both agree."""
+    """Raises DesignError if darknet, which ignores the dilation in sizes, has another size than the convolution."""
     stated = [(side + 2 * padding - size) // step + 1 for side, step in zip(x.sides, stride, strict=True)]
     if stated != list(made.sides):
         sizes = "x".join(map(str, stated))
-        message = f"darknet gives {sizes}, as without dilation, but only {made} fit; pad=1 makes both agree"
+        message = f"the output is {made}, but darknet ignores the dilation and computes {sizes}; with pad=1 both agree"
         raise _wrong(net, section, message, "dilation", "volume-mismatch")
 
 
 def _share(net: DarknetNet, section: Section) -> None:
-    """The layers of the section use the parameters of those of another one."""
+    """Makes the layers of the section use the parameters of those of another section."""
     number = section.integer("share_index", 0)
     net.other(section, number, "share_index")
     owners = net.parts[net.index + number if number < 0 else number]
@@ -158,10 +161,10 @@ def _max_pool(net: DarknetNet, section: Section, x: int) -> int | None:
         channels = section.integer("out_channels", 1)
         if channels == 1:
             return net.add(section, "reduce", [x], "maxpool", op="max")
-        return net.lacks(section, "maxpool_depth takes every so many channels", [x], volume.with_depth(channels))
+        return net.lacks(section, "maxpool_depth pools over channels", [x], volume.with_depth(channels))
     if section.integer("antialiasing", 0):
         sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, _strides(section), strict=True)]
-        return net.lacks(section, "antialiasing blurs by fixed weights", [x], volume.with_sides(tuple(sides)))
+        return net.lacks(section, "antialiasing blurs with fixed weights", [x], volume.with_sides(tuple(sides)))
     return _windows(net, section, x, "pool", {})
 
 
@@ -171,13 +174,13 @@ def _average_pool(net: DarknetNet, section: Section, x: int) -> int | None:
 
 
 def _windows(net: DarknetNet, section: Section, x: int, kind: str, keys: dict[str, Any]) -> int | None:
-    """A pool: darknet pads by size - 1 in all, the smaller half at the beginning."""
+    """A pool; darknet pads by size - 1 in total, the smaller half at the beginning."""
     stride = _strides(section)
     size = section.integer("size", section.integer("stride", 1))
     padding = section.integer("padding", size - 1)
     begin, end = padding // 2, padding - padding // 2
     sides = [(side, step) for side, step in zip(net.volume(x).sides, stride, strict=True) if step > 0]
-    # the padding at the end is left out where no window reaches it
+    # padding at the end that no window reaches is left out
     is_reached = any((side + padding - size) // step * step + size > side + begin for side, step in sides)
     pad = [begin, begin, end, end] if is_reached else [begin, begin, 0, 0] if begin else 0
     if isinstance(pad, list) and begin and not is_reached:
@@ -186,7 +189,7 @@ def _windows(net: DarknetNet, section: Section, x: int, kind: str, keys: dict[st
 
 
 def _same(sides: Sequence[tuple[int, int]], size: int, one: int, other: int) -> bool:
-    """Whether two paddings in all give the same sizes."""
+    """Whether two total paddings, ``one`` and ``other``, give the same sizes."""
     return all((side + one - size) // step == (side + other - size) // step for side, step in sides)
 
 
@@ -195,7 +198,7 @@ def _global_average(net: DarknetNet, section: Section, x: int) -> int | None:
     return net.add(section, "gap", [x], "avgpool")
 
 
-# joining
+# merges
 
 
 @_section("route", "route2", "route3", "route_lhalf")
@@ -210,7 +213,8 @@ def _route(net: DarknetNet, section: Section, x: int | None) -> int | None:
         return None
     if groups > 1:
         if not 0 <= group < groups:
-            raise _wrong(net, section, f"group_id={group} is not among {groups} groups", "group_id")
+            message = f"group_id must be 0 to {groups - 1} for {groups} groups, but is {group}"
+            raise _wrong(net, section, message, "group_id")
         inputs = [_part(net, section, place, groups, group, len(inputs)) for place in inputs if place is not None]
     if len(inputs) == 1:
         return inputs[0]
@@ -242,7 +246,7 @@ def _shortcut(net: DarknetNet, section: Section, x: int) -> int | None:
 
 
 def _fitted(net: DarknetNet, section: Section, place: int | None, wanted: Volume) -> int | None:
-    """An input of a shortcut: larger sides are read with a stride, of the channels those that both have."""
+    """An input of a shortcut with the size of the other: sampled with a stride, and cropped or padded in depth."""
     if place is None:
         return None
     volume = net.volume(place)
@@ -251,7 +255,7 @@ def _fitted(net: DarknetNet, section: Section, place: int | None, wanted: Volume
             has // needs if needs and has % needs == 0 else 0 for has, needs in zip(volume, wanted[:2], strict=False)
         }
         if len(steps) > 1 or 0 in steps:
-            message = f"it adds {volume} to {wanted}; the sides must be equal, or whole multiples"
+            message = f"the sides of a shortcut must be equal or whole multiples, but it adds {volume} to {wanted}"
             raise _wrong(net, section, message, "from", "merge-mismatch")
         place = net.add(section, "pool", [place], kernel=1, stride=steps.pop())
     if volume.depth > wanted.depth:
@@ -273,7 +277,7 @@ def _learned_channels(net: DarknetNet, section: Section, x: int) -> int | None:
     if number not in net.implicit:
         kind = {"control_channels": "mul", "shift_channels": "add"}.get(section.name.lower())
         if kind is None:
-            return net.lacks(section, "it joins learned numbers with a volume", [x])
+            return net.lacks(section, "it concatenates learned numbers and a volume", [x])
         return net.add(section, kind, [net.made[number], x], section.name)
     volume = net.volume(x)
     absent = {"control_channels": "shift", "shift_channels": "scale"}.get(section.name.lower())
@@ -285,7 +289,7 @@ def _learned_channels(net: DarknetNet, section: Section, x: int) -> int | None:
             net.learned.setdefault(number, (place, absent))
         return place
     output = volume.with_depth(volume.depth * 2) if section.name.lower() == "alternate_channels" else volume
-    why = "the learned numbers of an [implicit_...] that are not one factor or one shift for each channel"
+    why = "its [implicit_...] section does not have one factor or one shift for each channel"
     return net.lacks(section, why, [x], output, parameters=net.implicit[number])
 
 
@@ -312,7 +316,7 @@ def _upsample(net: DarknetNet, section: Section, x: int) -> int | None:
 @_section("reorg", "reorg3d")
 def _reorganize(net: DarknetNet, section: Section, x: int) -> int | None:
     if section.integer("flatten", 0) or section.integer("extra", 0):
-        return net.lacks(section, "flatten and extra take the elements in another order", [x])
+        return net.lacks(section, "flatten and extra reorder the elements", [x])
     order = "dcr" if section.name == "reorg3d" else "darknet"
     kind = "depth2space" if section.integer("reverse", 0) else "space2depth"
     if "stride" not in section.options and section.name == "reorg":  # of WongKinYiu's forks: blocks of 2x2
@@ -340,7 +344,7 @@ def _softmax(net: DarknetNet, section: Section, x: int) -> int | None:
     volume = net.volume(x)
     temperature = section.number("temperature", 1)
     if section.integer("groups", 1) != 1 or "tree" in section:
-        return net.lacks(section, "it works on groups of its input", [x], volume)
+        return net.lacks(section, "it is over groups or a tree of classes", [x], volume)
     if temperature not in (0, 1):
         x_scaled = net.add(section, "affine", [x], factor=1 / temperature)
     else:
@@ -369,7 +373,7 @@ def _activation(net: DarknetNet, section: Section, x: int) -> int | None:
     return net.activated(section, x, "linear")
 
 
-# without an equal, whose figures are known
+# unsupported sections whose figures are known
 
 
 @_section("rnn", "lstm", "gru")
@@ -398,7 +402,7 @@ def _convolutional_recurrent(net: DarknetNet, section: Section, x: int) -> int |
 def _recurrent_lack(
     net: DarknetNet, section: Section, x: int, output: Volume, pairs: Sequence[tuple[int, int]], taps: int
 ) -> int | None:
-    """A recurrent section; its parameters are those of its convolutions or connected layers."""
+    """Records a recurrent section; ``pairs`` are (inputs, outputs) of its convolutions or connected layers."""
     is_normed = section.integer("batch_normalize", 0)
     biases = sum(outputs for _, outputs in pairs)
     parameters = sum(taps * inputs * outputs for inputs, outputs in pairs) + biases * (2 if is_normed else 1)

@@ -1,4 +1,4 @@
-"""The forms in which a net is written: text of the language, and the files and code of other programs."""
+"""The formats in which a net can be written: text of the language, and files and code of other programs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class ExportOptions(NamedTuple):
     """How a net is written.
 
-    ``weights``: ``none`` (shapes alone), ``zeros``, or ``seeded``: then ``arrays`` holds the arrays of each node.
-    ``in_place`` says which nodes overwrite their input in training (None: those that may by their keys).
+    ``flat``: without repeats and blocks. ``weights``: ``none`` (shapes only), ``zeros``, or ``seeded``: then ``arrays``
+    holds the arrays of each node. ``in_place`` says which nodes overwrite their input in training (None: those whose
+    keys allow it).
     """
 
     flat: bool = False
@@ -29,11 +30,12 @@ class ExportOptions(NamedTuple):
 
 
 class Exporter(NamedTuple):
-    """A form of a net.
+    """A format in which a net can be written.
 
     ``function`` of ``module`` takes a graph and ExportOptions and returns text or, if it ``is_binary``, bytes; it
-    raises DesignError with every layer that the form cannot hold. ``endings`` are those of its files, by which it is
-    chosen; files of the form may also end like ``other_endings``. ``has_flat``: it has a long form.
+    raises DesignError with every layer that the format cannot express. A file name with one of ``endings`` selects the
+    format; its files may also have ``other_endings``. ``has_weights``: the file may contain weights. ``has_flat``: it
+    can also be written without repeats and blocks.
     """
 
     name: str
@@ -55,11 +57,11 @@ EXPORTERS = (
     Exporter("tflite", (".tflite",), "cnncalc.interop.tflite_writer", "tflite_bytes", is_binary=True),
     Exporter("pattern", (), "cnncalc.interop.texts", "pattern_of", other_endings=(".txt",), has_flat=True),
 )
-"""Every form that ``convert --to`` writes; the first one is the default."""
+"""Every format of ``convert --to``; the first one is the default."""
 
 
 def bound(graph: Graph, index: int, volumes: Sequence[Volume]) -> Layer:
-    """The layer of a node for the number of sides of its input, and with the pool whose places it takes."""
+    """The layer of a node, bound to the number of sides of its input and, an UNPOOL, to the max pool that it undoes."""
     node = graph.nodes[index]
     layer = node.layer
     assert isinstance(layer, Layer)
@@ -83,12 +85,12 @@ def volumes_of(graph: Graph) -> list[Volume]:
 
 
 def unpooled_of(graph: Graph) -> set[int]:
-    """The pools of which another layer takes the places of the maxima."""
+    """The max pools whose indices an UNPOOL reads."""
     return {node.inputs[1] for node in graph.nodes if isinstance(node.layer, Layer) and node.layer.takes_places}
 
 
 def export(graph: Graph, name: str, options: ExportOptions = ExportOptions()) -> str | bytes:  # noqa: B008 (immutable)
-    """A net in a form of :data:`EXPORTERS`. Raises DesignError with every layer that the form cannot hold."""
+    """A net in a format of :data:`EXPORTERS`. Raises DesignError with every layer that the format cannot express."""
     from importlib import import_module
 
     exporter = next(each for each in EXPORTERS if each.name == name)
@@ -97,6 +99,6 @@ def export(graph: Graph, name: str, options: ExportOptions = ExportOptions()) ->
 
 
 def heading(graph: Graph) -> str:
-    """The title of a net and where its file comes from, in one line without control characters."""
+    """The title of a net and ``Written by cnncalc from NAME.``, in one line without control characters."""
     title = f"{graph.title}. " if graph.title else ""
     return visible(f"{title}Written by cnncalc from {graph.name}.")

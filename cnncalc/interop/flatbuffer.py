@@ -1,6 +1,6 @@
 """Writes FlatBuffers: tables, vectors and strings, from the end of the file to its beginning.
 
-Long blanks are kept as their length, so that the size of a file with megabytes of zeros costs nothing.
+A run of zeros is kept as its length, so that a file with megabytes of zeros takes no memory until it is written.
 
 Source: the FlatBuffers binary format, google.github.io/flatbuffers/flatbuffers_internals.html.
 """
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ALIGNMENT = {"b": 1, "B": 1, "?": 1, "h": 2, "i": 4, "I": 4, "f": 4, "q": 8}
-"""Bytes of the types of numbers, as in :mod:`struct`; a reference is an ``I`` to what was written before it."""
+"""Bytes of the types of numbers, as in :mod:`struct`; a reference is an ``I``: the distance to the object."""
 
 
 class Field(NamedTuple):
-    """A field of a table: its number, its type (``r``: a reference), and its value; 0 is not written."""
+    """A field of a table: its number, its type (``r``: a reference), and its value; a field with value 0 is omitted."""
 
     number: int
     type: str
@@ -28,11 +28,11 @@ class Field(NamedTuple):
 
 
 class Builder:
-    """Builds one file. Places are bytes from its end, since it is written from there."""
+    """Builds one file from its end to its beginning. Positions are bytes from the end of the file."""
 
     def __init__(self) -> None:
         self._parts: list[bytes | int] = []
-        """What is written so far, the last first; a number is so many zeros."""
+        """What was written, in that order, so the file has it in reverse; a number stands for that many zero bytes."""
         self._patches: dict[int, bytes] = {}
         self._layouts: dict[tuple[int, ...], int] = {}
         self.size = 0
@@ -42,26 +42,26 @@ class Builder:
         self.size += data if isinstance(data, int) else len(data)
 
     def _align(self, alignment: int, more: int = 0) -> None:
-        """Fills in zeros so that the place is aligned once ``more`` bytes are written."""
+        """Writes zeros so that the position is aligned after ``more`` further bytes."""
         rest = -(self.size + more) % alignment
         if rest:
             self._push(rest)
 
     def vector(self, type: str, values: Sequence[float]) -> int:
-        """A vector of numbers; returns its place."""
+        """Writes a vector of numbers; returns its position."""
         data = pack(f"<{len(values)}{type}", *values)
         return self._counted(data, len(values), ALIGNMENT[type])
 
     def blank(self, count: int, alignment: int) -> int:
-        """A vector of so many zero bytes."""
+        """Writes a vector of ``count`` zero bytes; returns its position."""
         return self._counted(count, count, alignment)
 
     def data(self, content: bytes, alignment: int) -> int:
-        """A vector of bytes."""
+        """Writes a vector of bytes; returns its position."""
         return self._counted(content, len(content), alignment)
 
     def text(self, content: str) -> int:
-        """A string, which ends with a zero byte."""
+        """Writes a string, which ends with a zero byte; returns its position."""
         encoded = content.encode()
         return self._counted(encoded + b"\0", len(encoded), 4)
 
@@ -73,7 +73,7 @@ class Builder:
         return self.size
 
     def references(self, places: Sequence[int]) -> int:
-        """A vector of references to what was written before."""
+        """Writes a vector of references to objects at these positions; returns its position."""
         self._align(4, 4 * len(places))
         end = self.size + 4 * len(places)
         self._push(pack(f"<{len(places)}I", *[end - 4 * number - place for number, place in enumerate(places)]))
@@ -81,7 +81,7 @@ class Builder:
         return self.size
 
     def table(self, fields: Sequence[Field]) -> int:
-        """A table; returns its place."""
+        """Writes a table; returns its position."""
         start = self.size
         ends: dict[int, int] = {}
         for field in fields:
@@ -95,7 +95,7 @@ class Builder:
                 self._push(pack(f"<{field.type}", field.value))
             ends[field.number] = self.size
         self._align(4)
-        self._push(b"\0" * 4)  # the distance to the layout, filled in below
+        self._push(b"\0" * 4)  # the distance to the vtable, patched below
         place, part = self.size, len(self._parts) - 1
         offsets = [place - ends[number] if number in ends else 0 for number in range(max(ends, default=-1) + 1)]
         layout = (4 + 2 * len(offsets), place - start, *offsets)

@@ -1,7 +1,7 @@
 """Reads FlatBuffers without a schema: tables, vectors and strings, each checked to lie within the file.
 
-A file may refer to the same place as often as it likes, so every table, number and text that is read counts towards a
-limit, and a reader never follows references deeper than the format it reads.
+A file may refer to the same position any number of times, so every table, number and text that is read counts towards a
+limit, and a reader never follows references deeper than the format allows.
 
 Source: the FlatBuffers binary format, google.github.io/flatbuffers/flatbuffers_internals.html.
 """
@@ -19,27 +19,30 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 RELEASED_AFTER = 1024
-"""After so many tables the pages of a mapped file are given back."""
+"""The number of tables after which the pages of a mapped file are released."""
 
 
 class FlatbufferError(CnncalcError):
-    """The data is no such file; the message gives the byte."""
+    """The data is not a valid FlatBuffer; the message says at which byte."""
 
 
 class Span(NamedTuple):
-    """From which byte up to which something lies."""
+    """A range of bytes: ``start`` to ``end`` - 1."""
 
     start: int
     end: int
 
     @property
     def size(self) -> int:
-        """Its bytes."""
+        """The number of bytes."""
         return self.end - self.start
 
 
 class Data:
-    """The bytes of a file, of which at most ``most`` tables and numbers and ``most_text`` bytes of texts are read."""
+    """The bytes of a file, from which at most ``most`` tables and numbers and ``most_text`` bytes of text are read.
+
+    Methods raise FlatbufferError for positions beyond the end of the file and above these limits.
+    """
 
     def __init__(self, content: bytes | mmap, most: int, most_text: int) -> None:
         self.content = content
@@ -54,7 +57,7 @@ class Data:
         """The number at a byte; its type is as in :mod:`struct`."""
         size = struct.calcsize(type)
         if place < 0 or place + size > self.size:
-            raise FlatbufferError(f"a number of {size} bytes at byte {place:,} lies beyond its end")
+            raise FlatbufferError(f"a number of {size} bytes at byte {place:,} is beyond its end")
         found: float = struct.unpack_from(f"<{type}", self.content, place)[0]
         return found
 
@@ -63,7 +66,7 @@ class Data:
         return int(self.number(place, type))
 
     def count(self, read: int) -> None:
-        """Counts tables or numbers; raises FlatbufferError where they are too many."""
+        """Counts tables or numbers; raises FlatbufferError if they are too many."""
         self._left -= read
         if self._left < 0:
             raise FlatbufferError(f"it has more than {self._most:,} tables and numbers")
@@ -77,7 +80,7 @@ class Data:
         layout = place - self.whole(place, "i")
         size, length = self.whole(layout, "H"), self.whole(layout + 2, "H")
         if size < 4 or size % 2 or layout + size > self.size or place + length > self.size:
-            raise FlatbufferError(f"the table at byte {place:,} or its layout lies beyond its end")
+            raise FlatbufferError(f"the table at byte {place:,} or its layout is beyond its end")
         places = struct.unpack_from(f"<{(size - 4) // 2}H", self.content, layout + 4)
         return Table(self, place, length, places)
 
@@ -92,16 +95,16 @@ class Data:
         return self.content[found.start : found.end].decode("utf-8", "replace")
 
     def vector(self, place: int, width: int) -> Span:
-        """Where the elements of a vector lie that begins at a byte; each has ``width`` bytes."""
+        """The bytes of the elements of the vector at a byte; each has ``width`` bytes."""
         length = self.whole(place, "I")
         end = place + 4 + length * width
         if end > self.size:
-            raise FlatbufferError(f"the vector at byte {place:,} has {length:,} elements and lies beyond its end")
+            raise FlatbufferError(f"the vector at byte {place:,} has {length:,} elements, which reach beyond its end")
         return Span(place + 4, end)
 
 
 class Table:
-    """A table of a file."""
+    """A table of a file; fields are given by their number."""
 
     def __init__(self, data: Data, place: int, length: int, places: tuple[int, ...]) -> None:
         self.data = data
@@ -110,10 +113,10 @@ class Table:
         self._places = places
 
     def _field(self, number: int, width: int) -> int | None:
-        """The byte at which a field lies; None where it is left out."""
+        """The position of a field; None if it is omitted."""
         offset = self._places[number] if number < len(self._places) else 0
         if offset and offset + width > self._length:
-            raise FlatbufferError(f"field {number} of the table at byte {self.place:,} lies beyond the table")
+            raise FlatbufferError(f"field {number} of the table at byte {self.place:,} is beyond the table")
         return self.place + offset if offset else None
 
     def number(self, number: int, type: str, default: float = 0) -> float:
@@ -136,17 +139,17 @@ class Table:
         return None if found is None else self.data.table(found)
 
     def text(self, number: int, most: int) -> str:
-        """A field that is a string; empty where it is left out."""
+        """A field that is a string; empty if it is omitted."""
         found = self._reference(number)
         return "" if found is None else self.data.text(found, most)
 
     def span(self, number: int, width: int = 1) -> Span | None:
-        """Where the elements of a vector lie."""
+        """The bytes of the elements of a field that is a vector; None if it is omitted."""
         found = self._reference(number)
         return None if found is None else self.data.vector(found, width)
 
     def numbers(self, number: int, type: str, most: int) -> tuple[float, ...]:
-        """A field that is a vector of at most ``most`` numbers; empty where it is left out."""
+        """A field that is a vector of at most ``most`` numbers; empty if it is omitted."""
         width = struct.calcsize(type)
         span = self.span(number, width)
         if span is None:
@@ -158,16 +161,16 @@ class Table:
         return struct.unpack_from(f"<{count}{type}", self.data.content, span.start)
 
     def integers(self, number: int, type: str, most: int) -> tuple[int, ...]:
-        """The same of integers."""
+        """A field that is a vector of at most ``most`` integers; empty if it is omitted."""
         return tuple(map(int, self.numbers(number, type, most)))
 
     def length(self, number: int, width: int) -> int:
-        """How many elements of ``width`` bytes a vector has."""
+        """The number of elements of a field that is a vector; each has ``width`` bytes."""
         span = self.span(number, width)
         return 0 if span is None else span.size // width
 
     def tables(self, number: int, most: int) -> list[Table]:
-        """A field that is a vector of tables."""
+        """A field that is a vector of at most ``most`` tables; empty if it is omitted."""
         span = self.span(number, 4)
         if span is None:
             return []

@@ -1,7 +1,7 @@
-"""Functions that are spelled out as arithmetic, recognised by their values.
+"""Recognizes functions that a file spells out as arithmetic, by their values.
 
-A formula is a tree of operators over one layer. Where its values at many points are those of a kind, it is that kind,
-however it was written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1) / 2 are all SILU.
+A formula is a tree of operators over one layer. If its values at many points are those of a kind, it is that kind,
+however it is written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1) / 2 are all SILU.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import erf, exp, isfinite, log, log1p, sqrt, tanh
 from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import Unsupported
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ MOST_STEPS = 40
 """The most operators of a formula."""
 
 ARITHMETIC = frozenset(("Affine", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min", "Max", "Reciprocal", "Where"))
-"""Operators that are parts of a function spelled out; others are functions by themselves."""
+"""Operators that may be the last one of a spelled-out function; others are functions by themselves."""
 
 POLYNOMIAL = frozenset(("Add", "Sub", "Mul", "Affine"))
-"""Operators of which polynomials are made; the few kinds that are polynomials are written with few of them."""
+"""Operators that polynomials consist of."""
 
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
 POINTS += [-point for point in POINTS[-2::-1]]
 SAMPLE = [0.3, -1.1, 2.4, 0.9, -0.2, -3.0, 1.6]
-"""Numbers along the axes that a formula reduces."""
+"""Values along the axes that a formula reduces, at which it is evaluated."""
 
 TOLERANCE = 2e-5
 
@@ -43,8 +43,9 @@ TOLERANCE = 2e-5
 class Formula(NamedTuple):
     """An operator on layers and numbers.
 
-    ``leaf`` is the one layer that the whole tree reads, ``steps`` the operators of the tree, ``reduced`` the atoms of
-    the axes that it reduces, and ``width`` how many indices these have. ``is_polynomial``: so are all of its operators.
+    ``leaf`` is the single layer that the whole tree reads, ``steps`` the number of operators of the tree. ``reduced``
+    are the atoms of the axes that it reduces, and ``width`` the number of their positions. ``is_polynomial``: all
+    operators of the tree are in ``POLYNOMIAL``.
     """
 
     operator: Operator
@@ -58,7 +59,7 @@ class Formula(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A kind with keys, the layer that it reads, and numbers that its result is multiplied by and added to."""
+    """A kind with keys, the layer that it reads (``base``), and the factor and shift that its result gets."""
 
     kind: str
     keys: dict[str, Any]
@@ -129,10 +130,10 @@ REDUCTIONS: Mapping[str, Callable[[Numbers, int], float]] = {
     "ReduceL2": lambda values, count: sqrt(sum(x * x for x in values) / len(values) * count),
     "ReduceSumSquare": lambda values, count: sum(x * x for x in values) / len(values) * count,
 }
-"""Of a sample of as many numbers as there are; a sum is the mean times how many they stand for."""
+"""Reductions of a sample that stands for ``count`` numbers: a sum is the mean of the sample times ``count``."""
 
 GATED = 5
-"""As many of the known functions are products with their own argument."""
+"""The number of known functions, from the first on, that are products with their own argument."""
 
 KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
     ("gelu", {}, lambda x: x * (1 + erf(x / sqrt(2))) / 2),
@@ -157,7 +158,10 @@ KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
 
 
 def evaluate(source: Source, base: Source, values: Numbers) -> Numbers:
-    """The values of a layer's formula where ``base`` has these; raises ArithmeticError or ValueError."""
+    """The values of a layer's formula for ``values`` of the layer ``base``.
+
+    Raises ArithmeticError outside of the domain, ValueError for a formula that cannot be evaluated.
+    """
     if source is base:
         return values
     formula = source.formula
@@ -193,7 +197,7 @@ def _apply(formula: Formula, base: Source, values: Numbers) -> Numbers:
 
 
 def _combined(type: str, args: Sequence[Numbers]) -> Numbers:
-    """Values combined by an operator of two; those of one number stand for as many as the others have."""
+    """Values combined by a binary operator; a single number is repeated to the length of the others."""
     result = args[0]
     for other in args[1:]:
         size = max(len(result), len(other))
@@ -204,19 +208,19 @@ def _combined(type: str, args: Sequence[Numbers]) -> Numbers:
 
 
 def near(found: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE, factor: float = 1.0) -> bool:
-    """Whether numbers are others times a factor, up to what single precision and approximations leave.
+    """Whether ``found`` is ``expected`` times a factor, up to the errors of single precision and approximations.
 
-    The tolerance is that of numbers of about 1 before they are multiplied.
+    ``tolerance`` is relative for expected numbers above 1, else absolute, before the factor is applied.
     """
     if len(found) != len(expected):
         return False
     allowed = tolerance * abs(factor)
-    # NaN is near nothing
+    # false if any number is NaN
     return all(abs(a - b * factor) <= allowed * max(1.0, abs(b)) for a, b in zip(found, expected, strict=True))
 
 
 def match(source: Source) -> Match | None:
-    """The kind that the formula of a layer is, of the layer farthest back that it can be of; None if it is none."""
+    """The kind that equals the formula of a layer, as a function of the earliest possible layer; None if none does."""
     formula = source.formula
     if formula is None or not _is_spelled_out(formula):
         return None
@@ -228,9 +232,9 @@ def match(source: Source) -> Match | None:
 
 
 def _bases(source: Source, formula: Formula) -> list[Source]:
-    """The layers that a formula is tried as a function of, the farthest first.
+    """The layers of which a formula may be a function, the earliest first.
 
-    A polynomial is tried of the farthest and of the nearest alone.
+    For a polynomial only the earliest and the nearest are tried.
     """
     if not formula.is_polynomial:
         return _all_before(source)
@@ -240,7 +244,7 @@ def _bases(source: Source, formula: Formula) -> list[Source]:
 
 
 def _within(source: Source, base: Source | None = None) -> Iterator[Formula]:
-    """The formulas of a layer and of those between it and ``base``, each once, first arguments first."""
+    """The formulas of a layer and of the layers between it and ``base``, each once, first arguments first."""
     seen = {id(base)}
     waiting = [source]
     while waiting:
@@ -252,10 +256,10 @@ def _within(source: Source, base: Source | None = None) -> Iterator[Formula]:
 
 
 def _is_spelled_out(formula: Formula) -> bool:
-    """Whether the last operator of a formula is a part of a function, not a function by itself."""
+    """Whether the last operator of a formula is part of a spelled-out function, not a function by itself."""
     if formula.type in ARITHMETIC:
         return True
-    if formula.type in ("Clip", "Relu"):  # of a line, it is a hard sigmoid
+    if formula.type in ("Clip", "Relu"):  # of a linear function it may be a hard sigmoid
         before = formula.args[0]
         inner = None if isinstance(before, float) else before.formula
         return inner is not None and inner.type in ARITHMETIC
@@ -263,7 +267,7 @@ def _is_spelled_out(formula: Formula) -> bool:
 
 
 def _all_before(source: Source) -> list[Source]:
-    """The layers that a formula is computed from, the farthest first."""
+    """The layers from which a formula is computed, the earliest first."""
     found: list[Source] = []
     seen: set[int] = set()
 
@@ -281,7 +285,7 @@ def _all_before(source: Source) -> list[Source]:
 
 
 def _match_on(source: Source, base: Source) -> Match | None:
-    """The kind that a formula is as a function of a layer before it; None if it is none."""
+    """The kind that equals a formula as a function of the layer ``base``; None if none does."""
     is_polynomial = source.formula is not None and source.formula.is_polynomial
     reduced = [] if is_polynomial else [part for part in _within(source, base) if part.type in REDUCTIONS]
     if reduced:
@@ -297,8 +301,8 @@ def _match_on(source: Source, base: Source) -> Match | None:
 
 @lru_cache(maxsize=256)  # a net has the same function many times
 def _function_of(values: tuple[float, ...]) -> Match | None:
-    """The kind with these values at POINTS, of no layer yet."""
-    shift = values[POINTS.index(0.0)]  # what is multiplied by its argument is 0 there
+    """The kind with these values at POINTS, without a base; None if there is none."""
+    shift = values[POINTS.index(0.0)]  # a product with its own argument is 0 there
     for number, (kind, keys, _) in enumerate(KNOWN):
         expected = _known_values()[number]
         if near(values, expected):
@@ -312,7 +316,7 @@ def _function_of(values: tuple[float, ...]) -> Match | None:
 
 @lru_cache(maxsize=1)
 def _known_values() -> list[Numbers]:
-    """The values of the known functions."""
+    """The values of the known functions at POINTS."""
     return [[function(x) for x in POINTS] for _, _, function in KNOWN]
 
 
@@ -325,14 +329,14 @@ def _values(source: Source, base: Source, points: Numbers) -> Numbers | None:
 
 
 def _half(source: Source, base: Source) -> tuple[str, dict[str, Any]] | None:
-    """Functions of numbers that are not negative."""
+    """The kind of a formula that is defined only for positive numbers: SQRT, or None."""
     points = [x for x in POINTS if x > 0]
     values = _values(source, base, points)
     return ("sqrt", {}) if values is not None and near(values, [sqrt(x) for x in points]) else None
 
 
 def _fitted(values: Sequence[float]) -> tuple[str, dict[str, Any]] | None:
-    """Kinds whose keys follow from the values: AFFINE, LRELU, CLIP."""
+    """A kind whose keys follow from the values at POINTS: AFFINE, LRELU or CLIP; None if none fits."""
     at = dict(zip(POINTS, values, strict=True))
     shift, factor = at[0.0], at[1.0] - at[0.0]
     low, high = min(values), max(values)
@@ -354,7 +358,7 @@ def affine_keys(factor: float, shift: float) -> dict[str, Any]:
 
 
 def clip_kind(low: float | None, high: float | None) -> tuple[str, dict[str, Any]]:
-    """The kind that cuts off below and above."""
+    """The kind that clips to these bounds: RELU, RELU6 or CLIP, and its keys."""
     if low == 0 and high is None:
         return "relu", {}
     if low == 0 and high == 6:
@@ -364,15 +368,15 @@ def clip_kind(low: float | None, high: float | None) -> tuple[str, dict[str, Any
 
 
 def rounded(value: float) -> float:
-    """A number without the digits that single precision adds: 0.1 for 0.10000000149."""
+    """A number rounded to seven digits, since a file has it in single precision: 0.1 for 0.10000000149."""
     if not isfinite(value):
-        raise NoEqual(f"it computes with the number {value}")
+        raise Unsupported(f"it computes with the number {value}")
     short = float(f"{value:.7g}")
     return int(short) if short == int(short) and abs(short) < 1e15 else short
 
 
 def _normalization(source: Source, base: Source, reduced: Sequence[Formula]) -> tuple[str, dict[str, Any]] | None:
-    """LN, RMS, L2NORM and SOFTMAX, which reduce all numbers along some axes; ``atoms`` of the answer are these."""
+    """LN, RMS, L2NORM or SOFTMAX, which reduce axes, and its keys; the key ``atoms`` has the atoms of these axes."""
     first = reduced[0]
     if any(formula.reduced != first.reduced for formula in reduced):
         return None

@@ -1,6 +1,6 @@
 """The configuration of a model of Keras in an HDF5 file. Needs h5py.
 
-The library loops without end on some damaged files, so it runs in a child process with a limit of time.
+The library loops without end on some damaged files, so it runs in a child process with a time limit.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 SECONDS = 0.5
-"""The most processor time of the library."""
+"""The most CPU time of the library, in seconds."""
 
 
 def model_config(name: str, data: bytes | mmap, most_bytes: int) -> str:
     """The text of the attribute ``model_config``; DesignError if it cannot be read, or is larger than ``most_bytes``.
 
-    ``name`` is the file in messages. Without processes that fork, as on Windows, the library has no limit of time.
+    ``name`` is the file in messages. Where processes cannot fork, as on Windows, the library has no time limit.
     """
     if not hasattr(os, "fork"):
         return _text(name, data, most_bytes)
@@ -43,7 +43,7 @@ def model_config(name: str, data: bytes | mmap, most_bytes: int) -> str:
         answer = pipe.read()
     os.waitpid(child, 0)
     if not answer:
-        message = f"{name} is no readable HDF5 file: the library does not come to an end of it"
+        message = f"{name} cannot be read as an HDF5 file: the library was stopped after {SECONDS} s"
         raise DesignError([Problem("wrong-file", message)])
     text, problem = json.loads(answer)
     if problem is not None:
@@ -52,7 +52,7 @@ def model_config(name: str, data: bytes | mmap, most_bytes: int) -> str:
 
 
 def _answer(pipe: int, name: str, data: bytes | mmap, most_bytes: int) -> NoReturn:
-    """Writes the text, or the problem with it, as the child process that this is, and ends it."""
+    """In the child process: writes the text, or the problem with it, to the pipe, and ends the process."""
     try:
         signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # ends the process
         signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
@@ -69,7 +69,7 @@ def _answer(pipe: int, name: str, data: bytes | mmap, most_bytes: int) -> NoRetu
 
 
 def _text(name: str, data: bytes | mmap, most_bytes: int) -> str:
-    # a text lies in a heap, which is read as a whole
+    # a text is stored in a heap, which the library reads as a whole
     buffer = BufferFile(data, most_bytes=2 * most_bytes)
     content = None
     try:
@@ -81,11 +81,11 @@ def _text(name: str, data: bytes | mmap, most_bytes: int) -> str:
         if buffer.is_exceeded:
             message = f"{name}: model_config has more than {most_bytes:,} bytes"
             raise DesignError([Problem("limit", message)]) from None
-        message = f"{name} is no readable HDF5 file: {visible(str(error))[:200]}"
+        message = f"{name} cannot be read as an HDF5 file: {visible(str(error))[:200]}"
         raise DesignError([Problem("wrong-file", message)]) from None
     if content is None:
-        hint = "save the whole model, not its weights alone"
-        raise DesignError([Problem("wrong-file", f"{name} holds weights without a model (model_config)", None, hint)])
+        hint = "save the whole model (model.save), not only its weights"
+        raise DesignError([Problem("wrong-file", f"{name} has weights but no model (model_config)", None, hint)])
     if not isinstance(content, (str, bytes)):
         raise DesignError([Problem("wrong-file", f"{name}: model_config is {type(content).__name__}, not a text")])
     text = content if isinstance(content, str) else content.decode("utf-8", "replace")

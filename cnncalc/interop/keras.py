@@ -1,6 +1,6 @@
 """Reads models of Keras: JSON of ``to_json``, ``.keras`` and ``.h5`` files, written by Keras 1 to 3.
 
-Only the configuration is read; nothing of a file is executed or unpickled, and weights are not read. Source:
+Only the configuration is read; nothing in a file is executed or unpickled, and weights are not read. Source:
 ``keras.models.model_from_json`` and the functional models of Keras 2.15 and 3.
 """
 
@@ -27,7 +27,7 @@ from cnncalc.interop.keras_config import (
     references,
     upgraded,
 )
-from cnncalc.interop.keras_net import LAYERS, UNKNOWN, WITHOUT_EQUAL, Applied, KerasNet, Tensor
+from cnncalc.interop.keras_net import LAYERS, UNKNOWN, UNSUPPORTED, Applied, KerasNet, Tensor
 from cnncalc.language.files import decode_names
 from cnncalc.source import Source, visible
 
@@ -44,13 +44,13 @@ _MODELS = frozenset(["Sequential", "Functional", "Model", "Network"])
 MAX_LAYERS = 20_000
 """The most layers of one model."""
 MAX_CALLS = 20_000
-"""The most calls of layers, those of a model inside another one counted at each of its calls."""
+"""The most calls of layers; those of a nested model count at each call of the model."""
 MODELS_INSIDE = 32
-"""How many models may lie inside one another."""
+"""The deepest nesting of models."""
 
 
 def read_json_file(name: str, data: bytes, settings: Settings) -> Graph:
-    """The graph of a JSON file: a model of Keras, or an architecture file, which JSON may be as well."""
+    """The graph of a JSON file: a model of Keras, or an architecture file, which may be JSON too."""
     shown = visible(name)
     _limit(shown, len(data))
     text = decode_names(shown, data)
@@ -62,26 +62,26 @@ def read_json_file(name: str, data: bytes, settings: Settings) -> Graph:
 
 
 def read_keras_file(name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    """The graph of a ``.keras`` file: of the ``config.json`` in it."""
+    """The graph of a ``.keras`` file, from its ``config.json``."""
     shown = visible(name)
-    content = member(shown, data, "config.json", JSON_BYTES, "model of Keras")
+    content = member(shown, data, "config.json", JSON_BYTES, "a model of Keras")
     return _read(shown, Source(f"{shown}: config.json", decode_names(shown, content)), settings)
 
 
 def read_h5_file(name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    """The graph of an ``.h5`` file: of the attribute ``model_config`` in it. Needs h5py."""
+    """The graph of an ``.h5`` file, from its attribute ``model_config``. Needs h5py."""
     shown = visible(name)
     try:
         from cnncalc.interop.hdf5 import model_config
     except ImportError:
-        hint = "install the extra: pip install 'cnncalc[h5]'; a .keras file or the JSON of to_json needs none"
+        hint = "pip install 'cnncalc[h5]'; a .keras file, or a file with the JSON of to_json, does not need it"
         raise DesignError([Problem("missing-extra", f"{shown}: reading .h5 files needs h5py", None, hint)]) from None
     text = model_config(shown, data, JSON_BYTES)
     return _read(shown, Source(f"{shown}: model_config", text), settings)
 
 
 def _limit(what: str, size: int) -> None:
-    """Refuses a configuration that is too large."""
+    """Raises DesignError for a configuration that is too large."""
     if size > JSON_BYTES:
         raise DesignError([Problem("limit", f"{what} has {size:,} bytes, more than {JSON_BYTES:,}")])
 
@@ -91,15 +91,15 @@ def _read(name: str, source: Source, settings: Settings) -> Graph:
     model = read_json(source)
     kind = model.get("class_name") if isinstance(model, dict) else None
     if not isinstance(model, dict) or not isinstance(kind, str):
-        raise DesignError([Problem("wrong-file", f"{name} is no model of Keras: it has no class_name")])
+        raise DesignError([Problem("wrong-file", f"{name} is not a model of Keras: it has no class_name")])
     try:
         return _Model(name, source, model, settings).graph(kind)
     except RecursionError:
-        raise DesignError([Problem("limit", f"{name}: its lists are nested too deep")]) from None
+        raise DesignError([Problem("limit", f"{name}: its lists are nested too deeply")]) from None
 
 
 class _Model:
-    """One file: walks through its models, and hands each call of a layer to its translation."""
+    """Reads one file: goes through its models and translates each call of a layer."""
 
     def __init__(self, name: str, source: Source, model: Mapping[str, Any], settings: Settings) -> None:
         self.name = name
@@ -125,11 +125,9 @@ class _Model:
     def apply_model(
         self, model: Mapping[str, Any], inputs: Sequence[Tensor] | None, path: str, *, is_trainable: bool
     ) -> list[Tensor]:
-        """A model applied to tensors, or (None) with inputs of its own; its outputs."""
+        """Applies a model to tensors, or (None) to inputs of its own; returns its outputs."""
         if path.count(".") > MODELS_INSIDE:
-            raise DesignError(
-                [Problem("limit", f"{self.name}: models lie more than {MODELS_INSIDE} inside one another")]
-            )
+            raise DesignError([Problem("limit", f"{self.name}: models are nested more than {MODELS_INSIDE} deep")])
         config = model.get("config")
         layers = layers_of(config)
         if len(layers) > MAX_LAYERS:
@@ -138,7 +136,7 @@ class _Model:
         times = [len(nodes) for layer in layers if isinstance(nodes := layer.get("inbound_nodes"), list)]
         self.calls += 1 + max(len(layers), sum(times))
         if self.calls > MAX_CALLS:
-            message = f"{self.name}: the layers are called more than {MAX_CALLS:,} times, those of models at each call"
+            message = f"{self.name}: more than {MAX_CALLS:,} calls of layers, counted again for each call of a model"
             raise DesignError([Problem("limit", message)])
         is_trainable = is_trainable and not (isinstance(config, dict) and config.get("trainable") is False)
         if any(layer.get("inbound_nodes") for layer in layers) and isinstance(config, dict):
@@ -175,7 +173,7 @@ class _Model:
     def _first_input(
         self, model: Mapping[str, Any], layer: Mapping[str, Any], config: Mapping[str, Any], path: str
     ) -> Tensor:
-        """The input of a sequential model that has no layer for it; a nested model may have one."""
+        """The input of a sequential model without an InputLayer; a nested model may have one."""
         if _class_of(layer) in _MODELS:
             inner = layers_of(layer.get("config"))
             if inner and _class_of(inner[0]) == "InputLayer":
@@ -193,7 +191,7 @@ class _Model:
         return self._input(f"{path}{config.get('name', 'input')}_input", plain(shape))
 
     def add_input(self, layer: Mapping[str, Any], path: str) -> Tensor:
-        """The input that an InputLayer is."""
+        """Adds the input of an InputLayer."""
         config = _config_of(layer)
         shape = plain(config.get("batch_shape") or config.get("batch_input_shape"))
         if shape is None and "shape" in config:
@@ -211,7 +209,7 @@ class _Model:
     def apply(
         self, layer: Mapping[str, Any], call: Call, inputs: Sequence[Tensor], path: str, *, is_trainable: bool
     ) -> list[Tensor]:
-        """A layer or model applied to tensors; what fails is added to the problems."""
+        """Applies a layer or model to tensors; errors are added to the problems, and the output is then unknown."""
         values = upgraded(_config_of(layer))
         name = str(layer.get("name") or values.get("name") or layer.get("class_name"))
         kind = _class_of(layer).rpartition(">")[2]
@@ -232,7 +230,8 @@ class _Model:
             self.builder.problems += error.every
             return [UNKNOWN]
         except WRONG:
-            self.builder.fail(f"{kind[:60]}: its configuration is not that of the class", full, self.names.span(name))
+            message = f"{kind[:60]}: its configuration is not valid for this class"
+            self.builder.fail(message, full, self.names.span(name))
             return [UNKNOWN]
 
     def _translated(self, layer: Mapping[str, Any], applied: Applied) -> list[Tensor]:
@@ -240,15 +239,15 @@ class _Model:
         is_operation = ".ops" in module or applied.kind in keras_operations.WRAPPERS
         function = keras_operations.operation if is_operation else LAYERS.get(applied.kind.lower())
         if function is None:
-            return list(self.net.lacks(applied, "there is no layer kind that computes it"))
+            return list(self.net.lacks(applied, "no layer kind computes it"))
         is_open = any(tensor.place is None for tensor in applied.inputs)
-        if is_open and not is_operation and applied.kind.lower() not in WITHOUT_EQUAL:
+        if is_open and not is_operation and applied.kind.lower() not in UNSUPPORTED:
             return [UNKNOWN]
         return list(function(self.net, applied))
 
 
 class _Functional:
-    """One functional model: which call of which layer reads what."""
+    """Reads one functional model: applies each call of a layer once its inputs are known."""
 
     def __init__(
         self,
@@ -270,7 +269,7 @@ class _Functional:
         self.first_calls = self._first_calls()
 
     def _first_calls(self) -> dict[str, int]:
-        """The number of the first call of each layer: Keras 2 counts those of a model inside another one from 1."""
+        """The number of the first call of each nested model, which Keras 2 counts from 1."""
         first: dict[str, int] = {}
         reads = [reference for made in self.calls.values() for call in made for reference in call.references]
         for reference in [*reads, *_ends(self.config.get("output_layers"))]:
@@ -298,7 +297,7 @@ class _Functional:
         return _class_of(self.layers[name]) == "InputLayer"
 
     def _run(self) -> None:
-        """Applies the layers in the order of the file, each call when what it reads is there."""
+        """Applies the layers in the order of the file, each call once its inputs are known."""
         waiting: dict[tuple[str, int], int] = {}
         readers: dict[tuple[str, int], list[tuple[str, int]]] = {}
         ready: list[tuple[str, int]] = []
@@ -324,13 +323,13 @@ class _Functional:
         self._say_stuck([key for key, count in waiting.items() if count and key not in self.made])
 
     def _say_stuck(self, stuck: Sequence[tuple[str, int]]) -> None:
-        """Adds the error of a layer that reads what is not there, or of a cycle."""
+        """Adds the error of a call that reads a tensor that does not exist, or of a cycle."""
         builder, waiting = self.file.builder, set(stuck)
         for name, number in stuck:
             for reference in self.calls[name][number].references:
                 key = self._key(reference)
                 if reference.layer not in self.calls or (key not in self.made and key not in waiting):
-                    message = f"it reads call {reference.call} of {reference.layer}, which is not there"
+                    message = f"it reads call {reference.call} of {reference.layer}, which does not exist"
                     builder.fail(message, self.path + name, self.file.names.span(name), code="unknown-layer")
                     return
         if stuck:
@@ -348,7 +347,7 @@ class _Functional:
         return tensor
 
     def _compare(self, reference: Reference, tensor: Tensor) -> None:
-        """Warns once where the file states another shape than the layers give."""
+        """Adds a warning, once for each file, if the file states another shape than the layers have."""
         sizes = self.file.net.sizes(tensor)
         stated = (reference.shape or ())[1:]
         fits = len(stated) == len(sizes) and all(a is None or a == b for a, b in zip(stated, sizes, strict=False))
@@ -375,7 +374,7 @@ class _Functional:
 
 
 def _ends(value: Any) -> list[Reference]:
-    """The inputs or outputs of a functional model: one, a list, or a mapping of them."""
+    """The inputs or outputs of a functional model; the file has one, a list, or a mapping of them."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
@@ -391,7 +390,7 @@ def _ends(value: Any) -> list[Reference]:
 
 
 def _class_of(layer: Mapping[str, Any]) -> str:
-    """The class of a layer or model, as text whatever stands there."""
+    """The class of a layer or model, converted to text whatever its type."""
     return str(layer.get("class_name"))
 
 

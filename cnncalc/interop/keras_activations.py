@@ -1,4 +1,4 @@
-"""Activation functions of Keras: as layers, inside other layers, and as words.
+"""Activation functions of Keras: layers, keys of other layers, and names.
 
 Source: keras.activations and keras.layers.activation, versions 2.15 and 3.
 """
@@ -28,9 +28,9 @@ _WORDS: dict[str, Steps] = {
 
 
 def activated(net: KerasNet, call: Applied, tensor: Tensor, *, main: bool = False) -> Sequence[Tensor]:
-    """The activation function that the key ``activation`` names, behind a layer or (``main``) as one."""
+    """Adds the activation function of the key ``activation`` after a layer or (``main``) as the layer itself."""
     value = call.config.raw("activation", "linear")
-    while isinstance(value, dict):  # as it is serialized: a function by its name, or a layer
+    while isinstance(value, dict):  # serialized: a function with its name, or a layer
         if isinstance(value.get("config"), dict) and value.get("class_name") != "function":
             return _as_layer(net, call, tensor, value)
         value = value.get("config") if value.get("config") is not None else value.get("class_name")
@@ -41,7 +41,7 @@ def activated(net: KerasNet, call: Applied, tensor: Tensor, *, main: bool = Fals
     if steps is None:
         sizes = net.sizes(net.last(call, tensor))
         inside = call._replace(inputs=(tensor,))
-        return net.lacks(inside, "there is no layer kind that computes it", sizes, f"activation {word[:60]}")
+        return net.lacks(inside, "no layer kind computes it", sizes, f"activation {word[:60]}")
     if not steps and main:
         return [net.add(call, "identity", [tensor])]
     for number, (kind, keys) in enumerate(steps):
@@ -53,13 +53,13 @@ def activated(net: KerasNet, call: Applied, tensor: Tensor, *, main: bool = Fals
 def _steps(net: KerasNet, word: str) -> Steps | None:
     """The layers of an activation function; None for one that is not known."""
     if word == "hard_sigmoid":
-        # relu6(x + 3) / 6 since Keras 3, before it 0.2 * x + 0.5 between 0 and 1
+        # relu6(x + 3) / 6 since Keras 3, before that 0.2 * x + 0.5 clipped to 0 and 1
         return (("hsigmoid", {} if net.version >= 3 else {"slope": 0.2}),)
     return _WORDS.get(word)
 
 
 def _as_layer(net: KerasNet, call: Applied, tensor: Tensor, value: dict[str, Any]) -> Sequence[Tensor]:
-    """An activation that is a layer of its own inside another one."""
+    """Adds an activation function that the file has as a serialized layer inside another one."""
     kind = str(value.get("class_name"))
     function = LAYERS.get(kind.rpartition(">")[2].lower())
     inner = call._replace(
@@ -67,7 +67,7 @@ def _as_layer(net: KerasNet, call: Applied, tensor: Tensor, value: dict[str, Any
         inputs=(tensor,), args=[tensor], kwargs={},
     )  # fmt: skip
     if function is None:
-        return net.lacks(inner, "there is no layer kind that computes it")
+        return net.lacks(inner, "no layer kind computes it")
     return function(net, inner)
 
 
@@ -87,13 +87,13 @@ def _relu(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         return [net.add(call, "lrelu", [call.x], slope=slope) if slope else net.add(call, "relu", [call.x])]
     limit = config.number("max_value", 0.0)
     if slope:
-        return net.lacks(call, "it has a slope and a largest value", net.sizes(net.last(call)))
+        return net.lacks(call, "it has both a negative slope and a maximum", net.sizes(net.last(call)))
     return [net.add(call, "relu6", [call.x]) if limit == 6 else net.add(call, "clip", [call.x], low=0, high=limit)]
 
 
 @translates("ThresholdedReLU")
 def _thresholded(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return net.lacks(call, "elements below a threshold become 0", net.sizes(net.last(call)))
+    return net.lacks(call, "it sets elements below a threshold to 0", net.sizes(net.last(call)))
 
 
 @translates("LeakyReLU")
@@ -109,7 +109,7 @@ def _elu(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("PReLU", "ParametricReLU")
 def _prelu(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    """One slope an element but for the axes that share theirs; PRELU has one a channel."""
+    """Keras has one slope for each element, except along shared axes; PRELU has one for each channel."""
     x = call.x
     shared = {
         net.axis(call, x, axis)
@@ -121,7 +121,8 @@ def _prelu(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     parameters = 1
     for axis in own:
         parameters *= net.sizes(x)[axis]
-    return net.lacks(call, "it has not one slope for each channel", net.sizes(net.last(call)), parameters=parameters)
+    why = "its slopes are not one for each channel"
+    return net.lacks(call, why, net.sizes(net.last(call)), parameters=parameters)
 
 
 @translates("Softmax")

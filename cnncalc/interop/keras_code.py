@@ -1,6 +1,6 @@
-"""Every layer kind as Keras code: the call that makes its layer, and the expression that applies it.
+"""Every layer kind as Keras code: the call that creates the layer, and the expression that applies it.
 
-Tensors are batch x sides x depth, as our volumes are, or batch x depth where a layer gives one vector an image.
+Tensors are batch x sides x depth, or batch x depth where a layer gives one vector for each image.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def no_equal(why: str) -> DesignError:
+def unsupported(why: str) -> DesignError:
     """The error of a layer that Keras cannot express."""
     return DesignError([Problem("no-equal", why)])
 
@@ -27,7 +27,7 @@ def _named(p: Place, name: str, end: str = "D") -> str:
 
 
 def _pairs(p: Place, pads: Sequence[int]) -> Any:
-    """Beginning and end of each side, as ZeroPadding and Cropping take them."""
+    """Padding or cropping at the beginning and end of each side, as arguments of ZeroPadding and Cropping."""
     half = len(pads) // 2
     pairs = tuple([(pads[side], pads[half + side]) for side in range(half)])
     return pairs[0] if half == 1 else pairs
@@ -46,7 +46,7 @@ def _axes(p: Place, names: Sequence[str]) -> tuple[int, ...]:
 
 
 def _is_same(x: Any, windows: Any) -> bool:
-    """Whether the padding is what Keras calls same."""
+    """Whether the padding is that of ``padding="same"`` in Keras."""
     sides = zip(x.sides, windows.kernel, windows.stride, windows.pads, strict=True)
     return all(tuple(pads) == same_pads(size, window, step) for size, window, step, pads in sides)
 
@@ -55,9 +55,9 @@ def conv(p: Place) -> Code:
     """CONV, DWCONV."""
     layer, x = p.layer, p.volumes[0]
     if layer.kind == "conv" and layer.normed != "none":
-        raise no_equal("no convolution with normed weights")
+        raise unsupported("no convolution with normed weights")
     if set(layer.dilation) != {1} and set(layer.stride) != {1}:
-        raise no_equal("no convolution with both a stride and a dilation")
+        raise unsupported("no convolution with both a stride and a dilation")
     windows = layer.windows(x)
     pads = _ends(windows)
     is_same = any(pads) and _is_same(x, windows)
@@ -85,16 +85,16 @@ def deconv(p: Place) -> Code:
     """DECONV."""
     layer, x = p.layer, p.volumes[0]
     if layer.groups != 1:
-        raise no_equal("no transposed convolution with groups")
+        raise unsupported("no transposed convolution with groups")
     if set(layer.dilation) != {1}:
-        raise no_equal("no transposed convolution with a dilation")
+        raise unsupported("no transposed convolution with a dilation")
     spans = [extent(size, gap) for size, gap in zip(layer.kernel, layer.dilation, strict=True)]
     crops, missing = list(layer.pads()), [max(span - step, 0) for span, step in zip(spans, layer.stride, strict=True)]
     wholes = [size * step + more for size, step, more in zip(x.sides, layer.stride, missing, strict=True)]
     ends = [whole - first - out for whole, (first, _), out in zip(wholes, crops, p.output.sides, strict=True)]
     begins = [first for first, _ in crops]
     if min(ends) < 0:
-        raise no_equal("no transposed convolution with an output_pad beyond its windows")
+        raise unsupported("no transposed convolution with an output_pad beyond its windows")
     is_same = p.output.sides == tuple([size * step for size, step in zip(x.sides, layer.stride, strict=True)])
     is_same = is_same and begins == [more // 2 for more in missing]
     is_cut = any(begins) or any(ends)
@@ -127,7 +127,7 @@ def pool(p: Place) -> Code:
             return Code(Call(_named(p, f"Global{name}"), (), (("keepdims", True),)))
         return Code(Call(_named(p, f"Adaptive{name}"), (one(layer.adaptive),), (), ("size",)))
     if layer.kind == "pool" and set(layer.dilation) != {1}:
-        raise no_equal("no dilated pool")
+        raise unsupported("no dilated pool")
     windows = layer.windows(x)
     begins = [first for first, _ in windows.pads]
     reach = zip(p.output.sides, layer.step, layer.kernel, x.sides, begins, strict=True)
@@ -141,7 +141,7 @@ def pool(p: Place) -> Code:
     if not any(pads):
         return Code(call)
     counts = layer.kind == "avgpool" and layer.count_pad and any(begins + [last for _, last in windows.pads])
-    # of pads that are not even, the mean of Keras counts other elements on PyTorch
+    # for pads that differ between both ends, Keras on PyTorch counts other elements in a mean
     is_even = layer.kind == "pool" or all(first == last for first, last in windows.pads)
     if _is_same(x, windows) and not counts and is_even:
         return Code(call._replace(keys=(*step, ("padding", "same"))))
@@ -154,7 +154,7 @@ def pool(p: Place) -> Code:
 
 
 def _around(p: Place, pads: Sequence[int], depth: tuple[int, int] = (0, 0)) -> tuple[tuple[int, int], ...]:
-    """Beginning and end of each dimension, as ops.pad takes them."""
+    """Padding at the beginning and end of each axis, as the argument of ops.pad."""
     half = len(pads) // 2
     return ((0, 0), *[(pads[side], pads[half + side]) for side in range(half)], depth)
 
@@ -165,7 +165,7 @@ def whole(name: str) -> Callable[[Place], Code]:
 
 
 def layer(name: str, *keys: tuple[str, str, Any]) -> Callable[[Place], Code]:
-    """A layer with these keys, each with the attribute of ours and the default."""
+    """A layer of Keras with these keys: (argument, attribute of the layer, default)."""
     return lambda p: Code(
         Call(name, (), _usual(*[(key, getattr(p.layer, attribute), default) for key, attribute, default in keys]))
     )
@@ -243,7 +243,7 @@ def affine(p: Place) -> Code:
 
 
 def _over(p: Place, axes: str | Sequence[str]) -> tuple[int, ...]:
-    """The axes of a norm: the depth, the volume, or those with these names."""
+    """The axes of a normalization: the depth, the volume, or the sides with these names."""
     if p.flat[0] or axes == "depth":
         return (-1,)
     return tuple(range(1, p.sides + 2)) if axes == "volume" else tuple(sorted(_axes(p, axes)))
@@ -260,7 +260,7 @@ def normalization(p: Place) -> Code:
     parts = _usual(("scale", layer.scale, True), ("center", layer.shift, True))
     if layer.kind == "bn":
         if not layer.stats:
-            raise no_equal("no batch normalization without running statistics")
+            raise unsupported("no batch normalization without running statistics")
         return Code(Call("layers.BatchNormalization", (), (*_usual(("epsilon", layer.eps, 0.001)), *parts)))
     if layer.kind == "ln":
         axes = _over(p, layer.over(p.sides))
@@ -290,7 +290,7 @@ def dropout(p: Place) -> Code:
 
 
 def merge(name: str) -> Callable[[Place], Code]:
-    """A merge by a layer."""
+    """A merge as a layer of Keras."""
 
     def make(p: Place) -> Code:
         if len(p.volumes) == 1:
@@ -302,7 +302,7 @@ def merge(name: str) -> Callable[[Place], Code]:
 
 
 def by_sign(sign: str) -> Callable[[Place], Code]:
-    """A merge by an operator."""
+    """A merge as an operator of Python."""
     return lambda p: Code(None, f" {sign} ".join([f"{{{place}}}" for place in range(len(p.volumes))]))
 
 
@@ -466,4 +466,4 @@ CODES: dict[str, Callable[[Place], Code]] = {
     "token": lambda p: Code(Call("Token", (p.layer.count,))), "position": layer("Position"), "attention": attention,
     "matmul": matmul,
 }  # fmt: skip
-"""Every kind that Keras code can express, by its name; INPUT is an input of the model."""
+"""The functions that write each kind as Keras code, by the name of the kind; INPUT is an input of the model."""

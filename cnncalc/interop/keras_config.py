@@ -1,4 +1,4 @@
-"""The JSON of a Keras model: configurations of layers, and which tensors each reads, in all versions of the format.
+"""The JSON of a Keras model: configurations of layers, and the tensors that each reads, in all versions of the format.
 
 Source: ``get_config`` of keras.Model and of the layers, versions 1.2, 2.x and 3.x.
 """
@@ -32,26 +32,26 @@ _ORDERS = {"th": "channels_first", "tf": "channels_last"}
 
 
 class Names:
-    """Where the names of layers stand in the text, found when the first is asked for."""
+    """The positions of the names of layers in the text, searched at the first request."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self._places: dict[str, tuple[int, int]] | None = None
 
     def span(self, name: str) -> Span | None:
-        """The first place of a name."""
+        """The first position of a name."""
         if self._places is None:
             found: dict[str, tuple[int, int]] = {}
             for match in _NAME.finditer(self.source.text):
                 start, end = match.span(1)
-                found.setdefault(match[1], (start, max(end, start + 1)))  # of an empty name its closing quote
+                found.setdefault(match[1], (start, max(end, start + 1)))  # for an empty name its closing quote
             self._places = found
         place = self._places.get(name)
         return None if place is None else Span(self.source, *place)
 
 
 class Config:
-    """The configuration of one layer. The readers raise DesignError for a value of another type."""
+    """The configuration of one layer. The methods that read a value raise DesignError if it has another type."""
 
     def __init__(self, values: Mapping[str, Any], name: str, span: Span | None) -> None:
         self.values = values
@@ -62,12 +62,12 @@ class Config:
         return self.values.get(key) is not None
 
     def raw(self, key: str, default: Any = None) -> Any:
-        """A value as it stands in the file; null is as if it did not stand there."""
+        """A value as in the file; the default if it is missing or null."""
         value = self.values.get(key)
         return default if value is None else value
 
     def integer(self, key: str, default: int | None = None) -> int:
-        """A whole number; without a default it must be there."""
+        """A whole number, which is required if there is no default."""
         value = self.raw(key, default)
         if isinstance(value, float) and value == int(value):
             value = int(value)
@@ -90,7 +90,7 @@ class Config:
         return bool(value)
 
     def text(self, key: str, default: str) -> str:
-        """A word."""
+        """A string."""
         value = self.raw(key, default)
         if not isinstance(value, str):
             raise self.wrong(key, "a word")
@@ -114,14 +114,14 @@ class Config:
         return found
 
     def numbers(self, key: str) -> list[float]:
-        """A number or a list of them, also one within others."""
+        """The numbers of a number or of nested lists."""
         found = list(_flat(plain(self.raw(key))))
         if not found or len(found) > MAX_NUMBERS:
             raise self.wrong(key, "numbers")
         return found
 
     def wrong(self, key: str, expected: str) -> DesignError:
-        """The error that a value is something else."""
+        """The error for a value that is not what is expected, or that is missing."""
         value = self.values.get(key)
         found = f"found {shown(value)[:80]}" if value is not None else "but it is missing"
         return self.fault(f"{key}: expected {expected}, {found}")
@@ -132,7 +132,7 @@ class Config:
 
 
 class Reference(NamedTuple):
-    """The output of a call of a layer: its name, which call, which output, and the shape that the file states."""
+    """A tensor: the name of a layer, the number of its call and of the output, and the shape that the file states."""
 
     layer: str
     call: int
@@ -141,7 +141,7 @@ class Reference(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of a layer: the arguments, in which tensors are references."""
+    """One call of a layer: the arguments, with references in place of tensors."""
 
     args: Any
     kwargs: Mapping[str, Any]
@@ -179,7 +179,7 @@ def _third(node: Mapping[str, Any]) -> Call:
 
 
 def _resolved(value: Any) -> Any:
-    """An argument with its tensors as references, and what Keras wraps unwrapped."""
+    """An argument with references in place of tensors, and without the objects in which Keras wraps values."""
     if isinstance(value, list):
         return [_resolved(part) for part in value]
     if not isinstance(value, dict):
@@ -197,7 +197,7 @@ def _resolved(value: Any) -> Any:
 
 
 def reference_of(history: Any, shape: Any = None) -> Reference | None:
-    """The tensor that a list of a name and two numbers stands for; None for anything else."""
+    """The reference of a list [name, call, output]; None for anything else."""
     is_one = isinstance(history, list) and len(history) >= 3 and isinstance(history[0], str)
     if not is_one or not all(isinstance(part, int) for part in history[1:3]):
         return None
@@ -224,7 +224,7 @@ def _second(node: Any, names: frozenset[str]) -> Call:
 
 
 def _named(value: Any, names: frozenset[str]) -> Any:
-    """An argument of Keras 2 in which [layer, call, output] is a tensor."""
+    """An argument of Keras 2 with references in place of lists [layer, call, output]."""
     if isinstance(value, list):
         if len(value) >= 3 and isinstance(value[0], str) and value[0] in names:
             return reference_of(value)
@@ -239,7 +239,7 @@ def _named(value: Any, names: frozenset[str]) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value without what Keras wraps around arrays and tuples."""
+    """A value without the object in which Keras wraps arrays and tuples."""
     if isinstance(value, dict):
         config = value.get("config")
         if value.get("class_name") in ("__numpy__", "__tensor__") and isinstance(config, dict):
@@ -252,7 +252,7 @@ def plain(value: Any) -> Any:
 
 
 def _flat(value: Any) -> Iterator[float]:
-    """The numbers of nested lists; nothing where something else is among them."""
+    """The numbers of nested lists; other values in them are skipped."""
     if isinstance(value, bool):
         return
     if isinstance(value, (int, float)):
@@ -263,7 +263,7 @@ def _flat(value: Any) -> Iterator[float]:
 
 
 def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a layer with the keys that Keras has had since version 2."""
+    """The configuration of a layer, with keys of Keras 1 renamed to those of Keras 2."""
     values = {_FIRST_KEYS.get(key, key): value for key, value in config.items()}
     if "nb_row" in values and "nb_col" in values:
         values["kernel_size"] = [values["nb_row"], values["nb_col"]]
@@ -275,20 +275,20 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_json(source: Source) -> Any:
-    """The value of a JSON text; DesignError with the place of the first fault."""
+    """The value of a JSON text; raises DesignError with the position of a syntax error."""
     try:
         return json.loads(source.text)
     except json.JSONDecodeError as error:
-        span = Span(source, error.pos, error.pos + 1)  # one past the end: something is missing there
+        span = Span(source, error.pos, error.pos + 1)  # may be one past the end of the text
         raise DesignError([Problem("syntax", f"JSON: {error.msg}", span)]) from None
     except RecursionError:
-        raise DesignError([Problem("limit", f"{source.name}: JSON is nested too deep")]) from None
+        raise DesignError([Problem("limit", f"{source.name}: JSON is nested too deeply")]) from None
     except ValueError as error:  # an integer of too many digits
         raise DesignError([Problem("limit", f"{source.name}: {error}")]) from None
 
 
 def layers_of(config: Any) -> list[Mapping[str, Any]]:
-    """The layers of the configuration of a model; that of an old Sequential is the list itself."""
+    """The layers of the configuration of a model; the configuration of an old Sequential is the list itself."""
     layers = config.get("layers") if isinstance(config, dict) else config
     found: Sequence[Any] = layers if isinstance(layers, list) else []
     return [layer for layer in found if isinstance(layer, dict)]

@@ -1,4 +1,4 @@
-"""Layers of Keras that have weights or windows, each as layers of ours.
+"""Translates layers of Keras that have weights or windows.
 
 Source: keras.layers, versions 1.2, 2.15 and 3; transposed convolutions: ``deconv_output_length`` of Keras 2.
 """
@@ -21,12 +21,12 @@ def _padding(call: Applied) -> str:
 
 
 def _lead(call: Applied, sizes: Sequence[int], fill: int = 1) -> list[int]:
-    """Sizes of a window, with those of the axes that TimeDistributed goes along."""
+    """Sizes of a window, preceded by ``fill`` for each axis that TimeDistributed adds."""
     return [*[fill] * call.lead, *sizes]
 
 
 def _pad(call: Applied, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Any:
-    """The key ``pad`` of a window: numbers where all sides are padded uniform at both ends."""
+    """The key ``pad`` of a window: numbers if both ends of all sides are padded equally, else ``same``."""
     padding = _padding(call)
     spans = [step * (size - 1) for size, step in zip(kernel, dilation, strict=True)]
     if padding == "valid":
@@ -156,11 +156,11 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     size = config.integer("key_dim")
     why = None
     if config.integer("value_dim", size) != size:
-        why = f"its values have {config.integer('value_dim')} numbers a head and its keys {size}"
+        why = f"its value_dim is {config.integer('value_dim')}, but its key_dim is {size}"
     elif "output_shape" in config and config.integers("output_shape") != [net.sizes(query)[-1]]:
-        why = "its output has another depth than its query"
+        why = "the depth of its output differs from that of its query"
     elif key != value:
-        why = "its keys and values are of different volumes"
+        why = "its keys and values have different shapes"
     elif len(query.axes) != 2 or ("attention_axes" in config and config.integers("attention_axes") != [1]):
         why = "it attends along more than one axis"
     if why is not None:
@@ -252,7 +252,7 @@ def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = net.ordered(call, call.x, max(axes))
     whole = len(axes) == len(x.axes) > 1
     if len(axes) > 1 and not whole:
-        return net.lacks(call, "it normalizes over some of several axes", net.sizes(net.last(call)))
+        return net.lacks(call, "it normalizes over only some of its axes", net.sizes(net.last(call)))
     keys: dict[str, Any] = {"scale": config.boolean("scale", True), "eps": config.number("epsilon", 1e-3)}
     keys["axes"] = "volume" if whole else "depth"
     if call.kind == "RMSNormalization" or config.boolean("rms_scaling", False):
@@ -281,7 +281,7 @@ def _unit_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     axes = {net.axis(call, call.x, axis) for axis in call.config.integers("axis", -1)}
     x = net.ordered(call, call.x, max(axes))
     if 1 < len(axes) < len(x.axes):
-        return net.lacks(call, "it normalizes over some of several axes", net.sizes(x))
+        return net.lacks(call, "it normalizes over only some of its axes", net.sizes(x))
     return [net.add(call, "l2norm", [x], axes="volume" if len(axes) == len(x.axes) > 1 else "depth")]
 
 
@@ -297,7 +297,7 @@ def _rescaling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _one(numbers: Sequence[float]) -> Any:
-    """One number where all are equal, rounded to those of float32."""
+    """The numbers, rounded to the precision of float32; a single number if all are equal."""
     rounded = [float(f"{number:.8g}") for number in numbers]
     return rounded[0] if len(set(rounded)) == 1 else rounded
 
@@ -314,28 +314,28 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         for axis in axes:
             count *= net.sizes(x)[axis]
         net.builder.note(
-            f"{call.name}: its mean, variance and number of samples, {2 * count + 1} numbers, are weights that are not"
-            " read and not counted"
+            f"{call.name}: its mean, variance and number of samples ({2 * count + 1} numbers) are weights of the file, "
+            "which are neither read nor counted"
         )
         return [net.add(call, "affine", [x])]
     deviations = [sqrt(variance) or 1.0 for variance in config.numbers("variance")]
     means = config.numbers("mean")
     if len(means) != len(deviations):
-        raise config.wrong("mean", f"{len(deviations)} numbers, as the variance has")
+        raise config.wrong("mean", f"{len(deviations)} numbers, as many as the variance has")
     if config.boolean("invert", False):
         return [net.add(call, "affine", [x], factor=_one(deviations), shift=_one(means))]
     shifts = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]
     return [net.add(call, "affine", [x], factor=_one([1 / part for part in deviations]), shift=_one(shifts))]
 
 
-# without an equal, whose figures are known
+# unsupported layers whose figures are known
 
 
 @lacking("Embedding")
 def _embedding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     words, units = call.config.integer("input_dim"), call.config.integer("units", call.config.integer("output_dim", 1))
     sizes = None if call.x.place is None else [*net.sizes(call.x), units]
-    return net.lacks(call, "it looks numbers up in a table", sizes, parameters=words * units)
+    return net.lacks(call, "it is an embedding: it reads rows of a table", sizes, parameters=words * units)
 
 
 @lacking("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")

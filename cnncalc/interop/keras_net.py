@@ -1,7 +1,7 @@
-"""A net of Keras in the making: its tensors as volumes, and the calls of its layers.
+"""Builds a net of Keras: tensors as volumes, and a layer for each call.
 
 A tensor is batch x axes. Each axis is a side or the depth of a volume: with ``channels_last`` in the same order, with
-``channels_first`` the depth before the sides. Where a layer needs another order it is preceded by a PERMUTE.
+``channels_first`` the depth before the sides. If a layer needs another order, a PERMUTE is added before it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ MAX_AXES = 4
 
 
 class Tensor(NamedTuple):
-    """The output of a node; ``axes`` has for each axis behind the batch its place in the volume of the node.
+    """The output of a node; ``axes`` has for each axis after the batch its index in the volume of the node.
 
-    ``place`` is None where the volume is not known. One axis is the depth of a volume whose sides are 1.
+    ``place`` is the index of the node, None if the volume is not known. A tensor with one axis is a volume with that
+    depth and sides of 1.
     """
 
     place: int | None
@@ -42,9 +43,9 @@ UNKNOWN = Tensor(None)
 class Applied(NamedTuple):
     """A layer applied to tensors. ``kind`` is its class, ``name`` its name with those of the models around it.
 
-    ``args`` and ``kwargs`` are the arguments as they stand, ``inputs`` the tensors among ``args``. ``owners`` holds the
-    nodes with parameters of its first call, ``is_first`` whether this is it. ``lead`` is the number of axes behind the
-    batch that TimeDistributed adds.
+    ``args`` and ``kwargs`` are the arguments as in the file, ``inputs`` the tensors among ``args``. ``owners`` are the
+    nodes with parameters of the first call of the layer (empty: this is the first one), ``used`` those of this call.
+    ``lead`` is the number of axes after the batch that TimeDistributed adds.
     """
 
     name: str
@@ -65,13 +66,13 @@ class Applied(NamedTuple):
 
 
 LAYERS: dict[str, Function] = {}
-"""The known classes of layers, in small letters."""
-WITHOUT_EQUAL: set[str] = set()
-"""Those of them that never have an equal, so that they are named even where their input is not known."""
+"""The translations of the known classes of layers, by name in lower case."""
+UNSUPPORTED: set[str] = set()
+"""Classes that are never supported; they are reported even if their input is not known."""
 
 
 def translates(*kinds: str) -> Callable[[Function], Function]:
-    """Puts a function into ``LAYERS`` for these classes."""
+    """A decorator that registers a function in ``LAYERS`` for these classes."""
 
     def register(function: Function) -> Function:
         LAYERS.update({kind.lower(): function for kind in kinds})
@@ -81,8 +82,8 @@ def translates(*kinds: str) -> Callable[[Function], Function]:
 
 
 def lacking(*kinds: str) -> Callable[[Function], Function]:
-    """As ``translates``, for classes without an equal; the function may get tensors that are not known."""
-    WITHOUT_EQUAL.update(map(str.lower, kinds))
+    """As ``translates``, for unsupported classes; the function may get tensors that are not known."""
+    UNSUPPORTED.update(map(str.lower, kinds))
     return translates(*kinds)
 
 
@@ -103,7 +104,7 @@ class KerasNet:
         return self.builder.volume(tensor.place)
 
     def sizes(self, tensor: Tensor) -> tuple[int, ...]:
-        """The shape of a known tensor behind the batch."""
+        """The shape of a known tensor, without the batch."""
         volume = self.volume(tensor)
         return tuple([volume[axis] for axis in tensor.axes])
 
@@ -113,11 +114,11 @@ class KerasNet:
         return tuple([names[axis] for axis in tensor.axes])
 
     def input(self, name: str, sizes: Sequence[int | None] | None, span: Span | None) -> Tensor:
-        """Adds an input; ``sizes`` are those of the tensor behind the batch, None for open ones."""
+        """Adds an input; ``sizes`` are those of the tensor without the batch, None for open ones."""
         wanted: list[int | None] | None = None
         if sizes is not None:
             if len(sizes) > MAX_AXES:
-                message = f"an input of {len(sizes)} axes beside the batch; at most {MAX_AXES} can be read"
+                message = f"the input has {len(sizes)} axes besides the batch, but at most {MAX_AXES} can be read"
                 self.builder.fail(message, name, span)
                 return UNKNOWN
             is_moved = self.is_channels_first and len(sizes) > 2
@@ -139,7 +140,7 @@ class KerasNet:
         return Tensor(place, (last, *range(last)) if is_moved else tuple(range(last + 1)))
 
     def ordered(self, call: Applied, tensor: Tensor, channels: int) -> Tensor:
-        """The tensor with axis ``channels`` as depth, and the others as sides in their order; a PERMUTE if need be."""
+        """The tensor with axis ``channels`` as depth and the others as sides, in order; adds a PERMUTE if needed."""
         count = len(tensor.axes)
         if tensor.place is None or count <= 1:
             return tensor
@@ -156,7 +157,7 @@ class KerasNet:
         return Tensor(place, axes)
 
     def maps(self, call: Applied, tensor: Tensor | None = None) -> Tensor:
-        """An input with its channels as depth, as the data format of the layer says."""
+        """An input with its channels, by the data format of the layer, as depth."""
         tensor = call.x if tensor is None else tensor
         form = call.config.text("data_format", "channels_last")
         first = form == "channels_first"
@@ -168,10 +169,10 @@ class KerasNet:
         return self.ordered(call, tensor, len(tensor.axes) - 1)
 
     def axis(self, call: Applied, tensor: Tensor, axis: int) -> int:
-        """An axis as the file counts it, batch included, counted behind the batch; negative ones from the last."""
+        """The index in ``tensor.axes`` of an axis of the file, which counts the batch too, or from the last axis."""
         count = len(tensor.axes) + 1
         if not -count <= axis < count or axis % count == 0:
-            raise call.config.fault(f"axis {axis} is none of the {count - 1} axes behind the batch")
+            raise call.config.fault(f"axis must be 1 to {count - 1}, or -1 to {1 - count}, but is {axis}")
         return axis % count - 1
 
     # layers
@@ -186,7 +187,7 @@ class KerasNet:
         main: bool = True,
         **keys: Any,
     ) -> Tensor:
-        """Adds a layer under the name of the call, with ``part`` behind a dot, or with a generated one.
+        """Adds a layer named as the call (``main``), as the call and ``.part``, or with a generated name.
 
         Its output has the axes of the first input.
         """
@@ -205,7 +206,7 @@ class KerasNet:
         return Tensor(place, inputs[0].axes)
 
     def _has_parameters(self, layer: Layer, inputs: Sequence[Tensor]) -> bool:
-        """Whether a layer learns something of these inputs; the builder gives equal ones the same layer."""
+        """Whether a layer has parameters with these inputs; cached by layer, since equal layers are one object."""
         found = self._learning.get(id(layer))
         if found is None:
             volumes = [self.volume(tensor) for tensor in inputs]
@@ -216,7 +217,7 @@ class KerasNet:
     def lacks(
         self, call: Applied, why: str, sizes: Sequence[int] | None = None, what: str | None = None, **figures: int
     ) -> Sequence[Tensor]:
-        """A layer without an equal; ``sizes`` are those of its output behind the batch, if they are known."""
+        """Records an unsupported layer; ``sizes`` are those of its output without the batch, if they are known."""
         output = None if sizes is None or len(sizes) > MAX_AXES else self.volume_of(sizes)
         inputs = [tensor.place for tensor in call.inputs if tensor.place is not None]
         place = self.builder.lacks(what or call.kind, call.name, why, inputs, output, figures)
@@ -229,31 +230,33 @@ class KerasNet:
         return Volume(*[1] * (3 - len(sizes)), *sizes) if len(sizes) < 2 else Volume(*sizes)
 
     def axes_of(self, sizes: Sequence[int], volume: Volume) -> tuple[int, ...]:
-        """The axes of such a tensor."""
+        """The ``axes`` of a tensor of these sizes with the depth as last axis."""
         return tuple(range(len(volume) - len(sizes), len(volume)))
 
     def reshaped(self, call: Applied, tensor: Tensor, sizes: Sequence[int], *, main: bool = False) -> Tensor:
-        """The same elements with other sizes, the last axis fastest."""
+        """The same elements with other sizes, in the order in which the last axis varies fastest."""
         if len(sizes) > MAX_AXES:
-            return self.lacks(call, f"a tensor of {len(sizes)} axes beside the batch; a volume has three sides")[0]
+            return self.lacks(
+                call, f"a tensor of {len(sizes)} axes besides the batch, but a volume has at most 3 sides"
+            )[0]
         tensor = self.ordered(call, tensor, len(tensor.axes) - 1)
         if tensor.place is None:
             return UNKNOWN
         old, new = self.sizes(tensor), tuple(sizes)
         volume = self.volume_of(sizes)
         if prod(old) != prod(new):
-            raise call.config.fault(f"the sizes {list(new)} do not hold the {prod(old):,} elements of {list(old)}")
+            raise call.config.fault(f"the sizes {list(new)} must have the {prod(old):,} elements of {list(old)}")
         axes = self.axes_of(sizes, volume)
         if volume == self.volume(tensor):
             place = self.add(call, "identity", [tensor]).place if main else tensor.place
             return Tensor(place, axes)
         kind, keys = self._view(old, new, volume)
         if kind == "reshape" and _is_reordered(self.volume(tensor), volume):
-            self.builder.note(f"{call.kind} takes the elements in another order; the counts are the same")
+            self.builder.note(f"{call.kind} orders the elements differently; the counts are the same")
         return self.add(call, kind, [tensor], main=main, **keys)._replace(axes=axes)
 
     def _view(self, old: tuple[int, ...], new: tuple[int, ...], volume: Volume) -> tuple[str, dict[str, Any]]:
-        """The kind of view that keeps the order of the elements of a tensor whose last axis is the depth."""
+        """The kind and keys of a view with the sizes ``new`` of a tensor whose last axis is the depth."""
         if old[-1:] == new[-1:] and len(new) == 2 and len(old) > 2:
             return "sequence", {}
         if old[-1:] == new[-1:] and len(old) == 2 and len(new) > 2:
@@ -263,7 +266,7 @@ class KerasNet:
         return "reshape", {"size": list(volume)}
 
     def forward(self, tensor: Tensor, sides: int) -> Tensor:
-        """A tensor of one axis as a volume of so many sides."""
+        """A tensor of one axis as a volume with ``sides`` sides."""
         volume = self.volume(tensor)
         if len(volume.sides) == sides:
             return tensor
@@ -272,7 +275,7 @@ class KerasNet:
 
 
 def _is_reordered(old: Volume, new: Volume) -> bool:
-    """Whether RESHAPE, which has the depth slowest, gives another order than the depth fastest."""
+    """Whether a RESHAPE, in whose order the depth varies slowest, reorders the elements of a tensor of Keras."""
     is_row = [volume.is_point or volume.depth == 1 for volume in (old, new)]
     same_depth = old.depth == new.depth and [s for s in old.sides if s > 1] == [s for s in new.sides if s > 1]
     return not (all(is_row) or same_depth)

@@ -1,7 +1,7 @@
-"""Operations of Keras 3 and of TensorFlow in functional models: plain arithmetic with tensors and constants.
+"""Translates operations of Keras 3 and of TensorFlow in functional models, on tensors and constants.
 
-Keras 3 names them by class (module keras.src.ops), TF-Keras as TFOpLambda and SlicingOpLambda by function, and before
-version 2.4 as TensorFlowOpLayer by the operator of TensorFlow.
+Keras 3 has a class for each (module keras.src.ops); TF-Keras has TFOpLambda and SlicingOpLambda with the name of a
+function, and before version 2.4 TensorFlowOpLayer with an operator of TensorFlow.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.keras_activations import activated
 from cnncalc.interop.keras_config import Config, plain
 from cnncalc.interop.keras_net import UNKNOWN, Applied, KerasNet, Tensor
-from cnncalc.interop.keras_shapes import concatenated, merged, moved, named_axis, sized
+from cnncalc.interop.keras_shapes import concatenated, merged, named_axis, permuted, sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,13 +43,13 @@ _SAME = frozenset(
 
 
 def operation(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    """An operation, whatever it is wrapped in."""
+    """Translates an operation in any of these forms."""
     call, name = _unwrapped(call)
     tensors = [tensor for tensor in _operands(call) if isinstance(tensor, Tensor)]
     call = call._replace(inputs=tuple(tensors))
     known = name in _BINARY or name in _ACTIVATIONS or name in _REDUCED or name in _SAME or name in _OTHERS
     if not known:
-        return net.lacks(call, "there is no layer kind that computes it", None, name)
+        return net.lacks(call, "no layer kind computes it", None, name)
     if not tensors or any(tensor.place is None for tensor in tensors):
         return [UNKNOWN]
     if name in _SAME:
@@ -64,7 +64,7 @@ def operation(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _unwrapped(call: Applied) -> tuple[Applied, str]:
-    """The call with its constants among its arguments, and the name of the operation in small letters."""
+    """The call with its constants among its arguments, and the name of the operation in lower case."""
     name = call.kind
     if call.kind == "TFOpLambda":
         name = call.config.text("function", "")
@@ -82,12 +82,12 @@ def _unwrapped(call: Applied) -> tuple[Applied, str]:
 
 
 def _operator_of(definition: str) -> str:
-    """The operator of a TensorFlow node that is written as JSON text."""
+    """The operator of a TensorFlow node definition in JSON text."""
     return definition.partition('"op": "')[2].partition('"')[0]
 
 
 def _operands(call: Applied) -> list[Any]:
-    """The arguments in order; those by name behind them."""
+    """The arguments in order: first those by position, then those by name."""
     args = call.args if isinstance(call.args, list) else [call.args]
     found: list[Any] = []
     for value in [
@@ -99,7 +99,7 @@ def _operands(call: Applied) -> list[Any]:
 
 
 def _argument(call: Applied, names: Sequence[str], place: int, default: Any = None) -> Any:
-    """An argument by its name, in the call or as a key of the operation, or by its place among those by position."""
+    """An argument: by one of its names in the call or the configuration, else by its position ``place``."""
     for name in names:
         if call.kwargs.get(name) is not None:
             return plain(call.kwargs[name])
@@ -135,13 +135,13 @@ def _binary(net: KerasNet, call: Applied, kind: str) -> Sequence[Tensor]:
     x = net.last(call, tensor)
     keys = None if constant is None else _affine(kind, constant, is_reversed=is_reversed)
     if keys is None:
-        return net.lacks(call, "an operation with a constant that is no sum or product", net.sizes(x))
+        return net.lacks(call, "an operation with a constant that is neither a sum nor a product", net.sizes(x))
     target = "clip" if kind in ("maximum", "minimum") else "affine"
     return [net.add(call, target, [x], **keys)]
 
 
 def _affine(kind: str, constant: float | list[float], *, is_reversed: bool) -> dict[str, Any] | None:
-    """The keys of AFFINE or CLIP that do the same; None where there are none."""
+    """The keys of AFFINE or CLIP that compute the same; None if there are none."""
 
     def of_each(function: Any) -> Any:
         return [function(part) for part in constant] if isinstance(constant, list) else function(constant)
@@ -160,7 +160,7 @@ def _affine(kind: str, constant: float | list[float], *, is_reversed: bool) -> d
 
 
 def _function(net: KerasNet, call: Applied, word: str) -> Sequence[Tensor]:
-    """A function of each element."""
+    """Adds an activation function."""
     x = call.inputs[0]
     if word == "softmax":
         axis = _argument(call, ("axis",), 1, -1)
@@ -176,12 +176,12 @@ def _function(net: KerasNet, call: Applied, word: str) -> Sequence[Tensor]:
 
 
 def _axes(net: KerasNet, call: Applied, x: Tensor, value: Any) -> list[int]:
-    """Axes as an operation names them; None for all."""
+    """The indices of axes in ``x.axes``, from an argument of an operation (None: all axes)."""
     if value is None:
         return list(range(len(x.axes)))
     parts = value if isinstance(value, list) else [value]
     if not all(isinstance(part, int) for part in parts):
-        raise call.config.fault(f"axes {parts} are no numbers")
+        raise call.config.fault(f"axes must be whole numbers, found {parts}")
     return sorted({net.axis(call, x, part) for part in parts})
 
 
@@ -218,7 +218,7 @@ def _transpose(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     order = _argument(call, ("perm", "axes"), 1)
     if not isinstance(order, list) or order[:1] != [0]:
         return net.lacks(call, "it moves the batch to another axis")
-    return [moved(net, call, call.inputs[0], order[1:])]
+    return [permuted(net, call, call.inputs[0], order[1:])]
 
 
 def _expand(net: KerasNet, call: Applied) -> Sequence[Tensor]:
@@ -259,7 +259,7 @@ def _clip(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def _matmul(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if len(call.inputs) != 2 or any(len(tensor.axes) < 2 for tensor in call.inputs):
-        return net.lacks(call, "a product that is no matrix product of two tensors")
+        return net.lacks(call, "a product that is not a matrix product of two tensors")
     one, other = (net.last(call, tensor) for tensor in call.inputs)
     if call.kwargs.get("transpose_a") or call.kwargs.get("adj_x"):
         return net.lacks(call, "a product with its first factor transposed")
@@ -278,7 +278,7 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         size = net.sizes(x)[number - 1] if number else 0
         bounds = _bounds(part, size)
         if bounds is None or (number == 0 and part != slice(None)):
-            return net.lacks(call, "positions that are no range of step 1")
+            return net.lacks(call, "positions that are not a range of step 1")
         if number and bounds != (0, size):
             name = net.names(x)[number - 1]
             keys: dict[str, Any] = {"from": bounds[0], "to": bounds[1], **named_axis(name)}
@@ -291,7 +291,7 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _bounds(part: Any, size: int) -> tuple[int, int] | None:
-    """The first position of a part, and that behind its last; None for what is no range of step 1."""
+    """The first position of a part and the one after its last; None if it is not a range of step 1."""
     if isinstance(part, int):
         place = part + size if part < 0 else part
         return (place, place + 1) if 0 <= place < size else None

@@ -1,4 +1,4 @@
-"""Layers of Keras that join, cut, resize and reorder tensors, or work in training alone, each as layers of ours.
+"""Converts Keras layers that merge, pad, crop, resize or reorder tensors, or that act only in training.
 
 Source: keras.layers, versions 1.2, 2.15 and 3.
 """
@@ -41,7 +41,7 @@ def _old_merge(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("CustomScaleLayer")
 def _scaled_sum(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    """The sum of two tensors, the second times a constant: of InceptionResNetV2 in keras.applications."""
+    """Adds two tensors, the second times a constant; InceptionResNetV2 of keras.applications has this layer."""
     if len(call.inputs) != 2:
         raise call.config.fault(f"it takes two tensors, not {len(call.inputs)}")
     scaled = net.add(call, "affine", [call.inputs[1]], main=False, factor=call.config.number("scale", 1.0))
@@ -49,22 +49,22 @@ def _scaled_sum(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def merged(net: KerasNet, call: Applied, kind: str, tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors joined element by element; one with fewer axes gets axes of 1 in front of its own."""
+    """Merges tensors element by element; a tensor with fewer axes first gets leading axes of size 1."""
     if any(tensor.place is None for tensor in tensors) or not tensors:
         return UNKNOWN
     if len(tensors) == 1:
         return net.add(call, kind, tensors)
     most = max(len(tensor.axes) for tensor in tensors)
     if len({tensor.axes for tensor in tensors}) > 1:
-        tensors = [net.last(call, _spread(net, call, tensor, most)) for tensor in tensors]
+        tensors = [net.last(call, _with_axes(net, call, tensor, most)) for tensor in tensors]
     sides = {len(net.volume(tensor).sides) for tensor in tensors}
     if len(sides) > 1:
         tensors = [net.forward(tensor, max(sides)) for tensor in tensors]
     return net.add(call, kind, tensors)
 
 
-def _spread(net: KerasNet, call: Applied, tensor: Tensor, count: int) -> Tensor:
-    """A tensor with as many axes, those that it lacks of size 1 before its own."""
+def _with_axes(net: KerasNet, call: Applied, tensor: Tensor, count: int) -> Tensor:
+    """Reshapes a tensor to ``count`` axes: the missing ones are leading axes of size 1."""
     missing = count - len(tensor.axes)
     return net.reshaped(call, tensor, [*[1] * missing, *net.sizes(tensor)]) if missing else tensor
 
@@ -75,13 +75,13 @@ def _concatenate(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def concatenated(net: KerasNet, call: Applied, tensors: Sequence[Tensor], axis: int) -> Tensor:
-    """Tensors joined along an axis, counted with the batch."""
+    """Concatenates tensors along an axis; axis 0 is the batch."""
     if any(tensor.place is None for tensor in tensors) or not tensors:
         return UNKNOWN
     if len({tensor.axes for tensor in tensors}) > 1:
         most = max(len(tensor.axes) for tensor in tensors)
         if any(len(tensor.axes) != most for tensor in tensors):
-            raise call.config.fault("tensors that are joined must have the same number of axes", "merge-mismatch")
+            raise call.config.fault("concatenated tensors must have the same number of axes", "merge-mismatch")
         tensors = [net.last(call, tensor) for tensor in tensors]
     sides = {len(net.volume(tensor).sides) for tensor in tensors}
     if len(sides) > 1:
@@ -93,7 +93,7 @@ def concatenated(net: KerasNet, call: Applied, tensors: Sequence[Tensor], axis: 
 
 
 def named_axis(name: str, key: str = "axis") -> dict[str, Any]:
-    """The key that names an axis; without it the depth is meant."""
+    """The key of the design that names an axis; no key for the depth, which is the default."""
     return {} if name == "depth" else {key: name}
 
 
@@ -104,7 +104,7 @@ def _dot(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if any(tensor.place is None for tensor in call.inputs) or len(call.inputs) != 2:
         return [UNKNOWN]
     if call.config.boolean("normalize", False) or any(len(tensor.axes) != 2 for tensor in call.inputs):
-        return net.lacks(call, "a product of tensors that is no matrix product")
+        return net.lacks(call, "a product of tensors other than a matrix product")
     one, other = (net.last(call, tensor) for tensor in call.inputs)
     first, second = (net.axis(call, tensor, axis) for tensor, axis in zip((one, other), axes, strict=True))
     if first == 0:
@@ -125,7 +125,9 @@ def _flatten(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         return [net.reshaped(call, net.last(call), [*lead, prod(net.sizes(x)[call.lead :])], main=True)]
     volume = net.volume(x)
     if not volume.is_point and volume.depth > 1 and x.axes[-1] == len(volume) - 1:
-        net.builder.note("Flatten takes the elements in another order (here depth by depth); the counts are the same")
+        net.builder.note(
+            "Flatten takes the elements in another order (here channel by channel); the counts are the same"
+        )
     made = net.add(call, "flatten", [x])
     return [made if made.place is None else Tensor(made.place, (len(net.volume(made)) - 1,))]
 
@@ -139,7 +141,7 @@ def _reshape(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def sized(net: KerasNet, call: Applied, x: Tensor, target: Sequence[Any], *, main: bool) -> Tensor:
-    """A tensor reshaped to sizes of which one may be -1 (or null)."""
+    """Reshapes a tensor to sizes without the batch; one may be -1 or None. Raises DesignError if they do not fit."""
     if x.place is None:
         return UNKNOWN
     sizes = [-1 if size is None else size for size in target]
@@ -155,15 +157,15 @@ def sized(net: KerasNet, call: Applied, x: Tensor, target: Sequence[Any], *, mai
 
 @translates("Permute")
 def _permute(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return [moved(net, call, call.x, call.config.integers("dims"))]
+    return [permuted(net, call, call.x, call.config.integers("dims"))]
 
 
-def moved(net: KerasNet, call: Applied, x: Tensor, dims: Sequence[int]) -> Tensor:
-    """A tensor with its axes, counted with the batch, in another order."""
+def permuted(net: KerasNet, call: Applied, x: Tensor, dims: Sequence[int]) -> Tensor:
+    """Puts the axes of a tensor in the order ``dims``, where axis 0 is the batch, which stays first."""
     if x.place is None:
         return UNKNOWN
     if sorted(dims) != list(range(1, len(x.axes) + 1)):
-        raise call.config.fault(f"the order {list(dims)} has not each of the axes 1 to {len(x.axes)} once")
+        raise call.config.fault(f"the order {list(dims)} must have each of the axes 1 to {len(x.axes)} once")
     names = net.names(x)
     order = [names[axis - 1] for axis in dims]
     if order == [*net.volume(x).names, "depth"] or len(order) == 1:
@@ -183,7 +185,7 @@ def _repeat(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int], list[int]]:
-    """What is added or cut at the beginnings and at the ends of the sides."""
+    """The elements that are added or cropped at the begin and at the end of each side."""
     value = plain(call.config.raw(key, default))
     parts = list(value) if isinstance(value, (list, tuple)) else [value] * sides
     if sides == 1 and len(parts) == 2:
@@ -247,7 +249,7 @@ def _centre_crop(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     return [net.add(call, "crop", [net.maps(call)], size=[call.config.integer("height"), call.config.integer("width")])]
 
 
-# training alone
+# only in training
 
 
 @translates("Dropout", "AlphaDropout", "GaussianDropout")
@@ -277,8 +279,8 @@ def _stochastic_depth(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     "RandomHue", "RandomSaturation", "RandomGrayscale", "RandomErasing", "RandomGaussianBlur", "MixUp", "CutMix",
     "AugMix", "RandAugment", "AutoContrast",
 )  # fmt: skip
-def _training_alone(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    net.builder.note(f"{call.kind} left out: it works in training alone")
+def _training_only(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    net.builder.note(f"{call.kind} left out: it acts only in training")
     return [call.x]
 
 
@@ -304,7 +306,7 @@ def _time_distributed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 _WHOLE = frozenset(["reshape", "permute", "repeatvector", "layernormalization", "groupnormalization", "lstm", "gru"])
-"""Layers whose axes TimeDistributed counts otherwise."""
+"""Layers that cannot be applied to each time step: their axes would be counted without the time."""
 
 
 @lacking("Bidirectional")

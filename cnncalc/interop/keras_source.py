@@ -1,4 +1,4 @@
-"""A net as readable Keras code: a function for each block of the names, a loop for equal blocks in a row."""
+"""Writes a net as readable Keras code: a function for each block of layer names, a loop for equal successive blocks."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def keras_source(graph: Graph, options: ExportOptions) -> str:
-    """The code of a net: a function ``net`` that makes its model, and the functions of its blocks.
+    """The Python code of a net: a function ``net`` that builds the model, and a function for each block.
 
-    Names of layers are those of the net. Raises DesignError with every layer that Keras cannot express.
+    The layers keep the names of the net. Raises DesignError that lists every layer without an equivalent in Keras.
     """
     return KerasSource(graph).text()
 
 
 class KerasSource(Groups):
-    """Makes the code of a net."""
+    """Generates the Keras code of one net."""
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
@@ -38,7 +38,7 @@ class KerasSource(Groups):
         names = [node.name for node in graph.nodes]
         joins = ["_" * count for count in range(1, 1 + len(names))]
         self.join = next(join for join in joins if len({keras_name(name, join) for name in names}) == len(names))
-        """What stands for a dot in names."""
+        """The underscores that replace a dot in names; as many as keep all names different."""
         self.writer = FunctionWriter(self)
         problems = []
         for index, node in enumerate(graph.nodes):
@@ -57,7 +57,7 @@ class KerasSource(Groups):
         return self.writer.code(self.graph)
 
     def _code(self, index: int) -> Code:
-        """The code of a layer, whose flat inputs are made maps where it takes maps alone."""
+        """The code of a layer; flat inputs are reshaped first if the layer takes only maps."""
         node = self.graph.nodes[index]
         if node.is_input:
             return Code(None, "")
@@ -81,7 +81,7 @@ class KerasSource(Groups):
         return code
 
     def _group(self, group: Step, name: str) -> Shape:
-        """What calls the function of a group."""
+        """Writes the function of a group of layers, and returns the shape of the calls of it."""
         inside = set(group.indices())
         produced = {value for index in inside for value in self.gives(index)}
         entering: list[Hashable] = list(
@@ -104,21 +104,21 @@ class KerasSource(Groups):
         return shape
 
     def kept(self, index: int) -> str:
-        """The layer whose weights another one uses."""
+        """The expression for the layer whose weights this one shares."""
         return f'kept["{keras_name(self.graph.nodes[self.graph.owner(index)[0]].name, self.join)}"]'
 
 
 def keras_name(name: str, join: str) -> str:
-    """A name without the characters that Keras and its backends forbid."""
+    """A layer name without the characters that Keras and its backends forbid; ``join`` replaces each dot."""
     return name.replace(".", join).replace("/", "_")
 
 
 FUNCTIONS = ("padded", "windows", "from_windows", "channel_shuffle", "space_to_depth", "depth_to_space")
-"""The functions that may be copied into the code."""
+"""The functions of keras_support that may be copied into the code."""
 
 
 class FunctionBody(Body):
-    """The statements of the function of a group; a part is written as its place between zero characters."""
+    """The statements of the function of a group; the index of a step between two NULs stands for its layer or block."""
 
     taken_names: ClassVar[tuple[str, ...]] = (
         "name",
@@ -149,7 +149,7 @@ class FunctionBody(Body):
 
 
 class FunctionWriter(Writer):
-    """Collects the functions of a net and writes them."""
+    """Collects the functions of the code and writes them."""
 
     def __init__(self, source: KerasSource) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class FunctionWriter(Writer):
         self.variables = names | {*FunctionBody.taken_names, "x"}
 
     def class_name(self, name: str) -> str:
-        """The name of a function."""
+        """A free function name for a block: lower case, with a number if the name is taken."""
         text = "_".join(word.lower() for word in re.findall(r"[A-Za-z]+", name)) or "block"
         if text in self.variables or keyword.iskeyword(text):
             text += "_block"
@@ -209,7 +209,7 @@ class FunctionWriter(Writer):
         return "\n".join(lines)
 
     def _statements(self, made: Class, *, is_top: bool) -> list[str]:
-        """The statements with the calls that make the layers in place of their parts."""
+        """The statements, with the constructors of layers and the calls of blocks filled in."""
         by_name = {each.name: each for each in self.classes.values()}
         starts, place = [], 0
         for shape in made.shapes:
@@ -232,7 +232,7 @@ class FunctionWriter(Writer):
                     whole = f"{text[: text.index('(')]}({', '.join([*([inner] if inner else []), name])})"
                     whole = f"keep({whole})" if shape.signature[0] == "kept" else whole
                     start, rest = line[: found.start()], line[found.end() :]
-                    if re.match(r"\((layers|ops)\.", rest):  # what is done before is a statement of its own
+                    if re.match(r"\((layers|ops)\.", rest):  # an operation on the input gets its own statement
                         lines.append(start + rest[1:-1])
                         rest = f"({start[:-3]})"
                     line = start + whole + rest
@@ -241,7 +241,7 @@ class FunctionWriter(Writer):
 
 
 def in_loops(lines: Sequence[str]) -> list[str]:
-    """Statements that differ in a running number at the end of the name alone, in a row, as a loop."""
+    """Writes successive statements that differ only in the number at the end of the layer name as a loop."""
     found: list[str] = []
     parts = [re.fullmatch(r'(\w+) = (\w+\(\1, .*name=f?".*?)(\d+)"\)', line) for line in lines]
     at = 0

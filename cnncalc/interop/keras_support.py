@@ -1,4 +1,4 @@
-"""Layers and functions that generated Keras code has beside those of Keras: the source of those used is copied."""
+"""Layers and functions that Keras does not have; generated Keras code contains the source of those that it uses."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ kept: dict[str, Any] = {}
 
 
 def keep(layer: Any) -> Any:
-    """The layer, kept by its name for others that use its weights."""
+    """Stores a layer by its name, so that other layers can share its weights, and returns it."""
     kept[layer.name] = layer
     return layer
 
 
 class Scale(layers.Layer):
-    """One learned factor a channel and one learned shift, as far as they are wanted."""
+    """A learned factor and a learned shift for each channel; either can be left out."""
 
     def __init__(self, scale: bool = True, shift: bool = True, **keys: Any) -> None:
         super().__init__(**keys)
         self.scales, self.shift = scale, shift
 
     def build(self, shape: Any) -> None:
-        """The factors and shifts."""
+        """Creates the factors and shifts."""
         self.scale = self.add_weight(shape=shape[-1:], initializer="ones", name="scale") if self.scales else None
         self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", name="bias") if self.shift else None
 
     def call(self, x: Any) -> Any:
-        """X times the factor plus the shift."""
+        """The input times the factor plus the shift."""
         x = x if self.scale is None else x * self.scale
         return x if self.bias is None else x + self.bias
 
 
 class Subsample(Scale):
-    """The sum of each window, times one learned coefficient a map, plus one learned bias a map."""
+    """The sum of each window, times a learned coefficient plus a learned bias for each map."""
 
     def __init__(self, kernel: Any, stride: Any, **keys: Any) -> None:
         super().__init__(**keys)
         self.kernel, self.stride = kernel, stride
 
     def call(self, x: Any) -> Any:
-        """The windows of x."""
+        """Pools the windows of x."""
         return super().call(ops.average_pool(x, self.kernel, self.stride) * math.prod(self.kernel))
 
 
@@ -55,20 +55,20 @@ class LpPooling(layers.Layer):
         self.kernel, self.stride, self.power = kernel, stride, power
 
     def call(self, x: Any) -> Any:
-        """The windows of x."""
+        """Pools the windows of x."""
         total = ops.average_pool(ops.abs(x) ** self.power, self.kernel, self.stride) * math.prod(self.kernel)
         return total ** (1 / self.power)
 
 
 class CountedPooling(layers.Layer):
-    """The mean of each window over the positions that count."""
+    """Average pooling that divides by the number of the positions that count."""
 
     def __init__(self, kernel: Any, stride: Any, pads: Any, counted: Any, **keys: Any) -> None:
         super().__init__(**keys)
         self.kernel, self.stride, self.pads, self.counted = kernel, stride, pads, counted
 
     def call(self, x: Any) -> Any:
-        """The windows of x, padded; ``counted`` is the part of the padding that counts."""
+        """Pads x and pools its windows; ``counted`` is the part of the padding that counts."""
         windows = ops.average_pool(ops.pad(x, self.pads), self.kernel, self.stride)
         for side, new in enumerate(windows.shape[1:-1]):
             (begin, _), (before, after) = self.pads[1 + side], self.counted[1 + side]
@@ -82,49 +82,49 @@ class CountedPooling(layers.Layer):
 
 
 class Rbf(layers.Layer):
-    """The squared distance to each fixed centre."""
+    """The squared distances to fixed centres."""
 
     def __init__(self, units: int, **keys: Any) -> None:
         super().__init__(**keys)
         self.units = units
 
     def build(self, shape: Any) -> None:
-        """The centres."""
+        """Creates the centres."""
         self.centre = self.add_weight(shape=(self.units, shape[-1]), initializer="ones", trainable=False, name="centre")
 
     def call(self, x: Any) -> Any:
-        """The distances of each image."""
+        """The squared distances, batch x units."""
         return ops.sum((x[:, None] - self.centre) ** 2, axis=-1)
 
 
 class RmsNorm(layers.Layer):
-    """Division by the root of the mean square over the axes, times a learned factor if wanted."""
+    """Divides by the root mean square over the axes, then multiplies by a learned factor if ``scale`` is set."""
 
     def __init__(self, axes: Any, epsilon: float, scale: bool, **keys: Any) -> None:
         super().__init__(**keys)
         self.axes, self.epsilon, self.scale = axes, epsilon, scale
 
     def build(self, shape: Any) -> None:
-        """The factors."""
+        """Creates the factors."""
         axes = [axis % len(shape) for axis in self.axes]
         sizes = [shape[axis] if axis in axes else 1 for axis in range(1, len(shape))]
         self.gamma = self.add_weight(shape=sizes, initializer="ones", name="gamma") if self.scale else None
 
     def divided(self, x: Any) -> Any:
-        """X, divided."""
+        """Divides the input."""
         return x * ops.rsqrt(ops.mean(x**2, axis=self.axes, keepdims=True) + self.epsilon)
 
     def call(self, x: Any) -> Any:
-        """X, divided and scaled."""
+        """Divides and scales the input."""
         x = self.divided(x)
         return x if self.gamma is None else x * self.gamma
 
 
 class NormOver(layers.LayerNormalization):
-    """Layer normalization over any axes, also where they are not the last."""
+    """Layer normalization over any axes, not only the last ones."""
 
     def call(self, x: Any) -> Any:
-        """X less its mean, divided by its deviation, scaled and shifted."""
+        """Subtracts the mean, divides by the standard deviation, then scales and shifts."""
         mean, variance = ops.moments(x, axes=self.axis, keepdims=True)
         x = (x - mean) * ops.rsqrt(variance + self.epsilon)
         shape = [size if axis in self.axis else 1 for axis, size in enumerate(x.shape)]
@@ -133,10 +133,10 @@ class NormOver(layers.LayerNormalization):
 
 
 class L2Norm(RmsNorm):
-    """Division by the length over the axes, times a learned factor if wanted."""
+    """Divides by the L2 norm over the axes, then multiplies by a learned factor if ``scale`` is set."""
 
     def divided(self, x: Any) -> Any:
-        """X, divided."""
+        """Divides the input."""
         return x / ops.maximum(ops.sqrt(ops.sum(x**2, axis=self.axes, keepdims=True)), self.epsilon)
 
 
@@ -148,12 +148,12 @@ class GlobalResponse(layers.Layer):
         self.epsilon = epsilon
 
     def build(self, shape: Any) -> None:
-        """The factors and shifts."""
+        """Creates the factors and shifts."""
         self.gamma = self.add_weight(shape=shape[-1:], initializer="zeros", name="gamma")
         self.beta = self.add_weight(shape=shape[-1:], initializer="zeros", name="beta")
 
     def call(self, x: Any) -> Any:
-        """X, with each channel scaled by its length in relation to that of the others."""
+        """Scales each channel by its L2 norm divided by the mean norm of all channels."""
         lengths = ops.sqrt(ops.sum(x**2, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True))
         relative = lengths / (ops.mean(lengths, axis=-1, keepdims=True) + self.epsilon)
         return self.gamma * (x * relative) + self.beta + x
@@ -174,12 +174,12 @@ class LocalResponse(layers.Layer):
         return sum(squares[..., first : first + depth] for first in range(self.size)) / self.size
 
     def call(self, x: Any) -> Any:
-        """X, divided by the mean of the squares around it."""
+        """Divides each element by a power of ``k`` plus ``alpha`` times the mean of the squares around it."""
         return x / (self.k + self.alpha * self.mean(x**2)) ** self.beta
 
 
 class ResponseWithin(LocalResponse):
-    """Local response normalization within each map."""
+    """Local response normalization over a window within each map."""
 
     def mean(self, squares: Any) -> Any:
         """The mean of the squares around each element."""
@@ -188,7 +188,7 @@ class ResponseWithin(LocalResponse):
 
 
 class ConnectedConv(layers.Layer):
-    """A convolution whose filters see the listed maps only; one kernel for each."""
+    """A convolution in which each filter reads only the listed input maps; it has one kernel for each of them."""
 
     def __init__(
         self, connections: Any, kernel: Any, strides: Any = 1, padding: str = "valid", dilation_rate: Any = 1,
@@ -199,13 +199,13 @@ class ConnectedConv(layers.Layer):
         self.window = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
 
     def build(self, shape: Any) -> None:
-        """A kernel for each connection."""
+        """Creates a kernel for each connection."""
         self.places = [(maps, row) for row, each in enumerate(self.connections) for maps in each]
         self.weight = self.add_weight(shape=(len(self.places), *self.kernel), name="kernel")
         self.bias = self.add_weight(shape=(len(self.connections),), name="bias") if self.use_bias else None
 
     def call(self, x: Any) -> Any:
-        """The maps of all filters."""
+        """Convolves x with all filters."""
         whole = (x.shape[-1], len(self.connections), *self.kernel)
         full = ops.scatter(np.array(self.places), self.weight, whole)
         full = ops.transpose(full, (*range(2, len(whole)), 0, 1))
@@ -217,20 +217,20 @@ class StandardizedConv2D(layers.Conv2D):
     """A convolution whose filters have mean 0 and variance 1."""
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """The convolution with the standardized filters."""
+        """Convolves with the standardized filters."""
         mean, variance = ops.moments(kernel, axes=(0, 1, 2), keepdims=True)
         return super().convolution_op(inputs, (kernel - mean) * ops.rsqrt(variance + 1e-6))
 
 
 class Resize(layers.Layer):
-    """A map of another size: the nearest element, or a sum of those around a place."""
+    """Resizes the sides: nearest, bilinear or bicubic interpolation."""
 
     def __init__(self, size: Any, mode: str, corners: bool = False, factor: Any = None, **keys: Any) -> None:
         super().__init__(**keys)
         self.size, self.mode, self.corners, self.factor = size, mode, corners, factor
 
     def taps(self, side: int, old: int) -> Any:
-        """The places along a side that each new one takes, and their shares."""
+        """Pairs of the input index that each output index of a side reads, and its weight."""
         new = self.size[side]
         at, scale = np.arange(new), old / new if self.factor is None else 1 / self.factor[side]
         if self.mode == "nearest":
@@ -249,7 +249,7 @@ class Resize(layers.Layer):
         return found
 
     def call(self, x: Any) -> Any:
-        """X with the new sides."""
+        """Resizes one side after the other."""
         for side in range(len(self.size)):
             old, made = x.shape[1 + side], 0
             if old == self.size[side] and self.factor is None:
@@ -270,32 +270,32 @@ class Token(layers.Layer):
         self.count = count
 
     def build(self, shape: Any) -> None:
-        """The vectors."""
+        """Creates the vectors."""
         self.token = self.add_weight(shape=(1, self.count, shape[-1]), initializer="zeros", name="token")
 
     def call(self, x: Any) -> Any:
-        """The vectors, then the sequence."""
+        """Concatenates the vectors and the sequence."""
         return ops.concatenate([ops.repeat(self.token, ops.shape(x)[0], axis=0), x], axis=1)
 
     def compute_output_shape(self, shape: Any) -> Any:
-        """A sequence with as many positions more."""
+        """The shape with ``count`` more positions."""
         return (shape[0], shape[1] + self.count, shape[2])
 
 
 class Position(layers.Layer):
-    """A learned volume that is added."""
+    """Adds a learned volume, such as a position embedding."""
 
     def build(self, shape: Any) -> None:
-        """The volume."""
+        """Creates the volume."""
         self.position = self.add_weight(shape=(1, *shape[1:]), initializer="zeros", name="position")
 
     def call(self, x: Any) -> Any:
-        """X plus the volume."""
+        """Adds the volume to the input."""
         return x + self.position
 
 
 class Attention(layers.Layer):
-    """Attention with heads along the last side: projections, softmax of products, projection back."""
+    """Multi-head attention along the last side, with its projections and an optional relative position bias."""
 
     def __init__(
         self, heads: int, inner: int, bias: bool = True, out: bool = True, plane: Any = None, **keys: Any
@@ -304,7 +304,7 @@ class Attention(layers.Layer):
         self.heads, self.inner, self.has_bias, self.has_out, self.plane = heads, inner, bias, out, plane
 
     def build(self, x_shape: Any, memory_shape: Any) -> None:
-        """The projections, and the table of relative positions."""
+        """Creates the projections and the table of relative positions."""
         depth, other = x_shape[-1], memory_shape[-1]
         units = [(depth, self.inner), (other, self.inner), (other, self.inner)]
         units += [(self.inner, depth)] if self.has_out else []
@@ -317,12 +317,12 @@ class Attention(layers.Layer):
             self.relative = self.add_weight(shape=(count, self.heads), initializer="zeros", name="relative")
 
     def projected(self, x: Any, place: int) -> Any:
-        """X times a projection, plus its bias."""
+        """Applies projection ``place``: query, key, value or output (0 to 3)."""
         x = ops.matmul(x, self.kernels[place])
         return x + self.biases[place] if self.has_bias else x
 
     def call(self, x: Any, memory: Any) -> Any:
-        """What x finds in the memory."""
+        """Attends from the positions of x to those of the memory."""
         lead = [-1 if size is None else size for size in x.shape[:-2]]
 
         def parts(value: Any) -> Any:
@@ -342,7 +342,7 @@ class Attention(layers.Layer):
 
 
 def padded(x: Any, pads: Any, mode: Any) -> Any:
-    """X with its own elements around it: ``reflect``, ``edge`` or ``wrap``, as numpy.pad has them."""
+    """Pads x with its own elements; the modes are ``reflect``, ``edge`` and ``wrap`` of numpy.pad."""
     for axis, pad in enumerate(pads):
         if any(pad):
             places = np.pad(np.arange(x.shape[axis]), pad, mode=mode)
@@ -351,7 +351,7 @@ def padded(x: Any, pads: Any, mode: Any) -> Any:
 
 
 def windows(x: Any, size: Any) -> Any:
-    """A map as batch x windows x places x depth."""
+    """Splits a map into windows: batch x windows x positions x depth."""
     sides, depth, rank = x.shape[1:-1], x.shape[-1], len(size)
     counts = [whole // part for whole, part in zip(sides, size, strict=True)]
     x = ops.reshape(x, (-1, *[part for pair in zip(counts, size, strict=True) for part in pair], depth))
@@ -360,7 +360,7 @@ def windows(x: Any, size: Any) -> Any:
 
 
 def from_windows(x: Any, sides: Any, size: Any) -> Any:
-    """The map with these sides that windows are from."""
+    """Joins windows to a map with these sides: the inverse of windows()."""
     rank, depth = len(size), x.shape[-1]
     counts = [whole // part for whole, part in zip(sides, size, strict=True)]
     x = ops.reshape(x, (-1, *counts, *size, depth))
@@ -369,14 +369,14 @@ def from_windows(x: Any, sides: Any, size: Any) -> Any:
 
 
 def channel_shuffle(x: Any, groups: int) -> Any:
-    """The channels of the groups, taken in turn."""
+    """Interleaves the channels of the groups."""
     shape = x.shape[1:]
     x = ops.reshape(x, (-1, *shape[:-1], groups, shape[-1] // groups))
     return ops.reshape(ops.swapaxes(x, -1, -2), (-1, *shape))
 
 
 def _block_order(block: Any, order: str) -> list[int]:
-    """The dimensions of batch, depth, and count and place of each side, as they are joined."""
+    """The order of the axes: batch, depth, then the block count and the position in the block of each side."""
     places, counts = [3 + 2 * side for side in range(len(block))], [2 + 2 * side for side in range(len(block))]
     if order == "focus":
         places = places[::-1]
@@ -384,7 +384,7 @@ def _block_order(block: Any, order: str) -> list[int]:
 
 
 def space_to_depth(x: Any, block: Any, order: str) -> Any:
-    """The places of each block join the depth."""
+    """Moves the positions of each block into the depth."""
     x = ops.moveaxis(x, -1, 1)
     sides = [size // step for size, step in zip(x.shape[2:], block, strict=True)]
     depth = x.shape[1] * math.prod(block)
@@ -397,7 +397,7 @@ def space_to_depth(x: Any, block: Any, order: str) -> Any:
 
 
 def depth_to_space(x: Any, block: Any, order: str) -> Any:
-    """The inverse of space_to_depth."""
+    """Moves the depth into blocks of positions: the inverse of space_to_depth()."""
     x = ops.moveaxis(x, -1, 1)
     axes = _block_order(block, order)
     pairs = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size, step)]

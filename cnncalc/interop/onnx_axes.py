@@ -1,4 +1,4 @@
-"""Axes and bins of tensors in ONNX operators, as several kinds need them."""
+"""Axis numbers and adaptive pooling for the ONNX exporters of several layer kinds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def axis_of(w: LayerWriter, name: str) -> int:
-    """The axis of a side or of the depth by its name."""
+    """The axis number of a side or of ``depth`` in an ONNX tensor: batch 0, depth 1, sides from 2 on."""
     return 1 if name == "depth" else 2 + SIDES[w.sides].index(name)
 
 
 def adaptive(w: LayerWriter, layer: Any, x: str, reduce: str) -> str:
-    """An adaptive pool, one side after the other: bin o holds floor(o*size/bins) to ceil((o + 1)*size/bins)."""
+    """Adaptive pooling, one side after the other: bin o covers floor(o*size/bins) to ceil((o + 1)*size/bins) - 1."""
     for side, (size, bins) in enumerate(zip(w.volumes[0].sides, w.output.sides, strict=True)):
         axis = w.integers([2 + side])
         parts = []

@@ -1,7 +1,7 @@
-"""How onnx-tool counts the operators that ``convert --to onnx`` writes with weights.
+"""The parameters and MACs that onnx-tool counts for a net written by ``convert --to onnx`` with weights.
 
-Source: the code of the program in the version that :mod:`cnncalc.interop.conventions` names, above all its constants
-for the cost of each operation in steps of a processor, and runs of it.
+Source: the code of onnx-tool in the version that :mod:`cnncalc.interop.conventions` names, with its constants for the
+cost of each operation, and runs of it.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from cnncalc.interop.onnx_shapes import Run, Shape
 
 DIVISION, POWER, ROOT, LOGARITHM = 4, 32, 24, 43
-"""What one costs; one product, addition or comparison costs 1."""
+"""The cost of one operation of each type; one multiplication, addition or comparison costs 1."""
 
 
 class Rule(NamedTuple):
-    """What it counts of an operator: in words, and as a number."""
+    """What onnx-tool counts for an operator: a description, and a function for the number."""
 
     words: str
     macs: Callable[[Run], int]
 
 
 def _each(*costs: int) -> Rule:
-    """The cost of each element that the operator gives."""
+    """A rule with a fixed cost for each output element, the sum of ``costs``."""
     cost = sum(costs)
-    return Rule(f"{cost} for each element that it gives", lambda run: cost * prod(run.given[0]))
+    return Rule(f"{cost} for each output element", lambda run: cost * prod(run.given[0]))
 
 
 def _read(cost: int) -> Rule:
-    return Rule(f"{cost} for each element that it reads", lambda run: cost * prod(run.read[0]))
+    return Rule(f"{cost} for each input element", lambda run: cost * prod(run.read[0]))
 
 
 def _conv(run: Run) -> int:
-    """Products by the sizes of the weights behind the first, and biases."""
+    """The output elements times the product of all sizes of the weights but the first, and one for each bias added."""
     return prod(run.given[0]) * (prod(run.read[1][1:]) + (len(run.read) > 2))
 
 
@@ -51,7 +51,7 @@ def _product(run: Run) -> int:
 
 
 def _pool(run: Run) -> int:
-    """Of three sides of a window it takes the first alone."""
+    """The output elements times the elements of the window; of a window with three sides only the first is counted."""
     kernel: list[int] = run.attributes["kernel_shape"]
     return prod(run.given[0]) * prod(kernel if len(kernel) < 3 else kernel[:1])
 
@@ -62,7 +62,7 @@ def _einsum(run: Run) -> int:
 
 
 def _layer_norm(run: Run) -> int:
-    """It takes the statistics over the first of the axes alone."""
+    """onnx-tool computes the statistics over only the first of the axes."""
     shape = list(run.read[0])
     vectors = prod(shape) // shape[run.attributes["axis"]]
     whole: int = 7 * prod(shape) + (1 + ROOT + DIVISION) * vectors
@@ -74,21 +74,21 @@ def _resize(run: Run) -> int:
     return prod(run.given[0]) * cost.get(str(run.attributes["mode"]), 0)
 
 
-_PRODUCTS = "its products, and one for each bias added"
+_PRODUCTS = "its multiplications, and one for each bias added"
 
 RULES: Mapping[str, Rule] = {
     "Conv": Rule(_PRODUCTS, _conv),
     "ConvTranspose": Rule(
-        "for each element that it gives the filters of a group times the kernel, and one for each bias added", _conv,
+        "for each output element the filters of a group times the kernel, and one for each bias added", _conv,
     ),
     "Gemm": Rule(_PRODUCTS, _product),
-    "MatMul": Rule("its products", _product),
-    "Einsum": Rule("its products", _einsum),
+    "MatMul": Rule("its multiplications", _product),
+    "Einsum": Rule("its multiplications", _einsum),
     **dict.fromkeys(("MaxPool", "AveragePool"), Rule(
-        "for each element that it gives those of its window, on three sides along the first alone", _pool,
+        "for each output element those of its window; with three sides only those along the first", _pool,
     )),
     "GlobalAveragePool": Rule(
-        f"1 for each element that it reads, {DIVISION} for each that it gives",
+        f"1 for each input element, {DIVISION} for each output element",
         lambda run: prod(run.read[0]) + DIVISION * prod(run.given[0]),
     ),
     **dict.fromkeys(("Add", "Sub", "Mul", "Max", "Min", "Neg", "Abs", "Relu"), _each(1)),
@@ -106,24 +106,24 @@ RULES: Mapping[str, Rule] = {
     ),
     **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"), _read(1)),
     "ReduceL2": _read(1 + ROOT),
-    "Resize": Rule("4 (linear) or 8 (cubic) for each element that it gives", _resize),
+    "Resize": Rule("4 (linear) or 8 (cubic) for each output element", _resize),
 }  # fmt: skip
-"""Its table; other operators that it knows count nothing."""
+"""The rule for each type of operator; the other operators that onnx-tool knows have 0 MACs."""
 
 HIDDEN = ("Identity", "Constant", "Shape", "Unsqueeze", "Reshape", "Pad", "Concat", "Slice", "Gather")
-"""Operators that it leaves out, with parameters that they alone take."""
+"""Operators that onnx-tool leaves out, with the parameters that only they use."""
 
 UNKNOWN = ("GlobalMaxPool", "MaxUnpool", "Mean", "Mish", "ReduceSumSquare", "Selu")
-"""Operators of ours that stop it."""
+"""Operators that ``convert --to onnx`` writes but onnx-tool has no rule for: it stops at them."""
 
 
 def _over_all(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any]) -> Shape:
-    """It takes this over all axes, whatever the input says."""
+    """The shape that onnx-tool computes for ReduceL2: it always reduces all axes."""
     return (1,) * len(read[0])
 
 
 def _lost(run: Run) -> str | None:
-    """The operator, if it does not find the sizes that it gives, on which all that follows depends."""
+    """A description of the operator if onnx-tool cannot compute the shape of its output, which later counts need."""
     if run.type == "Resize" and len(run.read) > 3:
         return "Resize to a size"
     if run.type == "Expand":
@@ -132,12 +132,12 @@ def _lost(run: Run) -> str | None:
     if run.type in ("MaxPool", "AveragePool") and len(kernel) == 3:
         pads, gaps = list(run.attributes.get("pads", [0] * 6)), list(run.attributes.get("dilations", [1] * 3))
         if pads[:3] != pads[3:] or gaps[1] != gaps[2]:
-            return f"{run.type} over three sides with uneven pads or dilations"
+            return f"{run.type} over three sides with asymmetric pads or unequal dilations"
     return None
 
 
 def figures(net: Net) -> list[Figure]:
-    """What it counts of each layer, also of those that run in training alone: these are in the file."""
+    """What onnx-tool counts for each layer, including layers that act only in training, which the file contains."""
     stated = [row.name for row in net.layers if row.layer.is_stated]
     if stated:
         return [Figure(row.parameters, row.macs, (), f"ONNX has no operator for {stated[0]}") for row in net.layers]
@@ -150,13 +150,13 @@ def figures(net: Net) -> list[Figure]:
         operators_lost += [operator for operator in map(_lost, runs) if operator is not None]
         if operators_lost:
             lost[row.index] = operators_lost[0]
-            doubt = f"it does not find the sizes that {operators_lost[0]} gives, nor those that follow from them"
+            doubt = f"it cannot compute the output shape of {operators_lost[0]}, nor the shapes that depend on it"
             found[-1] = found[-1]._replace(doubt=found[-1].doubt or doubt)
     return found
 
 
 def _figure(runs: Sequence[Run], taken: set[str]) -> Figure:
-    """What it counts of the operators of a layer, of parameters those that are not yet taken."""
+    """What onnx-tool counts for the operators of a layer; a parameter counts for the first layer that uses it."""
     macs = parameters = 0
     words: Counter[str] = Counter()
     doubt = None

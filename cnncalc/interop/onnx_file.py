@@ -1,4 +1,4 @@
-"""Reads ONNX files: their structure alone, never their weights, and no file that they name.
+"""Reads the structure of ONNX files: never their weights, nor other files that they name.
 
 Source: onnx.proto and the page "Open Neural Network Exchange Intermediate Representation" of ONNX.
 """
@@ -37,19 +37,19 @@ FORMAT = "ONNX file"
 MOST_BYTES = 4 * 1024**3
 MOST_NODES = 15_000
 MOST_FIELDS = 400_000
-"""The most fields of messages that are read; elements of weights are no fields."""
+"""The most message fields that are read; elements of weights do not count."""
 MOST_READS = 200_000
-"""The most inputs of all nodes together."""
+"""The most inputs of all nodes in total."""
 MOST_NAME = 1_000
-"""The most bytes of a name."""
+"""The longest name, in bytes."""
 MOST_TEXT = 65_536
-"""The most bytes of another text."""
+"""The longest text that is not a name, in bytes."""
 MOST_TEXTS = 16 * 1024**2
-"""The most bytes of names and texts together."""
+"""The most bytes of all names and texts in total."""
 MOST_DECODED = 2_000_000
-"""The most elements of tensors that operators look at."""
+"""The most elements of tensors whose values the operators need."""
 MOST_NUMBERS = 4_096
-"""The most numbers of an attribute."""
+"""The most numbers in an attribute."""
 MOST_NESTING = 8
 """The deepest nesting of functions that call functions."""
 
@@ -57,7 +57,7 @@ OWN_DOMAINS = ("", "ai.onnx")
 
 
 class Function(NamedTuple):
-    """A function of the file: its nodes take the place of a node that calls it."""
+    """A function of the file; its nodes replace each node that calls it."""
 
     inputs: list[str]
     outputs: list[str]
@@ -67,7 +67,7 @@ class Function(NamedTuple):
 
 
 class RawNode(NamedTuple):
-    """A node as the file has it. ``references`` are attributes that take the value of one of the function around."""
+    """A node of the file. ``references`` maps an attribute to the attribute of the enclosing function that it takes."""
 
     name: str
     type: str
@@ -81,7 +81,7 @@ class RawNode(NamedTuple):
 
 
 def read_onnx(name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    """The net of an ONNX file. Raises DesignError with all that is wrong, or has no equal, in it."""
+    """The net of an ONNX file. Raises DesignError that lists all its errors and operators without an equivalent."""
     from cnncalc.interop.tensor_layers import layers_of
 
     try:
@@ -102,14 +102,14 @@ class Reader:
         self._nodes = 0
         self._functions: dict[tuple[str, str, str], Function] = {}
         self.results: set[str] = set()
-        """The values that nodes of the graph give, not those of functions."""
+        """The names of the outputs of the nodes of the graph, without those of functions."""
         self.external: list[list[Field]] = []
-        """For each tensor whose elements lie in another file the fields that name it."""
+        """The fields that name the other file, for each tensor whose elements are stored there."""
         self.has_more = False
         """Whether attributes hold graphs, sparse tensors or lists of tensors, which are not read."""
 
     def fields(self, start: int, end: int) -> list[Field]:
-        """The fields of a message; raises WireError, also when the file has more than the limit."""
+        """The fields of a message; raises WireError if it cannot be read, or if the file has too many fields."""
         try:
             found = fields(self.data, start, end, MOST_FIELDS - self._read)
         except TooManyFieldsError:
@@ -118,19 +118,19 @@ class Reader:
         return found
 
     def count(self, values: int) -> None:
-        """Counts values that stand in one field, or that a function takes, as so many fields."""
+        """Counts the values in one field, or the arguments of a function, as one field each."""
         self._read += values
         if self._read > MOST_FIELDS:
             raise _too_many_fields()
 
     def decode(self, elements: int) -> None:
-        """Counts elements of tensors that are looked at; raises WireError where they are too many."""
+        """Counts elements of tensors whose values are read; raises WireError if they are too many."""
         self._decoded += elements
         if self._decoded > MOST_DECODED:
-            raise WireError(f"the operators of the file look at more than {MOST_DECODED:,} elements of tensors")
+            raise WireError(f"its operators need the values of more than {MOST_DECODED:,} elements of tensors")
 
     def messages(self, start: int, end: int) -> list[Field]:
-        """The fields of a message that are texts or messages themselves."""
+        """The fields of a message that are texts or nested messages."""
         return [field for field in self.fields(start, end) if field[1] == BYTES]
 
     def text(self, field: Field, most: int = MOST_NAME) -> str:
@@ -139,7 +139,7 @@ class Reader:
         return text(self.data, field, most)
 
     def count_text(self, size: int) -> None:
-        """Counts the bytes of a text; raises WireError where they are too many."""
+        """Counts the bytes of a text; raises WireError if they are too many in total."""
         self._texts += size
         if self._texts > MOST_TEXTS:
             raise WireError(f"its names and texts have more than {MOST_TEXTS:,} bytes")
@@ -154,7 +154,7 @@ class Reader:
         for field in self.fields(0, len(self.data)):
             if field[1] != BYTES:
                 if field[0] in (3, 4, 6, 7, 8):
-                    raise WireError(f"at byte {field[3]} there is a number in place of a message")
+                    raise WireError(f"at byte {field[3]} there is a number instead of a message")
             elif field[0] == 7:
                 graph = field
             elif field[0] == 8:
@@ -168,7 +168,7 @@ class Reader:
         return self._graph(graph, file, versions)
 
     def _version(self, field: Field, versions: dict[str, int]) -> None:
-        """The version of the operators of a domain."""
+        """Adds the version of the operators of a domain."""
         domain, version = "", 1
         for part in self.fields(*field[3:]):
             if part[0] == 1:
@@ -220,7 +220,7 @@ class Reader:
         return name, Constant(tuple(shape))
 
     def _value(self, field: Field) -> tuple[str, tuple[int | None, ...] | None]:
-        """The name and the shape of a value; None where no shape is stated."""
+        """The name and the shape of a value; the shape is None if the file states none."""
         name, shape = "", None
         for part in self.messages(*field[3:]):
             if part[0] == 1:
@@ -285,7 +285,7 @@ class Reader:
             raise WireError(f"it has more than {MOST_NODES:,} nodes")
 
     def _scope(self, field: Field) -> tuple[str, ...]:
-        """The modules that a node is from, as PyTorch's exporter writes them: ``['', 'layer1', 'layer1.0']``."""
+        """The modules that contain a node, as the exporter of PyTorch writes them: ``['', 'layer1', 'layer1.0']``."""
         key = value = ""
         for part in self.messages(*field[3:]):
             if part[0] == 1:
@@ -328,7 +328,7 @@ class Reader:
             attributes[name] = value
 
     def _repeated(self, part: Field, found: list[Any]) -> None:
-        """Adds the values of an attribute that is a list."""
+        """Adds the values of a list attribute."""
         before = len(found)
         if part[0] == 7:
             found += decimals(self.data, part, "f", MOST_NUMBERS)
@@ -363,7 +363,7 @@ class Reader:
         self._functions[domain, texts[1], texts[13]] = function
 
     def _expand(self, nodes: list[RawNode], versions: Mapping[str, int], operators: list[Operator]) -> None:
-        """Adds the nodes as operators; those of functions in place of their calls."""
+        """Adds the nodes as operators; a call of a function becomes the nodes of the function."""
         for node in nodes:
             function = self._functions.get((node.domain, node.type, node.overload))
             if function is None:
@@ -373,7 +373,7 @@ class Reader:
 
     def _call(self, node: RawNode, function: Function, operators: list[Operator], depth: int) -> None:
         if depth > MOST_NESTING:
-            raise WireError(f"its functions call each other more than {MOST_NESTING} deep")
+            raise WireError(f"its function calls are nested more than {MOST_NESTING} deep")
         self.count(len(function.inputs) + len(function.outputs) + len(function.defaults))
         prefix = node.name or next(iter(node.outputs), node.type)
         names = dict.fromkeys(["", *function.inputs], "")
@@ -407,10 +407,10 @@ def _too_many_fields() -> WireError:
 
 
 def _operator(node: RawNode, version: int) -> Operator:
-    """A node as an operator of the newest version."""
+    """A node as an operator; attributes of older operator versions are rewritten for the newest one."""
     attributes = node.attributes
     if node.type in ("Softmax", "LogSoftmax", "Hardmax") and version < 13:
-        # the axes from this one on were taken as one
+        # before version 13 the operator flattened all axes from this one on
         attributes = {**attributes, "axis": attributes.get("axis", 1), "flattened": 1}
     scope = tuple([part for part in node.scope if part])
     name = scope[-1] if scope else node.name

@@ -1,7 +1,7 @@
-"""Every layer kind in ONNX operators (operator set 21).
+"""Writes each layer kind as ONNX operators (operator set 21).
 
 Tensors are batch x depth x sides. Each function takes the writer of one layer, the layer, and the names of its inputs,
-and returns the name of its output. Parameters are those of the NumPy run, brought into the order of ONNX.
+and returns the name of its output. Parameters are the arrays of the executor, transposed to the layout of ONNX.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ MOST_NEGATIVE = float(np.finfo(np.float32).min)
 
 
 def _by_depth(array: Any, sides: int) -> Any:
-    """One number a channel, broadcast over the sides."""
+    """Reshapes an array with one number for each channel so that it broadcasts over the sides."""
     return array.reshape(-1, *[1] * sides)
 
 
 def _written(layer: Any, volume: Any) -> list[int]:
-    """The pads of windows as the design has them: all beginnings, then all ends."""
+    """The pads of the windows as the design states them: all begins, then all ends."""
     pads = layer.windows(volume).pads
     return [first for first, _ in pads] + [last for _, last in pads]
 
 
 def _pads(layer: Any, begins: Sequence[range], sides: Sequence[int], dilation: Sequence[int]) -> list[int]:
-    """The pads that windows beginning there need: all beginnings, then all ends."""
+    """The pads that windows with these first positions need: all begins, then all ends."""
     ends = covered(begins, layer.kernel, dilation)
     return [-windows.start for windows in begins] + [
         max(0, last - size) for (_, last), size in zip(ends, sides, strict=True)
@@ -51,11 +51,11 @@ def conv(w: LayerWriter, layer: Any, x: str) -> str:
     order = range(len(sides))
     if layer.kind == "dwconv":
 
-        def spread(array: Any) -> Any:
+        def by_filter(array: Any) -> Any:
             *sizes, maps, multiplier = array.shape
             return array.transpose(-2, -1, *order).reshape(maps * multiplier, 1, *sizes)
 
-        weight, groups = w.parameter("weight", spread), depth
+        weight, groups = w.parameter("weight", by_filter), depth
     else:
         weight, groups = _conv_weight(w, layer), layer.groups
     pads = _written(layer, w.volumes[0])
@@ -67,10 +67,10 @@ def conv(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def _conv_weight(w: LayerWriter, layer: Any) -> str:
-    """The weights of CONV: filters x maps x kernel."""
+    """The weights of CONV, filters x maps x kernel."""
     order = range(w.sides)
     if layer.connections is not None:
-        # one row of numbers for each kernel that there is; all other kernels are a row of zeros behind them
+        # one row for each kernel of the connection table, then a row of zeros for all other pairs of filter and map
         count, size = sum(map(len, layer.connections)), prod(layer.kernel)
         rows = w.op("Reshape", [w.parameter("weight"), w.integers([count, size])])
         rows = w.op("Concat", [rows, w.number(np.zeros((1, size)))], axis=0)
@@ -93,9 +93,9 @@ def _conv_weight(w: LayerWriter, layer: Any) -> str:
         length = w.parameter("length", lambda array: array.reshape(-1, *[1] * (w.sides + 1)))
         return w.op("Mul", [weight, w.op("Div", [length, w.op("ReduceL2", [weight, over], keepdims=1)])])
     if layer.normed == "spectral":
-        # the matrix in the order of our own array: filters x (kernel, maps)
-        moved = w.op("Transpose", [weight], perm=[0, *range(2, w.sides + 2), 1])
-        matrix = w.op("Reshape", [moved, w.integers([layer.filters, -1])])
+        # the matrix in the order of the executor: filters x (kernel, maps)
+        transposed = w.op("Transpose", [weight], perm=[0, *range(2, w.sides + 2), 1])
+        matrix = w.op("Reshape", [transposed, w.integers([layer.filters, -1])])
         left = w.parameter("left", lambda array: array.reshape(1, -1))
         right = w.parameter("right", lambda array: array.reshape(-1, 1))
         return w.op("Div", [weight, w.op("MatMul", [w.op("MatMul", [left, matrix]), right])])
@@ -103,7 +103,7 @@ def _conv_weight(w: LayerWriter, layer: Any) -> str:
 
 
 def local(w: LayerWriter, layer: Any, x: str) -> str:
-    """LOCAL: the elements of each window, then a matrix product at each position."""
+    """LOCAL: extracts the elements of each window, then multiplies them by the weights of each position."""
     sides, depth = w.volumes[0].sides, w.volumes[0].depth
     begins = layer.begins_of(sides)
     pads = _pads(layer, begins, sides, layer.dilation)
@@ -148,7 +148,7 @@ def deconv(w: LayerWriter, layer: Any, x: str) -> str:
         before = [max(0, size - wanted) // 2 for size, wanted in zip(whole, output, strict=True)]
     else:
         before = list(layer.pad[: w.sides])
-    # what is cut off at the end; less than nothing: as much is added
+    # the elements to crop at the end; a negative number is output padding
     after = [size - first - wanted for size, first, wanted in zip(whole, before, output, strict=True)]
     return w.op(
         "ConvTranspose", inputs, kernel_shape=list(layer.kernel), strides=list(layer.stride),
@@ -202,7 +202,7 @@ def pool(w: LayerWriter, layer: Any, x: str) -> str:
     half = w.sides
     padded = w.op("Pad", [x, w.integers([0, 0, *pads[:half], 0, 0, *pads[half:]])])
     result = w.op("AveragePool", [padded], **window)
-    # PyTorch divides by the elements of the window that are not beyond the pad, or not in the pad
+    # PyTorch divides by the elements of the window inside the padded map, or, without count_pad, inside the map
     counts: Any = np.ones(())
     for side, (starts, size, wide) in enumerate(zip(begins, sides, layer.kernel, strict=True)):
         low, high = (-written[side], size + written[half + side]) if layer.count_pad else (0, size)
@@ -227,7 +227,7 @@ def lppool(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def subsample(w: LayerWriter, layer: Any, x: str) -> str:
-    """SUBSAMPLE: the sum of a window, times a coefficient a map, plus a bias a map."""
+    """SUBSAMPLE: the sum of each window, times a coefficient plus a bias for each map."""
     steps = list(layer.step)
     mean = w.op("AveragePool", [x], kernel_shape=list(layer.kernel), strides=steps)
     total = w.op("Mul", [mean, w.number(float(prod(layer.kernel)))])
@@ -249,7 +249,7 @@ def unpool(w: LayerWriter, layer: Any, x: str, places: str) -> str:
 
 
 def unary(type: str, *keys: tuple[str, str]) -> Callable[..., str]:
-    """An operator with one input; ``keys`` are its attributes, each with the attribute of the layer."""
+    """An operator with one input; ``keys`` pairs each of its attributes with the attribute of the layer."""
 
     def write(w: LayerWriter, layer: Any, x: str) -> str:
         return w.op(type, [x], **{name: float(getattr(layer, key)) for name, key in keys})
@@ -275,7 +275,7 @@ def glu(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def clip(w: LayerWriter, layer: Any, x: str) -> str:
-    """CLIP, HARDTANH: a bound that is missing is left out."""
+    """CLIP, HARDTANH; either bound can be absent."""
     bounds = ["" if bound is None else w.number(float(bound)) for bound in (layer.low, layer.high)]
     return w.op("Clip", [x, *bounds])
 
@@ -306,7 +306,7 @@ def square(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def affine(w: LayerWriter, layer: Any, x: str) -> str:
-    """AFFINE: constants, no parameters."""
+    """AFFINE: its factor and shift are constants, not parameters."""
     for key, operator in (("factor", "Mul"), ("shift", "Add")):
         value = getattr(layer, key)
         array = np.array([float(each) for each in value]) if isinstance(value, tuple) else np.array(float(value))
@@ -320,7 +320,7 @@ def affine(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def bn(w: LayerWriter, layer: Any, x: str) -> str:
-    """BN at test time; without running statistics by those of the batch."""
+    """BN in inference; without running statistics it uses those of the batch."""
     if not layer.stats:
         return _normalized(w, layer, x, [0, *range(2, w.sides + 2)])
     depth = w.volumes[0].depth
@@ -331,9 +331,9 @@ def bn(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def _normalized(w: LayerWriter, layer: Any, x: str, axes: list[int], shaped: Callable[[Any], Any] | None = None) -> str:
-    """x less its mean, divided by its deviation over these axes, times a scale plus a shift.
+    """Subtracts the mean over the axes, divides by the standard deviation, then scales and shifts.
 
-    ``shaped`` brings these to maps; by default there is one for each channel.
+    ``shaped`` reshapes the scale and the shift for broadcasting; by default each has one number for each channel.
     """
     numbers = w.integers(axes)
     centred = w.op("Sub", [x, w.op("ReduceMean", [x, numbers], keepdims=1)])
@@ -343,7 +343,7 @@ def _normalized(w: LayerWriter, layer: Any, x: str, axes: list[int], shaped: Cal
 
 
 def _over(w: LayerWriter, names: tuple[str, ...]) -> tuple[list[int], Callable[[Any], Any]]:
-    """The axes of these sides, and a function that brings an array of their sizes, the depth last, to maps."""
+    """The axis numbers of these names, and a function that reshapes an array of their sizes to depth x sides."""
     volume = w.volumes[0]
     sizes = [size if name in names else 1 for name, size in zip((*volume.names, "depth"), volume, strict=True)]
     order = (w.sides, *range(w.sides))
@@ -351,7 +351,7 @@ def _over(w: LayerWriter, names: tuple[str, ...]) -> tuple[list[int], Callable[[
 
 
 def _scaled(w: LayerWriter, x: str, shaped: Callable[[Any], Any]) -> str:
-    """x times the learned scale plus the learned shift, as far as there are such."""
+    """Multiplies by the learned scale and adds the learned shift, if the layer has them."""
     for name, operator in (("scale", "Mul"), ("shift", "Add")):
         if w.has(name):
             x = w.op(operator, [x, w.parameter(name, shaped)])
@@ -377,7 +377,7 @@ def ln(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def gn(w: LayerWriter, layer: Any, x: str) -> str:
-    """GN: each group of channels as one map."""
+    """GN: instance normalization of each group of channels, reshaped to one channel."""
     volume, groups = w.volumes[0], layer.groups
     split = w.op("Reshape", [x, w.integers([0, groups, -1])])
     ones = w.number(np.ones(groups)), w.number(np.zeros(groups))
@@ -423,14 +423,14 @@ def grn(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def lrn(w: LayerWriter, layer: Any, x: str) -> str:
-    """LRN across maps, or within a map."""
+    """LRN across maps or within a map."""
     size = layer.size
     if layer.region == "across" and size % 2 and w.sides == 2:
         return w.op("LRN", [x], size=size, alpha=float(layer.alpha), beta=float(layer.beta), bias=float(layer.k))
     squares = w.op("Mul", [x, x])
     before, after = size // 2, (size - 1) // 2
     if layer.region == "across":
-        # the depth as a side of its own
+        # the depth becomes a side, so that a pool can run along it
         squares = w.op("Unsqueeze", [squares, w.integers([1])])
         zeros = [0] * w.sides
         squares = w.op("Pad", [squares, w.integers([0, 0, before, *zeros, 0, 0, after, *zeros])])
@@ -454,7 +454,7 @@ def scale(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def merge(type: str) -> Callable[..., str]:
-    """A merge of two inputs after the other."""
+    """A merge of any number of inputs by an operator with two."""
 
     def write(w: LayerWriter, layer: Any, x: str, *others: str) -> str:
         if not others:
@@ -472,7 +472,7 @@ def mean(w: LayerWriter, layer: Any, *inputs: str) -> str:
 
 
 def concat(w: LayerWriter, layer: Any, *inputs: str) -> str:
-    """CONCAT along any side."""
+    """CONCAT along a side or the depth."""
     return w.op("Concat", list(inputs), axis=axis_of(w, layer.axis[0]))
 
 
@@ -494,4 +494,4 @@ LAYERS: dict[str, Callable[..., str]] = {
     moves.roll, "window": moves.window, "unwindow": moves.unwindow, "token": moves.token, "position": moves.position,
     "attention": moves.attention, "matmul": moves.matmul,
 }  # fmt: skip
-"""Every kind that ONNX can express, by its name; INPUT is an input of the graph, OPAQUE has no equal."""
+"""The function of each kind that ONNX can express. INPUT is an input of the graph; OPAQUE has no operators."""

@@ -1,4 +1,4 @@
-"""The layer kinds that move numbers, and those of sequences, in ONNX operators: see :mod:`.onnx_layers`."""
+"""Writes the kinds that rearrange elements, and those of sequences, as ONNX operators; see :mod:`.onnx_layers`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def flatten(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def reshape(w: LayerWriter, layer: Any, x: str) -> str:
-    """RESHAPE, SEQUENCE, PLANE: the same elements in the order of maps."""
+    """RESHAPE, SEQUENCE, PLANE: they keep the order of elements depth x sides."""
     return w.op("Reshape", [x, w.integers([0, w.output.depth, *w.output.sides])])
 
 
@@ -41,7 +41,7 @@ def resize(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
     factor = getattr(layer, "factor", None)
     more: dict[str, Any] = {"cubic_coeff_a": -0.75} if mode == "cubic" else {}
     if factor is not None and not corners:
-        # the factor as it is stated decides the places, not the rounded size: one side after the other
+        # the sampled positions depend on the factor, not on the rounded output size
         scales = [float(value) for value in (factor if isinstance(factor, tuple) else (factor,) * w.sides)]
         inputs = [x, "", w.number(np.array([1.0, 1.0, *scales], "float32"), "float32")]
         return w.op("Resize", inputs, mode=mode, coordinate_transformation_mode=how, **more)
@@ -50,7 +50,7 @@ def resize(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
 
 
 def _nearest(w: LayerWriter, layer: Any, x: str) -> str:
-    """Output o is element floor(o / factor), or floor(o * size / new size), of each side."""
+    """Nearest neighbour: output index o reads input index floor(o / factor), or floor(o * size / new size)."""
     factor = getattr(layer, "factor", None)
     factors = factor if isinstance(factor, tuple) or factor is None else (factor,) * w.sides
     for side, (size, count) in enumerate(zip(w.volumes[0].sides, w.output.sides, strict=True)):
@@ -89,8 +89,8 @@ def shuffle(w: LayerWriter, layer: Any, x: str) -> str:
     """SHUFFLE."""
     depth, sides, groups = w.volumes[0].depth, w.volumes[0].sides, layer.groups
     split = w.op("Reshape", [x, w.integers([0, groups, depth // groups, *sides])])
-    moved = w.op("Transpose", [split], perm=[0, 2, 1, *range(3, 3 + len(sides))])
-    return w.op("Reshape", [moved, w.integers([0, depth, *sides])])
+    transposed = w.op("Transpose", [split], perm=[0, 2, 1, *range(3, 3 + len(sides))])
+    return w.op("Reshape", [transposed, w.integers([0, depth, *sides])])
 
 
 def slice_(w: LayerWriter, layer: Any, x: str) -> str:
@@ -102,17 +102,17 @@ def slice_(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def permute(w: LayerWriter, layer: Any, x: str) -> str:
-    """PERMUTE: the sides and the depth in another order."""
+    """PERMUTE: reorders the sides and the depth."""
     *sides, depth = [axis_of(w, name) for name in layer.order]
     return w.op("Transpose", [x], perm=[0, depth, *sides])
 
 
 def space2depth(w: LayerWriter, layer: Any, x: str) -> str:
-    """SPACE2DEPTH: each side is cut into blocks, and the places in a block join the depth."""
+    """SPACE2DEPTH: splits each side into blocks and moves the positions of a block into the depth."""
     volume, block = w.volumes[0], list(layer.block)
     count = len(block)
     if layer.order == "darknet":
-        # the maps are read as volumes of the larger size
+        # darknet reads the maps as a volume with larger sides and less depth
         wide = [size * step for size, step in zip(volume.sides, block, strict=True)]
         x = w.op("Reshape", [x, w.integers([0, volume.depth // prod(block), *wide])])
         volume = volume.with_sides(tuple(wide)).with_depth(volume.depth // prod(block))
@@ -128,7 +128,7 @@ def space2depth(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def depth2space(w: LayerWriter, layer: Any, x: str) -> str:
-    """DEPTH2SPACE: the inverse."""
+    """DEPTH2SPACE: the inverse of SPACE2DEPTH."""
     volume, block = w.volumes[0], list(layer.block)
     count, depth = len(block), volume.depth // prod(block)
     order = list(range(count))
@@ -146,7 +146,7 @@ def depth2space(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def roll(w: LayerWriter, layer: Any, x: str) -> str:
-    """ROLL: the end of each side comes to its beginning."""
+    """ROLL: a cyclic shift along each side."""
     for side, (size, shift) in enumerate(zip(w.volumes[0].sides, layer.shift, strict=True)):
         places = [(place - shift) % size for place in range(size)]
         if places != list(range(size)):
@@ -158,7 +158,7 @@ def roll(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def window(w: LayerWriter, layer: Any, x: str) -> str:
-    """WINDOW: batch x depth x windows x places."""
+    """WINDOW: batch x depth x windows x positions."""
     sides = list(zip(w.volumes[0].sides, layer.size, strict=True))
     cut = [part for size, wide in sides for part in (size // wide, wide)]
     split = w.op("Reshape", [x, w.integers([0, w.volumes[0].depth, *cut])])
@@ -179,7 +179,7 @@ def unwindow(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def token(w: LayerWriter, layer: Any, x: str) -> str:
-    """TOKEN: learned vectors in front of a sequence, the same for every image."""
+    """TOKEN: prepends learned vectors to a sequence, the same for every image."""
     own = w.parameter("token", lambda array: array[None])
     batch = w.op("Shape", [x], start=0, end=1)
     shape = w.op("Concat", [batch, w.integers([layer.count, w.output.depth])], axis=0)
@@ -192,7 +192,7 @@ def position(w: LayerWriter, layer: Any, x: str) -> str:
 
 
 def attention(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
-    """ATTENTION: projections, the product of queries and keys, softmax, the product with the values."""
+    """ATTENTION: the projections, softmax(queries x keys / sqrt(head size)) x values, and the output projection."""
     query, memory = w.last(x), w.last(other or x)
     heads = layer.heads
     sides = [w.volumes[0].sides, w.volumes[-1].sides]
@@ -235,7 +235,7 @@ def attention(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
 
 
 def _relative(w: LayerWriter, layer: Any) -> str:
-    """The learned bias of each pair of positions: heads x positions x positions."""
+    """The learned bias for each pair of positions, heads x positions x positions."""
     sizes = layer.relative if isinstance(layer.relative, tuple) else (layer.relative,) * 2
     height, width = sizes
     rows, columns = np.repeat(np.arange(height), width), np.tile(np.arange(width), height)
@@ -246,7 +246,7 @@ def _relative(w: LayerWriter, layer: Any) -> str:
 
 
 def matmul(w: LayerWriter, layer: Any, x: str, other: str) -> str:
-    """MATMUL along the last side and the depth."""
+    """MATMUL over the last side and the depth."""
     second = w.last(other)
     if layer.transpose:
         rank = len(w.volumes[1].sides)

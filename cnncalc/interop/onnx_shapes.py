@@ -1,6 +1,6 @@
-"""The shapes of the tensors in what ``convert --to onnx`` writes, for one image, without the ONNX library.
+"""The shapes of all tensors of a net written by ``convert --to onnx``, for one image, without the ONNX library.
 
-It knows the operators of :mod:`.onnx_layers` and takes their inputs as that writes them. Source: the operators of ONNX,
+Covers the operators that :mod:`.onnx_layers` writes, in the forms that it writes. Source: the operator schemas of ONNX,
 operator set 21.
 """
 
@@ -26,16 +26,16 @@ Shape = tuple[int, ...]
 
 MOST_OPERATORS = 100_000
 MOST_POSITIONS = 1 << 24
-"""Nets with more operators, or larger volumes, are refused: constants of the size of a side are made."""
+"""Nets with more operators or positions are refused, since some operators need constants as large as a side."""
 MOST_VALUES = 64
-"""Of constants with more elements only the shape is known."""
+"""The most elements of a constant whose values are kept; of larger ones only the shape is."""
 
 
 NO_RULES: Mapping[str, Any] = MappingProxyType({})
 
 
 class Operator:
-    """An operator as the writer makes it: its outputs and its name can be changed."""
+    """An operator as OnnxWriter creates it, with the mutable fields of ``onnx.NodeProto`` that it changes."""
 
     def __init__(self, type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Mapping[str, Any]) -> None:
         self.type = type
@@ -46,7 +46,7 @@ class Operator:
 
 
 class Library:
-    """Of the ONNX library what the writer of the operators uses; raises DesignError where there are too many."""
+    """A stand-in for the ONNX library with only the functions that OnnxWriter calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -55,24 +55,24 @@ class Library:
     def make_node(
         self, type: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", **keys: Any
     ) -> Operator:
-        """An operator."""
+        """An operator; raises DesignError after :data:`MOST_OPERATORS`."""
         self.count += 1
         if self.count > MOST_OPERATORS:
-            message = f"the net takes more than {MOST_OPERATORS:,} operators of ONNX, so its shapes are not followed"
+            message = f"the net needs more than {MOST_OPERATORS:,} operators in ONNX, too many to compute their shapes"
             raise DesignError([Problem("limit", message)])
         operator = Operator(type, inputs, outputs, keys)
         operator.name = name
         return operator
 
     def from_array(self, array: Any, _name: str) -> Any:
-        """A tensor: the array itself."""
+        """The array itself, in place of a tensor."""
         return array
 
 
 class Run(NamedTuple):
-    """An operator of a layer with the shapes of its inputs and outputs; of an input that is left out it is ().
+    """An operator of a layer with the shapes of its inputs (``read``) and outputs (``given``).
 
-    ``initializers`` are the names and shapes of those of its inputs that are parameters.
+    The shape of an omitted input is (). ``initializers`` maps the names of inputs that are parameters to their shapes.
     """
 
     type: str
@@ -83,15 +83,17 @@ class Run(NamedTuple):
 
 
 def operators(graph: Graph, other_rules: Mapping[str, Any] = NO_RULES) -> list[list[Run]]:
-    """The operators of each node of a net, which has no layers whose figures are stated.
+    """The operators of each node of a net without OPAQUE layers; an input has none.
 
-    ``other_rules`` replace some of :data:`RULES`. Raises DesignError for nets that are too large.
+    ``other_rules`` replace some of :data:`RULES`. Raises DesignError for a net that is too large.
     """
     rules = {**RULES, **other_rules}
     writer = OnnxWriter(Library(), graph, ExportOptions())
     for node, volume in zip(graph.nodes, writer.volumes, strict=True):
         if max(volume.positions, volume.depth) > MOST_POSITIONS:
-            message = f"{node.name} has more than {MOST_POSITIONS:,} positions or channels, too many for shapes in ONNX"
+            message = (
+                f"{node.name} has more than {MOST_POSITIONS:,} positions or channels, too many to compute ONNX shapes"
+            )
             raise DesignError([Problem("limit", message)])
     shapes: dict[str, Shape] = {}
     values: dict[str, Any] = {}
@@ -120,7 +122,7 @@ def operators(graph: Graph, other_rules: Mapping[str, Any] = NO_RULES) -> list[l
 def _given(
     operator: Operator, shapes: Mapping[str, Shape], values: dict[str, Any], rules: Mapping[str, Any]
 ) -> tuple[Shape, ...]:
-    """The shapes that an operator gives; remembers the values of constants that others take as sizes."""
+    """The shapes of the outputs of an operator; stores small constants in ``values``, for operators that take sizes."""
     read = [shapes.get(name, ()) for name in operator.input]
     known: list[Any] = [values.get(name) for name in operator.input]
     keys = operator.attributes
@@ -153,7 +155,7 @@ def _first(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any])
 
 
 def _windows(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any]) -> Shape:
-    """A window goes over the sides: convolution and pools."""
+    """The shape after a sliding window over the sides, with the depth of the input."""
     kernel = keys["kernel_shape"]
     count = len(kernel)
     pads, gaps = keys.get("pads", [0] * 2 * count), keys.get("dilations", [1] * count)
@@ -271,4 +273,4 @@ RULES: dict[str, Any] = {
         ("BatchNormalization", "InstanceNormalization", "LayerNormalization", "Clip", "LRN", "Softmax", "PRelu"), _first
     ),
 }  # fmt: skip
-"""Operators that give a shape of their own; all others that of their inputs, broadcast."""
+"""The shape of the output by operator; the output of all others has the broadcast shape of their inputs."""

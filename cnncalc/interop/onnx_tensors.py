@@ -1,4 +1,4 @@
-"""The tensors of an ONNX file: their shapes at once, their elements only where they are looked at.
+"""Reads the tensors of an ONNX file: their shapes at once, their elements only on first access.
 
 Source: the comments of onnx.proto, message TensorProto.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnncalc.interop.wire import Field
 
 CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I", 13: "Q", 16: "H"}
-"""The elements of raw data by the number of their type, in the letters of the module struct."""
+"""The format character of :mod:`struct` for the elements of raw data, by the number of the data type."""
 
 BFLOAT16, STRING = 16, 8
 INTEGERS = frozenset((2, 3, 4, 5, 6, 7, 9, 12, 13, 21, 22, 25, 26))
@@ -27,18 +27,18 @@ MOST_DIMENSIONS = 16
 MOST_ELEMENTS = 1 << 50
 """The most elements of one tensor."""
 MOST_VALUES = 65_536
-"""Of a tensor with more elements the values are not read."""
+"""The most elements of a tensor whose values are read."""
 
 DIMS, TYPE, NAME, RAW, EXTERNAL, LOCATION = 1, 2, 8, 9, 13, 14
 TYPED = {4: "f", 5: "i", 7: "i", 10: "d", 11: "i"}
-"""The repeated fields that hold elements, instead of raw data."""
+"""The repeated fields that hold elements in place of raw data, with the type of their numbers."""
 
 
 class Stored(NamedTuple):
-    """Where the elements of a tensor lie.
+    """Where the elements of a tensor are stored.
 
-    ``form`` is the number of their type, ``raw`` the field of raw data, ``typed`` the fields of numbers, ``external``
-    the fields that name another file (None: its elements are in this one).
+    ``form`` is the number of their data type, ``raw`` the field of raw data, ``typed`` the fields of numbers,
+    ``external`` the fields that name another file (None: the elements are in this file).
     """
 
     form: int
@@ -48,7 +48,7 @@ class Stored(NamedTuple):
 
 
 class Elements(Sequence[Any]):
-    """The elements of a tensor, decoded when the first is looked at."""
+    """The elements of a tensor, decoded on first access."""
 
     def __init__(self, reader: Reader, field: Field | list[Field], type: int, count: int) -> None:
         self._reader = reader
@@ -69,13 +69,15 @@ class Elements(Sequence[Any]):
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """All of them; raises WireError if there are more or fewer than the shape says."""
+        """All elements; raises WireError if their number differs from the shape."""
         if self._values is None:
             self._reader.decode(self._count)
             found = self._raw(self._field) if not isinstance(self._field, list) else self._typed(self._field)
             if len(found) != self._count:
                 where = self._field if not isinstance(self._field, list) else self._field[0]
-                raise WireError(f"at byte {where[3]} a tensor of {self._count:,} elements has {len(found):,}")
+                raise WireError(
+                    f"at byte {where[3]} a tensor has {len(found):,} elements, but its shape has {self._count:,}"
+                )
             self._values = tuple(found)
         return self._values
 
@@ -85,7 +87,7 @@ class Elements(Sequence[Any]):
         start, end = field[3:]
         count = (end - start) // size
         if count > self._count:
-            return range(count)  # only its length is looked at
+            return range(count)  # the caller reports the length as an error, so no element is decoded
         found = struct.unpack(f"<{count}{code}", self._data[start : start + size * count])
         if self._type == BFLOAT16:
             found = struct.unpack(f"<{count}f", struct.pack(f"<{count}I", *[value << 16 for value in found]))
@@ -101,7 +103,7 @@ class Elements(Sequence[Any]):
                 found += integers(self._data, field, MOST_VALUES)
             if len(found) > MOST_VALUES:
                 raise WireError(f"at byte {field[3]} there are more than {MOST_VALUES:,} numbers")
-        if self._type in (10, BFLOAT16):  # their bits stand in whole numbers
+        if self._type in (10, BFLOAT16):  # the field holds their bits as integers
             code = "e" if self._type == 10 else "f"
             bits = [value if code == "e" else value << 16 for value in found]
             form = f"<{len(bits)}{'H' if code == 'e' else 'I'}"
@@ -110,15 +112,15 @@ class Elements(Sequence[Any]):
 
 
 def _check_shape(name: str, shape: Sequence[int]) -> None:
-    """Raises WireError for a shape that no tensor has, and for one with too many elements."""
+    """Raises WireError for a shape with a negative size or with too many elements."""
     if min(shape, default=1) < 0:
-        raise WireError(f"the tensor {name} has the shape {tuple(shape)}")
+        raise WireError(f"the tensor {name} has a negative size in its shape {tuple(shape)}")
     if prod(shape) > MOST_ELEMENTS:
         raise WireError(f"the tensor {name} has more than {MOST_ELEMENTS:,} elements: {tuple(shape)}")
 
 
 def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
-    """The name and the content of a tensor; raises WireError."""
+    """The name and the content of a tensor; raises WireError if it cannot be read."""
     shape: list[int] = []
     name, form = "", 1
     raw: Field | None = None
@@ -129,7 +131,7 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
         if number == DIMS:
             shape += integers(reader.data, field, MOST_DIMENSIONS)
             if len(shape) > MOST_DIMENSIONS:
-                raise WireError(f"at byte {start} there is a tensor of more than {MOST_DIMENSIONS} dimensions")
+                raise WireError(f"at byte {start} there is a tensor with more than {MOST_DIMENSIONS} dimensions")
         elif number == TYPE:
             form = field[2]
         elif number == NAME:

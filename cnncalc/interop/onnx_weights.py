@@ -1,4 +1,4 @@
-"""The weights of an ONNX file: which numbers the parameters of the layers are, read only where they are asked for.
+"""Reads the weights of an ONNX file: the array of each parameter, read only on request.
 
 Source: the comments of onnx.proto, message TensorProto, and "Open Neural Network Exchange Intermediate Representation",
 section "External Tensor Data", of ONNX.
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
 
 MOST_ENTRIES = 16
-"""The most entries that say where an external tensor lies."""
+"""The most entries that locate an external tensor."""
 
 
 class OnnxWeights:
-    """The weights of an ONNX file, and how its values lie in the layers.
+    """The weights of an ONNX file by layer and parameter.
 
-    ``path`` is the file, beside which those with external weights must lie; ``origins`` says what of the file the
-    layers are, ``results`` which values its own nodes give, not those of its functions.
-    Raises DesignError for a file that cannot be read.
+    Files with external weights must be in the folder of ``path``. ``origins`` maps the layers to values of the file,
+    ``results`` has the names of the outputs of its nodes, without those of its functions.
+    Raises DesignError if the file cannot be read.
     """
 
     def __init__(self, path: str, data: bytes | mmap, settings: Settings) -> None:
@@ -55,26 +55,26 @@ class OnnxWeights:
 
     @property
     def has_more(self) -> bool:
-        """Whether the file holds what is not looked at: graphs, sparse tensors or lists of tensors in attributes."""
+        """Whether attributes of the file have graphs, sparse tensors or lists of tensors, which are not read."""
         return self._reader.has_more
 
     def with_outputs(self, names: Iterable[str]) -> bytes:
-        """The file with these values as outputs, too: a further part of the graph, which is joined with the first."""
+        """The file with these values as outputs, too: in a second graph field, which protobuf merges with the first."""
         parts = [_field(12, _field(1, name.encode())) for name in names if name not in self._outputs]
         return bytes(self.data) + (_field(7, b"".join(parts)) if parts else b"")
 
     def array(self, layer: str, name: str, shape: Sequence[int]) -> Any:
-        """A parameter or buffer of a layer in the order of the run; raises NotKnown where it is not known."""
+        """A parameter or buffer of a layer in the layout of the executor; raises NotKnown if it cannot be read."""
         array = self.origins.parameters.get(layer, {}).get(name)
         if array is None:
-            raise NotKnown("nothing in the file is known to be it")
+            raise NotKnown("the file has no array for it")
         found = self._values.of(array)
         if found.shape != tuple(shape):
             raise NotKnown(f"in the file its shape is {list(found.shape)}, here {list(shape)}")
         return found
 
     def check_external(self) -> bool:
-        """Whether weights lie in other files, whose paths are checked; raises NotKnown for one that is not allowed."""
+        """Whether weights are stored in other files; raises NotKnown if the path of one is not allowed."""
         for entries in self._reader.external:
             self._external(entries)
         return bool(self._reader.external)
@@ -88,32 +88,34 @@ class OnnxWeights:
         except WireError as error:
             raise NotKnown(str(error)) from None
         if found.size != count:
-            raise NotKnown(f"it has {found.size:,} elements in place of {count:,}")
+            raise NotKnown(f"it has {found.size:,} elements, but its shape has {count:,}")
         return found.reshape(constant.shape)
 
     def _elements(self, stored: Stored, count: int) -> Any:
         form = "<u2" if stored.form == BFLOAT16 else FORMS.get(stored.form)
         if form is None:
-            raise NotKnown(f"the type of its elements is number {stored.form}")
+            raise NotKnown(f"its elements have the data type {stored.form}, which is not supported")
         if stored.external is not None:
             path, offset, length = self._external(stored.external)
             size = count * np.dtype(form).itemsize
             if length not in (None, size):
-                raise NotKnown(f"{length:,} bytes lie in another file in place of {size:,}")
+                raise NotKnown(f"it has {length:,} bytes in another file, but needs {size:,}")
             if offset + size > os.path.getsize(path):
                 raise NotKnown(f"{os.path.basename(path)} ends before byte {offset + size:,}")
             found: Any = np.memmap(path, form, "r", offset, (count,)) if count else np.zeros(0, form)
         elif stored.raw is not None:
             start, end = stored.raw[3:]
             if (end - start) != count * np.dtype(form).itemsize:
-                raise NotKnown(f"it has {end - start:,} bytes for {count:,} elements")
+                raise NotKnown(
+                    f"it has {end - start:,} bytes, but its {count:,} elements need {count * np.dtype(form).itemsize:,}"
+                )
             found = np.frombuffer(self.data, form, count, start) if count else np.zeros(0, form)
         else:
             found = self._typed(stored, form, count)
         return (found.astype("<u4") << 16).view("<f4") if stored.form == BFLOAT16 else found
 
     def _typed(self, stored: Stored, form: str, count: int) -> Any:
-        """Elements that are numbers of the message itself."""
+        """Elements that are stored as numbers in the message."""
         parts: list[Any] = []
         for field in stored.typed:
             code = TYPED[field[0]]
@@ -123,11 +125,11 @@ class OnnxWeights:
             else:
                 parts.append(np.frombuffer(self.data[start:end], f"<{code}"))
         found = np.concatenate(parts) if parts else np.zeros(0, form)
-        # the bits of halves stand in whole numbers
+        # float16 is stored as the integers of its bits
         return found.astype("u2").view("f2") if stored.form == 10 else found.astype(form)
 
     def _external(self, entries: Sequence[Field]) -> tuple[str, int, int | None]:
-        """The file, the first byte and the number of bytes of an external tensor; raises NotKnown, also if unsafe."""
+        """File, first byte and number of bytes of an external tensor; raises NotKnown if the path is not allowed."""
         found: dict[str, str] = {}
         try:
             for entry in entries[:MOST_ENTRIES]:
@@ -139,25 +141,27 @@ class OnnxWeights:
                 found[key] = value
             offset, length = int(found.get("offset", 0)), int(found["length"]) if "length" in found else None
         except (WireError, ValueError):
-            raise NotKnown("where it lies in another file is not readable") from None
+            raise NotKnown("its position in another file cannot be read") from None
         return self._safe(found.get("location", "")), _not_negative(offset), length
 
     def _safe(self, location: str) -> str:
-        """The path of a file beside the model; raises NotKnown for one that lies elsewhere."""
+        """The path of a file in the folder of the model; raises NotKnown for one outside."""
         shown = visible(location)[:80]
         parts = location.replace("\\", "/").split("/")
         if not location or os.path.isabs(location) or ".." in parts or ":" in location or "\0" in location:
-            raise NotKnown(f"its elements are said to be in '{shown}', and only files beside the model are opened")
+            raise NotKnown(
+                f"its elements are stored in '{shown}', but only files in the folder of the model are opened"
+            )
         path = os.path.realpath(os.path.join(self.folder, *parts))
         if os.path.commonpath([path, os.path.realpath(self.folder)]) != os.path.realpath(self.folder):
-            raise NotKnown(f"its elements are said to be in '{shown}', which leads out of the folder of the model")
+            raise NotKnown(f"its elements are stored in '{shown}', which leads out of the folder of the model")
         if not os.path.isfile(path):
-            raise NotKnown(f"its elements are in '{shown}', and there is no such file")
+            raise NotKnown(f"its elements are stored in '{shown}', which does not exist")
         return path
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A field of a message that is a text or a message itself."""
+    """Encodes a protobuf field of bytes: a text or a nested message."""
     size, digits = len(content), bytearray((number << 3 | BYTES,))
     while size > 127:
         digits.append(size & 127 | 128)
@@ -167,10 +171,10 @@ def _field(number: int, content: bytes) -> bytes:
 
 def _not_negative(offset: int) -> int:
     if offset < 0:
-        raise NotKnown(f"it is said to begin at byte {offset} of another file")
+        raise NotKnown(f"its first byte in another file must be 0 or more, but is {offset}")
     return offset
 
 
 def onnx_weights(path: str, data: bytes | mmap, settings: Settings) -> OnnxWeights:
-    """The weights of an ONNX file. Raises DesignError as reading its structure does."""
+    """The weights of an ONNX file. Raises DesignError if its structure cannot be read."""
     return OnnxWeights(path, data, settings)

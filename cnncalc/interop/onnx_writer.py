@@ -1,4 +1,4 @@
-"""A net as an ONNX model: the operators of its layers, with weights as initializers, checked by the ONNX library."""
+"""Writes a net as an ONNX model with weights as initializers; the ONNX library checks the model."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 OPERATOR_SET = 21
 FORMAT_VERSION = 10
 BATCH = "batch"
-"""The name of the open size of the batch."""
+"""The name of the batch size, which the model leaves open."""
 
 
 def onnx_bytes(graph: Graph, options: ExportOptions) -> bytes:
-    """The file of a net. Raises DesignError with every layer that has no equal in ONNX."""
+    """The ONNX file of a net. Raises DesignError as :func:`onnx_model` does."""
     content: bytes = onnx_model(graph, options).SerializeToString()
     return content
 
 
 def onnx_model(graph: Graph, options: ExportOptions, *, every_output: bool = False) -> Any:
-    """The model of a net, an ``onnx.ModelProto``; ``every_output``: the output of each layer is one of the model.
+    """The ONNX model of a net, an ``onnx.ModelProto``; with ``every_output`` each layer is an output of the model.
 
-    Tensors are batch x depth x sides. An output has the name of its layer. Raises DesignError with every layer that
-    has no equal in ONNX, or if the library ``onnx`` is missing.
+    Tensors are batch x depth x sides. An output has the name of its layer. Raises DesignError that names the layers
+    without an equivalent in ONNX, or if the library ``onnx`` is missing.
     """
     try:
         import onnx
     except ImportError:
         hint = "python -m pip install 'cnncalc[onnx]'"
         raise DesignError(
-            [Problem("missing-extra", "an ONNX file is written by the onnx package", None, hint)]
+            [Problem("missing-extra", "writing an ONNX file requires the package onnx", None, hint)]
         ) from None
     writer = OnnxWriter(onnx, graph, options)
     model = writer.model(every_output=every_output)
@@ -60,13 +60,13 @@ class OnnxWriter:
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
         self.stripped: dict[str, Any] = {}
-        """For weights without values the node that makes them."""
+        """The node that creates each array of weights without values, by the name of the array."""
         self.places: dict[int, str] = {}
-        """The places of the maxima of pools."""
+        """The name of the value with the indices of the maxima, by the index of the pool."""
         missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in LAYERS]
         if missing:
             listed = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-            message = f"ONNX has no operator for what is stated, not computed: {listed}"
+            message = f"ONNX has no operator for OPAQUE layers: {listed}"
             raise DesignError([Problem("no-equal", message)])
         self.layers = LAYERS
 
@@ -95,12 +95,12 @@ class OnnxWriter:
         )  # fmt: skip
 
     def shape(self, index: int) -> list[Any]:
-        """The shape of the output of a node, with the open size of the batch."""
+        """The shape of the output of a node: batch (left open) x depth x sides."""
         volume = self.volumes[index]
         return [BATCH, volume.depth, *volume.sides]
 
     def write(self, index: int) -> None:
-        """Adds the operators of one layer; the last one gives the value with the layer's name."""
+        """Adds the operators of one layer; the output of the last one has the name of the layer."""
         node = self.graph.nodes[index]
         assert isinstance(node.layer, Layer)
         writer = LayerWriter(self, index)
@@ -127,7 +127,7 @@ class LayerWriter:
     """Writes the operators of one layer.
 
     ``volumes`` are those of its inputs, ``output`` its own, ``sides`` the number of sides of its first input.
-    ``places`` is set by a pool to the value that holds the places of the maxima.
+    A pool sets ``places`` to the name of the value with the indices of its maxima.
     """
 
     def __init__(self, writer: OnnxWriter, index: int) -> None:
@@ -143,24 +143,24 @@ class LayerWriter:
         self.places: str | None = None
         self.made = ""
         self.kept: set[str] = set()
-        """The names of its initializers."""
+        """The names of the initializers that the layer uses."""
         self.is_named = False
-        """Whether one of its operators has its name."""
+        """Whether one of the operators already has the name of the layer."""
         self._count = 0
         self.arrays: Mapping[str, Parameter] = {
             array.name: array for array in (*self.layer.parameters(*self.volumes), *self.layer.buffers(*self.volumes))
         }
 
     def op(self, type: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """Adds an operator with one output; returns the name of that."""
+        """Adds an operator with one output, and returns the name of the output."""
         return self.op_of(type, inputs, 1, **attributes)[0]
 
     def op_of(self, type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
-        """Adds an operator; returns the names of its outputs."""
+        """Adds an operator, and returns the names of its outputs."""
         self._count += 1
         names = [f"{self.name}/{type}_{self._count}" + (f".{place}" if place else "") for place in range(outputs)]
         keeps = type not in ("Transpose", "Expand", "Gather") and any(name in self.kept for name in inputs)
-        if keeps and not self.is_named:  # the operator that has the weights is called as the layer
+        if keeps and not self.is_named:  # the operator with the weights gets the name of the layer
             self.is_named = True
             own = self.name
         else:
@@ -171,19 +171,19 @@ class LayerWriter:
         return names
 
     def integers(self, values: Any) -> str:
-        """A constant of whole numbers."""
+        """A constant of integers (int64)."""
         import numpy as np
 
         return self._constant(np.array(values, "int64"))
 
     def number(self, value: Any, dtype: str = "float32") -> str:
-        """A constant that is no parameter."""
+        """A constant that is not a parameter of the layer."""
         import numpy as np
 
         return self._constant(np.asarray(value, dtype))
 
     def _constant(self, array: Any) -> str:
-        """A constant as the output of an operator, so that initializers are parameters alone."""
+        """A constant as the output of an operator, so that all initializers are parameters."""
         self._count += 1
         name = f"{self.name}/constant_{self._count}"
         tensor = self.writer.onnx.numpy_helper.from_array(array, name)
@@ -191,34 +191,35 @@ class LayerWriter:
         return name
 
     def has(self, name: str) -> bool:
-        """Whether the layer has an array of this name."""
+        """Whether the layer has a parameter or buffer of this name."""
         return name in self.arrays
 
     def parameter_shape(self, name: str) -> tuple[int, ...]:
-        """The shape of an array in the NumPy run."""
+        """The shape of an array in the layout of the executor."""
         return self.arrays[name].shape
 
     def parameter(self, name: str, transform: Callable[[Any], Any] | None = None, part: str | None = None) -> str:
-        """The initializer of an array, brought into another order; ``part`` names it where it is a part of the array.
+        """The name of the initializer of an array in the layout of ONNX, to which ``transform`` brings it.
 
-        Layers that share parameters have the same initializers.
+        ``part`` is a suffix of the name if the initializer is only a part of the array. Layers that share parameters
+        share the initializers.
         """
         import numpy as np
 
         writer = self.writer
         owner, is_transposed = writer.graph.owner(self.index, name)
         key = f"{writer.graph.nodes[owner].name}.{name}" + (f".{part}" if part is not None else "")
-        # the weights of Conv and ConvTranspose lie alike, those of a matrix product are transposed
-        is_turned = is_transposed and len(self.arrays[name].shape) == 2
+        # Conv and ConvTranspose have the same layout of weights; those of a matrix product are transposed
+        transposes = is_transposed and len(self.arrays[name].shape) == 2
         self.kept.add(key)
         if key in writer.initializers or key in writer.stripped:
-            return self._turned(key) if is_turned else key
+            return self._transposed(key) if transposes else key
         arrays = writer.options.arrays
         if arrays is not None:
             array = arrays[self.index][name]
         else:
             array = np.broadcast_to(np.zeros((), "float32"), self.arrays[name].shape)
-        array = array.T if is_turned else array if transform is None else transform(array)
+        array = array.T if transposes else array if transform is None else transform(array)
         if arrays is None and writer.options.weights == "none":
             shape = writer.onnx.numpy_helper.from_array(np.array(array.shape, "int64"), f"{key}.shape")
             writer.initializers[f"{key}.shape"] = shape
@@ -226,24 +227,24 @@ class LayerWriter:
         else:
             array = np.ascontiguousarray(array, "float32")
             writer.initializers[key] = writer.onnx.numpy_helper.from_array(array, key)
-        return self._turned(key) if is_turned else key
+        return self._transposed(key) if transposes else key
 
-    def _turned(self, key: str) -> str:
-        """A matrix of weights transposed."""
+    def _transposed(self, key: str) -> str:
+        """Transposes a matrix of weights."""
         found = self.op("Transpose", [key], perm=[1, 0])
         self.kept.add(found)
         return found
 
     def as_map(self, flat: str) -> str:
-        """A vector, batch x depth, as a map of one position."""
+        """Reshapes a vector, batch x depth, to a map with one position."""
         return self.op("Reshape", [flat, self.integers([0, -1, *[1] * self.sides])])
 
     def last(self, x: str) -> str:
-        """Batch x sides x depth."""
+        """Transposes to batch x sides x depth."""
         rank = self.sides + 2
         return self.op("Transpose", [x], perm=[0, *range(2, rank), 1])
 
     def first(self, x: str) -> str:
-        """Batch x depth x sides."""
+        """Transposes to batch x depth x sides."""
         rank = self.sides + 2
         return self.op("Transpose", [x], perm=[0, rank - 1, *range(1, rank - 1)])

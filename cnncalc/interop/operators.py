@@ -1,8 +1,8 @@
-"""A net of operators over tensors, as ONNX and PyTorch describe it, before it becomes layers.
+"""A net of operators over tensors, the common form of ONNX, TensorFlow Lite and PyTorch programs.
 
-Operators, their attributes and the order of the axes of their tensors are those of ONNX (operator set 21): a map is
-batch x channels x sides. Importers of tensor programs translate into this form; :mod:`cnncalc.interop.tensor_layers`
-makes layers of it. Source: the operator schemas of ONNX.
+Operators, attributes and the order of axes are those of ONNX (operator set 21): a map is batch x channels x sides.
+Importers of tensor programs translate into this form; :mod:`cnncalc.interop.tensor_layers` converts it to layers.
+Source: the operator schemas of ONNX.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ NO_ATTRIBUTES: Mapping[str, Any] = {}
 
 
 class Operator(NamedTuple):
-    """One operator. ``inputs`` and ``outputs`` are names of values; an input that is left out is ``""``.
+    """One operator. ``inputs`` and ``outputs`` are names of values; an omitted input is ``""``.
 
-    ``attributes`` holds integers, floats, strings and tuples of these, and :class:`Constant` for tensors. ``scope`` is
-    the path of the module that ran it, outermost first, where the source has one.
-    An operator that an importer finds no form for stays under its own name; ``why`` says the reason.
+    ``attributes`` has integers, floats, strings and tuples of these, and :class:`Constant` for tensors. ``scope`` is
+    the path of the module that ran it, outermost first, if the source has one.
+    An operator that the importer cannot translate keeps its own name; ``why`` is the reason.
     """
 
     name: str
@@ -35,13 +35,13 @@ class Operator(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """A tensor that the source holds.
+    """A tensor with elements in the source.
 
-    ``values`` are its elements in order, the last axis fastest; None where they are not read, as those of weights. They
-    may be decoded when they are looked at, which raises a CnncalcError where that fails.
-    ``stored`` says where in the source all of them lie (None: nowhere but in ``values``).
-    ``is_integer``: its elements are whole numbers or truth values. ``is_learned``: None where the source does not say;
-    ``is_frozen``: training leaves it as it is.
+    ``values`` are its elements in row-major order; None if they are not read, as those of weights. They may be decoded
+    only on access, which raises a CnncalcError if it fails.
+    ``stored`` locates all elements in the source (None: they are only in ``values``).
+    ``is_integer``: the elements are integers or booleans. ``is_learned``: None if the source does not state it;
+    ``is_frozen``: training does not change it.
     """
 
     shape: tuple[int, ...]
@@ -53,11 +53,11 @@ class Constant(NamedTuple):
 
 
 class OperatorNet(NamedTuple):
-    """A whole net of operators, in the order of the source.
+    """A net of operators, in the order of the source.
 
-    ``inputs`` are the shapes of its inputs, batch included; None stands for an open size, or for a shape of which
-    nothing is known. ``shapes`` are the shapes that the source states for other values; those of ``outputs`` bind, the
-    others may be out of date. ``depth_last``: maps whose order nothing tells are batch x sides x channels.
+    ``inputs`` maps each input to its shape, batch included; None stands for an open size, or for an unknown shape.
+    ``shapes`` are the shapes that the source states for other values; those of ``outputs`` are binding, the others may
+    be out of date. ``depth_last``: maps are batch x sides x channels if nothing else determines their order.
     """
 
     name: str

@@ -1,7 +1,8 @@
-"""Reads the text format of protocol buffers without a schema: messages of fields, each with its place in the text.
+"""Reads the text format of protocol buffers without a schema, and records where in the text each field is.
 
-What a field may hold is asked for by who reads it: :meth:`Message.integer`, :meth:`Message.text` and the like raise
-DesignError, with the place, for a value of another type. Source: "Text Format Language Specification", protobuf.dev.
+The methods of :class:`Message` check the type of a value when a caller reads it: :meth:`Message.integer`,
+:meth:`Message.text` and the like raise DesignError with the position if it has another type.
+Source: "Text Format Language Specification", protobuf.dev.
 """
 
 from __future__ import annotations
@@ -46,13 +47,17 @@ class Field(NamedTuple):
 
 
 class Word(str):
-    """A name without quotes: an enumeration value, or a truth value."""
+    """A name without quotes: an enumeration value or a boolean."""
 
     __slots__ = ()
 
 
 class Message:
-    """The fields of one message by name, each with its values in order. ``start`` to ``end`` is its place."""
+    """The values of each field of a message, by the name of the field. ``start`` to ``end`` is its place in the text.
+
+    A method that reads one value takes the last of a repeated field, and ``default`` if there is none. All of them
+    raise DesignError if a value has another type.
+    """
 
     __slots__ = ("end", "fields", "source", "start", "used")
 
@@ -72,16 +77,16 @@ class Message:
         return self.fields.get(name, [])
 
     def span(self, name: str | None = None) -> Span:
-        """The place of the first value of a field, or that of the name before the message."""
+        """The position of the first value of a field, or, without a name, of the name before the message."""
         found = self.fields.get(name or "")
         return Span(self.source, found[0].start, found[0].end) if found else Span(self.source, self.start, self.end)
 
     def messages(self, name: str) -> list[Message]:
-        """The messages of a field that is repeated."""
+        """All messages of a repeated field."""
         return [self._read(name, field, Message, "a message in braces") for field in self.all(name)]
 
     def message(self, name: str) -> Message:
-        """The message of a field, merged from all that stand there; an empty one if there is none."""
+        """The message of a field, merged from all messages of a repeated one; an empty message if there is none."""
         found = self.messages(name)
         if len(found) == 1:
             return found[0]
@@ -92,34 +97,34 @@ class Message:
         return merged
 
     def texts(self, name: str) -> list[str]:
-        """The strings of a field that is repeated; words without quotes are taken as well."""
+        """All strings of a repeated field, including words without quotes."""
         return [self._read(name, field, str, "a string in quotes") for field in self.all(name)]
 
     def text(self, name: str, default: str = "") -> str:
-        """The string or word of a field; of several the last."""
+        """The string or word of a field."""
         found = self.texts(name)
         return found[-1] if found else default
 
     def integers(self, name: str) -> list[int]:
-        """The integers of a field that is repeated."""
+        """All integers of a repeated field."""
         return [self._integer(name, field) for field in self.all(name)]
 
     def integer(self, name: str, default: int = 0) -> int:
-        """The integer of a field; of several the last."""
+        """The integer of a field."""
         found = self.integers(name)
         return found[-1] if found else default
 
     def numbers(self, name: str) -> list[float]:
-        """The numbers of a field that is repeated."""
+        """All numbers of a repeated field."""
         return [float(self._read(name, field, (int, float), "a number")) for field in self.all(name)]
 
     def number(self, name: str, default: float = 0.0) -> float:
-        """The number of a field; of several the last."""
+        """The number of a field."""
         found = self.numbers(name)
         return found[-1] if found else default
 
     def boolean(self, name: str, default: bool = False) -> bool:
-        """The truth value of a field; of several the last."""
+        """The boolean of a field."""
         for field in self.all(name)[-1:]:
             written = str(field.value)
             if written not in (*_TRUE, *_FALSE) or isinstance(field.value, Message):
@@ -147,7 +152,7 @@ class Message:
 
 
 class _Token(NamedTuple):
-    """A sign, which is its own ``kind``, or a word, number, string, or the end."""
+    """A token. ``kind`` is ``word``, ``number``, ``string`` or ``end``, or for a sign the sign itself."""
 
     kind: str
     text: str
@@ -159,12 +164,12 @@ _END = _Token("end", "", 0, 0)
 
 
 def parse(source: Source) -> Message:
-    """The message that a text holds; DesignError with the place of the first fault."""
+    """Parses a text to a message. Raises DesignError with the position of the first error."""
     return _Parser(source).whole()
 
 
 class _Parser:
-    """Reads one token after the other; ``token`` is the one to be read next."""
+    """A recursive-descent parser; ``token`` is the next token."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -181,7 +186,7 @@ class _Parser:
         return top
 
     def field(self, message: Message, depth: int) -> None:
-        """Reads one field of a message that lies so deep."""
+        """Reads one field of a message at a nesting depth."""
         name = self.name()
         self.count_one(name)
         values = message.fields.setdefault(name.text, [])
@@ -198,7 +203,7 @@ class _Parser:
             self.advance()
 
     def message(self, name: _Token, depth: int) -> Field:
-        """Reads a message in braces behind its name."""
+        """Reads a message in braces after its name."""
         if depth >= NESTING:
             raise self.fault(f"messages are nested more than {NESTING} deep", name, "limit")
         closing = _CLOSING[self.token.text]
@@ -229,14 +234,14 @@ class _Parser:
             raise self.fault(f"the text has more than {FIELDS:,} fields", token, "limit")
 
     def skip(self, sign: str) -> bool:
-        """Skips a sign; whether it was there."""
+        """Skips a sign if it is the next token; returns whether it was."""
         if self.token.kind != sign:
             return False
         self.advance()
         return True
 
     def name(self) -> _Token:
-        """Reads the name of a field, or that of an extension in brackets."""
+        """Reads the name of a field or, in brackets, of an extension."""
         token = self.token
         if token.kind == "[":
             match = _EXTENSION.match(self.source.text, token.start)
@@ -266,7 +271,7 @@ class _Parser:
         return Field(value, token.start, token.end)
 
     def number(self, token: _Token) -> int | float:
-        """The number that a token writes."""
+        """The number of a token: decimal, hexadecimal or octal."""
         text = token.text.replace(" ", "").replace("\t", "")
         digits = text.lstrip("-")
         is_whole = digits.isdigit() or digits[:2].lower() == "0x"
@@ -281,7 +286,7 @@ class _Parser:
         return int(text, 8 if is_octal else 10)
 
     def string(self) -> Field:
-        """Reads a string, also one that is written in several pieces."""
+        """Reads a string; successive literals are concatenated."""
         start, pieces = self.token.start, []
         end = start
         while self.token.kind == "string":
@@ -310,12 +315,12 @@ class _Parser:
         raise self.fault(what, _Token("", text[at], at, at + 1))
 
     def fault(self, message: str, token: _Token, code: str = "syntax") -> DesignError:
-        """The error at a token."""
+        """A DesignError at the position of a token."""
         return DesignError([Problem(code, message, Span(self.source, token.start, max(token.end, token.start + 1)))])
 
 
 def _character(match: re.Match[str]) -> str:
-    """The character that an escape stands for."""
+    """The character of an escape sequence."""
     escape = match[1]
     if escape[0] in "xuU" and len(escape) > 1:
         number = int(escape[1:], 16)
@@ -326,7 +331,7 @@ def _character(match: re.Match[str]) -> str:
 
 
 def unread(message: Message, names: frozenset[str]) -> Iterator[tuple[str, Span]]:
-    """The fields of a message that nobody has asked for, but for those of these names."""
+    """Names and positions of the fields that were never read, except those with the given names."""
     for name in message.fields:
         if name not in message.used and name not in names:
             yield name, message.span(name)

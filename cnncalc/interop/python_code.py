@@ -1,4 +1,4 @@
-"""Objects of Python code of the user: ``package.module:attribute`` or ``path/file.py:attribute``."""
+"""Loads objects from Python code of the user: ``package.module:attribute`` or ``path/file.py:attribute``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def running_code(folder: str) -> Iterator[None]:
-    """What the code prints goes to standard error; the working folder is on the import path."""
+    """Puts ``folder`` on the import path, and redirects what the code prints to standard error."""
     place = os.path.abspath(folder or os.curdir)
     sys.path.insert(0, place)
     try:
@@ -27,7 +27,10 @@ def running_code(folder: str) -> Iterator[None]:
 
 
 def object_named(target: str, folder: str) -> Any:
-    """The object that a target names, whose module is imported or run. Raises DesignError with what is wrong."""
+    """Imports the module, or runs the file, of a target, and returns its object.
+
+    Raises DesignError if there is no such module, file or object, or if the code raises an exception.
+    """
     place, _, attribute = target.rpartition(":")
     found = _file(place, folder) if place.endswith(".py") else _package(place)
     for part in attribute.split("."):
@@ -40,14 +43,14 @@ def object_named(target: str, folder: str) -> Any:
 
 
 def _package(name: str) -> Any:
-    """A module of Python by its name."""
+    """Imports a Python module by name."""
     from importlib import import_module
 
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            hint = "the working folder is on the import path; a file is written path/file.py:NAME"
+            hint = "modules are also imported from the current folder; write a file as path/file.py:NAME"
             raise DesignError([Problem("unknown-target", f"no Python module '{name}'", None, hint)]) from None
         raise DesignError([failure_of(f"import {name}", error)]) from None
     except KeyboardInterrupt:
@@ -57,7 +60,7 @@ def _package(name: str) -> Any:
 
 
 def _file(path: str, folder: str) -> Any:
-    """A file of Python as a module."""
+    """Runs a Python file as a module."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     full = os.path.abspath(os.path.join(folder, path))
@@ -68,7 +71,7 @@ def _file(path: str, folder: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
-    sys.modules.setdefault(name, module)  # classes of the file can be found by name
+    sys.modules.setdefault(name, module)  # so that pickle and dataclasses find classes of the file by name
     sys.path.insert(0, os.path.dirname(full))
     try:
         spec.loader.exec_module(module)
@@ -82,7 +85,7 @@ def _file(path: str, folder: str) -> Any:
 
 
 def failure_of(what: str, error: BaseException) -> Problem:
-    """The error of the user's code, with the line that raised it."""
+    """The problem for an exception of the user's code, with the line that raised it."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)

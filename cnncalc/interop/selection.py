@@ -1,11 +1,11 @@
-"""Parts of tensors, parts put together again, and tensors put side by side."""
+"""Slices, concatenation and repetition of tensors; slices that are concatenated again become views."""
 
 from __future__ import annotations
 
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.tensor_net import Net, Source, Tensor, Unknown, WrongFile
 from cnncalc.interop.views import Atom, Axes, batch_of, merged, regrouped, size_of, whole
 from cnncalc.records import NamedTuple
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Part(NamedTuple):
-    """Some indices of one atom of a layer's output: those from ``start`` up to ``stop``.
+    """The indices from ``start`` up to, but not including, ``stop`` of one atom of the output of a layer.
 
-    ``whole`` is how many indices the atom has in the base.
+    ``base`` is that output, ``whole`` the number of indices that the atom has in it.
     """
 
     base: Source
@@ -32,12 +32,15 @@ class Part(NamedTuple):
 
     @property
     def is_one(self) -> bool:
-        """Whether it is one index alone."""
+        """Whether it is a single index."""
         return self.stop - self.start == 1
 
 
 def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: str) -> Tensor:
-    """The indices from ``start`` up to ``stop`` in steps of ``step`` along an axis: ``span`` holds the three."""
+    """Slices an axis; ``span`` is start, stop and step.
+
+    Raises WrongFile if the slice is empty, Unsupported if no layer computes it.
+    """
     start, stop, step = span
     size = size_of(tensor.axes[axis])
     count = len(range(start, stop, step))
@@ -46,7 +49,7 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
     if not count:
         raise WrongFile("it takes no element")
     if batch_of([tensor.axes[axis]]):
-        raise NoEqual("it takes some of the images of a batch")
+        raise Unsupported("it takes only some images of a batch")
     if step > 1 and count > 1:
         if size % step or count != size // step or start >= step:
             return _every(net, tensor, axis, span, name)
@@ -61,24 +64,24 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
 
 
 def _inner(net: Net, tensor: Tensor, axis: int, step: int, start: int, name: str) -> Tensor:
-    """Every ``step``-th index from ``start`` on: one index of the fastest atom."""
-    cut = regrouped((tensor.axes[axis],), (size_of(tensor.axes[axis]) // step, step))
-    if cut is None or len(cut[1]) != 1:
-        raise NoEqual(f"it takes every {step}th element of an axis that is made of several sides")
-    outer, (atom,) = cut
+    """Every ``step``-th index from ``start`` on, as a single index of the fastest atom."""
+    split = regrouped((tensor.axes[axis],), (size_of(tensor.axes[axis]) // step, step))
+    if split is None or len(split[1]) != 1:
+        raise Unsupported(f"it takes every {step}th element of an axis that combines several sides")
+    outer, (atom,) = split
     source = _taken(net, tensor.source, Part(tensor.source, atom.side, atom.stride, atom.size, start, start + 1), name)
     axes = (*tensor.axes[:axis], outer, *tensor.axes[axis + 1 :])
     return Tensor(source, tuple([lowered(one, atom) for one in axes]))
 
 
 def _every(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: str) -> Tensor:
-    """Every ``step``-th position of a side: a max pool of windows of one position."""
+    """Every ``step``-th position of a side, as a POOL with a kernel of 1."""
     start, stop, step = span
     count = len(range(start, stop, step))
     tensor = net.rearranged(tensor, _alone(net, tensor, axis))
     ((atom,),) = [tensor.axes[axis]]
     if atom.side == len(tensor.source.volume) - 1:
-        raise NoEqual(f"it takes every {step}th of {atom.size} channels")
+        raise Unsupported(f"it takes every {step}th of {atom.size} channels")
     if start or (atom.size - 1) // step + 1 != count:
         tensor = part(net, tensor, axis, (start, start + (count - 1) * step + 1, 1), name)
     found = strided(net, tensor.source, atom.side, step, name)
@@ -86,7 +89,7 @@ def _every(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name
 
 
 def strided(net: Net, source: Source, side: int, step: int, name: str) -> Source:
-    """The layer that takes every ``step``-th position of a side, from the first one on."""
+    """Adds a layer that takes every ``step``-th position of a side, from the first one on. Raises Unknown."""
     strides = [step if number == side else 1 for number in range(len(source.volume.sides))]
     found = net.add("pool", [source], name, kernel=1, stride=strides if len(strides) > 1 else step)
     if found is None:
@@ -95,22 +98,22 @@ def strided(net: Net, source: Source, side: int, step: int, name: str) -> Source
 
 
 def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str) -> Tensor | None:
-    """Some indices of the slowest atom of an axis; None if the range cuts into the others."""
+    """A range of an axis as indices of its slowest atom; None if the range also divides faster atoms."""
     atoms = merged(tensor.axes[axis])
     size = size_of(atoms)
     if size % (stop - start) == 0 == start % (stop - start):
         step = stop - start
     elif len(atoms) == 1:
         step = 1
-    else:  # the longest part of the axis that both ends are multiples of, and that cuts its slowest atom alone
+    else:  # the largest step that divides both ends and splits only the slowest atom
         fast = size // atoms[0].size
         step = fast * gcd(atoms[0].size, start // fast, stop // fast) if start % fast == 0 == stop % fast else 0
     if not step:
         return None
-    cut = regrouped((atoms,), (size // step, step))
-    if cut is None or len(cut[0]) != 1:
+    split = regrouped((atoms,), (size // step, step))
+    if split is None or len(split[0]) != 1:
         return None
-    (atom,), rest = cut
+    (atom,), rest = split
     count = (stop - start) // step
     volume = tensor.source.volume
     if count > 1 and atom.stride * atom.size != volume[atom.side]:
@@ -127,7 +130,7 @@ def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str
 
 
 def lowered(axis: Sequence[Atom], gone: Atom) -> tuple[Atom, ...]:
-    """Atoms in a volume from which another atom is taken away."""
+    """The atoms of an axis in the volume that remains when the atom ``gone`` is removed."""
     return tuple(
         [
             Atom(a.side, a.stride // gone.size, a.size) if a.side == gone.side and a.stride > gone.stride else a
@@ -144,14 +147,14 @@ def lifted(axis: Sequence[Atom], gone: Atom) -> tuple[Atom, ...]:
             found.append(a)
         elif a.stride >= gone.stride:
             found.append(Atom(a.side, a.stride * gone.size, a.size))
-        else:  # the atom that was taken away lay within this one
+        else:  # the removed atom was inside this one
             low = gone.stride // a.stride
             found += [Atom(a.side, gone.stride * gone.size, a.size // low), Atom(a.side, a.stride, low)]
     return tuple(found)
 
 
 def _taken(net: Net, base: Source, part: Part, name: str) -> Source:
-    """The layer that takes a part, made when something reads it."""
+    """A source for a slice; its layer is added when another layer reads it."""
     volume = base.volume
     if part.is_one:
         size = volume[part.side] // part.whole
@@ -170,7 +173,7 @@ def _taken(net: Net, base: Source, part: Part, name: str) -> Source:
                 keys = {"from": part.start, "axis": volume.names[side]}
                 given = net.add("slice", [base], name, **keys) or base
             return strided(net, given, side, part.whole, name).place
-        if high > 1:  # the atom comes first along its side
+        if high > 1:  # move the atom to the front of its side
             rest = low * high
             atoms = [Atom(side, low, part.whole)]
             atoms += [Atom(side, low * part.whole, high)] + ([Atom(side, 1, low)] if low > 1 else [])
@@ -188,7 +191,7 @@ def _taken(net: Net, base: Source, part: Part, name: str) -> Source:
 
 
 def _alone(net: Net, tensor: Tensor, axis: int) -> list[list[int]]:
-    """Groups in which an axis is a side, or the depth, by itself."""
+    """Groups of axes in which ``axis`` alone is a side or the depth."""
     groups = natural_groups(tensor)
     if groups is not None and [axis] in groups:
         return groups
@@ -202,7 +205,7 @@ def _alone(net: Net, tensor: Tensor, axis: int) -> list[list[int]]:
 
 
 def natural_groups(tensor: Tensor) -> list[list[int]] | None:
-    """The groups of axes in which a tensor is its volume as it stands; None if none are."""
+    """The groups of axes in which a tensor equals its volume without rearrangement; None if there are none."""
     volume = tensor.source.volume
     depth = len(volume) - 1
     sides = range(depth)
@@ -221,7 +224,7 @@ def natural_groups(tensor: Tensor) -> list[list[int]] | None:
 
 
 def groups_of(net: Net, tensors: Sequence[Tensor]) -> list[list[int]]:
-    """Groups that hold every axis of tensors of one rank that has more than one index in any of them."""
+    """Groups of axes for tensors of equal rank; they have every axis with more than one index in any tensor."""
     rank = tensors[0].rank
     wide = {n for tensor in tensors for n in range(rank) if any(atom.side >= 0 for atom in tensor.axes[n])}
     for tensor in tensors:
@@ -237,12 +240,12 @@ def groups_of(net: Net, tensors: Sequence[Tensor]) -> list[list[int]]:
 
 
 def concat(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -> Tensor:
-    """Tensors side by side along an axis."""
+    """Concatenates tensors along an axis. Raises Unsupported if no layer computes it, Unknown if an input is."""
     if batch_of([tensor.axes[axis] for tensor in tensors]):
-        raise NoEqual("it puts images of a batch side by side")
-    whole_again = _rejoined(tensors, axis) or _rolled(net, operator, tensors, axis)
-    if whole_again is not None:
-        return whole_again
+        raise Unsupported("it concatenates images of a batch")
+    found_view = _rejoined(tensors, axis) or _rolled(net, operator, tensors, axis)
+    if found_view is not None:
+        return found_view
     groups = groups_of(net, tensors)
     if not any(axis in group for group in groups):
         groups = _with_axis(groups, axis)
@@ -262,25 +265,25 @@ def concat(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -
 
 
 def _with_axis(groups: list[list[int]], axis: int) -> list[list[int]]:
-    """The groups with another axis: in place of a side of 1, or as a side of its own."""
+    """The groups with one more axis: in place of a side of size 1, or as a new side."""
     for number, group in enumerate(groups):
         if not group:
             return [*groups[:number], [axis], *groups[number + 1 :]]
     if len(groups) > max(SIDES):
-        raise NoEqual("it has more sides than a volume")
+        raise Unsupported(f"it has more than {max(SIDES)} sides")
     return [[axis], *groups]
 
 
 def _separate(groups: list[list[int]], axis: int) -> list[list[int]]:
-    """The groups with an axis in one of its own."""
+    """The groups with ``axis`` in a separate group."""
     rest = [[n for n in group if n != axis] for group in groups]
     if len(rest) > max(SIDES):
-        raise NoEqual("it has more sides than a volume")
+        raise Unsupported(f"it has more than {max(SIDES)} sides")
     return [[axis], *rest]
 
 
 def _root(tensor: Tensor) -> tuple[Source, dict[Atom, int], Axes] | None:
-    """Of which layer a tensor is one index of some atoms, which ones, and its axes in that layer."""
+    """The layer of which a tensor is a slice at one index of some atoms, those indices, and its axes in the layer."""
     source, axes = tensor.source, tensor.axes
     chosen: dict[Atom, int] = {}
     while source.part is not None and source.part.is_one:
@@ -294,7 +297,7 @@ def _root(tensor: Tensor) -> tuple[Source, dict[Atom, int], Axes] | None:
 
 
 def _rejoined(tensors: Sequence[Tensor], axis: int) -> Tensor | None:
-    """All indices of some atoms of one layer, put side by side in order: a view of that layer."""
+    """A view of a layer, if the tensors are its slices for all indices of some atoms, in order; else None."""
     found = [_root(tensor) for tensor in tensors]
     first = found[0]
     if first is None:
@@ -318,12 +321,12 @@ def _rejoined(tensors: Sequence[Tensor], axis: int) -> Tensor | None:
 
 
 def _first_change(indices: Sequence[dict[Atom, int]], atom: Atom) -> int:
-    """The negative number of the first of the parts in which the index of an atom changes: slow atoms first."""
+    """Minus the number of the first slice in which the index of an atom changes; sorts slow atoms first."""
     return -next((number for number, index in enumerate(indices) if index[atom] != indices[0][atom]), len(indices))
 
 
 def _rolled(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -> Tensor | None:
-    """The end of a side and then its beginning: ROLL."""
+    """ROLL, if the tensors are the end of a side and then its begin; else None."""
     if len(tensors) != 2:
         return None
     last, first = (tensor.source.part for tensor in tensors)
@@ -346,7 +349,7 @@ def _rolled(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) 
 
 
 def _merged_roll(net: Net, base: Source, shift: Sequence[int]) -> Source | None:
-    """A second roll, along another side, as one layer with the first."""
+    """One ROLL for two successive ones along different sides; None if the base is not such a ROLL."""
     if net.kind(base) != "roll" or base.place is None:
         return None
     before = net.key(base, "shift")
@@ -360,16 +363,16 @@ def _merged_roll(net: Net, base: Source, shift: Sequence[int]) -> Source | None:
 
 
 def repeated(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> Tensor:
-    """The nearest of the positions of a side for each of ``count``: UPSAMPLE, or RESIZE."""
+    """Resizes a side to ``count`` positions by nearest neighbour, with UPSAMPLE or RESIZE."""
     if batch_of([x.axes[axis]]):
-        raise NoEqual("it takes some of the images of a batch")
+        raise Unsupported("it repeats images of a batch")
     tensor = net.rearranged(x, _alone(net, x, axis))
     side = next((atom.side for atom in tensor.axes[axis]), None)
     source = tensor.source
     if side is None:
-        raise NoEqual("it repeats an axis of 1")
+        raise Unsupported("it repeats an axis of size 1")
     if side == len(source.volume) - 1:
-        raise NoEqual("it repeats channels")
+        raise Unsupported("it repeats channels")
     net.place(source)
     sides = list(source.volume.sides)
     sides[side] = count

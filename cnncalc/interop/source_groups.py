@@ -1,4 +1,4 @@
-"""The layers of a net in the groups that the dots of their names make, for code with a part for each group."""
+"""Groups the layers of a net by the dots in their names; generated code has a class or function for each group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """One layer or one group in the order in which they run; ``name`` is the last part of its name."""
+    """A layer (``index``) or a group of layers (``steps``, in execution order); ``name`` is its last name part."""
 
     def __init__(self, name: str, index: int | None = None) -> None:
         self.name = name
@@ -24,12 +24,12 @@ class Step:
         self.steps: list[Step] = []
 
     def indices(self) -> list[int]:
-        """All layers within."""
+        """The indices of all layers in it."""
         return [self.index] if self.index is not None else [index for step in self.steps for index in step.indices()]
 
 
 class Groups:
-    """A net for which code is written: its volumes, who reads what, and the code of each layer."""
+    """A net for which code is generated: its volumes, the readers of each value, and the code of each layer."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -43,7 +43,7 @@ class Groups:
                 self.readers.setdefault(value, []).append(index)
 
     def steps(self) -> Step:
-        """All layers but the inputs, in their groups."""
+        """All layers but the inputs, as a tree of groups."""
         top = Step("")
         for index, node in enumerate(self.graph.nodes):
             if not node.is_input:
@@ -51,7 +51,7 @@ class Groups:
         return top
 
     def _place(self, top: Step, names: Sequence[str], index: int) -> None:
-        """Adds a layer to the groups of its name; a group that was left is entered again as another one."""
+        """Adds a layer to the groups of its name; if its group already ended, the layer stays outside of it."""
         group = top
         for name in names[:-1]:
             last = group.steps[-1] if group.steps else None
@@ -66,17 +66,17 @@ class Groups:
         group.steps.append(Step(names[-1], index))
 
     def reads(self, index: int) -> list[Hashable]:
-        """The values that a layer reads: layers by their index, the places of the maxima of a pool as a pair."""
+        """The values that a layer reads: the index of a layer, or ``("places", index)`` for the maxima of a pool."""
         node = self.graph.nodes[index]
         assert isinstance(node.layer, Layer)
         return [node.inputs[0], ("places", node.inputs[1])] if node.layer.takes_places else list(node.inputs)
 
     def gives(self, index: int) -> list[Hashable]:
-        """The values that a layer gives: its output, and of a pool before UNPOOL the places of the maxima."""
+        """The values that a layer outputs: its index, and for the pool of an UNPOOL the positions of the maxima."""
         return [index, ("places", index)] if index in self.unpooled else [index]
 
     def _find_flat(self) -> list[bool]:
-        """Which layers give batch x depth."""
+        """Whether the output of each layer is batch x depth, without sides."""
         flat: list[bool] = []
         for node in self.graph.nodes:
             layer = node.layer
@@ -86,7 +86,7 @@ class Groups:
         return flat
 
     def leaving(self, inside: set[int]) -> list[Hashable]:
-        """The values of these layers that layers outside of them read, and the outputs that nothing reads."""
+        """The values of these layers that other layers read, and the outputs of the net among them."""
         found: list[Hashable] = []
         for index in sorted(inside):
             for value in self.gives(index):
@@ -97,17 +97,17 @@ class Groups:
 
 
 class Body:
-    """The statements that run a group, and the names of its parts.
+    """Generates the statements that run a group.
 
-    ``entering`` and ``leaving`` are the values that enter and leave the group; ``is_top``: it is the whole net.
+    ``entering`` and ``leaving`` are the input and output values of the group; ``is_top``: it is the whole net.
     """
 
     taken_names: ClassVar[tuple[str, ...]] = ()
     """Names that no variable may have."""
     input_name: ClassVar[str] = "x"
-    """The variable of an input of the net that has the name of its kind."""
+    """The variable of an input of the net that is named ``input``."""
     new_names: ClassVar[Sequence[str]] = ("x",)
-    """Names of values that need a variable of their own, the first free one; else they have that of their layer."""
+    """Preferred names of a new variable; if all are in use, it is named after its layer."""
 
     def __init__(
         self, source: Groups, group: Step, entering: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
@@ -148,22 +148,25 @@ class Body:
         self.end(main, extra, is_top=is_top)
 
     def part(self, place: int, name: str) -> str:
-        """The part of the group at a place, by which it is run."""
+        """The expression that is called to run step ``place`` of the group."""
         raise NotImplementedError
 
     def end(self, main: Sequence[str], extra: Sequence[str], *, is_top: bool) -> None:
-        """Adds the last statement: what the group gives, and with ``extra`` what it gives in training alone."""
+        """Adds the return statement for the outputs ``main``, and ``extra``, which exist only in training."""
         raise NotImplementedError
 
     def write(self, step: Step, line: str, result: str, argument: str, before: str, *, is_top: bool) -> None:
-        """Adds the statement of a step: its first result and argument, and the variable that it read before."""
+        """Adds the statement ``line`` of a step.
+
+        ``result`` and ``argument`` are its first variables; ``before`` is the variable that now has its first input.
+        """
         self.lines.append(line)
 
     def free(self, variables: Sequence[str]) -> None:
-        """Adds what gives up values that one step alone reads, behind it; the default is nothing."""
+        """Adds statements that delete variables after their only reader; the default adds none."""
 
     def _is_own_input(self, value: Hashable) -> bool:
-        """Whether a value is an input of the net with a name of its own, which no other value gets."""
+        """Whether a value is an input of the net with its own name; its variable is not reused."""
         nodes = self.source.graph.nodes
         return isinstance(value, int) and nodes[value].is_input and self.variables[value] != self.input_name
 
@@ -184,7 +187,7 @@ class Body:
         return found
 
     def _entering(self, step: Step) -> list[Hashable]:
-        """The values that a step reads, each once for a group, and as often as it is an argument of a layer."""
+        """The values that a step reads from outside, each once."""
         source = self.source
         if step.index is not None:
             return list(dict.fromkeys(source.reads(step.index)))
@@ -195,7 +198,7 @@ class Body:
     def _step(
         self, place: int, step: Step, name: str, reads: Sequence[Hashable], leaving: Sequence[Hashable], *, is_top: bool
     ) -> list[str]:
-        """Adds the statement of a step; returns the variables that it sets."""
+        """Adds the statement of a step, and returns the variables that it assigns."""
         source = self.source
         inside = set(step.indices())
         part = self.part(place, name)
@@ -229,7 +232,7 @@ class Body:
 
 
 def identifier(name: str) -> str:
-    """A name as one of Python: other characters become ``_``."""
+    """A valid Python identifier for a name; other characters become ``_``."""
     text = "".join(c if c.isalnum() or c == "_" else "_" for c in name)
     text = text if text and not text[0].isdigit() else f"_{text}"
     return f"{text}_" if keyword.iskeyword(text) or text in ("training", "forward") else text

@@ -1,7 +1,7 @@
-"""Attention, recognised by what is multiplied: projections of a sequence, whatever the order of axes in between.
+"""Recognises attention by its matrix products of projections of a sequence, in any order of axes.
 
-The products of queries and keys, numbers and constants that change them, and their softmax become layers only if what
-reads them is not attention.
+Products of queries and keys, with their scale, biases and softmax, become layers of their own only if an operator that
+is not part of attention reads them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from math import isqrt, prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown
-from cnncalc.interop.tensor_weights import columns, distances, side_by_side
+from cnncalc.interop.tensor_weights import columns, concatenated, distances
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, merged, size_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES, Volume
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 MASK = "a mask of attention left out"
 MASKED = -50
-"""At and below it a constant that is added to scores masks them."""
+"""A constant at or below it that is added to a score masks it."""
 
 
 class Scores(NamedTuple):
-    """Products of queries and keys: [.., positions, numbers] each, ``scale`` times their product.
+    """The scores of attention: ``scale`` times query x key, where both tensors are [.., positions, head size].
 
-    ``biases`` are constants that are added; ``is_normed``: the softmax along the keys is taken.
+    ``biases`` are constants added to them; ``is_normed``: they are after the softmax along the keys.
     """
 
     query: Tensor
@@ -39,7 +39,7 @@ class Scores(NamedTuple):
 
 
 def scores_of(x: Tensor) -> Scores | None:
-    """The products of queries and keys that a tensor is, times a number."""
+    """The scores, before softmax, that a tensor is a multiple of; None if it is not."""
     found: Scores | None = x.source.scores
     if found is not None:
         return found if not found.is_normed else None
@@ -51,7 +51,7 @@ def scores_of(x: Tensor) -> Scores | None:
 
 
 def unscaled(source: Source) -> tuple[Source, float]:
-    """The layer that a layer is a multiple of, and the factor."""
+    """The source that a source is a multiple of, and the factor."""
     factor = 1.0
     while source.formula is not None and source.formula.type == "Affine" and source.formula.args[2] == 0:
         base, number, _ = source.formula.args
@@ -62,7 +62,7 @@ def unscaled(source: Source) -> tuple[Source, float]:
 
 
 def biased(net: Net, operator: Operator, x: Tensor, array: Array, plain: Callable[[], Tensor]) -> Tensor | None:
-    """Scores to which a constant is added; None for other tensors. ``plain`` adds it to tensors that are layers."""
+    """Adds a constant to scores; None for other tensors. ``plain`` adds the layer if the scores are not attention."""
     scores = scores_of(x)
     if scores is None:
         return None
@@ -73,7 +73,7 @@ def biased(net: Net, operator: Operator, x: Tensor, array: Array, plain: Callabl
 
 
 def normed(net: Net, operator: Operator, x: Tensor, plain: Callable[[], Tensor]) -> Tensor | None:
-    """The softmax of scores along the keys; None for other tensors. ``plain`` makes it of tensors that are layers."""
+    """The softmax of scores; None for other tensors. ``plain`` adds the layer if the scores are not attention."""
     scores = scores_of(x)
     if scores is None:
         return None
@@ -84,21 +84,22 @@ def normed(net: Net, operator: Operator, x: Tensor, plain: Callable[[], Tensor])
 
 
 def _set_make(net: Net, operator: Operator, x: Tensor, source: Source, plain: Callable[[], Tensor]) -> None:
-    """Sets what makes the layer of scores, if it is no part of attention."""
+    """Sets the function that adds the layer, which runs only if the scores are not part of attention."""
 
     def make() -> int | None:
         found = plain()
-        # the axes of x are those of its volume, so the layer works on that volume as it stands
+        # the axes of x are those of its volume, so the layer needs no rearrangement
         return net.place(found.source)
 
     source.make = net.guarded(operator, source, make, x.source)
 
 
 class Role(NamedTuple):
-    """The queries, keys or values: the LINEAR layer that they are from, and what their axes are.
+    """The queries, keys or values: the LINEAR layer that projects them, and the meaning of their axes.
 
-    ``part`` says which part of its units they are: the index and the number of parts. ``outer`` are the atoms of sides
-    that work apart, ``places`` those of the positions.
+    ``place`` is the index of the layer. ``part`` is their part of its units: index and number of parts. ``heads`` is
+    the number of heads, ``numbers`` the size of a head. ``outer`` are the atoms of sides along which attention is
+    separate, ``places`` those of the positions. ``factor`` multiplies them.
     """
 
     place: int
@@ -111,7 +112,7 @@ class Role(NamedTuple):
 
 
 def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tensor | None:
-    """ATTENTION of queries, keys and values; None where they do not come from projections alone."""
+    """Adds ATTENTION of queries, keys and values; None if they are not projections that fit together."""
     roles = [_role(net, tensor) for tensor in (scores.query, scores.key, value)]
     if any(role is None for role in roles):
         return None
@@ -151,9 +152,9 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
 
 
 def projected(net: Net, source: Source, before: Source | None = None) -> Source | None:
-    """ATTENTION with the projection behind it, a LINEAR layer, as one layer; None where they are two.
+    """Merges ATTENTION and the LINEAR layer after it, its output projection; None if they stay two layers.
 
-    ``before`` is what the LINEAR layer reads; without it, it has got a bias since.
+    ``before`` is the input of the LINEAR layer; it is omitted when a bias was added to the layer afterwards.
     """
     if source.place is None or net.kind(source) != "linear":
         return None
@@ -174,16 +175,16 @@ def projected(net: Net, source: Source, before: Source | None = None) -> Source 
     net.ranks[place] = net.ranks.get(before.place, net.rank)
     net.owners = {identity: owner for identity, owner in net.owners.items() if owner != source.place}
     found = Source(net.builder.volume(place), place)
-    behind = net.parameters.get(source.place, {})
+    projection = net.parameters.get(source.place, {})
     net.hold_as(found, net.parameters.get(before.place, {}))
-    net.hold_as(found, {f"out_{name}": array for name, array in behind.items()})
+    net.hold_as(found, {f"out_{name}": array for name, array in projection.items()})
     if before.place in net.inexact:
         net.differs(found, net.inexact[before.place])
     return found
 
 
 def _arrays_of(net: Net, roles: Sequence[Role], *, is_joined: bool) -> dict[str, Array | None]:
-    """The projections of queries, keys and values, in one array where they read vectors of one depth."""
+    """The arrays of the projections of queries, keys and values; concatenated if their inputs have the same depth."""
     found: dict[str, Array | None] = {}
     for name in ("weight", "bias"):
         arrays = [net.parameters.get(role.place, {}).get(name) for role in roles]
@@ -191,7 +192,7 @@ def _arrays_of(net: Net, roles: Sequence[Role], *, is_joined: bool) -> dict[str,
         if len(parts) < len(roles):
             continue
         if name == "bias" or is_joined:
-            found[name] = side_by_side(parts)
+            found[name] = concatenated(parts)
         else:
             found.update(zip(("query", "key", "value"), parts, strict=True))
     return found
@@ -234,12 +235,12 @@ def _belong_together(net: Net, query: Role, key: Role, worth: Role) -> bool:
     parts: dict[int, list[tuple[int, int]]] = {}
     for role in (query, key, worth):
         parts.setdefault(role.place, []).append(role.part)
-    # every part of each projection is used once
+    # each part of each projection must be used exactly once
     return all(sorted(found) == [(n, len(found)) for n in range(len(found))] for found in parts.values())
 
 
 def _target(volume: Volume, role: Role) -> Axes:
-    """The volume that ATTENTION reads: what works apart, positions, depth."""
+    """The axes of the volume that ATTENTION reads: sides with separate attention, positions, depth."""
     depth = len(volume) - 1
     outer = [merged([atom]) for atom in merged(role.outer)]
     while len(outer) + 1 > max(SIDES):
@@ -270,7 +271,7 @@ def _result_axes(tensor: Tensor, role: Role, volume: Volume) -> Axes:
 
 
 def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | bool | None:
-    """The sides of the plane of a table of relative biases; None without biases; False for others."""
+    """The height and width for a table of relative position biases; None without biases; False for other biases."""
     found: list[int] | None = None
     positions = size_of(query.places)
     side = isqrt(positions)
@@ -289,7 +290,7 @@ def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | b
 
 
 def is_mask(net: Net, array: Array, heads: int) -> bool:
-    """Whether a constant that is added to scores only masks some of them."""
+    """Whether a constant that is added to scores is a mask, not a bias."""
     if array.is_learned:
         return False
     if array.values is not None and len(array.values) <= 65_536 and net.can_look_at(array.elements):
@@ -299,7 +300,7 @@ def is_mask(net: Net, array: Array, heads: int) -> bool:
 
 
 def _depends_on_distance(net: Net, array: Array, side: int) -> bool:
-    """Whether biases of positions of a square plane depend on the distance of the two alone, as far as is known."""
+    """Whether biases of pairs of positions on a square depend only on their offset; True if no values are known."""
     if array.values is None or not net.can_look_at(array.elements):
         return True
     count = side * side
@@ -314,11 +315,11 @@ def _depends_on_distance(net: Net, array: Array, side: int) -> bool:
 
 
 def _hold_table(net: Net, array: Array, expected: int) -> None:
-    """Records the table of relative biases that a constant was gathered from."""
+    """Records the table of relative biases from which a constant was gathered."""
     tables = [name for name in array.origins if name in net.net.constants and not net.net.constants[name].is_integer]
     stored = sum(prod(net.net.constants[name].shape) for name in tables)
     for name in array.origins:
         net.counted[name] = 1
     net.held[(*sorted(tables), "relative")] = expected
     if stored != expected:
-        net.builder.note(f"a table of {expected:,} relative biases stands in the file as {stored:,} numbers")
+        net.builder.note(f"the file stores a table of {expected:,} relative biases as {stored:,} numbers")

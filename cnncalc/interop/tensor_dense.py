@@ -1,4 +1,4 @@
-"""Products of matrices: fully-connected layers, attention, and others."""
+"""Converts matrix products: FC, LINEAR, ATTENTION and MATMUL."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from functools import lru_cache
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_functions import activation, function_of
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, require_batch_apart
-from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, turned
+from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, transposed
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, batch_of, size_of, whole
 from cnncalc.volume import SIDES, Volume
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from cnncalc.interop.operators import Operator
 
 
-OVER_IMAGES = "it adds up over the images of a batch"
+OVER_IMAGES = "it sums over the images of a batch"
 
 
 # with weights
 
 
 def gemm(net: Net, operator: Operator) -> Value:
-    """Gemm: a matrix times weights plus a bias."""
+    """Gemm: alpha times a matrix times weights, plus beta times a bias."""
     attributes = operator.attributes
     x = net.tensor(operator)
     if x.rank == 2 and attributes.get("transA"):
@@ -48,7 +48,7 @@ def gemm(net: Net, operator: Operator) -> Value:
         raise WrongFile("its second matrix is missing")
     units = weight.shape[0 if attributes.get("transB") else 1]
     array = bias if isinstance(bias, Array) and bias.elements == units else None
-    own = turned(weight, (1, 0)) if attributes.get("transB") else weight
+    own = transposed(weight, (1, 0)) if attributes.get("transB") else weight
     factor = times(net, operator, own, alpha)
     assert isinstance(factor, Array)
     result = dense(net, operator, x, factor, array)
@@ -58,17 +58,17 @@ def gemm(net: Net, operator: Operator) -> Value:
 
 
 def times(net: Net, operator: Operator, value: Value, number: float) -> Value:
-    """A value times a number of the operator; of a constant the number becomes a part."""
+    """A value times a number of the operator; a constant is scaled, for a tensor AFFINE is added."""
     if number == 1 or value is None:
         return value
     if isinstance(value, Tensor):
         return function_of(net, operator, "Affine", value, number, 0.0)
-    net.builder.note(f"a factor of {operator.type} is a part of its weights")
+    net.builder.note(f"the weights of {operator.type} are multiplied by its constant factor")
     return scaled(value, number)
 
 
 def matmul(net: Net, operator: Operator) -> Value:
-    """MatMul: of a tensor with weights, or of two tensors."""
+    """MatMul of a tensor and weights, or of two tensors."""
     left, right = (*net.inputs(operator), None, None)[:2]
     if isinstance(left, Tensor) and isinstance(right, Array):
         shape = right.shape
@@ -78,17 +78,17 @@ def matmul(net: Net, operator: Operator) -> Value:
             found = dense(net, operator, left, shaped(right, *shape, 1), None)
             return found.viewed(found.axes[:-1])
         if len(shape) != 2:
-            raise NoEqual(f"it multiplies by a constant of shape {list(right.shape)}")
+            raise Unsupported(f"it multiplies by a constant of shape {list(right.shape)}")
         return dense(net, operator, left, shaped(right, *shape), None)
     if isinstance(left, Array) and isinstance(right, Tensor) and len(left.shape) == 2:
-        # the columns on the right are the rows of the same product with all of it transposed
+        # A x B = (B^T x A^T)^T, with the weights on the right
         if right.rank == 1:
-            return dense(net, operator, right, turned(left, (1, 0)), None)
+            return dense(net, operator, right, transposed(left, (1, 0)), None)
         swapped = right.viewed((*right.axes[:-2], right.axes[-1], right.axes[-2]))
-        found = dense(net, operator, swapped, turned(left, (1, 0)), None)
+        found = dense(net, operator, swapped, transposed(left, (1, 0)), None)
         return found.viewed((*found.axes[:-2], found.axes[-1], found.axes[-2]))
     if isinstance(left, Tensor) and isinstance(right, Tensor):
-        # a vector on the left is a row, one on the right a column, and the axis is left out again
+        # a vector on the left is a row, one on the right a column; the added axis is removed afterwards
         row = left if left.rank > 1 else left.viewed(((), *left.axes))
         column = right if right.rank > 1 else right.viewed((*right.axes, ()))
         result = product(net, operator, row, column)
@@ -96,36 +96,36 @@ def matmul(net: Net, operator: Operator) -> Value:
         *rest, rows, columns = result.axes
         ends = [*([rows] if left.rank > 1 else []), *([columns] if right.rank > 1 else [])]
         return result.viewed((*rest, *ends))
-    raise NoEqual("it multiplies a constant by a tensor")
+    raise Unsupported("it multiplies a constant by a tensor")
 
 
 def einsum(net: Net, operator: Operator) -> Value:
-    """Einsum of two values, as a product of matrices."""
+    """Einsum of two values as a matrix product. Raises Unsupported for other equations."""
     equation = operator.attributes.get("equation", "").replace(" ", "")
     terms, _, result = equation.partition("->")
     names = terms.split(",")
     values = net.inputs(operator)
     if not result or len(names) != 2 or "." in equation or any(len(set(n)) < len(n) for n in (*names, result)):
-        raise NoEqual(f"its equation is {equation}")
+        raise Unsupported(f"its equation is {equation}")
     (left, right), (one, other) = names, values
     if not isinstance(one, Tensor):
         left, right, one, other = right, left, other, one
     if not isinstance(one, Tensor) or other is None or len(left) != one.rank or len(right) != len(other.shape):
-        raise NoEqual(f"its equation is {equation}")
+        raise Unsupported(f"its equation is {equation}")
     shared = [letter for letter in left if letter in right]
     summed = [letter for letter in shared if letter not in result]
     batch = [letter for letter in shared if letter in result]
     rows = [letter for letter in left if letter not in right]
     columns = [letter for letter in right if letter not in left]
     if any(letter not in result for letter in (*rows, *columns)) or not summed:
-        raise NoEqual(f"its equation is {equation}")
+        raise Unsupported(f"its equation is {equation}")
     first = _grouped(one, left, [*[[letter] for letter in batch], rows, summed])
     widths = dict(zip([*left, *right], [*one.shape, *other.shape], strict=True))
     if isinstance(other, Array):
         if batch:
-            raise NoEqual(f"its equation is {equation}")
+            raise Unsupported(f"its equation is {equation}")
         shape = (prod(widths[letter] for letter in summed), prod(widths[letter] for letter in columns))
-        own = shaped(turned(other, [right.index(letter) for letter in (*summed, *columns)]), *shape)
+        own = shaped(transposed(other, [right.index(letter) for letter in (*summed, *columns)]), *shape)
         made = dense(net, operator, _grouped(one, left, [*[[r] for r in rows], summed]), own, None)
         found = net.reshaped(made, [widths[letter] for letter in (*rows, *columns)])
     else:
@@ -138,34 +138,37 @@ def einsum(net: Net, operator: Operator) -> Value:
 
 
 def _grouped(tensor: Tensor, letters: str, groups: Sequence[Sequence[str]]) -> Tensor:
-    """The axes of a tensor in another order, those of each group as one."""
+    """A view of a tensor with one axis for each group of letters."""
     return tensor.viewed(
         tuple([tuple([atom for letter in group for atom in tensor.axes[letters.index(letter)]]) for group in groups])
     )
 
 
 def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | None) -> Tensor:
-    """FC, where one image gives one vector; else LINEAR. The weights are inputs x units."""
+    """Adds FC if each image is one vector, else LINEAR. ``weight`` is inputs x units.
+
+    Raises WrongFile if the sizes do not fit, Unknown if the input is unknown.
+    """
     inputs, units = weight.shape
     if batch_of([x.axes[-1]]):
-        raise NoEqual(OVER_IMAGES)
+        raise Unsupported(OVER_IMAGES)
     if x.shape[-1] != inputs:
-        raise WrongFile(f"its weights are for {inputs} numbers, but its input has the shape {list(x.shape)}")
+        raise WrongFile(f"its weights need {inputs} inputs, but its input has the shape {list(x.shape)}")
     rows = [axis for axis in x.axes[:-1] if any(atom.side != BATCH for atom in axis)]
     keys: dict[str, Any] = {"units": units, **({} if bias is not None else {"bias": False})}
     arrays = [weight, bias]
     if not rows:
         if not x.source.volume.is_point and not net.flat_order(x):
-            net.builder.note("FC takes its inputs depth first; in the file they lie in another order")
+            net.builder.note("FC takes its inputs channel by channel here, in another order in the file")
         net.place(x.source)
         shared = net.weights("fc", arrays)
         found = net.add("fc", [x.source], operator.name, **shared, **keys)
         if found is None:
             raise Unknown
         net.own(found, arrays)
-        lying = [atom for atom in x.axes[-1] if atom.side != BATCH]
-        rows_of = rows_in_order(weight, lying, len(x.source.volume) - 1)
-        net.hold_as(found, {"weight": rows_of, "bias": flat(bias)})
+        atoms = [atom for atom in x.axes[-1] if atom.side != BATCH]
+        ordered = rows_in_order(weight, atoms, len(x.source.volume) - 1)
+        net.hold_as(found, {"weight": ordered, "bias": flat(bias)})
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
@@ -182,11 +185,11 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
 
 
 def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
-    """The product of two tensors: a part of attention, or MATMUL."""
+    """The matrix product of two tensors: part of attention, or MATMUL."""
     if left.rank < 2 or right.rank < 2 or left.shape[-1] != right.shape[-2]:
         raise WrongFile(f"it multiplies {list(left.shape)} by {list(right.shape)}")
     if batch_of([left.axes[-1], *right.axes[-2:]]):
-        raise NoEqual(OVER_IMAGES)
+        raise Unsupported(OVER_IMAGES)
     scores = left.source.scores
     if scores is not None and scores.is_normed:
         found = attend(net, operator, scores, right)
@@ -199,27 +202,27 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
     source = Source(volume)
 
     def make() -> int | None:
-        straight, turned = [*groups, [rank - 2], [rank - 1]], [*groups, [rank - 1], [rank - 2]]
-        first = net.rearranged(one, straight)
+        normal, swapped = [*groups, [rank - 2], [rank - 1]], [*groups, [rank - 1], [rank - 2]]
+        first = net.rearranged(one, normal)
         try:
-            layers = net.layers_to_rearrange(other, straight)
-            is_turned = layers > 0 and net.layers_to_rearrange(other, turned) < layers
-        except NoEqual:
-            is_turned = False
-        second = net.rearranged(other, turned if is_turned else straight)
-        keys = {"transpose": True} if is_turned else {}
+            layers = net.layers_to_rearrange(other, normal)
+            transposes = layers > 0 and net.layers_to_rearrange(other, swapped) < layers
+        except Unsupported:
+            transposes = False
+        second = net.rearranged(other, swapped if transposes else normal)
+        keys = {"transpose": True} if transposes else {}
         found = net.add("matmul", [first.source, second.source], operator.name, **keys)
         return None if found is None else found.place
 
     source.make = net.guarded(operator, source, make, left.source)
-    turned_axes = (*other.axes[:-2], other.axes[-1], other.axes[-2])
-    source.scores = Scores(one, Tensor(other.source, turned_axes))
+    key_axes = (*other.axes[:-2], other.axes[-1], other.axes[-2])
+    source.scores = Scores(one, Tensor(other.source, key_axes))
     return Tensor(source, axes)
 
 
-@lru_cache(maxsize=256)  # a net multiplies tensors of the same axes many times
+@lru_cache(maxsize=256)  # nets multiply tensors with the same axes many times
 def _of_product(one: Axes, other: Axes) -> tuple[Sequence[list[int]], Volume, Axes]:
-    """Which axes before the last two are the sides of a product, its volume, and its axes."""
+    """The groups of axes that are the outer sides of a matrix product, its volume, and its axes."""
     require_batch_apart([one[:-2], other[:-2]])
     widths = [max(_width(a), _width(b)) for a, b in zip(one[:-2], other[:-2], strict=True)]
     groups = [[n] for n, width in enumerate(widths) if width > 1]
@@ -239,7 +242,7 @@ def _of_product(one: Axes, other: Axes) -> tuple[Sequence[list[int]], Volume, Ax
 
 
 def _width(axis: Axis) -> int:
-    """How many indices an axis has in one image."""
+    """The number of indices of an axis in one image."""
     return size_of(atom for atom in axis if atom.side != BATCH)
 
 
@@ -247,22 +250,22 @@ def _width(axis: Axis) -> int:
 
 
 UNUSUAL = {"softcap": 0.0, "left_window_size": -1, "right_window_size": -1}
-"""Attributes of Attention that no layer has, and their defaults."""
+"""Attributes of Attention without an equivalent in ATTENTION, and their defaults."""
 
 
 def attention(net: Net, operator: Operator) -> Value:
-    """Attention: queries, keys and values as [batch, heads, positions, numbers] or [batch, positions, numbers]."""
+    """Attention of queries, keys and values: [batch, heads, positions, head size] or [batch, positions, depth]."""
     query, key, value = (net.tensor(operator, number) for number in range(3))
     unusual = [name for name, usual in UNUSUAL.items() if operator.attributes.get(name, usual) != usual]
     if unusual or any(operator.inputs[4:]):
-        raise NoEqual(f"it has {' and '.join(unusual) or 'keys and values of earlier positions'}")
+        raise Unsupported(f"it has {' and '.join(unusual) or 'keys and values of earlier positions'}")
     heads = int(operator.attributes.get("q_num_heads", 0))
     if query.rank == 3:
         if not heads or heads != int(operator.attributes.get("kv_num_heads", heads)):
-            raise NoEqual("its queries and keys do not have the same number of heads")
+            raise Unsupported("its queries and keys do not have the same number of heads")
         query, key, value = (_split_heads(net, x, heads) for x in (query, key, value))
     if not query.rank == key.rank == value.rank == 4 or query.shape[1] != key.shape[1]:
-        raise NoEqual("its queries and keys do not have the same number of heads")
+        raise Unsupported("its queries and keys do not have the same number of heads")
     scale = float(operator.attributes.get("scale", 0) or 1 / sqrt(query.shape[-1]))
     mask = net.array(operator, 3)
     scores = Scores(query, key, scale, (mask,) if mask is not None else (), is_normed=True)
@@ -279,9 +282,9 @@ def attention(net: Net, operator: Operator) -> Value:
 
 
 def _multiplied(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tensor:
-    """Attention without its projections: products of matrices and a softmax."""
+    """Attention without projections: two matrix products and a softmax."""
     if not all(is_mask(net, mask, scores.query.shape[1]) for mask in scores.biases):
-        raise NoEqual("it adds a constant to the products of queries and keys")
+        raise Unsupported("it adds a constant that is not a mask to the products of queries and keys")
     is_masked = scores.biases or operator.attributes.get("is_causal")
     if is_masked:
         net.builder.note(MASK)
@@ -299,6 +302,6 @@ def _multiplied(net: Net, operator: Operator, scores: Scores, value: Tensor) -> 
 
 def _split_heads(net: Net, x: Tensor, heads: int) -> Tensor:
     if x.shape[2] % heads:
-        raise WrongFile(f"{x.shape[2]} numbers do not divide into {heads} heads")
+        raise WrongFile(f"its depth {x.shape[2]} must be a multiple of its {heads} heads")
     cut = net.reshaped(x, (*x.shape[:2], heads, x.shape[2] // heads))
     return cut.viewed((cut.axes[0], cut.axes[2], cut.axes[1], cut.axes[3]))

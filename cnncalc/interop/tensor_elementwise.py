@@ -1,4 +1,4 @@
-"""Arithmetic of tensors: with one another, with numbers, and with weights."""
+"""Converts element-wise operators of tensors with tensors, numbers or weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.graph import TIED
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnncalc.interop.operators import Operator
 
 BIASED = ("conv", "dwconv", "deconv", "local", "fc", "linear")
-"""Kinds to which a constant per channel that is added is a bias."""
+"""Kinds for which an added constant with one number for each channel is a bias."""
 
 
 def arithmetic(net: Net, operator: Operator) -> Value:
@@ -38,7 +38,7 @@ def arithmetic(net: Net, operator: Operator) -> Value:
     tensors = [value for value in values if isinstance(value, Tensor)]
     if len(tensors) == len(values) > 2 or what == "Mean":
         if len(tensors) < len(values):
-            raise NoEqual("it takes the mean of tensors and constants")
+            raise Unsupported("it takes the mean of tensors and constants")
         return _merge(net, operator, what, tensors)
     result = values[0]
     for other in values[1:]:
@@ -47,7 +47,7 @@ def arithmetic(net: Net, operator: Operator) -> Value:
 
 
 def chosen(net: Net, operator: Operator) -> Value:
-    """Where, and the comparisons that it chooses by: parts of a function of one tensor, with numbers."""
+    """Where, and the comparisons of its condition, as part of a function of one tensor and numbers."""
     values = net.inputs(operator)
     tensors = [value for value in values if isinstance(value, Tensor)]
     first = tensors[0]
@@ -59,27 +59,27 @@ def chosen(net: Net, operator: Operator) -> Value:
             net.used(value)
             args.append(float(value.scalar))
         else:
-            raise NoEqual("it chooses by, or between, constants")
+            raise Unsupported("its condition or its choices are constants")
     leaf = leaf_of(first.source)
     if any(leaf_of(tensor.source) is not leaf or not _same(tensor, first) for tensor in tensors):
-        raise NoEqual("it chooses by, or between, several tensors")
+        raise Unsupported("its condition and its choices depend on different tensors")
     return Tensor(formula_of(net, operator, operator.type, tuple(args), first.source.volume), first.axes)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are views of volumes that go together element by element."""
+    """Whether two tensors are the same view of volumes of equal size."""
     return one.axes == other.axes and one.source.volume == other.source.volume and one.expanded == other.expanded
 
 
 def _old_broadcast(values: Sequence[Value], operator: Operator) -> Value:
-    """The second operand of versions below 7, whose axes begin at a given one of the first."""
+    """The second operand in operator sets below 7, where ``axis`` aligns its axes with those of the first."""
     first, second = values
     axis = operator.attributes.get("axis")
     if axis is None or not isinstance(first, Tensor) or second is None:
         return second
     missing = first.rank - (axis % first.rank) - len(second.shape)
     if missing < 0:
-        raise WrongFile("its operands do not fit")
+        raise WrongFile(f"its second operand has too many axes for axis {axis} of the first")
     if isinstance(second, Array):
         return second.like((*second.shape, *(1,) * missing), second.values)
     return second.viewed((*second.axes, *((),) * missing))
@@ -93,11 +93,11 @@ def two(net: Net, operator: Operator, type: str, left: Value, right: Value) -> V
         return _with_constant(net, operator, type, left, right, is_first=True)
     if isinstance(left, Array) and isinstance(right, Tensor):
         return _with_constant(net, operator, type, right, left, is_first=False)
-    raise WrongFile("it works on constants")
+    raise WrongFile("its operands are constants")
 
 
 def _aligned(tensor: Tensor, rank: int) -> Axes:
-    """The axes with as many empty ones in front as give a rank."""
+    """The axes of a tensor after leading axes of size 1, ``rank`` in all."""
     return (*((),) * (rank - tensor.rank), *tensor.axes)
 
 
@@ -111,12 +111,12 @@ def _two_tensors(net: Net, operator: Operator, type: str, left: Tensor, right: T
         volume = Volume(*[max(a, b) for a, b in zip(first.volume, second.volume, strict=True)])
         return Tensor(formula_of(net, operator, type, (first, second), volume), axes)
     if type == "Pow":
-        raise NoEqual("no kind takes powers of one volume by another")
+        raise Unsupported("no layer kind computes powers with a tensor as exponent")
     return _merge(net, operator, type, [left, right])
 
 
 def _is_formula_pair(first: Source, second: Source, one: Axes, other: Axes) -> bool:
-    """Whether two views of one layer go together element by element, up to axes that one of them has reduced."""
+    """Whether two views of one layer have the same axes, except those that one of them has reduced."""
     missing: set[Atom] = set()
     for a, b in zip(one, other, strict=True):
         if a != b:
@@ -129,7 +129,7 @@ def _is_formula_pair(first: Source, second: Source, one: Axes, other: Axes) -> b
 
 
 def _reduced_atoms(source: Source) -> frozenset[Atom]:
-    """The atoms that a formula has reduced."""
+    """The atoms over which a formula reduces."""
     formula = source.formula
     if formula is None:
         return frozenset()
@@ -145,7 +145,7 @@ def _reduced_atoms(source: Source) -> frozenset[Atom]:
 
 
 def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -> Tensor:
-    """Several tensors element by element."""
+    """Merges several tensors element by element."""
     gated = _gated(net, operator, type, tensors)
     if gated is not None:
         return gated
@@ -165,7 +165,7 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
 
 
 def _fit(tensors: Sequence[Tensor]) -> bool:
-    """Whether tensors fit together as the volumes that they are views of."""
+    """Whether the volumes of the tensors can be merged without rearrangement."""
     volumes = [tensor.source.volume for tensor in tensors]
     if len({len(volume) for volume in volumes}) > 1:
         return False
@@ -175,7 +175,7 @@ def _fit(tensors: Sequence[Tensor]) -> bool:
 
 
 def _gated(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -> Tensor | None:
-    """The first half of the depth times the sigmoid of the second: GLU."""
+    """GLU, if a product is the first half of the depth times the sigmoid of the second half; else None."""
     if type != "Mul" or len(tensors) != 2:
         return None
     for one, other in (tensors, tensors[::-1]):
@@ -194,9 +194,9 @@ def _gated(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
 
 
 def _with_constant(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Value:
-    """A tensor and a constant; ``is_first``: the tensor is the first operand."""
+    """Combines a tensor and a constant; ``is_first``: the tensor is the first operand."""
     if x.expanded:
-        raise NoEqual("it works on a volume that was expanded to a larger one")
+        raise Unsupported("its input was expanded to a larger shape")
     if len(array.shape) > x.rank:
         x = x.viewed(_aligned(x, len(array.shape)))
     if array.elements == 1 or array.scalar is not None:
@@ -209,14 +209,14 @@ def _with_constant(net: Net, operator: Operator, type: str, x: Tensor, array: Ar
 
 
 def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Tensor:
-    """A tensor and a constant with several numbers."""
+    """Combines a tensor and a constant with several numbers."""
     if type in ("Add", "Mul") or is_first:
         channels = _per_channel(net, x, array)
         if channels is not None:
             return _scaled(net, operator, type, channels, array)
         if type in ("Add", "Sub"):
             return _position(net, operator, x, array if type == "Add" else negative(array))
-    raise NoEqual(f"it takes a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
+    raise Unsupported(f"it combines a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
 
 
 def _shown(shape: Sequence[int]) -> str:
@@ -224,7 +224,7 @@ def _shown(shape: Sequence[int]) -> str:
 
 
 def _with_scalar(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Tensor | None:
-    """A tensor and a number; None where the number is a learned one that a kind has."""
+    """Combines a tensor and a number; None if the number is a parameter that a layer kind has."""
     fits = all(size in (1, mine) for size, mine in zip(array.shape[::-1], x.shape[::-1], strict=False))
     value = array.scalar
     is_weight = not array.is_literal and array.is_learned is not False
@@ -246,7 +246,7 @@ def _with_scalar(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
 
 
 def _line(type: str, number: float, *, is_first: bool) -> tuple[float, float]:
-    """The factor and the shift of x with a number."""
+    """The factor and the shift that replace an operator on x and a number."""
     if type == "Add":
         return 1.0, number
     if type == "Sub":
@@ -254,21 +254,21 @@ def _line(type: str, number: float, *, is_first: bool) -> tuple[float, float]:
     if type == "Mul":
         return number, 0.0
     if not number:
-        raise NoEqual("it divides by 0")
+        raise Unsupported("it divides by 0")
     return 1 / number, 0.0
 
 
 def _takes_bias(net: Net, source: Source) -> bool:
-    """Whether what is added to a layer can become its bias."""
+    """Whether a constant added to the output of a layer can become its bias."""
     return net.kind(source) in BIASED and net.key(source, "bias") is False and net.is_read_once(source)
 
 
 def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
-    """The tensor, if a constant has one number for each index of its depth; None for other constants."""
+    """The tensor, rearranged if necessary, if a constant has one number for each channel; else None."""
     shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
     pairs = list(zip(shape, x.shape, strict=True))
     if any(size > mine == 1 for size, mine in pairs) and all(1 in (a, b) or a == b for a, b in pairs):
-        raise NoEqual(f"it makes more of a tensor of {_shown(x.shape)} with a constant of shape {_shown(array.shape)}")
+        raise Unsupported(f"its constant of shape {_shown(array.shape)} expands the tensor of {_shown(x.shape)}")
     if any(size not in (1, mine) for size, mine in pairs):
         raise WrongFile(f"a constant of shape {_shown(array.shape)} does not fit a tensor of {_shown(x.shape)}")
     axes = [number for number, size in enumerate(shape) if size > 1]
@@ -287,12 +287,12 @@ def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
 
 
 def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) -> Tensor:
-    """A constant a channel: a bias, or the factor or shift of the layer before; SCALE, or AFFINE."""
+    """A constant for each channel: a parameter of the layer before, or else SCALE or AFFINE."""
     source = x.source
     net.place(source)
     is_shift = type in ("Add", "Sub")
     if type not in ("Add", "Sub", "Mul", "Div"):
-        raise NoEqual(f"it takes a constant of shape {_shown(array.shape)}")
+        raise Unsupported(f"it combines a tensor with a constant of shape {_shown(array.shape)}")
     own = flat_as(type, array)
     if _absorbed(net, source, array, own, is_shift=is_shift):
         return Tensor(projected(net, source) or source, x.axes)
@@ -312,7 +312,7 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
 
 
 def flat_as(type: str, array: Array) -> Array:
-    """One number a channel that is added or a factor, where the operator may be the inverse one."""
+    """The vector of shifts for Add and Sub, or of factors for Mul and Div, one number for each channel."""
     row = shaped(array, array.elements)
     if type == "Sub":
         return negative(row)
@@ -320,7 +320,7 @@ def flat_as(type: str, array: Array) -> Array:
 
 
 def _is_fixed(net: Net, source: Source, array: Array) -> bool:
-    """Whether constants are numbers of the design: literals, or those that prepare an input."""
+    """Whether constants are fixed numbers, not parameters: literals, or the normalization of an input."""
     if array.values is None or len(array.values) > 4096:
         return False
     if array.is_learned is not None:
@@ -329,7 +329,10 @@ def _is_fixed(net: Net, source: Source, array: Array) -> bool:
 
 
 def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: bool) -> bool:
-    """Whether a constant became the bias, factor or shift of the layer before, which has none: ``own`` is that."""
+    """Makes a constant the bias, scale or shift of the layer before if that has none; returns whether it did.
+
+    ``own`` is the constant in the layout of that parameter.
+    """
     kind = net.kind(source)
     if source.place is None or not net.is_read_once(source):
         return False
@@ -354,7 +357,7 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
     source.formula = None
     net.used(array)
     net.hold_as(source, {key: own})
-    # a later layer with the same weights is another one, unless it takes the same constant
+    # a later layer with the same weights does not share them, unless it has the same constant
     for identity, place in list(net.owners.items()):
         if place == source.place and identity[0] != TIED:
             del net.owners[identity]
@@ -364,19 +367,19 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
 
 
 def _position(net: Net, operator: Operator, x: Tensor, array: Array) -> Tensor:
-    """A constant for every element of one image: POSITION."""
+    """POSITION: adds a constant with one number for each element of an image."""
     shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
     volume = x.source.volume
     expected = [size_of(atom for atom in axis if atom.side != BATCH) for axis in x.axes]
     if list(shape) != expected or array.is_literal or array.is_learned is False:
-        raise NoEqual(f"it adds a constant of shape {_shown(array.shape)} to a tensor of {_shown(x.shape)}")
+        raise Unsupported(f"it adds a constant of shape {_shown(array.shape)} to a tensor of {_shown(x.shape)}")
     assert volume.elements == array.elements
-    lying = [atom for axis in x.axes for atom in axis if atom.side != BATCH]
-    return learned(net, operator, x, "position", {"position": in_order(array, lying, *volume)})
+    atoms = [atom for axis in x.axes for atom in axis if atom.side != BATCH]
+    return learned(net, operator, x, "position", {"position": in_order(array, atoms, *volume)})
 
 
 def biased_gelu(net: Net, operator: Operator) -> Value:
-    """Microsoft's BiasGelu and FastGelu: a bias, if there is one, and GELU."""
+    """BiasGelu and FastGelu of ONNX Runtime: an optional bias, then GELU."""
     x: Value = net.tensor(operator)
     bias = net.array(operator, 1)
     if bias is not None:
@@ -387,7 +390,7 @@ def biased_gelu(net: Net, operator: Operator) -> Value:
 
 
 def prelu(net: Net, operator: Operator) -> Value:
-    """PRelu: one slope a channel, or one for all."""
+    """PRelu with one slope for each channel, or one for all."""
     x, slope = net.tensor(operator), net.array(operator, 1)
     if slope is None:
         raise WrongFile("its slope is missing")
@@ -397,5 +400,5 @@ def prelu(net: Net, operator: Operator) -> Value:
         slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
     place = _per_channel(net, x, slope)
     if place is None:
-        raise NoEqual("PRELU learns one slope for each channel")
+        raise Unsupported("PRELU learns one slope for each channel")
     return learned(net, operator, place, "prelu", {"slope": flat(slope)})

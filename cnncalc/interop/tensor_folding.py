@@ -1,6 +1,6 @@
-"""Operators on constants: the arithmetic of shapes, and weights that are computed from others.
+"""Constant folding: arithmetic on shapes, and weights that are computed from others.
 
-Numbers are computed where there are few of them; of larger tensors only the shape is followed.
+Values are computed for tensors with at most :data:`MOST_VALUES` elements; for larger ones only the shape.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ if TYPE_CHECKING:
     from cnncalc.interop.operators import Operator
 
 MOST_VALUES = 4_096
-"""Tensors with more elements are not computed."""
+"""The most elements of a tensor whose values are computed."""
 MOST_ELEMENTS = 1 << 50
 ORIGIN_WORK = 16
-"""Each constant that another one is made of counts as so many numbers."""
+"""The work of recording that a constant is computed from another one, in numbers."""
 LARGEST = 1 << 1023
-"""Numbers beyond it are refused."""
+"""The largest absolute value of an integer."""
 
 
 class NotFolded(CnncalcError):
-    """Of an operator on constants not even the shape can be followed."""
+    """The shape of the result of an operator on constants cannot be computed; the message is the reason."""
 
 
 def checked(shape: Sequence[int]) -> tuple[int, ...]:
-    """A shape of at most so many axes and elements; raises WrongFile."""
+    """The shape as a tuple; raises WrongFile if it has too many axes or elements, or a negative size."""
     if len(shape) > MAX_RANK or min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
-        raise WrongFile(f"it makes a constant of shape {list(shape)[:MAX_RANK]}")
+        raise WrongFile(f"its result has a shape that no constant has: {list(shape)[:MAX_RANK]}")
     return tuple(shape)
 
 
 def _is_computed(net: Net, numbers: int) -> bool:
-    """Whether so many numbers are computed, which counts them."""
+    """Whether this many values may be computed; if so, they are counted."""
     return numbers <= MOST_VALUES and net.can_look_at(numbers)
 
 
 def literal(shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool) -> Array:
-    """A constant that the operators themselves make."""
+    """A constant that is not a parameter."""
     return Array(shape, values, is_integer=is_integer, is_literal=True, is_learned=None)
 
 
 def integers(values: Sequence[int]) -> Array:
-    """A list of whole numbers."""
+    """A constant vector of integers."""
     return literal((len(values),), tuple(values), is_integer=True)
 
 
 def constant(net: Net, operator: Operator) -> Value:
-    """Constant: a tensor or numbers in an attribute."""
+    """Constant, from a tensor or numbers in an attribute."""
     attributes = operator.attributes
     value = next(iter(attributes.values()), None)
     if isinstance(value, Constant):
@@ -65,7 +65,7 @@ def constant(net: Net, operator: Operator) -> Value:
         return literal((len(value),), value, is_integer=all(isinstance(v, int) for v in value))
     if isinstance(value, (int, float)):
         return literal((), (value,), is_integer=isinstance(value, int))
-    raise NotFolded("its value is no tensor")
+    raise NotFolded("its value is not a tensor")
 
 
 def shape_of(net: Net, operator: Operator) -> Value:
@@ -84,7 +84,7 @@ def size_of(net: Net, operator: Operator) -> Value:
 
 
 def constant_of_shape(net: Net, operator: Operator) -> Value:
-    """ConstantOfShape: one number everywhere. Where it is large, it stands for weights that the file leaves out."""
+    """ConstantOfShape: a tensor filled with one number. With a shape from the file it stands for removed weights."""
     shape = net.numbers(operator, "shape", 0)
     if shape is None:
         raise NotFolded("its shape is missing")
@@ -183,7 +183,7 @@ KEEPING = frozenset((
     "QuantizeLinear", "DequantizeLinear", "Trilu", "CumSum", "LogSoftmax", "BatchNormalization",
     "InstanceNormalization", "LayerNormalization", "Gelu",
 ))  # fmt: skip
-"""Operators that keep the shape and whose numbers no shape needs."""
+"""Operators that keep the shape, and whose values are not used in shapes."""
 
 REDUCING: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "ReduceProd": prod,
@@ -194,20 +194,20 @@ REDUCING: Mapping[str, Callable[[Sequence[Any]], Any]] = {
 
 
 def broadcast(shapes: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """The shape of several tensors that are combined element by element; raises WrongFile."""
+    """The broadcast shape of several shapes; raises WrongFile if they do not broadcast."""
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
     found = []
     for sizes in zip(*padded, strict=True):
         several = {*sizes} - {1}
         if len(several) > 1:
-            raise WrongFile(f"its constants have the shapes {' and '.join(map(str, shapes))}")
+            raise WrongFile(f"its constants have the shapes {' and '.join(map(str, shapes))}, which do not broadcast")
         found.append(several.pop() if several else 1)
     return checked(found)
 
 
 def _every(shape: Sequence[int], steps: Sequence[int], start: int = 0) -> list[int]:
-    """For every index of a shape, the last axis fastest, ``start`` and the sum of index * step."""
+    """``start`` plus the sum of index * step for every index of a shape, in row-major order."""
     found = [start] if all(shape) else []
     for size, step in zip(shape, steps, strict=True) if found else ():
         moves = [number * step for number in range(size)]
@@ -216,7 +216,7 @@ def _every(shape: Sequence[int], steps: Sequence[int], start: int = 0) -> list[i
 
 
 def _expanded(net: Net, array: Array, shape: tuple[int, ...]) -> Sequence[Any] | None:
-    """The elements of a constant that is broadcast to a shape."""
+    """The values of a constant broadcast to a shape; None if they are not computed."""
     if array.values is None or array.elements > MOST_VALUES or not _is_computed(net, prod(shape)):
         return None
     if array.shape == shape:
@@ -234,7 +234,7 @@ def _expanded(net: Net, array: Array, shape: tuple[int, ...]) -> Sequence[Any] |
 def _combined(
     net: Net, arrays: Sequence[Array], function: Callable[..., Any] | None, *, is_integer: bool | None = None
 ) -> Array:
-    """Constants combined element by element."""
+    """Combines constants element by element; without ``function`` only their shapes."""
     shape = broadcast([array.shape for array in arrays])
     columns = [_expanded(net, array, shape) for array in arrays] if function is not None else [None]
     values = None
@@ -249,9 +249,9 @@ def _combined(
 def made_of(
     net: Net, arrays: Sequence[Array], shape: tuple[int, ...], values: Sequence[Any] | None, *, is_integer: bool
 ) -> Array:
-    """A constant made of others; raises NotFolded where they are too many."""
+    """A constant that is computed from others; raises NotFolded if they are too many."""
     if not net.can_look_at(ORIGIN_WORK * sum(len(array.origins) for array in arrays)):
-        raise NotFolded("it is made of too many constants")
+        raise NotFolded("it is computed from too many constants")
     learned = [array.is_learned for array in arrays if array.origins]
     return Array(
         shape, values, is_integer=is_integer,
@@ -261,8 +261,8 @@ def made_of(
     )  # fmt: skip
 
 
-def _moved(net: Net, array: Array, shape: tuple[int, ...], steps: Sequence[int], start: int = 0) -> Array:
-    """A constant of another shape whose element at an index is that at the sum of index * step of this one."""
+def _strided(net: Net, array: Array, shape: tuple[int, ...], steps: Sequence[int], start: int = 0) -> Array:
+    """A strided view of a constant: an element is at ``start`` plus the sum of index * step of the flat array."""
     values = None
     if array.values is not None and array.elements <= 65_536 and _is_computed(net, prod(shape)):
         given = array.values
@@ -275,12 +275,12 @@ def _moved(net: Net, array: Array, shape: tuple[int, ...], steps: Sequence[int],
 
 
 def _steps(shape: Sequence[int]) -> list[int]:
-    """How far apart neighbours along each axis lie."""
+    """The stride of each axis, in elements."""
     return [prod(shape[number + 1 :]) for number in range(len(shape))]
 
 
 def fold(net: Net, operator: Operator) -> list[Value]:
-    """The results of an operator on constants; raises NotFolded where not even a shape is known."""
+    """The results of an operator on constants; raises NotFolded if the shape of one cannot be computed."""
     given = net.inputs(operator)
     found = _fold(net, operator)
     for number, array in enumerate(found):
@@ -307,7 +307,7 @@ def _fold(net: Net, operator: Operator) -> list[Value]:
         return [_combined(net, arrays, lambda c, a, b: a if c else b, is_integer=arrays[1].is_integer)]
     handler = FOLDERS.get(what)
     if handler is None:
-        raise NotFolded("it works on constants")
+        raise NotFolded("its inputs are constants")
     found = handler(net, operator, arrays[0])
     results: list[Value] = list(found) if isinstance(found, list) else [found]
     if what in ("Slice", "Gather", "Split"):
@@ -372,9 +372,9 @@ def _transpose(net: Net, operator: Operator, x: Array) -> Array:
     rank = len(x.shape)
     order = [int(axis) % max(rank, 1) for axis in operator.attributes.get("perm") or range(rank - 1, -1, -1)]
     if sorted(order) != list(range(rank)):
-        raise WrongFile(f"its order is {order} for {rank} axes")
+        raise WrongFile(f"its order {order} must have each of the {rank} axes once")
     steps = _steps(x.shape)
-    return _moved(net, x, tuple([x.shape[axis] for axis in order]), [steps[axis] for axis in order])
+    return _strided(net, x, tuple([x.shape[axis] for axis in order]), [steps[axis] for axis in order])
 
 
 def _slice(net: Net, operator: Operator, x: Array) -> Array:
@@ -384,7 +384,7 @@ def _slice(net: Net, operator: Operator, x: Array) -> Array:
     axes = net.numbers(operator, "axes", 3) or list(range(len(starts)))
     steps = net.numbers(operator, "steps", 4) or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps) or not x.shape or 0 in steps:
-        raise WrongFile("its ranges do not fit")
+        raise WrongFile("its starts, ends, axes and steps must have the same length, and steps must not be 0")
     shape, strides, begin = list(x.shape), _steps(x.shape), 0
     moves = list(strides)
     for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -393,7 +393,7 @@ def _slice(net: Net, operator: Operator, x: Array) -> Array:
         shape[axis] = len(found)
         begin += found.start * strides[axis] if len(found) else 0
         moves[axis] = strides[axis] * step
-    return _moved(net, x, tuple(shape), moves, begin)
+    return _strided(net, x, tuple(shape), moves, begin)
 
 
 def _gather(net: Net, operator: Operator, x: Array) -> Array:
@@ -443,7 +443,7 @@ def _expand(net: Net, operator: Operator, x: Array) -> Array:
 def _tile(net: Net, operator: Operator, x: Array) -> Array:
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != len(x.shape):
-        raise WrongFile("it does not have one number for each axis")
+        raise WrongFile(f"it has {len(repeats)} repeats for {len(x.shape)} axes")
     shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
     values = None
     if x.values is not None and x.elements <= MOST_VALUES and _is_computed(net, prod(shape)):
@@ -463,7 +463,7 @@ def _split(net: Net, operator: Operator, x: Array) -> list[Value]:
     start = 0
     for size in sizes:
         shape = (*x.shape[:axis], min(size, x.shape[axis] - start), *x.shape[axis + 1 :])
-        found.append(_moved(net, x, shape, _steps(x.shape), start * prod(x.shape[axis + 1 :])))
+        found.append(_strided(net, x, shape, _steps(x.shape), start * prod(x.shape[axis + 1 :])))
         start += size
     return found
 
@@ -494,7 +494,7 @@ def _pad(net: Net, operator: Operator, x: Array) -> Array:
     rank = len(x.shape)
     pads = every_pad(net.numbers(operator, "pads", 1) or [], net.numbers(operator, "axes", 3), rank)
     if len(pads) != 2 * rank:
-        raise WrongFile("it does not have two pads for each axis")
+        raise WrongFile(f"it has {len(pads)} pads, but needs 2 for each of {rank} axes")
     return x.like(checked([size + pads[n] + pads[n + rank] for n, size in enumerate(x.shape)]), None)
 
 
@@ -531,10 +531,10 @@ MAKERS: Mapping[str, Callable[[Net, Operator], Value]] = {
     "ConstantOfShape": constant_of_shape,
     "Range": range_of,
 }
-"""Operators that make constants, of constants or of the shapes of other tensors."""
+"""Operators that create constants, also from the shapes of tensors."""
 
 
 def is_constant(values: Sequence[Value]) -> bool:
-    """Whether an operator works on constants alone."""
+    """Whether all inputs of an operator are constants."""
     given = [value for value in values if value is not None]
     return bool(given) and not any(isinstance(value, Tensor) for value in given)

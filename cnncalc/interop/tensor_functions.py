@@ -1,11 +1,11 @@
-"""Functions of each element of one tensor, which become layers when something reads them, and reductions."""
+"""Converts element-wise functions of a tensor and reductions; they become layers only when an operator reads them."""
 
 from __future__ import annotations
 
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import (
     ARITHMETIC,
     MOST_STEPS,
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 MERGES = {"Add": "add", "Mul": "mul", "Sub": "sub", "Div": "div", "Max": "maximum", "Min": "minimum", "Mean": "mean"}
-"""The kinds of operators on several tensors."""
+"""The layer kind of each operator on several tensors."""
 
 PLAIN = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "HardSwish": "hswish", "Abs": "abs",
     "Exp": "exp", "Sqrt": "sqrt", "Neg": "neg", "Mish": "mish", "Selu": "selu",
 }  # fmt: skip
-"""The kinds of operators without attributes."""
+"""The layer kind of each operator on one tensor without attributes."""
 
 SELU = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
 """The defaults of Selu."""
@@ -43,13 +43,13 @@ NO_ARRAYS: Mapping[str, Array | None] = {}
 
 
 def unary(net: Net, operator: Operator) -> Value:
-    """A function of each element."""
+    """An element-wise function without numbers."""
     x = net.tensor(operator)
     return function_of(net, operator, operator.type, x)
 
 
 def function_of(net: Net, operator: Operator, type: str, x: Tensor, *numbers: float) -> Tensor:
-    """A function of each element with numbers, which becomes a layer when something reads it."""
+    """An element-wise function with numbers; it becomes a layer when an operator reads it."""
     return Tensor(formula_of(net, operator, type, (x.source, *numbers), x.source.volume), x.axes)
 
 
@@ -62,7 +62,10 @@ def formula_of(
     reduced: frozenset[Atom] = frozenset(),
     count: int = 1,
 ) -> Source:
-    """A layer that is a formula, if all of it depends on one layer."""
+    """A source that is a formula over one layer; if the arguments depend on several layers, they become layers first.
+
+    ``reduced`` are the atoms over which it reduces, ``count`` the number of elements of each reduction.
+    """
     source = Source(volume)
     given = [arg for arg in args if isinstance(arg, Source)]
     leaves = {id(leaf): leaf for leaf in map(leaf_of, given)}
@@ -70,7 +73,7 @@ def formula_of(
     if len(leaves) > 1 or steps > MOST_STEPS:
         for arg in given:
             net.place(arg)
-            arg.formula = None  # it begins a formula of its own
+            arg.formula = None  # the new formula starts from this layer
         leaf, steps = given[0], 1
     else:
         leaf = next(iter(leaves.values()))
@@ -81,25 +84,25 @@ def formula_of(
 
 
 def leaf_of(source: Source) -> Source:
-    """The layer that a formula reads."""
+    """The layer that a formula reads; the source itself if it is not a formula."""
     return source.formula.leaf if source.formula is not None else source
 
 
 def _made(net: Net, source: Source) -> int | None:
-    """The layer of a formula: a kind that it is as a whole, or its last operator."""
+    """Adds the layer of a formula: the kind that equals the whole formula, or else its last operator."""
     formula = source.formula
     assert formula is not None
     operator = formula.operator
     try:
         made = _matched(net, source) or _last(net, formula)
-    except NoEqual as error:
+    except Unsupported as error:
         first = next(arg for arg in formula.args if isinstance(arg, Source))
         return net.lacks(operator, str(error), source.volume, {}, first)
     return None if made is None else made.place
 
 
 def _matched(net: Net, source: Source) -> Source | None:
-    """The kind that a formula is as a whole; None if it is none."""
+    """Adds the layer kind that equals the whole formula; None if there is none."""
     found = match(source)
     if found is None or source.formula is None or found.base is None:
         return None
@@ -108,10 +111,10 @@ def _matched(net: Net, source: Source) -> Source | None:
         try:
             axes = reduced_axes(found.base.volume, keys.pop("atoms"))
             _set_axes(found.kind, keys, axes, found.base.volume)
-        except NoEqual:
+        except Unsupported:
             return None
     name = source.formula.operator.name
-    if found.kind == "affine" and not keys:  # it changes nothing
+    if found.kind == "affine" and not keys:  # the identity
         return found.base if net.place(found.base) is not None else None
     line = affine_keys(found.factor, found.shift)
     if not line:
@@ -121,15 +124,15 @@ def _matched(net: Net, source: Source) -> Source | None:
 
 
 def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
-    """The names of the sides, or of the depth, that some atoms are; raises NoEqual if they are parts of them."""
+    """The names of the sides, or ``depth``, that the atoms cover; raises Unsupported if they cover only part of one."""
     names = (*volume.names, "depth")
     if any(atom.side == BATCH for atom in atoms):
-        raise NoEqual("it works over the images of a batch")
+        raise Unsupported("it reduces over the images of a batch")
     found = []
     for side, name in enumerate(names):
         mine = [atom for atom in atoms if atom.side == side]
         if mine and prod(atom.size for atom in mine) != volume[side]:
-            raise NoEqual("it reduces a part of a side")
+            raise Unsupported("it reduces only part of a side")
         if mine:
             found.append(name)
     return tuple(found)
@@ -155,7 +158,7 @@ def _set_axes(kind: str, keys: dict[str, Any], axes: tuple[str, ...], volume: Vo
 
 
 def _last(net: Net, formula: Formula) -> Source | None:
-    """The last operator of a formula as a layer."""
+    """Adds the last operator of a formula as a layer. Raises Unsupported if no layer kind computes it."""
     operator, args = formula.operator, formula.args
     sources = [arg for arg in args if isinstance(arg, Source)]
     numbers = [arg for arg in args if not isinstance(arg, Source)]
@@ -178,10 +181,11 @@ def _last(net: Net, formula: Formula) -> Source | None:
         return net.add(PLAIN[formula.type], sources, operator.name)
     if formula.type in ARITHMETIC:
         return _with_number(net, operator, formula.type, sources, args)
-    raise NoEqual(WHY.get(formula.type, "no kind computes it"))
+    raise Unsupported(WHY.get(formula.type, "no layer kind computes it"))
 
 
-WHY = {"Erf": "it is known as a part of GELU alone", "Log": "no kind takes logarithms"}
+WHY = {"Erf": "no layer kind computes it except as part of GELU", "Log": "no layer kind computes logarithms"}
+"""Why an operator has no layer kind."""
 
 
 def _hard_sigmoid(slope: float, shift: float) -> dict[str, Any]:
@@ -193,10 +197,10 @@ def _hard_sigmoid(slope: float, shift: float) -> dict[str, Any]:
 def _with_number(
     net: Net, operator: Operator, type: str, sources: Sequence[Source], args: Sequence[Source | float]
 ) -> Source | None:
-    """A tensor and a number."""
+    """Adds the layer of an operator on a tensor and a number."""
     first, *rest = args
     if len(args) != 2:
-        raise NoEqual("no kind computes it")
+        raise Unsupported("no layer kind computes it")
     other = rest[0]
     if isinstance(first, Source) and isinstance(other, float):
         if type == "Pow" and other == 2:
@@ -209,14 +213,14 @@ def _with_number(
             return net.add(kind, sources, operator.name, **keys)
     elif isinstance(other, Source) and isinstance(first, float) and type in ("Min", "Max"):
         return _with_number(net, operator, type, sources, (other, first))
-    raise NoEqual("no kind computes it with a number")
+    raise Unsupported("no layer kind computes it with a number")
 
 
 def selu(net: Net, operator: Operator) -> Value:
-    """Selu, whose numbers are those of its kind."""
+    """Selu; raises Unsupported unless its attributes are those of SELU."""
     for name, usual in SELU.items():
         if abs(float(operator.attributes.get(name, usual)) - usual) > 1e-6:
-            raise NoEqual(f"SELU has {name} {usual}, not {operator.attributes[name]:g}")
+            raise Unsupported(f"SELU has {name} {usual}, not {operator.attributes[name]:g}")
     return unary(net, operator)
 
 
@@ -232,7 +236,7 @@ def hard_sigmoid(net: Net, operator: Operator) -> Value:
 
 
 def clip(net: Net, operator: Operator) -> Value:
-    """Clip: limits are inputs or, in old versions, attributes."""
+    """Clip; its limits are inputs or, in operator sets below 11, attributes."""
     low = net.decimals(operator, "min", 1)
     high = net.decimals(operator, "max", 2)
     limits = [low[0] if low else -inf, high[0] if high else inf]
@@ -241,7 +245,7 @@ def clip(net: Net, operator: Operator) -> Value:
 
 
 def with_key(kind: str, attribute: str, key: str, default: float) -> Callable[[Net, Operator], Value]:
-    """An activation function with a number, which stands as an attribute."""
+    """A handler for an activation function with one number: ``attribute`` of the operator, ``key`` of the kind."""
 
     def handler(net: Net, operator: Operator) -> Value:
         value = rounded(float(operator.attributes.get(attribute, default)))
@@ -251,17 +255,17 @@ def with_key(kind: str, attribute: str, key: str, default: float) -> Callable[[N
 
 
 def celu(net: Net, operator: Operator) -> Value:
-    """Celu, which with alpha 1 is ELU."""
+    """Celu, which equals ELU if alpha is 1."""
     if operator.attributes.get("alpha", 1.0) != 1:
-        raise NoEqual("CELU is ELU only if alpha is 1")
+        raise Unsupported("CELU is ELU only if alpha is 1")
     return activation(net, operator, net.tensor(operator), "elu")
 
 
 def swish(net: Net, operator: Operator) -> Value:
-    """Swish, and Microsoft's QuickGelu, which with alpha 1 is the same: SILU."""
+    """Swish, and QuickGelu of ONNX Runtime: both equal SILU if alpha is 1."""
     default = 1.0 if operator.type == "Swish" else 1.702
     if operator.attributes.get("alpha", default) != 1:
-        raise NoEqual("SILU is x * sigmoid(x), without a factor before the sigmoid")
+        raise Unsupported("it is SILU, x * sigmoid(x), only if alpha is 1")
     return activation(net, operator, net.tensor(operator), "silu")
 
 
@@ -272,7 +276,7 @@ def gelu(net: Net, operator: Operator) -> Value:
 
 
 def activation(net: Net, operator: Operator, x: Tensor, kind: str, **keys: Any) -> Tensor:
-    """A layer that works on each element."""
+    """Adds an element-wise layer. Raises Unknown if its input is unknown."""
     found = net.add(kind, [x.source], operator.name, **keys)
     if found is None:
         raise Unknown
@@ -288,7 +292,10 @@ def learned(
     buffers: Mapping[str, Array | None] = NO_ARRAYS,
     **keys: Any,
 ) -> Tensor:
-    """A layer with weights that keeps the shape of its input. Arrays are in the order of the run, by their names."""
+    """Adds a layer with weights that keeps the shape of its input. Raises Unknown if its input is unknown.
+
+    ``arrays`` and ``buffers`` are in the layout of the executor, by name.
+    """
     given = [*arrays.values()], [*buffers.values()]
     shared = net.weights(kind, *given)
     net.place(x.source)
@@ -304,7 +311,7 @@ def learned(
 
 
 def reduction(net: Net, operator: Operator) -> Value:
-    """ReduceMean and the like, over some axes."""
+    """ReduceMean and other reductions over some axes."""
     x = net.tensor(operator)
     axes = net.numbers(operator, "axes", 1)
     if not axes:
@@ -316,12 +323,12 @@ def reduction(net: Net, operator: Operator) -> Value:
 
 
 def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[int], *, keeps: bool) -> Tensor:
-    """A tensor reduced along some axes, as a formula."""
+    """Reduces a tensor over some axes, as a formula; ``keeps``: the axes stay with size 1."""
     chosen = {axis % x.rank for axis in axes}
     atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
     left = tuple([() if number in chosen else axis for number, axis in enumerate(x.axes)])
     if any(atom.side == BATCH for atom in atoms):
-        raise NoEqual("it reduces the images of a batch")
+        raise Unsupported("it reduces over the images of a batch")
     found = x
     if atoms:
         volume = found.source.volume
@@ -338,7 +345,7 @@ def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[i
 
 
 def reducible(net: Net, x: Tensor, axes: Sequence[int]) -> Tensor:
-    """The tensor as a view of a volume in which these axes are whole sides, so that a layer can reduce them."""
+    """The tensor, rearranged so that these axes are whole sides, which a layer can reduce."""
     chosen = {axis % x.rank for axis in axes}
     atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
     if any(atom.side == BATCH for atom in atoms) or _are_whole(x.source.volume, atoms):
@@ -356,14 +363,14 @@ REDUCED: Mapping[str, str] = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceM
 
 
 def reduction_layer(net: Net, operator: Operator, type: str, source: Source, atoms: frozenset[Atom]) -> Source | None:
-    """The layer of a reduction: GAP, GMP or REDUCE."""
+    """Adds the layers of a reduction: GAP, GMP, REDUCE, or REDUCE of squares. Raises Unsupported for others."""
     axes = reduced_axes(source.volume, atoms)
     names = tuple([n for n, size in zip(source.volume.names, source.volume, strict=False) if size > 1])
     if axes == names and type in ("ReduceMean", "ReduceMax"):
         return net.add("gap" if type == "ReduceMean" else "gmp", [source], operator.name)
     if type not in REDUCED:
         if type not in ("ReduceL2", "ReduceSumSquare"):
-            raise NoEqual("there is no layer kind for this reduction")
+            raise Unsupported("no layer kind computes this reduction")
         squares = net.add("square", [source], None)
         total = squares and net.add("reduce", [squares], operator.name, op="sum", axes=list(axes))
         return total if type == "ReduceSumSquare" or total is None else net.add("sqrt", [total], None)

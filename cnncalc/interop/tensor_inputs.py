@@ -1,6 +1,6 @@
-"""The inputs of an operator net as volumes: which of their axes are the batch, the depth and the sides.
+"""Converts the inputs of an operator net to volumes: finds which axes are the batch, the depth and the sides.
 
-A tensor has axes without names. What an input's are follows from the first operator behind it that needs an order.
+The axes of a tensor have no names. Those of an input follow from the first operator after it that needs an order.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ VECTORS = frozenset(("MatMul", "LayerNormalization", "RMSNormalization", "LpNorm
 """Operators on vectors along the last axis."""
 
 MOST_STEPS = 400
-"""The most operators behind one input that are looked at."""
+"""The most operators after one input that are searched."""
 MOST_STEPS_OF_ALL = 40_000
-"""The same of all inputs together; further ones are read in the usual order."""
+"""The most operators that are searched for all inputs; further inputs have the default order."""
 
 
 class Order(NamedTuple):
-    """Which axes of an input are the batch (None: there is none), the depth and the sides."""
+    """The axes of an input that are the batch (None: it has none), the depth and the sides."""
 
     batch: int | None
     depth: int | None
@@ -44,10 +44,9 @@ class Order(NamedTuple):
 
 
 def _of_vectors(axes: Sequence[int | None], known: Sequence[int | None]) -> Order:
-    """The order of axes of which the last one is the depth.
+    """The order of axes whose last one is the depth.
 
-    Any other may be the batch: it is the first one, or, where that has several indices, the first of the input, if it
-    has one alone or is open.
+    The batch is the first axis, or, if that has a size above 1, axis 0 of the input, if its size is 1 or open.
     """
     batch, sides = axes[0], _given(axes[1:-1])
     if batch is not None and (known[batch] or 1) > 1 and 0 in sides and known[0] in (None, 1):
@@ -56,7 +55,7 @@ def _of_vectors(axes: Sequence[int | None], known: Sequence[int | None]) -> Orde
 
 
 def order_of(net: Net, name: str, known: Sequence[int | None]) -> Order:
-    """The order of the axes of an input, from what the first operators behind it need; ``known`` are its sizes."""
+    """The order of the axes of an input that the first operators after it need; ``known`` are its sizes."""
     rank = len(known)
     waiting: deque[tuple[str, tuple[int | None, ...]]] = deque([(name, tuple(range(rank)))])
     steps = 0
@@ -72,11 +71,11 @@ def order_of(net: Net, name: str, known: Sequence[int | None]) -> Order:
             if operator.type in VECTORS and len(axes) >= 3:
                 return _of_vectors(axes, known)
             try:
-                moved = _behind(net, operator, axes)
-            except WRONG:  # reported where the operator is converted
+                result = _after(net, operator, axes)
+            except WRONG:  # reported when the operator is converted
                 continue
-            if moved is not None and operator.outputs:
-                waiting.append((operator.outputs[0], moved))
+            if result is not None and operator.outputs:
+                waiting.append((operator.outputs[0], result))
     return _of_maps_last(rank) if net.net.depth_last else _usual(rank)
 
 
@@ -85,14 +84,14 @@ def _given(axes: Sequence[int | None]) -> tuple[int, ...]:
 
 
 def _usual(rank: int) -> Order:
-    """The order where nothing needs one: batch x channels x sides."""
+    """The default order: batch x channels x sides."""
     if rank < 2:
         return Order(None, 0 if rank else None, ())
     return Order(0, 1, tuple(range(2, rank)))
 
 
 def _of_maps_last(rank: int) -> Order:
-    """The same where maps are batch x sides x channels."""
+    """The default order of programs with channels last: batch x sides x channels."""
     if rank < 3:
         return _usual(rank)
     return Order(0, rank - 1, tuple(range(1, rank - 1)))
@@ -104,8 +103,8 @@ SAME = frozenset((
 ))  # fmt: skip
 
 
-def _behind(net: Net, operator: Operator, axes: tuple[int | None, ...]) -> tuple[int | None, ...] | None:
-    """The axes of the result of an operator that moves axes or keeps them; None for others."""
+def _after(net: Net, operator: Operator, axes: tuple[int | None, ...]) -> tuple[int | None, ...] | None:
+    """The axes of the output of an operator that keeps or reorders axes; None for other operators."""
     if operator.type in SAME:
         return axes
     if operator.type == "Transpose":
@@ -126,7 +125,7 @@ def _behind(net: Net, operator: Operator, axes: tuple[int | None, ...]) -> tuple
 
 
 def _axes(net: Net, operator: Operator) -> list[int] | None:
-    """The axes of an operator, before anything is computed."""
+    """The attribute or constant input ``axes`` of an operator; None if it is not known before conversion."""
     if "axes" in operator.attributes:
         return [int(axis) for axis in operator.attributes["axes"]]
     name = operator.inputs[1] if len(operator.inputs) > 1 else ""
@@ -145,7 +144,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     rank = len(known)
     order = order_of(net, name, known)
     if rank - 2 not in (*SIDES, 0, -1, -2) and len(order.sides) not in SIDES:
-        net.builder.fail(f"the input has {rank} axes, and a volume at most {max(SIDES) + 1}", name)
+        net.builder.fail(f"the input has {rank} axes, but a volume has at most {max(SIDES) + 1}", name)
         net.values[name] = None
         return
     batch = known[order.batch] if order.batch is not None and order.batch < rank else 1
@@ -155,7 +154,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     sides = [known[axis] for axis in order.sides]
     has_batch = order.batch is not None
     if has_batch and batch not in (None, 1, net.batch):
-        sides.insert(0, batch)  # another number of images than that of the batch
+        sides.insert(0, batch)  # its number of images differs from the batch, so the axis is a side
         order = Order(None, order.depth, (order.batch or 0, *order.sides))
     depth = known[order.depth] if order.depth is not None and order.depth < rank else 1
     sizes = [*(sides or [1, 1]), depth]
@@ -175,13 +174,13 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     if order.depth is not None:
         axes[order.depth] = whole(len(volume) - 1, volume.depth)
     if order.batch is not None:
-        axes[order.batch] = () if batch == 1 else whole(BATCH, net.batch)  # one of 1 is the same for every image
+        axes[order.batch] = () if batch == 1 else whole(BATCH, net.batch)  # a size of 1 is shared by all images
     source.names.append(name)
     net.entries[place] = name, tuple(axes)
     net.values[name] = Tensor(source, tuple(axes))
 
 
 def read_constants(net: Net) -> None:
-    """Makes the tensors of the file values of the net."""
+    """Adds the tensors of the file to the values of the net."""
     for name, constant in net.net.constants.items():
         net.values[name] = net.constant(name, constant)

@@ -1,8 +1,8 @@
-"""Makes layers of a net of operators over tensors: of an ONNX file, or of a PyTorch module.
+"""Converts a net of operators over tensors to layers: the net of an ONNX or TensorFlow Lite file, or a PyTorch module.
 
 The entry is :func:`layers_of`. Tensors are views of the volumes of layers (:mod:`cnncalc.interop.views`), so operators
-that only move elements make no layer until one needs another order. Formulas spelled out as arithmetic become the kind
-that they are (:mod:`cnncalc.interop.formulas`).
+that only reorder elements add no layer until another operator needs a certain order. Formulas written as arithmetic
+become the layer kind that they equal (:mod:`cnncalc.interop.formulas`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cnncalc.interop import (
     tensor_torch,
     tensor_windows,
 )
-from cnncalc.interop.builder import MAX_BITS, WRONG, NoEqual
+from cnncalc.interop.builder import MAX_BITS, WRONG, Unsupported
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
@@ -102,10 +102,10 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Concat": tensor_moves.concatenated,
     **tensor_torch.HANDLERS,
 }  # fmt: skip
-"""What each operator becomes, by its type; those of other domains with the domain before it."""
+"""The function that converts each operator, by its type; other domains are a prefix of the type."""
 
 MOST_WARNINGS = 5
-"""The most values whose shape the file contradicts that are named."""
+"""The most warnings about shapes that differ from those in the file."""
 
 ELEMENTWISE = frozenset((
     *tensor_functions.PLAIN, *TWO, *ONE, "Erf", "Log", "Sin", "Cos", "Softsign", "LogSoftmax", "Hardmax", "Softmax",
@@ -113,7 +113,7 @@ ELEMENTWISE = frozenset((
     "LpNormalization", "InstanceNormalization", "GroupNormalization", "com.microsoft.QuickGelu", "IsNaN", "CumSum",
     "com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.SkipLayerNormalization", "Swish", "Shrink",
 ))  # fmt: skip
-"""Operators whose result has the shape of their inputs, as they are broadcast."""
+"""Operators whose output has the broadcast shape of their inputs."""
 
 REASONS = {
     **dict.fromkeys(
@@ -127,38 +127,39 @@ REASONS = {
             "UNIDIRECTIONAL_SEQUENCE_RNN",
             "BIDIRECTIONAL_SEQUENCE_RNN",
         ),
-        "recurrent layers are not covered",
+        "there are no recurrent layer kinds",
     ),
-    **dict.fromkeys(("If", "Loop", "Scan"), "what runs depends on the data"),
-    **dict.fromkeys(("NonMaxSuppression", "NonZero", "TopK", "Unique"), "how much it gives depends on the data"),
-    **dict.fromkeys(("ArgMax", "ArgMin"), "it gives places, not activations"),
+    **dict.fromkeys(("If", "Loop", "Scan"), "its control flow depends on the data"),
+    **dict.fromkeys(("NonMaxSuppression", "NonZero", "TopK", "Unique"), "its output size depends on the data"),
+    **dict.fromkeys(("ArgMax", "ArgMin"), "its output is indices, not activations"),
     **dict.fromkeys(
         ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"),
         "it computes with quantized numbers",
     ),
-    "LogSoftmax": "no kind takes logarithms",
+    "LogSoftmax": "no layer kind computes logarithms",
 }
+"""Why operators without a function are not supported."""
 
 
 def layers_of(net: OperatorNet, settings: Settings, format: str, file: str) -> Graph:
-    """The net of layers that an operator net is: the entry of importers of tensor programs.
+    """Converts an operator net to layers; the entry point for importers of tensor programs.
 
-    ``format`` and ``file`` name it in messages: ``"ONNX file"``, ``"model.onnx"``. Raises DesignError with all
-    problems, and all operators without an equal; with ``settings.partial`` these become OPAQUE.
+    ``format`` and ``file`` name it in messages: ``"ONNX file"``, ``"model.onnx"``. Raises DesignError that lists all
+    problems and all unsupported operators; with ``settings.partial`` the latter become OPAQUE.
     """
     work, outputs = _converted(net, settings, format, file)
     return _finished(work, outputs)
 
 
 def layers_and_origins(net: OperatorNet, settings: Settings, format: str, file: str) -> tuple[Graph, Origins]:
-    """The net of layers that an operator net is, and what of the source its layers are."""
+    """Converts an operator net to layers, and maps their parameters and outputs to values of the source."""
     work, outputs = _converted(net, settings, format, file)
-    origins = origins_of(work)  # of all layers, before those that nothing needs are left out
+    origins = origins_of(work)  # before layers that no output needs are removed
     return _finished(work, outputs), origins
 
 
 def _converted(net: OperatorNet, settings: Settings, format: str, file: str) -> tuple[Net, list[int]]:
-    """All layers of a net, and the places of those that give its outputs."""
+    """All layers of a net, and the indices of those that compute its outputs."""
     work = Net(net, settings, format, file)
     read_constants(work)
     for name, shape in net.inputs.items():
@@ -178,10 +179,10 @@ def _finished(work: Net, outputs: list[int]) -> Graph:
 
 
 def _convert(net: Net, operator: Operator) -> None:
-    """Makes the values of an operator."""
+    """Converts one operator, and stores its outputs."""
     missing = [name for name in operator.inputs if name and name not in net.values]
     if missing:
-        net.builder.fail(f"{operator.type}: it reads {missing[0]}, which nothing before it makes", operator.name)
+        net.builder.fail(f"{operator.type}: it reads {missing[0]}, which no earlier operator outputs", operator.name)
         _store(net, operator, [])
         return
     if len(operator.inputs) > MOST_INPUTS:
@@ -191,8 +192,8 @@ def _convert(net: Net, operator: Operator) -> None:
         return
     try:
         found = _results(net, operator)
-    except (NoEqual, NotFolded) as error:
-        _without_equal(net, operator, str(error))
+    except (Unsupported, NotFolded) as error:
+        _unsupported(net, operator, str(error))
         return
     except Unknown:
         found = []
@@ -224,7 +225,7 @@ def _store(net: Net, operator: Operator, found: list[Value]) -> None:
 
 
 def _results(net: Net, operator: Operator) -> list[Value]:
-    """The results of an operator; of one on values that are not known, nothing."""
+    """The outputs of an operator; empty if its inputs are not known."""
     values = net.inputs(operator)
     unknown = [name for name, value in zip(operator.inputs, values, strict=True) if name and value is None]
     if unknown and not any(isinstance(value, Tensor) for value in values):
@@ -241,10 +242,10 @@ def _results(net: Net, operator: Operator) -> list[Value]:
         return _folded(net, operator)
     handler = HANDLERS.get(operator.type)
     if handler is None:
-        raise NoEqual(operator.why or REASONS.get(operator.type, "no kind computes it"))
+        raise Unsupported(operator.why or REASONS.get(operator.type, "no layer kind computes it"))
     if unknown:
         if any(name in net.unknown for name in unknown) and not any(name in net.failed for name in unknown):
-            raise NoEqual("a constant that it needs is not computed here")
+            raise Unsupported("it needs a constant that cnncalc does not compute")
         return []
     found = handler(net, operator)
     results = found if isinstance(found, list) else [found]
@@ -256,7 +257,7 @@ def _results(net: Net, operator: Operator) -> list[Value]:
 
 
 def _folded(net: Net, operator: Operator) -> list[Value]:
-    """The results of an operator on constants; where they are not computed, constants of the shapes in the file."""
+    """The outputs of an operator on constants; if they cannot be computed, constants with the shapes in the file."""
     try:
         return fold(net, operator)
     except NotFolded:
@@ -275,18 +276,18 @@ def _folded(net: Net, operator: Operator) -> list[Value]:
 
 
 def _activated(net: Net, operator: Operator, value: Value) -> Value:
-    """The activation function that a fused operator names."""
+    """Applies the activation function that a fused operator names."""
     name = operator.attributes.get("activation")
     if not isinstance(value, Tensor) or not name:
         return value
     numbers = operator.attributes.get("activation_params", ())
     if name not in (*tensor_functions.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
-        raise NoEqual(f"its activation is {name}")
+        raise Unsupported(f"its activation is {name}")
     return tensor_functions.function_of(net, operator, name, value, *[float(number) for number in numbers])
 
 
-def _without_equal(net: Net, operator: Operator, why: str) -> None:
-    """Records an operator without an equal, with the volume of its result where that is known."""
+def _unsupported(net: Net, operator: Operator, why: str) -> None:
+    """Records an unsupported operator, with the volume of its output if that is known."""
     tensors = [value for value in net.inputs(operator) if isinstance(value, Tensor)]
     weights = [value for value in net.inputs(operator) if isinstance(value, Array) and value.origins]
     parameters = sum(weight.elements for weight in weights if not weight.is_integer and not weight.is_literal)
@@ -309,7 +310,7 @@ def _without_equal(net: Net, operator: Operator, why: str) -> None:
 
 
 def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Volume, Axes] | None:
-    """The volume of the first result of an operator without an equal, and its axes; None if they are not known."""
+    """The volume of the first output of an unsupported operator, and its axes; None if they are not known."""
     shape = _stated(net, operator)
     if shape is None:
         return None
@@ -338,7 +339,7 @@ def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Vol
 
 
 def _stated(net: Net, operator: Operator) -> tuple[int, ...] | None:
-    """The shape of the first result that the file states, or that of operators that work element by element."""
+    """The shape of the first output: the one that the file states, or the broadcast one of element-wise operators."""
     found = net.net.shapes.get(operator.outputs[0]) if operator.outputs else None
     if found is not None and len(found) > 1 and None not in found[1:]:
         return tuple([size or net.batch for size in found])
@@ -352,7 +353,7 @@ def _stated(net: Net, operator: Operator) -> tuple[int, ...] | None:
 
 
 def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
-    """Compares a shape with the one that the file states: for an output an error, else a warning."""
+    """Compares a shape with the one that the file states; a difference is an error for an output, else a warning."""
     stated = net.net.shapes.get(name)
     if stated is None:
         return
@@ -363,7 +364,7 @@ def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
     if same:
         return
     text = "[" + ", ".join("?" if size is None else str(size) for size in stated) + "]"
-    message = f"{operator.type} gives {list(shape)}, but the file states {text} for {name}"
+    message = f"{operator.type} has the output shape {list(shape)}, but the file states {text} for {name}"
     if net.replaced:
         return
     if name in net.net.outputs:
@@ -375,7 +376,7 @@ def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
 
 
 def _outputs(net: Net) -> list[int]:
-    """The layers that give the outputs; those not made yet are made now."""
+    """The indices of the layers that compute the outputs; pending ones are added now."""
     found = []
     for name in net.net.outputs:
         value = net.values.get(name)
@@ -384,7 +385,7 @@ def _outputs(net: Net) -> list[int]:
             if place is not None:
                 found.append(place)
         elif isinstance(value, Array):
-            net.builder.note("an output that depends on no input left out")
+            net.builder.note("an output that does not depend on any input left out")
     for source in net.ends if net.builder.settings.partial else ():
         place = net.place(source)
         if place is not None:
@@ -393,10 +394,10 @@ def _outputs(net: Net) -> list[int]:
 
 
 def _count(net: Net) -> None:
-    """Compares the learned numbers of the layers with those of the file, and notes what differs."""
+    """Compares the number of parameters of the layers with that of the file, and notes each difference."""
     if net.contradictions > MOST_WARNINGS:
         more = net.contradictions - MOST_WARNINGS
-        net.builder.warn("stated-shape", f"{more:,} more values have another shape than the file states")
+        net.builder.warn("stated-shape", f"the shapes of {more:,} more values differ from those that the file states")
     left = {
         name: prod(constant.shape)
         for name, constant in net.net.constants.items()
@@ -405,16 +406,16 @@ def _count(net: Net) -> None:
     if left:
         many = sum(left.values())
         first = next(iter(left))
-        net.builder.note(f"{many:,} numbers in {len(left)} tensors that no layer holds, such as {first}")
+        net.builder.note(f"{many:,} numbers in {len(left)} tensors that are not parameters of a layer, such as {first}")
     held = sum((net.held | net.buffers).values())
     if net.repeated:
         net.builder.note(
-            f"the file has {held:,} numbers that layers hold; {net.repeated:,} more are counted, since several layers "
-            "have the same ones"
+            f"{held:,} numbers of the file are parameters of layers; {net.repeated:,} more are counted, since several "
+            "layers have the same ones"
         )
     if any(net.computed):
         stored, used = net.computed
         net.builder.note(f"{used:,} weights are computed from {stored:,} numbers of the file")
     counted = net.builder.numbers()
     if counted != held + net.repeated:
-        net.builder.note(f"the layers hold {counted:,} numbers, their tensors in the file {held:,}")
+        net.builder.note(f"the layers have {counted:,} parameters, their tensors in the file {held:,} numbers")

@@ -1,11 +1,11 @@
-"""Operators that compute nothing: other shapes and orders, parts, and tensors side by side."""
+"""Converts operators that only rearrange elements: reshape, transpose, slice, split, gather, concatenate."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.selection import concat, part, repeated
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 FLOAT, DOUBLE = 1, 11
-"""Types of elements to which Cast changes none: single and double precision."""
+"""Data types, float32 and float64, for which Cast does not round."""
 
 
 def identity(net: Net, operator: Operator) -> Value:
-    """Identity, Cast and other operators that change no element."""
+    """Identity, Cast and quantization, which keep all elements apart from rounding."""
     if operator.type != "Identity":
         net.builder.note(f"{operator.type} left out")
     is_quantized = operator.type in ("QuantizeLinear", "DequantizeLinear")
     if is_quantized or operator.attributes.get("to", FLOAT) not in (FLOAT, DOUBLE):
-        net.vague[operator.outputs[0]] = f"{operator.type} left out, which rounds"
+        net.vague[operator.outputs[0]] = f"{operator.type}, which rounds, left out"
     return net.values.get(operator.inputs[0])
 
 
 def reshape(net: Net, operator: Operator) -> Value:
-    """Reshape: 0 keeps a size, -1 stands for what is left."""
+    """Reshape; 0 keeps a size, -1 is computed from the others."""
     wanted = net.numbers(operator, "shape", 1)
     if wanted is None:
         raise WrongFile("its shape is missing")
@@ -47,7 +47,7 @@ def reshape(net: Net, operator: Operator) -> Value:
 
 
 def _with_copies(net: Net, operator: Operator, x: Tensor, shape: Sequence[int]) -> Tensor:
-    """An expanded tensor in which axes are joined with the copies of their elements behind them: nearest neighbours."""
+    """Reshapes an expanded tensor if axes merge with the copies after them, which is nearest-neighbour resizing."""
     left = list(zip(x.axes, x.shape, strict=True))[::-1]
     axes: list[Axis] = []
     counts: list[tuple[int, int]] = []
@@ -60,11 +60,11 @@ def _with_copies(net: Net, operator: Operator, x: Tensor, shape: Sequence[int]) 
             joined *= count
         first = group[0] if group else ()
         if joined != size or any(group[1:]) or (size > 1 and not first):
-            raise NoEqual("it works on a volume that was expanded to a larger one")
+            raise Unsupported("its input was expanded to a larger shape")
         axes.append(first)
         counts += [(number, size)] * (len(group) > 1)
     if any(axis for axis, _ in left):
-        raise NoEqual("it works on a volume that was expanded to a larger one")
+        raise Unsupported("its input was expanded to a larger shape")
     result = Tensor(x.source, tuple(axes))
     for number, size in counts:
         result = repeated(net, operator, result, number, size)
@@ -72,9 +72,12 @@ def _with_copies(net: Net, operator: Operator, x: Tensor, shape: Sequence[int]) 
 
 
 def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = True) -> tuple[int, ...]:
-    """The shape that a reshape makes; raises WrongFile if it cannot."""
+    """The shape after a reshape; raises WrongFile if the sizes do not fit.
+
+    ``keeps_zeros``: a size of 0 stands for the old size of that axis.
+    """
     if len(wanted) > MAX_RANK:
-        raise WrongFile(f"it makes a tensor of {len(wanted)} axes, more than {MAX_RANK}")
+        raise WrongFile(f"its output has {len(wanted)} axes, more than {MAX_RANK}")
     shape = [
         old[number] if size == 0 and keeps_zeros and number < len(old) else size for number, size in enumerate(wanted)
     ]
@@ -90,7 +93,7 @@ def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = 
 
 
 def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> list[int]:
-    """The pads of every axis, first those before it, of the pads of some axes (None: of all)."""
+    """The pads of every axis, all begins and then all ends, from those of some axes (None: of all)."""
     if axes is None:
         return list(pads)
     found = [0] * 2 * rank
@@ -101,7 +104,7 @@ def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> lis
 
 
 def flatten(net: Net, operator: Operator) -> Value:
-    """Flatten: the axes before one, and those from it on."""
+    """Flatten to two axes: those before ``axis``, and those from it on."""
     x = net.tensor(operator)
     axis = int(operator.attributes.get("axis", 1))
     axis = axis % x.rank if axis < 0 else axis
@@ -114,37 +117,37 @@ def transpose(net: Net, operator: Operator) -> Value:
     x = given if isinstance(given, Tensor) else net.tensor(operator)
     order = [int(axis) % x.rank for axis in operator.attributes.get("perm") or range(x.rank - 1, -1, -1)]
     if sorted(order) != list(range(x.rank)):
-        raise WrongFile(f"its order is {order} for {x.rank} axes")
+        raise WrongFile(f"its order {order} must have each of the {x.rank} axes once")
     expanded = None if x.expanded is None else tuple([x.expanded[axis] for axis in order])
     return Tensor(x.source, tuple([x.axes[axis] for axis in order]), expanded)
 
 
 def squeeze(net: Net, operator: Operator) -> Value:
-    """Squeeze: axes of 1 left out."""
+    """Squeeze: removes axes of size 1."""
     x = net.tensor(operator)
     axes = net.numbers(operator, "axes", 1)
     chosen = {a % x.rank for a in axes} if axes is not None else {n for n, size in enumerate(x.shape) if size == 1}
     if any(x.shape[number] != 1 for number in chosen):
-        raise WrongFile(f"it leaves out axes of {list(x.shape)} that are not 1")
+        raise WrongFile(f"it removes axes of {list(x.shape)} whose size is not 1")
     return x.viewed(tuple([axis for number, axis in enumerate(x.axes) if number not in chosen]))
 
 
 def unsqueeze(net: Net, operator: Operator) -> Value:
-    """Unsqueeze: further axes of 1."""
+    """Unsqueeze: adds axes of size 1."""
     x = net.tensor(operator)
     axes = net.numbers(operator, "axes", 1) or []
     rank = x.rank + len(axes)
     if rank > MAX_RANK:
-        raise WrongFile(f"it makes a tensor of {rank} axes, more than {MAX_RANK}")
+        raise WrongFile(f"its output has {rank} axes, more than {MAX_RANK}")
     chosen = {axis % rank for axis in axes}
     if len(chosen) != len(axes):
-        raise WrongFile(f"its axes are {axes}, and an axis is named twice")
+        raise WrongFile(f"its axes {axes} name one axis twice")
     left = iter(x.axes)
     return x.viewed(tuple([() if number in chosen else next(left) for number in range(rank)]))
 
 
 def expand(net: Net, operator: Operator) -> Value:
-    """Expand: axes of 1 as several equal elements, where what reads it broadcasts them anyway."""
+    """Expand, which needs no layer if the operators that read the result broadcast it anyway."""
     x = net.tensor(operator)
     wanted = net.numbers(operator, "shape", 1) or []
     rank = max(x.rank, len(wanted))
@@ -152,18 +155,18 @@ def expand(net: Net, operator: Operator) -> Value:
     view = x.viewed(axes)
     shape = [max(a, b) for a, b in zip(view.shape, [1] * (rank - len(wanted)) + list(wanted), strict=True)]
     if any(a != 1 and b not in (1, a) for a, b in zip(view.shape[::-1], wanted[::-1], strict=False)):
-        raise WrongFile(f"it makes {list(wanted)} of a tensor of shape {list(x.shape)}")
+        raise WrongFile(f"a tensor of shape {list(x.shape)} cannot be expanded to {list(wanted)}")
     return view if list(view.shape) == shape else Tensor(x.source, axes, tuple(shape))
 
 
 def tile(net: Net, operator: Operator) -> Value:
-    """Tile: copies side by side."""
+    """Tile: concatenates copies of a tensor."""
     x = net.tensor(operator)
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != x.rank:
-        raise WrongFile(f"it has {len(repeats)} numbers for {x.rank} axes")
+        raise WrongFile(f"it has {len(repeats)} repeats for {x.rank} axes")
     if max(repeats) > 64:
-        raise NoEqual("it makes more than 64 copies")
+        raise Unsupported("it makes more than 64 copies")
     for axis, count in enumerate(repeats):
         if count > 1:
             x = concat(net, operator, [x] * count, axis)
@@ -179,11 +182,11 @@ def slices(net: Net, operator: Operator) -> Value:
     axes = net.numbers(operator, "axes", 3) or list(range(len(starts)))
     steps = net.numbers(operator, "steps", 4) or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps):
-        raise WrongFile("its starts, ends, axes and steps are not equally many")
+        raise WrongFile("its starts, ends, axes and steps must have the same length")
     for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
         size = x.shape[axis % x.rank]
         if step < 1:
-            raise NoEqual("it takes elements backwards")
+            raise Unsupported(f"its step is {step}, below 1")
         begin, end, _ = slice(start, stop, step).indices(size)
         x = part(net, x, axis % x.rank, (begin, end, step), operator.name)
     return x
@@ -198,11 +201,11 @@ def split(net: Net, operator: Operator) -> list[Value]:
     if not sizes:
         count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
         if count != len(operator.outputs):
-            raise WrongFile(f"it makes {count:,} parts, but has {len(operator.outputs):,} outputs")
+            raise WrongFile(f"it splits into {count:,} parts, but has {len(operator.outputs):,} outputs")
         each = -(-size // count)
         sizes = [min(each, max(0, size - number * each)) for number in range(count)]
     if sum(sizes) != size or min(sizes) < 0:
-        raise WrongFile(f"its parts {sizes} are not those of {size} elements")
+        raise WrongFile(f"its parts {sizes} must add up to {size} elements")
     found: list[Value] = []
     start = 0
     for number, width in enumerate(sizes):
@@ -216,18 +219,18 @@ def gather(net: Net, operator: Operator) -> Value:
     """Gather of one index, or of consecutive ones."""
     values = net.inputs(operator)
     if isinstance(values[0], Array) and isinstance(values[1], Tensor):
-        raise NoEqual("it looks vectors up in a table: an embedding")
+        raise Unsupported("it is an embedding: it reads rows of a table by computed indices")
     x, indices = net.tensor(operator), net.array(operator, 1)
     axis = int(operator.attributes.get("axis", 0)) % x.rank
     if indices is None or indices.values is None:
-        raise NoEqual("its indices are not known")
+        raise Unsupported("its indices are not known")
     size = x.shape[axis]
     net.look_at(len(indices.values))
     found = [int(index) % size for index in indices.values]
     if not found or found != list(range(found[0], found[0] + len(found))):
         if found and found == [place * size // len(found) for place in range(len(found))]:
             return repeated(net, operator, x, axis, len(found))
-        raise NoEqual("its indices are not consecutive")
+        raise Unsupported("its indices are not consecutive")
     taken = part(net, x, axis, (found[0], found[-1] + 1, 1), operator.name)
     if len(indices.shape) == 1:
         return taken
@@ -247,25 +250,28 @@ def concatenated(net: Net, operator: Operator) -> Value:
     arrays = [value for value in values if isinstance(value, Array) and value.elements]
     if not arrays:
         if any(tensor.expanded for tensor in tensors):
-            raise NoEqual("it works on a volume that was expanded to a larger one")
+            raise Unsupported("an input was expanded to a larger shape")
         return concat(net, operator, tensors, axis) if len(tensors) > 1 else tensors[0]
     if len(tensors) > 1 or len(arrays) > 1 or values[0] is not arrays[0]:
-        raise NoEqual("it puts constants beside computed values")
+        raise Unsupported(CONSTANTS)
     return _token(net, operator, tensors[0], arrays[0], axis)
 
 
+CONSTANTS = "it concatenates constants and computed values"
+
+
 def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> Value:
-    """Learned vectors in front of a sequence: TOKEN."""
+    """TOKEN: learned vectors before a sequence."""
     tensor = net.rearranged(x, [[axis], [x.rank - 1]]) if x.rank == 3 and axis == 1 else None
     if tensor is None or array.is_learned is False or array.is_literal:
-        raise NoEqual("it puts constants beside computed values")
+        raise Unsupported(CONSTANTS)
     depth = tensor.source.volume.depth
     count = array.elements // depth
     if array.shape[0] == net.batch and array.elements == net.batch * array.shape[1] * depth:
         count = array.shape[1]
     origin = net.net.constants[next(iter(array.origins))] if len(array.origins) == 1 else None
     if origin is None or prod(origin.shape) != count * depth:
-        raise NoEqual("it puts constants beside computed values")
+        raise Unsupported(CONSTANTS)
     rows = array if array.elements == count * depth else first(array)
     found = learned(net, operator, tensor, "token", {"token": shaped(rows, count, depth)}, count=count)
     return Tensor(found.source, (x.axes[0], whole(0, found.source.volume[0]), whole(1, depth)))

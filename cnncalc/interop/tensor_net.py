@@ -1,13 +1,13 @@
-"""The state of a conversion from operators over tensors to layers: values, their layers, weights, notes."""
+"""The state of a conversion from operators over tensors to layers: values, layers, weights and notes."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import CnncalcError
 from cnncalc.graph import TIED
-from cnncalc.interop.builder import NetBuilder, NoEqual
+from cnncalc.interop.builder import NetBuilder, Unsupported
 from cnncalc.interop.views import (
     BATCH,
     Atom,
@@ -38,37 +38,36 @@ if TYPE_CHECKING:
 
 MAX_RANK = 16
 MOST_NUMBERS = 4_096
-"""The most numbers of an input that stands for an attribute."""
+"""The most numbers of an input that replaces an attribute."""
 MOST_WORK = 2_000_000
-"""The most numbers of constants that are looked at for one file."""
+"""The most numbers of constants that are read for one file."""
 FEW_NUMBERS = 16
-"""So many numbers are looked at in any case."""
-MOST_TURNS = 16
-"""The most transpositions of a constant that are followed to tell whether two layers have the same weights."""
+"""Constants with at most this many numbers are always read."""
+MOST_TRANSPOSES = 16
+"""The most transposes of a constant that are followed to find whether two layers have the same weights."""
 MOST_PENDING = 64
-"""The most layers behind one another that are made only when something reads them."""
+"""The longest chain of layers that are added only when another layer reads them."""
 
 MAPS = {sides + 1: [*[[2 + side] for side in range(sides)], [1]] for sides in SIDES}
-"""The axes of batch x channels x sides as sides and, last, depth, by the sizes of a volume."""
+"""The axes of batch x channels x sides, grouped as sides and then depth, by the length of the volume."""
 LAST = {sides + 1: [[1 + side] for side in range(sides + 1)] for sides in SIDES}
-"""The same of batch x sides x channels."""
+"""The axes of batch x sides x channels, grouped as sides and then depth, by the length of the volume."""
 
 STORED = "Constant"
-"""The operator of a tensor that the source holds: :class:`Constant`, in its attribute ``value``."""
+"""The operator type of a tensor of the source; its attribute ``value`` is the :class:`Constant`."""
 
 
 class WrongFile(CnncalcError):
-    """What an operator of the file has contradicts itself; the message says how."""
+    """An operator of the file is invalid; the message is the reason."""
 
 
 class Array:
     """A tensor that does not depend on the inputs of the net.
 
-    ``values`` are its elements, the last axis fastest; None where they are not known. ``origins`` are the tensors of
-    the source that it was made of. ``is_literal``: it stands among the operators, as a number in a formula, not among
-    the weights. ``is_learned``: None where the source does not say. ``made`` is how it is computed (None: its
-    ``values`` are all that is known). ``base`` is the tensor that it is in another order. ``arranged`` is what
-    :meth:`Net._arranged` has found of it.
+    ``values`` are its elements in row-major order; None if they are not known. ``origins`` are the names of the tensors
+    of the source from which it is computed. ``is_literal``: it is a number in a formula, not a weight. ``is_learned``:
+    None if the source does not state it. ``made`` is how it is computed (None: only its ``values`` are known).
+    ``base`` is the tensor whose elements it has in another order. ``arranged`` caches :meth:`Net._arranged`.
     """
 
     __slots__ = (
@@ -76,7 +75,7 @@ class Array:
         "values",
     )  # fmt: skip
     path: int
-    """Which part of its origins it is: the number of :meth:`Net.part_of`, 0 for all of them."""
+    """The part of its origins that it is, a number of :meth:`Net.part_of`; 0 for all of them."""
 
     def __init__(
         self,
@@ -102,20 +101,20 @@ class Array:
 
     @property
     def elements(self) -> int:
-        """How many numbers it has."""
+        """The number of its elements."""
         return prod(self.shape)
 
     @property
     def scalar(self) -> Any:
-        """Its number, if all of its elements are the same one; else None."""
+        """The value of all elements, if they are equal; else None."""
         if self._scalar is None and self.values is not None and 0 < self.elements <= MOST_NUMBERS:
             values = tuple(self.values)
-            is_one = values[0] == values[0] and values.count(values[0]) == len(values)  # NaN is not
+            is_one = values[0] == values[0] and values.count(values[0]) == len(values)  # not NaN
             self._scalar = (values[0] if is_one else None,)
         return self._scalar[0] if self._scalar else None
 
     def like(self, shape: tuple[int, ...], values: Sequence[Any] | None) -> Array:
-        """Another tensor made of this one."""
+        """A constant with another shape and values that has the origins of this one."""
         found = Array(
             shape, values, is_integer=self.is_integer, origins=self.origins, is_literal=self.is_literal,
             is_learned=self.is_learned,
@@ -127,7 +126,7 @@ class Array:
 
 
 class Made(NamedTuple):
-    """How a constant is computed: the operator, its attributes, what it reads, and which of its results it is."""
+    """How a constant is computed: an operator, its attributes and inputs, and the index of the output."""
 
     type: str
     attributes: Mapping[str, Any]
@@ -136,13 +135,12 @@ class Made(NamedTuple):
 
 
 class Source:
-    """A layer, or what will become one when something reads it.
+    """A layer, or a pending layer that is added when another layer reads it.
 
-    ``volume`` is its output volume; ``place`` its index in the builder, once it is made, ``make`` makes it. ``names``
-    are the values of the file that are views of it. ``formula`` is how it is computed element by element, ``part`` of
-    which layer it is a part, ``padded`` what it is padded from, ``scores`` which products of attention it holds.
-    ``pending`` is how many layers behind one another are made when it is. ``evaluated`` are the last values of its
-    formula, behind the layer and the values of that layer of which they were computed.
+    ``volume`` is its output volume. ``place`` is its index in the builder, None until ``make`` adds it. ``names`` are
+    the values of the file that are views of it. A pending layer may have a ``formula``, be a slice of another layer
+    (``part``), a padded layer (``padded``), or the scores of attention (``scores``); ``pending`` is the number of
+    pending layers in its chain. ``evaluated`` caches the values of the formula: layer, input values, output values.
     """
 
     __slots__ = ("evaluated", "formula", "make", "names", "padded", "part", "pending", "place", "scores", "volume")
@@ -161,9 +159,9 @@ class Source:
 
 
 class Tensor:
-    """A view of a layer's output: what each axis consists of.
+    """A view of the output of a layer; ``axes`` are the atoms of each axis.
 
-    ``expanded`` is its shape where axes without atoms stand for several equal elements.
+    ``expanded`` is its shape if axes without atoms stand for several equal elements.
     """
 
     __slots__ = ("_shape", "axes", "expanded", "source")
@@ -176,7 +174,7 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its shape, batch included."""
+        """Its shape, with the batch."""
         if self._shape is None:
             self._shape = shape_of(self.axes)
         return self._shape
@@ -192,40 +190,41 @@ class Tensor:
 
 
 Value: TypeAlias = "Tensor | Array | None"
-"""A value of the file; None where nothing is known of it."""
+"""A value of the file; None if it is not known."""
 
 
 class Net:
-    """The conversion of one file."""
+    """The state of the conversion of one file."""
 
     def __init__(self, net: OperatorNet, settings: Settings, format: str, file: str) -> None:
         self.net = net
         self.builder = NetBuilder(format, file, settings)
         self.batch = 1
         self.has_weights = any(not c.is_integer and prod(c.shape) > 1 for c in net.constants.values())
-        """Whether there are weights beside the operators; else those of several numbers among them are weights."""
+        """Whether the file stores weights apart from the operators; if not, constants of operators are weights."""
         self.replaced = settings.input is not None or bool(settings.inputs)
-        """Whether the call may replace sizes of inputs, so that those that the file states say nothing."""
+        """Whether the caller replaces sizes of inputs, so that the shapes that the file states do not apply."""
         self.values: dict[str, Value] = {}
         self.unknown: set[str] = set()
-        """Values without a dependence on the inputs of the net of which not even the shape is known."""
+        """Constants whose shape is not known."""
         self.failed: set[str] = set()
-        """The same, where an operator without an equal, which is reported, is the reason."""
+        """Values that are not known since an operator failed or is not supported, which is reported."""
         self.projections: dict[int, Source] = {}
-        """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
+        """The ATTENTION with a bias before each LINEAR layer without one, by the index of the latter."""
         self.resized: dict[int, str] = {}
-        """RESIZE layers along one side, by their places: their names."""
+        """The names of RESIZE layers along one side, by their index."""
         self.ends: list[Source] = []
-        """Layers behind which nothing is known, since an operator has no equal."""
+        """Layers that an unsupported operator reads whose output is not known."""
         self.contradictions = 0
-        """How many values have another shape than the file states."""
+        """The number of values whose shape differs from the one that the file states."""
         self.readers: dict[str, int] = {}
+        """The number of operators and outputs that read each value."""
         self.reading: dict[str, list[Operator]] = {}
-        """The operators that read a value."""
+        """The operators that read each value."""
         self.makers: dict[str, Operator] = {}
-        """The operator that makes a value."""
+        """The operator that outputs each value."""
         self.steps = 0
-        """How many operators were looked at to find the order of the axes of inputs."""
+        """The number of operators that were searched for the order of the axes of inputs."""
         for operator in net.operators:
             self.makers.update(dict.fromkeys(operator.outputs, operator))
             for name in operator.inputs:
@@ -234,42 +233,41 @@ class Net:
         for name in net.outputs:
             self.readers[name] = self.readers.get(name, 0) + 1
         self.rank = 0
-        """The place of the operator that is being converted."""
+        """The position in the file of the operator that is being converted."""
         self.rank_of = {operator.name: number for number, operator in enumerate(net.operators)}
         self.ranks: dict[int, int] = {}
-        """The places in the file of the operators that layers are from."""
+        """The position in the file of the operator of each layer, by the index of the layer."""
         self.owners: dict[tuple[Any, ...], int] = {}
-        """The first layer with some weights, by their names."""
+        """The index of the first layer with some weights, by the identity of the weights."""
         self.held: dict[tuple[Any, ...], int] = {}
-        """The learned numbers that layers hold, by the tensors that hold them in the file: how many."""
+        """The number of elements of each tensor that is a parameter of a layer, by its identity."""
         self.buffers: dict[tuple[Any, ...], int] = {}
-        """The same of numbers that are not learned."""
+        """The number of elements of each tensor that is a buffer of a layer, by its identity."""
         self.computed = 0, 0
-        """Of weights that are computed from others: how many numbers the file has, and how many they have."""
+        """For weights computed from other tensors: the numbers of elements of those tensors, and of the weights."""
         self.repeated = 0
-        """Numbers that a layer has in addition to another one, though they stand in the file once."""
+        """The number of parameters counted again, since several layers have a tensor that the file has once."""
         self.parameters: dict[int, dict[str, Array]] = {}
-        """The parameters and buffers of layers, by their places: by name, in the order of the run, where it is known
-        what they are."""
+        """The known parameters and buffers by name, in the layout of the executor, by the index of the layer."""
         self.entries: dict[int, tuple[str, Axes]] = {}
-        """The inputs of the net, by their places: the name in the file, and the axes."""
+        """The name in the file and the axes of each input of the net, by its index."""
         self.inexact: dict[int, str] = {}
-        """Layers whose results differ from those of the file, by their places, and why."""
+        """The reason why the output of a layer differs from that of the file, by its index."""
         self.placed: dict[int, int] = {}
-        """Layers that interpolate, by their places: the longest side along which they do."""
+        """The longest interpolated side of each layer that interpolates, by its index."""
         self.vague: dict[str, str] = {}
-        """Values of the file that differ from the layer that they are a view of, and why."""
+        """The reason why a value of the file differs from the layer of which it is a view, by its name."""
         self.counted: dict[str, int] = {}
-        """The tensors of the file that something has used."""
+        """The tensors of the file that an operator has used."""
         self._work = 0
         self._parts: dict[tuple[int, str], int] = {}
         self._moved: dict[tuple[int, Axes], tuple[Source, Source]] = {}
-        """Layers with their elements in another volume, so that each is made once."""
+        """Layers with their elements rearranged in another volume, so that each is added once."""
 
     # values
 
     def constant(self, name: str, constant: Constant) -> Array:
-        """A tensor of the file."""
+        """A tensor of the file as a constant."""
         found = Array(
             constant.shape, constant.values, is_integer=constant.is_integer, origins=frozenset((name,)),
             is_learned=constant.is_learned,
@@ -278,40 +276,40 @@ class Net:
         return found
 
     def inputs(self, operator: Operator) -> list[Value]:
-        """The values that an operator reads; None for one that is left out."""
+        """The values that an operator reads; None for an omitted or unknown one."""
         return [self.values.get(name) if name else None for name in operator.inputs]
 
     def tensor(self, operator: Operator, number: int = 0) -> Tensor:
-        """An input that depends on the inputs of the net."""
+        """A non-constant input. Raises Unsupported if it is constant or expanded, WrongFile if it is missing."""
         value = self.values.get(operator.inputs[number]) if number < len(operator.inputs) else None
         if isinstance(value, Array):
-            raise NoEqual("it works on a constant")
+            raise Unsupported(f"its input {number + 1} is a constant")
         if value is None:
             raise WrongFile(f"its input {number + 1} is missing")
         if value.expanded:
-            raise NoEqual("it works on a volume that was expanded to a larger one")
+            raise Unsupported("its input was expanded to a larger shape")
         return value
 
     def array(self, operator: Operator, number: int) -> Array | None:
-        """An input that is a constant; None if it is left out."""
+        """An input that is a constant; None if it is omitted. Raises Unsupported if it is not a constant."""
         name = operator.inputs[number] if number < len(operator.inputs) else ""
         value = self.values.get(name) if name else None
         if name and not isinstance(value, Array):
-            raise NoEqual(f"its input {number + 1} is computed from the inputs of the net")
+            raise Unsupported(f"its input {number + 1} is computed from the inputs of the net")
         return value if isinstance(value, Array) else None
 
     def numbers(self, operator: Operator, name: str, number: int) -> list[int] | None:
-        """Whole numbers that are an attribute or, in newer versions, an input; None where neither is there."""
+        """Integers in an attribute or, in newer operator sets, an input; None if there is neither."""
         found = self._listed(operator, name, number)
         return None if found is None else [int(value) for value in found]
 
     def decimals(self, operator: Operator, name: str, number: int) -> list[float] | None:
-        """Numbers that are an attribute or, in newer versions, an input."""
+        """Numbers in an attribute or, in newer operator sets, an input; None if there is neither."""
         found = self._listed(operator, name, number)
         return None if found is None else [float(value) for value in found]
 
     def _listed(self, operator: Operator, name: str, number: int) -> Sequence[Any] | None:
-        """The values of an attribute, or of the input that newer versions have in its place."""
+        """The values of an attribute, or of the input that replaces it in newer operator sets."""
         if name in operator.attributes:
             found = operator.attributes[name]
             return found if isinstance(found, tuple) else (found,)
@@ -320,7 +318,7 @@ class Net:
             return None
         self.used(array)
         if array.values is None:
-            raise NoEqual(f"its {name} are not known")
+            raise Unsupported(f"its {name} are not known")
         if len(array.values) > MOST_NUMBERS:
             raise WrongFile(f"its {name} are {len(array.values):,} numbers, more than {MOST_NUMBERS:,}")
         self.look_at(len(array.values))
@@ -329,29 +327,29 @@ class Net:
     # work
 
     def can_look_at(self, numbers: int) -> bool:
-        """Whether so many numbers of constants may still be looked at; if so, they count as looked at."""
+        """Whether this many numbers of constants may still be read; counts them."""
         if numbers <= FEW_NUMBERS:
             return True
         self._work += numbers
         return self._work <= MOST_WORK
 
     def look_at(self, numbers: int) -> None:
-        """Counts numbers of constants; raises WrongFile where they are too many."""
+        """Counts numbers of constants that are read; raises WrongFile if they are too many."""
         if not self.can_look_at(numbers):
             raise WrongFile(f"the operators of the file compute with more than {MOST_WORK:,} numbers of constants")
 
     def part_of(self, path: int, name: str) -> int:
-        """The number of a part of a part of a constant; ``path`` is that of the part."""
+        """A number for the part ``name`` of the part ``path`` of a constant."""
         return self._parts.setdefault((path, name), len(self._parts) + 1)
 
     def is_read_once(self, source: Source) -> bool:
-        """Whether a layer has only the reader that is being converted."""
+        """Whether only the operator that is being converted reads a layer."""
         return all(self.readers.get(name, 0) <= 1 for name in source.names)
 
     # layers
 
     def place(self, source: Source) -> int | None:
-        """The index of a layer, which is made now if it was not."""
+        """The index of a layer; a pending one is added now. None if it cannot be added."""
         if source.place is None and source.make is not None:
             make, source.make = source.make, None
             source.place = make()
@@ -360,7 +358,7 @@ class Net:
         return source.place
 
     def make_in_time(self, source: Source, operator: Operator) -> None:
-        """Makes the layer of a result now where too many before it wait to be made."""
+        """Adds the layer of a result now if it has too many pending layers before it."""
         if source.place is None and source.make is not None and not source.pending:
             before = [value.source for value in self.inputs(operator) if isinstance(value, Tensor)]
             source.pending = 1 + max([given.pending for given in before if given.place is None], default=0)
@@ -370,12 +368,12 @@ class Net:
     def guarded(
         self, operator: Operator, source: Source, make: Callable[[], int | None], read: Source
     ) -> Callable[[], int | None]:
-        """``make``, which records the operator as one without an equal where it raises NoEqual."""
+        """``make``, except that it records the operator as unsupported if it raises Unsupported."""
 
         def guarded() -> int | None:
             try:
                 return make()
-            except NoEqual as error:
+            except Unsupported as error:
                 return self.lacks(operator, str(error), source.volume, {}, read)
             except Unknown:
                 return None
@@ -383,7 +381,7 @@ class Net:
         return guarded
 
     def add(self, kind: str, inputs: Iterable[Source], name: str | None, **keys: Any) -> Source | None:
-        """Adds a layer; None if it cannot be, or what it reads is not known."""
+        """Adds a layer; None if it is not valid, or its input is not known."""
         places = [self.place(source) for source in inputs]
         place = self.builder.add(kind, places, name, **keys)
         if place is not None:
@@ -391,11 +389,11 @@ class Net:
         return None if place is None else Source(self.builder.volume(place), place)
 
     def kind(self, source: Source) -> str:
-        """The kind of a layer that is made; empty for others."""
+        """The kind of a layer that was added; empty for a pending one."""
         return "" if source.place is None else self.builder.nodes[source.place].kind
 
     def key(self, source: Source, name: str) -> Any:
-        """A key of a layer that is made; None if it has none of that name."""
+        """A key of a layer that was added; None if it has no such key."""
         if source.place is None:
             return None
         return getattr(self.builder.nodes[source.place].layer, name, None)
@@ -403,11 +401,11 @@ class Net:
     # views
 
     def rearranged(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
-        """The tensor as a view of a volume with these of its axes as sides and, last, as depth.
+        """A view of a volume whose sides and, last, depth are these groups of axes of the tensor.
 
-        Raises NoEqual where no layers make one of the other.
+        Adds layers if the elements must be reordered. Raises Unsupported if no layers do that.
         """
-        if self._lies_so(tensor, groups):
+        if self._is_arranged(tensor, groups):
             return tensor
         parts, target = self._parts_and_target(tensor, groups)
         source = self.moved(tensor.source, target)
@@ -424,17 +422,17 @@ class Net:
         return found
 
     def layers_to_rearrange(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> int:
-        """How many layers :meth:`rearranged` adds with the same arguments; raises NoEqual where it does."""
-        if self._lies_so(tensor, groups):
+        """The number of layers that :meth:`rearranged` would add; raises Unsupported as that does."""
+        if self._is_arranged(tensor, groups):
             return 0
         _, target = self._parts_and_target(tensor, groups)
         found = moves(tensor.source.volume, target)
         if found is None:
-            raise NoEqual("no layers bring its elements into the order that it needs")
+            raise Unsupported("no layer kind brings its elements into the required order")
         return len(found)
 
-    def _lies_so(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> bool:
-        """Whether a tensor is its volume as it stands, with these groups of axes as sides and depth."""
+    def _is_arranged(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> bool:
+        """Whether these groups of axes are already the sides and the depth of the volume of a tensor."""
         volume = tensor.source.volume
         if tensor.expanded or len(tensor.axes) != len(volume) + 1:
             return False
@@ -443,23 +441,23 @@ class Net:
         return groups == LAST[len(volume)] and tensor.axes == last_axes(volume, self.batch)
 
     def _parts_and_target(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> tuple[list[tuple[Atom, ...]], Axes]:
-        """The atoms of each axis without those of the batch, and the axes of the volume that the groups make."""
+        """The atoms of each axis without those of the batch, and the axes of the volume of the groups."""
         parts = [self._without_batch(axis) for axis in tensor.axes]
         grouped = {number for group in groups for number in group}
         if any(part for number, part in enumerate(parts) if number not in grouped):
-            raise NoEqual("it has more sides than a volume")
+            raise Unsupported(f"it has more than {max(SIDES)} sides")
         return parts, tuple([merged([atom for number in group for atom in parts[number]]) for group in groups])
 
     def _without_batch(self, axis: Iterable[Atom]) -> tuple[Atom, ...]:
-        """The atoms of an axis but those of the batch, which must be its slowest part."""
+        """The atoms of an axis without those of the batch, which must be the slowest; else raises Unsupported."""
         atoms = tuple(axis)
         batch = tuple([atom for atom in atoms if atom.side == BATCH])
         if batch and (merged(batch) != whole(BATCH, self.batch) or atoms[: len(batch)] != batch):
-            raise NoEqual("it mixes the images of a batch")
+            raise Unsupported("it mixes the images of a batch")
         return atoms[len(batch) :]
 
     def moved(self, source: Source, target: Axes) -> Source:
-        """The layer with its elements in another volume; raises NoEqual where no layers do that."""
+        """Rearranges the elements of a layer to another volume; raises Unsupported if no layers do that."""
         volume = source.volume
         if target == tuple([whole(side, size) for side, size in enumerate(volume)]):
             return source
@@ -467,10 +465,10 @@ class Net:
         if known is not None:
             return known[1]
         if not covers(volume, target):
-            raise NoEqual("it works on a part of what its input computes")
+            raise Unsupported("it reads only part of the elements of its input")
         found = moves(volume, target)
         if found is None:
-            raise NoEqual(f"no layers bring the elements of {volume} into the order that it needs")
+            raise Unsupported(f"no layer kind brings the elements of {volume} into the required order")
         result: Source | None = source
         for move in found:
             result = self.add(move.kind, [result], None, **move.keys) if result is not None else None
@@ -480,8 +478,8 @@ class Net:
         return result
 
     def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:
-        """The tensor batch x channels x sides as a view of such a volume; how many sides its first axis adds."""
-        if self._lies_so(tensor, MAPS[len(tensor.source.volume)]):
+        """A tensor batch x channels x sides as a view of such a volume, and the number of sides in its first axis."""
+        if self._is_arranged(tensor, MAPS[len(tensor.source.volume)]):
             return tensor, 0
         front = [0] if self._without_batch(tensor.axes[0]) else []
         if tensor.rank == 2 and len(tensor.source.volume.sides) > 1 and not front:
@@ -492,23 +490,23 @@ class Net:
         if len(sides) not in SIDES:
             if tensor.rank == 2:
                 return self._of_points(tensor), 0
-            raise NoEqual(f"a volume has one to {max(SIDES)} sides, not {len(sides)}")
+            raise Unsupported(f"it has {len(sides)} sides, but a volume has 1 to {max(SIDES)}")
         return self.rearranged(tensor, groups), len(front)
 
     def _of_points(self, tensor: Tensor) -> Tensor:
-        """batch x channels as a volume whose sides are all 1."""
+        """A tensor batch x channels as a volume whose sides are all 1."""
         ones: list[list[int]] = [[] for _ in tensor.source.volume.sides]
         return self.rearranged(tensor, [*ones, [1]])
 
     def depth_last(self, tensor: Tensor) -> Tensor:
-        """A tensor whose last axis is the whole depth: itself, if it is one already."""
+        """The tensor, rearranged if necessary so that its last axis is the whole depth."""
         volume = tensor.source.volume
         if tensor.axes[-1] == whole(len(volume) - 1, volume.depth):
             return tensor
         return self.rearranged(tensor, self.last_groups(tensor))
 
     def last_groups(self, tensor: Tensor) -> list[list[int]]:
-        """The axes before the last as sides, those of 1 and the batch left out; the last as depth."""
+        """Groups with the last axis as depth, and the axes before it, without the batch and those of 1, as sides."""
         sides = [[n] for n in range(tensor.rank - 1) if self._without_batch(tensor.axes[n])]
         while len(sides) > max(SIDES):
             sides[:2] = [sides[0] + sides[1]]
@@ -517,14 +515,14 @@ class Net:
         return [*sides, [tensor.rank - 1]]
 
     def maps(self, source: Source, front: int = 0) -> Tensor:
-        """A layer as batch x channels x sides; ``front`` sides belong to the first axis."""
+        """A layer as batch x channels x sides; ``front``: its first side belongs to the first axis."""
         axes = maps_axes(source.volume, self.batch)
         if front:
             axes = ((*axes[0], *axes[2]), axes[1], *axes[3:])
         return Tensor(source, axes)
 
     def reshaped(self, tensor: Tensor, shape: Sequence[int]) -> Tensor:
-        """A view of another shape; layers are made only where an axis is cut where its atoms have no factor."""
+        """A tensor of another shape. Adds layers only if no view has the shape; raises WrongFile if none can."""
         axes = regrouped(tensor.axes, shape)
         if axes is None:
             volume = tensor.source.volume
@@ -539,7 +537,7 @@ class Net:
         return tensor.viewed(axes)
 
     def flat_order(self, tensor: Tensor) -> bool:
-        """Whether the elements of a flat tensor lie in the order depth, then sides."""
+        """Whether the elements of a flat tensor are in the order depth x sides."""
         atoms = merged([atom for axis in tensor.axes for atom in axis if atom.side != BATCH])
         return atoms == merged(memory_order(tensor.source.volume))
 
@@ -548,10 +546,10 @@ class Net:
     def weights(
         self, kind: str, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()
     ) -> dict[str, Any]:
-        """Records the learned tensors of a layer, its weights first.
+        """Records the parameters of a layer, its weights first.
 
-        Returns the keys ``share`` and ``transposed`` with the layer that has them already; it may have the weights
-        alone, with inputs and outputs swapped.
+        Returns the keys ``share`` and ``transposed`` if an earlier layer has the same parameters, or only the same
+        weights with inputs and outputs swapped; else no keys.
         """
         for array in (*arrays, *buffers):
             if array is not None:
@@ -565,7 +563,7 @@ class Net:
         return {} if tied is None else {"share": tied, "transposed": True}
 
     def _tied(self, kind: str, weight: Array | None) -> int | None:
-        """The layer with the same weights, inputs and outputs swapped."""
+        """The index of the layer with the same weights but inputs and outputs swapped; None if there is none."""
         other = KINDS[kind].tied_to
         if weight is None or other is None or len(weight.shape) < 2:
             return None
@@ -573,7 +571,7 @@ class Net:
         return self.owners.get((TIED, other, *identity, (*axes[:-2], axes[-1], axes[-2])))
 
     def hold(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
-        """Records tensors as those of one layer more."""
+        """Counts tensors as the parameters and buffers of one more layer."""
         for array, held in [*[(array, self.held) for array in arrays], *[(array, self.buffers) for array in buffers]]:
             if array is not None:
                 identity = self._identity(array)
@@ -585,7 +583,7 @@ class Net:
                     self.computed = self.computed[0] + numbers, self.computed[1] + array.elements
 
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
-        """Records the layer that has these learned tensors."""
+        """Records the layer as the first with these parameters."""
         if source is None or source.place is None or not any(arrays):
             return
         kind = self.kind(source)
@@ -595,7 +593,7 @@ class Net:
             self.owners.setdefault((TIED, kind, *self._arranged(weight)), source.place)
 
     def is_shared_with(self, source: Source, bias: Array) -> bool:
-        """Whether a layer that has got a bias now has all parameters of another one; if so, it shares them."""
+        """Whether a layer, after it got a bias, has the same parameters as another one; if so, it shares them."""
         assert source.place is not None
         node, weight = self.builder.nodes[source.place], self.parameters.get(source.place, {}).get(TIED)
         if weight is None or node.share is not None:
@@ -611,11 +609,11 @@ class Net:
         return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array.base),)
 
     def _arranged(self, array: Array) -> tuple[Any, ...]:
-        """What a tensor is, and last which of the axes of the stored tensor its own are."""
+        """The identity of a tensor, and last, its axes in the order of the axes of the stored tensor."""
         if array.arranged is None:
             axes = tuple(range(len(array.shape)))
             stored = array
-            for _ in range(MOST_TURNS):
+            for _ in range(MOST_TRANSPOSES):
                 made = stored.made
                 if made is None or made.type != "Transpose" or not isinstance(made.inputs[0], Array):
                     break
@@ -629,43 +627,38 @@ class Net:
         return tuple([array and self._arranged(array) for array in (*arrays, *buffers)])
 
     def used(self, array: Array) -> None:
-        """Records that a constant is used, though not as a parameter."""
+        """Records that an operator uses a constant, but not as a parameter."""
         for origin in array.origins:
             self.counted[origin] = 1
 
     def hold_as(self, source: Source | None, arrays: Mapping[str, Array | None]) -> None:
-        """Records what the parameters and buffers of a layer are, in the order of the run."""
+        """Records the parameters and buffers of a layer by name, in the layout of the executor."""
         if source is not None and source.place is not None:
             known = {name: array for name, array in arrays.items() if array is not None}
             self.parameters.setdefault(source.place, {}).update(known)
 
-    # what is said
+    # differences
 
     def differs(self, source: Source | None, why: str) -> None:
-        """Records that a layer computes other numbers than the file."""
+        """Records why the output of a layer differs from that of the file."""
         if source is not None and source.place is not None:
             self.inexact.setdefault(source.place, why)
 
     def lacks(
         self, operator: Operator, why: str, output: Volume | None, figures: Mapping[str, int], source: Source | None
     ) -> int | None:
-        """Records an operator without an equal; the OPAQUE layer in its place where its volume is known."""
+        """Records an unsupported operator; returns the index of the OPAQUE layer for it, if its volume is known."""
         place = self.place(source) if source is not None else None
         return self.builder.lacks(operator.type, operator.name, why, [place], output, figures)
 
 
 class Unknown(CnncalcError):
-    """What a layer reads is not known, since it has no equal or a problem, which is reported."""
+    """An input of a layer is not known, since an earlier operator failed or is not supported, which is reported."""
 
 
 def require_batch_apart(tensors: Sequence[Axes]) -> None:
-    """Raises NoEqual where an axis is the batch of one tensor and a part of the volume of another one."""
+    """Raises Unsupported if an axis is the batch of one tensor and part of the volume of another one."""
     for column in zip(*tensors, strict=True):
         wide = [axis for axis in column if axis]
         if len({any(atom.side == BATCH for atom in axis) for axis in wide}) > 1:
-            raise NoEqual("it combines the images of a batch with the elements of another tensor")
-
-
-def refuse(why: str) -> NoReturn:
-    """Raises NoEqual."""
-    raise NoEqual(why)
+            raise Unsupported("it combines the images of a batch with the elements of another tensor")

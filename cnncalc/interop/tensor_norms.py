@@ -1,11 +1,11 @@
-"""Normalizations, softmax and dropout."""
+"""Converts normalizations, softmax and dropout."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual
+from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
@@ -23,7 +23,7 @@ BN_EPS = 1e-5
 
 
 def _eps(operator: Operator, default: float) -> dict[str, Any]:
-    """The key ``eps``, where it is not the default of the kind."""
+    """The key ``eps``, if it is not the default of the kind."""
     value = rounded(float(operator.attributes.get("epsilon", BN_EPS)))
     return {} if value == default or value <= 0 else {"eps": value}
 
@@ -34,12 +34,12 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     scale, shift, mean, variance = (net.array(operator, number) for number in (1, 2, 3, 4))
     channels = x.shape[1] if x.rank > 1 else x.shape[0]
     if any(array is not None and array.elements != channels for array in (scale, shift, mean, variance)):
-        raise WrongFile(f"its factors do not have one number for each of {channels} channels")
+        raise WrongFile(f"its parameters must have one number for each of {channels} channels")
     tensor = net.spatial(x)[0] if x.rank > 1 else x
     is_training = mean is not None and bool(operator.attributes.get("training_mode"))
     if is_training and len(operator.outputs) > 1:
         net.builder.note("BatchNormalization in training mode")
-    # numbers that stand among the operators and change nothing are not learned
+    # literals that do not change the input are not parameters
     if scale is not None and scale.is_literal and scale.scalar == 1:
         net.used(scale)
         scale = None
@@ -55,17 +55,17 @@ def batch_norm(net: Net, operator: Operator) -> Value:
 
 
 def _both(scale: Array | None, shift: Array | None) -> dict[str, Array | None]:
-    """One factor and one shift a channel."""
+    """The scale and the shift, each one number for each channel."""
     return {"scale": flat(scale), "shift": flat(shift)}
 
 
 def _parts(scale: Array | None, shift: Array | None) -> dict[str, Any]:
-    """The keys that say that a normalization learns no scale or no shift."""
+    """The keys of a normalization without a scale or without a shift."""
     return {name: False for name, array in (("scale", scale), ("shift", shift)) if array is None}
 
 
 def instance_norm(net: Net, operator: Operator) -> Value:
-    """InstanceNormalization: IN, or GN where its channels are groups of those of the volume."""
+    """InstanceNormalization: IN, or GN if each of its channels is a group of channels of the volume."""
     x = net.tensor(operator)
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     if x.rank < 3:
@@ -84,16 +84,16 @@ def instance_norm(net: Net, operator: Operator) -> Value:
     is_plain = scale.scalar == 1 and shift.scalar == 0 and scale.is_learned is not True
     if groups < volume.depth and is_group and not any(atom.side == BATCH for atom in rest):
         if not is_plain:
-            raise NoEqual("it learns one factor for each group of channels")
+            raise Unsupported("it has one scale for each group of channels")
         net.used(scale)
         net.used(shift)
-        net.builder.note("InstanceNormalization of groups of channels is GN; its factors of 1 are no parameters")
+        net.builder.note("InstanceNormalization of groups of channels is GN; its scales of 1 are not parameters")
         return activation(net, operator, x, "gn", groups=groups, scale=False, shift=False, **_eps(operator, BN_EPS))
     tensor = net.spatial(x)[0]
     if is_plain:
         net.used(scale)
         net.used(shift)
-        net.builder.note("InstanceNormalization with factors of 1 and shifts of 0 learns nothing")
+        net.builder.note("InstanceNormalization with scales of 1 and shifts of 0 has no parameters")
         return activation(net, operator, tensor, "in", **_eps(operator, BN_EPS))
     keys = {"scale": True, "shift": True, **_eps(operator, BN_EPS)}
     return learned(net, operator, tensor, "in", _both(scale, shift), **keys)
@@ -112,7 +112,7 @@ def group_norm(net: Net, operator: Operator) -> Value:
         )  # fmt: skip
     if scale.elements != tensor.source.volume.depth:
         if scale.scalar != 1 or shift.scalar != 0:
-            raise NoEqual("it learns one factor for each group of channels")
+            raise Unsupported("it has one scale for each group of channels")
         net.used(scale)
         net.used(shift)
         return activation(net, operator, tensor, "gn", groups=groups, scale=False, shift=False)
@@ -141,29 +141,29 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     if not is_rms:
         keys["shift"] = shift is not None
     elif shift is not None:
-        raise NoEqual("RMS has no shift")
+        raise Unsupported("RMS has no shift")
     if scale is not None and scale.elements != prod(atom.size for atom in atoms):
-        raise WrongFile(f"it has {scale.elements} factors for {prod(atom.size for atom in atoms)} numbers")
-    lying = [atom for part in tensor.axes[axis:] for atom in part]
+        raise WrongFile(f"it has {scale.elements} scales for {prod(atom.size for atom in atoms)} elements")
+    ordered = [atom for part in tensor.axes[axis:] for atom in part]
     sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
     shape = [volume.depth] if keys["axes"] == "depth" or volume.is_point else sizes
     arrays = {
-        name: None if array is None else in_order(array, lying, *shape)
+        name: None if array is None else in_order(array, ordered, *shape)
         for name, array in (("scale", scale), ("shift", shift))
     }
     return learned(net, operator, tensor, kind, arrays, **keys, **_eps(operator, 1e-6 if is_rms else BN_EPS))
 
 
 def skip_layer_norm(net: Net, operator: Operator) -> Value:
-    """Microsoft's SkipLayerNormalization: the sum of two tensors, then LN."""
+    """SkipLayerNormalization of ONNX Runtime: the sum of two tensors, then LN."""
     one, other = net.tensor(operator), net.tensor(operator, 1)
     if one.axes != other.axes:
-        raise NoEqual("its inputs lie in different orders")
+        raise Unsupported("the elements of its inputs are in different orders")
     total = net.add("add", [one.source, other.source], None)
     if total is None:
         return None
     if len(operator.inputs) > 4 and operator.inputs[4]:
-        raise NoEqual("it adds a bias")
+        raise Unsupported("it adds a bias")
     scale, shift = net.array(operator, 2), net.array(operator, 3)
     found = learned(
         net, operator, Tensor(total, one.axes), "ln", _both(scale, shift), axes="depth", **_eps(operator, BN_EPS)
@@ -189,16 +189,16 @@ def lp_norm(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     axis = int(operator.attributes.get("axis", -1)) % x.rank
     if operator.attributes.get("p", 2) != 2:
-        raise NoEqual("L2NORM divides by the length (p = 2), not by another norm")
+        raise Unsupported("L2NORM divides by the L2 norm (p = 2), not by another norm")
     tensor = net.spatial(x)[0] if axis == 1 and x.rank > 2 else net.depth_last(x)
     volume = tensor.source.volume
     if tensor.axes[axis] != whole(len(volume) - 1, volume.depth):
-        raise NoEqual("L2NORM works over the depth")
+        raise Unsupported("L2NORM works over the depth")
     return activation(net, operator, tensor, "l2norm")
 
 
 def softmax(net: Net, operator: Operator) -> Value:
-    """Softmax over an axis, or in old versions over all axes from one on."""
+    """Softmax over one axis, or in operator sets below 13 over all axes from one on."""
     x = net.tensor(operator)
     axis = int(operator.attributes.get("axis", -1)) % max(x.rank, 1)
     axes = range(axis, x.rank) if operator.attributes.get("flattened") else [axis]
@@ -213,7 +213,7 @@ def _softmax(net: Net, operator: Operator, x: Tensor, axes: Sequence[int]) -> Te
     atoms = frozenset([atom for number in axes for atom in x.axes[number]])
     try:
         names = reduced_axes(x.source.volume, atoms)
-    except NoEqual:
+    except Unsupported:
         x = net.rearranged(x, groups_of(net, [x]))
         names = reduced_axes(x.source.volume, frozenset([atom for number in axes for atom in x.axes[number]]))
     if not names:  # over one element
@@ -226,9 +226,9 @@ def _softmax(net: Net, operator: Operator, x: Tensor, axes: Sequence[int]) -> Te
 
 
 def dropout(net: Net, operator: Operator) -> Value:
-    """Dropout, which at test time is the identity."""
+    """Dropout, which is the identity in inference."""
     x = net.tensor(operator)
-    net.builder.note("Dropout, the identity at test time, left out")
+    net.builder.note("Dropout, the identity in inference, left out")
     mode = net.array(operator, 2)
     if mode is not None and mode.scalar is not False and mode.scalar != 0:
         net.vague[operator.outputs[0]] = "Dropout in training mode"

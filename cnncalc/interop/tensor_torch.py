@@ -1,15 +1,15 @@
-"""Operators of PyTorch that ONNX has no operator for, as layers."""
+"""Converts operators of PyTorch that ONNX does not have."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual, uniform
+from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
 from cnncalc.interop.tensor_functions import activation, learned
 from cnncalc.interop.tensor_net import Array, Unknown, WrongFile
-from cnncalc.interop.tensor_weights import turned
+from cnncalc.interop.tensor_weights import transposed
 from cnncalc.interop.views import whole
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ def linear(net: Net, operator: Operator) -> Value:
     """Linear: the weight is outputs x inputs."""
     weight, bias = net.array(operator, 1), net.array(operator, 2)
     if not isinstance(weight, Array) or len(weight.shape) != 2:
-        raise NoEqual("its weights are computed from the inputs of the net")
-    return dense(net, operator, net.tensor(operator), turned(weight, (1, 0)), bias)
+        raise Unsupported("its weights are computed from the inputs of the net")
+    return dense(net, operator, net.tensor(operator), transposed(weight, (1, 0)), bias)
 
 
 def adaptive_pool(net: Net, operator: Operator) -> Value:
     """AdaptiveAveragePool, AdaptiveMaxPool."""
     tensor, front = net.spatial(net.tensor(operator))
     if front:
-        raise NoEqual("it works on several images at once")
+        raise Unsupported("its sides span several images of the batch")
     kind = "avgpool" if operator.type == "AdaptiveAveragePool" else "pool"
     found = net.add(kind, [tensor.source], operator.name, output=uniform(list(operator.attributes["output_size"])))
     if found is None:
@@ -40,7 +40,7 @@ def adaptive_pool(net: Net, operator: Operator) -> Value:
 
 
 def dropout(net: Net, operator: Operator) -> Value:
-    """Dropout, which training needs: DROPOUT."""
+    """DROPOUT, which a module has and an inference file does not."""
     attributes = operator.attributes
     keys: dict[str, Any] = {"rate": rounded(float(attributes["ratio"]))}
     if attributes["whole"] != "element":
@@ -55,7 +55,7 @@ def glu(net: Net, operator: Operator) -> Value:
     tensor = net.spatial(x)[0] if axis == 1 and x.rank > 2 else net.depth_last(x)
     volume = tensor.source.volume
     if tensor.axes[axis] != whole(len(volume) - 1, volume.depth):
-        raise NoEqual("GLU works over the depth")
+        raise Unsupported("GLU splits the depth, not another axis")
     found = net.add("glu", [tensor.source], operator.name)
     if found is None:
         raise Unknown
@@ -65,7 +65,7 @@ def glu(net: Net, operator: Operator) -> Value:
 
 
 def element(kind: str) -> Callable[[Net, Operator], Value]:
-    """A function of each element that is a kind."""
+    """A handler for an element-wise function that is a layer kind."""
 
     def make(net: Net, operator: Operator) -> Value:
         return activation(net, operator, net.tensor(operator), kind)
@@ -74,18 +74,18 @@ def element(kind: str) -> Callable[[Net, Operator], Value]:
 
 
 def roll(net: Net, operator: Operator) -> Value:
-    """Roll: along the sides."""
+    """Roll along the sides."""
     x = net.tensor(operator)
     shifts, axes = operator.attributes["shifts"], [axis % x.rank for axis in operator.attributes["axes"]]
     if 0 in axes or not axes:
-        raise NoEqual("it rolls the batch")
+        raise Unsupported("it rolls the batch")
     last = net.rearranged(x, net.last_groups(x)) if x.rank > 3 or 1 in axes else net.spatial(x)[0]
     volume = last.source.volume
     wanted = [0] * len(volume.sides)
     for shift, axis in zip(shifts, axes, strict=True):
         places = [side for side, size in enumerate(volume.sides) if last.axes[axis] == whole(side, size)]
         if len(places) != 1:
-            raise NoEqual("it rolls an axis that is not a side")
+            raise Unsupported("it rolls an axis that is not a side")
         wanted[places[0]] = shift
     found = net.add("roll", [last.source], operator.name, shift=uniform(wanted))
     if found is None:
@@ -94,16 +94,16 @@ def roll(net: Net, operator: Operator) -> Value:
 
 
 def attention(net: Net, operator: Operator) -> Value:
-    """A whole torch.nn.MultiheadAttention: its queries, and its memory where that is another tensor."""
+    """A whole torch.nn.MultiheadAttention; its inputs are the queries, and the keys and values if they differ."""
     attributes = operator.attributes
     values = net.inputs(operator)
     tensors = [net.tensor(operator, place) for place, value in enumerate(values) if not isinstance(value, Array)]
     arrays = [value for value in values if isinstance(value, Array)]
     if len(tensors) > 2 or not tensors:
-        raise NoEqual("its keys and values are two tensors")
+        raise Unsupported("its keys and values are different tensors")
     x = tensors[0]
     if not attributes["batch_first"] and x.rank == 3:
-        raise NoEqual("its first axis is the sequence, not the batch (batch_first=False)")
+        raise Unsupported("its first axis is the sequence, not the batch (batch_first=False)")
     sequences = [net.rearranged(tensor, net.last_groups(tensor)) for tensor in tensors]
     for sequence in sequences:
         net.place(sequence.source)
@@ -119,8 +119,8 @@ def attention(net: Net, operator: Operator) -> Value:
 def shifted_windows(net: Net, operator: Operator) -> Value:
     """A whole ShiftedWindowAttention of torchvision: PAD, ROLL, WINDOW, ATTENTION, UNWINDOW, ROLL, CROP.
 
-    Source: torchvision, models/swin_transformer.py. What masks the pairs of positions that the shift brings together
-    learns nothing and is left out, with a note.
+    Source: torchvision, models/swin_transformer.py. The mask for pairs of positions from different windows has no
+    parameters; it is left out, with a note.
     """
     attributes = operator.attributes
     values = net.inputs(operator)
@@ -144,7 +144,7 @@ def shifted_windows(net: Net, operator: Operator) -> Value:
         steps.append(("pad", None, {"pad": [0] * len(missing) + missing}))
     if any(shift):
         steps.append(("roll", None, {"shift": uniform([-step for step in shift])}))
-        net.builder.note("shifted windows: the mask of pairs from other windows left out, which learns nothing")
+        net.builder.note("shifted windows: the mask for pairs from different windows, without parameters, left out")
     steps += [("window", None, {"size": uniform(window)}), ("attention", operator.name, keys)]
     steps.append(("unwindow", None, {"size": padded, "window": uniform(window)}))
     if any(shift):
@@ -173,7 +173,7 @@ def response(net: Net, operator: Operator) -> Value:
 
 
 def prelu(net: Net, operator: Operator) -> Value:
-    """PRelu of PyTorch: its slopes are along the second axis, or one for all."""
+    """PRelu of PyTorch: one slope for each index of the second axis, or one for all."""
     x, slope = net.tensor(operator), net.array(operator, 1)
     if slope is None:
         raise WrongFile("its slopes are missing")
@@ -195,4 +195,4 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value]] = {
     "ShiftedWindowAttention": shifted_windows,
     "TorchPRelu": prelu,
 }
-"""What each of these operators becomes, by its type."""
+"""The function that converts each of these operators."""

@@ -1,4 +1,4 @@
-"""The numbers of constants of an operator net, computed in NumPy from the tensors that the source holds."""
+"""Computes the constants of an operator net with NumPy from the tensors of the source."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 FORMS = {
     1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8", 12: "u4", 13: "u8",
 }  # fmt: skip
-"""The types of elements that NumPy has, by their numbers in ONNX."""
+"""The NumPy data types by their numbers in ONNX."""
 
 
 class NotKnown(CnncalcError):
-    """The numbers of a constant cannot be computed here; the message says why."""
+    """A constant cannot be computed; the message is the reason."""
 
 
 class Values:
-    """The numbers of constants. ``read`` gives the elements of a tensor that the source holds, in its shape."""
+    """Computes constants; each is computed once. ``read`` returns a tensor of the source as an array of its shape."""
 
     def __init__(self, read: Callable[[Constant], Any]) -> None:
         self._read = read
         self._known: dict[int, tuple[Array, Any]] = {}
 
     def of(self, array: Array) -> Any:
-        """The numbers of a constant; raises NotKnown."""
+        """The array of a constant, in its shape; raises NotKnown if it cannot be computed."""
         waiting = [array]
         while waiting:
             last = waiting[-1]
@@ -51,7 +51,7 @@ class Values:
         return self._known[id(array)][1]
 
     def _computed(self, array: Array) -> Any:
-        """A constant of others that are known."""
+        """Computes a constant whose inputs are known."""
         made = array.made
         if made is None:
             if array.values is None:
@@ -67,14 +67,14 @@ class Values:
             with np.errstate(all="ignore"):
                 found = np.asarray(function(made, inputs, array.shape))
         except WRONG:
-            raise NotKnown(f"{made.type} cannot be computed of what it reads") from None
+            raise NotKnown(f"{made.type} cannot be computed from its inputs") from None
         if found.shape != array.shape:
-            raise NotKnown(f"{made.type} gives the shape {list(found.shape)} in place of {list(array.shape)}")
+            raise NotKnown(f"{made.type} computes the shape {list(found.shape)}, but it must be {list(array.shape)}")
         return found
 
 
 def _needed(array: Array) -> list[Array]:
-    """What a constant is computed from."""
+    """The constants from which a constant is computed."""
     made = array.made
     return [] if made is None or made.type == STORED else [each for each in made.inputs if isinstance(each, Array)]
 
@@ -84,7 +84,7 @@ Function = "Callable[[Made, Inputs, tuple[int, ...]], Any]"
 
 
 def _listed(made: Made, inputs: Inputs, name: str, number: int) -> list[Any] | None:
-    """Numbers that are an attribute or, in newer versions, an input."""
+    """Numbers in an attribute or, in newer operator sets, an input."""
     if name in made.attributes:
         found = made.attributes[name]
         return list(found) if isinstance(found, (tuple, list)) else [found]
@@ -93,7 +93,7 @@ def _listed(made: Made, inputs: Inputs, name: str, number: int) -> list[Any] | N
 
 
 def _chain(function: Callable[[Any, Any], Any]) -> Any:
-    """An operator on several inputs, one after the other."""
+    """An operator on several inputs, applied from left to right."""
 
     def run(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
         found = inputs[0]
@@ -105,7 +105,7 @@ def _chain(function: Callable[[Any, Any], Any]) -> Any:
 
 
 def _each(function: Callable[[Any], Any]) -> Any:
-    """An operator on each element of one input."""
+    """An element-wise operator on one input."""
     return lambda made, inputs, shape: function(inputs[0])
 
 
@@ -133,7 +133,7 @@ def _sliced(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     steps = _listed(made, inputs, "steps", 4) or [1] * len(starts)
     chosen = [slice(None)] * x.ndim
     for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
-        # an end below the first index stands for the beginning of an axis that is read backwards
+        # with a negative step, an end before the first index means through index 0
         chosen[axis] = slice(start, None if step < 0 and stop < -x.shape[axis] else stop, step)
     return x[tuple(chosen)]
 
@@ -162,7 +162,7 @@ def _gathered(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
 
 def _gathered_points(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     if made.attributes.get("batch_dims"):
-        raise NotKnown("it is gathered for each index of a batch")
+        raise NotKnown("it is gathered with batch_dims above 0")
     return inputs[0][tuple(np.moveaxis(inputs[1], -1, 0))]
 
 
@@ -172,7 +172,7 @@ def _gathered_elements(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> An
 
 def _scattered_points(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     if made.attributes.get("reduction", "none") != "none":
-        raise NotKnown("it adds to what is there")
+        raise NotKnown(f"it is scattered with the reduction {made.attributes['reduction']}")
     found = inputs[0].copy()
     found[tuple(np.moveaxis(inputs[1], -1, 0))] = inputs[2]
     return found
@@ -211,7 +211,7 @@ def _softmax(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
 def _normalized(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     """BatchNormalization, InstanceNormalization, LayerNormalization."""
     if made.result:
-        raise NotKnown(f"it is a further result of {made.type}")
+        raise NotKnown(f"it is output {made.result + 1} of {made.type}")
     x, scale, shift = (*inputs, None)[:3]
     over = tuple(range(2, x.ndim))
     if made.type == "LayerNormalization":
@@ -233,7 +233,7 @@ def _padded(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     value = (_listed(made, inputs, "value", 2) or [0])[0]
     half = len(pads) // 2
     if made.attributes.get("mode", "constant") != "constant" or min(pads) < 0:
-        raise NotKnown("it is padded in another way than with a number")
+        raise NotKnown("its padding is not a constant, or negative")
     return np.pad(inputs[0], list(zip(pads[:half], pads[half:], strict=True)), constant_values=value)
 
 
@@ -268,7 +268,7 @@ def _distances(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
     table = np.zeros(shape, biases.dtype)
     table[place] = np.moveaxis(biases, 0, -1)
     if not np.array_equal(np.moveaxis(table[place], -1, 0), biases):
-        raise NotKnown("its biases depend on more than the distance of two positions")
+        raise NotKnown("its biases do not depend only on the offset of two positions")
     return table
 
 
@@ -342,4 +342,4 @@ OPERATORS: Mapping[str, Any] = {
     FIRST: lambda made, inputs, shape: inputs[0][0],
     DISTANCES: _distances,
 }
-"""What computes each operator on constants: from how it is made, what it reads, and the shape of its result."""
+"""The function for each operator; its arguments are the Made record, the input arrays, and the shape of the result."""

@@ -1,6 +1,6 @@
-"""What the parameters of layers are in the source: its tensors in the order of the NumPy run.
+"""Maps the parameters of layers to tensors of the source, in the layout of the executor.
 
-Nothing is read or computed here: a tensor in another order is an :class:`Array` that says how it is made of another.
+Nothing is read or computed here: a tensor in another layout is an :class:`Array` that records how to compute it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 FIRST, DISTANCES = "first", "distances"
-"""No operators of ONNX: the first index of the first axis; one bias a distance, of those of pairs of positions."""
+"""Operators that ONNX does not have: the first index of the first axis; a bias for each offset from those of pairs."""
 
 
 class Place(NamedTuple):
-    """Where the output of a layer stands among the values of the source: its name, its axes, and the layer."""
+    """A value of the source that is the output of a layer: its name, its axes, and the name of the layer."""
 
     name: str
     axes: Axes
@@ -32,13 +32,12 @@ class Place(NamedTuple):
 
 
 class Origins(NamedTuple):
-    """What of the source the layers of a net are.
+    """The tensors and values of the source that belong to the layers of a net.
 
-    ``parameters`` are those of each layer whose source is known, by layer and name; ``inputs`` the places of the
-    inputs by layer; ``values`` where every value of the source that is a view of a layer's output lies, in the order of
-    the source. ``inexact`` holds why results of a layer differ from those of the source, ``placed``
-    the longest side along which a layer interpolates, ``batch`` the images of the
-    source, ``elements`` how many numbers all its constants have.
+    ``parameters`` are the known parameters and buffers by layer and name; ``inputs`` the values of the inputs by layer;
+    ``values`` all values that are views of the output of a layer, in the order of the source. ``inexact`` has the
+    reason why the output of a layer differs from the source, ``placed`` the longest interpolated side of a layer, each
+    by layer. ``batch`` is the batch size of the source, ``elements`` the number of elements of all constants.
     """
 
     parameters: Mapping[str, Mapping[str, Array]]
@@ -51,15 +50,15 @@ class Origins(NamedTuple):
 
 
 def _with(array: Array, type: str, shape: Sequence[int], inputs: Sequence[Array], **attributes: Any) -> Array:
-    """A constant that an operator makes of others, which stands for the first of them."""
+    """A constant that an operator computes from others; its base is that of the first of them."""
     found = array.like(tuple(shape), None)
     found.made = Made(type, attributes, tuple(inputs))
     found.base = array.base
     return found
 
 
-def turned(array: Array, order: Sequence[int]) -> Array:
-    """The tensor with its axes in another order."""
+def transposed(array: Array, order: Sequence[int]) -> Array:
+    """The tensor with its axes in the given order."""
     shape = [array.shape[axis] for axis in order]
     return _with(array, "Transpose", shape, [array], perm=tuple(order))
 
@@ -70,12 +69,12 @@ def shaped(array: Array, *shape: int) -> Array:
 
 
 def flat(array: Array | None) -> Array | None:
-    """The tensor as one row; None stays None."""
+    """The tensor as a vector; None stays None."""
     return None if array is None else shaped(array, array.elements)
 
 
 def negative(array: Array) -> Array:
-    """The tensor with the other sign."""
+    """The negative of the tensor."""
     return _with(array, "Neg", array.shape, [array])
 
 
@@ -95,7 +94,7 @@ def first(array: Array) -> Array:
 
 
 def columns(array: Array, part: tuple[int, int]) -> Array:
-    """One of several equal parts of the last axis: its number, and how many there are."""
+    """One of several equal parts of the last axis; ``part`` is its index and the number of parts."""
     number, count = part
     if count == 1:
         return array
@@ -104,53 +103,53 @@ def columns(array: Array, part: tuple[int, int]) -> Array:
     return _with(array, "Slice", (*array.shape[:-1], size), [array], starts=starts, ends=ends, axes=[-1])
 
 
-def side_by_side(arrays: Sequence[Array]) -> Array:
-    """Tensors in a row along the last axis."""
+def concatenated(arrays: Sequence[Array]) -> Array:
+    """Tensors concatenated along the last axis."""
     shape = (*arrays[0].shape[:-1], sum(array.shape[-1] for array in arrays))
     return _with(arrays[0], "Concat", shape, arrays, axis=-1)
 
 
 def distances(array: Array, heads: int, side: int) -> Array:
-    """The table of relative biases, of the biases of all pairs of positions of a square plane."""
+    """The table of relative biases, offsets x heads, from the biases of all pairs of positions on a square."""
     return _with(array, DISTANCES, ((2 * side - 1) ** 2, heads), [array], side=side)
 
 
 def kernel_first(array: Array, *last: int) -> Array:
-    """Weights with the axes of the kernel, from the third one on, first, and then the two others in an order."""
-    return turned(array, (*range(2, len(array.shape)), *last))
+    """Weights with the axes of the kernel, from the third one on, first, and then the axes ``last``."""
+    return transposed(array, (*range(2, len(array.shape)), *last))
 
 
 def in_order(array: Array, atoms: Sequence[Atom], *shape: int) -> Array:
-    """The tensor whose elements lie in the order of some atoms, in the order of a volume, in a shape."""
+    """A tensor with its elements, which are in the order of ``atoms``, reordered to that of a volume, in ``shape``."""
     order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
     if order != list(range(len(atoms))):
-        array = turned(shaped(array, *[atom.size for atom in atoms]), order)
+        array = transposed(shaped(array, *[atom.size for atom in atoms]), order)
     return shaped(array, *shape)
 
 
 def rows_in_order(array: Array, atoms: Sequence[Atom], depth: int) -> Array:
-    """Weights, inputs x units, whose rows lie in the order of some atoms, in that of FC: depth first."""
-    moved = [atom._replace(side=-1) if atom.side == depth else atom for atom in atoms]
-    order = sorted(range(len(moved)), key=lambda number: (moved[number].side, -moved[number].stride))
-    if order == list(range(len(moved))):
+    """Weights, inputs x units, with rows in the order of ``atoms``, reordered to depth x sides as FC reads them."""
+    keyed = [atom._replace(side=-1) if atom.side == depth else atom for atom in atoms]
+    order = sorted(range(len(keyed)), key=lambda number: (keyed[number].side, -keyed[number].stride))
+    if order == list(range(len(keyed))):
         return array
     shape = array.shape
     array = shaped(array, *[atom.size for atom in atoms], shape[1])
-    return shaped(turned(array, (*order, len(order))), *shape)
+    return shaped(transposed(array, (*order, len(order))), *shape)
 
 
 # of a whole net
 
 
 def origins_of(net: Net) -> Origins:
-    """What of the source the layers of a net are; called before layers that nothing needs are left out."""
+    """The tensors and values of the source for the layers of a net, before layers that no output needs are removed."""
     nodes = net.builder.nodes
     values: list[Place] = []
     vague = dict(net.vague)
     for operator in net.net.operators:
         why = next((vague[name] for name in operator.inputs if name in vague), None)
         read = {id(getattr(net.values.get(name), "source", None)) for name in operator.inputs if name in vague}
-        # the second result of a max pool are places, not activations
+        # the second output of a max pool is indices, not activations
         for name in operator.outputs[: 1 if operator.type == "MaxPool" else None]:
             value = net.values.get(name) if name else None
             if not isinstance(value, Tensor):
@@ -175,13 +174,13 @@ def origins_of(net: Net) -> Origins:
 
 
 def is_whole(place: Place, volume: Volume) -> bool:
-    """Whether a value holds every element of a layer's output once."""
+    """Whether a value has every element of the output of the layer exactly once."""
     inner = tuple([atom for axis in place.axes for atom in axis if atom.side != BATCH])
     return place.expanded is None and covers(volume, (inner,))
 
 
 def to_volume(array: Any, axes: Axes, volume: Sequence[int], batch: int) -> Any:
-    """A tensor of the source as batch x sides x depth. Where it has no axis for the batch, all images are the same."""
+    """A tensor of the source as an array batch x sides x depth; without a batch axis it is repeated for each image."""
     atoms = [atom for axis in axes for atom in axis]
     order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
     images = batch if batch_of(axes) else 1
@@ -190,11 +189,11 @@ def to_volume(array: Any, axes: Axes, volume: Sequence[int], batch: int) -> Any:
 
 
 def from_volume(array: Any, axes: Axes) -> Any:
-    """An array batch x sides x depth as a tensor of the source: the inverse of :func:`to_volume`."""
+    """An array batch x sides x depth as a tensor of the source; the inverse of :func:`to_volume`."""
     atoms = [atom for axis in axes for atom in axis]
     order = sorted(range(len(atoms)), key=lambda number: (atoms[number].side, -atoms[number].stride))
     if not batch_of(axes):
         array = array[:1]
     back = sorted(range(len(order)), key=order.__getitem__)
-    moved = array.reshape([atoms[number].size for number in order]).transpose(back)
-    return moved.reshape([size_of(axis) for axis in axes])
+    found = array.reshape([atoms[number].size for number in order]).transpose(back)
+    return found.reshape([size_of(axis) for axis in axes])

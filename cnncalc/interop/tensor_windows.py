@@ -1,4 +1,4 @@
-"""Convolutions, pools, pads and resizing: operators on batch x channels x sides."""
+"""Converts operators on batch x channels x sides: convolutions, pools, pads and resizing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import ceil, copysign, floor, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import NoEqual, uniform
+from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
 from cnncalc.interop.tensor_functions import learned
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class Padded(NamedTuple):
-    """A tensor with elements around it, before it is known whether the layer that reads it pads by itself.
+    """A padded tensor, until it is known whether the layer that reads it can pad by itself.
 
-    ``pads`` are the numbers for each side, first all beginnings, then all ends.
+    ``pads`` are all begins and then all ends, ``value`` is the padding value.
     """
 
     tensor: Tensor
@@ -38,13 +38,13 @@ class Padded(NamedTuple):
 
 
 def pads_key(pads: Sequence[int]) -> int | list[int]:
-    """Pads as short as they can be written: one number, one a side, or all."""
+    """The shortest form of pads: one number, one for each side, or all begins and then all ends."""
     half = len(pads) // 2
     return uniform(pads[:half] if tuple(pads[:half]) == tuple(pads[half:]) else pads)
 
 
 def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
-    """An attribute with one number a side."""
+    """An attribute with one number for each side; raises WrongFile if it has another length."""
     values = tuple([int(value) for value in found]) if isinstance(found, tuple) and found else (default,) * sides
     if len(values) != sides:
         raise WrongFile(f"its {name} has {len(values)} numbers, but the input has {sides} sides")
@@ -52,7 +52,10 @@ def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
 
 
 class Windows(NamedTuple):
-    """The windows of an operator on a tensor, which lies as a volume; pads of a PAD before it are among them."""
+    """The windows of an operator on a tensor; ``pads`` include those of a PAD before it.
+
+    ``front`` is the number of sides of the volume before those of the operator.
+    """
 
     tensor: Tensor
     front: int
@@ -63,7 +66,7 @@ class Windows(NamedTuple):
     same: bool
 
     def keys(self, *, dilates: bool = True) -> dict[str, Any]:
-        """The keys of the layer; sides that stand for several images have windows of 1."""
+        """The keys of the layer; the ``front`` sides have windows of 1."""
         front = [1] * self.front
         none = [0] * self.front
         half = len(self.pads) // 2
@@ -78,10 +81,13 @@ class Windows(NamedTuple):
 
 
 def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding: float | None = 0) -> Windows:
-    """The windows of an operator. ``padding`` is the number that it pads with: PAD with that one becomes its own."""
+    """The windows of an operator; ``kernel`` is used in place of its attribute.
+
+    ``padding`` is the value that the operator pads with (None: it does not pad); it absorbs a PAD with the same value.
+    """
     x = net.tensor(operator)
     if x.rank < 3:
-        raise NoEqual(f"it works on a tensor of {x.rank} axes")
+        raise Unsupported(f"its input has {x.rank} axes, but needs at least 3")
     before = x.source.padded if x.source.place is None else None
     added = [0] * 2 * (x.rank - 2)
     is_map = x.axes == maps_axes(x.source.volume, net.batch)
@@ -99,7 +105,7 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
 
 
 class Steps(NamedTuple):
-    """How windows move, one number a side; ``pads`` are all beginnings, then all ends."""
+    """The windows, with one number for each side; ``pads`` are all begins and then all ends."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -107,19 +113,19 @@ class Steps(NamedTuple):
     pads: tuple[int, ...]
 
 
-@lru_cache(maxsize=256)  # a net has the same windows many times
+@lru_cache(maxsize=256)  # nets use the same windows many times
 def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads: Any, auto: str) -> Steps:
-    """How windows with these attributes, None where they are not stated, move over an input of these sides."""
+    """The windows for attributes, None if they are omitted, on an input with these sides. Raises WrongFile."""
     sides = len(sizes)
     kernel = _listed("kernel_shape", kernel, sides, 0)
     if min(kernel) < 1:
-        raise WrongFile(f"its kernel is {list(kernel)}, but the input has {sides} sides")
+        raise WrongFile(f"its kernel must have {sides} sizes of 1 or more, but is {list(kernel)}")
     stride, dilation = _listed("strides", stride, sides, 1), _listed("dilations", dilation, sides, 1)
     if min(stride) < 1 or min(dilation) < 1:
-        raise WrongFile(f"its strides are {list(stride)} and its dilations {list(dilation)}")
+        raise WrongFile(f"its strides {list(stride)} and dilations {list(dilation)} must be 1 or more")
     pads = tuple([int(value) for value in pads]) if auto == "NOTSET" and pads else (0,) * 2 * sides
     if len(pads) != 2 * sides:
-        raise WrongFile(f"its pads have {len(pads)} numbers, but the input has {sides} sides")
+        raise WrongFile(f"its pads have {len(pads)} numbers, but {sides} sides need {2 * sides}")
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         windows = zip(sizes, kernel, dilation, stride, strict=True)
         first, last = zip(*[same_pads(size, extent(k, d), s) for size, k, d, s in windows], strict=True)
@@ -128,7 +134,7 @@ def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads
 
 
 def conv(net: Net, operator: Operator) -> Value:
-    """Conv: CONV, or DWCONV where each map has filters of its own."""
+    """Conv: CONV, or DWCONV if each map has its own filters."""
     weight, bias = net.array(operator, 1), net.array(operator, 2)
     if weight is None or len(weight.shape) < 3:
         raise WrongFile("its weights are missing")
@@ -162,7 +168,7 @@ def conv(net: Net, operator: Operator) -> Value:
 def _with_weights(
     net: Net, operator: Operator, window: Windows, kind: str, weight: Array, bias: Array | None, keys: dict[str, Any]
 ) -> Source:
-    """The layer of filters; ``weight`` has the axes of the kernel first."""
+    """Adds a layer with filters; ``weight`` has the axes of the kernel first."""
     if bias is None:
         keys["bias"] = False
     own = shaped(weight, *[1] * window.front, *weight.shape)
@@ -176,7 +182,7 @@ def deconv(net: Net, operator: Operator) -> Value:
         raise WrongFile("its weights are missing")
     window = windows(net, operator, weight.shape[2:], None)
     if window.front:
-        raise NoEqual("it works on several images at once")
+        raise Unsupported("its sides span several images of the batch")
     sides = len(window.kernel)
     groups = int(operator.attributes.get("group", 1))
     depth, filters = window.tensor.source.volume.depth, weight.shape[1] * groups
@@ -197,7 +203,7 @@ def deconv(net: Net, operator: Operator) -> Value:
 
 
 def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
-    """What is cut off at all beginnings and ends, and what is added at the ends."""
+    """The elements that are cropped at all begins and then all ends, and those that are added at the ends."""
     sides = len(window.kernel)
     extra = [*_listed("output_padding", operator.attributes.get("output_padding"), sides, 0)]
     wanted = operator.attributes.get("output_shape")
@@ -211,7 +217,7 @@ def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> t
     before, after = [], []
     for n in range(sides):
         total = window.stride[n] * (sizes[n] - 1) + extra[n] + spans[n] - wanted[n]
-        if total < 0:  # the output is larger than what the windows cover
+        if total < 0:  # the output is larger than the area that the windows cover
             extra[n] -= total
             total = 0
         half = total // 2
@@ -227,7 +233,7 @@ def pool(net: Net, operator: Operator) -> Value:
     padding = {"pool": -inf, "avgpool": 0 if counts else None}.get(kind)
     window = windows(net, operator, None, padding)
     if kind != "pool" and any(step > 1 for step in window.dilation):
-        raise NoEqual("its windows are dilated")
+        raise Unsupported(f"its windows are dilated, which {kind.upper()} does not support")
     keys = window.keys(dilates=kind == "pool")
     if operator.attributes.get("ceil_mode", 0):
         keys["round"] = "ceil"
@@ -240,7 +246,7 @@ def pool(net: Net, operator: Operator) -> Value:
     halves = [k // 2 for k in window.kernel] * 2
     if any(pad > half for pad, half in zip(window.pads, halves, strict=True)):
         if kind != "avgpool" or not counts:
-            raise NoEqual(f"its pads {list(window.pads)} are more than half of its window {list(window.kernel)}")
+            raise Unsupported(f"its pads {list(window.pads)} are larger than half of its kernel {list(window.kernel)}")
         before = net.add("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
         if before is None:
             raise Unknown
@@ -253,11 +259,11 @@ def pool(net: Net, operator: Operator) -> Value:
 
 
 def unpool(net: Net, operator: Operator) -> Value:
-    """MaxUnpool, of the indices of a max pool."""
+    """MaxUnpool, with the indices of a max pool."""
     x = net.tensor(operator)
     indices = net.values.get(operator.inputs[1])
     if not isinstance(indices, Tensor) or net.kind(indices.source) != "pool":
-        raise NoEqual("its indices are not those of a max pool")
+        raise Unsupported("its indices are not those of a max pool")
     tensor, front = net.spatial(x)
     found = net.add("unpool", [tensor.source, indices.source], operator.name)
     if found is None:
@@ -280,7 +286,7 @@ def global_pool(net: Net, operator: Operator) -> Value:
 
 
 LARGEST = 3.4e38
-"""About the largest number in single precision; beyond it a pad is infinite."""
+"""About the largest float32; a larger padding value is infinite."""
 
 MODES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "wrap"}
 
@@ -293,12 +299,12 @@ def pad(net: Net, operator: Operator) -> Value:
         raise WrongFile("its pads are missing")
     found = every_pad(found, net.numbers(operator, "axes", 3), x.rank)
     if len(found) != 2 * x.rank:
-        raise WrongFile(f"it has {len(found)} pads for {x.rank} axes")
+        raise WrongFile(f"it has {len(found)} pads, but needs 2 for each of {x.rank} axes")
     if not any(found):
         return x
     mode = MODES.get(operator.attributes.get("mode", "constant"))
     if mode is None:
-        raise NoEqual(f"its mode is {operator.attributes['mode']}")
+        raise Unsupported(f"its mode is {operator.attributes['mode']}")
     value = (net.decimals(operator, "value", 2) or [0.0])[0]
     return _padded(net, operator, x, found, mode, value if abs(value) < LARGEST else copysign(inf, value))
 
@@ -316,7 +322,7 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
         groups = [*[[number] for number in range(2, rank)], [1]]
     if any(pads[n] or pads[n + rank] for n in range(rank) if [n] not in groups):
         return _padded_last(net, operator, x, pads, mode, value)
-    # an axis of its own for each side and for the depth, or none for sides of 1
+    # each group has one axis for a side or the depth, or none for sides of size 1
     before = [pads[group[0]] if group else 0 for group in groups]
     after = [pads[group[0] + rank] if group else 0 for group in groups]
     sides, channels = [*before[:-1], *after[:-1]], [before[-1], after[-1]]
@@ -327,13 +333,13 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
         keys["value"] = value if isfinite(value) else copysign(LARGEST, value)
     if any(channels):
         if mode != "zero" or min(channels) < 0:
-            raise NoEqual("it takes channels away, or repeats them")
+            raise Unsupported("it removes or repeats channels")
         keys["depth"] = channels
     given = x.source
     volume = given.volume
     sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
     if min(sizes) < 1:
-        raise WrongFile(f"its pads {sides} leave nothing of {volume}")
+        raise WrongFile(f"its pads {sides} remove all elements of {volume}")
     source = Source(Volume(*sizes))
 
     def make() -> int | None:
@@ -351,14 +357,14 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
 
 
 def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
-    """Pads of a tensor whose depth is its last axis, or of one without sides."""
+    """Pads the depth of a tensor whose last axis is the depth. Raises Unsupported for pads of other axes."""
     tensor = net.rearranged(x, net.last_groups(x))
-    raise_for = [number for number in range(x.rank) if pads[number] or pads[number + x.rank]]
-    if raise_for != [x.rank - 1] or mode != "zero":
-        raise NoEqual("it pads an axis that is neither a side nor the channels of a map")
+    padded = [number for number in range(x.rank) if pads[number] or pads[number + x.rank]]
+    if padded != [x.rank - 1] or mode != "zero":
+        raise Unsupported("it pads an axis that is neither a side nor the channels of a map")
     keys: dict[str, Any] = {"depth": [pads[x.rank - 1], pads[-1]]}
     if min(keys["depth"]) < 0:
-        raise NoEqual("it takes channels away with negative pads")
+        raise Unsupported("it removes channels with negative pads")
     if value:
         keys["value"] = value
     found = net.add("pad", [tensor.source], operator.name, **keys)
@@ -368,26 +374,26 @@ def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode:
 
 
 def resize(net: Net, operator: Operator) -> Value:
-    """Resize and Upsample: UPSAMPLE by a whole number, else RESIZE."""
+    """Resize and Upsample: UPSAMPLE for an integer factor, else RESIZE."""
     x = net.tensor(operator)
     new = _new_sizes(net, operator, x)
     wanted = new.sizes
     mode = operator.attributes.get("mode", "nearest")
     mode = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
     if mode not in ("nearest", "bilinear", "bicubic"):
-        raise NoEqual(f"its mode is {mode}")
+        raise Unsupported(f"its mode is {mode}")
     if [n for n, (a, b) in enumerate(zip(x.shape, wanted, strict=True)) if a != b and n < 2]:
         if x.rank == 4 and wanted[0] == x.shape[0] and wanted[3] == x.shape[3]:
             return _resized_last(net, operator, x, new, mode)
-        raise NoEqual(f"it makes {wanted} of a tensor of shape {list(x.shape)}")
+        raise Unsupported(f"it resizes {list(x.shape)} to {wanted}, not only the sides")
     tensor, front = net.spatial(x)
     if front:
-        raise NoEqual("it works on several images at once")
+        raise Unsupported("its sides span several images of the batch")
     return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode))
 
 
 def _resized_last(net: Net, operator: Operator, x: Tensor, new: NewSizes, mode: str) -> Value:
-    """A map with the depth last."""
+    """Resizes a map with the depth last."""
     tensor = net.rearranged(x, [[1], [2], [3]])
     return Tensor(
         found := _resized(net, operator, tensor, new, (1, 2), mode), last_axes(found.volume, net.batch)
@@ -395,27 +401,27 @@ def _resized_last(net: Net, operator: Operator, x: Tensor, new: NewSizes, mode: 
 
 
 def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: Sequence[int], mode: str) -> Source:
-    """RESIZE or UPSAMPLE to the new sizes of the axes that are the sides of a volume."""
+    """Adds RESIZE or UPSAMPLE; ``axes`` are those of the operator that are the sides of the volume."""
     sides = tensor.source.volume.sides
     wanted = [new.sizes[axis] for axis in axes]
     scales = [new.scales[axis] for axis in axes]
     if list(sides) == wanted:
         return tensor.source
-    places = Sampling(operator, mode)
+    sampling = Sampling(operator, mode)
     more: dict[str, Any] = {} if mode == "nearest" else {"mode": mode}
     factors = {size // old if size % old == 0 else 0 for old, size in zip(sides, wanted, strict=True)}
     factor = factors.pop() if len(factors) == 1 else 0
-    if places.corners and mode != "nearest":
+    if sampling.corners and mode != "nearest":
         more["corners"] = True
     kind, keys = "resize", {"size": uniform(wanted), **more}
-    same = all(places.agrees(*each, own=each[1] / each[0]) for each in zip(sides, wanted, scales, strict=True))
-    if factor > 1 and not places.corners and mode in ("nearest", "bilinear"):
+    same = all(sampling.agrees(*each, own=each[1] / each[0]) for each in zip(sides, wanted, scales, strict=True))
+    if factor > 1 and not sampling.corners and mode in ("nearest", "bilinear"):
         kind, keys = "upsample", {"factor": factor, **more}
-    elif not same and not places.corners:  # the scale, not the rounded size, may say what lies where
+    elif not same and not sampling.corners:  # the sampled positions may follow from the scale, not the rounded size
         own = [rounded(scale) for scale in scales]
         fits = [floor(old * scale) for old, scale in zip(sides, own, strict=True)] == wanted
         each_side = zip(sides, wanted, scales, own, strict=True)
-        if fits and all(places.agrees(old, size, scale, own=mine) for old, size, scale, mine in each_side):
+        if fits and all(sampling.agrees(old, size, scale, own=mine) for old, size, scale, mine in each_side):
             same, keys = True, {"factor": own[0] if len(set(own)) == 1 else own, **more}
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
@@ -423,18 +429,18 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     if mode != "nearest" and found.place is not None:
         net.placed[found.place] = max(*sides, *wanted)
     if not same:
-        why = f"{operator.type} takes other places than {kind.upper()}: {places}"
+        why = f"{operator.type} samples other positions than {kind.upper()}: {sampling}"
         net.builder.note(why)
         net.differs(found, why)
     return found
 
 
-MOST_PLACES = 100_000
-"""Along longer sides the places of elements are not compared."""
+MOST_POSITIONS = 100_000
+"""The longest side along which sampled positions are compared."""
 
 
 class Sampling:
-    """Where a resizing operator takes the elements of its result from, along one side."""
+    """The input positions that a resizing operator samples along one side."""
 
     def __init__(self, operator: Operator, mode: str) -> None:
         attributes = operator.attributes
@@ -448,13 +454,13 @@ class Sampling:
 
     def __str__(self) -> str:
         words = f"{self.place}, {self.rounding}" if self.mode == "nearest" else f"{self.mode}, {self.place}"
-        return words if self.is_plain else f"{words}, with a filter of its own"
+        return words if self.is_plain else f"{words}, with another filter"
 
     def agrees(self, size: int, result: int, scale: float, *, own: float) -> bool:
-        """Whether each element is taken from where the kind takes it, with ``own`` in place of the scale."""
+        """Whether the layer kind, with the scale ``own``, samples the same positions of a side."""
         if size == result and scale == 1:
             return True
-        if not self.is_plain or result > MOST_PLACES:
+        if not self.is_plain or result > MOST_POSITIONS:
             return False
         return all(self._agrees(o, size, result, scale, own) for o in range(result))
 
@@ -469,12 +475,12 @@ class Sampling:
             }.get(self.rounding, -1)  # fmt: skip
             return min(max(index, 0), size - 1) == min(floor(o / own), size - 1)
         kind = o * (size - 1) / max(1, result - 1) if self.corners else (o + 0.5) / own - 0.5
-        if self.mode == "bilinear":  # beyond the borders lies the element at the border
+        if self.mode == "bilinear":  # positions outside are clipped to the border
             place, kind = (min(max(each, 0.0), size - 1.0) for each in (place, kind))
         return abs(place - kind) < 1e-4
 
     def _place(self, o: int, size: int, result: int, scale: float) -> float | None:
-        """The place of an element of the result; None where it is not along this side alone."""
+        """The input position of output index ``o``; None if the mode is not known."""
         if self.place == "half_pixel" or (self.place == "pytorch_half_pixel" and result > 1):
             return (o + 0.5) / scale - 0.5
         if self.place == "pytorch_half_pixel":
@@ -482,7 +488,7 @@ class Sampling:
         if self.place == "half_pixel_symmetric":
             return size / 2 * (1 - result / (scale * size)) + (o + 0.5) / scale - 0.5
         if self.corners:
-            # of a size that is not rounded
+            # computed from the size before rounding
             last = scale * size - 1
             return o * (size - 1) / last if result > 1 and last > 0 else 0.0
         if self.place == "asymmetric":
@@ -491,14 +497,14 @@ class Sampling:
 
 
 class NewSizes(NamedTuple):
-    """What a resizing operator makes of each axis: its size, and the scale that decides the places."""
+    """The output size of each axis of a resizing operator, and the scale that determines the sampled positions."""
 
     sizes: list[int]
     scales: list[float]
 
 
 def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
-    """The shape that a resizing operator makes, and the scales."""
+    """The output sizes and scales of a resizing operator. Raises Unsupported if they are not known."""
     old: list[float] = list(x.shape)
     axes = operator.attributes.get("axes") or tuple(range(x.rank))
     sizes = net.numbers(operator, "sizes", 3)
@@ -508,7 +514,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
         scales = [1, 1, operator.attributes["height_scale"], operator.attributes["width_scale"]]
     found = sizes or scales
     if not found or len(found) != len(axes):
-        raise NoEqual("neither its sizes nor its scales are known")
+        raise Unsupported("neither its sizes nor its scales are known")
     policy = operator.attributes.get("keep_aspect_ratio_policy", "stretch")
     if sizes and policy != "stretch":
         each = [size / x.shape[axis % x.rank] for size, axis in zip(sizes, axes, strict=True)]
@@ -520,7 +526,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
         old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
         factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
     if min(old) < 1 or prod(old) > 1 << 50:
-        raise WrongFile(f"it makes a tensor of shape {old}")
+        raise WrongFile(f"its output has a shape that no tensor has: {old}")
     return NewSizes([int(size) for size in old], factors)
 
 
@@ -528,7 +534,7 @@ def blocks(net: Net, operator: Operator) -> Value:
     """DepthToSpace and SpaceToDepth."""
     tensor, front = net.spatial(net.tensor(operator))
     if front:
-        raise NoEqual("it works on several images at once")
+        raise Unsupported("its sides span several images of the batch")
     block = int(operator.attributes.get("blocksize", 1))
     mode = operator.attributes.get("mode", "DCR")
     if operator.type == "DepthToSpace":

@@ -1,4 +1,4 @@
-"""A net as text of the language."""
+"""Writes a net as an architecture file or a pattern."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def yaml_of(graph: Graph, options: ExportOptions) -> str:
-    """A net as an architecture file."""
+    """The net as an architecture file; blocks are folded unless ``options.flat``."""
     return flat(graph) if options.flat else folded(graph)
 
 
 def pattern_of(graph: Graph, options: ExportOptions) -> str:
-    """A net as a pattern."""
+    """The net as a pattern; blocks are folded unless ``options.flat``."""
     return flat_pattern(graph) if options.flat else folded_pattern(graph)

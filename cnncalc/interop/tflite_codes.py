@@ -1,4 +1,4 @@
-"""What the numbers in a .tflite file mean: operators, their options, types of tensors.
+"""The operators, options and data types of .tflite files by their numbers.
 
 Source: the schema of TensorFlow Lite, version 3.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from cnncalc.records import NamedTuple
 
 OPERATORS = tuple(
-    # as a text, since so many words in quotes are hard to read
+    # one text is easier to read than over 200 quoted words
     """
     ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR
     FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC
@@ -41,25 +41,25 @@ OPERATORS = tuple(
 )
 """The names of the operators, by their numbers."""
 CUSTOM = "CUSTOM"
-"""The operator that a file names itself."""
+"""The operator whose name is in the file."""
 
 TYPES = (
     "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
     "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4",
 )  # fmt: skip
-"""The names of the types of tensors, by their numbers."""
+"""The names of the data types, by their numbers."""
 
 CODES = {
     "float32": "f", "float16": "e", "int32": "i", "uint8": "B", "int64": "q", "bool": "?", "int16": "h", "int8": "b",
     "float64": "d", "uint64": "Q", "uint32": "I", "uint16": "H",
 }  # fmt: skip
-"""The types whose elements are read, in the letters of :mod:`struct`."""
+"""The format characters of :mod:`struct` for the data types whose elements are read."""
 
 
 class Option(NamedTuple):
-    """An option of an operator: its field in the table of options, its type, and what it is where it is left out.
+    """An option of an operator: its field in the table of options, its type and its default.
 
-    The type ``*`` is a vector of int32.
+    The type is a format character of :mod:`struct`, or ``*`` for a vector of int32.
     """
 
     field: int
@@ -69,7 +69,7 @@ class Option(NamedTuple):
 
 PADDINGS = ("SAME", "VALID")
 ACTIVATIONS = (None, "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
-"""The activation functions that an operator computes with its result, by their numbers."""
+"""The fused activation functions, by their numbers."""
 
 _WINDOW = {"padding": Option(0, "b"), "stride_w": Option(1, "i"), "stride_h": Option(2, "i")}
 _POOL = {**_WINDOW, "filter_w": Option(3, "i"), "filter_h": Option(4, "i"), "activation": Option(5, "b")}

@@ -1,6 +1,6 @@
-"""Reads .tflite files: the tensors and operators of the net, never its weights.
+"""Reads the tensors and operators of .tflite files, never their weights.
 
-Source: the schema of TensorFlow Lite, version 3, whose field numbers these are.
+Source: the schema of TensorFlow Lite, version 3, which has the field numbers.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ IDENTIFIER = b"TFL3"
 MOST_READ = 300_000
 """The most tables and numbers that are read."""
 MOST_TABLES = 40_000
-"""The most tensors, and buffers, of a file."""
+"""The most tensors of a file, and the most buffers."""
 MOST_OPERATORS = 10_000
 MOST_NAME = 1_000
-"""The most bytes of the name of an operator."""
+"""The longest name of an operator, in bytes."""
 MOST_TENSOR_NAME = 65_536
-"""The most bytes of the name of a tensor, which may list the names of all that was joined in it."""
+"""The longest name of a tensor, in bytes; it may list the names of all operators that were fused into it."""
 MOST_TEXTS = 16 * 1024**2
 MOST_AXES = 8
 MOST_TENSORS = 2_000
-"""The most tensors that an operator reads or makes."""
+"""The most inputs or outputs of an operator."""
 MOST_VALUES = 4_096
-"""Of a constant with more elements the values are not read."""
+"""The most elements of a constant whose values are read."""
 MOST_ELEMENTS = 1 << 50
 OFFLINE_PLAN = "OfflineMemoryAllocation"
 
 
 class TfliteFile(NamedTuple):
-    """A file: its net, and the numbers of its small constants by tensor, as what they stand for."""
+    """A file: its net, and the values of its small constants by tensor; quantized ones are dequantized."""
 
     net: TfliteNet
     numbers: dict[int, tuple[float, ...]]
 
 
 def read_file(content: bytes | mmap) -> TfliteFile:
-    """The net of a file; raises FlatbufferError."""
+    """Reads a file; raises FlatbufferError if it is not valid."""
     return _Reader(content).file()
 
 
@@ -83,7 +83,7 @@ class _Reader:
         return TfliteFile(net, self.numbers)
 
     def _code(self, table: Table) -> str:
-        """The name of an operator; that of a custom one is its own."""
+        """The name of an operator; a custom one is ``CUSTOM`` and its own name."""
         number = max(table.whole(0, "b"), table.whole(3, "i"))
         if not 0 <= number < len(OPERATORS):
             raise FlatbufferError(f"its operators have the unknown number {number}")
@@ -91,7 +91,7 @@ class _Reader:
         return f"{CUSTOM} {table.text(1, MOST_NAME)}".strip() if name == CUSTOM else name
 
     def _buffer(self, table: Table) -> Span | None:
-        """Where the values of a buffer lie; None if it has none."""
+        """The bytes of the file with the values of a buffer; None if it has none."""
         found = table.span(0)
         if found is not None and found.size:
             return found
@@ -99,16 +99,16 @@ class _Reader:
         if start <= 1:
             return None
         if start + size > self.data.size:
-            raise FlatbufferError(f"the buffer at byte {start:,} has {size:,} bytes and lies beyond its end")
+            raise FlatbufferError(f"the buffer at byte {start:,} has {size:,} bytes, which reach beyond the end")
         return Span(start, start + size)
 
     def _reason(self, model: Table, graphs: int) -> str:
-        """Why the arena needs more than the main graph."""
+        """Why the main graph does not determine the arena; empty if it does."""
         if graphs > 1:
             return f"the file has {graphs} graphs, which call each other"
         for table in model.tables(6, MOST_TABLES):
             if table.text(0, MOST_TENSOR_NAME) == OFFLINE_PLAN:
-                return f"the file has a plan of its own for its tensors ({OFFLINE_PLAN})"
+                return f"the file has its own memory plan ({OFFLINE_PLAN})"
         return ""
 
     # tensors
@@ -120,12 +120,12 @@ class _Reader:
         if not 0 <= form < len(TYPES):
             raise FlatbufferError(f"tensor {name} has the unknown type {form}")
         if min(shape, default=1) < 0:
-            raise FlatbufferError(f"tensor {name} has the shape {list(shape)}")
+            raise FlatbufferError(f"tensor {name} has a negative size in its shape {list(shape)}")
         if prod(shape) > MOST_ELEMENTS:
             raise FlatbufferError(f"tensor {name} has more than {MOST_ELEMENTS:,} elements: {list(shape)}")
         buffer = table.whole(2, "I")
         if buffer >= len(self.buffers):
-            raise FlatbufferError(f"tensor {name} has its values in buffer {buffer} of {len(self.buffers)}")
+            raise FlatbufferError(f"tensor {name} has buffer {buffer}, but the file has {len(self.buffers)} buffers")
         place = self.buffers[buffer]
         quantization = table.table(4)
         scales = axis = 0
@@ -144,14 +144,15 @@ class _Reader:
         return found
 
     def _values(self, number: int, tensor: Tensor, place: Span, quantization: Table | None) -> None:
-        """Keeps the numbers of a small constant: integers as they are, quantized ones as what they stand for."""
+        """Stores the values of a small constant; quantized ones are dequantized."""
         code = CODES.get(tensor.type)
         if code is None or tensor.elements > MOST_VALUES or not tensor.elements:
             return
         form = f"<{tensor.elements}{code}"
         if calcsize(form) != place.size:
             raise FlatbufferError(
-                f"tensor {tensor.name} of shape {list(tensor.shape)} has {place.size:,} bytes of values"
+                f"tensor {tensor.name} of shape {list(tensor.shape)} needs {calcsize(form):,} bytes of values, "
+                f"but has {place.size:,}"
             )
         values: tuple[float, ...] = unpack_from(form, self.data.content, place.start)
         self.data.count(len(values) // 4 + 1)
@@ -165,26 +166,26 @@ class _Reader:
     # operators
 
     def _places(self, table: Table, number: int, tensors: int) -> tuple[int, ...]:
-        """A field that is a list of tensors; -1 stands for none."""
+        """A field with a list of tensor indices; -1 stands for an omitted tensor."""
         found = table.integers(number, "i", MOST_TENSORS)
         wrong = next((place for place in found if not -1 <= place < tensors), None)
         if wrong is not None:
-            raise FlatbufferError(f"it names tensor {wrong} of {tensors}")
+            raise FlatbufferError(f"it names tensor {wrong}, but has {tensors} tensors")
         return found
 
     def _operator(self, table: Table, codes: Sequence[str], tensors: Sequence[Tensor]) -> Operator:
         number = table.whole(0, "I")
         if number >= len(codes):
-            raise FlatbufferError(f"an operator has the code {number} of {len(codes)}")
+            raise FlatbufferError(f"an operator has the code {number}, but the file has {len(codes)} codes")
         code = codes[number]
         inputs, outputs = self._places(table, 1, len(tensors)), self._places(table, 2, len(tensors))
         if min(outputs, default=0) < 0:
-            raise FlatbufferError(f"an output of {code} is left out")
+            raise FlatbufferError(f"an output of {code} is missing")
         name = tensors[outputs[0]].name if outputs else code
         return Operator(code, inputs, outputs, self._options(code, table), (name,))
 
     def _options(self, code: str, table: Table) -> dict[str, Any]:
-        """The options of an operator; sizes of windows as height and width."""
+        """The options of an operator; ``stride``, ``dilation`` and ``kernel`` are [height, width]."""
         wanted = OPTIONS.get(code)
         if wanted is None:
             return {}

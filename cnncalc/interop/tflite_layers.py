@@ -1,9 +1,9 @@
-"""Every layer kind in operators of TensorFlow Lite, as its converter writes them for int8.
+"""Lowers each layer kind to operators of TensorFlow Lite, as its converter does for int8.
 
-A batch normalization behind a convolution is part of its weights, an activation function behind an operator that can
-compute it (RELU, RELU6) is part of that operator, and what changes nothing at test time is left out. Weights have a
-scale a filter, activations one scale. Convolutions whose padding is neither none nor that of TensorFlow are written as
-PAD and a convolution without padding.
+A batch normalization after a convolution is folded into its weights, an activation function (RELU, RELU6) is fused into
+the operator before it if that supports it, and layers that are the identity in inference are left out. Weights have one
+scale for each filter, activations one scale. A convolution whose padding is neither SAME nor VALID becomes PAD and a
+convolution without padding.
 
 Each function takes the lowering of the net, the layer, and the index of its node, and returns the tensor of its output.
 """
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from cnncalc.source import Span
 
 FUSED = {"relu": "RELU", "relu6": "RELU6"}
-"""The activation functions that an operator computes with its result, by kind."""
+"""The fused activation function of a layer kind."""
 TAKES_ACTIVATION = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "MAX_POOL_2D",
                     "AVERAGE_POOL_2D", "TRANSPOSE_CONV")  # fmt: skip
 LARGEST = 2**31 - 1
-"""The largest number of a shape or an option, and the most bytes of a file: offsets have 32 bits and a sign."""
+"""The largest number in a shape or an option, and the most bytes of a file: both are signed 32-bit integers."""
 MAX_CONCATENATED = 10
 """The most inputs of CONCATENATION in TensorFlow Lite Micro."""
 
 
-class NoEqual(Exception):
-    """A layer that has no equal; the text says why."""
+class Unsupported(Exception):
+    """A layer has no operator; the message is the reason."""
 
 
 def tflite_net(graph: Graph) -> TfliteNet:
-    """The operators of a net without drafts. Raises DesignError with every layer that has no equal."""
+    """The operators of a net without drafts. Raises DesignError that lists every layer without an operator."""
     return _Lowering(graph).net()
 
 
 class _Lowering:
-    """The operators of a net, built layer by layer."""
+    """Lowers a net layer by layer."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -54,13 +54,13 @@ class _Lowering:
         self.operators: list[Operator] = []
         self.tensor_of: list[int] = []
         self.maker: dict[int, int] = {}
-        """The operator that computes a tensor."""
+        """The index of the operator that computes each tensor."""
         self.readers = [0] * len(graph.nodes)
         for node in graph.nodes:
             for source in node.inputs:
                 self.readers[source] += not node.training_only
         self.folds: list[bool] = []
-        """Whether a normalization of the output of a node can be part of the weights before it."""
+        """Whether a normalization of the output of each node can be folded into the weights before it."""
 
     def net(self) -> TfliteNet:
         """The whole net."""
@@ -74,9 +74,9 @@ class _Lowering:
                 continue
             try:
                 self.tensor_of.append(self._lower(index, layer))
-            except NoEqual as error:
+            except Unsupported as error:
                 missing.setdefault((node.span, str(error)), []).append(node.name)
-                self.tensors.append(Tensor(node.name, (1, self.volumes[index].depth)))  # of any shape: no net is made
+                self.tensors.append(Tensor(node.name, (1, self.volumes[index].depth)))  # a stand-in: an error follows
                 self.tensor_of.append(len(self.tensors) - 1)
         if missing:
             raise DesignError(
@@ -89,7 +89,7 @@ class _Lowering:
         return TfliteNet(self.graph.name, tuple(self.tensors), tuple(self.operators), tuple(inputs), tuple(outputs))
 
     def _check_sizes(self) -> None:
-        """Raises DesignError for tensors, and for constants together, that no file can hold."""
+        """Raises DesignError if a tensor, or all constants in total, are too large for a file."""
         large = [tensor.name for tensor in self.tensors if tensor.bytes > LARGEST]
         constants = sum([tensor.bytes for tensor in self.tensors if tensor.is_constant])
         if large:
@@ -114,7 +114,7 @@ class _Lowering:
             return x
         if same and layer.folds_into_weights and self.folds[source] and self.readers[source] == 1:
             self.folds[index] = True
-            self._joined(x, node.name)
+            self._fused(x, node.name)
             return x
         maker = self.maker.get(x)
         if layer.kind in FUSED and maker is not None and self.readers[source] == 1:
@@ -122,36 +122,36 @@ class _Lowering:
             if operator.code in TAKES_ACTIVATION and "activation" not in operator.options:
                 options = {**operator.options, "activation": FUSED[layer.kind]}
                 self.operators[maker] = operator._replace(options=options)
-                self._joined(x, node.name)
+                self._fused(x, node.name)
                 return x
         if layer.kind not in LAYERS:
-            raise NoEqual(f"{layer.kind.upper()} has no operator of TensorFlow Lite Micro")
+            raise Unsupported(f"{layer.kind.upper()} has no operator of TensorFlow Lite Micro")
         found = LAYERS[layer.kind](self, layer, index)
         self.folds[index] = layer.counts_macs
         return found
 
-    def _joined(self, tensor: int, name: str) -> None:
-        """Names the layer among those that the operator of a tensor computes."""
+    def _fused(self, tensor: int, name: str) -> None:
+        """Adds a layer to those that the operator of a tensor computes."""
         maker = self.maker[tensor]
         operator = self.operators[maker]
         self.operators[maker] = operator._replace(layers=(*operator.layers, name))
 
-    # what the layers use
+    # for the functions of the kinds
 
     def tensor(self, name: str, volume: Volume, values_range: str = "usual") -> int:
-        """A new tensor for a volume."""
+        """Adds a tensor for a volume, and returns its index."""
         self.tensors.append(Tensor(name, shape_of(volume), range=values_range))
         return len(self.tensors) - 1
 
     def result(self, name: str, volume: Volume, inputs: Sequence[int], values_range: str = "usual") -> int:
-        """A new tensor for what is computed element by element: flat where all inputs are flat."""
+        """Adds a tensor for an element-wise result, which is flat if all inputs are flat."""
         if any(len(self.tensors[place].shape) > 2 for place in inputs):
             return self.tensor(name, volume, values_range)
         self.tensors.append(Tensor(name, (1, volume.depth), range=values_range))
         return len(self.tensors) - 1
 
     def as_map(self, tensor: int, name: str) -> int:
-        """A tensor as a map of one position where it is flat; ``name`` is the layer that reads it."""
+        """Reshapes a flat tensor to a map with one position; ``name`` is the layer that reads it."""
         found = self.tensors[tensor]
         if len(found.shape) > 2:
             return tensor
@@ -161,26 +161,26 @@ class _Lowering:
         return self.operator("RESHAPE", [tensor, target], len(self.tensors) - 1, name, shape=shape)
 
     def weights(self, name: str, shape: Sequence[int], scales: int = 1, axis: int = 0) -> int:
-        """A new tensor of int8 whose values stand in the file."""
+        """Adds an int8 tensor of weights with ``scales`` scales along ``axis``."""
         self.tensors.append(Tensor(name, tuple(shape), "int8", scales, axis, is_constant=True))
         return len(self.tensors) - 1
 
     def biases(self, index: int, x: int, scales: int = 1) -> int:
-        """The biases of a node, of int32; their scale is that of its input ``x`` times that of its weights."""
+        """Adds the int32 biases of a node; their scale is that of its input ``x`` times that of its weights."""
         name, depth = f"{self.name(index)}/bias", self.volumes[index].depth
         self.tensors.append(Tensor(name, (depth,), "int32", scales, range=self.tensors[x].range, is_constant=True))
         return len(self.tensors) - 1
 
     def integers(self, name: str, values: Sequence[int], shape: Sequence[int] = ()) -> int:
-        """A new constant of int32 with these values."""
+        """Adds an int32 constant with these values."""
         sizes = tuple(shape) or (len(values),)
         self.tensors.append(Tensor(name, sizes, "int32", 0, is_constant=True, values=tuple(values)))
         return len(self.tensors) - 1
 
     def operator(self, code: str, inputs: Sequence[int], output: int, name: str, **options: Any) -> int:
-        """Adds an operator; returns its output."""
+        """Adds an operator, and returns the index of its output."""
         if any(isinstance(value, int) and value > LARGEST for value in _flat(options.values())):
-            raise NoEqual(f"{code} takes numbers of at most {LARGEST:,}")
+            raise Unsupported(f"the options of {code} must be {LARGEST:,} or less")
         self.maker[output] = len(self.operators)
         self.operators.append(Operator(code, tuple(inputs), (output,), options, (name,)))
         return output
@@ -190,14 +190,14 @@ class _Lowering:
         return self.graph.nodes[index].name
 
     def input(self, index: int, number: int = 0) -> tuple[int, Volume]:
-        """An input of a node: its tensor and its volume."""
+        """The tensor and the volume of an input of a node."""
         source = self.graph.nodes[index].inputs[number]
         return self.tensor_of[source], self.volumes[source]
 
     def padded(
         self, index: int, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], pads: Any
     ) -> tuple[int, str]:
-        """The input of windows, behind a PAD if they need one, and the padding of TensorFlow; ``pads`` are theirs."""
+        """The input of windows with these ``pads``, after a PAD if necessary, and their padding: SAME or VALID."""
         x, volume = self.input(index)
         before, after = plane_of(volume), plane_of(self.volumes[index])
         covered = [(size - 1) * gap + 1 for size, gap in zip(kernel, dilation, strict=True)]
@@ -218,7 +218,7 @@ class _Lowering:
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Any]:
-    """Values, those of sequences one by one."""
+    """Values, with lists and tuples flattened."""
     for value in values:
         if isinstance(value, (list, tuple)):
             yield from value
@@ -227,9 +227,9 @@ def _flat(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def shape_of(volume: Volume) -> tuple[int, ...]:
-    """The shape of a volume: batch, height, width, depth; a length is a plane of one row."""
+    """The shape of a volume: batch, height, width, depth; a length is one row. Raises Unsupported for 3 sides."""
     if len(volume.sides) > 2:
-        raise NoEqual(f"{volume} has {len(volume.sides)} sides, and operators of TensorFlow Lite have two")
+        raise Unsupported(f"{volume} has {len(volume.sides)} sides, but operators of TensorFlow Lite have at most 2")
     return (1, *plane_of(volume), volume.depth)
 
 
@@ -240,7 +240,7 @@ def plane_of(volume: Volume) -> tuple[int, int]:
 
 
 def _plane(values: Sequence[Any], one: Any) -> list[Any]:
-    """A value for each of two sides; ``one`` for the row of a length."""
+    """A value for each of two sides; ``one`` is that for the single row of a length."""
     return [one, *values][-2:]
 
 
@@ -250,7 +250,7 @@ def _plane(values: Sequence[Any], one: Any) -> list[Any]:
 def _conv(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     if getattr(layer, "connections", None) is not None:
-        raise NoEqual("a table of connections has no equal")
+        raise Unsupported("CONV_2D has no table of connections")
     kernel, stride = _plane(layer.kernel, 1), _plane(layer.stride, 1)
     dilation = _plane(layer.dilation, 1)
     name, output = low.name(index), low.volumes[index]
@@ -271,7 +271,7 @@ def _conv(low: _Lowering, layer: Any, index: int) -> int:
 def _deconv(low: _Lowering, layer: Any, index: int) -> int:
     x, volume = low.input(index)
     if layer.groups > 1 or any(each > 1 for each in layer.dilation):
-        raise NoEqual("TRANSPOSE_CONV has neither groups nor dilation")
+        raise Unsupported("TRANSPOSE_CONV has neither groups nor dilation")
     kernel, stride, output, name = _plane(layer.kernel, 1), _plane(layer.stride, 1), low.volumes[index], low.name(index)
     before, after = plane_of(volume), plane_of(output)
     if after == tuple([size * step for size, step in zip(before, stride, strict=True)]):
@@ -279,7 +279,7 @@ def _deconv(low: _Lowering, layer: Any, index: int) -> int:
     elif after == tuple([(size - 1) * step + span for size, step, span in zip(before, stride, kernel, strict=True)]):
         padding = "VALID"
     else:
-        raise NoEqual(f"TRANSPOSE_CONV from {volume} cannot give {output}: it has no such padding")
+        raise Unsupported(f"TRANSPOSE_CONV from {volume} cannot output {output}: no padding of it has that size")
     shape = low.integers(f"{name}/shape", shape_of(output))
     weight = low.weights(f"{name}/weight", [output.depth, *kernel, volume.depth], output.depth)
     bias = low.biases(index, x, output.depth)
@@ -310,9 +310,9 @@ def _pool(code: str) -> Callable[[_Lowering, Any, int], int]:
         if layer.adaptive is not None:
             if code == "AVERAGE_POOL_2D" and low.volumes[index].is_point:
                 return _mean(low, layer, index)
-            raise NoEqual("an adaptive pool has no equal")
+            raise Unsupported(f"{code} cannot be adaptive")
         if any(each > 1 for each in getattr(layer, "dilation", ())):
-            raise NoEqual("pools have no dilation")
+            raise Unsupported("pools have no dilation")
         windows = layer.windows(volume)
         kernel = _plane(layer.kernel, 1)
         stride = _plane(layer.stride if layer.stride is not None else layer.kernel, 1)
@@ -359,9 +359,9 @@ def _prelu(low: _Lowering, layer: Any, index: int) -> int:
 
 
 def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
-    """A normalization with running statistics, or a scale, that no weights take up."""
+    """A normalization with running statistics, or a scale, that cannot be folded into weights: MUL and ADD."""
     if not layer.folds_into_weights:
-        raise NoEqual(f"{layer.kind.upper()} with the statistics of its input has no equal")
+        raise Unsupported(f"{layer.kind.upper()} with the statistics of its input has no operator")
     x, volume = low.input(index)
     name = low.name(index)
     factor = low.weights(f"{name}/factor", [volume.depth])
@@ -389,10 +389,12 @@ def _concat(low: _Lowering, layer: Any, index: int) -> int:
     name, output = low.name(index), low.volumes[index]
     inputs = [low.tensor_of[source] for source in low.graph.nodes[index].inputs]
     if len(inputs) > MAX_CONCATENATED:
-        raise NoEqual(f"CONCATENATION takes at most {MAX_CONCATENATED} inputs, and this one has {len(inputs)}")
+        raise Unsupported(f"CONCATENATION takes at most {MAX_CONCATENATED} inputs, but has {len(inputs)}")
     ranges = {low.tensors[tensor].range for tensor in inputs}
     if len(ranges) > 1:
-        raise NoEqual("CONCATENATION of int8 needs one scale, and SIGMOID, TANH and SOFTMAX have their own")
+        raise Unsupported(
+            "the inputs of an int8 CONCATENATION need the same scale; SIGMOID, TANH and SOFTMAX have fixed ones"
+        )
     (side,) = layer.axis
     if side == "depth" and all(len(low.tensors[tensor].shape) == 2 for tensor in inputs):
         axis = 1
@@ -424,7 +426,7 @@ def _pad(low: _Lowering, layer: Any, index: int) -> int:
     sides = len(volume.sides)
     before, after = _plane(layer.pad[:sides], 0), _plane(layer.pad[sides:], 0)
     if layer.mode != "zero" or min(*before, *after) < 0:
-        raise NoEqual("PAD fills in zeros, and cuts nothing off")
+        raise Unsupported("PAD only adds zeros; it has no other mode and no negative pads")
     values = [0, 0, before[0], after[0], before[1], after[1], *layer.depth]
     name = low.name(index)
     paddings = low.integers(f"{name}/paddings", values, (4, 2))
@@ -437,14 +439,14 @@ def _resize(low: _Lowering, layer: Any, index: int) -> int:
     name, output = low.name(index), low.volumes[index]
     codes = {"nearest": "RESIZE_NEAREST_NEIGHBOR", "bilinear": "RESIZE_BILINEAR"}
     if layer.mode not in codes:
-        raise NoEqual(f"there is no resizing of mode {layer.mode}")
+        raise Unsupported(f"no operator resizes with mode {layer.mode}; the modes are nearest and bilinear")
     size = low.integers(f"{name}/size", plane_of(output))
     return low.operator(codes[layer.mode], [x, size], low.tensor(name, output, low.tensors[x].range), name)
 
 
 def _softmax(low: _Lowering, layer: Any, index: int) -> int:
     if layer.axes != ("depth",):
-        raise NoEqual("SOFTMAX is over the depth")
+        raise Unsupported("SOFTMAX must be over the depth")
     return _unary("SOFTMAX", "probability")(low, layer, index)
 
 
@@ -457,4 +459,4 @@ LAYERS: dict[str, Callable[[_Lowering, Any, int], int]] = {
     _merge("MUL"), "sub": _merge("SUB"), "concat": _concat, "flatten": _reshape, "reshape": _reshape, "sequence":
     _reshape, "plane": _reshape, "pad": _pad, "upsample": _resize, "resize": _resize,
 }  # fmt: skip
-"""Every kind that is written for TensorFlow Lite, by its name."""
+"""The function that lowers each kind."""

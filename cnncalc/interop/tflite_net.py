@@ -1,4 +1,4 @@
-"""A net as operators of TensorFlow Lite: the record that its file, its arena and its flash are made from."""
+"""A net as operators of TensorFlow Lite, from which its file is written and its arena and flash are computed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ BYTES = {
     "int8": 1, "uint8": 1, "bool": 1, "int16": 2, "uint16": 2, "float16": 2, "int32": 4, "uint32": 4, "float32": 4,
     "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, "complex128": 16,
 }  # fmt: skip
-"""Bytes of an element by type."""
+"""The bytes of an element by data type."""
 
 
 class Tensor(NamedTuple):
-    """A tensor: ``shape`` with the batch first and the depth last; what is lowered here has the type int8 or int32.
+    """A tensor. ``shape`` has the batch first and the depth last; lowered nets have the types int8 and int32.
 
-    ``scales``: how many scales and zero points it has (0: it is not quantized), those of its channels along
-    ``channel_axis`` if several. ``range``: which numbers its 256 values stand for: ``usual`` (made up),
-    ``probability`` (0 to 1) or ``tanh`` (-1 to 1), which their operators require; of biases, that of the input.
-    ``is_constant``: its values stand in the file. ``values`` are those of shapes and axes (None: made up).
-    ``buffer``: of a tensor that was read the buffer of the file in which they stand; several tensors may share it.
-    ``is_variable``: it keeps its values from one run to the next. ``open_axes`` are those behind the batch whose size
+    ``scales`` is the number of scales and zero points (0: it is not quantized); several are those of the channels along
+    ``channel_axis``. ``range`` are the numbers that its 256 values represent: ``usual`` (a default scale),
+    ``probability`` (0 to 1) or ``tanh`` (-1 to 1), which their operators require; for biases, that of the input.
+    ``is_constant``: its values are in the file. ``values`` are those of shapes and axes (None: zeros are written).
+    ``buffer`` is the buffer of the file with its values, which several tensors may share.
+    ``is_variable``: it keeps its values from one run to the next. ``open_axes`` are the axes after the batch whose size
     the file leaves open; ``shape`` has 1 there.
     """
 
@@ -48,17 +48,20 @@ class Tensor(NamedTuple):
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds."""
+        """The number of its elements."""
         return prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """Its bytes."""
+        """The bytes of its elements."""
         return self.elements * BYTES[self.type]
 
 
 class Operator(NamedTuple):
-    """An operator by its name in TensorFlow Lite; tensors by their places (-1: none), the layers that it computes."""
+    """An operator. ``code`` is its name in TensorFlow Lite; ``inputs`` and ``outputs`` are tensor indices (-1: none).
+
+    ``layers`` are the names of the layers that it computes.
+    """
 
     code: str
     inputs: tuple[int, ...]
@@ -68,10 +71,10 @@ class Operator(NamedTuple):
 
 
 class TfliteNet(NamedTuple):
-    """The tensors and operators of a net, in the order in which they run; ``inputs`` and ``outputs`` are tensors.
+    """The tensors of a net and its operators in execution order; ``inputs`` and ``outputs`` are indices of tensors.
 
-    ``file_bytes`` is the size of the file that it was read from (0: it was not). ``reason`` says why the arena of that
-    file cannot be planned from these records alone (empty: it can).
+    ``file_bytes`` is the size of the file that it was read from (0: it was not read). ``reason`` is why the arena of
+    that file cannot be planned from these records (empty: it can).
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The operators of a .tflite file as operators over tensors, of which layers are made.
+"""Translates the operators of a .tflite file to operators over tensors, which are then converted to layers.
 
-A function takes the translation and an operator, and returns the value of its output before the activation function
-that is joined with it. Maps have the depth last; windows work between transpositions, which make no layers.
+A function takes the translation and an operator, and returns the value of its output before its fused activation
+function. Maps have the depth last; operators with windows are put between transposes, which add no layers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cnncalc.interop.flatbuffer_reader import FlatbufferError
 from cnncalc.interop.operators import Constant, Operator, OperatorNet
 from cnncalc.interop.tensor_layers import layers_of
 from cnncalc.interop.tflite_dilations import with_dilations
-from cnncalc.interop.tflite_file import MOST_ELEMENTS, read_file
+from cnncalc.interop.tflite_file import MOST_ELEMENTS, MOST_VALUES, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 FORMAT = ".tflite file"
 WHOLE = frozenset(("bool", "int32", "int64", "uint32", "uint64"))
-"""Types of numbers that are no weights where they have no scale."""
+"""Data types of constants that are not weights unless they are quantized."""
 
 
-class NoForm(Exception):
-    """An operator of the file cannot be translated, and the text says why; it stays under its own name."""
+class NotTranslated(Exception):
+    """An operator of the file cannot be translated, so it keeps its own name; the message is the reason."""
 
 
-OTHERS = "its inputs or options are others than those that have a kind"
+OTHERS = "no layer kind has its inputs or options"
 
 
 def read_tflite(name: str, data: bytes | mmap, settings: Settings) -> Graph:
-    """The net of a .tflite file. Raises DesignError with all that is wrong, or has no equal, in it.
+    """The net of a .tflite file. Raises DesignError that lists all errors and all unsupported operators.
 
-    The graph holds the operators and tensors of the file, unless the call changes its inputs.
+    The graph also has the operators and tensors of the file (``stored``), unless the settings replace its inputs.
     """
     try:
         file = read_file(data)
@@ -58,7 +58,7 @@ def read_tflite(name: str, data: bytes | mmap, settings: Settings) -> Graph:
 
 
 class _Translation:
-    """The operators of one file."""
+    """Translates the operators of one file."""
 
     def __init__(self, file: TfliteFile) -> None:
         self.tensors = file.net.tensors
@@ -67,9 +67,9 @@ class _Translation:
         self.constants: dict[str, Constant] = {}
         self._made: set[str] = set()
         self.known: set[str] = set()
-        """The tensors that are there before the operator that is translated."""
+        """The tensors that are computed before the operator that is being translated."""
         self.labels = [self._unique(tensor.name) for tensor in self.tensors]
-        """The name of each tensor, which no other one has."""
+        """A unique name for each tensor."""
         for number, tensor in enumerate(self.tensors):
             if tensor.is_constant:
                 is_integer = tensor.type in WHOLE and not tensor.scales
@@ -95,7 +95,7 @@ class _Translation:
         )
 
     def _given(self) -> list[int]:
-        """The inputs of the net, and what the interpreter keeps from run to run."""
+        """The tensors that no operator computes: the inputs of the net, and variables kept from run to run."""
         made = {place for operator in self.file.net.operators for place in operator.outputs}
         inputs = [place for place in self.file.net.inputs if place >= 0 and not self.tensors[place].is_constant]
         kept = [place for place, tensor in enumerate(self.tensors) if tensor.is_variable and place not in made]
@@ -117,15 +117,15 @@ class _Translation:
                 SPLITS[operator.code](self, operator)
                 return
             if function is None or len(operator.outputs) != 1:
-                raise NoForm(OTHERS if function else "")
+                raise NotTranslated(OTHERS if function else "")
             found = function(self, operator)
-        except (NoForm, IndexError, KeyError) as error:
-            why = str(error) if isinstance(error, NoForm) else OTHERS
+        except (NotTranslated, IndexError, KeyError) as error:
+            why = str(error) if isinstance(error, NotTranslated) else OTHERS
             del self.operators[count:]
             outputs = tuple([self.labels[place] for place in operator.outputs])
             name = outputs[0] if outputs else operator.code
             values = [self.value(operator, place) for place in range(len(operator.inputs))]
-            inputs = tuple([value if value in self.known else "" for value in values])  # or memory for its own use
+            inputs = tuple([value if value in self.known else "" for value in values])  # others are scratch buffers
             self.operators.append(Operator(name, operator.code, inputs, outputs, why=why))
             return
         name = self.labels[operator.outputs[0]]
@@ -139,22 +139,22 @@ class _Translation:
             last = self.operators[-1]
         self.operators[-1] = last._replace(outputs=(name, *last.outputs[1:]))
 
-    # what the forms use
+    # for the functions of the operators
 
     def value(self, operator: FileOperator, number: int) -> str:
-        """The name of an input; empty where it is left out."""
+        """The name of an input; empty if it is omitted."""
         place = operator.inputs[number] if number < len(operator.inputs) else -1
         return self.labels[place] if place >= 0 else ""
 
     def tensor(self, operator: FileOperator, number: int) -> Tensor:
-        """An input."""
+        """The tensor of an input; raises NotTranslated if it is omitted."""
         place = operator.inputs[number]
         if place < 0:
-            raise NoForm("an input that it needs is left out")
+            raise NotTranslated(f"its input {number + 1} is missing")
         return self.tensors[place]
 
     def output(self, operator: FileOperator) -> Tensor:
-        """The output."""
+        """The tensor of the output."""
         return self.tensors[operator.outputs[0]]
 
     def name(self, operator: FileOperator) -> str:
@@ -162,42 +162,42 @@ class _Translation:
         return self.labels[operator.outputs[0]]
 
     def numbers(self, operator: FileOperator, number: int) -> list[int]:
-        """The integers of an input that is a constant."""
+        """The integers of a constant input; raises NotTranslated if they are not known."""
         found = self.file.numbers.get(operator.inputs[number])
         if found is None:
-            raise NoForm("its sizes or axes are no constants of few numbers")
+            raise NotTranslated(f"its input {number + 1} must be a constant of at most {MOST_VALUES:,} numbers")
         return [int(value) for value in found]
 
     def emit(self, type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
-        """Adds an operator; returns the value of its result."""
+        """Adds an operator, and returns the name of its output."""
         result = self._unique(f"{name}:{type}")
         self.operators.append(Operator(name, type, tuple(inputs), (result,), attributes))
         return result
 
     def listed(self, name: str, values: Sequence[int]) -> str:
-        """A constant of integers."""
+        """Adds a constant vector of integers, and returns its name."""
         found = self._unique(f"{name}:numbers")
         self.constants[found] = Constant((len(values),), tuple(values), is_integer=True)
         return found
 
     def scalar(self, name: str, value: float) -> str:
-        """A number in a formula."""
+        """Adds a number of a formula, and returns its name."""
         constant = Constant((), (value,))
         return self.emit("Constant", [], name, value=constant)
 
-    def turned(self, value: str, order: Sequence[int], name: str) -> str:
-        """A value with its axes in another order."""
-        return self.emit("Transpose", [value], f"{name}:turned", perm=tuple(order))
+    def transposed(self, value: str, order: Sequence[int], name: str) -> str:
+        """A value with its axes in the given order."""
+        return self.emit("Transpose", [value], f"{name}:transposed", perm=tuple(order))
 
     def first(self, operator: FileOperator, number: int = 0) -> str:
-        """An input with its depth before its sides."""
+        """An input transposed to batch x depth x sides."""
         rank = len(self.tensor(operator, number).shape)
-        return self.turned(self.value(operator, number), [0, rank - 1, *range(1, rank - 1)], self.name(operator))
+        return self.transposed(self.value(operator, number), [0, rank - 1, *range(1, rank - 1)], self.name(operator))
 
     def last(self, value: str, operator: FileOperator) -> str:
-        """A result with its depth behind its sides."""
+        """A result transposed to batch x sides x depth."""
         rank = len(self.output(operator).shape)
-        return self.turned(value, [0, *range(2, rank), 1], self.name(operator))
+        return self.transposed(value, [0, *range(2, rank), 1], self.name(operator))
 
 
 ACTIVATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -209,14 +209,14 @@ ACTIVATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "LOGISTIC": ("Sigmoid", {}),
     "HARD_SWISH": ("HardSwish", {}),
 }
-"""Activation functions: the operator and its attributes."""
+"""The operator and its attributes for each fused activation function."""
 
 
 # convolutions and fully-connected layers
 
 
 def _window(operator: FileOperator) -> dict[str, Any]:
-    """The attributes of windows."""
+    """The attributes of an operator with windows."""
     options = operator.options
     found: dict[str, Any] = {"strides": tuple(options["stride"])}
     if "pads" in options:
@@ -237,13 +237,13 @@ def _conv(t: _Translation, operator: FileOperator) -> str:
         order, groups = (0, 3, 1, 2), depth // max(1, weight.shape[-1])
     else:
         order, groups = (3, 0, 1, 2), depth
-    inputs = [t.first(operator), t.turned(t.value(operator, 1), order, name), t.value(operator, 2)]
+    inputs = [t.first(operator), t.transposed(t.value(operator, 1), order, name), t.value(operator, 2)]
     return t.last(t.emit("Conv", inputs, name, group=groups, **_window(operator)), operator)
 
 
 def _deconv(t: _Translation, operator: FileOperator) -> str:
     name = t.name(operator)
-    inputs = [t.first(operator, 2), t.turned(t.value(operator, 1), (3, 0, 1, 2), name), t.value(operator, 3)]
+    inputs = [t.first(operator, 2), t.transposed(t.value(operator, 1), (3, 0, 1, 2), name), t.value(operator, 3)]
     sizes = t.output(operator).shape[1:3]
     found = t.emit("ConvTranspose", inputs, name, output_shape=tuple(sizes), **_window(operator))
     return t.last(found, operator)
@@ -254,7 +254,7 @@ def _fc(t: _Translation, operator: FileOperator) -> str:
     value, bias = t.value(operator, 0), t.value(operator, 2)
     columns = weight.shape[1]
     if operator.options["keep_num_dims"]:
-        found = t.emit("MatMul", [value, t.turned(t.value(operator, 1), (1, 0), name)], name)
+        found = t.emit("MatMul", [value, t.transposed(t.value(operator, 1), (1, 0), name)], name)
         return t.emit("Add", [found, bias], name) if bias else found
     rows = prod(x.shape) // max(1, columns)
     if x.shape != (rows, columns):
@@ -267,25 +267,25 @@ def _matmul(t: _Translation, operator: FileOperator) -> str:
     for number, option in enumerate(("adj_x", "adj_y")):
         value, rank = t.value(operator, number), len(t.tensor(operator, number).shape)
         if operator.options[option]:
-            value = t.turned(value, [*range(rank - 2), rank - 1, rank - 2], t.name(operator))
+            value = t.transposed(value, [*range(rank - 2), rank - 1, rank - 2], t.name(operator))
         values.append(value)
     return t.emit("MatMul", values, t.name(operator))
 
 
-# pools, and what works on maps
+# pools and other operators on maps
 
 
 def _on_maps(type: str, attributes: Callable[[FileOperator], dict[str, Any]]) -> Function:
     def form(t: _Translation, operator: FileOperator) -> str:
         if len(t.tensor(operator, 0).shape) < 3:
-            raise NoForm(OTHERS)
+            raise NotTranslated(OTHERS)
         return t.last(t.emit(type, [t.first(operator)], t.name(operator), **attributes(operator)), operator)
 
     return form
 
 
 def _responses(operator: FileOperator) -> dict[str, Any]:
-    """LRN divides alpha by the size of the window."""
+    """The attributes of LRN, which, unlike TensorFlow Lite, divides alpha by the size of the window."""
     options = operator.options
     size = 2 * int(options["radius"]) + 1
     return {"size": size, "alpha": options["alpha"] * size, "beta": options["beta"], "bias": options["bias"]}
@@ -313,7 +313,7 @@ def _pad(t: _Translation, operator: FileOperator) -> str:
         (more["value"],) = t.file.numbers[operator.inputs[2]]
     if operator.code == "MIRROR_PAD":
         if operator.options["mode"]:
-            raise NoForm(OTHERS)
+            raise NotTranslated(OTHERS)
         more["mode"] = "reflect"
     return t.emit("Pad", [t.value(operator, 0)], t.name(operator), **more)
 
@@ -322,7 +322,7 @@ def _pad(t: _Translation, operator: FileOperator) -> str:
 
 
 def _plain(type: str, **attributes: Any) -> Function:
-    """An operator whose inputs are those of the file."""
+    """An operator with the same inputs and fixed attributes."""
 
     def form(t: _Translation, operator: FileOperator) -> str:
         values = [t.value(operator, number) for number in range(len(operator.inputs))]
@@ -332,7 +332,7 @@ def _plain(type: str, **attributes: Any) -> Function:
 
 
 def _optioned(type: str, attributes: Callable[[FileOperator], dict[str, Any]]) -> Function:
-    """An operator with attributes from the options of the file."""
+    """An operator with the same inputs and attributes from its options."""
 
     def form(t: _Translation, operator: FileOperator) -> str:
         values = [t.value(operator, number) for number in range(len(operator.inputs))]
@@ -383,7 +383,7 @@ def _reshape(t: _Translation, operator: FileOperator) -> str:
     name = t.name(operator)
     output = t.output(operator)
     sizes = [*output.shape]
-    if len(output.open_axes) == 1:  # the one that all others leave
+    if len(output.open_axes) == 1:  # its size follows from the others
         sizes[output.open_axes[0]] = -1
     return t.emit("Reshape", [t.value(operator, 0), t.listed(name, sizes)], name)
 
@@ -402,7 +402,7 @@ def _expand(type: str) -> Function:
 
 def _gather(t: _Translation, operator: FileOperator) -> str:
     if operator.options["batch_dims"]:
-        raise NoForm(OTHERS)
+        raise NotTranslated(OTHERS)
     axis = int(operator.options["axis"]) % max(1, len(t.tensor(operator, 0).shape))
     return t.emit("Gather", [t.value(operator, 0), t.value(operator, 1)], t.name(operator), axis=axis)
 
@@ -426,7 +426,7 @@ def _cut(
 
 
 def _lengths(tensor: Tensor) -> list[int]:
-    """The sizes of a tensor for ends of slices: more than any size where the file leaves it open."""
+    """The sizes of a tensor as the ends of slices; a size that the file leaves open is larger than any."""
     return [MOST_ELEMENTS if size is None else size for size in tensor.open_shape]
 
 
@@ -440,7 +440,7 @@ def _strided_slice(t: _Translation, operator: FileOperator) -> str:
     options, shape = operator.options, _lengths(t.tensor(operator, 0))
     starts, ends, steps = [t.numbers(operator, number) for number in (1, 2, 3)]
     if options["ellipsis_mask"] or options["new_axis_mask"] or len(starts) > len(shape) or min(steps, default=1) < 1:
-        raise NoForm(OTHERS)
+        raise NotTranslated(OTHERS)
     if options["offset"]:
         ends = [start + end for start, end in zip(starts, ends, strict=True)]
     gone = []
@@ -459,7 +459,7 @@ def _strided_slice(t: _Translation, operator: FileOperator) -> str:
 
 
 def _split(t: _Translation, operator: FileOperator) -> None:
-    """SPLIT and SPLIT_V: several outputs."""
+    """SPLIT and SPLIT_V."""
     data, axes = (1, 0) if operator.code == "SPLIT" else (0, 2)
     (axis,) = t.numbers(operator, axes)
     axis %= max(1, len(t.tensor(operator, data).shape))
@@ -470,7 +470,7 @@ def _split(t: _Translation, operator: FileOperator) -> None:
 
 
 SPLITS: Mapping[str, Callable[[_Translation, FileOperator], None]] = {"SPLIT": _split, "SPLIT_V": _split}
-"""Operators with several outputs."""
+"""The function of each operator with several outputs."""
 
 
 FORMS: Mapping[str, Function] = {
@@ -495,4 +495,4 @@ FORMS: Mapping[str, Function] = {
     _expand("Expand"), "GATHER": _gather, "PACK": _pack, "SLICE": _slice, "STRIDED_SLICE": _strided_slice,
     **{code: _plain(form, **more) for code, (form, more) in ACTIVATIONS.items()},
 }  # fmt: skip
-"""The form of each operator that has one, by its name in the file."""
+"""The function that translates each operator, by its name in the file."""

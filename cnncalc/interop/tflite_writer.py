@@ -1,6 +1,6 @@
-"""A .tflite file in int8 with made-up weights and quantization: to plan memory with, not to classify with.
+"""Writes an int8 .tflite file with made-up weights and quantization: for planning memory, not for inference.
 
-Source: the schema of TensorFlow Lite, version 3, whose field and option numbers these are.
+Source: the schema of TensorFlow Lite, version 3, which has the numbers of fields and options.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VERSION = 3
 IDENTIFIER = b"TFL3"
 TYPES = {"int32": 2, "int8": 9}
-"""The numbers of the types of tensors."""
+"""The numbers of the data types."""
 PADDINGS = {"SAME": 0, "VALID": 1}
 ACTIVATIONS = {None: 0, "RELU": 1, "RELU6": 3}
 DESCRIPTION = "written by cnncalc: weights and quantization are made up, for planning memory only"
@@ -35,12 +35,12 @@ CODES: dict[str, tuple[int, int]] = {
 
 
 def tflite_bytes(graph: Graph, options: ExportOptions) -> bytes:
-    """The file of a net. Raises DesignError with every layer that has no equal."""
+    """The .tflite file of a net. Raises DesignError that lists every layer without an operator."""
     return written(tflite_net(graph)).content()
 
 
 def written(net: TfliteNet) -> Builder:
-    """The file with the operators of a net; its ``size`` and its ``content``."""
+    """A builder with the file of a net; it has the ``size`` and the ``content()`` of the file."""
     writer = _Writer()
     writer.write(net)
     return writer.builder
@@ -82,7 +82,7 @@ class _Writer:
         self.builder.finish(table(model), IDENTIFIER)
 
     def _data(self, tensor: Tensor) -> int:
-        """The values of a constant, or zeros, aligned to 16."""
+        """The values of a constant, or zeros, aligned to 16 bytes."""
         if tensor.values is None:
             return self.builder.blank(tensor.bytes, 16)
         return self.builder.data(pack(f"<{len(tensor.values)}i", *tensor.values), 16)
@@ -144,5 +144,5 @@ class _Writer:
 
 
 SCALES = {"usual": (0.05, 0), "probability": (1 / 256, -128), "tanh": (1 / 128, 0)}
-"""Made-up scale and zero point of a tensor of int8 by its range; the last two are those that operators require."""
+"""The scale and zero point of an int8 tensor by its range; operators require the last two, the first is made up."""
 WEIGHT_SCALE = SCALES["usual"][0]

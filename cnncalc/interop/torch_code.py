@@ -1,6 +1,7 @@
-"""Every layer kind as PyTorch code: the call that makes its module, and the expression that runs it.
+"""Writes each layer kind as PyTorch code: the call that creates its module, and the expression that runs it.
 
-Tensors are batch x depth x sides, or batch x depth where a layer gives one vector an image (FLATTEN, FC).
+Tensors are batch x depth x sides, or batch x depth after a layer whose output is one vector for each image (FLATTEN,
+FC).
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """``name(value, key=value)``: the values are numbers, tuples, words in quotes, or calls."""
+    """A call ``name(value, key=value)``; the values are numbers, tuples, strings or calls."""
 
     name: str
     values: tuple[Any, ...] = ()
     keys: tuple[tuple[str, Any], ...] = ()
     roles: tuple[str, ...] = ()
-    """What the values are, for the names of parameters."""
+    """The names for the values if they become parameters of a class."""
 
 
 class Code(NamedTuple):
     """The code of a layer.
 
-    ``module`` makes its module (None: it has none); ``expression`` runs it, with ``{m}`` for the module and ``{0}``,
-    ``{1}`` for its inputs. ``read`` are the sides of the volume that the module reads and ``given`` those of what it
-    gives, where these are not the volumes of the layer: its pads or cuts are a step of their own. ``function`` is the
-    function of PyTorch that computes a layer without a module, as far as other programs count it.
+    ``module`` creates its module (None: it has none); ``expression`` runs it, with ``{m}`` for the module and ``{0}``,
+    ``{1}`` for its inputs. ``read`` and ``given`` are the sides of the input and the output of the module if they
+    differ from those of the layer, since padding or cropping is a separate step. ``function`` is the PyTorch function
+    that computes a layer without a module, if other programs count it.
     """
 
     module: Call | None
@@ -43,10 +44,10 @@ class Code(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A layer at its place.
+    """A layer with its inputs.
 
-    ``volumes`` are those of its inputs, ``flat`` says which of these are batch x depth; ``in_place``: it overwrites its
-    input.
+    ``volumes`` are those of its inputs, ``flat``: which of them are batch x depth; ``in_place``: the layer overwrites
+    its input.
     """
 
     layer: Any
@@ -61,39 +62,39 @@ class Place(NamedTuple):
         return len(self.output.sides)
 
     def named(self, name: str) -> str:
-        """A module for as many sides: ``nn.Conv2d``."""
+        """The name of a module for this number of sides, such as ``nn.Conv2d``."""
         return f"nn.{name}{self.sides}d"
 
     def dims(self, names: Sequence[str]) -> list[int]:
-        """The dimensions of sides and depth by their names."""
+        """The dimensions of a tensor with these names of sides or ``depth``."""
         return [1 if name == "depth" else 2 + SIDES[self.sides].index(name) for name in names]
 
 
 def one(values: Sequence[Any]) -> Any:
-    """A number for values that are all alike, else the tuple."""
+    """The number if all values are equal, else the tuple."""
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
 def _usual(*keys: tuple[str, Any, Any]) -> tuple[tuple[str, Any], ...]:
-    """Keys with their values, but those that are the default."""
+    """Pairs of key and value, without those that are the default; each argument is key, value, default."""
     return tuple([(name, value) for name, value, default in keys if value != default])
 
 
 def _padded(pads: Sequence[int], more: str = "") -> str:
-    """The padding of the input as a step of its own: the last side first."""
+    """The expression that pads the input; PyTorch lists the last side first."""
     half = len(pads) // 2
     pairs = [number for side in reversed(range(half)) for number in (pads[side], pads[half + side])]
     return f"F.pad({{0}}, {tuple(pairs)}{more})"
 
 
 def _widened(sides: Sequence[int], pads: Sequence[int]) -> tuple[int, ...]:
-    """The sides with these pads: all beginnings, then all ends."""
+    """The sides after padding; ``pads`` are all begins, then all ends."""
     half = len(sides)
     return tuple([size + pads[side] + pads[half + side] for side, size in enumerate(sides)])
 
 
 def _ends(windows: Any) -> list[int]:
-    """All beginnings, then all ends, of the pads of windows."""
+    """The pads of windows: all begins, then all ends."""
     return [first for first, _ in windows.pads] + [last for _, last in windows.pads]
 
 
@@ -176,7 +177,7 @@ def pool(p: Place) -> Code:
     step = _usual(("stride", one(layer.step), one(layer.kernel)))
     if layer.kind == "lppool":
         values = (layer.power, one(layer.kernel))
-        if any(pads):  # as much at the ends as the windows reach beyond them, which may be less than nothing
+        if any(pads):  # the pads at the ends are as large as the windows need, and may be negative
             spans = zip(p.output.sides, layer.step, layer.kernel, x.sides, pads[:half], strict=True)
             ends = [(count - 1) * stride + size - whole - first for count, stride, size, whole, first in spans]
             call = Call(p.named("LPPool"), values, step, ("power", "kernel"))
@@ -197,7 +198,7 @@ def pool(p: Place) -> Code:
 
 
 def module(name: str, *keys: tuple[str, str, Any], placed: bool = False) -> Callable[[Place], Code]:
-    """A module with these keys, each with the attribute of the layer and the default; ``placed``: takes inplace."""
+    """A module with keys: the name, the attribute of the layer, and the default; ``placed``: it takes ``inplace``."""
 
     def make(p: Place) -> Code:
         given = _usual(*[(key, getattr(p.layer, attribute), default) for key, attribute, default in keys])
@@ -207,7 +208,7 @@ def module(name: str, *keys: tuple[str, str, Any], placed: bool = False) -> Call
 
 
 def function(name: str) -> Callable[[Place], Code]:
-    """A function of the same name, or its in-place form."""
+    """A torch function, or its in-place form."""
     return lambda p: Code(None, f"{{0}}.{name}_()" if p.in_place else f"torch.{name}({{0}})")
 
 
@@ -292,7 +293,7 @@ _LAST = "{m}({0}.movedim(1, -1)).movedim(-1, 1)"
 
 
 def _normed(p: Place, axes: str | tuple[str, ...], *, leads: bool = False) -> tuple[tuple[int, ...], str]:
-    """The sizes that a norm is taken over, and its call on a tensor with them behind the rest; ``leads``: before it."""
+    """The sizes over which a norm runs, and its call on a tensor permuted so that they are last; ``leads``: first."""
     whole = (p.output.depth, *p.output.sides)
     if axes == "volume":
         return whole, "{m}({0})"
@@ -321,7 +322,7 @@ def dropout(p: Place) -> Code:
 
 
 def merge(sign: str, name: str) -> Callable[[Place], Code]:
-    """A merge by an operator."""
+    """A merge by an infix operator, or its in-place method ``name``."""
 
     def make(p: Place) -> Code:
         count = len(p.volumes)
@@ -436,7 +437,7 @@ def blocks(p: Place) -> Code:
 
 
 def unpool(p: Place) -> Code:
-    """UNPOOL: its second input is the places of the pool."""
+    """UNPOOL; its second input is the indices of the maxima of the pool."""
     layer = p.layer
     half = len(p.output.sides)
     sizes = f"{one(layer.pool.kernel)}, {one(layer.pool.step)}, {one(layer.pool.pad[:half])}"
@@ -468,7 +469,7 @@ def unwindow(p: Place) -> Code:
 
 
 def expression(text: str) -> Callable[[Place], Code]:
-    """An expression that is always the same."""
+    """A fixed expression."""
     return lambda p: Code(None, text)
 
 
@@ -513,4 +514,4 @@ CODES: dict[str, Callable[[Place], Code]] = {
     "token": lambda p: Code(Call("Token", (p.layer.count, p.output.depth))),
     "position": lambda p: Code(Call("Position", tuple(p.output))), "attention": attention, "matmul": matmul,
 }  # fmt: skip
-"""Every kind that PyTorch code can express, by its name; INPUT is a parameter of ``forward``, OPAQUE has no equal."""
+"""The function of each kind that PyTorch can express. INPUT is a parameter of ``forward``; OPAQUE has no code."""

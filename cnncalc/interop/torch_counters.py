@@ -1,8 +1,8 @@
-"""How programs that look at modules of PyTorch count those that ``convert --to torch`` writes.
+"""The parameters and MACs that torchinfo, thop, ptflops and fvcore count for a net written by ``convert --to torch``.
 
-A table for each program says what it counts of a module, by the name of the module without the number of its sides
-(``Conv`` stands for ``nn.Conv1d``, ``nn.Conv2d`` and ``nn.Conv3d``), or of a function that a layer calls
-(``F.interpolate``). What is not in its table counts nothing. Source: the code of each program in the version that
+The table of each program has a rule for each module, by its name without the number of sides (``Conv`` stands for
+``nn.Conv1d``, ``nn.Conv2d`` and ``nn.Conv3d``), and for each function that a layer calls (``F.interpolate``). Modules
+and functions without a rule have 0 MACs. Source: the code of each program in the version that
 :mod:`cnncalc.interop.conventions` names, and runs of it.
 """
 
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 
 
 class Seen(NamedTuple):
-    """A module or a function, with what it reads and gives for one image.
+    """A module or a function, with its input (``read``) and output (``given``) for one image.
 
-    ``name`` is written as in the code, ``base`` names the class without the number of its sides; ``values`` are its
-    arguments without a key.
-    ``weights`` and ``biases`` are the elements of its arrays, also of those that it shares.
+    ``name`` is written as in the code, ``base`` is the class without the number of sides; ``values`` are the positional
+    arguments. ``weights`` and ``biases`` are the numbers of elements of its arrays, including shared ones.
     """
 
     name: str
@@ -48,16 +47,19 @@ class Seen(NamedTuple):
         return self.weights + self.biases > 0
 
     def has(self, name: str) -> bool:
-        """Whether the layer has an array of this name."""
+        """Whether the layer has a parameter or buffer of this name."""
         return any(array.name == name for array in self.row.arrays)
 
     def elements(self, *names: str) -> int:
-        """The elements of its arrays with these names."""
+        """The number of elements of the arrays with these names."""
         return sum([array.count.value for array in self.row.arrays if array.name in names])
 
 
 class Rule(NamedTuple):
-    """What a program counts of a module: in words, and as a number; ``called``: of the function that it calls."""
+    """What a program counts for a module: a description, and a function for the MACs.
+
+    ``called`` computes those of the function that the module calls, which some programs count in addition.
+    """
 
     words: str
     macs: Callable[[Seen], float]
@@ -67,11 +69,11 @@ class Rule(NamedTuple):
 class Counter(NamedTuple):
     """A program that counts modules.
 
-    ``rules`` is its table. ``parameters`` gives those that it counts of a module; ``sees_unused``: also of modules that
-    are not run at test time. A module that is a part of several others it adds up for each of these, its operations to
-    the power ``repeats``: once more where a hook is put on it for each. ``repeats_parameters``: 1 where its parameters
-    are added up for each too, None where they are added up otherwise. ``traces``: it counts operations only on which an
-    output depends.
+    ``rules`` is its table. ``parameters`` computes the parameters that it counts for a module; with ``sees_unused``
+    also for modules that do not run in inference.
+    For a module with n parent modules it multiplies the MACs by n ** ``repeats``, and the parameters by
+    n ** ``repeats_parameters``; None: it counts them in another way, which is not known.
+    ``traces``: it counts only operations on which an output depends.
     """
 
     rules: Mapping[str, Rule]
@@ -83,14 +85,14 @@ class Counter(NamedTuple):
 
 
 WRAPPED = {"weight_norm": "Parametrized", "spectral_norm": "Parametrized"}
-"""Functions that change the class of a module, with the word that its name then begins with."""
+"""Functions that change the class of a module, with the prefix that they add to its name."""
 
 PARTS: Mapping[str, tuple[str, ...]] = {"Subsample": ("AvgPool",)}
-"""The modules of PyTorch within our own modules."""
+"""The modules of PyTorch that modules of the generated code contain."""
 
 
 def _seen(row: Row, code: Code) -> Iterator[Seen]:
-    """The modules of a layer as hooks see them, or the function that computes it."""
+    """The modules of a layer for which hooks are called, or the function that computes the layer."""
     entered, output = row.input_volumes[0] if row.input_volumes else row.output, row.output
     read = entered if code.read is None else entered.with_sides(code.read)
     given = output if code.given is None else output.with_sides(code.given)
@@ -111,7 +113,7 @@ def _seen(row: Row, code: Code) -> Iterator[Seen]:
 
 
 def _class(call: Call) -> tuple[str, Call]:
-    """The class of the module that a call makes, and the call of its constructor."""
+    """The class of the module that a call creates, and the call of its constructor."""
     name = call.name.rpartition(".")[2]
     if call.values and isinstance(call.values[0], Call):
         inner, made = _class(call.values[0])
@@ -119,7 +121,7 @@ def _class(call: Call) -> tuple[str, Call]:
     return name, call
 
 
-# What rules count
+# counts for the rules
 
 
 def _products(m: Seen) -> int:
@@ -143,7 +145,7 @@ def _times(factor: int, count: Callable[[Seen], int]) -> Callable[[Seen], int]:
 
 
 def _by_learning(count: Callable[[Seen], int], without: int, learned: int) -> Callable[[Seen], int]:
-    """``learned`` for each element where the module has parameters, else ``without``."""
+    """``learned`` for each element if the module has parameters, else ``without``."""
     return lambda m: count(m) * (learned if m.learns else without)
 
 
@@ -152,11 +154,11 @@ def _on_a_plane(count: Callable[[Seen], float]) -> Callable[[Seen], float]:
 
 
 def _rules(*rows: tuple[str, Rule]) -> dict[str, Rule]:
-    """A table from rows that begin with the names of several modules."""
+    """A table from rows of the names of modules, separated by spaces, and their rule."""
     return {name: rule for names, rule in rows for name in names.split()}
 
 
-# torchinfo: parameters called weight or bias, of modules without parts; by positions if "Conv" is in the class's name
+# torchinfo: parameters named weight or bias of modules without children; times the positions if the class has "Conv"
 
 
 def _attention_by_names(m: Seen) -> int:
@@ -173,14 +175,14 @@ TORCHINFO = _rules(
     )),
     ("Transposed", Rule("its biases once", lambda m: m.biases)),
     ("Attention", Rule(
-        "what is called weight or bias once, out_weight and out_bias times the depth, all else not",
+        "weight and bias once, out_weight and out_bias times the depth, no other parameter",
         _attention_by_names,
     )),
 )  # fmt: skip
 
 
 def _leaf_parameters(m: Seen, rules: Mapping[str, Rule]) -> int:
-    """Those of each module; weights that two modules share count in both."""
+    """The parameters of each module; weights that two modules share count in both."""
     is_tied = m.row.transposed and m.base in rules and m.base != "Transposed"
     return m.weights + m.biases if is_tied else m.row.parameters
 
@@ -213,25 +215,25 @@ def _is_nearest(m: Seen) -> bool:
 
 
 THOP = _rules(
-    ("Conv Linear", Rule("its products, without biases", _products)),
+    ("Conv Linear", Rule("its multiplications, without biases", _products)),
     ("ConvTranspose", Rule("its weights times the positions of its output, without biases", _weights_by_positions)),
     ("BatchNorm LayerNorm InstanceNorm", Rule(
-        "2 for each element that it reads, 4 if it learns", _by_learning(_read, 2, 4),
+        "2 for each input element, 4 if it has parameters", _by_learning(_read, 2, 4),
     )),
-    ("PReLU", Rule("1 for each element that it reads", _read)),
-    ("Softmax", Rule("n powers, n - 1 additions and n divisions for each n elements", _softmax)),
-    ("AvgPool", Rule("1 for each element that it gives", _given)),
+    ("PReLU", Rule("1 for each input element", _read)),
+    ("Softmax", Rule("n exponentials, n - 1 additions and n divisions for each n elements", _softmax)),
+    ("AvgPool", Rule("1 for each output element", _given)),
     ("AdaptiveAvgPool", Rule(
-        "for each element that it gives the mean size of the bins and 1", _mean_of_bins,
+        "for each output element the mean size of the bins plus 1", _mean_of_bins,
     )),
     ("Upsample", Rule(
-        "for each element that it gives 1 (nearest), 5 (linear), 11 (bilinear) or nothing (trilinear)", _interpolated,
+        "for each output element 1 (nearest), 5 (linear), 11 (bilinear) or nothing (trilinear)", _interpolated,
     )),
 )  # fmt: skip
 
 
 def _known_parameters(m: Seen, rules: Mapping[str, Rule]) -> int:
-    """Those of the modules in the table."""
+    """The parameters of the modules in the table only."""
     return _leaf_parameters(m, rules) if m.base in rules else 0
 
 
@@ -243,7 +245,7 @@ def _with_biases(m: Seen) -> int:
 
 
 def _factors(m: Seen) -> float:
-    """What it takes for the elements of a result: from factors those of the input times their product."""
+    """The output elements as ptflops computes them: if there are factors, the input elements times their product."""
     layer = m.row.layer
     factor = getattr(layer, "factor", None)
     area = m.read.elements if _mode(m) == "area" else 0
@@ -256,48 +258,49 @@ def _factors(m: Seen) -> float:
 
 
 def _response_across(m: Seen) -> int:
-    """Squares, the mean over them with their padding, a product and a sum."""
+    """Squares, their mean over the padded depth, a product and a sum."""
     size: int = m.row.layer.size  # type: ignore[attr-defined]
     return 3 * m.read.elements + (m.read.depth + size - 1) * m.read.positions
 
 
 def _response_within(m: Seen) -> int:
-    """The mean over the squares with their padding."""
+    """The mean over the padded squares."""
     size: int = m.row.layer.size  # type: ignore[attr-defined]
     return m.read.with_sides(tuple([side + size - 1 for side in m.read.sides])).elements
 
 
 PTFLOPS = _rules(
-    ("Conv ConvTranspose Linear", Rule("its products and one addition for each element with a bias", _with_biases)),
-    ("BatchNorm InstanceNorm GroupNorm", Rule(
-        "1 for each element that it reads, 2 if it learns", _by_learning(_read, 1, 2),
+    ("Conv ConvTranspose Linear", Rule(
+        "its multiplications, and one for each output element if it has a bias", _with_biases,
     )),
-    ("LayerNorm", Rule("1 for each element that it reads", _read)),
+    ("BatchNorm InstanceNorm GroupNorm", Rule(
+        "1 for each input element, 2 if it has parameters", _by_learning(_read, 1, 2),
+    )),
+    ("LayerNorm", Rule("1 for each input element", _read)),
     ("ReLU PReLU ELU GELU", Rule(
         "2 for each element: for the module, and for the function that it calls", _given, _read,
     )),
     ("LeakyReLU ReLU6", Rule("1 for each element", _given)),
     ("Softmax SiLU", Rule("1 for each element, for the function that it calls", lambda m: 0, _read)),
     ("MaxPool AvgPool AdaptiveMaxPool AdaptiveAvgPool", Rule(
-        "2 for each element that it reads: for the module, and for the function that it calls", _read, _read,
+        "2 for each input element: for the module, and for the function that it calls", _read, _read,
     )),
     ("LPPool", Rule(
-        "for functions that it calls 1 for each element that it reads and 2 for each that it gives", lambda m: 0,
+        "for functions that it calls 1 for each input element and 2 for each output element", lambda m: 0,
         lambda m: m.read.elements + 2 * m.given.elements,
     )),
     ("LocalResponseNorm", Rule(
-        "for functions that it calls 3 for each element, and the squares with their padding", lambda m: 0,
+        "for functions that it calls 3 for each element, and the squares with padding", lambda m: 0,
         _response_across,
     )),
     ("ResponseWithin", Rule(
-        "for a function that it calls the squares with their padding", lambda m: 0, _response_within,
+        "for a function that it calls the squares with padding", lambda m: 0, _response_within,
     )),
     ("Upsample", Rule(
-        "2 for each element that it gives: for the module, and for the function that it calls", _given, _given,
+        "2 for each output element: for the module, and for the function that it calls", _given, _given,
     )),
     ("F.interpolate", Rule(
-        "1 for each element that it gives, reckoned from the factors where there are such; of several factors their "
-        "whole parts", lambda m: 0, _factors,
+        "1 for each output element; with different factors computed from their integer parts", lambda m: 0, _factors,
     )),
 )  # fmt: skip
 
@@ -306,18 +309,18 @@ PTFLOPS = _rules(
 
 
 def _all_kernels(m: Seen) -> int:
-    """A convolution with a table of connections is run with kernels of zeros for all others."""
+    """A convolution with a connection table runs with kernels of zeros for all other pairs."""
     kernel: tuple[int, ...] = m.row.layer.kernel  # type: ignore[attr-defined]
     return m.given.elements * m.read.depth * prod(kernel)
 
 
 def _standardized(m: Seen) -> int:
-    """With the batch normalization of the weights, which learns nothing."""
+    """The MACs, and the batch normalization of the weights, which has no parameters."""
     return m.row.macs + 4 * m.weights
 
 
 def _projections(m: Seen) -> int:
-    """Without the two products of attention."""
+    """The MACs of the projections of attention, without its two matrix products."""
     queries, memory = m.row.input_volumes[0], m.row.input_volumes[-1]
     whole = m.elements("weight")
     ahead = m.elements("query") + whole // 3 + m.elements("out_weight")
@@ -325,7 +328,7 @@ def _projections(m: Seen) -> int:
 
 
 def _scaled(count: Callable[[Seen], int], without: int, scaled: int) -> Callable[[Seen], int]:
-    """``scaled`` for each element where there is a learned scale, else ``without``."""
+    """``scaled`` for each element if there is a learned scale, else ``without``."""
     return lambda m: count(m) * (scaled if m.has("scale") else without)
 
 
@@ -342,20 +345,20 @@ def _nearest_or_bilinear(m: Seen) -> int:
 
 FVCORE = _rules(
     ("Conv ConvTranspose ParametrizedConv LocalConv Linear Transposed torch.matmul", Rule(
-        "its products, without biases", _products,
+        "its multiplications, without biases", _products,
     )),
-    ("ConnectedConv", Rule("its products and those with the kernels of zeros that fill the table", _all_kernels)),
-    ("StandardizedConv", Rule("its products, and 4 for each weight that is standardized", _standardized)),
-    ("Attention", Rule("the products of its projections, without those of attention", _projections)),
+    ("ConnectedConv", Rule("its multiplications, and those with the kernels of zeros of the table", _all_kernels)),
+    ("StandardizedConv", Rule("its multiplications, and 4 for each weight that is standardized", _standardized)),
+    ("Attention", Rule("the multiplications of its projections only", _projections)),
     ("BatchNorm", Rule(
-        "1 for each element that it reads, 2 with a scale; without running statistics 4 and 5", _batch_norm,
+        "1 for each input element, 2 with a scale; without running statistics 4 and 5", _batch_norm,
     )),
     ("LayerNorm GroupNorm InstanceNorm", Rule(
-        "4 for each element that it reads, 5 with a scale", _scaled(_read, 4, 5),
+        "4 for each input element, 5 with a scale", _scaled(_read, 4, 5),
     )),
-    ("AdaptiveAvgPool", Rule("1 for each element that it reads on a plane", _on_a_plane(_read))),
+    ("AdaptiveAvgPool", Rule("with 2 sides 1 for each input element", _on_a_plane(_read))),
     ("Upsample F.interpolate", Rule(
-        "on a plane for each element that it gives 1 (nearest) or 4 (bilinear), or 1 for each that it reads (area)",
+        "with 2 sides for each output element 1 (nearest) or 4 (bilinear), or 1 for each input element (area)",
         _on_a_plane(_nearest_or_bilinear),
     )),
 )  # fmt: skip
@@ -371,7 +374,7 @@ COUNTERS = {
 
 
 def figures(tool: str, net: Net) -> list[Figure]:
-    """What a program of :data:`COUNTERS` counts of each layer of a net, run at test time."""
+    """What a program of :data:`COUNTERS` counts for each layer of a net in inference."""
     counter = COUNTERS[tool]
     source = Source(net.resolved, ExportOptions())
     parents = _parents(source, net)
@@ -383,7 +386,7 @@ def figures(tool: str, net: Net) -> list[Figure]:
 
 
 def _used(net: Net) -> list[bool]:
-    """Whether an output at test time depends on each layer."""
+    """Whether an output of inference depends on each layer."""
     used = [
         not row.training_only and not readers for row, readers in zip(net.layers, net.resolved.readers, strict=True)
     ]
@@ -395,9 +398,9 @@ def _used(net: Net) -> list[bool]:
 
 
 def _figure(counter: Counter, row: Row, code: Code, parents: int, *, is_run: bool) -> Figure:
-    """What a program counts of a layer whose module is a part of so many others."""
+    """What a program counts for a layer whose module has ``parents`` parent modules."""
     if row.layer.is_stated:
-        return Figure(row.parameters, row.macs, ("stated, not computed",), "PyTorch has no equal of what is stated")
+        return Figure(row.parameters, row.macs, ("stated, not computed",), "PyTorch has no module for OPAQUE layers")
     parameters, macs, words, doubt = 0, 0.0, [], None
     for place, m in enumerate(_seen(row, code)):
         rule = counter.rules.get(m.base)
@@ -407,15 +410,15 @@ def _figure(counter: Counter, row: Row, code: Code, parents: int, *, is_run: boo
             macs += parents**counter.repeats * rule.macs(m) + (0 if rule.called is None else rule.called(m))
         words.append(f"{m.name}: {'nothing' if rule is None else rule.words}")
     if parents > 1 and counter.repeats_parameters is None:
-        doubt = "it adds up parameters that several blocks share more often than once"
+        doubt = "it counts parameters that several blocks share more than once"
     return Figure(parameters, macs, tuple(words), doubt)
 
 
 def _parents(source: Source, net: Net) -> dict[int, int]:
-    """For each layer that shares its module with others the number of modules that have it as a part."""
+    """The number of parent modules of each module that several layers share, by the index of the layer."""
     if not any(row.shared_with and not row.transposed for row in net.layers):
         return {}
-    source.text()  # finds where the modules are
+    source.text()  # assigns the modules to their parents
     groups: dict[int, list[int]] = {}
     for row in net.layers:
         if not row.transposed and row.index in source.paths:

@@ -1,7 +1,6 @@
-"""Every layer kind in PyTorch, independent of the package.
+"""Runs each layer kind with PyTorch, independently of the executor, to verify it.
 
-Tensors are batch x depth x sides, with one to three sides. Parameters are those of the NumPy run, in PyTorch's
-order.
+Tensors are batch x depth x sides, with one to three sides. Parameters are the arrays of the executor as tensors.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F  # noqa: N812  # its usual name
+from torch.nn import functional as F  # noqa: N812 (its conventional name)
 
 from cnncalc.interop.torch_sequences import SEQUENCES
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def function(name: str, x: Any) -> Any:
-    """The function of that name for the number of sides of ``x``: ``conv`` is F.conv2d for two."""
+    """The function of torch.nn.functional for the number of sides of ``x``; ``conv`` is F.conv2d for two."""
     return getattr(F, f"{name}{x.dim() - 2}d")
 
 
@@ -30,19 +29,19 @@ def sides_of(x: Any) -> range:
 
 
 def around(x: Any, pad: Sequence[int], fill: float = 0) -> Any:
-    """``x`` with a padding, given as all beginnings, then all ends."""
+    """``x`` padded with ``fill``; ``pad`` is all begins, then all ends."""
     return F.pad(x, listed(pad), value=fill)
 
 
 def listed(pad: Sequence[int]) -> list[int]:
-    """A padding, given as all beginnings, then all ends, in the order of PyTorch: the last side first."""
+    """A padding of all begins and then all ends in the order of PyTorch: pairs, the last side first."""
     half = len(pad) // 2
     pairs = reversed(list(zip(pad[:half], pad[half:], strict=True)))
     return [number for pair in pairs for number in pair]
 
 
 def ends_of(layer: Any, sizes: Sequence[int], kernel: Any, stride: Any, dilation: Any) -> list[int]:
-    """The padding of the layer's keys on sides of these sizes: all beginnings, then all ends."""
+    """The padding of a layer on sides of these sizes: all begins, then all ends."""
     pad = layer.pad
     if pad is None:
         return [wide * (size - 1) // 2 for wide, size in zip(dilation, kernel, strict=True)] * 2
@@ -58,19 +57,19 @@ def ends_of(layer: Any, sizes: Sequence[int], kernel: Any, stride: Any, dilation
 
 
 def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: float = 0) -> Any:
-    """``x`` with the padding of the layer's keys."""
+    """``x`` with the padding of a layer."""
     return around(x, ends_of(layer, x.shape[2:], kernel, stride, dilation), fill)
 
 
 def symmetric(layer: Any) -> list[int] | None:
-    """The padding as PyTorch takes it, or None if it is not symmetric."""
+    """One padding for each side, as PyTorch takes it; None if the padding is not symmetric."""
     pad = layer.pad
     half = len(pad) // 2
     return list(pad[:half]) if not isinstance(pad, str) and pad[:half] == pad[half:] else None
 
 
 def by_depth(array: Any, x: Any) -> Any:
-    """One number for each channel, in a shape that broadcasts over ``x``."""
+    """Reshapes an array with one number for each channel so that it broadcasts over ``x``."""
     return array.reshape(-1, *[1] * (x.dim() - 2))
 
 
@@ -92,8 +91,8 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
             weight = F.batch_norm(weight.flatten(1)[None], None, None, training=True, eps=1e-6).reshape(weight.shape)
         elif layer.normed == "weight":
             length = p["length"].reshape(-1, *[1] * (weight.dim() - 1))
-            weight = torch._weight_norm(weight, length, 0)  # noqa: SLF001 (otherwise a module has to be made)
-        elif layer.normed == "spectral":  # of the matrix in the order of our own array
+            weight = torch._weight_norm(weight, length, 0)  # noqa: SLF001 (the public form needs a module)
+        elif layer.normed == "spectral":  # of the matrix in the order of the executor: filters x (kernel, maps)
             order = weight.permute(0, *range(2, weight.dim()), 1).flatten(1)
             weight = weight / (p["left"] @ order @ p["right"])
     else:
@@ -104,7 +103,7 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
 
 
 def local(layer: Any, x: Any, p: dict[str, Any]) -> Any:
-    """Each window (by unfold) times the weights of its position."""
+    """LOCAL: multiplies each window, from unfold, by the weights of its position."""
     weight, count = p["weight"], x.dim() - 2
     x = padded(x, layer, layer.kernel, layer.stride, layer.dilation)
     for side in range(count):
@@ -156,7 +155,7 @@ def pool(layer: Any, x: Any) -> Any:
 
 
 def reach_of(layer: Any, sizes: Sequence[int], ends: Sequence[int], stride: Any, dilation: Any) -> list[int]:
-    """The padding as far as the last window reaches; where it is rounded up, none begins in the padding behind."""
+    """The padding up to the end of the last window; with ``round=ceil`` no window begins in the padding at the end."""
     reach = list(ends)
     for side, (size, step) in enumerate(zip(sizes, stride, strict=True)):
         before, after = ends[side], ends[side + len(stride)]
@@ -216,7 +215,7 @@ def constant(value: Any, x: Any) -> Any:
 
 
 def as_map(flat: Any, x: Any) -> Any:
-    """Vectors, batch x depth, as maps of one element with the number of sides of ``x``."""
+    """Reshapes vectors, batch x depth, to maps of one position with the number of sides of ``x``."""
     return flat.reshape(*flat.shape, *[1] * (x.dim() - 2))
 
 
@@ -233,13 +232,13 @@ def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     every = [*sides_of(x), 1]
     chosen = every if axes == "volume" else [1] if axes == "depth" else dims(axes, x)
     order = [0, *[side for side in range(1, x.dim()) if side not in chosen], *chosen]
-    last = x.permute(order)  # with what is normalized behind the rest
+    last = x.permute(order)  # the normalized dimensions are last
     shape = last.shape[-len(chosen) :]
     scale, shift = (None if array is None else array.reshape(shape) for array in (scale, shift))
     if layer.kind == "rms":
         result = F.rms_norm(last, shape, scale, eps)
     elif layer.kind == "l2norm":
-        along: Any = tuple(range(-len(shape), 0))  # the type stub of PyTorch allows only one
+        along: Any = tuple(range(-len(shape), 0))  # the type stub of PyTorch allows only one dimension
         result = F.normalize(last, dim=along, eps=eps)
         result = result if scale is None else result * scale
     else:
@@ -248,7 +247,7 @@ def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
 
 
 def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
-    """GRN as in the code of its authors, on batch x sides x depth."""
+    """GRN, as in the code of its authors, on batch x sides x depth."""
     x = x.movedim(1, -1)
     lengths = torch.norm(x, p=2, dim=tuple(range(1, x.dim() - 1)), keepdim=True)
     relative = lengths / (lengths.mean(dim=-1, keepdim=True) + eps)
@@ -256,11 +255,11 @@ def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
 
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
-"""PyTorch's names of linear interpolation, by the number of sides."""
+"""The names of linear interpolation in PyTorch, by the number of sides."""
 
 
 def dims(names: Any, x: Any) -> list[int]:
-    """The dimensions of sides and depth by their names, in batch x depth x sides."""
+    """The dimensions of batch x depth x sides with these names of sides or ``depth``."""
     sides = {1: ("length",), 2: ("height", "width"), 3: ("frames", "height", "width")}[x.dim() - 2]
     return [1 if name == "depth" else 2 + sides.index(name) for name in names]
 
@@ -274,7 +273,7 @@ def pad(layer: Any, x: Any) -> Any:
 
 
 def space2depth(layer: Any, x: Any) -> Any:
-    """Each block by slices of the input."""
+    """SPACE2DEPTH, by slices of the input."""
     if layer.order == "crd" and x.dim() == 4 and len(set(layer.block)) == 1:
         return F.pixel_unshuffle(x, layer.block[0])
     if layer.order == "darknet":
@@ -293,12 +292,12 @@ def space2depth(layer: Any, x: Any) -> Any:
 
 
 def blocks(x: Any, block: Any) -> list[Any]:
-    """For each place in a block the elements at it, last side fastest."""
+    """The elements at each position of a block; the last side is fastest."""
     return [x[place] for place in places(block)]
 
 
 def places(block: Any) -> list[Any]:
-    """For each place in a block the index of the elements at it, last side fastest."""
+    """The index of the elements at each position of a block; the last side is fastest."""
     return [
         (..., *[slice(begin, None, step) for begin, step in zip(begins, block, strict=True)])
         for begins in np.ndindex(*block)
@@ -345,13 +344,11 @@ def reduce(layer: Any, x: Any) -> Any:
 
 def softmax(layer: Any, x: Any) -> Any:
     """SOFTMAX over one axis or several."""
-    powers = torch.exp(x - x.amax(dims(layer.axes, x), keepdim=True))
-    result = powers / powers.sum(dims(layer.axes, x), keepdim=True)
-    if len(layer.axes) == 1:
-        ours = F.softmax(x, dims(layer.axes, x)[0])
-        assert torch.allclose(result, ours, equal_nan=True)
-        return ours
-    return result
+    over = dims(layer.axes, x)
+    if len(over) == 1:
+        return F.softmax(x, over[0])
+    powers = torch.exp(x - x.amax(over, keepdim=True))
+    return powers / powers.sum(over, keepdim=True)
 
 
 def permute(layer: Any, x: Any) -> Any:
@@ -361,7 +358,7 @@ def permute(layer: Any, x: Any) -> Any:
 
 
 def unpool(layer: Any, x: Any, places: Any) -> Any:
-    """From indices within the windows of the pool; PyTorch's indices are those within the map."""
+    """UNPOOL. ``places`` are indices within the windows of the pool; those of PyTorch are within the map."""
     pool, sizes = layer.pool, list(layer.entered.sides)
     count = len(sizes)
     if pool.adaptive is not None:
@@ -376,7 +373,7 @@ def unpool(layer: Any, x: Any, places: Any) -> Any:
             first = np.arange(x.shape[2 + side]) * pool.step[side] - begins[side]
             indices = indices * size + first.reshape(shape) + offset * pool.dilation[side]
         indices = torch.from_numpy(indices)
-    # the functions below F.max_unpool2d, which asks for sizes that windows without overlap give
+    # F.max_unpool2d checks the sizes as if windows did not overlap; the functions that it calls do not
     kernels = torch.ops.aten
     if count == 1:
         return kernels.max_unpool2d(x.unsqueeze(-1), indices.unsqueeze(-1), [*sizes, 1]).squeeze(-1)
@@ -409,7 +406,7 @@ def subsample(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
 
 
 def lrn(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
-    """LRN across maps, or within a map."""
+    """LRN across maps or within a map."""
     (x,) = inputs
     if layer.region == "across":
         return F.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)
@@ -432,7 +429,7 @@ def hsigmoid(layer: Any, x: Any) -> Any:
 
 
 def merge(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
-    """The merges of two inputs after the other."""
+    """The element-wise merges, two inputs at a time."""
     x = inputs[0]
     for other in inputs[1:]:
         x = MERGES[layer.kind](x, other)
@@ -466,7 +463,7 @@ REARRANGED: dict[str, Any] = {
     "pad": pad, "space2depth": space2depth, "depth2space": depth2space, "crop": crop, "resize": resize,
     "reduce": reduce, "softmax": softmax, "permute": permute, "unpool": unpool,
 }  # fmt: skip
-"""Kinds that PyTorch has no module for."""
+"""Kinds that PyTorch has no module for; the function takes the layer and its inputs."""
 
 WITHOUT_PARAMETERS: dict[str, Any] = {
     **REARRANGED, "pool": pool, "avgpool": pool, "lppool": lppool, "hsigmoid": hsigmoid, "reshape": reshape,
@@ -479,7 +476,7 @@ WITHOUT_PARAMETERS: dict[str, Any] = {
     "elu": lambda layer, x: F.elu(x, layer.alpha),
     "shuffle": lambda layer, x: F.channel_shuffle(x, layer.groups),
 }  # fmt: skip
-"""Kinds that learn nothing, by their layer and inputs."""
+"""Kinds without parameters; the function takes the layer and its inputs."""
 
 NORMALIZATIONS = ("bn", "ln", "gn", "in", "rms", "l2norm")
 
@@ -500,11 +497,14 @@ LAYERS: dict[str, Any] = {
     "prelu": lambda layer, inputs, p: F.prelu(inputs[0], p["slope"]),
     "fc": fc, "linear": linear, "rbf": rbf, "subsample": subsample, "lrn": lrn, "scale": scale, "concat": concat,
 }  # fmt: skip
-"""The other kinds, by their layer, inputs and parameters."""
+"""The other kinds; the function takes the layer, its inputs and its parameters by name."""
 
 
 def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
-    """What PyTorch makes of a layer at test time, from tensors batch x depth x sides."""
+    """The output of a layer in inference with PyTorch; inputs and output are batch x depth x sides.
+
+    ``p`` are the parameters and buffers by name.
+    """
     kind = layer.kind
     if kind in LAYERS:
         return LAYERS[kind](layer, inputs, p)

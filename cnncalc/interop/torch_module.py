@@ -1,8 +1,7 @@
-"""PyTorch modules as nets of operators, by ``torch.export``; where that fails, of the module that ``torch.fx`` traces.
+"""Reads PyTorch modules as nets of operators with ``torch.export``, after ``torch.fx`` traces them if that fails.
 
-On meta tensors, so that no weights are needed.
-
-The module is the user's own code and is run. PyTorch is imported here and only for such a target.
+Modules are run on meta tensors, so weights are not needed. A module is code of the user and is executed. PyTorch is
+imported only here, and only for such a target.
 """
 
 from __future__ import annotations
@@ -19,14 +18,15 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 SKIPPED = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range", "sym_constrain_range_for_size")
-"""Checks that an exported graph holds and that compute nothing."""
+"""Checks in an exported graph, which compute nothing."""
 
 
 def operators_of(module: Any, inputs: dict[str, Volume], name: str) -> OperatorNet:
-    """The operators that a module runs at test time on one image, for input volumes by the names of its parameters.
+    """The operators that a module runs in inference on one image.
 
-    A volume of sides and depth is given as batch x depth x sides; where the module refuses that, as batch x depth for
-    a volume of one position, or as batch x length x depth for a sequence. Raises DesignError with the module's error.
+    ``inputs`` are volumes by the names of the parameters of ``forward``. The module gets tensors batch x depth x sides;
+    if that fails, batch x depth for a volume of one position, then batch x length x depth for a sequence. Raises
+    DesignError with the exception of the module if all fail, or if PyTorch is missing.
     """
     torch = imported_torch()
     was_training = module.training
@@ -44,24 +44,24 @@ def operators_of(module: Any, inputs: dict[str, Volume], name: str) -> OperatorN
                 problems.append(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}")
         sizes = ", ".join(f"{each}={volume.size}" for each, volume in inputs.items())
         message = f"{name} cannot be run on {sizes}: {problems[0]}"
-        hint = "state the size of its input with --input; a module whose flow depends on its data cannot be read"
+        hint = "state the size of its input with --input; a module whose control flow depends on data cannot be read"
         raise DesignError([Problem("wrong-module", message, None, hint)])
     finally:
         module.train(was_training)
 
 
 def imported_torch() -> Any:
-    """The module ``torch``; DesignError that names the extra if it is not installed."""
+    """The module ``torch``. Raises DesignError that names the extra if it is not installed."""
     try:
         import torch
     except ImportError:
         hint = "python -m pip install 'cnncalc[torch]'"
-        raise DesignError([Problem("missing-extra", "a PyTorch module needs PyTorch", None, hint)]) from None
+        raise DesignError([Problem("missing-extra", "reading a PyTorch module requires PyTorch", None, hint)]) from None
     return torch
 
 
 def _shapes_to_try(inputs: dict[str, Volume]) -> Iterator[list[tuple[int, ...]]]:
-    """The shapes of the input tensors, in the order in which they are tried."""
+    """The shapes of the input tensors that are tried, in order."""
     volumes = list(inputs.values())
     yield [(1, volume.depth, *volume.sides) for volume in volumes]
     if any(volume.is_point for volume in volumes):
@@ -88,7 +88,7 @@ def _exported(torch: Any, module: Any, shapes: dict[str, tuple[int, ...]], name:
                 program = torch.export.export(module, examples, strict=False)
             except KeyboardInterrupt:
                 raise
-            except BaseException:  # noqa: BLE001 (the first error says more)
+            except BaseException:  # noqa: BLE001 (the first error is more specific)
                 raise error from None
     return Translator(torch, module, program, shapes, name).net()
 
@@ -110,7 +110,7 @@ class Translator:
         self.sizes: dict[str, tuple[int, ...]] = {}
         """The shape of each value."""
         self._values: dict[Any, str] = {}
-        """The name of the value that each node of the graph gives."""
+        """The name of the value of each node of the graph."""
         self._several: dict[Any, list[str]] = {}
         self._number = 0
 
@@ -130,7 +130,7 @@ class Translator:
         return OperatorNet(self.name, dict(self.inputs), tuple(outputs), tuple(self.operators), self.constants, shapes)
 
     def _read_placeholders(self, nodes: Sequence[Any]) -> None:
-        """Names the inputs and the parameters, buffers and constants."""
+        """Stores the names of inputs, and the parameters, buffers and constants."""
         signature = self.program.graph_signature
         parameters = signature.inputs_to_parameters
         held = {**signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
@@ -170,7 +170,7 @@ class Translator:
             source, place = node.args
             if source in self._several:
                 self._values[node] = self._several[source][place]
-            elif source in self._values and place == 0:  # the values of a pool with indices
+            elif source in self._values and place == 0:  # the first output of a pool with indices
                 self._values[node] = self._values[source]
             return
         word = operator_name(node.target)
@@ -182,10 +182,10 @@ class Translator:
             return
         try:
             translate(self, node, *node.args, **node.kwargs)
-        except (TypeError, IndexError, ValueError, KeyError):  # a form of the operator that the table does not cover
+        except (TypeError, IndexError, ValueError, KeyError):  # arguments that its function does not support
             self.unknown(node)
 
-    # what the functions of torch_operators call
+    # for the functions of torch_operators
 
     def is_value(self, argument: Any) -> bool:
         """Whether an argument is a value of the graph, not a number."""
@@ -196,16 +196,16 @@ class Translator:
         return operator_name(node.target).endswith("_") or node.kwargs.get("inplace") is True
 
     def shape(self, node: Any) -> tuple[int, ...]:
-        """The shape of the value of a node, or of the first of several."""
+        """The shape of the value of a node, or of its first value."""
         value = node.meta["val"]
         return tuple(int(size) for size in (value[0] if isinstance(value, (list, tuple)) else value).shape)
 
     def shapes(self, node: Any) -> list[tuple[int, ...]]:
-        """The shapes of the values of a node that gives several."""
+        """The shapes of the values of a node with several."""
         return [tuple(int(size) for size in value.shape) for value in node.meta["val"]]
 
     def add(self, type: str, node: Any, inputs: Sequence[Any], **attributes: Any) -> None:
-        """Adds an operator whose result is that of the node."""
+        """Adds an operator whose output is the value of the node."""
         name = node.name
         self._values[node] = name
         self.sizes[name] = self.shape(node)
@@ -214,18 +214,18 @@ class Translator:
     def add_several(
         self, type: str, node: Any, inputs: Sequence[Any], shapes: Sequence[tuple[int, ...]], **attributes: Any
     ) -> None:
-        """Adds an operator with several results."""
+        """Adds an operator with several outputs."""
         self.emit(type, node, inputs, self.results(node, len(shapes)), **attributes)
 
     def results(self, node: Any, count: int) -> tuple[str, ...]:
-        """Names for the several results of a node."""
+        """The names of the values of a node with several."""
         names = [f"{node.name}:{place}" for place in range(count)]
         self._several[node] = names
         self.sizes.update(zip(names, self.shapes(node), strict=True))
         return tuple(names)
 
     def step(self, type: str, node: Any, inputs: Sequence[Any], shape: tuple[int, ...], **attributes: Any) -> str:
-        """Adds an operator whose result is used on the way to that of the node; returns its name."""
+        """Adds an operator with an intermediate value of the node, and returns the name of the value."""
         self._number += 1
         name = f"{node.name}/{self._number}"
         self.sizes[name] = shape
@@ -247,7 +247,7 @@ class Translator:
         return value if isinstance(value, str) else self._values[value]
 
     def _label(self, node: Any, scope: tuple[str, ...]) -> str:
-        """The name of an operator: the path of its module, for a module that runs others with the operator's word."""
+        """The name of an operator: the path of its module, with the operator appended if the module has submodules."""
         path = scope[-1] if scope else ""
         if path and not any(True for _ in self.module.get_submodule(path).children()):
             return path
@@ -255,20 +255,20 @@ class Translator:
         return f"{path}.{word}" if path else word
 
     def same(self, node: Any, source: Any) -> None:
-        """The result of a node is the value of another."""
+        """Makes the value of a node that of another one."""
         self._values[node] = self._values[source]
 
     def integers(self, values: Sequence[int]) -> str:
-        """A constant of whole numbers."""
+        """A constant vector of integers."""
         numbers = tuple(int(value) for value in values)
         return self._new_constant(Constant((len(numbers),), numbers, is_integer=True, is_learned=False))
 
     def integer(self, value: int) -> str:
-        """A constant of one whole number without axes."""
+        """A constant scalar integer."""
         return self._new_constant(Constant((), (int(value),), is_integer=True, is_learned=False))
 
     def number(self, value: float) -> str:
-        """A constant of one number without axes."""
+        """A constant scalar number."""
         return self._new_constant(Constant((), (value,), isinstance(value, int), is_learned=False))
 
     def _new_constant(self, constant: Constant) -> str:
@@ -279,7 +279,7 @@ class Translator:
         return name
 
     def constant(self, node: Any, shape: tuple[int, ...], values: tuple[float, ...] | None) -> None:
-        """The result of a node is a constant."""
+        """Makes the value of a node a constant."""
         is_integer = not node.meta["val"].is_floating_point()
         self._hold(node, node.name, Constant(shape, values, is_integer, is_learned=False))
 
@@ -294,7 +294,7 @@ class Translator:
         self.operators.append(Operator(path, kind, names, (output.name,), attributes, module_path(output)))
 
     def unknown(self, node: Any) -> None:
-        """Adds an operator that has no translation, under the name that PyTorch gives it."""
+        """Adds an operator without a translation under its PyTorch name."""
         inputs = [value for value in _flat((node.args, tuple(node.kwargs.values()))) if value in self._values]
         word = operator_name(node.target)
         if isinstance(node.meta.get("val"), (list, tuple)):
@@ -304,20 +304,20 @@ class Translator:
 
 
 def operator_name(target: Any) -> str:
-    """``conv2d`` of ``aten.conv2d.default``."""
+    """The name of an operator without namespace and overload: ``conv2d`` for ``aten.conv2d.default``."""
     text = str(target)
     parts = text.split(".")
     return parts[1] if len(parts) > 1 else getattr(target, "__name__", text)
 
 
 def module_path(node: Any) -> tuple[str, ...]:
-    """The paths of the modules that run a node, outermost first."""
+    """The paths of the modules that contain a node, outermost first."""
     stack = node.meta.get("nn_module_stack") or {}
     return tuple(path for path, _ in stack.values() if path)
 
 
 def _flat(values: Any) -> Iterator[Any]:
-    """The values inside nested lists, tuples and dicts."""
+    """The nodes of a graph inside nested lists, tuples and dicts."""
     stack = [values]
     while stack:
         value = stack.pop()
@@ -330,12 +330,12 @@ def _flat(values: Any) -> Iterator[Any]:
 
 
 class WholeModules:
-    """Modules that are one operator, although PyTorch runs several for them."""
+    """Modules that become one operator, although PyTorch runs several operators for them."""
 
     def __init__(self, translator: Translator, nodes: Sequence[Any]) -> None:
         self.translator = translator
         self.last: dict[Any, tuple[str, list[Any]]] = {}
-        """For the last node of each such module its path and all its nodes."""
+        """The path and all nodes of each such module, by its last node."""
         self.inside: set[Any] = set()
         calls: dict[str, list[Any]] = {}
         for node in nodes:
@@ -352,11 +352,11 @@ class WholeModules:
         return type(self.translator.module.get_submodule(path)).__name__ in WHOLE
 
     def _outputs(self, members: Sequence[Any], inside: set[Any]) -> list[Any]:
-        """The nodes whose value is used outside."""
+        """The nodes whose value is used outside the module."""
         return [node for node in members if any(user not in inside for user in node.users)]
 
     def take(self, node: Any) -> bool:
-        """Whether a node belongs to such a module; its operator is added with the last node."""
+        """Whether a node belongs to such a module; for its last node, adds the operator of the module."""
         if node not in self.inside:
             return False
         if node in self.last:
@@ -371,7 +371,7 @@ class WholeModules:
 
 
 def _attention(module: Any) -> dict[str, Any]:
-    """The keys of torch.nn.MultiheadAttention."""
+    """The attributes of torch.nn.MultiheadAttention."""
     return {
         "heads": module.num_heads,
         "bias": module.in_proj_bias is not None,
@@ -381,12 +381,12 @@ def _attention(module: Any) -> dict[str, Any]:
 
 
 def _response(module: Any) -> dict[str, Any]:
-    """The keys of torch.nn.LocalResponseNorm."""
+    """The attributes of torch.nn.LocalResponseNorm."""
     return {"size": module.size, "alpha": module.alpha, "beta": module.beta, "bias": module.k}
 
 
 def _shifted_windows(module: Any) -> dict[str, Any]:
-    """The keys of torchvision's ShiftedWindowAttention."""
+    """The attributes of ShiftedWindowAttention of torchvision."""
     return {
         "heads": module.num_heads,
         "bias": module.qkv.bias is not None,
@@ -400,4 +400,4 @@ WHOLE: dict[str, Callable[[Any], dict[str, Any]]] = {
     "LocalResponseNorm": _response,
     "ShiftedWindowAttention": _shifted_windows,
 }
-"""Modules that become one operator of their own name, with its attributes."""
+"""The modules that become one operator of the same name, and the function of its attributes."""

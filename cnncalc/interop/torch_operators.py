@@ -1,6 +1,6 @@
-"""PyTorch's operators as those of :mod:`cnncalc.interop.operators`, one function for each group.
+"""Translates operators of PyTorch to those of :mod:`cnncalc.interop.operators`, with a function for each group.
 
-A function takes the translator, the node of the exported graph and the node's arguments with their defaults filled in.
+A function takes the translator, the node of the exported graph, and the arguments of the node.
 Source: the schemas of ``torch.ops.aten`` in PyTorch 2.13.
 """
 
@@ -24,7 +24,7 @@ def _each(value: Any, sides: int) -> list[int]:
 
 
 def _same_pads(kernel: Sequence[int], dilation: Sequence[int]) -> list[int]:
-    """The pads of ``padding='same'``: beginnings, then ends; PyTorch puts the odd one at the end."""
+    """The pads of ``padding='same'``: all begins, then all ends; PyTorch puts an odd one at the end."""
     totals = [rate * (size - 1) for size, rate in zip(kernel, dilation, strict=True)]
     return [total // 2 for total in totals] + [total - total // 2 for total in totals]
 
@@ -85,7 +85,7 @@ def layer_norm(
 
 
 def rms_norm(t: Translator, node: Any, x: Any, shape: Sequence[int], weight: Any = None, eps: Any = None) -> None:
-    """aten.rms_norm over the last axes; eps None is that of float32."""
+    """aten.rms_norm over the last axes; None for ``eps`` is the machine epsilon of float32."""
     t.add(
         "RMSNormalization", node, (x, weight), axis=-len(shape), epsilon=1.1920928955078125e-07 if eps is None else eps
     )
@@ -104,7 +104,7 @@ def instance_norm(t: Translator, node: Any, x: Any, weight: Any, bias: Any, *res
 
 
 def simple(type: str, **attributes: Any) -> Translate:
-    """An operator whose inputs are all arguments that are values, with fixed attributes."""
+    """An operator with the positional arguments as inputs, and fixed attributes."""
 
     def translate(t: Translator, node: Any, *inputs: Any, **_: Any) -> None:
         t.add(type, node, inputs, **attributes)
@@ -113,7 +113,7 @@ def simple(type: str, **attributes: Any) -> Translate:
 
 
 def activation(type: str, *names: str, **fixed: Any) -> Translate:
-    """An activation function: its arguments after the first are attributes of these names."""
+    """An activation function; ``names`` are the attributes for its arguments after the first."""
 
     def translate(t: Translator, node: Any, x: Any, *values: Any, **more: Any) -> None:
         given = dict(zip(names, values, strict=False))
@@ -157,7 +157,7 @@ def binary(type: str) -> Translate:
 
 
 def reversed_binary(type: str) -> Translate:
-    """aten.rsub, and the like: the number, less the value."""
+    """aten.rsub: the operands in reverse order."""
 
     def translate(t: Translator, node: Any, x: Any, other: Any, alpha: float = 1) -> None:
         if alpha != 1:
@@ -198,7 +198,7 @@ def avg_pool(
 
 
 def adaptive(kind: str) -> Translate:
-    """Adaptive pools: the global one for an output of one position."""
+    """aten.adaptive_avg_pool and adaptive_max_pool; the global pool if the output has one position."""
 
     def translate(t: Translator, node: Any, x: Any, size: Any) -> None:
         sizes = list(t.shape(node))[2:]
@@ -222,12 +222,12 @@ def reduce(type: str) -> Translate:
 
 
 def reshape(t: Translator, node: Any, x: Any, *_: Any, **__: Any) -> None:
-    """view, reshape, flatten, squeeze and the like: the shape of the result is known."""
+    """aten.view, reshape, flatten, squeeze and other operators that only change the shape."""
     t.add("Reshape", node, (x, t.integers(t.shape(node))))
 
 
 def transpose(t: Translator, node: Any, x: Any, first: int, second: int) -> None:
-    """aten.transpose: two axes change places."""
+    """aten.transpose: swaps two axes."""
     order = list(range(len(t.shape(x))))
     order[first], order[second] = order[second], order[first]
     t.add("Transpose", node, (x,), perm=order)
@@ -246,7 +246,7 @@ def transposed(t: Translator, node: Any, x: Any) -> None:
 
 
 def identity(t: Translator, node: Any, x: Any, *_: Any, **__: Any) -> None:
-    """Copies, conversions of the type and of the layout: the same values."""
+    """Copies, and conversions of the data type or memory layout."""
     t.same(node, x)
 
 
@@ -265,7 +265,7 @@ def concat(t: Translator, node: Any, values: Sequence[Any], axis: int = 0) -> No
 
 
 def stack(t: Translator, node: Any, values: Sequence[Any], axis: int = 0) -> None:
-    """aten.stack: a new axis each, then joined along it."""
+    """aten.stack: adds an axis to each value, then concatenates along it."""
     shape = list(t.shape(node))
     axis %= len(shape)
     shape[axis] = 1
@@ -274,7 +274,7 @@ def stack(t: Translator, node: Any, values: Sequence[Any], axis: int = 0) -> Non
 
 
 def split(t: Translator, node: Any, x: Any, *arguments: Any) -> None:
-    """aten.chunk, split, split_with_sizes, tensor_split: the sizes of the results are known."""
+    """aten.chunk, split, split_with_sizes, tensor_split; the sizes are those of the values of the node."""
     axis = arguments[1] if len(arguments) > 1 else 0
     shapes = t.shapes(node)
     t.add_several("Split", node, (x, t.integers([shape[axis] for shape in shapes])), shapes, axis=axis)
@@ -298,7 +298,7 @@ def slice_(t: Translator, node: Any, x: Any, axis: int = 0, start: Any = None, e
 
 
 def select(t: Translator, node: Any, x: Any, axis: int, index: int) -> None:
-    """aten.select: one index, the axis is gone."""
+    """aten.select: one index of an axis, which is removed."""
     t.add("Gather", node, (x, t.integer(index)), axis=axis)
 
 
@@ -323,7 +323,7 @@ def repeat(t: Translator, node: Any, x: Any, repeats: Sequence[int]) -> None:
 def repeat_interleave(
     t: Translator, node: Any, x: Any, repeats: Any = None, dim: int | None = None, **_: Any
 ) -> None:  # fmt: skip
-    """aten.repeat_interleave along an axis: each element, then its copies."""
+    """aten.repeat_interleave along an axis: each element is followed by its copies."""
     if not isinstance(repeats, int) or dim is None:
         t.unknown(node)
         return
@@ -331,13 +331,13 @@ def repeat_interleave(
     axis = dim % len(shape)
     single = (*shape[: axis + 1], 1, *shape[axis + 1 :])
     copies = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
-    apart = t.step("Reshape", node, (x, t.integers(single)), single)
-    spread = t.step("Expand", node, (apart, t.integers(copies)), copies)
-    t.add("Reshape", node, (spread, t.integers(t.shape(node))))
+    reshaped = t.step("Reshape", node, (x, t.integers(single)), single)
+    expanded = t.step("Expand", node, (reshaped, t.integers(copies)), copies)
+    t.add("Reshape", node, (expanded, t.integers(t.shape(node))))
 
 
 def upsample(mode: str) -> Translate:
-    """aten.upsample_*: to the size of the result, which is known."""
+    """aten.upsample_*, to the size of the value of the node."""
 
     def translate(t: Translator, node: Any, x: Any, *arguments: Any, **_: Any) -> None:
         corners = any(argument is True for argument in arguments)
@@ -354,22 +354,22 @@ def pixel_shuffle(t: Translator, node: Any, x: Any, factor: int) -> None:
 
 
 def pixel_unshuffle(t: Translator, node: Any, x: Any, factor: int) -> None:
-    """aten.pixel_unshuffle: as SpaceToDepth, but with the channel slowest."""
+    """aten.pixel_unshuffle: SpaceToDepth with the channel as the slowest axis."""
     t.add("SpaceToDepth", node, (x,), blocksize=factor, mode="CRD")
 
 
 def channel_shuffle(t: Translator, node: Any, x: Any, groups: int) -> None:
-    """aten.channel_shuffle: spelled out as a reshape, a transposition and a reshape."""
+    """aten.channel_shuffle, as a reshape, a transpose and a reshape."""
     batch, depth, *sides = t.shape(x)
     split_up = (batch, groups, depth // groups, *sides)
     parts = t.step("Reshape", node, (x, t.integers(split_up)), split_up)
     order = [0, 2, 1, *range(3, len(split_up))]
-    moved = t.step("Transpose", node, (parts,), tuple(split_up[axis] for axis in order), perm=order)
-    t.add("Reshape", node, (moved, t.integers(t.shape(node))))
+    swapped = t.step("Transpose", node, (parts,), tuple(split_up[axis] for axis in order), perm=order)
+    t.add("Reshape", node, (swapped, t.integers(t.shape(node))))
 
 
 def pad(mode: str = "constant") -> Translate:
-    """aten.pad, constant_pad_nd, reflection_pad, replication_pad: pads from the last axis on, beginning and end."""
+    """aten.pad, constant_pad_nd, reflection_pad, replication_pad; ``pads`` are pairs, the last axis first."""
 
     def translate(t: Translator, node: Any, x: Any, pads: Sequence[int], *arguments: Any, **more: Any) -> None:
         words = [argument for argument in arguments if isinstance(argument, str)]
@@ -388,7 +388,7 @@ def pad(mode: str = "constant") -> Translate:
 def attention(
     t: Translator, node: Any, query: Any, key: Any, value: Any, mask: Any = None, *rest: Any, **_: Any
 ) -> None:
-    """aten.scaled_dot_product_attention of batch x heads x positions x depth."""
+    """aten.scaled_dot_product_attention of batch x heads x positions x head size."""
     t.add("Attention", node, (query, key, value, mask))
 
 
@@ -414,7 +414,7 @@ def vector_norm(
 
 
 def filled(value: float | None) -> Translate:
-    """aten.zeros, ones, full and the like: constants; ``value`` None takes the second argument."""
+    """aten.zeros, ones, full and their variants: constants; None for ``value`` takes the second argument."""
 
     def translate(t: Translator, node: Any, *arguments: Any, **_: Any) -> None:
         number = value if value is not None else arguments[1]
@@ -529,4 +529,4 @@ TRANSLATIONS: dict[str, Translate] = {
     **dict.fromkeys(("ones", "ones_like", "new_ones"), filled(1)),
     **dict.fromkeys(("full", "full_like", "new_full"), filled(None)),
 }
-"""Every operator of PyTorch that has an equal, by its name without overload and without the ``_`` of in-place forms."""
+"""The function of each supported operator, by its name without overload and without the ``_`` of in-place forms."""

@@ -1,6 +1,6 @@
-"""The kinds of sequences, windows and attention in PyTorch, independent of the package.
+"""Runs the kinds of sequences, windows and attention with PyTorch, independently of the executor.
 
-Tensors are batch x depth x sides. Parameters are those of the NumPy run, brought into PyTorch's order.
+Tensors are batch x depth x sides. Parameters are the arrays of the executor as tensors.
 """
 
 from __future__ import annotations
@@ -11,36 +11,36 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812  # its usual name
+from torch.nn import functional as F  # noqa: N812 (its conventional name)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def last(x: Any) -> Any:
-    """Batch x sides x depth."""
+    """Moves the depth last: batch x sides x depth."""
     return x.movedim(1, -1)
 
 
 def first(x: Any) -> Any:
-    """Batch x depth x sides."""
+    """Moves the depth after the batch: batch x depth x sides."""
     return x.movedim(-1, 1)
 
 
 def sides_of(value: Any) -> list[int]:
-    """The sides that a key names: one number for a plane."""
+    """The sides of a key; one number stands for a square."""
     return [value, value] if isinstance(value, int) else list(value)
 
 
 def window(x: Any, size: Any) -> Any:
-    """The windows, by unfolding one side after the other."""
+    """WINDOW: unfolds one side after the other."""
     for side, part in enumerate(size):
         x = x.unfold(2 + side, part, part)
     return x.flatten(2, 1 + len(size)).flatten(3)
 
 
 def unwindow(layer: Any, x: Any) -> Any:
-    """The map in which the windows of a map of positions lie as these do."""
+    """UNWINDOW: assigns each window to its positions, which are those of WINDOW on a map of indices."""
     size, (windows, places) = sides_of(layer.size), x.shape[2:]
     if prod(size) == windows * places:
         divisors = [[part for part in range(1, side + 1) if side % part == 0] for side in size]
@@ -58,7 +58,7 @@ def unwindow(layer: Any, x: Any) -> Any:
 
 
 def attention(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
-    """By nn.MultiheadAttention, or where that cannot, by the product of softmax and values."""
+    """ATTENTION, with nn.MultiheadAttention if that supports its keys, else from its formula."""
     x, memory = last(inputs[0]), last(inputs[-1])
     shape = x.shape
     x, memory = x.reshape(-1, *shape[-2:]), memory.reshape(-1, *memory.shape[-2:])
@@ -84,7 +84,7 @@ def attention(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
         if layer.bias:
             state.update({"in_proj_bias": p["bias"], "out_proj.bias": p["out_bias"]})
         options = {"attn_mask": None if mask is None else mask.repeat(len(x), 1, 1), "need_weights": False}
-        # not load_state_dict, which copies numbers and gives them no gradient
+        # load_state_dict would copy the values, so they would have no gradient
         return first(torch.func.functional_call(module, state, (x, memory, memory), options)[0].reshape(shape))
     projected = [F.linear(each, w, b) for each, w, b in zip((x, memory, memory), weights, biases, strict=True)]
     q, k, v = (each.unflatten(-1, (layer.heads, -1)).transpose(1, 2) for each in projected)
@@ -121,4 +121,4 @@ SEQUENCES: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
         len(inputs[0]), layer.size[-1], *layer.size[:-1], dtype=inputs[0].dtype
     ),
 }
-"""Each kind by its layer, inputs and parameters."""
+"""The function of each kind; it takes the layer, its inputs and its parameters by name."""

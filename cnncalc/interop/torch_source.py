@@ -1,4 +1,4 @@
-"""A net as readable PyTorch code: a module for each block of the names, a list or a loop for blocks in a row."""
+"""Writes a net as readable PyTorch code: a module for each block of layer names, a loop for equal modules in a row."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ if TYPE_CHECKING:
 
 
 def torch_source(graph: Graph, options: ExportOptions) -> str:
-    """The code of a net: a module ``Net`` and what it needs, without imports but those of PyTorch.
+    """The Python code of a net: a module ``Net`` with its classes and functions, which imports only PyTorch.
 
-    Names of modules are those of the layers, so parameters are called alike. Raises DesignError for layers whose
-    figures are stated.
+    Modules have the names of the layers, and so their parameters. Raises DesignError for OPAQUE layers.
     """
     missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in CODES]
     if missing:
-        message = f"PyTorch has no module for what is stated, not computed: {', '.join(missing[:5])}"
+        message = f"PyTorch has no module for OPAQUE layers: {', '.join(missing[:5])}"
         raise DesignError([Problem("no-equal", message)])
     return Source(graph, options).text()
 
 
 class Source(Groups):
-    """Makes the code of a net."""
+    """Generates the PyTorch code of one net."""
 
     def __init__(self, graph: Graph, options: ExportOptions) -> None:
         super().__init__(graph)
         self.in_place = options.in_place
         self.writer = Writer()
         self.attributes: dict[int, list[str]] = {}
-        """The names of the parts of each group, where they are not those of the steps."""
+        """The attribute names of the steps of each group, by its id, if they are not the names of the steps."""
         self.paths: dict[int, str] = {}
-        """Where the module of each layer is."""
+        """The path of the module of each layer, by its index."""
         self.codes = [self._code(index) for index in range(len(graph.nodes))]
 
     def text(self) -> str:
@@ -62,7 +61,7 @@ class Source(Groups):
                 self._find_paths(step, f"{prefix}{name}.")
 
     def _code(self, index: int) -> Code:
-        """The code of a layer, whose flat inputs are made maps where it takes maps alone."""
+        """The code of a layer; flat inputs get sides of size 1 first if the layer takes only maps."""
         node = self.graph.nodes[index]
         if node.is_input or node.kind not in CODES:
             return Code(None, "")
@@ -88,13 +87,13 @@ class Source(Groups):
 
     @staticmethod
     def _part(path: str) -> str:
-        """A module inside the net, by its path."""
+        """The expression for a module of the net, by its path."""
         return f'self.get_submodule("{path}")' if "." in path else f"self.{path}"
 
     # groups
 
     def _group(self, group: Step, name: str) -> Shape:
-        """What makes the module of a group."""
+        """Writes the class of a group, or returns an ``nn.Sequential``; the result creates its module."""
         inside = set(group.indices())
         produced = {value for index in inside for value in self.gives(index)}
         entering = list(
@@ -121,7 +120,7 @@ class Source(Groups):
         return self.graph.nodes[index].transposed
 
     def _is_chain(self, group: Step, entering: Sequence[Hashable], leaving: Sequence[Hashable]) -> bool:
-        """Whether a group is modules one after the other, called 0, 1, 2, ..."""
+        """Whether a group is a chain of modules named 0, 1, 2, ..., as in ``nn.Sequential``."""
         if [step.name for step in group.steps] != [str(number) for number in range(len(group.steps))]:
             return False
         if len(entering) != 1 or len(leaving) != 1:
@@ -150,7 +149,7 @@ class Source(Groups):
         return before == leaving[0]
 
     def _after(self) -> list[str]:
-        """Statements after all modules are made: what is shared, and what is frozen."""
+        """The last statements of the constructor of the net, which share and freeze parameters."""
         lines = []
         for index, node in enumerate(self.graph.nodes):
             if node.share is None:
@@ -186,7 +185,7 @@ class ModuleBody(Body):
         return f"self.{name}"
 
     def write(self, step: Step, line: str, result: str, argument: str, before: str, *, is_top: bool) -> None:
-        """Adds the statement, those of training alone and those of test time alone under their condition."""
+        """Adds the statement, under a condition if it runs only in training or only in inference."""
         source, index = self.source, step.index
         nodes = source.graph.nodes
         indent = ""

@@ -1,4 +1,4 @@
-"""Modules and functions that generated PyTorch code has beside those of PyTorch: the source of those used is copied."""
+"""Modules and functions that PyTorch does not have; generated code contains the source of those that it uses."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # its usual name
+import torch.nn.functional as F  # noqa: N812 (its conventional name)
 from torch import nn
 
 
 def without(module: nn.Module, *names: str) -> nn.Module:
-    """The module without these parameters."""
+    """Removes parameters of a module, and returns it."""
     for name in names:
         setattr(module, name, None)
     return module
 
 
 class Scale(nn.Module):
-    """One learned factor a channel and one learned shift, as far as they are wanted."""
+    """A learned factor and a learned shift for each channel; either can be left out."""
 
     def __init__(self, depth: int, sides: int, scale: bool = True, shift: bool = True) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Scale(nn.Module):
         self.bias = nn.Parameter(torch.zeros(depth, *[1] * sides)) if shift else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x times the factor plus the shift."""
+        """The input times the factor plus the shift."""
         weight, bias = self.weight, self.bias
         if x.dim() == 2:
             weight, bias = (None if each is None else each.flatten() for each in (weight, bias))
@@ -35,7 +35,7 @@ class Scale(nn.Module):
 
 
 class Subsample(nn.Module):
-    """The sum of each window, times one learned coefficient a map, plus one learned bias a map."""
+    """The sum of each window, times a learned coefficient plus a learned bias for each map."""
 
     def __init__(self, depth: int, kernel: tuple[int, ...], stride: tuple[int, ...]) -> None:
         super().__init__()
@@ -44,24 +44,24 @@ class Subsample(nn.Module):
         self.count = math.prod(kernel)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The windows of x."""
+        """Pools the windows of x."""
         return self.scale(self.mean(x) * self.count)
 
 
 class Rbf(nn.Module):
-    """The squared distance to each fixed centre."""
+    """The squared distances to fixed centres."""
 
     def __init__(self, inputs: int, units: int) -> None:
         super().__init__()
         self.register_buffer("centre", torch.ones(units, inputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The distances of each image."""
+        """The squared distances, batch x units."""
         return torch.cdist(x.flatten(1), self.centre) ** 2
 
 
 class L2Norm(nn.Module):
-    """Euclidean normalization over the depth or the volume, times a learned factor if wanted."""
+    """Divides by the L2 norm over the leading dimensions, then multiplies by a learned factor if ``scale`` is set."""
 
     def __init__(self, shape: tuple[int, ...], eps: float, scale: bool) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class L2Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(shape)) if scale else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x, of length 1."""
+        """Normalizes the input."""
         x = F.normalize(x, dim=self.dims, eps=self.eps)
         if self.weight is None:
             return x
@@ -87,21 +87,21 @@ class GlobalResponse(nn.Module):
         self.beta = nn.Parameter(torch.zeros(1, depth, *[1] * sides))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x, with each channel scaled by its length in relation to that of the others."""
+        """Scales each channel by its L2 norm divided by the mean norm of all channels."""
         lengths = torch.norm(x, p=2, dim=tuple(range(2, x.dim())), keepdim=True)
         relative = lengths / (lengths.mean(dim=1, keepdim=True) + self.eps)
         return self.gamma * (x * relative) + self.beta + x
 
 
 class ResponseWithin(nn.Module):
-    """Local response normalization within each map."""
+    """Local response normalization over a window within each map."""
 
     def __init__(self, size: int, alpha: float, beta: float, k: float) -> None:
         super().__init__()
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x, divided by the mean of the squares around it."""
+        """Divides each element by a power of ``k`` plus ``alpha`` times the mean of the squares around it."""
         sides = x.dim() - 2
         squares = F.pad(x**2, (self.size // 2, (self.size - 1) // 2) * sides)
         mean = getattr(F, f"avg_pool{sides}d")(squares, self.size, 1)
@@ -109,14 +109,14 @@ class ResponseWithin(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """In training all of an image is dropped, or none of it."""
+    """Drops whole images in training."""
 
     def __init__(self, rate: float, inplace: bool = False) -> None:
         super().__init__()
         self.rate, self.inplace = rate, inplace
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x, or nothing."""
+        """The input, with dropped images set to 0 and the others rescaled."""
         if not self.training or self.rate == 0:
             return x
         mask = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(1 - self.rate)
@@ -126,7 +126,7 @@ class StochasticDepth(nn.Module):
 
 
 class ConnectedConv(nn.Module):
-    """A convolution whose filters see the listed maps only; one kernel for each."""
+    """A convolution in which each filter reads only the listed input maps; it has one kernel for each of them."""
 
     def __init__(self, depth: int, connections: list[list[int]], bias: bool, **window: Any) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class ConnectedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(connections))) if bias else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The maps of all filters."""
+        """Convolves x with all filters."""
         full = self.weight.new_zeros(len(self.connections), self.depth, *self.weight.shape[1:])
         places = [(row, column) for row, maps in enumerate(self.connections) for column in maps]
         full[[row for row, _ in places], [column for _, column in places]] = self.weight
@@ -147,14 +147,14 @@ class StandardizedConv2d(nn.Conv2d):
     """A convolution whose filters have mean 0 and variance 1."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The maps of all filters."""
+        """Convolves with the standardized filters."""
         flat = self.weight.flatten(1)[None]
         weight = F.batch_norm(flat, None, None, training=True, eps=1e-6).reshape(self.weight.shape)
         return self._conv_forward(x, weight, self.bias)
 
 
 class LocalConv(nn.Module):
-    """A convolution whose weights differ from position to position."""
+    """A convolution with its own weights at each position."""
 
     def __init__(
         self, depth: int, filters: int, positions: tuple[int, ...], groups: int, bias: bool, **window: Any
@@ -166,7 +166,7 @@ class LocalConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(filters, *positions)) if bias else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The maps of all filters."""
+        """Multiplies each window by the weights of its position."""
         for side, (size, step, gap) in enumerate(
             zip(*(self.window[k] for k in ("kernel", "stride", "dilation")), strict=True)
         ):
@@ -188,24 +188,24 @@ class Token(nn.Module):
         self.token = nn.Parameter(torch.zeros(1, count, depth))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The vectors, then the sequence."""
+        """Concatenates the vectors and the sequence."""
         return torch.cat([self.token.expand(len(x), -1, -1), x.movedim(1, -1)], 1).movedim(-1, 1)
 
 
 class Position(nn.Module):
-    """A learned volume that is added."""
+    """Adds a learned volume, such as a position embedding."""
 
     def __init__(self, *sizes: int) -> None:
         super().__init__()
         self.position = nn.Parameter(torch.zeros(1, *sizes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x plus the volume."""
+        """Adds the volume to the input."""
         return (x.movedim(1, -1) + self.position).movedim(-1, 1)
 
 
 class Attention(nn.Module):
-    """Attention with heads along the last side: projections, softmax of products, projection back."""
+    """Multi-head attention along the last side, with its projections and an optional relative position bias."""
 
     def __init__(
         self, depth: int, heads: int, inner: int, memory: int, bias: bool = True, out: bool = True,
@@ -227,7 +227,7 @@ class Attention(nn.Module):
             self.relative = nn.Parameter(torch.zeros((2 * plane[0] - 1) * (2 * plane[1] - 1), heads))
 
     def _mask(self, device: torch.device) -> torch.Tensor | None:
-        """The learned bias of each pair of positions."""
+        """The learned bias for each pair of positions, 1 x heads x positions x positions."""
         if self.relative is None or self.plane is None:
             return None
         height, width = self.plane
@@ -238,7 +238,7 @@ class Attention(nn.Module):
         return self.relative[places.flatten()].view(pairs, pairs, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
 
     def forward(self, x: torch.Tensor, memory: torch.Tensor | None = None) -> torch.Tensor:
-        """What x finds in the memory, by default in itself."""
+        """Attends from the positions of x to those of the memory, by default x."""
         x = x.movedim(1, -1)
         shape = x.shape
         x = x.reshape(-1, *shape[-2:])
@@ -261,7 +261,7 @@ class Attention(nn.Module):
 
 
 def windows(x: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
-    """A map as batch x depth x windows x places."""
+    """Splits a map into windows: batch x depth x windows x positions."""
     x = x.movedim(1, -1)
     batch, *sides, depth = x.shape
     counts, rank = [whole // part for whole, part in zip(sides, size, strict=True)], len(size)
@@ -271,7 +271,7 @@ def windows(x: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
 
 
 def from_windows(x: torch.Tensor, sides: tuple[int, ...], size: tuple[int, ...]) -> torch.Tensor:
-    """The map with these sides that windows are from."""
+    """Joins windows to a map with these sides: the inverse of windows()."""
     x = x.movedim(1, -1)
     batch, _, _, depth = x.shape
     counts, rank = [whole // part for whole, part in zip(sides, size, strict=True)], len(size)
@@ -281,13 +281,13 @@ def from_windows(x: torch.Tensor, sides: tuple[int, ...], size: tuple[int, ...])
 
 
 def channel_shuffle(x: torch.Tensor, groups: int) -> torch.Tensor:
-    """The channels of the groups, taken in turn."""
+    """Interleaves the channels of the groups."""
     batch, depth, *sides = x.shape
     return x.view(batch, groups, -1, *sides).transpose(1, 2).reshape(batch, depth, *sides)
 
 
 def softmax(x: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
-    """The softmax over several dimensions together."""
+    """The softmax over several dimensions."""
     order = [*[dim for dim in range(x.dim()) if dim not in dims], *dims]
     moved = x.permute(order)
     joined = moved.reshape(*moved.shape[: -len(dims)], -1)
@@ -295,7 +295,7 @@ def softmax(x: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
 
 
 def _block_order(block: tuple[int, ...], order: str) -> list[int]:
-    """The dimensions of batch, depth, and count and place of each side, as they are joined."""
+    """The order of the axes: batch, depth, then the block count and the position in the block of each side."""
     places, counts = [3 + 2 * side for side in range(len(block))], [2 + 2 * side for side in range(len(block))]
     if order == "focus":
         places = places[::-1]
@@ -303,7 +303,7 @@ def _block_order(block: tuple[int, ...], order: str) -> list[int]:
 
 
 def space_to_depth(x: torch.Tensor, block: tuple[int, ...], order: str) -> torch.Tensor:
-    """The places of each block join the depth."""
+    """Moves the positions of each block into the depth."""
     sides = [size // step for size, step in zip(x.shape[2:], block, strict=True)]
     if order == "darknet":
         x = x.reshape(len(x), -1, *[size * step for size, step in zip(x.shape[2:], block, strict=True)])
@@ -313,7 +313,7 @@ def space_to_depth(x: torch.Tensor, block: tuple[int, ...], order: str) -> torch
 
 
 def depth_to_space(x: torch.Tensor, block: tuple[int, ...], order: str) -> torch.Tensor:
-    """The inverse of space_to_depth."""
+    """Moves the depth into blocks of positions: the inverse of space_to_depth()."""
     axes = _block_order(block, order)
     pairs = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size, step)]
     whole = [len(x), x.shape[1] // math.prod(block), *pairs]
@@ -322,13 +322,13 @@ def depth_to_space(x: torch.Tensor, block: tuple[int, ...], order: str) -> torch
 
 
 class Transposed(nn.Module):
-    """A matrix product with the weights of another module, transposed: ``of`` holds that module."""
+    """A linear layer with the transposed weights of another module, ``of``."""
 
     def __init__(self, units: int, bias: bool) -> None:
         super().__init__()
-        self.of: tuple[nn.Linear, ...] = ()  # in a tuple, so that its parameters are not those of this module
+        self.of: tuple[nn.Linear, ...] = ()  # a tuple, so that its parameters are not registered in this module
         self.bias = nn.Parameter(torch.zeros(units)) if bias else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The products."""
+        """Multiplies by the transposed weights."""
         return F.linear(x, self.of[0].weight.t(), self.bias)

@@ -1,6 +1,6 @@
-"""TARGETs that name a PyTorch module in code: ``package.module:attribute`` or ``path/file.py:attribute``.
+"""Reads targets that name a PyTorch module: ``package.module:attribute`` or ``path/file.py:attribute``.
 
-The code is the user's own: it is imported and run.
+The code of the user is imported and run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ DEFAULT_INPUT = Volume(224, 224, 3)
 
 
 def read_module(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str = "") -> Graph:
-    """The graph of the module that a target names. Raises DesignError with what is wrong with it."""
+    """The graph of the module that a target names.
+
+    ``folder`` is put on the import path. Raises DesignError if the target or the module is wrong, or if PyTorch is
+    missing.
+    """
     torch = imported_torch()
     with running_code(folder):
         module = _made(torch, object_named(target, folder), target)
@@ -32,7 +36,10 @@ def read_module(target: str, settings: Settings = DEFAULT_SETTINGS, folder: str 
 
 
 def graph_of(module: Any, name: str, settings: Settings) -> Graph:
-    """The graph of a PyTorch module; the sizes of its inputs are those of the settings, or one image of 224x224x3."""
+    """The graph of a PyTorch module. The sizes of its inputs are those of the settings, by default 224x224x3.
+
+    Raises DesignError if the module cannot be run on them, or has unsupported operators.
+    """
     from cnncalc.interop.tensor_layers import layers_of
 
     inputs = _inputs(module, settings)
@@ -45,7 +52,7 @@ def graph_of(module: Any, name: str, settings: Settings) -> Graph:
 
 
 def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
-    """The graph with what the module says of training: which layers overwrite their input, and which are frozen."""
+    """The graph with ``in_place`` and ``trainable`` of its layers as in the module."""
     placed: dict[str, set[bool]] = {}
     for operator in net.operators:
         if "in_place" in operator.attributes:
@@ -74,7 +81,7 @@ def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
 
 
 def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:
-    """The volumes of a module's inputs, by the names of the parameters of ``forward``."""
+    """The volumes of the inputs by the names of the parameters of ``forward``. Raises DesignError for a wrong name."""
     import inspect
 
     parameters = list(inspect.signature(module.forward).parameters.values())
@@ -91,20 +98,21 @@ def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:
         message = f"the module has no input '{unknown[0]}'{did_you_mean(unknown[0], names)}"
         raise DesignError([Problem("unknown-input", message, None, f"its inputs are {', '.join(names)}")])
     if missing:
-        message = f"the module takes {len(names)} inputs, and the size of {', '.join(missing)} is not stated"
+        message = f"the module has {len(names)} inputs, but the size of {', '.join(missing)} is not stated"
         raise DesignError([Problem("open-size", message, None, f"--input {missing[0]}=224x224x3")])
     return {name: volumes[name] for name in names}
 
 
 def _made(torch: Any, found: Any, target: str) -> Any:
-    """The module that a target names: itself, or what a class or function gives without arguments.
+    """The module of a target: the object itself, or the result of calling it without arguments.
 
-    It is made on the meta device, where weights take no memory; if that fails, on the CPU.
+    It is created on the meta device, where weights need no memory; if that fails, on the CPU. Raises DesignError if
+    the object is not a module and does not create one.
     """
     if isinstance(found, torch.nn.Module):
         return found
     if not callable(found):
-        message = f"{target} is neither a torch.nn.Module nor a function that makes one, but {type(found).__name__}"
+        message = f"{target} must be a torch.nn.Module or a function that returns one, but is {type(found).__name__}"
         raise DesignError([Problem("wrong-target", message)])
     errors: list[BaseException] = []
     for device in ("meta", "cpu"):
@@ -118,6 +126,6 @@ def _made(torch: Any, found: Any, target: str) -> Any:
             continue
         if isinstance(made, torch.nn.Module):
             return made
-        message = f"{target}() gives {type(made).__name__}, not a torch.nn.Module"
+        message = f"{target}() must return a torch.nn.Module, but returns {type(made).__name__}"
         raise DesignError([Problem("wrong-target", message)])
     raise DesignError([failure_of(f"call {target}()", errors[-1])])

@@ -1,4 +1,4 @@
-"""The text of generated PyTorch code: classes whose numbers differ get parameters, equal modules in a row a loop."""
+"""Writes the text of generated code: numbers that differ become parameters of a class, equal modules become a loop."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from cnncalc.language.folding.forms import Reference
 
 SIZES = {"depth", "filters", "units", "inputs", "inner", "memory"}
-"""Roles of numbers of which one may be a multiple of another."""
+"""Roles of numbers that may be multiples of each other."""
 LEAST_LOOP = 3
-"""Fewer equal modules in a row are written one by one."""
+"""The fewest equal successive modules that are written as a loop."""
 HOLE = object()
 
 
 class Shape:
-    """What makes a module: the call of one of PyTorch, an ``nn.Sequential``, or a class of the code.
+    """The constructor of a module: a call of PyTorch, an ``nn.Sequential``, or a class of the generated code.
 
-    ``signature`` is all of it but its numbers, which ``numbers`` holds in order with their ``roles``.
+    ``signature`` is all of it except the numbers; these are in ``numbers``, in order, with their ``roles``.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Shape:
             self.signature = signature or ("sequential", parts)
 
     def _of_call(self, call: Call) -> Any:
-        """The signature of a call; its numbers are recorded."""
+        """The signature of a call; records its numbers."""
         parts: list[Any] = [call.name]
         roles = (*call.roles, *["size"] * len(call.values))
         for value, role in zip(call.values, roles, strict=False):
@@ -70,7 +70,7 @@ class Shape:
 
 
 class Class:
-    """A class of the code, with the numbers of each module that it makes."""
+    """A class of the generated code, with the numbers of each of its instances (``rows``)."""
 
     def __init__(
         self, name: str, names: Sequence[str], shapes: Sequence[Shape | None], parameters: Sequence[str],
@@ -88,7 +88,7 @@ class Class:
         self.arguments: list[str] = []
 
     def decide(self) -> None:
-        """Which numbers are parameters, and their names."""
+        """Decides which numbers become parameters, and names them."""
         roles = ["size" if role in SIZES else role for role in self.roles]
         self.plan, self.columns = explained(self.rows, roles)
         taken: set[str] = set()
@@ -102,7 +102,7 @@ class Class:
             self.arguments.append(name)
 
     def number(self, place: int) -> str:
-        """A number of the class as an expression of its parameters."""
+        """The expression for a number: a constant, a parameter, or an operation on a parameter."""
         reference = self.plan[place]
         if reference.is_constant:
             return repr(self.rows[0][place])
@@ -111,7 +111,7 @@ class Class:
 
 
 class Writer:
-    """Collects the classes of a net and writes them."""
+    """Collects the classes of the code and writes them."""
 
     def __init__(self) -> None:
         self.classes: dict[Any, Class] = {}
@@ -121,7 +121,7 @@ class Writer:
         self, name: str, names: Sequence[str], shapes: Sequence[Shape | None], parameters: Sequence[str],
         lines: Sequence[str],
     ) -> Shape:  # fmt: skip
-        """The shape of a group; groups that differ in their numbers alone are of one class."""
+        """The shape of a group; groups that differ only in their numbers share a class."""
         signatures = [None if shape is None else shape.signature for shape in shapes]
         key = (tuple(zip(names, signatures, strict=True)), tuple(parameters), tuple(lines))
         if key not in self.classes:
@@ -188,7 +188,7 @@ def _forward(lines: Sequence[str]) -> list[str]:
 
 
 def construction(shape: Shape, place: int, number: Callable[[int], str], classes: dict[str, Class]) -> str:
-    """The expression that makes a module; its numbers begin at ``place`` in those of the class around it."""
+    """The expression that creates a module; ``place`` is the index of its first number in the enclosing class."""
     if shape.call is not None:
         numbers = iter(range(place, place + len(shape.numbers)))
         return _call(shape.call, lambda: number(next(numbers)))
@@ -204,7 +204,7 @@ def construction(shape: Shape, place: int, number: Callable[[int], str], classes
 
 
 def _in_a_row(parts: Sequence[tuple[Any, str]]) -> list[str]:
-    """Modules one after the other; equal ones in a row as a loop."""
+    """The expressions of successive modules; equal ones become a loop."""
     found: list[str] = []
     at = 0
     while at < len(parts):
@@ -236,7 +236,7 @@ WIDTH = 110
 
 
 def wrapped(line: str, indent: int) -> list[str]:
-    """A statement in lines of at most about WIDTH characters, broken inside its outermost brackets."""
+    """The lines of a statement; one longer than :data:`WIDTH` characters is broken inside its outermost brackets."""
     text = " " * indent + line
     if len(text) <= WIDTH or not line.endswith(")"):
         return [text]
@@ -256,12 +256,12 @@ def wrapped(line: str, indent: int) -> list[str]:
 
 
 def docstring(text: str) -> str:
-    """A line as a literal of Python, which nothing in it ends."""
+    """A line as a Python docstring; backslashes and quotes that would end it are replaced."""
     return '"""' + text.replace("\\", "/").replace('"""', "'''") + '"""'
 
 
 def support(code: str, name: str) -> list[str]:
-    """The source of the classes and functions in the module ``name`` that the code uses."""
+    """The sources of the classes and functions of the file ``name`` that the code uses, directly or indirectly."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
     with open(path, encoding="utf-8") as file:
         source = file.read()

@@ -1,7 +1,7 @@
-"""Tensors as views of the volumes of layers: of which factors of sides, depth and batch each axis consists.
+"""Represents tensors as views of the volumes of layers: each axis is a list of factors of sides, depth and batch.
 
-Transposing and reshaping a tensor changes the view alone. Only a layer that needs another order makes layers of the
-difference, which :func:`moves` finds.
+Transposing or reshaping a tensor only changes the view. Only a layer that needs another order of elements adds layers,
+which :func:`moves` finds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BATCH = -1
-"""In place of a side: the images of the batch."""
+"""The ``side`` of an atom of the batch."""
 
 MOST_FACTORS = max(SIDES) + 1
 
@@ -26,8 +26,8 @@ MOST_FACTORS = max(SIDES) + 1
 class Atom(NamedTuple):
     """A factor of a side, of the depth or of the batch, at least 2.
 
-    ``side`` is the place of the size in the volume, or BATCH. The index along the side is the sum of index * ``stride``
-    of its atoms; ``size`` is how many indices the atom has.
+    ``side`` is the index of the size in the volume, or BATCH. The index along a side is the sum of index * ``stride``
+    over its atoms; ``size`` is the number of indices of the atom.
     """
 
     side: int
@@ -42,19 +42,19 @@ Axes: TypeAlias = "tuple[Axis, ...]"
 
 
 class Move(NamedTuple):
-    """A layer that only moves elements: its kind and keys."""
+    """A layer that only reorders elements: its kind and keys."""
 
     kind: str
     keys: dict[str, Any]
 
 
 def size_of(axis: Iterable[Atom]) -> int:
-    """How many indices an axis has."""
+    """The number of indices of an axis."""
     return prod([atom.size for atom in axis])
 
 
 def shape_of(axes: Axes) -> tuple[int, ...]:
-    """The shape of a tensor."""
+    """The shape of a tensor with these axes."""
     return tuple([prod([atom.size for atom in axis]) for axis in axes])
 
 
@@ -69,7 +69,7 @@ def batch_of(axes: Iterable[Axis]) -> list[Atom]:
 
 
 def merged(atoms: Iterable[Atom]) -> Axis:
-    """The atoms with neighbours that belong together as one."""
+    """The atoms, with adjacent ones of the same side merged if their strides fit."""
     found: list[Atom] = []
     for atom in atoms:
         if found and found[-1].side == atom.side and found[-1].stride == atom.stride * atom.size:
@@ -93,7 +93,7 @@ def last_axes(volume: tuple[int, ...], batch: int) -> Axes:
 
 
 def regrouped(axes: Axes, shape: Sequence[int]) -> Axes | None:
-    """The axes after a reshape; None if an axis of the new shape would cut an atom where it has no factor."""
+    """The axes after a reshape; None if a size of the new shape would split an atom by other than a factor."""
     left = list(merged([atom for axis in axes for atom in axis]))[::-1]
     found: list[Axis] = []
     for size in shape:
@@ -117,13 +117,13 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes | None:
 
 
 def split_axis(axis: Axis, inner: int) -> tuple[Axis, Axis] | None:
-    """An axis as its slower part and its faster one of ``inner`` indices; None if it cannot be cut there."""
-    cut = regrouped((axis,), (size_of(axis) // inner, inner)) if size_of(axis) % inner == 0 else None
-    return None if cut is None else (cut[0], cut[1])
+    """An axis split into a slower part and a faster one of ``inner`` indices; None if it cannot be split there."""
+    split = regrouped((axis,), (size_of(axis) // inner, inner)) if size_of(axis) % inner == 0 else None
+    return None if split is None else (split[0], split[1])
 
 
 def refined(atoms: Sequence[Atom], others: Iterable[Atom]) -> list[Atom]:
-    """The atoms cut where others of the same side begin or end, slowest first within each."""
+    """The atoms, split where ``others`` of the same side begin or end; the parts of an atom are slowest first."""
     strides: dict[int, set[int]] = {}
     for atom in others:
         strides.setdefault(atom.side, set()).update((atom.stride, atom.stride * atom.size))
@@ -137,13 +137,13 @@ def refined(atoms: Sequence[Atom], others: Iterable[Atom]) -> list[Atom]:
 
 
 def memory_order(volume: Sequence[int]) -> Axis:
-    """The atoms of a volume in the order of RESHAPE: depth slowest, then the sides."""
+    """The atoms of a volume in the order of RESHAPE: the depth is slowest, then the sides."""
     depth = len(volume) - 1
     return tuple([atom for side in (depth, *range(depth)) for atom in whole(side, volume[side])])
 
 
 def covers(volume: Volume, target: Axes) -> bool:
-    """Whether the target holds every element of the volume once."""
+    """Whether the target has every element of the volume exactly once."""
     atoms = sorted(atom for axis in target for atom in axis)
     expected: dict[int, int] = {}
     for atom in atoms:
@@ -153,11 +153,11 @@ def covers(volume: Volume, target: Axes) -> bool:
     return all(expected.get(side, 1) == size for side, size in enumerate(volume))
 
 
-@lru_cache(maxsize=256)  # a net moves elements in the same way many times
+@lru_cache(maxsize=256)  # nets reorder elements in the same way many times
 def moves(volume: Volume, target: Axes) -> Sequence[Move] | None:
-    """The layers that make of a volume one with the sides and, last, the depth of ``target``.
+    """The layers that convert a volume to one whose sides and, last, depth are the axes of ``target``.
 
-    None if it would take more than a reshape, a permutation and a reshape, or more than three sides.
+    None if more than reshape, permute and reshape, or more than three sides, would be needed.
 
     >>> moves(Volume(4, 6, 8), ((Atom(2, 1, 8),), (Atom(0, 1, 4), Atom(1, 1, 6))))
     [Move(kind='permute', ...)]
@@ -170,13 +170,13 @@ def moves(volume: Volume, target: Axes) -> Sequence[Move] | None:
     return (
         _windows_of_sequence(volume, target)
         or _direct(volume, target)
-        or _cut_first(volume, target)
-        or _joined_last(volume, target)
+        or _window_first(volume, target)
+        or _unwindow_last(volume, target)
     )
 
 
 def _windows_of_sequence(volume: Volume, target: Axes) -> list[Move] | None:
-    """PLANE and WINDOW of a sequence of the positions of a map, or UNWINDOW and SEQUENCE into one."""
+    """PLANE and WINDOW, if the volume is a sequence of the positions of a map, or their inverses; else None."""
     depth = whole(len(volume) - 1, volume.depth)
     if target[-1] != depth:
         return None
@@ -194,7 +194,7 @@ def _windows_of_sequence(volume: Volume, target: Axes) -> list[Move] | None:
 
 
 def _direct(volume: Volume, target: Axes) -> list[Move] | None:
-    """One layer, or a permutation with reshapes before and behind it."""
+    """One layer, or PERMUTE with RESHAPE before and after it."""
     for find in (_of_sides, _shuffle, _permute, _flatten, _blocks):
         move = find(volume, target)
         if move is not None:
@@ -207,7 +207,7 @@ def _sizes(target: Axes) -> list[int]:
 
 
 def _of_sides(volume: Volume, target: Axes) -> Move | None:
-    """SEQUENCE, PLANE, WINDOW, UNWINDOW: the depth stays."""
+    """SEQUENCE, PLANE, WINDOW or UNWINDOW, which keep the depth."""
     depth = len(volume) - 1
     if target[-1] != whole(depth, volume.depth):
         return None
@@ -224,7 +224,7 @@ def _of_sides(volume: Volume, target: Axes) -> Move | None:
 
 
 def _window(volume: Volume, sides: Axes) -> Move | None:
-    """[H, W] -> [windows, places]."""
+    """WINDOW: [H, W] -> [windows, positions]."""
     window = [1] * len(volume.sides)
     for atom in sides[1]:
         window[atom.side] = atom.size
@@ -238,10 +238,10 @@ def _window(volume: Volume, sides: Axes) -> Move | None:
 
 
 def _unwindow(volume: Volume, sides: Axes) -> Move | None:
-    """[windows, places] -> [H, W]."""
+    """UNWINDOW: [windows, positions] -> [H, W]."""
     order = [
         tuple([atom for axis in sides for atom in axis if atom.side == side]) for side in (0, 1)
-    ]  # the atoms of the windows and of the places must be in order, and in each side windows before places
+    ]  # windows and positions must each be in order, and in each side windows come before positions
     if any(merged(atoms) != whole(side, volume[side]) for side, atoms in enumerate(order)):
         return None
     if any([atom.side for atom in axis] not in ([0, 1], [0], [1], []) for axis in sides):
@@ -251,7 +251,7 @@ def _unwindow(volume: Volume, sides: Axes) -> Move | None:
 
 
 def _shuffle(volume: Volume, target: Axes) -> Move | None:
-    """The depth (g, c) as (c, g)."""
+    """SHUFFLE: the depth (g, c) becomes (c, g)."""
     depth = len(volume) - 1
     if target[:-1] != tuple([whole(side, volume[side]) for side in range(depth)]) or len(target[-1]) != 2:
         return None
@@ -260,7 +260,7 @@ def _shuffle(volume: Volume, target: Axes) -> Move | None:
 
 
 def _permute(volume: Volume, target: Axes) -> Move | None:
-    """Whole sides in another order."""
+    """PERMUTE: whole sides in another order."""
     if len(target) != len(volume):
         return None
     names = (*volume.names, "depth")
@@ -284,7 +284,7 @@ ORDERS = ("crd", "dcr", "focus")
 
 
 def _places(order: str, depth: Axis, places: Sequence[Axis]) -> Axis:
-    """How the depth and the places of a block lie in the larger depth, in one of the orders of the kind."""
+    """The axis of the larger depth: the depth and the positions of a block, in one of the orders of SPACE2DEPTH."""
     sides = [atom for axis in (places[::-1] if order == "focus" else places) for atom in axis]
     return merged([*depth, *sides] if order == "crd" else [*sides, *depth])
 
@@ -305,17 +305,17 @@ def _blocks(volume: Volume, target: Axes) -> Move | None:
     if all(sizes[side] % volume[side] == 0 for side in sides) and sizes[-1] < volume.depth:
         block = [sizes[side] // volume[side] for side in sides]
         for order in ORDERS:
-            if target == _spread(volume, block, order):
+            if target == _after_depth2space(volume, block, order):
                 return Move("depth2space", {"block": block, "order": order})
     return None
 
 
-def _spread(volume: Volume, block: Sequence[int], order: str) -> Axes | None:
-    """The axes that DEPTH2SPACE makes."""
+def _after_depth2space(volume: Volume, block: Sequence[int], order: str) -> Axes | None:
+    """The axes after DEPTH2SPACE."""
     depth = len(volume) - 1
     small = volume.depth // prod(block)
     places = [*(range(depth)[::-1] if order == "focus" else range(depth))]
-    parts = [-1, *places] if order == "crd" else [*places, -1]  # -1: the depth that is left
+    parts = [-1, *places] if order == "crd" else [*places, -1]  # -1: the remaining depth
     sizes = [small if part < 0 else block[part] for part in parts]
     strides = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
     found = {
@@ -326,7 +326,7 @@ def _spread(volume: Volume, block: Sequence[int], order: str) -> Axes | None:
 
 
 def _flatten(volume: Volume, target: Axes) -> Move | None:
-    """All elements, in order, in another volume."""
+    """FLATTEN or RESHAPE, which keep the order of elements."""
     if merged([*target[-1], *[atom for axis in target[:-1] for atom in axis]]) != merged(memory_order(volume)):
         return None
     sizes = _sizes(target)
@@ -336,7 +336,7 @@ def _flatten(volume: Volume, target: Axes) -> Move | None:
 
 
 def _general(volume: Volume, target: Axes) -> list[Move] | None:
-    """RESHAPE, PERMUTE, RESHAPE, as few of them as it takes."""
+    """RESHAPE, PERMUTE, RESHAPE, without a RESHAPE that is not needed."""
     wanted = [*target[-1], *[atom for axis in target[:-1] for atom in axis]]
     order = refined(memory_order(volume), wanted)
     wanted = refined(wanted, order)
@@ -355,19 +355,19 @@ def _general(volume: Volume, target: Axes) -> list[Move] | None:
     first = [sizes[start] for start in sorted(sizes)]  # depth slowest
     split = Volume(*first[1:], first[0])
     names = dict(zip(sorted(sizes), ("depth", *split.names), strict=True))
-    turned = [names[run[0]] for run in runs]
-    moved = [sizes[run[0]] for run in runs]
+    depth_name, *side_names = [names[run[0]] for run in runs]
+    depth_size, *side_sizes = [sizes[run[0]] for run in runs]
     found = [] if split == volume else [Move("reshape", {"size": list(split)})]
-    found.append(Move("permute", {"order": [*turned[1:], turned[0]]}))
+    found.append(Move("permute", {"order": [*side_names, depth_name]}))
     final = _sizes(target)
-    if final != [*moved[1:], moved[0]]:
+    if final != [*side_sizes, depth_size]:
         is_flat = len(final) == len(split) and prod(final[:-1]) == 1
         found.append(Move("flatten", {}) if is_flat else Move("reshape", {"size": final}))
     return found
 
 
-def _cut_first(volume: Volume, target: Axes) -> list[Move] | None:
-    """WINDOW, and then what else it takes."""
+def _window_first(volume: Volume, target: Axes) -> list[Move] | None:
+    """WINDOW and then the layers of :func:`_direct`."""
     sides = range(len(volume) - 1)
     inner = [1] * len(sides)
     for side in sides:
@@ -385,7 +385,7 @@ def _cut_first(volume: Volume, target: Axes) -> list[Move] | None:
         new[Atom(side, 1, inner[side])] = (places,)
         new[Atom(side, inner[side], outer[side])] = (blocks,)
     depth = len(volume) - 1
-    moved = tuple(
+    mapped = tuple(
         [
             merged(
                 [
@@ -398,12 +398,12 @@ def _cut_first(volume: Volume, target: Axes) -> list[Move] | None:
         ]
     )
     windows = Volume(prod(outer), prod(inner), volume.depth)
-    rest = _direct(windows, moved) if covers(windows, moved) else None
+    rest = _direct(windows, mapped) if covers(windows, mapped) else None
     return None if rest is None else [Move("window", {"size": inner}), *rest]
 
 
-def _joined_last(volume: Volume, target: Axes) -> list[Move] | None:
-    """What else it takes, and then UNWINDOW."""
+def _unwindow_last(volume: Volume, target: Axes) -> list[Move] | None:
+    """The layers of :func:`_direct` and then UNWINDOW."""
     sides = target[:-1]
     if len(sides) < 2 or any(len(axis) > 2 for axis in sides) or all(len(axis) < 2 for axis in sides):
         return None

@@ -1,4 +1,4 @@
-"""Reads messages of Protocol Buffers without a schema: numbers at once, everything else as its place in the data.
+"""Reads messages of Protocol Buffers without a schema: numbers are decoded, other fields are positions in the data.
 
 Source: Protocol Buffers Documentation, "Encoding".
 """
@@ -15,30 +15,33 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-"""How the value of a field is written. Groups (3 and 4) are refused: no format that is read here has them."""
+"""The wire types of a field. Groups (3 and 4) are rejected, since no supported format has them."""
 
 VARINT_BYTES = 10
 RELEASED_AFTER = 1024
-"""After so many fields the pages of a mapped file are given back: each field may lie on pages of its own."""
+"""The number of fields after which the pages of a mapped file are released; each field may be on separate pages."""
 
 
 class WireError(CnncalcError):
-    """The data is no such message; the message of the error gives the byte."""
+    """The data is not a valid message; the text of the error has the byte."""
 
 
 class TooManyFieldsError(WireError):
-    """A message has more fields than are read."""
+    """A message has more fields than the limit."""
 
 
 Field: TypeAlias = "tuple[int, int, int, int, int]"
-"""A field of a message: its number, how it is written, its value, and from where up to where it lies.
+"""A field of a message: its number, wire type, value, and the first byte and the end of its content.
 
 The value is the number of a VARINT, FIXED32 or FIXED64, and 0 for BYTES.
 """
 
 
 def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
-    """The fields of the message that lies between two places; raises WireError, or TooManyFieldsError."""
+    """The fields of the message from byte ``start`` up to ``end``.
+
+    Raises WireError if it is not valid, TooManyFieldsError if it has more than ``most`` fields.
+    """
     found: list[Field] = []
     try:
         while start < end:
@@ -66,10 +69,10 @@ def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
                 stop = start + (4 if wire == FIXED32 else 8)
                 found.append((tag >> 3, wire, int.from_bytes(data[start:stop], "little"), start, stop))
             else:
-                raise WireError(f"byte {start - 1} begins a field of the unknown form {wire}")
+                raise WireError(f"byte {start - 1} begins a field of the unknown wire type {wire}")
             if stop > end:
                 raise WireError(
-                    f"at byte {start} {stop - start:,} bytes should follow, but {max(0, end - start):,} are left"
+                    f"at byte {start} a field has {stop - start:,} bytes, but only {max(0, end - start):,} are left"
                 )
             if tag < 8:
                 raise WireError(f"byte {start - 1} begins a field with the number 0")
@@ -84,13 +87,13 @@ def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
 
 
 def release(data: bytes | mmap) -> None:
-    """Gives back the memory of the pages of a mapped file that were read; they are read again where they are needed."""
+    """Releases the memory of the pages of a mapped file; they are read again on access."""
     if not isinstance(data, bytes) and hasattr(mmap_module, "MADV_DONTNEED"):
         data.madvise(mmap_module.MADV_DONTNEED)
 
 
 def varint(data: bytes | mmap, start: int, end: int) -> tuple[int, int]:
-    """A number with seven bits a byte, lowest first, and the place behind it."""
+    """A number with seven bits in each byte, lowest first, and the position after it. Raises WireError."""
     value = shift = 0
     for place in range(start, min(end, start + VARINT_BYTES)):
         byte = data[place]
@@ -104,27 +107,27 @@ def varint(data: bytes | mmap, start: int, end: int) -> tuple[int, int]:
 
 
 def signed(value: int) -> int:
-    """A number of 64 bits as one with a sign."""
+    """A 64-bit number as a signed one (two's complement)."""
     return value - (1 << 64) if value >> 63 else value
 
 
 def text(data: bytes | mmap, field: Field, most: int) -> str:
-    """The text of a field, in which bytes that are no UTF-8 are replaced; raises WireError above ``most`` bytes."""
+    """The text of a field; invalid UTF-8 is replaced. Raises WireError if it has more than ``most`` bytes."""
     _, wire, _, start, end = field
     if wire != BYTES:
-        raise WireError(f"at byte {start} there is a number in place of a text")
+        raise WireError(f"at byte {start} there is a number instead of a text")
     if end - start > most:
         raise WireError(f"at byte {start} there is a text of {end - start:,} bytes, more than {most:,}")
     return data[start:end].decode("utf-8", "replace")
 
 
 def float32(value: int) -> float:
-    """The number that FIXED32 holds."""
+    """The float of a FIXED32 value."""
     return float(struct.unpack("<f", value.to_bytes(4, "little"))[0])
 
 
 def integers(data: bytes | mmap, field: Field, most: int) -> list[int]:
-    """The whole numbers of a repeated field, which holds one of them or, packed, many; raises WireError."""
+    """The integers of a repeated field, single or packed. Raises WireError if there are more than ``most``."""
     _, wire, value, start, end = field
     if wire == VARINT:
         return [signed(value)]
@@ -138,12 +141,12 @@ def integers(data: bytes | mmap, field: Field, most: int) -> list[int]:
 
 
 def decimals(data: bytes | mmap, field: Field, code: str, most: int) -> list[float]:
-    """The numbers of a repeated field of the form ``f`` or ``d``, one or packed; raises WireError."""
+    """The floats (``f``) or doubles (``d``) of a repeated field, single or packed. Raises WireError."""
     _, wire, value, start, end = field
     size = struct.calcsize(code)
     if wire in (FIXED32, FIXED64):
         return list(struct.unpack(f"<{code}", value.to_bytes(8, "little")[:size]))
     count, rest = divmod(end - start, size)
     if wire != BYTES or rest or count > most:
-        raise WireError(f"at byte {start} there are no numbers of {size} bytes, or more than {most:,}")
+        raise WireError(f"at byte {start} there must be at most {most:,} numbers of {size} bytes")
     return list(struct.unpack(f"<{count}{code}", data[start:end]))

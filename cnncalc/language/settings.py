@@ -22,7 +22,7 @@ class Settings(NamedTuple):
     decides for each, in the order of the expansion; None keeps all and reports that as assumed. ``input`` is the
     volume of the first input, also in place of a stated one. ``filters``, ``hidden`` and ``classes`` are sizes of
     layers that leave them open, and values of variables with these names. ``inputs`` are the volumes of inputs by name.
-    For model files of other programs: ``partial`` reads operators to which no layer kind corresponds as OPAQUE;
+    For model files of other programs: ``partial`` reads unsupported operators as OPAQUE;
     ``phase`` (``train`` or ``test``) is the phase whose layers are read.
     """
 

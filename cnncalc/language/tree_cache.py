@@ -1,7 +1,8 @@
 """A cache of the YAML trees of the named nets, so that reading one of them need not load PyYAML.
 
-A tree is written into ``__pycache__`` beside the file of its net, together with the text from which it was parsed; the
-tree of another text is not used, but replaced. Nothing is written where Python writes no byte code, or cannot.
+A tree is written into ``__pycache__`` beside the file of its net, together with the text from which it was parsed and a
+checksum; the tree of another text and a damaged file are not used, but replaced. Nothing is written where Python writes
+no byte code, or cannot.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
     from cnncalc.source import Source
 
-FORM = 1
+FORM = 2
 """The version of the format of the cache files; a file of another version is not used."""
+CHECKSUM_BYTES = 8
+"""The length of the checksum with which a file begins."""
 
 
 def cached_tree(source: Source) -> tuple[Any, ...] | None:
@@ -30,7 +33,10 @@ def cached_tree(source: Source) -> tuple[Any, ...] | None:
         return None
     try:
         with open(file, "rb") as opened:
-            form, text, tree = marshal.load(opened)  # noqa: S302 (beside the package, as its byte code)
+            checksum, content = opened.read(CHECKSUM_BYTES), opened.read()
+        if checksum != _checksum(content):
+            return None
+        form, text, tree = marshal.loads(content)  # noqa: S302 (beside the package, as its byte code)
     except (OSError, ValueError, EOFError, TypeError):
         return None
     return tree if (form, text) == (FORM, source.text) else None
@@ -45,15 +51,21 @@ def cache_tree(source: Source, tree: Callable[[], tuple[Any, ...]]) -> None:
         if not _is_of_net(source):
             return
         os.makedirs(os.path.dirname(file), exist_ok=True)
+        content = marshal.dumps((FORM, source.text, tree()))
         part = f"{file}.{os.getpid()}"
         try:
             with open(part, "wb") as opened:
-                marshal.dump((FORM, source.text, tree()), opened)
+                opened.write(_checksum(content) + content)
             os.replace(part, file)
         except OSError:
             os.unlink(part)
-    except OSError:
+    except (OSError, UnicodeError):
         return
+
+
+def _checksum(content: bytes) -> bytes:
+    """The content as a number, modulo a prime: Python has that built in, while zlib is a module to load."""
+    return (int.from_bytes(content, "little") % (2**61 - 1)).to_bytes(CHECKSUM_BYTES, "little")
 
 
 def _is_of_net(source: Source) -> bool:

@@ -20,7 +20,10 @@ FREE = "."
 def plan_document(
     plan: ArenaPlan, *, advice: Sequence[PlanAdvice] = (), macs: int = 0, units: str = "iec", width: int = 100
 ) -> Document:
-    """The plan of one arena for inference; ``macs`` are those of the net, which ``advice`` is compared with."""
+    """The plan of one arena for inference; ``macs`` are those of the net, for the changes of MACs in ``advice``.
+
+    ``width``: the most characters of a line of the map.
+    """
 
     def size(count: int) -> str:
         return format_bytes(count, units)
@@ -59,7 +62,7 @@ def plan_document(
 
 
 def _advice(plan: ArenaPlan, advice: Sequence[PlanAdvice], macs: int, units: str) -> tuple[str, ...]:
-    """A line for each change, with the peak of live bytes and what becomes of the MACs."""
+    """A line for each change, with the peak of live bytes and the change of the MACs."""
     lines = []
     for each in advice:
         share = percent(each.peak_bytes, plan.bound_bytes)
@@ -121,10 +124,10 @@ def marks(count: int) -> list[str]:
 def draw(
     volumes: Sequence[ArenaVolume], steps: int, arena_bytes: int, *, width: int = 80, height: int = 24
 ) -> list[str]:
-    """An arena over time in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
+    """A chart of an arena in ASCII: offsets in bytes upward, steps to the right, a mark for each volume.
 
-    A cell shows the volume that takes the largest part of it, ``.`` where most is free. Lines are at most ``width``
-    characters, the chart at most ``height`` lines; a short net gets several columns a step.
+    A cell shows the volume that takes the largest part of it, or ``.`` if most of it is free. Lines have at most
+    ``width`` characters, the chart at most ``height`` lines; a net of few steps gets several columns for each.
     """
     steps = max(1, steps)
     arena = max(1, arena_bytes)
@@ -157,7 +160,7 @@ def draw(
 
 
 def _axis(steps: int, columns: int) -> str:
-    """The numbers of the steps, each at its column, as many as fit."""
+    """A line with as many numbers of steps as fit, each at its column."""
     text = ""
     for step in range(steps):
         column = step * columns // steps

@@ -34,7 +34,7 @@ LAYERS = (
 
 
 def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> Document:
-    """One row per net: input, layers, parameters, MACs and activation bytes for one image, source."""
+    """One row for each net: input, layers, parameters, MACs and activation bytes for one image, source."""
     rows = []
     for report in reports:
         totals = report.totals

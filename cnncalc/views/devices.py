@@ -17,7 +17,7 @@ COLUMNS = (
 
 
 def devices_document(*, notation: Notation = USUAL) -> Document:
-    """One row a device or board: name, memory, exact bytes, flash of a board, source."""
+    """One row for each device or board: name, memory, exact bytes, flash of a board, source."""
     found = list(devices().values())
     rows = [
         (

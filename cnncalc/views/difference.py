@@ -42,7 +42,7 @@ COLUMNS = (
 """The columns for people; numbers are changes."""
 
 SHARED_RULE = (
-    "a layer is shared if both nets have it with the same kind and keys, but for filters or units, and with matching "
+    "a layer is shared if both nets have it with the same kind and keys, except filters or units, and with matching "
     f"inputs; nets that share at least {MIN_SHARED} % of the layers of the smaller one and {MIN_SHARED_OF_LARGER} % of "
     "those of the larger one are compared layer by layer, others by totals, stages (volumes of one height and width) "
     "and shares"
@@ -77,8 +77,8 @@ def difference_document(
     """The totals of both nets, and the layers that differ.
 
     With ``depth`` the layers of each block at that nesting level are one row. ``columns`` is a list of keys; without it
-    ``exact`` selects the columns for programs. Of nets that share little, the stages instead of the layers, unless
-    ``depth``, ``columns`` or ``exact`` asks for these.
+    ``exact`` selects the columns for programs. For nets that share little the table has the stages instead of the
+    layers, unless ``depth``, ``columns`` or ``exact`` is given.
     """
     by_stage = found.shares_little and depth is None and columns is None and not exact
     if by_stage:
@@ -122,7 +122,7 @@ def difference_document(
 
 
 def _layers_table(found: Difference, notation: Notation, *, exact: bool, every: bool) -> Table:
-    """One row for each layer that differs, with the columns for people or for programs, or with ``every`` both."""
+    """One row for each layer that differs; columns for people, for programs (``exact``), or both (``every``)."""
     if every:
         rows = [(*_cells(layer, notation), *_exact_cells(layer, notation)[1:]) for layer in found.different]
         return Table((*COLUMNS, *EXACT[1:]), tuple(rows))
@@ -131,7 +131,7 @@ def _layers_table(found: Difference, notation: Notation, *, exact: bool, every: 
 
 
 def verdict(found: Difference) -> str:
-    """One line: how many layers are added, removed, changed and so on."""
+    """One line with the number of layers of each status."""
     if found.is_equal:
         return f"no difference: the same {plural(len(found.layers), 'layer')}, the same costs"
     counts = [(found.count(status), status) for status in STATUSES if status != "same"]
@@ -153,7 +153,7 @@ def _shares(found: Difference, names: tuple[str, str]) -> list[Paragraph]:
 
 
 def _stages_table(found: Difference, notation: Notation) -> Table:
-    """A row for each size of volumes: what both nets have there, and the share of their totals."""
+    """A row for each size of volumes: the counts of both nets, and their shares of the totals."""
     columns = [Column("stage", "volumes of")]
     columns += [
         Column(f"{key}_{side}", f"{TITLES.get(key, key) if key != 'layers' else key} {side}", True)

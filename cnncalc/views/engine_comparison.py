@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 TITLES = {"onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
 MAX_SHOWN = 40
-"""Differences that are shown; the others are counted (JSON has all)."""
+"""The most differences that are shown; the others are counted (JSON has all)."""
 
 
 def engine_comparison_document(opinion: EngineComparison) -> Document:
-    """How many outputs and gradients agree, the largest distance of each, and each that does not agree."""
+    """How many outputs and gradients agree, their largest distances, and those that do not agree."""
     engine = f"{TITLES[opinion.engine]} {opinion.version}"
     heading = (
         f"{opinion.name}: NumPy and {engine} with {plural(opinion.batch, 'image')}, {opinion.dtype}, the same random "

@@ -41,7 +41,7 @@ def document(
 
 
 def _counted(report: Report, row: LayerReport, tool: str) -> list[tuple[str, str]]:
-    """How another tool counts a layer, and what it counts of each part of it."""
+    """The figures of another tool for a layer, and how it counts them."""
     from cnncalc.interop.conventions import counted
 
     figure = counted(tool, report).figures[row.index]
@@ -150,7 +150,7 @@ def field_steps(report: Report, row: LayerReport) -> list[str]:
 
 
 def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> list[str]:
-    """The same for one input."""
+    """The steps for the receptive field in one input."""
     size = sides_text(field.size)
     before = [report.layers[source] for source in row.sources if name in report.layers[source].fields]
     if field.sees_all:
@@ -175,7 +175,7 @@ def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> l
 def _side_step(
     what: str, before: list[LayerReport], name: str, field: Field, side: int, stencil: Stencil | None, image: int
 ) -> str:
-    """How the extent along one side follows from that before the layer; ``stencil``: its rule without borders."""
+    """How the extent along one side follows from that of the input; ``stencil`` is the layer's rule without borders."""
     here, start = field.sides[side], before[0].fields[name].sides[side]
     extent = here.extent if here.endless is None else here.endless.extent
     if stencil is None:

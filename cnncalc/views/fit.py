@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def fit_document(
     fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, sharding: Sharding | None = None
 ) -> Document:
-    """The largest batches, and the effect of other options."""
+    """The largest batches that fit, and the effect of other options."""
     options = fit.options
 
     def size(count: int) -> str:
@@ -66,7 +66,7 @@ def fit_document(
 
 
 def need_lines(reserve: Reserve, notation: Notation) -> tuple[str, ...]:
-    """What a need consists of."""
+    """A sentence that says what a need consists of."""
     if reserve.mode == "0":
         return ("live tensors alone",)
     if reserve.mode == "bytes":

@@ -1,4 +1,4 @@
-"""The document of ``formula``: figures as polynomials, of the net and layer by layer; the same as Python and LaTeX."""
+"""The document of ``formula``: figures of a net and its layers as polynomials; the formulas as Python and LaTeX."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_FIGURE = "-"
 
 
 def formula_document(report: FormulaReport, *, by_layer: bool = True, depth: int | None = None) -> Document:
-    """The formulas of a net, and unless ``by_layer`` is no those of its layers, or of its blocks to a ``depth``."""
+    """The formulas of a net; with ``by_layer`` also of its layers, or of its blocks at nesting level ``depth``."""
     columns = (Column("key", "figure"), Column("formula", "formula", last=True), Column("holds_for", "holds for"))
     totals = Table(columns, tuple(_total_rows(report)))
     layers = _layer_table(report, depth) if by_layer else None
@@ -82,7 +82,7 @@ def _condition(case: Case) -> Cell:
 
 
 def _condition_parts(condition: Condition) -> list[str]:
-    """``H % 32 == 0``, ``H >= 32`` in mathematics."""
+    """The texts of a condition, such as ``H % 32 == 0`` and ``H >= 32``, as LaTeX."""
     name = Polynomial.of((condition.name,), {(1,): 1}).latex()
     signs = ((" % ", r" \bmod "), ("==", "="), (">=", r"\ge"), ("<=", r"\le"))
     found = []
@@ -98,7 +98,7 @@ def _condition_parts(condition: Condition) -> list[str]:
 
 
 def _layer_table(report: FormulaReport, depth: int | None) -> Table | None:
-    """One row a layer, or a block, with a column for each key that has formulas of layers; None without any."""
+    """One row for each layer or block, one column for each key that has formulas of layers; None if no key has."""
     keys = [key for key in report.keys if _of_layers(key, depth)]
     if not keys:
         return None
@@ -117,14 +117,14 @@ def _layer_table(report: FormulaReport, depth: int | None) -> Table | None:
 
 
 def _of_layers(key: KeyFormulas, depth: int | None) -> bool:
-    """Whether a key has formulas of layers, and with a depth also of blocks: volumes are not summed."""
+    """Whether a key has formulas of layers or, with a ``depth``, of blocks (volumes have none: they are not summed)."""
     if depth is not None and key.key in VOLUME_KEYS:
         return False
     return bool(key.cases) and any(each is not None for each in key.cases[0].layers)
 
 
 def _blocks(report: FormulaReport, depth: int | None) -> list[tuple[str, str, list[int]]]:
-    """Name, kind and places of the layers of each row."""
+    """The name, the kind and the indices of the layers of each row."""
     found: dict[str, tuple[str, list[int]]] = {}
     for place, (name, kind) in enumerate(report.layers):
         parts = name.split(".")
@@ -169,12 +169,12 @@ def _closing(report: FormulaReport, layers: Table | None) -> Iterable[Paragraph]
         yield Paragraph("notes", tuple(notes), main=1)
     several = [key.key for key in found if len(key.cases) > 1]
     if layers is not None and several:
-        yield Paragraph("layers", (f"for the first case alone: {', '.join(several)}",))
+        yield Paragraph("layers", (f"only for the first case: {', '.join(several)}",))
     yield Paragraph("conventions", tuple(_conventions(report)))
 
 
 def _checked(keys: Sequence[KeyFormulas]) -> tuple[str, ...]:
-    """How each formula was found and compared; keys alike in one line."""
+    """A line for each way in which formulas were found and compared, with the keys to which it applies."""
     lines: dict[str, list[str]] = {}
     for key in keys:
         case = key.cases[0]
@@ -193,7 +193,7 @@ def _with_keys(lines: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 def _example(case: Case) -> str:
-    """A residue to choose: of the first variable with several."""
+    """An example for ``--at``: another residue of the first variable that has several."""
     stepped = [each for each in case.conditions if each.is_stepped]
     if not stepped:
         return ""
@@ -299,7 +299,7 @@ def _polynomials(found: Sequence[Polynomial] | None) -> list[dict[str, Any]] | N
 
 
 def python_text(report: FormulaReport) -> str:
-    """One function for each key, which takes numbers or arrays of whole numbers."""
+    """Python code with one function for each key, which takes whole numbers or arrays of them."""
     parts = [f'"""{report.architecture}: figures as functions of its variables."""'.replace("\\", "\\\\")]
     for key in report.keys:
         sides = max([len(case.total or ()) for case in key.cases], default=0)

@@ -28,7 +28,7 @@ KEYS = (Column("key", "key"), Column("takes", "accepts"), Column("default", "def
 
 
 def kinds_document() -> Document:
-    """One row per kind: its form in patterns, its keys with their defaults, a summary."""
+    """One row for each kind: its form in patterns, its keys with their defaults, a summary."""
     rows = tuple(
         [
             (word(name), word(short_form(kind)), word(keys_with_defaults(kind)), word(documentation(kind).summary))
@@ -76,7 +76,7 @@ def kind_record(name: str) -> dict[str, Any]:
 def kind_document(name: str, memory: MemoryReport) -> Document:
     """One kind in full: keys, formula, volume, parameters, an example and the source.
 
-    ``memory`` is the report on the example of the kind; the numbers are those of its last layer of the kind.
+    ``memory`` is the report of the example of the kind; the numbers are those of the last layer of that kind in it.
     """
     kind = KINDS[name]
     texts = documentation(kind)

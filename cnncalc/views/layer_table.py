@@ -1,4 +1,4 @@
-"""The table of a net: one row per layer or block, then totals, shares and assumptions."""
+"""The table of a net: one row for each layer or block, then totals, shares and assumptions."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 
 def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
-    """The row with this name for these layers."""
+    """The row of these layers, with their counts added up."""
     own = [row for row in members if not row.in_place]
     return Row(
         name,
@@ -75,7 +75,7 @@ def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
 
 
 def rows_of(report: Report, depth: int | None = None) -> list[Row]:
-    """One row per layer, or with ``depth`` one for each block at that nesting level and each layer outside of them."""
+    """One row for each layer, or with ``depth`` for each block at that nesting level and each layer outside of them."""
     if depth is None:
         return [row_of(row.name, row.label, (row,)) for row in report.layers]
     blocks: dict[str, list[LayerReport]] = {}
@@ -121,14 +121,14 @@ _ROLES = {"weights": "weight", "biases": "bias", "buffers": "buffer"}
 
 
 def sides_text(sides: tuple[int, ...], times: str = "x") -> str:
-    """Sizes side by side, as ``3x5``."""
+    """Sizes joined by ``times``: ``3x5``."""
     return times.join(map(str, sides))
 
 
 def field_text(row: LayerReport, times: str = "x", at_most: str = "<=") -> str:
-    """The receptive field for people: ``5x5``; ``>224x224`` where the input cuts it, ``<=5x5`` for an upper bound.
+    """The receptive field: ``5x5``; ``>224x224`` if it is clipped to the input, ``<=5x5`` if it is an upper bound.
 
-    Where it differs between inputs each has its own.
+    Several inputs with different receptive fields are listed by name.
     """
 
     def written(size: tuple[int, ...], unclipped: tuple[int, ...] | None, *, is_exact: bool) -> str:
@@ -146,7 +146,7 @@ def field_text(row: LayerReport, times: str = "x", at_most: str = "<=") -> str:
 
 
 def _unclipped(row: LayerReport) -> Cell:
-    """The receptive field on an input without borders; nothing where the whole plane is seen."""
+    """The receptive field on an input without borders; empty if the layer sees the whole plane."""
     size = row.receptive_field_unclipped
     return Cell("") if size is None else word(sides_text(size))
 
@@ -175,17 +175,17 @@ def remarks_of(row: Row) -> str:
 
 
 def _uses(row: LayerReport) -> str:
-    """What a row uses of another one."""
+    """What a row with shared parameters uses of their owner."""
     return "transposed weights" if row.transposed else "parameters"
 
 
 def _some(what: str, count: int, whole: int) -> str:
-    """``frozen`` if all layers are, ``2 frozen`` if some are, else nothing."""
+    """``frozen`` if all layers are, ``2 frozen`` if some are, else empty."""
     return "" if not count else what if count == whole else f"{count} {what}"
 
 
 def _window_column(key: str) -> Callable[[Row, Notation], Cell]:
-    """The cell of a key of the window: ``3x3``, ``yes``; nothing for blocks and kinds without one."""
+    """A function that returns the cell of a window key, such as ``3x3`` or ``yes``; empty for rows without that key."""
 
     def cell(row: Row, _: Notation) -> Cell:
         layer = row.layer.layer if row.layer else None
@@ -255,13 +255,13 @@ COLUMNS = (*CELLS, *BARS)
 
 
 def _inputs(row: Row) -> list[str]:
-    """Its inputs: the layers outside of the row, in order."""
+    """The names of the layers outside of the row that it reads, in order, each once."""
     inside = {member.name for member in row.members}
     return list(dict.fromkeys(source for member in row.members for source in member.inputs if source not in inside))
 
 
 def _entering(row: Row) -> list[Volume]:
-    """The volumes that enter it from outside, in order, each once."""
+    """The volumes of layers outside of the row that it reads, in order, each once."""
     inside = {member.name for member in row.members}
     volumes = [
         volume
@@ -297,11 +297,11 @@ SORT_KEYS: Mapping[str, Callable[[Row], int]] = {
     **{key: attrgetter(key) for key in COUNTS},
     "receptive_field": lambda row: prod(row.last.receptive_field),
 }
-"""What rows can be sorted by: the count of a row, 0 for activations in place."""
+"""The count of a row by each key that rows can be sorted by; activations in place count 0."""
 
 
 class Selection(NamedTuple):
-    """Which rows are shown and in which order: the largest first by a key of SORT_KEYS, and of these the first ``top``.
+    """The rows that are shown, and their order: the ``top`` largest by a key of SORT_KEYS (``sort``), largest first.
 
     Equal rows stay in the order of the net. Without a key all rows are shown in that order.
     """
@@ -316,7 +316,7 @@ class Selection(NamedTuple):
         return sorted(rows, key=SORT_KEYS[self.sort], reverse=True)[: self.top]
 
     def lines(self, rows: Sequence[Row]) -> list[str]:
-        """What is shown of these rows, for a note below the table; nothing if all are, in their order."""
+        """A line that says which of these rows are shown; empty if all are, in the order of the net."""
         if self.sort is None:
             return []
         chosen, what = self.of(rows), CELLS[self.sort][0]
@@ -329,12 +329,12 @@ class Selection(NamedTuple):
         return [f"{text}; totals are those of all rows"]
 
     def record(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """The same for JSON."""
+        """The selection for JSON."""
         return {"sort": self.sort, "top": self.top, "rows": len(self.of(rows)), "of": len(rows)}
 
 
 def checked_selection(sort: str | None, top: int | None) -> Selection:
-    """The selection of a call; raises ValueProblem for an unknown key, or a number of rows without a key."""
+    """The selection of a call; raises ValueProblem for an unknown key, or for ``top`` without a key."""
     if sort is None and top is not None:
         hint = f"add --sort KEY, one of {', '.join(SORT_KEYS)}"
         raise ValueProblem("--top shows the largest rows, so it needs a key to sort by", code="usage", hint=hint)
@@ -347,7 +347,7 @@ def checked_selection(sort: str | None, top: int | None) -> Selection:
 
 
 def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation, every: Sequence[Row] | None = None) -> Table:
-    """The table of rows with these columns; bars show shares of ``every`` row (default: of these)."""
+    """The table of rows with these columns; bars show shares of the sum over ``every`` row (default: ``rows``)."""
     makers = [CELLS[key] if key in CELLS else (BARS[key][0], False, _bars(key, every or rows)) for key in keys]
     columns = tuple(
         [
@@ -402,14 +402,14 @@ def document(
 
 
 def _with_convention(closing: Sequence[Paragraph], other: Counted | None) -> Sequence[Paragraph]:
-    """The totals with those of another tool before them; the memory, which that does not count, comes last."""
+    """The closing paragraphs with the totals of another tool first, and the memory, which no tool counts, last."""
     if other is None:
         return closing
     return (Paragraph(f"in {other.tool}", counted_lines(other), main=1), *closing[1:], *closing[:1])
 
 
 def counted_lines(other: Counted) -> tuple[str, ...]:
-    """The totals as another tool counts them, and what it counts."""
+    """The totals as another tool counts them, and how it counts."""
     macs = "" if other.macs is None else f", {other.macs:,} MACs"
     return (f"{other.parameters:,} parameters{macs} / image (version {other.version})", f"it counts {other.words}")
 
@@ -476,7 +476,7 @@ def conventions(report: Report, notation: Notation) -> tuple[str, ...]:
 
 
 def paragraph(title: str, lines: Sequence[str]) -> tuple[Paragraph, ...]:
-    """A paragraph, or none without lines."""
+    """A tuple with one paragraph; empty if there are no lines."""
     return (Paragraph(title, tuple(lines)),) if lines else ()
 
 
@@ -533,7 +533,7 @@ def _sharing(report: Report) -> list[str]:
 
 
 def test_time_lines(report: Report, notation: Notation) -> list[str]:
-    """The totals without the layers that run only in training; nothing if there are none."""
+    """The totals without the layers that run only in training; empty if there are no such layers."""
     alone = [row.name for row in report.layers if row.training_only]
     if not alone:
         return []
@@ -553,7 +553,7 @@ ASSUMED = {
     "ln_axes": "LN along the {}, at each position of its one side",
     "optional": "items marked '?' are kept",
 }
-"""The text of each assumption; others are printed by their name."""
+"""The text of each assumption; assumptions without a text are printed as name and value."""
 
 
 def assumed_lines(assumed: Mapping[str, Any]) -> list[str]:

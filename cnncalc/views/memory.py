@@ -40,7 +40,10 @@ CLASSES = {
 def memory_document(
     memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
 ) -> Document:
-    """The report on training and inference; with ``depth`` it names blocks at that nesting level instead of layers."""
+    """The memory of training and inference; with ``depth`` it names blocks at that nesting level instead of layers.
+
+    ``timeline`` adds a chart of live bytes over the operations of each.
+    """
     options = memory.options
     held = f"{options.profile}, {plural(options.batch, 'image')}, {options.dtype}"
     if options.autocast:
@@ -71,7 +74,7 @@ def memory_document(
 
 
 def _heading(memory: MemoryReport, held: str, notation: Notation) -> tuple[str, ...]:
-    """What is computed, both peaks, and what a device needs; ``held`` is what the tensors are made for."""
+    """The net and its options, both peaks, and what a device needs; ``held`` has the options in words."""
     training, inference, size = memory.training, memory.inference, notation.size
     lines = [
         f"{memory.architecture}: memory, {held}, {memory.options.optimizer}",
@@ -131,7 +134,7 @@ def _checkpointed(memory: MemoryReport) -> list[Paragraph]:
 
 
 def largest_of(memory: MemoryReport, depth: int | None) -> list[tuple[str, int]]:
-    """The layers, or blocks at a nesting level, with most memory at the peak of forward and backward."""
+    """The layers, or blocks at a nesting level, with the bytes that they hold at the peak, largest first."""
     if depth is None:
         return list(memory.largest)
     sums: dict[str, int] = {}
@@ -257,7 +260,7 @@ def _breakdown(breakdown: Breakdown) -> dict[str, int]:
 
 
 def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
-    """A text chart of the live bytes of activations, gradients and temporaries over the operations."""
+    """A chart in text of the live bytes of activations, gradients and temporaries over the operations."""
     if not events:
         return ["no operations"]
     width = min(width, len(events))
@@ -304,7 +307,7 @@ def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Docu
 
 
 class Reason(NamedTuple):
-    """A sentence on the memory of one layer, with the bytes that it names; ``what`` they are for programs."""
+    """A sentence on the memory of one layer, with the bytes that it names; ``what`` says to programs what they are."""
 
     line: str
     what: str = ""
@@ -316,7 +319,7 @@ SAVED = ("input", "copy of the input", "intermediate result", "output", "additio
 
 
 def why(memory: MemoryReport, name: str, units: str) -> list[Reason]:
-    """What one layer saves for backward with the reasons, and what its backward allocates."""
+    """What one layer saves for backward and why, and what its backward allocates; DesignError for an unknown name."""
     from cnncalc.memory.report import Simulation
 
     row, options = require_layer(memory.report, name), memory.options

@@ -1,4 +1,4 @@
-"""The document of a net on a chip: its arena by part, what lies where at the peak, its flash, and a map of the head."""
+"""The document of a net on a chip: the arena and flash by part, the volumes at the peak, and a map of the head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KERNELS = {
     "dsp": " and CMSIS-NN for cores with DSP, such as Cortex-M4, M7 and M33",
     "mve": " and CMSIS-NN for cores with MVE, such as Cortex-M55 and M85",
 }
-"""What follows the runtime, by the extension of the core."""
+"""The words after the name of the runtime, by the extension of the core."""
 FLASH = {
     "weights": "weights",
     "biases": "biases",

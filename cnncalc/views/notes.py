@@ -28,7 +28,7 @@ NOTES = Notation("notes")
 """KB, MB and GB are powers of 1024, as in the notes."""
 
 PRINTED = (22, 15_237_608, 138_344_128)
-"""Rows, activations and weights of the VGGNet table in the notes, by which that table is detected."""
+"""Number of rows, activations and weights by which the VGGNet table of the notes is recognized."""
 PRINTED_TOTAL = "24M and 93MB"
 """The totals that the notes print for that table."""
 
@@ -43,8 +43,8 @@ def notes_document(
 ) -> Document:
     """The notes' table of a report.
 
-    Layers in place have no row, and weights are without biases, as in the notes. Totals are sums of the rows; a
-    footnote says where the notes print another total. Without ``totals`` only the conventions follow the table.
+    Layers in place have no row, and weights do not include biases, as in the notes. Totals are sums of the rows; if the
+    notes print another total, a footnote says so. Without ``totals`` only the conventions follow the table.
     """
     notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
@@ -62,7 +62,7 @@ def notes_document(
 
 
 def _closing(report: Report, rows: int, notation: Notation) -> tuple[Paragraph, ...]:
-    """Totals, and the footnote where the notes print another total."""
+    """The totals, and a footnote if the notes print another total."""
     totals = report.totals
     is_printed = (rows, totals.activations, totals.weights) == PRINTED
     return (

@@ -1,4 +1,4 @@
-"""Sentences about the parts of a net with most activations, parameters and multiply-adds."""
+"""Sentences about the parts of a net with the most activations, parameters and multiply-adds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 EARLY_POOLS = 2
-"""The number of early blocks; each ends at a pool."""
+"""The number of blocks that count as early; each ends at a pool."""
 
 
 def sentences(report: Report) -> list[str]:
@@ -20,10 +20,10 @@ def sentences(report: Report) -> list[str]:
 
 
 def early_activations(report: Report) -> str | None:
-    """The share of activations and multiply-adds of the first two blocks.
+    """The share of activations and multiply-adds of the first two blocks; None if these are the whole net.
 
-    A block ends at a pool that no branch bypasses. With fewer than two pools: the share of the first layers that
-    together hold at least half of the activations. The total includes the input, the layers do not.
+    A block ends at a pool that no branch bypasses. With fewer than two such pools it is the share of the first layers
+    that together hold at least half of the activations. The totals include the input, the layers do not.
     """
     rows = [row for row in report.layers if not row.layer.is_input]
     whole = report.totals.activations
@@ -51,7 +51,7 @@ def _early(report: Report, rows: list[LayerReport], whole: int) -> tuple[str, li
 
 
 def largest(report: Report) -> str | None:
-    """The layers with most activations, parameters and multiply-adds, each with its share; of equal ones the first."""
+    """The layers with the most activations, parameters and MACs, each with its share; of equal layers the first."""
     rows = report.layers
     counts = (
         ("activations", [0 if row.in_place else row.activations for row in rows], report.totals.activations),
@@ -83,7 +83,7 @@ def most_macs(report: Report) -> str | None:
 
 
 def _main_line(report: Report) -> list[LayerReport]:
-    """The layers that no branch bypasses: no later layer reads an output from before them."""
+    """The layers that no branch bypasses: no layer after them reads an output from before them."""
     last_read = list(range(len(report.layers)))
     for row in report.layers:
         for source in row.sources:

@@ -1,4 +1,4 @@
-"""The document of ``solve``: the member that is best within limits, or the nearest miss."""
+"""The document of ``solve``: the best member within the limits, or the one that exceeds them least."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def solve_document(solution: Solution, command: str, *, notation: Notation = USU
         heading.append(f"{point_text(shown.variables)}: within {within}")
         heading.append(_next_line(solution, notation))
     else:
-        heading.append(f"nothing fits; nearest: {point_text(shown.variables)}")
+        heading.append(f"no design is within the limits; nearest: {point_text(shown.variables)}")
         assert solution.blame is not None
-        heading.append(f"to blame: {_miss(solution.blame, notation)}")
+        heading.append(f"reason: {_miss(solution.blame, notation)}")
     closing = [
         Paragraph("table of this design", (command,), main=1),
         Paragraph("search", _search_lines(solution), main=2),
@@ -66,7 +66,7 @@ def _miss(limit: LimitValue, notation: Notation) -> str:
 
 
 def _next_line(solution: Solution, notation: Notation) -> str:
-    """The neighbour that breaks a limit."""
+    """The next better member, and the limit that it breaks."""
     if solution.next is None:
         better = "larger" if solution.objective.startswith("largest") else "smaller"
         return f"next: none; no valid design beside this one in the ranges is {better}"
@@ -74,7 +74,7 @@ def _next_line(solution: Solution, notation: Notation) -> str:
 
 
 def _table(solution: Solution, shown: Member, notation: Notation) -> Table:
-    """A row for each limit, then for the other figures; beside the answer the neighbour."""
+    """A row for each limit, then for the other figures; columns for the answer and the next better member."""
     other = solution.next
     columns = [
         Column("figure", "figure"),
@@ -110,7 +110,7 @@ def _table(solution: Solution, shown: Member, notation: Notation) -> Table:
 
 
 def _search_lines(solution: Solution) -> tuple[str, ...]:
-    """How many members were analysed, what that proves, what is broken, what is not monotone."""
+    """How many members were analysed, what that proves, how many are invalid, and the remarks of the search."""
     lines = [f"{solution.analysed:,} of {plural(solution.members, 'design')} analysed: {proof_of(solution)}"]
     if solution.broken:
         lines.append(
@@ -129,7 +129,7 @@ def proof_of(solution: Solution) -> str:
 
 
 def _data(solution: Solution) -> dict[str, Any]:
-    """The answer for programs; bytes and counts are exact."""
+    """The answer for JSON; bytes and counts are exact."""
     best, other = solution.best, solution.next
     found: dict[str, Any] = {
         "schema": 1,

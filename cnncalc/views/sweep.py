@@ -1,4 +1,4 @@
-"""The document of ``sweep``: the front, or the first designs in an order, and how many were within the limits."""
+"""The document of ``sweep``: the Pareto front, or the first designs in an order, and how many are within the limits."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def sweep_document(summary: Summary, name: str, *, notation: Notation = USUAL) -
 
 
 def _survey_line(survey: Survey) -> str:
-    """How the points of a sweep by formulas were found."""
+    """A line about a sweep by formulas: how the polynomials were found and compared."""
     found = f"{plural(survey.cells, 'polynomial')} a figure, found from {plural(survey.analysed, 'design')}"
     best = len(survey.survivors)
     shown = "" if not best else "; the best point computed" if best == 1 else f"; the {best:,} best points computed"
@@ -79,7 +79,7 @@ def most_first(summary: Summary, status: str) -> list[tuple[str, Reason]]:
 
 
 def counts_line(summary: Summary) -> str:
-    """How many points there were, and how many of them are over the limits and broken."""
+    """How many points there are, and how many of them are within the limits, over them, or invalid."""
     counts, points = summary.counts, summary.points
     parts = [f"{counts['ok']:,} within the limits"] if summary.plan.bounds else []
     parts += [f"{counts['over']:,} over"] if counts["over"] else []
@@ -90,7 +90,7 @@ def counts_line(summary: Summary) -> str:
 
 
 def miss_line(summary: Summary, notation: Notation) -> str | None:
-    """If no design is within the limits, which limit is to blame; None if one is."""
+    """If no design is within the limits, the limits that none meets; None if one is, or all designs are invalid."""
     if summary.counts["ok"] or not summary.counts["over"]:
         return None
     blame = []
@@ -104,7 +104,7 @@ def miss_line(summary: Summary, notation: Notation) -> str | None:
 
 
 def _shown_line(summary: Summary, shown: int, more: int) -> str | None:
-    """What is printed, and in which order; None where that is all in the order of the points."""
+    """Which designs are printed, and in which order; None if these are all in the order of the points."""
     order = "" if summary.sort is None else f", in the order of {summary.sort.text}"
     left = f" (--top {shown + more} shows all)" if more else ""
     if summary.objectives:
@@ -133,7 +133,7 @@ def _short(value: int, measure: Measure, notation: Notation) -> str:
 
 
 def reason_line(what: str, reason: Reason) -> str:
-    """How many designs have a reason, and where it was found first."""
+    """How many designs have a reason, and the first of them."""
     example = reason.example
     why = f": {example.reason.partition(': ')[2]}" if example.status == "broken" else ""
     return f"{plural(reason.points, 'design')}: {what}, first at {point_text(example.variables)}{why}"

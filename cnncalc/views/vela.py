@@ -19,7 +19,7 @@ SETTING = {
     "memory_mode": "Sram_Only",
     "optimise": "Performance",
 }
-"""What the figure holds for."""
+"""The version and options of Vela for which the plan holds."""
 WEIGHTS = "not counted: Vela compresses them by their values and lists them apart, as on-chip flash"
 
 
@@ -45,14 +45,14 @@ def vela_document(plan: VelaPlan, *, notation: Notation, width: int = 100) -> Do
 
 
 def _shown(volume: VelaVolume, steps: int) -> ArenaVolume:
-    """The volume by steps; the outputs stay behind the last one."""
+    """A volume with steps instead of times; the lifetime of an output ends with the last step."""
     names = [name for name in volume.names if "/" not in name] or list(volume.names)
     first, last = volume.first // 2, min(volume.last // 2, steps - 1)
     return ArenaVolume(listing(names, 3), tuple(names), volume.role, volume.offset, volume.size, first, last)
 
 
 def _layout(volume: VelaVolume) -> str:
-    return "bricks of 16 channels" if volume.is_brick else "channels side by side"
+    return "bricks of 16 channels" if volume.is_brick else "channels last"
 
 
 def _data(plan: VelaPlan, found: list[ArenaVolume]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnncalc.run.verify_training import TrainingVerification
 
 MAX_SHOWN = 40
-"""Disagreements that are shown; the others are counted (JSON has all)."""
+"""The most disagreements that are shown; the others are counted (JSON has all)."""
 
 WORDS = {
     "volume": "volumes",
@@ -72,7 +72,7 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
 
 
 def _own_row(own: OwnRun) -> tuple[Cell, Cell, Cell]:
-    """How many layers agree with the run of the model file itself."""
+    """The row about the run of the model file itself: how many layers agree with it, and the largest distance."""
     agreed = sum(each.agrees for each in own.outputs)
     what = f"{TITLES['onnxruntime']} {own.version} with the file's weights"
     if own.batch > 1:
@@ -85,7 +85,7 @@ def _own_row(own: OwnRun) -> tuple[Cell, Cell, Cell]:
 
 
 def _own_lines(own: OwnRun) -> list[Paragraph]:
-    """What of a model file was not run or not compared, and why."""
+    """Lines about what was not run or not compared of a model file, and why."""
     if own.skipped:
         return [Paragraph("the file itself was not run", (own.skipped,), main=1)]
     reasons: dict[str, list[str]] = {}
@@ -95,15 +95,15 @@ def _own_lines(own: OwnRun) -> list[Paragraph]:
              for why, names in reasons.items()]  # fmt: skip
     if own.no_value:
         lines.append(
-            f"{plural(len(own.no_value), 'layer')} whose output is no value of the file: {listing(own.no_value)}"
+            f"{plural(len(own.no_value), 'layer')} whose output is not a value of the file: {listing(own.no_value)}"
         )
     if own.is_external:
-        lines.append("some weights lie in other files beside it")
+        lines.append("some weights are stored in other files in its folder")
     return [Paragraph("the file itself", tuple(lines), main=1)] if lines else []
 
 
 def _unproven(names: tuple[str, ...]) -> list[Paragraph]:
-    """The layers that are left out since their figures are stated, or depend on such; nothing without any."""
+    """The layers that are left out since their figures are stated, or depend on stated ones; empty without such."""
     if not names:
         return []
     text = f"{plural(len(names), 'layer')} whose figures are stated or depend on stated ones: {listing(names)}"
@@ -111,7 +111,7 @@ def _unproven(names: tuple[str, ...]) -> list[Paragraph]:
 
 
 def _stated(names: tuple[str, ...]) -> list[Paragraph]:
-    """The same of a training step, in which the other layers run on volumes that are stated."""
+    """The layers with stated figures in a training step; layers after them run on the stated volumes."""
     if not names:
         return []
     text = f"parameters, buffers and saved elements that are stated; bytes on stated volumes: {listing(names)}"
@@ -219,7 +219,7 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
 
 
 def _training_lines(run: TrainingVerification, units: str) -> list[Paragraph]:
-    """What was compared beside the points of the table, and what the table does not count."""
+    """Paragraphs about the other comparisons, and about memory that the table does not count."""
     met = run.moments - len(run.wrong)
     share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
     return [

@@ -172,7 +172,7 @@ def test_in_place_is_not_warned_of_where_a_call_turns_it_off() -> None:
     [
         ("", ["cnncalc.toml has no effect: it has no keys"]),
         ('files = ["lenet5"]', []),
-        ('files = ["lenet5", "lenet5"]', ["files: a second 'lenet5' has no effect: it stands 2 times in the list"]),
+        ('files = ["lenet5", "lenet5"]', ["files: a second 'lenet5' has no effect: the list has it 2 times"]),
         ("exclude = []", ["exclude has no effect: it is empty"]),
         ('ignore = ["first-fc"]', []),
         ('select = ["first-fc"]\nignore = ["first-fc"]', []),

@@ -332,7 +332,7 @@ def test_keys_of_a_configuration_have_their_places(tmp_path: Path, text: str, pl
         ("cnncalc.toml", "[budget]\nmacs = true\n", ":2:8: error[unknown-unit]: macs: 'true' is not a count"),
         ("cnncalc.toml", "[budget]\nmacs = -1\n", ":2:8: error[wrong-value]: macs: a limit is at least 0, found -1"),
         ("cnncalc.toml", "a." * 100_000, ":1:127: error[limit]: a key has at most 64 parts"),
-        ("cnncalc.toml", "a = " + "[" * 100_000, "values nest too deep"),
+        ("cnncalc.toml", "a = " + "[" * 100_000, "values are nested too deeply"),
         ("cnncalc.toml", "[budget]\nmacs = \n", ":2:8: error[toml-syntax]: TOML: "),
         (
             "pyproject.toml",
@@ -504,7 +504,7 @@ def test_a_limit_that_an_upper_bound_cannot_decide_is_an_error(key: str) -> None
         f"{key}: max 6 cannot be decided: conv3 sees at most 7 pixels, and may see fewer",
         f"{key}: min 5 cannot be decided: conv3 sees at most 7 pixels, and may see fewer",
     ]
-    assert {(problem.code, problem.hint) for problem in file.problems} == {("undecidable", "max 7 would be kept")}
+    assert {(problem.code, problem.hint) for problem in file.problems} == {("undecidable", "max 7 would pass")}
     assert [finding.key for finding in file.findings] == ["parameters"]
     assert result.code == 2
 

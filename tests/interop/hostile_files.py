@@ -795,7 +795,7 @@ YAML: dict[str, Callable[[int], bytes]] = {
 }
 
 TFLITE: dict[str, Callable[[int], bytes]] = {
-    "operators without an equal": lambda n: tflite_row(27, n),
+    "unsupported operators": lambda n: tflite_row(27, n),
     "operators without their inputs": lambda n: tflite_row(9, n),
     "convolutions without weights": lambda n: tflite_row(3, n, 2),
     "concatenations of many": lambda n: tflite_row(2, n, 1_900),

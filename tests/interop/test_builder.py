@@ -1,4 +1,4 @@
-"""Nets built layer by layer: names, open inputs, operators without an equal."""
+"""Nets built layer by layer: names, open inputs, unsupported operators."""
 
 from __future__ import annotations
 

@@ -41,9 +41,9 @@ WANTED = (
 REASONS = {
     "onnx-tool": (
         r"it stops, since it has no rule for (GlobalMaxPool|MaxUnpool|Mean|Mish|ReduceSumSquare|Selu)",
-        r"it does not find the sizes that (Expand|Resize to a size|MaxPool over three sides .*) gives, nor those .*",
+        r"it cannot compute the output shape of (Expand|Resize to a size|MaxPool over three sides .*), nor the .*",
     ),
-    "torchinfo": ("it adds up parameters that several blocks share more often than once",),
+    "torchinfo": ("it counts parameters that several blocks share more than once",),
 }
 """Where a tool cannot be reproduced, and why."""
 
@@ -107,10 +107,10 @@ def test_words_name_what_is_counted(name: str) -> None:
             assert counting, (tool, figure)
         for text in figure.words:
             assert re.fullmatch(r"(\d+ x )?[\w.]+: [a-z0-9].*[a-z0-9)]", text), (tool, text)
-        each_element = re.fullmatch(r"\S+: (\d+) for each element that it (gives|reads)", "\n".join(figure.words))
+        each_element = re.fullmatch(r"\S+: (\d+) for each (input|output) element", "\n".join(figure.words))
         if each_element and not report.layers[-1].layer.per_side:  # without pads of its own
             row = report.layers[-1]
-            volume = row.output if each_element[2] == "gives" else row.input_volumes[0]
+            volume = row.output if each_element[2] == "output" else row.input_volumes[0]
             assert figure.macs == int(each_element[1]) * volume.elements, (tool, figure)
 
 
@@ -188,12 +188,12 @@ def test_a_convention_is_added_and_alters_no_total(tool: str) -> None:
         (
             "resnet18", "bn1", "thop",
             ["128 parameters, as here", "3,211,264 MACs, 0 here",
-             "nn.BatchNorm2d: 2 for each element that it reads, 4 if it learns"],
+             "nn.BatchNorm2d: 2 for each input element, 4 if it has parameters"],
         ),
         (
             "resnet18", "bn1", "onnx-tool",
             ["256 parameters, 128 here", "24,887,296 MACs, 0 here",
-             "BatchNormalization: 31 for each element that it gives"],
+             "BatchNormalization: 31 for each output element"],
         ),
         (
             "resnet18", "relu1", "ptflops",
@@ -206,7 +206,7 @@ def test_a_convention_is_added_and_alters_no_total(tool: str) -> None:
         (
             "lenet5", "s2", "thop",
             ["0 parameters, 12 here", "1,176 MACs, 0 here", "Subsample: nothing",
-             "nn.AvgPool2d: 1 for each element that it gives"],
+             "nn.AvgPool2d: 1 for each output element"],
         ),
     ],
 )  # fmt: skip
@@ -226,12 +226,12 @@ def test_a_layer_says_what_a_tool_counts_differently(net: str, layer: str, tool:
         ),
         (
             "INPUT 9x9x4 -> CONV3-4 -> RESIZE(size=[5, 7], mode=bilinear) -> CONV3-4 -> RELU", "onnx-tool",
-            "it does not find the sizes that Resize to a size gives, nor those that follow from them: "
+            "it cannot compute the output shape of Resize to a size, nor the shapes that depend on it: "
             "3 layers (CONV, RELU, RESIZE)",
         ),
         (
             "INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here -> RELU", "thop",
-            "PyTorch has no equal of what is stated: 1 layer (OPAQUE)",
+            "PyTorch has no module for OPAQUE layers: 1 layer (OPAQUE)",
         ),
         (
             "INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here -> RELU", "onnx-tool",
@@ -250,11 +250,11 @@ def test_what_a_tool_cannot_count_is_a_warning(net: str, tool: str, warning: str
     [
         (
             "INPUT 1x1x20000000 -> BN",
-            "input has more than 16,777,216 positions or channels, too many for shapes in ONNX",
+            "input has more than 16,777,216 positions or channels, too many to compute ONNX shapes",
         ),
         (
             "INPUT 400x400x3 -> LOCAL399-4",
-            "the net takes more than 100,000 operators of ONNX, so its shapes are not followed",
+            "the net needs more than 100,000 operators in ONNX, too many to compute their shapes",
         ),
     ],
 )

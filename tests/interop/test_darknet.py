@@ -1,4 +1,4 @@
-"""Nets of darknet: its sizes, paddings, joins and activation functions, what has no equal."""
+"""Nets of darknet: its sizes, paddings, joins and activation functions, unsupported sections."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_shortcut_keeps_the_volume_before_it() -> None:
     assert rows[-1].output == Volume(12, 10, 4)
     deeper = report(CONV.format(4) + CONV.format(8) + "[shortcut]\nfrom=-2\nactivation=relu\n").layers
     assert [row.kind for row in deeper[-3:]] == ["pad", "add", "relu"]
-    with pytest.raises(DesignError, match="must be equal, or whole multiples"):
+    with pytest.raises(DesignError, match="must be equal or whole multiples"):
         report(text + "[shortcut]\nfrom=0\n")
 
 
@@ -151,9 +151,9 @@ def test_learned_numbers_are_added_to_channels_and_shared() -> None:
     assert [row.label for row in rows] == ["SCALE(scale=no)"] * 2
     assert [(row.biases, row.shared_with) for row in rows] == [(6, None), (0, rows[0].name)]
     for wrong in ("[shift_channels]\nfrom=1\n[control_channels]\nfrom=1\n", "[alternate_channels]\nfrom=1\n"):
-        with pytest.raises(DesignError, match="not one factor or one shift for each channel"):
+        with pytest.raises(DesignError, match="does not have one factor or one shift for each channel"):
             report(start + wrong)
-    with pytest.raises(DesignError, match="not one factor or one shift for each channel"):
+    with pytest.raises(DesignError, match="does not have one factor or one shift for each channel"):
         report(CONV.format(4) + start.replace(CONV.format(6), "") + "[shift_channels]\nfrom=1\n")
 
 
@@ -172,7 +172,7 @@ def test_weights_are_shared_and_frozen() -> None:
 def test_dilation_keeps_the_sides_only_with_half_padding() -> None:
     text = "[convolutional]\nfilters=4\nsize=3\ndilation=2\npad=1\n"
     assert report(text).layers[1].output == Volume(23, 19, 4)
-    with pytest.raises(DesignError, match=r"only \[19x15x4\] fit"):
+    with pytest.raises(DesignError, match=r"the output is \[19x15x4\]"):
         report(text.replace("pad=1", "pad=0"))
 
 
@@ -214,10 +214,10 @@ def test_an_unknown_activation_is_relu_as_in_darknet() -> None:
         ("[net\n", 1, "expected ']'"),
         (NET + "[convolutional]\nsize=x\n", 6, "expected a whole number, found 'x'"),
         (NET + "[convolutional]\nsize=99\n", 5, "must fit"),
-        (NET + "[route]\nlayers=\n", 6, "whole numbers with commas"),
+        (NET + "[route]\nlayers=\n", 6, "whole numbers separated by commas"),
         (NET + "[route]\n", 5, "it is missing"),
-        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "no section before it; those are 0 to 0"),
-        (NET + CONV.format(3) + "[shortcut]\nfrom=-2\n", 13, "no section before it"),
+        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "must be the number of an earlier section (0 to 0)"),
+        (NET + CONV.format(3) + "[shortcut]\nfrom=-2\n", 13, "must be the number of an earlier section"),
         (NET + "[convolutional]\nfilters=1234567890123456789\n", 6, "at most 18 digits"),
         ("[net]\nheight=8\n[avgpool]\n", 1, "the size of the input is open ([8x?x?])"),
     ],

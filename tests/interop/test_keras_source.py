@@ -62,7 +62,7 @@ def assert_is_the_net(report: Report) -> None:
 
 
 UNSAID = {"unpool", "local", "opaque"}
-"""Kinds without an equal in Keras."""
+"""Kinds that Keras does not have."""
 
 LIMITED = {"conv", "dwconv", "deconv", "pool", "bn"}
 """Kinds that Keras can express with some of their keys only."""

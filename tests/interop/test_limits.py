@@ -143,7 +143,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         4_096, "its axes are 4,097 numbers, more than 4,096",
     ),
     "work.onnx": (gathered, 2_000, "compute with more than 2,000,000 numbers of constants"),
-    "decoded.onnx": (decoded, 2_000, "look at more than 2,000,000 elements"),
+    "decoded.onnx": (decoded, 2_000, "need the values of more than 2,000,000 elements"),
     "axes.onnx": (
         lambda n: onnx_file(
             node("Reshape", ["x", "s"], ["y"]), rest=block(5, tensor("s", (n,), [1] * (n - 1) + [256], form=7))
@@ -154,7 +154,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         lambda n: onnx_file(node("Relu", ["x"], ["y"], mode="m" * n)), 65_536, "a text of 65,537 bytes, more than 65,536",
     ),
     "dimensions.onnx": (
-        lambda n: onnx_file(RELU, rest=block(5, tensor("w", (1,) * n))), 16, "a tensor of more than 16 dimensions",
+        lambda n: onnx_file(RELU, rest=block(5, tensor("w", (1,) * n))), 16, "a tensor with more than 16 dimensions",
     ),
     "elements.onnx": (
         lambda n: onnx_file(RELU, rest=block(5, number(1, n) + number(2, 1) + block(8, "w"))), 1 << 50,
@@ -219,11 +219,11 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         "65,537 bytes, more than 65,536",
     ),
     "texts.tflite": (named_long, 16 * 1024**2, "its texts have more than 16,777,216 bytes"),
-    "layers.json": (layers, 19_999, "the layers are called more than 20,000 times"),
+    "layers.json": (layers, 19_999, "more than 20,000 calls of layers"),
     "bytes.json": (lambda n: layers(2).ljust(n), 4 * 1024**2, "4,194,305 bytes, more than 4,194,304"),
     "models.json": (models, MODELS_INSIDE, "more than 32 inside one another"),
-    "calls.json": (called, 196, "called more than 20,000 times"),
-    "sides.json": (lambda n: image([2] * n), 4, "an input of 5 axes beside the batch; at most 4 can be read"),
+    "calls.json": (called, 196, "more than 20,000 calls of layers"),
+    "sides.json": (lambda n: image([2] * n), 4, "the input has 5 axes besides the batch, but at most 4 can be read"),
     "directory.keras": (directory, 4 * 1024**2, "the directory of the archive has 4,194,305 bytes, more than 4,194,304"),
     "bytes.keras": (lambda n: packed(layers(2).ljust(n)), 4 * 1024**2, "more than 4,194,304 bytes"),
 }  # fmt: skip

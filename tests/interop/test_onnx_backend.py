@@ -1,7 +1,7 @@
 """The test suite for backends in the onnx package, run by the importer and the NumPy executor.
 
 A case is a model of one or a few operators with inputs and results. Its floating-point inputs are those of the net, or
-the first one alone and the others its weights, as its operators need. What has no equal must be refused, what is
+the first one alone and the others its weights, as its operators need. Unsupported operators must be refused, what is
 read must give the results of the case, unless it is said that its numbers differ. How many ran of each operator, and
 why others did not, is kept in a golden file.
 """
@@ -80,7 +80,7 @@ def cases(kind: str) -> Iterator[Case]:
         yield Case(each.name, model, sets, each.rtol)
 
 
-LET_ALONE = ("is computed from the inputs of the net", "of one volume by another", "it has no input of numbers")
+LET_ALONE = ("is computed from the inputs of the net", "with a tensor as exponent", "it has no input of numbers")
 """Reasons why a case is not run that do not hold where its first input alone is that of the net."""
 
 

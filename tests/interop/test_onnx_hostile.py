@@ -73,7 +73,7 @@ def test_operators_with_attributes_of_others_are_errors_or_layers(seed: int) -> 
     ("type", "inputs", "words"),
     [
         ("PRelu", (), "its slope is missing"),
-        ("Unsqueeze", ((2, 2),), "an axis is named twice"),
+        ("Unsqueeze", ((2, 2),), "name one axis twice"),
         ("Mul", (float("inf"),), "it computes with the number inf"),
     ],
 )

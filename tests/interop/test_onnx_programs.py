@@ -134,7 +134,7 @@ def canonical(model: Model, x: Value) -> Value:
 
 
 def read(model: Model) -> Report | None:
-    """The report of the program; None if some operator in it has no equal."""
+    """The report of the program; None if an operator in it is not supported."""
     try:
         return account(load_bytes("net.onnx", model.bytes("end")), dtype="float64")
     except DesignError as error:

@@ -162,7 +162,7 @@ def test_several_inputs_are_sized_by_name() -> None:
 
     graph = cnncalc.from_torch(Two(), {"left": (9, 8, 3), "right": (7, 6, 3)})
     assert [node.name for node in graph.nodes if node.is_input] == ["left", "right"]
-    with pytest.raises(DesignError, match="takes 2 inputs, and the size of right is not stated"):
+    with pytest.raises(DesignError, match="has 2 inputs, but the size of right is not stated"):
         cnncalc.from_torch(Two(), {"left": (9, 8, 3)})
 
 
@@ -176,7 +176,7 @@ def test_sequences_and_vectors_enter_as_the_module_takes_them() -> None:
 
 
 class Spectrum(nn.Module):
-    """An operator that has no equal."""
+    """An unsupported operator."""
 
     def forward(self, x: Any) -> Any:
         return torch.fft.rfft2(x).real + torch.cumsum(x, 1)[..., :5]
@@ -242,7 +242,7 @@ def test_a_target_names_a_module_a_function_or_a_class(file: Path, name: str, co
     ("name", "message"),
     [
         ("nett", "has no 'nett'; did you mean 'net'?"),
-        ("number", "neither a torch.nn.Module nor a function that makes one, but int"),
+        ("number", "must be a torch.nn.Module or a function that returns one, but is int"),
         ("needs", "TypeError"),
         ("broken", "ValueError: no data here"),
         ("leaves", "SystemExit: 0"),

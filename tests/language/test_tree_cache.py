@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
+import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -74,15 +76,45 @@ def test_the_tree_of_a_net_that_was_changed_is_written_anew(folder: Path) -> Non
 
     for _ in range(2):
         assert read(text_of(folder)).entries[0][1].value == "other"
-    assert marshal.loads(kept(folder)[0].read_bytes())[1] == "name: other\n"  # noqa: S302
+    assert marshal.loads(kept(folder)[0].read_bytes()[tree_cache.CHECKSUM_BYTES :])[1] == "name: other\n"  # noqa: S302
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"no tree", marshal.dumps(3), marshal.dumps((0, "", ()))])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff", b"no tree", *[tree_cache._checksum(some) + some for some in map(marshal.dumps, (3, (0, "", ())))]],
+)
 def test_a_broken_file_is_not_used(folder: Path, content: bytes) -> None:
     tree = read(text_of(folder))
     kept(folder)[0].write_bytes(content)
 
     assert yaml_tree._plain(read(text_of(folder))) == yaml_tree._plain(tree)
+
+
+def test_a_file_of_which_one_bit_or_the_end_is_lost_is_not_used(folder: Path) -> None:
+    source = Source(f"{NET}.yaml", text_of(folder))
+    read(source.text)
+    (file,) = kept(folder)
+    content = file.read_bytes()
+    tree = tree_cache.cached_tree(source)
+    assert tree is not None
+
+    for place in range(0, len(content), 31):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        for wrong in (damaged, content[:place]):
+            file.write_bytes(wrong)
+            assert tree_cache.cached_tree(source) in (None, tree)  # zeros at the end do not count
+    read(source.text)
+    assert file.read_bytes() == content
+
+
+def test_a_file_that_cannot_be_written_to_the_end_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: str, file: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", file)
+
+    monkeypatch.setattr(os, "replace", full)
+    assert read(text_of(folder)) is not None
+    assert kept(folder) == []
 
 
 def test_nothing_is_written_where_python_writes_no_byte_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

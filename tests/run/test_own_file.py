@@ -269,7 +269,7 @@ def test_lacking_weights_are_named() -> None:
     model.tensors.append(b"".join(number(1, size) for size in (4, 2, 3, 3)) + number(2, 1) + block(8, "stripped"))
     model.add("Conv", "image", "stripped", name="conv")
     assert own_run(model).skipped == (
-        "weights of 1 layer are lacking: conv: its weight: it has 0 elements in place of 72"
+        "weights of 1 layer are lacking: conv: its weight: it has 0 elements, but its shape has 72"
     )
 
 
@@ -310,13 +310,13 @@ def test_weights_beside_the_file_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "why"),
     [
-        ("../net.data", "only files beside the model are opened"),
-        ("/etc/hostname", "only files beside the model are opened"),
-        ("a\\..\\..\\net.data", "only files beside the model are opened"),
-        ("C:net.data", "only files beside the model are opened"),
-        ("", "only files beside the model are opened"),
+        ("../net.data", "only files in the folder of the model are opened"),
+        ("/etc/hostname", "only files in the folder of the model are opened"),
+        ("a\\..\\..\\net.data", "only files in the folder of the model are opened"),
+        ("C:net.data", "only files in the folder of the model are opened"),
+        ("", "only files in the folder of the model are opened"),
         ("link.data", "leads out of the folder of the model"),
-        ("missing.data", "there is no such file"),
+        ("missing.data", "which does not exist"),
         ("short.data", "ends before byte 40"),
     ],
 )

@@ -36,7 +36,7 @@ CODES = (
     "odd-depth",
     "unused-ignore",
 )
-"""Every design rule, in the order in which they are documented; each is the one Rule in the module of that name."""
+"""The codes of all design rules in the order of the documentation; each module of that name has one Rule."""
 
 
 def _rule(code: str) -> Rule:
@@ -78,7 +78,7 @@ def run_rules(report: Report, *, file: str, select: Iterable[str] = (), ignore: 
 
 
 def _unused(report: Report, chosen: Sequence[str], used: set[Ignore]) -> Iterable[Finding]:
-    """The findings about entries of the file that suppressed nothing, unless the file ignores these as well."""
+    """The findings about entries under ``ignore`` that suppressed nothing, unless the file ignores that rule too."""
     items = report.graph.ignore
     if any(item.code == UnusedIgnore.code for item in items):
         return ()
@@ -86,7 +86,7 @@ def _unused(report: Report, chosen: Sequence[str], used: set[Ignore]) -> Iterabl
 
 
 def _ignored(entries: Mapping[str | None, list[Ignore]], site: Site, used: set[Ignore]) -> bool:
-    """Whether one of a rule's entries, by layer, ignores it at a site; those that do are added to ``used``."""
+    """Whether an entry under ``ignore`` (``entries``, by layer or block) covers a site; ``used`` gets those that do."""
     names: list[str | None] = [None]
     name = site.row.name
     while name:
@@ -98,7 +98,7 @@ def _ignored(entries: Mapping[str | None, list[Ignore]], site: Site, used: set[I
 
 
 def explain(code: str) -> str:
-    """The documentation of a rule: what, why, example, what to do instead, source. ValueProblem for an unknown code."""
+    """The documentation of a rule: what, why, example, instead, source; raises ValueProblem for an unknown code."""
     from inspect import cleandoc
 
     known("explain", [code])
@@ -106,7 +106,7 @@ def explain(code: str) -> str:
 
 
 def known(what: str, codes: Iterable[str]) -> list[str]:
-    """The codes as a list; raises ValueProblem for an unknown one."""
+    """The codes as a list; raises ValueProblem for an unknown one, with ``what`` as the option that names it."""
     given = [codes] if isinstance(codes, str) else list(codes)
     for code in given:
         if code not in RULES:

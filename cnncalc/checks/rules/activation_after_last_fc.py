@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site, listed
+from cnncalc.checks.rules.base import Rule, Site, listed, with_changes
 from cnncalc.layers.linear import FullyConnected
 
 if TYPE_CHECKING:
@@ -40,22 +39,23 @@ class ActivationAfterLastFc(Rule):
         for row in report.layers:
             if readers[row.index] or not row.sources:
                 continue
-            behind: list[LayerReport] = []
+            after: list[LayerReport] = []  # the layers after the FC, from the output back
             while len(row.sources) == 1 and (row.layer.is_rectifier or row.layer.is_view_at_test_time):
-                behind.append(row)
+                after.append(row)
                 row = report.layers[row.sources[0]]
-            wrong = [other for other in behind if not other.layer.is_view]
+            wrong = [other for other in after if not other.layer.is_view]
             if (
                 isinstance(row.layer, FullyConnected)
                 and wrong
-                and all(len(readers[r.index]) == 1 for r in (row, *behind[1:]))
+                and all(len(readers[r.index]) == 1 for r in (row, *after[1:]))
             ):
                 yield Site(wrong[-1], (row, wrong))
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         _, (fc, wrong) = sites[0]
         kinds = listed([other.label for other in reversed(wrong)])
-        message = f"the scores of the last fully-connected layer should stay unchanged, but {kinds} follows {fc.name}"
+        verb = "follows" if len(wrong) == 1 else "follow"
+        message = f"the scores of the last fully-connected layer should stay unchanged, but {kinds} {verb} {fc.name}"
         gone = {other.index: () for site in sites for other in site.facts[1]}
-        changed = rewritten(report, gone)
+        changed = with_changes(report, gone)
         return self.found(report, sites, message, "all_layers", what=f"end with {fc.label}", changed=changed)

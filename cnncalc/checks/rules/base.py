@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.findings import Advice, Finding
 from cnncalc.layers.convolution import Convolution
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
@@ -12,7 +13,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.figures.measure import Share
@@ -34,8 +35,8 @@ class Site(NamedTuple):
 class Rule:
     """A design rule. The docstring of each rule is its documentation: what, why, example, instead, source.
 
-    ``code`` is the word by which it is selected, ignored and explained. ``sites`` looks at every layer. ``finding``
-    describes all sites from one place in the text: ``[CONV7-64 -> RELU]*20`` is one thing to change.
+    ``code`` is the word by which it is selected, ignored and explained. ``sites`` yields the layers that break it.
+    ``finding`` describes all sites from one position in the text: ``[CONV7-64 -> RELU]*20`` is one thing to change.
     """
 
     code: ClassVar[str] = ""
@@ -45,7 +46,7 @@ class Rule:
         return ()
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
-        """The finding about sites from one place in the text, with the computed effect of the fix."""
+        """The finding about sites from one position in the text, with the computed effect of the fix."""
         raise NotImplementedError
 
     def find(self, report: Report) -> Iterator[Finding]:
@@ -53,7 +54,7 @@ class Rule:
         return self.findings(report, self.sites(report))
 
     def findings(self, report: Report, sites: Iterable[Site]) -> Iterator[Finding]:
-        """One finding for each place in the text; beyond MAX_WORK, further places are reported with the last one."""
+        """One finding for each position in the text; beyond MAX_WORK the last finding names all further sites."""
         places: dict[tuple[object, ...], list[Site]] = {}
         max_places = max(1, MAX_WORK // len(report.layers))
         for site in sites:
@@ -78,8 +79,8 @@ class Rule:
     ) -> Finding:
         """A finding at the first of the sites; the message names the others.
 
-        ``key`` is the quantity that following the advice changes, ``what`` the advice, ``changed`` the net that follows
-        it; None: there is no advice.
+        ``key`` is the quantity that the advice changes, ``what`` the advice, ``changed`` the net that follows it (None:
+        there is no advice).
         """
         row = sites[0].row
         actual = None if key is None else self.value(report, key)
@@ -99,7 +100,7 @@ class Rule:
         )
 
     def value(self, report: Report, key: str) -> int:
-        """A quantity of the whole net."""
+        """A quantity of the net: a total of the report, ``unread`` (elements) or ``all_layers`` (their number)."""
         if key == "unread":
             return unread(report)
         return len(report.layers) if key == "all_layers" else int(getattr(report.totals, key))
@@ -141,9 +142,9 @@ def resizes(row: LayerReport) -> bool:
 
 
 def left_over(layer: Layer, x: Volume) -> tuple[int, ...]:
-    """Elements at the far end of each side of the input that no window reaches: rows and columns of a plane.
+    """How many rows, columns and so on at the far end of each side of the input no window reaches.
 
-    Padding is not counted, nor the gap that a stride larger than the window leaves between any two windows.
+    Padding is not counted, nor the gap between two windows where the stride is larger than the window.
     """
     if not isinstance(layer, (Convolution, Pooling)) or (isinstance(layer, AdaptivePooling) and layer.adaptive):
         return (0,) * len(x.sides)
@@ -156,8 +157,13 @@ def left_over(layer: Layer, x: Volume) -> tuple[int, ...]:
     return tuple(left)
 
 
+def with_changes(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report | None:
+    """The net with some layers replaced, with its volumes and counts alone; None if that is not a valid net."""
+    return rewritten(report, changes, brief=True)
+
+
 def unread(report: Report) -> int:
-    """The elements of all volumes in rows and columns that are left over."""
+    """The number of elements in rows and columns that no window reaches, over all volumes of the net."""
     total = 0
     for row in report.layers:
         if row.sources:

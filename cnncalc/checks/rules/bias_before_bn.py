@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -39,13 +38,13 @@ class BiasBeforeBn(Rule):
         shared = {node.share for node in report.graph.nodes}
         for row in report.layers:
             if row.layer.counts_macs and row.biases and row.index not in shared:
-                behind = [report.layers[reader] for reader in readers[row.index]]
-                if behind and all(reader.layer.centres_channels for reader in behind):
-                    yield Site(row, (behind[0],))
+                after = [report.layers[reader] for reader in readers[row.index]]
+                if after and all(reader.layer.centres_channels for reader in after):
+                    yield Site(row, (after[0],))
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (reader,) = sites[0]
         biases = plural(row.biases, "bias")
         message = f"normalization cancels a bias before it, but {row.label} has {biases} before {reader.name}"
-        changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(bias="no"),) for site in sites})
+        changed = with_changes(report, {site.row.index: (site.row.layer.with_keys(bias="no"),) for site in sites})
         return self.found(report, sites, message, "parameters", what="bias: no", changed=changed)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site, resizes
+from cnncalc.checks.rules.base import Rule, Site, resizes, with_changes
 from cnncalc.figures.measure import Share
 from cnncalc.layers.convolution import Conv
 from cnncalc.units import percent
@@ -62,7 +61,7 @@ class EarlyActivations(Rule):
         )
         shares = sorted((Share(r.name, r.activations) for r in early), key=lambda share: -share.value)[:3]
         strided = row.layer.with_keys(stride=2)
-        changed, what = rewritten(report, {row.index: (strided,)}), f"{strided.label()} as {row.name}"
+        changed, what = with_changes(report, {row.index: (strided,)}), f"{strided.label()} as {row.name}"
         return self.found(report, sites, message, "activations", what=what, changed=changed, shares=tuple(shares))
 
     def value(self, report: Report, key: str) -> int:
@@ -77,8 +76,8 @@ def _classifies(report: Report) -> bool:
 
 
 def _early(report: Report) -> list[LayerReport]:
-    """The layers with memory of their own before the second one that halves the plane."""
-    halvings: list[int] = []  # for each row, on the longest way to it
+    """The layers with memory of their own before the second layer that reduces the plane."""
+    halvings: list[int] = []  # for each row, the most on any path to it
     early = []
     for row in report.layers:
         halved = max((halvings[source] for source in row.sources), default=0)

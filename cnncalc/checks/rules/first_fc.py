@@ -43,8 +43,8 @@ class FirstFc(Rule):
         )
         if row is None or row.parameters < self.minimum or 2 * row.parameters <= report.totals.parameters:
             return
-        changed = with_pooled_fc(report)
-        if changed is not None and _is_behind_convolution(report, row):
+        changed = with_pooled_fc(report, brief=True)
+        if changed is not None and _reads_features(report, row):
             yield Site(row, (changed[1],))
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
@@ -58,8 +58,8 @@ class FirstFc(Rule):
         return self.found(report, sites, message, "parameters", what=what, changed=changed, shares=shares)
 
 
-def _is_behind_convolution(report: Report, row: LayerReport) -> bool:
-    """Whether a layer sees features, not the image itself, whose mean would be a single colour."""
+def _reads_features(report: Report, row: LayerReport) -> bool:
+    """Whether a layer with MACs or a merge comes before a layer; the mean of the image itself would be one colour."""
     while len(row.sources) == 1:
         row = report.layers[row.sources[0]]
         if row.layer.counts_macs:

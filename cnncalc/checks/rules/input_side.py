@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.analysis.volumes import propagate
-from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread
+from cnncalc.analysis.volumes import propagate, shapes
+from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread, with_changes
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv
 from cnncalc.layers.input import Input
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.analysis.volumes import Known
     from cnncalc.checks.findings import Finding
     from cnncalc.layers.base import Layer
     from cnncalc.volume import Volume
 
 
 def _halves(layer: Layer) -> bool:
-    """Whether windows lie side by side without padding, so that only the size of the input decides whether they fit."""
+    """Whether windows are adjacent and unpadded, so that only the size of the input decides whether they fit."""
     if isinstance(layer, PaddedPooling) and (isinstance(layer.pad, str) or any(layer.pad)):
         return False
     if isinstance(layer, Pooling):
@@ -43,7 +43,7 @@ MAX_WORK = 20_000
 
 
 class InputSides:
-    """Layers that leave input unread, and the nearest input sizes with which they would not."""
+    """The layers that leave input unread (``lost``), and the nearest input sizes without unread input (``sides``)."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
@@ -53,7 +53,8 @@ class InputSides:
         losing = [row for row in halving if any(_left(row)) and not row.output.is_point]
         self.lost = losing if len(inputs) == 1 else []
         self.place = inputs[0].index
-        self.indices = [row.index for row in halving]
+        self.indices = {row.index for row in halving}
+        self.known: Known = {}
         self.sides: list[Volume] = []
         if self.lost:
             tries = min(MAX_SIDES, MAX_WORK // len(report.layers))
@@ -61,7 +62,7 @@ class InputSides:
             self.sides = [size for size in found if size is not None]
 
     def _next(self, size: Volume, step: int, tries: int) -> Volume | None:
-        """The next side in one direction that works."""
+        """The next input size in one direction (``step`` 1 or -1) that works; None if there is none."""
         lost = [any(side) for side in zip(*[_left(row) for row in self.lost], strict=True)]
         # a side without losses stays as it is, unless all sides are equal
         changed = [True] * len(lost) if len(set(size.sides)) == 1 else lost
@@ -93,18 +94,20 @@ class InputSides:
             for node, row in zip(report.graph.nodes, report.layers, strict=True)
         ]
         nodes[self.place] = nodes[self.place]._replace(layer=Input(size=list(size)))
+
+        def is_uneven(layer: Layer, x: Volume) -> bool:
+            return any(left and counts for left, counts in zip(left_over(layer, x), changed, strict=True))
+
         try:
-            shaped = propagate(report.graph._replace(nodes=tuple(nodes)), with_hints=False)
+            for index, item in enumerate(shapes(nodes, self.known)):  # most sizes leave something soon
+                if index in self.indices and item is not None and is_uneven(item.layer, item.inputs[0]):
+                    return False
+            shaped = propagate(report.graph._replace(nodes=tuple(nodes)), with_hints=False, known=self.known)
         except CnncalcError:
             return False
-        before = [_left(row) for row in report.layers if row.sources]
-        after = [left_over(item.layer, item.inputs[0]) for item in shaped if item.inputs]
-        in_halving = [left_over(shaped[index].layer, shaped[index].inputs[0]) for index in self.indices]
-
-        def uneven(left: list[tuple[int, ...]]) -> int:
-            return sum(1 for sides in left if any(n and counts for n, counts in zip(sides, changed, strict=True)))
-
-        return not uneven(in_halving) and uneven(after) < uneven(before)
+        after = [item for item in shaped if item.inputs and is_uneven(item.layer, item.inputs[0])]
+        before = [row for row in report.layers if row.sources and is_uneven(row.layer, row.input_volumes[0])]
+        return len(after) < len(before)
 
 
 class InputSide(Rule):
@@ -140,7 +143,7 @@ class InputSide(Rule):
             f"every pool should divide its input evenly, but {first.name}{more} leaves "
             f"{lines_left(left_over(first.layer, x), x)} of {x} unread"
         )
-        tried = [(size, rewritten(report, {row.index: (row.layer.with_keys(size=list(size)),)})) for size in sizes]
+        tried = [(size, with_changes(report, {row.index: (row.layer.with_keys(size=list(size)),)})) for size in sizes]
         fitting = [(size.size, changed) for size, changed in tried if changed is not None]
         what = f"an input of {listed([size for size, _ in fitting], 'or')}" if fitting else ""
         worst = max([changed for _, changed in fitting], key=unread, default=None)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.convolution import Convolution
 
 if TYPE_CHECKING:
@@ -57,13 +56,13 @@ class KernelBeyondPlane(Rule):
             odd = [live if live % 2 else live + 1 for live in site.facts]
             if all(new < old for new, old in zip(odd, site.row.layer.kernel, strict=True)):  # type: ignore[attr-defined]
                 changes[site.row.index] = (site.row.layer.with_keys(kernel=odd, pad=None, dilation=None),)
-        changed = rewritten(report, changes) if changes else None
+        changed = with_changes(report, changes) if changes else None
         what = f"{next(iter(changes.values()))[0].label()}, or one pool less before it" if changes else ""
         return self.found(report, sites, message, "weights", what=what, changed=changed)
 
 
 def _live_taps(layer: Convolution, x: Volume) -> tuple[int, ...]:
-    """How many elements of each side of a kernel lie over the volume at any position."""
+    """How many elements along each side of a kernel lie over the volume, not over padding, at some position."""
     windows = layer.windows(x)
     live = []
     for side, size in enumerate(x.sides):

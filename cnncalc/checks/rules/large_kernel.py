@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.activation import Relu
 from cnncalc.layers.convolution import Conv
 from cnncalc.layers.window import sized
@@ -60,7 +59,7 @@ class LargeKernel(Rule):
             f"layers of 3x3 with the same receptive field of {side}x{side} have {stack:,}"
         )
         chains = {site.row.index: _stack(site.row, site.facts[0]) for site in sites}
-        changed = rewritten(report, chains)
+        changed = with_changes(report, chains)
         if changed is not None and changed.layers[-1].output != report.layers[-1].output:
             changed = None
         what = " -> ".join([layer.label() for layer in chains[row.index]])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
 from cnncalc.layers.stencil import POINT
 
@@ -56,18 +55,18 @@ class LargePool(Rule):
         x, y = row.input_volumes[0], row.output
         message = f"a pool should be at most {most}, but one of {kernel} keeps {y.elements:,} of {x.elements:,} values"
         times = (max(row.layer.step) - 1).bit_length()  # type: ignore[attr-defined]
-        changed = rewritten(report, {site.row.index: [type(row.layer)(kernel=2)] * times for site in sites})
+        changed = with_changes(report, {site.row.index: [type(row.layer)(kernel=2)] * times for site in sites})
         what = f"{times} times {type(row.layer)(kernel=2).label()}, with convolutions between"
         return self.found(report, sites, message, "activations", what=what, changed=changed if times > 1 else None)
 
 
 def _largest(row: LayerReport) -> int:
-    """The largest side of a window: 3, and on a length as many elements as 3x3 has."""
+    """The largest side of a window that is not reported: 3; for sequences 9, as many elements as 3x3 has."""
     return 9 if len(row.output.sides) == 1 else 3
 
 
 def _is_before_classifier(report: Report, index: int, readers: list[list[int]]) -> bool:
-    """Whether a layer that sees the whole plane follows after nothing but layers that see one pixel or normalize."""
+    """Whether the next layer that sees more than one pixel, normalizations aside, sees the whole plane."""
     while len(readers[index]) == 1:
         (index,) = readers[index]
         row = report.layers[index]

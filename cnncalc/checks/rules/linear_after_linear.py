@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site, listed, passes_all
+from cnncalc.checks.rules.base import Rule, Site, listed, passes_all, with_changes
 from cnncalc.layers.activation import Relu
 from cnncalc.layers.linear import FullyConnected
 
@@ -63,7 +62,7 @@ class LinearAfterLinear(Rule):
         what, changed = f"a RELU between them, or {row.label} alone", _merged(report, sites)
         if changed is None:
             what = "a RELU between them"
-            changed = rewritten(report, {site.row.index: (Relu(), site.row.layer) for site in sites})
+            changed = with_changes(report, {site.row.index: (Relu(), site.row.layer) for site in sites})
         return self.found(report, sites, message, "parameters", what=what, changed=changed)
 
 
@@ -72,7 +71,7 @@ def _merged(report: Report, sites: Sequence[Site]) -> Report | None:
     gone = {site.facts[0].index for site in sites}
     if gone & {site.row.index for site in sites} or not all(_can_merge(report, site) for site in sites):
         return None
-    changed = rewritten(report, dict.fromkeys(gone, ()))
+    changed = with_changes(report, dict.fromkeys(gone, ()))
     return changed if changed is not None and changed.totals.parameters < report.totals.parameters else None
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.linear import FullyConnected, Linear
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 class LinearOnMap(Rule):
     """The scores of a classifier should come from the whole map.
 
-    What: a LINEAR on a map of more than one position, behind which only a softmax, dropout or views follow up to the
+    What: a LINEAR on a map of more than one position, after which only a softmax, dropout or views follow up to the
     end of the net. Sequences are not reported.
 
     Why: LINEAR works at each position alone, so the net gives scores for every position, not for the image. FC sees the
@@ -41,7 +40,7 @@ class LinearOnMap(Rule):
                 yield Site(row)
 
     def _ends(self, report: Report, readers: list[list[int]], index: int) -> bool:
-        """Whether nothing that computes follows but a softmax."""
+        """Whether only softmax, dropout and views follow."""
         todo = list(readers[index])
         while todo:
             layer = report.layers[todo[-1]].layer
@@ -54,5 +53,5 @@ class LinearOnMap(Rule):
         row = sites[0].row
         message = f"scores should come from the whole map, but {row.label} gives them at each position of {row.output}"
         units = {site.row.index: site.row.output.depth for site in sites}
-        changed = rewritten(report, {index: (FullyConnected(units=count),) for index, count in units.items()})
+        changed = with_changes(report, {index: (FullyConnected(units=count),) for index, count in units.items()})
         return self.found(report, sites, message, "weights", what=f"FC-{row.output.depth}", changed=changed)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,6 +57,6 @@ class NoEffect(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (reason,) = sites[0]
         message = f"a layer should change its input, but {row.label} does not: {reason}"
-        changed = rewritten(report, {site.row.index: () for site in sites})
+        changed = with_changes(report, {site.row.index: () for site in sites})
         what = f"without {row.name}" if len(sites) == 1 else "without them"
         return self.found(report, sites, message, "all_layers", what=what, changed=changed)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,12 +38,12 @@ class OddDepth(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         readers = report.graph.readers
-        learned_behind = [False] * len(report.layers)
+        precedes_macs = [False] * len(report.layers)  # whether a layer with MACs comes after each row
         for row in reversed(report.layers):
-            behind = [report.layers[reader] for reader in readers[row.index]]
-            learned_behind[row.index] = any(r.layer.counts_macs or learned_behind[r.index] for r in behind)
+            after = [report.layers[reader] for reader in readers[row.index]]
+            precedes_macs[row.index] = any(r.layer.counts_macs or precedes_macs[r.index] for r in after)
         for row in report.layers:
-            if row.layer.counts_macs and row.layer.depth_key and learned_behind[row.index]:
+            if row.layer.counts_macs and row.layer.depth_key and precedes_macs[row.index]:
                 depth = row.output.depth
                 if depth > self.above and depth % self.multiple:
                     yield Site(row)
@@ -54,12 +53,12 @@ class OddDepth(Rule):
         depth = row.output.depth
         message = f"a large depth should be divisible by {self.multiple}, but {row.label} has {depth:,} = "
         message += f"{depth // self.multiple}*{self.multiple} + {depth % self.multiple}"
-        changed = rewritten(report, {site.row.index: (self._rounded(site.row),) for site in sites})
+        changed = with_changes(report, {site.row.index: (self._rounded(site.row),) for site in sites})
         what = f"a depth of {self._better(row):,}"
         return self.found(report, sites, message, "macs", what=what, changed=changed)
 
     def _better(self, row: LayerReport) -> int:
-        """The next depth that is divisible by 8, and by the groups as before."""
+        """The next depth that is divisible by 8 and by the groups."""
         step = lcm(self.multiple, getattr(row.layer, "groups", 1))
         return -(-row.output.depth // step) * step
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.pooling import PaddedPooling
 from cnncalc.layers.window import sized
 
@@ -52,5 +51,5 @@ class PaddedPool(Rule):
             f"a pool should need no padding, but pad {layer.written()['pad']} "
             f"turns {row.input_volumes[0]} into {row.output} with stride {sized(layer.step)}"
         )
-        changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(pad=None),) for site in sites})
+        changed = with_changes(report, {site.row.index: (site.row.layer.with_keys(pad=None),) for site in sites})
         return self.found(report, sites, message, "activations", what="leave out pad", changed=changed)

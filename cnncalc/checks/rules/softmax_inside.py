@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.activation import Relu
 
 if TYPE_CHECKING:
@@ -46,13 +45,13 @@ class SoftmaxInside(Rule):
         (reader,) = sites[0].facts
         message = f"a softmax should end the net, but {reader.label} ({reader.name}) computes with its output"
         twice = reader.layer.gives_probabilities
-        changed = rewritten(report, {site.row.index: () if twice else (Relu(),) for site in sites})
+        changed = with_changes(report, {site.row.index: () if twice else (Relu(),) for site in sites})
         what = "leave it out" if twice else "a RELU in its place"
         return self.found(report, sites, message, "activations", what=what, changed=changed)
 
 
 def _first_computing_reader(report: Report, readers: list[list[int]], index: int) -> LayerReport | None:
-    """The first later layer that computes with the values: no view, mean or product."""
+    """The first later layer that computes with the values: it is not a view, a mean or a product."""
     todo, seen = list(readers[index]), set()
     while todo:
         at = todo.pop(0)

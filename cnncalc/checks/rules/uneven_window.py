@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread
+from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread, with_changes
 from cnncalc.checks.rules.input_side import InputSides
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Convolution
@@ -62,20 +61,20 @@ class UnevenWindow(Rule):
 
 
 def _first_fix(report: Report, sites: Sequence[Site]) -> tuple[str, Report | None]:
-    """The first change that leaves less unread, and the net with it."""
+    """The first change with which the net leaves less unread, in words, and the net with it; None if there is none."""
     for what, keys in _fixes(sites[0].row):
         try:
             layers = [site.row.layer.with_keys(**keys) if keys else GlobalAveragePool() for site in sites]
         except CnncalcError:
             continue
-        changed = rewritten(report, {site.row.index: (layer,) for site, layer in zip(sites, layers, strict=True)})
+        changed = with_changes(report, {site.row.index: (layer,) for site, layer in zip(sites, layers, strict=True)})
         if changed is not None and unread(changed) < unread(report):
             return what, changed
     return "", None
 
 
 def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
-    """The next smaller and the next larger input that the windows of the layer cover."""
+    """The nearest smaller and larger sizes of the input that the windows of the layer cover."""
     found = []
     for step in (-1, 1):
         sides = []
@@ -96,7 +95,7 @@ def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
 
 
 def _fixes(row: LayerReport) -> list[tuple[str, dict[str, object]]]:
-    """Changes of keys that may make the windows fit, the smallest first; no keys: a global average pool instead."""
+    """Changes of keys that may make the windows fit, the smallest first; no keys stand for a global average pool."""
     layer = row.layer
     if isinstance(layer, AveragePool) and row.output.is_point:
         return [("GAP", {})]

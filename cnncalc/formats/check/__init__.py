@@ -1,4 +1,4 @@
-"""The result of ``check`` in the formats for people and CI servers: one module per format."""
+"""The result of ``check`` in the formats for people and CI servers: one module for each format."""
 
 from __future__ import annotations
 

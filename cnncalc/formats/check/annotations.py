@@ -1,4 +1,4 @@
-"""Shared by all formats of ``check``: one annotation for each problem or finding, and the summary line."""
+"""What all formats of ``check`` share: one annotation for each problem, finding or note, and the summary line."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ BROKEN_FILE = 10**9
 class Annotation(NamedTuple):
     """A problem, a finding or a note about a file.
 
-    ``file`` is the file, or the configuration that holds the budget; ``path`` is the same if it is on disk, else None.
-    ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is worse.
+    ``file`` is the file, or the configuration that holds the budget; ``path`` is its path if it is on disk, else None.
+    ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is more severe.
     """
 
     severity: str
@@ -45,7 +45,7 @@ class Annotation(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The file, with line and column where they are known."""
+        """The file, with line and column if they are known."""
         return self.file if self.span is None else f"{self.file}:{self.span.line}:{self.span.column}"
 
     @property

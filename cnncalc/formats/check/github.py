@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.formats.check.annotations import Annotation
 
 MAX_ANNOTATIONS = 10
-"""Annotations of one level that GitHub shows for a step."""
+"""The most annotations of one level that GitHub shows for a step."""
 
 LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
 

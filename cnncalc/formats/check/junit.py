@@ -1,4 +1,4 @@
-"""JUnit XML, which CI servers show as tests: one suite per file, one test per limit.
+"""JUnit XML, which CI servers show as tests: one suite for each file, one test for each limit.
 
 An exceeded limit is a failure, a file that cannot be checked an error, a file without a budget a skipped test. Only
 elements that Jenkins, GitLab and Azure all read are used; there are no durations.

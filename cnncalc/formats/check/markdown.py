@@ -17,10 +17,10 @@ MARK = "<!-- cnncalc check -->"
 
 MAX_ROWS = 200
 MAX_ANNOTATIONS = 50
-"""A comment has at most 65,536 characters; further rows and annotations are only counted."""
+"""The most rows and annotations of a comment, which has at most 65,536 characters; the others are counted."""
 
 MAX_LENGTH = 600
-"""Characters of a text; a longer one is cut."""
+"""The most characters of a text; a longer one is cut."""
 
 
 def write(result: CheckResult) -> str:

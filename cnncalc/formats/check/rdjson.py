@@ -37,7 +37,7 @@ def _diagnostic(annotation: Annotation) -> dict[str, Any]:
 
 
 def _range(span: Span) -> dict[str, dict[str, int]]:
-    """Lines and columns from 1, in bytes of UTF-8; the end is the first place after the span."""
+    """Lines and columns from 1, in bytes of UTF-8; the end is the first position after the span."""
     return {
         "start": _position(span.source, span.start, 0),
         "end": _position(span.source, max(span.start, span.end - 1), 1),
