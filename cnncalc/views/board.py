@@ -43,7 +43,7 @@ def board_document(fit: BoardFit, *, notation: Notation) -> Document:
     ]
     program = (
         "the program, its stack and the interpreter take RAM and flash too; --reserve 40KiB keeps RAM for them",
-        "RAM is that of all banks of the chip, and an arena lies in one piece",
+        "RAM is the sum of all banks of the chip, but an arena must be contiguous",
     )
     closing = (Paragraph("beside the net", program, main=2), Paragraph("source", (board.source,), main=1))
     return Document(heading, Table(COLUMNS, tuple(rows)), closing, lambda: _data(fit))
