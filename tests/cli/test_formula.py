@@ -100,6 +100,7 @@ def test_json_holds_the_terms() -> None:
     assert data["layers"][1]["macs"][0]["text"] == "3456*H"
 
 
+@pytest.mark.slow
 def test_the_layers_add_up_to_the_total() -> None:
     rows = list(csv.DictReader(io.StringIO(printed("lenet5", "--format", "csv", "--in", "H,W"))))
 

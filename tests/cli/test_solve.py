@@ -91,6 +91,7 @@ def test_the_command_of_an_answer_prints_its_table(words: list[str]) -> None:
     assert json.loads(table.stdout)["totals"]["parameters"] == found["figures"].get("parameters")
 
 
+@pytest.mark.slow
 def test_memory_is_what_fit_says() -> None:
     """The largest batch of fit, with the options of the call."""
     options = ["--input", "192x192x3", "--optimizer", "adam", "--autocast", "bfloat16"]
@@ -245,6 +246,7 @@ def test_a_search_that_takes_too_much_is_refused() -> None:
     assert "at most 1,000,000 designs can be analysed one by one, but there are 1,000,001" in done.stderr
 
 
+@pytest.mark.slow
 def test_bisection_is_said_in_every_format() -> None:
     words = ["solve", NET, "--for", "w=1..1000000", "--max", "parameters=20K"]
     text = "by bisection, since each limited figure grows or falls steadily among these"
@@ -286,6 +288,7 @@ def test_a_document_calls_it(tmp_path: Path) -> None:
 # Python
 
 
+@pytest.mark.slow
 def test_python_and_the_command_agree() -> None:
     found = cnncalc.solve("mobilenet-v2", {"alpha": "0.25..2/0.05"}, max={"parameters": "4M"})
     assert found.best is not None

@@ -106,6 +106,7 @@ def test_ranges_that_take_their_turns_need_no_more_than_what_is_alive() -> None:
     assert all(one != other for one, other in pairwise(offsets))
 
 
+@pytest.mark.slow
 def test_too_many_ranges_at_once_are_refused() -> None:
     few, many = [Range(0, 500, 16)] * 100, [Range(0, 5_000, 16)] * 100
     assert allocated(few)[1] == 1600
