@@ -194,7 +194,9 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
 
 
 def _is_for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    """Whether it is ``TYPE_CHECKING = False`` or ``if TYPE_CHECKING``, which change nothing but imports."""
+    names = node.targets if isinstance(node, ast.Assign) else [node.test] if isinstance(node, ast.If) else []
+    return any(isinstance(name, ast.Name) and name.id == "TYPE_CHECKING" for name in names)
 
 
 def all_mutants() -> list[Mutant]:

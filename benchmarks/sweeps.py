@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from benchmarks.interleaved import Benchmark, Taken, interleaved, is_installed, left_out
 from cnncalc.figures.measure import Measure
 from cnncalc.language.settings import Settings
-from cnncalc.search.executors import crew
+from cnncalc.search.executors import worker_pool
 from cnncalc.search.family import Wanted
 from cnncalc.search.processes import available_cores
 from cnncalc.search.work import Work
@@ -68,8 +68,8 @@ def seconds_of(executor: str, stack: ExitStack) -> Callable[[int], float]:
     """A function that gives the seconds for so many points; the executor is ready and stays so."""
     if executor == "mpi":
         return seconds_of_mpi
-    entered = stack.enter_context(crew(WORK, started_dask(stack) if executor == "dask" else executor))
-    entered.delay = min(entered.delay, 0.0) if entered.lanes else entered.delay
+    entered = stack.enter_context(worker_pool(WORK, started_dask(stack) if executor == "dask" else executor))
+    entered.delay = min(entered.delay, 0.0) if entered.queues else entered.delay
 
     def seconds(number: int) -> float:
         start = time.perf_counter()
@@ -147,7 +147,7 @@ def turn_of(seconds: Callable[[int], float], number: int) -> Callable[[], Taken]
 def in_mpi(number: int) -> None:
     """Prints the seconds for so many points, in a run of ``mpiexec``."""
     with ExitStack() as stack:
-        entered = stack.enter_context(crew(WORK, "mpi"))
+        entered = stack.enter_context(worker_pool(WORK, "mpi"))
         list(entered.outcomes(points(200)))
         start = time.perf_counter()
         assert sum(1 for _ in entered.outcomes(points(number))) == number

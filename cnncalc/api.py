@@ -523,14 +523,14 @@ def sweep(
     from cnncalc.search.family import Family
     from cnncalc.search.points import METHODS, Sample
     from cnncalc.search.pointsfile import PointsFile
-    from cnncalc.search.sweep import Wish, look_up, plan_of, records
+    from cnncalc.search.sweep import SweepRequest, look_up, plan_of, records
 
     check_word("method", method, METHODS)
     if not isinstance(executor, str) and not hasattr(executor, "submit"):
         message = f"executor: expected a text or a concurrent.futures.Executor, found {executor!r:.60}"
         raise ValueProblem(message, code="wrong-type")
     family = Family(target_of(design), settings_of(**options), stdin)
-    wish = Wish(
+    request = SweepRequest(
         vary=tuple(ranges_of(family, dict(items_of(vary)))),
         listed=None if rows is None else os.fspath(rows),
         shown="" if rows is None else os.fspath(rows),
@@ -540,7 +540,7 @@ def sweep(
         limits=tuple(limits_of(max, min)),
         options=figure_options(locals()),
     )
-    plan = plan_of(wish, family, stdin)
+    plan = plan_of(request, family, stdin)
     look_up(family, plan.points)
     if points is None:
         yield from records(plan, executor)

@@ -37,7 +37,7 @@ from cnncalc.interop.keras_net import LAYERS
 from cnncalc.language.settings import Settings
 from cnncalc.search.family import Family
 from cnncalc.search.pointsfile import PointsFile
-from cnncalc.search.sweep import Plan, Wish, plan_of, records
+from cnncalc.search.sweep import Plan, SweepRequest, plan_of, records
 from tests.interop.hostile_files import FAMILIES
 from tests.interop.onnx_writer import Model
 from tests.random_nets import random_design
@@ -306,7 +306,7 @@ def run_baseline(data: bytes) -> str:
 
 
 DESIGN = "INPUT 8x8x3 -> [CONV3-{w} -> GELU({form})]*n -> FC-2"
-WISH = Wish(("w=0,2", "form=exact,tanh", "n=1"), limits=(("max", "macs=2K"),))
+REQUEST = SweepRequest(("w=0,2", "form=exact,tanh", "n=1"), limits=(("max", "macs=2K"),))
 LISTED = ("w,form\n1,exact\n2,tanh\n", "n\n1\n2\n", '"w","stages"\n1,"[2x3, 4]"\n', "input,batch\n8x8x3,1\n9x9x3,4\n")
 CSV = (
     ",",
@@ -335,7 +335,7 @@ CSV = (
 @cache
 def _plan() -> tuple[Plan, dict[str, Any]]:
     family = Family("-", Settings(), DESIGN)
-    plan = plan_of(WISH, family, DESIGN)
+    plan = plan_of(REQUEST, family, DESIGN)
     return plan, plan.header("1.0", family)
 
 
@@ -364,8 +364,8 @@ def run_points(data: bytes) -> str:
         if form == 2:
             family = Family("-", Settings(), DESIGN)
             Path("list.csv").write_bytes(data[1:])
-            wish = Wish(listed="list.csv", shown="list.csv", most=50)
-            list(records(plan_of(wish, family, DESIGN), "serial"))
+            request = SweepRequest(listed="list.csv", shown="list.csv", most=50)
+            list(records(plan_of(request, family, DESIGN), "serial"))
             return READ
         plan, header = _plan()
         path = Path(f"points.{('csv', 'jsonl')[form]}")

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -33,7 +34,10 @@ SECONDS = 1.0
 """The most CPU seconds of an input that is refused."""
 SECONDS_OF_LAYERS = 20.0
 """The most CPU seconds of an input that is read; a design of 100,000 layers takes some."""
+OUT_OF_MEMORY = {"key": "MemoryError", "message": "more memory than the target may take", "traceback": ""}
 MEBIBYTE = 1 << 20
+STACK_LEVELS = 8_000
+"""Calls of C functions in each other, to which the stack is grown before memory is limited."""
 SLOT_BYTES = 1 << 16
 MOST_KEPT = 40
 """So many inputs with a new outcome are taken as further seeds inside a batch."""
@@ -100,6 +104,8 @@ def tried_once(target: Target, data: bytes) -> tuple[str, float, dict[str, Any] 
         outcome = target.run(data)
     except KeyboardInterrupt:
         raise
+    except MemoryError:  # there is no memory to say where
+        failure = OUT_OF_MEMORY
     except BaseException as error:  # noqa: BLE001  # whatever it is, it is a failure
         failure = failure_of(error)
     seconds = process_time() - start
@@ -154,8 +160,21 @@ def kept_of(corpus: Path, name: str) -> list[bytes]:
     return [data for data in found if len(data) <= MOST_BYTES]
 
 
+def grow_stack() -> None:
+    """Lets the stack grow to a few MiB: a stack that cannot grow within the limit of memory ends the process."""
+    nested: list[Any] = []
+    for _ in range(STACK_LEVELS):
+        nested = [nested]
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(2 * STACK_LEVELS)
+    with suppress(RecursionError):
+        repr(nested)
+    sys.setrecursionlimit(usual)
+
+
 def limit_memory(mebibytes: int) -> None:
     """Lets this process take so much more memory than it has now; a larger input raises MemoryError."""
+    grow_stack()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     resource.setrlimit(
         resource.RLIMIT_AS, (pages * resource.getpagesize() + mebibytes * MEBIBYTE, resource.RLIM_INFINITY)

@@ -70,7 +70,7 @@ class Quantity(NamedTuple):
 
     @property
     def tenths(self) -> int | None:
-        """The change in tenths of a percent, rounded half away from zero; None where there was nothing before."""
+        """The change in tenths of a percent, rounded half away from zero; None if ``before`` is 0."""
         if not self.before:
             return None
         size = (2000 * abs(self.change) + self.before) // (2 * self.before)

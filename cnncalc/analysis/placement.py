@@ -100,9 +100,9 @@ def in_place_nodes(
 
 
 def test_time_nodes(graph: Graph) -> list[bool]:
-    """For each node whether it runs at test time: not ``training_only``, and not fed by such nodes alone.
+    """For each node whether it runs at test time: it is not ``training_only``, and at least one input runs, if any.
 
-    Raises DesignError where a node that runs at test time would lack one of its inputs.
+    Raises DesignError if a node that runs at test time has an input that does not.
     """
     result: list[bool] = []
     problems = []

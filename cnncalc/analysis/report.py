@@ -216,7 +216,7 @@ class Report(NamedTuple):
         rows = [row for row in self.layers if row.layer.is_stated]
         saved = [extra.elements for row in rows for extra in row.layer.keeping(row.input_volumes, row.output).extras]
         elements = sum([size.per_image for size in saved])
-        kept = f", and {elements:,} elements an image that training saves" if elements else ""
+        kept = f", and {elements:,} elements for each image that training saves" if elements else ""
         which = "its volume" if len(rows) == 1 else "their volumes"
         return f"{self.stated_line}; in bytes also {which}{kept}"
 
@@ -331,7 +331,7 @@ def _row(
     Without labels (in a brief report) it has no formulas either.
     """
     node, layer, inputs, cost = shaped[index][:4]
-    if node.share is not None:  # it has no parameters of its own, or biases alone
+    if node.share is not None:  # it has no parameters of its own, or only biases
         cost = cost._replace(weights=NOTHING, buffers=NOTHING, biases=cost.biases if node.transposed else NOTHING)
     owner = node
     while owner.share is not None:

@@ -68,7 +68,7 @@ def ranges_of(entry: Entry, family: Family) -> list[Range]:
 def members_of(entry: Entry, family: Family) -> Iterator[tuple[Point, Measure, Meter | CnncalcError]]:
     """Each member of a family, what is measured of it, and its meter, or the error if it is not a valid design.
 
-    Members that differ in the batch alone share their meter. Raises DesignError as :func:`ranges_of` does, and for a
+    Members that differ only in the batch share their meter. Raises DesignError as :func:`ranges_of` does, and for a
     name that changes nothing.
     """
     ranges = ranges_of(entry, family)

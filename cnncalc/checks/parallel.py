@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WORTHWHILE_SECONDS = 1.0
 """Processes are started if this process alone would take longer than this for the remaining files."""
 KNOWN_SECONDS = 0.3
-"""After so many seconds the time of one file is estimated."""
+"""The number of seconds after which the time of one file is estimated."""
 CHUNK_SECONDS = 0.2
 """The estimated time of the files that a process gets at once."""
 MOST_IN_CHUNK = 100

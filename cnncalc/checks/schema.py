@@ -67,7 +67,7 @@ OPTION_MEANINGS = {
     "dtype": "Type of every number (default: float32).",
     "optimizer": "The optimizer (default: momentum).",
     "profile": "Framework and device whose memory is computed (default: torch-cuda).",
-    "autocast": "Half type of activations, with parameters in float32.",
+    "autocast": "Data type of activations under autocast; parameters stay in float32 (default: no autocast).",
     "image_batches": "Batches of images on the device at once (default: 1).",
     "checkpoint": "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).",
     "pointers": "Bits of a pointer of the chip (default: 32).",
@@ -294,7 +294,7 @@ def definitions() -> Schema:
             {"type": "array", "items": size_text(*VOLUME_PARTS), "minItems": 1, "maxItems": 1},
             description="The volume that the layer must give: [112x112x64].",
         ),
-        "name": {**text, "description": "A name of its own; without one a layer gets its kind and a number."},
+        "name": {**text, "description": "The name of the layer (default: its kind and a number)."},
         "inputs": {
             "description": "The layers whose volumes it takes, instead of the one before it.",
             "type": ["string", "number", "boolean", "array"],
@@ -464,7 +464,7 @@ def architecture_schema() -> Schema:
     return {
         "$schema": DRAFT,
         "title": "An architecture file of cnncalc",
-        "description": "A convolutional network as text; cnncalc says what it costs.",
+        "description": "A convolutional network as text, whose cost cnncalc computes.",
         "type": "object",
         "properties": {key: properties[key] for key in KEYS},
         "required": ["layers"],

@@ -65,18 +65,29 @@ def _failed(error: Exception, console: Console, *, is_debugging: bool) -> int:
 
 
 def limit_of(error: Exception) -> Problem | None:
-    """The problem of a call whose numbers are too large to be written, to be a float, or to be a size of an array."""
+    """The problem of a call whose numbers are too large to be written, to be a float, or to be a size of an array.
+
+    None for every other error, also for what else is an OverflowError: an infinite or a negative number was computed.
+    """
     text = str(error)
     if isinstance(error, ValueError) and "digits) for integer string conversion" in text:
         return Problem("limit", f"a result has at most {MAX_RESULT_DIGITS:,} digits, but one of this call has more")
-    if isinstance(error, OverflowError) or (isinstance(error, ValueError) and text.startswith(_TOO_LARGE)):
+    if isinstance(error, (OverflowError, ValueError)) and any(words in text for words in _TOO_LARGE):
         message = "this call computes with sizes of at most 2^63 - 1 and numbers up to 1.8e308, but one is larger"
         return Problem("limit", message, None, "smaller sizes, or a command that only counts, such as table or value")
     return None
 
 
-_TOO_LARGE = ("Maximum allowed dimension exceeded", "array is too big", "maximum supported dimension")
-"""How messages of NumPy begin about arrays of more elements than there are addresses."""
+_TOO_LARGE = (
+    *("int too large to convert to float", "integer division result too large for a float"),
+    *(
+        "int too large to convert to C long",
+        "int too large to convert to C ssize_t",
+        "cannot fit 'int' into an index-sized",
+    ),
+    *("Maximum allowed dimension exceeded", "array is too big", "maximum supported dimension"),
+)
+"""What Python and NumPy say of whole numbers beyond the floats, and beyond the sizes that there are."""
 
 
 def _has_folder() -> bool:

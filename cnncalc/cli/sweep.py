@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import Options
     from cnncalc.search.family import Family
     from cnncalc.search.pointsfile import PointsFile
-    from cnncalc.search.sweep import Plan, Summary, Wish
+    from cnncalc.search.sweep import Plan, Summary, SweepRequest
 
 HELP = """Computes the designs of the family of TARGET for all values that --vary names, and prints the best.
 
@@ -118,13 +118,13 @@ def run(call: Call, console: Console) -> int:
     _check_by_formula(call)
     stdin = console.read_input() if call.target == "-" else None
     family = Family(call.target, call.design.settings(), stdin, console.folder)
-    wish = _wish(call, console)
-    plan = plan_of(wish, family, stdin, console.folder)
-    axes = None if picture is None else axes_of(plan, wish)
+    request = _request(call, console)
+    plan = plan_of(request, family, stdin, console.folder)
+    axes = None if picture is None else axes_of(plan, request)
     name, warnings = look_up(family, plan.points)
     warning = batch_warning(plan)
     console.warn(warnings if warning is None else [*warnings, warning])
-    summary = _swept(plan, family, wish, call, console, drawn=MOST_DRAWN if picture is not None else 0)
+    summary = _swept(plan, family, request, call, console, drawn=MOST_DRAWN if picture is not None else 0)
     if not summary.counts["ok"] and not summary.counts["over"]:
         raise DesignError(_broken(summary))
     document = sweep_document(summary, name or call.target, notation=notation)
@@ -153,11 +153,11 @@ def _check_by_formula(call: Call) -> None:
             raise ValueProblem(message, code="usage", hint=f"leave out {flag}")
 
 
-def _wish(call: Call, console: Console) -> Wish:
+def _request(call: Call, console: Console) -> SweepRequest:
     from cnncalc.search.points import Sample
-    from cnncalc.search.sweep import Wish
+    from cnncalc.search.sweep import SweepRequest
 
-    return Wish(
+    return SweepRequest(
         vary=call.vary,
         listed=None if call.listed is None else console.path(call.listed),
         shown=call.listed or "",
@@ -173,11 +173,11 @@ def _wish(call: Call, console: Console) -> Wish:
     )
 
 
-def _swept(plan: Plan, family: Family, wish: Wish, call: Call, console: Console, *, drawn: int) -> Summary:
+def _swept(plan: Plan, family: Family, request: SweepRequest, call: Call, console: Console, *, drawn: int) -> Summary:
     """The summary of all points."""
     from cnncalc.search.sweep import Summary, records
 
-    summary = Summary(plan, wish.objectives, wish.order, call.top, drawn)
+    summary = Summary(plan, request.objectives, request.order, call.top, drawn)
     executor = "serial" if console.most_points is not None else call.executor or DEFAULT_EXECUTOR
     if call.by_formula:
         from cnncalc.search.by_formula import sweep_by_formula

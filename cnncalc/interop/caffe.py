@@ -184,7 +184,7 @@ class _Reader:
         bottoms = [self.caffe.blobs[bottom] for bottom in layer.bottoms]
         translation = LAYERS.get(layer.kind)
         if translation is None:
-            self.caffe.lacks(layer, "there is no layer kind that computes it", bottoms)
+            self.caffe.lacks(layer, "no layer kind computes it", bottoms)
             self.caffe.forget(layer)
             return
         if translation.parameter and not layer.is_flat:

@@ -165,13 +165,13 @@ class CaffeNet:
         elif first is not None and owners == [(first[0], number) for number in range(count)]:
             self.builder.nodes[place] = self.builder.nodes[place]._replace(share=first[0])
         else:
-            why = "it shares some of its parameters and has others of its own; here a layer shares all or none"
+            why = "it shares only some of its parameters, but a layer can only share all or none"
             self.builder.lacks(f"{layer.type} with partly shared parameters", layer.name, why)
 
     def reshaped(self, layer: CaffeLayer, x: Blob, sizes: Sequence[int], *, main: bool = False) -> Blob:
         """The same elements with other sizes of one image, channels first."""
         if len(sizes) >= MAX_AXES:
-            return self.lacks(layer, f"a blob of {len(sizes) + 1} axes; a volume has at most three sides", [x])
+            return self.lacks(layer, f"its blob has {len(sizes) + 1} axes, but a volume has at most 3 sides", [x])
         volume = volume_of(sizes)
         result = Blob(x.place, (x.shape[0], *sizes))
         if volume == self.volume(x):
@@ -180,7 +180,7 @@ class CaffeNet:
         return result._replace(place=place) if place is not None else UNKNOWN
 
     def flattened(self, layer: CaffeLayer, x: Blob, *, main: bool = False) -> Blob:
-        """The elements of each image in one row."""
+        """Flattens the elements of each image to a vector."""
         volume = self.volume(x)
         if len(volume.sides) != 2:
             return self.reshaped(layer, x, [volume.elements], main=main)
@@ -194,7 +194,7 @@ class CaffeNet:
         if shape is not None:
             axes = len(shape)
             if axes > MAX_AXES:
-                message = f"an input of {axes} axes; batch, channels and at most three sides can be read"
+                message = f"the input has {axes} axes, but only batch, channels and at most 3 sides can be read"
                 self.builder.fail(message, top, span)
                 self.blobs[top] = UNKNOWN
                 return
@@ -228,7 +228,7 @@ class CaffeNet:
     def say_batches(self) -> None:
         """Notes the batch of the file."""
         for batch in sorted(self._batches - {1}):
-            self.builder.note(f"the batch of {batch} of the file is left out: figures are of one image")
+            self.builder.note(f"the batch size {batch} of the file is not used: figures are for one image")
 
 
 def _specifications(message: Message) -> tuple[list[float], list[str]]:

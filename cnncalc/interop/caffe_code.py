@@ -211,7 +211,7 @@ def global_pool(p: CaffeLayer) -> None:
 
 
 def subsample(p: CaffeLayer) -> None:
-    """SUBSAMPLE: the mean of each window times its size, then one coefficient and one bias a map."""
+    """SUBSAMPLE: the mean of each window times its size, then one coefficient and one bias for each map."""
     _planes(p)
     layer = p.layer
     rounding = _rounding(p.volumes[0].sides, p.output.sides, layer.kernel, layer.step, (0, 0))

@@ -146,7 +146,7 @@ def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
         round="ceil" if ceil else "floor",
     )
     if result.place is not None and list(net.volume(result).sides) != sides:
-        net.builder.lacks(layer.type, layer.name, "its last window lies outside of the volume")
+        net.builder.lacks(layer.type, layer.name, "its last window is outside of the volume")
     return [result, result]  # the second top holds the indices of the maxima
 
 
@@ -169,7 +169,9 @@ def _upsample(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequ
         parameter.all(key)
     stated = parameter.integer("upsample_h"), parameter.integer("upsample_w")
     if result.place is not None and all(stated) and net.volume(result).sides != stated:
-        message = f"it gives {stated[0]}x{stated[1]}, but the pool {given.name} had {net.volume(result)}"
+        message = (
+            f"its output is {stated[0]}x{stated[1]}, but the input of the pool {given.name} is {net.volume(result)}"
+        )
         raise wrong(layer, message, "upsample_h")
     return [result]
 
@@ -182,7 +184,7 @@ def _interpolation(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     cut = parameter.integer("pad_beg") + parameter.integer("pad_end")
     shrink, zoom = parameter.integer("shrink_factor", 1), parameter.integer("zoom_factor", 1)
     if cut:
-        return [net.lacks(layer, "it cuts the border before it is resized", bottoms)]
+        return [net.lacks(layer, "it crops its input before resizing it", bottoms)]
     high, wide = parameter.integer("height"), parameter.integer("width")
     sides = [high, wide] if high and wide else []
     for size in net.volume(x).sides if not sides else ():
@@ -200,7 +202,7 @@ def _batch_norm(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Se
     is_learned = parameter.boolean("scale_bias")  # of NVIDIA's fork
     result = net.add(layer, "bn", [x], scale=is_learned, shift=is_learned, eps=parameter.number("eps", 1e-5))
     if not is_learned:
-        net.builder.note("BatchNorm keeps one number beside mean and variance, the weight of its averages: not counted")
+        net.builder.note("BatchNorm also stores the weight of its averages, one number, which is not counted")
     return [result]
 
 
@@ -227,7 +229,11 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     figures = {"parameters": (prod(covered) if axis else 1) * (2 if has_bias else 1)}
     return [
         net.lacks(
-            layer, f"its factors are not one a channel (axis {axis}, num_axes {count})", bottoms, x.sizes, **figures
+            layer,
+            f"only one factor for each channel is supported, not axis {axis} and num_axes {count}",
+            bottoms,
+            x.sizes,
+            **figures,
         )
     ]
 
@@ -257,7 +263,7 @@ def _bias(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
         return [net.add_learned(layer, "scale", x, scale=False)]
     if prod(covered) == prod(x.sizes):
         return [net.add_learned(layer, "position", x)]
-    why = f"its shifts are not one a channel (axis {axis}, num_axes {count})"
+    why = f"only one shift for each channel is supported, not axis {axis} and num_axes {count}"
     return [net.lacks(layer, why, bottoms, x.sizes, parameters=prod(covered) if axis else 1)]
 
 
@@ -297,7 +303,7 @@ def _mean_variance(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     x, parameter = bottoms[0], layer.parameter
     eps = parameter.number("eps", 1e-9)
     if not parameter.boolean("normalize_variance", True):
-        return [net.lacks(layer, "it subtracts the mean without dividing by the deviation", bottoms, x.sizes)]
+        return [net.lacks(layer, "it subtracts the mean without dividing by the standard deviation", bottoms, x.sizes)]
     if parameter.boolean("across_channels"):
         return [net.add(layer, "ln", [x], axes="volume", scale=False, shift=False, eps=eps)]
     return [net.add(layer, "in", [x], eps=eps)]
@@ -308,11 +314,11 @@ def _normalize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seq
     x, parameter = bottoms[0], layer.parameter
     keys: dict[str, Any] = {"eps": parameter.number("eps", 1e-10), "scale": True}
     if parameter.boolean("across_spatial", True) and len(x.sizes) > 1:
-        why = "it divides by one length for the whole volume and learns a factor a channel"
+        why = "it divides by one norm for the whole volume, but has one factor for each channel"
         count = 1 if parameter.boolean("channel_shared", True) else x.sizes[0]
         return [net.lacks(layer, why, bottoms, x.sizes, parameters=count)]
     if parameter.boolean("channel_shared", True) and x.sizes[0] > 1:
-        return [net.lacks(layer, "one factor for all channels is learned", bottoms, x.sizes, parameters=1)]
+        return [net.lacks(layer, "it has one learned factor for all channels", bottoms, x.sizes, parameters=1)]
     return [net.add_learned(layer, "l2norm", x, **keys)]
 
 
@@ -383,7 +389,7 @@ def _power(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     power, factor, shift = parameter.number("power", 1.0), parameter.number("scale", 1.0), parameter.number("shift")
     kinds = {1.0: None, 2.0: "square", 0.5: "sqrt"}
     if power not in kinds:
-        return [net.lacks(layer, f"a power of {power:g}", bottoms, x.sizes)]
+        return [net.lacks(layer, f"its power is {power:g}", bottoms, x.sizes)]
     kind = kinds[power]
     if kind is None:
         is_same = (factor, shift) == (1, 0)
@@ -416,7 +422,7 @@ def _embed(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     units, words = parameter.integer("num_output"), parameter.integer("input_dim")
     count = units * words + (units if parameter.boolean("bias_term", True) else 0)
     sizes = [*bottoms[0].sizes, units] if bottoms[0].place is not None else None
-    return [net.lacks(layer, "it looks numbers up in a table", bottoms, sizes, parameters=count)]
+    return [net.lacks(layer, "it is an embedding: it reads rows of a table", bottoms, sizes, parameters=count)]
 
 
 @translates("roi_pooling_param", "roipooling", "roialign", is_unsupported=True)
@@ -425,7 +431,7 @@ def _regions(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     pooled = [parameter.integer("pooled_h", 1), parameter.integer("pooled_w", 1)]
     parameter.all("spatial_scale")
     sizes = [bottoms[0].sizes[0], *pooled] if bottoms[0].place is not None else None
-    return [net.lacks(layer, "its windows are data: regions that another layer proposes", bottoms[:1], sizes)]
+    return [net.lacks(layer, "its windows are regions that another layer computes", bottoms[:1], sizes)]
 
 
 @translates("recurrent_param", "lstm", "rnn", "gru", is_unsupported=True)

@@ -35,7 +35,7 @@ def _eltwise(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     factors = layer.parameter.numbers("coeff")
     layer.parameter.all("stable_prod_grad")
     if kind is None:
-        return [net.lacks(layer, f"the operation {operation}", bottoms, bottoms[0].sizes)]
+        return [net.lacks(layer, f"its operation is {operation}", bottoms, bottoms[0].sizes)]
     _require_equal(net, layer, bottoms)
     if factors and len(factors) != len(bottoms):
         raise wrong(layer, f"coeff has {len(factors)} numbers for {len(bottoms)} bottoms", "coeff")
@@ -65,7 +65,7 @@ def _concat(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequen
     if len(bottoms) == 1:
         return [net.add(layer, "identity", [x])]
     if axis == 0:
-        return [net.lacks(layer, "it joins the images of batches", bottoms)]
+        return [net.lacks(layer, "it concatenates images of the batch", bottoms)]
     names = side_names(net.volume(x))
     keys: dict[str, Any] = {} if axis == 1 else {"axis": names[axis - 1]}
     return [net.add(layer, "concat", bottoms, **keys)]
@@ -98,10 +98,10 @@ def _slice(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
     size, count = x.sizes[axis - 1], len(layer.tops)
     points = parameter.integers("slice_point")
     if not points and size % count:
-        raise wrong(layer, f"{size} along axis {axis} do not split into {count} equal parts")
+        raise wrong(layer, f"the size {size} of axis {axis} must be divisible by {count}")
     edges = [0, *(points or range(size // count, size, size // count)), size]
     if len(edges) != count + 1 or any(first >= last for first, last in pairwise(edges)):
-        message = f"slice_point {points} does not cut {size} along axis {axis} into {count} parts"
+        message = f"slice_point {points} must split the size {size} of axis {axis} into {count} parts"
         raise wrong(layer, message, "slice_point")
     keys: dict[str, Any] = {} if axis == 1 else {"axis": side_names(net.volume(x))[axis - 1]}
     made = []
@@ -120,7 +120,7 @@ def _flatten(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     first = axis_of(layer, x, parameter.integer("axis", 1))
     last = axis_of(layer, x, parameter.integer("end_axis", -1), "end_axis")
     if first == 0:
-        return [net.lacks(layer, "it puts the images of the batch into one row", bottoms)]
+        return [net.lacks(layer, "it flattens several images of the batch to one vector", bottoms)]
     if first == 1 and last == len(x.shape) - 1:
         return [net.flattened(layer, x, main=True)]
     sizes = [*x.sizes[: first - 1], prod(x.sizes[first - 1 : last]), *x.sizes[last:]]
@@ -154,7 +154,7 @@ def _filled(layer: CaffeLayer, x: Blob, sizes: Sequence[int | None]) -> list[int
     is_open = len(known) < len(sizes)
     fits = product > 0 and (elements % product == 0 if is_open else elements == product)
     if not fits or len(sizes) - len(known) > 1 or min(known, default=1) < 1:
-        message = f"the sizes {list(sizes)} do not hold the {elements:,} elements of the blob"
+        message = f"the sizes {list(sizes)} must have the {elements:,} elements of the blob"
         raise wrong(layer, message, "shape", "reshape-mismatch")
     return [elements // product if size in (-1, None) else size for size in sizes if size is not None]
 
@@ -222,7 +222,7 @@ def _softmax(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     x = bottoms[0]
     axis = axis_of(layer, x, layer.parameter.integer("axis", 1))
     if axis == 0:
-        return [net.lacks(layer, "it works along the images of the batch", bottoms)]
+        return [net.lacks(layer, "it normalizes over the images of the batch", bottoms)]
     keys: dict[str, Any] = {} if axis == 1 else {"axes": side_names(net.volume(x))[axis - 1]}
     return [net.add(layer, "softmax", [x], **keys)]
 
@@ -236,5 +236,5 @@ def _shuffle(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
 def _reorganize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x, parameter = bottoms[0], layer.parameter
     if parameter.boolean("reverse"):
-        return [net.lacks(layer, "the inverse of a Reorg", bottoms)]
+        return [net.lacks(layer, "it is the inverse of a Reorg", bottoms)]
     return [net.add(layer, "space2depth", [x], block=parameter.integer("stride", 2), order="darknet")]

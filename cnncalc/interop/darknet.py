@@ -109,7 +109,7 @@ class DarknetNet:
                     self.builder.note(f"[{section.name}] left out: it computes no volume of its own")
                     place = x
                 elif kind not in SECTIONS or (x is None and kind in RECURRENT):
-                    self.lacks(section, RECURRENT.get(kind, "there is no layer kind that computes it"), [x])
+                    self.lacks(section, RECURRENT.get(kind, "no layer kind computes it"), [x])
                 elif x is not None or kind.startswith(("route", "implicit")):
                     place = SECTIONS[kind](self, section, x)
             except DesignError as error:
@@ -174,7 +174,7 @@ class DarknetNet:
         word = section.text("activation", default)
         if word in _OTHER_ACTIVATIONS and place is not None:
             name = f"layer{self.index}.{word}"
-            why = "there is no layer kind that computes it"
+            why = "no layer kind computes it"
             return self.builder.lacks(f"activation={word}", name, why, [place], self.volume(place))
         if word not in _ACTIVATIONS:
             message = f"unknown activation {word[:60]}: it is read as RELU, as in darknet"

@@ -66,7 +66,7 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     padding, stride = _padding(section, size), _strides(section)
     if section.integer("antialiasing", 0):
         sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, stride, strict=True)]
-        return net.lacks(section, "antialiasing blurs by fixed weights", [x], Volume(*sides, filters))
+        return net.lacks(section, "antialiasing blurs with fixed weights", [x], Volume(*sides, filters))
     is_normed = section.integer("batch_normalize", 0) or section.integer("cbn", 0)
     keys: dict[str, Any] = {
         "kernel": size,
@@ -82,7 +82,10 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     if conv is not None and dilation > 1:
         _check_dilated(net, section, volume, net.volume(conv), size, padding, stride)
     net.say_weights(section)
-    for option, what in (("cbn", "as BN at test time"), ("assisted_excitation", "used in training alone")):
+    for option, what in (
+        ("cbn", "read as BN in inference"),
+        ("assisted_excitation", "left out, used only in training"),
+    ):
         if section.number(option, 0):
             net.builder.note(f"{option}: {what}")
     result = net.add(section, "bn", [conv]) if is_normed else conv
@@ -161,7 +164,7 @@ def _max_pool(net: DarknetNet, section: Section, x: int) -> int | None:
         return net.lacks(section, "maxpool_depth pools over channels", [x], volume.with_depth(channels))
     if section.integer("antialiasing", 0):
         sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, _strides(section), strict=True)]
-        return net.lacks(section, "antialiasing blurs by fixed weights", [x], volume.with_sides(tuple(sides)))
+        return net.lacks(section, "antialiasing blurs with fixed weights", [x], volume.with_sides(tuple(sides)))
     return _windows(net, section, x, "pool", {})
 
 
@@ -274,7 +277,7 @@ def _learned_channels(net: DarknetNet, section: Section, x: int) -> int | None:
     if number not in net.implicit:
         kind = {"control_channels": "mul", "shift_channels": "add"}.get(section.name.lower())
         if kind is None:
-            return net.lacks(section, "it joins learned numbers with a volume", [x])
+            return net.lacks(section, "it concatenates learned numbers and a volume", [x])
         return net.add(section, kind, [net.made[number], x], section.name)
     volume = net.volume(x)
     absent = {"control_channels": "shift", "shift_channels": "scale"}.get(section.name.lower())
@@ -286,7 +289,7 @@ def _learned_channels(net: DarknetNet, section: Section, x: int) -> int | None:
             net.learned.setdefault(number, (place, absent))
         return place
     output = volume.with_depth(volume.depth * 2) if section.name.lower() == "alternate_channels" else volume
-    why = "the learned numbers of an [implicit_...] that are not one factor or one shift for each channel"
+    why = "its [implicit_...] section does not have one factor or one shift for each channel"
     return net.lacks(section, why, [x], output, parameters=net.implicit[number])
 
 
@@ -341,7 +344,7 @@ def _softmax(net: DarknetNet, section: Section, x: int) -> int | None:
     volume = net.volume(x)
     temperature = section.number("temperature", 1)
     if section.integer("groups", 1) != 1 or "tree" in section:
-        return net.lacks(section, "it works on groups of its input", [x], volume)
+        return net.lacks(section, "it is over groups or a tree of classes", [x], volume)
     if temperature not in (0, 1):
         x_scaled = net.add(section, "affine", [x], factor=1 / temperature)
     else:

@@ -32,7 +32,7 @@ class Builder:
 
     def __init__(self) -> None:
         self._parts: list[bytes | int] = []
-        """What was written, in that order, so the file has it in reverse; a number stands for so many zero bytes."""
+        """What was written, in that order, so the file has it in reverse; a number stands for that many zero bytes."""
         self._patches: dict[int, bytes] = {}
         self._layouts: dict[tuple[int, ...], int] = {}
         self.size = 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 RELEASED_AFTER = 1024
-"""After so many tables the pages of a mapped file are released."""
+"""The number of tables after which the pages of a mapped file are released."""
 
 
 class FlatbufferError(CnncalcError):
@@ -57,7 +57,7 @@ class Data:
         """The number at a byte; its type is as in :mod:`struct`."""
         size = struct.calcsize(type)
         if place < 0 or place + size > self.size:
-            raise FlatbufferError(f"a number of {size} bytes at byte {place:,} lies beyond its end")
+            raise FlatbufferError(f"a number of {size} bytes at byte {place:,} is beyond its end")
         found: float = struct.unpack_from(f"<{type}", self.content, place)[0]
         return found
 
@@ -80,7 +80,7 @@ class Data:
         layout = place - self.whole(place, "i")
         size, length = self.whole(layout, "H"), self.whole(layout + 2, "H")
         if size < 4 or size % 2 or layout + size > self.size or place + length > self.size:
-            raise FlatbufferError(f"the table at byte {place:,} or its layout lies beyond its end")
+            raise FlatbufferError(f"the table at byte {place:,} or its layout is beyond its end")
         places = struct.unpack_from(f"<{(size - 4) // 2}H", self.content, layout + 4)
         return Table(self, place, length, places)
 
@@ -99,7 +99,7 @@ class Data:
         length = self.whole(place, "I")
         end = place + 4 + length * width
         if end > self.size:
-            raise FlatbufferError(f"the vector at byte {place:,} has {length:,} elements and lies beyond its end")
+            raise FlatbufferError(f"the vector at byte {place:,} has {length:,} elements, which reach beyond its end")
         return Span(place + 4, end)
 
 
@@ -116,7 +116,7 @@ class Table:
         """The position of a field; None if it is omitted."""
         offset = self._places[number] if number < len(self._places) else 0
         if offset and offset + width > self._length:
-            raise FlatbufferError(f"field {number} of the table at byte {self.place:,} lies beyond the table")
+            raise FlatbufferError(f"field {number} of the table at byte {self.place:,} is beyond the table")
         return self.place + offset if offset else None
 
     def number(self, number: int, type: str, default: float = 0) -> float:

@@ -133,7 +133,7 @@ REDUCTIONS: Mapping[str, Callable[[Numbers, int], float]] = {
 """Reductions of a sample that stands for ``count`` numbers: a sum is the mean of the sample times ``count``."""
 
 GATED = 5
-"""The first so many of the known functions are products with their own argument."""
+"""The number of known functions, from the first on, that are products with their own argument."""
 
 KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
     ("gelu", {}, lambda x: x * (1 + erf(x / sqrt(2))) / 2),

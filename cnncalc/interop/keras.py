@@ -239,7 +239,7 @@ class _Model:
         is_operation = ".ops" in module or applied.kind in keras_operations.WRAPPERS
         function = keras_operations.operation if is_operation else LAYERS.get(applied.kind.lower())
         if function is None:
-            return list(self.net.lacks(applied, "there is no layer kind that computes it"))
+            return list(self.net.lacks(applied, "no layer kind computes it"))
         is_open = any(tensor.place is None for tensor in applied.inputs)
         if is_open and not is_operation and applied.kind.lower() not in UNSUPPORTED:
             return [UNKNOWN]

@@ -41,7 +41,7 @@ def activated(net: KerasNet, call: Applied, tensor: Tensor, *, main: bool = Fals
     if steps is None:
         sizes = net.sizes(net.last(call, tensor))
         inside = call._replace(inputs=(tensor,))
-        return net.lacks(inside, "there is no layer kind that computes it", sizes, f"activation {word[:60]}")
+        return net.lacks(inside, "no layer kind computes it", sizes, f"activation {word[:60]}")
     if not steps and main:
         return [net.add(call, "identity", [tensor])]
     for number, (kind, keys) in enumerate(steps):
@@ -67,7 +67,7 @@ def _as_layer(net: KerasNet, call: Applied, tensor: Tensor, value: dict[str, Any
         inputs=(tensor,), args=[tensor], kwargs={},
     )  # fmt: skip
     if function is None:
-        return net.lacks(inner, "there is no layer kind that computes it")
+        return net.lacks(inner, "no layer kind computes it")
     return function(net, inner)
 
 
@@ -87,13 +87,13 @@ def _relu(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         return [net.add(call, "lrelu", [call.x], slope=slope) if slope else net.add(call, "relu", [call.x])]
     limit = config.number("max_value", 0.0)
     if slope:
-        return net.lacks(call, "it has a slope and a largest value", net.sizes(net.last(call)))
+        return net.lacks(call, "it has both a negative slope and a maximum", net.sizes(net.last(call)))
     return [net.add(call, "relu6", [call.x]) if limit == 6 else net.add(call, "clip", [call.x], low=0, high=limit)]
 
 
 @translates("ThresholdedReLU")
 def _thresholded(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return net.lacks(call, "elements below a threshold become 0", net.sizes(net.last(call)))
+    return net.lacks(call, "it sets elements below a threshold to 0", net.sizes(net.last(call)))
 
 
 @translates("LeakyReLU")

@@ -156,11 +156,11 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     size = config.integer("key_dim")
     why = None
     if config.integer("value_dim", size) != size:
-        why = f"its values have {config.integer('value_dim')} numbers a head and its keys {size}"
+        why = f"its value_dim is {config.integer('value_dim')}, but its key_dim is {size}"
     elif "output_shape" in config and config.integers("output_shape") != [net.sizes(query)[-1]]:
-        why = "its output has another depth than its query"
+        why = "the depth of its output differs from that of its query"
     elif key != value:
-        why = "its keys and values are of different volumes"
+        why = "its keys and values have different shapes"
     elif len(query.axes) != 2 or ("attention_axes" in config and config.integers("attention_axes") != [1]):
         why = "it attends along more than one axis"
     if why is not None:
@@ -252,7 +252,7 @@ def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = net.ordered(call, call.x, max(axes))
     whole = len(axes) == len(x.axes) > 1
     if len(axes) > 1 and not whole:
-        return net.lacks(call, "it normalizes over some of several axes", net.sizes(net.last(call)))
+        return net.lacks(call, "it normalizes over only some of its axes", net.sizes(net.last(call)))
     keys: dict[str, Any] = {"scale": config.boolean("scale", True), "eps": config.number("epsilon", 1e-3)}
     keys["axes"] = "volume" if whole else "depth"
     if call.kind == "RMSNormalization" or config.boolean("rms_scaling", False):
@@ -281,7 +281,7 @@ def _unit_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     axes = {net.axis(call, call.x, axis) for axis in call.config.integers("axis", -1)}
     x = net.ordered(call, call.x, max(axes))
     if 1 < len(axes) < len(x.axes):
-        return net.lacks(call, "it normalizes over some of several axes", net.sizes(x))
+        return net.lacks(call, "it normalizes over only some of its axes", net.sizes(x))
     return [net.add(call, "l2norm", [x], axes="volume" if len(axes) == len(x.axes) > 1 else "depth")]
 
 
@@ -335,7 +335,7 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _embedding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     words, units = call.config.integer("input_dim"), call.config.integer("units", call.config.integer("output_dim", 1))
     sizes = None if call.x.place is None else [*net.sizes(call.x), units]
-    return net.lacks(call, "it looks numbers up in a table", sizes, parameters=words * units)
+    return net.lacks(call, "it is an embedding: it reads rows of a table", sizes, parameters=words * units)
 
 
 @lacking("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")

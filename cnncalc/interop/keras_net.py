@@ -118,7 +118,7 @@ class KerasNet:
         wanted: list[int | None] | None = None
         if sizes is not None:
             if len(sizes) > MAX_AXES:
-                message = f"an input of {len(sizes)} axes beside the batch; at most {MAX_AXES} can be read"
+                message = f"the input has {len(sizes)} axes besides the batch, but at most {MAX_AXES} can be read"
                 self.builder.fail(message, name, span)
                 return UNKNOWN
             is_moved = self.is_channels_first and len(sizes) > 2
@@ -236,14 +236,16 @@ class KerasNet:
     def reshaped(self, call: Applied, tensor: Tensor, sizes: Sequence[int], *, main: bool = False) -> Tensor:
         """The same elements with other sizes, in the order in which the last axis varies fastest."""
         if len(sizes) > MAX_AXES:
-            return self.lacks(call, f"a tensor of {len(sizes)} axes beside the batch; a volume has three sides")[0]
+            return self.lacks(
+                call, f"a tensor of {len(sizes)} axes besides the batch, but a volume has at most 3 sides"
+            )[0]
         tensor = self.ordered(call, tensor, len(tensor.axes) - 1)
         if tensor.place is None:
             return UNKNOWN
         old, new = self.sizes(tensor), tuple(sizes)
         volume = self.volume_of(sizes)
         if prod(old) != prod(new):
-            raise call.config.fault(f"the sizes {list(new)} do not hold the {prod(old):,} elements of {list(old)}")
+            raise call.config.fault(f"the sizes {list(new)} must have the {prod(old):,} elements of {list(old)}")
         axes = self.axes_of(sizes, volume)
         if volume == self.volume(tensor):
             place = self.add(call, "identity", [tensor]).place if main else tensor.place

@@ -49,7 +49,7 @@ def operation(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     call = call._replace(inputs=tuple(tensors))
     known = name in _BINARY or name in _ACTIVATIONS or name in _REDUCED or name in _SAME or name in _OTHERS
     if not known:
-        return net.lacks(call, "there is no layer kind that computes it", None, name)
+        return net.lacks(call, "no layer kind computes it", None, name)
     if not tensors or any(tensor.place is None for tensor in tensors):
         return [UNKNOWN]
     if name in _SAME:

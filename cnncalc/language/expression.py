@@ -42,7 +42,7 @@ RESERVED = (*VOLUME_NAMES, *OPERATOR_WORDS, "min", "max", "as", *BOOLEAN_WORDS)
 """Words that cannot be names of variables."""
 
 DIVISION = "'//' divides and rounds down; '*' takes decimals, as in 0.5*w"
-"""The hint for ``/``, which is no operator."""
+"""The hint for ``/``, which is not an operator."""
 
 _TOO_LARGE = 10**EXPRESSION_DIGITS
 """The least whole number with more digits than an expression may have."""

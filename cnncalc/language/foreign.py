@@ -182,5 +182,5 @@ def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *
 
 
 def _word(value: Operand) -> object:
-    """The word or value of an operand that is no expression; None for an expression."""
+    """The word or value of an operand; None for an expression."""
     return value.text if isinstance(value, Name) else value.value if isinstance(value, Literal) else None

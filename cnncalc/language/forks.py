@@ -58,7 +58,7 @@ class Forks:
         return None, []
 
     def _begin_of(self, merge: int) -> int | None:
-        """The node whose volume the branches of a merge would read; None if they begin with inputs, or are no fork."""
+        """The node whose volume the branches of a merge would read; None if they have none or are not a fork."""
         ends = sorted(set(self.inputs[merge]))
         if len(ends) == 1:
             return ends[0]

@@ -92,7 +92,7 @@ class Spec:
 
 
 def _in_name(value: Value, part: str | Code) -> str:
-    """A value as a part of a name; raises DesignError for one that is no word and no whole number."""
+    """A value as a part of a name; raises DesignError unless it is a word or a whole number."""
     if not is_whole(value) and not isinstance(value, str):
         message = f"a name holds whole numbers and words, found {shown(value)}"
         raise DesignError([Problem("wrong-name", message, None if isinstance(part, str) else part.span)])

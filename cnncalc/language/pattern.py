@@ -8,7 +8,7 @@
     count        = INTEGER | NAME | braces | list
     layer        = WORD [ first ] [ "-" value ] [ "/" value ] [ arguments ] { [":"] volume | label }
 
-After an error inside a layer the parser goes on behind that layer, so that one run reports all errors.
+After an error inside a layer the parser continues after that layer, so that one run reports all errors.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ class Validator:
     ) -> None:
         """Notes which names an operand uses, and which of them have no value.
 
-        ``known`` are local names; ``words`` are key words, which are no names, with ``holds_names`` also in lists.
+        ``known`` are local names; ``words`` are key words, not names; with ``holds_names`` also in lists.
         ``volumes``: names of sizes of a volume are allowed.
         """
         if isinstance(operand, ListOperand):

@@ -251,7 +251,7 @@ def names_of(operand: Operand) -> set[str]:
 
 
 def _invalid_part(value: Value) -> Value:
-    """The first word in a variable's value that is no key word; None if there is none."""
+    """The first word in a variable's value that is not a key word; None if there is none."""
     if isinstance(value, list):
         for part in value:
             wrong = _invalid_part(part)

@@ -183,7 +183,7 @@ class _PatternWriter:
 
 
 def _known_layer(node: Node) -> Layer:
-    """The layer of a node that is no draft."""
+    """The layer of a node that is not a draft."""
     assert isinstance(node.layer, Layer), node.name
     return node.layer
 
@@ -220,7 +220,7 @@ def _compressed(items: list[str]) -> list[str]:
 
 
 def _repeatable(item: str) -> bool:
-    """Whether a '*' may follow an item without brackets: it is no merge, no FROM, and has no '*' of its own."""
+    """Whether a '*' may follow an item without brackets: it is neither a merge nor FROM, and has no '*' itself."""
     word = re.match(r"[A-Z0-9]+", item)
     if word is None or re.fullmatch(r"[A-Z0-9]+[^*\]]*", item) is None or word[0] == "FROM":
         return False

@@ -38,7 +38,7 @@ class Scalar:
 
     @property
     def plain(self) -> bool:
-        """Whether it has no quotes and is no block (``|`` or ``>``)."""
+        """Whether it has no quotes and is not a block (``|`` or ``>``)."""
         return not self._style
 
     @property
@@ -162,7 +162,7 @@ class YamlDocument:
     def read(self) -> Node | None:
         """The root node, None for an empty text; raises DesignError for invalid YAML or more than a limit allows.
 
-        Repeated keys, keys that are no words, and merge keys are added to ``problems`` instead.
+        Repeated keys, keys that are not words, and merge keys are added to ``problems`` instead.
         """
         text = self.source.text
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -307,23 +307,11 @@ class Blocks(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self._is_one_kernel:
             return builder.single(inputs, order="suggested" if builder.is_cpu else "contiguous")
-        x, rank = builder.volumes[0], len(self.block)
-        if builder.output.depth >= x.depth:
-            return self.lower_deepened(builder, inputs[0], x)
-        # split the channels into places, move these to the sides, and join each side again
-        order = self._axes()
-        pairs = zip(x.sides, self.block, strict=True)
-        whole = [builder.images, builder.output.depth, *[part for pair in pairs for part in pair]]
-        split = builder.arranged(inputs[0], [whole[axis] for axis in order])
-        moved = builder.reordered(split, [order.index(axis) for axis in range(2 + 2 * rank)])
-        return builder.arranged(moved, (builder.images, builder.output.depth, *builder.output.sides))
+        return self.lower_views(builder, inputs[0], builder.volumes[0])
 
-    def lower_deepened(self, builder: TorchBuilder, value: int, x: Volume) -> int:
-        """Records the operations that split the sides of a map ``x`` into blocks and move their places to the depth."""
-        pairs = zip(x.sides, self.block, strict=True)
-        sizes = [part for size, step in pairs for part in (size // step, step)]
-        moved = builder.reordered(builder.arranged(value, (builder.images, x.depth, *sizes)), self._axes())
-        return builder.arranged(moved, (builder.images, x.depth * prod(self.block), *sizes[::2]))
+    def lower_views(self, builder: TorchBuilder, value: int, x: Volume) -> int:
+        """Records the operations on views of a map ``x`` where PyTorch has no kernel for them."""
+        raise NotImplementedError
 
     def _axes(self) -> tuple[int, ...]:
         """The axes of maps whose sides are split into blocks and places, in the order with the places in the depth."""
@@ -433,14 +421,18 @@ class SpaceToDepth(Blocks):
         moved = self.to_depth(xp, maps.reshape(batch, -1, *wide))
         return pixels(moved.reshape(batch, -1, *quotients(sides, self.block)))
 
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        if self.order != "darknet":
-            return super().lower(builder, inputs)
-        x = builder.volumes[0]
-        sides = [size * step for size, step in zip(x.sides, self.block, strict=True)]
-        wide = Volume(*sides, x.depth // prod(self.block))
-        moved = self.lower_deepened(builder, builder.reshaped(inputs[0], (wide.depth, *sides)), wide)
-        return builder.reshaped(moved, (builder.output.depth, *builder.output.sides))
+    def lower_views(self, builder: TorchBuilder, value: int, x: Volume) -> int:
+        wide, output = x, builder.output
+        if self.order == "darknet":
+            sides = [size * step for size, step in zip(x.sides, self.block, strict=True)]
+            wide = Volume(*sides, x.depth // prod(self.block))
+            value = builder.reshaped(value, (wide.depth, *sides))
+        # split the sides into blocks, and move their places to the depth
+        pairs = zip(wide.sides, self.block, strict=True)
+        sizes = [part for size, step in pairs for part in (size // step, step)]
+        moved = builder.reordered(builder.arranged(value, (builder.images, wide.depth, *sizes)), self._axes())
+        whole = builder.arranged(moved, (builder.images, wide.depth * prod(self.block), *sizes[::2]))
+        return builder.reshaped(whole, (output.depth, *output.sides)) if self.order == "darknet" else whole
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming = planes(gradient)
@@ -480,6 +472,15 @@ class DepthToSpace(Blocks):
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return tuple([Stencil(1, range(1 - step, 1), step) for step in self.block])
+
+    def lower_views(self, builder: TorchBuilder, value: int, x: Volume) -> int:
+        # split the channels into places, move these to the sides, and join each side again
+        order, output = self._axes(), builder.output
+        pairs = zip(x.sides, self.block, strict=True)
+        whole = [builder.images, output.depth, *[part for pair in pairs for part in pair]]
+        split = builder.arranged(value, [whole[axis] for axis in order])
+        moved = builder.reordered(split, [order.index(axis) for axis in range(len(order))])
+        return builder.arranged(moved, (builder.images, output.depth, *output.sides))
 
     def forward(self, xp: Any, x: Any) -> Any:
         return pixels(self.to_sides(xp, planes(x)))

@@ -60,9 +60,6 @@ class Token(Layer):
         count = product(self.count, depth) if self.count > 1 else Count(depth)
         return (Parameter("token", (self.count, depth), count),)
 
-    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        return -1, 1
-
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return (Stencil(1, range(-self.count, 1 - self.count)),)
 
@@ -112,9 +109,6 @@ class Position(Layer):
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
         return (Parameter("position", tuple(x), product(*x)),)
-
-    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        return -0.1, 0.1
 
     def forward(self, xp: Any, x: Any, *, position: Any) -> Any:
         return pixels(planes(x) + planes(position[None]))

@@ -228,7 +228,7 @@ def fit(report: Report, options: Options, memory: int) -> FitReport:
     needs = Needs(Simulation(report, options))
     if needs.reserve.mode == "bytes" and needs.reserve.bytes >= memory:
         message = f"the reserve ({needs.reserve.bytes:,} bytes) must be smaller than the memory ({memory:,} bytes)"
-        raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
+        raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts only live tensors")
     live = Live(needs.simulation)
     training = _fit(Room(needs, memory, live=live), options.batch)
     inference = _fit(Room(needs, memory, training=False, live=live), options.batch)

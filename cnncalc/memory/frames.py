@@ -47,7 +47,7 @@ def _closed(
         shared += 1
     while len(open_blocks) > shared:
         _, members = open_blocks.pop()
-        if members:  # a block may have no operation, such as one that holds an OPAQUE layer alone
+        if members:  # a block may have no operation, such as one that contains only an OPAQUE layer
             yield _call(members, spans, place)
         if open_blocks:
             open_blocks[-1][1].extend(members)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from random import Random
 
 MOST_ROUNDS = 99_999
-"""The search ends after so many rounds."""
+"""The most rounds of the search."""
 ROUNDS_WITHOUT_GAIN = 5_000
-"""The search ends after so many rounds in which the block did not become smaller."""
+"""The most successive rounds in which the block does not become smaller."""
 ROUNDS_ALONE = 25
-"""After so many rounds without a gain two more ranges swap their turns in each round."""
+"""The number of rounds without a gain after which each round swaps the turns of two more ranges."""
 MOST_PAIRS = 5_000
-"""With more pairs of ranges that are needed at the same time there is no search."""
+"""The most pairs of ranges that are needed at the same time; with more there is no search."""
 MOST_TOGETHER = 20_000_000
 """Limit of the sum over all times of the squared number of ranges that are needed at that time."""
 FAR = 30

@@ -93,7 +93,7 @@ def lifetimes(flow: Flow, order: Sequence[int]) -> list[tuple[int, int]]:
 def levels(flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]] | None = None) -> list[int]:
     """The bytes alive at each step: volumes still needed, the volume the task makes, and its scratch.
 
-    A net of inputs alone has one step.
+    A net with only inputs has one step.
     """
     change = [0] * (max(1, len(order)) + 1)
     for size, (first, last) in zip(flow.sizes, alive or lifetimes(flow, order), strict=True):
@@ -250,7 +250,7 @@ class _TaskRange:
         self.frees = _frees(ending, self.count)
 
     def shape(self) -> Hashable:
-        """A key that is equal for ranges that differ in names alone."""
+        """A key that is equal for ranges that differ only in names."""
         frees = tuple([tuple(entries) for entries in self.frees])
         return tuple(self.needs), tuple(self.made), tuple(self.scratch), frees, self.before, self.base
 

@@ -213,7 +213,7 @@ def _seen(stencil: Stencil | Places | None, low: int, high: int, end: int) -> tu
         return 0, end
     outputs = range(low, high + 1)
     if isinstance(stencil, Stencil) and stencil.is_contiguous and stencil.step >= 0:
-        outputs = range(low, high + 1, max(1, high - low))  # the first and the last: the other windows lie between
+        outputs = range(low, high + 1, max(1, high - low))  # the first and the last; the other windows are between them
     inside = []
     for output in outputs:
         window = stencil.window(output)

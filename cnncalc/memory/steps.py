@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.optimizers import StepTensors
 
     class Memory(Protocol):
-        """What steps allocate from; the next allocations depend on its ``state`` and the tensors in use alone."""
+        """What steps allocate from; the next allocations depend only on its ``state`` and the tensors in use."""
 
         @property
         def state(self) -> Any:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 MAX_STEPS = 6
-"""The simulation ends after so many steps even if the free blocks still change."""
+"""The most steps of the simulation, even if the free blocks still change."""
 
 MOMENTS = (1, 4, 8, 12)
 """Sixteenths of a program at which a step is compared with the one before."""

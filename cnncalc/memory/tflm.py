@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ALIGNMENT = 16
 """Bytes to which buffers of the arena are aligned."""
 MAX_SCRATCH = 12
-"""Scratch buffers that one operator may request; while operators are prepared, records of so many are reserved."""
+"""The most scratch buffers of one operator; records for this many are reserved while operators are prepared."""
 
 _SIZES = {"b": 1, "h": 2, "i": 4, "f": 4, "d": 8}
 """Bytes of the types of fields: bool, int16, int32 or enumeration, float, double or int64.
@@ -263,7 +263,7 @@ def arena_of(net: TfliteNet, pointer: int = 4, kernels: Mapping[str, Kernel] = K
 def _smallest(net: TfliteNet, pointer: int, plan: _Plan, most: int) -> int:
     """The smallest arena in bytes, up to ``most``, in which all allocations succeed; not always a multiple of 16."""
     high = most // ALIGNMENT
-    low = max(0, high - 16)  # usually it differs from ``most`` by the alignment of a few records alone
+    low = max(0, high - 16)  # it usually differs from ``most`` only by the alignment of some records
     if _fits(net, low * ALIGNMENT, pointer, plan):
         low = 0
     while low < high:

@@ -217,7 +217,7 @@ class TorchLayouts(TapeBuilder):
         return self.viewed(value, Layout((*sizes[:-2], sizes[-1]), (*strides[:-2], strides[-1])))
 
     def by_channel(self, value: int, along: Sequence[int] = (1,)) -> Layout:
-        """The layout of an element-wise operation on a value and a parameter with one element a channel.
+        """The layout of an element-wise operation on a value and a parameter with one element for each channel.
 
         ``along``: the axes of the value along which the parameter has elements of its own.
         """

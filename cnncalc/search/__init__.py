@@ -1,1 +1,1 @@
-"""From a wish to a design: the values of a family that limits allow."""
+"""Searches in a family of designs: ``sweep``, ``solve``, ``formula`` and the advice of ``fit``."""

@@ -1,4 +1,4 @@
-"""The blocks of a survey: figures of many points at once as NumPy arrays, and what of them is kept."""
+"""Surveys a product block by block: the figures of many points at once as NumPy arrays, of which the best are kept."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from cnncalc.search.survey import Aim, Cell, Surveyor
 
 BLOCK = 2**17
-"""The most points that are computed at once."""
+"""The most points of one block."""
 SEED_POINTS = 2**17
-"""The points that are looked at first, spread over the product, so that most others are left out at once."""
+"""The points of a first pass, spread over the product: its front excludes most points of the second pass early."""
 MOST_KEPT = 200_000
 """The most points that are kept."""
 OBJECT_POINTS = 2_000_000
 """The most points whose figures may exceed 64 bits."""
 STRONG, FEW_STRONG = 24, 4
-"""The points of the front with which each block is compared first; of two aims all are compared afterwards."""
+"""With how many points of the front each block is compared first: with three or more aims, and with one or two."""
 
 
 class Tensor:
-    """The forward differences of a cell as an array for each figure, and the binomials of each axis.
+    """The forward differences of a cell as one array for each figure, and the binomials of each axis.
 
-    The value at a point is the sum over all orders of the difference times the binomials of the point: exact, since no
-    number on the way is larger than :attr:`bound`.
+    The value at a point is the sum over all orders of the difference times the binomials of the point (Newton's form).
+    The arrays are int64 where no intermediate result can exceed 64 bits, else Python's integers, so values are exact.
     """
 
     def __init__(self, cell: Cell, numbered: Sequence[int], places: Sequence[Sequence[int]]) -> None:
@@ -72,11 +72,11 @@ class Tensor:
             self.figures.append(array)
 
     def blocks(self) -> Iterator[tuple[tuple[slice, ...], list[Any]]]:
-        """The parts of the product and the figures in each, as arrays of its shape; none without polynomials."""
+        """The slices of the product and the figures in each, as arrays of its shape; none without a grid."""
         split = len(self.shape)
         while split and prod(self.shape[split - 1 :]) <= BLOCK:
             split -= 1
-        # the axis before the whole ones is cut into pieces
+        # the axes from split on are whole; the axis before them is cut into pieces
         inner = prod(self.shape[split:])
         piece = max(1, BLOCK // inner)
         ends = [range(size) for size in self.shape[: max(0, split - 1)]]
@@ -95,15 +95,19 @@ class Tensor:
                 yield tuple(slices), [self._filled(array, slices[len(outer) :], len(outer)) for array in begun]
 
     def _filled(self, array: Any, slices: Sequence[slice], first: int) -> Any:
-        """The values in a block, axis by axis; ``first`` axes have one value, and are done."""
+        """The values in a block; the first ``first`` axes have one value each, and ``array`` holds it."""
         for axis, part in enumerate(slices, first):
-            # the first order of what is left becomes the last axis of the result
+            # tensordot contracts the first axis, and the values of this axis become the last one
             array = np.tensordot(array, self.rows[axis][:, part], (0, 0))
         return array.reshape((1,) * first + array.shape)
 
 
 class Blocks:
-    """Looks at the points of cells, block by block, and keeps the best."""
+    """Counts the points of cells, block by block, and keeps the best ones.
+
+    ``bounds`` are limits with the number of their figure, ``aims`` and ``top`` as in :meth:`Surveyor.survey`. ``masks``
+    are conditions: the axes of each and a boolean array over their values. ``excluded`` are places that are left out.
+    """
 
     def __init__(
         self,
@@ -131,19 +135,19 @@ class Blocks:
         self._strong: Any = ()
 
     def begin(self) -> None:
-        """Nothing is counted yet."""
+        """Sets all counts to zero; the points that were kept stay."""
         self.points = self.within = self.broken = 0
         self.nearest: list[int | None] = [None] * len(self.bounds)
 
     def _scaled(self, place: int) -> Any:
-        """The numbers of an axis in its unit, so that they are whole: for their order alone."""
+        """The numbers of an axis in its unit, from the first one, to compare them; None: it has no numbers."""
         axis = self.surveyor.axes[place]
         if axis.numbers is None:
             return None
         return np.array([int((number - axis.numbers[0]) / axis.unit) for number in axis.numbers], np.int64)
 
     def look_at(self, cell: Cell, *, spread: bool = False) -> None:
-        """Looks at all points of a cell, or with ``spread`` at some of them."""
+        """Counts all points of a cell, or with ``spread`` about SEED_POINTS of all cells together."""
         steps = [1] * len(cell.places)
         if spread:
             share = cell.points * len(self.surveyor.cells) / SEED_POINTS
@@ -155,7 +159,7 @@ class Blocks:
             self._look(figures, [axis[part] for axis, part in zip(axes, slices, strict=True)])
 
     def _look(self, figures: list[Any], places: list[Any]) -> None:
-        """Looks at one block; ``places`` are those of its values in each range."""
+        """Counts the points of one block and keeps the best; ``places`` are the places of its values in each range."""
         shape = tuple(map(len, places))
         allowed = np.ones(shape, bool)
         for axes, mask in self.masks:
@@ -190,7 +194,7 @@ class Blocks:
         self._add(flat, np.array([figure.ravel()[chosen] for figure in figures]), np.array(vectors))
 
     def _approach(self, number: int, figures: Any, is_max: bool) -> None:
-        """Keeps the figure that comes nearest to a limit from the wrong side, or is farthest within."""
+        """Keeps for a limit the least figure of a maximum, or the largest one of a minimum."""
         found, best = int(figures.min() if is_max else figures.max()), self.nearest[number]
         if best is None or (found < best if is_max else found > best):
             self.nearest[number] = found
@@ -203,7 +207,7 @@ class Blocks:
         return total
 
     def _aimed(self, aim: Aim, figures: list[Any], places: list[Any], shape: tuple[int, ...], chosen: Any) -> Any:
-        """What is to be made small, at the chosen points of a block."""
+        """The values of an aim at the chosen points of a block; negated if they are to be large."""
         if aim.is_name:
             numbers = self._numbers[aim.place]
             own = np.unravel_index(chosen, shape)[aim.place]
@@ -215,7 +219,7 @@ class Blocks:
     # what is kept
 
     def _worth(self, vectors: list[Any]) -> Any:
-        """The points of a block that none of the strongest kept ones beats; None: all."""
+        """The points of a block that the kept points do not exclude; None: all."""
         if not len(self._places) or not vectors:
             return None
         if self.top is not None:
@@ -225,22 +229,22 @@ class Blocks:
         kept = np.arange(len(vectors[0]))
         left = vectors
         for strong in self._strong:
-            good = ~_beaten(strong, left)
+            good = ~_dominated(strong, left)
             if np.count_nonzero(good) < 0.9 * len(kept):  # else copying costs more than it saves
                 kept, left = kept[good], [vector[good] for vector in left]
             if not len(kept):
                 return kept
-        return kept[~self._beaten_by_pairs(*left)] if len(left) == 2 else kept
+        return kept[~self._dominated_by_front(*left)] if len(left) == 2 else kept
 
-    def _beaten_by_pairs(self, first: Any, second: Any) -> Any:
-        """Which points the front of two aims beats: exactly, as its second falls while its first rises."""
+    def _dominated_by_front(self, first: Any, second: Any) -> Any:
+        """Which points the front of two aims dominates: along it the second value falls as the first rises."""
         at = np.searchsorted(self._vectors[0], first, "right") - 1
         known = np.maximum(at, 0)
         lower, same = self._vectors[1][known] < second, self._vectors[1][known] == second
         return (at >= 0) & (lower | (same & (self._vectors[0][known] < first)))
 
     def _strongest(self) -> Any:
-        """Some points of the front, those in the middle of it first."""
+        """Some points of the front to compare with, starting from its middle: they dominate most others."""
         order = np.argsort(np.array([np.argsort(np.argsort(vector)) for vector in self._vectors]).max(axis=0))
         return self._vectors[:, order[: STRONG if len(self._vectors) > 2 else FEW_STRONG]].T
 
@@ -264,13 +268,13 @@ class Blocks:
             self._strong = self._strongest()
 
     def found(self) -> list[tuple[int, tuple[int, ...]]]:
-        """The places and figures of what is kept: by what was aimed at, then by place."""
+        """The places and figures of the kept points, sorted by the aims, then by place."""
         order = np.lexsort((self._places, *self._vectors[::-1]))
         return [(int(self._places[at]), tuple(map(int, self._figures[:, at]))) for at in order]
 
 
-def _beaten(strong: Any, vectors: Sequence[Any]) -> Any:
-    """Which points a strong one beats: it is nowhere larger, and somewhere smaller."""
+def _dominated(strong: Any, vectors: Sequence[Any]) -> Any:
+    """Which points one point dominates: it is nowhere larger than they are, and somewhere smaller."""
     nowhere_larger = np.ones(len(vectors[0]), bool)
     is_same = np.ones(len(vectors[0]), bool)
     for mine, vector in zip(strong, vectors, strict=True):
@@ -280,7 +284,7 @@ def _beaten(strong: Any, vectors: Sequence[Any]) -> Any:
 
 
 def _front(vectors: Any) -> Any:
-    """The places of the columns that no other one beats; equal ones are all kept."""
+    """The places of the columns that no other one dominates; equal ones are all kept."""
     order = np.lexsort(vectors[::-1])
     if len(vectors) == 1:
         first = vectors[0][order[0]]
@@ -290,19 +294,19 @@ def _front(vectors: Any) -> Any:
     left = order
     found = []
     while len(left):
-        mine = vectors[:, left[0]]  # the first in the order is beaten by none of the others
+        mine = vectors[:, left[0]]  # no other one dominates the first in the order
         found.append(left[:1])
         left = left[1:]
-        left = left[~_beaten(mine, vectors[:, left])]
+        left = left[~_dominated(mine, vectors[:, left])]
     return np.concatenate(found) if found else order
 
 
 def _front_of_two(vectors: Any, order: Any) -> Any:
-    """The same for two rows: while the first rises, the second has to fall."""
+    """The same for two rows: sorted by the first, a column is on the front if the second is a new minimum."""
     first, second = vectors[0][order], vectors[1][order]
     lowest = np.minimum.accumulate(second)
     before = np.concatenate([[True], second[1:] < lowest[:-1]]) if len(second) else np.zeros(0, bool)
-    # equal points stand side by side: they are as good as the first of them
+    # equal points are adjacent, and are on the front with the first of them
     same = np.concatenate([[False], (first[1:] == first[:-1]) & (second[1:] == second[:-1])])
     group = np.cumsum(~same) - 1
     starts = before[~same]
@@ -310,15 +314,18 @@ def _front_of_two(vectors: Any, order: Any) -> Any:
 
 
 def binomials(counts: Sequence[int], orders: Sequence[int]) -> list[list[int]]:
-    """For each order the binomials of the counts over it."""
+    """For each order the binomial coefficients of all counts over it."""
     return [[over(count, order) for count in counts] for order in orders]
 
 
 def require_small(bound: int, points: int) -> bool:
-    """Whether 64 bits hold all numbers up to ``bound``; ValueProblem where they do not and there are many points."""
+    """Whether int64 holds all numbers up to ``bound``.
+
+    Raises ValueProblem if it does not and there are more than OBJECT_POINTS points.
+    """
     if bound <= INT64:
         return True
     if points > OBJECT_POINTS:
-        message = f"figures exceed 64 bits, and {plural(points, 'point')} of such size are too many"
-        raise ValueProblem(message, code="too-many-points")
+        message = f"figures above 2^63 are computed for at most {OBJECT_POINTS:,} points, not {plural(points, 'point')}"
+        raise ValueProblem(message, code="too-many-points", hint="narrow the ranges or write larger steps")
     return False

@@ -1,4 +1,4 @@
-"""Whether a net fits a board, and the members of its family that do: smaller inputs, smaller values of variables."""
+"""Whether a net fits a board; if not, the changes of its input and variables with which it does."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from cnncalc.search.family import Family
 
 STEP = 8
-"""The step of sides of inputs, and of variables that it divides, such as numbers of channels."""
+"""The step between tried sides of the input, and between tried values of a variable that is a multiple of it."""
 DECIMALS = 20
-"""Steps of a decimal number from 0 to 1."""
+"""A variable that is not a whole number is tried in steps of 1/DECIMALS."""
 MOST_INVALID = 40
-"""The values in a row that are tried until one is valid."""
+"""The most consecutive invalid values that are tried before the search gives up."""
 
 
-class Takes(NamedTuple):
-    """What a net takes on a chip, in bytes: the smallest arena, its head, the model in flash; and its MACs."""
+class ChipFigures(NamedTuple):
+    """Figures of a net on a chip: bytes of the smallest arena, of its head and of the model in flash; and the MACs."""
 
     arena: int
     head: int
@@ -39,56 +39,62 @@ class Takes(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A change of the net, what it then takes, and whether it fits."""
+    """A change of the net, in words (``width=16``), with the figures of the changed net and whether it fits."""
 
     what: str
-    takes: Takes
+    figures: ChipFigures
     fits: bool
 
 
 class BoardFit(NamedTuple):
-    """A net on a board; ``reserve`` bytes of its RAM are for the program. ``advice``: what helps if it does not fit."""
+    """A net on a board, of whose RAM ``reserve`` bytes are kept for the program.
+
+    ``advice`` lists changes that reduce the missing bytes, those with which the net fits first; empty if it fits.
+    """
 
     architecture: str
     board: Board
     reserve: int
-    takes: Takes
+    figures: ChipFigures
     advice: tuple[Change, ...] = ()
 
     @property
     def ram_left(self) -> int:
-        """The bytes of RAM beside arena and reserve; negative: so many are missing."""
-        return self.board.ram - self.reserve - self.takes.arena
+        """The bytes of RAM minus arena and reserve; negative if they do not fit."""
+        return self.board.ram - self.reserve - self.figures.arena
 
     @property
     def flash_left(self) -> int:
-        """The bytes of flash beside the model; negative: so many are missing."""
-        return self.board.flash - self.takes.flash
+        """The bytes of flash minus those of the model; negative if it does not fit."""
+        return self.board.flash - self.figures.flash
 
     @property
     def fits(self) -> bool:
         """Whether the arena and the model fit."""
-        return self.has_room(self.takes)
+        return self.has_room(self.figures)
 
-    def has_room(self, takes: Takes) -> bool:
-        """Whether a net that takes this fits."""
-        return takes.arena + self.reserve <= self.board.ram and takes.flash <= self.board.flash
+    def has_room(self, figures: ChipFigures) -> bool:
+        """Whether a net with these figures fits."""
+        return figures.arena + self.reserve <= self.board.ram and figures.flash <= self.board.flash
 
-    def missing(self, takes: Takes) -> int:
-        """The bytes that a net lacks."""
-        return max(0, takes.arena + self.reserve - self.board.ram) + max(0, takes.flash - self.board.flash)
+    def missing(self, figures: ChipFigures) -> int:
+        """The bytes of RAM and flash, added up, by which a net with these figures exceeds the board."""
+        return max(0, figures.arena + self.reserve - self.board.ram) + max(0, figures.flash - self.board.flash)
 
     def room(self, report: Report) -> _Room:
-        """What of a net fits; raises DesignError."""
+        """Whether the arena and the model of a net fit; raises DesignError."""
         net = net_on_chip(report)
         return _Room(fits_in(net, self.board.ram - self.reserve), flash_of(net).bytes <= self.board.flash)
 
 
-def takes_of(report: Report) -> Takes:
-    """What a net takes; raises DesignError with every layer that chips have no operator for."""
+def chip_figures(report: Report) -> ChipFigures:
+    """The figures of a net on a chip.
+
+    Raises DesignError with every layer for which TensorFlow Lite Micro has no operator.
+    """
     net = net_on_chip(report)
     arena = arena_of(net)
-    return Takes(arena.minimum_bytes, arena.head_bytes, flash_of(net).bytes, report.totals.macs)
+    return ChipFigures(arena.minimum_bytes, arena.head_bytes, flash_of(net).bytes, report.totals.macs)
 
 
 class _Room(NamedTuple):
@@ -98,28 +104,33 @@ class _Room(NamedTuple):
     flash: bool
 
     def reaches(self, aim: _Room) -> bool:
-        """Whether all that the other has fits here too."""
+        """Whether everything that fits in ``aim`` fits here too."""
         return self.ram >= aim.ram and self.flash >= aim.flash
 
 
 def fit_board(family: Family | None, report: Report, board: Board, reserve: int = 0) -> BoardFit:
-    """Whether the net of a report, which is the family without a change, fits a board; if not, with advice.
+    """Whether the net of a report fits a board; if not, with advice.
 
-    Without a family there is no advice on its input and variables.
+    ``report`` is that of ``family`` with its own values; without a family there is no advice on input and variables.
+    ``reserve`` bytes of RAM are kept for the program.
 
-    For the input and each variable that is a number, the advice is a value with which the net fits, or that part of it
-    which fits with the smallest value, while it does not with the next larger one. Raises DesignError.
+    For the input and each variable that is a number, the advice is the largest tried value with which the net fits,
+    found by bisection. If it does not fit even with the smallest one, the advice is the largest value with which the
+    same of arena and model fit as with the smallest one. Raises DesignError for a layer without an operator on chips.
     """
-    found = BoardFit(report.name, board, reserve, takes_of(report))
+    found = BoardFit(report.name, board, reserve, chip_figures(report))
     if found.fits:
         return found
     smaller = [] if family is None else [(family, *each) for each in _smaller(family, report)]
     advice = [_largest(members, report, found, name, values) for members, name, values in smaller]
     pooled = with_pooled_fc(report)
     if pooled is not None:
-        takes = takes_of(pooled[1])
-        advice.append(Change(f"global average pooling before {pooled[0]}", takes, found.has_room(takes)))
-    helping = [each for each in advice if each is not None and found.missing(each.takes) < found.missing(found.takes)]
+        figures = chip_figures(pooled[1])
+        what = f"global average pooling before {pooled[0]}"
+        advice.append(Change(what, figures, found.has_room(figures)))
+    helping = [
+        each for each in advice if each is not None and found.missing(each.figures) < found.missing(found.figures)
+    ]
     return found._replace(advice=tuple(sorted(helping, key=lambda change: not change.fits)))
 
 
@@ -141,7 +152,7 @@ def _smaller(family: Family, report: Report) -> Iterator[tuple[str, Sequence[Val
 
 
 def _largest(family: Family, report: Report, found: BoardFit, name: str, values: Sequence[Value]) -> Change | None:
-    """The change to a value, found by bisection; None if no value is valid."""
+    """The change to the largest value that fits, by bisection; None if none of the first values is valid."""
 
     def room(place: int) -> _Room | None:
         try:
@@ -156,7 +167,7 @@ def _largest(family: Family, report: Report, found: BoardFit, name: str, values:
     assert aim is not None
     best, low, high = first, first, len(values)
     if aim == found.room(report):
-        high = first  # no value makes more of it fit: the smallest
+        high = first  # no value makes the arena or the model fit: advise the smallest one
     while high - low > 1:
         middle = place = (low + high) // 2
         now = room(place)
@@ -168,5 +179,5 @@ def _largest(family: Family, report: Report, found: BoardFit, name: str, values:
         else:
             best = best if now is None else place
             low = middle
-    takes = takes_of(family.report({name: values[best]}))
-    return Change(f"{name}={value_of_range(values[best])}", takes, found.has_room(takes))
+    figures = chip_figures(family.report({name: values[best]}))
+    return Change(f"{name}={value_of_range(values[best])}", figures, found.has_room(figures))

@@ -1,8 +1,8 @@
-"""Branch and bound over boxes of members, for figures that grow or fall steadily with each range.
+"""Branch and bound over boxes of members, for figures that are monotone in each range.
 
 A box holds the members between two places. A figure that is monotone in every range has its least and its largest value
-at two corners of the box, so a box whose corners show that no member meets the limits, or is better than what is found,
-is left out whole. In one range this is bisection. Monotony is not assumed blindly: every figure that is computed is
+at two corners of the box. If these show that no member of the box meets the limits, or is better than the best one
+found, the whole box is skipped. In one range this is bisection. Monotonicity is checked: every computed figure is
 compared with those computed before, and the first contradiction ends the search.
 """
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from cnncalc.search.members import Members, Place
 
 MOST_STEPS = 64
-"""How many broken members are passed on the way from a corner to a valid one."""
+"""How many broken members are skipped between a corner and a valid member."""
 MOST_COMPARED = 400
-"""With how many computed figures a new one is compared."""
+"""The most computed figures with which a new one is compared."""
 
 
 class NotMonotone(Exception):
-    """A figure rises and falls: its numbers, the two members and their values (None: found by another member)."""
+    """A figure both rises and falls: its number, the two members that show it, and their values."""
 
     def __init__(self, figure: int, places: tuple[Place, Place], values: tuple[int, int]) -> None:
         super().__init__(figure)
@@ -35,12 +35,12 @@ class NotMonotone(Exception):
         self.values = values
 
 
-class TooMuch(Exception):
-    """The search takes more work than it may."""
+class TooMuchWork(Exception):
+    """The search would take more work than its limit."""
 
 
 class Box(NamedTuple):
-    """The members from ``low`` to ``high``, both included, of the root with that number."""
+    """The members from ``low`` to ``high``, both included, in the root box number ``root``."""
 
     root: int
     low: Place
@@ -52,7 +52,7 @@ class Box(NamedTuple):
         return self.low == self.high
 
     def halves(self) -> tuple[Box, Box]:
-        """The box cut across its longest side."""
+        """The box, cut in two across its longest side."""
         sides = [high - low for low, high in zip(self.low, self.high, strict=True)]
         axis = sides.index(max(sides))
         middle = (self.low[axis] + self.high[axis]) // 2
@@ -62,14 +62,15 @@ class Box(NamedTuple):
 
 
 Key = tuple[Any, ...]
-"""What is to be least: of a box a bound, of a member the value itself."""
+"""What the search minimises: the value of a member, or a lower bound of those in a box."""
 
 
 class Boxes:
     """The boxes of a product of ranges and the bounds of their figures.
 
-    ``cuts`` are for each range the numbers at which stretches begin in which figures are monotone: all numbers for
-    values without an order. ``most`` is the work that may be done, as :meth:`Members.cost` counts it.
+    ``cuts`` are for each range the places at which it is cut; figures are monotone between two cuts. Values without an
+    order are cut at every place. A root is a box between cuts in all ranges. ``most`` is the most work, as
+    :meth:`Members.cost` counts it.
     """
 
     def __init__(self, members: Members, cuts: Sequence[Sequence[int]], most: int) -> None:
@@ -90,18 +91,18 @@ class Boxes:
     # figures
 
     def value(self, root: int, place: Place, figure: int) -> int | None:
-        """A figure of a member, None if it is broken; raises NotMonotone if it contradicts another one."""
+        """A figure of a member, None if it is broken; raises NotMonotone if it contradicts one computed before."""
         found = self.members.value(place, figure)
         if found is not None:
             self._observe(root, place, figure, found)
         return found
 
     def least(self, box: Box, figure: int) -> int | None:
-        """A figure that no member of the box goes below; None if none is known."""
+        """A lower bound of a figure in the box; None if none is known."""
         return self._at_corner(box, figure, 1)
 
     def largest(self, box: Box, figure: int) -> int | None:
-        """A figure that no member of the box exceeds; None if none is known."""
+        """An upper bound of a figure in the box; None if none is known."""
         return self._at_corner(box, figure, -1)
 
     def root_of(self, place: Place) -> int:
@@ -130,7 +131,7 @@ class Boxes:
         return None
 
     def signs(self, number: int, figure: int) -> tuple[int, ...]:
-        """For each range whether the figure grows (1) or falls (-1) along it, seen from one corner of a root."""
+        """For each range whether the figure grows (1) or falls (-1) along it, measured from one member of a root."""
         key = number, figure
         if key not in self._signs:
             root = self.roots[number]
@@ -158,7 +159,7 @@ class Boxes:
         return None
 
     def _valid(self, root: Box, base: Place, axis: int, step: int) -> Place | None:
-        """The first valid member from one end of a range, with the other values of ``base``."""
+        """The first valid member from one end of a range (``step`` -1: from the upper), else as ``base``."""
         numbers = range(root.low[axis], root.high[axis] + 1)[::step]
         for number in numbers[:MOST_STEPS]:
             place = (*base[:axis], number, *base[axis + 1 :])
@@ -174,7 +175,7 @@ class Boxes:
         for other, before in seen.items():
             if before == value:
                 continue
-            first, second = (other, place) if before < value else (place, other)  # the lower value is that of the first
+            first, second = (other, place) if before < value else (place, other)  # first has the lower value
             if all(sign * (a - b) >= 0 for sign, a, b in zip(signs, first, second, strict=True)):
                 raise NotMonotone(figure, (second, first), (max(before, value), min(before, value)))
         if len(seen) < MOST_COMPARED:
@@ -185,9 +186,10 @@ class Boxes:
     def best(
         self, bound: Callable[[Box], Key | None], exact: Callable[[Place], Key | None]
     ) -> tuple[Key, Place] | None:
-        """The member with the least ``exact`` key, and the key; None if none has one.
+        """The least ``exact`` key of a member, and the member; None if no member has a key.
 
-        ``bound`` is at most the key of every member of a box; None: no member has one. Raises TooMuch, NotMonotone.
+        ``bound`` gives a lower bound of the keys in a box; None if no member of it has one. Raises TooMuchWork and
+        NotMonotone.
         """
         heap: list[tuple[Key, int, Box]] = []
 
@@ -208,19 +210,20 @@ class Boxes:
         return None
 
     def check(self) -> None:
-        """Raises TooMuch if more work was done than may be."""
+        """Raises TooMuchWork if the work done exceeds the limit."""
         if self.members.work > self.most:
-            raise TooMuch
+            raise TooMuchWork
 
     def sample(self, place: Place | None) -> Iterator[Place]:
-        """Members to verify a result with, without an end: by turns the nearest to a place and ones all over."""
+        """Members to verify a result with, endlessly: by turns the next nearest to ``place`` and a spread one."""
         lengths = [len(each.values) for each in self.members.ranges]
         near = _near(place, lengths) if place is not None else iter(())
         for turn in range(1, 1 << 40):
             found = next(near, None)
             if found is not None:
                 yield found
-            number = (turn * 0x9E3779B97F4A7C15 % (1 << 64)) / (1 << 64)  # the golden ratio: evenly spread
+            # multiples of the golden ratio are spread evenly
+            number = (turn * 0x9E3779B97F4A7C15 % (1 << 64)) / (1 << 64)
             spread = []
             for length in reversed(lengths):
                 spread.append(int(number * length))
@@ -229,7 +232,7 @@ class Boxes:
 
 
 def _near(place: Place, lengths: Sequence[int]) -> Iterator[Place]:
-    """Members by their distance from a place."""
+    """Members by their distance from a place, the nearest first; the distance is the largest in any range."""
     for distance in range(1, max(lengths)):
         steps = range(-distance, distance + 1)
         around = (

@@ -1,11 +1,11 @@
-"""A sweep by formulas: the best points of a product of ranges, of which only the best are computed as designs."""
+"""A sweep by formulas: formulas find the best points of a product of ranges, and only these are analysed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem
-from cnncalc.search.executors import crew
+from cnncalc.search.executors import worker_pool
 from cnncalc.search.points import Product
 from cnncalc.search.ranges import point_text
 from cnncalc.search.survey import Aim, Surveyor
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from cnncalc.search.sweep import Objective, Plan, Summary
 
 MOST_ROUNDS = 5
-"""How often points that turn out to be invalid designs are left out, and the others looked at again."""
+"""How often the survey is repeated without the best points that turned out to be invalid designs."""
 
 
 def sweep_by_formula(
     plan: Plan, family: Family, summary: Summary, executor: str | Executor = "serial", folder: str = ""
 ) -> None:
-    """Fills the summary of a sweep: counts by formulas, and the records of the best, each computed as a design.
+    """Fills the summary of a sweep: the counts by formulas, and the records of the best points by analysing them.
 
-    Raises ValueProblem where a figure is no polynomial of what varies, or a design has other figures.
+    ``executor`` and ``folder`` as for :func:`~cnncalc.search.executors.worker_pool`. Raises ValueProblem where a figure
+    is not a polynomial of the names that vary, or where an analysed design has other figures than its formulas.
     """
     source = plan.points.source
     if not isinstance(source, Product) or source.sample is not None:
-        raise ValueProblem("--by-formula takes ranges: it computes no single points", code="usage")
+        raise ValueProblem("--by-formula needs --vary, and takes neither --from nor --sample", code="usage")
     objectives = summary.objectives or (() if summary.sort is None else (summary.sort,))
     needed = _needed(plan, objectives)
     surveyor = Surveyor(family, source.ranges, [plan.work.wanted[place] for place in needed])
@@ -39,7 +40,7 @@ def sweep_by_formula(
     for aim in aims:
         if aim.is_name and surveyor.axes[aim.place].numbers is None:
             name = surveyor.axes[aim.place].name
-            raise ValueProblem(f"'{name}' has values that are no numbers, so they have no order", code="wrong-value")
+            raise ValueProblem(f"'{name}' has values that are not numbers, so they have no order", code="wrong-value")
     excluded: set[int] = set()
     for _ in range(MOST_ROUNDS):
         survey = surveyor.survey(
@@ -54,7 +55,7 @@ def sweep_by_formula(
             break
         excluded |= invalid
     else:
-        message = f"{len(excluded):,} of the best points are no valid designs, which formulas do not tell"
+        message = f"{len(excluded):,} of the best points are invalid designs, which formulas cannot detect"
         raise ValueProblem(message, code="no-polynomial", hint="leave out --by-formula to compute every design")
     summary.counts = {
         "ok": survey.within,
@@ -67,7 +68,7 @@ def sweep_by_formula(
 
 
 def _needed(plan: Plan, objectives: Sequence[Objective]) -> list[int]:
-    """The places of the keys by which points are chosen: those of limits and objectives; the others are computed."""
+    """The places of the keys that choose points: those of limits and objectives. Other keys need no formula."""
     places = {*plan.places, *[plan.keys.index(each.key) for each in objectives if each.key in plan.keys]}
     return sorted(places) or [0]
 
@@ -81,15 +82,15 @@ def _aim(plan: Plan, objective: Objective, needed: Sequence[int]) -> Aim:
 def _fill(
     plan: Plan, summary: Summary, survey: Survey, needed: Sequence[int], executor: str | Executor, folder: str
 ) -> set[int]:
-    """Computes the designs of all survivors and keeps their records; or returns the places of the invalid ones."""
+    """Analyses the designs of all survivors and keeps their records; if some are invalid, only returns their places."""
     records, invalid = [], set()
-    with crew(plan.work, executor, folder) as workers:
+    with worker_pool(plan.work, executor, folder) as workers:
         outcomes = workers.outcomes(iter([each.point for each in survey.survivors]))
         for survivor, (point, outcome) in zip(survey.survivors, outcomes, strict=True):
             if outcome.figures is None:
                 invalid.add(survivor.place)
             elif tuple([outcome.figures[place] for place in needed]) != survivor.figures:
-                message = f"the figures of the design with {point_text(point)} are others than by formula"
+                message = f"the figures of the design with {point_text(point)} differ from those of the formulas"
                 hint = "leave out --by-formula to compute every design"
                 raise ValueProblem(message, code="no-polynomial", hint=hint)
             records.append(plan.record(point, outcome))

@@ -1,4 +1,4 @@
-"""Executors of other machines: dask.distributed and MPI, which are optional."""
+"""Executors on other machines: dask.distributed and MPI, both optional dependencies."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
 CONNECTION_SECONDS = 10.0
-"""How long a scheduler of dask may take to answer, and to have a worker."""
+"""How long to wait for a dask scheduler to answer and to have a worker."""
 
 
 def dask_provider(name: str, host: str, port: int, stack: ExitStack) -> Provider:
-    """The workers of the scheduler at this address; ``stack`` ends the connection.
+    """The workers of the dask scheduler at ``host:port``; ``stack`` closes the connection when it is left.
 
     Raises ValueProblem without dask, if no scheduler answers, or if it has no worker.
     """
@@ -33,7 +33,7 @@ def dask_provider(name: str, host: str, port: int, stack: ExitStack) -> Provider
     try:
         client = Client(f"tcp://{host}:{port}", timeout=CONNECTION_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise _unreachable(name, f"no scheduler of dask answers at {host}:{port}", _cause(error)) from None
+        raise _unreachable(name, f"no dask scheduler answers at {host}:{port}", _cause(error)) from None
     stack.callback(client.close, timeout=CONNECTION_SECONDS)
     try:
         client.wait_for_workers(1, timeout=max(end - monotonic(), 0.1))
@@ -43,27 +43,27 @@ def dask_provider(name: str, host: str, port: int, stack: ExitStack) -> Provider
 
 
 def mpi_provider(name: str) -> Provider:
-    """The other processes of this run of ``mpiexec``, each a worker of ``mpi4py.futures``.
+    """The other processes that ``mpiexec`` started, each a worker of ``mpi4py.futures``.
 
     Raises ValueProblem without mpi4py, or if this process was not started with other processes as its workers.
     """
     try:
         from mpi4py.futures import MPIPoolExecutor
-    except (ImportError, RuntimeError) as error:  # RuntimeError: no library of MPI
-        hint = "python -m pip install 'cnncalc[mpi]', and a library of MPI, such as Debian's package openmpi-bin"
-        message = f"{name} needs mpi4py and a library of MPI ({_cause(error)})"
+    except (ImportError, RuntimeError) as error:  # RuntimeError: no MPI library
+        hint = "python -m pip install 'cnncalc[mpi]', and an MPI library, such as the Debian package openmpi-bin"
+        message = f"{name} needs mpi4py and an MPI library ({_cause(error)})"
         raise ValueProblem(message, code="missing-extra", hint=hint) from None
     if not _has_workers():
         hint = "mpiexec -n 3 python -m mpi4py.futures -m cnncalc sweep ... --executor mpi"
-        message = f"{name} needs at least two processes of one mpiexec, of which the first one searches"
+        message = f"{name} needs at least two processes started by mpiexec: the first one searches, the others compute"
         raise ValueProblem(message, code="executor", hint=hint)
     return Provider(name, lambda: MPIPoolExecutor(main=False), may_restart=False)
 
 
 def _has_workers() -> bool:
-    """Whether ``python -m mpi4py.futures`` has made the other processes of this run workers of this one.
+    """Whether ``python -m mpi4py.futures`` has made the other processes workers of this one.
 
-    Otherwise a pool would start processes of its own, and hang where that is not allowed.
+    Otherwise a pool would try to start processes itself, and hang where MPI does not allow that.
     """
     from mpi4py import MPI, futures
 
@@ -85,7 +85,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _quiet(logger: str) -> Iterator[None]:
-    """No messages of that logger: what they tell of a lost connection is told by ours."""
+    """Silences a logger: a lost connection is already reported by our own error."""
     log = logging.getLogger(logger)
     level = log.level
     log.setLevel(logging.CRITICAL + 1)

@@ -1,6 +1,6 @@
 """Conditions on the names of a family, in the language's expressions: ``--where "width <= 4*depth_mult"``.
 
-They are evaluated for the values of a point alone, before its design is read.
+They are evaluated on the values of a point, before its design is read.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ OPTION = "--where"
 
 
 class Conditions:
-    """The conditions of a call, each an expression; a point must fulfil all of them.
+    """Conditions, each an expression; a point must fulfil all of them.
 
-    ``values`` are names that do not vary, ``names`` those that do, ``words`` the words that may be their values. Of
-    ``input`` the sides and the depth have values, by their names. Raises DesignError for a text that is no expression,
-    and for a name that has no value.
+    ``names`` are the names that vary, ``words`` the words among their values, ``values`` the names that do not vary
+    with their values. If ``input`` varies, conditions name its sides (``sides``) and ``depth`` instead of ``input``.
+    Raises DesignError for a text that is not an expression, and for a name without a value.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Conditions:
         self._codes = [_read(text, known, set(words)) for text in texts]
 
     def hold(self, point: Mapping[str, Value]) -> bool:
-        """Whether a point fulfils all of them; raises DesignError where one has no value."""
+        """Whether a point fulfils all conditions; raises DesignError for one without a value (1/0)."""
         return all(self._holds(code, point) for code in self._codes)
 
     @property
     def parts(self) -> Sequence[tuple[tuple[str, ...], Callable[[Mapping[str, Value]], bool]]]:
-        """Each condition by itself: the names that vary and decide about it, and whether it holds for their values."""
+        """For each condition the names that vary in it, and a function that tells whether a point fulfils it."""
         found = []
         for code in self._codes:
             used = dict.fromkeys([name if name in self._names else INPUT for name in code.names if name in self._vary])

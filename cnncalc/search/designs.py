@@ -1,4 +1,4 @@
-"""The members of a family as points of whole or decimal numbers: which names vary, and the figures at each point."""
+"""The members of a family at points of rational numbers: which names vary, and the figures at each point."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     """The value of each name that varies."""
 
 SHORT_SIDES = {"height": "H", "width": "W"}
-"""The names of sides of the input in formulas; other sides have their own."""
+"""Short names of sides of the input in formulas; other sides keep their names."""
 DEPTH = "depth"
 VARIABLE, SIZE, SIDE = "variable", "size", "side"
-"""What a name is: a variable of the design, an option of the call, or a side or the depth of the input."""
+"""What a name is: a variable of the design, an option such as batch, or a side or the depth of the input."""
 TRIED = (16, 8, 4, 3, 2, 1, 32, 64, 6, 12)
-"""The values that are tried for variables without one."""
+"""The values that are tried for variables without a value, in this order."""
 PEAKS = (*SIMULATED, *ARENAS)
-"""Keys that are the largest of many numbers: they are no polynomials."""
+"""Keys that are the maximum of many numbers, and therefore not polynomials."""
 FORMULA_KEYS = tuple(dict.fromkeys([*COUNTS, *[key for key in FIGURES if key not in PEAKS], "output"]))
-"""The keys of a net that are numbers."""
+"""The keys of a net that formulas are searched for."""
 VOLUME_KEYS = ("output", "receptive_field", "receptive_field_unclipped")
-"""Those with one number a side."""
+"""Keys with one number for each side."""
 
 COSTLY_KEYS = ("receptive_field", "receptive_field_unclipped")
-"""Those that take much longer than the counts."""
+"""Keys that take much longer to compute than the counts."""
 
 
 class Name(NamedTuple):
-    """A name that varies: what it is, its value in the design, and for a side its place in the input."""
+    """A name that varies: its kind, its value in the design (``own``), and for a side its place in the input volume."""
 
     name: str
     kind: str
@@ -58,12 +58,12 @@ class Name(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it takes whole numbers alone, as far as its value in the design tells."""
+        """Whether its value in the design is a whole number; other values are then taken to be whole too."""
         return self.own.denominator == 1
 
 
 class Figures(NamedTuple):
-    """The figures of one key: of the net (None: it has none, ``why``), and of each layer (None: it has none)."""
+    """The figures of one key: of the net (None: none, for the reason ``why``), and of each layer (None: none)."""
 
     total: tuple[int, ...] | None
     layers: tuple[tuple[int, ...] | None, ...]
@@ -71,7 +71,7 @@ class Figures(NamedTuple):
 
 
 class ComputedDesign(NamedTuple):
-    """One design of the family: its layers, with their kinds, and its figures by key."""
+    """One design of the family: names and kinds of its layers, and its figures by key."""
 
     layers: tuple[tuple[str, str], ...]
     figures: Mapping[str, Figures]
@@ -80,8 +80,8 @@ class ComputedDesign(NamedTuple):
 class VariedDesign:
     """A TARGET whose names vary; its text is parsed once.
 
-    ``settings`` are those of the call. Variables without a value get one, ``chosen``, with which the design is valid.
-    Raises DesignError if the design is invalid.
+    ``stdin`` and ``folder`` as for :class:`~cnncalc.search.family.Family`. Variables without a value get one with which
+    the design is valid, see ``chosen``. Raises DesignError if the design is invalid.
     """
 
     def __init__(
@@ -96,7 +96,10 @@ class VariedDesign:
         self.inputs = [row for row in self.report.layers if row.layer.is_input]
 
     def _choose(self) -> dict[str, int]:
-        """The values of variables without one: the same for all, the first with which the design is valid."""
+        """Values for variables without one: the first of TRIED with which the design is valid, the same for all.
+
+        A variable that repeats layers then gets 2, one that changes the receptive field 3, where that is less.
+        """
         unset = [name for name, value in self.variables.items() if value is None]
         if not unset:
             return {}
@@ -117,7 +120,7 @@ class VariedDesign:
         raise problem
 
     def _is_small(self, found: Mapping[str, int], name: str, value: int, count: int) -> bool:
-        """Whether a variable takes a small value: 2 if it counts layers, 3 if the receptive field grows with it."""
+        """Whether a variable should get a small value: 2 if it repeats layers, 3 if it changes the receptive field."""
         given = self.settings
         if value >= found[name]:
             return False
@@ -137,19 +140,22 @@ class VariedDesign:
 
     @property
     def sides(self) -> dict[str, int]:
-        """The names of the sides of the first input, and of its depth, with their places in its volume."""
+        """The names of the sides of the first input and of its depth, with their places in its volume.
+
+        A name that is also a variable of the design has the prefix ``input_``.
+        """
         volume = self.inputs[0].output
         names = [SHORT_SIDES.get(name, name) for name in volume.names] + [DEPTH]
         free = [name if name not in self.variables else f"input_{name}" for name in names]
         return {name: place for place, name in enumerate(free)}
 
     def usual_names(self) -> list[str]:
-        """The variables of the design that are numbers, and the sides of the input."""
+        """The names that vary by default: the variables of the design that are numbers, and the sides of the input."""
         numbers = [name for name, value in self.variables.items() if number_of(value) is not None]
         return [*numbers, *list(self.sides)[:-1]]
 
     def name(self, name: str) -> Name:
-        """A name that is to vary; ValueProblem for one that the design lacks, or that is no number."""
+        """The name that is to vary; raises ValueProblem if the design lacks it, or if its value is not a number."""
         if name not in self.variables and SHORT_SIDES.get(name) in self.sides:
             name = SHORT_SIDES[name]  # height and width can be written in full
         if name in self.variables:
@@ -173,7 +179,7 @@ class VariedDesign:
         raise ValueProblem(message, code="unknown-variable", hint=hint)
 
     def stride(self) -> int:
-        """The least number of which all total strides of the layers are divisors."""
+        """The least common multiple of the total strides of all layers, at most 2^20."""
         found = 1
         for row in self.report.layers:
             for field in row.fields.values():
@@ -184,15 +190,18 @@ class VariedDesign:
 
 
 def _no_number(name: str, value: Value) -> str:
-    """The message for a variable that is no number."""
-    what = "none"
+    """The message for a variable whose value is not a number."""
     if isinstance(value, (list, tuple)):
-        what = f"a list: give its numbers names of their own, as in {name}: ['{{a}}', '{{b}}'], and vary these"
-    return f"a formula has numbers as variables, but {name} is {what}"
+        names = f"as in {name}: ['{{a}}', '{{b}}']"
+        return f"formulas are in numbers, but {name} is a list: name its numbers, {names}, and vary these names"
+    return f"formulas are in numbers, but {name} is not a number"
 
 
 class ComputedDesigns:
-    """The figures of the members of a design, each computed once. ``analysed`` counts the layers of all of them."""
+    """The figures of the members of a design, each computed once.
+
+    ``analysed`` counts the designs, ``layers_analysed`` the layers of all of them together.
+    """
 
     def __init__(self, design: VariedDesign, names: Sequence[Name], keys: Sequence[str], options: Options) -> None:
         self.design = design
@@ -210,7 +219,7 @@ class ComputedDesigns:
         return tuple([name.own for name in self.names])
 
     def at(self, point: Numbers) -> ComputedDesign | str:
-        """The member at a point, or why there is none."""
+        """The member at a point, or the message of the error if it is invalid."""
         if point not in self._members:
             try:
                 self._members[point] = self._analysed(point)
@@ -232,7 +241,7 @@ class ComputedDesigns:
         return ComputedDesign(layers, {key: _figures(meter, key, self.options, batch) for key in self.keys})
 
     def _graph(self, point: Numbers) -> Graph:
-        """The graph of a member; for other sizes of the input that of a design in text stays the same."""
+        """The graph of a member. Of a design in text only the input nodes are replaced where its size varies."""
         design = self.design
         volumes = self._volumes(point)
         others = tuple([Fraction(0) if name.kind == SIDE else value for name, value in self._pairs(point)])
@@ -252,7 +261,7 @@ class ComputedDesigns:
         return list(zip(self.names, point, strict=True))
 
     def _volumes(self, point: Numbers) -> dict[int, tuple[int, ...]] | None:
-        """The volumes of the inputs that vary, by their places in the graph: the first, and those of its size."""
+        """The new volumes of the first input and of inputs with its volume, by place; None: they do not vary."""
         new = {name.place: _whole(name, value) for name, value in self._pairs(point) if name.kind == SIDE}
         if not new:
             return None
@@ -284,14 +293,14 @@ class ComputedDesigns:
 
 
 def _whole(name: Name, value: Fraction) -> int:
-    """A size, which is at least 1."""
+    """The value of a size; raises ValueProblem if it is not a whole number of at least 1."""
     if value.denominator > 1 or value < 1:
-        raise ValueProblem(f"{name.name} is a whole number of at least 1, found {value}")
+        raise ValueProblem(f"{name.name} must be a whole number of at least 1, found {value}")
     return value.numerator
 
 
 def _figures(meter: Meter, key: str, options: Options, batch: int) -> Figures:
-    """The figures of one key."""
+    """The figures of one key: counts, bytes, or sizes of volumes."""
     rows = meter.report.layers
     if key == "output":
         ends = [index for index, readers in enumerate(meter.report.graph.readers) if not readers]
@@ -315,7 +324,7 @@ def _figures(meter: Meter, key: str, options: Options, batch: int) -> Figures:
 
 
 def _fields(meter: Meter, key: str) -> Figures:
-    """The receptive fields: of the net that of the last layer with a window."""
+    """The receptive fields, one number for each side; that of the net is that of the last layer with a window."""
     rows = meter.report.layers
     last = last_window(meter.report)
     layers = tuple([getattr(row, key) if row.fields else None for row in rows])

@@ -1,7 +1,7 @@
-"""Points of a search go out to executors in chunks, and their outcomes come back in the order of the points.
+"""Submits the points of a search to executors in chunks, and gives their outcomes in the order of the points.
 
-Nothing is asked of an executor but what ``concurrent.futures.Executor`` states. How many points a chunk holds and how
-many chunks are out follows from measured times alone.
+Only the interface of ``concurrent.futures.Executor`` is used. The points of a chunk and the number of submitted chunks
+are chosen from measured times.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
     from cnncalc.search.work import Work
 
 SHUTDOWN_SECONDS = 10
-"""How long the end of an executor is awaited: one of a user's whose worker was killed may never end."""
+"""How long to wait for the shutdown of an executor: one given by the user may hang after a worker was killed."""
 CHUNK_SECONDS = 0.2
-"""How long a worker computes one chunk: much longer than its way there and back."""
+"""How long a worker should compute one chunk: much longer than it takes to send the chunk and its answer."""
 MAX_CHUNK = 10_000
-"""Most points of a chunk."""
+"""The most points of a chunk."""
 MAX_AHEAD = 100_000
-"""Most points between the first one without an outcome and the last one that went out."""
-LEAST_ROOM, MOST_ROOM = 2, 4_096
-"""Chunks that are out at one executor at the same time."""
+"""The most points between the first one without an outcome and the last submitted one."""
+LEAST_TASKS, MOST_TASKS = 2, 4_096
+"""Limits of the number of chunks that are submitted to one executor at the same time."""
 OVERHEAD_SECONDS = 0.05
-"""The way of a chunk to a worker and back, at most, where workers wait for chunks."""
+"""At most how long it takes to send a chunk and its answer to and from an idle worker."""
 MAX_DEATHS = 3
-"""So many worker processes may end on one point before it is broken, or at their start before the search ends."""
+"""After so many dead workers on one point the point counts as broken; after so many at the start the search fails."""
 
 
 class Provider(NamedTuple):
     """How an executor is started.
 
     ``name`` is for messages. ``is_single``: it has one worker, which takes tasks in their order. ``deaths`` are the
-    exceptions of a task that ended its worker, besides BrokenExecutor. ``may_restart``: another one may be started once
-    it is broken. ``is_owned``: it ends with the search. ``ends_at_once``: its shutdown does not wait for its tasks.
+    exceptions, besides BrokenExecutor, of a task whose worker died. ``may_restart``: a broken one may be replaced.
+    ``is_owned``: it is shut down with the search. ``ends_at_once``: its shutdown does not wait for running tasks.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Provider(NamedTuple):
 
 
 class Chunk:
-    """Some points in their order, and their outcomes once they are known.
+    """Some points in their order, and their pickled outcomes once they are known.
 
-    ``deaths`` counts the workers that ended on its only point. ``is_suspect``: it is among the chunks of which one
-    ended a worker, and goes out alone, so that it becomes clear which one.
+    ``deaths`` counts the workers that died on it while it had a single point. ``is_suspect``: it is one of the chunks
+    that were submitted when a worker died; it is submitted again alone, to find out which of them is the cause.
     """
 
     def __init__(self, points: Sequence[Point], *, is_suspect: bool = False) -> None:
@@ -75,36 +75,36 @@ class Chunk:
         self.is_suspect = is_suspect
 
     def halves(self) -> list[Chunk]:
-        """Two chunks with its points."""
+        """Two chunks with half of its points each."""
         middle = len(self.points) // 2
         return [Chunk(part, is_suspect=self.is_suspect) for part in (self.points[:middle], self.points[middle:])]
 
     def fail(self) -> None:
-        """Its only point is broken."""
+        """Sets the outcome of its only point: broken."""
         why = f"worker-died: the worker process ended {MAX_DEATHS} times while it computed this design"
         self.outcomes = pickle.dumps([Outcome(None, why)])
 
 
 class Task:
-    """A chunk that is out: when it went, and when its answer came."""
+    """A submitted chunk, when it was submitted, and when its answer arrived."""
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk
         self.start = self.end = perf_counter()
 
     def has_ended(self, _: object) -> None:
-        """Called by the executor, perhaps in a thread of its own."""
+        """Records the time; the executor calls it, perhaps in another thread."""
         self.end = perf_counter()
 
 
-class Pace:
-    """The points of a chunk, from the seconds that the last ones took."""
+class ChunkSizer:
+    """Chooses the number of points of a chunk from the seconds that the last chunks took."""
 
     def __init__(self) -> None:
         self.seconds_per_point: float | None = None
 
     def observe(self, points: int, seconds: float) -> None:
-        """So many points took so long; the last ones count most."""
+        """Records that ``points`` points took ``seconds``; later chunks have more weight."""
         if points:
             measured = max(seconds / points, 1e-9)
             known = self.seconds_per_point
@@ -112,30 +112,31 @@ class Pace:
 
     @property
     def points(self) -> int:
-        """The points of the next chunk."""
+        """The number of points of the next chunk."""
         if self.seconds_per_point is None:
             return 1
         return max(1, min(MAX_CHUNK, int(CHUNK_SECONDS / self.seconds_per_point)))
 
 
-class Lane:
-    """One executor and the chunks that are out there.
+class ExecutorQueue:
+    """One executor and the chunks that are submitted to it.
 
-    It ``is_ready`` once it has answered an empty chunk. ``room``, the number of chunks that may be out, grows while
-    they hardly wait for a worker, and shrinks while they wait for long; so it follows the number of workers.
+    It ``is_ready`` once it has answered an empty chunk, the probe. ``most_tasks``, the most chunks that are submitted
+    at the same time, grows while chunks hardly wait for a worker, and shrinks while they wait long; so it follows the
+    number of workers.
     """
 
     def __init__(self, provider: Provider, work: bytes) -> None:
         self.provider = provider
         self.tasks: dict[Future[bytes], Task] = {}
-        self.room = LEAST_ROOM
+        self.most_tasks = LEAST_TASKS
         self._work = work
         self._failed_starts = 0
         self._executor: Executor | None = None
         self._probe: Future[bytes] | None = None
 
     def start(self) -> None:
-        """Starts the executor and sends the empty chunk."""
+        """Starts the executor and submits the probe; raises ValueProblem if it cannot be started."""
         try:
             self._executor = self.provider.start()
             self._probe = self._sent([])
@@ -144,17 +145,17 @@ class Lane:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the empty chunk has been answered."""
+        """Whether the probe has been answered."""
         return self._probe is None
 
-    def look(self) -> None:
-        """Receives the answer to the empty chunk, if it has come; a worker that ended on it is replaced a few times."""
+    def poll(self) -> None:
+        """Receives the answer to the probe if it has arrived; if a worker died, restarts the executor a few times."""
         probe = self._probe
         if probe is None or not probe.done():
             return
         self._probe = None
         try:
-            self.opened(probe)
+            self.read_answer(probe)
         except BrokenExecutor as error:
             self._failed_starts += 1
             if self._failed_starts == MAX_DEATHS:
@@ -167,20 +168,20 @@ class Lane:
 
     @property
     def futures(self) -> list[Future[bytes]]:
-        """What it waits for."""
+        """The futures without an answer: the probe, or the submitted chunks."""
         return [*self.tasks] if self._probe is None else [self._probe]
 
     def can_take(self, *, is_suspect: bool) -> bool:
-        """Whether another chunk may go out."""
+        """Whether another chunk may be submitted; a suspect one only if no other is."""
         if not self.is_ready:
             return False
         if not self.tasks:
             return True
         is_alone = is_suspect or any(task.chunk.is_suspect for task in self.tasks.values())
-        return not is_alone and len(self.tasks) < self.room
+        return not is_alone and len(self.tasks) < self.most_tasks
 
     def submit(self, chunk: Chunk) -> bool:
-        """Sends a chunk; False if the executor is found to be broken."""
+        """Submits a chunk; returns False if the executor is broken. Raises ValueProblem if it cannot take tasks."""
         try:
             future = self._sent(chunk.points)
         except BrokenExecutor:
@@ -192,23 +193,23 @@ class Lane:
         return True
 
     def adapt(self, task: Task, seconds: float) -> None:
-        """The room after an answer that took ``seconds`` to compute."""
+        """Adapts ``most_tasks`` after an answer that took ``seconds`` to compute."""
         waited = (task.end - task.start) / (seconds + OVERHEAD_SECONDS)
         if waited < 2:
-            self.room = min(self.room + 1, MOST_ROOM)
+            self.most_tasks = min(self.most_tasks + 1, MOST_TASKS)
         elif waited > 4:
-            self.room = max(self.room - 1, LEAST_ROOM)
+            self.most_tasks = max(self.most_tasks - 1, LEAST_TASKS)
 
     def restart(self) -> None:
-        """Starts another executor in place of a broken one."""
+        """Replaces a broken executor; raises ValueProblem if that is not possible."""
         if not self.provider.may_restart:
-            raise self.failure("its workers have ended")
+            raise self.failure("its workers have died")
         self.tasks.clear()
         self.close()
         self.start()
 
     def close(self) -> None:
-        """Cancels what is out, and ends the executor."""
+        """Cancels the submitted chunks and shuts the executor down, if it is ours."""
         if not self.provider.ends_at_once:
             for future in self.futures:
                 future.cancel()
@@ -221,7 +222,7 @@ class Lane:
             ending.join(SHUTDOWN_SECONDS)
 
     def failure(self, error: BaseException | str) -> ValueProblem:
-        """The executor does not work."""
+        """The error for an executor that does not work."""
         if isinstance(error, CancelledError):
             error = "the connection is lost"
         text = error if isinstance(error, str) else " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -231,11 +232,11 @@ class Lane:
         assert self._executor is not None
         return self._executor.submit(answer, self._work, pickle.dumps(points))
 
-    def opened(self, future: Future[bytes]) -> tuple[float, bytes]:
-        """Seconds and outcomes of an answer.
+    def read_answer(self, future: Future[bytes]) -> tuple[float, bytes]:
+        """The seconds and the pickled outcomes of an answer.
 
-        Raises ValueProblem for one of another version of cnncalc and for executors that do not work, BrokenExecutor and
-        the other exceptions of :class:`Provider` for a worker that has ended.
+        Raises ValueProblem if the worker has another version of cnncalc, or if the executor does not work;
+        BrokenExecutor and the ``deaths`` of the :class:`Provider` if the worker died.
         """
         try:
             content = future.result()
@@ -243,10 +244,10 @@ class Lane:
             if isinstance(error, (BrokenExecutor, *self.provider.deaths)):
                 raise
             raise self.failure(error) from None
-        # what a worker of ours has written
+        # bytes that answer() wrote in a worker
         version, seconds, outcomes, failure, is_bug = pickle.loads(content)  # noqa: S301
         if version != __version__:
-            raise self.failure(f"a worker has version {version} of cnncalc, and this is {__version__}")
+            raise self.failure(f"a worker has cnncalc {version}, but this process has {__version__}")
         if is_bug:
             raise RuntimeError(failure)
         if failure:
@@ -255,36 +256,38 @@ class Lane:
 
 
 def _end(executor: Executor) -> None:
-    """Ends an executor whose answers have all been read; what it raises no longer matters."""
+    """Shuts down an executor whose answers have all been read; its errors are ignored."""
     with suppress(Exception):
         executor.shutdown(wait=True)
 
 
-class Crew:
-    """Those who compute the outcomes of a work: this process and the executors of ``providers``.
+class WorkerPool:
+    """Computes the outcomes of a :class:`~cnncalc.search.work.Work` in this process and in executors.
 
-    This process computes alone for ``delay`` seconds, and until an executor is ready; with a delay of 0 it computes
-    nothing. A context: leaving it ends the executors. Entering raises DesignError if the target cannot be read, and
-    with a delay of 0 ValueProblem if an executor does not answer.
+    This process computes alone for ``delay`` seconds and until an executor is ready; with a delay of 0 it computes
+    nothing. It is a context manager: leaving it shuts the executors down. Entering raises DesignError if the target
+    cannot be read, and with a delay of 0 ValueProblem if an executor does not answer.
     """
 
     def __init__(self, work: Work, providers: Sequence[Provider] = (), delay: float = inf) -> None:
         self.work = work
         self.delay = delay
         self.providers = providers
-        self.lanes: list[Lane] = []
+        self.queues: list[ExecutorQueue] = []
         self.has_started = False
-        self._pace = Pace()
-        self._order: deque[Chunk] = deque()  # all chunks without an outcome that was given, in the order of the points
-        self._waiting: deque[Chunk] = deque()  # those of them that have to go out again
+        self._chunk_sizer = ChunkSizer()
+        self._order: deque[Chunk] = (
+            deque()
+        )  # all chunks whose outcomes were not yielded yet, in the order of the points
+        self._waiting: deque[Chunk] = deque()  # those of them that must be submitted again
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         sent = pickle.dumps(self.work.to_send())
-        self.lanes = [Lane(provider, sent) for provider in self.providers]
+        self.queues = [ExecutorQueue(provider, sent) for provider in self.providers]
         if not self.delay:
             try:
                 self._start()
-                while not all(lane.is_ready for lane in self.lanes):
+                while not all(queue.is_ready for queue in self.queues):
                     self._wait()
             except BaseException:
                 self.close()
@@ -295,24 +298,24 @@ class Crew:
         self.close()
 
     def close(self) -> None:
-        """Ends the executors."""
-        for lane in self.lanes:
-            lane.close()
+        """Shuts the executors down."""
+        for queue in self.queues:
+            queue.close()
 
     def outcomes(self, points: Iterable[Point]) -> Iterator[tuple[Point, Outcome]]:
-        """Each point with its outcome, in their order; a bounded number of points is taken ahead.
+        """Yields each point with its outcome, in the order of the points, of which at most MAX_AHEAD are read ahead.
 
-        May be called again when all outcomes have been given.
+        May be called again after all outcomes have been yielded. Raises ValueProblem if an executor fails.
         """
         source = iter(points)
         for point in source:
-            if self._is_relieved():
+            if self._has_ready_executor():
                 source = chain([point], source)
                 break
             start = perf_counter()
             (outcome,) = evaluate(self.work, [point])
             seconds = perf_counter() - start
-            self._pace.observe(1, seconds)
+            self._chunk_sizer.observe(1, seconds)
             self.delay -= seconds
             yield point, outcome
         while True:
@@ -326,75 +329,75 @@ class Crew:
                 self._order.popleft()
                 yield from zip(head.points, pickle.loads(head.outcomes), strict=True)  # noqa: S301  # as above
 
-    def _is_relieved(self) -> bool:
-        """Whether an executor is ready to compute in place of this process; they are started once it pays."""
-        if self.delay > 0 or not self.lanes:
+    def _has_ready_executor(self) -> bool:
+        """Whether an executor is ready to compute instead of this process; starts them once ``delay`` has passed."""
+        if self.delay > 0 or not self.queues:
             return False
         if not self.has_started:
             self._start()
-        for lane in self.lanes:
-            lane.look()
-        return any(lane.is_ready for lane in self.lanes)
+        for queue in self.queues:
+            queue.poll()
+        return any(queue.is_ready for queue in self.queues)
 
     def _start(self) -> None:
         self.has_started = True
-        for lane in self.lanes:
-            lane.start()
+        for queue in self.queues:
+            queue.start()
 
     def _fill(self, source: Iterator[Point]) -> None:
-        """Sends chunks out while there is room."""
+        """Submits chunks while an executor can take one."""
         ahead = sum([len(chunk.points) for chunk in self._order])
         while True:
             is_suspect = bool(self._waiting) and self._waiting[0].is_suspect
-            lanes = [lane for lane in self.lanes if lane.can_take(is_suspect=is_suspect)]
-            if not lanes:
+            queues = [queue for queue in self.queues if queue.can_take(is_suspect=is_suspect)]
+            if not queues:
                 return
             if self._waiting:
                 chunk = self._waiting.popleft()
             else:
-                points = list(islice(source, max(0, min(self._pace.points, MAX_AHEAD - ahead))))
+                points = list(islice(source, max(0, min(self._chunk_sizer.points, MAX_AHEAD - ahead))))
                 if not points:
                     return
                 ahead += len(points)
                 chunk = Chunk(points)
                 self._order.append(chunk)
-            lane = min(lanes, key=lambda lane: len(lane.tasks))
-            if not lane.submit(chunk):
+            queue = min(queues, key=lambda queue: len(queue.tasks))
+            if not queue.submit(chunk):
                 self._waiting.appendleft(chunk)
-                self._receive(lane)
-                if lane.is_ready:  # not restarted yet, since no task that is out has told of it
-                    self._recover(lane)
+                self._receive(queue)
+                if queue.is_ready:  # not restarted yet: none of its tasks has reported that it is broken
+                    self._recover(queue)
 
     def _wait(self) -> None:
-        """Waits for an answer, and receives all that have come."""
-        wait(chain.from_iterable([lane.futures for lane in self.lanes]), return_when=FIRST_COMPLETED)
-        for lane in self.lanes:
-            lane.look()
-            self._receive(lane)
+        """Waits for an answer, and receives all that have arrived."""
+        wait(chain.from_iterable([queue.futures for queue in self.queues]), return_when=FIRST_COMPLETED)
+        for queue in self.queues:
+            queue.poll()
+            self._receive(queue)
 
-    def _receive(self, lane: Lane) -> None:
+    def _receive(self, queue: ExecutorQueue) -> None:
         is_broken = False
-        for future in [future for future in lane.tasks if future.done()]:
-            task = lane.tasks[future]
+        for future in [future for future in queue.tasks if future.done()]:
+            task = queue.tasks[future]
             try:
-                seconds, task.chunk.outcomes = lane.opened(future)
+                seconds, task.chunk.outcomes = queue.read_answer(future)
             except BrokenExecutor:
                 is_broken = True
                 continue
-            except lane.provider.deaths:
-                del lane.tasks[future]
+            except queue.provider.deaths:
+                del queue.tasks[future]
                 self._blame(task.chunk)
                 continue
-            del lane.tasks[future]
-            lane.adapt(task, seconds)
-            self._pace.observe(len(task.chunk.points), seconds)
+            del queue.tasks[future]
+            queue.adapt(task, seconds)
+            self._chunk_sizer.observe(len(task.chunk.points), seconds)
         if is_broken:
-            self._recover(lane)
+            self._recover(queue)
 
-    def _recover(self, lane: Lane) -> None:
-        """Sends the chunks of a broken executor out again; the one that may have broken it is treated with care."""
-        chunks = [task.chunk for task in lane.tasks.values()]
-        if lane.provider.is_single or len(chunks) < 2:
+    def _recover(self, queue: ExecutorQueue) -> None:
+        """Restarts a broken executor and queues its chunks again; marks or halves those that may have broken it."""
+        chunks = [task.chunk for task in queue.tasks.values()]
+        if queue.provider.is_single or len(chunks) < 2:
             blamed, others = chunks[:1], chunks[1:]
         else:
             blamed, others = [], chunks
@@ -403,13 +406,13 @@ class Crew:
         self._waiting.extendleft(reversed(others))
         for chunk in blamed:
             self._blame(chunk)
-        lane.restart()
+        queue.restart()
 
     def _blame(self, chunk: Chunk) -> None:
-        """A worker ended on this chunk, perhaps by chance.
+        """Queues a chunk again after a worker died on it, perhaps by chance.
 
-        Its halves go out in its place, so that a point that ends its worker is soon alone; such a point is broken in
-        the end.
+        Its halves replace it, so that a point that kills its worker is soon alone in a chunk. After MAX_DEATHS such a
+        point is broken.
         """
         if len(chunk.points) > 1:
             halves = chunk.halves()

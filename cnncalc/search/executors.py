@@ -1,4 +1,4 @@
-"""Who computes the outcomes of a search's points: this process, others of this machine, or other machines."""
+"""The executors that compute a search: this process, others on this machine, or other machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.collection import Running
 from cnncalc.errors import DesignError, ValueProblem, did_you_mean
-from cnncalc.search.dispatch import Crew, Provider
+from cnncalc.search.dispatch import Provider, WorkerPool
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     from cnncalc.search.work import Outcome, Work
 
 FORMS = ("processes", "processes:N", "threads", "serial", "dask://HOST:PORT", "mpi", "PACKAGE.MODULE:FACTORY")
-"""What names an executor."""
+"""The names of executors."""
 POOL_SECONDS = 0.5
-"""How long this process computes alone before processes are started: about the time that their start takes."""
-MOST_LANES = 32
-"""Pools of processes; one of a single process each, so that the others go on when it ends."""
+"""How long this process computes alone before it starts others: about the time that their start takes."""
+MOST_POOLS = 32
+"""The most pools of processes. Up to this number each has a single process, so that its death affects no other."""
 
 
 def outcomes(work: Work, points: Iterable[Point], executor: str | Executor) -> Iterator[tuple[Point, Outcome]]:
-    """Each point with its outcome, in the order of the points, of which only a bounded number is taken ahead.
+    """Yields each point with its outcome, in the order of the points; the pool is started with the first point.
 
-    As :func:`crew`, which is entered with the first point.
+    Arguments and errors are those of :func:`worker_pool`.
     """
-    with crew(work, executor) as entered:
+    with worker_pool(work, executor) as entered:
         yield from entered.outcomes(points)
 
 
 @contextmanager
-def crew(work: Work, executor: str | Executor, folder: str = "") -> Iterator[Crew]:
-    """Those who compute the outcomes of a work, until the context is left.
+def worker_pool(work: Work, executor: str | Executor, folder: str = "") -> Iterator[WorkerPool]:
+    """The pool that computes ``work``; its executors are shut down when the context is left.
 
     ``executor`` is one of :data:`FORMS`, or an executor of the caller, which is not shut down. The factory of
-    ``PACKAGE.MODULE:FACTORY`` gives an executor when it is called; ``folder`` is then on the import path (default: the
-    current one). Raises ValueProblem for an executor that is unknown or cannot be reached, DesignError if the factory
-    or the target cannot be read.
+    ``PACKAGE.MODULE:FACTORY`` is called without arguments and returns an executor; ``folder`` is then on the import
+    path (default: the current one). Raises ValueProblem for an executor that is unknown or cannot be reached,
+    DesignError if the factory or the target cannot be read.
     """
     with Running(), ExitStack() as stack:
         if isinstance(executor, Executor):
@@ -52,11 +52,11 @@ def crew(work: Work, executor: str | Executor, folder: str = "") -> Iterator[Cre
             delay = 0.0
         else:
             providers, delay = _named(executor, folder, stack)
-        yield stack.enter_context(Crew(work, providers, delay))
+        yield stack.enter_context(WorkerPool(work, providers, delay))
 
 
 def _named(name: str, folder: str, stack: ExitStack) -> tuple[Sequence[Provider], float]:
-    """The providers of a named executor, and how long this process computes alone."""
+    """The providers of a named executor, and for how many seconds this process computes alone."""
     from math import inf
 
     word, sign, rest = name.partition(":")
@@ -99,11 +99,11 @@ def _number_of_processes(text: str | None) -> int:
 
 
 def _processes(name: str, number: int) -> list[Provider]:
-    """So many processes, in pools of about equal size."""
+    """``number`` processes, in pools of about equal size."""
     from cnncalc.search.processes import WorkerProcesses
 
-    lanes = min(number, MOST_LANES)
-    sizes = [(number + lane) // lanes for lane in range(lanes)]
+    queues = min(number, MOST_POOLS)
+    sizes = [(number + queue) // queues for queue in range(queues)]
     return [Provider(name, partial(WorkerProcesses, size), is_single=size == 1, ends_at_once=True) for size in sizes]
 
 
@@ -117,13 +117,13 @@ def _address(name: str, text: str) -> tuple[str, int]:
 
 
 def _made(name: str, folder: str) -> Executor:
-    """What the factory of that name gives."""
+    """The executor that the named factory returns."""
     from cnncalc.interop.python_code import failure_of, object_named, running_code
 
     with running_code(folder):
         factory = object_named(name, folder)
         if not callable(factory):
-            message = f"{name} is no function that gives an executor, but {type(factory).__name__}"
+            message = f"{name} is not a function that returns an executor, but {type(factory).__name__}"
             raise ValueProblem(message, code="executor")
         try:
             made = factory()
@@ -132,6 +132,6 @@ def _made(name: str, folder: str) -> Executor:
         except BaseException as error:  # noqa: BLE001 (code of the user, which may call sys.exit)
             raise DesignError([failure_of(f"call {name}()", error)]) from None
     if not isinstance(made, Executor):
-        message = f"{name}() gives {type(made).__name__}, not a concurrent.futures.Executor"
+        message = f"{name}() returns {type(made).__name__}, not a concurrent.futures.Executor"
         raise ValueProblem(message, code="executor")
     return made

@@ -1,4 +1,4 @@
-"""A family: one design whose names take several values, and the figures of each of its members."""
+"""A family: the members of one design whose names take several values, and the figures of each member."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 BATCH = "batch"
 MOST_SENT = 4 * 1024 * 1024
-"""Bytes of the largest file that is sent to workers; they read a larger one themselves."""
+"""The most bytes of a file that is sent to workers; they read a larger one themselves."""
 MOST_KNOWN = 10_000
-"""The costs of layers that the members of a family share."""
+"""The most layers whose costs are kept for other members."""
 MOST_PROBED = 16
-"""The members that are tried for the volume of the input: the first, and so many others."""
+"""How many members are tried to find the volume of the input: the first ones, and as many random ones."""
 NO_POINT: Mapping[str, Value] = {}
 
 Point = dict[str, "Value"]
@@ -41,7 +41,7 @@ Point = dict[str, "Value"]
 
 
 class Wanted(NamedTuple):
-    """A figure to compute: what is measured, and whether its batch is that of the point where the batch varies."""
+    """A figure to compute. ``follows_batch``: where the batch varies, it is measured with that of each point."""
 
     measure: Measure
     follows_batch: bool = True
@@ -56,10 +56,10 @@ class Wanted(NamedTuple):
 class Family:
     """The members of the family of a TARGET; its text is parsed once.
 
-    ``settings`` are those of the call that do not vary. ``stdin`` is the text of the target ``-``; a relative path
-    starts from ``folder``, and ``content`` is that of the file, if it has been read elsewhere. With
-    ``requires_effect`` a member in which a name changes nothing is an error. With ``with_hints`` errors say which input
-    works, which takes long. Raises DesignError if the target cannot be read.
+    ``settings`` are the values that do not vary. ``stdin`` is the text of the target ``-``. A relative path starts from
+    ``folder``; ``content`` is the content of the file if the caller has read it. ``requires_effect``: a member in which
+    a name changes nothing is an error. ``with_hints``: errors say which size of the input is valid, which takes long to
+    find. Raises DesignError if the target cannot be read.
     """
 
     def __init__(
@@ -82,19 +82,19 @@ class Family:
 
     @property
     def content(self) -> bytes | None:
-        """The content of the file that the target names, for other machines; None for other targets and large files."""
+        """The content of the target's file, to send to other machines; None for other targets and large files."""
         file = self._loader.file
         return None if file is None or len(file) > MOST_SENT else bytes(file)
 
     @property
     def variables(self) -> Mapping[str, Value | None]:
-        """The variables of the design with their values, as the settings leave them; None: it must be set."""
+        """The variables of the design with their values under these settings; None for one that must be set."""
         return self._loader.variables(self.settings)
 
     def ranges(self, texts: Sequence[str], option: str) -> list[Range]:
-        """The ranges of an option; raises DesignError with the place.
+        """The ranges that ``texts`` of an option state, as in ``width=8..64``; raises DesignError with the place.
 
-        A range of ``input`` takes the depth from the first valid design that the values of the other ranges give.
+        A range of ``input`` without a depth has that of a valid member, see :meth:`input_volume_of`.
         """
         if not any(text.partition("=")[0].strip() == INPUT for text in texts):
             return read_ranges(texts, option)
@@ -102,7 +102,7 @@ class Family:
         return read_ranges(texts, option, self.input_volume_of(others))
 
     def input_volume_of(self, ranges: Sequence[Range]) -> Volume | None:
-        """The volume of the first input of the first of some members that is valid; None if none of these is."""
+        """The volume of the first input of the first valid one of some members; None if none of these is valid."""
         count, names, values = points_of(ranges), [each.name for each in ranges], [each.values for each in ranges]
         draw = Random(0)  # noqa: S311  # no secret
         places = [*range(min(count, MOST_PROBED)), *[draw.randrange(count) for _ in range(MOST_PROBED)]]
@@ -113,10 +113,7 @@ class Family:
         return None
 
     def input_volume(self, point: Mapping[str, Value] = NO_POINT) -> Volume | None:
-        """The volume of the first input of a member as it is written; None if it is only valid with others.
-
-        Ranges of ``input`` take their depth from it.
-        """
+        """The volume of the first input of a member as the design states it; None if the member is invalid with it."""
         try:
             report = account(self._loader.graph(self._settings(point), with_hints=False), with_hints=False)
         except CnncalcError:
@@ -134,7 +131,7 @@ class Family:
     def looked_up(self, point: Mapping[str, Value]) -> tuple[Graph, dict[str, Problem]]:
         """The graph of a member, and the names of the point that change nothing in it, each with its problem.
 
-        The graph has all other warnings. Raises DesignError for a member that is invalid.
+        The graph keeps its other warnings. Raises DesignError for an invalid member.
         """
         graph = self._loader.graph(self._settings(point), with_hints=False)
         found = _unread(graph.warnings, point)
@@ -143,9 +140,9 @@ class Family:
         return graph._replace(warnings=tuple(others)), found
 
     def look_up(self, probes: Iterable[Point]) -> tuple[str | None, list[Problem]]:
-        """The name of the family, None if all of these members are broken; and the warnings that all of them have.
+        """The name of the family (None if all of these members are invalid), and the warnings that all of them share.
 
-        Raises DesignError for a name that varies and that none of them reads, and for variables that none of them has.
+        Raises DesignError for a name that varies but changes none of them, and for variables without a value.
         """
         name = None
         unset: DesignError | None = None
@@ -154,7 +151,7 @@ class Family:
         for point in probes:
             try:
                 graph, found = self.looked_up(point)
-            except DesignError as error:  # it is counted as broken
+            except DesignError as error:  # the search counts it as broken
                 if error.first.code == "unset-variable":
                     unset = unset or _with_unread(error, point)
                 continue
@@ -172,9 +169,9 @@ class Family:
         return name, [problem for problem in warnings[0] if all(problem in each for each in warnings)]
 
     def digest(self) -> str:
-        """What tells the family from others, in hexadecimal digits: a digest of its text.
+        """A SHA-256 digest of the design in hexadecimal digits, by which a points file recognises its sweep.
 
-        Of code, whose text is not known, it is that of the layers which it makes. Raises DesignError.
+        It is that of the text or the file; of Python code that of the layers which it builds. Raises DesignError.
         """
         known = self._loader.digest()
         if known is not None:
@@ -188,7 +185,7 @@ class Family:
         return account(self.graph(point), with_hints=self.with_hints)
 
     def figures(self, point: Mapping[str, Value], wanted: Sequence[Wanted]) -> list[int]:
-        """The figures of a member, each as ``value`` gives it for that design alone.
+        """The figures of a member, the same as ``cnncalc value`` prints for that design.
 
         Raises DesignError for an invalid member, ValueProblem where a figure has no value.
         """
@@ -196,7 +193,7 @@ class Family:
         return [meter.value(each.at(point)) for each in wanted]
 
     def meter(self, point: Mapping[str, Value], wanted: Sequence[Wanted]) -> Meter:
-        """What measures these figures of a member; raises DesignError for an invalid one."""
+        """The meter for these figures of a member; raises DesignError for an invalid member."""
         sees = any(KEYS[each.measure.key].is_of_window for each in wanted)
         if len(self._known) > MOST_KNOWN:
             self._known.clear()
@@ -219,17 +216,17 @@ class Family:
 
 
 def _with_unread(error: DesignError, point: Mapping[str, Value]) -> DesignError:
-    """The error in which the names of the point that change nothing in the design are problems of their own, first.
+    """The error, with a problem for each name of the point that changes nothing in the design put first.
 
-    A variable called batch or input has no value by its range, which is that of the size.
+    A range of batch or input does not set a variable of that name; an error about such a variable says so in its hint.
     """
     others = [each for each in error.every if _unread_name(each, point) is None]
     for place, each in enumerate(others):
         unset = re.split(", |: ", each.message)
         name = next((name for name in (BATCH, INPUT) if name in point and name in unset), None)
         if each.code == "unset-variable" and name is not None:
-            what = "images in a batch" if name == BATCH else "size of the input"
-            hint = f"a range of {name} is the {what}: call the variable otherwise"
+            what = "number of images in a batch" if name == BATCH else "size of the input"
+            hint = f"a range of {name} sets the {what}: rename the variable"
             others[place] = each._replace(hint=hint)
     return DesignError([*_unread(error.every, point).values(), *others])
 
@@ -246,5 +243,5 @@ def _unread(warnings: Iterable[Problem], point: Mapping[str, Value]) -> dict[str
 
 
 def _unread_name(warning: Problem, point: Mapping[str, Value]) -> str | None:
-    """The name of the point that a warning calls without effect; None for other warnings."""
+    """The name of the point that a warning says has no effect; None for other warnings."""
     return warning.about if warning.about in point else None

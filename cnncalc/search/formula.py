@@ -1,7 +1,7 @@
 """Formulas: the figures of a design as exact polynomials of its variables and of the sides of its input.
 
-Each formula is found by exact interpolation (:mod:`cnncalc.search.interpolation`) and compared at random points that
-were not used to find it. Where sizes are rounded there is one formula for each residue of a variable.
+Each formula is found by exact interpolation (:mod:`cnncalc.search.interpolation`) and compared with designs at random
+points that were not used to find it. Where sizes are rounded down there is one formula for each residue of a variable.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ USUAL_KEYS = ("parameters", "macs", "activations")
 USUAL_OPTIONS = Options()
 MAX_CASES = 16
 MAX_CASE_LAYERS = 1_000
-"""The most residues of which all formulas are given, and the most layers of them; else those of the design itself, or
-of ``at``, are given alone."""
+"""The most cases that are all given, and the most layers of all of them together; if there are more, only the case of
+the design, or of ``at``, is given."""
 CHECKS = 10
-"""The points at which a formula is compared, none of which was used to find it."""
+"""The number of points at which a formula is compared, near and far; none was used to find it."""
 NEAR, DISTANT = 40, 1_000
-"""How many steps such a point is away, in each variable; ``NEAR_COSTLY`` where a variable changes the layers."""
+"""How many steps these points are away in each variable; ``NEAR_COSTLY`` where it changes the number of layers."""
 NEAR_COSTLY = 6
 LEAST_CHECKED = 6
 MAX_ATTEMPTS = 7
 LARGE = 720
-"""A large input has as many strides of the net more: 2^4 * 3^2 * 5, so that its residues are the same."""
+"""By how many total strides a large input is larger: 2^4 * 3^2 * 5, so that its residues stay the same."""
 MOST_TRIED_BELOW = 32
-"""The values below the first one that are all tried, for the least one from which a formula holds."""
+"""The most values below the first one that are all tried, to find the least one for which a formula holds."""
 MOST_TRIED_OTHERS = 8
-"""The same for residues other than those of the design."""
+"""The same for the cases other than that of the design."""
 MAX_LAYERS = 300_000
 """The most layers that are analysed for one key."""
 _AT = re.compile(
@@ -71,7 +71,7 @@ _AT = re.compile(
 class Condition(NamedTuple):
     """The values of a variable for which a formula holds: ``value % step == residue``, and limits (None: none found).
 
-    ``is_stepped``: the step is larger than that of the values that the variable takes anyway.
+    ``is_stepped``: the step is larger than the unit of the variable, so that it excludes some values.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Condition(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        """``H % 32 == 0``, ``H >= 32``: nothing where it holds for every value."""
+        """The condition in words, as ``["H % 32 == 0", "H >= 32"]``; empty if it holds for every value."""
         found = []
         if self.is_stepped:
             found.append(f"{self.name} % {text_of(self.step)} == {text_of(self.residue)}")
@@ -94,23 +94,23 @@ class Condition(NamedTuple):
         return found
 
     def holds(self, value: Fraction) -> bool:
-        """Whether a value fulfils it."""
+        """Whether a value fulfils the condition."""
         if value % self.step != self.residue or (self.least is not None and value < self.least):
             return False
         return self.most is None or value <= self.most
 
 
 def text_of(value: Fraction) -> str:
-    """A value of a variable as a call writes it."""
+    """A value of a variable as options accept it: ``32``, ``0.25``."""
     return value_text(decimal(value)) if value.denominator > 1 else str(value.numerator)
 
 
 class Case(NamedTuple):
-    """The formulas of one key where its conditions hold.
+    """The formulas of one key for the values that fulfil its conditions.
 
-    ``total`` has one polynomial, or one a side; None: the net has no such figure. ``layers`` likewise for each layer;
-    empty where the layers change. ``points`` were used to find it, ``checked`` others were compared, with the values of
-    each variable between those of ``ranges``.
+    ``total`` has one polynomial, or one for each side of a volume; None: the net has no such figure. ``layers`` has the
+    same for each layer; it is empty where the layers change. ``points`` designs were used to find the formulas and
+    ``checked`` others compared; ``ranges`` holds the least and the largest compared value of each variable.
     """
 
     conditions: tuple[Condition, ...]
@@ -122,7 +122,7 @@ class Case(NamedTuple):
 
     @property
     def condition(self) -> str:
-        """All conditions: ``H % 32 == 0, W % 32 == 0``; empty if it holds for all values."""
+        """All conditions as a text: ``H % 32 == 0, W % 32 == 0``; empty if the case holds for all values."""
         return ", ".join([text for each in self.conditions for text in each.texts])
 
     @property
@@ -131,17 +131,17 @@ class Case(NamedTuple):
         return any(each.least is not None or each.most is not None for each in self.conditions)
 
     def holds(self, **values: int | Fraction) -> bool:
-        """Whether the formulas hold for these values of the variables."""
+        """Whether the case holds for these values of the variables; raises KeyError for a variable without a value."""
         return all(each.holds(Fraction(values[each.name])) for each in self.conditions)
 
 
 class KeyFormulas(NamedTuple):
     """The formulas of one key.
 
-    ``names`` are the variables that it has a polynomial in; ``left_out`` those that it has none in, with the reason,
-    which then have the value of the design. ``cases`` is empty where there is no polynomial, ``why``. Of ``case_count``
-    residues those of the design come first, and alone if there are more than MAX_CASES. ``why_no_layers``: why the
-    layers have no formulas. ``note`` says where the formulas do not hold for the design itself.
+    ``names`` are the variables of its polynomials. ``left_out`` are variables in which there is no polynomial, with the
+    reason; they keep the value of the design. ``cases`` is empty if there is no polynomial, for the reason ``why``. Of
+    ``case_count`` cases that of the design comes first; it is the only one if there are more than MAX_CASES.
+    ``why_no_layers``: why layers have no formulas. ``note`` says that no case holds for the design itself.
     """
 
     key: str
@@ -155,18 +155,21 @@ class KeyFormulas(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """``count`` or ``bytes``."""
+        """The unit of the figures: ``count`` or ``bytes``."""
         return KEYS[self.key].unit if self.key in KEYS else "count"
 
     @property
     def polynomial(self) -> Polynomial:
-        """The formula of the net, of the first case and the first side; raises ValueError where there is none."""
+        """The formula of the net in the first case, for the first side; raises ValueError if there is none."""
         if not self.cases or self.cases[0].total is None:
             raise ValueError(f"{self.key} has no polynomial: {self.why}")
         return self.cases[0].total[0]
 
     def at(self, **values: int | Fraction) -> tuple[int | Fraction, ...]:
-        """The figure of the net for these values, one number or one a side; ValueError if no case holds for them."""
+        """The figure of the net for these values: one number, or one for each side.
+
+        Raises ValueError if no case holds for them, KeyError for a variable without a value.
+        """
         for case in self.cases:
             if case.total is not None and case.holds(**values):
                 return tuple([polynomial(**values) for polynomial in case.total])
@@ -174,11 +177,11 @@ class KeyFormulas(NamedTuple):
 
 
 class FormulaReport(NamedTuple):
-    """The formulas of a design: by key, of the net and of each layer.
+    """The formulas of a design by key, for the net and for each layer.
 
-    ``own`` are the values of the variables in the design; those of ``chosen`` have none and were given one.
-    ``layers`` are the names and kinds of the layers of the design, ``fixed`` the values of variables that do not vary,
-    ``at`` the residues that the call chooses.
+    ``own`` holds the values in the design of the variables of the formulas, ``fixed`` those of all names that could
+    vary. ``chosen`` are variables without a value in the design, with the value that they were given. ``layers`` are
+    the names and kinds of the layers, ``analysed`` counts the designs that were computed, ``at`` is the option.
     """
 
     architecture: str
@@ -193,7 +196,7 @@ class FormulaReport(NamedTuple):
     warnings: tuple[Problem, ...]
 
     def of(self, key: str) -> KeyFormulas:
-        """The formulas of a key; KeyError for another one."""
+        """The formulas of a key; raises KeyError for a key that was not asked for."""
         for each in self.keys:
             if each.key == key:
                 return each
@@ -214,16 +217,19 @@ def formulas(
     """The formulas of a TARGET in ``names`` for ``keys``.
 
     ``names`` are variables of the design, sides of the input (``H``, ``W``; others by their names), its ``depth``,
-    ``batch``, ``filters``, ``hidden``, ``classes`` where the design leaves them open. None: all variables that are
-    numbers and all sides, and ``batch`` for keys that depend on it; those in which a key has no polynomial keep their
-    values. ``at`` chooses residues: ``H % 32 == 7``, or ``H=231`` for those of a value; several are cut at commas.
+    ``batch``, and ``filters``, ``hidden``, ``classes`` if the design leaves them open. None: all variables that are
+    numbers, all sides, and ``batch`` for keys that depend on it; a variable in which a key has no polynomial then keeps
+    its value. ``at`` chooses the case by residues, separated by commas: ``H % 32 == 7``, or ``H=231`` for the residues
+    of that value. ``settings`` and ``options`` are the values that do not vary and the options of memory figures;
+    ``stdin`` and ``folder`` as for :class:`~cnncalc.search.family.Family`.
 
-    Raises DesignError for an invalid design, ValueProblem for unknown names and keys.
+    Raises DesignError for an invalid design, ValueProblem for unknown names and keys and for an ``at`` that cannot be
+    read.
     """
     for key in keys:
         if key in PEAKS:
-            what = "the size of a file" if key == "flash" else "the largest of the bytes at many times"
-            message = f"{key} is {what}, and no polynomial"
+            what = "the size of a file" if key == "flash" else "the maximum of the bytes at many times"
+            message = f"{key} is {what}, not a polynomial"
             raise ValueProblem(message, code="unknown-key", hint=f"the keys are {', '.join(FORMULA_KEYS)}")
         if key not in FORMULA_KEYS:
             hint = f"the keys are {', '.join(FORMULA_KEYS)}"
@@ -259,7 +265,7 @@ def formulas(
 
 
 def _read_at(at: str | None, names: Sequence[Name]) -> dict[str, tuple[Fraction, Fraction]]:
-    """For each name in ``at`` a value of its residue, and the step (0: the value alone was given)."""
+    """For each name in ``at`` a value with its residue, and the step (0: a value was given)."""
     found: dict[str, tuple[Fraction, Fraction]] = {}
     for part in at.split(",") if at else ():
         match = _AT.fullmatch(part)
@@ -274,7 +280,7 @@ def _read_at(at: str | None, names: Sequence[Name]) -> dict[str, tuple[Fraction,
             found[name] = Fraction(value), Fraction(0)
             continue
         if Fraction(step) <= Fraction(residue):
-            message = f"a residue of {step} is below it, found {name} % {step} == {residue}"
+            message = f"a residue of a division by {step} is less than {step}, found {name} % {step} == {residue}"
             raise ValueProblem(message, code="usage")
         first = own + (Fraction(residue) - own) % Fraction(step)
         found[name] = first, Fraction(step)
@@ -285,12 +291,12 @@ def _require_names(at: str, names: Sequence[Name]) -> None:
     known = [each.name for each in names]
     for name in _read_at(at, names):
         if name not in known:
-            message = f"--at: '{name}' is none of the variables of the formulas{did_you_mean(name, known)}"
+            message = f"--at: the formulas have no variable '{name}'{did_you_mean(name, known)}"
             raise ValueProblem(message, code="usage", hint=f"they are {', '.join(known)}")
 
 
 class _Families:
-    """The members for some names and keys: keys that cost little are computed for the same members at once."""
+    """The computed designs for some names and keys: all keys but COSTLY_KEYS are computed from the same designs."""
 
     def __init__(self, design: VariedDesign, keys: list[str], options: Options) -> None:
         self.design = design
@@ -299,7 +305,7 @@ class _Families:
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], ComputedDesigns] = {}
 
     def members(self, names: Sequence[Name], key: str) -> ComputedDesigns:
-        """The members for a key."""
+        """The computed designs for a key."""
         keys = (key,) if key in COSTLY_KEYS else tuple([each for each in self.keys if each not in COSTLY_KEYS])
         place = tuple([name.name for name in names]), keys
         if place not in self._known:
@@ -328,7 +334,7 @@ class _FormulaSearch:
         self._begin()
 
     def _begin(self) -> None:
-        """A new search, in the names that are left."""
+        """Starts a new search in the names that are left."""
         self.members = self.families.members(self.names, self.key)
         self.most_layers = self.members.layers_analysed + MAX_LAYERS
         own = self.members.at(self.members.own())
@@ -350,7 +356,7 @@ class _FormulaSearch:
         )
 
     def _layers_at(self, place: int) -> int:
-        """The number of layers if one variable is larger by one step; that of the design if it then is invalid."""
+        """The number of layers if one variable is one unit larger; that of the design if it is then invalid."""
         own = self.members.own()
         unit = Fraction(1, self.names[place].own.denominator)
         member = self.members.at((*own[:place], own[place] + unit, *own[place + 1 :]))
@@ -358,11 +364,11 @@ class _FormulaSearch:
 
     def _spend(self) -> None:
         if self.members.layers_analysed > self.most_layers:
-            count = f"{self.members.analysed:,} designs of {self.members.layers_analysed:,} layers"
-            raise NoPolynomial(f"none was found in {count}")
+            count = f"{self.members.analysed:,} designs with {self.members.layers_analysed:,} layers together"
+            raise NoPolynomial(f"no polynomial was found in {count}")
 
     def _vector(self, point: Point) -> Vector | str:
-        """The figures at a point: of the net, then of all layers."""
+        """The figures at a point: of the net, then of all layers; the message of the error where there are none."""
         member = self.members.at(point)
         if isinstance(member, str):
             return member
@@ -381,9 +387,9 @@ class _FormulaSearch:
     # the formulas
 
     def formulas(self) -> KeyFormulas:
-        """The formulas of the key, or why there are none."""
+        """The formulas of the key, or the reason why there are none."""
         if self.figures.total is None and not any(each is not None for each in self.figures.layers):
-            return self._none(self.figures.why or "no layer has one")
+            return self._none(self.figures.why or "no layer has this figure")
         while True:
             try:
                 return self._found()
@@ -405,7 +411,7 @@ class _FormulaSearch:
         return KeyFormulas(self.key, names, (), 0, why, tuple(self.left_out.items()))
 
     def _found(self) -> KeyFormulas:
-        """The formulas from the values of the design on; if there are none, those from a much larger input on."""
+        """The formulas for values from those of the design on; if there are none, for much larger inputs."""
         try:
             return self._found_from(self._anchor())
         except NoPolynomial as problem:
@@ -440,19 +446,19 @@ class _FormulaSearch:
         return KeyFormulas(self.key, names, tuple(cases), count, "", left_out, self.why_no_layers, note)
 
     def _require_own(self, case: Case) -> None:
-        """Raises NoPolynomial for a variable whose value in the design has no formula, unless the call names it."""
+        """Raises NoPolynomial for a variable whose value in the design has no formula, unless it was asked for."""
         for place, (condition, name) in enumerate(zip(case.conditions, self.names, strict=True)):
             if not self.is_chosen and not condition.holds(name.own):
                 limits = ", ".join(condition.texts)
-                raise NoPolynomial(f"the polynomial in {name.name} holds for {limits} alone", place)
+                raise NoPolynomial(f"the polynomial in {name.name} holds only for {limits}", place)
 
     @property
     def _near(self) -> list[int]:
-        """How far the first points of a check are, in steps."""
+        """How far the near points of a check are at most, in steps of each variable."""
         return [NEAR_COSTLY if costly else NEAR for costly in self.is_costly]
 
     def _anchor(self, *, is_large: bool = False) -> Point:
-        """The design itself, or with the residues that the call chooses; with a large input of the same residues."""
+        """The point of the design, with the residues of ``at``; with ``is_large`` that of a large input."""
         more = LARGE * self.design.stride() if is_large else 0
         return tuple(
             [
@@ -466,9 +472,10 @@ class _FormulaSearch:
         return self.interpolation.lines(anchor, steps)
 
     def _better(self, lines: Sequence[Line], wrong: Point, attempt: int) -> list[Line]:
-        """Lines with the steps that are needed around a point at which formulas were wrong; else from larger values.
+        """Lines with the steps and degrees needed around a point at which formulas were wrong.
 
-        Those of the sides are raised first, since what a net sees is cut by the borders of its input.
+        If these are the same, lines from larger values. In the first attempts only sides are raised, since windows
+        are clipped at the borders of a small input.
         """
         was_full = self.interpolation.is_full
         new = self.interpolation.lines_around(wrong, lines)
@@ -483,11 +490,11 @@ class _FormulaSearch:
         ]
 
     def _residues(self, lines: Sequence[Line]) -> int:
-        """How many cases there are."""
+        """The number of cases: the product of the steps in units."""
         return prod([int(line.step / unit) for line, unit in zip(lines, self.interpolation.source.units, strict=True)])
 
     def _other_cases(self, lines: Sequence[Line]) -> list[Case]:
-        """The formulas of all other residues; those without a valid design are left out."""
+        """The formulas of all other residues, without those for which no formula is found."""
         units = self.interpolation.source.units
         shifts = product(*[range(int(line.step / unit)) for line, unit in zip(lines, units, strict=True)])
         found = []
@@ -508,9 +515,10 @@ class _FormulaSearch:
     # where they hold
 
     def _case(self, lines: Sequence[Line], grid: Grid, tried: int) -> Case | Point:
-        """The formulas of a grid, with the values for which they hold; or a point, also far away, where they are wrong.
+        """The formulas of a grid, with the values for which they hold; or a point at which they are wrong.
 
-        ``tried``: how many values below the first ones are tried. They are left out if they do not go together.
+        ``tried``: the most values below the first ones that are all tried. If the formulas are wrong near these values
+        together, they hold from the first values on.
         """
         limits = [self._limits(grid, place, tried, line.is_near) for place, line in enumerate(lines)]
         ends = [
@@ -554,8 +562,8 @@ class _FormulaSearch:
     def _holds(self, grid: Grid, place: int, count: int) -> bool | None:
         """Whether the formulas hold where one variable is ``count`` steps from its first value; None: invalid there.
 
-        The others have their first values. Of 0 other values of these are tried too, since a part that is left out can
-        by chance have equal sizes on both sides.
+        The others have their first values. Where the variable is 0, each of the others is also moved by one step: a
+        block that is repeated 0 times may have equal sizes on both sides by chance.
         """
         where = [0] * len(grid.steps)
         where[place] = count
@@ -567,9 +575,9 @@ class _FormulaSearch:
         return all(self.interpolation.holds(grid, each) is not False for each in moved)
 
     def _steps_below(self, grid: Grid, place: int) -> int:
-        """How many steps below its first value a variable has values: those above 0, and 0 where a design has it.
+        """How many steps below its first value a variable may go: down to above 0, or to 0 if that design is valid.
 
-        Part of a net that is repeated 0 times is left out, so that 0 often has other figures than the formulas.
+        A block that is repeated 0 times is left out, so the formulas often do not hold for 0.
         """
         steps = grid.steps[place]
         count = _steps_above_zero(steps)
@@ -581,10 +589,10 @@ class _FormulaSearch:
     def _limits(
         self, grid: Grid, place: int, most_tried: int, is_near: bool
     ) -> tuple[Fraction | None, Fraction | None]:
-        """The least and the largest value of one variable for which the formulas hold; None without such a limit.
+        """The least and the largest value of one variable for which the formulas hold; None: no limit was found.
 
-        The others have their first values. Designs that are invalid set no limit, unless the formulas hold only near
-        the first values (``is_near``). Of many values some are tried.
+        The others have their first values. An invalid design is no limit, unless the formulas hold only near the first
+        values (``is_near``). Of more than ``most_tried`` values below the first one only some are tried.
         """
         steps = grid.steps[place]
 
@@ -619,20 +627,20 @@ class _FormulaSearch:
 
 
 def _steps_above_zero(steps: Steps) -> int:
-    """How many steps below the first value there are values above 0."""
+    """The number of values above 0 below the first value."""
     return max(0, -int(-steps.first // steps.step) - 1)
 
 
 def _spread(below: int) -> list[int]:
-    """Some of the places from -1 down to -below: the nearest, others at equal distances, and the last ones."""
+    """Some of the places from -1 down to ``-below``: the nearest, some at equal distances, and the farthest."""
     found = {-1, -2, *range(-below, min(0, -below + 4)), *[-(below * part // 8) for part in range(1, 8)]}
     return sorted([each for each in found if each], reverse=True)
 
 
 def _edge(holds: Callable[[int], bool | None], good: int, bad: int) -> int:
-    """The last place, from a good one towards a bad one, at which the formulas are not known to be wrong; by bisection.
+    """The last place between a good and a bad one at which the formulas are not known to be wrong, by bisection.
 
-    ``holds`` is None where no design is valid.
+    ``holds`` gives None where the design is invalid.
     """
     while abs(bad - good) > 1:
         middle = (good + bad) // 2

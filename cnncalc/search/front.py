@@ -1,6 +1,6 @@
-"""What a sweep keeps of the points that it has seen: the Pareto front, and the first ones in an order.
+"""What a sweep keeps of its points: the Pareto front, the first points in an order, and a random sample.
 
-Both are exact and kept while points arrive, so that memory grows with what is kept and not with the points.
+All are updated as points arrive, so that memory grows with what is kept and not with the number of points.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Vector = tuple[Any, ...]
-"""Numbers to be made small, one for each key; of keys to be made large the numbers are negated."""
+"""Numbers to minimise, one for each key; those of keys to maximise are negated."""
 
 
 def dominates(one: Vector, other: Vector) -> bool:
@@ -23,15 +23,15 @@ def dominates(one: Vector, other: Vector) -> bool:
 
 
 class Front(Generic[T]):
-    """The items whose vectors no other one dominates; items with equal vectors are all kept."""
+    """The Pareto front: the items whose vectors no other vector dominates; items with equal vectors are all kept."""
 
     def __init__(self) -> None:
         self._items: dict[Vector, list[T]] = {}
         self._vectors: list[Vector] = []
-        """Of up to two keys ascending, else those that dominated last first."""
+        """Of up to two keys in ascending order; of more, the vector that last dominated another one comes first."""
 
     def add(self, vector: Vector, item: T) -> bool:
-        """Whether the item is on the front of all that came so far; those that it dominates are dropped."""
+        """Adds an item and drops those that it dominates; returns whether it is on the front of all items so far."""
         equal = self._items.get(vector)
         if equal is not None:
             equal.append(item)
@@ -47,7 +47,7 @@ class Front(Generic[T]):
             for mine, theirs in zip(vector, other, strict=True):
                 if mine < theirs:
                     break
-            else:  # most points are dominated by a few
+            else:  # a few vectors dominate most others: try them first
                 del vectors[place]
                 vectors.insert(0, other)
                 return False
@@ -62,7 +62,7 @@ class Front(Generic[T]):
         return True
 
     def _add_pair(self, vector: Vector) -> bool:
-        """The same for one or two keys, where the second falls while the first rises."""
+        """The same for one or two keys; along the front the second number falls as the first rises."""
         vectors = self._vectors
         at = bisect_right(vectors, vector)
         if at and vectors[at - 1][-1] <= vector[-1]:
@@ -78,13 +78,13 @@ class Front(Generic[T]):
         return sum([len(items) for items in self._items.values()])
 
     def __iter__(self) -> Iterator[T]:
-        """The items in the order of their vectors, equal ones in the order in which they came."""
+        """The items in the order of their vectors, equal ones in the order in which they were added."""
         for vector in sorted(self._items):
             yield from self._items[vector]
 
 
 class First(Generic[T]):
-    """The ``most`` items with the smallest keys, equal ones in the order in which they came."""
+    """The ``most`` items with the smallest keys, equal ones in the order in which they were added."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -92,7 +92,7 @@ class First(Generic[T]):
         self._count = 0
 
     def add(self, key: Any, item: T) -> None:
-        """Keeps the item if it is one of them."""
+        """Adds an item if its key is one of the smallest so far."""
         self._count += 1
         if len(self._items) == self.most:
             if not key < self._items[-1][0]:
@@ -104,7 +104,7 @@ class First(Generic[T]):
         return len(self._items)
 
     def __iter__(self) -> Iterator[T]:
-        """The items, in their order."""
+        """The items in the order of their keys."""
         return iter([item for _, _, item in self._items])
 
 
@@ -112,8 +112,8 @@ def _key(entry: Sequence[Any]) -> tuple[Any, int]:
     return entry[0], entry[1]
 
 
-class Some(Generic[T]):
-    """At most ``most`` of many items, each with the same chance; the same ones on every run.
+class Reservoir(Generic[T]):
+    """A random sample of at most ``most`` items, each with the same probability; the same on every run.
 
     Source: Vitter 1985, "Random sampling with a reservoir", algorithm R.
     """
@@ -122,10 +122,10 @@ class Some(Generic[T]):
         self.most = most
         self.count = 0
         self._items: list[T] = []
-        self._random = Random(0)  # noqa: S311  # chooses what is drawn
+        self._random = Random(0)  # noqa: S311  # not for secrets
 
     def add(self, item: T) -> None:
-        """Keeps the item if it is one of them."""
+        """Adds an item, which may replace another one of the sample."""
         self.count += 1
         if len(self._items) < self.most:
             self._items.append(item)

@@ -1,9 +1,9 @@
-"""Exact interpolation: the polynomial of figures that can be computed at any point, by finite differences.
+"""Exact interpolation of figures that can be computed at any point: polynomials by finite differences.
 
-For each variable :meth:`Interpolation.line` finds the least step with which the figures are a polynomial (in steps of
-1 the floor of H/2 is none, in steps of 2 it is one) and its degree. :meth:`Interpolation.grid` then computes all
-forward differences that are not zero: Newton's form of the polynomial. :meth:`Interpolation.wrong_point` compares it at
-random points that were not used.
+For each variable :meth:`Interpolation.line` finds the least step with which the figures are a polynomial (floor(H/2) is
+not one in steps of 1, but in steps of 2) and its degree. :meth:`Interpolation.grid` then computes all forward
+differences that are not zero: Newton's form of the polynomial. :meth:`Interpolation.wrong_point` compares it with the
+figures at random points that were not used.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ MULTIPLES = (
     *(1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 5, 10, 20, 40, 7, 14, 28, 9, 18, 36, 15, 30, 60, 11, 13, 128),
     *(96, 80, 100, 256, 56, 112, 224),
 )
-"""The steps that are tried, in this order, in units of the variable."""
+"""The steps that are tried, in this order, as multiples of the unit of the variable."""
 FEW_MULTIPLES = (*MULTIPLES[:4], 3, 6)
-"""Those of a variable that changes the number of layers."""
+"""The same for a variable that changes the number of layers."""
 LOW_DEGREE, HIGH_DEGREE = 4, 8
 TRIES = (
     (1, LOW_DEGREE, False),
@@ -40,20 +40,20 @@ TRIES = (
     (4, LOW_DEGREE, False),
     (16, LOW_DEGREE, False),
 )
-"""How a line is tried, with all steps: from how many times the value of the design on, up to which degree, and whether
-only near the first value.
+"""How a line is tried with all steps: the first value as a multiple of that of the design, the largest degree, and
+whether the polynomial needs to hold only near the first value.
 """
 REDUNDANT = 2
-"""How many differences beyond the degree must vanish on a line."""
+"""How many differences of the order above the degree must be zero on a line."""
 FAR = (23, 61, 331)
-"""The places, in steps, at which the polynomial of a line is compared as well; nearer where the layers change."""
+"""How many steps from the first value the polynomial of a line is compared again; nearer where layers change."""
 MAX_ORDERS = 2_000
 """The most forward differences of one grid."""
 MAX_ROUNDS = 8
 
 
 class NoPolynomial(Exception):
-    """There is no polynomial; ``place`` is the variable that is to blame (None: not one alone)."""
+    """There is no polynomial; ``place`` is the index of the variable that is the cause (None: no single one)."""
 
     def __init__(self, reason: str, place: int | None = None) -> None:
         super().__init__(reason)
@@ -62,15 +62,15 @@ class NoPolynomial(Exception):
 
 
 class OtherLayers(Exception):
-    """The layers of the net are not the same at every point."""
+    """The layers of the net are not the same at all points."""
 
 
 class Source(NamedTuple):
-    """Where figures come from.
+    """The figures to interpolate.
 
-    ``vector`` gives the figures at a point, or in words why there are none; it may raise OtherLayers. ``names`` are the
-    variables, ``units`` their least steps, ``hints`` steps to try early (0: none). ``is_costly`` says whether a
-    variable changes the number of layers. ``spend`` raises NoPolynomial once too much is computed.
+    ``vector`` computes the figures at a point, or returns a message if there are none; it may raise OtherLayers. For
+    each variable ``names`` has its name, ``units`` its least step, ``hints`` a step to try early (0: none) and
+    ``is_costly`` whether it changes the number of layers. ``spend`` raises NoPolynomial once too much was computed.
     """
 
     vector: Callable[[Point], Vector | str]
@@ -84,7 +84,7 @@ class Source(NamedTuple):
 class Line(NamedTuple):
     """One variable: the figures are a polynomial of this degree at ``first``, ``first + step``, ...
 
-    ``is_near``: further on they are others.
+    ``is_near``: the polynomial was only checked near ``first``.
     """
 
     first: Fraction
@@ -94,14 +94,17 @@ class Line(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Newton's form: for each order of differences those of all figures, from the first values in equal steps."""
+    """Newton's form: the forward differences of all figures by order, at the first values of ``steps``.
+
+    ``points`` are those that were computed to find them.
+    """
 
     steps: tuple[Steps, ...]
     differences: Mapping[Powers, Vector]
     points: frozenset[Point]
 
     def polynomials(self, names: Sequence[str]) -> list[Polynomial]:
-        """One for each figure."""
+        """The polynomials in ``names``, one for each figure."""
         orders = list(self.differences)
         most = [max([order[place] for order in orders]) for place in range(len(names))]
         bases = [each.basis(top) for each, top in zip(self.steps, most, strict=True)]
@@ -114,30 +117,30 @@ class Grid(NamedTuple):
         return found
 
     def value(self, place: Sequence[int]) -> Vector:
-        """The figures so many steps from the first point."""
+        """The figures at the point that is ``place[i]`` steps from the first one in variable i."""
         factors = value_after(place, self.differences)
         columns = zip(*self.differences.values(), strict=True)
         return tuple([sum(map(int.__mul__, factors, column)) for column in columns])
 
     def point(self, place: Sequence[int]) -> Point:
-        """The point so many steps from the first one."""
+        """The point that is ``place[i]`` steps from the first one in variable i."""
         return tuple([each.value(steps) for each, steps in zip(self.steps, place, strict=True)])
 
 
 class Interpolation:
-    """Finds the polynomials of figures. The same figures give the same answer on every run."""
+    """Finds the polynomials of figures; the result is the same on every run."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.random = Random(20180420)  # noqa: S311  # no secret: the same points on every run
         self._factors: list[int] = []
         self.is_full = False
-        """Whether grids have all orders up to the degrees, also those above a difference that is zero."""
+        """Whether grids compute all orders up to the degrees, also those above a difference of zero."""
         self.problem = ""
-        """Why a point had no figures, of the last one without."""
+        """The last point without figures, and the reason."""
 
     def vector(self, point: Point) -> Vector | None:
-        """The figures at a point; None if there are none."""
+        """The figures at a point; None if there are none, which sets :attr:`problem`."""
         self.source.spend()
         found = self.source.vector(point)
         if isinstance(found, str):
@@ -146,11 +149,11 @@ class Interpolation:
         return found
 
     def shown(self, point: Point) -> str:
-        """A point in words: ``w=64, H=224``."""
+        """A point as a text: ``w=64, H=224``."""
         return ", ".join([f"{name}={value}" for name, value in zip(self.source.names, point, strict=True)])
 
     def mixed(self, vector: Vector) -> int:
-        """One number for all figures: a sum with large random factors, which is a polynomial where all of them are."""
+        """One number for all figures: their sum with large random factors, a polynomial where all figures are."""
         while len(self._factors) < len(vector):
             self._factors.append(self.random.getrandbits(62) | 1)
         return sum(map(int.__mul__, self._factors, vector))
@@ -158,7 +161,7 @@ class Interpolation:
     # one variable
 
     def line(self, place: int, anchor: Point, multiple: Fraction | None = None) -> Line:
-        """The least step, a multiple of ``multiple``, with which the figures are a polynomial of one variable.
+        """The line of one variable: the least step, a multiple of ``multiple`` (None: of its unit), and the degree.
 
         The other variables stay as in ``anchor``. Raises NoPolynomial.
         """
@@ -177,7 +180,7 @@ class Interpolation:
         raise NoPolynomial(self._why(place, anchor), place)
 
     def _why(self, place: int, anchor: Point) -> str:
-        """Why a line has no polynomial: designs that are invalid, or figures that are none."""
+        """The reason why a line has no polynomial: invalid designs, or figures that are not a polynomial."""
         name, unit = self.source.names[place], self.source.units[place]
         following = [self.source.vector(_moved(anchor, place, anchor[place] + unit * k)) for k in range(1, 7)]
         if all(isinstance(each, str) for each in following):
@@ -187,7 +190,7 @@ class Interpolation:
         return f"no polynomial in {name} of a degree up to {HIGH_DEGREE}, whatever its step"
 
     def _reduced(self, place: int, anchor: Point, found: Line, unit: Fraction, cap: int) -> Line:
-        """The same with the least step: prime factors that are not needed are left out."""
+        """The line with the least step: prime factors that are not needed are removed."""
         count = int(found.step / unit)
         for prime in (2, 3, 5, 7, 11, 13):
             while count % prime == 0:
@@ -200,9 +203,9 @@ class Interpolation:
         return found
 
     def _fits(self, place: int, start: Point, step: Fraction, cap: int, is_near: bool) -> Line | None:
-        """Whether the figures are a polynomial of a degree up to ``cap`` from ``start`` on.
+        """The line from ``start`` on, if the figures are a polynomial of a degree up to ``cap``; else None.
 
-        Also far from it; or only near it, where one difference more has to vanish.
+        It must also hold far from ``start``; with ``is_near`` only near it, but then one more difference must be zero.
         """
         redundant = REDUNDANT + is_near
         first = start[place]
@@ -214,7 +217,7 @@ class Interpolation:
             if vector is None:
                 if not upward or not values:
                     break
-                upward = False  # the line goes on below its start
+                upward = False  # continue below the start
                 continue
             if upward:
                 values.append(self.mixed(vector))
@@ -230,7 +233,7 @@ class Interpolation:
         return None if degree is None or degree > cap else Line(first, step, degree, True)
 
     def _far(self, place: int, start: Point, line: Line, values: list[int]) -> Line | None:
-        """The line, if it also holds far away, or nearer where designs are invalid there; else None."""
+        """The line if it also holds far away (nearer if designs are invalid there); else None."""
         differences = _differences(values)[: line.degree + 1]
         length = len(values)
         places = (length + 1, length + 4) if self.source.is_costly[place] else FAR
@@ -246,13 +249,16 @@ class Interpolation:
         return line if is_found else None
 
     def _at(self, place: int, start: Point, line: Line, steps: int) -> Vector | None:
-        """The figures so many steps along a line."""
+        """The figures ``steps`` steps along a line."""
         return self.vector(_moved(start, place, line.first + steps * line.step))
 
     # all variables
 
     def grid(self, lines: Sequence[Line]) -> Grid:
-        """All forward differences that are not zero, up to the degree of each line; raises NoPolynomial."""
+        """The forward differences that are not zero, up to the degree of each line.
+
+        Raises NoPolynomial if a design is invalid or more than MAX_ORDERS differences are needed.
+        """
         steps = tuple([Steps(line.first, line.step) for line in lines])
         points: set[Point] = set()
         values: dict[Powers, Vector] = {}
@@ -268,17 +274,17 @@ class Interpolation:
             columns = [[vector[index] * weight for vector, weight in weights] for index in range(len(vector))]
             found[order] = tuple(map(sum, columns))
             if len(found) > MAX_ORDERS:
-                raise NoPolynomial(f"a polynomial with more than {MAX_ORDERS:,} terms")
+                raise NoPolynomial(f"a polynomial needs more than {MAX_ORDERS:,} terms")
         kept = {order: vector for order, vector in found.items() if any(vector)}
         return Grid(steps, kept or {order: found[order] for order in list(found)[:1]}, frozenset(points))
 
     def wrong_point(
         self, grid: Grid, count: int, ranges: Sequence[tuple[int, int]]
     ) -> tuple[Point | None, list[Point]]:
-        """Compares with ``count`` random points that the grid does not use; ``ranges`` are their places, in steps.
+        """Compares ``count`` random points that the grid does not use, from ``ranges`` of steps for each variable.
 
-        Where designs are invalid, one of the ranges becomes smaller, but no smaller than the degree and one step more.
-        Returns the first point at which the figures are others, and the points at which they are the same.
+        After an invalid design one range is made smaller, but keeps at least the degree plus one steps. Returns the
+        first point at which the figures differ (None: no such point), and the points at which they are equal.
         """
         orders = list(grid.differences)
         ends = [list(each) for each in ranges]
@@ -303,10 +309,10 @@ class Interpolation:
         return None, same
 
     def lines(self, anchor: Point, multiples: Sequence[Fraction | None]) -> list[Line]:
-        """A line for each variable through the anchor, with a step that is a multiple of the one given.
+        """A line for each variable through the anchor, with a step that is a multiple of the given one (None: any).
 
-        Steps and degrees are those that are also right at a second point: at the first one terms may vanish, such as
-        those with n - 1 where n is 1. Raises NoPolynomial.
+        Steps and degrees also hold at a second point: at the first one terms may be zero, such as those with n - 1 for
+        n = 1. Raises NoPolynomial.
         """
         found = [self.line(place, anchor, multiple) for place, multiple in enumerate(multiples)]
         second = tuple([line.first + line.step * (1 + place % 2) for place, line in enumerate(found)])
@@ -315,34 +321,34 @@ class Interpolation:
     def lines_around(self, point: Point, lines: Sequence[Line]) -> list[Line]:
         """Lines with the steps and degrees that are needed around a point at which a polynomial was wrong.
 
-        If these are the same, :attr:`is_full` is set; if it was set before, nothing helps, and the lines are returned.
+        If they are equal to ``lines``, :attr:`is_full` is set, so that the next grid has all orders.
         """
         found = self._refined(point, lines)
         self.is_full = self.is_full or found == list(lines)
         return found
 
     def _refined(self, point: Point, lines: Sequence[Line]) -> list[Line]:
-        """Lines with the steps and degrees that are needed around another point as well."""
+        """Lines with the steps and degrees that are needed around another point too."""
         found = []
         for place, line in enumerate(lines):
             try:
                 more = self.line(place, point, line.step)
-            except NoPolynomial:  # too few designs are valid there, or another rule begins
+            except NoPolynomial:  # too few designs are valid there, or the figures follow another rule
                 more = line
             found.append(line._replace(step=more.step, degree=max(line.degree, more.degree)))
         return found
 
     def holds(self, grid: Grid, place: Sequence[int]) -> bool | None:
-        """Whether the polynomials give the figures at a point; None where there are none."""
+        """Whether the polynomials give the figures at a point; None if it has no figures."""
         vector = self.vector(grid.point(place))
         return None if vector is None else grid.value(place) == vector
 
 
 def _orders(most: Sequence[int], found: Mapping[Powers, Vector] | None) -> Iterator[Powers]:
-    """The orders to compute, the lower ones first: those below which no difference is zero; all if None are found.
+    """Yields the orders to compute, the lower ones first, up to ``most`` for each variable.
 
-    ``found`` holds the differences of the orders that were yielded before. From most first values a difference of zero
-    has only zeros above it: checks find out where it has not.
+    ``found`` holds the differences of the orders that were yielded before. Orders above a difference of zero are
+    skipped: they are mostly zero too, and later checks find where they are not. With None all orders are yielded.
     """
     width = len(most)
     level: list[Powers] = [(0,) * width]
@@ -370,14 +376,14 @@ def _moved(point: Point, place: int, value: Fraction) -> Point:
 
 
 def _common(unit: Fraction, hint: int) -> Fraction:
-    """The part of the unit that the hint has already, so that unit * hint / part is a multiple of both."""
+    """The greatest common divisor of unit and hint, 1 for a fraction: unit * hint / divisor is a multiple of both."""
     if unit.denominator > 1:
         return Fraction(1)
     return Fraction(gcd(unit.numerator, hint))
 
 
 def _differences(values: Sequence[int]) -> list[int]:
-    """The forward differences of all orders at the first value."""
+    """The forward differences of all orders at the first of some values in equal steps."""
     found, row = [], list(values)
     while row:
         found.append(row[0])
@@ -386,7 +392,7 @@ def _differences(values: Sequence[int]) -> list[int]:
 
 
 def _degree(values: Sequence[int], redundant: int) -> int | None:
-    """The degree of the polynomial through the values, if ``redundant`` more differences vanish; else None."""
+    """The degree of the polynomial through the values; None unless ``redundant`` differences above it are zero."""
     row, degree = list(values), -1
     while any(row):
         row = [after - before for before, after in pairwise(row)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Bound(NamedTuple):
-    """A limit on a figure: ``bound`` is ``max`` or ``min``, ``limit`` a count, or bytes."""
+    """A limit on a figure: ``bound`` is ``max`` or ``min``, ``limit`` a number in the unit of the figure."""
 
     wanted: Wanted
     bound: str
@@ -25,16 +25,16 @@ class Bound(NamedTuple):
 
     @property
     def side(self) -> str:
-        """Where a value lies that breaks the limit: ``above`` or ``below``."""
+        """On which side values break the limit: ``above`` or ``below``."""
         return "above" if self.bound == "max" else "below"
 
     @property
     def text(self) -> str:
-        """The reason of a value that breaks the limit: ``macs above 300000000``."""
+        """The reason for a value that breaks the limit: ``macs above 300000000``."""
         return f"{self.wanted.measure.key} {self.side} {self.limit}"
 
     def excess(self, value: int) -> int:
-        """By how much a value breaks the limit, in its unit; 0 or less if it does not."""
+        """By how much a value breaks the limit, in the unit of the figure; 0 or less if it does not."""
         return value - self.limit if self.bound == "max" else self.limit - value
 
     def is_broken(self, value: int) -> bool:
@@ -43,9 +43,10 @@ class Bound(NamedTuple):
 
 
 def bounds_of(calls: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> list[Bound]:
-    """The bounds of ``--max`` and ``--min``, each (bound, ``KEY=LIMIT[,OPTION=VALUE...]``), in the order of the keys.
+    """The bounds of ``--max`` and ``--min``, in the order of the keys.
 
-    ``options`` are those of the call, for measures that have them and do not write them. Raises DesignError.
+    ``calls`` are pairs of ``max`` or ``min`` and ``KEY=LIMIT[,OPTION=VALUE...]``. ``options`` are used for options that
+    a limit does not write. Raises DesignError, also for a limit that is relative.
     """
     if not calls:
         return []
@@ -65,16 +66,16 @@ def bounds_of(calls: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> l
 
 
 def wanted_of(entry: Entry, options: Mapping[str, Any]) -> Wanted:
-    """The figure that an entry of a budget limits, with the options of the call where it writes none."""
+    """The figure that an entry of a budget limits; options that the entry does not write are from ``options``."""
     written = {name: getattr(entry.measure, name) for name in entry.options}
     return Wanted(measure_of(entry.measure.key, {**options, **written}), BATCH not in entry.options)
 
 
 def memory_bounds(text: str, options: Mapping[str, Any]) -> list[Bound]:
-    """The limits of ``--memory``: what training needs, as ``fit`` computes it, is at most that of a size or a device.
+    """The limits of ``--memory``: training memory, as ``fit`` computes it, is at most a size or that of a device.
 
-    On a board the arena, with the reserve, and the model are at most its RAM and its flash. Raises ValueProblem for an
-    unknown device, and if the reserve alone takes the memory.
+    On a board, arena and reserve together are at most its RAM, and the model at most its flash. Raises ValueProblem for
+    an unknown device, and for a reserve that is not smaller than the memory.
     """
     from cnncalc.memory.boards import is_board, read_board
     from cnncalc.memory.devices import read_memory
@@ -83,7 +84,7 @@ def memory_bounds(text: str, options: Mapping[str, Any]) -> list[Bound]:
     if is_board(text):
         board, kept = read_board(text), options.get("reserve") or 0
         if not isinstance(kept, int) or kept >= board.ram:
-            message = f"expected bytes of the RAM of {board.name} ({board.ram:,}) for the program, found {kept}"
+            message = f"expected a number of bytes below the RAM of {board.name} ({board.ram:,}), found {kept}"
             raise ValueProblem(f"--reserve: {message}", code="wrong-value", hint="--reserve 40KiB")
         room = board._replace(ram=board.ram - kept)
         return [
@@ -96,5 +97,5 @@ def memory_bounds(text: str, options: Mapping[str, Any]) -> list[Bound]:
     reserve = reserve_of(measure.memory_options).bytes
     if reserve >= memory:
         message = f"the reserve ({reserve:,} bytes) must be smaller than the memory ({memory:,} bytes)"
-        raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
+        raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts only live tensors")
     return [Bound(Wanted(measure), "max", memory)]

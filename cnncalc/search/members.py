@@ -1,4 +1,4 @@
-"""The members of a family by their places in its ranges: their figures, each computed once and only when asked for."""
+"""The members of a family by their places in its ranges; each figure is computed once, when it is first used."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ if TYPE_CHECKING:
     from cnncalc.search.ranges import Range
 
 Place = tuple[int, ...]
-"""A member: the number of its value in each range."""
+"""A member: the index of its value in each range."""
 
 MOST_METERS = 8
-"""Designs whose simulations are kept, for other batches."""
+"""The most designs whose simulations are kept, to be used for other batches."""
 
 
 class Members:
-    """The figures ``wanted`` of the members; those that differ in the batch alone share what has been computed.
+    """The figures ``wanted`` of the members; members that differ only in the batch share what was computed.
 
-    A member of which a figure in ``proven`` (their numbers) is only an upper bound counts as broken.
-    ``analysed`` is the number of members that were looked at, ``broken`` those of them that are invalid or lack a
-    figure, each with the error.
+    ``exact`` are indices of figures that must be exact: a member for which one is only an upper bound is broken.
+    ``broken`` holds the members that are invalid or lack a figure, each with the error.
     """
 
     def __init__(
-        self, family: Family, ranges: Sequence[Range], wanted: Sequence[Wanted], proven: Collection[int] = ()
+        self, family: Family, ranges: Sequence[Range], wanted: Sequence[Wanted], exact: Collection[int] = ()
     ) -> None:
         self.family = family
-        self.proven = frozenset(proven)
+        self.exact = frozenset(exact)
         self.ranges = tuple(ranges)
         self.wanted = tuple(wanted)
         self.broken: dict[Place, CnncalcError] = {}
         self.rows = 0
-        """Layers of the largest member so far."""
+        """The number of layers of the largest member so far."""
         self._values: dict[Place, list[int | None]] = {}
         self._meters: dict[Place, Meter] = {}
         self._designs: set[Place] = set()
@@ -47,16 +46,16 @@ class Members:
 
     @property
     def analysed(self) -> int:
-        """How many members were looked at."""
+        """The number of members that were analysed."""
         return len(self._values)
 
     @property
     def work(self) -> int:
-        """What that has cost, as :meth:`cost` counts it."""
+        """The work done so far, as :meth:`cost` counts it."""
         return self.cost(len(self._designs), self.analysed)
 
     def is_known(self, place: Place) -> bool:
-        """Whether a member was looked at."""
+        """Whether a member was analysed."""
         return place in self._values
 
     def point(self, place: Place) -> Point:
@@ -64,7 +63,7 @@ class Members:
         return {each.name: each.values[number] for each, number in zip(self.ranges, place, strict=True)}
 
     def value(self, place: Place, figure: int) -> int | None:
-        """A figure of a member, by its number in ``wanted``; None if the member is broken."""
+        """The figure ``wanted[figure]`` of a member; None if the member is broken."""
         values = self._values.get(place)
         if values is None:
             values = self._values[place] = [None] * len(self.wanted)
@@ -76,7 +75,7 @@ class Members:
         return values[figure]
 
     def is_valid(self, place: Place) -> bool:
-        """Whether the design of a member is valid."""
+        """Whether a member is not broken, as far as its figures were computed; its design is analysed."""
         if not self.is_known(place):
             self._values[place] = [None] * len(self.wanted)
             self._attempt(place, None)
@@ -87,23 +86,23 @@ class Members:
         return self._values[place][figure] is not None
 
     def places(self) -> list[Place]:
-        """The members that were looked at."""
+        """The members that were analysed."""
         return list(self._values)
 
     def all_known(self, figure: int) -> list[tuple[Place, int]]:
-        """The members of which a figure was computed, with its values."""
+        """The members of which a figure was computed, with its value."""
         return [(place, value) for place, values in self._values.items() if (value := values[figure]) is not None]
 
     def _attempt(self, place: Place, figure: int | None) -> int | None:
-        """The figure, or None after an error, which is kept; without a figure the design alone is read."""
+        """The figure of a member (None: only read its design); None after an error, which is kept in ``broken``."""
         try:
             meter = self._meter(place)
             if figure is None:
                 return None
             measure = self.wanted[figure].at(self.point(place))
             value = meter.value(measure)
-            if figure in self.proven and meter.is_upper_bound(measure):
-                message = f"{measure.key} is at most {value:,} and may be less, so whether it is enough is not known"
+            if figure in self.exact and meter.is_upper_bound(measure):
+                message = f"{measure.key} is at most {value:,} and may be less, so a lower limit cannot be checked"
                 raise ValueProblem(message, code="undecidable")
             return value
         except CnncalcError as error:
@@ -123,14 +122,17 @@ class Members:
         return meter
 
     def _design(self, place: Place) -> Place:
-        """What of a place is not the batch."""
+        """A place without the batch."""
         at = self._batch
         return place if at is None else (*place[:at], *place[at + 1 :])
 
     # costs
 
     def cost(self, designs: int, members: int) -> int:
-        """The work of analysing so many members, in layers: those of the designs, of simulations, of their batches."""
+        """The work of analysing ``members`` members of ``designs`` designs, in layers.
+
+        Counted are the layers of each design, once more for each simulation, and a share for each further batch.
+        """
         simulated = {each.measure for each in self.wanted if each.measure.key in SIMULATED}
         own = len({each.memory_options._replace(batch=1) for each in simulated})
         again = members if any(each.follows_batch for each in self.wanted) else designs

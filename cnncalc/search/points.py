@@ -1,6 +1,7 @@
 """The points of a search: the product of ranges, a sample of it, or the rows of a CSV file.
 
-They are made one by one, in an order that depends on the call alone, so that a product of 10^18 points costs nothing.
+They are generated one by one, so a product of 10^18 points needs no memory, in an order that depends only on the
+options.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 MOST_POINTS = 10**8
-"""A larger product is refused without a sample: at 2,000 designs a second it would take 14 hours."""
+"""The most points of a product without a sample: at 2,000 designs a second they take 14 hours."""
 MOST_LATIN = 10**6
-"""The largest Latin hypercube sample."""
+"""The most points of a Latin hypercube sample."""
 MOST_NAMES = 100
 """The most columns of a CSV file of points."""
 MOST_CHARACTERS = 1 << 20
@@ -38,14 +39,14 @@ MOST_CHARACTERS = 1 << 20
 METHODS = ("random", "latin")
 """How a sample is drawn."""
 MARK = "# cnncalc-sweep "
-"""What the first line of a CSV file that a sweep wrote begins with."""
+"""The beginning of the first line of a CSV file that a sweep wrote."""
 _TRIES = 1_000_000
 _TRIES_EACH = 1000
-"""A random sample ends after so many points, and so many for each one wanted, that conditions have excluded."""
+"""A random sample ends once conditions have excluded _TRIES points plus _TRIES_EACH for each wanted point."""
 _KEPT_LENGTH = 100_000
-"""The values of a range of at most this length are computed once."""
+"""Values of ranges up to this length, and cells of a file up to this number, are computed once and kept."""
 _PROBES = 5
-"""The points at which names are looked up before a search."""
+"""How many points are read before a search, to find names that no design has."""
 
 
 class Sample(NamedTuple):
@@ -57,12 +58,11 @@ class Sample(NamedTuple):
 
 
 class Product:
-    """The points of a product of ranges, the last of which varies quickest; or a sample of them.
+    """The points of a product of ranges, the last of which varies fastest; or a sample of them.
 
-    ``random``: distinct points in a random order, as many as are wanted. ``latin``: the range of each name is cut into
-    as many equal parts as the sample has points, and each part is met once; of points that are equal, the first is
-    kept. ``most`` points are allowed without a sample. Raises ValueProblem for a product or a sample that is too large
-    to be computed.
+    ``random``: distinct points in a random order. ``latin`` (Latin hypercube): the range of each name is cut into as
+    many equal parts as the sample has points, and each part is used once; equal points are dropped. Without a sample at
+    most ``most`` points are allowed. Raises ValueProblem for a product or a sample that is too large.
     """
 
     def __init__(self, ranges: Sequence[Range], sample: Sample | None = None, most: int = MOST_POINTS) -> None:
@@ -85,28 +85,28 @@ class Product:
 
     @property
     def words(self) -> set[str]:
-        """The words among the values."""
+        """The values that are words, also inside lists."""
         lists = [each.values for each in self.ranges if not each.is_progression]
         return {word for values in lists for value in values for word in words_of(value)}
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """The names of the sides of the input, where it varies."""
+        """The names of the sides of the input if it varies; else empty."""
         return next((each.values[0].names for each in self.ranges if each.name == INPUT), ())
 
     @property
     def wanted(self) -> int | None:
-        """How many points are wanted, conditions or not; None: all that fulfil them."""
+        """How many points that fulfil the conditions are wanted; None: all."""
         return self.sample.points if self.sample is not None and self.sample.method == "random" else None
 
     @property
     def header(self) -> dict[str, Any]:
-        """What decides about the points, for the header of a file."""
+        """What determines the points, for the header of a points file."""
         found: dict[str, Any] = {"variables": {each.name: each.text.partition("=")[2].strip() for each in self.ranges}}
         return found if self.sample is None else {**found, "sample": self.sample._asdict()}
 
     def __len__(self) -> int:
-        """The most points that there are before conditions."""
+        """The most points there can be, without conditions."""
         return self.size if self.sample is None else min(self.size, self.sample.points)
 
     def __iter__(self) -> Iterator[Point]:
@@ -123,7 +123,7 @@ class Product:
         return point_at(self.names, self._values, place)
 
     def probes(self) -> list[Point]:
-        """A few points far from each other."""
+        """A few points, spread over the product."""
         steps = min(self.size, _PROBES)
         return [self.point(step * (self.size - 1) // max(1, steps - 1)) for step in range(steps)]
 
@@ -147,15 +147,15 @@ class Product:
 
 
 def _random(text: str, bits: int) -> int:
-    """A number of that many bits, which depends on the text alone."""
+    """A pseudorandom number of ``bits`` bits that depends only on the text."""
     return int.from_bytes(shake_128(text.encode()).digest((bits + 7) // 8), "big") >> -bits % 8
 
 
 def permutation(size: int, seed: object) -> Iterator[int]:
-    """The numbers from 0 to below ``size`` in a random order, one by one; a seed always gives the same order.
+    """Yields the numbers from 0 to ``size - 1`` in a random order; the same seed always gives the same order.
 
-    A Feistel network permutes the smallest square of a power of two that holds them; numbers beyond ``size`` are
-    passed on. Source: Black and Rogaway 2002, "Ciphers with arbitrary finite domains".
+    A Feistel network permutes the numbers below the least power of 4 that is at least ``size``; it is applied again to
+    results from ``size`` on (cycle walking). Source: Black and Rogaway 2002, "Ciphers with arbitrary finite domains".
     """
     bits = max(1, ((size - 1).bit_length() + 1) // 2)
     mask = (1 << bits) - 1
@@ -172,7 +172,7 @@ def permutation(size: int, seed: object) -> Iterator[int]:
 
 
 def words_of(value: Value) -> Iterator[str]:
-    """The words that a value is or holds."""
+    """The words in a value: the value itself, or those in a list."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -181,11 +181,11 @@ def words_of(value: Value) -> Iterator[str]:
 
 
 class Listed:
-    """The rows of a CSV file, whose first line names what varies, one column a name.
+    """The points of a CSV file: its first line names the variables, one for each column, and each row is a point.
 
-    Lines at its start that begin with ``#`` are left out. Of a file that a sweep wrote only the variables are read.
-    ``base`` is the volume of the design's input, as for ranges. The whole file is checked first; raises DesignError
-    with the line.
+    Lines at its start that begin with ``#`` are skipped. Of a file that a sweep wrote only the variables are read.
+    ``path`` is the file, ``shown`` its name in messages, ``base`` the volume of the design's input, as for ranges. The
+    whole file is checked first; raises DesignError with the line.
     """
 
     wanted: int | None = None
@@ -210,12 +210,12 @@ class Listed:
             self.words.update([word for value in point.values() for word in words_of(value)])
             self.sides = self.sides or getattr(point.get(INPUT), "names", ())
         if not self._count:
-            raise self._wrong("it has no points: write a line with names, and one line for each point")
+            raise self._wrong("it has no points; write a line with the names, then one line for each point")
         self._digest = digest.hexdigest()
 
     @property
     def header(self) -> dict[str, Any]:
-        """What decides about the points, for the header of a file."""
+        """What determines the points, for the header of a points file."""
         return {"variables": list(self.names), "points": self._digest}
 
     def __len__(self) -> int:
@@ -271,7 +271,7 @@ class Listed:
             raise self._wrong(f"it is not CSV: {error}", line + reader.line_num - 1) from None
 
     def _lines(self, first: str, file: TextIO, number: int) -> Iterator[str]:
-        """The first line, whose number is given, and the rest of a file."""
+        """Yields ``first``, which is line ``number``, and the lines after it; raises DesignError for a long line."""
         line = first
         while line:
             if len(line.rstrip("\r\n")) > MOST_CHARACTERS:
@@ -290,7 +290,7 @@ class Listed:
                 found = f"'{visible(name)[:60]}'" if name else "nothing"
                 raise self._wrong(f"the first line names a variable in each column, found {found}", line)
             if names.count(name) > 1:
-                raise self._wrong(f"'{name}' stands twice in the first line", line)
+                raise self._wrong(f"'{name}' is repeated in the first line", line)
         self.names = tuple(names)
 
     def _point(self, cells: list[str], columns: int, line: int) -> Point:
@@ -327,7 +327,7 @@ def _names_of_header(line: str) -> list[str] | None:
 
 
 class Points:
-    """The points of a source that fulfil conditions, in their order."""
+    """The points of a source that fulfil conditions, in the order of the source."""
 
     def __init__(
         self, source: Product | Listed, conditions: Sequence[str] = (), values: Mapping[str, Value] | None = None
@@ -335,7 +335,7 @@ class Points:
         self.source = source
         self.conditions = Conditions(conditions, source.names, source.words, values, source.sides)
         self.excluded = 0
-        """How many points the conditions excluded, of those that were made so far."""
+        """How many of the points so far the conditions excluded."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -344,15 +344,15 @@ class Points:
 
     @property
     def header(self) -> dict[str, Any]:
-        """What decides about the points, for the header of a file."""
+        """What determines the points, for the header of a points file."""
         return {**self.source.header, "where": list(self.conditions.texts)}
 
     def __len__(self) -> int:
-        """The most points that there are; conditions may leave fewer."""
+        """The most points there can be; conditions may exclude some."""
         return len(self.source)
 
     def __iter__(self) -> Iterator[Point]:
-        """Raises ValueProblem at the end if the conditions exclude all."""
+        """Yields the points; raises ValueProblem at the end if the conditions exclude all of them."""
         self.excluded, found, wanted = 0, 0, self.source.wanted
         for point in self.source:
             if self.conditions.hold(point):
@@ -370,5 +370,5 @@ class Points:
             raise ValueProblem(message, code="no-points")
 
     def probes(self) -> list[Point]:
-        """A few points that fulfil the conditions, far from each other where that is known."""
+        """A few points that fulfil the conditions, spread out where possible."""
         return [point for point in self.source.probes() if self.conditions.hold(point)] or list(islice(self, 1))

@@ -1,6 +1,6 @@
-"""The points file of a sweep: CSV or JSON Lines, appended in whole lines, continued where it ends.
+"""The points file of a sweep: CSV or JSON Lines, written in whole lines, so that a stopped sweep can continue it.
 
-Its head fixes the design, the variables and the version, so that only the sweep that wrote it continues it.
+Its header holds the design, the options and the version of cnncalc, so that only the same sweep continues it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from cnncalc.search.sweep import Record
 
 ENDINGS = ("csv", "jsonl")
-"""The endings of points files, each of which names its form."""
+"""The endings of points files, which are also the names of their forms."""
 FORM = 1
-"""The number of the form, raised when files of before can no longer be read."""
+"""The version of the format, raised when older files can no longer be read."""
 FLUSH_SECONDS = 1.0
-"""Points wait at most so long before they are written."""
+"""How long points are buffered at most before they are written."""
 FLUSH_BYTES = 1 << 16
 MAX_LINE = 1 << 20
 """The longest line that is read, in bytes."""
@@ -43,18 +43,18 @@ class PointsProblem(DesignError):
 
 
 def form_of(path: str) -> str:
-    """The form of a points file by its ending; raises ValueProblem for another ending."""
+    """``csv`` or ``jsonl``, by the ending of the path; raises ValueProblem for another ending."""
     ending = path.rpartition(".")[2].lower()
     if ending not in ENDINGS or "." not in path:
         shown = visible(path)[:200]
-        message = f"a file of points ends in .{' or .'.join(ENDINGS)}, and '{shown}' does not"
+        message = f"a points file must end in .{' or .'.join(ENDINGS)}, found '{shown}'"
         stem = shown.rpartition(".")[0] if "." in os.path.basename(shown) else shown
         raise ValueProblem(message, code="usage", hint=f"--points {stem or 'points'}.csv")
     return ending
 
 
 class Csv:
-    """Points as comma-separated values: the head, the names of the columns, a line for each point."""
+    """Points as comma-separated values: a comment with the header, the names of the columns, a line for each point."""
 
     def __init__(self, header: Mapping[str, Any], names: Sequence[str], keys: Sequence[str]) -> None:
         self.keys = len(keys)
@@ -66,24 +66,24 @@ class Csv:
     def header_of(line: str) -> Any:
         """The header in the first line of a file; raises ValueError if it has none."""
         if not line.startswith(MARK):
-            raise ValueError("not the mark")
+            raise ValueError("no header")
         form, _, text = line[len(MARK) :].partition(" ")
         return _of_form(form, text)
 
     @staticmethod
     def beginning(point: Mapping[str, Value]) -> str:
-        """What the line of a point begins with: the values of its variables."""
+        """The beginning of the line of a point: the values of its variables."""
         return "".join([_cell(value_of_range(value)) + "," for value in point.values()])
 
     @staticmethod
     def rest(record: Record) -> str:
-        """The rest of the line of a record."""
+        """The rest of the line: the figures, status and reason of a record."""
         figures = record.numbers
         cells = "," * len(record.keys) if figures is None else "".join([f"{each}," for each in figures])
         return f"{cells}{record.status},{_cell(record.reason)}\n"
 
     def parsed(self, line: str, beginning: str) -> tuple[tuple[int, ...] | None, str, str]:
-        """Figures, status and reason of a line; raises ValueError."""
+        """Figures, status and reason of a line that starts with ``beginning``; raises ValueError if wrong."""
         *cells, status, reason = line[len(beginning) :].split(",", self.keys + 1)
         if len(cells) != self.keys:
             raise ValueError("too few cells")
@@ -94,7 +94,7 @@ class Csv:
 
 
 class JsonLines:
-    """Points as JSON Lines: the head as a first record, then a record for each point."""
+    """Points as JSON Lines: a record with the header, then a record for each point."""
 
     def __init__(self, header: Mapping[str, Any], names: Sequence[str], keys: Sequence[str]) -> None:
         self.keys = tuple(keys)
@@ -111,12 +111,12 @@ class JsonLines:
 
     @staticmethod
     def beginning(point: Mapping[str, Value]) -> str:
-        """What the line of a point begins with: the values of its variables."""
+        """The beginning of the line of a point: the values of its variables."""
         return "{" + "".join([f"{json.dumps(name)}: {_json_value(value)}, " for name, value in point.items()])
 
     @staticmethod
     def rest(record: Record) -> str:
-        """The rest of the line of a record."""
+        """The rest of the line: the figures, status and reason of a record."""
         figures = record.numbers if record.numbers is not None else (None,) * len(record.keys)
         cells = [
             f"{json.dumps(key)}: {'null' if each is None else each}, "
@@ -125,7 +125,7 @@ class JsonLines:
         return f'{"".join(cells)}"status": "{record.status}", "reason": {json.dumps(record.reason)}}}\n'
 
     def parsed(self, line: str, beginning: str) -> tuple[tuple[int, ...] | None, str, str]:
-        """Figures, status and reason of a line; raises ValueError."""
+        """Figures, status and reason of a line that starts with ``beginning``; raises ValueError if wrong."""
         try:
             record = json.loads("{" + line[len(beginning) :])
             figures = [record[key] for key in self.keys]
@@ -133,7 +133,7 @@ class JsonLines:
         except (KeyError, TypeError):
             raise ValueError("keys are missing") from None
         if status != "broken" and not all(type(each) is int for each in figures):
-            raise ValueError("a figure is no whole number")
+            raise ValueError("a figure is not a whole number")
         return None if status == "broken" else tuple(figures), status, reason
 
 
@@ -142,9 +142,9 @@ def _json(value: Any) -> str:
 
 
 def _of_form(form: str, text: str) -> Any:
-    """The header of a text in the form of a number; raises ValueError for another form."""
+    """The header in a text of the format version ``form``; raises ValueError for another version."""
     if form != str(FORM):
-        raise ValueError("another form")
+        raise ValueError("another version of the format")
     return json.loads(text)
 
 
@@ -176,11 +176,11 @@ def _json_value(value: Value) -> str:
 
 
 class PointsFile:
-    """A points file that this process alone writes.
+    """A points file, locked so that no other process writes it.
 
-    ``path`` is where it lies, ``shown`` its name in messages. ``header`` is the head of this sweep, ``names`` and
-    ``keys`` are its columns. Raises PointsProblem if the file is that of another sweep, or of another process, or
-    cannot be opened; it is then left as it is.
+    ``shown`` is the name of the file in messages, ``header`` that of this sweep, ``names`` and ``keys`` the variables
+    and figures of its columns. Raises PointsProblem if the file belongs to another sweep, if another process writes it,
+    or if it cannot be opened; the file is then not changed.
     """
 
     def __init__(
@@ -189,9 +189,9 @@ class PointsFile:
         self.shown = visible(shown)
         self.form = (Csv if form_of(path) == "csv" else JsonLines)(header, names, keys)
         self.rows = 0
-        """How many points stand in the file."""
+        """The number of points in the file."""
         self.can_lock = True
-        """Whether this system can tell that another process writes the file."""
+        """Whether the file could be locked: not every system and file system has locks."""
         self._path = path
         self._header = json.loads(_json(header))
         self._waiting: list[bytes] = []
@@ -227,13 +227,13 @@ class PointsFile:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = "another sweep writes this file now"
-            raise self._problem("busy", message, "wait for its end, or write to another file") from None
+            message = "another sweep is writing this file"
+            raise self._problem("busy", message, "wait until it ends, or write to another file") from None
         except OSError:  # a file system without locks
             self.can_lock = False
 
     def _begin(self) -> int:
-        """Checks the head; returns where the points begin. A head that was not written to its end is dropped."""
+        """Checks the head; returns the offset of the first point. A head that is not complete is removed."""
         head = self.form.head.encode()
         found = self._read(0, len(head))
         if found == head:
@@ -242,7 +242,7 @@ class PointsFile:
             os.ftruncate(self._descriptor, 0)
             return 0
         self._refuse(self._read(0, MAX_LINE))
-        raise AssertionError("a head that differs is refused")
+        raise AssertionError("_refuse always raises")
 
     def _refuse(self, data: bytes) -> None:
         line = data.partition(b"\n")[0]
@@ -252,7 +252,7 @@ class PointsFile:
             if not isinstance(header, dict):
                 raise ValueError("not a mapping")
         except (ValueError, RecursionError):
-            message = "it holds something else than the points of a sweep, so nothing is written to it"
+            message = "it is not a points file of a sweep, so nothing is written to it"
             raise self._problem("other-file", message, other) from None
         parts = [
             "of another design"
@@ -275,9 +275,10 @@ class PointsFile:
         return data
 
     def lines(self) -> Iterator[str]:
-        """The lines of the points that stand in the file, without their ends.
+        """Yields the lines of the points in the file, without line ends; all must be read before a point is added.
 
-        To be read to the end before a point is added; a last line that is not whole is dropped then.
+        A last line without an end is removed from the file. Raises PointsProblem for a line that is too long or not
+        UTF-8.
         """
         start, rest = self._end, b""
         while True:
@@ -299,12 +300,12 @@ class PointsFile:
         self._end = start
 
     def changed(self) -> PointsProblem:
-        """The error for the line that was read last."""
-        message = f"point {self.rows:,} is not the one that this sweep has there, so the file was changed"
+        """The error for the line that was read last, which is not that of this sweep."""
+        message = f"point {self.rows:,} is not the one that this sweep computes, so the file was changed"
         return self._problem("other-sweep", message, "write to another file, or remove the points from there on")
 
     def add(self, beginning: str, record: Record) -> None:
-        """Appends a point, which is written with others soon; raises PointsProblem if the disk does not take them."""
+        """Appends a point to a buffer, which is written when large or old; raises PointsProblem if that fails."""
         if not self._end and not self._waiting:
             self._wait(self.form.head)
             self._flushed = time.monotonic()
@@ -319,7 +320,7 @@ class PointsFile:
         self._bytes += len(data)
 
     def flush(self) -> None:
-        """Writes the points that wait. If the disk does not take them, those that are whole stay."""
+        """Writes the buffered points. If that fails, whole lines that were written stay; raises PointsProblem."""
         data = b"".join(self._waiting)
         self._waiting, self._bytes = [], 0
         self._flushed = time.monotonic()
@@ -336,12 +337,12 @@ class PointsFile:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
             message = f"cannot write '{self.shown}': {reason(error)}"
-            hint = f"{self.rows:,} points stand in it; the same command goes on from there"
+            hint = f"it holds {self.rows:,} points; run the same command again to continue"
             raise PointsProblem("output", message, hint) from None
         self._end += done
 
     def close(self) -> None:
-        """Writes the points that wait and closes the file; one that was made here and is empty is removed."""
+        """Writes the buffered points and closes the file; a new file that is still empty is removed."""
         if self._descriptor < 0:
             return
         try:

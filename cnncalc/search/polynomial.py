@@ -1,4 +1,4 @@
-"""Polynomials with rational coefficients: exact, as text, LaTeX and Python, and their values on numbers and arrays."""
+"""Exact polynomials with rational coefficients: their values on numbers and arrays, and as text, LaTeX and Python."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     """The power of each variable in a term."""
 
 INT64 = 2**63 - 1
-"""The largest number that NumPy's whole numbers hold."""
+"""The largest number of NumPy's int64."""
 
 
 class Polynomial(NamedTuple):
     """A polynomial of the variables ``names``.
 
-    ``terms`` holds the coefficient of each product of powers, without zeros, the highest powers first.
+    ``terms`` maps the powers of each term to its coefficient: no zeros, the highest degree first.
 
     >>> area = Polynomial.of(("w",), {(2,): 9, (1,): 10})
     >>> str(area), area(w=4)
@@ -34,7 +34,7 @@ class Polynomial(NamedTuple):
 
     @staticmethod
     def of(names: Sequence[str], terms: Mapping[Powers, Any]) -> Polynomial:
-        """The polynomial of these terms, in order; those that are zero are left out."""
+        """The polynomial of these terms, sorted; terms with a coefficient of 0 are left out."""
         kept = [(powers, Fraction(factor)) for powers, factor in terms.items() if factor]
         kept.sort(key=lambda term: (-sum(term[0]), tuple([-power for power in term[0]])))
         return Polynomial(tuple(names), dict(kept))
@@ -46,12 +46,12 @@ class Polynomial(NamedTuple):
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The variables on which it depends."""
+        """The variables with a power above 0 in some term."""
         return tuple([name for place, name in enumerate(self.names) if any(powers[place] for powers in self.terms)])
 
     @property
     def denominator(self) -> int:
-        """The least number that makes all coefficients whole."""
+        """The least common denominator of the coefficients."""
         return lcm(*[factor.denominator for factor in self.terms.values()])
 
     @property
@@ -61,7 +61,7 @@ class Polynomial(NamedTuple):
         return {powers: int(factor * whole) for powers, factor in self.terms.items()}
 
     def plus(self, other: Polynomial) -> Polynomial:
-        """The sum with another one of the same variables."""
+        """The sum of this polynomial and another one of the same ``names``."""
         terms = dict(self.terms)
         for powers, factor in other.terms.items():
             terms[powers] = terms.get(powers, Fraction(0)) + factor
@@ -70,11 +70,11 @@ class Polynomial(NamedTuple):
     # values
 
     def __call__(self, **values: Any) -> Any:
-        """Its value, exactly: for numbers an ``int`` or a ``Fraction``, for arrays of whole numbers an array.
+        """The exact value: an ``int`` or a ``Fraction`` for numbers, an array for arrays of whole numbers (broadcast).
 
-        An array has NumPy's 64-bit whole numbers where no step of the computation can exceed them, else Python's.
-        Variables on which it does not depend need no value. Raises KeyError for others without one, ValueError where a
-        result of arrays is not whole.
+        An array has the dtype int64 if no intermediate result can exceed it, else ``object`` with Python's integers.
+        Variables that are not in :attr:`used` need no value. Raises KeyError for another one without a value,
+        ValueError for arrays of other dtypes and if a result of arrays is not whole.
         """
         used = self.used
         given = [values[name] if name in used else values.get(name, 0) for name in self.names]
@@ -84,7 +84,7 @@ class Polynomial(NamedTuple):
         return total.numerator if total.denominator == 1 else total
 
     def at(self, values: Sequence[Fraction | int]) -> Fraction:
-        """Its value for the variables in their order."""
+        """The value for ``values`` of the variables, in the order of ``names``."""
         powers_of: list[list[Fraction | int]] = [[1] for _ in values]
         total = Fraction(0)
         for powers, factor in self.terms.items():
@@ -96,7 +96,7 @@ class Polynomial(NamedTuple):
         return total
 
     def bound(self, largest: Sequence[int]) -> int:
-        """No number on the way to a value times the denominator is larger, for values up to ``largest`` in size."""
+        """An upper bound of all intermediate results of value * denominator, if each |variable| <= its ``largest``."""
         total = 0
         for powers, factor in self.numerators.items():
             size = abs(factor)
@@ -110,7 +110,7 @@ class Polynomial(NamedTuple):
 
         arrays = [np.asarray(value) for value in given]
         if any(array.dtype.kind not in "iuO" for array in arrays):
-            raise ValueError("a polynomial is computed on arrays of whole numbers")
+            raise ValueError("expected arrays of whole numbers")
         largest = [max(abs(int(array.max())), abs(int(array.min()))) if array.size else 0 for array in arrays]
         kind: Any = np.int64 if self.bound(largest) <= INT64 else object
         arrays = [array.astype(kind) for array in arrays]
@@ -123,7 +123,7 @@ class Polynomial(NamedTuple):
             total = total + term
         if self.denominator > 1:
             if (total % self.denominator).any():
-                raise ValueError("the value is not whole at every point: some are outside of the condition")
+                raise ValueError("some values are not whole numbers: the condition of the formula does not hold there")
             total = total // self.denominator
         return total
 
@@ -137,11 +137,11 @@ class Polynomial(NamedTuple):
         return self._written("*", lambda name, power: name if power == 1 else f"{name}^{power}", "({top})/{below}")
 
     def python(self) -> str:
-        """An expression of Python: ``9*w**2 + 10*w``, ``(w**2 + w)//2``; also on arrays. The division is exact."""
+        """A Python expression, also for arrays: ``9*w**2 + 10*w``, ``(w**2 + w)//2``, whose division is exact."""
         return self._written("*", lambda name, power: name if power == 1 else f"{name}**{power}", "({top})//{below}")
 
     def latex(self) -> str:
-        r"""``9 w^{2} + 10 w``, ``\frac{w^{2} + w}{2}``; names of several letters are upright."""
+        r"""``9 w^{2} + 10 w``, ``\frac{w^{2} + w}{2}``; names of more than one letter are upright."""
 
         def factor(name: str, power: int) -> str:
             shown = name if len(name) == 1 else rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}"
@@ -166,17 +166,20 @@ class Polynomial(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Equal steps of one variable: ``first``, ``first + step``, ..."""
+    """Values of one variable in equal steps: ``first``, ``first + step``, ..."""
 
     first: Fraction
     step: Fraction
 
     def value(self, place: int) -> Fraction:
-        """The value after so many steps."""
+        """The value after ``place`` steps."""
         return self.first + place * self.step
 
     def basis(self, most: int) -> list[list[Fraction]]:
-        """For k up to ``most`` the coefficients, lowest power first, of ``n`` over ``k``, with n steps to the value."""
+        """For each k up to ``most`` the coefficients, lowest power first, of binomial(n, k) in powers of the value.
+
+        n = (value - first)/step is the number of steps.
+        """
         found = [[Fraction(1)]]
         for k in range(1, most + 1):
             # (n - k + 1)/k with n = (x - first)/step
@@ -192,9 +195,9 @@ class Steps(NamedTuple):
 
 
 def difference_weights(order: Powers) -> list[tuple[Powers, int]]:
-    """The places up to an order and their weights: the forward difference of this order is their weighted sum.
+    """Places and weights: the forward difference of an order is the sum of the values at the places times the weights.
 
-    Formula: the weight of a place p is (-1)^|order - p| * prod(order_i over p_i).
+    The weight of a place p <= order is (-1)^|order - p| * prod(binomial(order_i, p_i)).
     """
     places: list[tuple[Powers, int]] = [((), 1)]
     for most in order:
@@ -204,23 +207,23 @@ def difference_weights(order: Powers) -> list[tuple[Powers, int]]:
 
 
 def over(steps: int, order: int) -> int:
-    """The binomial coefficient of ``steps``, which may be negative, over ``order``: whole, too."""
+    """The binomial coefficient of ``steps`` over ``order``, a whole number also for negative ``steps``."""
     if steps >= 0:
         return comb(steps, order)
     return (-1 if order % 2 else 1) * comb(order - steps - 1, order)
 
 
 def value_after(steps: Sequence[int], orders: Iterable[Powers]) -> list[int]:
-    """The factor of each forward difference in the value so many steps from the first: prod(steps_i over order_i)."""
+    """The factors of the forward differences in the value after ``steps``: prod(binomial(steps_i, order_i))."""
     return [prod(map(over, steps, order)) for order in orders]
 
 
 def from_differences(
     names: Sequence[str], bases: Sequence[list[list[Fraction]]], differences: Mapping[Powers, int]
 ) -> Polynomial:
-    """The polynomial with these forward differences at the first values: Newton's form, multiplied out.
+    """The polynomial in ``names`` with these forward differences at the first values: Newton's form, expanded.
 
-    ``bases`` are those of :meth:`Steps.basis`, one a variable.
+    ``bases`` are those of :meth:`Steps.basis`, one for each variable.
     """
     terms: dict[Powers, Fraction] = {order: Fraction(value) for order, value in differences.items() if value}
     for place, basis in enumerate(bases):

@@ -1,4 +1,4 @@
-"""Worker processes of this machine."""
+"""Worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_PROCESSES = 1_000
 
 
 def number_of_processes(text: str) -> int:
-    """The number of processes that a call asks for; ValueProblem if it is none, or too large."""
+    """The number in ``processes:N``; raises ValueProblem unless it is a whole number from 1 to MOST_PROCESSES."""
     is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
     if not is_number or not 1 <= int(text) <= MOST_PROCESSES:
         found = visible(text)[:60]
@@ -32,10 +32,10 @@ def number_of_processes(text: str) -> int:
 
 
 class WorkerProcesses(ProcessPoolExecutor):
-    """A pool of processes that end with this one, whichever way it ends, and that an interrupt of it does not reach.
+    """A pool of ``number`` processes that end when this process ends, even if it is killed, and ignore interrupts.
 
-    They are not forked from this process, whose threads may hold locks, but from a server that has imported the
-    ``modules`` that workers need, and where there are no such servers they are started anew.
+    They are not forked from this process, whose threads may hold locks, but from a fork server that has imported
+    ``modules``; systems without fork servers spawn them.
     """
 
     def __init__(self, number: int, modules: Sequence[str] = ("cnncalc.search.work",)) -> None:
@@ -47,7 +47,7 @@ class WorkerProcesses(ProcessPoolExecutor):
         super().__init__(number, context, _begin, (self._reader,))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As every executor; interrupts are blocked meanwhile, and in the processes that are started."""
+        """As every executor; SIGINT is blocked meanwhile, so that processes which are started inherit the block."""
         if not hasattr(signal, "pthread_sigmask"):
             return super().submit(fn, *args, **kwargs)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -57,26 +57,26 @@ class WorkerProcesses(ProcessPoolExecutor):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the processes at once, also in the middle of a task."""
+        """Ends the processes at once, even while they compute."""
         self._writer.close()
         super().shutdown(wait, cancel_futures=cancel_futures)
         self._reader.close()
 
 
 def _begin(reader: Connection) -> None:
-    """What a worker does first."""
+    """Initialises a worker: ignores interrupts, and watches for the end of its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(reader,), daemon=True).start()
 
 
 def _end_with(reader: Connection) -> None:
-    """Ends this process when the other end of the pipe is closed, be it by the end of its process."""
+    """Ends this process when the other end of the pipe is closed, also because its process ended."""
     wait([reader])
     os._exit(0)
 
 
 def available_cores() -> int:
-    """The processor cores that this process may use."""
+    """The number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

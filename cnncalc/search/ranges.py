@@ -1,6 +1,6 @@
 """Ranges of the names of a family: ``width=8..64/8``, ``w=0.25..2/x2``, ``stages=[2x64],[3x64]``, ``input=32..512``.
 
-The values of a progression are computed when they are asked for, so that one of 10^18 values costs nothing.
+The values of a progression are computed when they are used, so that one of 10^18 values needs no memory.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Value
 
 SIZES = ("batch", "filters", "hidden", "classes")
-"""The names that options of a call set as well: whole numbers of at least 1."""
+"""Names with an option of their own, as ``--batch``: their values are whole numbers of at least 1."""
 INPUT = "input"
 """The name of the size of the first input: one number for equal sides, or the sides, with or without the depth."""
 MAX_LISTED = 10_000
-"""The most values of a list, and of a range with a factor."""
+"""The most values of a list."""
 _NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?")
 _SIDES = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(?:[x\u00d7][0-9]{{1,{MAX_DIGITS}}})*")
 
 
 class Progression(Sequence["Value"]):
-    """``count`` numbers from ``first`` in equal steps."""
+    """``count`` numbers in equal steps: ``first``, ``first + step``, ..."""
 
     def __init__(self, first: Fraction, step: Fraction, count: int) -> None:
         self.first = first
@@ -61,7 +61,7 @@ class Progression(Sequence["Value"]):
 
 
 class Sizes(Sequence[Volume]):
-    """Volumes of one ratio of their sides; ``numbers`` are their first sides, ``sides`` those of the first volume."""
+    """Volumes whose sides have the same ratio: ``numbers`` are their first sides, ``sides`` those of one volume."""
 
     def __init__(self, numbers: Sequence[Value], sides: tuple[int, ...], depth: int) -> None:
         self.numbers = numbers
@@ -85,9 +85,9 @@ class Sizes(Sequence[Volume]):
 
 
 class Range(NamedTuple):
-    """The values that a name takes, in the order in which they are tried; ``text`` is as the call writes them.
+    """The values that a name takes, in the order in which they are tried; ``text`` is the option's text.
 
-    ``is_progression``: ends and a step or factor were written, and not a list.
+    ``is_progression``: the values rise steadily: two ends, with a step or factor, were written, and not a list.
     """
 
     name: str
@@ -102,7 +102,7 @@ def points_of(ranges: Sequence[Range]) -> int:
 
 
 def read_ranges(texts: Sequence[str], option: str, base: Volume | None = None) -> list[Range]:
-    """The ranges of an option that is given several times; each name once. Raises DesignError with the place."""
+    """The ranges of an option that may be repeated; raises DesignError with the place, also for a repeated name."""
     ranges = [read_range(text, option, base) for text in texts]
     seen: set[str] = set()
     for each in ranges:
@@ -113,10 +113,10 @@ def read_ranges(texts: Sequence[str], option: str, base: Volume | None = None) -
 
 
 def read_range(text: str, option: str, base: Volume | None = None) -> Range:
-    """``NAME=LOW..HIGH[/STEP|/xFACTOR]``, or ``NAME=`` and a list cut at commas outside brackets.
+    """The range of ``NAME=LOW..HIGH[/STEP|/xFACTOR]``, or of ``NAME=`` and a list with commas outside brackets.
 
-    ``base`` is the volume of the first input of the design, which sizes of inputs take their depth from (None: unknown,
-    the range then writes it). Raises DesignError with the place in the text, which is that of ``option``.
+    ``base`` is the volume of the first input of the design, from which a range of ``input`` takes its depth (None:
+    unknown, so the range must state it). Raises DesignError with the place in the text of ``option``.
     """
     name, sign, rest = text.partition("=")
     at = len(name) + 1
@@ -125,7 +125,7 @@ def read_range(text: str, option: str, base: Volume | None = None) -> Range:
         example = "width=8..64, or width=8,16,32"
         raise _wrong(option, text, 0, len(text), f"expected NAME=LOW..HIGH or NAME=A,B,C, as in {example}")
     if not name.isidentifier():
-        raise _wrong(option, text, 0, at - 1, f"'{name[:60]}' is no name of a variable, nor batch or input")
+        raise _wrong(option, text, 0, at - 1, f"'{name[:60]}' is not the name of a variable, batch or input")
     reader = _RangeReader(name, text, at, option, base)
     if ".." in rest:
         return Range(name, reader.progression(), text, is_progression=True)
@@ -133,9 +133,12 @@ def read_range(text: str, option: str, base: Volume | None = None) -> Range:
 
 
 def range_of_values(name: str, values: Sequence[Value]) -> Range:
-    """The range of values of Python; a list of numbers in equal steps is a progression. Raises ValueProblem."""
+    """The range of a list of Python values; more than two numbers in equal, rising steps are a progression.
+
+    Raises ValueProblem.
+    """
     if not name.isidentifier():
-        raise ValueProblem(f"'{name[:60]}' is no name of a variable, nor batch or input")
+        raise ValueProblem(f"'{name[:60]}' is not the name of a variable, batch or input")
     if not 1 <= len(values) <= MAX_LISTED:
         raise ValueProblem(f"{name}: expected 1 to {MAX_LISTED:,} values, found {len(values):,}")
     text = f"{name}={','.join(map(value_of_range, values))}"
@@ -147,7 +150,7 @@ def range_of_values(name: str, values: Sequence[Value]) -> Range:
     seen: set[object] = set()
     for value in values:
         if _hashable(value) in seen:
-            raise ValueProblem(f"{name}: {value_of_range(value)} stands twice in the list")
+            raise ValueProblem(f"{name}: {value_of_range(value)} is repeated in the list")
         seen.add(_hashable(value))
     is_steady = name != INPUT and len(values) > 2 and None not in numbers
     steps = {after - before for before, after in pairwise(numbers)} if is_steady else {Fraction(0)}  # type: ignore[operator]
@@ -155,7 +158,7 @@ def range_of_values(name: str, values: Sequence[Value]) -> Range:
 
 
 def _hashable(value: Value) -> object:
-    """A value with tuples instead of lists; equal values stay equal."""
+    """A value with tuples instead of lists, to find equal values in a set."""
     return tuple([_hashable(part) for part in value]) if isinstance(value, (list, tuple)) else value
 
 
@@ -165,7 +168,7 @@ def _wrong(option: str, text: str, start: int, end: int, message: str, hint: str
 
 
 class _RangeReader:
-    """Reads what stands behind ``NAME=``, from ``at`` on."""
+    """Reads the values after ``NAME=``, which begin at ``at`` in the text."""
 
     def __init__(self, name: str, text: str, at: int, option: str, base: Volume | None) -> None:
         self.name = name
@@ -177,7 +180,7 @@ class _RangeReader:
     def wrong(
         self, message: str, hint: str | None = None, start: int | None = None, end: int | None = None
     ) -> DesignError:
-        """The error for a part of the text; the whole values if no part is given."""
+        """The error for a part of the text, by default for all values."""
         first = self.at if start is None else start
         return _wrong(self.option, self.text, first, len(self.text) if end is None else end, message, hint)
 
@@ -194,8 +197,8 @@ class _RangeReader:
             first, last = self._volume(self._sides(low_text)), self._volume(self._sides(high_text))
             low, high = Fraction(first[0]), Fraction(last[0])
             if [side * first[0] for side in last.sides] != [side * last[0] for side in first.sides]:
-                message = f"a range of inputs keeps the ratio of the sides, but {first} and {last} have different ones"
-                raise self.wrong(message, "write the sizes as a list, cut at commas")
+                message = f"both ends of a range of inputs need the same ratio of sides, but {first} and {last} differ"
+                raise self.wrong(message, "write the sizes as a list with commas")
             if first.depth != last.depth:
                 raise self.wrong(f"the depth of the input is {first.depth} at one end and {last.depth} at the other")
         else:
@@ -220,20 +223,20 @@ class _RangeReader:
         if step is None:
             if low.denominator > 1 or high.denominator > 1:
                 example = f"{self.option} {self.name}={self.text[self.at :].strip()}/0.05"
-                raise self.wrong("a range of decimals needs its step", example)
+                raise self.wrong("a range of decimals needs a step", example)
             step = Fraction(1)
         if step <= 0:
-            raise self.wrong(f"a step is above 0, found {step}")
+            raise self.wrong(f"a step must be above 0, found {step}")
         return Progression(low, step, int((high - low) // step) + 1)
 
     def _factors(self, low: Fraction, high: Fraction, factor: Fraction) -> list[Value]:
         if factor <= 1:
-            raise self.wrong(f"a factor is above 1, found {factor}")
+            raise self.wrong(f"a factor must be above 1, found {factor}")
         if low <= 0:
-            raise self.wrong(f"a range with a factor begins above 0, found {low}")
+            raise self.wrong(f"a range with a factor must begin above 0, found {low}")
         found: list[Value] = []
         value = low
-        while value <= high:  # ends soon: at the digits of an end, or at the places of a decimal
+        while value <= high:  # ends soon: numbers have few digits, decimals few places
             if value.denominator > 1 and self.name in (*SIZES, INPUT):
                 raise self.wrong(f"{self.name} takes whole numbers, but this range has {decimal(value)}")
             try:
@@ -250,7 +253,7 @@ class _RangeReader:
         if not _NUMBER.fullmatch(word):
             found = f"found '{visible(word)[:60]}'" if word else "found nothing"
             limit = f" of at most {MAX_DIGITS} digits" if len(word) > MAX_DIGITS else ""
-            raise self.wrong(f"{what} is a number{limit}, {found}")
+            raise self.wrong(f"{what} must be a number{limit}, {found}")
         value = Fraction(word)
         if self.name in (*SIZES, INPUT) and value.denominator > 1 and what != "the factor":
             raise self.wrong(f"{self.name} takes whole numbers, found {word}")
@@ -258,7 +261,7 @@ class _RangeReader:
 
     def _check_least(self, least: Fraction) -> None:
         if self.name in SIZES and least < 1:
-            raise self.wrong(f"{self.name} is at least 1, found {least}")
+            raise self.wrong(f"{self.name} must be at least 1, found {least}")
 
     # sizes of inputs
 
@@ -269,16 +272,16 @@ class _RangeReader:
             raise self.wrong(f"expected a size of the input, as in {example}, found '{visible(word)[:60]}'")
         sides = [int(part) for part in re.split("[x\u00d7]", word)]
         if not all(sides):
-            raise self.wrong(f"each side of an input is at least 1, found {word}")
+            raise self.wrong(f"each side of an input must be at least 1, found {word}")
         return sides
 
     def _volume(self, sides: Sequence[int]) -> Volume:
-        """The volume of written sides: the depth, and the other sides of one number, are those of the design."""
+        """The volume of the written sides: one number is used for all sides; the depth may be that of the design."""
         base = self.base
         if base is None:
             if len(sides) < 2 or len(sides) > 4:
-                message = "the sides and the depth are needed, since the size of the design's input is not known"
-                raise self.wrong(message, f"write them in full, as in {self.name}=224x224x3")
+                message = "the sides and the depth must be written, since the size of the design's input is not known"
+                raise self.wrong(message, f"write all of them, as in {self.name}=224x224x3")
             return Volume(*sides)
         if len(sides) == len(base):
             return Volume(*sides)
@@ -290,18 +293,20 @@ class _RangeReader:
         raise self.wrong(f"the input of the design is {base}: expected {named}, found {_size(sides)}")
 
     def _inputs(self, numbers: Sequence[Value], first: Volume) -> Sizes:
-        """The volumes with the ratio of the ``first``, whose first sides are ``numbers``."""
+        """The volumes with the same ratio of sides as ``first``, whose first sides are ``numbers``."""
         each = first[0] // gcd(*first.sides)
         last: Value = numbers[-1]
         if any(number % each for number in (*numbers[:2], last)):
-            message = f"with sides in the ratio of {first}, {each} must divide the first side, but a step gives others"
+            message = (
+                f"sides in the ratio of {first} need multiples of {each} as first sides, but the step gives others"
+            )
             raise self.wrong(message, f"write a step that is a multiple of {each}")
         return Sizes(numbers, first.sides, first.depth)
 
     # lists
 
     def listed(self) -> list[Value]:
-        """The values of a list, cut at commas outside brackets."""
+        """The values of a list with commas outside brackets."""
         found: list[Value] = []
         seen: set[object] = set()
         for start, end in self._parts():
@@ -312,7 +317,7 @@ class _RangeReader:
                 raise self.wrong(f"a list has at most {MAX_LISTED:,} values, but this one has more")
             value = self._value(part, start, end)
             if _hashable(value) in seen:
-                raise self.wrong(f"{part} stands twice in the list", start=start, end=end)
+                raise self.wrong(f"{part} is repeated in the list", start=start, end=end)
             seen.add(_hashable(value))
             found.append(value)
         return found
@@ -330,7 +335,7 @@ class _RangeReader:
             raise self.wrong(error.every[0].message, error.every[0].hint, start, end) from None
 
     def _parts(self) -> list[tuple[int, int]]:
-        """Start and end of each value."""
+        """Start and end of each value of a list in the text."""
         parts, start, depth = [], self.at, 0
         for place in range(self.at, len(self.text)):
             letter = self.text[place]
@@ -346,17 +351,17 @@ def _size(sides: Sequence[int]) -> str:
 
 
 def value_of_range(value: Value) -> str:
-    """A value of a range as a call takes it: ``64``, ``[2, 64]``, ``224x224x3`` for an input."""
+    """A value of a range as options accept it: ``64``, ``[2, 64]``, ``224x224x3`` for an input."""
     return value.size if isinstance(value, Volume) else value_text(value)
 
 
 def point_text(point: Mapping[str, Value]) -> str:
-    """The values of a point as a call takes them: ``width=22, input=224x224x3``."""
+    """The values of a point as a text: ``width=22, input=224x224x3``."""
     return ", ".join([f"{name}={value_of_range(value)}" for name, value in point.items()])
 
 
 def point_at(names: Sequence[str], values: Sequence[Sequence[Value]], place: int) -> dict[str, Value]:
-    """The point at a place, from 0 on, of the product of the ``values`` of ``names``; the last varies quickest."""
+    """The point number ``place``, from 0, of the product of the ``values`` of ``names``; the last varies fastest."""
     found: list[Value] = []
     for each in reversed(values):
         place, at = divmod(place, len(each))
@@ -365,7 +370,7 @@ def point_at(names: Sequence[str], values: Sequence[Sequence[Value]], place: int
 
 
 def number_of(value: Value | None) -> Fraction | None:
-    """A value as a number, for comparison; an input by its elements; None for words, lists, yes and no, and None."""
+    """A value as a number, to compare values: an input by its elements; None for words, lists, booleans and None."""
     if isinstance(value, Volume):
         return Fraction(value.elements)
     if value is not None and (is_whole(value) or is_fraction(value)):

@@ -1,9 +1,9 @@
-"""The member of a family that is best within limits.
+"""Finds the best member of a family within limits.
 
-Where every member can be analysed in about a second, all are that could be the answer, so that it is right whatever the
-figures do. Of a larger family only some are, by :mod:`cnncalc.search.boxes`: figures are then taken to be monotone
-between the members that were analysed, which a result says, and every contradiction among these members leads back to
-the analysis of all.
+If all members can be analysed in about a second, every one that could be the answer is analysed, so that the answer is
+right even if figures are not monotone. In a larger family :mod:`cnncalc.search.boxes` analyses only some: figures are
+then assumed to be monotone between them, and the result says so. If the analysed members contradict that, all members
+are analysed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from cnncalc.figures.measure import ARENAS, FIGURES, KEYS, SIMULATED, Measure, m
 from cnncalc.memory.need import reserve_of
 from cnncalc.memory.report import check_options
 from cnncalc.records import NamedTuple
-from cnncalc.search.boxes import Box, Boxes, Key, NotMonotone, TooMuch
+from cnncalc.search.boxes import Box, Boxes, Key, NotMonotone, TooMuchWork
 from cnncalc.search.family import BATCH, Wanted
 from cnncalc.search.limits import Bound
 from cnncalc.search.members import Members
 from cnncalc.search.ranges import number_of, point_text, points_of
 from cnncalc.source import Source, Span
-from cnncalc.units import listing, plural
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
     from cnncalc.search.ranges import Range
 
 USUAL_WORK = 6_000
-"""The work of a search, in layers as :meth:`Members.cost` counts them, about a second."""
+"""Work, in layers as :meth:`Members.cost` counts it, up to which all members are analysed: about a second."""
 MOST_WORK = 60 * USUAL_WORK
-"""The most work of a search that was not asked to analyse every member."""
+"""The most work of a search without ``--every``."""
 WORK_IN_DOCUMENTS = 5 * USUAL_WORK
-"""The same for a search in a document."""
+"""The most work of a search in a document."""
 MOST_MEMBERS = 1_000_000
-"""The most members that are analysed one by one where that was asked for."""
+"""The most members that are analysed one by one, with ``--every`` or without."""
 
 
 class Best(NamedTuple):
-    """What is to be largest (``max``) or smallest (``min``): a range by its number, or a figure (``range`` None)."""
+    """The objective: ``sense`` is ``max`` or ``min``, of the range with the index ``range``, or of a figure (None)."""
 
     sense: str
     range: int | None
@@ -53,19 +53,19 @@ class Best(NamedTuple):
 
 
 class LimitValue(NamedTuple):
-    """A limit and the value of a member."""
+    """A limit, and the value of a member for its figure."""
 
     bound: Bound
     value: int
 
     @property
     def excess(self) -> Fraction:
-        """By how much the limit is broken, as a share of it; 0 or less if it is kept."""
+        """By how much the value breaks the limit, as a fraction of the limit; 0 or less if it does not."""
         return _share(self.bound.excess(self.value), self.bound)
 
 
 class Member(NamedTuple):
-    """A member: the value of each variable, its figures (those of limits, the best one, parameters), its limits."""
+    """A member: the values of the variables; the figures of limits and objective, and parameters; and its limits."""
 
     variables: Point
     figures: dict[str, int]
@@ -73,18 +73,20 @@ class Member(NamedTuple):
 
     @property
     def worst(self) -> LimitValue:
-        """The limit that is broken most, as a share of it."""
+        """The limit with the largest excess."""
         return max(self.limits, key=lambda each: each.excess)
 
 
 class Solution(NamedTuple):
     """The answer of a search.
 
-    ``best`` is the member that is best within the limits; None: none is, and ``nearest`` is the one whose worst limit
-    is broken least, ``blame`` the limit to blame. ``next`` is the neighbour that would be better and breaks a limit. Of
-    ``members`` members ``analysed`` were looked at, ``broken`` of these are no valid designs, the first one for a
-    ``reason``. ``is_complete``: the answer is that of the whole family, whatever the figures do between the members
-    that were analysed. ``remarks`` say which figures are not monotone. ``warnings`` are those of every member.
+    ``best`` is the best member within the limits; ``next`` is the neighbour of it that would be better but breaks a
+    limit. If no member is within the limits, ``best`` is None, ``nearest`` is the member whose worst limit has the
+    least excess, and ``blame`` is the limit that no member keeps, or that worst limit.
+
+    Of ``members`` members ``analysed`` were analysed and ``broken`` of these are invalid, the first one for ``reason``.
+    ``is_complete``: the answer does not depend on figures being monotone. ``remarks`` say which figures are not
+    monotone. ``warnings`` are those that all members share.
     """
 
     architecture: str
@@ -116,13 +118,13 @@ def solve(
 ) -> Solution:
     """The best member of a family within limits.
 
-    ``best`` is ``max:KEY`` or ``min:KEY`` with a key of budgets or a variable; by default the largest value of the only
-    range. Of equal members the one with fewer parameters is taken, then the first in the order of the ranges.
-    ``options`` are those of memory for the figure of ``best``. ``every``: analyse every member. With at most
-    ``usual_work`` every member is analysed in any case, and never more than ``most_work`` is done unasked.
+    ``best`` is ``max:KEY`` or ``min:KEY``, where KEY is a key of budgets or a variable with a range; None: the largest
+    value of the only range. Among equal members the one with fewer parameters wins, then the first in the order of the
+    ranges. ``options`` are those of memory, for the figure of ``best``. ``every``: analyse all members. All are also
+    analysed if that takes at most ``usual_work``; without ``every`` at most ``most_work`` is done.
 
-    Raises DesignError if no member is valid or the call cannot be read, ValueProblem where too many would have to be
-    analysed.
+    Raises DesignError if no member is valid or ``best`` cannot be read, ValueProblem if the limits contradict each
+    other or too many members would have to be analysed.
     """
     objective = _objective(best, ranges, options or {})
     _refuse_contradictions(bounds)
@@ -131,16 +133,16 @@ def solve(
     return search.solution()
 
 
-# What a call asks for
+# The options
 
 
 def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Best:
-    """The objective of ``max:KEY`` or ``min:KEY``; DesignError with the place for anything else."""
+    """The objective of ``max:KEY`` or ``min:KEY``; raises DesignError with the place for another text."""
     names = [each.name for each in ranges]
     if best is None:
         if len(ranges) > 1:
             hint = f"--best max:{names[0]}, or --best min:macs"
-            raise ValueProblem("several ranges need --best, which says what is best", code="usage", hint=hint)
+            raise ValueProblem("several ranges need --best", code="usage", hint=hint)
         found = Best("max", 0)
     else:
         source = Source("--best", best)
@@ -151,7 +153,8 @@ def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, 
             raise DesignError([Problem("wrong-value", message, Span(source, 0, max(1, len(best))))])
         if key not in names:
             if key not in FIGURES:
-                message = f"'{key[:60]}' is no key of budgets and has no range{did_you_mean(key, [*names, *FIGURES])}"
+                near = did_you_mean(key, [*names, *FIGURES])
+                message = f"'{key[:60]}' is neither a key of budgets nor a variable with a range{near}"
                 raise DesignError([Problem("unknown-key", message, Span(source, at, max(at + 1, len(best))))])
             return Best(sense, None, Wanted(measure_of(key, options)))
         found = Best(sense, names.index(key))
@@ -163,7 +166,7 @@ def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, 
 
 
 def _refuse_contradictions(bounds: Sequence[Bound]) -> None:
-    """Raises ValueProblem for two limits on one figure that no value satisfies."""
+    """Raises ValueProblem for a minimum above the maximum of the same figure."""
     for low, high in product(bounds, bounds):
         if low.bound == "min" and high.bound == "max" and low.wanted == high.wanted and low.limit > high.limit:
             title, unit = low.wanted.measure.title, low.wanted.measure.unit
@@ -179,7 +182,7 @@ def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objecti
     ):
         own = [each.measure for each in figures if not each.follows_batch and BATCH in KEYS[each.measure.key].options]
         if own:
-            message = f"the batch changes nothing: that of {own[0].key} is {own[0].batch}, as its limit writes it"
+            message = f"the batch changes nothing: the limit on {own[0].key} sets batch={own[0].batch}"
             raise ValueProblem(message, code="usage", hint=f"leave out batch={own[0].batch}")
         keys = listing([*dict.fromkeys([figure.measure.key for figure in figures])])
         message = f"the batch changes nothing: {keys} {'do' if ',' in keys else 'does'} not depend on it"
@@ -190,9 +193,9 @@ def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objecti
 
 
 class _Part(NamedTuple):
-    """A bound by the numbers of its figures: its own, and one that is monotone and with ``added`` never larger.
+    """A bound, the index of its figure, and that of a monotone figure below it (``steady``; None: none is known).
 
-    ``steady`` None: nothing monotone is known to bound it. ``is_equal``: that one with ``added`` equals it.
+    The figure is at least ``steady`` + ``added``; ``is_equal``: it is equal to that sum.
     """
 
     bound: Bound
@@ -203,7 +206,7 @@ class _Part(NamedTuple):
 
 
 class _Search:
-    """One search."""
+    """One search of :func:`solve`."""
 
     def __init__(
         self,
@@ -237,13 +240,13 @@ class _Search:
         self._batch = next((at for at, each in enumerate(ranges) if each.name == BATCH), None)
 
     def _figure(self, wanted: Wanted) -> int:
-        """The number of a figure."""
+        """The index of a figure, which is added if it is new."""
         if wanted not in self._wanted:
             self._wanted.append(wanted)
         return self._wanted.index(wanted)
 
     def _part(self, bound: Bound) -> _Part:
-        """A bound, and the monotone figure below it: of a need that of live tensors with the reserve."""
+        """The bound with a monotone figure below it: for a ``_need`` the memory of live tensors plus the reserve."""
         wanted = bound.wanted
         measure, figure = wanted.measure, self._figure(wanted)
         if measure.key in SIMULATED:
@@ -282,7 +285,7 @@ class _Search:
         )
 
     def _name(self, place: Place) -> str:
-        """The name of the family; of that member where those that were looked up first are broken."""
+        """The name of the family; if the members that were looked up first are broken, that of ``place``."""
         return self.name or self.members.family.look_up([self.members.point(place)])[0] or ""
 
     def _objective_text(self) -> str:
@@ -291,7 +294,7 @@ class _Search:
         return f"{'largest' if self.objective.sense == 'max' else 'smallest'} {key}"
 
     def _look_up(self) -> None:
-        """The name of the family and its warnings; raises DesignError for a name that no member reads."""
+        """Sets the name of the family and its warnings; raises DesignError for a name that changes no member."""
         last = [len(each.values) - 1 for each in self.ranges]
         low, high = (0,) * len(last), tuple(last)
         middle = tuple([number // 2 for number in last])
@@ -308,7 +311,7 @@ class _Search:
         if cost <= self.usual_work:
             return self._in_all()
         if all(part.steady is None for part in self.parts):
-            return self._in_all_after(f"{self.parts[0].bound.wanted.measure.title} need not be monotone", cost)
+            return self._in_all_after(f"{self.parts[0].bound.wanted.measure.title} may not be monotone", cost)
         try:
             place = self._in_boxes()
             if place is None:
@@ -318,14 +321,12 @@ class _Search:
         except NotMonotone as found:
             self.remarks.append(self._contradiction(found))
             return self._in_all_after(self.remarks[0], cost)
-        except TooMuch:
-            message = (
-                f"{self.size:,} designs are too many: after {self.members.analysed:,} the best one is still not known"
-            )
+        except TooMuchWork:
+            message = f"no answer among {self.size:,} designs after analysing {self.members.analysed:,} of them"
             raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps") from None
 
     def _in_all_after(self, why: str, cost: int) -> Place | None:
-        """The best of all members, since boxes cannot tell it; raises ValueProblem if that is too much work."""
+        """The best member by analysing all, for the reason ``why``; raises ValueProblem if that is too much work."""
         if cost > self.most_work:
             hint = "narrow the ranges or write larger steps"
             if self.size <= MOST_MEMBERS:
@@ -335,7 +336,7 @@ class _Search:
         return self._in_all()
 
     def _contradiction(self, found: NotMonotone) -> str:
-        """Which figure is not monotone, and where."""
+        """Says which figure is not monotone, and where."""
         measure = self._wanted[found.figure].measure
         ends = [
             f"{short_value(value, measure.unit)} at {self._text(place)}"
@@ -349,7 +350,7 @@ class _Search:
     # every member
 
     def _all(self) -> Iterator[Place]:
-        """Every place; those that differ in the batch alone follow each other."""
+        """Yields every place; members that differ only in the batch are consecutive."""
         numbers = [range(len(each.values)) for each in self.ranges]
         at = self._batch
         if at is None:
@@ -358,9 +359,9 @@ class _Search:
         return ((*place[:at], place[-1], *place[at:-1]) for place in product(*order))
 
     def _in_all(self) -> Place | None:
-        """The best member, found among all that could be; stops behind the best value of a range that fits."""
+        """The best member by analysing all; with a range as objective only up to its best value that fits."""
         if self.size > MOST_MEMBERS:
-            message = f"at most {MOST_MEMBERS:,} designs are analysed one by one, but there are {self.size:,}"
+            message = f"at most {MOST_MEMBERS:,} designs can be analysed one by one, but there are {self.size:,}"
             raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps")
         self.is_complete = True
         self._nearest_place = None
@@ -391,12 +392,15 @@ class _Search:
     def _refuse_broken(self) -> None:
         first = min(self.members.broken)
         error = self.members.broken[first]
-        head = f"none of the {plural(self.size, 'design')} is valid; with {self._text(first)}: {error.first.message}"
+        which = f"with {self._text(first)}: {error.first.message}"
+        head = (
+            f"none of the {self.size:,} designs is valid; {which}" if self.size > 1 else f"no design is valid; {which}"
+        )
         rest = error.every[1:] if isinstance(error, DesignError) else ()
         raise DesignError([error.first._replace(message=head), *rest])
 
     def _find_contradictions(self) -> None:
-        """Remarks on limited figures that are not monotone along a range, among the members that were analysed."""
+        """Adds a remark on a limited figure that is not monotone along a range, among the analysed members."""
         for part in self.parts:
             if self.remarks or self.size > self.most_work:
                 return
@@ -408,7 +412,7 @@ class _Search:
                         break
 
     def _turn(self, figure: int, at: int) -> NotMonotone | None:
-        """Three members along a range whose figure rises and falls, as the contradiction of the last two."""
+        """Two adjacent analysed members along a range, after which a figure turns from rising to falling or back."""
         lines: dict[Place, list[tuple[int, int]]] = {}
         for place, value in self.members.all_known(figure):
             lines.setdefault((*place[:at], *place[at + 1 :]), []).append((place[at], value))
@@ -429,13 +433,13 @@ class _Search:
     # keys
 
     def _goal_of(self, value: Any) -> Any:
-        """A value of the range that is to be largest or smallest, as a number that is to be least."""
+        """A value of the range of the objective as a number to minimise."""
         number = number_of(value)
         assert number is not None
         return -number if self.objective.sense == "max" else number
 
     def _exact(self, place: Place) -> Key | None:
-        """The key of a member, which is to be least; None if it breaks a limit or is broken."""
+        """The key of a member, to minimise: objective, parameters, place; None if it breaks a limit or is broken."""
         if not self._fits(place):
             return None
         at = self.objective.range
@@ -450,7 +454,7 @@ class _Search:
         return None if goal is None or parameters is None else (goal, parameters, place)
 
     def _fits(self, place: Place) -> bool:
-        """Whether a member is valid and within the limits; what is cheap is computed first."""
+        """Whether a member is valid and within the limits; cheap figures are computed first."""
         members = self.members
         if not members.is_valid(place):
             return False
@@ -473,17 +477,17 @@ class _Search:
             for each in self.ranges
         ]
         if prod(map(len, cuts)) > self.most_work:
-            raise TooMuch
+            raise TooMuchWork
         return Boxes(self.members, cuts, most)
 
     def _starts_at_one(self, each: Range) -> bool:
-        """Whether it is a range of batches whose first is a single image, for which PyTorch does other things."""
+        """Whether it is a range of batches from 1 on: with a single image PyTorch may compute differently."""
         return each.name == BATCH and len(each.values) > 1 and each.values[0] == 1
 
     def _in_boxes(self) -> Place | None:
-        """The best member, if figures are monotone between those that are analysed."""
+        """The best member, if figures are monotone between the members that are analysed."""
         boxes = self._boxes(self.most_work)
-        # live tensors grow with the batch, so what a range of batches alone leaves out is proved to be worse
+        # live tensors grow with the batch, so the answer of a range of batches needs no further check
         self.is_complete = self._names == [BATCH] and all(part.steady is not None for part in self.parts)
         found = boxes.best(lambda box: self._bound(boxes, box), self._exact)
         place = None if found is None else found[1]
@@ -492,9 +496,9 @@ class _Search:
         return place
 
     def _verify(self, boxes: Boxes, place: Place | None) -> None:
-        """Analyses more members: all that could be better where these are few, else the nearest ones and a sample.
+        """Analyses more members: all that could be better if these are few, else some near the answer and a sample.
 
-        Raises NotMonotone if one contradicts the answer.
+        Raises NotMonotone if a member is better than the answer.
         """
         if self.is_complete:
             return
@@ -531,7 +535,7 @@ class _Search:
             raise NotMonotone(figure, places, (first, second))
 
     def _better(self, key: Key | None) -> Iterator[Place] | None:
-        """The members that could be better than the answer by the range that counts; None if these are many."""
+        """The members that could be better than the answer by the range of the objective; None if these are many."""
         at = self.objective.range
         if key is None or at is None:
             return None
@@ -549,7 +553,7 @@ class _Search:
         return product(*[numbers if axis == at else range(count) for axis, count in enumerate(counts)])
 
     def _bound(self, boxes: Boxes, box: Box) -> Key | None:
-        """A key that is at most that of every member of a box; None if no member is within the limits."""
+        """A lower bound of the keys in a box; None if no member of it is within the limits."""
         for part in self.parts:
             excess = self._least_excess(boxes, box, part)
             if excess is not None and excess > 0:
@@ -569,7 +573,7 @@ class _Search:
         return goal, parameters, box.low
 
     def _least_goal(self, boxes: Boxes, box: Box, goal: _Part) -> Any:
-        """The least value of the goal in a box, as a number that is to be least."""
+        """A lower bound of the objective in a box, as a number to minimise."""
         if goal.steady is None or (self.objective.sense == "max" and not goal.is_equal):
             return -inf
         found = boxes.largest(box, goal.steady) if self.objective.sense == "max" else boxes.least(box, goal.steady)
@@ -578,17 +582,17 @@ class _Search:
         return -(found + goal.added) if self.objective.sense == "max" else found + goal.added
 
     def _least_excess(self, boxes: Boxes, box: Box, part: _Part) -> int | None:
-        """The least excess over a limit in a box; None if none is known."""
+        """A lower bound of the excess over a limit in a box; None if none is known."""
         if part.steady is None or (part.bound.bound == "min" and not part.is_equal):
             return None
         of_max = part.bound.bound == "max"
         found = boxes.least(box, part.steady) if of_max else boxes.largest(box, part.steady)
         return None if found is None else part.bound.excess(found + part.added)
 
-    # what stands beside the answer
+    # the rest of the solution
 
     def _member(self, place: Place) -> Member:
-        """A member with its figures."""
+        """A member with its figures and limits."""
         values = [self._value(place, part.figure) for part in self.parts]
         limits = tuple([LimitValue(part.bound, value) for part, value in zip(self.parts, values, strict=True)])
         figures = {part.bound.wanted.measure.key: value for part, value in zip(self.parts, values, strict=True)}
@@ -604,7 +608,7 @@ class _Search:
         return found
 
     def _next(self, found: Place) -> Member | None:
-        """The neighbour that is better and breaks a limit; of several the one that breaks its worst limit least."""
+        """The neighbour that would be better but breaks a limit: of several, that with the least worst excess."""
         key = self._exact(found)
         neighbours: list[tuple[Fraction, Place, Member]] = []
         for at, each in enumerate(self.ranges):
@@ -626,7 +630,7 @@ class _Search:
         return min(neighbours)[2] if neighbours else None
 
     def _is_complete_at(self, place: Place) -> bool:
-        """Whether a member is valid and has every figure."""
+        """Whether a member is valid and has all figures."""
         return all(self.members.value(place, figure) is not None for figure in range(len(self._wanted)))
 
     def _goal(self, place: Place) -> Any:
@@ -638,7 +642,7 @@ class _Search:
         return -value if self.objective.sense == "max" else value
 
     def _nearest(self) -> Place:
-        """The member whose worst limit is broken least, if none keeps all."""
+        """The member whose worst limit has the least excess; called if no member keeps all limits."""
         if self.is_complete:
             found = min((key for place in self._all() if (key := self._miss(place)) is not None), default=None)
         else:
@@ -646,7 +650,7 @@ class _Search:
                 boxes = self._boxes(self.most_work + self.members.work)
                 best = boxes.best(lambda box: self._miss_bound(boxes, box, self.parts), self._miss)
                 found = None if best is None else best[0]
-            except (NotMonotone, TooMuch):
+            except (NotMonotone, TooMuchWork):
                 known = [key for place in self.members.places() if (key := self._miss(place)) is not None]
                 found = min(known, default=None)
         if found is None:
@@ -655,7 +659,7 @@ class _Search:
         return place
 
     def _miss(self, place: Place, parts: Sequence[_Part] | None = None) -> Key | None:
-        """The excess over the worst limit as a share of it, and the place; None for a broken member."""
+        """The excess over the worst limit as a fraction of it, and the place; None for a broken member."""
         if not self.members.is_valid(place):
             return None
         shares = []
@@ -667,13 +671,13 @@ class _Search:
         return max(shares), place
 
     def _miss_bound(self, boxes: Boxes, box: Box, parts: Sequence[_Part]) -> Key:
-        """At most the miss of every member of a box."""
+        """A lower bound of :meth:`_miss` in a box."""
         excesses = [(self._least_excess(boxes, box, part), part.bound) for part in parts]
         shares = [_share(excess, bound) for excess, bound in excesses if excess is not None]
         return (max(shares) if len(shares) else -inf), box.low
 
     def _blame(self, nearest: Member) -> LimitValue:
-        """The limit to blame: one that no member keeps, else the one that is broken most at the nearest member."""
+        """The limit to report: one that no member keeps, else the one with the largest excess at the nearest member."""
         for part in self.parts:
             limit = next(each for each in nearest.limits if each.bound is part.bound)
             if limit.excess > 0 and not self._can_be_kept(part):
@@ -681,7 +685,7 @@ class _Search:
         return nearest.worst
 
     def _can_be_kept(self, part: _Part) -> bool:
-        """Whether some member that was analysed, or could be, keeps one limit."""
+        """Whether some member keeps this limit, as far as boxes can tell."""
         values = self.members.all_known(part.figure)
         if any(not part.bound.is_broken(value) for _, value in values):
             return True
@@ -690,11 +694,11 @@ class _Search:
         try:
             boxes = self._boxes(self.most_work + self.members.work)
             best = boxes.best(lambda box: self._miss_bound(boxes, box, [part]), lambda place: self._miss(place, [part]))
-        except (NotMonotone, TooMuch):
+        except (NotMonotone, TooMuchWork):
             return True
         return best is not None and best[0][0] <= 0
 
 
 def _share(excess: int, bound: Bound) -> Fraction:
-    """An excess as a share of its limit."""
+    """An excess as a fraction of its limit."""
     return Fraction(excess, max(1, bound.limit))

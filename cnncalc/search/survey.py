@@ -1,9 +1,9 @@
-"""Products of ranges with up to 10^10 points, surveyed by formulas over NumPy arrays.
+"""Surveys products of ranges with up to 10^11 points by formulas over NumPy arrays.
 
 The product is cut into cells in which each figure is one polynomial: a cell holds the points with the same residues and
 the same words. In a cell figures are sums of forward differences times binomials of the place in the cell, in whole
 numbers (:mod:`cnncalc.search.interpolation`). They are computed block by block, so that memory does not grow with the
-points; what is kept are points within the limits that are on the front, or the first ones in an order.
+points. Kept are the points within the limits that are on the front, or the first ones in an order.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
     from cnncalc.search.limits import Bound
 
 MOST_POINTS = 10**11
-"""A larger product is refused."""
+"""The most points of a product."""
 MOST_VALUES = 10**6
 """The most values of one range."""
 MOST_LISTED = 64
-"""The most values of a range in which figures are no polynomial: each value is a part of its own."""
+"""The most values of a range in which figures are not a polynomial: each value has cells of its own."""
 MOST_CELLS = 4_096
-"""The most cells of a product: each takes some designs to find its polynomials."""
+"""The most cells of a product: for each some designs are analysed."""
 CELL_CHECKS = 4
-"""The random points of each cell at which its polynomials are compared."""
+"""The least number of random points of each cell at which its polynomials are compared."""
 CORNERS = 64
-"""The most corners of a cell that are computed."""
+"""The most corners of a cell at which its polynomials are compared."""
 CHECKS = 100
-"""The random points of all cells together at which polynomials are compared, at least."""
+"""About how many random points of all cells together are compared; each cell has a share by its points."""
 MOST_MASKED = 4_000_000
-"""The most combinations of values for which one condition is computed."""
+"""The most combinations of values for which one condition is evaluated."""
 MAX_LAYERS = 3_000_000
 """The most layers that are analysed to find polynomials."""
 
 
 class Aim(NamedTuple):
-    """What is made small, or with ``is_max`` large: the figure, or with ``is_name`` the number of the range, there."""
+    """What is minimised (``is_max``: maximised): the figure number ``place``, or the range (``is_name``)."""
 
     place: int
     is_name: bool = False
@@ -66,11 +66,11 @@ class Survivor(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What a survey found: how many points, how many of them within the limits, and those that are kept, in order.
+    """The result of a survey: numbers of points, and the points that are kept, sorted by the aims.
 
-    ``points`` are those that fulfil the conditions; ``broken`` ones lie in cells without a valid design. ``nearest``
-    holds for each limit the figure that is farthest within it, or nearest to it. ``cells`` have polynomials of their
-    own, from ``analysed`` designs, which were compared with ``checked`` others.
+    ``points`` fulfil the conditions, ``within`` of them the limits too, and ``broken`` are in cells without a valid
+    design. ``nearest`` holds for each maximum the least figure of all points, for each minimum the largest. ``cells``
+    is the number of cells, ``analysed`` that of designs computed for them, ``checked`` that of compared points.
     """
 
     points: int
@@ -84,7 +84,7 @@ class Survey(NamedTuple):
 
 
 class Axis:
-    """A range of a product: ``numbers`` are its values as numbers, None if they are words, lists or unlike volumes."""
+    """A range of a product; ``numbers`` are its values, None for words, lists, and inputs of unequal ratios."""
 
     def __init__(self, each: Range) -> None:
         if len(each.values) > MOST_VALUES:
@@ -99,7 +99,7 @@ class Axis:
         self.unit = self._unit()
 
     def _unit(self) -> Fraction:
-        """The largest step that all values are multiples of, from the first one on."""
+        """The largest step of which all distances from the first value are multiples."""
         if self.numbers is None:
             return Fraction(1)
         steps = [abs(number - self.numbers[0]) for number in self.numbers if number != self.numbers[0]]
@@ -109,21 +109,22 @@ class Axis:
         return Fraction(gcd(*[int(step * below) for step in steps]), below)
 
     def value(self, number: Fraction) -> Value:
-        """The value with a number, which need not be one of the range."""
+        """The value of a number, which need not be in the range; raises ValueProblem if there is none."""
         if self.name == INPUT:
             first = self.values[0]
             assert isinstance(first, Volume)
             sides = [side * number / first[0] for side in first.sides]
             if any(side.denominator > 1 or side < 1 for side in sides):
-                raise ValueProblem(f"no input has the sides {', '.join(map(str, sides))}")
+                found = ", ".join(map(str, sides))
+                raise ValueProblem(f"the sides of an input must be whole numbers of at least 1, found {found}")
             return Volume(*map(int, sides), first.depth)
         if self.name in SIZES and (number.denominator > 1 or number < 1):
-            raise ValueProblem(f"{self.name} is a whole number of at least 1, found {number}")
+            raise ValueProblem(f"{self.name} must be a whole number of at least 1, found {number}")
         return decimal(number)
 
 
 def _first_side(value: Value) -> Fraction | None:
-    """A value as a number: of a volume the first side."""
+    """A value as a number: the first side of a volume; None if it is not a number."""
     return Fraction(value[0]) if isinstance(value, Volume) else number_of(value)
 
 
@@ -136,9 +137,9 @@ def _shape(value: Value) -> tuple[Fraction | int, ...]:
 class Cell(NamedTuple):
     """A part of a product with one polynomial for each figure.
 
-    ``places`` are the places of its values in each range, ``counts`` how many steps of the cell they are from its first
-    values; of an axis without numbers it has one value, with the count 0. ``grid`` is None in a cell without a valid
-    design.
+    ``places`` are the places of its values in each range, ``counts`` the number of steps of the cell from its first
+    value to each of them. An axis without numbers has one value, with the count 0. ``grid`` holds the forward
+    differences; it is None in a cell without a valid design.
     """
 
     places: tuple[list[int], ...]
@@ -152,9 +153,9 @@ class Cell(NamedTuple):
 
 
 class Surveyor:
-    """Surveys the product of ``ranges`` for the figures ``wanted``.
+    """Finds the polynomials of the figures ``wanted`` over the product of ``ranges``, and surveys it.
 
-    Raises ValueProblem where a figure is no polynomial, with the reason.
+    Raises ValueProblem if the product is too large, or if a figure is not a polynomial, with the reason.
     """
 
     def __init__(self, family: Family, ranges: Sequence[Range], wanted: Sequence[Wanted]) -> None:
@@ -181,7 +182,7 @@ class Surveyor:
     # figures of single designs
 
     def _vector(self, values: Sequence[Value]) -> Vector | str:
-        """The figures of a design, or why there are none."""
+        """The figures of a design, or the message of the error if there are none."""
         key = tuple([str(value) for value in values])
         if key not in self._known:
             point = dict(zip([axis.name for axis in self.axes], values, strict=True))
@@ -195,7 +196,7 @@ class Surveyor:
         return self._known[key]
 
     def _interpolation(self, fixed: Mapping[int, Value]) -> Interpolation:
-        """The interpolation in the axes with numbers, where the others have fixed values."""
+        """The interpolation along the axes with numbers; the others have the values ``fixed``."""
 
         def vector(point: tuple[Fraction, ...]) -> Vector | str:
             try:
@@ -210,7 +211,7 @@ class Surveyor:
 
         def spend() -> None:
             if self._layers > MAX_LAYERS:
-                raise NoPolynomial(f"none was found in {self.analysed:,} designs")
+                raise NoPolynomial(f"no polynomial was found in {self.analysed:,} designs")
 
         axes = [self.axes[place] for place in self.numbered]
         return Interpolation(
@@ -225,7 +226,7 @@ class Surveyor:
         )
 
     def _is_costly(self, axis: Axis) -> bool:
-        """Whether an axis changes the number of layers."""
+        """Whether the first and the last value of an axis give different numbers of layers."""
         counts = set()
         for value in (axis.values[0], axis.values[-1]):
             point = {each.name: value if each is axis else each.values[0] for each in self.axes}
@@ -242,7 +243,9 @@ class Surveyor:
         combinations = prod([len(self.axes[place].values) for place in words])
         if combinations > MOST_CELLS:
             names = listing([self.axes[place].name for place in words])
-            raise self._refused(f"they are no polynomials in {names}, which have {combinations:,} values together")
+            raise self._refused(
+                f"they are not polynomials in {names}, which have {combinations:,} combinations of values"
+            )
         found: list[Cell] = []
         for choice in product(*[range(len(self.axes[place].values)) for place in words]):
             fixed = dict(zip(words, choice, strict=True))
@@ -250,7 +253,7 @@ class Surveyor:
         return found
 
     def _cells_of(self, fixed: Mapping[int, int]) -> list[Cell]:
-        """The cells in which the axes without numbers have the values at these places."""
+        """The cells in which the axes without numbers have the values at the places ``fixed``."""
         values = {place: self.axes[place].values[at] for place, at in fixed.items()}
         interpolation = self._interpolation(values)
         axes = [self.axes[place] for place in self.numbered]
@@ -281,13 +284,13 @@ class Surveyor:
             lines = self._finer(interpolation, lines, wrong)
 
     def _single(self, fixed: Mapping[int, int], interpolation: Interpolation) -> list[Cell]:
-        """The cell of one design, where all values are words."""
+        """The cell of a single design, if no axis has numbers."""
         places = tuple([[fixed[place]] for place in range(len(self.axes))])
         is_valid = interpolation.vector(()) is not None
         return [Cell(places, tuple([[0]] * len(self.axes)), interpolation.grid([]) if is_valid else None)]
 
     def _lines(self, interpolation: Interpolation, axes: Sequence[Axis]) -> list[Line]:
-        """A line for each axis, from the first design on that is valid and has valid neighbours."""
+        """A line for each axis, from the first start at which all lines are found; raises NoPolynomial."""
         problem = None
         for start in _starts(axes):
             try:
@@ -298,7 +301,10 @@ class Surveyor:
         raise problem
 
     def _finer(self, interpolation: Interpolation, lines: Sequence[Line], wrong: tuple[Fraction, ...]) -> list[Line]:
-        """Lines with the steps and degrees that are needed around a point at which a polynomial was wrong."""
+        """Lines with the steps and degrees that are needed around a point at which a polynomial was wrong.
+
+        Raises ValueProblem if there are no others.
+        """
         was_full = interpolation.is_full
         new = interpolation.lines_around(wrong, lines)
         if new == list(lines) and was_full:
@@ -318,9 +324,9 @@ class Surveyor:
         lines: Sequence[Line],
         part: Sequence[list[int]],
     ) -> tuple[Cell | None, tuple[Fraction, ...] | None]:
-        """The cell with these places of the values; or a point at which its polynomials are wrong.
+        """The cell with the values at the places ``part``; or None and a point at which its polynomials are wrong.
 
-        If none of its designs that are tried is valid, it has no polynomials.
+        It has no grid if none of its tried designs is valid. Raises NoPolynomial if only some are valid.
         """
         numbers = [[_numbers(axis)[place] for place in places] for axis, places in zip(axes, part, strict=True)]
         tried = self._tried(interpolation, numbers)
@@ -370,7 +376,7 @@ class Surveyor:
         return Cell(places, places, None)
 
     def _tried(self, interpolation: Interpolation, numbers: Sequence[Sequence[Fraction]]) -> list[tuple[Fraction, ...]]:
-        """The points of a cell that are computed: its corners, as far as they are few, and others at random."""
+        """The points of a cell to compare: random ones, and its corners up to CORNERS."""
         corners = product(*[dict.fromkeys((min(each), max(each))) for each in numbers])
         count = prod(map(len, numbers))
         others = [
@@ -390,11 +396,11 @@ class Surveyor:
         conditions: Sequence[tuple[Sequence[str], Callable[[Point], bool]]] = (),
         excluded: frozenset[int] = frozenset(),
     ) -> Survey:
-        """The points within all limits that no other one beats in all ``aims``; with ``top`` the first of one aim.
+        """The Pareto front of ``aims`` among the points within all limits; with ``top`` the first points by one aim.
 
-        ``bounds`` are limits, each with the place of its figure. ``conditions`` say whether a point is kept, by
-        the values of the names that they are given with.
-        ``excluded`` are places in the product that are left out.
+        ``bounds`` are limits, each with the place of its figure in ``wanted``. ``conditions`` are functions that say
+        whether a point is used, each with the names whose values it reads. ``excluded`` are places in the product that
+        are not used. Raises ValueProblem if too many points are on the front.
         """
         from cnncalc.search.blocks import Blocks
 
@@ -411,14 +417,14 @@ class Surveyor:
         )
 
     def _mask(self, names: Sequence[str], condition: Callable[[Point], bool]) -> tuple[list[int], Any]:
-        """The axes that a condition is about, and for all their values whether it holds."""
+        """The axes of the names in a condition, and a boolean array over their values: whether it holds."""
         import numpy as np
 
         axes = [place for place, axis in enumerate(self.axes) if axis.name in names]
         sizes = [len(self.axes[place].values) for place in axes]
         if prod(sizes) > MOST_MASKED:
-            message = f"a condition is about {prod(sizes):,} combinations of values, more than {MOST_MASKED:,}"
-            raise ValueProblem(message, code="too-many-points", hint="cut it at 'and' into several conditions")
+            message = f"a condition has {prod(sizes):,} combinations of values; at most {MOST_MASKED:,} are evaluated"
+            raise ValueProblem(message, code="too-many-points", hint="split it at 'and' into several conditions")
         points = product(*[self.axes[place].values for place in axes])
         named = [self.axes[place].name for place in axes]
         holds = [condition(dict(zip(named, values, strict=True))) for values in points]
@@ -428,7 +434,7 @@ class Surveyor:
         return Survivor(place, self.point(place), figures)
 
     def point(self, place: int) -> Point:
-        """The point at a place of the product, in which the last range varies quickest."""
+        """The point at a place of the product, in which the last range varies fastest."""
         return point_at([axis.name for axis in self.axes], [axis.values for axis in self.axes], place)
 
 
@@ -438,7 +444,7 @@ def _numbers(axis: Axis) -> list[Fraction]:
 
 
 def _differing(interpolation: Interpolation, valid: tuple[Fraction, ...], broken: tuple[Fraction, ...]) -> int:
-    """The first axis along which the way from a valid point to a broken one meets a broken one."""
+    """The first axis whose value makes a valid point broken, if the values of ``broken`` replace its own one by one."""
     point = valid
     for place, value in enumerate(broken):
         point = (*point[:place], value, *point[place + 1 :])
@@ -448,7 +454,7 @@ def _differing(interpolation: Interpolation, valid: tuple[Fraction, ...], broken
 
 
 def _residues(axis: Axis, step: Fraction) -> list[list[int]]:
-    """The places of the values of each residue."""
+    """The places of the values of an axis, grouped by their residue modulo ``step``."""
     found: dict[Fraction, list[int]] = {}
     for place, number in enumerate(_numbers(axis)):
         found.setdefault(number % step, []).append(place)
@@ -456,7 +462,7 @@ def _residues(axis: Axis, step: Fraction) -> list[list[int]]:
 
 
 def _starts(axes: Sequence[Axis]) -> Iterator[tuple[Fraction, ...]]:
-    """Points from which lines are tried: the smallest values; those with the largest input; the middle."""
+    """Points at which lines are tried: the smallest values; the same with the largest input; the middle values."""
     yield tuple([min(_numbers(axis)) for axis in axes])
     yield tuple([max(_numbers(axis)) if axis.name == INPUT else min(_numbers(axis)) for axis in axes])
     yield tuple([sorted(_numbers(axis))[len(axis.values) // 2] for axis in axes])

@@ -9,7 +9,7 @@ from cnncalc.errors import Problem, ValueProblem, did_you_mean, no_effect
 from cnncalc.figures.measure import FIGURES, KEYS, NO_OPTIONS, Measure, measure_of
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
-from cnncalc.search.front import First, Front, Some
+from cnncalc.search.front import First, Front, Reservoir
 from cnncalc.search.limits import bounds_of
 from cnncalc.search.points import MOST_POINTS, Listed, Points, Product
 from cnncalc.search.ranges import INPUT, number_of
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 
 DEFAULT_KEYS = ("parameters", "macs", "activations")
 STATUSES = ("ok", "over", "broken")
-"""Within all limits; beyond one; no design, or one without a figure."""
+"""``ok``: within all limits; ``over``: breaks a limit; ``broken``: an invalid design, or one without a figure."""
 DEFAULT_TOP = 20
-"""How many records are shown without a front, by default."""
+"""How many records are shown by default if there is no front."""
 MOST_REASONS = 100
-"""The most reasons that are told apart."""
+"""The most different reasons that are counted."""
 
 
 class Objective(NamedTuple):
-    """What is to be made small, or large: a key of figures or a name that varies."""
+    """A key of figures, or a name that varies, to minimise (``is_max``: to maximise)."""
 
     key: str
     is_max: bool = False
 
     @property
     def text(self) -> str:
-        """As a call writes it."""
+        """The text of the option: ``macs``, ``width:max``."""
         return f"{self.key}:max" if self.is_max else self.key
 
 
@@ -55,7 +55,7 @@ class Record(NamedTuple):
     """A point of a sweep: its variables, its figures, its status (ok, over, broken) and the reason for it.
 
     ``numbers`` are the figures in the order of ``keys``, None for a broken point. The reason of a broken point is the
-    code and the message of its problem, that of one over the limits the limits that it breaks.
+    code and the message of its problem; that of a point over the limits lists the limits that it breaks.
     """
 
     variables: Point
@@ -66,12 +66,12 @@ class Record(NamedTuple):
 
     @property
     def figures(self) -> dict[str, int]:
-        """The figures by their keys, counts for one image and bytes; nothing for a broken point."""
+        """The figures by their keys: counts for one image, memory in bytes; empty for a broken point."""
         return {} if self.numbers is None else dict(zip(self.keys, self.numbers, strict=True))
 
 
 class Plan(NamedTuple):
-    """What a sweep computes: of which points, which figures, against which limits.
+    """What a sweep computes: the points, the figures, and their limits.
 
     ``work.wanted`` are the figures of ``keys``, in their order; each of ``bounds`` limits one of them.
     """
@@ -83,11 +83,11 @@ class Plan(NamedTuple):
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """What is measured, in the order of the keys."""
+        """The measures of the figures, in the order of the keys."""
         return tuple([wanted.measure for wanted in self.work.wanted])
 
     def header(self, version: str, family: Family) -> dict[str, Any]:
-        """The head of a points file: what decides about its points. Raises DesignError."""
+        """The header of a points file: all that determines its points and figures. Raises DesignError."""
         settings = self.work.settings
         return {
             "version": version,
@@ -116,12 +116,12 @@ class Plan(NamedTuple):
 
 
 def _following(wanted: Wanted) -> str:
-    """A mark in the head of a points file where the batch of a figure is that of the point."""
+    """A suffix in the header of a points file for a figure whose batch does not follow that of the point."""
     return "" if wanted.follows_batch else " fixed"
 
 
 def _settings_record(settings: Settings) -> dict[str, Any]:
-    """The settings of a call that are given, as texts."""
+    """The settings that differ from their defaults, for the header of a points file."""
     from cnncalc.language.assignment import value_text
 
     given: dict[str, Any] = {name: value_text(value) for name, value in settings.variables.items()}
@@ -133,16 +133,16 @@ def _settings_record(settings: Settings) -> dict[str, Any]:
     return found
 
 
-# What is asked for
+# The request
 
 
-class Wish(NamedTuple):
-    """What a sweep is asked for, as a call writes it.
+class SweepRequest(NamedTuple):
+    """The options of a sweep, as they are written.
 
-    ``vary`` are ranges, read or as texts; or ``listed`` is a CSV file of points and ``shown`` its name. ``where`` are
-    conditions, ``limits`` pairs of ``max`` or ``min`` and ``KEY=LIMIT``, ``front`` and ``sort`` objectives. ``options``
-    are those of memory. ``most`` is the largest number of points that is allowed. ``by_formula``: not every design is
-    computed, so that there may be more.
+    ``vary`` are ranges, as texts or already read; or ``listed`` is the path of a CSV file of points and ``shown`` its
+    name in messages. ``where`` are conditions, ``limits`` pairs of ``max`` or ``min`` and ``KEY=LIMIT``, ``front`` and
+    ``sort`` objectives. ``options`` are those of memory. ``most`` is the most points that are allowed (None: the usual
+    limit). ``by_formula``: not every design is computed, so that more points are allowed.
     """
 
     vary: tuple[str | Range, ...] = ()
@@ -160,7 +160,7 @@ class Wish(NamedTuple):
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """What the front is between; raises ValueProblem."""
+        """The objectives of the front; raises ValueProblem for a text that cannot be read, and for a repeated key."""
         found = tuple([read_objective(text) for text in self.front])
         for place, objective in enumerate(found):
             if objective.key in [each.key for each in found[:place]]:
@@ -169,48 +169,48 @@ class Wish(NamedTuple):
 
     @property
     def order(self) -> Objective | None:
-        """In which order records are shown; raises ValueProblem."""
+        """The objective by which records are sorted; raises ValueProblem."""
         return None if self.sort is None else read_objective(self.sort)
 
 
-def plan_of(wish: Wish, family: Family, stdin: str | None = None, folder: str = "") -> Plan:
-    """What a sweep of a family computes; raises DesignError or ValueProblem for what cannot be.
+def plan_of(request: SweepRequest, family: Family, stdin: str | None = None, folder: str = "") -> Plan:
+    """The plan of a sweep of a family; raises DesignError or ValueProblem for options that are wrong or contradictory.
 
     ``stdin`` and ``folder`` are those of the family.
     """
     settings = family.settings
-    bounds = tuple(bounds_of(wish.limits, wish.options))
-    points = Points(_source(wish, family), wish.where, {**settings.sizes, **settings.variables})
+    bounds = tuple(bounds_of(request.limits, request.options))
+    points = Points(_source(request, family), request.where, {**settings.sizes, **settings.variables})
     for name in points.names:
         option = "--set" if name in settings.variables else f"--{name}"
         if name in (*settings.variables, *settings.sizes) or (name == INPUT and settings.input is not None):
             raise ValueProblem(f"'{name}' varies, and {option} sets it", code="usage", hint=f"leave out {option}")
-    if BATCH in points.names and wish.options.get(BATCH, 1) != 1:
+    if BATCH in points.names and request.options.get(BATCH, 1) != 1:
         raise ValueProblem("'batch' varies, and --batch sets it", code="usage", hint="leave out --batch")
-    if wish.most is not None and len(points) > wish.most:
-        message = f"at most {wish.most:,} points are allowed here, and there are {len(points):,}"
-        hint = f"draw some of them: --sample {wish.most}"
-        raise ValueProblem(message, code="too-many-points", hint=None if wish.listed is not None else hint)
-    order = () if wish.order is None else (wish.order,)
-    keys = chosen_keys(wish.keys, bounds, (*wish.objectives, *order), points.names)
-    wanted = wanted_of_keys(keys, bounds, wish.options)
+    if request.most is not None and len(points) > request.most:
+        message = f"at most {request.most:,} points are allowed here, and there are {len(points):,}"
+        hint = f"draw some of them: --sample {request.most}"
+        raise ValueProblem(message, code="too-many-points", hint=None if request.listed is not None else hint)
+    order = () if request.order is None else (request.order,)
+    keys = chosen_keys(request.keys, bounds, (*request.objectives, *order), points.names)
+    wanted = wanted_of_keys(keys, bounds, request.options)
     undecided = tuple([bound for bound in bounds if KEYS[bound.wanted.measure.key].is_of_window])
     work = Work(family.target, settings, wanted, stdin, folder, bounds=undecided)
     return Plan(work, points, keys, bounds)
 
 
-def _source(wish: Wish, family: Family) -> Product | Listed:
-    if wish.listed is not None:
-        if wish.vary or wish.sample is not None:
-            message = f"--from names the points, so {'--vary' if wish.vary else '--sample'} has none to choose"
+def _source(request: SweepRequest, family: Family) -> Product | Listed:
+    if request.listed is not None:
+        if request.vary or request.sample is not None:
+            message = f"--from cannot be combined with {'--vary' if request.vary else '--sample'}: it lists the points"
             raise ValueProblem(message, code="usage", hint="leave one of them out")
-        return Listed(wish.listed, wish.shown, family.input_volume())
-    if not wish.vary:
+        return Listed(request.listed, request.shown, family.input_volume())
+    if not request.vary:
         raise ValueProblem("a sweep needs names that vary", code="usage", hint="--vary width=8..64, or --from FILE.csv")
-    texts = [each for each in wish.vary if isinstance(each, str)]
+    texts = [each for each in request.vary if isinstance(each, str)]
     read = iter(family.ranges(texts, "--vary"))
-    most = LARGEST_SURVEY if wish.by_formula else MOST_POINTS
-    return Product([next(read) if isinstance(each, str) else each for each in wish.vary], wish.sample, most)
+    most = LARGEST_SURVEY if request.by_formula else MOST_POINTS
+    return Product([next(read) if isinstance(each, str) else each for each in request.vary], request.sample, most)
 
 
 def chosen_keys(
@@ -255,18 +255,18 @@ def read_objective(text: str) -> Objective:
 
 
 def wanted_of_keys(keys: Sequence[str], bounds: Sequence[Bound], options: Mapping[str, Any]) -> tuple[Wanted, ...]:
-    """What is measured for each key: as a limit on it says, else with the options of the call."""
+    """The measure of each key: with the options that a limit on it writes, else with ``options``."""
     limited = {bound.wanted.measure.key: bound.wanted for bound in bounds}
     return tuple([limited.get(key) or Wanted(measure_of(key, options)) for key in keys])
 
 
 def look_up(family: Family, points: Points) -> tuple[str | None, list[Problem]]:
-    """What :meth:`Family.look_up` says of a few of the points."""
+    """The result of :meth:`Family.look_up` for a few of the points."""
     return family.look_up(points.probes())
 
 
 def batch_warning(plan: Plan) -> Problem | None:
-    """The warning that the batch varies although no key depends on it."""
+    """The warning that the batch varies although no key depends on it; None if one does."""
     if BATCH not in plan.points.names:
         return None
     if any(wanted.follows_batch and BATCH in wanted.measure.options for wanted in plan.work.wanted):
@@ -274,12 +274,14 @@ def batch_warning(plan: Plan) -> Problem | None:
     return no_effect("--vary batch", f"none of {', '.join(plan.keys)} depends on it here")
 
 
-def axes_of(plan: Plan, wish: Wish) -> tuple[Objective, ...]:
+def axes_of(plan: Plan, request: SweepRequest) -> tuple[Objective, ...]:
     """The two or three axes of a drawing: those of the front, else the keys; raises ValueProblem for another number."""
-    found = wish.objectives or tuple([Objective(key) for key in plan.keys])
+    found = request.objectives or tuple([Objective(key) for key in plan.keys])
     if len(found) not in (2, 3):
-        what = "the front is between" if wish.objectives else "the keys are"
-        message = f"a drawing has two or three keys, and {what} {len(found)}: {', '.join([each.key for each in found])}"
+        what = "--pareto has" if request.objectives else "there are"
+        message = (
+            f"a drawing needs two or three keys, but {what} {len(found)}: {', '.join([each.key for each in found])}"
+        )
         raise ValueProblem(message, code="usage", hint="name them: --pareto parameters,macs")
     return found
 
@@ -290,20 +292,20 @@ def axes_of(plan: Plan, wish: Wish) -> tuple[Objective, ...]:
 def records(
     plan: Plan, executor: str | Executor = "serial", file: PointsFile | None = None, folder: str = ""
 ) -> Iterator[Record]:
-    """The records of all points in their order; those that stand in the file are read, the others appended to it.
+    """Yields the records of all points in their order: those in ``file`` are read, the others appended to it.
 
-    ``executor`` computes them, as for :func:`~cnncalc.search.executors.crew`, whose folder is ``folder``. Raises
-    DesignError for a target or file that cannot be read or written, ValueProblem if there are no points.
+    ``executor`` and ``folder`` as for :func:`~cnncalc.search.executors.worker_pool`. Raises DesignError for a target or
+    file that cannot be read or written, ValueProblem if there are no points.
     """
     points = iter(plan.points)
     if file is not None:
-        yield from _standing(plan, points, file)
+        yield from _records_in(plan, points, file)
     first = next(points, None)
     if first is None:
         return
-    from cnncalc.search.executors import crew
+    from cnncalc.search.executors import worker_pool
 
-    with crew(plan.work, executor, folder) as workers:
+    with worker_pool(plan.work, executor, folder) as workers:
         for point, outcome in workers.outcomes(chain([first], points)):
             record = plan.record(point, outcome)
             if file is not None:
@@ -311,8 +313,8 @@ def records(
             yield record
 
 
-def _standing(plan: Plan, points: Iterator[Point], file: PointsFile) -> Iterator[Record]:
-    """The records in a points file; takes their points."""
+def _records_in(plan: Plan, points: Iterator[Point], file: PointsFile) -> Iterator[Record]:
+    """Yields the records in a points file, and removes their points from ``points``."""
     for line in file.lines():
         point = next(points, None)
         if point is None:
@@ -330,7 +332,7 @@ def _standing(plan: Plan, points: Iterator[Point], file: PointsFile) -> Iterator
 
 
 class Reason(NamedTuple):
-    """Why points are broken or over a limit: how many, and the first one with its reason in full."""
+    """How many points are broken or over a limit for one reason, and the first of them with its full reason."""
 
     points: int
     example: Record
@@ -339,8 +341,9 @@ class Reason(NamedTuple):
 class Summary:
     """What a sweep keeps of its records: their counts, the front and the first ones in an order.
 
-    ``front``: what the front is between (none: no front). Without one the ``top`` records within the limits are kept,
-    in the order of ``sort`` (None: as they come). ``drawn`` are records for a drawing.
+    ``front`` are the objectives of the front (empty: no front). Without a front the first ``top`` records within the
+    limits are kept, in the order of ``sort`` (None: that of the points). ``drawn`` is the size of a random sample of
+    records for a drawing.
     """
 
     def __init__(
@@ -361,12 +364,12 @@ class Summary:
         self._order = None if sort is None else self.number(sort)
         self.front: Front[Record] = Front()
         self.first: First[Record] = First(top or DEFAULT_TOP)
-        self.drawn: Some[Record] = Some(drawn)
+        self.drawn: Reservoir[Record] = Reservoir(drawn)
         self.keeps_drawn = drawn > 0
         self.nearest: list[int | None] = [None] * len(plan.bounds)
-        """For each limit the figure that comes nearest to it from the wrong side, or that is farthest within."""
+        """For each limit the figure with the least excess, of the points over a limit (of all points in a survey)."""
         self.survey: Survey | None = None
-        """How the points were found, if not every design was computed."""
+        """The survey of a sweep by formulas; None if every design was computed."""
 
     @property
     def points(self) -> int:
@@ -374,7 +377,7 @@ class Summary:
         return sum(self.counts.values())
 
     def add(self, record: Record) -> None:
-        """Counts a record and keeps it if it is one of the best."""
+        """Counts a record, and keeps it if it is one of the best."""
         self.counts[record.status] += 1
         if record.status == "over":
             self._approach(record)
@@ -393,7 +396,7 @@ class Summary:
             self.first.add(0 if self._order is None else self._order(record), record)
 
     def shown(self) -> tuple[list[Record], int]:
-        """The records of the front, or the first ones, in their order; and how many more there are."""
+        """The records to show, of the front or the first ones, in order; and how many more there are."""
         if not self.objectives:
             return list(self.first), self.counts["ok"] - len(self.first)
         found = list(self.front)
@@ -418,7 +421,7 @@ class Summary:
             known[part] = Reason(1, record) if before is None else before._replace(points=before.points + 1)
 
     def number(self, objective: Objective) -> Callable[[Record], int | Fraction]:
-        """What gives the number of a record that is to be small; of a key to be made large it is negated."""
+        """A function that gives the number of a record to minimise; it is negated for a maximum."""
         sign = -1 if objective.is_max else 1
         key = objective.key
         if key in self.plan.keys:
@@ -433,7 +436,9 @@ class Summary:
         def variable(record: Record) -> Fraction:
             found = number_of(record.variables[key])
             if found is None:
-                raise ValueProblem(f"'{key}' has values that are no numbers, so they have no order", code="wrong-value")
+                raise ValueProblem(
+                    f"'{key}' has values that are not numbers, so they have no order", code="wrong-value"
+                )
             return sign * found
 
         return variable

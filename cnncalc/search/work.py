@@ -1,4 +1,4 @@
-"""What a search computes of many designs of one family, as a task that another process or machine can do."""
+"""Computes figures of many designs of one family, in this or another process, or on another machine."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """The figures ``wanted`` of members of a family; it can be pickled.
+    """What workers need to compute the figures ``wanted`` of members of a family; it can be pickled.
 
-    ``settings`` are those that do not vary. ``stdin`` is the text of the target ``-``; a relative path of the target
-    starts from ``folder``, which is absolute, so that every process of the machine finds it. ``content`` is that of the
-    file, so that other machines need no copy, and that all workers compute the same design when the file changes.
+    ``settings`` are the values that do not vary. ``stdin`` is the text of the target ``-``. A relative path of the
+    target starts from ``folder``, which is absolute, so that every process finds it. ``content`` is that of the file,
+    so that other machines need no copy, and all workers compute the same design even if the file changes.
 
-    ``bounds`` are limits on figures that may be only upper bounds, which then do not decide them.
+    ``bounds`` are the limits on figures that may be only upper bounds: a point whose upper bound does not decide a
+    limit is broken.
     """
 
     target: str
@@ -39,14 +40,14 @@ class Work(NamedTuple):
     bounds: tuple[Bound, ...] = ()
 
     def to_send(self) -> Work:
-        """The work with the content of its file, unless that is large. Raises DesignError if it cannot be read."""
+        """The work with the content of its file, unless that is too large. Raises DesignError if it cannot be read."""
         return self._replace(content=_family(self).content)
 
 
 class Outcome(NamedTuple):
-    """The figures of one member, in the order of ``wanted``; None and the ``reason`` for one that is broken.
+    """The figures of one member, in the order of ``wanted``; for a broken member None, and the ``reason``.
 
-    A reason is the code of a problem, ``: `` and its message.
+    A reason is the code of a problem, then ``: `` and its message.
     """
 
     figures: tuple[int, ...] | None
@@ -54,40 +55,41 @@ class Outcome(NamedTuple):
 
     @property
     def code(self) -> str:
-        """The code of the reason."""
+        """The code of the problem in the reason."""
         return self.reason.partition(": ")[0]
 
 
 def evaluate(work: Work, points: Sequence[Point]) -> list[Outcome]:
-    """The outcomes of some points, in their order; what a worker does.
+    """The outcomes of some points, in their order; this is the task of a worker.
 
-    The text of the target is parsed once in each thread. A name that changes nothing in a member is no reason: another
-    member may read it. Raises DesignError if the target cannot be read.
+    The text of the target is parsed once in each thread. A name that changes nothing in a member does not make it
+    broken: it may change another member. Raises DesignError if the target cannot be read.
     """
     family = _family(work)
     return [_outcome(family, work, point) for point in points]
 
 
 def answer(work: bytes, points: bytes) -> bytes:
-    """What :func:`evaluate` gives, as a task of an executor; arguments and result are pickled.
+    """Runs :func:`evaluate` as a task of an executor; arguments and result are pickled.
 
-    The result holds the version of cnncalc, the seconds it took, the outcomes, which are pickled on their own, so that
-    they stay small until they are asked for, and why there are none: a message, and whether it is an error of cnncalc.
+    The result is a tuple: the version of cnncalc, the seconds it took, the outcomes (pickled separately, so that they
+    stay small until they are read), the message of an error that prevented them or ``""``, and whether that error is a
+    bug of cnncalc.
     """
     start = perf_counter()
     found: list[Outcome] = []
     failure, is_bug = "", False
     try:
-        found = evaluate(pickle.loads(work), pickle.loads(points))  # noqa: S301  # bytes of the process that searches
+        found = evaluate(pickle.loads(work), pickle.loads(points))  # noqa: S301  # written by the searching process
     except CnncalcError as error:
         failure = str(error)
-    except Exception as error:  # noqa: BLE001  # told to the process that searches
+    except Exception as error:  # noqa: BLE001  # reported to the searching process
         failure, is_bug = f"{type(error).__name__}: {error}", True
     return pickle.dumps((__version__, perf_counter() - start, pickle.dumps(found), failure, is_bug))
 
 
 _KEPT = threading.local()
-"""The last work of this thread and its family."""
+"""The last work of each thread, and its family."""
 
 
 def _family(work: Work) -> Family:

@@ -25,25 +25,25 @@ def board_document(fit: BoardFit, *, notation: Notation) -> Document:
     board = fit.board
     heading = (
         f"{fit.architecture}: on {PREFIX}{board.name} ({board.chip}), TensorFlow Lite Micro, int8, 32-bit pointers",
-        f"RAM: the smallest arena {notation.size(fit.takes.arena)}"
+        f"RAM: the smallest arena {notation.size(fit.figures.arena)}"
         + (f" and {notation.size(fit.reserve)} (--reserve)" if fit.reserve else "")
         + _verdict(board.ram, fit.ram_left, notation),
-        f"flash: the model {notation.size(fit.takes.flash)}{_verdict(board.flash, fit.flash_left, notation)}",
+        f"flash: the model {notation.size(fit.figures.flash)}{_verdict(board.flash, fit.flash_left, notation)}",
     )
-    choices = [("unchanged", fit.takes, fit.fits), *fit.advice]
+    choices = [("unchanged", fit.figures, fit.fits), *fit.advice]
     rows = [
         (
             word(what),
-            Cell(notation.size(takes.arena), takes.arena),
-            Cell(notation.size(takes.flash), takes.flash),
-            Cell(notation.short(takes.macs), takes.macs),
+            Cell(notation.size(figures.arena), figures.arena),
+            Cell(notation.size(figures.flash), figures.flash),
+            Cell(notation.short(figures.macs), figures.macs),
             Cell("yes" if fits else "no", fits),
         )
-        for what, takes, fits in choices
+        for what, figures, fits in choices
     ]
     program = (
         "the program, its stack and the interpreter take RAM and flash too; --reserve 40KiB keeps RAM for them",
-        "RAM is that of all banks of the chip, and an arena lies in one piece",
+        "RAM is the sum of all banks of the chip, but an arena must be contiguous",
     )
     closing = (Paragraph("beside the net", program, main=2), Paragraph("source", (board.source,), main=1))
     return Document(heading, Table(COLUMNS, tuple(rows)), closing, lambda: _data(fit))
@@ -56,7 +56,7 @@ def _verdict(limit: int, left: int, notation: Notation) -> str:
 
 
 def _data(fit: BoardFit) -> dict[str, Any]:
-    board, takes = fit.board, fit.takes
+    board, figures = fit.board, fit.figures
     return {
         "schema": 1,
         "architecture": fit.architecture,
@@ -70,10 +70,10 @@ def _data(fit: BoardFit) -> dict[str, Any]:
         "reserve_bytes": fit.reserve,
         "pointers": 32,
         "fits": fit.fits,
-        "arena_bytes": takes.arena,
-        "head_bytes": takes.head,
-        "flash_bytes": takes.flash,
-        "macs": takes.macs,
+        "arena_bytes": figures.arena,
+        "head_bytes": figures.head,
+        "flash_bytes": figures.flash,
+        "macs": figures.macs,
         "ram_left_bytes": fit.ram_left,
         "flash_left_bytes": fit.flash_left,
         "advice": [

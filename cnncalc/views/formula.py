@@ -169,7 +169,7 @@ def _closing(report: FormulaReport, layers: Table | None) -> Iterable[Paragraph]
         yield Paragraph("notes", tuple(notes), main=1)
     several = [key.key for key in found if len(key.cases) > 1]
     if layers is not None and several:
-        yield Paragraph("layers", (f"for the first case alone: {', '.join(several)}",))
+        yield Paragraph("layers", (f"only for the first case: {', '.join(several)}",))
     yield Paragraph("conventions", tuple(_conventions(report)))
 
 

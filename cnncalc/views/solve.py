@@ -29,9 +29,9 @@ def solve_document(solution: Solution, command: str, *, notation: Notation = USU
         heading.append(f"{point_text(shown.variables)}: within {within}")
         heading.append(_next_line(solution, notation))
     else:
-        heading.append(f"nothing fits; nearest: {point_text(shown.variables)}")
+        heading.append(f"no design is within the limits; nearest: {point_text(shown.variables)}")
         assert solution.blame is not None
-        heading.append(f"to blame: {_miss(solution.blame, notation)}")
+        heading.append(f"reason: {_miss(solution.blame, notation)}")
     closing = [
         Paragraph("table of this design", (command,), main=1),
         Paragraph("search", _search_lines(solution), main=2),

@@ -52,7 +52,7 @@ def _shown(volume: VelaVolume, steps: int) -> ArenaVolume:
 
 
 def _layout(volume: VelaVolume) -> str:
-    return "bricks of 16 channels" if volume.is_brick else "channels side by side"
+    return "bricks of 16 channels" if volume.is_brick else "channels last"
 
 
 def _data(plan: VelaPlan, found: list[ArenaVolume]) -> dict[str, Any]:

@@ -95,10 +95,10 @@ def _own_lines(own: OwnRun) -> list[Paragraph]:
              for why, names in reasons.items()]  # fmt: skip
     if own.no_value:
         lines.append(
-            f"{plural(len(own.no_value), 'layer')} whose output is no value of the file: {listing(own.no_value)}"
+            f"{plural(len(own.no_value), 'layer')} whose output is not a value of the file: {listing(own.no_value)}"
         )
     if own.is_external:
-        lines.append("some weights lie in other files beside it")
+        lines.append("some weights are stored in other files in its folder")
     return [Paragraph("the file itself", tuple(lines), main=1)] if lines else []
 
 

@@ -134,6 +134,7 @@ def test_two_layers_on_a_sequence_have_the_measured_field() -> None:
     assert differences(texts) == (len(texts) - 2, [])  # GAP leaves nothing to crop
 
 
+@pytest.mark.slow
 def test_two_branches_on_a_sequence_have_the_measured_field() -> None:
     """Branches of equal sizes: with a rule and without, shifted, cropped, with gaps, and that see everything."""
     branches = (

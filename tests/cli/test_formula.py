@@ -100,6 +100,7 @@ def test_json_holds_the_terms() -> None:
     assert data["layers"][1]["macs"][0]["text"] == "3456*H"
 
 
+@pytest.mark.slow
 def test_the_layers_add_up_to_the_total() -> None:
     rows = list(csv.DictReader(io.StringIO(printed("lenet5", "--format", "csv", "--in", "H,W"))))
 
@@ -141,7 +142,7 @@ def test_no_polynomial_is_exit_code_1() -> None:
         ([PLAIN, "--in", "w,,H"], "error[usage]: --in: expected names cut at commas, found 'w,,H'\n"),
         (
             [PLAIN, "--of", "training_memory"],
-            "error[unknown-key]: training_memory is the largest of the bytes at many times, and no polynomial\n"
+            "error[unknown-key]: training_memory is the maximum of the bytes at many times, not a polynomial\n"
             "  = hint: the keys are parameters, weights, biases, trainable, buffers, activations, macs, flops, layers, "
             "parameter_memory, activation_memory, receptive_field, receptive_field_unclipped, output\n",
         ),

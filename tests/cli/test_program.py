@@ -9,13 +9,19 @@ import re
 import signal
 import subprocess
 from contextlib import suppress
+from math import exp
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from cnncalc.cli.program import limit_of
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.suggestions import SYNONYMS
 from tests.calls import COMMAND, called, cnncalc, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.slow
 
@@ -625,3 +631,25 @@ def test_numbers_that_are_too_large_for_what_a_command_computes_are_a_limit(word
     done = called(*words)
     assert done.returncode == 2
     assert done.stderr.startswith("error[limit]: this call computes with sizes of at most 2^63 - 1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda: float(10**400), lambda: 10**400 / 3, lambda: range(10**30).__len__(), lambda: [0] * 10**30],
+    ids=["float", "quotient", "range", "list"],
+)
+def test_whole_numbers_beyond_floats_and_sizes_are_a_limit(wrong: Callable[[], object]) -> None:
+    with pytest.raises(OverflowError) as raised:
+        wrong()
+    assert limit_of(raised.value) is not None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda: int(float("inf")), lambda: (-1).to_bytes(8, "little"), lambda: exp(1000), lambda: chr(2**31)],
+    ids=["infinity", "negative", "exponential", "character"],
+)
+def test_other_overflows_are_internal_errors(wrong: Callable[[], object]) -> None:
+    with pytest.raises(OverflowError) as raised:
+        wrong()
+    assert limit_of(raised.value) is None

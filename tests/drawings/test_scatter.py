@@ -10,21 +10,23 @@ import pytest
 
 from cnncalc.drawings.scatter import WIDTH, Axis, draw_scatter
 from cnncalc.search.family import Family
-from cnncalc.search.sweep import Objective, Summary, Wish, axes_of, plan_of, records
+from cnncalc.search.sweep import Objective, Summary, SweepRequest, axes_of, plan_of, records
 from tests.manual import ROOT, named_files, read
 
 PICTURE = ROOT / "docs" / "pictures" / "sweep.svg"
 NET = "INPUT 8x8x3 -> [CONV3-{w} -> RELU]*{n} -> POOL -> FC-10"
 
 
-def summary_of(wish: Wish, net: str = NET, drawn: int = 1000, stdin: str | None = None) -> tuple[Summary, str]:
+def summary_of(
+    request: SweepRequest, net: str = NET, drawn: int = 1000, stdin: str | None = None
+) -> tuple[Summary, str]:
     """The summary of a sweep and its drawing."""
     family = Family(net, stdin=stdin)
-    plan = plan_of(wish, family, stdin)
-    summary = Summary(plan, wish.objectives, drawn=drawn)
+    plan = plan_of(request, family, stdin)
+    summary = Summary(plan, request.objectives, drawn=drawn)
     for record in records(plan):
         summary.add(record)
-    return summary, draw_scatter(summary, "net", axes_of(plan, wish))
+    return summary, draw_scatter(summary, "net", axes_of(plan, request))
 
 
 def marks(svg: str, name: str) -> list[tuple[float, float]]:
@@ -40,7 +42,7 @@ def dots(svg: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r'<circle class="dot" cx="([\d.]+)" cy="([\d.]+)"', svg)][1:]
 
 
-LIMITED = Wish(("w=1..8", "n=1,2,3"), limits=(("max", "macs=40K"),), front=("parameters:max", "activations"))
+LIMITED = SweepRequest(("w=1..8", "n=1,2,3"), limits=(("max", "macs=40K"),), front=("parameters:max", "activations"))
 
 
 def test_every_design_is_drawn() -> None:
@@ -76,8 +78,8 @@ def test_a_limit_on_an_axis_is_a_line() -> None:
 
 
 def test_three_keys_are_three_panels() -> None:
-    wish = Wish(("w=1..8", "n=1,2,3"), front=("parameters", "training_memory", "w:max"))
-    summary, svg = summary_of(wish)
+    request = SweepRequest(("w=1..8", "n=1,2,3"), front=("parameters", "training_memory", "w:max"))
+    summary, svg = summary_of(request)
     titles = re.findall(r'<text class="panel ink"[^>]*>([^<]+)', svg)
     assert titles == ["training_memory", "parameters", "w", "parameters", "w", "training_memory"]
     assert len(dots(svg)) == 3 * len(summary.front)
@@ -86,14 +88,14 @@ def test_three_keys_are_three_panels() -> None:
 
 
 def test_many_designs_are_drawn_in_part() -> None:
-    _, svg = summary_of(Wish(("w=1..40", "n=1,2,3"), keys=("macs", "parameters")), drawn=50)
+    _, svg = summary_of(SweepRequest(("w=1..40", "n=1,2,3"), keys=("macs", "parameters")), drawn=50)
     assert len(marks(svg, "within")) == 50
     assert "Drawn: 50 of 120 designs, chosen at random." in svg
     assert "front" not in svg
 
 
 def test_designs_that_are_all_alike() -> None:
-    _, svg = summary_of(Wish(("w=2", "n=0"), keys=("macs", "layers")))
+    _, svg = summary_of(SweepRequest(("w=2", "n=0"), keys=("macs", "layers")))
     ((x, y),) = marks(svg, "within")
     assert x > 0
     assert y > 0
@@ -127,13 +129,13 @@ def test_the_picture_of_the_manual(regenerate: bool) -> None:
     text = named_files(read("docs/families.md"))["cnn.yaml"]
     vary = ("width=8..128/8", "depth=1..6", "stages=1..5")
     limits = (("max", "macs=300M"), ("min", "macs=250M"))
-    wish = Wish(vary, limits=limits, front=("parameters", "activations"))
+    request = SweepRequest(vary, limits=limits, front=("parameters", "activations"))
     family = Family("-", stdin=text)
-    plan = plan_of(wish, family, text)
-    summary = Summary(plan, wish.objectives, drawn=3000)
+    plan = plan_of(request, family, text)
+    summary = Summary(plan, request.objectives, drawn=3000)
     for record in records(plan):
         summary.add(record)
-    svg = draw_scatter(summary, "cnn", axes_of(plan, wish))
+    svg = draw_scatter(summary, "cnn", axes_of(plan, request))
     if regenerate:
         PICTURE.write_text(svg, encoding="utf-8", newline="\n")
     assert PICTURE.read_text(encoding="utf-8") == svg

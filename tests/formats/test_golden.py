@@ -21,7 +21,7 @@ from cnncalc.formats.document import Page
 from cnncalc.language.catalogue import names
 from cnncalc.memory.report import Options
 from cnncalc.search.family import Family
-from cnncalc.search.sweep import Summary, Wish, plan_of, records
+from cnncalc.search.sweep import Summary, SweepRequest, plan_of, records
 from cnncalc.views.catalogue import nets_document
 from cnncalc.views.difference import difference_document
 from cnncalc.views.formula import formula_document
@@ -126,9 +126,9 @@ def other(what: str) -> Document:
 
 def _swept(net: str, vary: tuple[str, ...], limit: str, front: tuple[str, ...]) -> Document:
     """The document of a sweep."""
-    wish = Wish(vary, limits=(("max", limit),), front=front)
-    plan = plan_of(wish, Family(net))
-    summary = Summary(plan, wish.objectives)
+    request = SweepRequest(vary, limits=(("max", limit),), front=front)
+    plan = plan_of(request, Family(net))
+    summary = Summary(plan, request.objectives)
     for record in records(plan):
         summary.add(record)
     return sweep_document(summary, net)

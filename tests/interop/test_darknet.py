@@ -151,9 +151,9 @@ def test_learned_numbers_are_added_to_channels_and_shared() -> None:
     assert [row.label for row in rows] == ["SCALE(scale=no)"] * 2
     assert [(row.biases, row.shared_with) for row in rows] == [(6, None), (0, rows[0].name)]
     for wrong in ("[shift_channels]\nfrom=1\n[control_channels]\nfrom=1\n", "[alternate_channels]\nfrom=1\n"):
-        with pytest.raises(DesignError, match="not one factor or one shift for each channel"):
+        with pytest.raises(DesignError, match="does not have one factor or one shift for each channel"):
             report(start + wrong)
-    with pytest.raises(DesignError, match="not one factor or one shift for each channel"):
+    with pytest.raises(DesignError, match="does not have one factor or one shift for each channel"):
         report(CONV.format(4) + start.replace(CONV.format(6), "") + "[shift_channels]\nfrom=1\n")
 
 

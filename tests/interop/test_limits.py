@@ -223,7 +223,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
     "bytes.json": (lambda n: layers(2).ljust(n), 4 * 1024**2, "4,194,305 bytes, more than 4,194,304"),
     "models.json": (models, MODELS_INSIDE, "more than 32 inside one another"),
     "calls.json": (called, 196, "more than 20,000 calls of layers"),
-    "sides.json": (lambda n: image([2] * n), 4, "an input of 5 axes beside the batch; at most 4 can be read"),
+    "sides.json": (lambda n: image([2] * n), 4, "the input has 5 axes besides the batch, but at most 4 can be read"),
     "directory.keras": (directory, 4 * 1024**2, "the directory of the archive has 4,194,305 bytes, more than 4,194,304"),
     "bytes.keras": (lambda n: packed(layers(2).ljust(n)), 4 * 1024**2, "more than 4,194,304 bytes"),
 }  # fmt: skip

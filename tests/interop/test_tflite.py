@@ -163,9 +163,9 @@ def test_another_input_of_the_call_drops_the_record_of_the_file() -> None:
     [
         (b"", "its bytes 4 to 7 are not TFL3"),
         (b"\0" * 64, "its bytes 4 to 7 are not TFL3"),
-        (struct.pack("<I4s", 0xFFFFFF, b"TFL3"), "a number of 4 bytes at byte 16,777,215 lies beyond its end"),
-        (struct.pack("<I4siHH", 8, b"TFL3", -100, 4, 4), "a number of 2 bytes at byte 108 lies beyond its end"),
-        (struct.pack("<I4siHH", 8, b"TFL3", -4, 5, 4), "or its layout lies beyond its end"),
+        (struct.pack("<I4s", 0xFFFFFF, b"TFL3"), "a number of 4 bytes at byte 16,777,215 is beyond its end"),
+        (struct.pack("<I4siHH", 8, b"TFL3", -100, 4, 4), "a number of 2 bytes at byte 108 is beyond its end"),
+        (struct.pack("<I4siHH", 8, b"TFL3", -4, 5, 4), "or its layout is beyond its end"),
         (struct.pack("<I4siHH", 8, b"TFL3", -4, 4, 4), "it has no graph"),
     ],
 )

@@ -79,9 +79,11 @@ def test_the_tree_of_a_net_that_was_changed_is_written_anew(folder: Path) -> Non
     assert marshal.loads(kept(folder)[0].read_bytes()[tree_cache.CHECKSUM_BYTES :])[1] == "name: other\n"  # noqa: S302
 
 
+NO_TREES = [marshal.dumps(3), marshal.dumps((0, "", ()))]
+
+
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"\xff", b"no tree", *[tree_cache._checksum(some) + some for some in map(marshal.dumps, (3, (0, "", ())))]],
+    "content", [b"", b"\xff", b"no tree", *[tree_cache._checksum(some) + some for some in NO_TREES]]
 )
 def test_a_broken_file_is_not_used(folder: Path, content: bytes) -> None:
     tree = read(text_of(folder))

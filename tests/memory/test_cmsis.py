@@ -102,6 +102,7 @@ def test_the_state_of_an_operator_for_pointers_of_32_bits(code: str, size: int) 
     assert struct(state, 4).size == size > struct(reference, 4).size
 
 
+@pytest.mark.slow
 def test_every_net_takes_at_least_as_much_as_with_the_reference_kernels() -> None:
     for text in every_net().values():
         report = analyze(text)

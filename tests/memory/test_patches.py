@@ -173,6 +173,7 @@ def test_half_the_filters_are_advised_only_where_they_make_a_net(text: str) -> N
     assert ("half the filters of each convolution" in advice) == ("groups=3" in text)
 
 
+@pytest.mark.slow
 def test_the_plan_says_what_would_help() -> None:
     words = ("memory", "mobilenet-v2", "--plan", "--dtype", "int8", "--depthwise-in-place")
     data = json.loads(called(*words, "--format", "json").stdout)

@@ -73,6 +73,8 @@ def test_no_two_volumes_share_a_byte(name: str) -> None:
         ("INPUT 15x15x3 -> PAD(pad=1) -> [CONV3-4(pad=0) | POOL3/1] -> CONCAT", "PAD"),
         ("INPUT 5x5x3 -> DROPOUT", "without an operator"),
         ("INPUT 13x13x5 -> DECONV4-8/4", "other strides"),
+        ("INPUT 13x13x5 -> DECONV4-8(stride=[1, 2])", "other strides"),
+        ("INPUT 13x13x5 -> DECONV4-8(stride=[2, 1])", "other strides"),
         ("INPUT 9x9x3 -> GAP -> LRN", "no operator of TensorFlow Lite Micro"),
     ],
 )
@@ -81,6 +83,12 @@ def test_what_is_not_known_is_refused_with_the_reason(text: str, reason: str) ->
         vela_report(analyze(text))
     assert reason in str(error.value)
     assert error.value.every[0].code == "no-equal"
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_transposed_convolutions_of_these_strides_need_no_more_than_input_and_output(stride: int) -> None:
+    report = analyze(f"INPUT 16x16x16 -> DECONV3-16/{stride}(pad=1, output_pad={stride - 1})")
+    assert vela_report(report).sram_bytes == 16**3 + stride**2 * 16**3
 
 
 def test_a_file_is_refused() -> None:
@@ -98,6 +106,7 @@ def test_ranges_that_take_their_turns_need_no_more_than_what_is_alive() -> None:
     assert all(one != other for one, other in pairwise(offsets))
 
 
+@pytest.mark.slow
 def test_too_many_ranges_at_once_are_refused() -> None:
     few, many = [Range(0, 500, 16)] * 100, [Range(0, 5_000, 16)] * 100
     assert allocated(few)[1] == 1600

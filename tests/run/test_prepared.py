@@ -59,6 +59,7 @@ def assert_equal_to_the_layers(report: Report, threads: int, bound: float | None
             assert apart(found[name], array) <= (bound or BOUNDS[report.dtype]), name
 
 
+@pytest.mark.slow
 @each("case", [case for case in CASES if case.inputs], by=lambda case: case.kind)
 def test_every_kind_gives_what_its_layer_gives(case: Case) -> None:
     for batch, threads in ((1, 2), (3, 1), (4, 2)):
@@ -97,6 +98,7 @@ def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 CONVOLVED = [case for case in CASES if case.inputs and case.kind in ("conv", "dwconv", "linear", "fc")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_ways")
 @each("case", CONVOLVED, by=lambda case: case.kind)
 def test_filters_give_the_same_in_every_way_of_computing_them(case: Case) -> None:

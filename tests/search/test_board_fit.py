@@ -33,7 +33,7 @@ def test_a_board_must_have_the_smallest_arena_and_the_model() -> None:
     arena, flash = micro.arena.minimum_bytes, micro.flash.bytes
     exact = Board("own", "chip", arena + 100, flash, "")
 
-    assert found("cifar-tiny", exact, 100) == BoardFit("cifar-tiny", exact, 100, found("cifar-tiny", exact).takes)
+    assert found("cifar-tiny", exact, 100) == BoardFit("cifar-tiny", exact, 100, found("cifar-tiny", exact).figures)
     assert found("cifar-tiny", exact, 100).fits
     assert (found("cifar-tiny", exact, 100).ram_left, found("cifar-tiny", exact, 100).flash_left) == (0, 0)
     assert not found("cifar-tiny", exact, 101).fits
@@ -52,7 +52,7 @@ def test_a_variable_fits_at_its_value_and_not_at_the_next() -> None:
         micro = micro_report(analyze(KEYWORDS, variables={"w": value}))
         assert (micro.arena.minimum_bytes <= 56 * 1024 and micro.flash.bytes <= 256 * 1024) is fits
     micro = micro_report(analyze(KEYWORDS, variables={"w": int(width)}))
-    assert change.takes[:3] == (micro.arena.minimum_bytes, micro.arena.head_bytes, micro.flash.bytes)
+    assert change.figures[:3] == (micro.arena.minimum_bytes, micro.arena.head_bytes, micro.flash.bytes)
 
 
 def test_the_function_fits_boards_as_the_command_does() -> None:
@@ -63,7 +63,7 @@ def test_the_function_fits_boards_as_the_command_does() -> None:
     text = "INPUT 8x8x3 -> CONV3-4 -> FC-2"
     read = fit("-", "board:raspberry-pi-pico", stdin=text)
     assert isinstance(read, BoardFit)
-    assert read.takes == found(text, "board:raspberry-pi-pico").takes
+    assert read.figures == found(text, "board:raspberry-pi-pico").figures
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_smaller_input_helps_the_ram_alone() -> None:
     assert not fit.fits
     smaller = next(change for what, change in changes.items() if what.startswith("input="))
     side = int(smaller.what[6:].split("x")[0])
-    assert smaller.takes.flash == fit.takes.flash > 256 * 1024
+    assert smaller.figures.flash == fit.figures.flash > 256 * 1024
     assert not smaller.fits
     for height, fits in ((side, True), (side + 8, False)):
         report = analyze("mobilenet-v1", variables={"alpha": 0.25}, input=(height, height, 1), classes=2)
@@ -126,8 +126,8 @@ def test_the_smallest_value_stands_for_a_variable_that_is_not_enough() -> None:
     fit = found(KEYWORDS, Board("own", "chip", 4_000, 6_000, ""), settings=Settings({"w": 64}))
     assert [change.what for change in fit.advice] == ["w=8"]
     assert not fit.advice[0].fits
-    assert found(KEYWORDS, Board("own", "chip", 4_000, 6_000, ""), settings=Settings({"w": 8})).takes == (
-        fit.advice[0].takes
+    assert found(KEYWORDS, Board("own", "chip", 4_000, 6_000, ""), settings=Settings({"w": 8})).figures == (
+        fit.advice[0].figures
     )
 
 
@@ -178,7 +178,7 @@ def test_solve_takes_a_board() -> None:
     assert json.loads(done.stdout) == json.loads(limits.stdout)
     done = called(*words, "--memory", "board:nucleo-l433rc", "--reserve", "64KiB")
     assert done.returncode == 2
-    assert "--reserve: expected bytes of the RAM of nucleo-l433rc (65,536) for the program, found 65536" in done.stderr
+    assert "--reserve: expected a number of bytes below the RAM of nucleo-l433rc (65,536), found 65536" in done.stderr
 
 
 @pytest.mark.parametrize(("gap", "found_width"), [(160, True), (1600, False)])

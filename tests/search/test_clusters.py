@@ -16,7 +16,7 @@ import pytest
 
 from cnncalc.errors import ValueProblem
 from cnncalc.search import clusters, dispatch
-from cnncalc.search.executors import crew, outcomes
+from cnncalc.search.executors import outcomes, worker_pool
 from tests.calls import ROOT, environment
 from tests.search.test_executors import EXPECTED
 from tests.search.workers import POINTS, WORK
@@ -95,7 +95,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_a_scheduler_without_workers_is_an_error(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "CONNECTION_SECONDS", 1.0)
     with pytest.raises(ValueProblem, match=r"cannot be reached: the scheduler at .* has no worker within 1 s"):
-        crew(WORK, cluster.address).__enter__()
+        worker_pool(WORK, cluster.address).__enter__()
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_a_worker_of_dask_that_is_killed_loses_no_point(cluster: Cluster, monkey
     cluster.add_worker()
     assert list(outcomes(WORK, POINTS[:30], cluster.address)) == EXPECTED[:30]
 
-    with crew(WORK, cluster.address) as entered:
+    with worker_pool(WORK, cluster.address) as entered:
         found = entered.outcomes(POINTS * 3)
         begun = [next(found) for _ in range(20)]
         cluster.workers[0].send_signal(signal.SIGKILL)
@@ -122,7 +122,7 @@ def test_a_scheduler_that_ends_is_an_error(tmp_path: Path, monkeypatch: pytest.M
     own = Cluster(tmp_path)
     try:
         own.add_worker()
-        with crew(WORK, own.address) as entered:
+        with worker_pool(WORK, own.address) as entered:
             found = entered.outcomes(POINTS * 1000)
             next(found)
             own.scheduler.kill()
@@ -138,11 +138,9 @@ def test_a_scheduler_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(clusters, "CONNECTION_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    message = (
-        rf"dask://127.0.0.1:{port} cannot be reached: no scheduler of dask answers at 127.0.0.1:{port} within 0.5 s"
-    )
+    message = rf"dask://127.0.0.1:{port} cannot be reached: no dask scheduler answers at 127.0.0.1:{port} within 0.5 s"
     with pytest.raises(ValueProblem, match=message):
-        crew(WORK, f"dask://127.0.0.1:{port}").__enter__()
+        worker_pool(WORK, f"dask://127.0.0.1:{port}").__enter__()
 
 
 PROGRAM = """
@@ -184,20 +182,21 @@ def test_mpi_gives_the_same() -> None:
 def test_processes_of_mpi_that_are_no_workers_are_an_error(processes: int, words: tuple[str, ...]) -> None:
     done = run_by_mpi(processes, *words)
     assert done.returncode != 0
-    assert "mpi needs at least two processes of one mpiexec, of which the first one searches" in done.stderr
+    message = "mpi needs at least two processes started by mpiexec: the first one searches, the others compute"
+    assert message in done.stderr
 
 
 @each("name", ["dask://", "dask://host", "dask://:8786", "dask://host:0", "dask://host:70000", "dask://host:x"])
 def test_an_address_has_a_host_and_a_port(name: str) -> None:
     with pytest.raises(ValueProblem, match="expected dask://HOST:PORT, as in dask://localhost:8786, found 'dask://"):
-        crew(WORK, name).__enter__()
+        worker_pool(WORK, name).__enter__()
 
 
 @pytest.mark.parametrize(
     ("name", "package", "message", "extra"),
     [
         ("dask://localhost:8786", "distributed", "dask://localhost:8786 needs dask.distributed", "cnncalc[dask]"),
-        ("mpi", "mpi4py", "mpi needs mpi4py and a library of MPI (ModuleNotFoundError: ", "cnncalc[mpi]"),
+        ("mpi", "mpi4py", "mpi needs mpi4py and an MPI library (ModuleNotFoundError: ", "cnncalc[mpi]"),
     ],
 )
 def test_a_missing_extra_is_named(
@@ -206,7 +205,7 @@ def test_a_missing_extra_is_named(
     for module in (package, f"{package}.futures"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ValueProblem) as caught:
-        crew(WORK, name).__enter__()
+        worker_pool(WORK, name).__enter__()
     assert caught.value.message.startswith(message)
     assert caught.value.code == "missing-extra"
     assert f"pip install '{extra}'" in (caught.value.hint or "")

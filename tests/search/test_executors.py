@@ -22,8 +22,8 @@ import pytest
 from cnncalc import __version__
 from cnncalc.errors import CnncalcError, DesignError, ValueProblem
 from cnncalc.search import dispatch, executors
-from cnncalc.search.dispatch import Crew, Lane, Pace, Provider, Task
-from cnncalc.search.executors import crew, outcomes
+from cnncalc.search.dispatch import ChunkSizer, ExecutorQueue, Provider, Task, WorkerPool
+from cnncalc.search.executors import outcomes, worker_pool
 from cnncalc.search.processes import WorkerProcesses, available_cores
 from cnncalc.search.work import Outcome, evaluate
 from tests.calls import ROOT, environment
@@ -62,9 +62,9 @@ def test_an_executor_of_the_caller_is_not_shut_down() -> None:
 
 
 def test_an_executor_of_a_factory_is_shut_down() -> None:
-    with crew(WORK, f"{HERE}:Immediate") as entered:
-        (lane,) = entered.lanes
-        made = lane._executor
+    with worker_pool(WORK, f"{HERE}:Immediate") as entered:
+        (queue,) = entered.queues
+        made = queue._executor
         assert isinstance(made, workers.Immediate)
         assert list(entered.outcomes(POINTS)) == EXPECTED
     assert made.has_ended
@@ -75,7 +75,7 @@ def test_a_factory_is_found_in_the_working_folder(tmp_path: Path) -> None:
         "from concurrent.futures import ThreadPoolExecutor\n\n\ndef make():\n    return ThreadPoolExecutor(2)\n"
     )
     for name in ("my_pool_of_threads:make", "my_pool_of_threads.py:make"):
-        with crew(WORK, name, str(tmp_path)) as entered:
+        with worker_pool(WORK, name, str(tmp_path)) as entered:
             assert list(entered.outcomes(POINTS[:30])) == EXPECTED[:30]
 
 
@@ -83,7 +83,7 @@ def test_workers_need_no_copy_of_a_file(tmp_path: Path) -> None:
     """Its content goes along, so it may change, or be on no other machine."""
     (tmp_path / "net.yaml").write_text("layers: INPUT 9x9x3 -> [CONV3-w -> RELU]*n -> POOL -> FC-10", encoding="utf-8")
     work = WORK._replace(target="net.yaml", folder=str(tmp_path))
-    with crew(work, workers.Immediate()) as entered:
+    with worker_pool(work, workers.Immediate()) as entered:
         (tmp_path / "net.yaml").unlink()
         assert list(entered.outcomes(POINTS)) == EXPECTED
     with pytest.raises(DesignError, match="no such file"):
@@ -111,7 +111,7 @@ def test_a_large_file_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_few_points_start_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """20 small designs take milliseconds, and the start of two processes tenths of a second."""
     monkeypatch.setattr(executors, "POOL_SECONDS", 30.0)
-    with crew(WORK, "processes:2") as entered:
+    with worker_pool(WORK, "processes:2") as entered:
         assert list(entered.outcomes(POINTS[:20])) == EXPECTED[:20]
         assert not entered.has_started
 
@@ -129,7 +129,7 @@ def test_this_process_computes_until_the_others_are_ready() -> None:
             return late
 
     executor = Late()
-    entered = Crew(WORK, [Provider("late", lambda: executor)], 1e-9)
+    entered = WorkerPool(WORK, [Provider("late", lambda: executor)], 1e-9)
     with entered:
         found = entered.outcomes(POINTS)
         assert list(islice(found, 20)) == EXPECTED[:20]
@@ -141,8 +141,8 @@ def test_this_process_computes_until_the_others_are_ready() -> None:
 
 def test_one_core_needs_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnncalc.search.processes.available_cores", lambda: 1)
-    with crew(WORK, "processes") as entered:
-        assert entered.lanes == []
+    with worker_pool(WORK, "processes") as entered:
+        assert entered.queues == []
 
 
 def test_many_processes_share_pools() -> None:
@@ -180,7 +180,7 @@ def test_a_slow_first_chunk_stops_the_others_in_time(monkeypatch: pytest.MonkeyP
             return Future()
 
     executor = Slow()
-    entered = Crew(WORK, [Provider("slow", lambda: executor)], 0)
+    entered = WorkerPool(WORK, [Provider("slow", lambda: executor)], 0)
     with entered:
         monkeypatch.setattr(dispatch, "wait", _require_an_answer)
         with pytest.raises(TimeoutError):
@@ -211,28 +211,28 @@ def test_garbage_is_collected_where_the_program_does_not() -> None:
 
 
 def test_a_chunk_takes_a_fifth_of_a_second() -> None:
-    pace = Pace()
-    assert pace.points == 1
-    pace.observe(10, 0.02)
-    assert pace.points == 100
-    pace.observe(100, 0.6)  # 6 ms a point, 4 ms on average
-    assert pace.points == 50
-    pace.observe(1, 60.0)
-    assert pace.points == 1
+    chunk_sizer = ChunkSizer()
+    assert chunk_sizer.points == 1
+    chunk_sizer.observe(10, 0.02)
+    assert chunk_sizer.points == 100
+    chunk_sizer.observe(100, 0.6)  # 6 ms a point, 4 ms on average
+    assert chunk_sizer.points == 50
+    chunk_sizer.observe(1, 60.0)
+    assert chunk_sizer.points == 1
     for _ in range(60):
-        pace.observe(1000, 0.0)
-    assert pace.points == dispatch.MAX_CHUNK
+        chunk_sizer.observe(1000, 0.0)
+    assert chunk_sizer.points == dispatch.MAX_CHUNK
 
 
 def test_the_chunks_of_an_executor_follow_its_workers() -> None:
     """With N workers of 0.2 s a chunk and R chunks out, a chunk takes R/N times 0.2 s: R becomes 2 to 4 times N."""
     for number in (1, 2, 40):
-        lane = Lane(Provider("some", workers.Immediate), b"")
+        queue = ExecutorQueue(Provider("some", workers.Immediate), b"")
         for _ in range(40 * number):
             task = Task(dispatch.Chunk([]))
-            task.start, task.end = 0.0, 0.2 * max(1, lane.room / number)
-            lane.adapt(task, 0.2)
-        assert 2 * number <= lane.room <= 4 * number + 1
+            task.start, task.end = 0.0, 0.2 * max(1, queue.most_tasks / number)
+            queue.adapt(task, 0.2)
+        assert 2 * number <= queue.most_tasks <= 4 * number + 1
 
 
 # workers that end
@@ -251,7 +251,7 @@ def _ending_one(pairs: Iterable[tuple[Point, Outcome]], number: int) -> Iterator
 @pytest.mark.parametrize("executor", ["processes:2", f"{HERE}:two_processes"])
 def test_a_worker_that_is_killed_loses_no_point(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
-    with crew(WORK, executor) as entered:
+    with worker_pool(WORK, executor) as entered:
         starts = _counted_starts(entered, monkeypatch)
         assert list(_ending_one(entered.outcomes(POINTS), 5)) == EXPECTED
         assert len(starts) == 1, "no pool was started in place of the broken one"
@@ -262,25 +262,25 @@ def test_a_worker_that_is_killed_loses_no_point(executor: str, monkeypatch: pyte
 def test_an_executor_of_loky_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("loky")
     monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
-    with crew(WORK, "loky:get_reusable_executor") as entered:
+    with worker_pool(WORK, "loky:get_reusable_executor") as entered:
         assert [*entered.outcomes(POINTS)] == EXPECTED
 
 
 def test_an_executor_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "SHUTDOWN_SECONDS", 0.05)
-    with crew(WORK, f"{HERE}:Endless") as entered:
+    with worker_pool(WORK, f"{HERE}:Endless") as entered:
         assert [*entered.outcomes(POINTS)] == EXPECTED
 
 
-def _counted_starts(entered: Crew, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def _counted_starts(entered: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     starts: list[str] = []
-    for lane in entered.lanes:
+    for queue in entered.queues:
 
-        def counted(start: Callable[[], None] = lane.start) -> None:
+        def counted(start: Callable[[], None] = queue.start) -> None:
             starts.append("started")
             start()
 
-        monkeypatch.setattr(lane, "start", counted)
+        monkeypatch.setattr(queue, "start", counted)
     return starts
 
 
@@ -290,7 +290,7 @@ def test_a_point_that_ends_every_worker_is_broken(pools: int, number: int) -> No
     """Each other point has its outcome, both where it is known which task a process has, and where it is not."""
     provider = Provider("deadly", partial(workers.deadly_processes, number), is_single=number == 1)
     points = [point for point in POINTS if point["w"] == 1]
-    with Crew(WORK, [provider] * pools, 0) as entered:
+    with WorkerPool(WORK, [provider] * pools, 0) as entered:
         found = list(entered.outcomes(points))
 
     assert [point for point, _ in found] == points
@@ -315,7 +315,7 @@ def test_an_exception_that_tells_of_an_end_is_one() -> None:
                 future.set_exception(Ended())
             return future
 
-    with Crew(WORK, [Provider("fatal", Fatal, deaths=(Ended,), may_restart=False)], 0) as entered:
+    with WorkerPool(WORK, [Provider("fatal", Fatal, deaths=(Ended,), may_restart=False)], 0) as entered:
         found = list(entered.outcomes(POINTS))
     assert [pair for pair in found if pair not in EXPECTED] == [({"w": 1, "n": workers.DEADLY}, WORKER_DIED)]
     assert [point for point, _ in found] == POINTS
@@ -323,7 +323,10 @@ def test_an_exception_that_tells_of_an_end_is_one() -> None:
 
 def test_workers_that_end_at_once_are_an_error() -> None:
     provider = Provider("unborn", partial(workers.unborn_processes, 1), is_single=True)
-    with pytest.raises(ValueProblem, match="the executor unborn failed: BrokenProcessPool"), Crew(WORK, [provider], 0):
+    with (
+        pytest.raises(ValueProblem, match="the executor unborn failed: BrokenProcessPool"),
+        WorkerPool(WORK, [provider], 0),
+    ):
         pass
 
 
@@ -345,7 +348,7 @@ def test_an_executor_may_be_found_broken_when_a_task_is_sent(tells: bool) -> Non
                 raise BrokenExecutor
             return answer
 
-    with Crew(WORK, [Provider("breaking", Breaking)], 0) as entered:
+    with WorkerPool(WORK, [Provider("breaking", Breaking)], 0) as entered:
         assert list(entered.outcomes(POINTS)) == EXPECTED
     assert len(held) == 2
 
@@ -353,7 +356,7 @@ def test_an_executor_may_be_found_broken_when_a_task_is_sent(tells: bool) -> Non
 def test_an_executor_of_the_caller_is_not_restarted() -> None:
     with ProcessPoolExecutor(1, workers.FORKSERVER, workers._make_deadly) as executor:
         found = outcomes(WORK, POINTS[20:40], executor)
-        with pytest.raises(ValueProblem, match="the executor ProcessPoolExecutor failed: its workers have ended"):
+        with pytest.raises(ValueProblem, match="the executor ProcessPoolExecutor failed: its workers have died"):
             list(found)
 
 
@@ -362,8 +365,8 @@ import sys, time
 from cnncalc.search import executors
 from tests.search.workers import POINTS, WORK
 executors.POOL_SECONDS = 0.0
-with executors.crew(WORK, "processes:2") as crew:
-    for number, _ in enumerate(crew.outcomes(POINTS * 100000)):
+with executors.worker_pool(WORK, "processes:2") as entered:
+    for number, _ in enumerate(entered.outcomes(POINTS * 100000)):
         if number == 50:
             import multiprocessing
             print(*[child.pid for child in multiprocessing.active_children()], flush=True)
@@ -416,7 +419,7 @@ def _is_there(pid: int) -> bool:
 
 
 def test_leaving_in_the_middle_ends_the_workers() -> None:
-    with crew(WORK, "processes:2") as entered:
+    with worker_pool(WORK, "processes:2") as entered:
         found = entered.outcomes(POINTS * 3000)
         assert list(islice(found, 10)) == EXPECTED[:10]
         pids = [child.pid or 0 for child in multiprocessing.active_children()]
@@ -448,24 +451,27 @@ def test_interrupts_do_not_reach_a_worker() -> None:
         ("no_such_package_here:make", "no Python module 'no_such_package_here'"),
         ("no_such_file_here.py:make", "no file 'no_such_file_here.py'"),
         (f"{HERE}:two_proceses", f"{HERE} has no 'two_proceses'; did you mean 'two_processes'?"),
-        (f"{HERE}:NOT_CALLABLE", f"{HERE}:NOT_CALLABLE is no function that gives an executor, but int"),
-        (f"{HERE}:no_executor", f"{HERE}:no_executor() gives int, not a concurrent.futures.Executor"),
+        (f"{HERE}:NOT_CALLABLE", f"{HERE}:NOT_CALLABLE is not a function that returns an executor, but int"),
+        (f"{HERE}:no_executor", f"{HERE}:no_executor() returns int, not a concurrent.futures.Executor"),
         (f"{HERE}:failing", f"cannot call {HERE}:failing(): ConnectionRefusedError: [Errno 111] Connection refused"),
     ],
 )
 def test_an_executor_that_cannot_be_had_is_named(name: str, message: str) -> None:
-    with pytest.raises(CnncalcError, match=re.escape(message)), crew(WORK, name):
+    with pytest.raises(CnncalcError, match=re.escape(message)), worker_pool(WORK, name):
         pass
 
 
 def test_the_suggested_number_of_processes_is_that_of_the_cores() -> None:
-    with pytest.raises(ValueProblem) as caught, crew(WORK, "processes:0"):
+    with pytest.raises(ValueProblem) as caught, worker_pool(WORK, "processes:0"):
         pass
     assert caught.value.hint == f"--executor processes:{available_cores()}"
 
 
 def test_a_target_that_cannot_be_read_starts_nothing() -> None:
-    with pytest.raises(DesignError, match="no file, named net or pattern"), crew(WORK._replace(target="vgg99"), "x:y"):
+    with (
+        pytest.raises(DesignError, match="no file, named net or pattern"),
+        worker_pool(WORK._replace(target="vgg99"), "x:y"),
+    ):
         pass
 
 
@@ -485,14 +491,14 @@ def _answering(content: Any) -> Executor:
 @pytest.mark.parametrize(
     ("content", "error", "message"),
     [
-        (("0.0.1", 0.0, b"", "", False), ValueProblem, "failed: a worker has version 0.0.1 of cnncalc, and this is "),
+        (("0.0.1", 0.0, b"", "", False), ValueProblem, "failed: a worker has cnncalc 0.0.1, but this process has "),
         ((__version__, 0.0, b"", "no file 'net.yaml'", False), ValueProblem, "a worker says: no file 'net"),
         ((__version__, 0.0, b"", "TypeError: no", True), RuntimeError, "TypeError: no"),
         (ModuleNotFoundError("No module named 'cnncalc'"), ValueProblem, "ModuleNotFoundError: No module named 'cn"),
     ],
 )
 def test_an_answer_that_is_none_is_an_error(content: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=re.escape(message)), crew(WORK, _answering(content)):
+    with pytest.raises(error, match=re.escape(message)), worker_pool(WORK, _answering(content)):
         pass
 
 
@@ -514,7 +520,7 @@ def test_an_error_of_cnncalc_in_a_worker_is_told(monkeypatch: pytest.MonkeyPatch
     def wrong(*_: object) -> Outcome:
         raise TypeError("no such thing")
 
-    with crew(WORK, "threads") as entered:
+    with worker_pool(WORK, "threads") as entered:
         monkeypatch.setattr("cnncalc.search.work._outcome", wrong)
         with pytest.raises(RuntimeError, match="TypeError: no such thing"):
             list(entered.outcomes(POINTS))

@@ -94,4 +94,4 @@ def test_a_variable_called_batch_is_not_the_batch() -> None:
     with pytest.raises(DesignError) as failure:
         Family("INPUT 8x8x3 -> CONV3-{batch} -> CONV1-{w}").look_up([{"batch": 2, "w": 8}])
     assert failure.value.first.message == "variable without a value: batch"
-    assert failure.value.first.hint == "a range of batch is the images in a batch: call the variable otherwise"
+    assert failure.value.first.hint == "a range of batch sets the number of images in a batch: rename the variable"

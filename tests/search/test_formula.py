@@ -313,11 +313,11 @@ layers: INPUT 16x16x3 -> [[CONV3-d(bias=bias)]*n -> RELU -> POOL]*stages as n, d
 @pytest.mark.parametrize(
     ("names", "keys", "message"),
     [
-        (["bias"], COUNTS, "a formula has numbers as variables, but bias is none"),
-        (["stages"], COUNTS, "but stages is a list: give its numbers names of their own, as in stages:"),
+        (["bias"], COUNTS, "formulas are in numbers, but bias is not a number"),
+        (["stages"], COUNTS, "but stages is a list: name its numbers, as in stages:"),
         (["lenght"], COUNTS, "the design has no variable 'lenght'"),
         (["w"], ["parms"], "no key 'parms'; did you mean 'parameters'?"),
-        (["w"], ["training_memory"], "training_memory is the largest of the bytes at many times, and no polynomial"),
+        (["w"], ["training_memory"], "training_memory is the maximum of the bytes at many times, not a polynomial"),
     ],
 )
 def test_what_has_no_formula_is_refused(names: list[str], keys: list[str], message: str) -> None:
@@ -346,9 +346,9 @@ def test_a_design_that_is_invalid_is_refused() -> None:
     ("at", "message"),
     [
         ("H % 2", "--at chooses residues, as in H % 32 == 7, W % 32 == 0, or H=231; found 'H % 2'"),
-        ("H % 2 == 2", "a residue of 2 is below it, found H % 2 == 2"),
+        ("H % 2 == 2", "a residue of a division by 2 is less than 2, found H % 2 == 2"),
         ("H=3, H=4", "--at chooses two residues of H"),
-        ("Z=3", "--at: 'Z' is none of the variables of the formulas"),
+        ("Z=3", "--at: the formulas have no variable 'Z'"),
     ],
 )
 def test_wrong_residues_are_refused(at: str, message: str) -> None:

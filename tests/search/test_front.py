@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from cnncalc.search.front import First, Front, Some, dominates
+from cnncalc.search.front import First, Front, Reservoir, dominates
 
 
 def slow_front(vectors: list[tuple[int, ...]]) -> list[tuple[tuple[int, ...], int]]:
@@ -77,13 +77,13 @@ def test_first_items_are_those_of_a_stable_sort() -> None:
 
 def test_some_items_are_spread_over_all() -> None:
     """Of 0 to 9,999 each tenth has 10 % of the items kept, give or take."""
-    some: Some[int] = Some(1000)
+    some: Reservoir[int] = Reservoir(1000)
     for number in range(10_000):
         some.add(number)
     kept = list(some)
     assert len(set(kept)) == 1000
     assert all(70 < count < 130 for count in Counter(number // 1000 for number in kept).values())
-    few: Some[int] = Some(1000)
+    few: Reservoir[int] = Reservoir(1000)
     for number in range(400):
         few.add(number)
     assert list(few) == list(range(400))

@@ -14,7 +14,17 @@ from cnncalc.language.assignment import variable
 from cnncalc.language.settings import Settings
 from cnncalc.memory.report import Options
 from cnncalc.search.family import Family
-from cnncalc.search.sweep import Objective, Plan, Record, Summary, Wish, batch_warning, look_up, plan_of, records
+from cnncalc.search.sweep import (
+    Objective,
+    Plan,
+    Record,
+    Summary,
+    SweepRequest,
+    batch_warning,
+    look_up,
+    plan_of,
+    records,
+)
 
 FILE = """
 variables: {w: 8, n: 2, ratio: 0.5}
@@ -26,20 +36,20 @@ VARY = ("w=4..16/4", "n=1,2,3", "ratio=0.25..1/0.25", "input=8..24/8", "batch=1.
 KEYS = ("parameters", "macs", "activations", "training_memory", "receptive_field", "arena")
 
 
-def planned(wish: Wish, target: str = "-", stdin: str | None = FILE, **settings: Any) -> tuple[Family, Plan]:
-    """The family and the plan of a wish."""
+def planned(request: SweepRequest, target: str = "-", stdin: str | None = FILE, **settings: Any) -> tuple[Family, Plan]:
+    """The family and the plan of a request."""
     family = Family(target, Settings(**settings), stdin)
-    return family, plan_of(wish, family, stdin)
+    return family, plan_of(request, family, stdin)
 
 
-def swept(wish: Wish, target: str = "-", stdin: str | None = FILE, **settings: Any) -> list[Record]:
-    """The records of a wish."""
-    return list(records(planned(wish, target, stdin, **settings)[1]))
+def swept(request: SweepRequest, target: str = "-", stdin: str | None = FILE, **settings: Any) -> list[Record]:
+    """The records of a request."""
+    return list(records(planned(request, target, stdin, **settings)[1]))
 
 
 @pytest.mark.slow
 def test_random_points_equal_the_design_alone() -> None:
-    found = swept(Wish(VARY, keys=KEYS, options={"optimizer": "adam"}))
+    found = swept(SweepRequest(VARY, keys=KEYS, options={"optimizer": "adam"}))
     assert len(found) == 4 * 3 * 4 * 3 * 4
     random = Random(1)  # noqa: S311
     for record in random.sample(found, 30):
@@ -52,7 +62,7 @@ def test_random_points_equal_the_design_alone() -> None:
 
 
 def test_points_of_a_net_equal_the_net() -> None:
-    (first, second) = swept(Wish(("classes=10,100",), keys=("parameters", "macs")), "lenet5", None)
+    (first, second) = swept(SweepRequest(("classes=10,100",), keys=("parameters", "macs")), "lenet5", None)
     for record, classes in ((first, 10), (second, 100)):
         totals = cnncalc.analyze("lenet5", classes=classes).totals
         assert record.figures == {"parameters": totals.parameters, "macs": totals.macs}
@@ -63,20 +73,28 @@ def test_points_of_a_net_equal_the_net() -> None:
 
 
 def test_keys_are_in_the_order_of_their_first_mention() -> None:
-    wish = Wish(("w=4,8",), limits=(("max", "arena=1MiB"), ("min", "macs=1")), front=("flops:max", "w"), sort="layers")
-    assert planned(wish)[1].keys == ("parameters", "macs", "activations", "arena", "flops", "layers")
-    assert planned(wish._replace(keys=("layers", "weights")))[1].keys == ("layers", "weights", "arena", "macs", "flops")
+    request = SweepRequest(
+        ("w=4,8",), limits=(("max", "arena=1MiB"), ("min", "macs=1")), front=("flops:max", "w"), sort="layers"
+    )
+    assert planned(request)[1].keys == ("parameters", "macs", "activations", "arena", "flops", "layers")
+    assert planned(request._replace(keys=("layers", "weights")))[1].keys == (
+        "layers",
+        "weights",
+        "arena",
+        "macs",
+        "flops",
+    )
 
 
 def test_options_are_those_of_the_limit_else_of_the_call() -> None:
     """A batch that the limit writes holds at each point, too."""
-    wish = Wish(
+    request = SweepRequest(
         ("batch=1,4",),
         keys=("training_memory", "inference_memory"),
         limits=(("max", "training_memory=8GiB,batch=2,optimizer=sgd"),),
         options={"optimizer": "adam", "dtype": "float64"},
     )
-    found = swept(wish)
+    found = swept(request)
     report = cnncalc.analyze("-", stdin=FILE, dtype="float64")
     training = Options(batch=2, optimizer="sgd", dtype="float64")
     assert [record.figures["training_memory"] for record in found] == [
@@ -88,13 +106,13 @@ def test_options_are_those_of_the_limit_else_of_the_call() -> None:
 
 
 def test_the_batch_alone_is_warned_of_where_no_key_depends_on_it() -> None:
-    warning = batch_warning(planned(Wish(("batch=1,2",)))[1])
+    warning = batch_warning(planned(SweepRequest(("batch=1,2",)))[1])
     assert warning is not None
     assert warning.message.startswith("--vary batch has no effect: none of parameters, macs, activations depends on it")
-    fixed = Wish(("batch=1,2",), keys=("plan_arena",), limits=(("max", "plan_arena=1MiB,batch=3"),))
+    fixed = SweepRequest(("batch=1,2",), keys=("plan_arena",), limits=(("max", "plan_arena=1MiB,batch=3"),))
     assert batch_warning(planned(fixed)[1]) is not None
-    assert batch_warning(planned(Wish(("batch=1,2",), keys=("plan_arena",)))[1]) is None
-    assert batch_warning(planned(Wish(("w=1,2",)))[1]) is None
+    assert batch_warning(planned(SweepRequest(("batch=1,2",), keys=("plan_arena",)))[1]) is None
+    assert batch_warning(planned(SweepRequest(("w=1,2",)))[1]) is None
 
 
 # Statuses
@@ -103,13 +121,13 @@ def test_the_batch_alone_is_warned_of_where_no_key_depends_on_it() -> None:
 def test_limits_and_reasons() -> None:
     """Parameters of CONV3-w on 3 channels and FC-10 on [2x2xw]: 28*w + 40*w + 10."""
     net = "INPUT 4x4x3 -> CONV3-{w} -> POOL -> FC-10"
-    wish = Wish(("w=0,1,2,5",), limits=(("max", "parameters=146"), ("min", "macs=900")))
-    found = swept(wish, net, None)
+    request = SweepRequest(("w=0,1,2,5",), limits=(("max", "parameters=146"), ("min", "macs=900")))
+    found = swept(request, net, None)
     assert [record.status for record in found] == ["broken", "over", "ok", "over"]
     assert [record.figures.get("parameters") for record in found] == [None, 78, 146, 350]
     assert found[0].reason.startswith("wrong-value: ")
     assert [record.reason for record in found[1:]] == ["macs below 900", "", "parameters above 146"]
-    summary = Summary(planned(wish, net, None)[1])
+    summary = Summary(planned(request, net, None)[1])
     for record in found:
         summary.add(record)
     assert summary.counts == {"ok": 1, "over": 2, "broken": 1}
@@ -125,7 +143,7 @@ def test_a_limit_that_an_upper_bound_does_not_decide_is_a_reason() -> None:
         ((("max", "receptive_field=100"),), "broken"),
         ((("min", "receptive_field=100"),), "broken"),
     ):
-        (record,) = swept(Wish(("classes=10",), keys=("layers",), limits=limits), "shufflenet-v2", None)
+        (record,) = swept(SweepRequest(("classes=10",), keys=("layers",), limits=limits), "shufflenet-v2", None)
         assert record.status == status
         bound, limit = limits[0][0], limits[0][1].partition("=")[2]
         why = f"undecidable: receptive_field is at most 224, which does not decide {bound} {limit}"
@@ -133,9 +151,10 @@ def test_a_limit_that_an_upper_bound_does_not_decide_is_a_reason() -> None:
 
 
 def test_front_is_that_of_the_designs_within_the_limits() -> None:
-    wish = Wish(("w=1..12", "n=1,2,3"), limits=(("max", "macs=200K"),), front=("activations", "parameters:max"))
-    plan = planned(wish)[1]
-    summary = Summary(plan, wish.objectives)
+    front = ("activations", "parameters:max")
+    request = SweepRequest(("w=1..12", "n=1,2,3"), limits=(("max", "macs=200K"),), front=front)
+    plan = planned(request)[1]
+    summary = Summary(plan, request.objectives)
     found = list(records(plan))
     for record in found:
         summary.add(record)
@@ -152,10 +171,10 @@ def test_front_is_that_of_the_designs_within_the_limits() -> None:
 
 
 def test_order_and_top() -> None:
-    wish = Wish(("w=1..6",), front=("w", "macs:max"), sort="macs:max")
-    plan = planned(wish)[1]
+    request = SweepRequest(("w=1..6",), front=("w", "macs:max"), sort="macs:max")
+    plan = planned(request)[1]
     found = list(records(plan))
-    by_front, by_order = Summary(plan, wish.objectives, wish.order, 2), Summary(plan, sort=wish.order, top=3)
+    by_front, by_order = Summary(plan, request.objectives, request.order, 2), Summary(plan, sort=request.order, top=3)
     plain = Summary(plan, top=2)
     for record in found:
         for each in (by_front, by_order, plain):
@@ -169,17 +188,17 @@ def test_order_and_top() -> None:
 
 
 def test_a_name_that_no_design_reads_is_refused() -> None:
-    family, plan = planned(Wish(("width=1,2",)))
+    family, plan = planned(SweepRequest(("width=1,2",)))
     with pytest.raises(DesignError, match=r"'width' changes nothing: the design has no variable 'width'"):
         look_up(family, plan.points)
-    family, plan = planned(Wish(("rati=1,2",)))
+    family, plan = planned(SweepRequest(("rati=1,2",)))
     with pytest.raises(DesignError, match="did you mean 'ratio'"):
         look_up(family, plan.points)
 
 
 def test_a_name_that_some_designs_read_is_not_refused() -> None:
     net = "INPUT 8x8x3 -> [CONV3-{w}]*{n} -> FC-10"
-    family, plan = planned(Wish(("w=4,8", "n=0,1")), net, None)
+    family, plan = planned(SweepRequest(("w=4,8", "n=0,1")), net, None)
     name, warnings = look_up(family, plan.points)
     assert (name, warnings) == ("pattern", [])
     found = list(records(plan))
@@ -187,48 +206,52 @@ def test_a_name_that_some_designs_read_is_not_refused() -> None:
 
 
 def test_the_name_of_the_family_has_what_does_not_vary() -> None:
-    family, plan = planned(Wish(("batch=1,2", "input=32,48"), keys=("plan_arena",)), "lenet5", None, classes=12)
+    family, plan = planned(SweepRequest(("batch=1,2", "input=32,48"), keys=("plan_arena",)), "lenet5", None, classes=12)
     assert look_up(family, plan.points)[0] == "lenet5, changed: classes=12"
 
 
 def test_a_warning_of_all_designs_is_kept() -> None:
-    family, plan = planned(Wish(("w=4,8",)), variables={"zz": 3})
+    family, plan = planned(SweepRequest(("w=4,8",)), variables={"zz": 3})
     _, (warning,) = look_up(family, plan.points)
     assert warning.message.startswith("--set zz=3 has no effect")
 
 
 @pytest.mark.parametrize(
-    ("wish", "message", "hint"),
+    ("refused", "message", "hint"),
     [
-        (Wish(), "a sweep needs names that vary", "--vary width=8..64, or --from FILE.csv"),
-        (Wish(("w=1,2", "w=3")), "'w' has two ranges", None),
-        (Wish(("w=4..1",)), "the range is empty: its lower end 4 is above its upper end 1", "--vary w=1..4"),
-        (Wish(("batch=0.5,2",)), "batch takes whole numbers, found 0.5", None),
+        (SweepRequest(), "a sweep needs names that vary", "--vary width=8..64, or --from FILE.csv"),
+        (SweepRequest(("w=1,2", "w=3")), "'w' has two ranges", None),
+        (SweepRequest(("w=4..1",)), "the range is empty: its lower end 4 is above its upper end 1", "--vary w=1..4"),
+        (SweepRequest(("batch=0.5,2",)), "batch takes whole numbers, found 0.5", None),
         (
-            Wish(("w=1..1000000000000",)),
+            SweepRequest(("w=1..1000000000000",)),
             "the ranges have 1,000,000,000,000 points together, more than 100,000,000",
             "draw some of them: --sample 10000 --seed 1",
         ),
-        (Wish(("classes=1,2",)), "'classes' varies, and --classes sets it", "leave out --classes"),
-        (Wish(("ratio=1,2",)), "'ratio' varies, and --set sets it", "leave out --set"),
-        (Wish(("batch=1,2",), options={"batch": 4}), "'batch' varies, and --batch sets it", "leave out --batch"),
-        (Wish(("w=1,2",), keys=("mac",)), "no key 'mac'; did you mean 'macs'?", None),
-        (Wish(("w=1,2",), front=("ww", "macs")), "no key 'ww'; did you mean 'w'?", None),
-        (Wish(("w=1,2",), front=("macs:up",)), "expected KEY or KEY:max, as in macs, found 'macs:up'", None),
-        (Wish(("w=1,2",), front=("macs", "macs:max")), "the front has 'macs' twice", None),
-        (Wish(("w=1,2",), sort=""), "expected KEY or KEY:max, as in macs, found nothing", None),
-        (Wish(("w=1,2",), limits=(("max", "macs=+5%"),)), "macs: +5% is relative, and a search has no base",
+        (SweepRequest(("classes=1,2",)), "'classes' varies, and --classes sets it", "leave out --classes"),
+        (SweepRequest(("ratio=1,2",)), "'ratio' varies, and --set sets it", "leave out --set"),
+        (
+            SweepRequest(("batch=1,2",), options={"batch": 4}),
+            "'batch' varies, and --batch sets it",
+            "leave out --batch",
+        ),
+        (SweepRequest(("w=1,2",), keys=("mac",)), "no key 'mac'; did you mean 'macs'?", None),
+        (SweepRequest(("w=1,2",), front=("ww", "macs")), "no key 'ww'; did you mean 'w'?", None),
+        (SweepRequest(("w=1,2",), front=("macs:up",)), "expected KEY or KEY:max, as in macs, found 'macs:up'", None),
+        (SweepRequest(("w=1,2",), front=("macs", "macs:max")), "the front has 'macs' twice", None),
+        (SweepRequest(("w=1,2",), sort=""), "expected KEY or KEY:max, as in macs, found nothing", None),
+        (SweepRequest(("w=1,2",), limits=(("max", "macs=+5%"),)), "macs: +5% is relative, and a search has no base",
          "write the limit itself, as in macs=7M"),
-        (Wish(("w=1,2",), limits=(("max", "macs=1"), ("min", "macs=2"))),
+        (SweepRequest(("w=1,2",), limits=(("max", "macs=1"), ("min", "macs=2"))),
          "macs: min 2 is above max 1: no value satisfies both", None),
-        (Wish(("w=1..9",), most=5), "at most 5 points are allowed here, and there are 9",
+        (SweepRequest(("w=1..9",), most=5), "at most 5 points are allowed here, and there are 9",
          "draw some of them: --sample 5"),
-        (Wish(("w=1,2",), where=("ww > 1",)), "'ww' has no value here; did you mean 'w'?", None),
+        (SweepRequest(("w=1,2",), where=("ww > 1",)), "'ww' has no value here; did you mean 'w'?", None),
     ],
 )  # fmt: skip  # one case in one or two lines
-def test_what_is_refused(wish: Wish, message: str, hint: str | None) -> None:
+def test_what_is_refused(refused: SweepRequest, message: str, hint: str | None) -> None:
     with pytest.raises(CnncalcError) as error:
-        planned(wish, classes=10, variables={"ratio": variable("ratio", "0.5")})
+        planned(refused, classes=10, variables={"ratio": variable("ratio", "0.5")})
     problem = error.value.every[0] if isinstance(error.value, DesignError) else error.value.problem()
     assert (problem.message.partition(" (known")[0], problem.hint) == (message, hint)
 
@@ -237,18 +260,18 @@ def test_a_variable_with_the_name_of_a_key_is_refused_where_both_are_columns() -
     net = "INPUT 8x8x3 -> [CONV3-{macs}]*{layers} -> FC-10"
     vary = ("macs=4,8", "layers=1,2")
     with pytest.raises(ValueProblem) as error:
-        planned(Wish(vary), net, None)
+        planned(SweepRequest(vary), net, None)
     assert error.value.hint == "leave it out: --keys parameters,activations"
-    found = swept(Wish(vary, keys=("parameters", "activations")), net, None)
+    found = swept(SweepRequest(vary, keys=("parameters", "activations")), net, None)
     assert len(found) == 4
     assert all(record.status == "ok" for record in found)
 
 
 def test_lists_have_no_order() -> None:
     net = "INPUT 8x8x3 -> CONV3-{sizes[0]} -> FC-10"
-    plan = planned(Wish(("sizes=2x4,3x5",), front=("sizes",)), net, None)[1]
+    plan = planned(SweepRequest(("sizes=2x4,3x5",), front=("sizes",)), net, None)[1]
     summary = Summary(plan, (Objective("sizes"),))
-    with pytest.raises(ValueProblem, match="'sizes' has values that are no numbers, so they have no order"):
+    with pytest.raises(ValueProblem, match="'sizes' has values that are not numbers, so they have no order"):
         summary.add(next(records(plan)))
 
 

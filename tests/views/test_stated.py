@@ -14,7 +14,7 @@ HEAD = "INPUT 8x8x3 -> CONV3-4@first"
 NET = f"{HEAD} -> OPAQUE([4, 4, 6], parameters=50, buffers=3, macs=1000, saved=77)@op -> CONV3-5 -> GAP -> FC-3"
 BARE = f"{HEAD} -> OPAQUE([4, 4, 6])@op -> CONV3-5 -> GAP -> FC-3"
 LINE = "stated, not computed: 50 of the parameters, 3 of the buffers, 1,000 of the MACs (op)"
-BYTES = f"{LINE}; in bytes also its volume, and 77 elements an image that training saves"
+BYTES = f"{LINE}; in bytes also its volume, and 77 elements for each image that training saves"
 
 
 @pytest.mark.parametrize("call", [("memory", NET), ("fit", NET, "--memory", "440MiB")])

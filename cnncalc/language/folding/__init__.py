@@ -1,7 +1,7 @@
-"""A flat net as the shortest readable text: repeats, blocks with parameters, variables and defaults.
+"""Writes a net without repeats and blocks as a short text with repeats, blocks with parameters, variables and defaults.
 
-The text is read back and compared with the net, node for node; where it does not agree, a simpler form is taken, at
-last the long form with one entry a layer.
+Each text is parsed again and compared with the net, node for node. If it differs, the next longer text is tried, and
+finally the long form with one entry for each layer.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from cnncalc.language.folding.blocks import Blocks
 from cnncalc.language.folding.compare import agrees
 from cnncalc.language.folding.forms import Forms
 from cnncalc.language.folding.layout import lines_of
-from cnncalc.language.folding.loops import Looper, unwrapped
+from cnncalc.language.folding.loops import RepeatFinder, unwrapped
 from cnncalc.language.folding.naming import Naming
 from cnncalc.language.folding.parts import leaves
+from cnncalc.language.folding.short_layers import ShortLayers
 from cnncalc.language.folding.structure import Builder
 from cnncalc.language.folding.text import PatternText
-from cnncalc.language.folding.usual import Usual
 from cnncalc.language.layer_text import written
 from cnncalc.language.limits import PATTERN_CHARACTERS
 from cnncalc.language.reading import read_architecture, read_pattern
@@ -38,81 +38,85 @@ if TYPE_CHECKING:
 
 MAX_NODES = 25_000
 MAX_EDGES = 100_000
-"""A larger net is written in its long form."""
+"""Nets with more nodes or edges are written in the long form."""
 
-TRIED_NODES = 12_000
-"""Ways to try times nodes of the net: of a large net fewer ways are tried, at least one."""
+STRATEGY_NODES = 12_000
+"""The most nodes of a net times the strategies that are tried: fewer, but at least one, for a large net."""
 
 
-class Way(NamedTuple):
-    """One way to fold a net."""
+class Strategy(NamedTuple):
+    """One strategy to fold a net.
+
+    ``equal_first`` and ``with_single`` as for :class:`RepeatFinder`, ``keeps_pointwise`` as for :meth:`Builder.parts`.
+    ``with_blocks``: blocks are searched for too.
+    """
 
     equal_first: bool
     with_single: bool
     with_blocks: bool = True
-    point_apart: bool = False
+    keeps_pointwise: bool = False
 
 
-WAYS = (
-    Way(equal_first=True, with_single=False),
-    Way(equal_first=True, with_single=True),
-    Way(equal_first=False, with_single=False),
-    Way(equal_first=True, with_single=False, point_apart=True),
-    Way(equal_first=True, with_single=True, point_apart=True),
-    Way(equal_first=False, with_single=False, with_blocks=False),
+STRATEGIES = (
+    Strategy(equal_first=True, with_single=False),
+    Strategy(equal_first=True, with_single=True),
+    Strategy(equal_first=False, with_single=False),
+    Strategy(equal_first=True, with_single=False, keeps_pointwise=True),
+    Strategy(equal_first=True, with_single=True, keeps_pointwise=True),
+    Strategy(equal_first=False, with_single=False, with_blocks=False),
 )
 
 
 def folded(graph: Graph) -> str:
-    """A net without drafts as an architecture file: repeats, blocks, variables; the shortest of a few ways.
+    """The architecture file of a net without drafts, with repeats, blocks and variables: the shortest of STRATEGIES.
 
-    It reads back to the same net, in which inputs and outputs have their names.
+    Parsed again it gives the same net; inputs and outputs keep their names.
     """
     with Paused():
-        return _shortest(graph, WAYS, is_file=True) or flat(graph)
+        return _shortest(graph, STRATEGIES, is_file=True) or flat(graph)
 
 
 def folded_pattern(graph: Graph) -> str:
-    """A net without drafts as one pattern with repeats, which reads back to the same net."""
-    ways = [way._replace(with_blocks=False) for way in WAYS[:3]]
+    """The pattern of a net without drafts, with repeats; parsed again it gives the same net."""
+    strategies = [strategy._replace(with_blocks=False) for strategy in STRATEGIES[:3]]
     with Paused():
-        return _shortest(graph, ways, is_file=False) or as_pattern(graph)
+        return _shortest(graph, strategies, is_file=False) or as_pattern(graph)
 
 
 def flat(graph: Graph) -> str:
-    """A net without drafts as an architecture file in its long form, one entry a layer with its name."""
+    """The architecture file of a net without drafts in the long form: one entry with a name for each layer."""
     return as_yaml(graph)
 
 
 def flat_pattern(graph: Graph) -> str:
-    """A net without drafts as one pattern in its long form, in which every layer has its name."""
+    """The pattern of a net without drafts in the long form: every layer has its name."""
     return as_pattern(graph)
 
 
-def _shortest(graph: Graph, ways: Sequence[Way], *, is_file: bool) -> str | None:
-    """The shortest text that reads back to the net; None if there is none."""
+def _shortest(graph: Graph, strategies: Sequence[Strategy], *, is_file: bool) -> str | None:
+    """The shortest text that gives the same net when parsed; None if there is none or the net is too large."""
     if len(graph.nodes) > MAX_NODES or sum([len(node.inputs) for node in graph.nodes]) > MAX_EDGES:
         return None
     volumes = _volumes(graph)
     if volumes is None:
         return None
-    layers = Usual(graph.nodes, volumes, has_defaults=is_file)
+    layers = ShortLayers(graph.nodes, volumes, has_defaults=is_file)
     for has_own_names in (True, False):
         builder = Builder(graph, layers, volumes, has_own_names=has_own_names)
         if is_file:
             builder.find_variable()
-        found = _first_that_agrees(graph, builder, volumes, ways, is_file=is_file)
+        found = _first_that_agrees(graph, builder, volumes, strategies, is_file=is_file)
         if found is not None or not builder.has_doubtful_names:
             return found
     return None
 
 
 def _first_that_agrees(
-    graph: Graph, builder: Builder, volumes: list[Volume], ways: Sequence[Way], *, is_file: bool
+    graph: Graph, builder: Builder, volumes: list[Volume], strategies: Sequence[Strategy], *, is_file: bool
 ) -> str | None:
-    """The shortest text of these ways that reads back to the net; None if there is none."""
-    few = max(1, min(len(ways), TRIED_NODES // len(graph.nodes)))
-    nets = [_folded(builder, way) for way in ways[:few]]
+    """The cheapest text of these strategies that gives the same net when parsed; None if there is none."""
+    few = max(1, min(len(strategies), STRATEGY_NODES // len(graph.nodes)))
+    nets = [_folded(builder, strategy) for strategy in strategies[:few]]
     texts = [_written(graph, builder, net, None, is_file=is_file) for net in nets]
     names = [node.name for node in builder.nodes]
     for place in sorted(range(len(nets)), key=lambda place: (texts[place].cost, place)):
@@ -127,7 +131,7 @@ def _first_that_agrees(
 
 
 def _volumes(graph: Graph) -> list[Volume] | None:
-    """The volume of each node; None if the net has none."""
+    """The output volume of each node; None if one cannot be computed."""
     volumes: list[Volume] = []
     try:
         for node in graph.nodes:
@@ -142,35 +146,35 @@ def _volumes(graph: Graph) -> list[Volume] | None:
 
 
 class Net(NamedTuple):
-    """A net folded in one way."""
+    """A net folded by one strategy."""
 
     forms: Forms
     chain: list[Part]
     blocks: list[Block]
 
 
-def _folded(builder: Builder, way: Way) -> Net:
-    """The net folded in one way."""
+def _folded(builder: Builder, strategy: Strategy) -> Net:
+    """Folds the net by one strategy."""
     forms = Forms()
-    looper = Looper(forms, equal_first=way.equal_first, with_single=way.with_single)
-    chain = looper.folded(builder.parts(forms, point_apart=way.point_apart))
-    if way.with_single:
+    repeat_finder = RepeatFinder(forms, equal_first=strategy.equal_first, with_single=strategy.with_single)
+    chain = repeat_finder.folded(builder.parts(forms, keeps_pointwise=strategy.keeps_pointwise))
+    if strategy.with_single:
         chain = unwrapped(forms, chain)
     blocks = Blocks(forms, frozenset(KINDS))
-    if way.with_blocks:
+    if strategy.with_blocks:
         chain = blocks.folded(chain)
     return Net(forms, chain, blocks.blocks)
 
 
 class Written(NamedTuple):
-    """A text, and what it costs: its characters, 40 for each line, and how hard it is to follow."""
+    """A text and its cost: its characters, 40 for each line, and :attr:`PatternText.burden`."""
 
     text: str
     cost: int
 
 
 def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *, is_file: bool) -> Written:
-    """The text of a folded net; ``naming``: with the names of its blocks."""
+    """The text of a folded net, with the names of ``naming`` for its blocks (None: without names)."""
     writer = PatternText(net.forms, net.blocks, builder.kept_names, naming, has_variables=is_file)
     writer.net(net.chain)
     for block in net.blocks:
@@ -189,7 +193,7 @@ def _written(graph: Graph, builder: Builder, net: Net, naming: Naming | None, *,
             lines += _variable(name, rows, writer.comments[name])
     defaults = [
         f"{kind}: {{{', '.join(f'{key}: {written(value, quoted=True)}' for key, value in keys.items())}}}"
-        for kind, keys in builder.usual.defaults.items()
+        for kind, keys in builder.short_layers.defaults.items()
     ]
     if defaults:
         lines += in_lines(f"defaults: {{{', '.join(defaults)}}}")
@@ -208,7 +212,7 @@ def _measured(lines: list[str], burden: int) -> Written:
 
 
 def _variable(name: str, texts: list[str], comment: str) -> list[str]:
-    """A list of a file: in one line where it fits, else an entry a line."""
+    """The lines of a list under ``variables``: one line if it fits, else one line for each entry."""
     line = f"  {name}: [{', '.join(texts)}]  # {comment}"
     if len(line) <= 100:
         return [line]
@@ -216,7 +220,7 @@ def _variable(name: str, texts: list[str], comment: str) -> list[str]:
 
 
 def _reads_back(graph: Graph, volumes: list[Volume], text: str, order: list[int], *, is_file: bool) -> bool:
-    """Whether a text is read as the net."""
+    """Whether a text gives the same net when it is parsed."""
     if len(text) > PATTERN_CHARACTERS:
         return False
     try:
@@ -227,7 +231,7 @@ def _reads_back(graph: Graph, volumes: list[Volume], text: str, order: list[int]
 
 
 def _has_ignored(graph: Graph, again: Graph) -> bool:
-    """Whether the layers and blocks for which design rules are ignored have their names."""
+    """Whether all layers and blocks that ``ignore`` names still have their names."""
     names = {ignored.layer for ignored in graph.ignore if ignored.layer is not None}
     for node in again.nodes if names else ():
         name = node.name

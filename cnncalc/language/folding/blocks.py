@@ -1,4 +1,4 @@
-"""Chains that stand in several places become blocks with parameters."""
+"""Finds blocks: chains that occur several times become a block with parameters."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ MAX_LENGTH = 14
 """The most parts in the body of a block."""
 MAX_BLOCKS = 12
 MAX_PARTS = 2_000
-"""The most parts of a net in which blocks are sought."""
+"""Blocks are searched for only in nets with at most this number of parts."""
 LEAST_SAVED = 24
 
 
 class Block(NamedTuple):
-    """A block: its name, an example of its body, how their numbers follow from parameters, and the parameters' roles.
+    """A block: its name and an example of its body.
 
-    ``constants`` are the numbers that are the same in all calls.
+    ``plan`` says for each slot of the body how it follows from the parameters, ``roles`` are the roles of the
+    parameters, ``constants`` the numbers that are equal in all calls.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Block(NamedTuple):
 
 
 class Blocks:
-    """Finds blocks in a net, the one that saves most characters first."""
+    """Finds blocks in a net, first the one that saves most characters; names in ``taken`` are not used."""
 
     def __init__(self, forms: Forms, taken: frozenset[str]) -> None:
         self.forms = forms
@@ -43,7 +44,7 @@ class Blocks:
         self.refused: set[tuple[int, ...]] = set()
 
     def folded(self, chain: list[Part]) -> list[Part]:
-        """The net with calls of blocks, which are then in ``blocks``."""
+        """The net with calls of blocks; adds these to ``blocks``."""
         while len(self.blocks) < MAX_BLOCKS:
             best = self._best(chain)
             if best is None:
@@ -51,7 +52,7 @@ class Blocks:
             known = len(self.blocks)
             try:
                 found = self._replace(chain, best)
-            except UnlikeError:  # without the numbers of the block, repeats around it no longer look alike
+            except UnlikeError:  # with calls in them, the bodies of a repeat around the block differ in form
                 found = None
             if found is None:
                 self.refused.add(best)
@@ -62,7 +63,7 @@ class Blocks:
         return chain
 
     def _best(self, chain: list[Part]) -> tuple[int, ...] | None:
-        """The forms of the chain that saves most as a block."""
+        """The forms of the chain that saves most characters as a block; None if none saves enough."""
         shown = shown_chains(chain)
         if sum(map(len, shown)) > MAX_PARTS:
             return None
@@ -106,10 +107,10 @@ class Blocks:
 
     def _is_kept(self, number: int) -> bool:
         form = self.forms[number]
-        return isinstance(form, LayerForm) and (form.label is not None or form.alone)
+        return isinstance(form, LayerForm) and (form.label is not None or form.is_branch_input)
 
     def _replace(self, chain: list[Part], key: tuple[int, ...]) -> list[Part] | None:
-        """The net with calls in place of these forms."""
+        """The net with calls instead of these forms; None if a label inside them would be lost."""
         places = occurrences(chain, key)
         if any(part.label is not None for piece in places for part in inner_parts(piece)):
             return None
@@ -154,7 +155,7 @@ class Blocks:
 
 
 def shown_chains(chain: list[Part]) -> list[list[Part]]:
-    """The chains of a net whose text is written: of a repeat the first body alone."""
+    """The chains of a net that are written in the text: of a repeat only the first body."""
     found, stack = [], [chain]
     while stack:
         one = stack.pop()
@@ -168,7 +169,7 @@ def shown_chains(chain: list[Part]) -> list[list[Part]]:
 
 
 def occurrences(chain: list[Part], key: tuple[int, ...]) -> list[list[Part]]:
-    """The places of a sequence of forms, also in every body of a repeat."""
+    """The occurrences of a sequence of forms, also in all bodies of repeats."""
     found, stack, length = [], [chain], len(key)
     while stack:
         one = stack.pop()
@@ -186,7 +187,7 @@ def occurrences(chain: list[Part], key: tuple[int, ...]) -> list[list[Part]]:
 
 
 def inner_parts(piece: list[Part]) -> list[Part]:
-    """The parts of a chain but the last, and those inside of all."""
+    """The parts of a chain without the last one, and the parts inside all of them but those with its label."""
     found = list(piece[:-1])
     stack = [part for part in piece if not isinstance(part, Call)]
     last = piece[-1].label

@@ -1,4 +1,4 @@
-"""Columns of numbers: which are the same everywhere, and which follow from others."""
+"""Columns of numbers: which are constant, and which follow from other columns."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_FACTOR = 16
-"""The largest factor between two columns that is taken for a rule of the design."""
+"""The largest factor between two columns for which one is written as a multiple of the other."""
 
 
 def explained(
     rows: Sequence[tuple[Any, ...]], roles: Sequence[str], depths: Sequence[int] = ()
 ) -> tuple[tuple[Reference, ...], tuple[int, ...]]:
-    """For each column how it follows from others, and the columns that do not, in their order.
+    """For each column how it follows from others, and the indices of the columns that do not.
 
-    ``depths`` holds the depth that enters each row, where columns may follow from it.
+    ``roles`` are the roles of the columns: only columns of the same role follow from each other. ``depths`` holds the
+    depth of the input volume for each row; columns with the role DEPTH may follow from it (empty: none does).
     """
     columns = list(zip(*rows, strict=True))
     plan: list[Reference] = [CONSTANT] * len(columns)
@@ -33,7 +34,7 @@ def explained(
             varying.append(place)
     bases: dict[int, Reference] = {}
     by_depth = {place: _of_depth(columns[place], depths) for place in varying if depths and roles[place] == DEPTH}
-    # small ones first, so that others are multiples of them
+    # columns with small numbers first, so that others become multiples of them
     for place in sorted(varying, key=lambda place: (repr(type(columns[place][0])), _size(columns[place]))):
         found = by_depth.get(place)
         for base in bases if found is None else ():
@@ -58,7 +59,7 @@ def _size(column: Sequence[Any]) -> Any:
 
 
 def _factor(base: Sequence[Any], column: Sequence[Any]) -> int:
-    """The whole number by which a column is larger than another everywhere; 0 if there is none."""
+    """The whole number (2 to MAX_FACTOR) with column = factor * base in every row; 0 if there is none."""
     if not (isinstance(base[0], int) and isinstance(column[0], int)) or not base[0] or column[0] % base[0]:
         return 0
     factor = column[0] // base[0]
@@ -68,7 +69,7 @@ def _factor(base: Sequence[Any], column: Sequence[Any]) -> int:
 
 
 def _of_depth(column: Sequence[Any], depths: Sequence[int]) -> Reference | None:
-    """The column as the depth of the input, a multiple of it or a part of it."""
+    """The column as the input depth, a multiple of it, or a quotient of it; None if it is none of these."""
     if not all(isinstance(value, int) for value in column) or 0 in depths or 0 in column:
         return None
     if tuple(column) == tuple(depths):

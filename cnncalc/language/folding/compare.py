@@ -1,4 +1,4 @@
-"""Whether the text of a folded net, read back, is the net that was folded, node for node."""
+"""Compares a net with the net that its folded text gives when it is parsed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def agrees(graph: Graph, volumes: Sequence[Volume], again: Graph, order: Sequence[int]) -> bool:
-    """Whether ``again`` has the nodes of ``graph`` in this order, with the same keys, edges, shares and flags.
+    """Whether ``again`` has the nodes of ``graph`` with the same keys, edges, shared weights and flags.
 
-    Volumes, parameters and multiply-adds follow from keys and edges, so they agree as well.
+    ``order`` has the index in ``graph`` of each node of ``again``, ``volumes`` are those of ``graph``. Parameters and
+    MACs follow from keys and edges, so they are equal too.
     """
     if len(again.nodes) != len(graph.nodes) or len(order) != len(graph.nodes):
         return False
@@ -52,7 +53,7 @@ def _flags(node: Node) -> tuple[bool, bool, bool]:
 
 
 def _layer(node: Node, volumes: Sequence[Volume], order: Sequence[int]) -> Layer | None:
-    """The layer of a node whose keys may depend on volumes; None if they do not give one."""
+    """The layer of a node, whose keys may depend on volumes; None if it is invalid with these volumes."""
     if not isinstance(node.layer, Draft):
         return node.layer
     try:
@@ -62,7 +63,7 @@ def _layer(node: Node, volumes: Sequence[Volume], order: Sequence[int]) -> Layer
 
 
 def _are_equal(layer: Layer, other: Layer, sides: int) -> bool:
-    """Whether two layers have the same keys on a volume, where some may be left open."""
+    """Whether two layers have the same keys on a volume with ``sides`` sides; unwritten keys have their defaults."""
     if layer.written() == other.written():
         return True
     if not sides:
@@ -72,5 +73,5 @@ def _are_equal(layer: Layer, other: Layer, sides: int) -> bool:
 
 
 def _others(layer: Layer) -> dict[str, Any]:
-    """The written keys of a layer but those of its window."""
+    """The written keys of a layer without those of its window."""
     return {key: value for key, value in layer.written().items() if key not in WINDOW_KEYS}

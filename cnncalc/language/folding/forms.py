@@ -1,8 +1,8 @@
-"""Forms: what items of a pattern look like with their numbers left out, so that equal ones can be found.
+"""Forms: items of a pattern without their numbers, so that items which differ only in numbers can be found.
 
-A form is known by its number; two items have the same form if they differ in numbers alone. ``slots`` are the places
-of the numbers, in the order of the text; items hold the values. A slot has a role, :data:`DEPTH` or the name of its
-key, such as ``kernel``: only values of the same role are taken for the same parameter.
+A form is identified by a number; two items have the same form if they differ only in numbers. The slots of a form are
+the places of these numbers, in the order of the text; items hold the values. A slot has a role, :data:`DEPTH` or the
+name of its key, such as ``kernel``: only values of the same role can be the same parameter.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ DEPTH = "channels"
 """The role of numbers of channels: filters, units, groups."""
 
 GROWTH_INDEX = "j"
-"""The name of the number of a time in a :class:`GrowthForm`."""
+"""The name of the index in a :class:`GrowthForm`."""
 
 
 class Symbol(NamedTuple):
-    """A name, or an expression of names, in place of a number."""
+    """A name or an expression, written instead of a number."""
 
     text: str
     is_name: bool = True
 
 
 class LayerForm(NamedTuple):
-    """A layer. The value of a field whose number is in a slot is None; ``default`` leaves it out of the text.
+    """A layer. The value of a field is None if its number is in a slot.
 
-    ``extra`` stands in the parentheses after the keys, ``source`` is the name that a FROM before it has, ``label`` its
-    own. Names inside a fork are written as :func:`local_name` gives them. ``alone``: it begins a branch of its own.
+    ``extra`` are the items after the keys in its parentheses, such as references. ``source`` is the name in a FROM
+    before the layer, ``label`` its own name. Names of nodes inside a fork are those of :func:`local_name`.
+    ``is_branch_input``: it is an input that begins a branch, and is therefore written in brackets.
     """
 
     layer: Layer
@@ -44,7 +45,7 @@ class LayerForm(NamedTuple):
     extra: tuple[str, ...]
     source: str | None
     label: str | None
-    alone: bool
+    is_branch_input: bool
 
 
 class ForkForm(NamedTuple):
@@ -55,22 +56,22 @@ class ForkForm(NamedTuple):
 
 
 class TimesForm(NamedTuple):
-    """A chain, repeated; the first slot is the count."""
+    """A repeated chain; the first slot is the count."""
 
     body: tuple[int, ...]
 
 
 class GrowthForm(NamedTuple):
-    """A chain, repeated, that begins with a merge of what all times before gave; the first slot is the count."""
+    """A repeated chain whose first layer merges the outputs of all iterations before; the first slot is the count."""
 
     body: tuple[int, ...]
 
 
 class ListForm(NamedTuple):
-    """A chain, repeated for each entry of a list, which is the first slot.
+    """A chain that is repeated for each entry of a list; the first slot is the list.
 
-    ``plan`` says for each slot of the chain whether it is the same in all entries, and then a slot of this form, or
-    how it follows from the parts of the entry. ``roles`` are those of the parts.
+    ``plan`` says for each slot of the chain how it follows from the items of an entry, or that it is constant; constant
+    slots are the further slots of this form. ``roles`` are the roles of the items of an entry.
     """
 
     body: tuple[int, ...]
@@ -88,9 +89,10 @@ Form: TypeAlias = "LayerForm | ForkForm | TimesForm | GrowthForm | ListForm | Ca
 
 
 class Reference(NamedTuple):
-    """How a slot follows from others: ``constant``, or column ``column`` with an operation and a number.
+    """How a slot follows from others: it is constant, or column ``column`` with an operation and a number.
 
-    ``operation`` is empty for the column itself; a ``column`` of -1 is the depth of the volume that enters the block.
+    ``operation`` is empty for the column itself. A ``column`` of -1 is the depth of the input volume of the block, -2
+    means constant.
     """
 
     column: int = -2
@@ -99,7 +101,7 @@ class Reference(NamedTuple):
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is the same everywhere."""
+        """Whether the slot has the same value everywhere."""
         return self.column == -2
 
 
@@ -107,15 +109,20 @@ CONSTANT = Reference()
 
 
 def local_name(forks: int, number: int) -> str:
-    """The name ``number`` of the fork that many forks further out than the innermost one around a layer.
+    """The placeholder of name ``number`` in the fork that is ``forks`` levels outside the innermost one.
 
-    It is replaced by a name of letters in the text; parts of different forks that use their names alike look alike.
+    The text has a name of letters instead. Because placeholders are relative, equal branches of different forks have
+    equal forms.
     """
     return f"<{forks}.{number}>"
 
 
-class Known(NamedTuple):
-    """A form with the roles of its slots, and in how many forks around it names are that it uses or defines."""
+class FormFacts(NamedTuple):
+    """A form and the roles of its slots.
+
+    ``reach``: how many levels of forks outwards its local names belong to; 0: it uses none. ``has_names``: local names
+    are used in it or inside it.
+    """
 
     form: Form
     roles: tuple[str, ...]
@@ -128,7 +135,7 @@ class Forms:
 
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
-        self._known: list[Known] = []
+        self._known: list[FormFacts] = []
 
     def __getitem__(self, number: int) -> Form:
         return self._known[number].form
@@ -138,11 +145,11 @@ class Forms:
         return self._known[number].roles
 
     def reach(self, numbers: Sequence[int]) -> int:
-        """In how many forks around a chain names are that it uses or defines."""
+        """How many levels of forks outwards the local names of a chain belong to; 0: it uses none."""
         return max([self._known[number].reach for number in numbers], default=0)
 
     def has_names(self, *numbers: int) -> bool:
-        """Whether there are names inside that are local to a fork."""
+        """Whether one of these forms uses names that are local to a fork, also inside it."""
         return any(self._known[number].has_names for number in numbers)
 
     def chain_roles(self, numbers: Sequence[int]) -> tuple[str, ...]:
@@ -152,12 +159,15 @@ class Forms:
     def add(
         self, form: Form, roles: tuple[str, ...], key: Hashable | None = None, reach: int = 0, inner: Sequence[int] = ()
     ) -> int:
-        """The number of a form; ``key`` tells it apart (default: the form itself), ``inner`` are the forms in it."""
+        """The number of a form, which is added if it is new.
+
+        Forms with equal ``key`` (default: the form itself) are equal. ``inner`` are the forms inside.
+        """
         key = (type(form), form if key is None else key)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self._known)
-            self._known.append(Known(form, roles, reach, reach > 0 or self.has_names(*inner)))
+            self._known.append(FormFacts(form, roles, reach, reach > 0 or self.has_names(*inner)))
         return number
 
 

@@ -1,4 +1,4 @@
-"""A chain in lines of limited width: what does not fit into a line is broken inside its brackets, further in."""
+"""Lays out a chain in lines of limited width: an item that is too long is broken inside its brackets and indented."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
 WIDTH = 120
 STEP = 2
 MAX_INDENT = 40
-"""Further in than this nothing is moved."""
+"""The largest indent at which an item is still broken inside its brackets."""
 
 _OPEN, _CLOSE = "[({", "])}"
 
 
 def lines_of(items: Sequence[str], indent: int, width: int = WIDTH) -> list[str]:
-    """The items of a chain in lines."""
+    """The items of a chain in lines of at most ``width`` characters, if possible."""
     return _laid([item if not number else f"-> {item}" for number, item in enumerate(items)], indent, width)
 
 
 def _laid(pieces: Sequence[str], indent: int, width: int) -> list[str]:
-    """Pieces, each with the arrow or bar before it, in lines."""
+    """Pieces, each with its leading arrow or bar, in lines."""
     lines: list[str] = []
     blanks = " " * indent
     is_open = False
-    """Whether the last line may get further pieces."""
+    """Whether pieces may be appended to the last line."""
     for piece in pieces:
         if is_open and len(lines[-1]) + 1 + len(piece) <= width:
             lines[-1] += f" {piece}"
@@ -38,7 +38,7 @@ def _laid(pieces: Sequence[str], indent: int, width: int) -> list[str]:
 
 
 def _broken(piece: str, indent: int, width: int) -> list[str]:
-    """A piece that is too long for a line: broken inside its brackets, else at blanks behind commas."""
+    """A piece that is too long for a line: broken inside its brackets, else before arrows and bars and after commas."""
     start = piece.find("[")
     stop = _closing(piece, start) if start >= 0 and re.fullmatch(r"(?:(?:->|\|) )?", piece[:start]) else -1
     if stop < 0 or indent > MAX_INDENT:
@@ -54,7 +54,7 @@ def _broken(piece: str, indent: int, width: int) -> list[str]:
 
 
 def _wrapped(piece: str, indent: int, width: int) -> list[str]:
-    """A piece in lines, broken before arrows and bars and behind commas."""
+    """A piece in lines, broken before arrows and bars and after commas."""
     lines: list[str] = []
     for part in re.split(r" (?=(?:->|\|) )|(?<=,) ", piece):
         if lines and len(lines[-1]) + 1 + len(part) <= width:
@@ -65,7 +65,7 @@ def _wrapped(piece: str, indent: int, width: int) -> list[str]:
 
 
 def _closing(text: str, start: int) -> int:
-    """The place of the bracket that closes the one at a place; -1 if there is none."""
+    """The index of the bracket that closes the one at ``start``; -1 if there is none."""
     depth = 0
     for at in range(start, len(text)):
         depth += (text[at] in _OPEN) - (text[at] in _CLOSE)
@@ -75,7 +75,7 @@ def _closing(text: str, start: int) -> int:
 
 
 def _pieces(text: str) -> list[str]:
-    """The items of a chain or of branches, each with the arrow or bar before it."""
+    """The items of a chain or the branches of a fork, each with its leading arrow or bar."""
     pieces: list[str] = []
     depth = begin = 0
     for found in re.finditer(r"[\[({\])}]| (?=(?:->|\|) )", text):

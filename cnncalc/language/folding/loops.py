@@ -1,4 +1,4 @@
-"""Equal parts in a row become one part with a count, similar ones a repeat over the numbers in which they differ."""
+"""Finds repeats: equal consecutive parts become a repeat with a count, similar ones a repeat over a list."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 MAX_PERIOD = 400
 """The most parts in the body of a repeat."""
 MAX_ROUNDS = 12
-"""How often a chain in which repeats were found is searched again, since they may stand in repeats themselves."""
+"""How often a chain with repeats is searched again, since repeats may be repeated too."""
 MAX_STEPS = 6_000_000
-"""How many parts the search for repeats may look at."""
+"""The most parts that the search for repeats compares."""
 LEAST_SAVED = 30
-"""How many characters a repeat over a list must save: fewer do not make a net easier to read."""
+"""How many characters a repeat over a list must save: with less it is not easier to read."""
 
 
-class Looper:
+class RepeatFinder:
     """Finds repeats.
 
-    ``equal_first``: parts with equal numbers are joined before those that only look alike. ``with_single``: what stands
-    once, and elsewhere repeatedly, is a repeat of one, so that both look alike.
+    ``equal_first``: parts with equal numbers are joined before parts that only have equal forms. ``with_single``: a
+    chain that is repeated elsewhere and occurs once here becomes a repeat of one, so that both have the same form.
     """
 
     def __init__(self, forms: Forms, *, equal_first: bool, with_single: bool) -> None:
@@ -38,7 +38,7 @@ class Looper:
         self._numbers: dict[Hashable, int] = {}
 
     def folded(self, chain: list[Part]) -> list[Part]:
-        """The chain with repeats in it and in its branches."""
+        """The chain with repeats, in itself and in the chains of its parts."""
         chain = [self._inside(part) for part in chain]
         for _ in range(MAX_ROUNDS):
             before = len(chain)
@@ -61,7 +61,7 @@ class Looper:
         return part.remade(self.forms, folded)
 
     def _pass(self, chain: list[Part], *, exact: bool) -> list[Part]:
-        """The chain with the repeats of every period, short ones first."""
+        """The chain with the repeats of every period (number of parts), short periods first."""
         period, keys = 1, self._keys(chain, exact=exact)
         while period <= min(len(chain) // 2, MAX_PERIOD) and self.steps > 0:
             self.steps -= len(chain)
@@ -74,14 +74,14 @@ class Looper:
         return chain
 
     def _keys(self, chain: Sequence[Part], *, exact: bool) -> list[int]:
-        """Numbers that are equal for parts that may be joined."""
+        """A number for each part; parts with equal numbers may be joined."""
         if not exact:
             return [part.form for part in chain]
         numbers = self._numbers
         return [numbers.setdefault((part.form, part.values), len(numbers)) for part in chain]
 
     def _of_period(self, chain: list[Part], keys: list[int], period: int) -> list[Part] | None:
-        """The chain with the repeats of one period; None if there is none."""
+        """The chain with the repeats of one period; None if there are none."""
         same = bytes(map(eq, keys, keys[period:]))
         wanted = b"\1" * period
         at, done, result = same.find(wanted), 0, []
@@ -101,9 +101,10 @@ class Looper:
         return [*result, *chain[done:]] if done else None
 
     def _start(self, chain: Sequence[Part], at: int, spare: int) -> int:
-        """Where the first body begins, if some parts are left over: at a fork or a layer with weights, if there is one.
+        """The place where the first body begins, if it can be shifted by up to ``spare`` parts.
 
-        An activation function or a normalization belongs to what is before it.
+        Best is a fork or a layer with MACs, worst an activation function or a normalization, which belongs to the layer
+        before it.
         """
         return max(range(at, at + spare + 1), key=lambda start: (self._rank(chain[start]), -start))
 
@@ -115,7 +116,7 @@ class Looper:
         return 2 if layer.counts_macs else 0 if layer.is_activation or layer.is_normalization else 1
 
     def _loop(self, bodies: list[list[Part]]) -> Part | None:
-        """The repeat of these bodies; None if it saves nothing or a name inside it would stand several times."""
+        """The repeat of these bodies; None if it saves too little, or if a label inside it would be repeated."""
         for body in bodies:
             if any(part.label is not None for part in body[:-1]):
                 return None
@@ -132,7 +133,7 @@ class Looper:
         return loop if total - loop.width > max(LEAST_SAVED, total // 4) and not (is_plain and has_lists) else None
 
     def _wrapped(self, chain: list[Part]) -> list[Part]:
-        """The chain in which what stands once, and elsewhere repeatedly, is a repeat of one."""
+        """The chain in which every single occurrence of a chain that is repeated elsewhere is a repeat of one."""
         bodies = {numbers(part.bodies[0]) for part in chain if isinstance(part, Loop)}
         if not bodies:
             return chain
@@ -153,7 +154,7 @@ class Looper:
 
 
 def unwrapped(forms: Forms, chain: list[Part]) -> list[Part]:
-    """The chain without repeats of one that stayed alone."""
+    """The chain without repeats of one, where equal forms stay equal."""
     try:
         return _unwrapped(forms, [chain])[0]
     except UnlikeError:
@@ -161,7 +162,7 @@ def unwrapped(forms: Forms, chain: list[Part]) -> list[Part]:
 
 
 def _unwrapped(forms: Forms, chains: list[list[Part]]) -> list[list[Part]]:
-    """Chains of equal forms without the repeats that are of one in all of them."""
+    """Chains of equal forms without the repeats that have a single iteration in all of them."""
     result: list[list[Part]] = [[] for _ in chains]
     for parts in zip(*chains, strict=True):
         if all(isinstance(part, Loop) and len(part.chains) == 1 for part in parts):
@@ -182,7 +183,7 @@ def _unwrapped(forms: Forms, chains: list[list[Part]]) -> list[list[Part]]:
 
 
 def _has_label(part: Part) -> bool:
-    """Whether a part inside this one, other than its last, has a name."""
+    """Whether a part inside this one has a label other than that of the part itself."""
     stack: list[Any] = [part]
     while stack:
         one = stack.pop()

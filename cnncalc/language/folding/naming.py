@@ -1,7 +1,8 @@
-"""The names of blocks in a folded net: which groups and calls are blocks of the source, and what they are called.
+"""The names of blocks in a folded net: which groups and calls are blocks of the original net, and their names.
 
-A group has a name if its layers are all that a block of the source has, wherever it is repeated, and if the numbers in
-the names follow from one repeat around it: ``layer{i}.{j + 1}``.
+A block of the original net is a common prefix of layer names, such as ``layer1.0``. A group gets a name if it consists
+of exactly the layers of a block in every repetition, and if the numbers in the names follow from the index or the list
+of a repeat around it: ``layer{i}.{j + 1}``.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 
 
 MIN_COUNTED = 5
-"""The fewest layers of a block whose name may count with a repeat."""
+"""The fewest layers of a block whose name may have a number that changes with a repeat."""
 
 
 class Counted(NamedTuple):
-    """A number in a name that changes with a repeat: its index plus ``number``, or part ``number`` of its entries."""
+    """A number in a name that changes with a repeat: its index plus ``number``, or item ``number`` of its entries.
+
+    ``loop`` is the ``id`` of the repeat.
+    """
 
     loop: int
     is_index: bool
@@ -33,7 +37,7 @@ class Counted(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The parts ``start`` to below ``stop`` of a chain, with their name: words, and numbers that change."""
+    """The parts ``start`` to ``stop - 1`` of a chain, with their name: texts, and numbers that change."""
 
     start: int
     stop: int
@@ -41,7 +45,7 @@ class Group(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """One time that a chain stands in the net: in which times of the repeats around it, and the names around it."""
+    """One occurrence of a chain: the iteration of each repeat around it, and the prefix of the names around it."""
 
     chain: list[Part]
     times: tuple[int, ...]
@@ -51,8 +55,9 @@ class Instance(NamedTuple):
 class Naming:
     """The names of the blocks of a net.
 
-    ``groups`` has those of each chain by its ``id``, outer ones first; ``columns`` the parts that lists must have for
-    them and ``indexed`` the repeats that must count, by the ``id`` of the first of equal repeats.
+    ``groups`` holds the named groups of each chain by its ``id``, outer ones first. ``columns`` holds the items that
+    names need in the list of a repeat, ``indexed`` the repeats that need an index, both by the ``id`` of the first of
+    equal repeats.
     """
 
     def __init__(self, forms: Forms, chain: list[Part], names: Sequence[str]) -> None:
@@ -62,9 +67,9 @@ class Naming:
         self.columns: dict[int, list[tuple[int, ...]]] = {}
         self.indexed: set[int] = set()
         self._sizes: Counter[str] = Counter()
-        """How many layers each block has."""
+        """The number of layers of each block."""
         self._begins: dict[str, int] = {}
-        """The first layer of each block."""
+        """The index of the first layer of each block."""
         for index, name in enumerate(names):
             prefix = name.rpartition(".")[0]
             while prefix:
@@ -76,7 +81,7 @@ class Naming:
             self._visit([Instance(chain, (), "")], ())
 
     def _facts(self, part: Part) -> tuple[str, int, bool, int]:
-        """The innermost block around a part, the number of its layers, whether they have names, the first of them."""
+        """The innermost block around a part, the number of its layers, whether one has a label, and the first one."""
         known = self._known.get(id(part))
         if known is not None:
             return known
@@ -93,13 +98,13 @@ class Naming:
         return found
 
     def _visit(self, instances: list[Instance], loops: tuple[Loop, ...]) -> None:
-        """Names the groups of chains of equal forms, and of the chains inside."""
+        """Finds the groups of occurrences of a chain, and of the chains inside."""
         chain = instances[0].chain
         groups: list[Group] = []
         inside: list[list[str]] = [[one.prefix for one in instances] for _ in chain]
 
         def scan(start: int, stop: int, around: list[Instance]) -> None:
-            """Finds the groups between two places, and those in them."""
+            """Finds the groups from ``start`` to ``stop - 1``, and the groups inside them."""
             at = start
             while at < stop:
                 group, prefixes = self._group(around, loops, at, stop)
@@ -136,7 +141,7 @@ class Naming:
     def _group(
         self, instances: list[Instance], loops: tuple[Loop, ...], at: int, most: int
     ) -> tuple[Group | None, list[str]]:
-        """The widest group with a name that begins at a place of chains, and the prefix in it for each of them."""
+        """The widest named group that begins at the place ``at`` (None: none), and its prefix in each occurrence."""
         first = instances[0]
         block, _, _, begin = self._facts(first.chain[at])
         if not block.startswith(first.prefix):
@@ -164,7 +169,7 @@ class Naming:
         return None, []
 
     def _stop(self, chain: list[Part], at: int, name: str) -> int | None:
-        """The part after the block of that name, which begins at a place; None if the chain does not have just it."""
+        """The place after the block ``name``, which begins at ``at``; None if the parts are not exactly that block."""
         left, stop = self._sizes[name], at
         while left > 0 and stop < len(chain):
             block, count, is_named, _ = self._facts(chain[stop])
@@ -177,7 +182,7 @@ class Naming:
     def _expressed(
         self, instances: list[Instance], loops: tuple[Loop, ...], names: list[str], *, may_count: bool
     ) -> tuple[str | Counted, ...] | None:
-        """The name of a group with what its numbers follow from; None if they do not."""
+        """The name of a group from its names in all occurrences; None if their numbers follow no rule."""
         pieces = [re.split(r"(?<![0-9])(0|[1-9][0-9]{0,8})(?![0-9])", name) for name in names]
         if any(piece[::2] != pieces[0][::2] for piece in pieces):
             return None
@@ -199,7 +204,7 @@ class Naming:
     def _counted(
         self, numbers: list[int], instances: list[Instance], loops: tuple[Loop, ...], *, may_count: bool
     ) -> Counted | None:
-        """How numbers follow from the times of one repeat; None if they do not."""
+        """How numbers follow from the index or the list of one repeat; None if they do not."""
         for level in reversed(range(len(loops))) if may_count else ():
             known: dict[int, int] = {}
             for number, one in zip(numbers, instances, strict=True):
@@ -222,7 +227,7 @@ class Naming:
 
 
 def _common(blocks: list[str]) -> str:
-    """The innermost block around several."""
+    """The innermost block around several blocks: their longest common prefix."""
     if all(block == blocks[0] for block in blocks):
         return blocks[0]
     paths = [block.split(".") for block in blocks]

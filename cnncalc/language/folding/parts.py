@@ -1,4 +1,4 @@
-"""Parts: the items of a folded net with their numbers, each of which knows the nodes that it stands for."""
+"""Parts: the items of a folded net with their numbers, each of which knows the nodes that it represents."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Part:
-    """One item of a chain. ``form`` and ``values`` describe it; ``entry`` is the depth that enters it, 0 if none.
+    """One item of a chain: ``form`` is the number of its form, ``values`` are the numbers in its slots.
 
-    ``label`` is a name to which others refer; only the last part of a repeat or of a block may have one.
-    ``width`` is the approximate number of characters of its text.
+    ``entry`` is the depth of its input volume, 0 if it has none. ``label`` is a name by which other layers refer to it;
+    in a repeat or a block only the last part may have one. ``width`` is the approximate length of its text.
     """
 
     __slots__ = ("entry", "form", "label", "values", "width")
@@ -31,16 +31,16 @@ class Part:
 
     @property
     def chains(self) -> list[list[Part]]:
-        """The chains inside, in the order in which their layers stand in the net."""
+        """The chains inside, in the order of their layers in the net."""
         return []
 
     def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
-        """The part with other chains inside."""
+        """A copy of the part with other chains inside; raises UnlikeError if they do not fit."""
         return self
 
 
 class Leaf(Part):
-    """One layer: the node of that index."""
+    """One layer; ``node`` is the index of its node."""
 
     __slots__ = ("node",)
 
@@ -54,12 +54,12 @@ def _joined(chain: list[Part]) -> Values:
 
 
 def numbers(chain: list[Part]) -> tuple[int, ...]:
-    """The forms of a chain."""
+    """The numbers of the forms of a chain."""
     return tuple([part.form for part in chain])
 
 
 def width_of(chain: list[Part]) -> int:
-    """The approximate number of characters of a chain."""
+    """The approximate length of the text of a chain."""
     return sum([part.width + 4 for part in chain])
 
 
@@ -94,9 +94,10 @@ class UnlikeError(Exception):
 
 
 class Loop(Part):
-    """A chain that is repeated, with one body for each time.
+    """A chain that is repeated, with one body for each iteration.
 
-    Bodies that are equal in all numbers make a repeat with a count, others one over a list.
+    Bodies with equal numbers are a repeat with a count, others a repeat over a list. Raises UnlikeError if the forms of
+    the bodies differ.
     """
 
     __slots__ = ("bodies",)
@@ -134,7 +135,7 @@ class Loop(Part):
 
 
 class Growth(Loop):
-    """A repeat each time of which reads what all times before gave, as in a DenseNet."""
+    """A repeat in which each iteration reads the outputs of all iterations before, as in a DenseNet."""
 
     __slots__ = ()
 
@@ -152,14 +153,14 @@ class Growth(Loop):
 
 
 def list_width(value: object) -> int:
-    """The number of characters of a list."""
+    """The length of the text of a number or a list."""
     if isinstance(value, tuple):
         return 2 + sum([list_width(part) + 2 for part in value])
     return len(str(value))
 
 
 class Call(Part):
-    """The call of a block in place of a chain."""
+    """The call of a block, which replaces a chain."""
 
     __slots__ = ("body",)
 
@@ -178,7 +179,7 @@ class Call(Part):
 
 
 def leaves(chain: list[Part]) -> Iterator[Leaf]:
-    """The layers of a chain in the order in which they stand in the net."""
+    """Yields the layers of a chain in the order of the net."""
     stack = [iter(chain)]
     while stack:
         part = next(stack[-1], None)

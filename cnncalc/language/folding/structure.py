@@ -1,6 +1,6 @@
-"""From a graph to the parts of a pattern: chains, and forks where branches begin at one volume and are merged.
+"""Turns a graph into the parts of a pattern: chains, and forks whose branches begin at one volume and are merged.
 
-Other connections become names: ``FROM(@name)``, ``ADD(@name)``.
+Other connections are written with names: ``FROM(@name)``, ``ADD(@name)``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.language.folding.forms import DEPTH, GROWTH_INDEX, Forms, LayerForm, Symbol, local_name
 from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
-from cnncalc.language.folding.usual import Usual, frozen
+from cnncalc.language.folding.short_layers import ShortLayers, frozen
 from cnncalc.language.forks import STEPS_PER_NODE, Forks
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
 from cnncalc.layers.keys import is_whole
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 MAX_DEPTH = 24
-"""How deep forks nest; further branches are written with names."""
+"""How deep forks are nested at most; deeper connections are written with names."""
 MAX_PARTS = 6
-"""A longer list is not taken for a parameter."""
+"""The longest list that can be a parameter of a block or a repeat."""
 MIN_GROWTH = 3
-"""The fewest times of a growing merge that are written as a repeat."""
+"""The fewest iterations of a growing merge that are written as a repeat."""
 
 
 class Variable(NamedTuple):
-    """A variable for the size of some layers: its name, its value, and the places of the layers."""
+    """A variable for a size of some layers: its name, its value, and the indices of the layers."""
 
     name: str
     value: int
@@ -42,17 +42,22 @@ class Variable(NamedTuple):
 
 
 class Builder:
-    """Makes the parts of a net; ``order`` has the nodes in the order of the text, the branches one after the other."""
+    """Builds the parts of a net.
+
+    ``order`` has the indices of the nodes in the order of the text, in which branches follow one another; all other
+    lists are in this order. In a growing merge each merge reads the inputs of the one before and one more, as in a
+    DenseNet.
+    """
 
     def __init__(
-        self, graph: Graph, usual_layers: Usual, volumes: Sequence[Volume], *, has_own_names: bool = True
+        self, graph: Graph, short_layers: ShortLayers, volumes: Sequence[Volume], *, has_own_names: bool = True
     ) -> None:
         self.has_own_names = has_own_names
-        """Whether names that layers without one might get are kept as they are."""
+        """Whether a kept name may be one that unnamed layers get automatically, as ``conv1``."""
         self.graph = graph
-        self.usual = usual_layers
+        self.short_layers = short_layers
         self.forms = Forms()
-        self.point_apart = False
+        self.keeps_pointwise = False
         order = branch_order(graph)
         place = {node: index for index, node in enumerate(order)}
         self.order = order
@@ -66,16 +71,16 @@ class Builder:
                 self.readers[source].append(index)
         self.is_read = [bool(readers) for readers in self.readers]
         self.references: dict[int, list[int]] = {}
-        """The nodes that others name, with those others."""
+        """For each node that others refer to by name: these others."""
         for index, share in enumerate(self.shares):
             if share is not None:
                 self.references.setdefault(share, []).append(index)
         self.steps = STEPS_PER_NODE * len(order)
-        """How many steps the search for growing merges and for forks may still take."""
+        """How many steps are left for the search for growing merges and forks."""
         self.grown: dict[int, tuple[str, int]] = {}
-        """The ends of the times of a growing merge: the letter of their names, and their number."""
+        """For each last node of an iteration of a growing merge: the letter of its name, and its number."""
         self.growths: dict[int, list[int]] = {}
-        """The merges of each growing one by the first of them."""
+        """All merges of each growing merge, by the first of them."""
         self._find_growths()
         growing = {index for merges in self.growths.values() for index in merges}
         merges = [index for index, sources in enumerate(self.inputs) if len(sources) > 1 and self.layer(index).is_merge]
@@ -86,21 +91,21 @@ class Builder:
         self._find_paths(self.plan, ())
         self.variable: Variable | None = None
         self.kept: dict[int, str] = {}
-        """The names of nodes that are kept."""
+        """The nodes that keep their names, with these names."""
         self.global_names: dict[int, str] = {}
         self.local_names: dict[int, tuple[int, int]] = {}
-        """For nodes that are named inside of one fork alone: its depth, and their number in it."""
+        """For nodes to which only nodes of one fork refer: the depth of the fork, and their number in it."""
         self._name_nodes()
         self._leaf_forms: dict[Any, tuple[int, tuple[Any, ...], int]] = {}
 
     def layer(self, index: int) -> Layer:
-        """The layer of a node, as written."""
-        return self.usual.layers[self.order[index]]
+        """The layer of a node, as it is written."""
+        return self.short_layers.layers[self.order[index]]
 
     # structure: the plan, a list of layers, forks and growing merges in the order of the text
 
     def _find_growths(self) -> None:
-        """Finds merges in a row each of which reads what the one before reads, and what has been made of that."""
+        """Finds growing merges: each merge reads the inputs of the one before, and the last node computed from that."""
         by_inputs = {
             sources: index for index, sources in enumerate(self.inputs) if sources and self.layer(index).is_merge
         }
@@ -120,7 +125,10 @@ class Builder:
                     self.grown[merge - 1] = letter, number
 
     def _is_closed(self, first: int, stop: int) -> bool:
-        """Whether nodes from ``first`` on, a merge, read only each other, and none but the last is read elsewhere."""
+        """Whether nodes ``first + 1`` to ``stop - 1`` read only nodes from ``first`` on.
+
+        Of ``first`` and these nodes only the last one may be read by nodes from ``stop`` on.
+        """
         for index in range(first + 1, stop):
             self.steps -= 1
             if not self.inputs[index] or min(self.inputs[index]) < first:
@@ -128,7 +136,7 @@ class Builder:
         return all(max(self.readers[index], default=stop) < stop for index in range(first, stop - 1))
 
     def _chain(self, low: int, high: int, entry: int | None, depth: int) -> Plan:
-        """The plan of nodes low..high-1, which the volume of node ``entry`` enters."""
+        """The plan of the nodes ``low`` to ``high - 1``, whose input is the volume of node ``entry`` (None: none)."""
         items: Plan = []
         at, current = low, entry
         while at < high:
@@ -149,11 +157,11 @@ class Builder:
         return items
 
     def _time(self, start: int, stop: int, depth: int) -> tuple[_Single, Plan]:
-        """One time of a growing merge: the merge, and the plan of what is behind it."""
+        """One iteration of a growing merge: the merge, and the plan of the nodes after it."""
         return self._single(start, None), self._chain(start + 1, stop, start, depth)
 
     def _single(self, at: int, current: int | None, *, at_head: bool = False, is_fork: bool = False) -> _Single:
-        """One layer with the nodes that it names: the one of a FROM before it, and those in its parentheses."""
+        """One layer with the nodes to which it refers by name: in a FROM before it, and in its parentheses."""
         inputs = self.inputs[at]
         joins = self.layer(at).is_merge
         source: int | None = None
@@ -175,7 +183,7 @@ class Builder:
     # names
 
     def _find_paths(self, items: Plan, path: tuple[int, ...]) -> None:
-        """Notes for each node the forks around it, by the nodes of their merges, the innermost last."""
+        """Records for each node the forks around it, as the nodes of their merges, the innermost last."""
         for item in items:
             if isinstance(item, _Single):
                 self.paths[item.node] = path
@@ -190,7 +198,7 @@ class Builder:
                 self._find_paths(branch, inside)
 
     def _name_nodes(self) -> None:
-        """Decides which nodes have a name in the text: inputs, outputs, those that ``ignore`` names, references."""
+        """Decides which nodes have a name in the text: inputs, outputs, those in ``ignore``, and those referred to."""
         kept = {ignored.layer for ignored in self.graph.ignore}
         one_input = sum(not sources for sources in self.inputs) == 1
         automatic = _automatic_names(self.nodes)
@@ -222,9 +230,9 @@ class Builder:
             self.global_names[index] = f"t{count}"
 
     def find_variable(self) -> None:
-        """Finds a size that is a variable of its own by default: of the last layers of a kind, as the classes of FC.
+        """Finds the size of the last layers that has a variable by default, such as ``classes`` for FC.
 
-        All last layers of the kind that have the size of the very last one take the variable.
+        The variable is used by all last layers of the kind that have the same size as the very last one.
         """
         for index in reversed(range(len(self.nodes))):
             layer = self.layer(index)
@@ -245,7 +253,7 @@ class Builder:
                 return
 
     def _last_of(self, kind: type[Layer]) -> list[int]:
-        """The layers of a kind that no other one of it follows."""
+        """The layers of a kind that no other layer of that kind follows."""
         found: list[int] = []
         is_followed = [False] * len(self.nodes)
         for index in reversed(range(len(self.nodes))):
@@ -259,16 +267,16 @@ class Builder:
 
     @property
     def has_doubtful_names(self) -> bool:
-        """Whether a name is kept that a layer without one might get."""
+        """Whether a kept name is one that an unnamed layer could get automatically."""
         return self.has_own_names and not _automatic_names(self.nodes).isdisjoint(self.kept.values())
 
     @property
     def kept_names(self) -> frozenset[str]:
-        """The names in the text that cannot be chosen."""
+        """The names that are used already, so that new ones must differ."""
         return frozenset([*self.kept.values(), *self.global_names.values()])
 
     def _name(self, index: int, user: int) -> str:
-        """The name of a node as the layer ``user`` writes it."""
+        """The name of a node in a reference of the node ``user``."""
         if index in self.grown:
             letter, number = self.grown[index]
             return f"{letter}{number}"
@@ -279,9 +287,12 @@ class Builder:
 
     # parts
 
-    def parts(self, forms: Forms, *, point_apart: bool) -> list[Part]:
-        """The net as a chain of parts. ``point_apart``: kernels of 1 are no numbers, so that larger ones differ."""
-        self.forms, self.point_apart = forms, point_apart
+    def parts(self, forms: Forms, *, keeps_pointwise: bool) -> list[Part]:
+        """The net as a chain of parts.
+
+        ``keeps_pointwise``: kernels of 1 are part of the form, so that layers with larger kernels have other forms.
+        """
+        self.forms, self.keeps_pointwise = forms, keeps_pointwise
         self._leaf_forms.clear()
         return self._parts(self.plan)
 
@@ -295,7 +306,7 @@ class Builder:
         return parts
 
     def _growth(self, item: _Growth) -> list[Part]:
-        """The repeat of a growing merge; its times one by one if they are not equal."""
+        """The repeat of a growing merge; its iterations one by one if they differ."""
         first = item.times[0][0].node
         letter, _ = self.grown[self.growths[first][1] - 1]
         base = [f"@{self._name(place, first)}" for place in self.inputs[first]]
@@ -319,7 +330,7 @@ class Builder:
         return Fork(self.forms, [self._parts(branch) for branch in item.branches], self._leaf(item.merge), depth)
 
     def _names_in(self, places: Sequence[int], user: int) -> list[str]:
-        """The references to several nodes, those of a growing merge as one."""
+        """The references to nodes; consecutive ones to a growing merge are a single reference with ``range``."""
         texts: list[str] = []
         at = 0
         while at < len(places):
@@ -346,10 +357,12 @@ class Builder:
         label = self.kept.get(index) or (self._name(index, index) if index in self.local_names else None)
         layer = self.layer(index)
         variable = self.variable.name if self.variable is not None and index in self.variable.places else ""
-        key = (layer, tuple(extra), source, label, single.alone, variable)
+        key = (layer, tuple(extra), source, label, single.is_branch_input, variable)
         known = self._leaf_forms.get(key)
         if known is None:
-            known = self._leaf_form(layer, tuple(extra), source, label, alone=single.alone, variable=variable)
+            known = self._leaf_form(
+                layer, tuple(extra), source, label, is_branch_input=single.is_branch_input, variable=variable
+            )
             self._leaf_forms[key] = known
         form, values, width = known
         entry = 0 if single.entry is None else self.volumes[single.entry].depth
@@ -359,12 +372,19 @@ class Builder:
         return Leaf(form, values, width, entry, index, name)
 
     def _leaf_form(
-        self, layer: Layer, extra: tuple[str, ...], source: str | None, label: str | None, *, alone: bool, variable: str
+        self,
+        layer: Layer,
+        extra: tuple[str, ...],
+        source: str | None,
+        label: str | None,
+        *,
+        is_branch_input: bool,
+        variable: str,
     ) -> tuple[int, tuple[Any, ...], int]:
         kind = type(layer)
         fields, values, roles = [], [], []
-        for field in fields_of(layer, self.usual.defaults.get(kind.kind, {})):
-            is_point = self.point_apart and field.key == "kernel" and field.value == 1
+        for field in fields_of(layer, self.short_layers.defaults.get(kind.kind, {})):
+            is_point = self.keeps_pointwise and field.key == "kernel" and field.value == 1
             if variable and field.key in kind.sizes:
                 fields.append(field._replace(value=Symbol(variable)))
             elif _is_number(field.value) and not kind.is_input and not is_point:
@@ -373,17 +393,17 @@ class Builder:
                 fields.append(Field(field.place, field.key, None, field.default))
             else:
                 fields.append(field)
-        form = LayerForm(layer, tuple(fields), extra, source, label, alone)
+        form = LayerForm(layer, tuple(fields), extra, source, label, is_branch_input)
         frozen_fields = tuple([(field.place, field.key, frozen(field.value)) for field in fields])
         names = " ".join([*extra, source or "", label or ""])
         reach = max([int(forks) + 1 for forks in re.findall(r"<(\d+)\.", names)], default=0)
-        number = self.forms.add(form, tuple(roles), (kind, frozen_fields, extra, source, label, alone), reach)
+        number = self.forms.add(form, tuple(roles), (kind, frozen_fields, extra, source, label, is_branch_input), reach)
         width = len(layer_text(layer, extra)) + (len(source) + 10 if source else 0)
         return number, tuple(values), width
 
 
 class _Fork:
-    """Branches of the plan, the merge that joins them, and the node whose volume enters them (None: inputs)."""
+    """Branches of the plan, the merge that joins them, and the node whose volume is their input (None: inputs)."""
 
     __slots__ = ("branches", "entry", "merge")
 
@@ -394,27 +414,34 @@ class _Fork:
 
 
 class _Single:
-    """One layer of the plan: its node and what it names.
+    """One layer of the plan: its node, and the nodes to which it refers.
 
-    ``source`` is the node of a FROM before it, ``named`` are those in its parentheses. ``is_one``: it merges one volume
-    alone, as a copy. ``alone``: an input within a branch. ``entry`` is the node whose volume enters (None: none does).
+    ``source`` is the node of a FROM before it, ``named`` are those in its parentheses. ``is_one``: it is a merge of a
+    single volume, which copies it. ``is_branch_input``: it is an input inside a branch. ``entry`` is the node whose
+    volume is its input (None: it has none).
     """
 
-    __slots__ = ("alone", "entry", "is_one", "named", "node", "source")
+    __slots__ = ("entry", "is_branch_input", "is_one", "named", "node", "source")
 
     def __init__(
-        self, node: int, source: int | None, named: tuple[int, ...], is_one: bool, alone: bool, entry: int | None
+        self,
+        node: int,
+        source: int | None,
+        named: tuple[int, ...],
+        is_one: bool,
+        is_branch_input: bool,
+        entry: int | None,
     ) -> None:
         self.node = node
         self.source = source
         self.named = named
         self.is_one = is_one
-        self.alone = alone
+        self.is_branch_input = is_branch_input
         self.entry = entry
 
 
 def _automatic_names(nodes: Sequence[Node]) -> set[str]:
-    """The names that layers without one might get."""
+    """The names that unnamed layers get automatically: ``conv1``, ``conv2``, ..."""
     numbers = Counter(node.kind for node in nodes)
     return {
         f"{kind}{'_' if kind[-1].isdigit() else ''}{number}"
@@ -424,12 +451,12 @@ def _automatic_names(nodes: Sequence[Node]) -> set[str]:
 
 
 def _other_than(name: str, taken: set[str]) -> str:
-    """The name, with a ``_`` behind it if it is taken."""
+    """The name, followed by ``_`` if it is taken."""
     return f"{name}_" if name in taken else name
 
 
 def _common(paths: Sequence[tuple[int, ...]]) -> int:
-    """How many forks are around all of several nodes."""
+    """The number of forks that are around all nodes with these paths."""
     depth = 0
     while all(len(path) > depth and path[depth] == paths[0][depth] for path in paths):
         depth += 1
@@ -437,7 +464,7 @@ def _common(paths: Sequence[tuple[int, ...]]) -> int:
 
 
 class _Growth:
-    """The times of a growing merge, each the merge and what is behind it."""
+    """The iterations of a growing merge: each is the merge, and the plan of the nodes after it."""
 
     __slots__ = ("times",)
 
@@ -458,7 +485,7 @@ def _is_number(value: Any) -> bool:
 
 
 def branch_order(graph: Graph) -> list[int]:
-    """The nodes in an order in which each follows its inputs, and the branches of a merge stand one after the other."""
+    """The indices of the nodes in an order in which nodes follow their inputs, and branches follow one another."""
     nodes = graph.nodes
     is_read = [bool(readers) for readers in graph.readers]
     done = [False] * len(nodes)

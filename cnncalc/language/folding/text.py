@@ -1,4 +1,4 @@
-"""The text of a folded net: a pattern with repeats, its blocks and its variables, in lines of limited width."""
+"""The text of a folded net: a pattern with repeats, its blocks and its variables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnncalc.language.folding.forms import (
     TimesForm,
 )
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
-from cnncalc.language.folding.usual import thawed
+from cnncalc.language.folding.short_layers import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
 from cnncalc.layers.keys import MAX_SIDES
 
@@ -30,14 +30,18 @@ if TYPE_CHECKING:
     from cnncalc.language.folding.parts import Part
 
 LONGEST_LIST = 40
-"""A longer list becomes a variable."""
+"""The most characters of a list in a pattern; a longer list becomes a variable."""
 
 LETTERS = {DEPTH: "w", "size": "size", "kernel": "k", "stride": "s", "count": "n", "list": "l"}
-"""The names of parameters by role; others have the first letter of their key."""
+"""The names of parameters by their role; other parameters have the first letter of their role."""
 
 
 class PatternText:
-    """Writes the chains of a folded net. ``variables`` are the lists that became variables of the file."""
+    """Writes the chains of a folded net.
+
+    ``kept_names`` are names that new names must differ from. ``has_variables``: long lists may become ``variables``,
+    each a list of the texts of its entries, with a comment in ``comments``.
+    """
 
     def __init__(
         self,
@@ -52,27 +56,27 @@ class PatternText:
         self.kept_names = kept_names
         self.naming = naming
         self._loop_names: dict[int, tuple[str, ...]] = {}
-        """What the repeats around are called in which names count: their index, or parts of their entries."""
+        """For each repeat around whose numbers occur in names: the name of its index, or those of items of its list."""
         self.blocks = {block.name: block for block in blocks}
         self.has_variables = has_variables
         self.variables: dict[str, list[str]] = {}
         self.comments: dict[str, str] = {}
         self.lists: list[int] = []
-        """How many names each list gives."""
+        """The number of items in the entries of each list."""
         self.names = {block.name: self._parameters(block) for block in blocks}
         self.calls: dict[str, list[tuple[str, ...]]] = {block.name: [] for block in blocks}
-        """The arguments of each call that was written."""
+        """The arguments of all written calls of each block."""
         self.defaults: dict[str, dict[int, str]] = {block.name: {} for block in blocks}
         self._begin()
 
     def _begin(self) -> None:
-        """Begins a text with names of its own."""
+        """Resets the letters for names, at the start of the net or of a block."""
         self._letters = 0
         self._inside: list[dict[str, str]] = []
-        """The names of the forks around, the innermost last, each by its number."""
+        """For each fork around, the innermost last: its names by their number."""
 
     def _letter(self) -> str:
-        """A name that the text does not have yet: a, b, ..., z, aa, ab, ..."""
+        """A new name: a, b, ..., z, aa, ab, ..."""
         while True:
             name, rest = "", self._letters
             self._letters += 1
@@ -82,7 +86,7 @@ class PatternText:
                 return name
 
     def _named(self, text: str) -> str:
-        """A text with the names of forks in place of their numbers."""
+        """A text with names instead of the placeholders of :func:`local_name`."""
 
         def name(found: re.Match[str]) -> str:
             names = self._inside[-1 - int(found[1])]
@@ -120,7 +124,7 @@ class PatternText:
 
     @property
     def burden(self) -> int:
-        """How hard it is to follow: what each list counts, and each parameter beyond three of a block or a list."""
+        """How hard the text is to read: 15 for each list, and for each parameter of a block or list after the third."""
         counts = [len(names) for names in self.names.values()] + self.lists
         return sum([max(0, count - 3) * 15 for count in counts]) + 15 * len(self.lists)
 
@@ -133,12 +137,12 @@ class PatternText:
 
     @staticmethod
     def _has_short_form(block: Block) -> bool:
-        """Whether its parameters can be written as those of a layer: each role once, filters among them."""
+        """Whether its parameters can be written as ``C3-64/2``: each role once, and filters is one of them."""
         roles = set(block.roles)
         return len(roles) == len(block.roles) and {DEPTH} <= roles <= {DEPTH, "kernel", "stride"}
 
     def find_defaults(self) -> None:
-        """Makes the values that most calls give defaults, once all calls have been written."""
+        """Makes values that more than half of the calls pass the defaults; all calls must have been written once."""
         self.lists.clear()
         for name, block in self.blocks.items():
             calls = self.calls[name]
@@ -155,7 +159,7 @@ class PatternText:
     def _chain(
         self, chain: Sequence[Part], values: Iterator[Any], taken: frozenset[str], *, is_named: bool = True
     ) -> list[str]:
-        """The items of a chain. Its last part has its name outside of the brackets of a repeat or a block."""
+        """The items of a chain; with ``is_named`` false the label of its last part is left to the caller."""
         items: list[str] = []
         groups = [] if self.naming is None else self.naming.groups.get(id(chain), [])
         beginning: dict[int, list[Group]] = {}
@@ -174,7 +178,7 @@ class PatternText:
         return items
 
     def _group_name(self, group: Group) -> str:
-        """The name of a group, with expressions for what changes."""
+        """The name of a group, with expressions for the numbers that change."""
         parts = []
         for part in group.name:
             if isinstance(part, str):
@@ -187,7 +191,7 @@ class PatternText:
         return "".join(parts)
 
     def _indexed(self, part: Loop, taken: frozenset[str]) -> tuple[frozenset[str], str]:
-        """The names that are taken in a repeat with a count, and what binds its index if a name needs it."""
+        """The names that are taken in a repeat with a count, and `` as j`` if a name needs its index, else ``""``."""
         if self.naming is None or id(part) not in self.naming.indexed:
             return taken, ""
         used = set(taken)
@@ -196,7 +200,7 @@ class PatternText:
         return frozenset(used), f" as {name}"
 
     def _item(self, part: Part, values: Iterator[Any], taken: frozenset[str], mark: str) -> list[str]:
-        """The items of one part: several for a fork, and for a FROM and its layer."""
+        """The items of one part: two for a fork and its merge, and for a FROM and its layer."""
         form = self.forms[part.form]
         if isinstance(form, LayerForm):
             return self._layer(form, values, mark)
@@ -226,7 +230,7 @@ class PatternText:
     def _body(
         self, body: Sequence[Part], values: Iterator[Any], taken: frozenset[str], mark: str
     ) -> tuple[list[str], str]:
-        """The items of a repeat and its name, which it needs if there are names inside."""
+        """The items of a repeat and its label, which it needs if there are names inside."""
         before = self._letters
         items = self._chain(body, values, taken, is_named=False)
         if self._letters > before and not mark:
@@ -255,7 +259,7 @@ class PatternText:
         return f"{_unit(items)}{mark}*{table} as {', '.join(names)}"
 
     def _variable(self, rows: list[str], comment: str) -> str:
-        """The variable that holds a list."""
+        """The name of the variable for a list, which is added if it is new."""
         for name, known in self.variables.items():
             if known == rows and self.comments[name] == comment:
                 return name
@@ -278,7 +282,7 @@ class PatternText:
         extra = [self._named(part) for part in form.extra]
         label = f"@{self._named(form.label)}" if form.label else mark
         text = joined(form.layer, texts, extra) + label
-        items = [_bracketed(text) if form.alone else text]
+        items = [_bracketed(text) if form.is_branch_input else text]
         return [f"FROM(@{self._named(form.source)})", *items] if form.source else items
 
     def _call(self, form: CallForm, values: Iterator[Any]) -> str:
@@ -309,7 +313,7 @@ class PatternText:
 
 
 def _symbol(reference: Reference, names: Sequence[str]) -> Symbol:
-    """What stands for a slot that follows from a name."""
+    """The symbol for a slot that follows from a name."""
     name = "depth" if reference.column == -1 else names[reference.column]
     if not reference.operation:
         return Symbol(name)
@@ -319,14 +323,14 @@ def _symbol(reference: Reference, names: Sequence[str]) -> Symbol:
 
 
 def row_texts(rows: Sequence[Any], columns: int) -> list[str]:
-    """The entries of a list, each of so many parts."""
+    """The texts of the entries of a list, each with ``columns`` items."""
     if columns == 1:
         return [_part(row) for row in rows]
     return [f"[{', '.join(map(_part, row))}]" for row in rows]
 
 
 def _part(value: Any) -> str:
-    """A number, or several as a size: 1x7."""
+    """The text of a number or a list; a few whole numbers are written as a size, such as 1x7."""
     if (
         isinstance(value, tuple)
         and 1 < len(value) <= MAX_SIDES
@@ -344,7 +348,7 @@ def _argument(value: Any, role: str = "") -> str:
 
 
 def _free(wanted: str, taken: set[str]) -> str:
-    """A name that is not taken: the letter that is wanted, or one after it; it is taken then."""
+    """A name that is not taken, which is added to ``taken``: ``wanted``, or with a number after it."""
     letter = wanted if wanted.isalpha() and wanted.isascii() else "a"
     found, number = letter, 1
     while found in taken or found in RESERVED:
@@ -355,17 +359,17 @@ def _free(wanted: str, taken: set[str]) -> str:
 
 
 def _unit(items: Sequence[str]) -> str:
-    """Items as one that may be repeated: in brackets, unless it is a single layer or call."""
+    """Items as a single one that can be repeated: in brackets unless they are one layer or call."""
     if len(items) == 1 and re.fullmatch(r"[A-Za-z][\w{}/-]*(\([^()*\[]*\))?", items[0]):
         return items[0]
     return _bracketed(" -> ".join(items))
 
 
 def _forked(branches: Sequence[str]) -> str:
-    """``[ a | b | ]``"""
+    """The branches of a fork in brackets: ``[ a | b | ]``."""
     return _bracketed(" | ".join(branches))
 
 
 def _bracketed(text: str) -> str:
-    """A text in brackets, with blanks inside where it has brackets of its own."""
+    """A text in brackets, with spaces inside if it has brackets itself."""
     return f"[ {text.strip()} ]" if "[" in text else f"[{text}]"

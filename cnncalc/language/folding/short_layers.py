@@ -1,4 +1,4 @@
-"""The layers of a net as they are written: without keys that have their usual values; defaults for those most share."""
+"""The layers of a net as they are written: without keys that follow from others, and with defaults for a kind."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 
-class Usual:
-    """The layers of a net as they are written: keys that only repeat what follows from others are left out.
+class ShortLayers:
+    """The layers of a net without keys whose values follow from other keys.
 
-    ``defaults`` are keys that most layers of a kind share.
+    ``layers`` are in the order of the nodes. ``defaults`` holds for each kind the keys with the value that most layers
+    of the kind share; it is empty without ``has_defaults``.
     """
 
     def __init__(self, nodes: Sequence[Node], volumes: Sequence[Volume], *, has_defaults: bool) -> None:
-        self.layers = [usual(node, volumes) for node in nodes]
+        self.layers = [short_layer(node, volumes) for node in nodes]
         self.defaults: dict[str, dict[str, Any]] = {}
         if has_defaults:
             self._find_defaults()
@@ -47,7 +48,7 @@ class Usual:
 
 
 def _needed(kind: type[Layer]) -> set[str]:
-    """The keys that each layer of a kind states: its bare ones, if one of them has no default, as in SLICE(0, 16)."""
+    """The keys that every layer of a kind must write: its positional ones, if one is required, as in SLICE(0, 16)."""
     bare = {key for key in (kind.bare, *kind.further_bare) if key is not None}
     return bare if any(kind.keys[key].default is REQUIRED for key in bare) else set()
 
@@ -57,17 +58,17 @@ def _replaced(kind: type[Layer]) -> set[str]:
 
 
 def frozen(value: Any) -> Any:
-    """A value with tuples in place of lists, which can be a key."""
+    """The value with tuples instead of lists, so that it is hashable."""
     return tuple([frozen(part) for part in value]) if isinstance(value, (list, tuple)) else value
 
 
 def thawed(value: Any) -> Any:
-    """A value of the language again: lists in place of tuples."""
+    """The value with lists instead of tuples: the inverse of :func:`frozen`."""
     return [thawed(part) for part in value] if isinstance(value, tuple) else value
 
 
-def usual(node: Node, volumes: Sequence[Volume]) -> Layer:
-    """The layer of a node without keys of its window that have the value they would have anyway."""
+def short_layer(node: Node, volumes: Sequence[Volume]) -> Layer:
+    """The layer of a node without the window keys whose values would be the same if they were not written."""
     layer = node.layer
     assert isinstance(layer, Layer), node.name
     if not node.inputs:
