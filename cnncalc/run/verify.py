@@ -53,7 +53,7 @@ def verify(
 
 
 def require_runnable(report: Report, limit: int) -> int:
-    """An estimate of the bytes of a run; raises ValueProblem for another data type, DesignError for more than ``limit``."""
+    """An estimate of the bytes of a run; raises DesignError above ``limit``, ValueProblem for other data types."""
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
     needed = needed_bytes(report)
