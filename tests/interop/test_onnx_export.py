@@ -75,7 +75,7 @@ def test_every_kind_can_be_written_but_what_is_stated() -> None:
 
 def test_an_opaque_layer_is_refused() -> None:
     graph = cnncalc.load("INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here -> RELU")
-    with pytest.raises(DesignError, match="stated, not computed: here"):
+    with pytest.raises(DesignError, match="no operator for OPAQUE layers: here"):
         onnx_model(graph, ExportOptions())
 
 
