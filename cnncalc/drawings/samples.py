@@ -74,11 +74,11 @@ def _samples(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int
         )
     if not memory.training.events:
         raise ValueProblem("the memory report holds no events: make it with logs=True", code="usage")
-    rows = memory.report.layers
+    rows, always = memory.report.layers, sum(base)
     return [
         Sample(
             (*base, event.gradients, event.activations, event.transient),
-            sum(base) + event.total,
+            always + event.total,
             rows[event.layer].name if event.layer >= 0 else event.name,
             event.phase,
         )

@@ -18,7 +18,7 @@ DESIGN_FILE = "an architecture file"
 
 
 def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
-    """The first ``limit`` + 4 bytes of a file, so that a larger file can be told; raises DesignError.
+    """The first ``limit`` + 4 bytes of a file, so that the caller detects a larger one; raises DesignError.
 
     A relative path starts from ``folder`` (default: the current folder). Only regular files are opened: opening a FIFO
     or a device may never end.

@@ -78,7 +78,7 @@ def _is_of_net(source: Source) -> bool:
 
 
 def _file(source: Source) -> str | None:
-    """The path of the cached tree of a named net; None if the source has the name of none."""
+    """The path of the cached tree of a source; None if its name is not that of a named net."""
     path = catalogue.path(_name(source))
     if path is None:
         return None

@@ -64,6 +64,7 @@ class _PatternWriter:
         self.read = [bool(readers) for readers in graph.readers]
         self.one_input = sum(not node.inputs for node in self.nodes) == 1
         self.places = {node.name: index for index, node in enumerate(self.nodes)}
+        self.texts: dict[int, str] = {}  # by layer: many nodes have the same one
         self.spans: dict[str, tuple[int, int, int]] = {}
         """For each block the index of its first node, that of its last node, and the number of its nodes."""
         for index, node in enumerate(self.nodes):
@@ -155,7 +156,10 @@ class _PatternWriter:
             extra.append(f"share={self._reference(node.share, counter)}")
         if node.transposed:
             extra.append("transposed=yes")
-        text = layer_text(_known_layer(node), extra)
+        layer = _known_layer(node)
+        text = layer_text(layer, extra) if extra else self.texts.get(id(layer))
+        if text is None:
+            text = self.texts[id(layer)] = layer_text(layer)
         is_end = index == len(self.nodes) - 1 and counter.outer is None
         if counter.counted(node) != node.name or not (self.read[index] or is_end):
             if not node.name.startswith(counter.prefix):

@@ -189,7 +189,7 @@ class HardSigmoid(Activation):
 
     @property
     def _is_usual(self) -> bool:
-        """Whether it is the function that PyTorch has."""
+        """Whether slope and shift are those of PyTorch's ``hardsigmoid``."""
         return self.slope == 1 / 6 and self.shift == 0.5
 
     @property

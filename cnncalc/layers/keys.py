@@ -70,7 +70,7 @@ def truth(value: Value) -> bool | None:
 
 
 def is_whole(value: Value) -> bool:
-    """Whether the value is a whole number; yes and no are none."""
+    """Whether the value is a whole number; yes and no are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -53,7 +53,7 @@ def verify(
 
 
 def require_runnable(report: Report, limit: int) -> int:
-    """About the bytes of a run; raises ValueProblem for another data type, DesignError for more than ``limit``."""
+    """An estimate of the bytes of a run; raises DesignError above ``limit``, ValueProblem for other data types."""
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
     needed = needed_bytes(report)
@@ -79,7 +79,7 @@ def too_large(report: Report, what: str, needed: int, limit: int) -> DesignError
 
 
 def needed_bytes(report: Report) -> int:
-    """About the bytes of a run: parameters, live activations in place and out of place, temporary buffers."""
+    """An estimate of the bytes of a run: parameters, live activations in place and out of place, temporary buffers."""
     each = bytes_per_element(report.dtype)
     elements = sum([row.parameters + row.buffers for row in report.layers])
     largest = max(row.activations for row in report.layers)

@@ -324,7 +324,7 @@ def _figures(meter: Meter, key: str, options: Options, batch: int) -> Figures:
 
 
 def _fields(meter: Meter, key: str) -> Figures:
-    """The receptive fields, one number a side; that of the net is that of the last layer with a window."""
+    """The receptive fields, one number for each side; that of the net is that of the last layer with a window."""
     rows = meter.report.layers
     last = last_window(meter.report)
     layers = tuple([getattr(row, key) if row.fields else None for row in rows])
