@@ -135,7 +135,7 @@ def _binary(net: KerasNet, call: Applied, kind: str) -> Sequence[Tensor]:
     x = net.last(call, tensor)
     keys = None if constant is None else _affine(kind, constant, is_reversed=is_reversed)
     if keys is None:
-        return net.lacks(call, "an operation with a constant that is neither a sum nor a product", net.sizes(x))
+        return net.lacks(call, "its operation with a constant is neither a sum nor a product", net.sizes(x))
     target = "clip" if kind in ("maximum", "minimum") else "affine"
     return [net.add(call, target, [x], **keys)]
 
@@ -210,7 +210,7 @@ def _concatenate(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _reshape(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     shape = _argument(call, ("newshape", "shape"), 1)
     if not isinstance(shape, list) or any(isinstance(part, Tensor) for part in shape):
-        return net.lacks(call, "a shape that is computed")
+        return net.lacks(call, "its shape is computed, not constant")
     return [sized(net, call, call.inputs[0], shape[1:], main=True)]
 
 
@@ -226,7 +226,7 @@ def _expand(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     axis = _argument(call, ("axis",), 1, -1)
     count = len(x.axes) + 2
     if not isinstance(axis, int) or not -count <= axis < count or axis % count == 0:
-        return net.lacks(call, "an axis before the batch")
+        return net.lacks(call, "its new axis is before the batch")
     sizes = list(net.sizes(x))
     sizes.insert(axis % count - 1, 1)
     return [net.reshaped(call, x, sizes, main=True)]
@@ -243,7 +243,7 @@ def _power(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     operands = _operands(call)
     kind = {2.0: "square", 0.5: "sqrt", 1.0: "identity"}.get(_number(operands[1]) if len(operands) > 1 else None)  # type: ignore[arg-type]
     if kind is None or not isinstance(operands[0], Tensor):
-        return net.lacks(call, "a power other than 2 and 1/2", net.sizes(net.last(call, call.inputs[0])))
+        return net.lacks(call, "its power is neither 2 nor 1/2", net.sizes(net.last(call, call.inputs[0])))
     return [net.add(call, kind, [operands[0]])]
 
 
@@ -259,10 +259,10 @@ def _clip(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def _matmul(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if len(call.inputs) != 2 or any(len(tensor.axes) < 2 for tensor in call.inputs):
-        return net.lacks(call, "a product that is not a matrix product of two tensors")
+        return net.lacks(call, "it is not a matrix product of two tensors")
     one, other = (net.last(call, tensor) for tensor in call.inputs)
     if call.kwargs.get("transpose_a") or call.kwargs.get("adj_x"):
-        return net.lacks(call, "a product with its first factor transposed")
+        return net.lacks(call, "its first factor is transposed")
     transpose = bool(call.kwargs.get("transpose_b") or call.kwargs.get("adj_y"))
     return [net.add(call, "matmul", [one, other], transpose=transpose)]
 
@@ -278,7 +278,7 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         size = net.sizes(x)[number - 1] if number else 0
         bounds = _bounds(part, size)
         if bounds is None or (number == 0 and part != slice(None)):
-            return net.lacks(call, "positions that are not a range of step 1")
+            return net.lacks(call, "its positions are not a range of step 1")
         if number and bounds != (0, size):
             name = net.names(x)[number - 1]
             keys: dict[str, Any] = {"from": bounds[0], "to": bounds[1], **named_axis(name)}
@@ -310,7 +310,7 @@ def _split(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     place = net.axis(call, x, axis if isinstance(axis, int) else -1)
     size, name = net.sizes(x)[place], net.names(x)[place]
     if not isinstance(count, int) or count < 1 or size % count:
-        return net.lacks(call, "parts of different sizes")
+        return net.lacks(call, "its parts have different sizes")
     made: list[Tensor] = []
     for first in range(0, size, size // count):
         keys: dict[str, Any] = {"from": first, "to": first + size // count, **named_axis(name)}
@@ -323,7 +323,7 @@ def _resize(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     size = _argument(call, ("size",), 1)
     mode = str(_argument(call, ("interpolation", "method"), 2, "bilinear"))
     if not isinstance(size, list) or len(size) != 2 or mode not in ("nearest", "bilinear", "bicubic", "area"):
-        return net.lacks(call, f"a resize by {mode[:60]}, or to a size that is computed")
+        return net.lacks(call, f"its interpolation is {mode[:60]}, or its size is computed")
     return [net.add(call, "resize", [x], size=size, mode=mode)]
 
 

@@ -35,7 +35,7 @@ def _old_merge(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         axis = call.config.integer("concat_axis", -1)
         return [concatenated(net, call, call.inputs, axis)]
     if mode not in _MERGES:
-        return net.lacks(call, f"the mode {mode[:60]} of Keras 1")
+        return net.lacks(call, f"its mode is {mode[:60]}")
     return [merged(net, call, _MERGES[mode], call.inputs)]
 
 
@@ -150,7 +150,7 @@ def sized(net: KerasNet, call: Applied, x: Tensor, target: Sequence[Any], *, mai
     known = prod(size for size in sizes if size != -1)
     elements = prod(net.sizes(x))
     if -1 in sizes and elements % known:
-        raise call.config.fault(f"the sizes {sizes} do not divide the {elements:,} elements of {list(net.sizes(x))}")
+        raise call.config.fault(f"the sizes {sizes} must divide the {elements:,} elements of {list(net.sizes(x))}")
     filled = [elements // known if size == -1 else size for size in sizes]
     return net.reshaped(call, x, filled, main=main)
 
@@ -227,7 +227,7 @@ def _upsampling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     mode = call.config.text("interpolation", "nearest")
     sizes = [size * factor for size, factor in zip(net.volume(x).sides, factors, strict=True)]
     if mode not in ("nearest", "bilinear", "bicubic"):
-        return net.lacks(call, f"the interpolation {mode[:60]}", [*sizes, net.volume(x).depth])
+        return net.lacks(call, f"its interpolation is {mode[:60]}", [*sizes, net.volume(x).depth])
     if len(set(factors)) == 1 and mode != "bicubic":
         return [net.add(call, "upsample", [x], factor=factors[0], mode=mode)]
     return [net.add(call, "resize", [x], size=sizes, mode=mode)]
@@ -240,7 +240,9 @@ def _resizing(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if x.place is None:
         return [UNKNOWN]
     if mode not in ("nearest", "bilinear", "bicubic", "area") or config.boolean("crop_to_aspect_ratio", False):
-        return net.lacks(call, f"the interpolation {mode[:60]}, or crop_to_aspect_ratio", [*sizes, net.volume(x).depth])
+        return net.lacks(
+            call, f"its interpolation is {mode[:60]}, or crop_to_aspect_ratio is set", [*sizes, net.volume(x).depth]
+        )
     return [net.add(call, "resize", [x], size=sizes, mode=mode)]
 
 
@@ -255,7 +257,7 @@ def _centre_crop(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("Dropout", "AlphaDropout", "GaussianDropout")
 def _dropout(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if call.kind != "Dropout":
-        net.builder.note(f"{call.kind} is shown as DROPOUT: at test time both do nothing")
+        net.builder.note(f"{call.kind} is shown as DROPOUT: both are the identity in inference")
     shape = plain(call.config.raw("noise_shape"))
     is_image = isinstance(shape, (list, tuple)) and len(shape) > 1 and all(size == 1 for size in shape[1:])
     keys: dict[str, Any] = {"whole": "image"} if is_image else {}

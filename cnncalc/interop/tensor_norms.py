@@ -193,7 +193,7 @@ def lp_norm(net: Net, operator: Operator) -> Value:
     tensor = net.spatial(x)[0] if axis == 1 and x.rank > 2 else net.depth_last(x)
     volume = tensor.source.volume
     if tensor.axes[axis] != whole(len(volume) - 1, volume.depth):
-        raise Unsupported("L2NORM works over the depth")
+        raise Unsupported("L2NORM normalizes over the depth, not over another axis")
     return activation(net, operator, tensor, "l2norm")
 
 

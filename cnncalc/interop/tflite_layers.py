@@ -312,7 +312,7 @@ def _pool(code: str) -> Callable[[_Lowering, Any, int], int]:
                 return _mean(low, layer, index)
             raise Unsupported(f"{code} cannot be adaptive")
         if any(each > 1 for each in getattr(layer, "dilation", ())):
-            raise Unsupported("pools have no dilation")
+            raise Unsupported(f"{code} has no dilation")
         windows = layer.windows(volume)
         kernel = _plane(layer.kernel, 1)
         stride = _plane(layer.stride if layer.stride is not None else layer.kernel, 1)

@@ -148,7 +148,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         lambda n: onnx_file(
             node("Reshape", ["x", "s"], ["y"]), rest=block(5, tensor("s", (n,), [1] * (n - 1) + [256], form=7))
         ),
-        16, "a tensor of 17 axes, more than 16",
+        16, "its output has 17 axes, more than 16",
     ),
     "text.onnx": (
         lambda n: onnx_file(node("Relu", ["x"], ["y"], mode="m" * n)), 65_536, "a text of 65,537 bytes, more than 65,536",
@@ -160,7 +160,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         lambda n: onnx_file(RELU, rest=block(5, number(1, n) + number(2, 1) + block(8, "w"))), 1 << 50,
         "the tensor w has more than 1,125,899,906,842,624 elements",
     ),
-    "sides.onnx": (lambda n: onnx_file(RELU, shape=(1, *[2] * n)), 4, "a volume at most 4"),
+    "sides.onnx": (lambda n: onnx_file(RELU, shape=(1, *[2] * n)), 4, "a volume has at most 4"),
     "functions.onnx": (calls, 8, "more than 8 deep"),
     "size.onnx": (
         lambda n: onnx_file(node("Concat", ["x", "x"], ["y"], axis=1), shape=(1, n, 1, 1)), (1 << 62) - 1,
@@ -180,7 +180,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
     ),
     "sides.prototxt": (
         lambda n: b'input: "x" input_shape { ' + b"dim: 2 " * (n + 2) + b'} layer { name: "r" type: "ReLU" bottom: "x" top: "y" }',
-        3, "at most three sides",
+        3, "at most 3 sides",
     ),
     "bytes.prototxt": (
         lambda n: caffe(['layer { name: "l" type: "ReLU" bottom: "x" top: "y" }']).ljust(n), 2 * 1024**2,
@@ -221,7 +221,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
     "texts.tflite": (named_long, 16 * 1024**2, "its texts have more than 16,777,216 bytes"),
     "layers.json": (layers, 19_999, "more than 20,000 calls of layers"),
     "bytes.json": (lambda n: layers(2).ljust(n), 4 * 1024**2, "4,194,305 bytes, more than 4,194,304"),
-    "models.json": (models, MODELS_INSIDE, "more than 32 inside one another"),
+    "models.json": (models, MODELS_INSIDE, "models are nested more than 32 deep"),
     "calls.json": (called, 196, "more than 20,000 calls of layers"),
     "sides.json": (lambda n: image([2] * n), 4, "the input has 5 axes besides the batch, but at most 4 can be read"),
     "directory.keras": (directory, 4 * 1024**2, "the directory of the archive has 4,194,305 bytes, more than 4,194,304"),

@@ -136,8 +136,8 @@ def test_volumes_of_three_sides_are_refused(profile: str) -> None:
         micro_report(analyze("INPUT 8x8x8x2 -> CONV3-4 -> LRN -> GAP -> FC-2"), profile)
     messages = [problem.message for problem in error.value.every]
     assert messages[:2] == [
-        "input: [8x8x8x2] has 3 sides, and operators of TensorFlow Lite have two",
-        "conv1: [8x8x8x4] has 3 sides, and operators of TensorFlow Lite have two",
+        "input: [8x8x8x2] has 3 sides, but operators of TensorFlow Lite have at most 2",
+        "conv1: [8x8x8x4] has 3 sides, but operators of TensorFlow Lite have at most 2",
     ]
     assert any("LRN" in message for message in messages)
 
