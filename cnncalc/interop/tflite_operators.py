@@ -362,8 +362,11 @@ def _rsqrt(t: _Translation, operator: FileOperator) -> str:
 
 def _reduce(type: str) -> Function:
     def form(t: _Translation, operator: FileOperator) -> str:
-        rank = len(t.tensor(operator, 0).shape)
-        axes = [axis % rank for axis in t.numbers(operator, 1)]
+        rank, given = len(t.tensor(operator, 0).shape), list(t.numbers(operator, 1))
+        for axis in given:
+            if not -rank <= axis < rank:
+                raise NotTranslated(f"it reduces axis {axis} of a tensor with {rank} axes")
+        axes = [axis % rank for axis in given]
         keeps = int(operator.options["keep_dims"])
         return t.emit(type, [t.value(operator, 0)], t.name(operator), axes=tuple(axes), keepdims=keeps)
 

@@ -141,6 +141,7 @@ def test_two_branches_on_a_sequence_have_the_measured_field() -> None:
         *("", "CONV3-1", "CONV3-1(dilation=2)", "UPSAMPLE2 -> CONV3-1/2", "PAD([3, -3])", "PAD([-1, 1])", "ROLL1"),
         *("PAD([-2, -1]) -> IN -> PAD([2, 1])", "IN -> PAD([1, -1])", "IN -> PAD([-1, 1])", "IN"),
         *("PAD([-2, -1]) -> CONV4-1(pad=3)", "PAD([-2, -1]) -> IN -> CONV4-1(pad=3)", "CONV9-1"),
+        "CONV2-1(dilation=2, pad=1)",
     )
     texts = [
         f"INPUT 8x1 -> [{one} | {other}] -> ADD -> {behind}"
@@ -333,6 +334,13 @@ def test_fields_on_planes_of_any_size_are_computed_by_formula() -> None:
     assert all(row.receptive_field_is_exact for row in analyze(text).layers)
 
 
+def test_branches_with_different_borders_have_a_rule_on_a_side_of_any_length() -> None:
+    """A window of 9 contains one of 4 whose input is cropped, also where each is cut by its own border."""
+    for branches in ("PAD([-2, -1]) -> CONV4-1(pad=3) | CONV9-1", "CONV9-1 | PAD([-2, -1]) -> CONV4-1(pad=3)"):
+        (field,) = analyze(f"INPUT {10**17}x1 -> [{branches}] -> ADD").layers[-1].fields.values()
+        assert (field.size, field.is_certain) == ((9,), True)
+
+
 def test_every_kind_declares_how_its_channels_are_used() -> None:
     from tests.layer_cases import CASES
 
@@ -459,9 +467,9 @@ def test_an_upper_bound_is_neither_wider_than_the_input_nor_than_the_windows_wit
 
 def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
     """A pad that reflects on a large side is only bounded, and stays so where few positions are left."""
-    few = "INPUT 1000000x1 -> PAD(1, mode=reflect) -> POOL1/100000"
-    for layers in ("", " -> [PAD([1, -1]) | ] -> ADD"):
-        (field,) = analyze(few + layers).layers[-1].fields.values()
+    few = "PAD(1, mode=reflect) -> PAD([-2, 0]) -> POOL1/100000"
+    for layers in (few, f"{few} -> [PAD([1, -1]) | ] -> ADD", f"[{few} | POOL1/100000] -> ADD"):
+        (field,) = analyze(f"INPUT 1000000x1 -> {layers}").layers[-1].fields.values()
         assert not field.is_certain
 
 

@@ -141,6 +141,12 @@ def test_an_operator_whose_axes_are_computed_says_so() -> None:
     assert "MEAN is not supported: no layer kind has its inputs or options" in refusal(content)
 
 
+@pytest.mark.parametrize(("x", "axis"), [(TENSOR(shape=()), 0), (X, 4), (X, -5)])
+def test_axes_beyond_those_of_a_tensor_are_refused(x: TENSOR, axis: int) -> None:
+    content = tflite_file(x, Operator("MEAN", constants=[(axis,)]), [(1, 4)])
+    assert f"MEAN is not supported: it reduces axis {axis} of a tensor with {len(x.shape)} axes" in refusal(content)
+
+
 def test_a_custom_operator_is_named() -> None:
     content = tflite_file(X, Operator("CUSTOM", name="my-op"), [(1, 8, 6, 5)])
     assert "CUSTOM my-op is not supported" in refusal(content)
