@@ -82,7 +82,7 @@ def test_each_layer_has_our_volume_and_parameters(case: Case) -> None:
 
 def test_every_kind_can_be_written_but_what_is_stated() -> None:
     assert set(KINDS) - set(CODES) == {"input", "opaque"}
-    with pytest.raises(DesignError, match="stated, not computed: here"):
+    with pytest.raises(DesignError, match="no module for OPAQUE layers: here"):
         torch_source(cnncalc.load("INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here"), ExportOptions())
 
 
