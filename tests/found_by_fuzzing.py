@@ -23,6 +23,7 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
     ("points", b"\0# cnncalc-sweep 1\n", "other-file"),
     ("option values", b"", ""),
     ("calls", b"memory\x1fINPUT 8x8x3 -> CONV2147483648-1 -> FC-5\x1f--profile\x1ftflm", "error[no-equal]"),
+    ("calls", b"report\x1fINPUT 8x8x2 -> CONV2147483648-1 -> RELU -> POOL3 -> FC-6\x1f-o\x1fout.html", "read"),
     ("calls", b"convert\x1fINPUT 8x8x3 -> POOL2/9999999999\x1f--to\x1ftflite", "<pattern>"),
     ("cfg", b"[net]\nheight=4\nwidth=4\nchannels=3\n[maxpool]\nsize=3\nstride=0\n", "wrong-value"),
     ("cfg", b"[net]\nheight=4\nwidth=4\nchannels=3\n[local_avgpool]\nsize=3\nstride=-1\n", "wrong-value"),

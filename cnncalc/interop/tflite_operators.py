@@ -435,6 +435,8 @@ def _lengths(tensor: Tensor) -> list[int]:
 
 def _slice(t: _Translation, operator: FileOperator) -> str:
     shape, starts, sizes = _lengths(t.tensor(operator, 0)), t.numbers(operator, 1), t.numbers(operator, 2)
+    if not len(shape) == len(starts) == len(sizes):
+        raise NotTranslated(OTHERS)
     ends = [whole if size < 0 else start + size for whole, start, size in zip(shape, starts, sizes, strict=True)]
     return _cut(t, operator, t.value(operator, 0), starts, ends, [1] * len(starts))
 
@@ -442,7 +444,8 @@ def _slice(t: _Translation, operator: FileOperator) -> str:
 def _strided_slice(t: _Translation, operator: FileOperator) -> str:
     options, shape = operator.options, _lengths(t.tensor(operator, 0))
     starts, ends, steps = [t.numbers(operator, number) for number in (1, 2, 3)]
-    if options["ellipsis_mask"] or options["new_axis_mask"] or len(starts) > len(shape) or min(steps, default=1) < 1:
+    is_wrong = not len(starts) == len(ends) == len(steps) or len(starts) > len(shape) or min(steps, default=1) < 1
+    if options["ellipsis_mask"] or options["new_axis_mask"] or is_wrong:
         raise NotTranslated(OTHERS)
     if options["offset"]:
         ends = [start + end for start, end in zip(starts, ends, strict=True)]
@@ -464,8 +467,10 @@ def _strided_slice(t: _Translation, operator: FileOperator) -> str:
 def _split(t: _Translation, operator: FileOperator) -> None:
     """SPLIT and SPLIT_V."""
     data, axes = (1, 0) if operator.code == "SPLIT" else (0, 2)
-    (axis,) = t.numbers(operator, axes)
-    axis %= max(1, len(t.tensor(operator, data).shape))
+    chosen = t.numbers(operator, axes)
+    if len(chosen) != 1:
+        raise NotTranslated(OTHERS)
+    axis = chosen[0] % max(1, len(t.tensor(operator, data).shape))
     outputs = [t.labels[place] for place in operator.outputs]
     sizes = [t.tensors[place].shape[axis] for place in operator.outputs]
     inputs = (t.value(operator, data), t.listed(outputs[0], sizes))

@@ -63,7 +63,7 @@ class CachingAllocator:
 
     def copy(self, largest: int) -> CachingAllocator:
         """An allocator in the same state, for tensors of at most ``largest`` bytes."""
-        made = CachingAllocator(largest)
+        made = CachingAllocator(max(largest, self._end))  # addresses begin beyond the tensors that are there
         made.allocated, made.reserved, made.most, made._end = self.allocated, self.reserved, self.most, self._end
         pools = [
             (sorted([size << made._address_bits | address for address, size in size_at.items()]), {**size_at}, {**ends})

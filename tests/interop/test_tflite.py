@@ -141,6 +141,14 @@ def test_an_operator_whose_axes_are_computed_says_so() -> None:
     assert "MEAN is not supported: no layer kind has its inputs or options" in refusal(content)
 
 
+@pytest.mark.parametrize(
+    "operator",
+    [Operator("SLICE", constants=[(0, 0), (1, 8, 6, 4)]), Operator("SLICE", constants=[(0, 0, 0, 0), (1, 8, 6, 4, 1)])],
+)
+def test_lists_of_different_lengths_are_refused(operator: Operator) -> None:
+    assert "is not supported: no layer kind has its inputs or options" in refusal(tflite_file(X, operator, [(1, 4)]))
+
+
 @pytest.mark.parametrize(("x", "axis"), [(TENSOR(shape=()), 0), (X, 4), (X, -5)])
 def test_axes_beyond_those_of_a_tensor_are_refused(x: TENSOR, axis: int) -> None:
     content = tflite_file(x, Operator("MEAN", constants=[(axis,)]), [(1, 4)])

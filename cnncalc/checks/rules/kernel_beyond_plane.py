@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 
+MOST_POSITIONS = 100_000
+"""Positions along a side that are looked at one by one, where the stride is larger than the side."""
+
+
 class KernelBeyondPlane(Rule):
     """A kernel larger than its input has weights that only ever see padding.
 
@@ -64,14 +68,18 @@ class KernelBeyondPlane(Rule):
 def _live_taps(layer: Convolution, x: Volume) -> tuple[int, ...]:
     """How many elements along each side of a kernel lie over the volume, not over padding, at some position."""
     windows = layer.windows(x)
-    live = []
-    for side, size in enumerate(x.sides):
-        stride, (pad, _), steps = windows.stride[side], windows.pads[side], windows.steps[side]
-        count = 0
-        for tap in range(layer.kernel[side]):
-            first = tap * layer.dilation[side] - pad
-            # the first position at which this tap is not before the volume
-            step = 0 if first >= 0 else -(first // stride)
-            count += step < steps and first + step * stride < size
-        live.append(count)
-    return tuple(live)
+    sides = zip(x.sides, layer.kernel, layer.dilation, windows.stride, windows.pads, windows.steps, strict=True)
+    return tuple([_live_along(*side) for side in sides])
+
+
+def _live_along(size: int, kernel: int, dilation: int, stride: int, pads: tuple[int, int], steps: int) -> int:
+    """The same along one side of a volume with ``steps`` positions of the kernel."""
+    pad = pads[0]
+    if stride <= size:  # what the kernel meets at one position is next to, or overlaps, what it meets at the next one
+        covered = [(pad - (steps - 1) * stride, pad + size)]
+    elif steps <= MOST_POSITIONS:
+        covered = [(pad - step * stride, pad - step * stride + size) for step in range(steps)]
+    else:
+        return kernel
+    ends = [(max(0, -(-low // dilation)), min(kernel - 1, (high - 1) // dilation)) for low, high in covered]
+    return sum(max(0, last - first + 1) for first, last in ends)
