@@ -12,6 +12,13 @@ layers: |
 """
 """The smallest input that works has sides of several hundred."""
 
+NEGATIVE_COUNT = b"""
+variables:
+  stages: [[16, 0], [32, 8192]]
+layers: |
+  INPUT 32x32x3 -> [ CONV3-d -> BN -> RELU -> [ [ CONV3-d -> BN -> RELU | ] -> ADD ]*{n-1} ]*stages as d, n -> FC-10
+"""
+
 FOUND: tuple[tuple[str, bytes, str], ...] = (
     ("json", b'{"class_name"', "syntax"),
     (
@@ -51,6 +58,7 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
         b"INPUT 2x9x4 -> DWCONV4x1 -> [ | CONV4-4 | IDENTITY -> CONV3-5] -> ADD -> FLATTEN -> FC-6",
         "window-too-large",
     ),
+    ("yaml", NEGATIVE_COUNT, "negative-count"),
     ("yaml", LARGE_TOO_SMALL.encode(), "window-too-large"),
 )
 """The target, the input, and the rule that refuses it now, or that it is read; empty if there are several."""

@@ -114,8 +114,10 @@ class Expander:
             raise self._failure(())
         if not any(problem.code == "recursive-block" for problem in self.problems):
             keeps = self.settings.optional is not False
-            size = ExpansionCounter(self.planner, self.variables, self.problems, keeps=keeps).count(design.items)
-            if self.problems and size > EXPANSION_BESIDE_PROBLEMS:
+            counter = ExpansionCounter(self.planner, self.variables, self.problems, keeps=keeps)
+            if counter.count(design.items) > EXPANSION_BESIDE_PROBLEMS and (self.problems or counter.invalid):
+                known = {(problem.message, problem.span) for problem in self.problems}
+                self.problems += [problem for key, problem in counter.invalid.items() if key not in known]
                 raise self._failure(())
             scope = Scope("", None)
             ports = self._begin(scope)

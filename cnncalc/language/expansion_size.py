@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class ExpansionCounter:
     """Counts the layers, calls and iterations to which a design expands.
 
-    ``keeps``: items with a bare '?' are counted. Invalid items count 0 or 1; the expansion reports them. The error for
-    an expansion that is too large includes ``problems``, those found before.
+    ``keeps``: items with a bare '?' are counted. Invalid items count 0 or 1; ``invalid`` has their problems, which the
+    expansion reports too. The error for an expansion that is too large includes ``problems``, those found before.
     """
 
     def __init__(self, planner: Planner, variables: Variables, problems: list[Problem], *, keeps: bool) -> None:
@@ -31,6 +31,7 @@ class ExpansionCounter:
         self.keeps = keeps
         self.counted: dict[tuple[str, str], int] = {}
         self.used_names: dict[int, frozenset[str]] = {}
+        self.invalid: dict[tuple[str, Span | None], Problem] = {}  # by message and place
 
     def count(self, items: Iterable[Item]) -> int:
         """The count of a chain; raises DesignError if it is above the limit."""
@@ -52,15 +53,15 @@ class ExpansionCounter:
             try:
                 if not holds(item.condition, environment):
                     return 0
-            except DesignError:
-                return 0
+            except DesignError as error:
+                return self._invalid(error, 0)
             return self._count_unit(item.unit, environment, depth)
         if item.times is None:
             return self._count_unit(item.unit, environment, depth)
         try:
             iterations = iterations_of(item, environment)
-        except DesignError:
-            return 0
+        except DesignError as error:
+            return self._invalid(error, 0)
         if not iterations:
             return 0
         if not (self._names_used(item.unit) & set(item.names)):
@@ -82,13 +83,19 @@ class ExpansionCounter:
             return 1
         try:
             values = self.variables.bind(plan, plan.block, environment, None)
-        except DesignError:
-            return 1
+        except DesignError as error:
+            return self._invalid(error, 1)
         known = (plan.block.name, repr([values[p.name] for p in plan.block.parameters]))
         if known not in self.counted:
             inside = self.variables.inside(values, None)
             self.counted[known] = 1 + self._count(plan.block.body, inside, depth + 1)
         return self.counted[known]
+
+    def _invalid(self, error: DesignError, count: int) -> int:
+        """Notes the problems of an invalid item, which counts ``count``."""
+        for problem in error.every:
+            self.invalid.setdefault((problem.message, problem.span), problem)
+        return count
 
     def _names_used(self, unit: LayerSyntax | GroupSyntax) -> frozenset[str]:
         """The names that a unit uses in counts, conditions and arguments of calls, on which its count may depend."""

@@ -308,6 +308,21 @@ def test_a_large_design_is_expanded_once_the_problems_of_its_text_are_mended(rep
     assert {problem.code for problem in raised.value.every} == codes
 
 
+@pytest.mark.parametrize("repeats", [5, EXPANSION_BESIDE_PROBLEMS // 2])
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ("RELU*{1-2}", "negative-count"),
+        ("RELU*{1 % 0}", "wrong-value"),
+        ("[RELU -> RELU*{i-1}]*1 as i", "negative-count"),
+    ],
+)
+def test_a_large_design_with_a_wrong_count_or_condition_says_which(repeats: int, wrong: str, code: str) -> None:
+    with pytest.raises(DesignError) as raised:
+        analyze(f"INPUT 4x4x3 -> [CONV3-2 -> RELU]*{repeats} -> {wrong} -> FC-3")
+    assert [problem.code for problem in raised.value.every] == [code]
+
+
 @pytest.fixture(scope="module")
 def seconds_to_read() -> float:
     """CPU seconds to read a design of nearly 200,000 layers, calls and iterations."""
