@@ -6,6 +6,7 @@ tried it is written into a shared file, so that the process that started this on
 
 from __future__ import annotations
 
+import gc
 import json
 import mmap
 import os
@@ -85,8 +86,9 @@ def tried(target: Target, data: bytes) -> tuple[str, float, dict[str, Any] | Non
     """
     outcome, seconds, failure = tried_once(target, data)
     for _ in range(2):
-        if failure is None or not (failure["key"] == "slow" or "MemoryError" in failure["key"]):
+        if failure is None or not (failure["key"] == "slow" or "MemoryError" in failure["key"] + failure["message"]):
             break
+        gc.collect()  # a command leaves its garbage to the end of the process
         limits = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         again = tried_once(target, data)
