@@ -15,10 +15,23 @@ import pytest
 from tests.calls import COMMAND, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 NET = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def _signals_have_their_usual_effect() -> Iterator[None]:
+    """Also where the tests run in the background or under nohup, whose children ignore signals."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
 
 AT_A_CALL = """
 import os, signal, sys
