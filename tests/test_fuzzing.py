@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from benchmarks.fuzz.fields import _parsed, _table_places, _written
 from benchmarks.fuzz.target import READ, Broken, Target
 from benchmarks.fuzz.targets import TARGETS
 from benchmarks.fuzz.worker import batch_of, tried
+from tests.calls import ROOT, environment
 from tests.found_by_fuzzing import FOUND
 
 if TYPE_CHECKING:
@@ -135,6 +138,16 @@ def test_a_refused_input_that_is_slow_is_a_failure_and_a_large_one_that_is_read_
 
 def _answer(inputs: int, *failures: dict[str, Any]) -> dict[str, Any]:
     return {"inputs": inputs, "read": 1, "seconds": 1.0, "longest": 0.5, "failures": list(failures)}
+
+
+def test_an_input_that_is_tried_again_writes_nothing_into_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "input").write_bytes(b"report\x1fINPUT 8x8x2 -> FC-6\x1f-o\x1fout.html")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.fuzz", "--again", "calls", "input"],
+        cwd=tmp_path, capture_output=True, text=True, env={**environment(), "PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+    assert done.stdout.startswith("read "), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["input"]
 
 
 def test_a_campaign_shares_inputs_out_and_goes_on_where_it_ended(tmp_path: Path) -> None:

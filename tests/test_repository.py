@@ -35,6 +35,22 @@ def test_no_text_holds_the_marks_of_an_unfinished_merge() -> None:
     assert [path for path, text in texts.items() if re.search(rb"^(<{7}|>{7}) ", text, re.MULTILINE)] == []
 
 
+TOP = {
+    *(".ci", ".github", ".gitignore", ".gitlab-ci.yml", ".pre-commit-config.yaml", ".pre-commit-hooks.yaml"),
+    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "action.yml", "mkdocs.yml", "pyproject.toml"),
+    *("architectures", "benchmarks", "cnncalc", "docs", "examples", "tests"),
+}
+
+
+def test_nothing_that_a_program_has_written_is_tracked_at_the_top() -> None:
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("this is no checkout, or git is missing")
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"git cannot read this checkout: {done.stderr}")
+    assert {path.partition("/")[0] for path in done.stdout.splitlines()} == TOP
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_has_jobs_with_steps_and_few_permissions(path: Path) -> None:
     workflow = content(path)

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +81,12 @@ def main() -> int:
     if call.again:
         if len(call.words) != 2 or call.words[0] not in TARGETS:
             parser.error("--again takes a target and a file")
-        target, file = TARGETS[call.words[0]], call.words[1]
-        target.run(target.seeds()[0])
-        limit_memory(target.mebibytes)
-        outcome, seconds, failure = tried(target, Path(file).read_bytes())
+        target, data = TARGETS[call.words[0]], Path(call.words[1]).read_bytes()
+        with tempfile.TemporaryDirectory() as folder:  # some targets write files
+            os.chdir(folder)
+            target.run(target.seeds()[0])
+            limit_memory(target.mebibytes)
+            outcome, seconds, failure = tried(target, data)
         print(failure["traceback"] or failure["message"] if failure else outcome, f"{seconds:.3f} s")
         return int(failure is not None)
     if call.guided:
