@@ -107,7 +107,7 @@ class Blocks:
 
     def _is_kept(self, number: int) -> bool:
         form = self.forms[number]
-        return isinstance(form, LayerForm) and (form.label is not None or form.is_branch_input)
+        return isinstance(form, LayerForm) and (form.label is not None or form.in_brackets)
 
     def _replace(self, chain: list[Part], key: tuple[int, ...]) -> list[Part] | None:
         """The net with calls instead of these forms; None if a label inside them would be lost."""

@@ -37,7 +37,7 @@ class LayerForm(NamedTuple):
 
     ``extra`` are the items after the keys in its parentheses, such as references. ``source`` is the name in a FROM
     before the layer, ``label`` its own name. Names of nodes inside a fork are those of :func:`local_name`.
-    ``is_branch_input``: it is an input that begins a branch, and is therefore written in brackets.
+    ``in_brackets``: it is an input, written in brackets since a volume precedes it.
     """
 
     layer: Layer
@@ -45,7 +45,7 @@ class LayerForm(NamedTuple):
     extra: tuple[str, ...]
     source: str | None
     label: str | None
-    is_branch_input: bool
+    in_brackets: bool
 
 
 class ForkForm(NamedTuple):

@@ -357,11 +357,11 @@ class Builder:
         label = self.kept.get(index) or (self._name(index, index) if index in self.local_names else None)
         layer = self.layer(index)
         variable = self.variable.name if self.variable is not None and index in self.variable.places else ""
-        key = (layer, tuple(extra), source, label, single.is_branch_input, variable)
+        key = (layer, tuple(extra), source, label, single.in_brackets, variable)
         known = self._leaf_forms.get(key)
         if known is None:
             known = self._leaf_form(
-                layer, tuple(extra), source, label, is_branch_input=single.is_branch_input, variable=variable
+                layer, tuple(extra), source, label, in_brackets=single.in_brackets, variable=variable
             )
             self._leaf_forms[key] = known
         form, values, width = known
@@ -378,7 +378,7 @@ class Builder:
         source: str | None,
         label: str | None,
         *,
-        is_branch_input: bool,
+        in_brackets: bool,
         variable: str,
     ) -> tuple[int, tuple[Any, ...], int]:
         kind = type(layer)
@@ -393,11 +393,11 @@ class Builder:
                 fields.append(Field(field.place, field.key, None, field.default))
             else:
                 fields.append(field)
-        form = LayerForm(layer, tuple(fields), extra, source, label, is_branch_input)
+        form = LayerForm(layer, tuple(fields), extra, source, label, in_brackets)
         frozen_fields = tuple([(field.place, field.key, frozen(field.value)) for field in fields])
         names = " ".join([*extra, source or "", label or ""])
         reach = max([int(forks) + 1 for forks in re.findall(r"<(\d+)\.", names)], default=0)
-        number = self.forms.add(form, tuple(roles), (kind, frozen_fields, extra, source, label, is_branch_input), reach)
+        number = self.forms.add(form, tuple(roles), (kind, frozen_fields, extra, source, label, in_brackets), reach)
         width = len(layer_text(layer, extra)) + (len(source) + 10 if source else 0)
         return number, tuple(values), width
 
@@ -417,26 +417,20 @@ class _Single:
     """One layer of the plan: its node, and the nodes to which it refers.
 
     ``source`` is the node of a FROM before it, ``named`` are those in its parentheses. ``is_one``: it is a merge of a
-    single volume, which copies it. ``is_branch_input``: it is an input inside a branch. ``entry`` is the node whose
-    volume is its input (None: it has none).
+    single volume, which copies it. ``in_brackets``: it is an input, written in brackets since a volume precedes it.
+    ``entry`` is the node whose volume is its input (None: it has none).
     """
 
-    __slots__ = ("entry", "is_branch_input", "is_one", "named", "node", "source")
+    __slots__ = ("entry", "in_brackets", "is_one", "named", "node", "source")
 
     def __init__(
-        self,
-        node: int,
-        source: int | None,
-        named: tuple[int, ...],
-        is_one: bool,
-        is_branch_input: bool,
-        entry: int | None,
+        self, node: int, source: int | None, named: tuple[int, ...], is_one: bool, in_brackets: bool, entry: int | None
     ) -> None:
         self.node = node
         self.source = source
         self.named = named
         self.is_one = is_one
-        self.is_branch_input = is_branch_input
+        self.in_brackets = in_brackets
         self.entry = entry
 
 

@@ -282,7 +282,7 @@ class PatternText:
         extra = [self._named(part) for part in form.extra]
         label = f"@{self._named(form.label)}" if form.label else mark
         text = joined(form.layer, texts, extra) + label
-        items = [_bracketed(text) if form.is_branch_input else text]
+        items = [_bracketed(text) if form.in_brackets else text]
         return [f"FROM(@{self._named(form.source)})", *items] if form.source else items
 
     def _call(self, form: CallForm, values: Iterator[Any]) -> str:
