@@ -30,6 +30,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "length": (0.8, 1.2),
     "left": (0.1, 1.0),
     "right": (0.1, 1.0),
+    "token": (-1.0, 1.0),
+    "position": (-0.1, 0.1),
 }
 """The range of random values of arrays with these names; other arrays take :meth:`Layer.weight_range`."""
 

@@ -118,6 +118,13 @@ def test_numbers_depend_only_on_the_seed() -> None:
     assert np.abs(one - other).max() > 1e-3
 
 
+def test_learned_vectors_have_ranges_of_their_own() -> None:
+    weights = build(cnncalc.analyze("INPUT 20x30 -> TOKEN2 -> POSITION"))
+
+    for array, bound in ((weights[1]["token"], 1), (weights[2]["position"], 0.1)):
+        assert 0.9 * bound < np.abs(array).max() <= bound
+
+
 def test_shared_parameters_are_the_same_arrays() -> None:
     report = cnncalc.analyze("INPUT[8x9x4] -> CONV3-4@a -> RELU -> CONV3-4(share=a)@b -> CONV3-4@c")
     weights = build(report)
