@@ -1,8 +1,8 @@
 """A cache of the YAML trees of the named nets, so that reading one of them need not load PyYAML.
 
 A tree is written into ``__pycache__`` beside the file of its net, together with the text from which it was parsed and a
-checksum; the tree of another text and a damaged file are not used, but replaced. Nothing is written where Python writes
-no byte code, or cannot.
+checksum; the tree of another text and a damaged file are not used, but replaced. Nothing is written where Python does
+not write byte code either, or where the folder cannot be written.
 """
 
 from __future__ import annotations

@@ -291,8 +291,8 @@ class Unwindow(Rearranged):
             if along is not None:
                 return tuple([part * along for part in size]), size
             raise ShapeError(
-                f"the map must have as many windows along each side, but {windows} windows cannot be {len(size)} equal "
-                "factors",
+                f"the map must have as many windows along each side, but {windows} is not a product of {len(size)} "
+                "equal numbers",
                 code="windows-mismatch",
                 key="size",
                 hint="give the sides of the map instead of those of a window",

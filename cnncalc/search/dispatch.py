@@ -172,7 +172,7 @@ class ExecutorQueue:
         return [*self.tasks] if self._probe is None else [self._probe]
 
     def can_take(self, *, is_suspect: bool) -> bool:
-        """Whether another chunk may be submitted; a suspect one only if no other is."""
+        """Whether another chunk may be submitted; a suspect one is submitted alone."""
         if not self.is_ready:
             return False
         if not self.tasks:
@@ -276,10 +276,10 @@ class WorkerPool:
         self.queues: list[ExecutorQueue] = []
         self.has_started = False
         self._chunk_sizer = ChunkSizer()
-        self._order: deque[Chunk] = (
-            deque()
-        )  # all chunks whose outcomes were not yielded yet, in the order of the points
-        self._waiting: deque[Chunk] = deque()  # those of them that must be submitted again
+        self._order: deque[Chunk] = deque()
+        """All chunks whose outcomes were not yielded yet, in the order of the points."""
+        self._waiting: deque[Chunk] = deque()
+        """Those of them that must be submitted again."""
 
     def __enter__(self) -> WorkerPool:
         sent = pickle.dumps(self.work.to_send())

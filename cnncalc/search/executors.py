@@ -102,8 +102,8 @@ def _processes(name: str, number: int) -> list[Provider]:
     """``number`` processes, in pools of about equal size."""
     from cnncalc.search.processes import WorkerProcesses
 
-    queues = min(number, MOST_POOLS)
-    sizes = [(number + queue) // queues for queue in range(queues)]
+    pools = min(number, MOST_POOLS)
+    sizes = [(number + pool) // pools for pool in range(pools)]
     return [Provider(name, partial(WorkerProcesses, size), is_single=size == 1, ends_at_once=True) for size in sizes]
 
 
