@@ -332,11 +332,10 @@ class Names:
             kinds = [[self.specs[place].kind.kind for place in places] for places in (mine, theirs)]
             wanted = [self.specs[place].kind.tied_to for place in mine] if transposed else kinds[0]
             if wanted != kinds[1]:
-                message = f"share: the kinds must be the same, but '{owner.name}' has {_listed(kinds[1])}"
-                message += f" and this has {_listed(kinds[0])}"
+                found = f"'{owner.name}' has {_listed(kinds[1])}"
+                message = f"share: the kinds must be the same, but {found} and this has {_listed(kinds[0])}"
                 if transposed:
-                    message = f"share: transposed takes the weights of {wanted[0]}, but '{owner.name}' has "
-                    message += _listed(kinds[1])
+                    message = f"share: transposed takes the weights of {wanted[0]}, but {found}"
                 self.problems.append(Problem("share-mismatch", message, span))
                 continue
             for own, other in zip(mine, theirs, strict=True):

@@ -392,10 +392,8 @@ class _Search:
     def _refuse_broken(self) -> None:
         first = min(self.members.broken)
         error = self.members.broken[first]
-        which = f"with {self._text(first)}: {error.first.message}"
-        head = (
-            f"none of the {self.size:,} designs is valid; {which}" if self.size > 1 else f"no design is valid; {which}"
-        )
+        none = f"none of the {self.size:,} designs" if self.size > 1 else "no design"
+        head = f"{none} is valid; with {self._text(first)}: {error.first.message}"
         rest = error.every[1:] if isinstance(error, DesignError) else ()
         raise DesignError([error.first._replace(message=head), *rest])
 
