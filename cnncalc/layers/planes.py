@@ -172,6 +172,8 @@ def slide(
     size = x.shape[axis]
     if out is None:
         out = xp.empty((*x.shape[:axis], len(begins), *x.shape[axis + 1 :]), x.dtype)
+    if begins:  # others meet no element in any window
+        offsets = offsets[count_below(offsets, -begins[-1]) : count_below(offsets, size - begins[0])]
     before: tuple[slice, ...] = (slice(None),) * axis
     full, partial = [], []
     for offset in offsets:

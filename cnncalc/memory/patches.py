@@ -30,6 +30,9 @@ GRIDS = (2, 3, 4)
 MOST_LAYERS = 300
 """The most layers of a stage."""
 
+MOST_POSITIONS = 10_000
+"""The longest side of a net whose stages are tried: each position is computed for some layers."""
+
 
 class PatchPlan(NamedTuple):
     """A stage up to ``layer``, computed in ``grid`` x ``grid`` patches of its ``output``.
@@ -64,7 +67,7 @@ def patch_plans(
     """For each of ``grids`` the stage with the lowest peak; of equal peaks that with the fewest extra MACs.
 
     Layers are fused as in the arena plan, and run in the given order. A grid for which no stage lowers the peak is left
-    out. Empty for nets whose volumes do not have two sides or that have several inputs.
+    out. Empty for nets with several inputs, or volumes that have not two sides of at most ``MOST_POSITIONS``.
     """
     best = []
     net = _Net(report, batch * bytes_per_element(dtype), depthwise_in_place)
@@ -121,7 +124,10 @@ def edges_of(row: LayerReport) -> list[Edge]:
 def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]:
     """The rows after which only their own output is read, with at least ``grid`` positions along each side."""
     rows = [row for row in report.layers if not row.training_only]
-    if sum([not row.sources for row in rows]) != 1 or any(len(row.output.sides) != 2 for row in rows):
+    sides = [row.output.sides for row in rows]
+    if sum([not row.sources for row in rows]) != 1 or any(
+        len(each) != 2 or max(each) > MOST_POSITIONS for each in sides
+    ):
         return
     readers: dict[int, list[int]] = {}
     for row in rows:

@@ -90,6 +90,7 @@ def test_mobilenet_v2_in_patches_of_mcunet_v2() -> None:
         "INPUT 3x3x3 -> CONV3-4 -> FC-2",  # a smaller plane than the grid
         "INPUT 8x8x3",
         "INPUT 16x16x3 -> GAP -> FC-2",
+        "INPUT 1000000x1000000x3 -> RESIZE(factor=0.3) -> CONV3-2 -> GAP -> FC-2",  # sides of more than 10,000
     ],
 )
 def test_nets_without_a_stage(text: str) -> None:

@@ -215,3 +215,9 @@ def test_no_layer_multiplies_matrices_without_the_meter() -> None:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
                 assert not any(name.split(".")[0] == "numpy" for name in names), file
+
+
+@pytest.mark.parametrize("kind", ["POOL", "AVGPOOL"])
+def test_a_window_of_billions_of_elements_is_reduced_to_those_of_the_volume(kind: str) -> None:
+    report = cnncalc.analyze(f"INPUT 8x6x3 -> {kind}2147483647/1(pad=1073741823)")
+    assert verify(report).agrees
