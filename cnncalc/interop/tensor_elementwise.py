@@ -11,7 +11,17 @@ from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, require_batch_apart
+from cnncalc.interop.tensor_net import (
+    Array,
+    Net,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+    WrongFile,
+    axis_in,
+    require_batch_apart,
+)
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
 from cnncalc.interop.views import BATCH, Atom, Axes, merged, size_of, whole
 from cnncalc.volume import Volume
@@ -77,7 +87,7 @@ def _old_broadcast(values: Sequence[Value], operator: Operator) -> Value:
     axis = operator.attributes.get("axis")
     if axis is None or not isinstance(first, Tensor) or second is None:
         return second
-    missing = first.rank - (axis % first.rank) - len(second.shape)
+    missing = first.rank - axis_in(axis, first.rank) - len(second.shape)
     if missing < 0:
         raise WrongFile(f"its second operand has too many axes for axis {axis} of the first")
     if isinstance(second, Array):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
 from cnncalc.interop.tensor_moves import every_pad, new_shape
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axis_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -348,14 +348,18 @@ def _reshape(net: Net, operator: Operator, x: Array) -> Array:
 
 def _flatten(net: Net, operator: Operator, x: Array) -> Array:
     axis = int(operator.attributes.get("axis", 1))
-    axis = axis + len(x.shape) if axis < 0 else axis
+    axis = axis if axis == len(x.shape) else axis_in(axis, len(x.shape))
     return x.like((prod(x.shape[:axis]), prod(x.shape[axis:])), x.values)
 
 
 def _squeeze(net: Net, operator: Operator, x: Array) -> Array:
     axes = net.numbers(operator, "axes", 1)
     rank = max(1, len(x.shape))
-    gone = {a % rank for a in axes} if axes is not None else {n for n, size in enumerate(x.shape) if size == 1}
+    gone = (
+        {axis_in(axis, rank) for axis in axes}
+        if axes is not None
+        else {n for n, size in enumerate(x.shape) if size == 1}
+    )
     return x.like(tuple([size for n, size in enumerate(x.shape) if n not in gone]), x.values)
 
 
@@ -363,14 +367,14 @@ def _unsqueeze(net: Net, operator: Operator, x: Array) -> Array:
     axes = net.numbers(operator, "axes", 1) or []
     rank = len(x.shape) + len(axes)
     checked((1,) * rank)
-    new = {axis % rank for axis in axes}
+    new = {axis_in(axis, rank) for axis in axes}
     left = iter(x.shape)
     return x.like(tuple([1 if n in new else next(left, 1) for n in range(rank)]), x.values)
 
 
 def _transpose(net: Net, operator: Operator, x: Array) -> Array:
     rank = len(x.shape)
-    order = [int(axis) % max(rank, 1) for axis in operator.attributes.get("perm") or range(rank - 1, -1, -1)]
+    order = [axis_in(axis, rank) for axis in operator.attributes.get("perm") or range(rank - 1, -1, -1)]
     if sorted(order) != list(range(rank)):
         raise WrongFile(f"its order {order} must have each of the {rank} axes once")
     steps = _steps(x.shape)
@@ -400,7 +404,7 @@ def _gather(net: Net, operator: Operator, x: Array) -> Array:
     indices = net.array(operator, 1)
     if indices is None or not x.shape:
         raise NotFolded("its indices are not known")
-    axis = int(operator.attributes.get("axis", 0)) % len(x.shape)
+    axis = axis_in(operator.attributes.get("axis", 0), len(x.shape))
     shape = checked((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
     values = None
     if x.values is not None and indices.values is not None and _is_computed(net, prod(shape)):
@@ -419,7 +423,7 @@ def _concat(net: Net, operator: Operator, x: Array) -> Array:
     arrays = [value for value in net.inputs(operator) if isinstance(value, Array)]
     if not x.shape or any(len(array.shape) != len(x.shape) for array in arrays):
         raise WrongFile("its inputs have different numbers of axes")
-    axis = int(operator.attributes.get("axis", 0)) % len(x.shape)
+    axis = axis_in(operator.attributes.get("axis", 0), len(x.shape))
     shape = list(x.shape)
     shape[axis] = sum(array.shape[axis] for array in arrays)
     full = checked(shape)
@@ -456,7 +460,7 @@ def _tile(net: Net, operator: Operator, x: Array) -> Array:
 
 
 def _split(net: Net, operator: Operator, x: Array) -> list[Value]:
-    axis = int(operator.attributes.get("axis", 0)) % max(1, len(x.shape))
+    axis = axis_in(operator.attributes.get("axis", 0), max(1, len(x.shape)))
     count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
     sizes = net.numbers(operator, "split", 1) or [-(-x.shape[axis] // count)] * min(count, len(operator.outputs))
     found: list[Value] = []
@@ -471,7 +475,7 @@ def _split(net: Net, operator: Operator, x: Array) -> list[Value]:
 def _reduce(net: Net, operator: Operator, x: Array) -> Array:
     axes = net.numbers(operator, "axes", 1)
     rank = max(1, len(x.shape))
-    chosen = {a % rank for a in axes} if axes else set(range(len(x.shape)))
+    chosen = {axis_in(axis, rank) for axis in axes} if axes else set(range(len(x.shape)))
     keeps = operator.attributes.get("keepdims", 1)
     shape = tuple([1 if n in chosen else size for n, size in enumerate(x.shape) if keeps or n not in chosen])
     function = REDUCING.get(operator.type)

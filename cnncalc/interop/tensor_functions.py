@@ -18,7 +18,7 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, axis_in
 from cnncalc.interop.views import BATCH, Atom
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def reduction(net: Net, operator: Operator) -> Value:
 
 def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[int], *, keeps: bool) -> Tensor:
     """Reduces a tensor over some axes, as a formula; ``keeps``: the axes stay with size 1."""
-    chosen = {axis % x.rank for axis in axes}
+    chosen = {axis_in(axis, x.rank) for axis in axes}
     atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
     left = tuple([() if number in chosen else axis for number, axis in enumerate(x.axes)])
     if any(atom.side == BATCH for atom in atoms):
@@ -346,7 +346,7 @@ def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[i
 
 def reducible(net: Net, x: Tensor, axes: Sequence[int]) -> Tensor:
     """The tensor, rearranged so that these axes are whole sides, which a layer can reduce."""
-    chosen = {axis % x.rank for axis in axes}
+    chosen = {axis_in(axis, x.rank) for axis in axes}
     atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
     if any(atom.side == BATCH for atom in atoms) or _are_whole(x.source.volume, atoms):
         return x

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.selection import concat, part, repeated
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile, axis_in
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
 
@@ -98,8 +98,8 @@ def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> lis
         return list(pads)
     found = [0] * 2 * rank
     for number, axis in enumerate(axes):
-        found[axis % rank] = pads[number]
-        found[axis % rank + rank] = pads[number + len(axes)]
+        found[axis_in(axis, rank)] = pads[number]
+        found[axis_in(axis, rank) + rank] = pads[number + len(axes)]
     return found
 
 
@@ -107,7 +107,7 @@ def flatten(net: Net, operator: Operator) -> Value:
     """Flatten to two axes: those before ``axis``, and those from it on."""
     x = net.tensor(operator)
     axis = int(operator.attributes.get("axis", 1))
-    axis = axis % x.rank if axis < 0 else axis
+    axis = axis if axis == x.rank else axis_in(axis, x.rank)
     return net.reshaped(x, (prod(x.shape[:axis]), prod(x.shape[axis:])))
 
 
@@ -115,7 +115,7 @@ def transpose(net: Net, operator: Operator) -> Value:
     """Transpose."""
     given = net.values.get(operator.inputs[0])
     x = given if isinstance(given, Tensor) else net.tensor(operator)
-    order = [int(axis) % x.rank for axis in operator.attributes.get("perm") or range(x.rank - 1, -1, -1)]
+    order = [axis_in(axis, x.rank) for axis in operator.attributes.get("perm") or range(x.rank - 1, -1, -1)]
     if sorted(order) != list(range(x.rank)):
         raise WrongFile(f"its order {order} must have each of the {x.rank} axes once")
     expanded = None if x.expanded is None else tuple([x.expanded[axis] for axis in order])
@@ -126,7 +126,11 @@ def squeeze(net: Net, operator: Operator) -> Value:
     """Squeeze: removes axes of size 1."""
     x = net.tensor(operator)
     axes = net.numbers(operator, "axes", 1)
-    chosen = {a % x.rank for a in axes} if axes is not None else {n for n, size in enumerate(x.shape) if size == 1}
+    chosen = (
+        {axis_in(axis, x.rank) for axis in axes}
+        if axes is not None
+        else {n for n, size in enumerate(x.shape) if size == 1}
+    )
     if any(x.shape[number] != 1 for number in chosen):
         raise WrongFile(f"it removes axes of {list(x.shape)} whose size is not 1")
     return x.viewed(tuple([axis for number, axis in enumerate(x.axes) if number not in chosen]))
@@ -139,7 +143,7 @@ def unsqueeze(net: Net, operator: Operator) -> Value:
     rank = x.rank + len(axes)
     if rank > MAX_RANK:
         raise WrongFile(f"its output has {rank} axes, more than {MAX_RANK}")
-    chosen = {axis % rank for axis in axes}
+    chosen = {axis_in(axis, rank) for axis in axes}
     if len(chosen) != len(axes):
         raise WrongFile(f"its axes {axes} name one axis twice")
     left = iter(x.axes)
@@ -184,18 +188,18 @@ def slices(net: Net, operator: Operator) -> Value:
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise WrongFile("its starts, ends, axes and steps must have the same length")
     for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
-        size = x.shape[axis % x.rank]
+        size = x.shape[axis_in(axis, x.rank)]
         if step < 1:
             raise Unsupported(f"its step is {step}, below 1")
         begin, end, _ = slice(start, stop, step).indices(size)
-        x = part(net, x, axis % x.rank, (begin, end, step), operator.name)
+        x = part(net, x, axis_in(axis, x.rank), (begin, end, step), operator.name)
     return x
 
 
 def split(net: Net, operator: Operator) -> list[Value]:
     """Split: consecutive parts along an axis."""
     x = net.tensor(operator)
-    axis = int(operator.attributes.get("axis", 0)) % x.rank
+    axis = axis_in(operator.attributes.get("axis", 0), x.rank)
     size = x.shape[axis]
     sizes = net.numbers(operator, "split", 1)
     if not sizes:
@@ -221,7 +225,7 @@ def gather(net: Net, operator: Operator) -> Value:
     if isinstance(values[0], Array) and isinstance(values[1], Tensor):
         raise Unsupported("it is an embedding: it reads rows of a table by computed indices")
     x, indices = net.tensor(operator), net.array(operator, 1)
-    axis = int(operator.attributes.get("axis", 0)) % x.rank
+    axis = axis_in(operator.attributes.get("axis", 0), x.rank)
     if indices is None or indices.values is None:
         raise Unsupported("its indices are not known")
     size = x.shape[axis]
@@ -240,13 +244,13 @@ def gather(net: Net, operator: Operator) -> Value:
 def concatenated(net: Net, operator: Operator) -> Value:
     """Concat of tensors, or of a learned token and a sequence."""
     values = net.inputs(operator)
-    axis = int(operator.attributes.get("axis", 1))
+    axis = operator.attributes.get("axis", 1)
     if any(value is None for value in values):
         raise WrongFile("an input is missing")
     tensors = [value for value in values if isinstance(value, Tensor)]
     if not tensors or len({len(value.shape) for value in values if value is not None}) > 1:
         raise WrongFile("its inputs have different numbers of axes")
-    axis %= tensors[0].rank
+    axis = axis_in(axis, tensors[0].rank)
     arrays = [value for value in values if isinstance(value, Array) and value.elements]
     if not arrays:
         if any(tensor.expanded for tensor in tensors):

@@ -61,6 +61,18 @@ class WrongFile(CnncalcError):
     """An operator of the file is invalid; the message is the reason."""
 
 
+def axis_in(axis: int, rank: int) -> int:
+    """The axis from 0 of a tensor with ``rank`` axes; negative numbers count from its end.
+
+    Raises:
+        WrongFile: the tensor has no such axis.
+
+    """
+    if not -rank <= axis < rank:
+        raise WrongFile(f"it names axis {axis}, but its tensor has {rank} axes")
+    return int(axis) % rank
+
+
 class Array:
     """A tensor that does not depend on the inputs of the net.
 

@@ -10,7 +10,7 @@ from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile
+from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile, axis_in
 from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 
@@ -125,7 +125,7 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     is_rms = operator.type != "LayerNormalization"
     kind = "rms" if is_rms else "ln"
-    axis = int(operator.attributes.get("axis", -1)) % x.rank
+    axis = axis_in(operator.attributes.get("axis", -1), x.rank)
     tensor = net.depth_last(x) if axis == x.rank - 1 else net.rearranged(x, groups_of(net, [x]))
     atoms = frozenset([atom for part in tensor.axes[axis:] for atom in part])
     volume = tensor.source.volume
@@ -187,7 +187,7 @@ def lrn(net: Net, operator: Operator) -> Value:
 def lp_norm(net: Net, operator: Operator) -> Value:
     """LpNormalization: L2NORM over the depth."""
     x = net.tensor(operator)
-    axis = int(operator.attributes.get("axis", -1)) % x.rank
+    axis = axis_in(operator.attributes.get("axis", -1), x.rank)
     if operator.attributes.get("p", 2) != 2:
         raise Unsupported("L2NORM divides by the L2 norm (p = 2), not by another norm")
     tensor = net.spatial(x)[0] if axis == 1 and x.rank > 2 else net.depth_last(x)
@@ -200,7 +200,7 @@ def lp_norm(net: Net, operator: Operator) -> Value:
 def softmax(net: Net, operator: Operator) -> Value:
     """Softmax over one axis, or in operator sets below 13 over all axes from one on."""
     x = net.tensor(operator)
-    axis = int(operator.attributes.get("axis", -1)) % max(x.rank, 1)
+    axis = axis_in(operator.attributes.get("axis", -1), max(x.rank, 1))
     axes = range(axis, x.rank) if operator.attributes.get("flattened") else [axis]
     if list(axes) == [x.rank - 1]:
         scores = normed(net, operator, x, lambda: _softmax(net, operator, x, axes))

@@ -8,7 +8,7 @@ from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
 from cnncalc.interop.tensor_functions import activation, learned
-from cnncalc.interop.tensor_net import Array, Unknown, WrongFile
+from cnncalc.interop.tensor_net import Array, Unknown, WrongFile, axis_in
 from cnncalc.interop.tensor_weights import transposed
 from cnncalc.interop.views import whole
 
@@ -51,7 +51,7 @@ def dropout(net: Net, operator: Operator) -> Value:
 def glu(net: Net, operator: Operator) -> Value:
     """GLU along the channels."""
     x = net.tensor(operator)
-    axis = int(operator.attributes["axis"]) % x.rank
+    axis = axis_in(operator.attributes["axis"], x.rank)
     tensor = net.spatial(x)[0] if axis == 1 and x.rank > 2 else net.depth_last(x)
     volume = tensor.source.volume
     if tensor.axes[axis] != whole(len(volume) - 1, volume.depth):
@@ -76,7 +76,7 @@ def element(kind: str) -> Callable[[Net, Operator], Value]:
 def roll(net: Net, operator: Operator) -> Value:
     """Roll along the sides."""
     x = net.tensor(operator)
-    shifts, axes = operator.attributes["shifts"], [axis % x.rank for axis in operator.attributes["axes"]]
+    shifts, axes = operator.attributes["shifts"], [axis_in(axis, x.rank) for axis in operator.attributes["axes"]]
     if 0 in axes or not axes:
         raise Unsupported("it rolls the batch")
     last = net.rearranged(x, net.last_groups(x)) if x.rank > 3 or 1 in axes else net.spatial(x)[0]

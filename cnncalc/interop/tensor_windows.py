@@ -11,7 +11,7 @@ from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_moves import every_pad
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, axis_in
 from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
 from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
 from cnncalc.layers.resize import CUBIC
@@ -517,12 +517,12 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
         raise Unsupported("neither its sizes nor its scales are known")
     policy = operator.attributes.get("keep_aspect_ratio_policy", "stretch")
     if sizes and policy != "stretch":
-        each = [size / x.shape[axis % x.rank] for size, axis in zip(sizes, axes, strict=True)]
+        each = [size / x.shape[axis_in(axis, x.rank)] for size, axis in zip(sizes, axes, strict=True)]
         factor = min(each) if policy == "not_larger" else max(each)
-        sizes = found = [floor(factor * x.shape[axis % x.rank] + 0.5) for axis in axes]
+        sizes = found = [floor(factor * x.shape[axis_in(axis, x.rank)] + 0.5) for axis in axes]
     factors = [1.0] * x.rank
     for number, axis in enumerate(axes):
-        side = axis % x.rank
+        side = axis_in(axis, x.rank)
         old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
         factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
     if min(old) < 1 or prod(old) > 1 << 50:

@@ -362,13 +362,8 @@ def _rsqrt(t: _Translation, operator: FileOperator) -> str:
 
 def _reduce(type: str) -> Function:
     def form(t: _Translation, operator: FileOperator) -> str:
-        rank, given = len(t.tensor(operator, 0).shape), list(t.numbers(operator, 1))
-        for axis in given:
-            if not -rank <= axis < rank:
-                raise NotTranslated(f"it reduces axis {axis} of a tensor with {rank} axes")
-        axes = [axis % rank for axis in given]
-        keeps = int(operator.options["keep_dims"])
-        return t.emit(type, [t.value(operator, 0)], t.name(operator), axes=tuple(axes), keepdims=keeps)
+        axes, keeps = tuple(t.numbers(operator, 1)), int(operator.options["keep_dims"])
+        return t.emit(type, [t.value(operator, 0)], t.name(operator), axes=axes, keepdims=keeps)
 
     return form
 
@@ -377,7 +372,7 @@ def _reduce(type: str) -> Function:
 
 
 def _concat(t: _Translation, operator: FileOperator) -> str:
-    axis = int(operator.options["axis"]) % max(1, len(t.output(operator).shape))
+    axis = int(operator.options["axis"])
     values = [t.value(operator, number) for number in range(len(operator.inputs))]
     return t.emit("Concat", values, t.name(operator), axis=axis)
 
@@ -406,13 +401,13 @@ def _expand(type: str) -> Function:
 def _gather(t: _Translation, operator: FileOperator) -> str:
     if operator.options["batch_dims"]:
         raise NotTranslated(OTHERS)
-    axis = int(operator.options["axis"]) % max(1, len(t.tensor(operator, 0).shape))
+    axis = int(operator.options["axis"])
     return t.emit("Gather", [t.value(operator, 0), t.value(operator, 1)], t.name(operator), axis=axis)
 
 
 def _pack(t: _Translation, operator: FileOperator) -> str:
     name = t.name(operator)
-    axis = int(operator.options["axis"]) % max(1, len(t.output(operator).shape))
+    axis = int(operator.options["axis"])
     parts = [
         t.emit("Unsqueeze", [t.value(operator, number), t.listed(name, [axis])], f"{name}:{number}")
         for number in range(len(operator.inputs))
@@ -470,9 +465,12 @@ def _split(t: _Translation, operator: FileOperator) -> None:
     chosen = t.numbers(operator, axes)
     if len(chosen) != 1:
         raise NotTranslated(OTHERS)
-    axis = chosen[0] % max(1, len(t.tensor(operator, data).shape))
+    axis, rank = chosen[0], len(t.tensor(operator, data).shape)
     outputs = [t.labels[place] for place in operator.outputs]
-    sizes = [t.tensors[place].shape[axis] for place in operator.outputs]
+    shapes = [t.tensors[place].shape for place in operator.outputs]
+    if not -rank <= axis < rank or any(len(shape) != rank for shape in shapes):
+        raise NotTranslated(f"it splits axis {axis} of a tensor with {rank} axes")
+    sizes = [shape[axis] for shape in shapes]
     inputs = (t.value(operator, data), t.listed(outputs[0], sizes))
     t.operators.append(Operator(outputs[0], "Split", inputs, tuple(outputs), {"axis": axis}))
 

@@ -740,6 +740,20 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
         (lambda model: conv(model, 4, 8), "its weights have the shape"),
         (lambda model: reshaped(model, 7, 9), "cannot have the shape"),
         (lambda model: model.add("Transpose", perm=[0, 0, 1, 2]), "must have each of the 4 axes once"),
+        (lambda model: model.add("Transpose", perm=[0, 1, 2, 4]), "it names axis 4, but its tensor has 4 axes"),
+        (lambda model: model.add("Softmax", axis=-5), "it names axis -5, but its tensor has 4 axes"),
+        (lambda model: model.add("Concat", model.last, model.last, axis=5), "it names axis 5, but its"),
+        (lambda model: model.add("Flatten", axis=5), "it names axis 5, but its tensor has 4 axes"),
+        (lambda model: model.add("ReduceMean", model.last, model.shape("a", 7)), "it names axis 7, but its"),
+        (lambda model: model.add("Squeeze", model.last, model.shape("a", 8)), "it names axis 8, but its"),
+        (
+            lambda model: model.add("Unsqueeze", model.last, model.shape("a", 5)),
+            "it names axis 5, but its tensor has 5",
+        ),
+        (
+            lambda model: model.add("Slice", model.last, *[model.shape(name, 9) for name in "abc"]),
+            "it names axis 9, but its tensor has 4 axes",
+        ),
         (lambda model: model.add("MaxPool", kernel_shape=[3]), "its kernel_shape has 1 numbers"),
         (
             lambda model: model.add("MaxPool", kernel_shape=[3, 3], strides=[0, 1]),
