@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.caffe_messages import Unsupported, Word
 from cnncalc.interop.caffe_moves import cut, padded, pooled_over, reshaped
+from cnncalc.interop.exporters import changed
 from cnncalc.layers.normed_axes import reduced_volume
 from cnncalc.volume import SIDES
 
@@ -40,11 +41,6 @@ def _window(p: CaffeLayer, **keys: Sequence[int]) -> Fields:
         else:
             fields.append((name, list(values)))
     return tuple(fields)
-
-
-def _usual(*keys: tuple[str, Any, Any]) -> Fields:
-    """The fields (name, value, default) whose value is not the default."""
-    return tuple([(name, value) for name, value, default in keys if value != default])
 
 
 def _planes(p: CaffeLayer) -> None:
@@ -79,7 +75,7 @@ def conv(p: CaffeLayer) -> None:
     bottom = padded(p, p.as_map(), [x.depth, *x.sides], ahead, last=False)
     groups = x.depth if layer.kind == "dwconv" else layer.groups
     keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=begins, dilation=layer.dilation)
-    more = _usual(("group", groups, 1), ("bias_term", layer.bias, True))
+    more = changed(("group", groups, 1), ("bias_term", layer.bias, True))
     parameter = ("convolution_param", (("num_output", p.output.depth), *keys, *more))
     p.emit("Convolution", [bottom], parameter, parameters=1 + layer.bias)
 
@@ -98,7 +94,7 @@ def deconv(p: CaffeLayer) -> None:
         if whole > size:
             cuts.append((axis, begin, begin + size, whole))
     keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=pads, dilation=layer.dilation)
-    more_keys = _usual(("group", layer.groups, 1), ("bias_term", layer.bias, True))
+    more_keys = changed(("group", layer.groups, 1), ("bias_term", layer.bias, True))
     parameter = ("convolution_param", (("num_output", layer.filters), *keys, *more_keys))
     x = p.emit("Deconvolution", [p.as_map()], parameter, parameters=1 + layer.bias, last=not cuts)
     if cuts:
@@ -109,7 +105,7 @@ def fc(p: CaffeLayer) -> None:
     """FC."""
     bottom = p.blob()
     p.gives_row()
-    parameter = (("num_output", p.layer.units), *_usual(("bias_term", p.layer.bias, True)))
+    parameter = (("num_output", p.layer.units), *changed(("bias_term", p.layer.bias, True)))
     p.emit("InnerProduct", [bottom], ("inner_product_param", parameter), parameters=1 + p.layer.bias)
 
 
@@ -118,7 +114,7 @@ def linear(p: CaffeLayer) -> None:
     if p.is_row:
         fc(p)
         return
-    keys = (("num_output", p.layer.units), ("kernel_size", 1), *_usual(("bias_term", p.layer.bias, True)))
+    keys = (("num_output", p.layer.units), ("kernel_size", 1), *changed(("bias_term", p.layer.bias, True)))
     p.emit("Convolution", [p.blob()], ("convolution_param", keys), parameters=1 + p.layer.bias)
 
 
@@ -330,7 +326,7 @@ def affine(p: CaffeLayer) -> None:
     if (p.layer.factor, p.layer.shift) == (1, 0):
         p.emit("Power", [p.blob()])
         return
-    keys = _usual(("scale", p.layer.factor, 1), ("shift", p.layer.shift, 0))
+    keys = changed(("scale", p.layer.factor, 1), ("shift", p.layer.shift, 0))
     p.emit("Power", [p.blob()], ("power_param", keys))
 
 
@@ -352,7 +348,7 @@ def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = No
     scale, shift = p.layer.scale, p.layer.shift
     is_last = top is None
     if scale:
-        keys = (*axes, *_usual(("bias_term", shift, False)))
+        keys = (*axes, *changed(("bias_term", shift, False)))
         p.emit("Scale", [x], *((("scale_param", keys),) if keys else ()), parameters=1 + shift, last=is_last, top=top)
     elif shift:
         p.emit("Bias", [x], *((("bias_param", axes),) if axes else ()), parameters=1, last=is_last, top=top)
@@ -362,7 +358,7 @@ def bn(p: CaffeLayer) -> None:
     """BN: BatchNorm, then a Scale or Bias that overwrites its blob."""
     if not p.layer.stats:
         raise Unsupported("always keeps running statistics")
-    keys = _usual(("eps", p.layer.eps, 1e-5))
+    keys = changed(("eps", p.layer.eps, 1e-5))
     x = p.emit("BatchNorm", [p.blob()], *((("batch_norm_param", keys),) if keys else ()))
     _learned(p, x, top=x)
 
@@ -375,7 +371,7 @@ def norm(p: CaffeLayer) -> None:
     is_row = all(size == 1 for size in p.output.sides)
     if layer.kind == "ln" and max(reduced_volume(layer.over(p.sides), p.output)) > 1:
         raise Unsupported("normalizes over the whole volume or over the sides, not over other axes")
-    keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
+    keys = (*changed(("across_channels", across, False)), ("eps", layer.eps))
     is_bare = not layer.scale and not layer.shift
     x, volume = p.as_map(), p.output
     if is_split:
@@ -404,7 +400,7 @@ def lrn(p: CaffeLayer) -> None:
         raise Unsupported(f"needs an odd size, not {layer.size}")
     if layer.region != "across":
         _planes(p)
-    keys = _usual(
+    keys = changed(
         ("local_size", layer.size, 5), ("alpha", layer.alpha, 1), ("beta", layer.beta, 0.75), ("k", layer.k, 1)
     )
     region = (("norm_region", Word("WITHIN_CHANNEL")),) if layer.region != "across" else ()
@@ -416,7 +412,7 @@ def scale(p: CaffeLayer) -> None:
     if not p.layer.scale:
         p.emit("Bias", [p.blob()], parameters=1)
         return
-    keys = _usual(("bias_term", p.layer.shift, False))
+    keys = changed(("bias_term", p.layer.shift, False))
     p.emit("Scale", [p.blob()], *((("scale_param", keys),) if keys else ()), parameters=1 + p.layer.shift)
 
 
@@ -486,7 +482,7 @@ def concat(p: CaffeLayer) -> None:
     if len(p.volumes) == 1:
         p.emit("Power", [p.blob()])
         return
-    axis = _axis(p, p.layer.axis[0] if isinstance(p.layer.axis, tuple) else p.layer.axis)
+    axis = _axis(p, *p.layer.axis)
     inputs = p.blobs() if axis == 1 else [p.as_map(place) for place in range(len(p.volumes))]
     p.gives_row(axis == 1 and p.writer.is_row[p.index])
     p.emit("Concat", inputs, *((("concat_param", (("axis", axis),)),) if axis != 1 else ()))
@@ -571,16 +567,14 @@ def pad(p: CaffeLayer) -> None:
 
 def crop(p: CaffeLayer) -> None:
     """CROP: Crop to the size of another blob, or Slice to a stated size."""
-    sides = list(zip(p.volumes[0].sides, p.output.sides, strict=True))
-    begins = [(size - part) // 2 for size, part in sides]
-    if p.layer.at != "centre":
-        begins = [0] * len(sides) if p.layer.at == "begin" else list(p.layer.at)
+    x, sides = p.volumes[0], p.output.sides
+    begins = p.layer.begins(x, sides)
     if len(p.volumes) > 1:
-        p.emit("Crop", [p.as_map(), p.as_map(1)], ("crop_param", (("axis", 2), ("offset", begins))))
+        p.emit("Crop", [p.as_map(), p.as_map(1)], ("crop_param", (("axis", 2), ("offset", list(begins)))))
         return
     cuts = [
-        (2 + place, begin, begin + part, size)
-        for place, (begin, (size, part)) in enumerate(zip(begins, sides, strict=True))
+        (axis, begin, begin + part, size)
+        for axis, (begin, part, size) in enumerate(zip(begins, sides, x.sides, strict=True), 2)
         if part < size
     ]
     cut(p, p.as_map(), cuts)
@@ -588,8 +582,7 @@ def crop(p: CaffeLayer) -> None:
 
 def slices(p: CaffeLayer) -> None:
     """SLICE."""
-    name = p.layer.axis[0] if isinstance(p.layer.axis, tuple) else p.layer.axis
-    axis = _axis(p, name)
+    axis = _axis(p, *p.layer.axis)
     x = p.volumes[0]
     size = x.depth if axis == 1 else x.sides[axis - 2]
     stop = size if p.layer.stop is None else p.layer.stop

@@ -107,12 +107,10 @@ def _check_dilated(
 
 def _share(net: DarknetNet, section: Section) -> None:
     """Makes the layers of the section use the parameters of those of another section."""
-    number = section.integer("share_index", 0)
-    net.other(section, number, "share_index")
-    owners = net.parts[net.index + number if number < 0 else number]
+    number = net.place(section, section.integer("share_index", 0), "share_index")
     nodes = net.builder.nodes
     mine = range(net.first, len(nodes))
-    theirs = {nodes[place].name.rpartition(".")[2]: place for place in owners}
+    theirs = {nodes[place].name.rpartition(".")[2]: place for place in net.parts[number]}
     for place in mine:
         part = nodes[place].name.rpartition(".")[2]
         if part not in theirs:
@@ -255,7 +253,7 @@ def _fitted(net: DarknetNet, section: Section, place: int | None, wanted: Volume
             has // needs if needs and has % needs == 0 else 0 for has, needs in zip(volume, wanted[:2], strict=False)
         }
         if len(steps) > 1 or 0 in steps:
-            message = f"the sides of a shortcut must be equal or whole multiples, but it adds {volume} to {wanted}"
+            message = f"a shortcut adds a volume with its sides or whole multiples of them, not {volume} to {wanted}"
             raise _wrong(net, section, message, "from", "merge-mismatch")
         place = net.add(section, "pool", [place], kernel=1, stride=steps.pop())
     if volume.depth > wanted.depth:

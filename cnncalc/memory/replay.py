@@ -449,6 +449,13 @@ class Machine:
         if not is_handed_over:
             self._release_gradient(incoming)
         self._free_saved(number)
+        self._pass_on(outgoing, operation)
+        # the gradient of a matrix is added after that of a bias here too
+        for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
+            self._accumulate(parameter, operation)
+
+    def _pass_on(self, outgoing: list[tuple[int, int, bool]], operation: Operation) -> None:
+        """Adds the gradients of inputs to those that other operations have made for the same values."""
         if operation.is_product:  # the gradient of the matrix is transposed before it is added, after all others
             outgoing.sort(key=lambda one: not one[2])
         for value, gradient, is_whole in outgoing:
@@ -462,9 +469,6 @@ class Machine:
                 self._note(0, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
-        # the same where the matrix is a parameter
-        for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
-            self._accumulate(parameter, operation)
 
     def _new_gradient(self, size: int) -> int:
         """A new storage for the gradient of a value, with one holder."""

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 STEP = "optimizer step"
 """``peak_at`` of a peak in the optimizer step."""
+MAX_IMAGE_BATCHES = 1000
+"""The most batches of images on the device at once."""
 
 
 class Options(NamedTuple):
@@ -193,10 +195,6 @@ def check_options(options: Options, *, training: bool = True) -> None:
         message = f"image-batches: at most {MAX_IMAGE_BATCHES:,} batches of images, found {options.image_batches:,}"
         raise ValueProblem(message, code="limit")
     _check_reserve(options)
-
-
-MAX_IMAGE_BATCHES = 1000
-"""The most batches of images on the device at once."""
 
 
 def _check_reserve(options: Options) -> None:

@@ -33,7 +33,7 @@ from cnncalc.search.interpolation import Grid, Interpolation, Line, NoPolynomial
 from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cnncalc.errors import Problem
     from cnncalc.language.settings import Settings
@@ -599,31 +599,22 @@ class _FormulaSearch:
         def holds(count: int) -> bool | None:
             return self._holds(grid, place, count)
 
+        def limit(counts: Iterable[int]) -> Fraction | None:
+            """The last value before the first of ``counts`` steps after which the formulas do not hold."""
+            last = 0
+            for count in counts:
+                if holds(count) is False:
+                    return steps.value(_edge(holds, last, count))
+                if is_near and holds(count) is None:
+                    return steps.value(last)
+                last = count
+            return None
+
         below = self._steps_below(grid, place)
-        tried = range(-1, -below - 1, -1) if below <= most_tried else _spread(below)
-        least = None
-        last = 0
-        for count in tried:
-            if holds(count) is False:
-                least = steps.value(_edge(holds, last, count))
-                break
-            if is_near and holds(count) is None:
-                least = steps.value(last)
-                break
-            last = count
-        most = None
-        good = 0
-        for count in (*range(1, NEAR), 100, DISTANT) if is_near else (100, DISTANT):
-            if self.is_costly[place]:
-                break
-            if holds(count) is False:
-                most = steps.value(_edge(holds, good, count))
-                break
-            if is_near and holds(count) is None:
-                most = steps.value(good)
-                break
-            good = count
-        return least, most
+        least = limit(range(-1, -below - 1, -1) if below <= most_tried else _spread(below))
+        if self.is_costly[place]:
+            return least, None
+        return least, limit((*range(1, NEAR), 100, DISTANT) if is_near else (100, DISTANT))
 
 
 def _steps_above_zero(steps: Steps) -> int:
