@@ -367,7 +367,8 @@ def set_in(hint: str) -> dict[str, str]:
         "SLICE(0, 1, axis=a)", "CLIP(a, b)", "HARDTANH(a, b)", "HSIGMOID(a)", "LRELU(a)", "AFFINE(a, b)", "BN(eps=e)",
         "L2NORM(eps=e)", "REDUCE(mean, axes=a)", "LN(axes=a)", "SOFTMAX(axes=a)", "LRN(size=n, beta=b)",
         "DEPTH2SPACE(b, order=o) -> FC", "CONCAT(axis=a, inputs=[@input])", "OPAQUE(output=4x4x4, macs=m)",
-        "GELU(form)", "[CONV3-8]*n", "CONV3-8?keep", "[CONV3-8 -> RELU]?{n > 1}", "[CONV3-n]*n", "[CONV3-8(groups=n)]*n -> PAD(n)",
+        "GELU(form)", "[CONV3-8]*n", "CONV3-8?keep", "[CONV3-8 -> RELU]?{n > 1}", "[CONV3-n]*n",
+        "[CONV3-8(groups=n)]*n -> PAD(n)",
     ],
 )  # fmt: skip
 def test_the_value_that_the_hint_gives_a_name_is_one_that_the_net_takes(text: str) -> None:
