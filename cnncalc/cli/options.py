@@ -241,8 +241,8 @@ class OutputOptions(NamedTuple):
                 raise ValueProblem(f"--{name} names a floating table, and --bare writes none", code="usage")
         if self.format != "latex":
             given = {"caption": self.caption, "label": self.label, "bare": self.bare, "fit-width": self.fit_width}
-            for name, wish in given.items():
-                if wish:
+            for name, chosen in given.items():
+                if chosen:
                     raise ValueProblem(f"--{name} needs --format latex", code="usage", hint="add --format latex")
         if not self.heading:
             document = document._replace(heading=())
