@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.weights import Weights
 
-ENGINES = ("onnxruntime", "torch")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 """The largest difference of values that agree, as a share of the largest value of the layer, by data type."""
 GRADIENT_TOLERANCE = 1e-10
