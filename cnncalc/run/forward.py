@@ -157,7 +157,7 @@ class OutOfPlace:
             measured[index] = record._replace(distance=max(record.distance or 0.0, self.distance(index, array)))
 
     def distance(self, index: int, output: Any) -> float:
-        """The distance of an output of the other run from that of this run, as :func:`relative_distance` measures it."""
+        """The :func:`relative_distance` of an output of the other run from that of this run."""
         return relative_distance(output, self._arrays[index])
 
 

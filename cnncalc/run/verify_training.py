@@ -11,7 +11,7 @@ from cnncalc.errors import ValueProblem
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.records import NamedTuple
 from cnncalc.run.compare import TOLERANCES
-from cnncalc.run.forward import relative_distance, draw_images
+from cnncalc.run.forward import draw_images, relative_distance
 from cnncalc.run.live_memory import Watch
 from cnncalc.run.training import Trainer, draw_targets
 from cnncalc.run.verify import DTYPES, SCRATCH_BYTES, available_bytes, step_of, too_large
@@ -44,7 +44,7 @@ class TrainingVerification(NamedTuple):
     ``scratch_bytes`` is the largest temporary memory of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
     with such memory. ``losses`` are those of both steps. ``values`` is the number of results of the first step (the
     loss, the gradient of each parameter array) that were compared with those of a step with nothing in place;
-    ``changed`` lists those that differ, with their distance as :func:`~cnncalc.run.forward.relative_distance` measures it.
+    ``changed`` lists those that differ, with their :func:`~cnncalc.run.forward.relative_distance`.
     ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: of a stated layer
     only the volume is trained.
     """

@@ -18,12 +18,12 @@ MAX_SHOWN = 40
 """The most differences that are shown; the others are counted (JSON has all)."""
 
 
-def engine_comparison_document(comparison: EngineComparison) -> Document:
+def engine_comparison_document(found: EngineComparison) -> Document:
     """How many outputs and gradients agree, their largest distances, and those that do not agree."""
-    engine = f"{TITLES[comparison.engine]} {comparison.version}"
+    engine = f"{TITLES[found.engine]} {found.version}"
     heading = (
-        f"{comparison.name}: NumPy and {engine} with {plural(comparison.batch, 'image')}, {comparison.dtype}, the same random "
-        f"weights (seed {comparison.seed})",
+        f"{found.name}: NumPy and {engine} with {plural(found.batch, 'image')}, {found.dtype}, the same random "
+        f"weights (seed {found.seed})",
     )
     columns = (
         Column("quantity", "quantity"),
@@ -32,20 +32,20 @@ def engine_comparison_document(comparison: EngineComparison) -> Document:
         Column("tolerance", "allowed", True),
         Column("layer", "at"),
     )
-    groups = [("outputs of layers", comparison.outputs), ("gradients of parameters", comparison.gradients)]
+    groups = [("outputs of layers", found.outputs), ("gradients of parameters", found.gradients)]
     rows = tuple(_row(title, each) for title, each in groups if each)
     closing = [Paragraph("distance", ("the largest difference as a share of the layer's largest value",), main=2)]
-    if comparison.unproven:
-        text = f"{plural(len(comparison.unproven), 'layer')} with stated figures or after one: {listing(comparison.unproven)}"
+    if found.unproven:
+        text = f"{plural(len(found.unproven), 'layer')} with stated figures or after one: {listing(found.unproven)}"
         closing.append(Paragraph("left out", (text,), main=1))
-    wrong = [each for each in (*comparison.outputs, *comparison.gradients) if not each.agrees]
+    wrong = [each for each in (*found.outputs, *found.gradients) if not each.agrees]
     if wrong:
         lines = [difference(each) for each in wrong[:MAX_SHOWN]]
         lines += [f"... and {len(wrong) - MAX_SHOWN} more"] if len(wrong) > MAX_SHOWN else []
         closing.append(Paragraph("disagree", tuple(lines), main=3))
     else:
         closing.append(Paragraph("result", (f"all values agree with {engine}",), main=1))
-    return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(comparison))
+    return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(found))
 
 
 def _row(title: str, values: Sequence[ArrayComparison]) -> tuple[Cell, ...]:
@@ -82,19 +82,19 @@ def record(each: ArrayComparison) -> dict[str, Any]:
     }
 
 
-def _data(comparison: EngineComparison) -> Mapping[str, Any]:
+def _data(found: EngineComparison) -> Mapping[str, Any]:
     """The comparison for JSON."""
     return {
         "schema": 1,
-        "architecture": comparison.name,
-        "against": comparison.engine,
-        "version": comparison.version,
-        "batch": comparison.batch,
-        "dtype": comparison.dtype,
-        "seed": comparison.seed,
-        "layers": comparison.layers,
-        "agrees": comparison.agrees,
-        "outputs": [record(each) for each in comparison.outputs],
-        "gradients": [record(each) for each in comparison.gradients],
-        **({"left_out": list(comparison.unproven)} if comparison.unproven else {}),
+        "architecture": found.name,
+        "against": found.engine,
+        "version": found.version,
+        "batch": found.batch,
+        "dtype": found.dtype,
+        "seed": found.seed,
+        "layers": found.layers,
+        "agrees": found.agrees,
+        "outputs": [record(each) for each in found.outputs],
+        "gradients": [record(each) for each in found.gradients],
+        **({"left_out": list(found.unproven)} if found.unproven else {}),
     }

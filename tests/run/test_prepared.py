@@ -15,7 +15,7 @@ import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.layers import KINDS
 from cnncalc.memory.arena import plan
-from cnncalc.run.forward import relative_distance, draw_images, run
+from cnncalc.run.forward import draw_images, relative_distance, run
 from cnncalc.run.live_memory import Watch
 from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.prepared import PreparedNet
