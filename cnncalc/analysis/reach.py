@@ -1,4 +1,4 @@
-"""The receptive field: which positions of an input the outputs of a node can depend on, in short: see.
+"""The receptive field: which positions of an input the outputs of a node see, that is, can depend on.
 
 For each input of the net a node has a :class:`Field`, with one :class:`Side` for each side of that input. Along a side
 each output sees an interval: all positions from a first to a last one. From one output to the next the interval moves
@@ -581,34 +581,49 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     widest = next((field for field in fields if _is_whole(field, fields)), None)
     if widest is not None:
         return widest._replace(is_uniform=all(field.is_uniform for field in fields))
+    result = _joined_apart(fields, work, is_stacked=is_stacked)
+    listed = sum([field.boxes is not None for field in fields])
+    if first.is_folded and listed < len(fields):
+        return result._replace(is_exact=False) if listed else result
+    if not listed and _are_independent(fields):
+        return result
+    if not listed and prod([side.size for side in result.sides]) > MAX_POSITIONS:
+        return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(result.sides))]))
+    every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
+    if len(every) < len(fields):
+        return result._replace(is_exact=False)
+    is_exact = all(field.is_certain and field.solid is None for field in fields)
+    is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
+    return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
+
+
+def _joined_apart(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
+    """What the outputs of a merge see along each side, if the sides do not depend on each other."""
+    first = fields[0]
     sides: list[Side] = []
     for number in range(len(first.sides)):
         parts = [field.sides[number] for field in fields]
         same = [k for k in range(number) if all(field.sides[k] is field.sides[number] for field in fields)]
         sides.append(sides[same[0]] if same else _joined_sides(parts, work))
-    differ = any(field.sides != first.sides for field in fields)
-    result = Field(
+    differ = is_stacked and any(field.sides != first.sides for field in fields)
+    return Field(
         tuple(sides),
         is_exact=all(field.is_exact for field in fields),
-        is_uniform=all(field.is_uniform for field in fields) and not (is_stacked and differ),
+        is_uniform=all(field.is_uniform for field in fields) and not differ,
         sees_all=any(field.sees_all for field in fields),
         is_folded=first.is_folded,
     )
-    if first.is_folded and any(field.boxes is None for field in fields):
-        return result if all(field.boxes is None for field in fields) else result._replace(is_exact=False)
-    depend = any(field.boxes is not None for field in fields)
-    if not depend and all(field.solid is None for field in fields):
-        if not differ or not any(side.has_gaps for field in fields for side in field.sides):
-            return result
-    # an output that sees nothing along one side of a branch sees nothing along the other sides
-    if depend or prod([side.size for side in sides]) <= MAX_POSITIONS:
-        every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
-        if len(every) < len(fields):
-            return result._replace(is_exact=False)
-        is_exact = all(field.is_certain and field.solid is None for field in fields)
-        is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
-        return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
-    return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(sides))]))
+
+
+def _are_independent(fields: Sequence[Field]) -> bool:
+    """Whether the sides of a merge of these fields do not depend on each other.
+
+    They do if some outputs see nothing: what sees nothing along one side of a branch sees nothing along the others.
+    """
+    if any(field.solid is not None for field in fields):
+        return False
+    has_gaps = any(side.has_gaps for field in fields for side in field.sides)
+    return not has_gaps or all(field.sides == fields[0].sides for field in fields)
 
 
 def _is_whole(field: Field, fields: Sequence[Field]) -> bool:

@@ -242,8 +242,8 @@ class OutputOptions(NamedTuple):
                 raise ValueProblem(message, code="usage", hint=f"leave out --bare or --{name}")
         if self.format != "latex":
             given = {"caption": self.caption, "label": self.label, "bare": self.bare, "fit-width": self.fit_width}
-            for name, is_given in given.items():
-                if is_given:
+            for name, chosen in given.items():
+                if chosen:
                     raise ValueProblem(f"--{name} needs --format latex", code="usage", hint="add --format latex")
         if not self.heading:
             document = document._replace(heading=())

@@ -1419,7 +1419,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV3-n -> CONV3-m -> CONV-n
   |                      ^
-  = hint: give each a value: --set n=2 --set m=2
+  = hint: give each a value: --set n=1 --set m=1
 """,
     ),
     (
@@ -2161,7 +2161,7 @@ FILES = [
   |
 3 | layers: CONV-a -> CONV-b -> CONV-c
   |              ^
-  = hint: give each a value: --set a=2 --set b=2 --set c=2
+  = hint: give each a value: --set a=1 --set b=1 --set c=1
 """,
     ),
     (
