@@ -63,7 +63,7 @@ class TapeBuilder:
         self.unpooled = {row.sources[1] for row in self.rows if row.layer.takes_places}
         self.places: dict[int, int] = {}  # the value of the indices of each max pool that an UNPOOL reads
         self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
-        self.turned: dict[int, tuple[int, ...]] = {}  # those of them that the row uses transposed
+        self.transposed: dict[int, tuple[int, ...]] = {}  # those of them that the row uses transposed
         self.tensors: dict[tuple[int, str], int] = {}  # parameters by their owner and name
         self.held: list[Frame] = []  # values that local variables keep alive
         # of the layer that is being lowered
@@ -125,13 +125,13 @@ class TapeBuilder:
         for array in row.layer.order_in_torch(row.own_arrays):
             if array.role != "buffer":
                 self._tensor(row, array)
-        places, turned = [], []
+        places, transposed = [], []
         for array in row.arrays:
             if array.role != "buffer":
                 owner, is_transposed = self.report.graph.owner(row.index, array.name)
                 places.append(self._tensor(self.report.layers[owner], array))
-                turned += places[-1:] * is_transposed
-        self.owned[row.index], self.turned[row.index] = tuple(places), tuple(turned)
+                transposed += places[-1:] * is_transposed
+        self.owned[row.index], self.transposed[row.index] = tuple(places), tuple(transposed)
 
     def _tensor(self, owner: LayerReport, array: Parameter) -> int:
         """The index of a parameter in ``parameters``; adds it at the first call."""

@@ -226,7 +226,7 @@ class TorchLowering(TorchLayouts):
         They have no memory of their own, and their gradients are those of the parameters.
         """
         if self.autocast and self.row.layer.autocast == "half" and self.row.layer.tied_as_view:
-            for parameter in self.turned[self.row.index]:
+            for parameter in self.transposed[self.row.index]:
                 self.parameter_views[self.row.index, parameter] = self._recorded(
                     (),
                     Size(self.parameters[parameter].elements),

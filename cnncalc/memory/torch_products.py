@@ -341,7 +341,7 @@ class TorchProducts(TorchLowering):
             self.hold(first, held)
         return result
 
-    def side_by_side(self, value: int) -> int:
+    def merged_heads(self, value: int) -> int:
         """Batch x heads x length x width of a head as batch x length x width."""
         batch, heads, length, each = self.layout_of(value).sizes
         return self.arranged(self.reordered(value, (0, 2, 1, 3)), (batch, length, heads * each))

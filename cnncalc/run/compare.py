@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
-"""The largest distance, as :func:`cnncalc.run.forward.apart` measures it, of values that agree, by data type. Kernels
-that add in another order differ by less; an array that was overwritten has a distance of about 1."""
+"""The largest :func:`cnncalc.run.forward.relative_distance` of values that agree, by data type. Kernels that add in
+another order differ by less; an array that was overwritten has a distance of about 1."""
 
 
 class Disagreement(NamedTuple):

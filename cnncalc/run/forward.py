@@ -26,7 +26,7 @@ class LayerMeasurement(NamedTuple):
     of each parameter and buffer array by name. ``multiply_adds`` are those of the whole batch. ``shares_memory``: the
     output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist after the layer
     has run; shared memory counts once. ``distance`` is the distance of the output from that of a run with nothing in
-    place, as :func:`apart` measures it (None: not compared).
+    place, as :func:`relative_distance` measures it (None: not compared).
     """
 
     name: str
@@ -157,11 +157,11 @@ class OutOfPlace:
             measured[index] = record._replace(distance=max(record.distance or 0.0, self.distance(index, array)))
 
     def distance(self, index: int, output: Any) -> float:
-        """The distance of an output of the other run from that of this run, as :func:`apart` measures it."""
-        return apart(output, self._arrays[index])
+        """The :func:`relative_distance` of an output of the other run from that of this run."""
+        return relative_distance(output, self._arrays[index])
 
 
-def apart(array: Any, expected: Any) -> float:
+def relative_distance(array: Any, expected: Any) -> float:
     """The distance of two arrays: the largest difference of elements, divided by the largest finite expected value.
 
     NaN and infinities are equal to themselves; their distance from other values, and that of arrays of different
