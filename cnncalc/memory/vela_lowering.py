@@ -215,7 +215,9 @@ def _windows(low: _Lowering, operator: Operator, block: str, kernel: tuple[int, 
         Step(block, name, [x], made, block == "convolution" or max(*kernel, tall, wide) > 1)
         return
     if padded or max(operator.options.get("dilation", (1,))) > 1 or height * width > MOST_UNROLLED:
-        raise NotKnown(f"a stride above {MOST_STRIDE} with padding, dilation or more than {MOST_UNROLLED} output positions")
+        raise NotKnown(
+            f"a stride above {MOST_STRIDE} with padding, dilation or more than {MOST_UNROLLED} output positions"
+        )
     read = x._replace(part=(1, *kernel, x.whole[3]))
     for _ in range(height * width):
         Step(block, name, [read], made._replace(part=(1, 1, 1, depth)), True)
