@@ -142,7 +142,8 @@ class NetBuilder:
                 and all(size in (None, mine) for size, mine in zip(sizes, wanted, strict=True))
             )
             if sizes is not None and not fits:
-                message = f"--input {wanted.size} replaces {_open(sizes)}, which the file states"
+                given = f"{name}={wanted.size}" if name in self.settings.inputs else wanted.size
+                message = f"--input {given} replaces {_open(sizes)}, which the file states"
                 self.warnings.append(Problem("input-replaced", message, None, None, "note"))
             return self.add("input", (), name, span=span, size=list(wanted))
         if sizes is None or any(size is None for size in sizes):
