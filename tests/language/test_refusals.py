@@ -2317,6 +2317,25 @@ def test_the_hint_for_a_number_that_yaml_converts_keeps_its_sign(text: str, hint
     assert caught.value.first.hint == hint
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("010", "YAML would read 010 as 8; write 10 (or 8)"),
+        ("-010", "YAML would read -010 as -8"),
+        ("00", "YAML would read 00 as 0; write 0"),
+        ("0_0", "write 0"),
+        ("-1_0", None),
+        ("-0x1f", None),
+    ],
+)
+def test_a_number_that_the_key_refuses_is_not_in_the_hint_for_one_that_yaml_converts(
+    text: str, hint: str | None
+) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_design("<text>", f"input: 8x8x3\nlayers:\n  - conv: {{filters: 4, pad: {text}}}\n")
+    assert caught.value.first.hint == hint
+
+
 def test_at_most_twenty_problems_are_shown_and_the_others_counted() -> None:
     with pytest.raises(DesignError) as caught:
         read_pattern("<text>", "INPUT -> " + " -> ".join(f"CNV{number}" for number in range(1, 26)))
