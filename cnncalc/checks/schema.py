@@ -194,11 +194,12 @@ def connected_maps() -> Schema:
 
 
 def reader_name(reader: Reader) -> str:
-    """The name of the definition for a reader; equal readers share it."""
+    """The name of the definition for a reader; readers of the same values share it."""
     parts = [type(reader).__name__.lower()]
     if isinstance(reader, Choice):
         parts += reader.words
     bounds = {name: bound for name, bound in vars(reader).items() if isinstance(bound, (int, float))}
+    bounds.pop("example", None)
     return "-".join([*parts, *[f"{name}-{bound:g}" for name, bound in bounds.items()]])
 
 

@@ -52,7 +52,7 @@ def _exporter(call: Call) -> Exporter:
             return found
         known = ", ".join([each for exporter in EXPORTERS for each in exporter.endings])
         message = f"'{visible(ending)}' is not an ending of a form of convert ({known})"
-        raise ValueProblem(message, code="usage", hint="--to says which form is written")
+        raise ValueProblem(message, code="usage", hint=f"--to {'|'.join([each.name for each in EXPORTERS])}")
     if any(ending in each.endings for each in EXPORTERS) and ending not in (*named.endings, *named.other_endings):
         message = f"'{visible(ending)}' is not an ending of the form {named.name}"
         usual = (*named.endings, *named.other_endings)[0]

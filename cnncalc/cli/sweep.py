@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, format_of, switch, whole_number
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, format_of, seed, switch, whole_number
 from cnncalc.cli.memory import MEMORY, subset_of
 from cnncalc.cli.options import (
     COLUMNS,
@@ -112,7 +112,7 @@ def run(call: Call, console: Console) -> int:
     for file in (call.plot, None if call.output.to_stdout else call.output.file):
         if file is not None:
             console.require_folder(file)
-    picture = None if call.plot is None else format_of(call.plot, ("svg", "png")) or "svg"
+    picture = None if call.plot is None else format_of(call.plot, ("svg", "png"), flag="--plot") or "svg"
     notation = call.notation.notation(call.output, console)
     check_options(call.memory, training=False)
     _check_by_formula(call)
@@ -277,10 +277,10 @@ class Progress:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """A list cut at commas."""
+    """The words of a list."""
     parts = tuple([part.strip() for part in text.split(",")])
     if not all(parts):
-        raise ValueProblem(f"expected keys cut at commas, as in parameters,macs, found '{text[:60]}'")
+        raise ValueProblem(f"expected keys separated by commas, as in parameters,macs, found '{text[:60]}'")
     return parts
 
 
@@ -291,11 +291,6 @@ def _keys(text: str) -> tuple[str, ...]:
         if keys.count(key) > 1:
             raise ValueProblem(f"the key '{key[:60]}' is named twice")
     return keys
-
-
-def _seed(text: str) -> int:
-    """A whole number, 0 or more."""
-    return 0 if text == "0" else whole_number(text)
 
 
 COMMAND = Command(
@@ -312,7 +307,7 @@ COMMAND = Command(
                repeated=True),
         Option("--sample", "sample", "Only so many points, drawn at random.", "N", whole_number),
         choice("--method", METHODS, "random: distinct points (default); latin: a Latin hypercube."),
-        Option("--seed", "seed", "Seed of --sample (default: 0).", "N", _seed),
+        Option("--seed", "seed", "Seed of --sample (default: 0).", "N", seed),
         Option("--keys", "keys", f"Figures to compute (default: {', '.join(DEFAULT_KEYS)}).", "A,B,...", _keys),
         UPPER_LIMITS,
         LOWER_LIMITS,

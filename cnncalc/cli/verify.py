@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, seed, switch
 from cnncalc.cli.options import BATCH, DESIGN, TABLE_FORMATS, UNITS, ReportOptions, analyze, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
@@ -167,11 +167,6 @@ class Progress:
             self.stream.flush()
 
 
-def _seed(text: str) -> int:
-    """A whole number, 0 or more."""
-    return 0 if text == "0" else whole_number(text)
-
-
 COMMAND = Command(
     "verify",
     "The numbers of a net compared with a real run in NumPy.",
@@ -181,7 +176,7 @@ COMMAND = Command(
     (
         BATCH,
         choice("--dtype", ("float32", "float64"), "Data type (default: float32)."),
-        Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", _seed),
+        Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", seed),
         switch("--train", "Train for two steps and measure their memory."),
         choice("--against", ("onnxruntime", "torch"), "Compare with a run in this engine."),
         Option("--optimizer", "optimizer", "Optimizer of --train: sgd, momentum, adam, ... (default: momentum).",

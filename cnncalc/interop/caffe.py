@@ -6,7 +6,6 @@ and labels are left out. Source: caffe.proto and the layers of github.com/BVLC/c
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
@@ -91,9 +90,7 @@ class _Reader:
                 self.builder.problems += error.every
                 self.caffe.forget(layer)
         self.caffe.say_batches()
-        title = self.net.text("name")
-        stem = os.path.basename(self.name).rpartition(".")[0] or self.name
-        return self.builder.graph(stem, title if title != stem else None)
+        return self.builder.graph(title=self.net.text("name"))
 
     def _no_layers(self) -> Problem:
         """The problem of a text without layers."""

@@ -323,7 +323,17 @@ def axis_of(layer: CaffeLayer, x: Blob, axis: int, field: str | None = "axis", b
     return axis + count + beyond if axis < 0 else axis
 
 
-def enumeration(layer: CaffeLayer, name: str, default: str) -> str:
-    """The value of a field of an enumeration, a word in upper case or a number as text."""
+def enumeration(layer: CaffeLayer, name: str, words: Sequence[str], default: str, first: int = 0) -> str:
+    """The word of a field of an enumeration; a file may have its number, counted from ``first``.
+
+    Raises DesignError for any other value.
+    """
     found = layer.parameter.all(name)
-    return str(found[-1].value).upper() if found else default
+    if not found:
+        return default
+    number = found[-1].value
+    word = str(number) if isinstance(number, int) else layer.parameter.text(name).upper()
+    word = {str(place): known for place, known in enumerate(words, first)}.get(word, word)
+    if word not in words:
+        raise wrong(layer, f"{name} must be {' or '.join(words)}, but is {word[:60]}", name)
+    return word

@@ -118,14 +118,15 @@ def _inner_product(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
 @translates("pooling_param", "pooling", "pool")
 def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     (x, *_), parameter = bottoms, layer.parameter
-    method = {"0": "MAX", "1": "AVE", "2": "STOCHASTIC"}.get(*[str(enumeration(layer, "pool", "MAX"))] * 2)
+    method = enumeration(layer, "pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     if parameter.boolean("global_pooling"):
         if method in ("MAX", "AVE"):
             return [net.add(layer, "gmp" if method == "MAX" else "gap", [x])]
         return [net.lacks(layer, f"{method} pooling picks elements at random", bottoms, [x.sizes[0], 1, 1])]
     kernel = _window(layer, x, "kernel_size", None, ("kernel_h", "kernel_w"))
     stride, pad = _window(layer, x, "stride", 1), _window(layer, x, "pad", 0)
-    ceil = str(enumeration(layer, "round_mode", "CEIL")) in ("CEIL", "0") and parameter.boolean("ceil_mode", True)
+    rounding = enumeration(layer, "round_mode", ("CEIL", "FLOOR"), "CEIL")
+    ceil = parameter.boolean("ceil_mode", True) and rounding == "CEIL"
     kind = "pool" if method == "MAX" else "avgpool"
     volume = net.volume(x)
     if min(stride) < 1 or min(kernel) < 1:
@@ -290,11 +291,11 @@ def _takes_bias(net: CaffeNet, x: Blob, count: int) -> bool:
 @translates("lrn_param", "lrn")
 def _local_response(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
-    is_within = enumeration(layer, "norm_region", "ACROSS_CHANNELS") in ("WITHIN_CHANNEL", "1")
+    words = ("ACROSS_CHANNELS", "WITHIN_CHANNEL")
+    region = "across" if enumeration(layer, "norm_region", words, words[0]) == words[0] else "within"
     keys: dict[str, Any] = {"alpha": parameter.number("alpha", 1.0), "beta": parameter.number("beta", 0.75)}
     keys["k"] = parameter.number("k", 1.0)
     size = parameter.integer("local_size", 5)
-    region = "within" if is_within else "across"
     return [net.add(layer, "lrn", bottoms[:1], size=size, region=region, **keys)]
 
 

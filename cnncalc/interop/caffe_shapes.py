@@ -30,12 +30,10 @@ if TYPE_CHECKING:
 
 @translates("eltwise_param", "eltwise")
 def _eltwise(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
-    operation = enumeration(layer, "operation", "SUM")
-    kind = {"PROD": "mul", "SUM": "add", "MAX": "maximum", "0": "mul", "1": "add", "2": "maximum"}.get(operation)
+    operation = enumeration(layer, "operation", ("PROD", "SUM", "MAX"), "SUM")
+    kind = {"PROD": "mul", "SUM": "add", "MAX": "maximum"}[operation]
     factors = layer.parameter.numbers("coeff")
     layer.parameter.all("stable_prod_grad")
-    if kind is None:
-        return [net.lacks(layer, f"its operation is {operation}", bottoms, bottoms[0].sizes)]
     _require_equal(net, layer, bottoms)
     if factors and len(factors) != len(bottoms):
         raise wrong(layer, f"coeff has {len(factors)} numbers for {len(bottoms)} bottoms", "coeff")
@@ -203,7 +201,7 @@ def _crop(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
 def _reduction(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x, parameter = bottoms[0], layer.parameter
     axis = axis_of(layer, x, parameter.integer("axis"))
-    operation = {"1": "SUM", "2": "ASUM", "3": "SUMSQ", "4": "MEAN"}.get(*[enumeration(layer, "operation", "SUM")] * 2)
+    operation = enumeration(layer, "operation", ("SUM", "ASUM", "SUMSQ", "MEAN"), "SUM", first=1)
     if axis == 0:
         return [net.lacks(layer, "it reduces over the images of the batch", bottoms)]
     before = {"ASUM": "abs", "SUMSQ": "square"}.get(operation)

@@ -6,7 +6,6 @@ Only the configuration is read; nothing in a file is executed or unpickled, and 
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
@@ -115,10 +114,7 @@ class _Model:
     def graph(self, kind: str) -> Graph:
         """The whole net."""
         self.apply_model(self.model, None, "", is_trainable=True)
-        stem = os.path.basename(self.name).rpartition(".")[0] or self.name
-        config = self.model.get("config")
-        title = config.get("name") if isinstance(config, dict) else None
-        return self.builder.graph(stem, str(title) if title and title != stem else None)
+        return self.builder.graph(title=str(_config_of(self.model).get("name") or ""))
 
     # models
 

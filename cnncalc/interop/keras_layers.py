@@ -154,20 +154,21 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     query, value = tensors[0], tensors[1] if len(tensors) > 1 else tensors[0]
     key = tensors[2] if len(tensors) > 2 else value
     size = config.integer("key_dim")
+    *positions, depth = net.sizes(query)
+    given = config.integers("output_shape", [depth])
     why = None
     if config.integer("value_dim", size) != size:
         why = f"its value_dim is {config.integer('value_dim')}, but its key_dim is {size}"
-    elif "output_shape" in config and config.integers("output_shape") != [net.sizes(query)[-1]]:
-        why = "the depth of its output differs from that of its query"
+    elif given != [depth]:
+        why = f"its output_shape is {given}, but the depth of its query is {depth}"
     elif key != value:
-        why = "its keys and values have different shapes"
-    elif len(query.axes) != 2 or ("attention_axes" in config and config.integers("attention_axes") != [1]):
-        why = "it attends along more than one axis"
+        why = "its keys and its values are different tensors"
+    elif len(query.axes) != 2 or config.integers("attention_axes", [1]) != [1]:
+        why = "only attention along the positions of a sequence is supported"
     if why is not None:
-        return net.lacks(call, why, net.sizes(query))
+        return net.lacks(call, why, [*positions, *given])
     inputs = [net.last(call, query)] if query == value else [net.last(call, query), net.last(call, value)]
     heads, bias = config.integer("num_heads"), config.boolean("use_bias", True)
-    depth = net.sizes(query)[-1]
     keys: dict[str, Any] = {} if heads * size == depth else {"head_dim": size, "dim": heads * size}
     return [net.add(call, "attention", inputs, heads=heads, bias=bias, **keys)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.keras_activations import activated
 from cnncalc.interop.keras_config import Config, plain
 from cnncalc.interop.keras_net import UNKNOWN, Applied, KerasNet, Tensor
-from cnncalc.interop.keras_shapes import concatenated, merged, named_axis, permuted, sized
+from cnncalc.interop.keras_shapes import INTERPOLATIONS, concatenated, merged, named_axis, permuted, sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -322,8 +322,10 @@ def _resize(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = net.maps(call, call.inputs[0])
     size = _argument(call, ("size",), 1)
     mode = str(_argument(call, ("interpolation", "method"), 2, "bilinear"))
-    if not isinstance(size, list) or len(size) != 2 or mode not in ("nearest", "bilinear", "bicubic", "area"):
-        return net.lacks(call, f"its interpolation is {mode[:60]}, or its size is computed")
+    if not isinstance(size, list) or len(size) != 2:
+        return net.lacks(call, "its size is not a list of two numbers")
+    if mode not in INTERPOLATIONS:
+        return net.lacks(call, f"its interpolation is {mode[:60]}")
     return [net.add(call, "resize", [x], size=size, mode=mode)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.keras_config import Config, plain
+from cnncalc.interop.keras_config import Config, plain, upgraded
 from cnncalc.interop.keras_net import LAYERS, UNKNOWN, Applied, KerasNet, Tensor, lacking, translates
 
 if TYPE_CHECKING:
@@ -183,6 +183,9 @@ def _repeat(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 # sides
 
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area")
+"""The modes of RESIZE, which Keras calls the same."""
+
 
 def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int], list[int]]:
     """The elements that are added or cropped at the begin and at the end of each side."""
@@ -239,10 +242,11 @@ def _resizing(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     mode, sizes = config.text("interpolation", "bilinear"), [config.integer("height"), config.integer("width")]
     if x.place is None:
         return [UNKNOWN]
-    if mode not in ("nearest", "bilinear", "bicubic", "area") or config.boolean("crop_to_aspect_ratio", False):
-        return net.lacks(
-            call, f"its interpolation is {mode[:60]}, or crop_to_aspect_ratio is set", [*sizes, net.volume(x).depth]
-        )
+    why = None if mode in INTERPOLATIONS else f"its interpolation is {mode[:60]}"
+    if config.boolean("crop_to_aspect_ratio", False):
+        why = "it crops the image before resizing it (crop_to_aspect_ratio)"
+    if why is not None:
+        return net.lacks(call, why, [*sizes, net.volume(x).depth])
     return [net.add(call, "resize", [x], size=sizes, mode=mode)]
 
 
@@ -297,14 +301,14 @@ def _pass(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("TimeDistributed")
 def _time_distributed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     inner = call.config.raw("layer")
-    kind = str(inner.get("class_name")) if isinstance(inner, dict) else ""
-    function = LAYERS.get(kind.rpartition(">")[2].lower())
-    if function is None or kind.lower() in _WHOLE or not isinstance(inner, dict) or call.lead:
-        return net.lacks(call, f"{kind or 'something'} applied to each time step")
-    from cnncalc.interop.keras_config import upgraded
-
+    if not isinstance(inner, dict):
+        raise call.config.wrong("layer", "a serialized layer")
+    kind = str(inner.get("class_name")).rpartition(">")[2]
+    function = LAYERS.get(kind.lower())
+    if function is None or kind.lower() in _WHOLE or call.lead:
+        return net.lacks(call, f"it applies {kind[:60]} to each time step")
     config = Config(upgraded(inner.get("config") or {}), call.name, call.config.span)
-    return function(net, call._replace(kind=kind.rpartition(">")[2], config=config, lead=1))
+    return function(net, call._replace(kind=kind, config=config, lead=1))
 
 
 _WHOLE = frozenset(["reshape", "permute", "repeatvector", "layernormalization", "groupnormalization", "lstm", "gru"])

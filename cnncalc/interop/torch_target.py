@@ -62,9 +62,9 @@ def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
     for node in graph.nodes:
         layer = node.layer
         name = node.name if node.name in placed else node.name.rpartition("_")[0]
-        wish = placed.get(name, set())
-        if isinstance(layer, Layer) and "in_place" in layer.keys and len(wish) == 1:
-            (in_place,) = wish
+        choices = placed.get(name, set())
+        if isinstance(layer, Layer) and "in_place" in layer.keys and len(choices) == 1:
+            (in_place,) = choices
             default = layer.keys["in_place"].default
             if in_place != (default is None or default):
                 node = node._replace(layer=layer.with_keys(in_place=in_place))

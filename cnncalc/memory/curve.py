@@ -19,7 +19,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.replay import Trace
@@ -200,8 +200,6 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
 
 def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Curve:
     """The notes' rule in the form of a curve."""
-    from cnncalc.units import bytes_per_element
-
     each = bytes_per_element(options.dtype)
     parameters = report.totals.parameters * each
     volumes = BytesByBatch(0, ((0, 1),))
@@ -240,7 +238,7 @@ class SizeClasses:
     def __init__(self, rounding: int, tapes: Iterable[Tape]) -> None:
         self.rounding = rounding
         self.packed: dict[tuple[int, int], int] = {}
-        sizes = {size for tape in tapes for size in _sizes(tape)}
+        sizes = set().union(*map(_sizes, tapes))
         rests = {Size(size.fixed % rounding, size.per_image % rounding) for size in sizes}
         self.known = sorted(rest for rest in rests if rest.per_image)
         self.places = {size: place for place, size in enumerate(self.known)}
@@ -306,13 +304,16 @@ class SizeClasses:
         return self.used.setdefault(place, len(self.used))
 
 
-def _sizes(tape: Tape) -> Iterator[Size]:
-    """Every size of a tape that may depend on the batch, without its sign."""
-    for value in tape.values:
-        yield value.size
-    for operation in tape.operations:
-        yield from operation.extras
-        yield from [Size(abs(size.fixed), abs(size.per_image)) for size in operation.backward_scratch]
+def _sizes(tape: Tape) -> set[Size]:
+    """Every size of a tape, without its sign."""
+    found: set[tuple[int, int]] = set()
+
+    def measure(fixed: int, per_image: int) -> int:
+        found.add((fixed, per_image))
+        return 0
+
+    tape.sizes(measure)
+    return {Size(abs(fixed), abs(per_image)) for fixed, per_image in found}
 
 
 class MomentRecorder(Machine):

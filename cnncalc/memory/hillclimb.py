@@ -154,12 +154,12 @@ class _Search:
             found |= self.raised_by(other)
         turns = sorted(found)
         top = self.ranges[highest]
-        apart = [
+        separate = [
             turn
             for turn in turns
             if not (top.first <= self.ranges[order[turn]].last and self.ranges[order[turn]].first <= top.last)
         ]
-        first = drawn(apart) if random.getrandbits(32) % 100 < FAR and apart else drawn(turns)
+        first = drawn(separate) if random.getrandbits(32) % 100 < FAR and separate else drawn(turns)
         self._exchange(order, turns, first, drawn(turns))
         if rounds > ROUNDS_ALONE:
             pending, visited = [highest], set()

@@ -73,7 +73,7 @@ def patch_plans(
     net = _Net(report, batch * bytes_per_element(dtype), depthwise_in_place)
     for grid in grids:
         found: list[PatchPlan] = []
-        for cut in _cuts(report, net.tasks, grid):
+        for cut in _cuts(net, grid):
             least = max(net.rest(cut), net.whole(cut))
             if least < min([net.peak, *[plan.peak_bytes for plan in found]]):
                 found.append(patch_plan(net, cut, grid))
@@ -121,13 +121,12 @@ def edges_of(row: LayerReport) -> list[Edge]:
     ]
 
 
-def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]:
+def _cuts(net: _Net, grid: int) -> Iterator[LayerReport]:
     """The rows after which only their own output is read, with at least ``grid`` positions along each side."""
-    rows = [row for row in report.layers if not row.training_only]
+    rows, task_of = net.rows, net.tasks.task_of
     sides = [row.output.sides for row in rows]
-    if sum([not row.sources for row in rows]) != 1 or any(
-        len(each) != 2 or max(each) > MOST_POSITIONS for each in sides
-    ):
+    is_divisible = all(len(each) == 2 and max(each) <= MOST_POSITIONS for each in sides)
+    if not is_divisible or sum([not row.sources for row in rows]) != 1:
         return
     readers: dict[int, list[int]] = {}
     for row in rows:
@@ -139,7 +138,7 @@ def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]
         if row.index not in readers or _moves_positions(row):
             return
         alive.add(row.index)
-        is_end = all(net.task_of[reader] != net.task_of[row.index] for reader in readers[row.index])
+        is_end = all(task_of[reader] != task_of[row.index] for reader in readers[row.index])
         if row.sources and len(alive) == 1 and is_end and min(row.output.sides) >= grid:
             yield row
 
@@ -157,11 +156,8 @@ def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
         [needed(rows, net.edges, side, span) for span in spans(size, grid)]
         for side, size in enumerate(cut.output.sides)
     ]
-    tasks, volume_of, task_of = (
-        net.flow.tasks[: net.tasks.task_of[cut.index] + 1],
-        net.tasks.volume_of,
-        net.tasks.task_of,
-    )
+    volume_of, task_of = net.tasks.volume_of, net.tasks.task_of
+    tasks = net.flow.tasks[: task_of[cut.index] + 1]
     order = range(len(tasks))
     alive = lifetimes(Flow(tasks, net.flow.sizes, frozenset()), order)
     kept = volume_of[cut.index] if tasks[-1].makes == volume_of[cut.index] else None

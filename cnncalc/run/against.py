@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.weights import Weights
 
-ENGINES = ("onnxruntime", "torch")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 """The largest difference of values that agree, as a share of the largest value of the layer, by data type."""
 GRADIENT_TOLERANCE = 1e-10
@@ -94,8 +93,8 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> EngineCompari
     version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)
     weights, images = build(report, seed=seed), draw_images(report, seed=seed)
     # no layer overwrites its input, so that all outputs can be compared
-    apart = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
-    expected = run(apart, weights, images, keep=lambda name: True).outputs
+    out_of_place = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
+    expected = run(out_of_place, weights, images, keep=lambda name: True).outputs
     rows = {row.name: row for row in report.layers}
     unproven = {report.layers[index].name for index in report.unproven}
     compared = []

@@ -49,7 +49,6 @@ FAR = (23, 61, 331)
 """How many steps from the first value the polynomial of a line is compared again; nearer where layers change."""
 MAX_ORDERS = 2_000
 """The most forward differences of one grid."""
-MAX_ROUNDS = 8
 
 
 class NoPolynomial(Exception):

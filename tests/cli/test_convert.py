@@ -72,8 +72,8 @@ def test_an_input_that_is_set_twice() -> None:
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (["-o", "net.xml"], "'.xml' is not an ending of a form of convert", "--to says which form is written"),
-        (["-o", "net.txt"], "'.txt' is not an ending of a form of convert", "--to says which form is written"),
+        (["-o", "net.xml"], "'.xml' is not an ending of a form of convert", "--to yaml|onnx|torch|keras|caffe|tflite"),
+        (["-o", "net.txt"], "'.txt' is not an ending of a form of convert", "--to yaml|onnx|torch|keras|caffe|tflite"),
         (["--to", "yaml", "-o", "net.onnx"], "'.onnx' is not an ending of the form yaml", "--output net.yaml"),
         (["--to", "keras", "-o", "net.onnx"], "'.onnx' is not an ending of the form keras", "--output net.py"),
     ],

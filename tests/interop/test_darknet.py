@@ -134,7 +134,7 @@ def test_a_shortcut_keeps_the_volume_before_it() -> None:
     assert rows[-1].output == Volume(12, 10, 4)
     deeper = report(CONV.format(4) + CONV.format(8) + "[shortcut]\nfrom=-2\nactivation=relu\n").layers
     assert [row.kind for row in deeper[-3:]] == ["pad", "add", "relu"]
-    with pytest.raises(DesignError, match="must be equal or whole multiples"):
+    with pytest.raises(DesignError, match=r"whole multiples of them, not \[23x19x8\] to \[12x10x4\]"):
         report(text + "[shortcut]\nfrom=0\n")
 
 
@@ -165,6 +165,8 @@ def test_weights_are_shared_and_frozen() -> None:
         "layer0.conv",
         "layer0.bn",
     ]
+    with pytest.raises(DesignError, match="layer0 has no bn to share"):
+        report(CONV.format(6).replace("batch_normalize=1", "") + CONV.format(6) + "share_index=-1\n")
     frozen = report(CONV.format(6) + CONV.format(4) + "stopbackward=1\n" + CONV.format(3))
     assert frozen.totals.trainable == 9 * 4 * 3 + 6
 

@@ -278,6 +278,13 @@ def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
     assert (partial.layers[-1].output, partial.layers[-1].parameters) == (Volume(9, 5), 4 * 5 * (6 + 5 + 1))
     with pytest.raises(DesignError, match="Python code, which is not executed"):
         report(layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]))
+    wider = sequential(layer("MultiHeadAttention", "attend", num_heads=2, key_dim=3, output_shape=[8]), shape=(9, 6))
+    with pytest.raises(DesignError, match=r"its output_shape is \[8\], but the depth of its query is 6"):
+        read(wider)
+    assert account(read(wider, Settings(partial=True))).layers[-1].output == Volume(9, 8)
+    inner = {"class_name": "pkg>Reshape", "config": {"target_shape": [3, 2]}}
+    with pytest.raises(DesignError, match="it applies Reshape to each time step"):
+        report(layer("TimeDistributed", "steps", layer=inner), shape=(9, 6))
 
 
 def test_layers_that_run_only_in_training_are_left_out() -> None:

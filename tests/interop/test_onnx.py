@@ -172,13 +172,13 @@ def test_learned_shifts_and_factors_are_layers_where_nothing_takes_them() -> Non
     assert report.layers[-1].shared_with == report.layers[-3].name
 
 
-@pytest.mark.parametrize(("turned", "how"), [(0, (True, False)), (1, (True, True))])
-def test_a_matrix_that_is_used_turned_is_shared_transposed(turned: int, how: tuple[bool, bool]) -> None:
+@pytest.mark.parametrize(("transposed", "how"), [(0, (True, False)), (1, (True, True))])
+def test_a_matrix_that_is_used_turned_is_shared_transposed(transposed: int, how: tuple[bool, bool]) -> None:
     model = Model(image=(1, 9))
     matrix = model.weight("w", (9, 9))
     model.add("Gemm", "image", matrix)
     model.add("Relu", model.last)
-    model.add("Gemm", model.last, matrix, transB=turned)
+    model.add("Gemm", model.last, matrix, transB=transposed)
     report = read(model)
     assert labels(report) == "FC-9 RELU FC-9"
     assert (report.layers[-1].shared_with is not None, report.layers[-1].transposed) == how
@@ -1362,5 +1362,5 @@ def test_what_is_expanded_may_be_transposed() -> None:
     model = maps(8)
     pooled = model.add("ReduceMean", model.last, axes=[2, 3])
     wide = model.add("Expand", pooled, model.shape("s", 1, 8, 10, 12), name="wide")
-    model.add("Mul", "conv0", model.add("Transpose", wide, perm=[0, 1, 3, 2], name="turned"))
+    model.add("Mul", "conv0", model.add("Transpose", wide, perm=[0, 1, 3, 2], name="transposed"))
     assert kinds(read(model)) == "conv gap mul"
