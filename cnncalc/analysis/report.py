@@ -249,7 +249,7 @@ class Report(NamedTuple):
 
 
 def totals(rows: Sequence[LayerReport], bytes_each: int) -> Totals:
-    """The sums over rows."""
+    """The sums over rows; ``bytes_each`` are the bytes of one parameter."""
     own = [row for row in rows if not row.in_place]
     parameters = sum([row.parameters for row in rows])
     return Totals(

@@ -149,47 +149,56 @@ def pool(p: CaffeLayer) -> None:
     if p.sides != 2 and (p.index in p.writer.unpooled or layer.adaptive is not None):
         _planes(p)
     method = ("pool", Word("MAX" if layer.kind == "pool" else "AVE"))
-    bottom = p.as_map()
     more = [f"{p.node.name}/places"] if p.index in p.writer.unpooled else []
     if layer.adaptive is not None:
-        if all(size == 1 for size in p.output.sides):
-            p.emit("Pooling", [bottom], ("pooling_param", (method, ("global_pooling", True))), more=more)
-            return
-        if any(size % count for size, count in zip(x.sides, p.output.sides, strict=True)):
-            raise Unsupported("has no adaptive pool")
-        kernel = [size // count for size, count in zip(x.sides, p.output.sides, strict=True)]
-        keys = _window(p, kernel_size=kernel, stride=kernel)
-        p.emit("Pooling", [bottom], ("pooling_param", (method, *keys)), more=more)
+        p.emit("Pooling", [p.as_map()], ("pooling_param", (method, *_bins(p))), more=more)
         return
+    begins = _pool_begins(p)
+    if p.sides == 2:
+        rounding = _rounding(x.sides, p.output.sides, layer.kernel, layer.step, begins)
+        keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
+        p.emit("Pooling", [p.as_map()], ("pooling_param", (method, *keys, *rounding)), more=more)
+        return
+    bottom, sizes = p.as_map(), list(x.sides)
+    for group in ([1, 2], [0]) if p.sides == 3 else ([0],):
+        spare = 2 - len(group)  # the second side of windows along one side holds all later sides
+        inputs = [*[sizes[side] for side in group], *[prod(sizes[group[-1] + 1 :])] * spare]
+        outputs = [*[p.output.sides[side] for side in group], *inputs[len(group) :]]
+        kernel, step = ([*[key[side] for side in group], *[1] * spare] for key in (layer.kernel, layer.step))
+        pads = [*[begins[side] for side in group], *[0] * spare]
+        fields = (method, *_window(p, kernel_size=kernel, stride=step, pad=pads))
+        fields += _rounding(inputs, outputs, kernel, step, pads)
+        word = f"pool{group[0]}"
+        form = [prod([x.depth, *sizes[: group[0]]]), *inputs]
+        bottom = reshaped(p, bottom, form, last=False, word=f"{word}/form")
+        bottom = p.emit("Pooling", [bottom], ("pooling_param", fields), last=False, word=word)
+        for side in group:
+            sizes[side] = p.output.sides[side]
+    reshaped(p, bottom, [p.output.depth, *p.output.sides])
+
+
+def _bins(p: CaffeLayer) -> Fields:
+    """The fields of an adaptive pool. Raises Unsupported unless its bins are equal."""
+    sides, counts = p.volumes[0].sides, p.output.sides
+    if all(count == 1 for count in counts):
+        return (("global_pooling", True),)
+    if any(size % count for size, count in zip(sides, counts, strict=True)):
+        raise Unsupported("has no adaptive pool")
+    kernel = [size // count for size, count in zip(sides, counts, strict=True)]
+    return _window(p, kernel_size=kernel, stride=kernel)
+
+
+def _pool_begins(p: CaffeLayer) -> list[int]:
+    """The padding at the beginning of each side. Raises Unsupported if Caffe pads or dilates differently."""
+    layer, pads = p.layer, p.layer.windows(p.volumes[0]).pads
     if layer.kind == "pool" and set(layer.dilation) != {1}:
         raise Unsupported("has no dilated pool")
-    pads = layer.windows(x).pads
     begins = [first for first, _ in pads]
     if layer.kind == "avgpool" and any(first or last for first, last in pads):
         is_even = layer.count_pad and all(first == last for first, last in pads)
         if not is_even and (layer.count_pad or any(begins)):
             raise Unsupported("pads both ends of a side equally, and its averages count that padding")
-    if p.sides == 2:
-        rounding = _rounding(x.sides, p.output.sides, layer.kernel, layer.step, begins)
-        keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
-        p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), more=more)
-        return
-    sizes = list(x.sides)
-    for side in ([0], [1, 2])[: p.sides - 1][::-1] if p.sides == 3 else ([0],):
-        before, after = prod([x.depth, *sizes[: side[0]]]), prod(sizes[side[-1] + 1 :])
-        form = [before, *[sizes[each] for each in side], after][: 3 if len(side) == 2 else None]
-        ones = [1] * (2 - len(side))
-        parts = [[*[key[each] for each in side], *ones] for key in (layer.kernel, layer.step)]
-        parts.append([*[begins[each] for each in side], *[0] * len(ones)])
-        outputs = [*[p.output.sides[each] for each in side], *form[2:][: len(ones)]]
-        rounding = _rounding(form[1:], outputs, *parts)
-        keys = _window(p, kernel_size=parts[0], stride=parts[1], pad=parts[2])
-        word = f"pool{side[0]}"
-        bottom = reshaped(p, bottom, form, last=False, word=f"{word}/form")
-        bottom = p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), last=False, word=word)
-        for each in side:
-            sizes[each] = p.output.sides[each]
-    reshaped(p, bottom, [p.output.depth, *p.output.sides])
+    return begins
 
 
 def global_pool(p: CaffeLayer) -> None:

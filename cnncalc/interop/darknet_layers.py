@@ -65,8 +65,7 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     dilation = section.integer("dilation", 1) if size > 1 else 1
     padding, stride = _padding(section, size), _strides(section)
     if section.integer("antialiasing", 0):
-        sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, stride, strict=True)]
-        return net.lacks(section, "antialiasing blurs with fixed weights", [x], Volume(*sides, filters))
+        return _blurred(net, section, x, filters)
     is_normed = section.integer("batch_normalize", 0) or section.integer("cbn", 0)
     keys: dict[str, Any] = {
         "kernel": size,
@@ -92,6 +91,12 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     if "share_index" in section and result is not None:
         _share(net, section)
     return net.activated(section, result)
+
+
+def _blurred(net: DarknetNet, section: Section, x: int, depth: int) -> int | None:
+    """Records a section with antialiasing; its sides are those of the input over the strides, rounded up."""
+    sides = [-(-side // max(step, 1)) for side, step in zip(net.volume(x).sides, _strides(section), strict=True)]
+    return net.lacks(section, "antialiasing blurs with fixed weights", [x], Volume(*sides, depth))
 
 
 def _check_dilated(
@@ -161,8 +166,7 @@ def _max_pool(net: DarknetNet, section: Section, x: int) -> int | None:
             return net.add(section, "reduce", [x], "maxpool", op="max")
         return net.lacks(section, "maxpool_depth pools over channels", [x], volume.with_depth(channels))
     if section.integer("antialiasing", 0):
-        sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, _strides(section), strict=True)]
-        return net.lacks(section, "antialiasing blurs with fixed weights", [x], volume.with_sides(tuple(sides)))
+        return _blurred(net, section, x, volume.depth)
     return _windows(net, section, x, "pool", {})
 
 

@@ -181,8 +181,9 @@ def _finished(work: Net, outputs: list[int]) -> Graph:
 def _convert(net: Net, operator: Operator) -> None:
     """Converts one operator, and stores its outputs."""
     missing = [name for name in operator.inputs if name and name not in net.values]
-    if missing:
-        net.builder.fail(f"{operator.type}: it reads {missing[0]}, which no earlier operator outputs", operator.name)
+    wrong = f"it reads {missing[0]}, which no earlier operator outputs" if missing else operator.wrong
+    if wrong:
+        net.builder.fail(f"{operator.type}: {wrong}", operator.name)
         _store(net, operator, [])
         return
     if len(operator.inputs) > MOST_INPUTS:

@@ -26,6 +26,7 @@ from cnncalc.interop.views import (
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -71,6 +72,35 @@ def axis_in(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise WrongFile(f"it names axis {axis}, but its tensor has {rank} axes")
     return int(axis) % rank
+
+
+def axes_in(axes: Iterable[int], rank: int) -> list[int]:
+    """These axes of a tensor with ``rank`` axes, counted from 0.
+
+    Raises:
+        WrongFile: the tensor has no such axis, or one is named twice.
+
+    """
+    found = [axis_in(axis, rank) for axis in axes]
+    if len(set(found)) < len(found):
+        raise WrongFile(f"its axes {list(axes)} name one axis twice")
+    return found
+
+
+def choice(operator: Operator, name: str, choices: Sequence[str], default: str) -> str:
+    """An attribute that is one of several words, by default or if empty ``default``; raises WrongFile for others."""
+    found = operator.attributes.get(name) or default
+    if found not in choices:
+        raise WrongFile(f"its {name} is {visible(str(found))}, which is none of {', '.join(choices)}")
+    return str(found)
+
+
+def require_vectors(arrays: Mapping[str, Array | None], count: int, of: str) -> None:
+    """Raises WrongFile if an array is not a vector with ``count`` numbers, one for each of the things ``of``."""
+    for name, array in arrays.items():
+        if array is not None and array.shape != (count,):
+            shape = list(array.shape)
+            raise WrongFile(f"its {name} must have one number for each of {count} {of}, but its shape is {shape}")
 
 
 class Array:

@@ -29,7 +29,7 @@ class Level(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The sum."""
+        """The live bytes of all categories."""
         return self.activations + self.gradients + self.transient
 
 

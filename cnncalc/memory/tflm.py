@@ -174,7 +174,7 @@ class TflmArena(NamedTuple):
 
     @property
     def total_bytes(self) -> int:
-        """Head and tail."""
+        """The bytes of head and tail."""
         return self.head_bytes + self.tail_bytes
 
 

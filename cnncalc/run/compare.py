@@ -141,6 +141,7 @@ _QUANTITIES: dict[str, Callable[[LayerReport, LayerMeasurement, int], tuple[obje
 def _tally(
     pairs: Sequence[tuple[LayerReport, LayerMeasurement]], batch: int, quantity: str, wrong: list[Disagreement]
 ) -> Tally:
+    """Compares one quantity of all layers; adds what differs to ``wrong``."""
     agreed, total = 0, 0
     for row, layer in pairs:
         expected, measured = _QUANTITIES[quantity](row, layer, batch)

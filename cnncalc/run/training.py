@@ -57,10 +57,10 @@ class Trainer:
     """A net in training: its weights, the gradients of the last step, the optimizer.
 
     The loss is the mean cross-entropy over each output, those of auxiliary heads with the weight :data:`HEAD_WEIGHT`; a
-    final softmax is a part of it, and not run. ``optimizer`` is its name (None: no update). ``watch`` is told when each
-    operation begins and ends, ``progress`` the index and name of each layer. ``random`` draws the masks of dropout.
-    Unless ``in_place``, no layer overwrites its input, and no gradient is added to another in place. ``gradients`` are
-    by the index of the layer and the name of the array.
+    final softmax is a part of it, and not run. ``optimizer`` is its name (None: no update). ``watch`` is called when
+    each operation begins and ends, ``progress`` with the index and name of each layer. ``random`` draws the masks of
+    dropout. Unless ``in_place``, no layer overwrites its input, and no gradient is added to another in place.
+    ``gradients`` are by the index of the layer and the name of the array.
     """
 
     def __init__(

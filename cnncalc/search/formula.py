@@ -53,7 +53,9 @@ NEAR, DISTANT = 40, 1_000
 """How many steps these points are away in each variable; ``NEAR_COSTLY`` where it changes the number of layers."""
 NEAR_COSTLY = 6
 LEAST_CHECKED = 6
+"""How many of these points must be valid designs."""
 MAX_ATTEMPTS = 7
+"""How often steps and degrees are found again, around a point at which the formulas were wrong."""
 LARGE = 720
 """By how many total strides a large input is larger: 2^4 * 3^2 * 5, so that its residues stay the same."""
 MOST_TRIED_BELOW = 32

@@ -420,7 +420,10 @@ class Summary:
             known[part] = Reason(1, record) if before is None else before._replace(points=before.points + 1)
 
     def number(self, objective: Objective) -> Callable[[Record], int | Fraction]:
-        """A function that gives the number of a record to minimise; it is negated for a maximum."""
+        """A function that gives the number of a record to minimise, negated for a maximum.
+
+        It raises ValueProblem for a value of a variable that is not a number.
+        """
         sign = -1 if objective.is_max else 1
         key = objective.key
         if key in self.plan.keys:
