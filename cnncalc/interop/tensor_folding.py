@@ -34,7 +34,8 @@ class NotFolded(CnncalcError):
 def checked(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape as a tuple; raises WrongFile if it has too many axes or elements, or a negative size."""
     if len(shape) > MAX_RANK or min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
-        raise WrongFile(f"its result has a shape that no constant has: {list(shape)[:MAX_RANK]}")
+        rule = f"at most {MAX_RANK} axes, sizes of 0 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its result must have {rule}, but is {list(shape)[: MAX_RANK + 1]}")
     return tuple(shape)
 
 

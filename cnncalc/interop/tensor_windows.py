@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
+from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_moves import every_pad
 from cnncalc.interop.tensor_net import (
@@ -600,8 +601,9 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     for number, side in enumerate(axes):
         old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
         factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
-    if min(old) < 1 or prod(old) > 1 << 50:
-        raise WrongFile(f"its output has a shape that no tensor has: {old}")
+    if min(old) < 1 or prod(old) > MOST_ELEMENTS:
+        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its output must have {rule}, but is {old}")
     return NewSizes([int(size) for size in old], factors)
 
 
