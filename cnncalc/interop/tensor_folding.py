@@ -12,6 +12,7 @@ from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
 from cnncalc.interop.tensor_moves import every_pad, new_shape, order_of, place_in, split_sizes
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -444,7 +445,7 @@ def _expand(net: Net, operator: Operator, x: Array) -> Array:
 def _tile(net: Net, operator: Operator, x: Array) -> Array:
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != len(x.shape):
-        raise WrongFile(f"it has {len(repeats)} repeats for {len(x.shape)} axes")
+        raise WrongFile(f"it has {plural(len(repeats), 'repeat')} for {plural(len(x.shape), 'axis')}")
     shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
     values = None
     if x.values is not None and x.elements <= MOST_VALUES and _is_computed(net, prod(shape)):
