@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -319,7 +320,7 @@ def axis_of(layer: CaffeLayer, x: Blob, axis: int, field: str | None = "axis", b
     count = len(x.shape)
     if not -count - beyond <= axis < count + beyond:
         known = f"{-count - beyond} to {count + beyond - 1}"
-        raise wrong(layer, f"{field} must be {known} for a blob with {count} axes, but is {axis}", field)
+        raise wrong(layer, f"{field} must be {known} for a blob with {plural(count, 'axis')}, but is {axis}", field)
     return axis + count + beyond if axis < 0 else axis
 
 

@@ -22,6 +22,7 @@ from cnncalc.interop.caffe_blobs import (
     translates,
     wrong,
 )
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def _window(
     if len(found) == 1:
         found = found * sides
     if len(found) != sides:
-        raise wrong(layer, f"{name} has {len(found)} numbers, but the blob has {sides} sides", name)
+        raise wrong(layer, f"{name} has {plural(len(found), 'number')}, but the blob has {plural(sides, 'side')}", name)
     return found
 
 

@@ -12,6 +12,7 @@ from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
 from cnncalc.interop.tensor_moves import every_pad, new_shape, order_of, place_in, split_sizes
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,8 @@ class NotFolded(CnncalcError):
 def checked(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape as a tuple; raises WrongFile if it has too many axes or elements, or a negative size."""
     if len(shape) > MAX_RANK or min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
-        raise WrongFile(f"its result has a shape that no constant has: {list(shape)[:MAX_RANK]}")
+        rule = f"at most {MAX_RANK} axes, sizes of 0 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its result must have {rule}, but is {list(shape)[: MAX_RANK + 1]}")
     return tuple(shape)
 
 
@@ -453,7 +455,7 @@ def _expand(net: Net, operator: Operator, x: Array) -> Array:
 def _tile(net: Net, operator: Operator, x: Array) -> Array:
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != len(x.shape):
-        raise WrongFile(f"it has {len(repeats)} repeats for {len(x.shape)} axes")
+        raise WrongFile(f"it has {plural(len(repeats), 'repeat')} for {plural(len(x.shape), 'axis')}")
     shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
     values = None
     if x.values is not None and x.elements <= MOST_VALUES and _is_computed(net, prod(shape)):

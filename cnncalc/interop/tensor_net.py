@@ -27,6 +27,7 @@ from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def axis_in(axis: int, rank: int) -> int:
 
     """
     if not -rank <= axis < rank:
-        raise WrongFile(f"it names axis {axis}, but its tensor has {rank} axes")
+        raise WrongFile(f"it names axis {axis}, but its tensor has {plural(rank, 'axis')}")
     return int(axis) % rank
 
 
@@ -567,7 +568,7 @@ class Net:
         if len(sides) not in SIDES:
             if tensor.rank == 2:
                 return self._of_points(tensor), 0
-            raise Unsupported(f"it has {len(sides)} sides, but a volume has 1 to {max(SIDES)}")
+            raise Unsupported(f"it has {plural(len(sides), 'side')}, but a volume has 1 to {max(SIDES)}")
         return self.rearranged(tensor, groups), len(front)
 
     def _of_points(self, tensor: Tensor) -> Tensor:

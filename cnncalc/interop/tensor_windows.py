@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
+from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_moves import EMPTY, every_pad
 from cnncalc.interop.tensor_net import (
@@ -28,6 +29,7 @@ from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
 from cnncalc.layers.resize import CUBIC
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
     """An attribute with one number for each side; raises WrongFile if it has another length."""
     values = tuple([int(value) for value in found]) if isinstance(found, tuple) else (default,) * sides
     if len(values) != sides:
-        raise WrongFile(f"its {name} has {len(values)} numbers, but the input has {sides} sides")
+        raise WrongFile(f"its {name} has {plural(len(values), 'number')}, but the input has {plural(sides, 'side')}")
     return values
 
 
@@ -101,7 +103,7 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
     """
     x = net.tensor(operator)
     if x.rank < 3:
-        raise Unsupported(f"its input has {x.rank} axes, but needs at least 3")
+        raise Unsupported(f"its input has {plural(x.rank, 'axis')}, but needs at least 3")
     before = x.source.padded if x.source.place is None else None
     added = [0] * 2 * (x.rank - 2)
     is_map = x.axes == maps_axes(x.source.volume, net.batch)
@@ -139,7 +141,9 @@ def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads
         raise WrongFile(f"its strides {list(stride)} and dilations {list(dilation)} must be 1 or more")
     pads = tuple([int(value) for value in pads]) if pads is not None else (0,) * 2 * sides
     if len(pads) != 2 * sides:
-        raise WrongFile(f"its pads have {len(pads)} numbers, but {sides} sides need {2 * sides}")
+        raise WrongFile(
+            f"its pads have {plural(len(pads), 'number')}, but must have 2 for each of {plural(sides, 'side')}"
+        )
     if auto != "NOTSET":
         pads = (0,) * 2 * sides
     if auto in ("SAME_UPPER", "SAME_LOWER"):
@@ -316,7 +320,7 @@ def unpool(net: Net, operator: Operator) -> Value:
     ]
     if stated is not None:
         if len(stated) != x.rank:
-            raise WrongFile(f"its output_shape has {len(stated)} numbers for {x.rank} axes")
+            raise WrongFile(f"its output_shape has {plural(len(stated), 'number')} for {plural(x.rank, 'axis')}")
         wanted = stated[2:]
     before = net.builder.volume(net.builder.nodes[indices.source.place or 0].inputs[0])
     if wanted != list(before.sides):
@@ -589,7 +593,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     if not found:
         raise Unsupported("neither its sizes nor its scales are known")
     if len(found) != len(axes):
-        raise WrongFile(f"it has {len(found)} sizes or scales for {len(axes)} axes")
+        raise WrongFile(f"it has {len(found)} sizes or scales for {plural(len(axes), 'axis')}")
     if scales and min(scales) < (1 if operator.type == "Upsample" else 0):
         raise WrongFile(f"its scales {scales} are too small")
     policy = choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
@@ -605,8 +609,9 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     for number, side in enumerate(axes):
         old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
         factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
-    if min(old) < 1 or prod(old) > 1 << 50:
-        raise WrongFile(f"its output has a shape that no tensor has: {old}")
+    if min(old) < 1 or prod(old) > MOST_ELEMENTS:
+        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its output must have {rule}, but is {old}")
     return NewSizes([int(size) for size in old], factors)
 
 

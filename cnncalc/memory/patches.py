@@ -156,7 +156,22 @@ def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
         [needed(rows, net.edges, side, span) for span in spans(size, grid)]
         for side, size in enumerate(cut.output.sides)
     ]
-    volume_of, task_of = net.tasks.volume_of, net.tasks.task_of
+    extra = 0
+    for row in rows:
+        high, wide = [sum([part.get(row.index, 0) for part in parts]) for parts in (heights, widths)]
+        extra += row.macs // row.output.positions * high * wide - row.macs
+    stage = net.whole(cut) + _patch_peak(net, rows, heights, widths)
+    return PatchPlan(grid, cut.name, cut.output, stage, net.rest(cut), net.report.totals.macs, extra)
+
+
+def _patch_peak(
+    net: _Net, rows: Sequence[LayerReport], heights: Sequence[Mapping[int, int]], widths: Sequence[Mapping[int, int]]
+) -> int:
+    """The most bytes alive while a patch of the rows of a stage is computed, without the whole output of the stage.
+
+    ``heights`` and ``widths`` are those that :func:`needed` gives for each patch along a side.
+    """
+    cut, volume_of, task_of = rows[-1], net.tasks.volume_of, net.tasks.task_of
     tasks = net.flow.tasks[: task_of[cut.index] + 1]
     order = range(len(tasks))
     alive = lifetimes(Flow(tasks, net.flow.sizes, frozenset()), order)
@@ -177,13 +192,7 @@ def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
                 seen.add(key)
                 own = tuple([task._replace(scratch=size) for task, size in zip(tasks, scratch, strict=True)])
                 peak = max(peak, *levels(Flow(own, tuple(sizes), frozenset()), order, alive))
-    computed = {
-        row.index: sum([part.get(row.index, 0) for part in heights]) * sum([part.get(row.index, 0) for part in widths])
-        for row in rows
-    }
-    extra = sum([row.macs // row.output.positions * computed[row.index] - row.macs for row in rows])
-    macs = net.report.totals.macs
-    return PatchPlan(grid, cut.name, cut.output, net.whole(cut) + peak, net.rest(cut), macs, extra)
+    return peak
 
 
 def spans(size: int, grid: int) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncalc.errors import ValueProblem
-from cnncalc.search.polynomial import INT64, over
+from cnncalc.search.polynomial import INT64, binomial
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ def _front_of_two(vectors: Any, order: Any) -> Any:
 
 def binomials(counts: Sequence[int], orders: Sequence[int]) -> list[list[int]]:
     """For each order the binomial coefficients of all counts over it."""
-    return [[over(count, order) for count in counts] for order in orders]
+    return [[binomial(count, order) for count in counts] for order in orders]
 
 
 def require_small(bound: int, points: int) -> bool:

@@ -44,7 +44,7 @@ MOST_MEMBERS = 1_000_000
 """The most members that are analysed one by one, with ``--every`` or without."""
 
 
-class Best(NamedTuple):
+class Objective(NamedTuple):
     """The objective: ``sense`` is ``max`` or ``min``, of the range with the index ``range``, or of a figure (None)."""
 
     sense: str
@@ -136,14 +136,14 @@ def solve(
 # The options
 
 
-def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Best:
+def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Objective:
     """The objective of ``max:KEY`` or ``min:KEY``; raises DesignError with the place for another text."""
     names = [each.name for each in ranges]
     if best is None:
         if len(ranges) > 1:
             hint = f"--best max:{names[0]}, or --best min:macs"
             raise ValueProblem("several ranges need --best", code="usage", hint=hint)
-        found = Best("max", 0)
+        found = Objective("max", 0)
     else:
         source = Source("--best", best)
         sense, sign, key = best.partition(":")
@@ -156,8 +156,8 @@ def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, 
                 near = did_you_mean(key, [*names, *FIGURES])
                 message = f"'{key[:60]}' is neither a key of budgets nor a variable with a range{near}"
                 raise DesignError([Problem("unknown-key", message, Span(source, at, max(at + 1, len(best))))])
-            return Best(sense, None, Wanted(measure_of(key, options)))
-        found = Best(sense, names.index(key))
+            return Objective(sense, None, Wanted(measure_of(key, options)))
+        found = Objective(sense, names.index(key))
     chosen_range = ranges[found.range or 0]
     if not chosen_range.is_progression and any(number_of(value) is None for value in chosen_range.values):
         message = f"the values of {chosen_range.name} have no order, so none is the largest or the smallest"
@@ -174,7 +174,7 @@ def _refuse_contradictions(bounds: Sequence[Bound]) -> None:
             raise ValueProblem(f"contradictory limits: {title} cannot be {limits}", code="wrong-value")
 
 
-def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objective: Best) -> None:
+def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objective: Objective) -> None:
     """Raises ValueProblem if the batch varies and no figure depends on it."""
     figures = [*(bound.wanted for bound in bounds), *([objective.wanted] if objective.wanted else [])]
     if any(each.name == BATCH for each in ranges) and not any(
@@ -213,7 +213,7 @@ class _Search:
         family: Family,
         ranges: Sequence[Range],
         bounds: Sequence[Bound],
-        objective: Best,
+        objective: Objective,
         *,
         every: bool,
         usual_work: int,

@@ -397,7 +397,8 @@ class Surveyor:
         kept.begin()
         for cell in self.cells:
             kept.look_at(cell)
-        survivors = [self._survivor(place, figures) for place, figures in kept.found()]
+        names, values = [axis.name for axis in self.axes], [axis.values for axis in self.axes]
+        survivors = [Survivor(place, point_at(names, values, place), figures) for place, figures in kept.found()]
         return Survey(
             kept.points, kept.within, kept.broken, kept.nearest, survivors, len(self.cells), self.analysed, self.checked
         )
@@ -415,13 +416,6 @@ class Surveyor:
         named = [self.axes[place].name for place in axes]
         holds = [condition(dict(zip(named, values, strict=True))) for values in points]
         return axes, np.array(holds, bool).reshape(sizes)
-
-    def _survivor(self, place: int, figures: tuple[int, ...]) -> Survivor:
-        return Survivor(place, self.point(place), figures)
-
-    def point(self, place: int) -> Point:
-        """The point at a place of the product, in which the last range varies fastest."""
-        return point_at([axis.name for axis in self.axes], [axis.values for axis in self.axes], place)
 
 
 def _numbers(axis: Axis) -> list[Fraction]:

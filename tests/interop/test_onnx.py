@@ -756,7 +756,10 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
             lambda model: model.add("Slice", model.last, *[model.shape(name, 9) for name in "abc"]),
             "it names axis 9, but its tensor has 4 axes",
         ),
-        (lambda model: model.add("MaxPool", kernel_shape=[3]), "its kernel_shape has 1 numbers"),
+        (
+            lambda model: model.add("MaxPool", kernel_shape=[3]),
+            "its kernel_shape has 1 number, but the input has 2 sides",
+        ),
         (
             lambda model: model.add("MaxPool", kernel_shape=[3, 3], strides=[0, 1]),
             "its strides [0, 1] and dilations [1, 1] must be 1 or more",
