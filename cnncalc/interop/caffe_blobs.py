@@ -11,6 +11,7 @@ from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.builder import Unknown
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ def axis_of(layer: CaffeLayer, x: Blob, axis: int, field: str | None = "axis", b
     count = len(x.shape)
     if not -count - beyond <= axis < count + beyond:
         known = f"{-count - beyond} to {count + beyond - 1}"
-        raise wrong(layer, f"{field} must be {known} for a blob with {count} axes, but is {axis}", field)
+        raise wrong(layer, f"{field} must be {known} for a blob with {plural(count, 'axis')}, but is {axis}", field)
     return axis + count + beyond if axis < 0 else axis
 
 

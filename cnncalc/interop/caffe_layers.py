@@ -21,6 +21,7 @@ from cnncalc.interop.caffe_blobs import (
     translates,
     wrong,
 )
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def _window(
     if len(found) == 1:
         found = found * sides
     if len(found) != sides:
-        raise wrong(layer, f"{name} has {len(found)} numbers, but the blob has {sides} sides", name)
+        raise wrong(layer, f"{name} has {plural(len(found), 'number')}, but the blob has {plural(sides, 'side')}", name)
     return found
 
 

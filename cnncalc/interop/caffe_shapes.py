@@ -20,6 +20,7 @@ from cnncalc.interop.caffe_blobs import (
     translates,
     wrong,
 )
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def _eltwise(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     layer.parameter.all("stable_prod_grad")
     _require_equal(net, layer, bottoms)
     if factors and len(factors) != len(bottoms):
-        raise wrong(layer, f"coeff has {len(factors)} numbers for {len(bottoms)} bottoms", "coeff")
+        raise wrong(layer, f"coeff has {plural(len(factors), 'number')} for {plural(len(bottoms), 'bottom')}", "coeff")
     inputs = list(bottoms)
     if kind == "add" and len(factors) == 2 and tuple(factors) == (1, -1):
         return [net.add(layer, "sub", inputs)]
@@ -99,7 +100,7 @@ def _slice(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
         raise wrong(layer, f"the size {size} of axis {axis} must be divisible by {count}")
     edges = [0, *(points or range(size // count, size, size // count)), size]
     if len(edges) != count + 1 or any(first >= last for first, last in pairwise(edges)):
-        message = f"slice_point {points} must split the size {size} of axis {axis} into {count} parts"
+        message = f"slice_point {points} must split the size {size} of axis {axis} into {plural(count, 'part')}"
         raise wrong(layer, message, "slice_point")
     keys: dict[str, Any] = {} if axis == 1 else {"axis": side_names(net.volume(x))[axis - 1]}
     made = []

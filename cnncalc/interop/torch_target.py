@@ -13,6 +13,7 @@ from cnncalc.interop.python_code import failure_of, object_named, running_code
 from cnncalc.interop.torch_module import imported_torch, operators_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.layers.base import Layer
+from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:
         message = f"the module has no input '{unknown[0]}'{did_you_mean(unknown[0], names)}"
         raise DesignError([Problem("unknown-input", message, None, f"its inputs are {', '.join(names)}")])
     if missing:
-        message = f"the module has {len(names)} inputs, but the size of {', '.join(missing)} is not stated"
+        message = f"the module has {plural(len(names), 'input')}, but the size of {', '.join(missing)} is not stated"
         raise DesignError([Problem("open-size", message, None, f"--input {missing[0]}=224x224x3")])
     return {name: volumes[name] for name in names}
 
