@@ -145,9 +145,15 @@ def _power(a: Any, b: Any) -> Any:
 
 
 def _modulo(a: Any, b: Any) -> Any:
+    """The remainder with the sign of the divisor."""
     if not b:
         raise WrongFile("it divides by 0")
     return a % b
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    """The remainder with the sign of the dividend."""
+    return abs(a) % abs(b) * (-1 if a < 0 else 1) if b else _modulo(a, b)
 
 
 TWO: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -296,9 +302,10 @@ def _fold(net: Net, operator: Operator) -> list[Value]:
     what = operator.type
     if what in TWO and len(arrays) >= 1:
         result = arrays[0]
+        function = _remainder if what == "Mod" and operator.attributes.get("fmod") else TWO[what]
         is_truth = what in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or")
         for other in arrays[1:]:
-            result = _combined(net, [result, other], TWO[what], is_integer=True if is_truth else None)
+            result = _combined(net, [result, other], function, is_integer=True if is_truth else None)
         return [result]
     if what in ONE:
         return [_combined(net, arrays[:1], ONE[what])]
@@ -405,9 +412,12 @@ def _gather(net: Net, operator: Operator, x: Array) -> Array:
     axis = axis_in(operator.attributes.get("axis", 0), len(x.shape))
     shape = checked((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
     values = None
-    if x.values is not None and indices.values is not None and _is_computed(net, prod(shape)):
+    places = None
+    if indices.values is not None and _is_computed(net, indices.elements):
+        places = [place_in(index, x.shape[axis]) for index in indices.values]
+    if x.values is not None and places is not None and _is_computed(net, prod(shape)):
         inner, size = prod(x.shape[axis + 1 :]), x.shape[axis]
-        rows = [[place_in(i, size) for i in indices.values]] * prod(x.shape[:axis])
+        rows = [places] * prod(x.shape[:axis])
         values = [
             x.values[(outer * size + i) * inner + n]
             for outer, row in enumerate(rows)

@@ -11,7 +11,7 @@ from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
 from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_moves import every_pad
+from cnncalc.interop.tensor_moves import EMPTY, every_pad
 from cnncalc.interop.tensor_net import (
     Array,
     Net,
@@ -176,7 +176,7 @@ def conv(net: Net, operator: Operator) -> Value:
             keys["groups"] = groups
         own = kernel_first(weight, 1, 0)
         found = _with_weights(net, operator, window, "conv", own, bias, {"filters": filters, **keys})
-    return net.maps(found, window.front)
+    return net.maps(found, window.tensor, window.front)
 
 
 def _filters(net: Net, operator: Operator) -> tuple[Array, Array | None]:
@@ -223,7 +223,8 @@ def deconv(net: Net, operator: Operator) -> Value:
     if groups > 1:
         keys["groups"] = groups
     assert sides == len(pads) // 2
-    return net.maps(_with_weights(net, operator, window, "deconv", kernel_first(weight, 0, 1), bias, keys))
+    found = _with_weights(net, operator, window, "deconv", kernel_first(weight, 0, 1), bias, keys)
+    return net.maps(found, window.tensor)
 
 
 def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -281,6 +282,8 @@ def pool(net: Net, operator: Operator) -> Value:
     if any(pad > half for pad, half in zip(window.pads, halves, strict=True)):
         if kind != "avgpool" or not counts:
             raise Unsupported(f"its pads {list(window.pads)} are larger than half of its kernel {list(window.kernel)}")
+        if "round" in keys:
+            raise Unsupported(f"it rounds up, and its pads {list(window.pads)} are larger than half of its kernel")
         before = net.add("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
         if before is None:
             raise Unknown
@@ -289,7 +292,7 @@ def pool(net: Net, operator: Operator) -> Value:
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
-    return net.maps(found, window.front)
+    return net.maps(found, window.tensor, window.front)
 
 
 def unpool(net: Net, operator: Operator) -> Value:
@@ -325,7 +328,7 @@ def unpool(net: Net, operator: Operator) -> Value:
     found = net.add("unpool", [tensor.source, indices.source], operator.name)
     if found is None:
         raise Unknown
-    return net.maps(found, front)
+    return net.maps(found, tensor, front)
 
 
 def global_pool(net: Net, operator: Operator) -> Value:
@@ -342,7 +345,7 @@ def global_pool(net: Net, operator: Operator) -> Value:
         found = net.add(kind, [tensor.source], operator.name)
     if found is None:
         raise Unknown
-    return net.maps(found, front)
+    return net.maps(found, tensor, front)
 
 
 LARGEST = 3.4e38
@@ -396,8 +399,10 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
     given = x.source
     volume = given.volume
     sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
-    if min(sizes) < 1:
-        raise WrongFile(f"its pads {sides} remove all elements of {volume}")
+    if min(sizes) < 0:
+        raise WrongFile(f"its pads {sides} remove more elements than {volume} has")
+    if not min(sizes):
+        raise Unsupported(EMPTY)
     source = Source(Volume(*sizes))
 
     def make() -> int | None:
@@ -406,7 +411,7 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
 
     source.make = make
     if not any(channels) and min(sides) >= 0:
-        source.padded = Padded(net.maps(given), tuple(sides), mode, value)
+        source.padded = Padded(net.maps(given, x), tuple(sides), mode, value)
     axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
     for side, group in enumerate(groups):
         for number in group:
@@ -447,7 +452,7 @@ def resize(net: Net, operator: Operator) -> Value:
     tensor, front = net.spatial(x)
     if front:
         raise Unsupported("its sides span several images of the batch")
-    return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode))
+    return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode), tensor)
 
 
 def _resized_last(net: Net, operator: Operator, x: Tensor, new: NewSizes, mode: str) -> Value:
@@ -626,4 +631,4 @@ def blocks(net: Net, operator: Operator) -> Value:
     found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
     if found is None:
         raise Unknown
-    return net.maps(found)
+    return net.maps(found, tensor)
