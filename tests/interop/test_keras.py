@@ -266,7 +266,7 @@ def test_time_distributed_layers_go_along_the_first_side() -> None:
     assert found.totals.parameters == 27 * 4 + 4 + 224 * 7 + 7
 
 
-def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
+def test_everything_unsupported_is_named_and_partly_stated() -> None:
     model = sequential(
         layer("LSTM", "lstm", units=5, return_sequences=True),
         layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]),

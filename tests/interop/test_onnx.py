@@ -695,7 +695,7 @@ def test_an_einsum_is_a_product() -> None:
 # invalid files and unsupported operators
 
 
-def test_all_operators_without_an_equal_are_named_at_once() -> None:
+def test_all_unsupported_operators_are_named_at_once() -> None:
     model = maps()
     model.add("Erf", name="a")
     model.add("Relu")
