@@ -77,7 +77,7 @@ def _axpy(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
     factor, x, y = bottoms
     factor = net.reshaped(layer, factor, [factor.sizes[0], *[1] * (len(x.sizes) - 1)])
     product = net.add(layer, "mul", [x, factor], main=False)
-    return [net.add(layer, "add", [product, y]) if product.place is not None else UNKNOWN]
+    return [net.add(layer, "add", [product, y])]
 
 
 # parts and orders
@@ -153,7 +153,10 @@ def _filled(layer: CaffeLayer, x: Blob, sizes: Sequence[int | None]) -> list[int
     is_open = len(known) < len(sizes)
     fits = product > 0 and (elements % product == 0 if is_open else elements == product)
     if not fits or len(sizes) - len(known) > 1 or min(known, default=1) < 1:
-        message = f"the sizes {list(sizes)} must have the {elements:,} elements of the blob"
+        rule = f"{'divide' if is_open else 'have'} the {elements:,} elements of the blob"
+        if len(sizes) - len(known) > 1:
+            rule = "have at most one -1"
+        message = f"the sizes {list(sizes)} must {rule}"
         raise wrong(layer, message, "shape", "reshape-mismatch")
     return [elements // product if size in (-1, None) else size for size in sizes if size is not None]
 
@@ -189,7 +192,7 @@ def _crop(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
         first, depth = offsets[0], like.sizes[0]
         x = net.add(layer, "slice", [x], main=len(x.shape) == 2, **{"from": first, "to": first + depth})
         offsets, axis = offsets[1:], 2
-    if x.place is None or not offsets:
+    if not offsets:
         return [x]
     begins = [0] * (axis - 2) + offsets
     sides = [*x.sizes[1 : axis - 1], *like.sizes[axis - 1 :]]
@@ -211,9 +214,9 @@ def _reduction(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seq
     names = side_names(net.volume(x))[axis - 1 : len(x.shape) - 1]
     result = net.add(layer, "reduce", [x], op="mean" if operation == "MEAN" else "sum", axes=list(names))
     factor = parameter.number("coeff", 1.0)
-    if factor != 1 and result.place is not None:
+    if factor != 1:
         result = net.add(layer, "affine", [result], main=False, factor=factor)
-    return [net.reshaped(layer, result, x.sizes[: axis - 1]) if result.place is not None else UNKNOWN]
+    return [net.reshaped(layer, result, x.sizes[: axis - 1])]
 
 
 @translates("softmax_param", "softmax")

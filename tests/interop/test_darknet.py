@@ -189,7 +189,7 @@ def test_recurrent_sections_are_named_and_partly_stated() -> None:
     assert rows[3].parameters == 50 * 7 + 7 * 7 + 7 * 5 + 7 + 7 + 5
 
 
-def test_all_sections_without_an_equal_are_named_at_once() -> None:
+def test_all_unsupported_sections_are_named_at_once() -> None:
     text = NET + "[history]\n[conv_lstm]\noutput=3\n" + CONV.format(3) + "[convolutional]\nsize=3\nactivation=stair\n"
     with pytest.raises(DesignError) as caught:
         read(text)
@@ -218,7 +218,8 @@ def test_an_unknown_activation_is_relu_as_in_darknet() -> None:
         (NET + "[convolutional]\nsize=99\n", 5, "must fit"),
         (NET + "[route]\nlayers=\n", 6, "whole numbers separated by commas"),
         (NET + "[route]\n", 5, "it is missing"),
-        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "must be the number of an earlier section (0 to 0)"),
+        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "an earlier section (0 to 0, or -1 to -1 backwards)"),
+        (NET + "[route]\nlayers=-1\n", 6, "must be the number of an earlier section (there is none)"),
         (NET + CONV.format(3) + "[shortcut]\nfrom=-2\n", 13, "must be the number of an earlier section"),
         (NET + "[convolutional]\nfilters=1234567890123456789\n", 6, "at most 18 digits"),
         ("[net]\nheight=8\n[avgpool]\n", 1, "the size of the input is open ([8x?x?])"),

@@ -266,7 +266,7 @@ def test_time_distributed_layers_go_along_the_first_side() -> None:
     assert found.totals.parameters == 27 * 4 + 4 + 224 * 7 + 7
 
 
-def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
+def test_everything_unsupported_is_named_and_partly_stated() -> None:
     model = sequential(
         layer("LSTM", "lstm", units=5, return_sequences=True),
         layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]),
@@ -401,6 +401,14 @@ def test_json_without_a_class_is_an_architecture() -> None:
         (sequential(layer("Reshape", "r", target_shape=[5, 7])), "must have the 2,622 elements"),
         (sequential(layer("BatchNormalization", "b", axis=9)), "axis must be 1 to 3, or -1 to -3, but is 9"),
         (sequential(layer("Nonsense", "n")), "Nonsense is not supported"),
+        (
+            sequential(layer("Conv1D", "c", filters=4, kernel_size=3)),
+            "for 2 axes besides the batch, but its input has 3",
+        ),
+        (
+            sequential(layer("GlobalMaxPooling2D", "g"), shape=(9, 6)),
+            "for 3 axes besides the batch, but its input has 2",
+        ),
         (
             functional([(IMAGE, []), (layer("ReLU", "a"), [["b"]]), (layer("ReLU", "b"), [["a"]])], ["b"]),
             "form a cycle",

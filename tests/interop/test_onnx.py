@@ -695,7 +695,7 @@ def test_an_einsum_is_a_product() -> None:
 # invalid files and unsupported operators
 
 
-def test_all_operators_without_an_equal_are_named_at_once() -> None:
+def test_all_unsupported_operators_are_named_at_once() -> None:
     model = maps()
     model.add("Erf", name="a")
     model.add("Relu")
@@ -1542,6 +1542,15 @@ def test_a_choice_between_tensors_is_refused() -> None:
     model = Model(image=(1, 3, 4, 4), other=(1, 3, 4, 4))
     model.add("Where", model.add("Greater", "image", scalar(model, 0.0)), "image", "other")
     assert "its condition and its choices depend on different tensors" in refusals(model)
+
+
+def test_operators_on_two_tensors_are_refused_for_what_they_do() -> None:
+    model = Model(image=(1, 3, 4, 4), other=(1, 3, 4, 4))
+    model.add("Greater", "image", "other")
+    assert "Greater is not supported: it compares different tensors" in refusals(model)
+    model = Model(image=(1, 3, 4, 4))
+    model.add("Pow", "image", "image")
+    assert "Pow is not supported: no layer kind computes it on two tensors" in refusals(model)
 
 
 def test_the_manual_names_as_many_cases_of_the_suite_as_run() -> None:

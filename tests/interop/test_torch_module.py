@@ -184,7 +184,7 @@ class Spectrum(nn.Module):
         return torch.fft.rfft2(x).real + torch.cumsum(x, 1)[..., :5]
 
 
-def test_every_operator_without_an_equal_is_named() -> None:
+def test_every_unsupported_operator_is_named() -> None:
     with pytest.raises(DesignError) as caught:
         cnncalc.from_torch(Spectrum(), (8, 8, 3))
     text = str(caught.value)
