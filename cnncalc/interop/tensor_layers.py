@@ -263,7 +263,7 @@ def _require_outputs(net: Net, operator: Operator, results: list[Value]) -> None
     for number, name in enumerate(operator.outputs[1:], 1):
         readers = [reader.type for reader in net.reading.get(name, ())]
         if operator.type == "MaxPool":
-            others = [type for type in readers if type != "MaxUnpool"]
+            others = [reader for reader in readers if reader != "MaxUnpool"]
             if others:
                 raise Unsupported(f"its second output is indices, not activations, and {others[0]} reads them")
             continue
