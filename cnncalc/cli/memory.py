@@ -138,15 +138,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
         if call.why is None or name != "units":  # the reason of a layer is a sentence, with its bytes in short form
             yield name, reason
     if call.memory.profile in MICRO_PROFILES:
-        for option in MEMORY.options:
-            if option.name != "profile":
-                yield option.name, f"--profile {call.memory.profile} plans int8 inference of one image"
-        for name in ("why", "timeline", "plan", "depthwise_in_place", "depth"):
-            yield name, f"--profile {call.memory.profile} prints what the chip takes alone"
-        if call.memory.profile == "vela":
-            yield "pointers", "the SRAM of Ethos-U holds no pointers"
-        if call.memory.profile != "cmsis":
-            yield "extension", "it is for --profile cmsis"
+        yield from _idle_on_chip(call.memory.profile)
         return
     yield "pointers", "it is for --profile tflm, cmsis"
     yield "extension", "it is for --profile cmsis"
@@ -162,6 +154,19 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
         for name in ("timeline", "depth"):
             yield name, "--why prints one layer alone"
         yield "exact", "--why writes bytes in short form"
+
+
+def _idle_on_chip(profile: str) -> Iterator[tuple[str, str]]:
+    """The options without effect on a net on a chip."""
+    for option in MEMORY.options:
+        if option.name != "profile":
+            yield option.name, f"--profile {profile} plans int8 inference of one image"
+    for name in ("why", "timeline", "plan", "depthwise_in_place", "depth"):
+        yield name, f"--profile {profile} prints what the chip takes alone"
+    if profile == "vela":
+        yield "pointers", "the SRAM of Ethos-U holds no pointers"
+    if profile != "cmsis":
+        yield "extension", "it is for --profile cmsis"
 
 
 def run(call: Call, console: Console) -> None:

@@ -39,6 +39,10 @@ class Unsupported(CnncalcError):
     """An operator is not supported: no layer kind equals it; the message is the reason."""
 
 
+class Unknown(CnncalcError):
+    """The volume of a layer is needed that is not known, so that the outputs of the operator are not known either."""
+
+
 class NetBuilder:
     """Collects the layers, problems and notes of a net. A layer is its index in ``nodes``, or None if it is unknown.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import caffe_layers, caffe_shapes
-from cnncalc.interop.builder import NetBuilder
+from cnncalc.interop.builder import NetBuilder, Unknown
 from cnncalc.interop.caffe_blobs import LAYERS, UNKNOWN, CaffeLayer, CaffeNet
 from cnncalc.interop.prototxt import PROTOTXT_BYTES, Message, parse, unread
 from cnncalc.language.files import decode_names
@@ -192,7 +192,10 @@ class _Reader:
         if not layer.tops:
             self.builder.fail(f"{layer.type} has no top", layer.name, layer.span, code="missing-key")
             return
-        made = translation.function(self.caffe, layer, bottoms)
+        try:
+            made = translation.function(self.caffe, layer, bottoms)
+        except Unknown:
+            made = ()
         self.caffe.bind(layer, made)
         for field, span in unread(layer.parameter, _OF_TRAINING) if translation.parameter else ():
             self.builder.warn(

@@ -559,7 +559,7 @@ def pad(p: CaffeLayer) -> None:
     pairs = [tuple(layer.depth), *zip(layer.pad[:half], layer.pad[half:], strict=True)]
     more = [(axis, max(first, 0), max(last, 0)) for axis, (first, last) in enumerate(pairs, 1) if max(first, last) > 0]
     if layer.mode != "zero" and more:
-        raise Unsupported("pads with one number")
+        raise Unsupported("pads only with one number")
     sizes, cuts = [volume.depth, *volume.sides], []
     for axis, (first, last) in enumerate(pairs, 1):
         size, begin = sizes[axis - 1], max(-first, 0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import keras_layers, keras_operations, keras_shapes
 from cnncalc.interop.archive import member
-from cnncalc.interop.builder import WRONG, NetBuilder
+from cnncalc.interop.builder import WRONG, NetBuilder, Unknown
 from cnncalc.interop.keras_config import (
     JSON_BYTES,
     Call,
@@ -239,7 +239,10 @@ class _Model:
         is_open = any(tensor.place is None for tensor in applied.inputs)
         if is_open and not is_operation and applied.kind.lower() not in UNSUPPORTED:
             return [UNKNOWN]
-        return list(function(self.net, applied))
+        try:
+            return list(function(self.net, applied))
+        except Unknown:
+            return [UNKNOWN]
 
 
 class _Functional:

@@ -139,13 +139,18 @@ def pool(p: Place) -> Code:
         values = (tuple(layer.kernel), tuple(layer.step), layer.power)
         return Code(Call("LpPooling", values, (), ("kernel", "stride", "power")), f"{{m}}({_before(p, pads)})")
     call = Call(_named(p, name), (one(layer.kernel),), step, ("kernel",))
-    if not any(pads):
-        return Code(call)
-    counts = layer.kind == "avgpool" and layer.count_pad and any(begins + [last for _, last in windows.pads])
+    return _padded_pool(p, call, windows, ends) if any(pads) else Code(call)
+
+
+def _padded_pool(p: Place, call: Call, windows: Any, ends: Sequence[int]) -> Code:
+    """A pool with padding; ``ends`` is that at the end of each side up to its last window."""
+    layer = p.layer
+    pads = [*[first for first, _ in windows.pads], *ends]
+    counts = layer.kind == "avgpool" and layer.count_pad and any(map(any, windows.pads))
     # for pads that differ between both ends, Keras on PyTorch counts other elements in a mean
     is_even = layer.kind == "pool" or all(first == last for first, last in windows.pads)
-    if _is_same(x, windows) and not counts and is_even:
-        return Code(call._replace(keys=(*step, ("padding", "same"))))
+    if _is_same(p.volumes[0], windows) and not counts and is_even:
+        return Code(call._replace(keys=(*call.keys, ("padding", "same"))))
     if layer.kind == "pool":
         return Code(call, f'{{m}}(ops.pad({{0}}, {_around(p, pads)}, constant_values=float("-inf")))')
     if counts and all(last <= pad for last, (_, pad) in zip(ends, windows.pads, strict=True)):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import uniform
+from cnncalc.interop.builder import Unknown, uniform
 from cnncalc.interop.keras_activations import activated
-from cnncalc.interop.keras_net import UNKNOWN, Applied, KerasNet, Tensor, lacking, translates
+from cnncalc.interop.keras_net import Applied, KerasNet, Tensor, lacking, translates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,6 @@ def _window(net: KerasNet, call: Applied, x: Tensor, key: str = "kernel_size", d
 )  # fmt: skip
 def _convolution(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     filters, groups = config.integer("filters"), config.integer("groups", 1)
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
     depth = net.volume(x).depth
@@ -74,8 +72,6 @@ def _convolution(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("DepthwiseConv1D", "DepthwiseConv2D")
 def _depthwise(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
     made = net.add(call, "dwconv", [x], multiplier=config.integer("depth_multiplier", 1), **keys)
     return activated(net, call, made)
@@ -84,8 +80,6 @@ def _depthwise(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D")
 def _separable(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     keys = _window(net, call, x)
     multiplier = config.integer("depth_multiplier", 1)
     spread = net.add(call, "dwconv", [x], "depthwise", multiplier=multiplier, bias=False, **keys)
@@ -97,8 +91,6 @@ def _separable(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Deconvolution2D", "Convolution2DTranspose")
 def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     sides = len(x.axes) - 1 - call.lead
     kernel = _lead(call, config.sizes("kernel_size", sides))
     stride, dilation = (_lead(call, config.sizes(key, sides, 1)) for key in ("strides", "dilation_rate"))
@@ -125,8 +117,6 @@ def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("LocallyConnected1D", "LocallyConnected2D")
 def _local(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
     return activated(net, call, net.add(call, "local", [x], filters=config.integer("filters"), **keys))
 
@@ -137,8 +127,6 @@ def _local(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("Dense", "TimeDistributedDense")
 def _dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.last(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     kind = "fc" if len(x.axes) == 1 else "linear"
     made = net.add(call, kind, [x], units=config.integer("units"), bias=config.boolean("use_bias", True))
     return activated(net, call, made)
@@ -149,8 +137,8 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
     tensors = [*call.inputs, *[call.kwargs[key] for key in ("query", "value", "key") if key in call.kwargs]]
     tensors = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
-    if not tensors or any(tensor.place is None for tensor in tensors):
-        return [UNKNOWN]
+    if not tensors:
+        raise Unknown
     query, value = tensors[0], tensors[1] if len(tensors) > 1 else tensors[0]
     key = tensors[2] if len(tensors) > 2 else value
     size = config.integer("key_dim")
@@ -190,8 +178,6 @@ def _average_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def _pooled(net: KerasNet, call: Applied, kind: str, keys: dict[str, Any]) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     sides = len(x.axes) - 1 - call.lead
     kernel = _lead(call, config.sizes("pool_size", sides, 2))
     stride = _lead(call, config.sizes("strides", sides)) if "strides" in config else kernel
@@ -217,8 +203,6 @@ def _global_max(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def _global(net: KerasNet, call: Applied, kind: str, op: str) -> Sequence[Tensor]:
     x = net.maps(call)
-    if x.place is None:
-        return [UNKNOWN]
     if call.lead:
         names = net.volume(x).names[call.lead :]
         made = net.add(call, "reduce", [x], op=op, axes=list(names))
@@ -233,8 +217,6 @@ def _global(net: KerasNet, call: Applied, kind: str, op: str) -> Sequence[Tensor
 @translates("BatchNormalization", "SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2")
 def _batch_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     (axis, *others) = config.integers("axis", -1)
     if others:
         return net.lacks(call, "it normalizes over several axes", net.sizes(net.last(call)))
@@ -247,8 +229,6 @@ def _batch_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("LayerNormalization", "RMSNormalization")
 def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     axes = {net.axis(call, call.x, axis) for axis in config.integers("axis", -1)}
     x = net.ordered(call, call.x, max(axes))
     whole = len(axes) == len(x.axes) > 1
@@ -264,8 +244,6 @@ def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("GroupNormalization", "InstanceNormalization")
 def _group_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     x = net.ordered(call, call.x, net.axis(call, call.x, config.integer("axis", -1)))
     groups = config.integer("groups", 32) if call.kind == "GroupNormalization" else -1
     keys: dict[str, Any] = {"scale": config.boolean("scale", True), "shift": config.boolean("center", True)}
@@ -277,8 +255,6 @@ def _group_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("UnitNormalization")
 def _unit_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    if call.x.place is None:
-        return [UNKNOWN]
     axes = {net.axis(call, call.x, axis) for axis in call.config.integers("axis", -1)}
     x = net.ordered(call, call.x, max(axes))
     if 1 < len(axes) < len(x.axes):
@@ -306,8 +282,6 @@ def _one(numbers: Sequence[float]) -> Any:
 @translates("Normalization")
 def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     x = net.last(call)
     if "mean" not in config or "variance" not in config:
         axes = [net.axis(call, x, axis) for axis in (config.integers("axis", -1) if "axis" in config else [])]

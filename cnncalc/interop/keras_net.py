@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.interop.builder import Unknown
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
@@ -99,17 +100,18 @@ class KerasNet:
     # tensors
 
     def volume(self, tensor: Tensor) -> Volume:
-        """The volume of a known tensor."""
-        assert tensor.place is not None
+        """The volume of a tensor; raises Unknown if it is not known, as all methods that need it do."""
+        if tensor.place is None:
+            raise Unknown
         return self.builder.volume(tensor.place)
 
     def sizes(self, tensor: Tensor) -> tuple[int, ...]:
-        """The shape of a known tensor, without the batch."""
+        """The shape of a tensor, without the batch."""
         volume = self.volume(tensor)
         return tuple([volume[axis] for axis in tensor.axes])
 
     def names(self, tensor: Tensor) -> tuple[str, ...]:
-        """For each axis of a known tensor the name of the side, or ``depth``."""
+        """For each axis of a tensor the name of the side, or ``depth``."""
         names = (*self.volume(tensor).names, "depth")
         return tuple([names[axis] for axis in tensor.axes])
 
@@ -141,8 +143,8 @@ class KerasNet:
 
     def ordered(self, call: Applied, tensor: Tensor, channels: int) -> Tensor:
         """The tensor with axis ``channels`` as depth and the others as sides, in order; adds a PERMUTE if needed."""
-        count = len(tensor.axes)
-        if tensor.place is None or count <= 1:
+        volume, count = self.volume(tensor), len(tensor.axes)
+        if count <= 1:
             return tensor
         others = [axis for axis in range(count) if axis != channels]
         wanted = [tensor.axes[axis] for axis in (*others, channels)]
@@ -150,7 +152,7 @@ class KerasNet:
         axes = tuple([places[axis] for axis in range(count)])
         if wanted == list(range(count)):
             return tensor
-        names = (*self.volume(tensor).names, "depth")
+        names = (*volume.names, "depth")
         place = self.builder.add(
             "permute", [tensor.place], span=call.config.span, order=[names[axis] for axis in wanted]
         )
@@ -240,8 +242,6 @@ class KerasNet:
                 call, f"a tensor of {len(sizes)} axes besides the batch, but a volume has at most 3 sides"
             )[0]
         tensor = self.ordered(call, tensor, len(tensor.axes) - 1)
-        if tensor.place is None:
-            return UNKNOWN
         old, new = self.sizes(tensor), tuple(sizes)
         volume = self.volume_of(sizes)
         if prod(old) != prod(new):

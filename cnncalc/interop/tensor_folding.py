@@ -12,6 +12,7 @@ from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
 from cnncalc.interop.tensor_moves import every_pad, new_shape, order_of, place_in, split_sizes
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,8 @@ class NotFolded(CnncalcError):
 def checked(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape as a tuple; raises WrongFile if it has too many axes or elements, or a negative size."""
     if len(shape) > MAX_RANK or min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
-        raise WrongFile(f"its result has a shape that no constant has: {list(shape)[:MAX_RANK]}")
+        rule = f"at most {MAX_RANK} axes, sizes of 0 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its result must have {rule}, but is {list(shape)[: MAX_RANK + 1]}")
     return tuple(shape)
 
 
@@ -143,9 +145,15 @@ def _power(a: Any, b: Any) -> Any:
 
 
 def _modulo(a: Any, b: Any) -> Any:
+    """The remainder with the sign of the divisor."""
     if not b:
         raise WrongFile("it divides by 0")
     return a % b
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    """The remainder with the sign of the dividend."""
+    return abs(a) % abs(b) * (-1 if a < 0 else 1) if b else _modulo(a, b)
 
 
 TWO: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -294,9 +302,10 @@ def _fold(net: Net, operator: Operator) -> list[Value]:
     what = operator.type
     if what in TWO and len(arrays) >= 1:
         result = arrays[0]
+        function = _remainder if what == "Mod" and operator.attributes.get("fmod") else TWO[what]
         is_truth = what in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or")
         for other in arrays[1:]:
-            result = _combined(net, [result, other], TWO[what], is_integer=True if is_truth else None)
+            result = _combined(net, [result, other], function, is_integer=True if is_truth else None)
         return [result]
     if what in ONE:
         return [_combined(net, arrays[:1], ONE[what])]
@@ -403,9 +412,12 @@ def _gather(net: Net, operator: Operator, x: Array) -> Array:
     axis = axis_in(operator.attributes.get("axis", 0), len(x.shape))
     shape = checked((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
     values = None
-    if x.values is not None and indices.values is not None and _is_computed(net, prod(shape)):
+    places = None
+    if indices.values is not None and _is_computed(net, indices.elements):
+        places = [place_in(index, x.shape[axis]) for index in indices.values]
+    if x.values is not None and places is not None and _is_computed(net, prod(shape)):
         inner, size = prod(x.shape[axis + 1 :]), x.shape[axis]
-        rows = [[place_in(i, size) for i in indices.values]] * prod(x.shape[:axis])
+        rows = [places] * prod(x.shape[:axis])
         values = [
             x.values[(outer * size + i) * inner + n]
             for outer, row in enumerate(rows)
@@ -443,7 +455,7 @@ def _expand(net: Net, operator: Operator, x: Array) -> Array:
 def _tile(net: Net, operator: Operator, x: Array) -> Array:
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != len(x.shape):
-        raise WrongFile(f"it has {len(repeats)} repeats for {len(x.shape)} axes")
+        raise WrongFile(f"it has {plural(len(repeats), 'repeat')} for {plural(len(x.shape), 'axis')}")
     shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
     values = None
     if x.values is not None and x.elements <= MOST_VALUES and _is_computed(net, prod(shape)):

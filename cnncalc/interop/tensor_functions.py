@@ -98,7 +98,7 @@ def _made(net: Net, source: Source) -> int | None:
     except Unsupported as error:
         first = next(arg for arg in formula.args if isinstance(arg, Source))
         return net.lacks(operator, str(error), source.volume, {}, first)
-    return None if made is None else made.place
+    return None if made is None else net.place(made)
 
 
 def _matched(net: Net, source: Source) -> Source | None:

@@ -11,6 +11,7 @@ from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,7 @@ def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> lis
     """
     chosen = range(rank) if axes is None else axes_in(axes, rank)
     if len(pads) != 2 * len(chosen):
-        raise WrongFile(f"it has {len(pads)} pads, but needs 2 for each of {len(chosen)} axes")
+        raise WrongFile(f"it has {plural(len(pads), 'pad')}, but needs 2 for each of {plural(len(chosen), 'axis')}")
     found = [0] * 2 * rank
     for number, axis in enumerate(chosen):
         found[axis] = pads[number]
@@ -120,7 +121,7 @@ def order_of(operator: Operator, rank: int) -> list[int]:
     """The order of the axes after Transpose, by default the reverse one; raises WrongFile if it is not an order."""
     order = list(operator.attributes.get("perm", range(rank - 1, -1, -1)))
     if sorted(order) != list(range(rank)):
-        raise WrongFile(f"its order {order} must have each of the {rank} axes once")
+        raise WrongFile(f"its order {order} must have each of the {plural(rank, 'axis')} once")
     return order
 
 
@@ -183,7 +184,7 @@ def tile(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != x.rank:
-        raise WrongFile(f"it has {len(repeats)} repeats for {x.rank} axes")
+        raise WrongFile(f"it has {plural(len(repeats), 'repeat')} for {plural(x.rank, 'axis')}")
     if min(repeats) < 0:
         raise WrongFile(f"its repeats {repeats} must be 0 or more")
     if not min(repeats):
@@ -224,13 +225,13 @@ def split_sizes(net: Net, operator: Operator, size: int) -> list[int]:
     sizes = net.numbers(operator, "split", 1)
     if not sizes:
         if stated is None and size % count:
-            raise WrongFile(f"it splits {size:,} elements into {count:,} parts without stating their sizes")
+            raise WrongFile(f"it splits {size:,} elements into {plural(count, 'part')} without stating their sizes")
         each = -(-size // count)
         sizes = [*[each] * (count - 1), size - each * (count - 1)]  # only the last part may be smaller
     elif stated is not None:
         raise WrongFile("it has both split and num_outputs")
     if count != (len(sizes) if stated is None else stated):
-        raise WrongFile(f"it splits into {stated or len(sizes):,} parts, but has {count:,} outputs")
+        raise WrongFile(f"it splits into {plural(stated or len(sizes), 'part')}, but has {plural(count, 'output')}")
     if sum(sizes) != size or min(sizes) < 0:
         raise WrongFile(f"its parts {sizes} must add up to {size} elements")
     return sizes

@@ -85,6 +85,14 @@ def _parts(scale: Array | None, shift: Array | None) -> dict[str, Any]:
     return {name: False for name, array in (("scale", scale), ("shift", shift)) if array is None}
 
 
+def _images(net: Net, x: Tensor) -> Tensor:
+    """A tensor batch x channels x sides as a view of such a volume; raises Unsupported if the first axis has sides."""
+    tensor, front = net.spatial(x)
+    if front:
+        raise Unsupported("its first axis is not only the images of a batch")
+    return tensor
+
+
 def instance_norm(net: Net, operator: Operator) -> Value:
     """InstanceNormalization: IN, or GN if each of its channels is a group of channels of the volume."""
     x = net.tensor(operator)
@@ -93,7 +101,7 @@ def instance_norm(net: Net, operator: Operator) -> Value:
         raise WrongFile("its input has no sides")
     if scale is None or shift is None:
         parts: dict[str, Any] = {"scale": scale is not None, "shift": shift is not None}
-        return _normalized(net, operator, net.spatial(x)[0], "in", _both(scale, shift), **parts)
+        return _normalized(net, operator, _images(net, x), "in", _both(scale, shift), **parts)
     require_vectors({"scale": scale, "shift": shift}, x.shape[1], "channels")
     volume = x.source.volume
     depth = len(volume) - 1
@@ -111,7 +119,7 @@ def instance_norm(net: Net, operator: Operator) -> Value:
         net.used(shift)
         net.builder.note("InstanceNormalization of groups of channels is GN; its scales of 1 are not parameters")
         return _normalized(net, operator, x, "gn", NO_ARRAYS, groups=groups, scale=False, shift=False)
-    tensor = net.spatial(x)[0]
+    tensor = _images(net, x)
     if is_plain:
         net.used(scale)
         net.used(shift)
@@ -125,7 +133,7 @@ def group_norm(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     groups = int(operator.attributes.get("num_groups", 1))
-    tensor = net.spatial(x)[0]
+    tensor = _images(net, x)
     if scale is None or shift is None:
         return _normalized(net, operator, tensor, "gn", _both(scale, shift), groups=groups, **_parts(scale, shift))
     depth = tensor.source.volume.depth

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
+from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_moves import every_pad
+from cnncalc.interop.tensor_moves import EMPTY, every_pad
 from cnncalc.interop.tensor_net import (
     Array,
     Net,
@@ -28,6 +29,7 @@ from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
 from cnncalc.layers.resize import CUBIC
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
     """An attribute with one number for each side; raises WrongFile if it has another length."""
     values = tuple([int(value) for value in found]) if isinstance(found, tuple) else (default,) * sides
     if len(values) != sides:
-        raise WrongFile(f"its {name} has {len(values)} numbers, but the input has {sides} sides")
+        raise WrongFile(f"its {name} has {plural(len(values), 'number')}, but the input has {plural(sides, 'side')}")
     return values
 
 
@@ -101,7 +103,7 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
     """
     x = net.tensor(operator)
     if x.rank < 3:
-        raise Unsupported(f"its input has {x.rank} axes, but needs at least 3")
+        raise Unsupported(f"its input has {plural(x.rank, 'axis')}, but needs at least 3")
     before = x.source.padded if x.source.place is None else None
     added = [0] * 2 * (x.rank - 2)
     is_map = x.axes == maps_axes(x.source.volume, net.batch)
@@ -139,7 +141,9 @@ def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads
         raise WrongFile(f"its strides {list(stride)} and dilations {list(dilation)} must be 1 or more")
     pads = tuple([int(value) for value in pads]) if pads is not None else (0,) * 2 * sides
     if len(pads) != 2 * sides:
-        raise WrongFile(f"its pads have {len(pads)} numbers, but {sides} sides need {2 * sides}")
+        raise WrongFile(
+            f"its pads have {plural(len(pads), 'number')}, but must have 2 for each of {plural(sides, 'side')}"
+        )
     if auto != "NOTSET":
         pads = (0,) * 2 * sides
     if auto in ("SAME_UPPER", "SAME_LOWER"):
@@ -172,7 +176,7 @@ def conv(net: Net, operator: Operator) -> Value:
             keys["groups"] = groups
         own = kernel_first(weight, 1, 0)
         found = _with_weights(net, operator, window, "conv", own, bias, {"filters": filters, **keys})
-    return net.maps(found, window.front)
+    return net.maps(found, window.tensor, window.front)
 
 
 def _filters(net: Net, operator: Operator) -> tuple[Array, Array | None]:
@@ -219,7 +223,8 @@ def deconv(net: Net, operator: Operator) -> Value:
     if groups > 1:
         keys["groups"] = groups
     assert sides == len(pads) // 2
-    return net.maps(_with_weights(net, operator, window, "deconv", kernel_first(weight, 0, 1), bias, keys))
+    found = _with_weights(net, operator, window, "deconv", kernel_first(weight, 0, 1), bias, keys)
+    return net.maps(found, window.tensor)
 
 
 def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -277,6 +282,8 @@ def pool(net: Net, operator: Operator) -> Value:
     if any(pad > half for pad, half in zip(window.pads, halves, strict=True)):
         if kind != "avgpool" or not counts:
             raise Unsupported(f"its pads {list(window.pads)} are larger than half of its kernel {list(window.kernel)}")
+        if "round" in keys:
+            raise Unsupported(f"it rounds up, and its pads {list(window.pads)} are larger than half of its kernel")
         before = net.add("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
         if before is None:
             raise Unknown
@@ -285,7 +292,7 @@ def pool(net: Net, operator: Operator) -> Value:
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
-    return net.maps(found, window.front)
+    return net.maps(found, window.tensor, window.front)
 
 
 def unpool(net: Net, operator: Operator) -> Value:
@@ -313,7 +320,7 @@ def unpool(net: Net, operator: Operator) -> Value:
     ]
     if stated is not None:
         if len(stated) != x.rank:
-            raise WrongFile(f"its output_shape has {len(stated)} numbers for {x.rank} axes")
+            raise WrongFile(f"its output_shape has {plural(len(stated), 'number')} for {plural(x.rank, 'axis')}")
         wanted = stated[2:]
     before = net.builder.volume(net.builder.nodes[indices.source.place or 0].inputs[0])
     if wanted != list(before.sides):
@@ -321,7 +328,7 @@ def unpool(net: Net, operator: Operator) -> Value:
     found = net.add("unpool", [tensor.source, indices.source], operator.name)
     if found is None:
         raise Unknown
-    return net.maps(found, front)
+    return net.maps(found, tensor, front)
 
 
 def global_pool(net: Net, operator: Operator) -> Value:
@@ -338,7 +345,7 @@ def global_pool(net: Net, operator: Operator) -> Value:
         found = net.add(kind, [tensor.source], operator.name)
     if found is None:
         raise Unknown
-    return net.maps(found, front)
+    return net.maps(found, tensor, front)
 
 
 LARGEST = 3.4e38
@@ -392,8 +399,10 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
     given = x.source
     volume = given.volume
     sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
-    if min(sizes) < 1:
-        raise WrongFile(f"its pads {sides} remove all elements of {volume}")
+    if min(sizes) < 0:
+        raise WrongFile(f"its pads {sides} remove more elements than {volume} has")
+    if not min(sizes):
+        raise Unsupported(EMPTY)
     source = Source(Volume(*sizes))
 
     def make() -> int | None:
@@ -402,7 +411,7 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
 
     source.make = make
     if not any(channels) and min(sides) >= 0:
-        source.padded = Padded(net.maps(given), tuple(sides), mode, value)
+        source.padded = Padded(net.maps(given, x), tuple(sides), mode, value)
     axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
     for side, group in enumerate(groups):
         for number in group:
@@ -443,7 +452,7 @@ def resize(net: Net, operator: Operator) -> Value:
     tensor, front = net.spatial(x)
     if front:
         raise Unsupported("its sides span several images of the batch")
-    return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode))
+    return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode), tensor)
 
 
 def _resized_last(net: Net, operator: Operator, x: Tensor, new: NewSizes, mode: str) -> Value:
@@ -584,7 +593,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     if not found:
         raise Unsupported("neither its sizes nor its scales are known")
     if len(found) != len(axes):
-        raise WrongFile(f"it has {len(found)} sizes or scales for {len(axes)} axes")
+        raise WrongFile(f"it has {len(found)} sizes or scales for {plural(len(axes), 'axis')}")
     if scales and min(scales) < (1 if operator.type == "Upsample" else 0):
         raise WrongFile(f"its scales {scales} are too small")
     policy = choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
@@ -600,8 +609,9 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     for number, side in enumerate(axes):
         old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
         factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
-    if min(old) < 1 or prod(old) > 1 << 50:
-        raise WrongFile(f"its output has a shape that no tensor has: {old}")
+    if min(old) < 1 or prod(old) > MOST_ELEMENTS:
+        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its output must have {rule}, but is {old}")
     return NewSizes([int(size) for size in old], factors)
 
 
@@ -621,4 +631,4 @@ def blocks(net: Net, operator: Operator) -> Value:
     found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
     if found is None:
         raise Unknown
-    return net.maps(found)
+    return net.maps(found, tensor)

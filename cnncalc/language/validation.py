@@ -33,15 +33,16 @@ COUNT = Key(Whole(0, example=2))
 
 
 class Use(NamedTuple):
-    """A place of a name without a value: the operand that is the name, or an expression of it alone, and its key."""
+    """A place of a name: the operand, which is the name or an expression without other names, and its key."""
 
+    name: str
     operand: Name | Code
     key: Key
 
-    def takes(self, name: str, value: Value) -> bool:
+    def takes(self, value: Value) -> bool:
         """Whether the key takes the operand if the name has this value."""
         try:
-            self.key.reader(value if isinstance(self.operand, Name) else evaluate(self.operand, {name: value}))
+            self.key.reader(value if isinstance(self.operand, Name) else evaluate(self.operand, {self.name: value}))
         except ValueProblem:
             return False
         return True
@@ -65,8 +66,12 @@ class Validator:
         self.used: set[str] = set()
         self.known: set[str] = set()
         """The variables that have a value, or an invalid one."""
-        self.uses: dict[str, list[Use]] = {}
-        """Of each name without a value the places where its key is known and no other name stands."""
+        self.block = ""
+        """The block that is walked; empty outside of blocks."""
+        self.uses: dict[tuple[str, str], list[Use]] = {}
+        """By block and name (without a block: names without a value) the places of a key with no other name."""
+        self.arguments: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        """By block and name the parameters that get the value of the name, by their block and name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
@@ -118,11 +123,13 @@ class Validator:
         return not self.unset and not self.variables.invalid
 
     def _walk_block(self, block: Block) -> None:
+        self.block = block.name
         inside = frozenset(block.names)
         for parameter in block.parameters:
             if parameter.default is not None:
                 self._note_names(parameter.default, inside, KEY_WORDS)
         self._walk(block.body, inside)
+        self.block = ""
 
     def _walk_defaults(self, values: Mapping[str, Default | None], keys: Mapping[str, Key]) -> None:
         for name, default in values.items():
@@ -144,7 +151,7 @@ class Validator:
         unlike = [name for name in self.unset if not self.near.get(name)]
         settings = [self._setting(name) for name in unlike[:8]]
         hint = f"give {'each' if len(unlike) > 1 else 'it'} a value: {' '.join(settings)}" if unlike else None
-        use = next((use for use in self.uses.get(first, ()) if use.key.name), None)
+        use = next((use for use in self._all_uses(first) if use.key.name), None)
         if not others and unlike and use is not None:
             may_be_word = use.key.reader.words and isinstance(use.operand, Name)
             if may_be_word or settings[0].endswith("=VALUE"):
@@ -162,12 +169,21 @@ class Validator:
         """The option that gives a name a value that all its keys take, as ``--set p=0.5``; VALUE if none is known."""
         from shlex import quote
 
-        uses = self.uses.get(name, [])
+        uses = self._all_uses(name)
         examples = [use.key.example for use in uses]
         values = [] if None in examples else [*examples, 2, 10, 100]
-        value = next((value for value in values if all(use.takes(name, value) for use in uses)), "VALUE")
+        value = next((value for value in values if all(use.takes(value) for use in uses)), "VALUE")
         text = "x".join(map(str, value)) if is_volume_size(value) else value_text(value)
         return f"--set {quote(f'{name}={text}')}"
+
+    def _all_uses(self, name: str) -> list[Use]:
+        """The places of a name without a value, and those of the parameters of blocks that get its value."""
+        found: list[Use] = []
+        places = [("", name)]
+        for place in places:
+            found += self.uses.get(place, ())
+            places += [other for other in self.arguments.get(place, ()) if other not in places]
+        return found[:MOST_USES]
 
     def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
         """Notes the names of a chain in the order of the text, and checks its forks; ``known`` are local names."""
@@ -198,6 +214,11 @@ class Validator:
             if plan.kind is not None:
                 reads = plan.kind.keys[key]
                 words = reads.reader.words
+            elif plan.block is not None and isinstance(given.value, Name):
+                scope = self.block if given.value.text in known else ""
+                arguments = self.arguments.setdefault((scope, given.value.text), [])
+                if (plan.block.name, key) not in arguments and len(arguments) < MOST_USES:
+                    arguments.append((plan.block.name, key))
             self._note_names(given.value, known, words, reads)
         for operand in (plan.frozen, plan.training_only, plan.transposed):
             if operand is not None:
@@ -234,6 +255,12 @@ class Validator:
         else:
             return
         for name, span in names.items():
+            scope = self.block if name in known else ""
+            is_sought = bool(self.block) if name in known else name not in self.known
+            if key is not None and len(names) == 1 and is_sought:
+                uses = self.uses.setdefault((scope, name), [])
+                if len(uses) < MOST_USES:
+                    uses.append(Use(name, operand, key))
             if name in known:
                 continue
             self.used.add(name)
@@ -250,8 +277,6 @@ class Validator:
                     is_word = bool(words) and isinstance(operand, Name)  # then the key takes words, not sizes
                     sides = VOLUME_NAMES if volumes and not is_word else ()
                     self.near[name] = did_you_mean(name, (*sides, *known, *words, *self.known, *self.design.variables))
-            if key is not None and len(names) == 1 and len(self.uses.setdefault(name, [])) < MOST_USES:
-                self.uses[name].append(Use(operand, key))
 
     def _check_fork(self, item: Item, following: Item | None) -> None:
         """Reports ``[A | B]*2``, ``[A | B]?``, a merge with ``?`` or ``*``, and a fork that no merge follows."""

@@ -221,7 +221,7 @@ def test_the_maxima_of_a_pool_are_put_back() -> None:
     assert account(read(text)).layers[-1].output == Volume(23, 19, 3)
 
 
-def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
+def test_everything_unsupported_is_named_and_partly_stated() -> None:
     text = (
         INPUT
         + layer("ArgMax", top="a", name="a")

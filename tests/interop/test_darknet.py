@@ -189,7 +189,7 @@ def test_recurrent_sections_are_named_and_partly_stated() -> None:
     assert rows[3].parameters == 50 * 7 + 7 * 7 + 7 * 5 + 7 + 7 + 5
 
 
-def test_all_sections_without_an_equal_are_named_at_once() -> None:
+def test_all_unsupported_sections_are_named_at_once() -> None:
     text = NET + "[history]\n[conv_lstm]\noutput=3\n" + CONV.format(3) + "[convolutional]\nsize=3\nactivation=stair\n"
     with pytest.raises(DesignError) as caught:
         read(text)

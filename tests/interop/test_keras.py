@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 import zipfile
 from io import BytesIO
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -262,7 +266,7 @@ def test_time_distributed_layers_go_along_the_first_side() -> None:
     assert found.totals.parameters == 27 * 4 + 4 + 224 * 7 + 7
 
 
-def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
+def test_everything_unsupported_is_named_and_partly_stated() -> None:
     model = sequential(
         layer("LSTM", "lstm", units=5, return_sequences=True),
         layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]),
@@ -352,6 +356,29 @@ def test_an_attribute_that_is_no_model_is_refused(content: Any, words: str, tmp_
         load_bytes("net.h5", path.read_bytes())
     with pytest.raises(DesignError, match="cannot be read as an HDF5 file"):
         load_bytes("net.h5", path.read_bytes()[:50])
+
+
+def endless(*args: object) -> None:
+    while True:
+        pass
+
+
+def crashing(*args: object) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@pytest.mark.parametrize(
+    ("file", "why"), [(endless, "was stopped after 0.5 s"), (crashing, "crashed")], ids=["endless", "crashing"]
+)
+def test_a_library_that_ends_without_an_answer_is_refused_with_the_reason(
+    file: Any, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", SimpleNamespace(File=file))
+    monkeypatch.delitem(sys.modules, "cnncalc.interop.hdf5", raising=False)
+    with pytest.raises(DesignError) as error:
+        load_bytes("net.h5", b"data")
+    sys.modules.pop("cnncalc.interop.hdf5", None)
+    assert error.value.first.message == f"net.h5 cannot be read as an HDF5 file: the library {why}"
 
 
 def test_json_without_a_class_is_an_architecture() -> None:

@@ -695,7 +695,7 @@ def test_an_einsum_is_a_product() -> None:
 # invalid files and unsupported operators
 
 
-def test_all_operators_without_an_equal_are_named_at_once() -> None:
+def test_all_unsupported_operators_are_named_at_once() -> None:
     model = maps()
     model.add("Erf", name="a")
     model.add("Relu")
@@ -756,7 +756,10 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
             lambda model: model.add("Slice", model.last, *[model.shape(name, 9) for name in "abc"]),
             "it names axis 9, but its tensor has 4 axes",
         ),
-        (lambda model: model.add("MaxPool", kernel_shape=[3]), "its kernel_shape has 1 numbers"),
+        (
+            lambda model: model.add("MaxPool", kernel_shape=[3]),
+            "its kernel_shape has 1 number, but the input has 2 sides",
+        ),
         (
             lambda model: model.add("MaxPool", kernel_shape=[3, 3], strides=[0, 1]),
             "its strides [0, 1] and dilations [1, 1] must be 1 or more",
@@ -1045,6 +1048,14 @@ def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
             lambda model: model.add("Clip", model.last, model.weight("a", (), [1.0]), model.weight("b", (), [0.0])),
             "its lower limit is above its upper one",
         ),
+        (
+            lambda model: model.add("Pad", model.last, model.shape("p", 0, 0, -6, 0, 0, 0, -6, 0)),
+            "its result has no elements",
+        ),
+        (
+            lambda model: model.add("AveragePool", kernel_shape=[3, 3], pads=[2] * 4, ceil_mode=1, count_include_pad=1),
+            "it rounds up, and its pads [2, 2, 2, 2] are larger than half of its kernel",
+        ),
         (lambda model: model.add("HardSigmoid", alpha=-0.5), "HSIGMOID has a slope above 0, not -0.5"),
         (
             lambda model: model.add("LayerNormalization", model.last, model.weight("s", (10,)), axis=2),
@@ -1146,6 +1157,114 @@ def test_a_bias_for_each_row_is_none_for_each_unit() -> None:
     model.add("Gemm", "image", model.weight("w", (5, 2)), model.weight("b", (2, 1)))
     with pytest.raises(DesignError, match=r"its bias of shape \[2, 1\] does not fit a matrix of 1x2"):
         read(model)
+
+
+def test_a_transpose_that_puts_images_among_channels_is_no_map() -> None:
+    model = Model(image=(2, 3, 4, 3))
+    model.add("MaxPool", "image", kernel_shape=[1, 1])
+    model.add("Transpose", perm=[2, 0, 1, 3])
+    model.add("MaxPool", kernel_shape=[1, 1])
+    assert "it mixes the images of a batch" in refusal(model)
+    model = Model(image=(2, 3, 4, 6))
+    reshaped(model, 3, 48)
+    model.add("Relu")
+    assert "it mixes the images of a batch" in refusal(model)
+
+
+@pytest.mark.parametrize(("type", "more"), [("InstanceNormalization", 2), ("GroupNormalization", 2)])
+def test_what_normalizes_images_needs_them_in_the_first_axis(type: str, more: int) -> None:
+    model = Model(opset=21, image=(1, 6, 4, 8))
+    reshaped(model, 3, 4, 2, 8)
+    keys: dict[str, Any] = {"num_groups": 2} if type == "GroupNormalization" else {}
+    model.add(type, model.last, *[model.weight(f"w{number}", (4,)) for number in range(more)], **keys)
+    assert "its first axis is not only the images of a batch" in refusal(model)
+
+
+@pytest.mark.parametrize("type", ["MaxPool", "Conv", "GlobalAveragePool", "Resize"])
+def test_what_is_the_same_for_all_images_stays_so(type: str) -> None:
+    model = Model(x=(3, 4, 8, 8), y=(1, 4, 8, 8))
+    if type == "Resize":
+        sizes = model.shape("s", 1, 4, 9, 9)
+        model.add("Resize", "y", "", "", sizes, mode="nearest", name="one")
+    elif type == "Conv":
+        model.add("Conv", "y", model.weight("w", (4, 4, 1, 1)), name="one")
+    else:
+        keys: dict[str, Any] = {} if type == "GlobalAveragePool" else {"kernel_shape": [2, 2]}
+        model.add(type, "y", name="one", **keys)
+    model.add("MaxPool", "x", kernel_shape=[1, 1])
+    sides = {"MaxPool": 7, "Conv": 8, "GlobalAveragePool": 1, "Resize": 9}[type]
+    load_bytes("net.onnx", model.bytes(model.last, "one", shapes={"one": (1, 4, sides, sides)}))
+    with pytest.raises(DesignError, match="the file states"):
+        load_bytes("net.onnx", model.bytes(model.last, "one", shapes={"one": (3, 4, sides, sides)}))
+
+
+@pytest.mark.parametrize(
+    ("change", "are_shared"),
+    [
+        (lambda model: "w", True),
+        (lambda model: model.add("Reshape", "w", model.shape("s", 4, 4)), True),
+        (lambda model: model.add("Exp", "w"), False),
+        (lambda model: model.add("Neg", "w"), False),
+        (lambda model: model.add("Reshape", model.add("Transpose", "w", perm=[1, 0]), model.shape("s", 4, 4)), False),
+    ],
+)
+def test_only_equal_weights_are_shared(change: Callable[[Model], str], are_shared: bool) -> None:
+    model = Model(image=(1, 4))
+    model.weight("w", (4, 4))
+    first = model.add("MatMul", "image", "w")
+    activated = model.add("Relu", first)
+    model.add("MatMul", activated, change(model))
+    report = read(model)
+    assert (report.layers[-1].shared_with is not None) == are_shared
+    assert report.totals.weights == (16 if are_shared else 32)
+    assert any("16 more are counted" in note for note in report.graph.notes) != are_shared
+
+
+def test_equal_computations_give_equal_weights() -> None:
+    model = Model(image=(1, 4))
+    model.weight("w", (4, 4))
+    model.add("MatMul", "image", model.add("Exp", "w"))
+    activated = model.add("Relu")
+    model.add("MatMul", activated, model.add("Exp", "w"))
+    assert read(model).totals.weights == 16
+
+
+def test_shares_have_the_shapes_of_their_layers() -> None:
+    model = Model(image=(1, 2))
+    model.weight("w", (2, 3))
+    model.add("MatMul", "image", "w")
+    activated = model.add("Relu")
+    model.add("MatMul", activated, model.add("Reshape", "w", model.shape("s", 3, 2)))
+    assert labels(read(model)) == "FC-3 RELU FC-2"
+
+
+def test_a_constant_that_is_added_and_subtracted_is_not_shared() -> None:
+    model = Model(image=(1, 3, 4, 4))
+    model.add("Relu", "image")
+    model.add("Add", model.last, model.weight("p", (3, 4, 4)))
+    model.add("Relu")
+    model.add("Sub", model.last, "p")
+    report = read(model)
+    assert kinds(report) == "relu position relu position"
+    assert report.layers[-1].shared_with is None
+
+
+def test_an_output_that_changes_nothing_is_that_of_the_layer_before() -> None:
+    model = maps()
+    model.add("Sigmoid")
+    model.add("Clip")
+    assert kinds(read(model)) == "conv sigmoid"
+
+
+@pytest.mark.parametrize(("fmod", "height"), [(0, 10), (1, 9)])
+def test_remainders_have_the_sign_of_their_operator_set(fmod: int, height: int) -> None:
+    model = Model(image=(1, 3, 8, 4))
+    rest = model.add("Mod", model.shape("a", -7), model.shape("b", 3), fmod=fmod)  # 2, or -1
+    zeros = model.shape("z", 0, 0)
+    pads = model.add("Concat", zeros, rest, model.shape("q", 0, 0, 0, 0 if not fmod else 2, 0), axis=0)
+    model.add("Pad", "image", pads)
+    model.add("Relu")
+    assert read(model).layers[-1].output == (height, 4, 3)
 
 
 def refusals(model: Model) -> str:

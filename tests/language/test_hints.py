@@ -387,6 +387,14 @@ def test_the_value_of_a_default_is_one_that_its_key_takes() -> None:
     assert problems(text, Settings(variables={"p": 0.5})) == ()
 
 
+def test_the_value_of_an_argument_is_one_that_the_keys_in_the_block_take() -> None:
+    blocks = "blocks: {b(p): CONV3-4 -> DROPOUT(p), c(r): b(r) -> RELU}"
+    text = f"input: 8x8x3\n{blocks}\nlayers: b(q) -> c(u) -> FC-n\n"
+    (problem,) = problems(text)
+    assert problem.hint == "give each a value: --set q=0.5 --set u=0.5 --set n=1"
+    assert problems(text, Settings(variables={"q": 0.5, "u": 0.5, "n": 1})) == ()
+
+
 @pytest.mark.parametrize(
     ("text", "takes"),
     [
@@ -404,6 +412,11 @@ def test_where_a_value_follows_from_the_input_the_hint_says_what_the_key_takes(t
 def test_no_value_is_given_to_a_name_of_which_a_number_and_yes_or_no_are_expected() -> None:
     (problem,) = problems("INPUT 8x8x3 -> CONV3-w?w -> CONV3-n")
     assert problem.hint == "give each a value: --set w=VALUE --set n=1"
+
+
+def test_a_name_that_a_repeat_binds_is_another_one() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> [CONV3-f]*[4, 5] as f -> DROPOUT(f)")
+    assert problem.hint == "give it a value: --set f=0.5"
 
 
 def test_the_example_of_every_key_is_a_value_that_it_takes() -> None:

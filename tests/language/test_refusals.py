@@ -1121,7 +1121,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-3(connections=[[0, 1], [2, 3]])",
         "INPUT 8x8x4 -> CONV3-2(connections=[[0, 1], [2, 3]])",
         """
-<text>:1:24: error[wrong-value]: connections: there must be one list for each filter, but there are 2 lists for 3 filters
+<text>:1:24: error[wrong-value]: connections: there must be one list for each filter, but found 2 lists for 3 filters
   |
 1 | INPUT 8x8x4 -> CONV3-3(connections=[[0, 1], [2, 3]])
   |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^

@@ -174,7 +174,7 @@ def test_a_mask_that_is_left_out_is_said_and_the_layers_behind_it_are_compared()
     assert [each.agrees for each in found.outputs] == [True]
 
 
-def test_an_operator_without_an_equal_is_left_out_and_its_value_is_read_behind_it() -> None:
+def test_an_unsupported_operator_is_left_out_and_its_value_is_read_after_it() -> None:
     model = Drawn(image=(1, 2, 6, 6))
     model.add("Conv", "image", model.drawn(4, 2, 3, 3))
     model.add("ThresholdedRelu", alpha=0.1)
