@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unknown, uniform
 from cnncalc.interop.keras_activations import activated
 from cnncalc.interop.keras_net import Applied, KerasNet, Tensor, lacking, translates
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,50 +165,35 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 # pools
 
 
-@translates("MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool1D", "MaxPool2D", "MaxPool3D")
-def _max_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _pooled(net, call, "pool", {})
-
-
 @translates(
-    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool1D", "MaxPool2D", "MaxPool3D", "AveragePooling1D",
+    "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
 )  # fmt: skip
-def _average_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _pooled(net, call, "avgpool", {"count_pad": False} if _padding(call) == "same" else {})
-
-
-def _pooled(net: KerasNet, call: Applied, kind: str, keys: dict[str, Any]) -> Sequence[Tensor]:
+def _pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
     sides = len(x.axes) - 1 - call.lead
     kernel = _lead(call, config.sizes("pool_size", sides, 2))
     stride = _lead(call, config.sizes("strides", sides)) if "strides" in config else kernel
-    pad = _pad(call, kernel, stride, [1] * len(kernel))
-    return [net.add(call, kind, [x], kernel=uniform(kernel), stride=uniform(stride), pad=pad, **keys)]
+    keys: dict[str, Any] = {"kernel": uniform(kernel), "stride": uniform(stride)}
+    keys["pad"] = _pad(call, kernel, stride, [1] * len(kernel))
+    is_max = call.kind.lower().startswith("max")
+    if not is_max and _padding(call) == "same":
+        keys["count_pad"] = False
+    return [net.add(call, "pool" if is_max else "avgpool", [x], **keys)]
 
 
 @translates(
     "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalAvgPool1D", "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
+    "GlobalAvgPool3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalMaxPool1D",
+    "GlobalMaxPool2D", "GlobalMaxPool3D",
 )  # fmt: skip
-def _global_average(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _global(net, call, "gap", "mean")
-
-
-@translates(
-    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalMaxPool1D", "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-)  # fmt: skip
-def _global_max(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _global(net, call, "gmp", "max")
-
-
-def _global(net: KerasNet, call: Applied, kind: str, op: str) -> Sequence[Tensor]:
-    x = net.maps(call)
+def _global_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, is_max = net.maps(call), call.kind.lower().startswith("globalmax")
     if call.lead:
         names = net.volume(x).names[call.lead :]
-        made = net.add(call, "reduce", [x], op=op, axes=list(names))
+        made = net.add(call, "reduce", [x], op="max" if is_max else "mean", axes=list(names))
         return [net.reshaped(call, made, [*net.sizes(x)[: call.lead], net.volume(x).depth])]
-    made = net.add(call, kind, [x])
+    made = net.add(call, "gmp" if is_max else "gap", [x])
     return [made if call.config.boolean("keepdims", False) else made._replace(axes=(len(x.axes) - 1,))]
 
 
@@ -296,7 +282,7 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     deviations = [sqrt(variance) or 1.0 for variance in config.numbers("variance")]
     means = config.numbers("mean")
     if len(means) != len(deviations):
-        raise config.wrong("mean", f"{len(deviations)} numbers, as many as the variance has")
+        raise config.wrong("mean", f"{plural(len(deviations), 'number')}, as many as the variance has")
     if config.boolean("invert", False):
         return [net.add(call, "affine", [x], factor=_one(deviations), shift=_one(means))]
     shifts = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]

@@ -6,6 +6,7 @@ A tensor is batch x axes. Each axis is a side or the depth of a volume: with ``c
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class Tensor(NamedTuple):
 
 
 UNKNOWN = Tensor(None)
+_SIDES = re.compile("[123](?=D)")
 
 
 class Applied(NamedTuple):
@@ -159,11 +161,19 @@ class KerasNet:
         return Tensor(place, axes)
 
     def maps(self, call: Applied, tensor: Tensor | None = None) -> Tensor:
-        """An input with its channels, by the data format of the layer, as depth."""
+        """An input with its channels, by the data format of the layer, as depth.
+
+        Raises DesignError unless it has as many sides as the name of a class with a number says: ``Conv2D``.
+        """
         tensor = call.x if tensor is None else tensor
         form = call.config.text("data_format", "channels_last")
         first = form == "channels_first"
-        return self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
+        found = self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
+        digit, axes = _SIDES.search(call.kind), len(tensor.axes) - call.lead
+        if digit is not None and axes != int(digit[0]) + 1:
+            rule = f"{call.kind} is supported for {int(digit[0]) + 1} axes besides the batch"
+            raise call.config.fault(f"{rule}, but its input has {axes}")
+        return found
 
     def last(self, call: Applied, tensor: Tensor | None = None) -> Tensor:
         """An input with its last axis as depth."""

@@ -193,20 +193,13 @@ def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int],
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-@translates("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
-def _zero_padding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    x = net.maps(call)
-    begins, ends = _ends(call, "padding", len(x.axes) - 1 - call.lead, 1)
+@translates("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D")
+def _padding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, is_crop = net.maps(call), call.kind.lower().startswith("cropping")
+    key, default, sign = ("cropping", 0, -1) if is_crop else ("padding", 1, 1)
+    begins, ends = _ends(call, key, len(x.axes) - 1 - call.lead, default)
     lead = [0] * call.lead
-    return [net.add(call, "pad", [x], pad=[*lead, *begins, *lead, *ends])]
-
-
-@translates("Cropping1D", "Cropping2D", "Cropping3D")
-def _cropping(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    x = net.maps(call)
-    begins, ends = _ends(call, "cropping", len(x.axes) - 1 - call.lead, 0)
-    lead = [0] * call.lead
-    return [net.add(call, "pad", [x], pad=[*lead, *[-size for size in begins], *lead, *[-size for size in ends]])]
+    return [net.add(call, "pad", [x], pad=[sign * size for size in (*lead, *begins, *lead, *ends)])]
 
 
 @translates("UpSampling1D", "UpSampling2D", "UpSampling3D")

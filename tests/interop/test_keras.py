@@ -402,6 +402,14 @@ def test_json_without_a_class_is_an_architecture() -> None:
         (sequential(layer("BatchNormalization", "b", axis=9)), "axis must be 1 to 3, or -1 to -3, but is 9"),
         (sequential(layer("Nonsense", "n")), "Nonsense is not supported"),
         (
+            sequential(layer("Conv1D", "c", filters=4, kernel_size=3)),
+            "for 2 axes besides the batch, but its input has 3",
+        ),
+        (
+            sequential(layer("GlobalMaxPooling2D", "g"), shape=(9, 6)),
+            "for 3 axes besides the batch, but its input has 2",
+        ),
+        (
             functional([(IMAGE, []), (layer("ReLU", "a"), [["b"]]), (layer("ReLU", "b"), [["a"]])], ["b"]),
             "form a cycle",
         ),

@@ -1457,6 +1457,15 @@ def test_a_choice_between_tensors_is_refused() -> None:
     assert "its condition and its choices depend on different tensors" in refusals(model)
 
 
+def test_operators_on_two_tensors_are_refused_for_what_they_do() -> None:
+    model = Model(image=(1, 3, 4, 4), other=(1, 3, 4, 4))
+    model.add("Greater", "image", "other")
+    assert "Greater is not supported: it compares different tensors" in refusals(model)
+    model = Model(image=(1, 3, 4, 4))
+    model.add("Pow", "image", "image")
+    assert "Pow is not supported: no layer kind computes it on two tensors" in refusals(model)
+
+
 def test_the_manual_names_as_many_cases_of_the_suite_as_run() -> None:
     tests = Path(__file__).parents[1]
     first = (tests / "golden" / "onnx-backend.txt").read_text(encoding="utf-8").split("\n")[0]

@@ -37,7 +37,7 @@ def member(target: str, values: dict[str, int], fixed: dict[str, Any] | None = N
 
 
 def points_of(case: Case, random: Random, count: int) -> list[dict[str, int]]:
-    """Random values that fulfil the conditions of a case, by turns from the least and from the least compared ones on."""
+    """Random values that fulfil the conditions of a case, from the least and the least compared ones on."""
     found = []
     for number in range(count):
         values = {}
