@@ -358,7 +358,7 @@ def _dropout(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
 def _swish(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     beta = layer.parameter.number("beta", 1.0)
     if beta != 1:
-        return [net.lacks(layer, "a swish with a factor (beta) that is not 1", bottoms, bottoms[0].sizes)]
+        return [net.lacks(layer, f"its factor (beta) is {beta:g}, not 1", bottoms, bottoms[0].sizes)]
     return [net.add(layer, "silu", bottoms[:1])]
 
 

@@ -153,7 +153,10 @@ def _filled(layer: CaffeLayer, x: Blob, sizes: Sequence[int | None]) -> list[int
     is_open = len(known) < len(sizes)
     fits = product > 0 and (elements % product == 0 if is_open else elements == product)
     if not fits or len(sizes) - len(known) > 1 or min(known, default=1) < 1:
-        message = f"the sizes {list(sizes)} must have the {elements:,} elements of the blob"
+        rule = f"{'divide' if is_open else 'have'} the {elements:,} elements of the blob"
+        if len(sizes) - len(known) > 1:
+            rule = "have at most one -1"
+        message = f"the sizes {list(sizes)} must {rule}"
         raise wrong(layer, message, "shape", "reshape-mismatch")
     return [elements // product if size in (-1, None) else size for size in sizes if size is not None]
 

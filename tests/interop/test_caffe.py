@@ -245,6 +245,8 @@ def test_everything_unsupported_is_named_and_partly_stated() -> None:
         (INPUT + layer("Convolution", 'convolution_param { num_output: "4" }'), "expected a whole number"),
         (INPUT + layer("Pooling", "pooling_param { kernel_size: 2 stride: 0 }"), "at least 1"),
         (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: 7 } }"), "must have the 1,311 elements"),
+        (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: 7 dim: -1 } }"), "must divide the 1,311"),
+        (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: -1 dim: -1 } }"), "must have at most one -1"),
         (INPUT + layer("Slice", "slice_param { slice_point: 5 }", top="a b"), "must split the size 3"),
         (INPUT + layer("Pooling", "pooling_param { pool: MIN kernel_size: 2 }"), "AVE or STOCHASTIC, but is MIN"),
         (INPUT + layer("Pooling", "pooling_param { round_mode: 2 kernel_size: 2 }"), "CEIL or FLOOR, but is 2"),
