@@ -41,17 +41,17 @@ def main() -> int:
         report = cnncalc.analyze(pattern, batch=2, dtype="float64", in_place=False)
         try:
             with np.errstate(all="ignore"):
-                opinion = compare_with(report, "torch", seed=seed)
+                comparison = compare_with(report, "torch", seed=seed)
         except (RuntimeError, ValueError) as error:
             counts["refused by PyTorch"] += 1
             print(f"{seed} refused: {pattern}: {str(error).splitlines()[0]}", flush=True)
             continue
-        said = differences(opinion)
+        said = differences(comparison)
         if said and is_rounding(report, seed):
             counts["decided by rounding"] += 1
             continue
         counts["different" if said else "equal"] += 1
-        counts["gradients"] += len(opinion.gradients)
+        counts["gradients"] += len(comparison.gradients)
         if said:
             print(f"{seed}: {pattern}: {said}", flush=True)
     print(", ".join(f"{count:,} {what}" for what, count in counts.items()))
@@ -67,7 +67,7 @@ def is_rounding(report: Report, seed: int) -> bool:
     from cnncalc.run.training import Trainer, draw_targets
     from cnncalc.run.weights import build
 
-    apart = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
+    out_of_place = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
     images = draw_images(report, seed=seed)
     random = np.random.default_rng(seed)
     moved = {name: image * (1 + 1e-15 * random.choice((-1, 1), image.shape)) for name, image in images.items()}
@@ -80,7 +80,7 @@ def is_rounding(report: Report, seed: int) -> bool:
             ]
         )
         with np.errstate(all="ignore"):
-            outputs = run(apart, weights, entering, keep=lambda name: True).outputs
+            outputs = run(out_of_place, weights, entering, keep=lambda name: True).outputs
             drawn = np.random.default_rng(seed)
             trainer = Trainer(report, weights, None, random=drawn, in_place=False)
             trainer.step(entering, draw_targets(report, trainer.outputs, seed=seed))
@@ -96,12 +96,12 @@ def is_rounding(report: Report, seed: int) -> bool:
         )
 
 
-def differences(opinion: EngineComparison) -> str:
+def differences(comparison: EngineComparison) -> str:
     """The first value that does not agree; empty if all do."""
-    for each in (*opinion.outputs, *opinion.gradients):
+    for each in (*comparison.outputs, *comparison.gradients):
         if not each.agrees:
-            apart = f"{each.shape}" if each.distance is None else f"{each.distance:.1e} of its largest value apart"
-            return f"{each.what} of {each.layer} is {apart}"
+            found = f"{each.shape}" if each.distance is None else f"{each.distance:.1e} of its largest value apart"
+            return f"{each.what} of {each.layer} is {found}"
     return ""
 
 

@@ -233,9 +233,9 @@ def fit(
     caching allocator reserves, a CUDA context and a workspace; the default for torch-cuda), or bytes that are added to
     live tensors (0 for the other profiles). Advice is computed for ``batch``.
 
-    On a board (``"board:NAME"``) the result is a :class:`BoardFit`, for which ``Any`` stands in the signature: what the
-    net takes in int8, whether that ``fits``, and ``advice``. Of the options ``reserve`` alone, in bytes, and those of
-    :func:`load` change it then; the others must be left out.
+    On a board (``"board:NAME"``) the result is a :class:`BoardFit`, for which ``Any`` stands in the signature: the
+    ``figures`` of the net in int8, whether it ``fits``, and ``advice``. Only ``reserve``, in bytes, and the options of
+    :func:`load` are allowed then.
 
     >>> fit("vgg16", "24GiB").training.largest_batch > 0
     True

@@ -195,9 +195,12 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 layer``, ``2,000 layers``, ``2 biases``."""
-    ending = "es" if noun.endswith("s") else "s"
-    return f"{count:,} {noun}{'' if count == 1 else ending}"
+    """``1 layer``, ``2,000 layers``, ``2 biases``, ``3 axes``."""
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith("is"):
+        return f"{count:,} {noun[:-2]}es"
+    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def percent(part: int, whole: int) -> str:

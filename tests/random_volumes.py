@@ -198,7 +198,7 @@ class Writer:
             if kind == "concat":
                 after = self.with_other_size(parts, after, given["axis"])
             elif kind == "matmul":
-                after = self.as_factor(parts, after, is_second=bool(number), turned=given["transpose"] == "yes")
+                after = self.as_factor(parts, after, is_second=bool(number), is_transposed=given["transpose"] == "yes")
             elif self.pick.random() < 0.35:
                 after = self.with_ones(parts, after)
             branches.append((parts, after))
@@ -236,7 +236,7 @@ class Writer:
         parts.append(found[0])
         return found[1]
 
-    def as_factor(self, parts: list[str], state: State, *, is_second: bool, turned: bool) -> State:
+    def as_factor(self, parts: list[str], state: State, *, is_second: bool, is_transposed: bool) -> State:
         """Adds what makes of a volume the first or second factor of a matrix product with itself."""
         if not is_second:
             return state
@@ -246,7 +246,7 @@ class Writer:
             parts.append(f"REDUCE(axes={shown(axes)})")
             for axis in axes:
                 state = State(state.volume.replaced(state.volume.place(axis), 1), state.has_windows)
-        if turned:
+        if is_transposed:
             return self.with_other_size(parts, state, last) if self.pick.random() < 0.6 else state
         order = [*before, "depth", last]
         found = self.drawn("permute", state, order=order)

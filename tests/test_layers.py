@@ -335,7 +335,7 @@ def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
         ("conv", {"filters": 7, "groups": 2}, "groups: 7 filters cannot be split into 2 groups of equal size"),
         (
             "conv", {"filters": 3, "connections": [[0], [1]]},
-            "connections: there must be one list for each filter, but there are 2 lists for 3 filters",
+            "connections: there must be one list for each filter, but found 2 lists for 3 filters",
         ),
         (
             "pool", {"kernel": 3, "pad": 2},

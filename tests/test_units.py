@@ -178,6 +178,8 @@ def test_bytes_per_element() -> None:
 def test_a_noun_agrees_with_its_count() -> None:
     assert plural(1, "layer") == "1 layer"
     assert plural(2_000, "layer") == "2,000 layers"
+    assert plural(1, "axis") == "1 axis"
+    assert plural(3, "axis") == "3 axes"
 
 
 def test_percents_are_rounded_half_up_and_changes_are_signed() -> None:

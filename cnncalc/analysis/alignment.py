@@ -46,7 +46,7 @@ def _windows(high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _longest(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
-    """A longest common subsequence of two rows.
+    """A longest common subsequence of two sequences, compared at once.
 
     Bit i of a row is 0 where the LCS length increases at position i of ``before``; see Hyyro 2004, "Bit-parallel
     LCS-length computation revisited". All rows are kept for backtracking.
@@ -98,7 +98,7 @@ def ascending(pairs: Pairs) -> Pairs:
 
 
 def gaps(pairs: Pairs, high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
-    """The gaps before, between and after the pairs: (start, end) in the one row and (begin, stop) in the other."""
+    """The gaps before, between and after the pairs: (start, end) in the one sequence, (begin, stop) in the other."""
     start = begin = 0
     for one, other in [*pairs, (high, wide)]:
         yield start, one, begin, other

@@ -192,16 +192,17 @@ def _totals(before: Report, after: Report) -> list[Quantity]:
 
 def aligned(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Pairs:
     """Pairs of matching layers, in the order of both nets."""
-    passes = [(_tokens(before, way), _tokens(after, way)) for way in (_exactly, _but_for_depth, _kind, _family)]
+    ways = (_exactly, _but_for_depth, _kind, _family)
+    passes = [(list(map(way, before)), list(map(way, after))) for way in ways]
     places = {row.name: row.index for row in after}
     by_name = [(row.index, places[row.name]) for row in before if row.name in places]
     named = ascending([(one, other) for one, other in by_name if before[one].kind == after[other].kind])
-    ways = []
+    found = []
     for pairs in (named, []):
         for old, new in passes:
             pairs = filled(pairs, old, new)
-        ways.append(pairs)
-    return _cheaper(before, after, *ways)
+        found.append(pairs)
+    return _cheaper(before, after, *found)
 
 
 def _exactly(row: LayerReport) -> Hashable:
@@ -221,10 +222,6 @@ def _kind(row: LayerReport) -> Hashable:
 def _family(row: LayerReport) -> Hashable:
     """The family of a kind: activation functions, for example, can replace each other."""
     return row.layer.family
-
-
-def _tokens(rows: Sequence[LayerReport], way: Any) -> list[Hashable]:
-    return [way(row) for row in rows]
 
 
 UNPAIRED, OTHER_KIND, OTHER_KEYS, OTHER_NAME, OTHER_VOLUME, OTHER_NUMBER = 40, 30, 20, 10, 5, 1
@@ -326,13 +323,13 @@ class _Comparison:
     def _graph(self, before: LayerReport, after: LayerReport) -> list[LayerChange]:
         """Changes of inputs and of training."""
         found = []
-        old = [self._partner(self.old_origins[source]) for source in before.sources]
+        old = [self.partner.get(self.old_origins[source]) for source in before.sources]
         new: list[int | None] = [self.new_origins[source] for source in after.sources]
         if before.layer.is_commutative:
             old, new = sorted(old, key=_known), sorted(new, key=_known)
         if old != new:
             found.append(LayerChange("inputs", list(before.inputs), list(after.inputs)))
-        owner = None if before.shared_with is None else self._partner(self.old_places[before.shared_with])
+        owner = None if before.shared_with is None else self.partner.get(self.old_places[before.shared_with])
         if owner != (None if after.shared_with is None else self.new_places[after.shared_with]):
             found.append(LayerChange("share", before.shared_with or "none", after.shared_with or "none"))
         old_node, new_node = self.before.graph.nodes[before.index], self.after.graph.nodes[after.index]
@@ -340,9 +337,6 @@ class _Comparison:
             if getattr(old_node, key) != getattr(new_node, key):
                 found.append(LayerChange(key, getattr(old_node, key), getattr(new_node, key)))
         return found
-
-    def _partner(self, place: int) -> int | None:
-        return self.partner.get(place)
 
 
 def _known(place: int | None) -> int:

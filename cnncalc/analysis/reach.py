@@ -1,4 +1,4 @@
-"""The receptive field: which positions of an input the outputs of a node can depend on, in short: see.
+"""The receptive field: which positions of an input the outputs of a node see, that is, can depend on.
 
 For each input of the net a node has a :class:`Field`, with one :class:`Side` for each side of that input. Along a side
 each output sees an interval: all positions from a first to a last one. From one output to the next the interval moves
@@ -10,7 +10,7 @@ interval of each output (:class:`Listed`). If the sides depend on each other (af
 intervals of each position (:class:`Boxes`). If lists would need more than :data:`MAX_WORK` intervals (:class:`Work`
 counts them), only an upper bound is computed.
 
-:func:`fields_of` goes through the net, layer by layer; a :class:`Sight` holds how a layer depends on one of its inputs.
+:func:`fields_of` goes through the net, layer by layer; a :class:`Dependence` is that of a layer on one of its inputs.
 """
 
 from __future__ import annotations
@@ -375,7 +375,7 @@ class Boxes(NamedTuple):
         return Boxes(sizes, tuple(lists))
 
 
-class Sight(NamedTuple):
+class Dependence(NamedTuple):
     """How a layer depends on one of its inputs.
 
     ``use``, ``origins`` and ``stencils`` are the results of the methods of the layer of these names (``channel_use``);
@@ -394,12 +394,12 @@ class Sight(NamedTuple):
         return all(size == 1 for size in self.sizes)
 
 
-def sight_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) -> Sight:
+def dependence_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) -> Dependence:
     """How a layer depends on its input number ``of``."""
     use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
     stencils, sizes = layer.stencils(*inputs, of=of), output[:-1]
     is_pointwise = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
-    return Sight(use, origins, stencils, sizes, is_pointwise)
+    return Dependence(use, origins, stencils, sizes, is_pointwise)
 
 
 class Field(NamedTuple):
@@ -465,23 +465,23 @@ class Field(NamedTuple):
         meet = self.solid is None or all(first <= last for first, last in self.solid)
         return self.is_exact and meet and all(side.is_exact for side in self.sides)
 
-    def through(self, sight: Sight, work: Work) -> Field:
+    def through(self, dependence: Dependence, work: Work) -> Field:
         """What the outputs of a layer see."""
-        use = sight.use
-        selects = use == "some" or (use == "moved" and not sight.is_point)
+        use = dependence.use
+        selects = use == "some" or (use == "moved" and not dependence.is_point)
         is_exact = self.is_exact and (self.is_uniform or not selects)
         moves = use == "moved" and (self.is_folded or any(side.size > 1 for side in self.sides))
         is_uniform = use == "mixed" or (self.is_uniform and not moves)
         field = self
         if (is_exact, is_uniform) != (self.is_exact, self.is_uniform):
             field = self._replace(is_exact=is_exact, is_uniform=is_uniform)
-        if sight.origins is not None:
-            return field.gathered(sight, work)
-        if sight.stencils is None:
-            return field.everywhere(sight.sizes)
-        if sight.is_pointwise:
+        if dependence.origins is not None:
+            return field.gathered(dependence, work)
+        if dependence.stencils is None:
+            return field.everywhere(dependence.sizes)
+        if dependence.is_pointwise:
             return field
-        return field.slid(sight.stencils, sight.sizes, work)
+        return field.slid(dependence.stencils, dependence.sizes, work)
 
     def slid(self, stencils: Stencils, sizes: tuple[int, ...], work: Work) -> Field:
         """What the outputs of a layer with these stencils and sides see."""
@@ -520,19 +520,19 @@ class Field(NamedTuple):
         whole = tuple([side.everywhere(size) for side, size in zip(sides, _known(sizes, sides), strict=True)])
         return Field(whole, None, self.is_certain, self.is_uniform, sees_all=True, is_folded=is_folded)
 
-    def gathered(self, sight: Sight, work: Work) -> Field:
+    def gathered(self, dependence: Dependence, work: Work) -> Field:
         """What the outputs of a layer that moves elements between positions see."""
-        assert sight.origins is not None
+        assert dependence.origins is not None
         if self.is_folded and self.boxes is None:
-            return self.everywhere(sight.sizes)
-        sizes = _known(sight.sizes, self.sides)
+            return self.everywhere(dependence.sizes)
+        sizes = _known(dependence.sizes, self.sides)
         sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sizes, strict=True)])
-        is_folded = len(sight.sizes) != len(sides)
-        boxes = self.as_boxes(work) if work.take(max(1, sight.origins.most) * prod(sight.sizes)) else None
+        is_folded = len(dependence.sizes) != len(sides)
+        boxes = self.as_boxes(work) if work.take(max(1, dependence.origins.most) * prod(dependence.sizes)) else None
         if boxes is None:
             return self._replace(sides=sides, boxes=None, is_exact=False, solid=None, is_folded=is_folded)
         is_exact = self.is_certain and self.solid is None
-        boxes = boxes.gathered(sight.origins, sight.sizes)
+        boxes = boxes.gathered(dependence.origins, dependence.sizes)
         return self._replace(sides=sides, boxes=boxes, is_exact=is_exact, solid=None, is_folded=is_folded)
 
     def as_boxes(self, work: Work) -> Boxes | None:
@@ -581,34 +581,49 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     widest = next((field for field in fields if _is_whole(field, fields)), None)
     if widest is not None:
         return widest._replace(is_uniform=all(field.is_uniform for field in fields))
+    result = _joined_apart(fields, work, is_stacked=is_stacked)
+    listed = sum([field.boxes is not None for field in fields])
+    if first.is_folded and listed < len(fields):
+        return result._replace(is_exact=False) if listed else result
+    if not listed and _are_independent(fields):
+        return result
+    if not listed and prod([side.size for side in result.sides]) > MAX_POSITIONS:
+        return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(result.sides))]))
+    every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
+    if len(every) < len(fields):
+        return result._replace(is_exact=False)
+    is_exact = all(field.is_certain and field.solid is None for field in fields)
+    is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
+    return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
+
+
+def _joined_apart(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
+    """What the outputs of a merge see along each side, if the sides do not depend on each other."""
+    first = fields[0]
     sides: list[Side] = []
     for number in range(len(first.sides)):
         parts = [field.sides[number] for field in fields]
         same = [k for k in range(number) if all(field.sides[k] is field.sides[number] for field in fields)]
         sides.append(sides[same[0]] if same else _joined_sides(parts, work))
-    differ = any(field.sides != first.sides for field in fields)
-    result = Field(
+    differ = is_stacked and any(field.sides != first.sides for field in fields)
+    return Field(
         tuple(sides),
         is_exact=all(field.is_exact for field in fields),
-        is_uniform=all(field.is_uniform for field in fields) and not (is_stacked and differ),
+        is_uniform=all(field.is_uniform for field in fields) and not differ,
         sees_all=any(field.sees_all for field in fields),
         is_folded=first.is_folded,
     )
-    if first.is_folded and any(field.boxes is None for field in fields):
-        return result if all(field.boxes is None for field in fields) else result._replace(is_exact=False)
-    depend = any(field.boxes is not None for field in fields)
-    if not depend and all(field.solid is None for field in fields):
-        if not differ or not any(side.has_gaps for field in fields for side in field.sides):
-            return result
-    # an output that sees nothing along one side of a branch sees nothing along the other sides
-    if depend or prod([side.size for side in sides]) <= MAX_POSITIONS:
-        every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
-        if len(every) < len(fields):
-            return result._replace(is_exact=False)
-        is_exact = all(field.is_certain and field.solid is None for field in fields)
-        is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
-        return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
-    return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(sides))]))
+
+
+def _are_independent(fields: Sequence[Field]) -> bool:
+    """Whether the sides of a merge of these fields do not depend on each other.
+
+    They do if some outputs see nothing: what sees nothing along one side of a branch sees nothing along the others.
+    """
+    if any(field.solid is not None for field in fields):
+        return False
+    has_gaps = any(side.has_gaps for field in fields for side in field.sides)
+    return not has_gaps or all(field.sides == fields[0].sides for field in fields)
 
 
 def _is_whole(field: Field, fields: Sequence[Field]) -> bool:
@@ -673,7 +688,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     """For each node the fields of its outputs, by the index of the input; inputs that they do not see are left out."""
     work = Work()
     # by cost, which equal layers on equal volumes share; a merge treats inputs of equal volume alike
-    sights: dict[tuple[int, int | Volume], Sight] = {}
+    dependences: dict[tuple[int, int | Volume], Dependence] = {}
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: own_field(volume) for volume in images}
@@ -684,13 +699,13 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
         branches = []
         for number, source in enumerate(node.inputs[:1] if layer.reads_second_sizes else node.inputs):
             key = (id(cost), inputs[number] if layer.is_merge and not layer.tells_inputs_apart else number)
-            if key not in sights:
-                sights[key] = sight_of(layer, inputs, number, cost.output)
-            branches.append(_after_layer(found[source], sights[key], work))
+            if key not in dependences:
+                dependences[key] = dependence_of(layer, inputs, number, cost.output)
+            branches.append(_after_layer(found[source], dependences[key], work))
         if len(branches) == 1:
             found.append(branches[0])
             continue
-        found.append(_merged(branches, sights[key].use == "stacked", work))
+        found.append(_merged(branches, dependences[key].use == "stacked", work))
         work.fields -= len(found[-1]) - 1
         if work.fields < 0 or UNKNOWN in found[-1]:
             found[-1] = {UNKNOWN: _unknown(images, cost.output)}
@@ -712,12 +727,12 @@ def _unknown(inputs: Sequence[Volume], output: Volume) -> Field:
     return whole.everywhere(output.sides)
 
 
-def _after_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapping[int, Field]:
+def _after_layer(fields: Mapping[int, Field], dependence: Dependence, work: Work) -> Mapping[int, Field]:
     """The fields of a layer's outputs from those of one of its inputs; inputs that they do not see are left out."""
     done: dict[int, Field] = {}  # equal fields are computed once
     for field in fields.values():
         if id(field) not in done:
-            done[id(field)] = field.through(sight, work)
+            done[id(field)] = field.through(dependence, work)
     if all(done[id(field)] is field for field in fields.values()):
         return fields
     after = [(number, done[id(field)]) for number, field in fields.items()]

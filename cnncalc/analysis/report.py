@@ -10,7 +10,7 @@ from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.collection import Paused
 from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
-from cnncalc.errors import DesignError, Problem
+from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.graph import TIED
 from cnncalc.layers.convolution import Convolution
 from cnncalc.records import NamedTuple
@@ -249,7 +249,7 @@ class Report(NamedTuple):
 
 
 def totals(rows: Sequence[LayerReport], bytes_each: int) -> Totals:
-    """The sums over rows."""
+    """The sums over rows; ``bytes_each`` are the bytes of one parameter."""
     own = [row for row in rows if not row.in_place]
     parameters = sum([row.parameters for row in rows])
     return Totals(
@@ -479,8 +479,6 @@ def _looks_grey(x: Volume, *, is_convolved: bool) -> tuple[str, str, str] | None
 
 def require_layer(report: Report, name: str) -> LayerReport:
     """The row of a layer; raises DesignError with the nearest name if there is none."""
-    from cnncalc.errors import did_you_mean
-
     try:
         return report.layer(name)
     except KeyError:

@@ -203,32 +203,40 @@ def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | No
         try:
             layer = layer.after(source.layer, source.inputs)
         except ShapeError as error:
-            span = node.key_spans.get(error.key or "", node.span)
-            raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
-    # not cached for longer sides: powers of two have few different hashes
-    is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
-    found = known.get((layer, inputs)) if is_cached else None
-    if found is not None:
-        layer, cost = found
-    else:
-        unbound = layer
-        try:
-            layer = layer.on(len(inputs[0].sides)) if inputs else layer
-            cost = cost_of(layer, inputs)
-        except (ShapeError, ValueProblem) as error:
-            span = node.key_spans.get(error.key or "", node.span)
-            raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span, error.hint)]) from None
-        if cost.is_too_long:
-            message = f"{node.name}: a result has at most {MAX_RESULT_DIGITS:,} digits, but {layer.label()} gives more"
-            raise DesignError([Problem("limit", message, node.span)])
-        if is_cached:
-            known[unbound, inputs] = layer, cost
+            raise _refused(node, error) from None
+    layer, cost = _costed(node, layer, inputs, known)
     if node.stated is not None and node.stated != cost.output:
         message = f"{node.name}: the text states {node.stated}, but {layer.label()} gives {cost.output}"
         if inputs:
             message += " from " + " and ".join(str(volume) for volume in inputs)
         raise DesignError([Problem("volume-mismatch", message, node.stated_span or node.span)])
     return Shaped(node, layer, inputs, cost, _has_windows(node, layer, inputs, before))
+
+
+def _costed(node: Node, unbound: Layer, inputs: tuple[Volume, ...], known: Known) -> tuple[Layer, Cost]:
+    """The layer of a node, bound to the number of sides of its inputs, and its cost; DesignError if it has none."""
+    # not cached for longer sides: powers of two have few different hashes
+    is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
+    found = known.get((unbound, inputs)) if is_cached else None
+    if found is not None:
+        return found
+    try:
+        layer = unbound.on(len(inputs[0].sides)) if inputs else unbound
+        cost = cost_of(layer, inputs)
+    except (ShapeError, ValueProblem) as error:
+        raise _refused(node, error) from None
+    if cost.is_too_long:
+        message = f"{node.name}: a result has at most {MAX_RESULT_DIGITS:,} digits, but {layer.label()} gives more"
+        raise DesignError([Problem("limit", message, node.span)])
+    if is_cached:
+        known[unbound, inputs] = layer, cost
+    return layer, cost
+
+
+def _refused(node: Node, error: ShapeError | ValueProblem) -> DesignError:
+    """The error of a layer at the place of its node, or of the key that caused it."""
+    span = node.key_spans.get(error.key or "", node.span)
+    return DesignError([Problem(error.code, f"{node.name}: {error.message}", span, error.hint)])
 
 
 def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: list[Shaped | None]) -> bool:

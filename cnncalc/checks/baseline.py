@@ -103,7 +103,7 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
     import json
 
     def refuse(why: str) -> DesignError:
-        hint = "cnncalc check FILES... --record writes one"
+        hint = f"cnncalc check FILES... --record {shown}"
         return DesignError([Problem("unreadable-base", f"cannot read the baseline {shown}: {why}", None, hint)])
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
     files: dict[str, dict[str, int]] = {}
     for name, values in data["files"].items():
         if not isinstance(values, dict) or not all(type(value) is int and value >= 0 for value in values.values()):
-            raise refuse(f"the values of '{visible(name)[:60]}' are not whole numbers")
+            raise refuse(f"the values of '{visible(name)[:60]}' must be whole numbers of at least 0")
         files[name] = values
     return files
 

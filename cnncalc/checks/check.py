@@ -432,20 +432,8 @@ class Checker:
             if wrong:
                 problems += [each._replace(message=f"{each.message} (with {point_text(point)})") for each in wrong]
                 return []
-        if broken and not worst:
-            point, error = broken[0]
-            first = error.first
-            message = f"{entry.measure.key}: for: no member is valid; with {point_text(point)}: {first.message}"
-            problems.append(Problem(first.code, message, entry.family[0].span, first.hint))
-            return []
         if broken:
-            point, error = broken[0]
-            why = error.first.message
-            verb = "is not a valid design" if len(broken) == 1 else "are not valid designs"
-            count = f"{len(broken):,} of {plural(members, 'member')}"
-            message = f"{entry.measure.key}: for: {count} {verb}, such as {point_text(point)}: {why}"
-            hint = "write ranges without these members"
-            problems.append(Problem("invalid-members", message, entry.family[0].span, hint, "warning"))
+            problems.append(_invalid_members(entry, broken, members))
         results = [
             (one._replace(family=Members(point_text(point), breaking[bound], members)), meter)
             for bound, (one, meter, point) in worst.items()
@@ -508,6 +496,18 @@ def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
     except DesignError as error:
         problems += error.every
         return default
+
+
+def _invalid_members(entry: Entry, broken: Sequence[tuple[Point, CnncalcError]], members: int) -> Problem:
+    """The warning about the members of a family that are not valid designs; an error if that is all of them."""
+    (point, error), span = broken[0], entry.family[0].span
+    first, example = error.first, f"{point_text(point)}: {error.first.message}"
+    if len(broken) == members:
+        message = f"{entry.measure.key}: for: no member is valid; with {example}"
+        return Problem(first.code, message, span, first.hint)
+    verb = "is not a valid design" if len(broken) == 1 else "are not valid designs"
+    message = f"{entry.measure.key}: for: {len(broken):,} of {plural(members, 'member')} {verb}, such as {example}"
+    return Problem("invalid-members", message, span, "write ranges without these members", "warning")
 
 
 def _undecidable(meter: Meter, measure: Measure, limit: Limit, actual: int) -> Problem:

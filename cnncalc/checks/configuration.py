@@ -264,33 +264,46 @@ class _ConfigurationReader:
         """The value of a key as the configuration holds it; None after a problem."""
         path = (*self.root, key)
         if key == "budget":
-            try:
-                return read_budget(self.raw(value, path))
-            except DesignError as error:
-                self.problems += error.every
-        elif key == ALLOW_STATED:
-            try:
-                return read_budget(RawValue(None, entries=((key, self.key_span(path), self.raw(value, path)),)))
-            except DesignError as error:
-                self.problems += error.every
-        elif key in ("base", "baseline"):
+            return self._budget(self.raw(value, path))
+        if key == ALLOW_STATED:
+            return self._budget(RawValue(None, entries=((key, self.key_span(path), self.raw(value, path)),)))
+        if key in ("base", "baseline"):
             if isinstance(value, str) and value.strip():
                 return value if key == "base" else os.path.join(folder, value)
             what = 'a git revision, as in "origin/main"' if key == "base" else 'a path, as in "baseline.json"'
             self._problem("wrong-type", f"{key}: expected {what}", path)
         elif key in CONFIGURATION_KEYS:
-            if isinstance(value, list) and len(value) > MAX_LIST:
-                message = f"{key}: a list has at most {MAX_LIST:,} words, but this one has {len(value):,}"
-                self._problem("limit", message, path)
-                return None
-            if isinstance(value, list) and all(isinstance(part, str) and part.strip() for part in value):
-                return tuple(value)
-            example = "RULE" if key in ("select", "ignore") else "nets"
-            self._problem("wrong-type", f'{key}: expected a list of words, as in ["{example}"]', path)
+            return self._words(key, value, path)
         else:
             near = self.problems.near(key, CONFIGURATION_KEYS) or f" (known: {', '.join(CONFIGURATION_KEYS)})"
             self._problem("unknown-key", f"the configuration has no key '{key[:60]}'{near}", path)
         return None
+
+    def _budget(self, raw: RawValue) -> Budget | None:
+        try:
+            return read_budget(raw)
+        except DesignError as error:
+            self.problems += error.every
+            return None
+
+    def _words(self, key: str, value: Any, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The words of a list; ``select`` and ``ignore`` name design rules."""
+        from cnncalc.checks.rules import RULES
+
+        names_rules = key in ("select", "ignore")
+        if isinstance(value, list) and len(value) > MAX_LIST:
+            message = f"{key}: a list has at most {MAX_LIST:,} words, but this one has {len(value):,}"
+            self._problem("limit", message, path)
+        elif not isinstance(value, list) or not all(isinstance(part, str) and part.strip() for part in value):
+            example = "RULE" if names_rules else "nets"
+            self._problem("wrong-type", f'{key}: expected a list of words, as in ["{example}"]', path)
+        else:
+            for code in dict.fromkeys(value) if names_rules else ():
+                if code not in RULES:
+                    near = self.problems.near(code, RULES) or f" (known: {', '.join(RULES)})"
+                    self._problem("unknown-rule", f"{key}: no design rule '{code[:60]}'{near}", path)
+            return tuple(value)
+        return ()
 
     def _problem(self, code: str, message: str, path: tuple[str, ...]) -> None:
         self.problems.append(Problem(code, message, self.key_span(path)))

@@ -88,7 +88,7 @@ BOUND_MEANINGS = {
 
 
 def any_case(word: str) -> str:
-    """A regular expression for a word in any case, since JSON Schema knows no flags."""
+    """A regular expression for a word in any case, since those of JSON Schema have no flags."""
     return "".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else re.escape(c) for c in word)
 
 
@@ -194,11 +194,12 @@ def connected_maps() -> Schema:
 
 
 def reader_name(reader: Reader) -> str:
-    """The name of the definition for a reader; equal readers share it."""
+    """The name of the definition for a reader; readers of the same values share it."""
     parts = [type(reader).__name__.lower()]
     if isinstance(reader, Choice):
         parts += reader.words
     bounds = {name: bound for name, bound in vars(reader).items() if isinstance(bound, (int, float))}
+    bounds.pop("example", None)
     return "-".join([*parts, *[f"{name}-{bound:g}" for name, bound in bounds.items()]])
 
 

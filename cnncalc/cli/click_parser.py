@@ -245,6 +245,9 @@ def program(ctx: click.Context) -> None:
 
 # Usage errors
 
+QUOTES = "put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as redirection"
+"""The hint for a pattern that has come as several words."""
+
 
 class InvalidValue(click.BadParameter):
     """An option whose value cannot be read, with the hint of the problem."""
@@ -273,8 +276,7 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
     message = error.format_message()
     if "unexpected extra argument" in message:
         extra = message.partition("(")[2].rpartition(")")[0]
-        hint = "put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as redirection"
-        return ValueProblem(f"{path} got an unexpected argument: {extra[:60]}", code="usage", hint=hint)
+        return ValueProblem(f"{path} got an unexpected argument: {extra[:60]}", code="usage", hint=QUOTES)
     return ValueProblem(message[:1].lower() + message[1:].rstrip("."), code="usage", hint=hint)
 
 
@@ -299,7 +301,9 @@ def _no_option(error: click.NoSuchOption, path: str, command: str, words: Sequen
     from cnncalc.cli.suggestions import option_hint
 
     name = error.option_name
-    if name.startswith(("->", "-[")):
+    if "->" in words:  # a word by itself: the shell has split a pattern
+        hint = QUOTES
+    elif name.startswith(("->", "-[")):
         hint = "put an argument that begins with '-' after '--'"
     else:
         parts = [part for word in words for part in (word.split("=", 1) if word.startswith(f"{name}=") else (word,))]

@@ -166,13 +166,18 @@ def _positional(command: Command, words: list[str]) -> dict[str, Any] | None:
 # Values of options
 
 
-def whole_number(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isascii() or not text.isdigit() or not text.strip("0"):
-        raise ValueProblem(f"expected a whole number of at least 1, found '{text[:60]}'")
+def whole_number(text: str, least: int = 1) -> int:
+    """A whole number of at least ``least``, which is 0 or 1."""
+    if not text.isascii() or not text.isdigit() or (least and not text.strip("0")):
+        raise ValueProblem(f"expected a whole number of at least {least}, found '{text[:60]}'")
     if len(text) > MAX_DIGITS:
         raise ValueProblem(f"a whole number may have {MAX_DIGITS} digits, but this one has {len(text)}")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """The seed of random numbers, 0 or more."""
+    return whole_number(text, 0)
 
 
 def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
@@ -199,32 +204,45 @@ def switch(flag: str, help: str, *, name: str = "", opposite: str = "") -> Optio
 
 
 def format_of(
-    file: str | None, formats: tuple[str, ...], chosen: str | None = None, also: tuple[str, ...] = ()
+    file: str | None,
+    formats: tuple[str, ...],
+    chosen: str | None = None,
+    also: tuple[str, ...] = (),
+    flag: str = "--output",
 ) -> str | None:
     """The format of a command that writes to a file: the chosen one, else that of the ending; None for the default.
 
-    ``also`` are endings of files that the command writes without a format. Raises ValueProblem for an ending of another
-    format, and without a chosen one for an ending that is unknown: no file gets a format that its name does not tell.
+    ``also`` are endings of files that the command writes without a format; ``flag`` is the option that names the file.
+    Raises ValueProblem for an ending of another format, and without a chosen one for an ending that is unknown: no file
+    gets a format that its name does not tell.
     """
     name = (file or "").replace("\\", "/").rpartition("/")[2]
     ending = name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
-    by_ending = next((each for each in formats if ending in FORMATS[each].endings), None)
     is_plain = ending in PLAIN_ENDINGS or not ending.isalpha()
-    if chosen is not None:
+    if chosen is None:
+        found = next((each for each in formats if ending in FORMATS[each].endings), None)
+        if found is not None or not ending or (is_plain and "text" in formats) or ending in also:
+            return found
+        what, usual = f"a format of this command (formats: {', '.join(formats)})", _usual_ending(formats)
+    else:
         is_known = ending in FOREIGN_ENDINGS or format_of_ending(ending) is not None
         if ending in FORMATS[chosen].endings or is_plain or not is_known:
             return chosen
-        what = f"the format {chosen}"
-        usual = FORMATS[chosen].endings[0] if FORMATS[chosen].endings else "txt"
-    else:
-        if by_ending is not None or not ending or (is_plain and "text" in formats) or ending in also:
-            return by_ending
-        what = f"a format of this command (formats: {', '.join(formats)})"
-        usual = next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
-    target = f"{visible(file or '')[: -len(ending)]}{usual}"
-    hint = f"--output {target}"
-    if usual == "svg" and ending in MADE_FROM_SVG:
-        from shlex import quote
-
-        hint += f", then rsvg-convert -f {ending} -o {quote(visible(file or ''))} {quote(target)}"
+        what, usual = f"the format {chosen}", _usual_ending((chosen,))
+    hint = _with_ending(visible(file or ""), ending, usual, flag)
     raise ValueProblem(f"'.{visible(ending)}' is not an ending of {what}", code="usage", hint=hint)
+
+
+def _usual_ending(formats: tuple[str, ...]) -> str:
+    """The ending of files of the first format that has one."""
+    return next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
+
+
+def _with_ending(file: str, ending: str, usual: str, flag: str) -> str:
+    """The option with another ending of its file, and for a picture how the wanted one is made from it."""
+    target = f"{file[: -len(ending)]}{usual}"
+    if usual != "svg" or ending not in MADE_FROM_SVG:
+        return f"{flag} {target}"
+    from shlex import quote
+
+    return f"{flag} {target}, then rsvg-convert -f {ending} -o {quote(file)} {quote(target)}"

@@ -106,10 +106,10 @@ def run(call: Call, console: Console) -> int:
 
 
 def _listed(text: str, flag: str) -> tuple[str, ...]:
-    """The words of a list cut at commas; ValueProblem for an empty one."""
+    """The words of a list; ValueProblem for an empty one."""
     words = tuple([word.strip() for word in text.split(",")])
     if not all(words):
-        raise ValueProblem(f"{flag}: expected names cut at commas, found '{text[:60]}'", code="usage")
+        raise ValueProblem(f"{flag}: expected names separated by commas, found '{text[:60]}'", code="usage")
     return words
 
 
@@ -123,7 +123,7 @@ COMMAND = Command(
         Option("--in", "names", "Variables of the formulas (default: all numbers, and the sides of the input).",
                "A,B,..."),
         Option("--of", "keys", "What to compute (default: parameters,macs,activations).", "KEY,KEY,..."),
-        Option("--at", "at", "Which residues: 'H % 32 == 0', or 'H=231' for those of a value; cut at commas.",
+        Option("--at", "at", "Which residues: 'H % 32 == 0', or 'H=231' for those of a value; separated by commas.",
                "RESIDUES"),
         switch("--by-layer", "Also the formulas of each layer (default: yes).", name="by_layer"),
         DEPTH,

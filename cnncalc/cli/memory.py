@@ -18,6 +18,7 @@ from cnncalc.cli.options import (
     output_options,
     warn_of_depth,
 )
+from cnncalc.errors import ValueProblem
 from cnncalc.memory.options import (
     AUTOCAST,
     EXTENSIONS,
@@ -69,7 +70,7 @@ MEMORY = Group(
     (
         choice("--profile", PROFILE_NAMES, "Implementation whose memory is computed (default: torch-cuda)."),
         BATCH,
-        choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Data type; int8 with --plan only (default: float32)."),
+        choice("--dtype", TRAINABLE_TYPES, "Data type (default: float32)."),
         Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME"),
         Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
         switch("--weight-decay", "Use weight decay."),
@@ -91,6 +92,17 @@ MEMORY = Group(
 def subset_of(group: Group, *names: str) -> Group:
     """A group with some of its options; the others keep their defaults."""
     return group._replace(options=tuple([option for option in group.options if option.name in names]))
+
+
+def with_options(group: Group, *options: Option) -> Group:
+    """A group with these options in place of those of the same names."""
+    new = {option.name: option for option in options}
+    return group._replace(options=tuple([new.get(option.name, option) for option in group.options]))
+
+
+def dtype_option(only: str) -> Option:
+    """``--dtype`` of a command that takes int8 too, but ``only`` with these options."""
+    return choice("--dtype", (*TRAINABLE_TYPES, "int8"), f"Data type; int8 with {only} only (default: float32).")
 
 
 PROFILE = choice(
@@ -126,15 +138,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
         if call.why is None or name != "units":  # the reason of a layer is a sentence, with its bytes in short form
             yield name, reason
     if call.memory.profile in MICRO_PROFILES:
-        for option in MEMORY.options:
-            if option.name != "profile":
-                yield option.name, f"--profile {call.memory.profile} plans int8 inference of one image"
-        for name in ("why", "timeline", "plan", "depthwise_in_place", "depth"):
-            yield name, f"--profile {call.memory.profile} prints what the chip takes alone"
-        if call.memory.profile == "vela":
-            yield "pointers", "the SRAM of Ethos-U holds no pointers"
-        if call.memory.profile != "cmsis":
-            yield "extension", "it is for --profile cmsis"
+        yield from _idle_on_chip(call.memory.profile)
         return
     yield "pointers", "it is for --profile tflm, cmsis"
     yield "extension", "it is for --profile cmsis"
@@ -152,6 +156,19 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
         yield "exact", "--why writes bytes in short form"
 
 
+def _idle_on_chip(profile: str) -> Iterator[tuple[str, str]]:
+    """The options without effect on a net on a chip."""
+    for option in MEMORY.options:
+        if option.name != "profile":
+            yield option.name, f"--profile {profile} plans int8 inference of one image"
+    for name in ("why", "timeline", "plan", "depthwise_in_place", "depth"):
+        yield name, f"--profile {profile} prints what the chip takes alone"
+    if profile == "vela":
+        yield "pointers", "the SRAM of Ethos-U holds no pointers"
+    if profile != "cmsis":
+        yield "extension", "it is for --profile cmsis"
+
+
 def run(call: Call, console: Console) -> None:
     """Prints the memory report of a target, the arena plan, or what one layer keeps."""
     from cnncalc.memory.report import check_options
@@ -159,8 +176,11 @@ def run(call: Call, console: Console) -> None:
     if call.memory.profile in MICRO_PROFILES:
         _micro(call, console)
         return
-    if not (call.plan and call.memory.dtype == "int8"):
+    if call.memory.dtype != "int8":
         check_options(call.memory)
+    elif not call.plan:
+        message = "int8 is a data type of --plan and of the profiles of chips; no framework here trains in it"
+        raise ValueProblem(message, code="unknown-dtype", hint="add --plan, or --profile tflm")
     call.output.require_columns(columns=call.columns)
     notation = call.notation.notation(call.output, console)
     report = analyze(call.target, call.design, report_options(call.memory), console)
@@ -231,7 +251,7 @@ COMMAND = Command(
     Call,
     run,
     (
-        MEMORY._replace(options=(PROFILE, *MEMORY.options[1:])),
+        with_options(MEMORY, PROFILE, dtype_option("--plan")),
         choice("--pointers", POINTERS, "Bits of a pointer of the chip (default: 32)."),
         choice("--extension", EXTENSIONS, "Extension of the core for --profile cmsis (default: dsp)."),
         Option("--why", "why", "Show what one layer keeps for backward, and why.", "LAYER"),

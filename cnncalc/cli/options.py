@@ -238,11 +238,12 @@ class OutputOptions(NamedTuple):
 
         for name, value in (("caption", self.caption), ("label", self.label)):
             if value is not None and self.bare:
-                raise ValueProblem(f"--{name} names a floating table, and --bare writes none", code="usage")
+                message = f"--{name} names a floating table, and --bare writes none"
+                raise ValueProblem(message, code="usage", hint=f"leave out --bare or --{name}")
         if self.format != "latex":
             given = {"caption": self.caption, "label": self.label, "bare": self.bare, "fit-width": self.fit_width}
-            for name, wish in given.items():
-                if wish:
+            for name, chosen in given.items():
+                if chosen:
                     raise ValueProblem(f"--{name} needs --format latex", code="usage", hint="add --format latex")
         if not self.heading:
             document = document._replace(heading=())

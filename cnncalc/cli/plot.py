@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
-from cnncalc.cli.memory import LIVE_MEMORY, report_options
+from cnncalc.cli.memory import LIVE_MEMORY, dtype_option, report_options, with_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
 from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
 from cnncalc.drawings.palette import THEMES
@@ -110,7 +110,7 @@ COMMAND = Command(
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
         choice("--theme", THEMES, "Colours of the drawing (default: auto)."),
         DEPTH,
-        LIVE_MEMORY,
+        with_options(LIVE_MEMORY, dtype_option("--kind cost")),
         DESIGN,
         UNITS,
         output_options(*(name for name, each in FORMATS.items() if each.is_picture)),

@@ -136,7 +136,8 @@ def _refuse_fixed(call: Call, names: list[str]) -> None:
     fixed += ["input"] if any(not name for name, _ in design.input) else []
     for name in names:
         if name in fixed:
-            raise ValueProblem(f"'{name}' varies by --for and is set by the call too", code="usage")
+            message, hint = f"'{name}' varies by --for, but the call sets it too", "keep one of them"
+            raise ValueProblem(message, code="usage", hint=hint)
 
 
 def _command(call: Call, variables: Point) -> str:

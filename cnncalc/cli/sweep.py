@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, format_of, switch, whole_number
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, format_of, seed, switch, whole_number
 from cnncalc.cli.memory import MEMORY, subset_of
 from cnncalc.cli.options import (
     COLUMNS,
@@ -19,6 +19,7 @@ from cnncalc.cli.options import (
     idle_output,
     output_options,
 )
+from cnncalc.cli.progress import QUIET_SECONDS, ProgressLine
 from cnncalc.cli.value import VALUE_OPTIONS, idle_options
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.records import NamedTuple
@@ -56,8 +57,6 @@ Examples:
 """
 
 DEFAULT_EXECUTOR = "processes"
-QUIET_SECONDS = 1.0
-"""Seconds before progress is shown."""
 REDRAW_SECONDS = 0.2
 MOST_DRAWN = 3000
 """The most points of a drawing, beside those of the front."""
@@ -112,7 +111,7 @@ def run(call: Call, console: Console) -> int:
     for file in (call.plot, None if call.output.to_stdout else call.output.file):
         if file is not None:
             console.require_folder(file)
-    picture = None if call.plot is None else format_of(call.plot, ("svg", "png")) or "svg"
+    picture = None if call.plot is None else format_of(call.plot, ("svg", "png"), flag="--plot") or "svg"
     notation = call.notation.notation(call.output, console)
     check_options(call.memory, training=False)
     _check_by_formula(call)
@@ -130,15 +129,11 @@ def run(call: Call, console: Console) -> int:
     document = sweep_document(summary, name or call.target, notation=notation)
     console.write_document(document.with_columns(call.columns), call.output)
     if call.plot is not None and axes is not None:
+        from cnncalc.drawings.png import png_of
         from cnncalc.drawings.scatter import draw_scatter
 
         svg = draw_scatter(summary, name or call.target, axes, units=call.notation.units or "iec")
-        if picture == "png":
-            from cnncalc.drawings.png import png_of
-
-            console.write_file(png_of(svg), call.plot)
-        else:
-            console.write_file(svg, call.plot)
+        console.write_file(png_of(svg) if picture == "png" else svg, call.plot)
     return DONE if summary.counts["ok"] else FAILED
 
 
@@ -230,35 +225,28 @@ def _broken(summary: Summary) -> list[Problem]:
     return [Problem("all-broken", f"no design of the sweep is valid: {line}") for line in lines]
 
 
-class Progress:
-    """A line on a terminal that shows how far a sweep is; erased at the end. Without a stream nothing is shown."""
+class Progress(ProgressLine):
+    """A line that shows how many of the ``points`` of a sweep are computed."""
 
     def __init__(self, stream: TextIO | None, points: int) -> None:
-        self.stream = stream
+        super().__init__(stream)
         self.points = points
-        self.start = time.monotonic()
         self.seconds = 0.0
-        self._shown = self.start + QUIET_SECONDS
-        self._width = 0
+        self._next = self.start + QUIET_SECONDS
 
     def __enter__(self) -> Progress:
         return self
 
     def show(self, summary: Summary) -> None:
         """Shows the counts, after QUIET_SECONDS."""
-        if self.stream is None:
-            return
         now = time.monotonic()
-        if now > self._shown:
-            self._shown = now + REDRAW_SECONDS
+        if self.stream is not None and now > self._next:
+            self._next = now + REDRAW_SECONDS
             self.seconds = now - self.start
-            text = f"{summary.points:,} of {self.points:,}: {self.line(summary)}"[: self._columns()]
-            self.stream.write("\r" + text.ljust(self._width))
-            self.stream.flush()
-            self._width = len(text)
+            self.draw(f"{summary.points:,} of {self.points:,}: {self.line(summary)}"[: self._columns()])
 
     def _columns(self) -> int:
-        """How much of a line fits: a longer one would leave its first part behind when it is drawn again."""
+        """How much of a line fits: the first part of a longer one would not be erased when it is drawn again."""
         try:
             return max(1, os.get_terminal_size(self.stream.fileno() if self.stream is not None else 2).columns - 1)
         except (OSError, ValueError):
@@ -271,16 +259,14 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.monotonic() - self.start
-        if self.stream is not None and self._width:
-            self.stream.write("\r" + " " * self._width + "\r")
-            self.stream.flush()
+        super().__exit__()
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """A list cut at commas."""
+    """The words of a list."""
     parts = tuple([part.strip() for part in text.split(",")])
     if not all(parts):
-        raise ValueProblem(f"expected keys cut at commas, as in parameters,macs, found '{text[:60]}'")
+        raise ValueProblem(f"expected keys separated by commas, as in parameters,macs, found '{text[:60]}'")
     return parts
 
 
@@ -291,11 +277,6 @@ def _keys(text: str) -> tuple[str, ...]:
         if keys.count(key) > 1:
             raise ValueProblem(f"the key '{key[:60]}' is named twice")
     return keys
-
-
-def _seed(text: str) -> int:
-    """A whole number, 0 or more."""
-    return 0 if text == "0" else whole_number(text)
 
 
 COMMAND = Command(
@@ -312,7 +293,7 @@ COMMAND = Command(
                repeated=True),
         Option("--sample", "sample", "Only so many points, drawn at random.", "N", whole_number),
         choice("--method", METHODS, "random: distinct points (default); latin: a Latin hypercube."),
-        Option("--seed", "seed", "Seed of --sample (default: 0).", "N", _seed),
+        Option("--seed", "seed", "Seed of --sample (default: 0).", "N", seed),
         Option("--keys", "keys", f"Figures to compute (default: {', '.join(DEFAULT_KEYS)}).", "A,B,...", _keys),
         UPPER_LIMITS,
         LOWER_LIMITS,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, seed, switch
 from cnncalc.cli.options import BATCH, DESIGN, TABLE_FORMATS, UNITS, ReportOptions, analyze, output_options
+from cnncalc.cli.progress import QUIET_SECONDS, ProgressLine
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes
@@ -43,9 +44,6 @@ Examples:
   cnncalc verify lenet5 --train --optimizer adam --batch 2
   cnncalc verify lenet5 --against torch --dtype float64
 """
-
-QUIET_SECONDS = 1.0
-"""Seconds before progress is shown."""
 
 ANNOUNCED_BYTES = 1 << 30
 """A run that needs more bytes prints a message first, on a terminal."""
@@ -139,14 +137,12 @@ def _run_forward(report: Report, call: Call, console: Console, progress: Progres
     return verification_document(found, units=call.units), found.agrees
 
 
-class Progress:
-    """A line on a terminal that shows the current layer; erased at the end. Without a stream nothing is shown."""
+class Progress(ProgressLine):
+    """A line that shows the current layer of so many ``layers``."""
 
     def __init__(self, stream: TextIO | None, layers: int) -> None:
-        self.stream = stream
+        super().__init__(stream)
         self.layers = layers
-        self.start = time.monotonic()
-        self.width = 0
 
     def __enter__(self) -> Callable[[str, int, str], None] | None:
         """The function that shows a layer; None without a stream."""
@@ -154,22 +150,9 @@ class Progress:
 
     def _show(self, step: str, index: int, name: str) -> None:
         """Shows the layer of that index, after QUIET_SECONDS."""
-        if self.stream is not None and time.monotonic() - self.start > QUIET_SECONDS:
+        if time.monotonic() - self.start > QUIET_SECONDS:
             ascii_name = name.encode("ascii", "backslashreplace").decode()
-            line = f"{step}: layer {index + 1} of {self.layers}, {ascii_name}"[:76]
-            self.stream.write("\r" + line.ljust(self.width))
-            self.stream.flush()
-            self.width = len(line)
-
-    def __exit__(self, *_: object) -> None:
-        if self.stream is not None and self.width:
-            self.stream.write("\r" + " " * self.width + "\r")
-            self.stream.flush()
-
-
-def _seed(text: str) -> int:
-    """A whole number, 0 or more."""
-    return 0 if text == "0" else whole_number(text)
+            self.draw(f"{step}: layer {index + 1} of {self.layers}, {ascii_name}"[:76])
 
 
 COMMAND = Command(
@@ -181,7 +164,7 @@ COMMAND = Command(
     (
         BATCH,
         choice("--dtype", ("float32", "float64"), "Data type (default: float32)."),
-        Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", _seed),
+        Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", seed),
         switch("--train", "Train for two steps and measure their memory."),
         choice("--against", ("onnxruntime", "torch"), "Compare with a run in this engine."),
         Option("--optimizer", "optimizer", "Optimizer of --train: sgd, momentum, adam, ... (default: momentum).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,10 @@ WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, StopItera
 
 class Unsupported(CnncalcError):
     """An operator is not supported: no layer kind equals it; the message is the reason."""
+
+
+class Unknown(CnncalcError):
+    """The volume of a layer is needed that is not known, so that the outputs of the operator are not known either."""
 
 
 class NetBuilder:
@@ -141,7 +146,8 @@ class NetBuilder:
                 and all(size in (None, mine) for size, mine in zip(sizes, wanted, strict=True))
             )
             if sizes is not None and not fits:
-                message = f"--input {wanted.size} replaces {_open(sizes)}, which the file states"
+                given = f"{name}={wanted.size}" if name in self.settings.inputs else wanted.size
+                message = f"--input {given} replaces {_open(sizes)}, which the file states"
                 self.warnings.append(Problem("input-replaced", message, None, None, "note"))
             return self.add("input", (), name, span=span, size=list(wanted))
         if sizes is None or any(size is None for size in sizes):
@@ -238,8 +244,11 @@ class NetBuilder:
 
     # the end
 
-    def graph(self, name: str, title: str | None = None) -> Graph:
-        """The finished net. Raises DesignError with all problems, among them unsupported operators."""
+    def graph(self, name: str = "", title: str = "") -> Graph:
+        """The finished net. Raises DesignError with all problems, among them unsupported operators.
+
+        Without a ``name`` it has that of the file, without folder and ending; a ``title`` equal to it is left out.
+        """
         if self._unsupported and not self.settings.partial:
             self.problems += [self._lack(*key, nodes) for key, nodes in self._unsupported.items()]
         elif self._unsupported and not self.problems and not self.nodes:
@@ -248,11 +257,13 @@ class NetBuilder:
             raise DesignError(self.problems)
         if not self.nodes:
             raise DesignError([Problem("empty", f"{self.file} has no layers")])
+        name = name or os.path.basename(self.file).rpartition(".")[0] or self.file
+        title = "" if title == name else title
         inputs = [node.name for node in self.nodes if node.is_input]
         self.warnings += unread_inputs(self.settings, inputs, self._inputs_set)
         self.warnings += unread_by_model_files(self.settings)
         notes = tuple(text if count == 1 else f"{text} ({count} times)" for text, count in self._notes.items())
-        return Graph(name, tuple(self.nodes), title, warnings=tuple(self.warnings), notes=notes)
+        return Graph(name, tuple(self.nodes), title or None, warnings=tuple(self.warnings), notes=notes)
 
     def _lack(self, operator: str, why: str, nodes: Sequence[str]) -> Problem:
         """The error for an unsupported operator, with its nodes."""

@@ -6,12 +6,11 @@ and labels are left out. Source: caffe.proto and the layers of github.com/BVLC/c
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import caffe_layers, caffe_shapes
-from cnncalc.interop.builder import NetBuilder
+from cnncalc.interop.builder import NetBuilder, Unknown
 from cnncalc.interop.caffe_blobs import LAYERS, UNKNOWN, CaffeLayer, CaffeNet
 from cnncalc.interop.prototxt import PROTOTXT_BYTES, Message, parse, unread
 from cnncalc.language.files import decode_names
@@ -91,9 +90,7 @@ class _Reader:
                 self.builder.problems += error.every
                 self.caffe.forget(layer)
         self.caffe.say_batches()
-        title = self.net.text("name")
-        stem = os.path.basename(self.name).rpartition(".")[0] or self.name
-        return self.builder.graph(stem, title if title != stem else None)
+        return self.builder.graph(title=self.net.text("name"))
 
     def _no_layers(self) -> Problem:
         """The problem of a text without layers."""
@@ -195,7 +192,10 @@ class _Reader:
         if not layer.tops:
             self.builder.fail(f"{layer.type} has no top", layer.name, layer.span, code="missing-key")
             return
-        made = translation.function(self.caffe, layer, bottoms)
+        try:
+            made = translation.function(self.caffe, layer, bottoms)
+        except Unknown:
+            made = ()
         self.caffe.bind(layer, made)
         for field, span in unread(layer.parameter, _OF_TRAINING) if translation.parameter else ():
             self.builder.warn(

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.builder import Unknown
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -84,8 +86,9 @@ class CaffeNet:
     # blobs
 
     def volume(self, blob: Blob) -> Volume:
-        """The volume of a known blob."""
-        assert blob.place is not None
+        """The volume of a blob; raises Unknown if it is not known, as all methods that need it do."""
+        if blob.place is None:
+            raise Unknown
         return self.builder.volume(blob.place)
 
     def blob(self, place: int | None, like: Blob, axes: int | None = None) -> Blob:
@@ -170,14 +173,14 @@ class CaffeNet:
 
     def reshaped(self, layer: CaffeLayer, x: Blob, sizes: Sequence[int], *, main: bool = False) -> Blob:
         """The same elements with other sizes of one image, channels first."""
+        old = self.volume(x)
         if len(sizes) >= MAX_AXES:
             return self.lacks(layer, f"its blob has {len(sizes) + 1} axes, but a volume has at most 3 sides", [x])
         volume = volume_of(sizes)
         result = Blob(x.place, (x.shape[0], *sizes))
-        if volume == self.volume(x):
+        if volume == old:
             return result._replace(place=self.add(layer, "identity", [x]).place) if main else result
-        place = self.add(layer, "reshape", [x], main=main, size=list(volume)).place
-        return result._replace(place=place) if place is not None else UNKNOWN
+        return result._replace(place=self.add(layer, "reshape", [x], main=main, size=list(volume)).place)
 
     def flattened(self, layer: CaffeLayer, x: Blob, *, main: bool = False) -> Blob:
         """Flattens the elements of each image to a vector."""
@@ -319,11 +322,21 @@ def axis_of(layer: CaffeLayer, x: Blob, axis: int, field: str | None = "axis", b
     count = len(x.shape)
     if not -count - beyond <= axis < count + beyond:
         known = f"{-count - beyond} to {count + beyond - 1}"
-        raise wrong(layer, f"{field} must be {known} for a blob with {count} axes, but is {axis}", field)
+        raise wrong(layer, f"{field} must be {known} for a blob with {plural(count, 'axis')}, but is {axis}", field)
     return axis + count + beyond if axis < 0 else axis
 
 
-def enumeration(layer: CaffeLayer, name: str, default: str) -> str:
-    """The value of a field of an enumeration, a word in upper case or a number as text."""
+def enumeration(layer: CaffeLayer, name: str, words: Sequence[str], default: str, first: int = 0) -> str:
+    """The word of a field of an enumeration; a file may have its number, counted from ``first``.
+
+    Raises DesignError for any other value.
+    """
     found = layer.parameter.all(name)
-    return str(found[-1].value).upper() if found else default
+    if not found:
+        return default
+    number = found[-1].value
+    word = str(number) if isinstance(number, int) else layer.parameter.text(name).upper()
+    word = {str(place): known for place, known in enumerate(words, first)}.get(word, word)
+    if word not in words:
+        raise wrong(layer, f"{name} must be {' or '.join(words)}, but is {word[:60]}", name)
+    return word

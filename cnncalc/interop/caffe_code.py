@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.caffe_messages import Unsupported, Word
 from cnncalc.interop.caffe_moves import cut, padded, pooled_over, reshaped
+from cnncalc.interop.exporters import changed
 from cnncalc.layers.normed_axes import reduced_volume
 from cnncalc.volume import SIDES
 
@@ -40,11 +41,6 @@ def _window(p: CaffeLayer, **keys: Sequence[int]) -> Fields:
         else:
             fields.append((name, list(values)))
     return tuple(fields)
-
-
-def _usual(*keys: tuple[str, Any, Any]) -> Fields:
-    """The fields (name, value, default) whose value is not the default."""
-    return tuple([(name, value) for name, value, default in keys if value != default])
 
 
 def _planes(p: CaffeLayer) -> None:
@@ -79,7 +75,7 @@ def conv(p: CaffeLayer) -> None:
     bottom = padded(p, p.as_map(), [x.depth, *x.sides], ahead, last=False)
     groups = x.depth if layer.kind == "dwconv" else layer.groups
     keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=begins, dilation=layer.dilation)
-    more = _usual(("group", groups, 1), ("bias_term", layer.bias, True))
+    more = changed(("group", groups, 1), ("bias_term", layer.bias, True))
     parameter = ("convolution_param", (("num_output", p.output.depth), *keys, *more))
     p.emit("Convolution", [bottom], parameter, parameters=1 + layer.bias)
 
@@ -98,7 +94,7 @@ def deconv(p: CaffeLayer) -> None:
         if whole > size:
             cuts.append((axis, begin, begin + size, whole))
     keys = _window(p, kernel_size=layer.kernel, stride=layer.stride, pad=pads, dilation=layer.dilation)
-    more_keys = _usual(("group", layer.groups, 1), ("bias_term", layer.bias, True))
+    more_keys = changed(("group", layer.groups, 1), ("bias_term", layer.bias, True))
     parameter = ("convolution_param", (("num_output", layer.filters), *keys, *more_keys))
     x = p.emit("Deconvolution", [p.as_map()], parameter, parameters=1 + layer.bias, last=not cuts)
     if cuts:
@@ -109,7 +105,7 @@ def fc(p: CaffeLayer) -> None:
     """FC."""
     bottom = p.blob()
     p.gives_row()
-    parameter = (("num_output", p.layer.units), *_usual(("bias_term", p.layer.bias, True)))
+    parameter = (("num_output", p.layer.units), *changed(("bias_term", p.layer.bias, True)))
     p.emit("InnerProduct", [bottom], ("inner_product_param", parameter), parameters=1 + p.layer.bias)
 
 
@@ -118,7 +114,7 @@ def linear(p: CaffeLayer) -> None:
     if p.is_row:
         fc(p)
         return
-    keys = (("num_output", p.layer.units), ("kernel_size", 1), *_usual(("bias_term", p.layer.bias, True)))
+    keys = (("num_output", p.layer.units), ("kernel_size", 1), *changed(("bias_term", p.layer.bias, True)))
     p.emit("Convolution", [p.blob()], ("convolution_param", keys), parameters=1 + p.layer.bias)
 
 
@@ -153,47 +149,56 @@ def pool(p: CaffeLayer) -> None:
     if p.sides != 2 and (p.index in p.writer.unpooled or layer.adaptive is not None):
         _planes(p)
     method = ("pool", Word("MAX" if layer.kind == "pool" else "AVE"))
-    bottom = p.as_map()
     more = [f"{p.node.name}/places"] if p.index in p.writer.unpooled else []
     if layer.adaptive is not None:
-        if all(size == 1 for size in p.output.sides):
-            p.emit("Pooling", [bottom], ("pooling_param", (method, ("global_pooling", True))), more=more)
-            return
-        if any(size % count for size, count in zip(x.sides, p.output.sides, strict=True)):
-            raise Unsupported("has no adaptive pool")
-        kernel = [size // count for size, count in zip(x.sides, p.output.sides, strict=True)]
-        keys = _window(p, kernel_size=kernel, stride=kernel)
-        p.emit("Pooling", [bottom], ("pooling_param", (method, *keys)), more=more)
+        p.emit("Pooling", [p.as_map()], ("pooling_param", (method, *_bins(p))), more=more)
         return
+    begins = _pool_begins(p)
+    if p.sides == 2:
+        rounding = _rounding(x.sides, p.output.sides, layer.kernel, layer.step, begins)
+        keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
+        p.emit("Pooling", [p.as_map()], ("pooling_param", (method, *keys, *rounding)), more=more)
+        return
+    bottom, sizes = p.as_map(), list(x.sides)
+    for group in ([1, 2], [0]) if p.sides == 3 else ([0],):
+        spare = 2 - len(group)  # the second side of windows along one side holds all later sides
+        inputs = [*[sizes[side] for side in group], *[prod(sizes[group[-1] + 1 :])] * spare]
+        outputs = [*[p.output.sides[side] for side in group], *inputs[len(group) :]]
+        kernel, step = ([*[key[side] for side in group], *[1] * spare] for key in (layer.kernel, layer.step))
+        pads = [*[begins[side] for side in group], *[0] * spare]
+        fields = (method, *_window(p, kernel_size=kernel, stride=step, pad=pads))
+        fields += _rounding(inputs, outputs, kernel, step, pads)
+        word = f"pool{group[0]}"
+        form = [prod([x.depth, *sizes[: group[0]]]), *inputs]
+        bottom = reshaped(p, bottom, form, last=False, word=f"{word}/form")
+        bottom = p.emit("Pooling", [bottom], ("pooling_param", fields), last=False, word=word)
+        for side in group:
+            sizes[side] = p.output.sides[side]
+    reshaped(p, bottom, [p.output.depth, *p.output.sides])
+
+
+def _bins(p: CaffeLayer) -> Fields:
+    """The fields of an adaptive pool. Raises Unsupported unless its bins are equal."""
+    sides, counts = p.volumes[0].sides, p.output.sides
+    if all(count == 1 for count in counts):
+        return (("global_pooling", True),)
+    if any(size % count for size, count in zip(sides, counts, strict=True)):
+        raise Unsupported("has no adaptive pool")
+    kernel = [size // count for size, count in zip(sides, counts, strict=True)]
+    return _window(p, kernel_size=kernel, stride=kernel)
+
+
+def _pool_begins(p: CaffeLayer) -> list[int]:
+    """The padding at the beginning of each side. Raises Unsupported if Caffe pads or dilates differently."""
+    layer, pads = p.layer, p.layer.windows(p.volumes[0]).pads
     if layer.kind == "pool" and set(layer.dilation) != {1}:
         raise Unsupported("has no dilated pool")
-    pads = layer.windows(x).pads
     begins = [first for first, _ in pads]
     if layer.kind == "avgpool" and any(first or last for first, last in pads):
         is_even = layer.count_pad and all(first == last for first, last in pads)
         if not is_even and (layer.count_pad or any(begins)):
             raise Unsupported("pads both ends of a side equally, and its averages count that padding")
-    if p.sides == 2:
-        rounding = _rounding(x.sides, p.output.sides, layer.kernel, layer.step, begins)
-        keys = _window(p, kernel_size=layer.kernel, stride=layer.step, pad=begins)
-        p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), more=more)
-        return
-    sizes = list(x.sides)
-    for side in ([0], [1, 2])[: p.sides - 1][::-1] if p.sides == 3 else ([0],):
-        before, after = prod([x.depth, *sizes[: side[0]]]), prod(sizes[side[-1] + 1 :])
-        form = [before, *[sizes[each] for each in side], after][: 3 if len(side) == 2 else None]
-        ones = [1] * (2 - len(side))
-        parts = [[*[key[each] for each in side], *ones] for key in (layer.kernel, layer.step)]
-        parts.append([*[begins[each] for each in side], *[0] * len(ones)])
-        outputs = [*[p.output.sides[each] for each in side], *form[2:][: len(ones)]]
-        rounding = _rounding(form[1:], outputs, *parts)
-        keys = _window(p, kernel_size=parts[0], stride=parts[1], pad=parts[2])
-        word = f"pool{side[0]}"
-        bottom = reshaped(p, bottom, form, last=False, word=f"{word}/form")
-        bottom = p.emit("Pooling", [bottom], ("pooling_param", (method, *keys, *rounding)), last=False, word=word)
-        for each in side:
-            sizes[each] = p.output.sides[each]
-    reshaped(p, bottom, [p.output.depth, *p.output.sides])
+    return begins
 
 
 def global_pool(p: CaffeLayer) -> None:
@@ -330,7 +335,7 @@ def affine(p: CaffeLayer) -> None:
     if (p.layer.factor, p.layer.shift) == (1, 0):
         p.emit("Power", [p.blob()])
         return
-    keys = _usual(("scale", p.layer.factor, 1), ("shift", p.layer.shift, 0))
+    keys = changed(("scale", p.layer.factor, 1), ("shift", p.layer.shift, 0))
     p.emit("Power", [p.blob()], ("power_param", keys))
 
 
@@ -352,7 +357,7 @@ def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = No
     scale, shift = p.layer.scale, p.layer.shift
     is_last = top is None
     if scale:
-        keys = (*axes, *_usual(("bias_term", shift, False)))
+        keys = (*axes, *changed(("bias_term", shift, False)))
         p.emit("Scale", [x], *((("scale_param", keys),) if keys else ()), parameters=1 + shift, last=is_last, top=top)
     elif shift:
         p.emit("Bias", [x], *((("bias_param", axes),) if axes else ()), parameters=1, last=is_last, top=top)
@@ -362,7 +367,7 @@ def bn(p: CaffeLayer) -> None:
     """BN: BatchNorm, then a Scale or Bias that overwrites its blob."""
     if not p.layer.stats:
         raise Unsupported("always keeps running statistics")
-    keys = _usual(("eps", p.layer.eps, 1e-5))
+    keys = changed(("eps", p.layer.eps, 1e-5))
     x = p.emit("BatchNorm", [p.blob()], *((("batch_norm_param", keys),) if keys else ()))
     _learned(p, x, top=x)
 
@@ -375,7 +380,7 @@ def norm(p: CaffeLayer) -> None:
     is_row = all(size == 1 for size in p.output.sides)
     if layer.kind == "ln" and max(reduced_volume(layer.over(p.sides), p.output)) > 1:
         raise Unsupported("normalizes over the whole volume or over the sides, not over other axes")
-    keys = (*_usual(("across_channels", across, False)), ("eps", layer.eps))
+    keys = (*changed(("across_channels", across, False)), ("eps", layer.eps))
     is_bare = not layer.scale and not layer.shift
     x, volume = p.as_map(), p.output
     if is_split:
@@ -404,7 +409,7 @@ def lrn(p: CaffeLayer) -> None:
         raise Unsupported(f"needs an odd size, not {layer.size}")
     if layer.region != "across":
         _planes(p)
-    keys = _usual(
+    keys = changed(
         ("local_size", layer.size, 5), ("alpha", layer.alpha, 1), ("beta", layer.beta, 0.75), ("k", layer.k, 1)
     )
     region = (("norm_region", Word("WITHIN_CHANNEL")),) if layer.region != "across" else ()
@@ -416,7 +421,7 @@ def scale(p: CaffeLayer) -> None:
     if not p.layer.scale:
         p.emit("Bias", [p.blob()], parameters=1)
         return
-    keys = _usual(("bias_term", p.layer.shift, False))
+    keys = changed(("bias_term", p.layer.shift, False))
     p.emit("Scale", [p.blob()], *((("scale_param", keys),) if keys else ()), parameters=1 + p.layer.shift)
 
 
@@ -486,7 +491,7 @@ def concat(p: CaffeLayer) -> None:
     if len(p.volumes) == 1:
         p.emit("Power", [p.blob()])
         return
-    axis = _axis(p, p.layer.axis[0] if isinstance(p.layer.axis, tuple) else p.layer.axis)
+    axis = _axis(p, *p.layer.axis)
     inputs = p.blobs() if axis == 1 else [p.as_map(place) for place in range(len(p.volumes))]
     p.gives_row(axis == 1 and p.writer.is_row[p.index])
     p.emit("Concat", inputs, *((("concat_param", (("axis", axis),)),) if axis != 1 else ()))
@@ -554,7 +559,7 @@ def pad(p: CaffeLayer) -> None:
     pairs = [tuple(layer.depth), *zip(layer.pad[:half], layer.pad[half:], strict=True)]
     more = [(axis, max(first, 0), max(last, 0)) for axis, (first, last) in enumerate(pairs, 1) if max(first, last) > 0]
     if layer.mode != "zero" and more:
-        raise Unsupported("pads with one number")
+        raise Unsupported("pads only with one number")
     sizes, cuts = [volume.depth, *volume.sides], []
     for axis, (first, last) in enumerate(pairs, 1):
         size, begin = sizes[axis - 1], max(-first, 0)
@@ -571,16 +576,14 @@ def pad(p: CaffeLayer) -> None:
 
 def crop(p: CaffeLayer) -> None:
     """CROP: Crop to the size of another blob, or Slice to a stated size."""
-    sides = list(zip(p.volumes[0].sides, p.output.sides, strict=True))
-    begins = [(size - part) // 2 for size, part in sides]
-    if p.layer.at != "centre":
-        begins = [0] * len(sides) if p.layer.at == "begin" else list(p.layer.at)
+    x, sides = p.volumes[0], p.output.sides
+    begins = p.layer.begins(x, sides)
     if len(p.volumes) > 1:
-        p.emit("Crop", [p.as_map(), p.as_map(1)], ("crop_param", (("axis", 2), ("offset", begins))))
+        p.emit("Crop", [p.as_map(), p.as_map(1)], ("crop_param", (("axis", 2), ("offset", list(begins)))))
         return
     cuts = [
-        (2 + place, begin, begin + part, size)
-        for place, (begin, (size, part)) in enumerate(zip(begins, sides, strict=True))
+        (axis, begin, begin + part, size)
+        for axis, (begin, part, size) in enumerate(zip(begins, sides, x.sides, strict=True), 2)
         if part < size
     ]
     cut(p, p.as_map(), cuts)
@@ -588,8 +591,7 @@ def crop(p: CaffeLayer) -> None:
 
 def slices(p: CaffeLayer) -> None:
     """SLICE."""
-    name = p.layer.axis[0] if isinstance(p.layer.axis, tuple) else p.layer.axis
-    axis = _axis(p, name)
+    axis = _axis(p, *p.layer.axis)
     x = p.volumes[0]
     size = x.depth if axis == 1 else x.sides[axis - 2]
     stop = size if p.layer.stop is None else p.layer.stop

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import uniform
 from cnncalc.interop.caffe_blobs import (
     LAYERS,
-    UNKNOWN,
     Blob,
     CaffeLayer,
     CaffeNet,
@@ -22,6 +21,7 @@ from cnncalc.interop.caffe_blobs import (
     translates,
     wrong,
 )
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def _window(
     if len(found) == 1:
         found = found * sides
     if len(found) != sides:
-        raise wrong(layer, f"{name} has {len(found)} numbers, but the blob has {sides} sides", name)
+        raise wrong(layer, f"{name} has {plural(len(found), 'number')}, but the blob has {plural(sides, 'side')}", name)
     return found
 
 
@@ -98,16 +98,12 @@ def _inner_product(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
         return [net.lacks(layer, "it multiplies over the images of the batch", bottoms)]
     if axis == 1:
         result = net.add_learned(layer, "fc", x, **keys)
-        return [net.reshaped(layer, result, [keys["units"]]) if result.place is not None else UNKNOWN]
+        return [net.reshaped(layer, result, [keys["units"]])]
     # the axes before ``axis`` become positions, the others the depth
     before, after = x.sizes[: axis - 1], x.sizes[axis - 1 :]
     rows = net.reshaped(layer, x, [prod(before), prod(after)])
-    if rows.place is None:
-        return [UNKNOWN]
     depth_last = net.add(layer, "permute", [rows], main=False, order=["depth", "length"])
     result = net.add_learned(layer, "linear", depth_last, **keys)
-    if result.place is None:
-        return [UNKNOWN]
     back = net.add(layer, "permute", [result], main=False, order=["depth", "length"])
     return [net.reshaped(layer, back, [*before, keys["units"]])]
 
@@ -118,14 +114,15 @@ def _inner_product(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
 @translates("pooling_param", "pooling", "pool")
 def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     (x, *_), parameter = bottoms, layer.parameter
-    method = {"0": "MAX", "1": "AVE", "2": "STOCHASTIC"}.get(*[str(enumeration(layer, "pool", "MAX"))] * 2)
+    method = enumeration(layer, "pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     if parameter.boolean("global_pooling"):
         if method in ("MAX", "AVE"):
             return [net.add(layer, "gmp" if method == "MAX" else "gap", [x])]
         return [net.lacks(layer, f"{method} pooling picks elements at random", bottoms, [x.sizes[0], 1, 1])]
     kernel = _window(layer, x, "kernel_size", None, ("kernel_h", "kernel_w"))
     stride, pad = _window(layer, x, "stride", 1), _window(layer, x, "pad", 0)
-    ceil = str(enumeration(layer, "round_mode", "CEIL")) in ("CEIL", "0") and parameter.boolean("ceil_mode", True)
+    rounding = enumeration(layer, "round_mode", ("CEIL", "FLOOR"), "CEIL")
+    ceil = parameter.boolean("ceil_mode", True) and rounding == "CEIL"
     kind = "pool" if method == "MAX" else "avgpool"
     volume = net.volume(x)
     if min(stride) < 1 or min(kernel) < 1:
@@ -145,7 +142,7 @@ def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
         pad=uniform(pad),
         round="ceil" if ceil else "floor",
     )
-    if result.place is not None and list(net.volume(result).sides) != sides:
+    if list(net.volume(result).sides) != sides:
         net.builder.lacks(layer.type, layer.name, "its last window is outside of the volume")
     return [result, result]  # the second top holds the indices of the maxima
 
@@ -168,7 +165,7 @@ def _upsample(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequ
     for key in ("scale", "upsample_h", "upsample_w", "pad_out_h", "pad_out_w"):
         parameter.all(key)
     stated = parameter.integer("upsample_h"), parameter.integer("upsample_w")
-    if result.place is not None and all(stated) and net.volume(result).sides != stated:
+    if all(stated) and net.volume(result).sides != stated:
         message = (
             f"its output is {stated[0]}x{stated[1]}, but the input of the pool {given.name} is {net.volume(result)}"
         )
@@ -290,11 +287,11 @@ def _takes_bias(net: CaffeNet, x: Blob, count: int) -> bool:
 @translates("lrn_param", "lrn")
 def _local_response(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     parameter = layer.parameter
-    is_within = enumeration(layer, "norm_region", "ACROSS_CHANNELS") in ("WITHIN_CHANNEL", "1")
+    words = ("ACROSS_CHANNELS", "WITHIN_CHANNEL")
+    region = "across" if enumeration(layer, "norm_region", words, words[0]) == words[0] else "within"
     keys: dict[str, Any] = {"alpha": parameter.number("alpha", 1.0), "beta": parameter.number("beta", 0.75)}
     keys["k"] = parameter.number("k", 1.0)
     size = parameter.integer("local_size", 5)
-    region = "within" if is_within else "across"
     return [net.add(layer, "lrn", bottoms[:1], size=size, region=region, **keys)]
 
 
@@ -361,7 +358,7 @@ def _dropout(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
 def _swish(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     beta = layer.parameter.number("beta", 1.0)
     if beta != 1:
-        return [net.lacks(layer, "a swish with a factor (beta) that is not 1", bottoms, bottoms[0].sizes)]
+        return [net.lacks(layer, f"its factor (beta) is {beta:g}, not 1", bottoms, bottoms[0].sizes)]
     return [net.add(layer, "silu", bottoms[:1])]
 
 
@@ -398,7 +395,7 @@ def _power(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
         ]
     if (factor, shift) != (1, 0):
         x = net.add(layer, "affine", [x], main=False, factor=factor, shift=shift)
-    return [net.add(layer, kind, [x]) if x.place is not None else UNKNOWN]
+    return [net.add(layer, kind, [x])]
 
 
 @translates("exp_param", "exp")
@@ -410,7 +407,7 @@ def _exponential(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> S
         factor, shift = factor * log(base), shift * log(base)
     if (factor, shift) != (1, 0):
         x = net.add(layer, "affine", [x], main=False, factor=factor, shift=shift)
-    return [net.add(layer, "exp", [x]) if x.place is not None else UNKNOWN]
+    return [net.add(layer, "exp", [x])]
 
 
 # unsupported layers, some of whose figures are known

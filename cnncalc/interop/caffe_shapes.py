@@ -20,6 +20,7 @@ from cnncalc.interop.caffe_blobs import (
     translates,
     wrong,
 )
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +31,13 @@ if TYPE_CHECKING:
 
 @translates("eltwise_param", "eltwise")
 def _eltwise(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
-    operation = enumeration(layer, "operation", "SUM")
-    kind = {"PROD": "mul", "SUM": "add", "MAX": "maximum", "0": "mul", "1": "add", "2": "maximum"}.get(operation)
+    operation = enumeration(layer, "operation", ("PROD", "SUM", "MAX"), "SUM")
+    kind = {"PROD": "mul", "SUM": "add", "MAX": "maximum"}[operation]
     factors = layer.parameter.numbers("coeff")
     layer.parameter.all("stable_prod_grad")
-    if kind is None:
-        return [net.lacks(layer, f"its operation is {operation}", bottoms, bottoms[0].sizes)]
     _require_equal(net, layer, bottoms)
     if factors and len(factors) != len(bottoms):
-        raise wrong(layer, f"coeff has {len(factors)} numbers for {len(bottoms)} bottoms", "coeff")
+        raise wrong(layer, f"coeff has {plural(len(factors), 'number')} for {plural(len(bottoms), 'bottom')}", "coeff")
     inputs = list(bottoms)
     if kind == "add" and len(factors) == 2 and tuple(factors) == (1, -1):
         return [net.add(layer, "sub", inputs)]
@@ -78,7 +77,7 @@ def _axpy(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
     factor, x, y = bottoms
     factor = net.reshaped(layer, factor, [factor.sizes[0], *[1] * (len(x.sizes) - 1)])
     product = net.add(layer, "mul", [x, factor], main=False)
-    return [net.add(layer, "add", [product, y]) if product.place is not None else UNKNOWN]
+    return [net.add(layer, "add", [product, y])]
 
 
 # parts and orders
@@ -101,7 +100,7 @@ def _slice(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
         raise wrong(layer, f"the size {size} of axis {axis} must be divisible by {count}")
     edges = [0, *(points or range(size // count, size, size // count)), size]
     if len(edges) != count + 1 or any(first >= last for first, last in pairwise(edges)):
-        message = f"slice_point {points} must split the size {size} of axis {axis} into {count} parts"
+        message = f"slice_point {points} must split the size {size} of axis {axis} into {plural(count, 'part')}"
         raise wrong(layer, message, "slice_point")
     keys: dict[str, Any] = {} if axis == 1 else {"axis": side_names(net.volume(x))[axis - 1]}
     made = []
@@ -154,7 +153,10 @@ def _filled(layer: CaffeLayer, x: Blob, sizes: Sequence[int | None]) -> list[int
     is_open = len(known) < len(sizes)
     fits = product > 0 and (elements % product == 0 if is_open else elements == product)
     if not fits or len(sizes) - len(known) > 1 or min(known, default=1) < 1:
-        message = f"the sizes {list(sizes)} must have the {elements:,} elements of the blob"
+        rule = f"{'divide' if is_open else 'have'} the {elements:,} elements of the blob"
+        if len(sizes) - len(known) > 1:
+            rule = "have at most one -1"
+        message = f"the sizes {list(sizes)} must {rule}"
         raise wrong(layer, message, "shape", "reshape-mismatch")
     return [elements // product if size in (-1, None) else size for size in sizes if size is not None]
 
@@ -190,7 +192,7 @@ def _crop(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
         first, depth = offsets[0], like.sizes[0]
         x = net.add(layer, "slice", [x], main=len(x.shape) == 2, **{"from": first, "to": first + depth})
         offsets, axis = offsets[1:], 2
-    if x.place is None or not offsets:
+    if not offsets:
         return [x]
     begins = [0] * (axis - 2) + offsets
     sides = [*x.sizes[1 : axis - 1], *like.sizes[axis - 1 :]]
@@ -203,7 +205,7 @@ def _crop(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence
 def _reduction(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x, parameter = bottoms[0], layer.parameter
     axis = axis_of(layer, x, parameter.integer("axis"))
-    operation = {"1": "SUM", "2": "ASUM", "3": "SUMSQ", "4": "MEAN"}.get(*[enumeration(layer, "operation", "SUM")] * 2)
+    operation = enumeration(layer, "operation", ("SUM", "ASUM", "SUMSQ", "MEAN"), "SUM", first=1)
     if axis == 0:
         return [net.lacks(layer, "it reduces over the images of the batch", bottoms)]
     before = {"ASUM": "abs", "SUMSQ": "square"}.get(operation)
@@ -212,9 +214,9 @@ def _reduction(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seq
     names = side_names(net.volume(x))[axis - 1 : len(x.shape) - 1]
     result = net.add(layer, "reduce", [x], op="mean" if operation == "MEAN" else "sum", axes=list(names))
     factor = parameter.number("coeff", 1.0)
-    if factor != 1 and result.place is not None:
+    if factor != 1:
         result = net.add(layer, "affine", [result], main=False, factor=factor)
-    return [net.reshaped(layer, result, x.sizes[: axis - 1]) if result.place is not None else UNKNOWN]
+    return [net.reshaped(layer, result, x.sizes[: axis - 1])]
 
 
 @translates("softmax_param", "softmax")

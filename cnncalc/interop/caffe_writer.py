@@ -101,10 +101,6 @@ class CaffeLayer:
         """An input with all axes."""
         return self._as(place, is_row=False)
 
-    def as_row(self, place: int = 0) -> str:
-        """An input as batch x depth."""
-        return self._as(place, is_row=True)
-
     def blobs(self) -> list[str]:
         """All inputs, with the same number of axes: rows if all are rows."""
         inputs = self.node.inputs

@@ -83,8 +83,9 @@ CONVENTIONS: dict[str, Convention] = {
     "ptflops": Convention(
         "0.7.5",
         "multiplications and one for each bias added, without ATTENTION and MATMUL; 2 for each element of BN, GN and "
-        "IN with parameters, 1 without and for LN; 1 or 2 for each output of activation functions, 2 for each input of "
-        "a pool and each output of UPSAMPLE: one for the module, one for the function that it calls",
+        "IN with parameters, 1 without and for LN; 1 or 2 for each output of RELU and its variants, GELU, SILU and "
+        "SOFTMAX, 2 for each input of a pool and each output of UPSAMPLE: one for the module, one for the function "
+        "that it calls",
         _of_modules("ptflops"),
     ),
     "fvcore": Convention(

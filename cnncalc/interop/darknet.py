@@ -7,7 +7,6 @@ github.com/AlexeyAB/darknet; utils/layers.py of github.com/WongKinYiu/yolor.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
@@ -75,7 +74,6 @@ class DarknetNet:
     """Builds a net of darknet; ``made`` has the node of each section after [net], None if it is not known."""
 
     def __init__(self, name: str, settings: Settings) -> None:
-        self.name = name
         self.builder = NetBuilder("darknet file", name, settings)
         self.made: list[int | None] = []
         self.image: int | None = None
@@ -119,8 +117,7 @@ class DarknetNet:
             if "stopbackward" in section and section.text("stopbackward") != "0":
                 frozen = len(self.builder.nodes)
         self._freeze(frozen)
-        stem = os.path.basename(self.name).rpartition(".")[0] or self.name
-        return self.builder.graph(stem)
+        return self.builder.graph()
 
     def _input(self, net: Section) -> None:
         inputs = net.integer("inputs", 0)
@@ -164,7 +161,7 @@ class DarknetNet:
         """The number of another section, counted from the first; raises DesignError if it is not an earlier one."""
         index = self.index + number if number < 0 else number
         if not 0 <= index < self.index:
-            known = f"0 to {self.index - 1}" if self.index else "none"
+            known = f"0 to {self.index - 1}, or -1 to -{self.index} backwards" if self.index else "there is none"
             message = f"layer{self.index}: {option}={number} must be the number of an earlier section ({known})"
             raise DesignError([Problem("unknown-layer", message, section.at(option))])
         return index

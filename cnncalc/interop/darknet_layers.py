@@ -65,8 +65,7 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     dilation = section.integer("dilation", 1) if size > 1 else 1
     padding, stride = _padding(section, size), _strides(section)
     if section.integer("antialiasing", 0):
-        sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, stride, strict=True)]
-        return net.lacks(section, "antialiasing blurs with fixed weights", [x], Volume(*sides, filters))
+        return _blurred(net, section, x, filters)
     is_normed = section.integer("batch_normalize", 0) or section.integer("cbn", 0)
     keys: dict[str, Any] = {
         "kernel": size,
@@ -94,6 +93,12 @@ def _convolution(net: DarknetNet, section: Section, x: int) -> int | None:
     return net.activated(section, result)
 
 
+def _blurred(net: DarknetNet, section: Section, x: int, depth: int) -> int | None:
+    """Records a section with antialiasing; its sides are those of the input over the strides, rounded up."""
+    sides = [-(-side // max(step, 1)) for side, step in zip(net.volume(x).sides, _strides(section), strict=True)]
+    return net.lacks(section, "antialiasing blurs with fixed weights", [x], Volume(*sides, depth))
+
+
 def _check_dilated(
     net: DarknetNet, section: Section, x: Volume, made: Volume, size: int, padding: int, stride: Sequence[int]
 ) -> None:
@@ -107,12 +112,10 @@ def _check_dilated(
 
 def _share(net: DarknetNet, section: Section) -> None:
     """Makes the layers of the section use the parameters of those of another section."""
-    number = section.integer("share_index", 0)
-    net.other(section, number, "share_index")
-    owners = net.parts[net.index + number if number < 0 else number]
+    number = net.place(section, section.integer("share_index", 0), "share_index")
     nodes = net.builder.nodes
     mine = range(net.first, len(nodes))
-    theirs = {nodes[place].name.rpartition(".")[2]: place for place in owners}
+    theirs = {nodes[place].name.rpartition(".")[2]: place for place in net.parts[number]}
     for place in mine:
         part = nodes[place].name.rpartition(".")[2]
         if part not in theirs:
@@ -163,8 +166,7 @@ def _max_pool(net: DarknetNet, section: Section, x: int) -> int | None:
             return net.add(section, "reduce", [x], "maxpool", op="max")
         return net.lacks(section, "maxpool_depth pools over channels", [x], volume.with_depth(channels))
     if section.integer("antialiasing", 0):
-        sides = [-(-side // max(step, 1)) for side, step in zip(volume.sides, _strides(section), strict=True)]
-        return net.lacks(section, "antialiasing blurs with fixed weights", [x], volume.with_sides(tuple(sides)))
+        return _blurred(net, section, x, volume.depth)
     return _windows(net, section, x, "pool", {})
 
 
@@ -255,7 +257,7 @@ def _fitted(net: DarknetNet, section: Section, place: int | None, wanted: Volume
             has // needs if needs and has % needs == 0 else 0 for has, needs in zip(volume, wanted[:2], strict=False)
         }
         if len(steps) > 1 or 0 in steps:
-            message = f"the sides of a shortcut must be equal or whole multiples, but it adds {volume} to {wanted}"
+            message = f"a shortcut adds a volume with its sides or whole multiples of them, not {volume} to {wanted}"
             raise _wrong(net, section, message, "from", "merge-mismatch")
         place = net.add(section, "pool", [place], kernel=1, stride=steps.pop())
     if volume.depth > wanted.depth:

@@ -89,6 +89,11 @@ def unpooled_of(graph: Graph) -> set[int]:
     return {node.inputs[1] for node in graph.nodes if isinstance(node.layer, Layer) and node.layer.takes_places}
 
 
+def changed(*keys: tuple[str, Any, Any]) -> tuple[tuple[str, Any], ...]:
+    """Pairs of name and value for those keys, each (name, value, default), whose value is not the default."""
+    return tuple([(name, value) for name, value, default in keys if value != default])
+
+
 def export(graph: Graph, name: str, options: ExportOptions = ExportOptions()) -> str | bytes:  # noqa: B008 (immutable)
     """A net in a format of :data:`EXPORTERS`. Raises DesignError with every layer that the format cannot express."""
     from importlib import import_module

@@ -41,10 +41,11 @@ def model_config(name: str, data: bytes | mmap, most_bytes: int) -> str:
     os.close(write)
     with os.fdopen(read, "rb") as pipe:
         answer = pipe.read()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     if not answer:
-        message = f"{name} cannot be read as an HDF5 file: the library was stopped after {SECONDS} s"
-        raise DesignError([Problem("wrong-file", message)])
+        is_slow = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGVTALRM
+        why = f"the library was stopped after {SECONDS} s" if is_slow else "the library crashed"
+        raise DesignError([Problem("wrong-file", f"{name} cannot be read as an HDF5 file: {why}")])
     text, problem = json.loads(answer)
     if problem is not None:
         raise DesignError([Problem(problem[0], problem[1], None, problem[2])])

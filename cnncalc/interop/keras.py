@@ -6,13 +6,12 @@ Only the configuration is read; nothing in a file is executed or unpickled, and 
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import keras_layers, keras_operations, keras_shapes
 from cnncalc.interop.archive import member
-from cnncalc.interop.builder import WRONG, NetBuilder
+from cnncalc.interop.builder import WRONG, NetBuilder, Unknown
 from cnncalc.interop.keras_config import (
     JSON_BYTES,
     Call,
@@ -115,10 +114,7 @@ class _Model:
     def graph(self, kind: str) -> Graph:
         """The whole net."""
         self.apply_model(self.model, None, "", is_trainable=True)
-        stem = os.path.basename(self.name).rpartition(".")[0] or self.name
-        config = self.model.get("config")
-        title = config.get("name") if isinstance(config, dict) else None
-        return self.builder.graph(stem, str(title) if title and title != stem else None)
+        return self.builder.graph(title=str(_config_of(self.model).get("name") or ""))
 
     # models
 
@@ -243,7 +239,10 @@ class _Model:
         is_open = any(tensor.place is None for tensor in applied.inputs)
         if is_open and not is_operation and applied.kind.lower() not in UNSUPPORTED:
             return [UNKNOWN]
-        return list(function(self.net, applied))
+        try:
+            return list(function(self.net, applied))
+        except Unknown:
+            return [UNKNOWN]
 
 
 class _Functional:

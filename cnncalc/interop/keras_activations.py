@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.keras_config import Config, plain
-from cnncalc.interop.keras_net import LAYERS, UNKNOWN, Applied, KerasNet, Tensor, translates
+from cnncalc.interop.keras_net import LAYERS, Applied, KerasNet, Tensor, translates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,6 @@ def activated(net: KerasNet, call: Applied, tensor: Tensor, *, main: bool = Fals
             return _as_layer(net, call, tensor, value)
         value = value.get("config") if value.get("config") is not None else value.get("class_name")
     word = str(plain(value)).rpartition(">")[2]
-    if tensor.place is None:
-        return [UNKNOWN]
     steps = _steps(net, word)
     if steps is None:
         sizes = net.sizes(net.last(call, tensor))

@@ -9,7 +9,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.interop.torch_code import Call, Code, Place, _ends, _usual, one
+from cnncalc.interop.exporters import changed
+from cnncalc.interop.torch_code import Call, Code, Place, one, pads_of
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.volume import SIDES
 
@@ -59,16 +60,16 @@ def conv(p: Place) -> Code:
     if set(layer.dilation) != {1} and set(layer.stride) != {1}:
         raise unsupported("no convolution with both a stride and a dilation")
     windows = layer.windows(x)
-    pads = _ends(windows)
+    pads = pads_of(windows)
     is_same = any(pads) and _is_same(x, windows)
     run = "{m}({0})" if is_same or not any(pads) else f"{{m}}({_before(p, pads)})"
-    keys = _usual(
+    keys = changed(
         ("strides", one(layer.stride), 1), ("padding", "same" if is_same else "valid", "valid"),
         ("dilation_rate", one(layer.dilation), 1),
     )  # fmt: skip
-    bias = _usual(("use_bias", layer.bias, True))
+    bias = changed(("use_bias", layer.bias, True))
     if layer.kind == "dwconv" and p.sides < 3 and len(set(layer.stride)) == 1:
-        more = _usual(("depth_multiplier", layer.multiplier, 1))
+        more = changed(("depth_multiplier", layer.multiplier, 1))
         return Code(Call(_named(p, "DepthwiseConv"), (one(layer.kernel),), (*keys, *more, *bias), ("kernel",)), run)
     if layer.kind == "conv" and layer.connections is not None:
         connections = [list(maps) for maps in layer.connections]
@@ -77,7 +78,7 @@ def conv(p: Place) -> Code:
     name = _named(p, "Conv")
     if layer.kind == "conv" and layer.standardized:
         name = "StandardizedConv2D"
-    more = (*keys, *_usual(("groups", groups, 1)), *bias)
+    more = (*keys, *changed(("groups", groups, 1)), *bias)
     return Code(Call(name, (p.output.depth, one(layer.kernel)), more, ("filters", "kernel")), run)
 
 
@@ -98,7 +99,7 @@ def deconv(p: Place) -> Code:
     is_same = p.output.sides == tuple([size * step for size, step in zip(x.sides, layer.stride, strict=True)])
     is_same = is_same and begins == [more // 2 for more in missing]
     is_cut = any(begins) or any(ends)
-    keys = _usual(
+    keys = changed(
         ("strides", one(layer.stride), 1), ("padding", "same" if is_same and is_cut else "valid", "valid"),
         ("use_bias", layer.bias, True),
     )  # fmt: skip
@@ -109,13 +110,13 @@ def deconv(p: Place) -> Code:
 
 def fc(p: Place) -> Code:
     """FC."""
-    call = Call("layers.Dense", (p.layer.units,), _usual(("use_bias", p.layer.bias, True)), ("units",))
+    call = Call("layers.Dense", (p.layer.units,), changed(("use_bias", p.layer.bias, True)), ("units",))
     return Code(call, "{m}({0})" if p.flat[0] else "{m}(layers.Flatten()({0}))")
 
 
 def linear(p: Place) -> Code:
     """LINEAR along the depth."""
-    return Code(Call("layers.Dense", (p.layer.units,), _usual(("use_bias", p.layer.bias, True)), ("units",)))
+    return Code(Call("layers.Dense", (p.layer.units,), changed(("use_bias", p.layer.bias, True)), ("units",)))
 
 
 def pool(p: Place) -> Code:
@@ -132,24 +133,29 @@ def pool(p: Place) -> Code:
     begins = [first for first, _ in windows.pads]
     reach = zip(p.output.sides, layer.step, layer.kernel, x.sides, begins, strict=True)
     ends = [max((count - 1) * step + size - whole - first, 0) for count, step, size, whole, first in reach]
-    step = _usual(("strides", one(layer.step), one(layer.kernel)))
+    step = changed(("strides", one(layer.step), one(layer.kernel)))
     pads = [*begins, *ends]
     if layer.kind == "lppool":
         values = (tuple(layer.kernel), tuple(layer.step), layer.power)
         return Code(Call("LpPooling", values, (), ("kernel", "stride", "power")), f"{{m}}({_before(p, pads)})")
     call = Call(_named(p, name), (one(layer.kernel),), step, ("kernel",))
-    if not any(pads):
-        return Code(call)
-    counts = layer.kind == "avgpool" and layer.count_pad and any(begins + [last for _, last in windows.pads])
+    return _padded_pool(p, call, windows, ends) if any(pads) else Code(call)
+
+
+def _padded_pool(p: Place, call: Call, windows: Any, ends: Sequence[int]) -> Code:
+    """A pool with padding; ``ends`` is that at the end of each side up to its last window."""
+    layer = p.layer
+    pads = [*[first for first, _ in windows.pads], *ends]
+    counts = layer.kind == "avgpool" and layer.count_pad and any(map(any, windows.pads))
     # for pads that differ between both ends, Keras on PyTorch counts other elements in a mean
     is_even = layer.kind == "pool" or all(first == last for first, last in windows.pads)
-    if _is_same(x, windows) and not counts and is_even:
-        return Code(call._replace(keys=(*step, ("padding", "same"))))
+    if _is_same(p.volumes[0], windows) and not counts and is_even:
+        return Code(call._replace(keys=(*call.keys, ("padding", "same"))))
     if layer.kind == "pool":
         return Code(call, f'{{m}}(ops.pad({{0}}, {_around(p, pads)}, constant_values=float("-inf")))')
     if counts and all(last <= pad for last, (_, pad) in zip(ends, windows.pads, strict=True)):
         return Code(call, f"{{m}}({_before(p, pads)})")
-    counted = _around(p, _ends(windows)) if layer.count_pad else _around(p, [0] * len(pads))
+    counted = _around(p, pads_of(windows)) if layer.count_pad else _around(p, [0] * len(pads))
     return Code(Call("CountedPooling", (tuple(layer.kernel), tuple(layer.step), _around(p, pads), counted)))
 
 
@@ -167,7 +173,7 @@ def whole(name: str) -> Callable[[Place], Code]:
 def layer(name: str, *keys: tuple[str, str, Any]) -> Callable[[Place], Code]:
     """A layer of Keras with these keys: (argument, attribute of the layer, default)."""
     return lambda p: Code(
-        Call(name, (), _usual(*[(key, getattr(p.layer, attribute), default) for key, attribute, default in keys]))
+        Call(name, (), changed(*[(key, getattr(p.layer, attribute), default) for key, attribute, default in keys]))
     )
 
 
@@ -238,7 +244,7 @@ def affine(p: Place) -> Code:
     def plain(value: Any) -> Any:
         return [float(each) for each in value] if isinstance(value, tuple) else value
 
-    keys = (("scale", plain(p.layer.factor)), *_usual(("offset", plain(p.layer.shift), 0)))
+    keys = (("scale", plain(p.layer.factor)), *changed(("offset", plain(p.layer.shift), 0)))
     return Code(Call("layers.Rescaling", (), keys))
 
 
@@ -257,11 +263,11 @@ def normalization(p: Place) -> Code:
         axes = _over(p, layer.axes)
         name = "RmsNorm" if layer.kind == "rms" else "L2Norm"
         return Code(Call(name, (axes,), (*eps, ("scale", layer.scale)), ("axes",)))
-    parts = _usual(("scale", layer.scale, True), ("center", layer.shift, True))
+    parts = changed(("scale", layer.scale, True), ("center", layer.shift, True))
     if layer.kind == "bn":
         if not layer.stats:
             raise unsupported("no batch normalization without running statistics")
-        return Code(Call("layers.BatchNormalization", (), (*_usual(("epsilon", layer.eps, 0.001)), *parts)))
+        return Code(Call("layers.BatchNormalization", (), (*changed(("epsilon", layer.eps, 0.001)), *parts)))
     if layer.kind == "ln":
         axes = _over(p, layer.over(p.sides))
         over = () if axes == (-1,) else (("axis", list(axes)),)
@@ -309,7 +315,7 @@ def by_sign(sign: str) -> Callable[[Place], Code]:
 def concat(p: Place) -> Code:
     """CONCAT."""
     inputs = ", ".join([f"{{{place}}}" for place in range(len(p.volumes))])
-    name = p.layer.axis if isinstance(p.layer.axis, str) else p.layer.axis[0]
+    (name,) = p.layer.axis
     keys = () if name == "depth" else (("axis", _axis(p, name)),)
     return Code(Call("layers.Concatenate", (), keys), f"{{m}}([{inputs}])")
 
@@ -362,7 +368,7 @@ def resize(p: Place) -> Code:
         factor = None
     if p.sides == 2 and not corners and factor is None and layer.mode == "bilinear":
         return Code(Call("layers.Resizing", tuple(p.output.sides), (), ("height", "width")))
-    keys = _usual(("corners", corners, False), ("factor", factor, None))
+    keys = changed(("corners", corners, False), ("factor", factor, None))
     return Code(Call("Resize", (tuple(p.output.sides), layer.mode), keys, ("size",)))
 
 
@@ -388,17 +394,15 @@ def pad(p: Place) -> Code:
 
 def crop(p: Place) -> Code:
     """CROP."""
-    sides = list(zip(p.volumes[0].sides, p.output.sides, strict=True))
-    begins = [(size - part) // 2 for size, part in sides]
-    if p.layer.at != "centre":
-        begins = [0] * len(sides) if p.layer.at == "begin" else list(p.layer.at)
-    ends = [size - part - begin for begin, (size, part) in zip(begins, sides, strict=True)]
+    x, sides = p.volumes[0], p.output.sides
+    begins = p.layer.begins(x, sides)
+    ends = [size - part - begin for size, part, begin in zip(x.sides, sides, begins, strict=True)]
     return Code(Call(_named(p, "Cropping"), (_pairs(p, [*begins, *ends]),), (), ("crop",)))
 
 
 def slices(p: Place) -> Code:
     """SLICE."""
-    name = p.layer.axis if isinstance(p.layer.axis, str) else p.layer.axis[0]
+    (name,) = p.layer.axis
     stop = "" if p.layer.stop is None else p.layer.stop
     if name == "depth":
         return Code(None, f"{{0}}[..., {p.layer.start}:{stop}]")
@@ -411,10 +415,10 @@ def attention(p: Place) -> Code:
     other = "{1}" if len(p.volumes) > 1 else "{0}"
     inner = layer.inner(depth)
     if layer.relative is None and layer.out and p.sides == 1:
-        keys = (("num_heads", layer.heads), ("key_dim", inner // layer.heads), *_usual(("use_bias", layer.bias, True)))
+        keys = (("num_heads", layer.heads), ("key_dim", inner // layer.heads), *changed(("use_bias", layer.bias, True)))
         return Code(Call("layers.MultiHeadAttention", (), keys), f"{{m}}({{0}}, {other})")
     plane = None if layer.relative is None else tuple(layer.plane)
-    keys = (*_usual(("bias", layer.bias, True), ("out", layer.out, True)), *_usual(("plane", plane, None)))
+    keys = (*changed(("bias", layer.bias, True), ("out", layer.out, True)), *changed(("plane", plane, None)))
     return Code(Call("Attention", (layer.heads, inner), keys, ("heads", "inner")), f"{{m}}({{0}}, {other})")
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import uniform
+from cnncalc.interop.builder import Unknown, uniform
 from cnncalc.interop.keras_activations import activated
-from cnncalc.interop.keras_net import UNKNOWN, Applied, KerasNet, Tensor, lacking, translates
+from cnncalc.interop.keras_net import Applied, KerasNet, Tensor, lacking, translates
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +60,6 @@ def _window(net: KerasNet, call: Applied, x: Tensor, key: str = "kernel_size", d
 )  # fmt: skip
 def _convolution(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     filters, groups = config.integer("filters"), config.integer("groups", 1)
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
     depth = net.volume(x).depth
@@ -74,8 +73,6 @@ def _convolution(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("DepthwiseConv1D", "DepthwiseConv2D")
 def _depthwise(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
     made = net.add(call, "dwconv", [x], multiplier=config.integer("depth_multiplier", 1), **keys)
     return activated(net, call, made)
@@ -84,8 +81,6 @@ def _depthwise(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D")
 def _separable(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     keys = _window(net, call, x)
     multiplier = config.integer("depth_multiplier", 1)
     spread = net.add(call, "dwconv", [x], "depthwise", multiplier=multiplier, bias=False, **keys)
@@ -97,8 +92,6 @@ def _separable(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Deconvolution2D", "Convolution2DTranspose")
 def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     sides = len(x.axes) - 1 - call.lead
     kernel = _lead(call, config.sizes("kernel_size", sides))
     stride, dilation = (_lead(call, config.sizes(key, sides, 1)) for key in ("strides", "dilation_rate"))
@@ -125,8 +118,6 @@ def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("LocallyConnected1D", "LocallyConnected2D")
 def _local(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
     return activated(net, call, net.add(call, "local", [x], filters=config.integer("filters"), **keys))
 
@@ -137,8 +128,6 @@ def _local(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("Dense", "TimeDistributedDense")
 def _dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.last(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     kind = "fc" if len(x.axes) == 1 else "linear"
     made = net.add(call, kind, [x], units=config.integer("units"), bias=config.boolean("use_bias", True))
     return activated(net, call, made)
@@ -149,25 +138,26 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
     tensors = [*call.inputs, *[call.kwargs[key] for key in ("query", "value", "key") if key in call.kwargs]]
     tensors = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
-    if not tensors or any(tensor.place is None for tensor in tensors):
-        return [UNKNOWN]
+    if not tensors:
+        raise Unknown
     query, value = tensors[0], tensors[1] if len(tensors) > 1 else tensors[0]
     key = tensors[2] if len(tensors) > 2 else value
     size = config.integer("key_dim")
+    *positions, depth = net.sizes(query)
+    given = config.integers("output_shape", [depth])
     why = None
     if config.integer("value_dim", size) != size:
         why = f"its value_dim is {config.integer('value_dim')}, but its key_dim is {size}"
-    elif "output_shape" in config and config.integers("output_shape") != [net.sizes(query)[-1]]:
-        why = "the depth of its output differs from that of its query"
+    elif given != [depth]:
+        why = f"its output_shape is {given}, but the depth of its query is {depth}"
     elif key != value:
-        why = "its keys and values have different shapes"
-    elif len(query.axes) != 2 or ("attention_axes" in config and config.integers("attention_axes") != [1]):
-        why = "it attends along more than one axis"
+        why = "its keys and its values are different tensors"
+    elif len(query.axes) != 2 or config.integers("attention_axes", [1]) != [1]:
+        why = "only attention along the positions of a sequence is supported"
     if why is not None:
-        return net.lacks(call, why, net.sizes(query))
+        return net.lacks(call, why, [*positions, *given])
     inputs = [net.last(call, query)] if query == value else [net.last(call, query), net.last(call, value)]
     heads, bias = config.integer("num_heads"), config.boolean("use_bias", True)
-    depth = net.sizes(query)[-1]
     keys: dict[str, Any] = {} if heads * size == depth else {"head_dim": size, "dim": heads * size}
     return [net.add(call, "attention", inputs, heads=heads, bias=bias, **keys)]
 
@@ -175,54 +165,35 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 # pools
 
 
-@translates("MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool1D", "MaxPool2D", "MaxPool3D")
-def _max_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _pooled(net, call, "pool", {})
-
-
 @translates(
-    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool1D", "MaxPool2D", "MaxPool3D", "AveragePooling1D",
+    "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
 )  # fmt: skip
-def _average_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _pooled(net, call, "avgpool", {"count_pad": False} if _padding(call) == "same" else {})
-
-
-def _pooled(net: KerasNet, call: Applied, kind: str, keys: dict[str, Any]) -> Sequence[Tensor]:
+def _pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    if x.place is None:
-        return [UNKNOWN]
     sides = len(x.axes) - 1 - call.lead
     kernel = _lead(call, config.sizes("pool_size", sides, 2))
     stride = _lead(call, config.sizes("strides", sides)) if "strides" in config else kernel
-    pad = _pad(call, kernel, stride, [1] * len(kernel))
-    return [net.add(call, kind, [x], kernel=uniform(kernel), stride=uniform(stride), pad=pad, **keys)]
+    keys: dict[str, Any] = {"kernel": uniform(kernel), "stride": uniform(stride)}
+    keys["pad"] = _pad(call, kernel, stride, [1] * len(kernel))
+    is_max = call.kind.lower().startswith("max")
+    if not is_max and _padding(call) == "same":
+        keys["count_pad"] = False
+    return [net.add(call, "pool" if is_max else "avgpool", [x], **keys)]
 
 
 @translates(
     "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalAvgPool1D", "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
+    "GlobalAvgPool3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalMaxPool1D",
+    "GlobalMaxPool2D", "GlobalMaxPool3D",
 )  # fmt: skip
-def _global_average(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _global(net, call, "gap", "mean")
-
-
-@translates(
-    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalMaxPool1D", "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-)  # fmt: skip
-def _global_max(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return _global(net, call, "gmp", "max")
-
-
-def _global(net: KerasNet, call: Applied, kind: str, op: str) -> Sequence[Tensor]:
-    x = net.maps(call)
-    if x.place is None:
-        return [UNKNOWN]
+def _global_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, is_max = net.maps(call), call.kind.lower().startswith("globalmax")
     if call.lead:
         names = net.volume(x).names[call.lead :]
-        made = net.add(call, "reduce", [x], op=op, axes=list(names))
+        made = net.add(call, "reduce", [x], op="max" if is_max else "mean", axes=list(names))
         return [net.reshaped(call, made, [*net.sizes(x)[: call.lead], net.volume(x).depth])]
-    made = net.add(call, kind, [x])
+    made = net.add(call, "gmp" if is_max else "gap", [x])
     return [made if call.config.boolean("keepdims", False) else made._replace(axes=(len(x.axes) - 1,))]
 
 
@@ -232,8 +203,6 @@ def _global(net: KerasNet, call: Applied, kind: str, op: str) -> Sequence[Tensor
 @translates("BatchNormalization", "SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2")
 def _batch_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     (axis, *others) = config.integers("axis", -1)
     if others:
         return net.lacks(call, "it normalizes over several axes", net.sizes(net.last(call)))
@@ -246,8 +215,6 @@ def _batch_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("LayerNormalization", "RMSNormalization")
 def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     axes = {net.axis(call, call.x, axis) for axis in config.integers("axis", -1)}
     x = net.ordered(call, call.x, max(axes))
     whole = len(axes) == len(x.axes) > 1
@@ -263,8 +230,6 @@ def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("GroupNormalization", "InstanceNormalization")
 def _group_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     x = net.ordered(call, call.x, net.axis(call, call.x, config.integer("axis", -1)))
     groups = config.integer("groups", 32) if call.kind == "GroupNormalization" else -1
     keys: dict[str, Any] = {"scale": config.boolean("scale", True), "shift": config.boolean("center", True)}
@@ -276,8 +241,6 @@ def _group_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("UnitNormalization")
 def _unit_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    if call.x.place is None:
-        return [UNKNOWN]
     axes = {net.axis(call, call.x, axis) for axis in call.config.integers("axis", -1)}
     x = net.ordered(call, call.x, max(axes))
     if 1 < len(axes) < len(x.axes):
@@ -305,8 +268,6 @@ def _one(numbers: Sequence[float]) -> Any:
 @translates("Normalization")
 def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    if call.x.place is None:
-        return [UNKNOWN]
     x = net.last(call)
     if "mean" not in config or "variance" not in config:
         axes = [net.axis(call, x, axis) for axis in (config.integers("axis", -1) if "axis" in config else [])]
@@ -321,7 +282,7 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     deviations = [sqrt(variance) or 1.0 for variance in config.numbers("variance")]
     means = config.numbers("mean")
     if len(means) != len(deviations):
-        raise config.wrong("mean", f"{len(deviations)} numbers, as many as the variance has")
+        raise config.wrong("mean", f"{plural(len(deviations), 'number')}, as many as the variance has")
     if config.boolean("invert", False):
         return [net.add(call, "affine", [x], factor=_one(deviations), shift=_one(means))]
     shifts = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]

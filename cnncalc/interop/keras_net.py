@@ -6,9 +6,11 @@ A tensor is batch x axes. Each axis is a side or the depth of a volume: with ``c
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.interop.builder import Unknown
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
@@ -38,6 +40,7 @@ class Tensor(NamedTuple):
 
 
 UNKNOWN = Tensor(None)
+_SIDES = re.compile("[123](?=D)")
 
 
 class Applied(NamedTuple):
@@ -99,17 +102,18 @@ class KerasNet:
     # tensors
 
     def volume(self, tensor: Tensor) -> Volume:
-        """The volume of a known tensor."""
-        assert tensor.place is not None
+        """The volume of a tensor; raises Unknown if it is not known, as all methods that need it do."""
+        if tensor.place is None:
+            raise Unknown
         return self.builder.volume(tensor.place)
 
     def sizes(self, tensor: Tensor) -> tuple[int, ...]:
-        """The shape of a known tensor, without the batch."""
+        """The shape of a tensor, without the batch."""
         volume = self.volume(tensor)
         return tuple([volume[axis] for axis in tensor.axes])
 
     def names(self, tensor: Tensor) -> tuple[str, ...]:
-        """For each axis of a known tensor the name of the side, or ``depth``."""
+        """For each axis of a tensor the name of the side, or ``depth``."""
         names = (*self.volume(tensor).names, "depth")
         return tuple([names[axis] for axis in tensor.axes])
 
@@ -141,8 +145,8 @@ class KerasNet:
 
     def ordered(self, call: Applied, tensor: Tensor, channels: int) -> Tensor:
         """The tensor with axis ``channels`` as depth and the others as sides, in order; adds a PERMUTE if needed."""
-        count = len(tensor.axes)
-        if tensor.place is None or count <= 1:
+        volume, count = self.volume(tensor), len(tensor.axes)
+        if count <= 1:
             return tensor
         others = [axis for axis in range(count) if axis != channels]
         wanted = [tensor.axes[axis] for axis in (*others, channels)]
@@ -150,18 +154,26 @@ class KerasNet:
         axes = tuple([places[axis] for axis in range(count)])
         if wanted == list(range(count)):
             return tensor
-        names = (*self.volume(tensor).names, "depth")
+        names = (*volume.names, "depth")
         place = self.builder.add(
             "permute", [tensor.place], span=call.config.span, order=[names[axis] for axis in wanted]
         )
         return Tensor(place, axes)
 
     def maps(self, call: Applied, tensor: Tensor | None = None) -> Tensor:
-        """An input with its channels, by the data format of the layer, as depth."""
+        """An input with its channels, by the data format of the layer, as depth.
+
+        Raises DesignError unless it has as many sides as the name of a class with a number says: ``Conv2D``.
+        """
         tensor = call.x if tensor is None else tensor
         form = call.config.text("data_format", "channels_last")
         first = form == "channels_first"
-        return self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
+        found = self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
+        digit, axes = _SIDES.search(call.kind), len(tensor.axes) - call.lead
+        if digit is not None and axes != int(digit[0]) + 1:
+            rule = f"{call.kind} is supported for {int(digit[0]) + 1} axes besides the batch"
+            raise call.config.fault(f"{rule}, but its input has {axes}")
+        return found
 
     def last(self, call: Applied, tensor: Tensor | None = None) -> Tensor:
         """An input with its last axis as depth."""
@@ -240,8 +252,6 @@ class KerasNet:
                 call, f"a tensor of {len(sizes)} axes besides the batch, but a volume has at most 3 sides"
             )[0]
         tensor = self.ordered(call, tensor, len(tensor.axes) - 1)
-        if tensor.place is None:
-            return UNKNOWN
         old, new = self.sizes(tensor), tuple(sizes)
         volume = self.volume_of(sizes)
         if prod(old) != prod(new):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.interop.builder import Unknown
 from cnncalc.interop.keras_activations import activated
 from cnncalc.interop.keras_config import Config, plain
-from cnncalc.interop.keras_net import UNKNOWN, Applied, KerasNet, Tensor
-from cnncalc.interop.keras_shapes import concatenated, merged, named_axis, permuted, sized
+from cnncalc.interop.keras_net import Applied, KerasNet, Tensor
+from cnncalc.interop.keras_shapes import INTERPOLATIONS, concatenated, merged, named_axis, permuted, sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def operation(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if not known:
         return net.lacks(call, "no layer kind computes it", None, name)
     if not tensors or any(tensor.place is None for tensor in tensors):
-        return [UNKNOWN]
+        raise Unknown
     if name in _SAME:
         return [tensors[0]]
     if name in _BINARY:
@@ -194,7 +195,7 @@ def _reduced(net: KerasNet, call: Applied, op: str) -> Tensor:
         made = net.add(call, "gap" if op == "mean" else "gmp", [x])
     else:
         made = net.add(call, "reduce", [x], op=op, axes=names)
-    if _argument(call, ("keepdims", "keep_dims"), 2, False) or made.place is None:
+    if _argument(call, ("keepdims", "keep_dims"), 2, False):
         return made
     left = [size for axis, size in enumerate(sizes) if axis not in axes]
     if len(left) == 1 and len(sizes) - 1 not in axes:
@@ -283,8 +284,6 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
             name = net.names(x)[number - 1]
             keys: dict[str, Any] = {"from": bounds[0], "to": bounds[1], **named_axis(name)}
             x = net.add(call, "slice", [x], main=number == len(parts) - 1, **keys)
-            if x.place is None:
-                return [UNKNOWN]
         if number and isinstance(part, slice):
             left.append(bounds[1] - bounds[0])
     return [x if len(left) == len(x.axes) else net.reshaped(call, x, left)]
@@ -322,8 +321,10 @@ def _resize(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = net.maps(call, call.inputs[0])
     size = _argument(call, ("size",), 1)
     mode = str(_argument(call, ("interpolation", "method"), 2, "bilinear"))
-    if not isinstance(size, list) or len(size) != 2 or mode not in ("nearest", "bilinear", "bicubic", "area"):
-        return net.lacks(call, f"its interpolation is {mode[:60]}, or its size is computed")
+    if not isinstance(size, list) or len(size) != 2:
+        return net.lacks(call, "its size is not a list of two numbers")
+    if mode not in INTERPOLATIONS:
+        return net.lacks(call, f"its interpolation is {mode[:60]}")
     return [net.add(call, "resize", [x], size=size, mode=mode)]
 
 

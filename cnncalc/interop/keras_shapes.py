@@ -8,8 +8,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.keras_config import Config, plain
-from cnncalc.interop.keras_net import LAYERS, UNKNOWN, Applied, KerasNet, Tensor, lacking, translates
+from cnncalc.interop.builder import Unknown
+from cnncalc.interop.keras_config import Config, plain, upgraded
+from cnncalc.interop.keras_net import LAYERS, Applied, KerasNet, Tensor, lacking, translates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +51,8 @@ def _scaled_sum(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def merged(net: KerasNet, call: Applied, kind: str, tensors: Sequence[Tensor]) -> Tensor:
     """Merges tensors element by element; a tensor with fewer axes first gets leading axes of size 1."""
-    if any(tensor.place is None for tensor in tensors) or not tensors:
-        return UNKNOWN
+    if not tensors:
+        raise Unknown
     if len(tensors) == 1:
         return net.add(call, kind, tensors)
     most = max(len(tensor.axes) for tensor in tensors)
@@ -76,8 +77,8 @@ def _concatenate(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def concatenated(net: KerasNet, call: Applied, tensors: Sequence[Tensor], axis: int) -> Tensor:
     """Concatenates tensors along an axis; axis 0 is the batch."""
-    if any(tensor.place is None for tensor in tensors) or not tensors:
-        return UNKNOWN
+    if not tensors:
+        raise Unknown
     if len({tensor.axes for tensor in tensors}) > 1:
         most = max(len(tensor.axes) for tensor in tensors)
         if any(len(tensor.axes) != most for tensor in tensors):
@@ -101,8 +102,8 @@ def named_axis(name: str, key: str = "axis") -> dict[str, Any]:
 def _dot(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     axes = call.config.integers("axes", -1)
     axes = axes * 2 if len(axes) == 1 else axes
-    if any(tensor.place is None for tensor in call.inputs) or len(call.inputs) != 2:
-        return [UNKNOWN]
+    if len(call.inputs) != 2:
+        raise Unknown
     if call.config.boolean("normalize", False) or any(len(tensor.axes) != 2 for tensor in call.inputs):
         return net.lacks(call, "a product of tensors other than a matrix product")
     one, other = (net.last(call, tensor) for tensor in call.inputs)
@@ -118,8 +119,6 @@ def _dot(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("Flatten")
 def _flatten(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = call.x
-    if x.place is None:
-        return [UNKNOWN]
     lead = list(net.sizes(x)[: call.lead])
     if lead:
         return [net.reshaped(call, net.last(call), [*lead, prod(net.sizes(x)[call.lead :])], main=True)]
@@ -129,7 +128,7 @@ def _flatten(net: KerasNet, call: Applied) -> Sequence[Tensor]:
             "Flatten takes the elements in another order (here channel by channel); the counts are the same"
         )
     made = net.add(call, "flatten", [x])
-    return [made if made.place is None else Tensor(made.place, (len(net.volume(made)) - 1,))]
+    return [Tensor(made.place, (len(net.volume(made)) - 1,))]
 
 
 @translates("Reshape")
@@ -142,8 +141,6 @@ def _reshape(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def sized(net: KerasNet, call: Applied, x: Tensor, target: Sequence[Any], *, main: bool) -> Tensor:
     """Reshapes a tensor to sizes without the batch; one may be -1 or None. Raises DesignError if they do not fit."""
-    if x.place is None:
-        return UNKNOWN
     sizes = [-1 if size is None else size for size in target]
     if not all(isinstance(size, int) and (size == -1 or size > 0) for size in sizes) or sizes.count(-1) > 1:
         raise call.config.fault(f"cannot reshape to {list(target)}")
@@ -162,8 +159,6 @@ def _permute(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def permuted(net: KerasNet, call: Applied, x: Tensor, dims: Sequence[int]) -> Tensor:
     """Puts the axes of a tensor in the order ``dims``, where axis 0 is the batch, which stays first."""
-    if x.place is None:
-        return UNKNOWN
     if sorted(dims) != list(range(1, len(x.axes) + 1)):
         raise call.config.fault(f"the order {list(dims)} must have each of the axes 1 to {len(x.axes)} once")
     names = net.names(x)
@@ -175,13 +170,14 @@ def permuted(net: KerasNet, call: Applied, x: Tensor, dims: Sequence[int]) -> Te
 
 @translates("RepeatVector")
 def _repeat(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    if call.x.place is None:
-        return [UNKNOWN]
     row = net.reshaped(call, call.x, [1, *net.sizes(call.x)])
     return [net.add(call, "upsample", [row], factor=call.config.integer("n"))]
 
 
 # sides
+
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area")
+"""The modes of RESIZE, which Keras calls the same."""
 
 
 def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int], list[int]]:
@@ -197,31 +193,18 @@ def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int],
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-@translates("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
-def _zero_padding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    x = net.maps(call)
-    if x.place is None:
-        return [UNKNOWN]
-    begins, ends = _ends(call, "padding", len(x.axes) - 1 - call.lead, 1)
+@translates("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D")
+def _padding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x, is_crop = net.maps(call), call.kind.lower().startswith("cropping")
+    key, default, sign = ("cropping", 0, -1) if is_crop else ("padding", 1, 1)
+    begins, ends = _ends(call, key, len(x.axes) - 1 - call.lead, default)
     lead = [0] * call.lead
-    return [net.add(call, "pad", [x], pad=[*lead, *begins, *lead, *ends])]
-
-
-@translates("Cropping1D", "Cropping2D", "Cropping3D")
-def _cropping(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    x = net.maps(call)
-    if x.place is None:
-        return [UNKNOWN]
-    begins, ends = _ends(call, "cropping", len(x.axes) - 1 - call.lead, 0)
-    lead = [0] * call.lead
-    return [net.add(call, "pad", [x], pad=[*lead, *[-size for size in begins], *lead, *[-size for size in ends]])]
+    return [net.add(call, "pad", [x], pad=[sign * size for size in (*lead, *begins, *lead, *ends)])]
 
 
 @translates("UpSampling1D", "UpSampling2D", "UpSampling3D")
 def _upsampling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = net.maps(call)
-    if x.place is None:
-        return [UNKNOWN]
     sides = len(x.axes) - 1 - call.lead
     factors = [*[1] * call.lead, *call.config.sizes("size" if "size" in call.config else "length", sides, 2)]
     mode = call.config.text("interpolation", "nearest")
@@ -237,12 +220,11 @@ def _upsampling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _resizing(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
     mode, sizes = config.text("interpolation", "bilinear"), [config.integer("height"), config.integer("width")]
-    if x.place is None:
-        return [UNKNOWN]
-    if mode not in ("nearest", "bilinear", "bicubic", "area") or config.boolean("crop_to_aspect_ratio", False):
-        return net.lacks(
-            call, f"its interpolation is {mode[:60]}, or crop_to_aspect_ratio is set", [*sizes, net.volume(x).depth]
-        )
+    why = None if mode in INTERPOLATIONS else f"its interpolation is {mode[:60]}"
+    if config.boolean("crop_to_aspect_ratio", False):
+        why = "it crops the image before resizing it (crop_to_aspect_ratio)"
+    if why is not None:
+        return net.lacks(call, why, [*sizes, net.volume(x).depth])
     return [net.add(call, "resize", [x], size=sizes, mode=mode)]
 
 
@@ -297,14 +279,14 @@ def _pass(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("TimeDistributed")
 def _time_distributed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     inner = call.config.raw("layer")
-    kind = str(inner.get("class_name")) if isinstance(inner, dict) else ""
-    function = LAYERS.get(kind.rpartition(">")[2].lower())
-    if function is None or kind.lower() in _WHOLE or not isinstance(inner, dict) or call.lead:
-        return net.lacks(call, f"{kind or 'something'} applied to each time step")
-    from cnncalc.interop.keras_config import upgraded
-
+    if not isinstance(inner, dict):
+        raise call.config.wrong("layer", "a serialized layer")
+    kind = str(inner.get("class_name")).rpartition(">")[2]
+    function = LAYERS.get(kind.lower())
+    if function is None or kind.lower() in _WHOLE or call.lead:
+        return net.lacks(call, f"it applies {kind[:60]} to each time step")
     config = Config(upgraded(inner.get("config") or {}), call.name, call.config.span)
-    return function(net, call._replace(kind=kind.rpartition(">")[2], config=config, lead=1))
+    return function(net, call._replace(kind=kind, config=config, lead=1))
 
 
 _WHOLE = frozenset(["reshape", "permute", "repeatvector", "layernormalization", "groupnormalization", "lstm", "gru"])

@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.interop.exporters import bound, heading
+from cnncalc.interop.exporters import heading
 from cnncalc.interop.keras_code import CODES
 from cnncalc.interop.source_groups import Body, Groups, identifier
-from cnncalc.interop.torch_code import Code, Place
+from cnncalc.interop.torch_code import Code
 from cnncalc.interop.torch_text import LEAST_LOOP, Class, Shape, Writer, construction, docstring, support, wrapped
 
 if TYPE_CHECKING:
@@ -65,17 +65,7 @@ class KerasSource(Groups):
             raise DesignError([Problem("no-equal", "no layer for it")])
         if node.transposed:
             raise DesignError([Problem("no-equal", "no layer that uses the weights of another one transposed")])
-        layer = bound(self.graph, index, self.volumes)
-        volumes = [self.volumes[source] for source in node.inputs]
-        flat = [self.flat[source] for source in node.inputs]
-        takes_maps = layer.is_flat is False and node.kind != "reshape"
-        opened = any(flat) and not (all(flat) and not takes_maps)
-        seen = [False] * len(flat) if opened else flat
-        code = CODES[node.kind](Place(layer, volumes, self.volumes[index], seen, in_place=False))
-        for place, is_flat in enumerate(flat if opened else ()):
-            if is_flat:
-                whole = f"layers.Reshape({tuple(volumes[place])})({{{place}}})"
-                code = code._replace(expression=code.expression.replace(f"{{{place}}}", whole))
+        code = self.layer_code(index, CODES, lambda x: f"layers.Reshape({tuple(x)})({{}})", in_place=False)
         if code.module is not None and not node.trainable:
             code = code._replace(module=code.module._replace(keys=(*code.module.keys, ("trainable", False))))
         return code

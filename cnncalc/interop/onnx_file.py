@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.onnx_tensors import read_tensor
+from cnncalc.interop.onnx_versions import OUTSIDE, contradiction, forms
 from cnncalc.interop.operators import Constant, Operator, OperatorNet
 from cnncalc.interop.wire import (
     BYTES,
@@ -24,9 +25,10 @@ from cnncalc.interop.wire import (
     text,
 )
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping, Sequence
     from mmap import mmap
 
     from cnncalc.graph import Graph
@@ -52,6 +54,9 @@ MOST_NUMBERS = 4_096
 """The most numbers in an attribute."""
 MOST_NESTING = 8
 """The deepest nesting of functions that call functions."""
+
+OMITTED = {1: 0.0, 2: 0, 3: ""}
+"""The value of an attribute whose value is not written, as some writers do for 0, by the number of its type."""
 
 OWN_DOMAINS = ("", "ai.onnx")
 
@@ -192,17 +197,28 @@ class Reader:
                 title = self.text(field, MOST_TEXT)
             elif number in (5, 15):
                 found, constant = self._initializer(field)
+                _once(found, constants)
                 constants[found] = constant
             elif number in (11, 12, 13):
                 found, shape = self._value(field)
                 if number == 11:
+                    _once(found, inputs)
                     inputs[found] = shape
                 elif number == 12:
                     outputs.append(found)
                 if shape is not None and number != 11:
                     shapes[found] = shape
         operators: list[Operator] = []
-        self.results.update(name for node in nodes for name in node.outputs)
+        for name in [name for node in nodes for name in node.outputs if name]:
+            _once(name, inputs, constants, self.results)
+            self.results.add(name)
+        missing = [name for name in outputs if not any(name in known for known in (inputs, constants, self.results))]
+        if missing:
+            raise WireError(f"it has the output {visible(missing[0])}, which no node gives")
+        for name, shape in inputs.items():
+            stored = constants[name].shape if name in constants else ()
+            if name in constants and shape is not None and not _agree(shape, stored):
+                raise WireError(f"the tensor {visible(name)} has the shape {list(stored)}, as an input {list(shape)}")
         self._expand(nodes, versions, operators)
         given = {name: shape for name, shape in inputs.items() if name not in constants}
         return OperatorNet(title or file, given, tuple(outputs), tuple(operators), constants, shapes)
@@ -320,12 +336,14 @@ class Reader:
                 self.has_more = True
             else:
                 self._repeated(part, found)
+        if name in attributes or name in references:
+            raise WireError(f"at byte {field[3]} a node has the attribute {visible(name)} a second time")
         if reference:
             references[name] = reference
         elif found or form in (6, 7, 8):
             attributes[name] = tuple(found)
-        elif value is not None:
-            attributes[name] = value
+        elif value is not None or form in OMITTED:
+            attributes[name] = OMITTED[form] if value is None else value
 
     def _repeated(self, part: Field, found: list[Any]) -> None:
         """Adds the values of a list attribute."""
@@ -367,7 +385,7 @@ class Reader:
         for node in nodes:
             function = self._functions.get((node.domain, node.type, node.overload))
             if function is None:
-                operators.append(_operator(node, versions.get("", 1)))
+                operators.append(_operator(node, versions.get("")))
             else:
                 self._call(node, function, operators, 1)
 
@@ -397,23 +415,50 @@ class Reader:
             self.count_text(len(called.name) + sum(map(len, called.outputs)))
             nested = self._functions.get((inner.domain, inner.type, inner.overload))
             if nested is None:
-                operators.append(_operator(called, function.versions.get("", 1)))
+                operators.append(_operator(called, function.versions.get("")))
             else:
                 self._call(called, nested, operators, depth + 1)
+
+
+def _once(name: str, *known: Container[str]) -> None:
+    """Raises WireError if a value of the graph is already known."""
+    if any(name in names for names in known):
+        raise WireError(f"it defines the value {visible(name)} a second time")
+
+
+def _agree(stated: Sequence[int | None], shape: Sequence[int]) -> bool:
+    """Whether a stated shape is that of a tensor, as far as it is stated."""
+    return len(stated) == len(shape) and all(a in (None, b) for a, b in zip(stated, shape, strict=True))
 
 
 def _too_many_fields() -> WireError:
     return WireError(f"it has more than {MOST_FIELDS:,} fields")
 
 
-def _operator(node: RawNode, version: int) -> Operator:
-    """A node as an operator; attributes of older operator versions are rewritten for the newest one."""
+def _operator(node: RawNode, stated: int | None) -> Operator:
+    """A node as an operator; attributes of older operator sets are rewritten for the newest one.
+
+    ``stated`` is the operator set; None if the file does not state it, which stands for the first one.
+    """
     attributes = node.attributes
+    version = 1 if stated is None else stated
+    wrong = _contradiction(node, stated) if not node.domain else ""
     if node.type in ("Softmax", "LogSoftmax", "Hardmax") and version < 13:
         # before version 13 the operator flattened all axes from this one on
         attributes = {**attributes, "axis": attributes.get("axis", 1), "flattened": 1}
+    if node.type == "Resize" and version < 11:
+        attributes = {**attributes, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     scope = tuple([part for part in node.scope if part])
     name = scope[-1] if scope else node.name
     name = name or next(iter(node.outputs), "") or node.type
     full = f"{node.domain}.{node.type}" if node.domain else node.type
-    return Operator(name, full, tuple(node.inputs), tuple(node.outputs), attributes, scope)
+    return Operator(name, full, tuple(node.inputs), tuple(node.outputs), attributes, scope, wrong=wrong)
+
+
+def _contradiction(node: RawNode, version: int | None) -> str:
+    """Why a node of ONNX's own domain contradicts the definition of its operator; empty if it does not."""
+    from cnncalc.interop.tensor_layers import HANDLERS
+
+    if node.type in HANDLERS and node.type not in forms() and node.type not in OUTSIDE:
+        return "ONNX has no such operator"
+    return "" if version is None else contradiction(node.type, version, len(node.inputs), node.attributes)

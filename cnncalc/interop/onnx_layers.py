@@ -174,8 +174,8 @@ def linear(w: LayerWriter, layer: Any, x: str) -> str:
 def rbf(w: LayerWriter, layer: Any, x: str) -> str:
     """RBF: squared distances to the centres."""
     flat = w.op("Unsqueeze", [w.op("Flatten", [x], axis=1), w.integers([1])])
-    apart = w.op("Sub", [flat, w.parameter("centre", lambda array: array.T)])
-    return w.as_map(w.op("ReduceSumSquare", [apart, w.integers([2])], keepdims=0))
+    differences = w.op("Sub", [flat, w.parameter("centre", lambda array: array.T)])
+    return w.as_map(w.op("ReduceSumSquare", [differences, w.integers([2])], keepdims=0))
 
 
 # pools

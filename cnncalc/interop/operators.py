@@ -22,7 +22,8 @@ class Operator(NamedTuple):
 
     ``attributes`` has integers, floats, strings and tuples of these, and :class:`Constant` for tensors. ``scope`` is
     the path of the module that ran it, outermost first, if the source has one.
-    An operator that the importer cannot translate keeps its own name; ``why`` is the reason.
+    An operator that the importer cannot translate keeps its own name; ``why`` is the reason. ``wrong`` is why the
+    source contradicts the definition of the operator.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Operator(NamedTuple):
     attributes: Mapping[str, Any] = NO_ATTRIBUTES
     scope: tuple[str, ...] = ()
     why: str = ""
+    wrong: str = ""
 
 
 class Constant(NamedTuple):

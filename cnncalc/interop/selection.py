@@ -6,7 +6,7 @@ from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported
-from cnncalc.interop.tensor_net import Net, Source, Tensor, Unknown, WrongFile
+from cnncalc.interop.tensor_net import Net, Source, Tensor, Unknown
 from cnncalc.interop.views import Atom, Axes, batch_of, merged, regrouped, size_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: str) -> Tensor:
     """Slices an axis; ``span`` is start, stop and step.
 
-    Raises WrongFile if the slice is empty, Unsupported if no layer computes it.
+    Raises Unsupported if the slice is empty, or if no layer computes it.
     """
     start, stop, step = span
     size = size_of(tensor.axes[axis])
@@ -47,7 +47,7 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
     if count == size:
         return tensor
     if not count:
-        raise WrongFile("it takes no element")
+        raise Unsupported("its result has no elements")
     if batch_of([tensor.axes[axis]]):
         raise Unsupported("it takes only some images of a batch")
     if step > 1 and count > 1:

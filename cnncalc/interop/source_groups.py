@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import keyword
+from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.interop.exporters import unpooled_of, volumes_of
+from cnncalc.interop.exporters import bound, unpooled_of, volumes_of
+from cnncalc.interop.torch_code import Place
 from cnncalc.layers.base import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from cnncalc.graph import Graph
     from cnncalc.interop.torch_code import Code
+    from cnncalc.volume import Volume
 
 
 class Step:
@@ -64,6 +67,32 @@ class Groups:
             group = last
             names = names[1:]
         group.steps.append(Step(names[-1], index))
+
+    def layer_code(
+        self,
+        index: int,
+        codes: Mapping[str, Callable[[Place], Code]],
+        form: Callable[[Volume], str],
+        *,
+        in_place: bool | None,
+    ) -> Code:
+        """The code of a layer by the function of its kind in ``codes``.
+
+        If the layer takes only maps, or some of its inputs are maps, those that are batch x depth become maps first, by
+        ``form``: the expression for a volume, with ``{}`` for the input. ``in_place`` None: as its keys say.
+        """
+        layer = bound(self.graph, index, self.volumes)
+        inputs = self.graph.nodes[index].inputs
+        volumes, flat = [self.volumes[source] for source in inputs], [self.flat[source] for source in inputs]
+        placed = bool(layer.may_work_in_place()) if in_place is None else in_place
+        if not any(flat) or (all(flat) and (layer.is_flat is not False or layer.kind == "reshape")):
+            return codes[layer.kind](Place(layer, volumes, self.volumes[index], flat, placed))
+        code = codes[layer.kind](Place(layer, volumes, self.volumes[index], [False] * len(flat), placed))
+        for number, volume in enumerate(volumes):
+            if flat[number]:
+                text = form(volume).replace("{}", f"{{{number}}}")
+                code = code._replace(expression=code.expression.replace(f"{{{number}}}", text))
+        return code
 
     def reads(self, index: int) -> list[Hashable]:
         """The values that a layer reads: the index of a layer, or ``("places", index)`` for the maxima of a pool."""
@@ -118,34 +147,38 @@ class Body:
         self.names = [self._unique(identifier(step.name)) for step in group.steps]
         self.taken = set(self.taken_names)
         self.variables: dict[Hashable, str] = {}
-        nodes = source.graph.nodes
-        for place, value in enumerate(entering):
-            if is_top and isinstance(value, int):
-                self.variables[value] = self._of_input(value)
-            else:
-                self.variables[value] = self._unique("x" if not place else f"x{place + 1}")
-        if is_top:
-            inputs = [index for index, node in enumerate(nodes) if node.is_input]
-            entering = inputs
-            for index in inputs:
-                if index not in self.variables:
-                    self.variables[index] = self._of_input(index)
+        inputs = [index for index, node in enumerate(source.graph.nodes) if node.is_input]
+        entering = self._enter_net(entering, inputs) if is_top else self._enter_group(entering)
         self.parameters = tuple([self.variables[value] for value in entering])
-        self.counts: dict[Hashable, int] = {}
         reads = [self._entering(step) for step in group.steps]
-        for each in reads:
-            for value in each:
-                self.counts[value] = self.counts.get(value, 0) + 1
+        self.counts = Counter([value for each in reads for value in each])
         self.lines: list[str] = []
-        kept = {*entering, *leaving, *(index for index, node in enumerate(nodes) if node.is_input)}
+        kept = {*entering, *leaving, *inputs}
         for place, (step, name, each) in enumerate(zip(group.steps, self.names, reads, strict=True)):
             results = self._step(place, step, name, each, leaving, is_top=is_top)
             done = [self.variables[value] for value in each if self.counts[value] == 1 and value not in kept]
             if place + 1 < len(group.steps):
                 self.free([variable for variable in done if variable not in results])
-        main = [self.variables[v] for v in leaving if not self._only_in_training(v)]
-        extra = [self.variables[v] for v in leaving if self._only_in_training(v)]
-        self.end(main, extra, is_top=is_top)
+        extra = [value for value in leaving if self._only_in_training(value)]
+        main = [self.variables[value] for value in leaving if value not in extra]
+        self.end(main, [self.variables[value] for value in extra], is_top=is_top)
+
+    def _enter_net(self, entering: Sequence[Hashable], inputs: Sequence[int]) -> Sequence[Hashable]:
+        """Names the variables of the inputs of the net, those that are read first; returns all inputs."""
+        for index in dict.fromkeys([*entering, *inputs]):
+            assert isinstance(index, int)
+            name = self.source.graph.nodes[index].name
+            self.variables[index] = self._unique(self.input_name if name == "input" else identifier(name))
+        return inputs
+
+    def _enter_group(self, entering: Sequence[Hashable]) -> Sequence[Hashable]:
+        """Names the variables of the inputs of a group, and returns these: ``x``, ``x2`` and so on."""
+        for number, value in enumerate(entering, 1):
+            self.variables[value] = self._unique("x" if number == 1 else f"x{number}")
+        return entering
+
+    def _only_in_training(self, value: Hashable) -> bool:
+        return isinstance(value, int) and self.source.graph.nodes[value].training_only
 
     def part(self, place: int, name: str) -> str:
         """The expression that is called to run step ``place`` of the group."""
@@ -169,14 +202,6 @@ class Body:
         """Whether a value is an input of the net with its own name; its variable is not reused."""
         nodes = self.source.graph.nodes
         return isinstance(value, int) and nodes[value].is_input and self.variables[value] != self.input_name
-
-    def _only_in_training(self, value: Hashable) -> bool:
-        return isinstance(value, int) and self.source.graph.nodes[value].training_only
-
-    def _of_input(self, index: int) -> str:
-        """The variable of an input of the net."""
-        name = self.source.graph.nodes[index].name
-        return self._unique(self.input_name if name == "input" else identifier(name))
 
     def _unique(self, name: str) -> str:
         found, number = name, 1
@@ -216,7 +241,7 @@ class Body:
         first = reads[0] if reads else None
         names = []
         for number, value in enumerate(results):
-            reuses = number == 0 and first is not None and self.counts.get(first) == 1 and first not in leaving
+            reuses = number == 0 and first is not None and self.counts[first] == 1 and first not in leaving
             if reuses and first is not None and not self._is_own_input(first):
                 names.append(self.variables[first])
             elif number:

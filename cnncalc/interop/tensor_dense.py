@@ -31,7 +31,9 @@ def gemm(net: Net, operator: Operator) -> Value:
     """Gemm: alpha times a matrix times weights, plus beta times a bias."""
     attributes = operator.attributes
     x = net.tensor(operator)
-    if x.rank == 2 and attributes.get("transA"):
+    if x.rank != 2:
+        raise WrongFile(f"its first matrix has the shape {list(x.shape)}")
+    if attributes.get("transA"):
         x = x.viewed((x.axes[1], x.axes[0]))
     weight = net.values.get(operator.inputs[1]) if len(operator.inputs) > 1 else None
     alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
@@ -40,14 +42,18 @@ def gemm(net: Net, operator: Operator) -> Value:
     if beta != 1 and bias is not None:
         bias = times(net, operator, bias, beta)
     if isinstance(weight, Tensor):
-        if weight.rank == 2 and attributes.get("transB"):
+        if weight.rank != 2:
+            raise WrongFile(f"its second matrix has the shape {list(weight.shape)}")
+        if attributes.get("transB"):
             weight = weight.viewed(weight.axes[::-1])
         found = times(net, operator, product(net, operator, x, weight), alpha)
+        require_bias(bias, x.shape[0], weight.shape[1])
         return found if bias is None else two(net, operator, "Add", found, bias)
     if not isinstance(weight, Array) or len(weight.shape) != 2:
         raise WrongFile("its second matrix is missing")
     units = weight.shape[0 if attributes.get("transB") else 1]
-    array = bias if isinstance(bias, Array) and bias.elements == units else None
+    require_bias(bias, x.shape[0], units)
+    array = bias if isinstance(bias, Array) and bias.shape in ((units,), (1, units)) else None
     own = transposed(weight, (1, 0)) if attributes.get("transB") else weight
     factor = times(net, operator, own, alpha)
     assert isinstance(factor, Array)
@@ -55,6 +61,14 @@ def gemm(net: Net, operator: Operator) -> Value:
     if bias is None or array is not None:
         return result
     return two(net, operator, "Add", result, bias)
+
+
+def require_bias(bias: Value, rows: int, columns: int) -> None:
+    """Raises WrongFile if the bias of Gemm does not broadcast to the matrix."""
+    shape = () if bias is None else bias.shape
+    fits = len(shape) < 3 and all(a in (1, b) for a, b in zip(shape[::-1], (columns, rows), strict=False))
+    if not fits:
+        raise WrongFile(f"its bias of shape {list(shape)} does not fit a matrix of {rows}x{columns}")
 
 
 def times(net: Net, operator: Operator, value: Value, number: float) -> Value:
@@ -73,7 +87,10 @@ def matmul(net: Net, operator: Operator) -> Value:
     if isinstance(left, Tensor) and isinstance(right, Array):
         shape = right.shape
         if len(shape) > 2 and prod(shape[:-2]) == 1:
-            shape = shape[-2:]
+            # the result has the leading axes of the constant, too
+            wide = left.viewed((*((),) * (len(shape) - left.rank), *left.axes))
+            found = dense(net, operator, wide, shaped(right, *shape[-2:]), None)
+            return found if left.rank > 1 else found.viewed((*found.axes[:-2], found.axes[-1]))
         if len(shape) == 1:
             found = dense(net, operator, left, shaped(right, *shape, 1), None)
             return found.viewed(found.axes[:-1])
@@ -121,6 +138,11 @@ def einsum(net: Net, operator: Operator) -> Value:
         raise Unsupported(f"its equation is {equation}")
     first = _grouped(one, left, [*[[letter] for letter in batch], rows, summed])
     widths = dict(zip([*left, *right], [*one.shape, *other.shape], strict=True))
+    for letter, size in zip([*left, *right], [*one.shape, *other.shape], strict=True):
+        if size != widths[letter] and 1 in (size, widths[letter]):
+            raise Unsupported(f"it broadcasts the axes {letter} of its inputs")
+        if size != widths[letter]:
+            raise WrongFile(f"its axes {letter} have the sizes {size} and {widths[letter]}")
     if isinstance(other, Array):
         if batch:
             raise Unsupported(f"its equation is {equation}")
@@ -190,6 +212,8 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
         raise WrongFile(f"it multiplies {list(left.shape)} by {list(right.shape)}")
     if batch_of([left.axes[-1], *right.axes[-2:]]):
         raise Unsupported(OVER_IMAGES)
+    if left.expanded or right.expanded:
+        raise Unsupported("an input was expanded to a larger shape")
     scores = left.source.scores
     if scores is not None and scores.is_normed:
         found = attend(net, operator, scores, right)

@@ -10,6 +10,7 @@ from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
+from cnncalc.interop.tensor_folding import broadcast
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
 from cnncalc.interop.tensor_net import (
     Array,
@@ -58,6 +59,7 @@ def arithmetic(net: Net, operator: Operator) -> Value:
 
 def chosen(net: Net, operator: Operator) -> Value:
     """Where, and the comparisons of its condition, as part of a function of one tensor and numbers."""
+    is_where = operator.type == "Where"
     values = net.inputs(operator)
     tensors = [value for value in values if isinstance(value, Tensor)]
     first = tensors[0]
@@ -65,15 +67,18 @@ def chosen(net: Net, operator: Operator) -> Value:
     for value in values:
         if isinstance(value, Tensor):
             args.append(value.source)
-        elif value is not None and value.scalar is not None and len(value.shape) <= first.rank:
+        elif value is not None and value.scalar is not None and broadcast([value.shape, first.shape]) == first.shape:
             net.used(value)
             args.append(float(value.scalar))
         else:
-            raise Unsupported("its condition or its choices are constants")
+            constants = "it compares with constants other than one number"
+            raise Unsupported("its condition or its choices are constants" if is_where else constants)
     leaf = leaf_of(first.source)
     if any(leaf_of(tensor.source) is not leaf or not _same(tensor, first) for tensor in tensors):
-        raise Unsupported("its condition and its choices depend on different tensors")
-    return Tensor(formula_of(net, operator, operator.type, tuple(args), first.source.volume), first.axes)
+        different = "its condition and its choices depend on different tensors"
+        raise Unsupported(different if is_where else "it compares different tensors")
+    made = formula_of(net, operator, operator.type, tuple(args), first.source.volume)
+    return Tensor(made, first.axes, first.expanded)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
@@ -119,7 +124,7 @@ def _two_tensors(net: Net, operator: Operator, type: str, left: Tensor, right: T
     if leaf is leaf_of(second) and _is_formula_pair(first, second, one, other):
         axes = tuple([a or b for a, b in zip(one, other, strict=True)])
         volume = Volume(*[max(a, b) for a, b in zip(first.volume, second.volume, strict=True)])
-        return Tensor(formula_of(net, operator, type, (first, second), volume), axes)
+        return _copied(Tensor(formula_of(net, operator, type, (first, second), volume), axes), [left, right])
     if type == "Pow":
         raise Unsupported("no layer kind computes powers with a tensor as exponent")
     return _merge(net, operator, type, [left, right])
@@ -171,7 +176,15 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
     axes = tuple(
         [next((axis for axis in column if axis), ()) for column in zip(*[t.axes for t in padded], strict=True)]
     )
-    return Tensor(found, axes)
+    return _copied(Tensor(found, axes), tensors)
+
+
+def _copied(result: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+    """The result of an element-wise operator, expanded as its inputs are; raises WrongFile if they do not broadcast."""
+    if not any(tensor.expanded for tensor in tensors):
+        return result
+    shape = broadcast([tensor.shape for tensor in tensors])
+    return result if shape == result.shape else Tensor(result.source, result.axes, shape)
 
 
 def _fit(tensors: Sequence[Tensor]) -> bool:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
-from cnncalc.interop.tensor_moves import every_pad, new_shape
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axis_in
+from cnncalc.interop.tensor_moves import every_pad, new_shape, order_of, place_in, split_sizes
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,8 @@ class NotFolded(CnncalcError):
 def checked(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape as a tuple; raises WrongFile if it has too many axes or elements, or a negative size."""
     if len(shape) > MAX_RANK or min(shape, default=1) < 0 or prod(shape) > MOST_ELEMENTS:
-        raise WrongFile(f"its result has a shape that no constant has: {list(shape)[:MAX_RANK]}")
+        rule = f"at most {MAX_RANK} axes, sizes of 0 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its result must have {rule}, but is {list(shape)[: MAX_RANK + 1]}")
     return tuple(shape)
 
 
@@ -143,9 +145,15 @@ def _power(a: Any, b: Any) -> Any:
 
 
 def _modulo(a: Any, b: Any) -> Any:
+    """The remainder with the sign of the divisor."""
     if not b:
         raise WrongFile("it divides by 0")
     return a % b
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    """The remainder with the sign of the dividend."""
+    return abs(a) % abs(b) * (-1 if a < 0 else 1) if b else _modulo(a, b)
 
 
 TWO: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -201,7 +209,7 @@ def broadcast(shapes: Sequence[Sequence[int]]) -> tuple[int, ...]:
     for sizes in zip(*padded, strict=True):
         several = {*sizes} - {1}
         if len(several) > 1:
-            raise WrongFile(f"its constants have the shapes {' and '.join(map(str, shapes))}, which do not broadcast")
+            raise WrongFile(f"its inputs have the shapes {' and '.join(map(str, shapes))}, which do not broadcast")
         found.append(several.pop() if several else 1)
     return checked(found)
 
@@ -294,9 +302,10 @@ def _fold(net: Net, operator: Operator) -> list[Value]:
     what = operator.type
     if what in TWO and len(arrays) >= 1:
         result = arrays[0]
+        function = _remainder if what == "Mod" and operator.attributes.get("fmod") else TWO[what]
         is_truth = what in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or")
         for other in arrays[1:]:
-            result = _combined(net, [result, other], TWO[what], is_integer=True if is_truth else None)
+            result = _combined(net, [result, other], function, is_integer=True if is_truth else None)
         return [result]
     if what in ONE:
         return [_combined(net, arrays[:1], ONE[what])]
@@ -373,10 +382,7 @@ def _unsqueeze(net: Net, operator: Operator, x: Array) -> Array:
 
 
 def _transpose(net: Net, operator: Operator, x: Array) -> Array:
-    rank = len(x.shape)
-    order = [axis_in(axis, rank) for axis in operator.attributes.get("perm") or range(rank - 1, -1, -1)]
-    if sorted(order) != list(range(rank)):
-        raise WrongFile(f"its order {order} must have each of the {rank} axes once")
+    order = order_of(operator, len(x.shape))
     steps = _steps(x.shape)
     return _strided(net, x, tuple([x.shape[axis] for axis in order]), [steps[axis] for axis in order])
 
@@ -391,8 +397,7 @@ def _slice(net: Net, operator: Operator, x: Array) -> Array:
         raise WrongFile("its starts, ends, axes and steps must have the same length, and steps must not be 0")
     shape, strides, begin = list(x.shape), _steps(x.shape), 0
     moves = list(strides)
-    for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
-        axis %= len(shape)
+    for start, stop, axis, step in zip(starts, ends, axes_in(axes, len(shape)), steps, strict=True):
         found = range(*slice(start, stop, step).indices(x.shape[axis]))
         shape[axis] = len(found)
         begin += found.start * strides[axis] if len(found) else 0
@@ -407,9 +412,12 @@ def _gather(net: Net, operator: Operator, x: Array) -> Array:
     axis = axis_in(operator.attributes.get("axis", 0), len(x.shape))
     shape = checked((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
     values = None
-    if x.values is not None and indices.values is not None and _is_computed(net, prod(shape)):
+    places = None
+    if indices.values is not None and _is_computed(net, indices.elements):
+        places = [place_in(index, x.shape[axis]) for index in indices.values]
+    if x.values is not None and places is not None and _is_computed(net, prod(shape)):
         inner, size = prod(x.shape[axis + 1 :]), x.shape[axis]
-        rows = [[int(i) % size for i in indices.values]] * prod(x.shape[:axis])
+        rows = [places] * prod(x.shape[:axis])
         values = [
             x.values[(outer * size + i) * inner + n]
             for outer, row in enumerate(rows)
@@ -447,7 +455,7 @@ def _expand(net: Net, operator: Operator, x: Array) -> Array:
 def _tile(net: Net, operator: Operator, x: Array) -> Array:
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != len(x.shape):
-        raise WrongFile(f"it has {len(repeats)} repeats for {len(x.shape)} axes")
+        raise WrongFile(f"it has {plural(len(repeats), 'repeat')} for {plural(len(x.shape), 'axis')}")
     shape = checked([size * count for size, count in zip(x.shape, repeats, strict=True)])
     values = None
     if x.values is not None and x.elements <= MOST_VALUES and _is_computed(net, prod(shape)):
@@ -461,12 +469,10 @@ def _tile(net: Net, operator: Operator, x: Array) -> Array:
 
 def _split(net: Net, operator: Operator, x: Array) -> list[Value]:
     axis = axis_in(operator.attributes.get("axis", 0), max(1, len(x.shape)))
-    count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
-    sizes = net.numbers(operator, "split", 1) or [-(-x.shape[axis] // count)] * min(count, len(operator.outputs))
     found: list[Value] = []
     start = 0
-    for size in sizes:
-        shape = (*x.shape[:axis], min(size, x.shape[axis] - start), *x.shape[axis + 1 :])
+    for size in split_sizes(net, operator, x.shape[axis]):
+        shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
         found.append(_strided(net, x, shape, _steps(x.shape), start * prod(x.shape[axis + 1 :])))
         start += size
     return found
@@ -476,7 +482,7 @@ def _reduce(net: Net, operator: Operator, x: Array) -> Array:
     axes = net.numbers(operator, "axes", 1)
     rank = max(1, len(x.shape))
     chosen = {axis_in(axis, rank) for axis in axes} if axes else set(range(len(x.shape)))
-    keeps = operator.attributes.get("keepdims", 1)
+    keeps = operator.attributes.get("keepdims", 1) == 1
     shape = tuple([1 if n in chosen else size for n, size in enumerate(x.shape) if keeps or n not in chosen])
     function = REDUCING.get(operator.type)
     values = None
@@ -497,8 +503,6 @@ def _matmul(net: Net, operator: Operator, x: Array) -> Array:
 def _pad(net: Net, operator: Operator, x: Array) -> Array:
     rank = len(x.shape)
     pads = every_pad(net.numbers(operator, "pads", 1) or [], net.numbers(operator, "axes", 3), rank)
-    if len(pads) != 2 * rank:
-        raise WrongFile(f"it has {len(pads)} pads, but needs 2 for each of {rank} axes")
     return x.like(checked([size + pads[n] + pads[n + rank] for n, size in enumerate(x.shape)]), None)
 
 

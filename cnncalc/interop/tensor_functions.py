@@ -18,7 +18,7 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, axis_in
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, axis_in, choice
 from cnncalc.interop.views import BATCH, Atom
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _made(net: Net, source: Source) -> int | None:
     except Unsupported as error:
         first = next(arg for arg in formula.args if isinstance(arg, Source))
         return net.lacks(operator, str(error), source.volume, {}, first)
-    return None if made is None else made.place
+    return None if made is None else net.place(made)
 
 
 def _matched(net: Net, source: Source) -> Source | None:
@@ -165,6 +165,8 @@ def _last(net: Net, formula: Formula) -> Source | None:
     if formula.type in REDUCTIONS:
         return reduction_layer(net, operator, formula.type, sources[0], formula.reduced)
     if formula.type == "Clip":
+        if numbers[0] > numbers[1]:
+            raise Unsupported("its lower limit is above its upper one")
         kind, keys = clip_kind(
             None if numbers[0] == -inf else numbers[0], None if numbers[1] == inf else numbers[1]
         )  # fmt: skip
@@ -189,6 +191,8 @@ WHY = {"Erf": "no layer kind computes it except as part of GELU", "Log": "no lay
 
 
 def _hard_sigmoid(slope: float, shift: float) -> dict[str, Any]:
+    if slope <= 0:
+        raise Unsupported(f"HSIGMOID has a slope above 0, not {slope:g}")
     if abs(slope - 1 / 6) < 1e-5 and shift == 0.5:
         return {}
     return {"slope": rounded(slope), **({} if shift == 0.5 else {"shift": rounded(shift)})}
@@ -213,7 +217,8 @@ def _with_number(
             return net.add(kind, sources, operator.name, **keys)
     elif isinstance(other, Source) and isinstance(first, float) and type in ("Min", "Max"):
         return _with_number(net, operator, type, sources, (other, first))
-    raise Unsupported("no layer kind computes it with a number")
+    is_number = any(isinstance(arg, float) for arg in args)
+    raise Unsupported(f"no layer kind computes it {'with a number' if is_number else 'on two tensors'}")
 
 
 def selu(net: Net, operator: Operator) -> Value:
@@ -239,6 +244,8 @@ def clip(net: Net, operator: Operator) -> Value:
     """Clip; its limits are inputs or, in operator sets below 11, attributes."""
     low = net.decimals(operator, "min", 1)
     high = net.decimals(operator, "max", 2)
+    if any(limit is not None and len(limit) != 1 for limit in (low, high)):
+        raise WrongFile("its limits must be one number each")
     limits = [low[0] if low else -inf, high[0] if high else inf]
     limits = [limit if abs(limit) < 3e38 else (-inf if limit < 0 else inf) for limit in limits]
     return function_of(net, operator, "Clip", net.tensor(operator), *limits)
@@ -271,7 +278,7 @@ def swish(net: Net, operator: Operator) -> Value:
 
 def gelu(net: Net, operator: Operator) -> Value:
     """Gelu."""
-    keys = {"form": "tanh"} if operator.attributes.get("approximate", "none") == "tanh" else {}
+    keys = {"form": "tanh"} if choice(operator, "approximate", ("none", "tanh"), "none") == "tanh" else {}
     return activation(net, operator, net.tensor(operator), "gelu", **keys)
 
 
@@ -315,11 +322,9 @@ def reduction(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     axes = net.numbers(operator, "axes", 1)
     if not axes:
-        if axes is not None and operator.attributes.get("noop_with_empty_axes"):
-            return x
-        axes = list(range(x.rank))
+        axes = [] if operator.attributes.get("noop_with_empty_axes") else list(range(x.rank))
     x = net.values[operator.inputs[0]] = reducible(net, x, axes)
-    return reduced(net, operator, operator.type, x, axes, keeps=bool(operator.attributes.get("keepdims", 1)))
+    return reduced(net, operator, operator.type, x, axes, keeps=operator.attributes.get("keepdims", 1) == 1)
 
 
 def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[int], *, keeps: bool) -> Tensor:
@@ -337,8 +342,11 @@ def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[i
         count = prod(atom.size for atom in atoms)
         source = formula_of(net, operator, type, (found.source,), volume, atoms, count)
         result = Tensor(source, left)
-    else:
+    else:  # each sum has one element
         result = found
+        if type in ("ReduceL2", "ReduceSumSquare"):
+            square = function_of(net, operator, "Pow", found, 2.0)
+            result = square if type == "ReduceSumSquare" else function_of(net, operator, "Abs", found)
     if keeps:
         return result
     return result.viewed(tuple([axis for number, axis in enumerate(result.axes) if number not in chosen]))

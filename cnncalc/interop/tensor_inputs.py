@@ -12,6 +12,7 @@ from cnncalc.interop.builder import WRONG
 from cnncalc.interop.tensor_net import Net, Source, Tensor
 from cnncalc.interop.views import BATCH, Axis, whole
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
     volume = source.volume
     axes: list[Axis] = [()] * rank
     if len(volume) - 1 != max(1, len(order.sides)) and order.sides:
-        net.builder.fail(f"the input has {len(order.sides)} sides, but the call gives {volume}", name)
+        net.builder.fail(f"the input has {plural(len(order.sides), 'side')}, but the call gives {volume}", name)
         net.values[name] = None
         return
     for side, axis in enumerate(order.sides):

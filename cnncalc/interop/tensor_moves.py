@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.selection import concat, part, repeated
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile, axis_in
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.interop.views import Axis
 
 
+EMPTY = "its result has no elements"
 FLOAT, DOUBLE = 1, 11
 """Data types, float32 and float64, for which Cast does not round."""
 
@@ -93,13 +95,17 @@ def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = 
 
 
 def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> list[int]:
-    """The pads of every axis, all begins and then all ends, from those of some axes (None: of all)."""
-    if axes is None:
-        return list(pads)
+    """The pads of every axis, all begins and then all ends, from those of some axes (None: of all).
+
+    Raises WrongFile if an axis has not exactly two.
+    """
+    chosen = range(rank) if axes is None else axes_in(axes, rank)
+    if len(pads) != 2 * len(chosen):
+        raise WrongFile(f"it has {plural(len(pads), 'pad')}, but needs 2 for each of {plural(len(chosen), 'axis')}")
     found = [0] * 2 * rank
-    for number, axis in enumerate(axes):
-        found[axis_in(axis, rank)] = pads[number]
-        found[axis_in(axis, rank) + rank] = pads[number + len(axes)]
+    for number, axis in enumerate(chosen):
+        found[axis] = pads[number]
+        found[axis + rank] = pads[number + len(chosen)]
     return found
 
 
@@ -111,13 +117,19 @@ def flatten(net: Net, operator: Operator) -> Value:
     return net.reshaped(x, (prod(x.shape[:axis]), prod(x.shape[axis:])))
 
 
+def order_of(operator: Operator, rank: int) -> list[int]:
+    """The order of the axes after Transpose, by default the reverse one; raises WrongFile if it is not an order."""
+    order = list(operator.attributes.get("perm", range(rank - 1, -1, -1)))
+    if sorted(order) != list(range(rank)):
+        raise WrongFile(f"its order {order} must have each of the {plural(rank, 'axis')} once")
+    return order
+
+
 def transpose(net: Net, operator: Operator) -> Value:
     """Transpose."""
     given = net.values.get(operator.inputs[0])
     x = given if isinstance(given, Tensor) else net.tensor(operator)
-    order = [axis_in(axis, x.rank) for axis in operator.attributes.get("perm") or range(x.rank - 1, -1, -1)]
-    if sorted(order) != list(range(x.rank)):
-        raise WrongFile(f"its order {order} must have each of the {x.rank} axes once")
+    order = order_of(operator, x.rank)
     expanded = None if x.expanded is None else tuple([x.expanded[axis] for axis in order])
     return Tensor(x.source, tuple([x.axes[axis] for axis in order]), expanded)
 
@@ -139,13 +151,13 @@ def squeeze(net: Net, operator: Operator) -> Value:
 def unsqueeze(net: Net, operator: Operator) -> Value:
     """Unsqueeze: adds axes of size 1."""
     x = net.tensor(operator)
-    axes = net.numbers(operator, "axes", 1) or []
+    axes = net.numbers(operator, "axes", 1)
+    if axes is None:
+        raise WrongFile("its axes are missing")
     rank = x.rank + len(axes)
     if rank > MAX_RANK:
         raise WrongFile(f"its output has {rank} axes, more than {MAX_RANK}")
-    chosen = {axis_in(axis, rank) for axis in axes}
-    if len(chosen) != len(axes):
-        raise WrongFile(f"its axes {axes} name one axis twice")
+    chosen = axes_in(axes, rank)
     left = iter(x.axes)
     return x.viewed(tuple([() if number in chosen else next(left) for number in range(rank)]))
 
@@ -158,8 +170,12 @@ def expand(net: Net, operator: Operator) -> Value:
     axes = (*((),) * (rank - x.rank), *x.axes)
     view = x.viewed(axes)
     shape = [max(a, b) for a, b in zip(view.shape, [1] * (rank - len(wanted)) + list(wanted), strict=True)]
-    if any(a != 1 and b not in (1, a) for a, b in zip(view.shape[::-1], wanted[::-1], strict=False)):
+    if min(wanted, default=0) < 0 or any(
+        a != 1 and b not in (1, a) for a, b in zip(view.shape[::-1], wanted[::-1], strict=False)
+    ):
         raise WrongFile(f"a tensor of shape {list(x.shape)} cannot be expanded to {list(wanted)}")
+    if 0 in wanted:
+        raise Unsupported(EMPTY)
     return view if list(view.shape) == shape else Tensor(x.source, axes, tuple(shape))
 
 
@@ -168,7 +184,11 @@ def tile(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     repeats = net.numbers(operator, "repeats", 1) or []
     if len(repeats) != x.rank:
-        raise WrongFile(f"it has {len(repeats)} repeats for {x.rank} axes")
+        raise WrongFile(f"it has {plural(len(repeats), 'repeat')} for {plural(x.rank, 'axis')}")
+    if min(repeats) < 0:
+        raise WrongFile(f"its repeats {repeats} must be 0 or more")
+    if not min(repeats):
+        raise Unsupported(EMPTY)
     if max(repeats) > 64:
         raise Unsupported("it makes more than 64 copies")
     for axis, count in enumerate(repeats):
@@ -187,13 +207,34 @@ def slices(net: Net, operator: Operator) -> Value:
     steps = net.numbers(operator, "steps", 4) or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise WrongFile("its starts, ends, axes and steps must have the same length")
-    for start, stop, axis, step in zip(starts, ends, axes, steps, strict=True):
-        size = x.shape[axis_in(axis, x.rank)]
+    if 0 in steps:
+        raise WrongFile("its steps must not be 0")
+    for start, stop, axis, step in zip(starts, ends, axes_in(axes, x.rank), steps, strict=True):
+        size = x.shape[axis]
         if step < 1:
             raise Unsupported(f"its step is {step}, below 1")
         begin, end, _ = slice(start, stop, step).indices(size)
-        x = part(net, x, axis_in(axis, x.rank), (begin, end, step), operator.name)
+        x = part(net, x, axis, (begin, end, step), operator.name)
     return x
+
+
+def split_sizes(net: Net, operator: Operator, size: int) -> list[int]:
+    """The sizes of the parts of an axis with ``size`` elements; raises WrongFile if they do not fit."""
+    count = len(operator.outputs)
+    stated = operator.attributes.get("num_outputs")
+    sizes = net.numbers(operator, "split", 1)
+    if not sizes:
+        if stated is None and size % count:
+            raise WrongFile(f"it splits {size:,} elements into {plural(count, 'part')} without stating their sizes")
+        each = -(-size // count)
+        sizes = [*[each] * (count - 1), size - each * (count - 1)]  # only the last part may be smaller
+    elif stated is not None:
+        raise WrongFile("it has both split and num_outputs")
+    if count != (len(sizes) if stated is None else stated):
+        raise WrongFile(f"it splits into {plural(stated or len(sizes), 'part')}, but has {plural(count, 'output')}")
+    if sum(sizes) != size or min(sizes) < 0:
+        raise WrongFile(f"its parts {sizes} must add up to {size} elements")
+    return sizes
 
 
 def split(net: Net, operator: Operator) -> list[Value]:
@@ -201,15 +242,9 @@ def split(net: Net, operator: Operator) -> list[Value]:
     x = net.tensor(operator)
     axis = axis_in(operator.attributes.get("axis", 0), x.rank)
     size = x.shape[axis]
-    sizes = net.numbers(operator, "split", 1)
-    if not sizes:
-        count = int(operator.attributes.get("num_outputs", len(operator.outputs)))
-        if count != len(operator.outputs):
-            raise WrongFile(f"it splits into {count:,} parts, but has {len(operator.outputs):,} outputs")
-        each = -(-size // count)
-        sizes = [min(each, max(0, size - number * each)) for number in range(count)]
-    if sum(sizes) != size or min(sizes) < 0:
-        raise WrongFile(f"its parts {sizes} must add up to {size} elements")
+    sizes = split_sizes(net, operator, size)
+    if any(net.readers.get(name) for name, width in zip(operator.outputs, sizes, strict=True) if not width):
+        raise Unsupported(EMPTY)
     found: list[Value] = []
     start = 0
     for number, width in enumerate(sizes):
@@ -217,6 +252,13 @@ def split(net: Net, operator: Operator) -> list[Value]:
         found.append(part(net, x, axis, (start, start + width, 1), name) if width else None)
         start += width
     return found
+
+
+def place_in(index: int, size: int) -> int:
+    """The position of an index along an axis; negative ones count from its end. Raises WrongFile if there is none."""
+    if not -size <= index < size:
+        raise WrongFile(f"it takes element {index} of an axis with {size}")
+    return int(index) % size
 
 
 def gather(net: Net, operator: Operator) -> Value:
@@ -230,7 +272,7 @@ def gather(net: Net, operator: Operator) -> Value:
         raise Unsupported("its indices are not known")
     size = x.shape[axis]
     net.look_at(len(indices.values))
-    found = [int(index) % size for index in indices.values]
+    found = [place_in(index, size) for index in indices.values]
     if not found or found != list(range(found[0], found[0] + len(found))):
         if found and found == [place * size // len(found) for place in range(len(found))]:
             return repeated(net, operator, x, axis, len(found))

@@ -26,6 +26,8 @@ from cnncalc.interop.views import (
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ FEW_NUMBERS = 16
 """Constants with at most this many numbers are always read."""
 MOST_TRANSPOSES = 16
 """The most transposes of a constant that are followed to find whether two layers have the same weights."""
+MIXED = "it mixes the images of a batch"
 MOST_PENDING = 64
 """The longest chain of layers that are added only when another layer reads them."""
 
@@ -69,8 +72,37 @@ def axis_in(axis: int, rank: int) -> int:
 
     """
     if not -rank <= axis < rank:
-        raise WrongFile(f"it names axis {axis}, but its tensor has {rank} axes")
+        raise WrongFile(f"it names axis {axis}, but its tensor has {plural(rank, 'axis')}")
     return int(axis) % rank
+
+
+def axes_in(axes: Iterable[int], rank: int) -> list[int]:
+    """These axes of a tensor with ``rank`` axes, counted from 0.
+
+    Raises:
+        WrongFile: the tensor has no such axis, or one is named twice.
+
+    """
+    found = [axis_in(axis, rank) for axis in axes]
+    if len(set(found)) < len(found):
+        raise WrongFile(f"its axes {list(axes)} name one axis twice")
+    return found
+
+
+def choice(operator: Operator, name: str, choices: Sequence[str], default: str) -> str:
+    """An attribute that is one of several words, by default or if empty ``default``; raises WrongFile for others."""
+    found = operator.attributes.get(name) or default
+    if found not in choices:
+        raise WrongFile(f"its {name} is {visible(str(found))}, which is none of {', '.join(choices)}")
+    return str(found)
+
+
+def require_vectors(arrays: Mapping[str, Array | None], count: int, of: str) -> None:
+    """Raises WrongFile if an array is not a vector with ``count`` numbers, one for each of the things ``of``."""
+    for name, array in arrays.items():
+        if array is not None and array.shape != (count,):
+            shape = list(array.shape)
+            raise WrongFile(f"its {name} must have one number for each of {count} {of}, but its shape is {shape}")
 
 
 class Array:
@@ -78,13 +110,14 @@ class Array:
 
     ``values`` are its elements in row-major order; None if they are not known. ``origins`` are the names of the tensors
     of the source from which it is computed. ``is_literal``: it is a number in a formula, not a weight. ``is_learned``:
-    None if the source does not state it. ``made`` is how it is computed (None: only its ``values`` are known).
+    None if the source does not state it. ``made`` is how it is computed (None: only its ``values`` are known);
+    ``recipe`` differs for constants that are computed otherwise from the same origins.
     ``base`` is the tensor whose elements it has in another order. ``arranged`` caches :meth:`Net._arranged`.
     """
 
     __slots__ = (
-        "_scalar", "arranged", "base", "is_integer", "is_learned", "is_literal", "made", "origins", "path", "shape",
-        "values",
+        "_made", "_scalar", "arranged", "base", "is_integer", "is_learned", "is_literal", "origins", "path", "recipe",
+        "shape", "values",
     )  # fmt: skip
     path: int
     """The part of its origins that it is, a number of :meth:`Net.part_of`; 0 for all of them."""
@@ -108,8 +141,19 @@ class Array:
         self.path = 0
         self._scalar: tuple[Any] | None = None
         self.arranged: tuple[Any, ...] | None = None
-        self.made: Made | None = None
+        self._made: Made | None = None
+        self.recipe = 0
         self.base: Array = self
+
+    @property
+    def made(self) -> Made | None:
+        """How it is computed."""
+        return self._made
+
+    @made.setter
+    def made(self, made: Made | None) -> None:
+        self._made = made
+        self.recipe = 0 if made is None else made.recipe
 
     @property
     def elements(self) -> int:
@@ -137,6 +181,12 @@ class Array:
         return found
 
 
+KEEPING = frozenset((
+    "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "CastLike", "Dropout", "Slice", "Gather", "Split",
+))  # fmt: skip
+"""Operators that keep the elements of a constant and their order, or take a part, which has a path of its own."""
+
+
 class Made(NamedTuple):
     """How a constant is computed: an operator, its attributes and inputs, and the index of the output."""
 
@@ -144,6 +194,20 @@ class Made(NamedTuple):
     attributes: Mapping[str, Any]
     inputs: tuple[Value, ...]
     result: int = 0
+
+    @property
+    def recipe(self) -> int:
+        """A number for the operators that compute it; 0 for a tensor as it is stored."""
+        given = [value for value in self.inputs if isinstance(value, Array)]
+        if self.type == STORED or not given:
+            return 0
+        if self.type in KEEPING:
+            return given[0].recipe
+        keys = [
+            (array.origins, array.path, array.recipe) if array.origins else (array.shape, array.scalar or id(array))
+            for array in given
+        ]
+        return hash((self.type, self.result, repr(self.attributes), *keys))
 
 
 class Source:
@@ -313,6 +377,8 @@ class Net:
     def numbers(self, operator: Operator, name: str, number: int) -> list[int] | None:
         """Integers in an attribute or, in newer operator sets, an input; None if there is neither."""
         found = self._listed(operator, name, number)
+        if found is not None and any(isinstance(value, float) and not value.is_integer() for value in found):
+            raise WrongFile(f"its {name} must be integers")
         return None if found is None else [int(value) for value in found]
 
     def decimals(self, operator: Operator, name: str, number: int) -> list[float] | None:
@@ -465,7 +531,7 @@ class Net:
         atoms = tuple(axis)
         batch = tuple([atom for atom in atoms if atom.side == BATCH])
         if batch and (merged(batch) != whole(BATCH, self.batch) or atoms[: len(batch)] != batch):
-            raise Unsupported("it mixes the images of a batch")
+            raise Unsupported(MIXED)
         return atoms[len(batch) :]
 
     def moved(self, source: Source, target: Axes) -> Source:
@@ -493,6 +559,8 @@ class Net:
         """A tensor batch x channels x sides as a view of such a volume, and the number of sides in its first axis."""
         if self._is_arranged(tensor, MAPS[len(tensor.source.volume)]):
             return tensor, 0
+        if batch_of(tensor.axes[1:]):
+            raise Unsupported(MIXED)
         front = [0] if self._without_batch(tensor.axes[0]) else []
         if tensor.rank == 2 and len(tensor.source.volume.sides) > 1 and not front:
             found = self._of_points(tensor)
@@ -502,7 +570,7 @@ class Net:
         if len(sides) not in SIDES:
             if tensor.rank == 2:
                 return self._of_points(tensor), 0
-            raise Unsupported(f"it has {len(sides)} sides, but a volume has 1 to {max(SIDES)}")
+            raise Unsupported(f"it has {plural(len(sides), 'side')}, but a volume has 1 to {max(SIDES)}")
         return self.rearranged(tensor, groups), len(front)
 
     def _of_points(self, tensor: Tensor) -> Tensor:
@@ -526,9 +594,14 @@ class Net:
             sides = [[] for _ in tensor.source.volume.sides]
         return [*sides, [tensor.rank - 1]]
 
-    def maps(self, source: Source, front: int = 0) -> Tensor:
-        """A layer as batch x channels x sides; ``front``: its first side belongs to the first axis."""
+    def maps(self, source: Source, of: Tensor, front: int = 0) -> Tensor:
+        """A layer as batch x channels x sides; ``front``: its first side belongs to the first axis.
+
+        ``of`` is the input of the layer; if that is the same for all images, so is its output.
+        """
         axes = maps_axes(source.volume, self.batch)
+        if not batch_of(of.axes):
+            axes = ((), *axes[1:])
         if front:
             axes = ((*axes[0], *axes[2]), axes[1], *axes[3:])
         return Tensor(source, axes)
@@ -543,6 +616,8 @@ class Net:
             target = (*[()] * len(volume.sides), merged(atoms))
             source = self.moved(tensor.source, target)
             axes = regrouped((batch, whole(len(volume) - 1, volume.elements)), shape)
+            if axes is None and prod(shape) == prod(tensor.shape):
+                raise Unsupported(MIXED)
             if axes is None:
                 raise WrongFile(f"a tensor of {shape_of(tensor.axes)} cannot have the shape {tuple(shape)}")
             return Tensor(source, axes)
@@ -621,7 +696,7 @@ class Net:
         return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array.base),)
 
     def _arranged(self, array: Array) -> tuple[Any, ...]:
-        """The identity of a tensor, and last, its axes in the order of the axes of the stored tensor."""
+        """The identity of the values of a tensor, and last, its axes in the order of the axes of the stored tensor."""
         if array.arranged is None:
             axes = tuple(range(len(array.shape)))
             stored = array
@@ -632,7 +707,8 @@ class Net:
                 order = made.attributes.get("perm") or range(len(axes) - 1, -1, -1)
                 axes = tuple([int(order[axis]) % len(axes) for axis in axes])
                 stored = made.inputs[0]
-            array.arranged = (*self._identity(stored), axes)
+            sizes = tuple([size for size in stored.shape if size != 1])
+            array.arranged = (*self._identity(stored), stored.recipe, sizes, axes)
         return array.arranged
 
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:

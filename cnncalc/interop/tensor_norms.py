@@ -9,23 +9,40 @@ from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
-from cnncalc.interop.tensor_functions import activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile, axis_in
+from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
+from cnncalc.interop.tensor_net import Array, Net, Tensor, Unknown, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.interop.operators import Operator
 
 BN_EPS = 1e-5
 
 
-def _eps(operator: Operator, default: float) -> dict[str, Any]:
-    """The key ``eps``, if it is not the default of the kind."""
+def _normalized(
+    net: Net,
+    operator: Operator,
+    x: Tensor,
+    kind: str,
+    arrays: Mapping[str, Array | None],
+    buffers: Mapping[str, Array | None] = NO_ARRAYS,
+    *,
+    default: float = BN_EPS,
+    **keys: Any,
+) -> Tensor:
+    """Adds a normalization. ``default`` is the ``eps`` of the kind, which is above 0: of another one it is noted."""
     value = rounded(float(operator.attributes.get("epsilon", BN_EPS)))
-    return {} if value == default or value <= 0 else {"eps": value}
+    if value != default and value > 0:
+        keys["eps"] = value
+    found = learned(net, operator, x, kind, arrays, buffers, **keys)
+    if value <= 0:
+        why = f"{operator.type} has the epsilon {value:g}, {kind.upper()} {default:g}"
+        net.builder.note(why)
+        net.differs(found.source, why)
+    return found
 
 
 def batch_norm(net: Net, operator: Operator) -> Value:
@@ -33,11 +50,15 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     scale, shift, mean, variance = (net.array(operator, number) for number in (1, 2, 3, 4))
     channels = x.shape[1] if x.rank > 1 else x.shape[0]
-    if any(array is not None and array.elements != channels for array in (scale, shift, mean, variance)):
-        raise WrongFile(f"its parameters must have one number for each of {channels} channels")
+    if not operator.attributes.get("spatial", 1) and prod(x.shape[2:]) > 1:
+        raise Unsupported("it normalizes each element of a map, not each channel")
+    vectors = {"scale": scale, "shift": shift, "mean": mean, "variance": variance}
+    require_vectors(vectors, channels, "channels")
     tensor = net.spatial(x)[0] if x.rank > 1 else x
-    is_training = mean is not None and bool(operator.attributes.get("training_mode"))
-    if is_training and len(operator.outputs) > 1:
+    # in operator sets below 14 outputs of running statistics say that it trains
+    has_more = sum(1 for name in operator.outputs if name) > 1
+    is_training = mean is not None and (has_more or bool(operator.attributes.get("training_mode")))
+    if is_training and has_more:
         net.builder.note("BatchNormalization in training mode")
     # literals that do not change the input are not parameters
     if scale is not None and scale.is_literal and scale.scalar == 1:
@@ -48,7 +69,7 @@ def batch_norm(net: Net, operator: Operator) -> Value:
         shift = None
     buffers = {"mean": flat(mean), "variance": flat(variance)} if mean is not None else {}
     keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
-    found = learned(net, operator, tensor, "bn", _both(scale, shift), buffers, **keys, **_eps(operator, BN_EPS))
+    found = _normalized(net, operator, tensor, "bn", _both(scale, shift), buffers, **keys)
     if is_training:
         net.differs(found.source, "BatchNormalization in training mode")
     return found
@@ -64,6 +85,14 @@ def _parts(scale: Array | None, shift: Array | None) -> dict[str, Any]:
     return {name: False for name, array in (("scale", scale), ("shift", shift)) if array is None}
 
 
+def _images(net: Net, x: Tensor) -> Tensor:
+    """A tensor batch x channels x sides as a view of such a volume; raises Unsupported if the first axis has sides."""
+    tensor, front = net.spatial(x)
+    if front:
+        raise Unsupported("its first axis is not only the images of a batch")
+    return tensor
+
+
 def instance_norm(net: Net, operator: Operator) -> Value:
     """InstanceNormalization: IN, or GN if each of its channels is a group of channels of the volume."""
     x = net.tensor(operator)
@@ -72,7 +101,8 @@ def instance_norm(net: Net, operator: Operator) -> Value:
         raise WrongFile("its input has no sides")
     if scale is None or shift is None:
         parts: dict[str, Any] = {"scale": scale is not None, "shift": shift is not None}
-        return learned(net, operator, net.spatial(x)[0], "in", _both(scale, shift), **parts, **_eps(operator, BN_EPS))
+        return _normalized(net, operator, _images(net, x), "in", _both(scale, shift), **parts)
+    require_vectors({"scale": scale, "shift": shift}, x.shape[1], "channels")
     volume = x.source.volume
     depth = len(volume) - 1
     first = x.axes[1]
@@ -88,15 +118,14 @@ def instance_norm(net: Net, operator: Operator) -> Value:
         net.used(scale)
         net.used(shift)
         net.builder.note("InstanceNormalization of groups of channels is GN; its scales of 1 are not parameters")
-        return activation(net, operator, x, "gn", groups=groups, scale=False, shift=False, **_eps(operator, BN_EPS))
-    tensor = net.spatial(x)[0]
+        return _normalized(net, operator, x, "gn", NO_ARRAYS, groups=groups, scale=False, shift=False)
+    tensor = _images(net, x)
     if is_plain:
         net.used(scale)
         net.used(shift)
         net.builder.note("InstanceNormalization with scales of 1 and shifts of 0 has no parameters")
-        return activation(net, operator, tensor, "in", **_eps(operator, BN_EPS))
-    keys = {"scale": True, "shift": True, **_eps(operator, BN_EPS)}
-    return learned(net, operator, tensor, "in", _both(scale, shift), **keys)
+        return _normalized(net, operator, tensor, "in", NO_ARRAYS)
+    return _normalized(net, operator, tensor, "in", _both(scale, shift), scale=True, shift=True)
 
 
 def group_norm(net: Net, operator: Operator) -> Value:
@@ -104,19 +133,19 @@ def group_norm(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     groups = int(operator.attributes.get("num_groups", 1))
-    tensor = net.spatial(x)[0]
+    tensor = _images(net, x)
     if scale is None or shift is None:
-        return learned(
-            net, operator, tensor, "gn", _both(scale, shift), groups=groups, **_parts(scale, shift),
-            **_eps(operator, BN_EPS),
-        )  # fmt: skip
-    if scale.elements != tensor.source.volume.depth:
+        return _normalized(net, operator, tensor, "gn", _both(scale, shift), groups=groups, **_parts(scale, shift))
+    depth = tensor.source.volume.depth
+    if scale.shape != (depth,):
+        require_vectors({"scale": scale, "shift": shift}, groups, "groups")
         if scale.scalar != 1 or shift.scalar != 0:
             raise Unsupported("it has one scale for each group of channels")
         net.used(scale)
         net.used(shift)
-        return activation(net, operator, tensor, "gn", groups=groups, scale=False, shift=False)
-    return learned(net, operator, tensor, "gn", _both(scale, shift), groups=groups, **_eps(operator, BN_EPS))
+        return _normalized(net, operator, tensor, "gn", NO_ARRAYS, groups=groups, scale=False, shift=False)
+    require_vectors({"shift": shift}, depth, "channels")
+    return _normalized(net, operator, tensor, "gn", _both(scale, shift), groups=groups)
 
 
 def layer_norm(net: Net, operator: Operator) -> Value:
@@ -142,8 +171,14 @@ def layer_norm(net: Net, operator: Operator) -> Value:
         keys["shift"] = shift is not None
     elif shift is not None:
         raise Unsupported("RMS has no shift")
-    if scale is not None and scale.elements != prod(atom.size for atom in atoms):
-        raise WrongFile(f"it has {scale.elements} scales for {prod(atom.size for atom in atoms)} elements")
+    for name, array in (("scale", scale), ("shift", shift)):
+        if array is None:
+            continue
+        own = (*(1,) * (x.rank - len(array.shape)), *array.shape)
+        if len(own) > x.rank or any(a not in (1, b) for a, b in zip(own, x.shape, strict=True)):
+            raise WrongFile(f"its {name} has the shape {list(array.shape)}, but normalizes {list(x.shape[axis:])}")
+        if own[axis:] != x.shape[axis:] or prod(own[:axis]) > 1:
+            raise Unsupported(f"its {name} has the shape {list(array.shape)} for {list(x.shape[axis:])}")
     ordered = [atom for part in tensor.axes[axis:] for atom in part]
     sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
     shape = [volume.depth] if keys["axes"] == "depth" or volume.is_point else sizes
@@ -151,25 +186,23 @@ def layer_norm(net: Net, operator: Operator) -> Value:
         name: None if array is None else in_order(array, ordered, *shape)
         for name, array in (("scale", scale), ("shift", shift))
     }
-    return learned(net, operator, tensor, kind, arrays, **keys, **_eps(operator, 1e-6 if is_rms else BN_EPS))
+    return _normalized(net, operator, tensor, kind, arrays, default=1e-6 if is_rms else BN_EPS, **keys)
 
 
-def skip_layer_norm(net: Net, operator: Operator) -> Value:
+def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
     """SkipLayerNormalization of ONNX Runtime: the sum of two tensors, then LN."""
     one, other = net.tensor(operator), net.tensor(operator, 1)
     if one.axes != other.axes:
         raise Unsupported("the elements of its inputs are in different orders")
     total = net.add("add", [one.source, other.source], None)
     if total is None:
-        return None
+        raise Unknown
     if len(operator.inputs) > 4 and operator.inputs[4]:
         raise Unsupported("it adds a bias")
     scale, shift = net.array(operator, 2), net.array(operator, 3)
-    found = learned(
-        net, operator, Tensor(total, one.axes), "ln", _both(scale, shift), axes="depth", **_eps(operator, BN_EPS)
-    )
-    net.values[operator.outputs[-1] if len(operator.outputs) == 4 else ""] = Tensor(total, one.axes)
-    return found
+    require_vectors({"scale": scale, "shift": shift}, one.shape[-1], "channels")
+    found = _normalized(net, operator, Tensor(total, one.axes), "ln", _both(scale, shift), axes="depth")
+    return [found, None, None, Tensor(total, one.axes)]
 
 
 def lrn(net: Net, operator: Operator) -> Value:
@@ -181,7 +214,13 @@ def lrn(net: Net, operator: Operator) -> Value:
         "beta": rounded(float(attributes.get("beta", 0.75))),
         "k": rounded(float(attributes.get("bias", 1.0))),
     }
-    return activation(net, operator, tensor, "lrn", size=int(attributes.get("size", 5)), **keys)
+    size = int(attributes.get("size", 5))
+    found = activation(net, operator, tensor, "lrn", size=size, **keys)
+    if size % 2 == 0:  # of the two neighbours at the ends of an even number, ONNX takes the later one
+        why = f"{operator.type} of an even number of channels has other neighbours than LRN"
+        net.builder.note(why)
+        net.differs(found.source, why)
+    return found
 
 
 def lp_norm(net: Net, operator: Operator) -> Value:

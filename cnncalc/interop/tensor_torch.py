@@ -36,7 +36,7 @@ def adaptive_pool(net: Net, operator: Operator) -> Value:
     found = net.add(kind, [tensor.source], operator.name, output=uniform(list(operator.attributes["output_size"])))
     if found is None:
         raise Unknown
-    return net.maps(found)
+    return net.maps(found, tensor)
 
 
 def dropout(net: Net, operator: Operator) -> Value:

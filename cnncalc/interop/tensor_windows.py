@@ -9,14 +9,27 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import natural_groups
+from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_moves import every_pad
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, axis_in
+from cnncalc.interop.tensor_moves import EMPTY, every_pad
+from cnncalc.interop.tensor_net import (
+    Array,
+    Net,
+    Source,
+    Tensor,
+    Unknown,
+    Value,
+    WrongFile,
+    axes_in,
+    choice,
+    require_vectors,
+)
 from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
 from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
 from cnncalc.layers.resize import CUBIC
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -45,10 +58,13 @@ def pads_key(pads: Sequence[int]) -> int | list[int]:
 
 def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
     """An attribute with one number for each side; raises WrongFile if it has another length."""
-    values = tuple([int(value) for value in found]) if isinstance(found, tuple) and found else (default,) * sides
+    values = tuple([int(value) for value in found]) if isinstance(found, tuple) else (default,) * sides
     if len(values) != sides:
-        raise WrongFile(f"its {name} has {len(values)} numbers, but the input has {sides} sides")
+        raise WrongFile(f"its {name} has {plural(len(values), 'number')}, but the input has {plural(sides, 'side')}")
     return values
+
+
+AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
 class Windows(NamedTuple):
@@ -87,7 +103,7 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
     """
     x = net.tensor(operator)
     if x.rank < 3:
-        raise Unsupported(f"its input has {x.rank} axes, but needs at least 3")
+        raise Unsupported(f"its input has {plural(x.rank, 'axis')}, but needs at least 3")
     before = x.source.padded if x.source.place is None else None
     added = [0] * 2 * (x.rank - 2)
     is_map = x.axes == maps_axes(x.source.volume, net.batch)
@@ -98,7 +114,7 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
     attributes = operator.attributes
     own = tuple(kernel) if kernel is not None else attributes.get("kernel_shape")
     stated = [attributes.get(name) for name in ("strides", "dilations", "pads")]
-    auto = attributes.get("auto_pad") or "NOTSET"
+    auto = choice(operator, "auto_pad", AUTO_PADS, "NOTSET")
     steps = _steps(sizes, own, *stated, auto)
     pads = tuple([a + b for a, b in zip(steps.pads, added, strict=True)])
     return Windows(tensor, front, *steps[:3], pads, auto == "SAME_UPPER" and not any(added) and not front)
@@ -123,9 +139,13 @@ def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads
     stride, dilation = _listed("strides", stride, sides, 1), _listed("dilations", dilation, sides, 1)
     if min(stride) < 1 or min(dilation) < 1:
         raise WrongFile(f"its strides {list(stride)} and dilations {list(dilation)} must be 1 or more")
-    pads = tuple([int(value) for value in pads]) if auto == "NOTSET" and pads else (0,) * 2 * sides
+    pads = tuple([int(value) for value in pads]) if pads is not None else (0,) * 2 * sides
     if len(pads) != 2 * sides:
-        raise WrongFile(f"its pads have {len(pads)} numbers, but {sides} sides need {2 * sides}")
+        raise WrongFile(
+            f"its pads have {plural(len(pads), 'number')}, but must have 2 for each of {plural(sides, 'side')}"
+        )
+    if auto != "NOTSET":
+        pads = (0,) * 2 * sides
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         windows = zip(sizes, kernel, dilation, stride, strict=True)
         first, last = zip(*[same_pads(size, extent(k, d), s) for size, k, d, s in windows], strict=True)
@@ -135,12 +155,7 @@ def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads
 
 def conv(net: Net, operator: Operator) -> Value:
     """Conv: CONV, or DWCONV if each map has its own filters."""
-    weight, bias = net.array(operator, 1), net.array(operator, 2)
-    if weight is None or len(weight.shape) < 3:
-        raise WrongFile("its weights are missing")
-    shape = operator.attributes.get("kernel_shape")
-    if shape and tuple(shape) != weight.shape[2:]:
-        raise WrongFile(f"its kernel_shape is {shape}, but its weights have the shape {weight.shape}")
+    weight, bias = _filters(net, operator)
     window = windows(net, operator, weight.shape[2:])
     groups = int(operator.attributes.get("group", 1))
     depth, filters = window.tensor.source.volume.depth, weight.shape[0]
@@ -148,8 +163,7 @@ def conv(net: Net, operator: Operator) -> Value:
         raise WrongFile(
             f"its weights have the shape {weight.shape} in {groups} groups, but its input has {depth} channels"
         )
-    if bias is not None and bias.elements != filters:
-        raise WrongFile(f"its bias has {bias.elements} numbers for {filters} filters")
+    require_vectors({"bias": bias}, filters, "filters")
     keys = window.keys()
     if groups == depth > 1:
         if filters > depth:
@@ -162,7 +176,18 @@ def conv(net: Net, operator: Operator) -> Value:
             keys["groups"] = groups
         own = kernel_first(weight, 1, 0)
         found = _with_weights(net, operator, window, "conv", own, bias, {"filters": filters, **keys})
-    return net.maps(found, window.front)
+    return net.maps(found, window.tensor, window.front)
+
+
+def _filters(net: Net, operator: Operator) -> tuple[Array, Array | None]:
+    """The weights and the bias of a convolution; raises WrongFile if ``kernel_shape`` differs from the weights."""
+    weight, bias = net.array(operator, 1), net.array(operator, 2)
+    if weight is None or len(weight.shape) < 3:
+        raise WrongFile("its weights are missing")
+    shape = operator.attributes.get("kernel_shape")
+    if shape is not None and tuple(shape) != weight.shape[2:]:
+        raise WrongFile(f"its kernel_shape is {shape}, but its weights have the shape {weight.shape}")
+    return weight, bias
 
 
 def _with_weights(
@@ -177,9 +202,7 @@ def _with_weights(
 
 def deconv(net: Net, operator: Operator) -> Value:
     """ConvTranspose: DECONV."""
-    weight, bias = net.array(operator, 1), net.array(operator, 2)
-    if weight is None or len(weight.shape) < 3:
-        raise WrongFile("its weights are missing")
+    weight, bias = _filters(net, operator)
     window = windows(net, operator, weight.shape[2:], None)
     if window.front:
         raise Unsupported("its sides span several images of the batch")
@@ -188,6 +211,7 @@ def deconv(net: Net, operator: Operator) -> Value:
     depth, filters = window.tensor.source.volume.depth, weight.shape[1] * groups
     if groups < 1 or weight.shape[0] != depth or depth % groups:
         raise WrongFile(f"its weights have the shape {weight.shape}, but its input has {depth} channels")
+    require_vectors({"bias": bias}, filters, "filters")
     pads, extra = _deconv_pads(operator, window, window.tensor.source.volume.sides)
     keys: dict[str, Any] = {"filters": filters, "kernel": uniform(window.kernel), "stride": uniform(window.stride)}
     if any(pads):
@@ -199,25 +223,36 @@ def deconv(net: Net, operator: Operator) -> Value:
     if groups > 1:
         keys["groups"] = groups
     assert sides == len(pads) // 2
-    return net.maps(_with_weights(net, operator, window, "deconv", kernel_first(weight, 0, 1), bias, keys))
+    found = _with_weights(net, operator, window, "deconv", kernel_first(weight, 0, 1), bias, keys)
+    return net.maps(found, window.tensor)
 
 
 def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The elements that are cropped at all begins and then all ends, and those that are added at the ends."""
+    """The elements that are cropped at all begins and then all ends, and those that are added at the ends.
+
+    Raises WrongFile if attributes contradict one another.
+    """
     sides = len(window.kernel)
     extra = [*_listed("output_padding", operator.attributes.get("output_padding"), sides, 0)]
-    wanted = operator.attributes.get("output_shape")
+    if min(extra) < 0:
+        raise WrongFile(f"its output_padding {extra} must be 0 or more")
+    stated = operator.attributes.get("output_shape")
     auto = operator.attributes.get("auto_pad", "NOTSET") or "NOTSET"
+    if auto != "NOTSET" and any(operator.attributes.get("pads") or ()):
+        raise WrongFile(f"it has both pads and auto_pad {auto}")
     spans = [extent(k, d) for k, d in zip(window.kernel, window.dilation, strict=True)]
-    if auto in ("SAME_UPPER", "SAME_LOWER") and not wanted:
+    if stated is not None:
+        wanted = _listed("output_shape", stated, sides, 0)
+    elif auto in ("SAME_UPPER", "SAME_LOWER"):
         wanted = tuple([size * step for size, step in zip(sizes, window.stride, strict=True)])
-    if not wanted:
-        return list(window.pads) if auto == "NOTSET" else [0] * 2 * sides, extra
-    wanted = [int(size) for size in wanted][-sides:]
+    else:
+        return [*window.pads], extra
     before, after = [], []
     for n in range(sides):
         total = window.stride[n] * (sizes[n] - 1) + extra[n] + spans[n] - wanted[n]
-        if total < 0:  # the output is larger than the area that the windows cover
+        if total < 0 and stated is None:  # a kernel smaller than the stride: nothing is cropped, nor added
+            total = 0
+        elif total < 0:  # the output is larger than the area that the windows cover
             extra[n] -= total
             total = 0
         half = total // 2
@@ -247,6 +282,8 @@ def pool(net: Net, operator: Operator) -> Value:
     if any(pad > half for pad, half in zip(window.pads, halves, strict=True)):
         if kind != "avgpool" or not counts:
             raise Unsupported(f"its pads {list(window.pads)} are larger than half of its kernel {list(window.kernel)}")
+        if "round" in keys:
+            raise Unsupported(f"it rounds up, and its pads {list(window.pads)} are larger than half of its kernel")
         before = net.add("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
         if before is None:
             raise Unknown
@@ -255,7 +292,7 @@ def pool(net: Net, operator: Operator) -> Value:
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
-    return net.maps(found, window.front)
+    return net.maps(found, window.tensor, window.front)
 
 
 def unpool(net: Net, operator: Operator) -> Value:
@@ -265,15 +302,41 @@ def unpool(net: Net, operator: Operator) -> Value:
     if not isinstance(indices, Tensor) or net.kind(indices.source) != "pool":
         raise Unsupported("its indices are not those of a max pool")
     tensor, front = net.spatial(x)
+    sides = x.rank - 2
+    stated = net.numbers(operator, "output_shape", 2)
+    attributes = operator.attributes
+    steps = _steps(
+        x.shape[2:],
+        *[attributes.get(name) for name in ("kernel_shape", "strides")],
+        None,
+        attributes.get("pads"),
+        "NOTSET",
+    )
+    wanted = [
+        (size - 1) * step + kernel - first - last
+        for size, step, kernel, first, last in zip(
+            x.shape[2:], steps.stride, steps.kernel, steps.pads[:sides], steps.pads[sides:], strict=True
+        )
+    ]
+    if stated is not None:
+        if len(stated) != x.rank:
+            raise WrongFile(f"its output_shape has {plural(len(stated), 'number')} for {plural(x.rank, 'axis')}")
+        wanted = stated[2:]
+    before = net.builder.volume(net.builder.nodes[indices.source.place or 0].inputs[0])
+    if wanted != list(before.sides):
+        raise Unsupported(f"its output has the sides {wanted}, but the input of the max pool {list(before.sides)}")
     found = net.add("unpool", [tensor.source, indices.source], operator.name)
     if found is None:
         raise Unknown
-    return net.maps(found, front)
+    return net.maps(found, tensor, front)
 
 
 def global_pool(net: Net, operator: Operator) -> Value:
     """GlobalAveragePool, GlobalMaxPool."""
-    tensor, front = net.spatial(net.tensor(operator))
+    x = net.tensor(operator)
+    if x.rank < 3:
+        raise WrongFile("its input has no sides")
+    tensor, front = net.spatial(x)
     kind = "gap" if operator.type == "GlobalAveragePool" else "gmp"
     if front:
         keys = {"op": "mean" if kind == "gap" else "max", "axes": list(tensor.source.volume.names[front:])}
@@ -282,7 +345,7 @@ def global_pool(net: Net, operator: Operator) -> Value:
         found = net.add(kind, [tensor.source], operator.name)
     if found is None:
         raise Unknown
-    return net.maps(found, front)
+    return net.maps(found, tensor, front)
 
 
 LARGEST = 3.4e38
@@ -298,14 +361,12 @@ def pad(net: Net, operator: Operator) -> Value:
     if found is None:
         raise WrongFile("its pads are missing")
     found = every_pad(found, net.numbers(operator, "axes", 3), x.rank)
-    if len(found) != 2 * x.rank:
-        raise WrongFile(f"it has {len(found)} pads, but needs 2 for each of {x.rank} axes")
+    mode = MODES[choice(operator, "mode", tuple(MODES), "constant")]
     if not any(found):
         return x
-    mode = MODES.get(operator.attributes.get("mode", "constant"))
-    if mode is None:
-        raise Unsupported(f"its mode is {operator.attributes['mode']}")
-    value = (net.decimals(operator, "value", 2) or [0.0])[0]
+    value = (net.decimals(operator, "value", 2) or [0.0])[0] if mode == "zero" else 0.0
+    if mode != "zero" and min(found) < 0:
+        raise Unsupported(f"its mode is {operator.attributes['mode']}, but it has negative pads")
     return _padded(net, operator, x, found, mode, value if abs(value) < LARGEST else copysign(inf, value))
 
 
@@ -338,8 +399,10 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
     given = x.source
     volume = given.volume
     sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
-    if min(sizes) < 1:
-        raise WrongFile(f"its pads {sides} remove all elements of {volume}")
+    if min(sizes) < 0:
+        raise WrongFile(f"its pads {sides} remove more elements than {volume} has")
+    if not min(sizes):
+        raise Unsupported(EMPTY)
     source = Source(Volume(*sizes))
 
     def make() -> int | None:
@@ -348,7 +411,7 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
 
     source.make = make
     if not any(channels) and min(sides) >= 0:
-        source.padded = Padded(net.maps(given), tuple(sides), mode, value)
+        source.padded = Padded(net.maps(given, x), tuple(sides), mode, value)
     axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
     for side, group in enumerate(groups):
         for number in group:
@@ -389,7 +452,7 @@ def resize(net: Net, operator: Operator) -> Value:
     tensor, front = net.spatial(x)
     if front:
         raise Unsupported("its sides span several images of the batch")
-    return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode))
+    return net.maps(_resized(net, operator, tensor, new, range(2, x.rank), mode), tensor)
 
 
 def _resized_last(net: Net, operator: Operator, x: Tensor, new: NewSizes, mode: str) -> Value:
@@ -435,6 +498,14 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     return found
 
 
+PLACES = (
+    "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn",
+    "tf_crop_and_resize",
+)  # fmt: skip
+"""The ways in which Resize computes the input position of an output index."""
+ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+"""The ways in which Resize rounds a position to the nearest one."""
+
 MOST_POSITIONS = 100_000
 """The longest side along which sampled positions are compared."""
 
@@ -445,8 +516,9 @@ class Sampling:
     def __init__(self, operator: Operator, mode: str) -> None:
         attributes = operator.attributes
         is_old = operator.type == "Upsample"
-        self.place = "asymmetric" if is_old else attributes.get("coordinate_transformation_mode", "half_pixel")
-        self.rounding = "floor" if is_old else attributes.get("nearest_mode", "round_prefer_floor")
+        place, rounding = ("asymmetric", "floor") if is_old else ("half_pixel", "round_prefer_floor")
+        self.place = choice(operator, "coordinate_transformation_mode", PLACES, place)
+        self.rounding = choice(operator, "nearest_mode", ROUNDINGS, rounding)
         self.mode = mode
         self.corners = self.place == "align_corners"
         cubic = attributes.get("cubic_coeff_a", CUBIC) if mode == "bicubic" else CUBIC
@@ -472,7 +544,7 @@ class Sampling:
             index = {
                 "floor": floor(place), "ceil": ceil(place), "round_prefer_floor": ceil(place - 0.5),
                 "round_prefer_ceil": floor(place + 0.5),
-            }.get(self.rounding, -1)  # fmt: skip
+            }[self.rounding]  # fmt: skip
             return min(max(index, 0), size - 1) == min(floor(o / own), size - 1)
         kind = o * (size - 1) / max(1, result - 1) if self.corners else (o + 0.5) / own - 0.5
         if self.mode == "bilinear":  # positions outside are clipped to the border
@@ -504,29 +576,42 @@ class NewSizes(NamedTuple):
 
 
 def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
-    """The output sizes and scales of a resizing operator. Raises Unsupported if they are not known."""
+    """The output sizes and scales of a resizing operator.
+
+    Raises Unsupported if they are not known, WrongFile if they contradict one another.
+    """
     old: list[float] = list(x.shape)
-    axes = operator.attributes.get("axes") or tuple(range(x.rank))
+    axes = axes_in(operator.attributes.get("axes") or range(x.rank), x.rank)
     sizes = net.numbers(operator, "sizes", 3)
     names = ("scales", 1 if operator.type == "Upsample" or len(operator.inputs) == 2 else 2)
     scales = net.decimals(operator, *names)
     if operator.type == "Upsample" and "height_scale" in operator.attributes:
         scales = [1, 1, operator.attributes["height_scale"], operator.attributes["width_scale"]]
+    if sizes and scales:
+        raise WrongFile("it has both sizes and scales")
     found = sizes or scales
-    if not found or len(found) != len(axes):
+    if not found:
         raise Unsupported("neither its sizes nor its scales are known")
-    policy = operator.attributes.get("keep_aspect_ratio_policy", "stretch")
+    if len(found) != len(axes):
+        raise WrongFile(f"it has {len(found)} sizes or scales for {plural(len(axes), 'axis')}")
+    if scales and min(scales) < (1 if operator.type == "Upsample" else 0):
+        raise WrongFile(f"its scales {scales} are too small")
+    policy = choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
+    if scales and policy != "stretch":
+        raise WrongFile(f"its keep_aspect_ratio_policy is {policy}, which needs sizes, but it has scales")
+    if scales and operator.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+        raise Unsupported("it crops its input")
     if sizes and policy != "stretch":
-        each = [size / x.shape[axis_in(axis, x.rank)] for size, axis in zip(sizes, axes, strict=True)]
+        each = [size / x.shape[axis] for size, axis in zip(sizes, axes, strict=True)]
         factor = min(each) if policy == "not_larger" else max(each)
-        sizes = found = [floor(factor * x.shape[axis_in(axis, x.rank)] + 0.5) for axis in axes]
+        sizes = found = [floor(factor * x.shape[axis] + 0.5) for axis in axes]
     factors = [1.0] * x.rank
-    for number, axis in enumerate(axes):
-        side = axis_in(axis, x.rank)
+    for number, side in enumerate(axes):
         old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
         factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
-    if min(old) < 1 or prod(old) > 1 << 50:
-        raise WrongFile(f"its output has a shape that no tensor has: {old}")
+    if min(old) < 1 or prod(old) > MOST_ELEMENTS:
+        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its output must have {rule}, but is {old}")
     return NewSizes([int(size) for size in old], factors)
 
 
@@ -535,8 +620,10 @@ def blocks(net: Net, operator: Operator) -> Value:
     tensor, front = net.spatial(net.tensor(operator))
     if front:
         raise Unsupported("its sides span several images of the batch")
-    block = int(operator.attributes.get("blocksize", 1))
-    mode = operator.attributes.get("mode", "DCR")
+    block = int(operator.attributes.get("blocksize", 0))
+    mode = choice(operator, "mode", ("DCR", "CRD"), "DCR")
+    if tensor.rank != 4 or block < 1:
+        raise WrongFile(f"it needs 2 sides and a blocksize of 1 or more, but has {tensor.rank - 2} and {block}")
     if operator.type == "DepthToSpace":
         kind, order = "depth2space", "crd" if mode == "CRD" else "dcr"
     else:
@@ -544,4 +631,4 @@ def blocks(net: Net, operator: Operator) -> Value:
     found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
     if found is None:
         raise Unknown
-    return net.maps(found)
+    return net.maps(found, tensor)

@@ -455,7 +455,7 @@ LAYERS: dict[str, Callable[[_Lowering, Any, int], int]] = {
     "avgpool": _pool("AVERAGE_POOL_2D"), "gap": _mean, "relu": _unary("RELU"), "relu6": _unary("RELU6"), "sigmoid":
     _unary("LOGISTIC", "probability"), "tanh": _unary("TANH", "tanh"), "hswish": _unary("HARD_SWISH"), "lrelu":
     _unary("LEAKY_RELU"), "elu": _unary("ELU"), "prelu": _prelu, "silu": _silu, "softmax": _softmax, "bn":
-    _factor_and_shift, "scale": _factor_and_shift, "affine": _factor_and_shift, "add": _merge("ADD"), "mul":
+    _factor_and_shift, "scale": _factor_and_shift, "add": _merge("ADD"), "mul":
     _merge("MUL"), "sub": _merge("SUB"), "concat": _concat, "flatten": _reshape, "reshape": _reshape, "sequence":
     _reshape, "plane": _reshape, "pad": _pad, "upsample": _resize, "resize": _resize,
 }  # fmt: skip

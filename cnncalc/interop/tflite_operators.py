@@ -16,6 +16,7 @@ from cnncalc.interop.operators import Constant, Operator, OperatorNet
 from cnncalc.interop.tensor_layers import layers_of
 from cnncalc.interop.tflite_dilations import with_dilations
 from cnncalc.interop.tflite_file import MOST_ELEMENTS, MOST_VALUES, read_file
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -469,7 +470,7 @@ def _split(t: _Translation, operator: FileOperator) -> None:
     outputs = [t.labels[place] for place in operator.outputs]
     shapes = [t.tensors[place].shape for place in operator.outputs]
     if not -rank <= axis < rank or any(len(shape) != rank for shape in shapes):
-        raise NotTranslated(f"it splits axis {axis} of a tensor with {rank} axes")
+        raise NotTranslated(f"it splits axis {axis} of a tensor with {plural(rank, 'axis')}")
     sizes = [shape[axis] for shape in shapes]
     inputs = (t.value(operator, data), t.listed(outputs[0], sizes))
     t.operators.append(Operator(outputs[0], "Split", inputs, tuple(outputs), {"axis": axis}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.interop.exporters import changed
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES
 
@@ -75,11 +76,6 @@ def one(values: Sequence[Any]) -> Any:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def _usual(*keys: tuple[str, Any, Any]) -> tuple[tuple[str, Any], ...]:
-    """Pairs of key and value, without those that are the default; each argument is key, value, default."""
-    return tuple([(name, value) for name, value, default in keys if value != default])
-
-
 def _padded(pads: Sequence[int], more: str = "") -> str:
     """The expression that pads the input; PyTorch lists the last side first."""
     half = len(pads) // 2
@@ -93,7 +89,7 @@ def _widened(sides: Sequence[int], pads: Sequence[int]) -> tuple[int, ...]:
     return tuple([size + pads[side] + pads[half + side] for side, size in enumerate(sides)])
 
 
-def _ends(windows: Any) -> list[int]:
+def pads_of(windows: Any) -> list[int]:
     """The pads of windows: all begins, then all ends."""
     return [first for first, _ in windows.pads] + [last for _, last in windows.pads]
 
@@ -101,11 +97,11 @@ def _ends(windows: Any) -> list[int]:
 def conv(p: Place) -> Code:
     """CONV, DWCONV."""
     layer, x = p.layer, p.volumes[0]
-    pads = _ends(layer.windows(x))
+    pads = pads_of(layer.windows(x))
     half = len(pads) // 2
     even = pads[:half] == pads[half:]
     groups = x.depth if layer.kind == "dwconv" else layer.groups
-    keys = _usual(
+    keys = changed(
         ("stride", one(layer.stride), 1), ("padding", one(pads[:half]) if even else 0, 0),
         ("dilation", one(layer.dilation), 1), ("groups", groups, 1), ("bias", layer.bias, True),
     )  # fmt: skip
@@ -128,7 +124,7 @@ def deconv(p: Place) -> Code:
     layer, x = p.layer, p.volumes[0]
     crops = layer.pads()
     even = all(first == last for first, last in crops)
-    keys = _usual(
+    keys = changed(
         ("stride", one(layer.stride), 1), ("padding", one([first for first, _ in crops]) if even else 0, 0),
         ("output_padding", one(layer.output_pad), 0), ("groups", layer.groups, 1), ("bias", layer.bias, True),
         ("dilation", one(layer.dilation), 1),
@@ -145,7 +141,7 @@ def deconv(p: Place) -> Code:
 def local(p: Place) -> Code:
     """LOCAL."""
     layer, x = p.layer, p.volumes[0]
-    pads = _ends(layer.windows(x))
+    pads = pads_of(layer.windows(x))
     window = (("kernel", layer.kernel), ("stride", layer.stride), ("dilation", layer.dilation))
     values = (x.depth, layer.filters, p.output.sides, layer.groups, layer.bias)
     return Code(Call("LocalConv", values, window), f"{{m}}({_padded(pads)})" if any(pads) else "{m}({0})")
@@ -154,14 +150,14 @@ def local(p: Place) -> Code:
 def fc(p: Place) -> Code:
     """FC."""
     values = (p.volumes[0].elements, p.layer.units)
-    call = Call("nn.Linear", values, _usual(("bias", p.layer.bias, True)), ("inputs", "units"))
+    call = Call("nn.Linear", values, changed(("bias", p.layer.bias, True)), ("inputs", "units"))
     return Code(call, "{m}({0})" if p.flat[0] else "{m}({0}.flatten(1))")
 
 
 def linear(p: Place) -> Code:
     """LINEAR along the depth."""
     values = (p.volumes[0].depth, p.layer.units)
-    call = Call("nn.Linear", values, _usual(("bias", p.layer.bias, True)), ("depth", "units"))
+    call = Call("nn.Linear", values, changed(("bias", p.layer.bias, True)), ("depth", "units"))
     return Code(call, "{m}({0}.movedim(1, -1)).movedim(-1, 1)")
 
 
@@ -171,10 +167,10 @@ def pool(p: Place) -> Code:
     if layer.kind != "lppool" and layer.adaptive is not None:
         name = "AdaptiveMaxPool" if layer.kind == "pool" else "AdaptiveAvgPool"
         return Code(Call(p.named(name), (one(layer.adaptive),), (), ("size",)))
-    pads, ceil = _ends(layer.windows(x)), layer.round == "ceil"
+    pads, ceil = pads_of(layer.windows(x)), layer.round == "ceil"
     half = len(pads) // 2
     even = pads[:half] == pads[half:]
-    step = _usual(("stride", one(layer.step), one(layer.kernel)))
+    step = changed(("stride", one(layer.step), one(layer.kernel)))
     if layer.kind == "lppool":
         values = (layer.power, one(layer.kernel))
         if any(pads):  # the pads at the ends are as large as the windows need, and may be negative
@@ -183,15 +179,15 @@ def pool(p: Place) -> Code:
             call = Call(p.named("LPPool"), values, step, ("power", "kernel"))
             around = [*pads[:half], *ends]
             return Code(call, f"{{m}}({_padded(around)})", read=_widened(x.sides, around))
-        call = Call(p.named("LPPool"), values, (*step, *_usual(("ceil_mode", ceil, False))), ("power", "kernel"))
+        call = Call(p.named("LPPool"), values, (*step, *changed(("ceil_mode", ceil, False))), ("power", "kernel"))
         return Code(call)
-    keys = (*step, *_usual(("padding", one(pads[:half]) if even else 0, 0), ("ceil_mode", ceil, False)))
+    keys = (*step, *changed(("padding", one(pads[:half]) if even else 0, 0), ("ceil_mode", ceil, False)))
     if layer.kind == "pool":
-        keys += _usual(("dilation", one(layer.dilation), 1))
+        keys += changed(("dilation", one(layer.dilation), 1))
         fill = ', value=float("-inf")'
         name = "MaxPool"
     else:
-        keys += _usual(("count_include_pad", layer.count_pad, True))
+        keys += changed(("count_include_pad", layer.count_pad, True))
         fill, name = "", "AvgPool"
     call = Call(p.named(name), (one(layer.kernel),), keys, ("kernel",))
     return Code(call) if even else Code(call, f"{{m}}({_padded(pads, fill)})", read=_widened(x.sides, pads))
@@ -201,7 +197,7 @@ def module(name: str, *keys: tuple[str, str, Any], placed: bool = False) -> Call
     """A module with keys: the name, the attribute of the layer, and the default; ``placed``: it takes ``inplace``."""
 
     def make(p: Place) -> Code:
-        given = _usual(*[(key, getattr(p.layer, attribute), default) for key, attribute, default in keys])
+        given = changed(*[(key, getattr(p.layer, attribute), default) for key, attribute, default in keys])
         return Code(Call(name, (), (*given, *([("inplace", True)] if placed and p.in_place else []))))
 
     return make
@@ -258,12 +254,12 @@ def affine(p: Place) -> Code:
 def normalization(p: Place) -> Code:
     """BN, GN, IN, LN, RMS, L2NORM."""
     layer, depth = p.layer, p.output.depth
-    eps = _usual(("eps", layer.eps, 1e-5))
+    eps = changed(("eps", layer.eps, 1e-5))
     if layer.kind == "l2norm":
         shape, run = _normed(p, layer.axes, leads=True)
         return Code(Call("L2Norm", (shape, layer.eps, layer.scale)), run)
     if layer.kind == "rms":
-        keys = (("eps", layer.eps), *_usual(("elementwise_affine", layer.scale, True)))
+        keys = (("eps", layer.eps), *changed(("elementwise_affine", layer.scale, True)))
         shape, run = _normed(p, layer.axes)
         return Code(Call("nn.RMSNorm", (depth if layer.axes == "depth" else shape,), keys), run)
     missing = [name for name, is_there in (("weight", layer.scale), ("bias", layer.shift)) if not is_there]
@@ -271,16 +267,16 @@ def normalization(p: Place) -> Code:
     run = "{m}({0})"
     if layer.kind == "bn":
         name = "nn.BatchNorm1d" if p.flat[0] else p.named("BatchNorm")
-        more = (*eps, *_usual(("affine", not has_none, True), ("track_running_stats", layer.stats, True)))
+        more = (*eps, *changed(("affine", not has_none, True), ("track_running_stats", layer.stats, True)))
         call = Call(name, (depth,), more, ("depth",))
     elif layer.kind == "gn":
-        more = (*eps, *_usual(("affine", not has_none, True)))
+        more = (*eps, *changed(("affine", not has_none, True)))
         call = Call("nn.GroupNorm", (layer.groups, depth), more, ("groups", "depth"))
     elif layer.kind == "in":
-        call = Call(p.named("InstanceNorm"), (depth,), (*eps, *_usual(("affine", not has_none, False))), ("depth",))
+        call = Call(p.named("InstanceNorm"), (depth,), (*eps, *changed(("affine", not has_none, False))), ("depth",))
     else:
         axes = "depth" if p.flat[0] else layer.over(p.sides)
-        more = (*eps, *_usual(("elementwise_affine", not has_none, True)))
+        more = (*eps, *changed(("elementwise_affine", not has_none, True)))
         shape, run = _normed(p, axes)
         call = Call("nn.LayerNorm", (depth if axes == "depth" else shape,), more, ("depth",))
         run = "{m}({0})" if p.flat[0] else run
@@ -372,7 +368,7 @@ def upsample(p: Place) -> Code:
     """UPSAMPLE."""
     factor = p.layer.factor if not isinstance(p.layer.factor, tuple) else one(p.layer.factor)
     mode = INTERPOLATIONS[p.sides] if p.layer.mode == "bilinear" else p.layer.mode
-    return Code(Call("nn.Upsample", (), (("scale_factor", factor), *_usual(("mode", mode, "nearest")))))
+    return Code(Call("nn.Upsample", (), (("scale_factor", factor), *changed(("mode", mode, "nearest")))))
 
 
 def resize(p: Place) -> Code:
@@ -405,11 +401,8 @@ def pad(p: Place) -> Code:
 
 def crop(p: Place) -> Code:
     """CROP."""
-    sides = list(zip(p.volumes[0].sides, p.output.sides, strict=True))
-    begins = [(size - part) // 2 for size, part in sides]
-    if p.layer.at != "centre":
-        begins = [0] * len(sides) if p.layer.at == "begin" else list(p.layer.at)
-    cuts = ", ".join([f"{begin}:{begin + part}" for begin, (_, part) in zip(begins, sides, strict=True)])
+    begins = p.layer.begins(p.volumes[0], p.output.sides)
+    cuts = ", ".join([f"{begin}:{begin + part}" for begin, part in zip(begins, p.output.sides, strict=True)])
     return Code(None, f"{{0}}[:, :, {cuts}]")
 
 
@@ -447,7 +440,7 @@ def unpool(p: Place) -> Code:
 def attention(p: Place) -> Code:
     """ATTENTION."""
     layer, depth = p.layer, p.volumes[0].depth
-    keys = _usual(
+    keys = changed(
         ("bias", layer.bias, True), ("out", layer.out, True),
         ("plane", None if layer.relative is None else tuple(layer.plane), None),
     )  # fmt: skip
@@ -475,7 +468,7 @@ def expression(text: str) -> Callable[[Place], Code]:
 
 def scale(p: Place) -> Code:
     """SCALE."""
-    keys = _usual(("scale", p.layer.scale, True), ("shift", p.layer.shift, True))
+    keys = changed(("scale", p.layer.scale, True), ("shift", p.layer.shift, True))
     return Code(Call("Scale", (p.output.depth, p.sides), keys))
 
 

@@ -40,7 +40,7 @@ def listed(pad: Sequence[int]) -> list[int]:
     return [number for pair in pairs for number in pair]
 
 
-def ends_of(layer: Any, sizes: Sequence[int], kernel: Any, stride: Any, dilation: Any) -> list[int]:
+def pads_of(layer: Any, sizes: Sequence[int], kernel: Any, stride: Any, dilation: Any) -> list[int]:
     """The padding of a layer on sides of these sizes: all begins, then all ends."""
     pad = layer.pad
     if pad is None:
@@ -58,7 +58,7 @@ def ends_of(layer: Any, sizes: Sequence[int], kernel: Any, stride: Any, dilation
 
 def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: float = 0) -> Any:
     """``x`` with the padding of a layer."""
-    return around(x, ends_of(layer, x.shape[2:], kernel, stride, dilation), fill)
+    return around(x, pads_of(layer, x.shape[2:], kernel, stride, dilation), fill)
 
 
 def symmetric(layer: Any) -> list[int] | None:
@@ -144,7 +144,7 @@ def pool(layer: Any, x: Any) -> Any:
         if layer.kind == "pool":
             return function("max_pool", x)(x, layer.kernel, stride, pad, dilation, ceil_mode=ceil)
         return function("avg_pool", x)(x, layer.kernel, stride, pad, ceil, layer.count_pad)
-    ends = ends_of(layer, x.shape[2:], layer.kernel, stride, dilation)
+    ends = pads_of(layer, x.shape[2:], layer.kernel, stride, dilation)
     reach = reach_of(layer, x.shape[2:], ends, stride, dilation)
     if layer.kind == "pool":
         return function("max_pool", x)(around(x, reach, -torch.inf), layer.kernel, stride, 0, dilation)
@@ -175,7 +175,7 @@ def lppool(layer: Any, x: Any) -> Any:
         kernel, stride = (value[0] if value and x.dim() == 3 else value for value in (layer.kernel, layer.stride))
         return function("lp_pool", x)(x.abs(), layer.power, kernel, stride)
     stride, single = layer.stride or layer.kernel, [1] * (x.dim() - 2)
-    ends = ends_of(layer, x.shape[2:], layer.kernel, stride, single)
+    ends = pads_of(layer, x.shape[2:], layer.kernel, stride, single)
     powers = around(x.abs() ** layer.power, reach_of(layer, x.shape[2:], ends, stride, single))
     return (function("avg_pool", x)(powers, layer.kernel, stride) * prod(layer.kernel)) ** (1 / layer.power)
 
@@ -366,7 +366,7 @@ def unpool(layer: Any, x: Any, places: Any) -> Any:
     else:
         indices = 0
         offsets = np.unravel_index(places.numpy().astype(int), pool.kernel)
-        begins = ends_of(pool, sizes, pool.kernel, pool.step, pool.dilation)
+        begins = pads_of(pool, sizes, pool.kernel, pool.step, pool.dilation)
         for side, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
             shape = [1] * x.dim()
             shape[2 + side] = -1

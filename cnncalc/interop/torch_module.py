@@ -71,13 +71,21 @@ def _shapes_to_try(inputs: dict[str, Volume]) -> Iterator[list[tuple[int, ...]]]
 
 
 def _exported(torch: Any, module: Any, shapes: dict[str, tuple[int, ...]], name: str) -> OperatorNet:
-    """The operators of a module for input tensors of these shapes."""
+    """The operators of a module for input tensors of these shapes.
+
+    What PyTorch logs and prints of an error, tracebacks and graphs, is left out, since the error is raised.
+    """
+    import logging
     import warnings
+    from contextlib import redirect_stderr
+    from io import StringIO
 
     device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), "meta")
     examples = tuple(torch.empty(shape, device=device) for shape in shapes.values())
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
+        before = logging.root.manager.disable
+        logging.disable()
         try:
             program = torch.export.export(module, examples, strict=False)
         except KeyboardInterrupt:
@@ -90,6 +98,8 @@ def _exported(torch: Any, module: Any, shapes: dict[str, tuple[int, ...]], name:
                 raise
             except BaseException:  # noqa: BLE001 (the first error is more specific)
                 raise error from None
+        finally:
+            logging.disable(before)
     return Translator(torch, module, program, shapes, name).net()
 
 

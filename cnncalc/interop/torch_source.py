@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.interop.exporters import bound
 from cnncalc.interop.source_groups import Body, Groups
-from cnncalc.interop.torch_code import CODES, Call, Code, Place
+from cnncalc.interop.torch_code import CODES, Call, Code
 from cnncalc.interop.torch_text import Shape, Writer
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -25,7 +25,7 @@ def torch_source(graph: Graph, options: ExportOptions) -> str:
     """
     missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in CODES]
     if missing:
-        message = f"PyTorch has no module for OPAQUE layers: {', '.join(missing[:5])}"
+        message = f"PyTorch has no module for OPAQUE layers: {listing(missing)}"
         raise DesignError([Problem("no-equal", message)])
     return Source(graph, options).text()
 
@@ -65,19 +65,8 @@ class Source(Groups):
         node = self.graph.nodes[index]
         if node.is_input or node.kind not in CODES:
             return Code(None, "")
-        layer = bound(self.graph, index, self.volumes)
-        volumes = [self.volumes[source] for source in node.inputs]
-        flat = [self.flat[source] for source in node.inputs]
-        takes_maps = layer.is_flat is False and node.kind != "reshape"
-        opened = any(flat) and not (all(flat) and not takes_maps)
-        placed = self.in_place[index] if self.in_place is not None else bool(layer.may_work_in_place())
-        seen = [False] * len(flat) if opened else flat
-        code = CODES[node.kind](Place(layer, volumes, self.volumes[index], seen, placed))
-        if opened:
-            ones = ", None" * len(volumes[0].sides)
-            for place, is_flat in enumerate(flat):
-                if is_flat:
-                    code = code._replace(expression=code.expression.replace(f"{{{place}}}", f"{{{place}}}[:, :{ones}]"))
+        placed = None if self.in_place is None else self.in_place[index]
+        code = self.layer_code(index, CODES, lambda x: f"{{}}[:, :{', None' * len(x.sides)}]", in_place=placed)
         if index in self.unpooled and code.module is not None:
             code = code._replace(module=code.module._replace(keys=(*code.module.keys, ("return_indices", True))))
         if node.transposed and code.module is not None and len(code.module.values) == 2:  # a matrix product
@@ -125,28 +114,24 @@ class Source(Groups):
             return False
         if len(entering) != 1 or len(leaving) != 1:
             return False
-        before = entering[0]
+        value: Hashable | None = entering[0]
         for step in group.steps:
-            inside = set(step.indices())
-            made = {value for index in inside for value in self.gives(index)}
-            read = {value for index in inside for value in self.reads(index) if value not in made}
-            if read != {before}:
-                return False
-            if step.index is not None:
-                code = self.codes[step.index]
-                if (
-                    code.module is None
-                    or code.expression != "{m}({0})"
-                    or self.graph.nodes[step.index].share is not None
-                ):
-                    return False
-            if any(self.graph.nodes[index].training_only for index in inside):
-                return False
-            ends = [value for value in made if not self.readers.get(value) or set(self.readers[value]) - inside]
-            if len(ends) != 1:
-                return False
-            before = ends[0]
-        return before == leaving[0]
+            value = self._chained(step, value)
+        return value == leaving[0]
+
+    def _chained(self, step: Step, value: Hashable | None) -> Hashable | None:
+        """The one output of a step that reads ``value`` alone, in training and inference alike; else None."""
+        inside, nodes = set(step.indices()), self.graph.nodes
+        made = {each for index in inside for each in self.gives(index)}
+        if {each for index in inside for each in self.reads(index)} - made != {value}:
+            return None
+        if step.index is not None:
+            code = self.codes[step.index]
+            if code.module is None or code.expression != "{m}({0})" or nodes[step.index].share is not None:
+                return None
+        ends = [each for each in made if not self.readers.get(each) or set(self.readers[each]) - inside]
+        is_plain = len(ends) == 1 and not any(nodes[index].training_only for index in inside)
+        return ends[0] if is_plain else None
 
     def _after(self) -> list[str]:
         """The last statements of the constructor of the net, which share and freeze parameters."""

@@ -13,6 +13,7 @@ from cnncalc.interop.python_code import failure_of, object_named, running_code
 from cnncalc.interop.torch_module import imported_torch, operators_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.layers.base import Layer
+from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -62,19 +63,15 @@ def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
     for node in graph.nodes:
         layer = node.layer
         name = node.name if node.name in placed else node.name.rpartition("_")[0]
-        wish = placed.get(name, set())
-        if isinstance(layer, Layer) and "in_place" in layer.keys and len(wish) == 1:
-            (in_place,) = wish
+        choices = placed.get(name, set())
+        if isinstance(layer, Layer) and "in_place" in layer.keys and len(choices) == 1:
+            (in_place,) = choices
             default = layer.keys["in_place"].default
             if in_place != (default is None or default):
                 node = node._replace(layer=layer.with_keys(in_place=in_place))
         parameters = [*modules[node.name].parameters()] if node.name in modules else []
-        if (
-            parameters
-            and not any(each.requires_grad for each in parameters)
-            and isinstance(layer, Layer)
-            and layer.learns
-        ):
+        is_frozen = bool(parameters) and not any(each.requires_grad for each in parameters)
+        if is_frozen and isinstance(layer, Layer) and layer.learns:
             node = node._replace(trainable=False)
         nodes.append(node)
     return graph._replace(nodes=tuple(nodes))
@@ -82,13 +79,7 @@ def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
 
 def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:
     """The volumes of the inputs by the names of the parameters of ``forward``. Raises DesignError for a wrong name."""
-    import inspect
-
-    parameters = list(inspect.signature(module.forward).parameters.values())
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [each.name for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty]
-    if not names:
-        names = [each.name for each in parameters if each.kind in kinds][:1] or ["input"]
+    names = _input_names(module)
     volumes = {name: settings.inputs[name] for name in names if name in settings.inputs}
     if settings.input is not None or (len(names) == 1 and not volumes):
         volumes.setdefault(names[0], settings.input or DEFAULT_INPUT)
@@ -98,9 +89,19 @@ def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:
         message = f"the module has no input '{unknown[0]}'{did_you_mean(unknown[0], names)}"
         raise DesignError([Problem("unknown-input", message, None, f"its inputs are {', '.join(names)}")])
     if missing:
-        message = f"the module has {len(names)} inputs, but the size of {', '.join(missing)} is not stated"
+        message = f"the module has {plural(len(names), 'input')}, but the size of {', '.join(missing)} is not stated"
         raise DesignError([Problem("open-size", message, None, f"--input {missing[0]}=224x224x3")])
     return {name: volumes[name] for name in names}
+
+
+def _input_names(module: Any) -> list[str]:
+    """The parameters of ``forward`` that must be given; without such the first one, or ``input``."""
+    from inspect import Parameter, signature
+
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    found = [each for each in signature(module.forward).parameters.values() if each.kind in kinds]
+    required = [each.name for each in found if each.default is Parameter.empty]
+    return required or [each.name for each in found][:1] or ["input"]
 
 
 def _made(torch: Any, found: Any, target: str) -> Any:

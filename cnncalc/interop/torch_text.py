@@ -21,7 +21,6 @@ SIZES = {"depth", "filters", "units", "inputs", "inner", "memory"}
 """Roles of numbers that may be multiples of each other."""
 LEAST_LOOP = 3
 """The fewest equal successive modules that are written as a loop."""
-HOLE = object()
 
 
 class Shape:

@@ -116,12 +116,6 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes | None:
     return None if left else tuple(found)
 
 
-def split_axis(axis: Axis, inner: int) -> tuple[Axis, Axis] | None:
-    """An axis split into a slower part and a faster one of ``inner`` indices; None if it cannot be split there."""
-    split = regrouped((axis,), (size_of(axis) // inner, inner)) if size_of(axis) % inner == 0 else None
-    return None if split is None else (split[0], split[1])
-
-
 def refined(atoms: Sequence[Atom], others: Iterable[Atom]) -> list[Atom]:
     """The atoms, split where ``others`` of the same side begin or end; the parts of an atom are slowest first."""
     strides: dict[int, set[int]] = {}

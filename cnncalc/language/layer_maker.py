@@ -218,7 +218,8 @@ class LayerMaker:
         for wrong in found:
             span = spec.plan.key_spans.get(wrong.key or "", spec.plan.syntax.span)
             value = values.get(wrong.key or "")
-            hint = wrong.hint or (yaml_number_hint(value) if isinstance(value, str) else None)
+            reader = spec.kind.keys[wrong.key].reader if wrong.key in spec.kind.keys else None
+            hint = wrong.hint or (yaml_number_hint(value, reader) if isinstance(value, str) else None)
             problems.append(Problem(wrong.code, f"{name}{wrong.message}", span, hint))
         raise DesignError(problems)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from cnncalc.errors import MAX_PROBLEMS, Problem, ValueProblem, did_you_mean
-from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
+from cnncalc.language.assignment import value_text
+from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code, evaluate
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
-from cnncalc.layers.keys import Boolean
+from cnncalc.layers import KINDS
+from cnncalc.layers.base import Key
+from cnncalc.layers.keys import Boolean, Whole, is_volume_size
+from cnncalc.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +19,33 @@ if TYPE_CHECKING:
     from cnncalc.language.plan import Planner
     from cnncalc.language.syntax import Block, Default, Design, Item, Label, Operand
     from cnncalc.language.values import Variables
-    from cnncalc.layers.keys import Reader
+    from cnncalc.layers.keys import Value
     from cnncalc.source import Span
 
 FORK_NEEDS_A_MERGE = "a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches"
+
+MOST_USES = 20
+"""The most places of a name without a value for which the hint offers one value."""
+YES_OR_NO = Key(Boolean())
+"""How conditions, and keys that all kinds have, are read."""
+COUNT = Key(Whole(0, example=2))
+"""How counts of repeats are read."""
+
+
+class Use(NamedTuple):
+    """A place of a name: the operand, which is the name or an expression without other names, and its key."""
+
+    name: str
+    operand: Name | Code
+    key: Key
+
+    def takes(self, value: Value) -> bool:
+        """Whether the key takes the operand if the name has this value."""
+        try:
+            self.key.reader(value if isinstance(self.operand, Name) else evaluate(self.operand, {self.name: value}))
+        except ValueProblem:
+            return False
+        return True
 
 
 class Validator:
@@ -39,10 +66,12 @@ class Validator:
         self.used: set[str] = set()
         self.known: set[str] = set()
         """The variables that have a value, or an invalid one."""
-        self.yes_or_no: set[str] = set()
-        """The names without a value of which yes or no is expected."""
-        self.keys: dict[str, tuple[str, Reader]] = {}
-        """For each bare name that is the value of a key that takes words, but none of these: the key and its reader."""
+        self.block = ""
+        """The block that is walked; empty outside of blocks."""
+        self.uses: dict[tuple[str, str], list[Use]] = {}
+        """By block and name (without a block: names without a value) the places of a key with no other name."""
+        self.arguments: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        """By block and name the parameters that get the value of the name, by their block and name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
@@ -78,8 +107,8 @@ class Validator:
         """Reports all names without a value; returns whether every name has one, so that the net can be expanded."""
         self.known = set(self.variables.values) | self.variables.invalid
         self._walk(self.design.items, frozenset())
-        for keys in self.design.defaults.values():
-            self._walk_defaults(keys)
+        for kind, keys in self.design.defaults.items():
+            self._walk_defaults(keys, KINDS[kind].keys)
         called = self._called_blocks()
         for name in called:
             self._walk_block(self.design.blocks[name])
@@ -87,23 +116,25 @@ class Validator:
         for name, block in self.design.blocks.items():
             if name not in called:
                 self._walk_block(block)
-        self._walk_defaults(self.design.variables)
+        self._walk_defaults(self.design.variables, {})
         self.used = used
         if self.unset:
             self._report_unset()
         return not self.unset and not self.variables.invalid
 
     def _walk_block(self, block: Block) -> None:
+        self.block = block.name
         inside = frozenset(block.names)
         for parameter in block.parameters:
             if parameter.default is not None:
                 self._note_names(parameter.default, inside, KEY_WORDS)
         self._walk(block.body, inside)
+        self.block = ""
 
-    def _walk_defaults(self, keys: Mapping[str, Default | None]) -> None:
-        for default in keys.values():
+    def _walk_defaults(self, values: Mapping[str, Default | None], keys: Mapping[str, Key]) -> None:
+        for name, default in values.items():
             if default is not None:
-                self._note_names(default.value, (), KEY_WORDS)
+                self._note_names(default.value, (), KEY_WORDS, keys.get(name))
 
     def _called_blocks(self) -> set[str]:
         """The names of the blocks that the net calls, also inside other blocks."""
@@ -118,11 +149,14 @@ class Validator:
         """Reports all names without a value as one problem."""
         first, *others = self.unset
         unlike = [name for name in self.unset if not self.near.get(name)]
-        settings = [f"--set {name}={self._valid_value(name)}" for name in unlike[:8]]
+        settings = [self._setting(name) for name in unlike[:8]]
         hint = f"give {'each' if len(unlike) > 1 else 'it'} a value: {' '.join(settings)}" if unlike else None
-        if not others and unlike and first in self.keys:
-            key, reader = self.keys[first]
-            hint = f"{key} takes {reader.expects}; to use a variable, give it a value: {settings[0]}"
+        use = next((use for use in self._all_uses(first) if use.key.name), None)
+        if not others and unlike and use is not None:
+            may_be_word = use.key.reader.words and isinstance(use.operand, Name)
+            if may_be_word or settings[0].endswith("=VALUE"):
+                takes = f"{use.key.name} takes {use.key.reader.expects}"
+                hint = f"{takes}; to use a variable, give it a value: {settings[0]}"
         if first in FUNCTIONS:
             hint = f"{first} is a function: {first}(..)"
         message = f"variable without a value: {first}{self.near.get(first, '')}"
@@ -131,17 +165,25 @@ class Validator:
             message = f"variables without a value: {', '.join(asked)}"
         self.problems.append(Problem("unset-variable", message, self.unset[first], hint))
 
-    def _valid_value(self, name: str) -> str:
-        """A value that a name without one can have: yes, 2, or a word of the key whose value it is."""
-        if name in self.yes_or_no:
-            return "yes"
-        if name in self.keys:
-            _, reader = self.keys[name]
-            try:
-                reader(2)
-            except ValueProblem:
-                return reader.words[0]
-        return "2"
+    def _setting(self, name: str) -> str:
+        """The option that gives a name a value that all its keys take, as ``--set p=0.5``; VALUE if none is known."""
+        from shlex import quote
+
+        uses = self._all_uses(name)
+        examples = [use.key.example for use in uses]
+        values = [] if None in examples else [*examples, 2, 10, 100]
+        value = next((value for value in values if all(use.takes(value) for use in uses)), "VALUE")
+        text = "x".join(map(str, value)) if is_volume_size(value) else value_text(value)
+        return f"--set {quote(f'{name}={text}')}"
+
+    def _all_uses(self, name: str) -> list[Use]:
+        """The places of a name without a value, and those of the parameters of blocks that get its value."""
+        found: list[Use] = []
+        places = [("", name)]
+        for place in places:
+            found += self.uses.get(place, ())
+            places += [other for other in self.arguments.get(place, ()) if other not in places]
+        return found[:MOST_USES]
 
     def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
         """Notes the names of a chain in the order of the text, and checks its forks; ``known`` are local names."""
@@ -160,24 +202,27 @@ class Validator:
                 if isinstance(part, Code):
                     self._note_names(part, inside, (), volumes=False)
             if item.times is not None:
-                self._note_names(item.times, known, (), volumes=False)
+                self._note_names(item.times, known, (), COUNT, volumes=False)
             if item.condition is not None:
-                self._note_names(item.condition, known, Boolean.words, volumes=False)
+                self._note_names(item.condition, known, Boolean.words, YES_OR_NO, volumes=False)
 
     def _walk_layer(self, unit: LayerSyntax, known: frozenset[str]) -> None:
         plan = self.planner.plan(unit)
         for key, given in plan.given.items():
             words: Iterable[str] = KEY_WORDS
-            holds_names = False
+            reads = None
             if plan.kind is not None:
-                reader = plan.kind.keys[key].reader
-                words, holds_names = reader.words, reader.holds_names
-                if words and isinstance(given.value, Name) and given.value.text.lower() not in words:
-                    self.keys.setdefault(given.value.text, (key, reader))
-            self._note_names(given.value, known, words, holds_names=holds_names)
+                reads = plan.kind.keys[key]
+                words = reads.reader.words
+            elif plan.block is not None and isinstance(given.value, Name):
+                scope = self.block if given.value.text in known else ""
+                arguments = self.arguments.setdefault((scope, given.value.text), [])
+                if (plan.block.name, key) not in arguments and len(arguments) < MOST_USES:
+                    arguments.append((plan.block.name, key))
+            self._note_names(given.value, known, words, reads)
         for operand in (plan.frozen, plan.training_only, plan.transposed):
             if operand is not None:
-                self._note_names(operand, known, Boolean.words)
+                self._note_names(operand, known, Boolean.words, YES_OR_NO)
         labels = (*plan.inputs, *((plan.share,) if plan.share is not None else ()))
         for label in labels:
             for part in label.parts:
@@ -189,18 +234,19 @@ class Validator:
         operand: Operand,
         known: Iterable[str],
         words: Iterable[str],
+        key: Key | None = None,
         *,
         volumes: bool = True,
-        holds_names: bool = False,
     ) -> None:
         """Notes which names an operand uses, and which of them have no value.
 
-        ``known`` are local names; ``words`` are key words, not names; with ``holds_names`` also in lists.
-        ``volumes``: names of sizes of a volume are allowed.
+        ``known`` are local names; ``words`` are key words, not names, also in lists if the ``key`` whose value the
+        operand is holds names. ``volumes``: names of sizes of a volume are allowed.
         """
+        holds_names = key is not None and key.reader.holds_names
         if isinstance(operand, ListOperand):
             for part in operand.items:
-                self._note_names(part, known, words, volumes=volumes, holds_names=holds_names)
+                self._note_names(part, known, words, key if holds_names else None, volumes=volumes)
             return
         if isinstance(operand, Name):
             names: Mapping[str, Span] = {operand.text: operand.span} if operand.text.lower() not in words else {}
@@ -209,6 +255,12 @@ class Validator:
         else:
             return
         for name, span in names.items():
+            scope = self.block if name in known else ""
+            is_sought = bool(self.block) if name in known else name not in self.known
+            if key is not None and len(names) == 1 and is_sought:
+                uses = self.uses.setdefault((scope, name), [])
+                if len(uses) < MOST_USES:
+                    uses.append(Use(name, operand, key))
             if name in known:
                 continue
             self.used.add(name)
@@ -225,8 +277,6 @@ class Validator:
                     is_word = bool(words) and isinstance(operand, Name)  # then the key takes words, not sizes
                     sides = VOLUME_NAMES if volumes and not is_word else ()
                     self.near[name] = did_you_mean(name, (*sides, *known, *words, *self.known, *self.design.variables))
-            if isinstance(operand, Name) and words == Boolean.words:
-                self.yes_or_no.add(name)
 
     def _check_fork(self, item: Item, following: Item | None) -> None:
         """Reports ``[A | B]*2``, ``[A | B]?``, a merge with ``?`` or ``*``, and a fork that no merge follows."""

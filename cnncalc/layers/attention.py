@@ -204,7 +204,7 @@ class Attention(Layer):
             0, 3, 1, 4, 2
         )
 
-    def _side_by_side(self, xp: Any, heads: Any) -> Any:
+    def _merged_heads(self, xp: Any, heads: Any) -> Any:
         """The inverse of :meth:`_split`: batch x inner x positions."""
         batch, before, count, length, each = heads.shape
         return xp.ascontiguousarray(heads.transpose(0, 2, 4, 1, 3)).reshape(batch, count * each, before * length)
@@ -246,7 +246,7 @@ class Attention(Layer):
         scores -= scores.max(axis=-1, keepdims=True)
         xp.exp(scores, out=scores)
         scores /= scores.sum(axis=-1, keepdims=True)
-        mixed = self._side_by_side(xp, xp.matmul(scores, values))
+        mixed = self._merged_heads(xp, xp.matmul(scores, values))
         result = mixed
         if self.out:
             result = xp.matmul(arrays["out_weight"].T, mixed)
@@ -279,7 +279,7 @@ class Attention(Layer):
             queries, keys, value = projected
             held += projected
         biased = () if self.relative is None else builder.bias_of_pairs(own[-1], self.heads, x.sides[-1] ** 2)
-        result = builder.side_by_side(builder.attended(queries, keys, value, biased[1:]))
+        result = builder.merged_heads(builder.attended(queries, keys, value, biased[1:]))
         result = builder.arranged(result, (builder.images, *x.sides, inner))
         if back:
             result = builder.linear(result, x.depth, back)
@@ -323,7 +323,7 @@ class Attention(Layer):
             found["relative"] = self._of_table(xp, of_scores.sum(axis=(0, 1)), arrays["relative"])
         of_scores *= queries.shape[-1] ** -0.5
         of_queries, of_keys = xp.matmul(of_scores, keys), xp.matmul(of_scores.swapaxes(-1, -2), queries)
-        projected = [self._side_by_side(xp, each) for each in (of_queries, of_keys, of_values)]
+        projected = [self._merged_heads(xp, each) for each in (of_queries, of_keys, of_values)]
         if saved.learns and self.bias:
             found["bias"] = xp.concatenate([each.sum(axis=(0, 2)) for each in projected])
         weights = self._projections(arrays)
@@ -474,8 +474,8 @@ class Matmul(Merge):
             results[0] = _in_maps(xp, of_first)
         if saved.needs_gradient[1]:
             # as (positions, then depth) of the gradient of the second factor, transposed
-            turned = gradient.swapaxes(-1, -2)
-            of_second = xp.matmul(x.swapaxes(-1, -2), gradient) if self.transpose else xp.matmul(turned, x)
+            swapped = gradient.swapaxes(-1, -2)
+            of_second = xp.matmul(x.swapaxes(-1, -2), gradient) if self.transpose else xp.matmul(swapped, x)
             results[1] = _in_maps(xp, of_second)
         return tuple(
             [

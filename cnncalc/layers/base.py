@@ -52,7 +52,9 @@ class Key:
 
     __slots__ = ("attribute", "default", "means", "name", "note", "reader")
 
-    def __init__(self, reader: Reader, default: Any, name: str | None, note: str, means: str) -> None:
+    def __init__(
+        self, reader: Reader, default: Any = REQUIRED, name: str | None = None, note: str = "", means: str = ""
+    ) -> None:
         self.reader = reader
         self.default = default
         self.name = name or ""
@@ -63,6 +65,13 @@ class Key:
     def __set_name__(self, owner: type, attribute: str) -> None:
         self.attribute = attribute
         self.name = self.name or attribute
+
+    @property
+    def example(self) -> Value:
+        """A value of the language for hints, which works in almost every net; None if it follows from the input."""
+        if self.reader.example is not None or self.default is None or self.default is REQUIRED:
+            return self.reader.example
+        return self.reader.write(self.default)
 
 
 def key(reader: Reader, default: Any = REQUIRED, *, name: str | None = None, note: str = "", means: str = "") -> Any:

@@ -17,6 +17,7 @@ from cnncalc.layers.planes_backward import correlate, unconvolve, unconvolve_map
 from cnncalc.layers.requirements import require_divisible
 from cnncalc.layers.side_keys import Pad, Sizes
 from cnncalc.layers.window import Windows, depth_step, lower_windows, sized
+from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
@@ -205,8 +206,8 @@ class Conv(Convolution):
         if self.connections is not None:
             if len(self.connections) != self.filters:
                 raise ValueProblem(
-                    f"connections: there must be one list for each filter, but there are {len(self.connections)} lists "
-                    f"for {self.filters} filters"
+                    "connections: there must be one list for each filter, but found "
+                    f"{plural(len(self.connections), 'list')} for {plural(self.filters, 'filter')}"
                 )
             if self.groups > 1:
                 raise ValueProblem(f"connections: with a connection table groups must be 1, but is {self.groups}")

@@ -39,8 +39,8 @@ class Clip(Activation):
     bare: ClassVar[str | None] = "low"
     further_bare: ClassVar[tuple[str, ...]] = ("high",)
 
-    low: float | None = key(Decimal(), None, note="no bound", means="the smallest value of the output")
-    high: float | None = key(Decimal(), None, note="no bound", means="the largest value of the output")
+    low: float | None = key(Decimal(example=0), None, note="no bound", means="the smallest value of the output")
+    high: float | None = key(Decimal(example=6), None, note="no bound", means="the largest value of the output")
 
     def _check(self) -> None:
         low, high = self.output_range

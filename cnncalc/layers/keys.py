@@ -115,6 +115,8 @@ class Reader:
     """The words that the key takes; in patterns they precede variables of the same name."""
     holds_names = False
     """Whether names inside a list are words of the key, too, and not variables."""
+    example: Value = None
+    """A value for hints that works in almost every net; None: the default of the key, if it has one."""
 
     def __call__(self, value: Value) -> Any:
         raise NotImplementedError
@@ -139,8 +141,11 @@ class Whole(Reader):
 
     needs_whole = True
 
-    def __init__(self, minimum: int = 1, *, others: str | None = None, below: str | None = None) -> None:
+    def __init__(
+        self, minimum: int = 1, *, others: str | None = None, below: str | None = None, example: int | None = None
+    ) -> None:
         self.minimum = minimum
+        self.example = minimum if example is None else example
         self.others = others
         self.below = below
         self.expects = "a whole number" + (
@@ -186,9 +191,14 @@ class Decimal(Reader):
     """A number of at least ``minimum``, above ``above`` and at most ``maximum``, as a float."""
 
     def __init__(
-        self, minimum: float | None = None, maximum: float | None = None, *, above: float | None = None
+        self,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        *,
+        above: float | None = None,
+        example: Value = None,
     ) -> None:
-        self.minimum, self.maximum, self.above = minimum, maximum, above
+        self.minimum, self.maximum, self.above, self.example = minimum, maximum, above, example
         rules = [
             f"of at least {minimum:g}" if minimum is not None else "",
             f"above {above:g}" if above is not None else "",
@@ -236,6 +246,7 @@ class Boolean(Reader):
 
     expects = "yes or no"
     words = TRUE_WORDS + FALSE_WORDS
+    example = "yes"
 
     def __call__(self, value: Value) -> bool:
         answer = truth(value)
@@ -249,6 +260,7 @@ class Choice(Reader):
 
     def __init__(self, *words: str) -> None:
         self.words = words
+        self.example = words[0]
         self.expects = " or ".join(words)
 
     def __call__(self, value: Value) -> str:
@@ -264,6 +276,7 @@ class WholeList(Reader):
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.example = [0] * count
         self.expects = f"a list of {count} whole numbers, 0 or more"
 
     def __call__(self, value: Value) -> tuple[int, ...]:

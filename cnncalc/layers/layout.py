@@ -76,6 +76,15 @@ class Layout(NamedTuple):
             least = stride * self.sizes[side]
         return True
 
+    def permuted(self, order: Sequence[int]) -> Layout:
+        """The layout with its axes in another order."""
+        return Layout(tuple([self.sizes[side] for side in order]), tuple([self.strides[side] for side in order]))
+
+    def repeated(self, sizes: Sequence[int]) -> Layout:
+        """The layout with axes of size 1 repeated to ``sizes``, with a stride of 0."""
+        sides = zip(*self, sizes, strict=True)
+        return Layout(tuple(sizes), tuple([0 if size != whole else step for size, step, whole in sides]))
+
 
 def contiguous(sizes: Sequence[int]) -> Layout:
     """The layout of a new tensor with the last axis fastest."""

@@ -219,7 +219,7 @@ class Crop(Layer):
         """The sides of the output."""
         return given_sides("crop", self.size, inputs)
 
-    def _begins(self, x: Volume, sides: Sequence[int]) -> tuple[int, ...]:
+    def begins(self, x: Volume, sides: Sequence[int]) -> tuple[int, ...]:
         """The first position along each side."""
         if isinstance(self.at, tuple):
             return self.at
@@ -227,7 +227,7 @@ class Crop(Layer):
         return tuple([size // 2 if self.at == "centre" else 0 for size in left])
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        x, begins = inputs[0], self._begins(inputs[0], output.sides)
+        x, begins = inputs[0], self.begins(inputs[0], output.sides)
         sides = zip(x.names, begins, output.sides, x.sides, strict=True)
         return [
             *[f"{name} {part}: {begin} to {begin + part - 1} of {size}" for name, begin, part, size in sides],
@@ -236,7 +236,7 @@ class Crop(Layer):
 
     def output(self, *inputs: Volume) -> Volume:
         x, sides = inputs[0], self._sides(inputs)
-        for name, size, part, begin in zip(x.names, x.sides, sides, self._begins(x, sides), strict=True):
+        for name, size, part, begin in zip(x.names, x.sides, sides, self.begins(x, sides), strict=True):
             if part > size:
                 raise ShapeError(
                     f"a crop must lie within its input, but {name} {part} is larger than {size}; PAD enlarges a volume",
@@ -253,7 +253,7 @@ class Crop(Layer):
         return x.with_sides(sides)
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        begins = self._begins(inputs[0], self._sides(inputs))
+        begins = self.begins(inputs[0], self._sides(inputs))
         return tuple([Stencil(1, range(begin, begin + 1)) for begin in begins])
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
@@ -265,7 +265,7 @@ class Crop(Layer):
     def _part(self, shape: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[slice, ...]:
         """The slices of maps (batch x depth x sides) that are taken; ``shapes`` are the sides of all inputs."""
         sides = self.size if self.size is not None else tuple(shapes[1])
-        each = zip(self._begins(Volume(*shape, 1), sides), sides, strict=True)
+        each = zip(self.begins(Volume(*shape, 1), sides), sides, strict=True)
         return (slice(None), slice(None), *[slice(begin, begin + part) for begin, part in each])
 
     def forward(self, xp: Any, x: Any, other: Any = None) -> Any:

@@ -48,7 +48,7 @@ class Sizes(PerSide):
     """A whole number for every side, or one for each: ``3``, ``[1, 7]``, ``3x3x3``."""
 
     def __init__(self, minimum: int = 1) -> None:
-        self.minimum = minimum
+        self.minimum = self.example = minimum
         self.expects = f"a whole number of at least {minimum}, or one for each side, as [height, width]"
 
     def __call__(self, value: Value) -> int | tuple[int, ...]:
@@ -79,6 +79,8 @@ class Sizes(PerSide):
 class Shifts(Sizes):
     """A whole number of either sign for every side, or one for each: ``-3``, ``[0, 2]``."""
 
+    example = 1
+
     def __init__(self) -> None:
         self.expects = "a whole number, or one for each side, as [height, width]"
 
@@ -92,6 +94,10 @@ class Shifts(Sizes):
 
 class AnySizes(Sizes):
     """As :class:`Sizes`, for an output whose number of sides may differ from that of the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.example = None  # the values that fit follow from the input
 
     def bind(self, value: Any, sides: int) -> Any:
         return value
@@ -111,6 +117,7 @@ class Sides(PerSide):
     """
 
     expects = "a whole number, one for each side, or all beginnings, then all ends, as [top, left, bottom, right]"
+    example = 1
 
     def __call__(self, value: Value) -> Any:
         if is_whole(value):
@@ -172,6 +179,7 @@ class Corner(Sizes):
 
     def __init__(self) -> None:
         super().__init__(0)
+        self.example = "centre"
         self.expects = "centre, begin, or the first position along each side, from 0, as [top, left]"
 
     def __call__(self, value: Value) -> Any:
@@ -191,6 +199,7 @@ class Factors(PerSide):
 
     needs_whole = False
     expects = "a number above 0, or one for each side"
+    example = 2
 
     def __call__(self, value: Value) -> Any:
         each = Decimal(above=0)
@@ -220,6 +229,7 @@ class SideNames(PerSide):
     holds_names = True
     words: tuple[str, ...] = ("length", "frames", "height", "width", "depth")
     expects = "a name of a side (length, height, width, frames, depth), or a list of such names"
+    example: Value = "depth"
 
     def __call__(self, value: Value) -> tuple[str, ...]:
         parts = value if isinstance(value, (list, tuple)) else [value]
@@ -299,6 +309,7 @@ class SideOrder(SideNames):
     """Every side and the depth in a new order: ``[depth, height, width]``."""
 
     expects = "every side and the depth in a new order, as [width, height, depth]"
+    example = None  # the names follow from the input
 
     def bind(self, value: Any, sides: int) -> Any:
         names = (*SIDES[sides], "depth")

@@ -287,7 +287,7 @@ class TorchBuilder(Protocol):
     def attended(self, queries: int, keys: int, value: int, bias: tuple[int, ...]) -> int:
         """softmax(q k^T + b) v, with all of batch x heads x length x head_dim; ``bias`` is b, if there is one."""
 
-    def side_by_side(self, value: int) -> int:
+    def merged_heads(self, value: int) -> int:
         """Batch x heads x length x head_dim as batch x length x inner."""
 
     def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:

@@ -145,8 +145,9 @@ def plan(
     """
     each = bytes_per_element(dtype)
     _check(batch, order)
-    net = InferenceNet(report, batch * each, fuse=fuse, depthwise_in_place=depthwise_in_place)
-    unfused = footprint(InferenceNet(report, batch * each, fuse=False, depthwise_in_place=False).flow())
+    scale = batch * each
+    net = InferenceNet(report, scale, fuse=fuse, depthwise_in_place=depthwise_in_place)
+    unfused = footprint(InferenceNet(report, scale, fuse=False, depthwise_in_place=False).flow())
     flow = net.flow()
     given = tuple(range(len(flow.tasks)))
     found = best_order(flow, states if order == "best" else 0)
@@ -159,7 +160,6 @@ def plan(
     steps = tuple([ArenaStep(layers[0], layers, live) for layers, live in zip(names, level, strict=False)])
     running = [row for row in report.layers if not row.training_only]
     own = [row for row in running if not row.layer.is_view_at_test_time]
-    per_element = batch * each
     return ArenaPlan(
         architecture=report.name,
         batch=batch,
@@ -177,8 +177,8 @@ def plan(
         order_bound_bytes=found.bound,
         widest_bytes=widest(flow),
         sum_bytes=sum(flow.sizes),
-        every_volume_bytes=sum([row.activations for row in own]) * per_element,
-        notes_bytes=sum([row.activations for row in running if row.layer.in_notes_table]) * per_element,
+        every_volume_bytes=sum([row.activations for row in own]) * scale,
+        notes_bytes=sum([row.activations for row in running if row.layer.in_notes_table]) * scale,
         unfused=unfused,
         placement=placement,
     )

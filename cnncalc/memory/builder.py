@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.layout import contiguous
@@ -63,7 +63,7 @@ class TapeBuilder:
         self.unpooled = {row.sources[1] for row in self.rows if row.layer.takes_places}
         self.places: dict[int, int] = {}  # the value of the indices of each max pool that an UNPOOL reads
         self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
-        self.turned: dict[int, tuple[int, ...]] = {}  # those of them that the row uses transposed
+        self.transposed: dict[int, tuple[int, ...]] = {}  # those of them that the row uses transposed
         self.tensors: dict[tuple[int, str], int] = {}  # parameters by their owner and name
         self.held: list[Frame] = []  # values that local variables keep alive
         # of the layer that is being lowered
@@ -125,13 +125,13 @@ class TapeBuilder:
         for array in row.layer.order_in_torch(row.own_arrays):
             if array.role != "buffer":
                 self._tensor(row, array)
-        places, turned = [], []
+        places, transposed = [], []
         for array in row.arrays:
             if array.role != "buffer":
                 owner, is_transposed = self.report.graph.owner(row.index, array.name)
                 places.append(self._tensor(self.report.layers[owner], array))
-                turned += places[-1:] * is_transposed
-        self.owned[row.index], self.turned[row.index] = tuple(places), tuple(turned)
+                transposed += places[-1:] * is_transposed
+        self.owned[row.index], self.transposed[row.index] = tuple(places), tuple(transposed)
 
     def _tensor(self, owner: LayerReport, array: Parameter) -> int:
         """The index of a parameter in ``parameters``; adds it at the first call."""
@@ -199,28 +199,15 @@ class TapeBuilder:
         item: int | None = None,
         layout: Layout | None = None,
         name: str | None = None,
-        is_alias: bool = False,
-        keeps: tuple[int, ...] = (),
-        keeps_output: bool = False,
-        clones_input: bool = False,
         extras: tuple[Extra, ...] = (),
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
-        copied: tuple[int, ...] = (),
-        overwrites: bool = False,
-        saves_parameter: bool = False,
-        numbers: int = 0,
-        backward_scratch: tuple[Size, ...] = (),
-        summed_inputs: tuple[int, ...] = (),
-        summed_parameters: tuple[int, ...] = (),
-        sum_scratch: tuple[Size, ...] = (),
-        made_before: tuple[Size, ...] = (),
-        is_product: bool = False,
+        **options: Any,
     ) -> int:
-        """Records an operation and returns the index of its output; other arguments: see :class:`Operation`.
+        """Records an operation and returns the index of its output; ``options`` are fields of :class:`Operation`.
 
         The output has as many elements as the first input unless ``elements`` is given, of as many bytes each unless
-        ``item`` is given.
+        ``item`` is given. Gradients of all inputs are new tensors unless ``gradients`` is given.
         """
         if elements is None:
             elements = self.elements[inputs[0]]
@@ -239,23 +226,10 @@ class TapeBuilder:
                 self.row.index,
                 tuple(inputs),
                 output,
-                is_alias,
-                keeps,
-                keeps_output,
-                clones_input,
-                tuple([extra.elements.times(self._width(extra, input_item)) for extra in extras]) if extras else (),
-                how,
-                parameters,
-                backward_scratch,
-                copied,
-                overwrites,
-                saves_parameter,
-                numbers,
-                summed_inputs,
-                summed_parameters,
-                sum_scratch,
-                made_before,
-                is_product,
+                extras=tuple([extra.elements.times(self._width(extra, input_item)) for extra in extras]),
+                gradients=how,
+                parameters=parameters,
+                **options,
             )
         )
         return output

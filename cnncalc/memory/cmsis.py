@@ -74,7 +74,8 @@ class Cmsis:
     def depthwise(self, operator: Operator, inputs: Sequence[Tensor], output: Tensor) -> tuple[int, ...]:
         """The window of each channel; with MVE the windows of a block of channels, or the buffers of a convolution.
 
-        With MVE, a depthwise convolution of one input channel runs as a convolution.
+        With MVE, a depthwise convolution of one input channel runs as a convolution. Raises UnknownScratch for one
+        along a row.
         """
         x, (height, width) = inputs[0].shape, inputs[1].shape[1:3]
         if output.type != "int8":

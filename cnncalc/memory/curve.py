@@ -19,7 +19,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.replay import Trace
@@ -78,9 +78,9 @@ class Curve(NamedTuple):
     """The peaks of a net for every batch.
 
     ``sizes`` are the size classes: fixed bytes and bytes for each image, before rounding up to a multiple of
-    ``rounding``. ``step`` and ``forward`` are the candidates of a training step and an inference; ``special`` those of
-    a training step by batch, where some operations differ for a single image. ``names`` are those of the rows.
-    ``parameters`` and ``buffers`` are bytes that are always alive.
+    ``rounding``. ``step`` and ``forward`` are the candidates of a training step and an inference; ``special`` and
+    ``special_forward`` those by batch, where some operations differ for a single image. ``names`` are those of the
+    rows. ``parameters`` and ``buffers`` are bytes that are always alive.
     """
 
     rounding: int
@@ -91,6 +91,7 @@ class Curve(NamedTuple):
     step: Candidates
     forward: Candidates
     special: dict[int, Candidates]
+    special_forward: dict[int, Candidates]
     names: tuple[str, ...]
 
     def training(self, batch: int, optimizer: str) -> Peak:
@@ -107,8 +108,9 @@ class Curve(NamedTuple):
 
     def inference(self, batch: int) -> Peak:
         """The peak of one forward pass at test time."""
-        best = self._highest(self.forward, batch)
-        return self._peak(self.forward, best, batch, self._name(best), 0, 0)
+        candidates = self.special_forward.get(batch, self.forward)
+        best = self._highest(candidates, batch)
+        return self._peak(candidates, best, batch, self._name(best), 0, 0)
 
     def _peak(self, candidates: Candidates, moment: Moment, batch: int, at: str, kept: int, temporary: int) -> Peak:
         breakdown = Breakdown(
@@ -148,7 +150,8 @@ class Curve(NamedTuple):
             "optimizers": {name: list(state) for name, state in self.optimizers.items()},
             "step": self._data_of(self.step),
             "forward": self._data_of(self.forward),
-            "special": {str(batch): self._data_of(candidates) for batch, candidates in self.special.items()},
+            "special": {str(batch): self._data_of(each) for batch, each in self.special.items()},
+            "special_forward": {str(batch): self._data_of(each) for batch, each in self.special_forward.items()},
         }
 
     def _data_of(self, candidates: Candidates) -> dict[str, Any]:
@@ -181,8 +184,8 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     classes = SizeClasses(profile.rounding, tapes)
     step = _candidates(simulation, classes, segments, training=True)
     forward = _candidates(simulation, classes, (), training=False)
-    differs = simulation.at(1, training=True) is not simulation
-    special = {1: _candidates_of_batch(simulation, 1, segments)} if differs else {}
+    special = _special(simulation, segments, training=True)
+    special_forward = _special(simulation, (), training=False)
     learned = simulation.learned()
     parameters, buffers, _ = simulation.resident(1, training=True)
     states = {}
@@ -195,13 +198,13 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
                 raise
             continue  # not available in this style
         states[name] = State(taken.state, taken.steady)
-    return Curve(profile.rounding, classes.sizes, parameters, buffers, states, step, forward, special, names)
+    return Curve(
+        profile.rounding, classes.sizes, parameters, buffers, states, step, forward, special, special_forward, names
+    )
 
 
 def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Curve:
     """The notes' rule in the form of a curve."""
-    from cnncalc.units import bytes_per_element
-
     each = bytes_per_element(options.dtype)
     parameters = report.totals.parameters * each
     volumes = BytesByBatch(0, ((0, 1),))
@@ -217,6 +220,7 @@ def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Cu
         {name: State(parameters, 0) for name in OPTIMIZERS},
         Candidates(waiting, (backward,)),
         Candidates(waiting, (forward,)),
+        {},
         {},
         names,
     )
@@ -240,7 +244,7 @@ class SizeClasses:
     def __init__(self, rounding: int, tapes: Iterable[Tape]) -> None:
         self.rounding = rounding
         self.packed: dict[tuple[int, int], int] = {}
-        sizes = {size for tape in tapes for size in _sizes(tape)}
+        sizes = set().union(*map(_sizes, tapes))
         rests = {Size(size.fixed % rounding, size.per_image % rounding) for size in sizes}
         self.known = sorted(rest for rest in rests if rest.per_image)
         self.places = {size: place for place, size in enumerate(self.known)}
@@ -306,13 +310,16 @@ class SizeClasses:
         return self.used.setdefault(place, len(self.used))
 
 
-def _sizes(tape: Tape) -> Iterator[Size]:
-    """Every size of a tape that may depend on the batch, without its sign."""
-    for value in tape.values:
-        yield value.size
-    for operation in tape.operations:
-        yield from operation.extras
-        yield from [Size(abs(size.fixed), abs(size.per_image)) for size in operation.backward_scratch]
+def _sizes(tape: Tape) -> set[Size]:
+    """Every size of a tape, without its sign."""
+    found: set[tuple[int, int]] = set()
+
+    def measure(fixed: int, per_image: int) -> int:
+        found.add((fixed, per_image))
+        return 0
+
+    tape.sizes(measure)
+    return {Size(abs(fixed), abs(per_image)) for fixed, per_image in found}
 
 
 class MomentRecorder(Machine):
@@ -343,11 +350,15 @@ def _candidates(
     return Candidates(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end)
 
 
-def _candidates_of_batch(simulation: Simulation, batch: int, segments: Sequence[Segment]) -> Candidates:
-    """The candidates of one batch; all their bytes are fixed."""
-    trace = simulation.trace(batch, segments)
-    inputs = simulation.resident(batch, training=True).inputs
-    return Candidates(BytesByBatch(inputs), (_moment(trace.peak, BytesByBatch),), _end(simulation, trace, BytesByBatch))
+def _special(simulation: Simulation, segments: Sequence[Segment], *, training: bool) -> dict[int, Candidates]:
+    """The candidates of a single image, all of whose bytes are fixed, if its operations differ; else none."""
+    of_one = simulation.at(1, training=training)
+    if of_one is simulation:
+        return {}
+    trace = of_one.machine(Machine, 1, segments, training=training).run(training=training)
+    inputs = BytesByBatch(of_one.resident(1, training=training).inputs)
+    end = _end(simulation, trace, BytesByBatch) if training else None
+    return {1: Candidates(inputs, (_moment(trace.peak, BytesByBatch),), end)}
 
 
 def _moment(level: Level, amount: Callable[[int], BytesByBatch]) -> Moment:

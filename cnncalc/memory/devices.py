@@ -12,7 +12,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, listed, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 MIB = 1024**2
 
@@ -62,32 +62,36 @@ def overheads(profile: str) -> tuple[Overhead, ...]:
 
 def read_memory(text: str) -> tuple[int, Device | None]:
     """The bytes of ``8GiB`` or ``rtx-3090``, with the device if it is one; raises ValueProblem for anything else."""
-    known = devices()
+    known = {_bare(name): device for name, device in devices().items()}
+    wanted = _bare(text)
     if text.strip()[:1].isdigit():
         try:
             return parse_size(text), None
         except ValueProblem as problem:
-            meant = [device for device in known.values() if _bare(device.name).endswith(_bare(text))]
+            meant = [device for bare, device in known.items() if bare.endswith(wanted)]
             if problem.code != "no-unit" or not meant:
                 raise
             raise ValueProblem(problem.message, code=problem.code, hint=f"{problem.hint}; or {_named(meant)}") from None
-    wanted = _bare(text)
-    for device in known.values():
-        if _bare(device.name) == wanted:
-            return device.memory, device
-    meant = [device for device in known.values() if wanted and wanted in _bare(device.name)]
+    if wanted in known:
+        return known[wanted].memory, known[wanted]
+    meant = [device for bare, device in known.items() if wanted and wanted in bare]
     if meant:
         raise ValueProblem(f"'{text}' may be {_named(meant)}", code="unknown-device", hint=f"--memory {meant[0].name}")
+    raise _unknown(text, known)
+
+
+def _unknown(text: str, known: Mapping[str, Device]) -> ValueProblem:
+    """The error for a text that names no device, with similar devices and boards; ``known`` are by bare name."""
     from difflib import get_close_matches
 
-    near = get_close_matches(wanted, [_bare(name) for name in known], n=5, cutoff=0.7)
-    meant = [device for device in known.values() if _bare(device.name) in near]
+    near = get_close_matches(_bare(text), known, n=5, cutoff=0.7)
+    meant = [device for bare, device in known.items() if bare in near]
     board, others = boards_like(text)
     likely = [_named(meant)] if meant else []
     likely += [named([board] if board is not None else others)] if board is not None or (others and not meant) else []
     message = f"no device or size '{text}'" + (f"; did you mean {' or '.join(likely)}?" if likely else "")
     hint = "write a size such as 8GiB; cnncalc fit --list-devices prints the names of devices"
-    raise ValueProblem(message, code="unknown-device", hint=hint)
+    return ValueProblem(message, code="unknown-device", hint=hint)
 
 
 def _bare(name: str) -> str:

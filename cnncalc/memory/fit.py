@@ -131,7 +131,7 @@ def largest_batch(peak: Callable[[int], int], room: int, too_large: int = 0) -> 
     return low
 
 
-class Live:
+class LivePeaks:
     """The peaks of live tensors; one replay gives those of all batches with the same checkpointed segments."""
 
     def __init__(self, simulation: Simulation) -> None:
@@ -149,7 +149,7 @@ class Live:
         return (curve.training(batch, simulation.options.optimizer) if training else curve.inference(batch)).bytes
 
 
-class Room:
+class FittingBatches:
     """Finds the batches whose need is within ``memory`` bytes; keeps the needs it has computed."""
 
     def __init__(
@@ -159,13 +159,13 @@ class Room:
         segments: tuple[Segment, ...] | None = None,
         *,
         training: bool = True,
-        live: Live | None = None,
+        live: LivePeaks | None = None,
     ) -> None:
         self.memory = memory
         self.is_training = training
         self._needs = needs
         self._segments = segments
-        self._live = live or Live(needs.simulation)
+        self._live = live or LivePeaks(needs.simulation)
         self._known: dict[int, int] = {}
 
     def need(self, batch: int) -> int:
@@ -229,26 +229,26 @@ def fit(report: Report, options: Options, memory: int) -> FitReport:
     if needs.reserve.mode == "bytes" and needs.reserve.bytes >= memory:
         message = f"the reserve ({needs.reserve.bytes:,} bytes) must be smaller than the memory ({memory:,} bytes)"
         raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts only live tensors")
-    live = Live(needs.simulation)
-    training = _fit(Room(needs, memory, live=live), options.batch)
-    inference = _fit(Room(needs, memory, training=False, live=live), options.batch)
+    live = LivePeaks(needs.simulation)
+    training = _fit(FittingBatches(needs, memory, live=live), options.batch)
+    inference = _fit(FittingBatches(needs, memory, training=False, live=live), options.batch)
     advice = _advice(report, needs, memory, training) if options.profile != "notes" else []
     macs = report.totals.macs + needs.simulation.training(options.batch).recomputed_macs
     stated = report.stated_bytes_line, report.stated
     return FitReport(report.name, memory, needs.reserve, options, training, inference, tuple(advice), macs, *stated)
 
 
-def _fit(room: Room, batch: int) -> Fit:
-    largest, unchecked = room.largest()
+def _fit(batches: FittingBatches, batch: int) -> Fit:
+    largest, unchecked = batches.largest()
     shown = max(1, largest)
     return Fit(
         largest,
-        largest_batch(room.live, room.memory),
-        room.need(shown),
-        room.need(largest + 1),
-        room.live(shown),
-        room.need(batch),
-        room.live(batch),
+        largest_batch(batches.live, batches.memory),
+        batches.need(shown),
+        batches.need(largest + 1),
+        batches.live(shown),
+        batches.need(batch),
+        batches.live(batch),
         unchecked,
     )
 
@@ -259,10 +259,10 @@ def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[Me
     options = needs.simulation.options
 
     def measure(what: str, other: Needs, segments: tuple[Segment, ...] | None = None) -> None:
-        room = Room(other, memory, segments)
-        need = room.need(options.batch)
+        batches = FittingBatches(other, memory, segments)
+        need = batches.need(options.batch)
         if need < training.need_at_batch:
-            largest, _ = room.largest(ADVICE_EVENTS)
+            largest, _ = batches.largest(ADVICE_EVENTS)
             step = other.simulation.training(options.batch, segments)
             macs = other.simulation.report.totals.macs + step.recomputed_macs
             found.append(MemoryAdvice(what, need, step.peak_bytes, largest, macs, need <= memory))
@@ -303,10 +303,10 @@ def _smaller_batches(needs: Needs, memory: int, training: Fit) -> list[MemoryAdv
     micro = -(-options.batch // parts)
     split = options._replace(batch=micro, accumulate=max(options.accumulate, parts))
     simulation = Simulation(report, split)
-    room = Room(Needs(simulation), memory)
-    need = room.need(micro)
+    batches = FittingBatches(Needs(simulation), memory)
+    need = batches.need(micro)
     if need < training.need_at_batch:
-        most, _ = room.largest(ADVICE_EVENTS)
+        most, _ = batches.largest(ADVICE_EVENTS)
         what = f"{parts} accumulated micro-batches of {micro}"
         step = simulation.training(micro)
         macs = report.totals.macs + step.recomputed_macs

@@ -28,7 +28,7 @@ MOST_PAIRS = 5_000
 """The most pairs of ranges that are needed at the same time; with more there is no search."""
 MOST_TOGETHER = 20_000_000
 """Limit of the sum over all times of the squared number of ranges that are needed at that time."""
-FAR = 30
+PERCENT_SEPARATE = 30
 """Percentage of rounds that move a range not needed at the same time as the highest one."""
 
 
@@ -154,12 +154,12 @@ class _Search:
             found |= self.raised_by(other)
         turns = sorted(found)
         top = self.ranges[highest]
-        apart = [
+        separate = [
             turn
             for turn in turns
             if not (top.first <= self.ranges[order[turn]].last and self.ranges[order[turn]].first <= top.last)
         ]
-        first = drawn(apart) if random.getrandbits(32) % 100 < FAR and apart else drawn(turns)
+        first = drawn(separate) if random.getrandbits(32) % 100 < PERCENT_SEPARATE and separate else drawn(turns)
         self._exchange(order, turns, first, drawn(turns))
         if rounds > ROUNDS_ALONE:
             pending, visited = [highest], set()

@@ -73,7 +73,7 @@ def patch_plans(
     net = _Net(report, batch * bytes_per_element(dtype), depthwise_in_place)
     for grid in grids:
         found: list[PatchPlan] = []
-        for cut in _cuts(report, net.tasks, grid):
+        for cut in _cuts(net, grid):
             least = max(net.rest(cut), net.whole(cut))
             if least < min([net.peak, *[plan.peak_bytes for plan in found]]):
                 found.append(patch_plan(net, cut, grid))
@@ -121,13 +121,12 @@ def edges_of(row: LayerReport) -> list[Edge]:
     ]
 
 
-def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]:
+def _cuts(net: _Net, grid: int) -> Iterator[LayerReport]:
     """The rows after which only their own output is read, with at least ``grid`` positions along each side."""
-    rows = [row for row in report.layers if not row.training_only]
+    rows, task_of = net.rows, net.tasks.task_of
     sides = [row.output.sides for row in rows]
-    if sum([not row.sources for row in rows]) != 1 or any(
-        len(each) != 2 or max(each) > MOST_POSITIONS for each in sides
-    ):
+    is_divisible = all(len(each) == 2 and max(each) <= MOST_POSITIONS for each in sides)
+    if not is_divisible or sum([not row.sources for row in rows]) != 1:
         return
     readers: dict[int, list[int]] = {}
     for row in rows:
@@ -139,7 +138,7 @@ def _cuts(report: Report, net: InferenceNet, grid: int) -> Iterator[LayerReport]
         if row.index not in readers or _moves_positions(row):
             return
         alive.add(row.index)
-        is_end = all(net.task_of[reader] != net.task_of[row.index] for reader in readers[row.index])
+        is_end = all(task_of[reader] != task_of[row.index] for reader in readers[row.index])
         if row.sources and len(alive) == 1 and is_end and min(row.output.sides) >= grid:
             yield row
 
@@ -157,11 +156,23 @@ def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
         [needed(rows, net.edges, side, span) for span in spans(size, grid)]
         for side, size in enumerate(cut.output.sides)
     ]
-    tasks, volume_of, task_of = (
-        net.flow.tasks[: net.tasks.task_of[cut.index] + 1],
-        net.tasks.volume_of,
-        net.tasks.task_of,
-    )
+    extra = 0
+    for row in rows:
+        high, wide = [sum([part.get(row.index, 0) for part in parts]) for parts in (heights, widths)]
+        extra += row.macs // row.output.positions * high * wide - row.macs
+    stage = net.whole(cut) + _patch_peak(net, rows, heights, widths)
+    return PatchPlan(grid, cut.name, cut.output, stage, net.rest(cut), net.report.totals.macs, extra)
+
+
+def _patch_peak(
+    net: _Net, rows: Sequence[LayerReport], heights: Sequence[Mapping[int, int]], widths: Sequence[Mapping[int, int]]
+) -> int:
+    """The most bytes alive while a patch of the rows of a stage is computed, without the whole output of the stage.
+
+    ``heights`` and ``widths`` are those that :func:`needed` gives for each patch along a side.
+    """
+    cut, volume_of, task_of = rows[-1], net.tasks.volume_of, net.tasks.task_of
+    tasks = net.flow.tasks[: task_of[cut.index] + 1]
     order = range(len(tasks))
     alive = lifetimes(Flow(tasks, net.flow.sizes, frozenset()), order)
     kept = volume_of[cut.index] if tasks[-1].makes == volume_of[cut.index] else None
@@ -181,13 +192,7 @@ def patch_plan(net: _Net, cut: LayerReport, grid: int) -> PatchPlan:
                 seen.add(key)
                 own = tuple([task._replace(scratch=size) for task, size in zip(tasks, scratch, strict=True)])
                 peak = max(peak, *levels(Flow(own, tuple(sizes), frozenset()), order, alive))
-    computed = {
-        row.index: sum([part.get(row.index, 0) for part in heights]) * sum([part.get(row.index, 0) for part in widths])
-        for row in rows
-    }
-    extra = sum([row.macs // row.output.positions * computed[row.index] - row.macs for row in rows])
-    macs = net.report.totals.macs
-    return PatchPlan(grid, cut.name, cut.output, net.whole(cut) + peak, net.rest(cut), macs, extra)
+    return peak
 
 
 def spans(size: int, grid: int) -> list[tuple[int, int]]:

@@ -29,7 +29,7 @@ class Level(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The sum."""
+        """The live bytes of all categories."""
         return self.activations + self.gradients + self.transient
 
 
@@ -116,6 +116,8 @@ class Machine:
         self.activations = self.gradients = self.transient = 0
         self.peak = -1
         self.at = Level(0, 0, 0)
+        # of each parameter: operations that are still to run backward
+        self.parameter_uses = Counter([place for operation in tape.operations for place in operation.parameters])
         self.shared = self._shared()
         if loop.gradients_before or loop.gradients_stay:
             learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
@@ -161,10 +163,6 @@ class Machine:
         self.gradient_whole: list[bool] = []  # whether no gradient is a view of it
         self.has_gradient: set[int] = set()  # parameters
         self.has_view: set[int] = set()  # those of them whose gradient is a view
-        self.parameter_uses: dict[int, int] = {}  # of each parameter, by operations still to run backward
-        for operation in tape.operations:
-            for place in operation.parameters:
-                self.parameter_uses[place] = self.parameter_uses.get(place, 0) + 1
 
     # accounting
 
@@ -449,6 +447,13 @@ class Machine:
         if not is_handed_over:
             self._release_gradient(incoming)
         self._free_saved(number)
+        self._pass_on(outgoing, operation)
+        # the gradient of a matrix is added after that of a bias here too
+        for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
+            self._accumulate(parameter, operation)
+
+    def _pass_on(self, outgoing: list[tuple[int, int, bool]], operation: Operation) -> None:
+        """Adds the gradients of inputs to those that other operations have made for the same values."""
         if operation.is_product:  # the gradient of the matrix is transposed before it is added, after all others
             outgoing.sort(key=lambda one: not one[2])
         for value, gradient, is_whole in outgoing:
@@ -462,9 +467,6 @@ class Machine:
                 self._note(0, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
-        # the same where the matrix is a parameter
-        for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
-            self._accumulate(parameter, operation)
 
     def _new_gradient(self, size: int) -> int:
         """A new storage for the gradient of a value, with one holder."""
@@ -483,13 +485,10 @@ class Machine:
         """The bytes of the gradients of parameters that are (part of) the gradient of an operation's output."""
         tape = self.tape
         sharing = {each.parameters[0]: each.output for each in tape.operations if each.shares_gradient}
-        if not sharing:
-            return {}
-        used = Counter([place for operation in tape.operations for place in operation.parameters])
         return {
             place: self.given.values[output]
             for place, output in sharing.items()
-            if tape.parameters[place].is_trainable and used[place] == 1
+            if tape.parameters[place].is_trainable and self.parameter_uses[place] == 1
         }
 
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:

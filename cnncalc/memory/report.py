@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 STEP = "optimizer step"
 """``peak_at`` of a peak in the optimizer step."""
+MAX_IMAGE_BATCHES = 1000
+"""The most batches of images on the device at once."""
 
 
 class Options(NamedTuple):
@@ -47,10 +49,11 @@ class Options(NamedTuple):
 
     ``batch``: images of a (micro-)batch. ``dtype``: data type of parameters and activations. ``autocast``: that of
     activations under autocast (None: no autocast). ``style``: that of the optimizer (None: the profile's).
-    ``accumulate``: micro-batches for each step. ``zero_grad``: see :data:`cnncalc.memory.options.ZERO_GRAD`.
-    ``checkpoint``: ``best``, or as in :func:`cnncalc.memory.segments.segments_of`. ``image_batches``: batches of images
-    on the device at once. ``reserve``: what a need has beside live tensors, in bytes, or ``auto``, as in
-    :mod:`cnncalc.memory.need` (None: the profile's).
+    ``weight_decay``: whether the optimizer has one. ``accumulate``: micro-batches for each step. ``zero_grad``: see
+    :data:`cnncalc.memory.options.ZERO_GRAD`. ``checkpoint``: ``best``, or as in
+    :func:`cnncalc.memory.segments.segments_of`. ``image_batches``: batches of images on the device at once.
+    ``reserve``: what a need has beside live tensors, in bytes, or ``auto``, as in :mod:`cnncalc.memory.need` (None: the
+    profile's).
     """
 
     profile: str = "torch-cuda"
@@ -94,7 +97,7 @@ class Breakdown(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The sum."""
+        """The peak: the bytes of all categories."""
         return sum(self)
 
 
@@ -193,10 +196,6 @@ def check_options(options: Options, *, training: bool = True) -> None:
         message = f"image-batches: at most {MAX_IMAGE_BATCHES:,} batches of images, found {options.image_batches:,}"
         raise ValueProblem(message, code="limit")
     _check_reserve(options)
-
-
-MAX_IMAGE_BATCHES = 1000
-"""The most batches of images on the device at once."""
 
 
 def _check_reserve(options: Options) -> None:
@@ -397,7 +396,7 @@ class Simulation:
         return machine.held_by_layer
 
     def step(self) -> OptimizerStep:
-        """The optimizer's step."""
+        """The bytes of the optimizer's step; raises ValueProblem if the optimizer does not have the style."""
         options = self.options
         return step_of(
             optimizer_named(options.optimizer),

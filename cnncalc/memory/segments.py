@@ -130,6 +130,7 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
     extents = _extents(report.layers)
     places = {row.name: (row.index, row.index) for row in report.layers}
     segments = []
+    backwards = ""
     for name in names.split(","):
         name = name.strip()
         start, dots, end = name.partition("..")
@@ -142,14 +143,19 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
             found.append(extent)
         if found[0][0] > found[-1][1]:
             message = f"checkpoint: a range must end after it begins, but in '{name}' {start} comes after {end}"
-            raise ValueProblem(message, code="wrong-value", hint=f"--checkpoint {end}..{start}")
+            backwards = backwards or message
+            found.reverse()
+            name = f"{end}..{start}"
         segments.append(Segment(name, found[0][0], found[-1][1]))
-    segments.sort(key=lambda segment: segment.first)
-    for before, after in itertools.pairwise(segments):
-        if after.first <= before.last:
-            message = f"checkpoint: segments must not overlap, but '{before.name}' and '{after.name}' do"
-            raise ValueProblem(message, code="wrong-value")
-    return tuple(segments)
+    ordered = sorted(segments, key=lambda segment: segment.first)
+    overlap = next(((one, other) for one, other in itertools.pairwise(ordered) if other.first <= one.last), None)
+    if backwards:
+        hint = None if overlap else f"--checkpoint {','.join([segment.name for segment in segments])}"
+        raise ValueProblem(backwards, code="wrong-value", hint=hint)
+    if overlap:
+        message = f"checkpoint: segments must not overlap, but '{overlap[0].name}' and '{overlap[1].name}' do"
+        raise ValueProblem(message, code="wrong-value")
+    return tuple(ordered)
 
 
 def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:

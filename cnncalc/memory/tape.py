@@ -133,32 +133,20 @@ class Tape(NamedTuple):
 
     def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
         """Every size as ``measure(fixed, per_image)`` gives it."""
-        extras = [0] * len(self.operations)
-        scratch = [0] * len(self.operations)
-        before_sums = [0] * len(self.operations)
-        made_before = [0] * len(self.operations)
-        numbers = [0] * len(self.operations)
-        for number, operation in enumerate(self.operations):
-            if operation.extras:
-                extras[number] = sum([measure(*size) for size in operation.extras])
-            if operation.backward_scratch:
-                scratch[number] = sum(
-                    [measure(*size) for size in (*operation.backward_scratch, *operation.sum_scratch)]
-                )
-                before_sums[number] = sum([measure(*size) for size in operation.backward_scratch if min(size) >= 0])
-            if operation.made_before:
-                made_before[number] = sum([measure(*size) for size in operation.made_before])
-            if operation.numbers:
-                numbers[number] = measure(operation.numbers, 0)
+
+        def total(sizes: Sequence[Size]) -> int:
+            return sum([measure(*size) for size in sizes]) if sizes else 0
+
+        operations = self.operations
         return Sizes(
-            [measure(*value.size) for value in self.values],
-            [measure(parameter.size, 0) for parameter in self.parameters],
-            [measure(size, 0) for size in self.buffers],
-            extras,
-            scratch,
-            before_sums,
-            made_before,
-            numbers,
+            values=[measure(*value.size) for value in self.values],
+            parameters=[measure(parameter.size, 0) for parameter in self.parameters],
+            buffers=[measure(size, 0) for size in self.buffers],
+            extras=[total(each.extras) for each in operations],
+            backward_scratch=[total(each.backward_scratch + each.sum_scratch) for each in operations],
+            before_sums=[total([size for size in each.backward_scratch if min(size) >= 0]) for each in operations],
+            made_before=[total(each.made_before) for each in operations],
+            numbers=[measure(each.numbers, 0) if each.numbers else 0 for each in operations],
         )
 
     def sizes_at(self, batch: int, rounding: int) -> Sizes:

@@ -174,7 +174,7 @@ class TflmArena(NamedTuple):
 
     @property
     def total_bytes(self) -> int:
-        """Head and tail."""
+        """The bytes of head and tail."""
         return self.head_bytes + self.tail_bytes
 
 
@@ -308,19 +308,8 @@ _NONE = Tensor("", ())
 
 def _planned(net: TfliteNet, kernels: Mapping[str, Kernel] = KERNELS) -> _Plan:
     """The plan of the greedy planner: the largest buffer first (the last of equal ones), at the lowest free offset."""
-    first, last = [-1] * len(net.tensors), [-1] * len(net.tensors)
-    for tensor in net.inputs:
-        first[tensor] = last[tensor] = 0
-    scratch = []
-    for step, operator in enumerate(net.operators, 1):
-        for tensor in operator.outputs:
-            first[tensor] = step if first[tensor] < 0 else first[tensor]
-        for tensor in (*operator.inputs, *operator.outputs):
-            if tensor >= 0:
-                last[tensor] = step
-        scratch.append(tuple(kernels[operator.code].scratch(*_with_tensors(net, operator))))
-    for tensor in net.outputs:
-        last[tensor] = len(net.operators)
+    first, last = _lifetimes(net)
+    scratch = [tuple(kernels[operator.code].scratch(*_with_tensors(net, operator))) for operator in net.operators]
     placed = [
         Buffer(place, None, 0, _aligned(tensor.bytes), first[place], last[place])
         for place, tensor in enumerate(net.tensors)
@@ -333,6 +322,22 @@ def _planned(net: TfliteNet, kernels: Mapping[str, Kernel] = KERNELS) -> _Plan:
     offsets = place_in_order(order, sizes, [(buffer.first, buffer.last) for buffer in placed])
     buffers = tuple([buffer._replace(offset=offset) for buffer, offset in zip(placed, offsets, strict=True)])
     return _Plan(buffers, max([buffer.offset + buffer.size for buffer in buffers], default=0), tuple(scratch), kernels)
+
+
+def _lifetimes(net: TfliteNet) -> tuple[list[int], list[int]]:
+    """The first and the last step at which each tensor is in use, as for a :class:`Buffer`; -1: never."""
+    first, last = [-1] * len(net.tensors), [-1] * len(net.tensors)
+    for tensor in net.inputs:
+        first[tensor] = last[tensor] = 0
+    for step, operator in enumerate(net.operators, 1):
+        for tensor in operator.outputs:
+            first[tensor] = step if first[tensor] < 0 else first[tensor]
+        for tensor in (*operator.inputs, *operator.outputs):
+            if tensor >= 0:
+                last[tensor] = step
+    for tensor in net.outputs:
+        last[tensor] = len(net.operators)
+    return first, last
 
 
 def _with_tensors(net: TfliteNet, operator: Operator) -> tuple[Operator, list[Tensor], Tensor]:

@@ -99,11 +99,7 @@ class TorchLayouts(TapeBuilder):
     def operation(
         self, inputs: Sequence[int], elements: Size | None = None, *, layout: Layout | None = None, **options: Any
     ) -> int:
-        """Records an operation; one that overwrites a view changes the viewed tensor for autograd (CopySlices).
-
-        Backward then copies the gradient into a tensor like the viewed one, copies the part of the view again for the
-        function that overwrote it, and writes its result back.
-        """
+        """Records an operation; one that overwrites a view changes the viewed tensor for autograd."""
         if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
             known = [found for value in inputs if (found := self.layouts[value]) is not None]
             layout = (
@@ -112,14 +108,21 @@ class TorchLayouts(TapeBuilder):
         if not options.get("is_alias") or options.get("gradients") == (VIEW,):
             return self._recorded(inputs, elements, layout=layout, **options)
         options["overwrites"] = True
+        base = self.bases.get(inputs[0])
+        if base is not None and self.training and any(self.learns(value) for value in inputs):
+            return self._copied_slices(inputs, base, **options)
+        result = self._recorded(inputs, elements, layout=self.layouts[inputs[0]], **options)
+        if base is not None:
+            self.bases[result] = base
+        return result
+
+    def _copied_slices(self, inputs: Sequence[int], base: int, **options: Any) -> int:
+        """Records an operation that overwrites its first input, a view of ``base`` (CopySlices in autograd).
+
+        Backward copies the gradient into a tensor like ``base``, copies the part of the view again for the function
+        that overwrote it, and writes its result back.
+        """
         first = inputs[0]
-        layout = self.layouts[first]
-        base = self.bases.get(first)
-        if base is None or not self.training or not any(self.learns(value) for value in inputs):
-            result = self._recorded(inputs, elements, layout=layout, **options)
-            if base is not None:
-                self.bases[result] = base
-            return result
         part, (left, *others) = self.bytes_of(first), options.pop("gradients")
         is_shared = SAME in [how for how, value in zip(others, inputs[1:], strict=True) if self.learns(value)]
         scratch = [*options.pop("backward_scratch", ())]
@@ -194,8 +197,7 @@ class TorchLayouts(TapeBuilder):
 
     def permuted(self, value: int, order: tuple[int, ...]) -> int:
         """A view with the batch, the depth and the sides in another order."""
-        layout = self.map_layout(value)
-        result = self.viewed(value, _permuted(layout, order))
+        result = self.viewed(value, self.map_layout(value).permuted(order))
         self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
         return result
 
@@ -288,34 +290,40 @@ class TorchLayouts(TapeBuilder):
                 continue
             incoming = gradients.get(operation.output)
             scratch = operation.backward_scratch
-            if incoming is not None and number in self.gathers:
-                order, wanted = self.gathers[number], self.map_layout(operation.inputs[0])
-                if order == "channels last" or (order == "suggested" and wanted.suggests_channels_last):
-                    is_gathered = incoming.is_channels_last
-                else:
-                    is_gathered = incoming.is_contiguous
-                if not is_gathered:
-                    self.is_for_several = True
-                    scratch = (*scratch, self.bytes_of(operation.output))
+            if incoming is not None and not self._is_gathered(number, incoming):
+                self.is_for_several = True
+                scratch = (*scratch, self.bytes_of(operation.output))
             words = list(operation.gradients)
             for place, value in enumerate(operation.inputs):
-                target = self.layouts[value]
-                if words[place] == NONE or not self.learns(value):
-                    continue
                 before = words[place]
-                words[place], found = self._passed_on(number, before, incoming, target)
+                if before == NONE or not self.learns(value):
+                    continue
+                words[place], found = self._passed_on(number, before, incoming, self.layouts[value])
                 self.is_for_several |= words[place] != before  # for a single image more layouts allow views
-                if found is not None and target is not None and found.sizes != target.sizes:
-                    found = viewed(found, target.sizes) or contiguous(target.sizes)
-                other = gradients.get(value)
-                if value in gradients and other is not None and found is not None:
-                    found = other if self.profile.adds_in_place and other.is_dense else elementwise([other, found])
-                gradients[value] = found
+                self._add_gradient(value, found)
             if number in self.shared and incoming is not None:
                 is_shared = incoming.is_contiguous if self.shared[number] == "contiguous" else incoming.is_depth_last
                 self.operations[number] = operation = operation._replace(shares_gradient=is_shared)
             if scratch != operation.backward_scratch or tuple(words) != operation.gradients:
                 self.operations[number] = operation._replace(gradients=tuple(words), backward_scratch=scratch)
+
+    def _is_gathered(self, number: int, incoming: Layout) -> bool:
+        """Whether the incoming gradient of an operation is dense in the order that its backward needs, if any."""
+        order = self.gathers.get(number)
+        if order == "suggested" and self.map_layout(self.operations[number].inputs[0]).suggests_channels_last:
+            order = "channels last"
+        if order == "channels last":
+            return incoming.is_channels_last
+        return order is None or incoming.is_contiguous
+
+    def _add_gradient(self, value: int, found: Layout | None) -> None:
+        """Keeps the layout of the gradient of a value, or of its sum with those of other operations."""
+        target, other = self.layouts[value], self.gradients.get(value)
+        if found is not None and target is not None and found.sizes != target.sizes:
+            found = viewed(found, target.sizes) or contiguous(target.sizes)
+        if other is not None and found is not None:
+            found = other if self.profile.adds_in_place and other.is_dense else elementwise([other, found])
+        self.gradients[value] = found
 
     def _passed_on(
         self, number: int, word: str, incoming: Layout | None, target: Layout | None
@@ -328,9 +336,9 @@ class TorchLayouts(TapeBuilder):
         if incoming is None:
             return word, None
         if number in self.permutations and len(incoming.sizes) == len(self.permutations[number]):
-            return word, _permuted(incoming, self.permutations[number])
+            return word, incoming.permuted(self.permutations[number])
         if number in self.repeated and word == VIEW:
-            return word, _repeated(incoming if len(incoming.sizes) == len(target.sizes) else target, target.sizes)
+            return word, (incoming if len(incoming.sizes) == len(target.sizes) else target).repeated(target.sizes)
         sizes = target.sizes
         if word == SAME or incoming.sizes == sizes:
             whole = (1, sizes[0] * sizes[1], *sizes[2:])
@@ -360,14 +368,14 @@ class TorchLayouts(TapeBuilder):
             return contiguous(sizes)
         if isinstance(order, Layout):
             gathered = contiguous(sizes) if incoming.suggests_channels_last else incoming
-            return elementwise([_repeated(order, sizes), gathered])
+            return elementwise([order.repeated(sizes), gathered])
         if order == "incoming":
             return suggested(incoming, sizes)
         if order == "cut":
             return elementwise([incoming._replace(sizes=sizes)])
         if all(one in (1, whole) for one, whole in zip(incoming.sizes, sizes, strict=True)):
             if order == "repeated":
-                return elementwise([_repeated(incoming, sizes)])
+                return elementwise([incoming.repeated(sizes)])
             output = self.layouts[self.operations[number].output]
             if order == "output" and output is not None:
                 return elementwise([output, incoming])
@@ -389,20 +397,3 @@ class TorchLayouts(TapeBuilder):
         self.is_for_several = True
         if can_share and self.images == 1:
             self.shared[self.last] = order
-
-
-def _repeated(layout: Layout, sizes: Sequence[int]) -> Layout:
-    """The layout with axes of size 1 repeated to ``sizes``, with a stride of 0."""
-    sides = zip(*layout, sizes, strict=True)
-    return Layout(tuple(sizes), tuple([0 if size != whole else step for size, step, whole in sides]))
-
-
-def _plane(x: Layout) -> Layout:
-    """The layout of a length as a plane of height 1."""
-    whole = x.sizes[-1] * x.strides[-1]
-    return Layout((*x.sizes[:-1], 1, x.sizes[-1]), (*x.strides[:-1], whole, x.strides[-1]))
-
-
-def _permuted(layout: Layout, order: Sequence[int]) -> Layout:
-    """The layout with its axes in another order."""
-    return Layout(tuple([layout.sizes[side] for side in order]), tuple([layout.strides[side] for side in order]))

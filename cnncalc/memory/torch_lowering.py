@@ -89,19 +89,20 @@ class TorchLowering(TorchLayouts):
         if made is not None:
             given, parameters = [made[0]], parameters[made[1] :]
         keeping = layer.keeping_in_torch(row.input_volumes, row.output, in_place=self.in_place)
+        is_half = self.autocast and layer.autocast == "half"
         if keeps is None:
-            half = self.autocast and layer.autocast == "half"
-            keeps = (0, 1) if half else keeping.kept_inputs(len(inputs))
+            keeps = (0, 1) if is_half else keeping.kept_inputs(len(inputs))
         volumes = len(inputs)
+        summed = tuple([place for place in summed if place < len(parameters)])
         summed_inputs: tuple[int, ...] = ()
-        summed_parameters = tuple([parameters[place] for place in summed if place < len(parameters)])
+        summed_parameters = tuple([parameters[place] for place in summed])
         copied = () if order == "contiguous" else self._copied(inputs)
-        if self.autocast and layer.autocast == "half":
+        if is_half:
             # the last argument is cast first: bias, weight, input
             casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
             given = [self.converted(value, self.item) for value in given]
             inputs = [*[self.entering(value) for value in reversed(inputs)][::-1], *given, *casts]
-            summed_inputs = tuple([volumes + place for place in summed if place < len(parameters)])
+            summed_inputs = tuple([volumes + place for place in summed])
             parameters = copied = summed_parameters = ()
         else:
             inputs = [*[self.entering(value) for value in inputs], *given]
@@ -227,7 +228,7 @@ class TorchLowering(TorchLayouts):
         They have no memory of their own, and their gradients are those of the parameters.
         """
         if self.autocast and self.row.layer.autocast == "half" and self.row.layer.tied_as_view:
-            for parameter in self.turned[self.row.index]:
+            for parameter in self.transposed[self.row.index]:
                 self.parameter_views[self.row.index, parameter] = self._recorded(
                     (),
                     Size(self.parameters[parameter].elements),

@@ -38,8 +38,7 @@ class TorchProducts(TorchLowering):
     def reordered(self, value: int, order: Sequence[int]) -> int:
         """A view with the axes in another order."""
         x = self.map_layout(value) if len(order) > 2 else self.layout_of(value)
-        layout = Layout(tuple([x.sizes[side] for side in order]), tuple([x.strides[side] for side in order]))
-        result = self.alias(value, layout)
+        result = self.alias(value, x.permuted(order))
         self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
         return result
 
@@ -74,8 +73,7 @@ class TorchProducts(TorchLowering):
         x = self.layout_of(value)
         if x.sizes == tuple(sizes):
             return value
-        strides = [0 if size != whole else step for size, step, whole in zip(x.sizes, x.strides, sizes, strict=True)]
-        return self.alias(value, Layout(tuple(sizes), tuple(strides)), NEW, Size(0, prod(sizes) // self.images))
+        return self.alias(value, x.repeated(sizes), NEW, Size(0, prod(sizes) // self.images))
 
     def part(self, value: int, side: int, begin: int, end: int) -> int:
         """A view of positions ``begin`` to ``end`` - 1 along a side; its gradient has zeros elsewhere."""
@@ -173,23 +171,27 @@ class TorchProducts(TorchLowering):
             is_product=True,
         )
         result = self.arranged(result, (*batch, depth), is_result=True)
-        if any(bias):  # an operation of its own, in place except for fake tensors
-            result = self.operation(
-                [result, *bias[1]],
-                self.elements[result],
-                layout=self.layout_of(result),
-                is_alias=not self.profile.composes,
-                gradients=(SAME, *(NEW,) * len(bias[1])),
-                parameters=bias[0],
-                summed_parameters=bias[0],
-                summed_inputs=(1,) if bias[1] else (),
-            )
+        if any(bias):
+            result = self._plus_bias(result, *bias)
         if x != value:
             self.hold(first, x)
         if parts:
             for part in given:
                 self.hold(first, part)
         return result
+
+    def _plus_bias(self, value: int, own: tuple[int, ...], given: Sequence[int]) -> int:
+        """Value plus a bias, a parameter (``own``) or a value (``given``): in place except for fake tensors."""
+        return self.operation(
+            [value, *given],
+            self.elements[value],
+            layout=self.layout_of(value),
+            is_alias=not self.profile.composes,
+            gradients=(SAME, *(NEW,) * len(given)),
+            parameters=own,
+            summed_parameters=own,
+            summed_inputs=(1,) if given else (),
+        )
 
     def products_with_own(self, value: int, depth: int, parameter: int) -> int:
         """The products of a batch of matrices with those of a parameter, which has one for each."""
@@ -328,14 +330,7 @@ class TorchProducts(TorchLowering):
         scores = self.product(scaled, transposed)
         self.hold(first, transposed)
         if bias:
-            scores = self.operation(
-                [scores, *bias],
-                self.elements[scores],
-                layout=self.layout_of(scores),
-                is_alias=not self.profile.composes,
-                gradients=(SAME, NEW),
-                summed_inputs=(1,),
-            )
+            scores = self._plus_bias(scores, (), bias)
         scores = self.operation([scores], keeps_output=True)
         if item < 4:
             wide.append(self.operation([scores], item=item))  # it is returned as well
@@ -346,7 +341,7 @@ class TorchProducts(TorchLowering):
             self.hold(first, held)
         return result
 
-    def side_by_side(self, value: int) -> int:
+    def merged_heads(self, value: int) -> int:
         """Batch x heads x length x width of a head as batch x length x width."""
         batch, heads, length, each = self.layout_of(value).sizes
         return self.arranged(self.reordered(value, (0, 2, 1, 3)), (batch, length, heads * each))

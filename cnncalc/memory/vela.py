@@ -88,9 +88,9 @@ def vela_plan(net: TfliteNet) -> VelaPlan:
     try:
         offsets, size = allocated([Range(each.first, each.last, each.size) for each in found])
     except TooManyPairs:
-        raise NotKnown(f"{len(found):,} volumes, since the search for their offsets takes too long") from None
+        raise NotKnown(f"a net of {len(found):,} volumes, since the search for their offsets takes too long") from None
     if size >= MOST_SRAM:
-        raise NotKnown(f"{size:,} bytes of SRAM, since it may have less than {MOST_SRAM:,}")
+        raise NotKnown(f"a net that needs {size:,} bytes of SRAM, which must be less than {MOST_SRAM:,}")
     volumes = [each._replace(offset=offset) for each, offset in zip(found, offsets, strict=True)]
     return VelaPlan(net.name, size, tuple(volumes), tuple([tuple(step.layers) for step in steps]))
 

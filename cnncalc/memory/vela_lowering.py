@@ -215,7 +215,9 @@ def _windows(low: _Lowering, operator: Operator, block: str, kernel: tuple[int, 
         Step(block, name, [x], made, block == "convolution" or max(*kernel, tall, wide) > 1)
         return
     if padded or max(operator.options.get("dilation", (1,))) > 1 or height * width > MOST_UNROLLED:
-        raise NotKnown(f"a stride of more than {MOST_STRIDE} with padding, dilation or many positions")
+        raise NotKnown(
+            f"a stride above {MOST_STRIDE} with padding, dilation or more than {MOST_UNROLLED} output positions"
+        )
     read = x._replace(part=(1, *kernel, x.whole[3]))
     for _ in range(height * width):
         Step(block, name, [read], made._replace(part=(1, 1, 1, depth)), True)
@@ -224,7 +226,7 @@ def _windows(low: _Lowering, operator: Operator, block: str, kernel: tuple[int, 
 def _check_sum(count: int) -> None:
     """Raises NotKnown for filters whose sum may overflow in the hardware: their steps depend on the weights."""
     if count > MOST_SIDE:
-        raise NotKnown(f"a filter of {count:,} numbers")
+        raise NotKnown(f"a filter of {count:,} elements, more than {MOST_SIDE:,}")
 
 
 def _deconv(low: _Lowering, operator: Operator) -> None:
@@ -254,9 +256,11 @@ def _pool(low: _Lowering, operator: Operator) -> None:
     kernel = tuple(operator.options["kernel"])
     padded = low.is_padded(operator, kernel)
     if kernel[0] > MOST_POOL_ROWS or prod(kernel) > MOST_SIDE:
-        raise NotKnown(f"a pool of {kernel[0]}x{kernel[1]}")
+        limits = f"a height above {MOST_POOL_ROWS} or more than {MOST_SIDE:,} elements"
+        raise NotKnown(f"a pool with a window of {kernel[0]}x{kernel[1]}, {limits}")
     if operator.code == "AVERAGE_POOL_2D" and padded and max(kernel) > MOST_PADDED_AVERAGE:
-        raise NotKnown(f"an average of {kernel[0]}x{kernel[1]} with padding")
+        window = f"a window of {kernel[0]}x{kernel[1]}, a side above {MOST_PADDED_AVERAGE}"
+        raise NotKnown(f"an average pool with padding and {window}")
     _windows(low, operator, "pooling", kernel, padded)
 
 
@@ -356,7 +360,9 @@ def _resize(low: _Lowering, operator: Operator) -> None:
     x, made = operator.inputs[0], low.view(operator.outputs[0])
     _, height, width, depth = low.shape(x)
     factors = {made.whole[1] / height, made.whole[2] / width}
-    if (height, width) == (1, 1) or len(factors) > 1 or min(factors) not in (2, 4, 8):
+    if (height, width) == (1, 1):
+        raise NotKnown("an upsampling of a single position")
+    if len(factors) > 1 or min(factors) not in (2, 4, 8):
         raise NotKnown("an upsampling by other factors than 2, 4 and 8")
     view, name, factor = low.view(x), operator.layers[0], 2
     while factor < min(factors):

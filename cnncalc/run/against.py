@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.weights import Weights
 
-ENGINES = ("onnxruntime", "torch")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 """The largest difference of values that agree, as a share of the largest value of the layer, by data type."""
 GRADIENT_TOLERANCE = 1e-10
@@ -94,8 +93,8 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> EngineCompari
     version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)
     weights, images = build(report, seed=seed), draw_images(report, seed=seed)
     # no layer overwrites its input, so that all outputs can be compared
-    apart = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
-    expected = run(apart, weights, images, keep=lambda name: True).outputs
+    out_of_place = report._replace(layers=tuple([row._replace(in_place=False) for row in report.layers]))
+    expected = run(out_of_place, weights, images, keep=lambda name: True).outputs
     rows = {row.name: row for row in report.layers}
     unproven = {report.layers[index].name for index in report.unproven}
     compared = []
@@ -204,29 +203,11 @@ def _mask(torch: Any, row: LayerReport, x: Any, random: np.random.Generator) -> 
 
 def _gradients(report: Report, seed: int) -> Iterator[ArrayComparison]:
     """The comparison of the gradient of each parameter in one training step of PyTorch and of NumPy."""
-    import torch
-
-    from cnncalc.interop.torch_training import layer_in_training, loss_of
+    from cnncalc.interop.torch_training import loss_of
 
     trainer = Trainer(report, build(report, seed=seed), None, random=np.random.default_rng(seed), in_place=False)
     images, targets = draw_images(report, seed=seed), draw_targets(report, trainer.outputs, seed=seed)
-    leaves: dict[tuple[int, str], Any] = {}
-    for row, numbers in zip(report.layers, trainer.weights, strict=True):
-        for array in row.own_arrays:
-            leaf = torch.from_numpy(numbers[array.name].copy())
-            leaves[row.index, array.name] = leaf.requires_grad_(array.name in trainer.learned[row.index])
-    values: list[Any] = []
-    random = np.random.default_rng(seed)
-    for row in report.layers:
-        inputs = [values[source] for source in row.sources] or [_tensor(torch, images[row.name])]
-        if row.layer.takes_places:
-            inputs[1] = _places(torch, report.layers[row.sources[1]], [value.detach() for value in values])
-        used = {}
-        for array in row.arrays:
-            owner, is_transposed = report.graph.owner(row.index, array.name)
-            leaf = leaves[owner, array.name]
-            used[array.name] = leaf.mT if is_transposed else leaf
-        values.append(layer_in_training(row.layer, inputs, used, _mask(torch, row, inputs[0], random)))
+    values, leaves = _trained(trainer, images, seed)
     loss = loss_of(
         [
             (values[row.index], targets[row.output.sides], HEAD_WEIGHT if row.training_only else 1)
@@ -247,3 +228,30 @@ def _gradients(report: Report, seed: int) -> Iterator[ArrayComparison]:
         theirs = np.zeros_like(ours) if found is None else found.numpy()
         layer = report.layers[index].name
         yield compare_arrays(layer, name, theirs, ours, GRADIENT_TOLERANCE, LEAST_SCALE * largest)
+
+
+def _trained(trainer: Trainer, images: Mapping[str, Any], seed: int) -> tuple[list[Any], dict[tuple[int, str], Any]]:
+    """The outputs of all layers in a training step of PyTorch, and the tensors of the arrays by row and name."""
+    import torch
+
+    from cnncalc.interop.torch_training import layer_in_training
+
+    report = trainer.report
+    leaves: dict[tuple[int, str], Any] = {}
+    for row, numbers in zip(report.layers, trainer.weights, strict=True):
+        for array in row.own_arrays:
+            leaf = torch.from_numpy(numbers[array.name].copy())
+            leaves[row.index, array.name] = leaf.requires_grad_(array.name in trainer.learned[row.index])
+    values: list[Any] = []
+    random = np.random.default_rng(seed)
+    for row in report.layers:
+        inputs = [values[source] for source in row.sources] or [_tensor(torch, images[row.name])]
+        if row.layer.takes_places:
+            inputs[1] = _places(torch, report.layers[row.sources[1]], [value.detach() for value in values])
+        used = {}
+        for array in row.arrays:
+            owner, is_transposed = report.graph.owner(row.index, array.name)
+            leaf = leaves[owner, array.name]
+            used[array.name] = leaf.mT if is_transposed else leaf
+        values.append(layer_in_training(row.layer, inputs, used, _mask(torch, row, inputs[0], random)))
+    return values, leaves

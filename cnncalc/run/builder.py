@@ -215,17 +215,21 @@ class Builder:
 
     def _applied_step(self, step: Step) -> None:
         """Adds a step whose layers are applied to an output that exists already."""
-        first = self.report.layers[step.rows[0]]
-        array = self.arrays[step.last]
+        source = self.report.layers[step.rows[0]].sources[0]
+        self._apply_to_all(step.rows, source, step.last, is_small=self.arrays[step.last][0].nbytes < SMALL_BYTES)
+
+    def _apply_to_all(self, rows: Sequence[int], source: int, last: int, *, is_small: bool = False) -> None:
+        """Adds the calls that apply rows to the output of row ``source`` and write to that of row ``last``."""
+        array = self.arrays[last]
         pieces = self.pieces(array.shape[1], array[0, 0].nbytes)
 
         def parts(image: int) -> list[Part]:
             return [Part(image, piece, (slice(None),), flat=True) for piece in pieces]
 
         def add(thread: int, part: Part) -> None:
-            self.apply(thread, step.rows, self.view(first.sources[0], part), part, step.last)
+            self.apply(thread, rows, self.view(source, part), part, last)
 
-        self.each_part(parts, add, is_small=array[0].nbytes < SMALL_BYTES)
+        self.each_part(parts, add, is_small=is_small)
 
     def _joined_step(self, row: LayerReport, step: Step) -> None:
         """Adds the copies of those inputs of a CONCAT that are not computed at their place."""
@@ -248,42 +252,28 @@ class Builder:
 
     def _plain_step(self, row: LayerReport, step: Step) -> None:
         """Adds a step whose first layer is computed by :meth:`Layer.forward`."""
-        layer, arrays = row.layer, self.weights[row.index]
-        inputs: list[Any] = [pixels(self.arrays[index]) if index >= 0 else ~index for index in row.reads]
-        result = self.arrays[row.index]
+        layer, arrays, result = row.layer, self.weights[row.index], self.arrays[row.index]
         gives_places = ~row.index in self._reads
         if gives_places or layer.takes_places or layer.mixes_images:
             self.begin("single")
+            inputs: list[Any] = [pixels(self.arrays[index]) if index >= 0 else ~index for index in row.reads]
             call = _with_places if gives_places else _forward
             self.calls[0].append(partial(call, layer, self.xp, inputs, arrays, result, self.places, row.index))
-        elif layer.works_by_map:
-            source = self.arrays[row.sources[0]]
-            pieces = self.pieces(source.shape[1], source[0, 0].nbytes)
-
-            def add(thread: int, part: Part) -> None:
-                one = slice(part.image, part.image + 1)
-                taken = [pixels(source[one, part.channels])]
-                call = partial(_forward, layer, self.xp, taken, arrays, result[one, part.channels], self.places, 0)
-                self.calls[thread].append(call)
-
-            self.each_part(lambda image: [Part(image, piece, ()) for piece in pieces], add)
         else:
+            maps = self.arrays[row.sources[0]]
+            pieces = self.pieces(maps.shape[1], maps[0, 0].nbytes) if layer.works_by_map else [slice(None)]
 
             def add(thread: int, part: Part) -> None:
-                one = slice(part.image, part.image + 1)
-                taken = [x[one] for x in inputs]
-                call = partial(_forward, layer, self.xp, taken, arrays, result[one], self.places, 0)
-                self.calls[thread].append(call)
+                some = (slice(part.image, part.image + 1), part.channels)
+                taken = [pixels(self.arrays[index][some]) for index in row.sources]
+                self.calls[thread].append(partial(_forward, layer, self.xp, taken, arrays, result[some], {}, 0))
 
-            self.each_part(lambda image: [Part(image, slice(None), ())], add, is_small=True)
+            parts = [Part(0, piece, ()) for piece in pieces]
+            self.each_part(
+                lambda image: [part._replace(image=image) for part in parts], add, is_small=not layer.works_by_map
+            )
         if len(step.rows) > 1:
-            array = self.arrays[step.last]
-            pieces = self.pieces(array.shape[1], array[0, 0].nbytes)
-
-            def apply(thread: int, part: Part) -> None:
-                self.apply(thread, step.rows[1:], self.view(step.last, part), part, step.last)
-
-            self.each_part(lambda image: [Part(image, piece, (slice(None),), flat=True) for piece in pieces], apply)
+            self._apply_to_all(step.rows[1:], step.last, step.last)
 
 
 def _activate(layer: Any, xp: Any, source: Any, target: Any) -> None:

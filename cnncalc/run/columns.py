@@ -51,9 +51,9 @@ def taps_of(kernel: int, dilation: int, stride: int) -> list[Taps]:
 class Columns:
     """The matrices of the windows of some rows of an output, for some groups of channels.
 
-    ``rows`` has the first index of each window along the first side; ``groups`` is the number of groups that are
-    copied, ``depth`` the channels of each. The matrix of a group has a row for each element of the kernel and channel,
-    in the order of :meth:`order`, then a row of ones, and ``length`` columns.
+    ``sides`` are those of the input. ``rows`` has the first index of each window along the first side; ``groups`` is
+    the number of groups that are copied, ``depth`` the channels of each. The matrix of a group has a row for each
+    element of the kernel and channel, in the order of :meth:`order`, then a row of ones, and ``length`` columns.
     """
 
     def __init__(self, bank: FilterBank, sides: Sequence[int], rows: range, groups: int, depth: int) -> None:
@@ -82,7 +82,7 @@ class Columns:
     @property
     def rows(self) -> int:
         """The number of rows of the matrix of a group, the row of ones included."""
-        return int(self.kernel_elements) * self.depth + 1
+        return self.kernel_elements * self.depth + 1
 
     @property
     def phase_elements(self) -> int:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
-"""The largest distance, as :func:`cnncalc.run.forward.apart` measures it, of values that agree, by data type. Kernels
-that add in another order differ by less; an array that was overwritten has a distance of about 1."""
+"""The largest :func:`cnncalc.run.forward.relative_distance` of values that agree, by data type. Kernels that add in
+another order differ by less; an array that was overwritten has a distance of about 1."""
 
 
 class Disagreement(NamedTuple):
@@ -141,6 +141,7 @@ _QUANTITIES: dict[str, Callable[[LayerReport, LayerMeasurement, int], tuple[obje
 def _tally(
     pairs: Sequence[tuple[LayerReport, LayerMeasurement]], batch: int, quantity: str, wrong: list[Disagreement]
 ) -> Tally:
+    """Compares one quantity of all layers; adds what differs to ``wrong``."""
     agreed, total = 0, 0
     for row, layer in pairs:
         expected, measured = _QUANTITIES[quantity](row, layer, batch)
@@ -170,19 +171,12 @@ def _placement(
 
     Which layers read that memory follows from the run, what backward needs from the layers' ``keeping``.
     """
-    storage: list[int] = []  # of each output, numbered by the layer that made it
+    storage, reads = _reads(report, pairs)
     learns: list[bool] = []
-    for row, layer in pairs:
-        storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
+    for row, _ in pairs:
         learned = row.is_trainable and any(array.role != "buffer" for array in row.arrays)
         learns.append(learned or any(learns[source] for source in row.learns_from))
-    reads: Counter[int] = Counter()
-    readers, unproven = report.graph.readers, report.unproven
-    for row, layer in pairs:
-        if not readers[row.index]:
-            reads[storage[row.index]] += 1
-        if not layer.shares_memory:
-            reads.update(storage[source] for source in row.sources)
+    unproven = report.unproven
     found = []
     for row, layer in pairs:
         if not row.sources or row.layer.is_view_at_test_time or row.index in unproven:
@@ -196,6 +190,19 @@ def _placement(
             found.append(Disagreement(row.name, "in_place", "no", "nothing else needs the memory of its input"))
     wrong += found
     return tally._replace(agreed=tally.agreed - len(found))
+
+
+def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:
+    """For each output the layer that made its memory, and how often the memory of each of these is read."""
+    storage: list[int] = []
+    reads: Counter[int] = Counter()
+    for row, layer in pairs:
+        storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
+        if not report.graph.readers[row.index]:
+            reads[storage[row.index]] += 1
+        if not layer.shares_memory:
+            reads.update(storage[source] for source in row.sources)
+    return storage, reads
 
 
 def _asks(report: Report, row: LayerReport) -> bool:

@@ -26,7 +26,7 @@ class LayerMeasurement(NamedTuple):
     of each parameter and buffer array by name. ``multiply_adds`` are those of the whole batch. ``shares_memory``: the
     output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist after the layer
     has run; shared memory counts once. ``distance`` is the distance of the output from that of a run with nothing in
-    place, as :func:`apart` measures it (None: not compared).
+    place, as :func:`relative_distance` measures it (None: not compared).
     """
 
     name: str
@@ -112,10 +112,8 @@ def run(
         release(arrays, readers, row, kept)
         if places is not None and not readers[row.index] and row.index not in kept:
             del arrays[row.index]  # only its places are read
-    for index, array in arrays.items() if beside is not None else ():
-        output = measured[index]
-        if output is not None and beside is not None:  # layers after it must not have overwritten it
-            measured[index] = output._replace(distance=max(output.distance or 0.0, beside.distance(index, array)))
+    if beside is not None:
+        beside.compare_left(arrays, measured)
     return _measurement(measured, {report.layers[index].name: array for index, array in arrays.items()})
 
 
@@ -151,12 +149,19 @@ class OutOfPlace:
         release(self._arrays, self._readers, row, self._kept)
         return distance
 
+    def compare_left(self, arrays: Mapping[int, Any], measured: list[LayerMeasurement | None]) -> None:
+        """Compares the outputs that are left at the end, which no layer after them may have overwritten."""
+        for index, array in arrays.items():
+            record = measured[index]
+            assert record is not None
+            measured[index] = record._replace(distance=max(record.distance or 0.0, self.distance(index, array)))
+
     def distance(self, index: int, output: Any) -> float:
-        """The distance of an output of the other run from that of this run, as :func:`apart` measures it."""
-        return apart(output, self._arrays[index])
+        """The :func:`relative_distance` of an output of the other run from that of this run."""
+        return relative_distance(output, self._arrays[index])
 
 
-def apart(array: Any, expected: Any) -> float:
+def relative_distance(array: Any, expected: Any) -> float:
     """The distance of two arrays: the largest difference of elements, divided by the largest finite expected value.
 
     NaN and infinities are equal to themselves; their distance from other values, and that of arrays of different

@@ -127,12 +127,8 @@ def _layer_by_layer(
     unsure: set[int] = set()
     for row in report.layers:
         there = theirs.pop(row.name, None)
-        why = "its figures are stated, not computed" if row.layer.is_stated else reasons.get(row.name)
-        if there is not None and there.dtype.name not in ALLOWED:
-            why = why or f"the file computes it in {there.dtype.name}"
-        unknown = next((report.layers[source].name for source in row.sources if source in unsure), None)
-        if unknown is not None:
-            why = why or f"it reads {unknown}, of which the file has no value"
+        unknown = [report.layers[source].name for source in row.sources if source in unsure]
+        why = _why_left_out(row, there, reasons.get(row.name), unknown)
         ours = _output(row, [arrays[source] for source in row.reads], images, weights, arrays, readers)
         if why is not None:
             left_out[row.name] = why
@@ -148,6 +144,20 @@ def _layer_by_layer(
             unsure.add(row.index)
         release(arrays, readers, row)
     return found, left_out
+
+
+def _why_left_out(row: LayerReport, there: Any, reason: str | None, unknown: Sequence[str]) -> str | None:
+    """Why a layer is not compared; None: it is.
+
+    ``there`` is its output in the file; ``unknown`` are the layers that it reads of which the file has no value.
+    """
+    if row.layer.is_stated:
+        return "its figures are stated, not computed"
+    if reason is not None:
+        return reason
+    if there is not None and there.dtype.name not in ALLOWED:
+        return f"the file computes it in {there.dtype.name}"
+    return f"it reads {unknown[0]}, of which the file has no value" if unknown else None
 
 
 def _output(

@@ -30,14 +30,11 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.run.weights import Weights
 
-
 BUFFER_ELEMENTS = 1024
 """Elements of NumPy's buffer for arrays that are broadcast; with its default of 8,192 additions take longer."""
 
-
 LEAST_THREADED_MACS = 1 << 20
 """Multiply-adds of an average step below which threads wait for each other for longer than they save."""
-
 
 MOST_THREADS = 64
 """The most threads of a net; they all wait for each other, so that more would not be faster."""
@@ -69,7 +66,7 @@ class PreparedNet:
     ) -> None:
         self.report = report
         self._controller = single_threaded_products()
-        with np.errstate(all="ignore"):  # what a layer folds is asked with weights of 0 and 1
+        with np.errstate(all="ignore"):  # weights of 0 and 1 show which layers can be folded
             plan = plan_of(report, keep)
         is_large = report.totals.macs * report.batch >= LEAST_THREADED_MACS * len(plan.steps)
         self.threads = min(threads, MOST_THREADS) if self._controller is not None and is_large else 1

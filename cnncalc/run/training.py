@@ -57,10 +57,10 @@ class Trainer:
     """A net in training: its weights, the gradients of the last step, the optimizer.
 
     The loss is the mean cross-entropy over each output, those of auxiliary heads with the weight :data:`HEAD_WEIGHT`; a
-    final softmax is a part of it, and not run. ``optimizer`` is its name (None: no update). ``watch`` is told when each
-    operation begins and ends, ``progress`` the index and name of each layer. ``random`` draws the masks of dropout.
-    Unless ``in_place``, no layer overwrites its input, and no gradient is added to another in place. ``gradients`` are
-    by the index of the layer and the name of the array.
+    final softmax is a part of it, and not run. ``optimizer`` is its name (None: no update). ``watch`` is called when
+    each operation begins and ends, ``progress`` with the index and name of each layer. ``random`` draws the masks of
+    dropout. Unless ``in_place``, no layer overwrites its input, and no gradient is added to another in place.
+    ``gradients`` are by the index of the layer and the name of the array.
     """
 
     def __init__(
@@ -346,7 +346,7 @@ class Pass:
         result = log_softmax_backward(likelihood, chosen)
         trainer.end("loss", "backward")
         del chosen, likelihood
-        self._accumulate(row, row.index, Gradient(result, Storage()), "loss")
+        self._accumulate(row.index, Gradient(result, Storage()), "loss")
 
     def _back(self, row: LayerReport) -> None:
         """Runs one layer backward; the incoming gradient and the kept arrays are freed after its results exist."""
@@ -382,17 +382,17 @@ class Pass:
         del incoming, saved
         while outgoing:
             source, gradient = outgoing.pop(0)
-            self._accumulate(row, source, gradient, row.name)
+            self._accumulate(source, gradient, row.name)
             del gradient
         for known, name in summed:  # shared weights: the gradients of all their uses are summed
             known += found.pop(name)
 
-    def _accumulate(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:
-        """Adds a gradient to that of output ``value``, in place if no other gradient uses that memory."""
+    def _accumulate(self, index: int, gradient: Gradient, name: str) -> None:
+        """Adds a gradient to that of the output of row ``index``, in place if no other gradient uses that memory."""
         trainer = self.trainer
-        before = self.grads.get(value)
+        before = self.grads.get(index)
         if before is None:
-            self.grads[value] = gradient
+            self.grads[index] = gradient
             return
         if trainer.in_place and before.storage.holders == 1 and before.storage.whole:
             trainer.begin()
@@ -400,7 +400,7 @@ class Pass:
             target += planes(gradient.array)
         else:
             trainer.begin()
-            self.grads[value] = Gradient(pixels(planes(before.array) + planes(gradient.array)), Storage())
+            self.grads[index] = Gradient(pixels(planes(before.array) + planes(gradient.array)), Storage())
             trainer.end(name, "backward")
             before.storage.holders -= 1
         gradient.storage.holders -= 1

@@ -11,7 +11,7 @@ from cnncalc.errors import ValueProblem
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.records import NamedTuple
 from cnncalc.run.compare import TOLERANCES
-from cnncalc.run.forward import apart, draw_images
+from cnncalc.run.forward import draw_images, relative_distance
 from cnncalc.run.live_memory import Watch
 from cnncalc.run.training import Trainer, draw_targets
 from cnncalc.run.verify import DTYPES, SCRATCH_BYTES, available_bytes, step_of, too_large
@@ -44,7 +44,7 @@ class TrainingVerification(NamedTuple):
     ``scratch_bytes`` is the largest temporary memory of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
     with such memory. ``losses`` are those of both steps. ``values`` is the number of results of the first step (the
     loss, the gradient of each parameter array) that were compared with those of a step with nothing in place;
-    ``changed`` lists those that differ, with their distance as :func:`~cnncalc.run.forward.apart` measures it.
+    ``changed`` lists those that differ, with their :func:`~cnncalc.run.forward.relative_distance`.
     ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: of a stated layer
     only the volume is trained.
     """
@@ -196,9 +196,9 @@ def _step_out_of_place(report: Report, seed: int) -> Values:
 
 def _changed(report: Report, expected: Values, found: Values) -> list[tuple[str, float]]:
     """The results of a step that differ from the expected ones, and their distances."""
-    distances = {"loss": apart(np.array(found[0]), np.array(expected[0]))}
+    distances = {"loss": relative_distance(np.array(found[0]), np.array(expected[0]))}
     for (index, name), gradient in expected[1].items():
-        distances[f"{report.layers[index].name}.{name}"] = apart(found[1][index, name], gradient)
+        distances[f"{report.layers[index].name}.{name}"] = relative_distance(found[1][index, name], gradient)
     return [(name, distance) for name, distance in distances.items() if distance > TOLERANCES[report.dtype]]
 
 

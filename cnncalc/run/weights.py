@@ -85,7 +85,7 @@ def array_of(value: Any, shape: tuple[int, ...], dtype: str, what: str) -> Any:
         found = np.asarray(value)
         if found.dtype.kind in "cmM":  # complex numbers and times, which NumPy would convert
             raise ValueProblem(f"{what} must be an array of real numbers, not of {found.dtype.name}")
-        if hasattr(value, "mask") and np.ma.is_masked(value):  # NumPy would forget the mask
+        if hasattr(value, "mask") and np.ma.is_masked(value):  # NumPy would ignore the mask
             raise ValueProblem(f"{what} must be an array of numbers, but some are masked")
         if found.dtype.kind not in "OSTU" and found.dtype.names is None:
             if found.shape != shape:  # before it is copied

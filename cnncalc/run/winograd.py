@@ -10,6 +10,7 @@ Source: Winograd 1980; Lavin and Gray 2016, "Fast Algorithms for Convolutional N
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,9 +32,7 @@ def is_suitable(bank: FilterBank) -> bool:
     """Whether a convolution has a kernel of 3x3 and stride 1, and is large enough to be faster by this method."""
     *kernel, depth, filters = bank.weight.shape
     steps = [windows.step for windows in bank.begins]
-    tiles = 1
-    for windows in bank.begins:
-        tiles *= -(-len(windows) // 2)
+    tiles = prod([-(-len(windows) // 2) for windows in bank.begins])
     return (
         (kernel, steps, list(bank.dilation), bank.groups) == ([3, 3], [1, 1], [1, 1], 1)
         and min(depth, filters) >= LEAST_DEPTH
@@ -55,7 +54,10 @@ def transformed(bank: FilterBank, dtype: Any) -> Any:
 
 
 class Winograd:
-    """The arrays of some rows of tiles: copies of the input, transformed tiles, products, outputs."""
+    """The arrays of some rows of tiles: copies of the input, transformed tiles, products, outputs.
+
+    ``sides`` are those of the input, ``rows`` are counted in tiles; ``filters`` (K) are computed of those of ``bank``.
+    """
 
     def __init__(self, bank: FilterBank, sides: Sequence[int], rows: range, filters: int) -> None:
         down, across = bank.begins

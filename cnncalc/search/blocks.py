@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncalc.errors import ValueProblem
-from cnncalc.search.polynomial import INT64, over
+from cnncalc.search.polynomial import INT64, binomial
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Tensor:
     """The forward differences of a cell as one array for each figure, and the binomials of each axis.
 
     The value at a point is the sum over all orders of the difference times the binomials of the point (Newton's form).
-    The arrays are int64 where no intermediate result can exceed 64 bits, else Python's integers, so values are exact.
+    ``figures`` have an axis of orders for each range; ``rows`` have for each range the shape (orders, values). They are
+    int64 where no intermediate result can exceed 64 bits, else Python's integers, so values are exact.
     """
 
     def __init__(self, cell: Cell, numbered: Sequence[int], places: Sequence[Sequence[int]]) -> None:
@@ -42,33 +43,24 @@ class Tensor:
         self.figures: list[Any] = []
         if cell.grid is None:
             return
-        differences = cell.grid.differences
-        orders = list(differences)
-        width = len(cell.places)
         at = {axis: place for place, axis in enumerate(numbered)}
-        tops = [max([order[at[axis]] for order in orders]) if axis in at else 0 for axis in range(width)]
+        axes = range(len(places))  # along an axis without numbers, orders are 0
+        orders = [tuple([order[at[axis]] if axis in at else 0 for axis in axes]) for order in cell.grid.differences]
+        columns = list(zip(*cell.grid.differences.values(), strict=True))
+        tops = list(map(max, zip(*orders, strict=True)))
         rows = [
-            binomials([cell.counts[axis][place] for place in places[axis]], range(tops[axis] + 1))
-            for axis in range(width)
+            binomials([counts[place] for place in chosen], range(top + 1))
+            for counts, chosen, top in zip(cell.counts, places, tops, strict=True)
         ]
-        largest = [[max(map(abs, row)) for row in each] for each in rows]
-        figures = len(next(iter(differences.values())))
-        bound = 0
-        for figure in range(figures):
-            total = 0
-            for order, vector in differences.items():
-                size = abs(vector[figure])
-                for axis, place in at.items():
-                    size *= max(1, largest[axis][order[place]])
-                total += size
-            bound = max(bound, total)
-        is_small = require_small(bound, prod(self.shape))
-        self.kind: Any = np.int64 if is_small else object
-        self.rows = [np.array(each, self.kind) for each in rows]
-        for figure in range(figures):
-            array = np.zeros([top + 1 for top in tops], self.kind)
-            for order, vector in differences.items():
-                array[tuple([order[at[axis]] if axis in at else 0 for axis in range(width)])] = vector[figure]
+        largest = [[max(1, max(map(abs, row))) for row in each] for each in rows]
+        weights = [prod([each[power] for each, power in zip(largest, order, strict=True)]) for order in orders]
+        bound = max([sum(map(int.__mul__, map(abs, column), weights)) for column in columns])
+        dtype: Any = np.int64 if require_small(bound, prod(self.shape)) else object
+        self.rows = [np.array(each, dtype) for each in rows]
+        for column in columns:
+            array = np.zeros([top + 1 for top in tops], dtype)
+            for order, difference in zip(orders, column, strict=True):
+                array[order] = difference
             self.figures.append(array)
 
     def blocks(self) -> Iterator[tuple[tuple[slice, ...], list[Any]]]:
@@ -128,10 +120,10 @@ class Blocks:
         self._numbers = [self._scaled(place) for place in range(len(surveyor.axes))]
         sizes = [len(axis.values) for axis in surveyor.axes]
         self._strides = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
-        figures, aimed = len(surveyor.wanted), len(aims)
+        # the kept points: places in the product, figures and values of the aims, one column for each point
         self._places = np.zeros(0, np.int64)
-        self._figures = np.zeros((figures, 0), np.int64)
-        self._vectors = np.zeros((aimed, 0), np.int64)
+        self._figures = np.zeros((len(surveyor.wanted), 0), np.int64)
+        self._vectors = np.zeros((len(aims), 0), np.int64)
         self._strong: Any = ()
 
     def begin(self) -> None:
@@ -161,12 +153,7 @@ class Blocks:
     def _look(self, figures: list[Any], places: list[Any]) -> None:
         """Counts the points of one block and keeps the best; ``places`` are the places of its values in each range."""
         shape = tuple(map(len, places))
-        allowed = np.ones(shape, bool)
-        for axes, mask in self.masks:
-            part = mask[np.ix_(*[places[axis] for axis in axes])] if axes else mask
-            allowed &= part.reshape([len(places[axis]) if axis in axes else 1 for axis in range(len(places))])
-        if len(self.excluded):
-            allowed &= ~np.isin(self._flat_places(places, shape), self.excluded)
+        allowed = self._allowed(places, shape)
         count = int(np.count_nonzero(allowed))
         self.points += count
         if not figures or not count:
@@ -192,6 +179,16 @@ class Blocks:
         for axis, index in enumerate(np.unravel_index(chosen, shape)):
             flat += places[axis][index] * self._strides[axis]
         self._add(flat, np.array([figure.ravel()[chosen] for figure in figures]), np.array(vectors))
+
+    def _allowed(self, places: list[Any], shape: tuple[int, ...]) -> Any:
+        """Which points of a block fulfil the conditions and are not excluded: a boolean array of its shape."""
+        allowed = np.ones(shape, bool)
+        for axes, mask in self.masks:
+            part = mask[np.ix_(*[places[axis] for axis in axes])] if axes else mask
+            allowed &= part.reshape([len(places[axis]) if axis in axes else 1 for axis in range(len(places))])
+        if len(self.excluded):
+            allowed &= ~np.isin(self._flat_places(places, shape), self.excluded)
+        return allowed
 
     def _approach(self, number: int, figures: Any, is_max: bool) -> None:
         """Keeps for a limit the least figure of a maximum, or the largest one of a minimum."""
@@ -315,7 +312,7 @@ def _front_of_two(vectors: Any, order: Any) -> Any:
 
 def binomials(counts: Sequence[int], orders: Sequence[int]) -> list[list[int]]:
     """For each order the binomial coefficients of all counts over it."""
-    return [[over(count, order) for count in counts] for order in orders]
+    return [[binomial(count, order) for count in counts] for order in orders]
 
 
 def require_small(bound: int, points: int) -> bool:

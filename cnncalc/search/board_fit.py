@@ -81,10 +81,10 @@ class BoardFit(NamedTuple):
         """The bytes of RAM and flash, added up, by which a net with these figures exceeds the board."""
         return max(0, figures.arena + self.reserve - self.board.ram) + max(0, figures.flash - self.board.flash)
 
-    def room(self, report: Report) -> _Room:
+    def fitting(self, report: Report) -> _Fitting:
         """Whether the arena and the model of a net fit; raises DesignError."""
         net = net_on_chip(report)
-        return _Room(fits_in(net, self.board.ram - self.reserve), flash_of(net).bytes <= self.board.flash)
+        return _Fitting(fits_in(net, self.board.ram - self.reserve), flash_of(net).bytes <= self.board.flash)
 
 
 def chip_figures(report: Report) -> ChipFigures:
@@ -97,13 +97,13 @@ def chip_figures(report: Report) -> ChipFigures:
     return ChipFigures(arena.minimum_bytes, arena.head_bytes, flash_of(net).bytes, report.totals.macs)
 
 
-class _Room(NamedTuple):
+class _Fitting(NamedTuple):
     """Whether the arena fits the RAM, and the model the flash."""
 
     ram: bool
     flash: bool
 
-    def reaches(self, aim: _Room) -> bool:
+    def includes(self, aim: _Fitting) -> bool:
         """Whether everything that fits in ``aim`` fits here too."""
         return self.ram >= aim.ram and self.flash >= aim.flash
 
@@ -154,27 +154,27 @@ def _smaller(family: Family, report: Report) -> Iterator[tuple[str, Sequence[Val
 def _largest(family: Family, report: Report, found: BoardFit, name: str, values: Sequence[Value]) -> Change | None:
     """The change to the largest value that fits, by bisection; None if none of the first values is valid."""
 
-    def room(place: int) -> _Room | None:
+    def fitting(place: int) -> _Fitting | None:
         try:
-            return found.room(family.report({name: values[place]}))
+            return found.fitting(family.report({name: values[place]}))
         except CnncalcError:
             return None
 
-    first = next((place for place in range(min(len(values), MOST_INVALID)) if room(place) is not None), None)
+    first = next((place for place in range(min(len(values), MOST_INVALID)) if fitting(place) is not None), None)
     if first is None:
         return None
-    aim = room(first)
+    aim = fitting(first)
     assert aim is not None
     best, low, high = first, first, len(values)
-    if aim == found.room(report):
+    if aim == found.fitting(report):
         high = first  # no value makes the arena or the model fit: advise the smallest one
     while high - low > 1:
         middle = place = (low + high) // 2
-        now = room(place)
+        now = fitting(place)
         while now is None and place > max(low + 1, middle - MOST_INVALID):  # the next smaller valid value
             place -= 1
-            now = room(place)
-        if now is not None and not now.reaches(aim):
+            now = fitting(place)
+        if now is not None and not now.includes(aim):
             high = place
         else:
             best = best if now is None else place

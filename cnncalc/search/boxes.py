@@ -106,7 +106,7 @@ class Boxes:
         return self._at_corner(box, figure, -1)
 
     def root_of(self, place: Place) -> int:
-        """The root that holds a member."""
+        """The number of the root that holds a member."""
         for root in self.roots:
             if all(a <= b <= c for a, b, c in zip(root.low, place, root.high, strict=True)):
                 return root.root

@@ -17,6 +17,7 @@ from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH
 from cnncalc.search.ranges import SIZES, number_of
+from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,11 +42,10 @@ PEAKS = (*SIMULATED, *ARENAS)
 """Keys that are the maximum of many numbers, and therefore not polynomials."""
 FORMULA_KEYS = tuple(dict.fromkeys([*COUNTS, *[key for key in FIGURES if key not in PEAKS], "output"]))
 """The keys of a net that formulas are searched for."""
-VOLUME_KEYS = ("output", "receptive_field", "receptive_field_unclipped")
-"""Keys with one number for each side."""
-
 COSTLY_KEYS = ("receptive_field", "receptive_field_unclipped")
 """Keys that take much longer to compute than the counts."""
+VOLUME_KEYS = ("output", *COSTLY_KEYS)
+"""Keys with one number for each side."""
 
 
 class Name(NamedTuple):
@@ -210,7 +210,7 @@ class ComputedDesigns:
         self.options = options
         self.analysed = 0
         self.layers_analysed = 0
-        self._needs_fields = any(key in VOLUME_KEYS and key != "output" for key in keys)
+        self._needs_fields = any(key in COSTLY_KEYS for key in keys)
         self._members: dict[Numbers, ComputedDesign | str] = {}
         self._graphs: dict[Numbers, Graph] = {}
 
@@ -283,8 +283,6 @@ class ComputedDesigns:
             elif name.kind == SIZE and name.name != BATCH:
                 changed[name.name] = _whole(name, value)
         if volumes:
-            from cnncalc.volume import Volume
-
             first = self.design.inputs[0]
             changed["input"] = Volume(*volumes[first.index])
             others = {row.name: Volume(*volumes[row.index]) for row in self.design.inputs[1:] if row.index in volumes}
@@ -308,10 +306,10 @@ def _figures(meter: Meter, key: str, options: Options, batch: int) -> Figures:
         return Figures(
             total, tuple([tuple(row.output) for row in rows]), "" if total else "the net has several outputs"
         )
-    if key in VOLUME_KEYS:
+    if key in COSTLY_KEYS:
         return _fields(meter, key)
     measure = Measure(
-        *(key, batch, options.dtype, options.optimizer, options.profile, options.autocast, options.image_batches)
+        key, batch, options.dtype, options.optimizer, options.profile, options.autocast, options.image_batches
     )
     if key in KEYS:
         value = meter.value(measure)

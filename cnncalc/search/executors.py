@@ -6,6 +6,7 @@ import re
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from cnncalc.collection import Running
@@ -57,8 +58,6 @@ def worker_pool(work: Work, executor: str | Executor, folder: str = "") -> Itera
 
 def _named(name: str, folder: str, stack: ExitStack) -> tuple[Sequence[Provider], float]:
     """The providers of a named executor, and for how many seconds this process computes alone."""
-    from math import inf
-
     word, sign, rest = name.partition(":")
     if name == "serial":
         return (), inf

@@ -33,7 +33,7 @@ from cnncalc.search.interpolation import Grid, Interpolation, Line, NoPolynomial
 from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cnncalc.errors import Problem
     from cnncalc.language.settings import Settings
@@ -53,7 +53,9 @@ NEAR, DISTANT = 40, 1_000
 """How many steps these points are away in each variable; ``NEAR_COSTLY`` where it changes the number of layers."""
 NEAR_COSTLY = 6
 LEAST_CHECKED = 6
+"""How many of these points must be valid designs."""
 MAX_ATTEMPTS = 7
+"""How often steps and degrees are found again, around a point at which the formulas were wrong."""
 LARGE = 720
 """By how many total strides a large input is larger: 2^4 * 3^2 * 5, so that its residues stay the same."""
 MOST_TRIED_BELOW = 32
@@ -227,22 +229,16 @@ def formulas(
     read.
     """
     for key in keys:
-        if key in PEAKS:
-            what = "the size of a file" if key == "flash" else "the maximum of the bytes at many times"
-            message = f"{key} is {what}, not a polynomial"
-            raise ValueProblem(message, code="unknown-key", hint=f"the keys are {', '.join(FORMULA_KEYS)}")
-        if key not in FORMULA_KEYS:
-            hint = f"the keys are {', '.join(FORMULA_KEYS)}"
-            raise ValueProblem(f"no key '{key[:60]}'{did_you_mean(key, FORMULA_KEYS)}", code="unknown-key", hint=hint)
+        _require_key(key)
     design = VariedDesign(target, settings, stdin, folder)
     chosen = names if names is not None else design.usual_names()
     every = [design.name(name) for name in dict.fromkeys(chosen)]
     with_batch = [*every, design.name(BATCH)] if names is None and options.batch == 1 else every
     found = []
-    families = _Families(design, list(dict.fromkeys(keys)), options)
-    for key in families.keys:
+    cache = _DesignCache(design, list(dict.fromkeys(keys)), options)
+    for key in cache.keys:
         follows = key in KEYS and BATCH in KEYS[key].options
-        search = _FormulaSearch(families, with_batch if follows else every, key, is_chosen=names is not None)
+        search = _FormulaSearch(cache, with_batch if follows else every, key, is_chosen=names is not None)
         search.at = _read_at(at, search.names)
         found.append(search.formulas())
     if at is not None:
@@ -257,11 +253,22 @@ def formulas(
         layers=layers,
         keys=tuple(found),
         options=options,
-        analysed=families.analysed,
+        analysed=cache.analysed,
         fixed=fixed,
         at=at,
         warnings=design.report.warnings,
     )
+
+
+def _require_key(key: str) -> None:
+    """Raises ValueProblem for a key without formulas."""
+    if key in FORMULA_KEYS:
+        return
+    message = f"no key '{key[:60]}'{did_you_mean(key, FORMULA_KEYS)}"
+    if key in PEAKS:
+        what = "the size of a file" if key == "flash" else "the maximum of the bytes at many times"
+        message = f"{key} is {what}, not a polynomial"
+    raise ValueProblem(message, code="unknown-key", hint=f"the keys are {', '.join(FORMULA_KEYS)}")
 
 
 def _read_at(at: str | None, names: Sequence[Name]) -> dict[str, tuple[Fraction, Fraction]]:
@@ -295,7 +302,7 @@ def _require_names(at: str, names: Sequence[Name]) -> None:
             raise ValueProblem(message, code="usage", hint=f"they are {', '.join(known)}")
 
 
-class _Families:
+class _DesignCache:
     """The computed designs for some names and keys: all keys but COSTLY_KEYS are computed from the same designs."""
 
     def __init__(self, design: VariedDesign, keys: list[str], options: Options) -> None:
@@ -321,9 +328,9 @@ class _Families:
 class _FormulaSearch:
     """Finds the formulas of one key."""
 
-    def __init__(self, families: _Families, names: Sequence[Name], key: str, *, is_chosen: bool) -> None:
-        self.families = families
-        self.design = families.design
+    def __init__(self, cache: _DesignCache, names: Sequence[Name], key: str, *, is_chosen: bool) -> None:
+        self.cache = cache
+        self.design = cache.design
         self.key = key
         self.names = list(names)
         self.is_chosen = is_chosen
@@ -335,7 +342,7 @@ class _FormulaSearch:
 
     def _begin(self) -> None:
         """Starts a new search in the names that are left."""
-        self.members = self.families.members(self.names, self.key)
+        self.members = self.cache.members(self.names, self.key)
         self.most_layers = self.members.layers_analysed + MAX_LAYERS
         own = self.members.at(self.members.own())
         assert isinstance(own, ComputedDesign), own
@@ -541,12 +548,12 @@ class _FormulaSearch:
         if len(compared) < LEAST_CHECKED:
             raise NoPolynomial(f"too few valid designs to check a polynomial: {self.interpolation.problem}")
         ranges = tuple([(min(values), max(values)) for values in zip(*compared, strict=True)])
-        polynomials = grid.polynomials([name.name for name in self.names])
-        width = len(self.figures.total or ())
-        layers: list[tuple[Polynomial, ...] | None] = []
-        if self.with_layers:
-            rest = iter(polynomials[width:])
-            layers = [None if each is None else tuple(islice(rest, len(each))) for each in self.figures.layers]
+        polynomials = iter(grid.polynomials([name.name for name in self.names]))  # as _vector lists the figures
+        total = tuple(islice(polynomials, len(self.figures.total or ())))
+        layers = [
+            None if each is None else tuple(islice(polynomials, len(each)))
+            for each in (self.figures.layers if self.with_layers else ())
+        ]
         conditions = tuple(
             [
                 Condition(name.name, line.step, line.first % line.step, least, most, line.step > unit)
@@ -555,9 +562,7 @@ class _FormulaSearch:
                 )
             ]
         )
-        return Case(
-            conditions, tuple(polynomials[:width]) or None, tuple(layers), len(grid.points), len(compared), ranges
-        )
+        return Case(conditions, total or None, tuple(layers), len(grid.points), len(compared), ranges)
 
     def _holds(self, grid: Grid, place: int, count: int) -> bool | None:
         """Whether the formulas hold where one variable is ``count`` steps from its first value; None: invalid there.
@@ -599,31 +604,22 @@ class _FormulaSearch:
         def holds(count: int) -> bool | None:
             return self._holds(grid, place, count)
 
+        def limit(counts: Iterable[int]) -> Fraction | None:
+            """The last value before the first of ``counts`` steps after which the formulas do not hold."""
+            last = 0
+            for count in counts:
+                if holds(count) is False:
+                    return steps.value(_edge(holds, last, count))
+                if is_near and holds(count) is None:
+                    return steps.value(last)
+                last = count
+            return None
+
         below = self._steps_below(grid, place)
-        tried = range(-1, -below - 1, -1) if below <= most_tried else _spread(below)
-        least = None
-        last = 0
-        for count in tried:
-            if holds(count) is False:
-                least = steps.value(_edge(holds, last, count))
-                break
-            if is_near and holds(count) is None:
-                least = steps.value(last)
-                break
-            last = count
-        most = None
-        good = 0
-        for count in (*range(1, NEAR), 100, DISTANT) if is_near else (100, DISTANT):
-            if self.is_costly[place]:
-                break
-            if holds(count) is False:
-                most = steps.value(_edge(holds, good, count))
-                break
-            if is_near and holds(count) is None:
-                most = steps.value(good)
-                break
-            good = count
-        return least, most
+        least = limit(range(-1, -below - 1, -1) if below <= most_tried else _spread(below))
+        if self.is_costly[place]:
+            return least, None
+        return least, limit((*range(1, NEAR), 100, DISTANT) if is_near else (100, DISTANT))
 
 
 def _steps_above_zero(steps: Steps) -> int:

@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from cnncalc.records import NamedTuple
-from cnncalc.search.polynomial import Steps, difference_weights, from_differences, over, value_after
+from cnncalc.search.polynomial import Steps, binomial, difference_weights, from_differences, value_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +49,6 @@ FAR = (23, 61, 331)
 """How many steps from the first value the polynomial of a line is compared again; nearer where layers change."""
 MAX_ORDERS = 2_000
 """The most forward differences of one grid."""
-MAX_ROUNDS = 8
 
 
 class NoPolynomial(Exception):
@@ -242,7 +241,7 @@ class Interpolation:
             vector = None if is_found and steps not in places else self._at(place, start, line, steps)
             if vector is None:
                 continue
-            expected = sum([each * over(steps, order) for order, each in enumerate(differences)])
+            expected = sum([each * binomial(steps, order) for order, each in enumerate(differences)])
             if self.mixed(vector) != expected:
                 return None
             is_found = True

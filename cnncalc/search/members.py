@@ -54,29 +54,22 @@ class Members:
         """The work done so far, as :meth:`cost` counts it."""
         return self.cost(len(self._designs), self.analysed)
 
-    def is_known(self, place: Place) -> bool:
-        """Whether a member was analysed."""
-        return place in self._values
-
     def point(self, place: Place) -> Point:
         """The values of a member."""
         return {each.name: each.values[number] for each, number in zip(self.ranges, place, strict=True)}
 
     def value(self, place: Place, figure: int) -> int | None:
         """The figure ``wanted[figure]`` of a member; None if the member is broken."""
-        values = self._values.get(place)
-        if values is None:
-            values = self._values[place] = [None] * len(self.wanted)
-            self._attempt(place, None)
-        if place in self.broken:
+        if not self.is_valid(place):
             return None
+        values = self._values[place]
         if values[figure] is None:
             values[figure] = self._attempt(place, figure)
         return values[figure]
 
     def is_valid(self, place: Place) -> bool:
         """Whether a member is not broken, as far as its figures were computed; its design is analysed."""
-        if not self.is_known(place):
+        if place not in self._values:
             self._values[place] = [None] * len(self.wanted)
             self._attempt(place, None)
         return place not in self.broken

@@ -197,7 +197,6 @@ class Listed:
         self._values: dict[tuple[str, str], Value] = {}
         self.words: set[str] = set()
         self.sides: tuple[str, ...] = ()
-        self._places: list[int] = []
         self.names: tuple[str, ...] = ()
         digest = sha256()
         self._probes: list[Point] = []

@@ -28,9 +28,8 @@ ENDINGS = ("csv", "jsonl")
 """The endings of points files, which are also the names of their forms."""
 FORM = 1
 """The version of the format, raised when older files can no longer be read."""
-FLUSH_SECONDS = 1.0
-"""How long points are buffered at most before they are written."""
-FLUSH_BYTES = 1 << 16
+FLUSH_SECONDS, FLUSH_BYTES = 1.0, 1 << 16
+"""Buffered points are written when they have so many bytes, or so many seconds after the last write."""
 MAX_LINE = 1 << 20
 """The longest line that is read, in bytes."""
 

@@ -206,7 +206,7 @@ def difference_weights(order: Powers) -> list[tuple[Powers, int]]:
     return places
 
 
-def over(steps: int, order: int) -> int:
+def binomial(steps: int, order: int) -> int:
     """The binomial coefficient of ``steps`` over ``order``, a whole number also for negative ``steps``."""
     if steps >= 0:
         return comb(steps, order)
@@ -215,7 +215,7 @@ def over(steps: int, order: int) -> int:
 
 def value_after(steps: Sequence[int], orders: Iterable[Powers]) -> list[int]:
     """The factors of the forward differences in the value after ``steps``: prod(binomial(steps_i, order_i))."""
-    return [prod(map(over, steps, order)) for order in orders]
+    return [prod(map(binomial, steps, order)) for order in orders]
 
 
 def from_differences(

@@ -204,9 +204,9 @@ class _RangeReader:
         else:
             low, high = self._number(low_text, "the lower end"), self._number(high_text, "the upper end")
         if low > high:
-            turned = f"{self.name}={high_text.strip()}..{low_text.strip()}{'/' if slash else ''}{step_text}"
+            exchanged = f"{self.name}={high_text.strip()}..{low_text.strip()}{'/' if slash else ''}{step_text}"
             why = f"the range is empty: its lower end {low_text.strip()} is above its upper end {high_text.strip()}"
-            raise self.wrong(why, f"{self.option} {turned}")
+            raise self.wrong(why, f"{self.option} {exchanged}")
         if slash and not step_text:
             raise self.wrong("expected a step or a factor after '/', as in 8..64/8 or 8..64/x2")
         numbers: Sequence[Value]

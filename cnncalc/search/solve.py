@@ -28,7 +28,7 @@ from cnncalc.source import Source, Span
 from cnncalc.units import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cnncalc.search.family import Family, Point
     from cnncalc.search.members import Place
@@ -44,7 +44,7 @@ MOST_MEMBERS = 1_000_000
 """The most members that are analysed one by one, with ``--every`` or without."""
 
 
-class Best(NamedTuple):
+class Objective(NamedTuple):
     """The objective: ``sense`` is ``max`` or ``min``, of the range with the index ``range``, or of a figure (None)."""
 
     sense: str
@@ -136,14 +136,14 @@ def solve(
 # The options
 
 
-def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Best:
+def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, Any]) -> Objective:
     """The objective of ``max:KEY`` or ``min:KEY``; raises DesignError with the place for another text."""
     names = [each.name for each in ranges]
     if best is None:
         if len(ranges) > 1:
             hint = f"--best max:{names[0]}, or --best min:macs"
             raise ValueProblem("several ranges need --best", code="usage", hint=hint)
-        found = Best("max", 0)
+        found = Objective("max", 0)
     else:
         source = Source("--best", best)
         sense, sign, key = best.partition(":")
@@ -156,8 +156,8 @@ def _objective(best: str | None, ranges: Sequence[Range], options: Mapping[str, 
                 near = did_you_mean(key, [*names, *FIGURES])
                 message = f"'{key[:60]}' is neither a key of budgets nor a variable with a range{near}"
                 raise DesignError([Problem("unknown-key", message, Span(source, at, max(at + 1, len(best))))])
-            return Best(sense, None, Wanted(measure_of(key, options)))
-        found = Best(sense, names.index(key))
+            return Objective(sense, None, Wanted(measure_of(key, options)))
+        found = Objective(sense, names.index(key))
     chosen_range = ranges[found.range or 0]
     if not chosen_range.is_progression and any(number_of(value) is None for value in chosen_range.values):
         message = f"the values of {chosen_range.name} have no order, so none is the largest or the smallest"
@@ -174,7 +174,7 @@ def _refuse_contradictions(bounds: Sequence[Bound]) -> None:
             raise ValueProblem(f"contradictory limits: {title} cannot be {limits}", code="wrong-value")
 
 
-def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objective: Best) -> None:
+def _refuse_idle_batch(ranges: Sequence[Range], bounds: Sequence[Bound], objective: Objective) -> None:
     """Raises ValueProblem if the batch varies and no figure depends on it."""
     figures = [*(bound.wanted for bound in bounds), *([objective.wanted] if objective.wanted else [])]
     if any(each.name == BATCH for each in ranges) and not any(
@@ -213,7 +213,7 @@ class _Search:
         family: Family,
         ranges: Sequence[Range],
         bounds: Sequence[Bound],
-        objective: Best,
+        objective: Objective,
         *,
         every: bool,
         usual_work: int,
@@ -277,11 +277,21 @@ class _Search:
         why = None
         if first is not None:
             why = f"{self._text(first)}: {members.broken[first].first.message}"
-        name = self._name(found or place)
         return Solution(
-            *(name, self.ranges, self._objective_text(), best, following, nearest, blame),
-            *(members.analysed, self.size, len(members.broken), why, self.is_complete, tuple(self.remarks)),
-            tuple(self.warnings),
+            architecture=self._name(found or place),
+            ranges=self.ranges,
+            objective=self._objective_text(),
+            best=best,
+            next=following,
+            nearest=nearest,
+            blame=blame,
+            analysed=members.analysed,
+            members=self.size,
+            broken=len(members.broken),
+            reason=why,
+            is_complete=self.is_complete,
+            remarks=tuple(self.remarks),
+            warnings=tuple(self.warnings),
         )
 
     def _name(self, place: Place) -> str:
@@ -365,29 +375,23 @@ class _Search:
             raise ValueProblem(message, code="limit", hint="narrow the ranges or write larger steps")
         self.is_complete = True
         self._nearest_place = None
-        best: tuple[Key, Place] | None = None
+        best: Key | None = None
         at = self.objective.range
         if at is None:
-            for place in self._all():
-                key = self._exact(place)
-                if key is not None and (best is None or key < best[0]):
-                    best = key, place
+            best = _least(self._exact, self._all())
         else:
             by_goal: dict[Any, list[int]] = {}
             for number, value in enumerate(self.ranges[at].values):
                 by_goal.setdefault(self._goal_of(value), []).append(number)
             others = [range(len(each.values)) for each in self.ranges]
             for goal in sorted(by_goal):
-                for place in product(*others[:at], by_goal[goal], *others[at + 1 :]):
-                    key = self._exact(place)
-                    if key is not None and (best is None or key < best[0]):
-                        best = key, place
+                best = _least(self._exact, product(*others[:at], by_goal[goal], *others[at + 1 :]))
                 if best is not None:
                     break
         self._find_contradictions()
         if best is None and not any(self.members.is_valid(place) for place in self._all()):
             self._refuse_broken()
-        return None if best is None else best[1]
+        return None if best is None else best[-1]
 
     def _refuse_broken(self) -> None:
         first = min(self.members.broken)
@@ -642,15 +646,14 @@ class _Search:
     def _nearest(self) -> Place:
         """The member whose worst limit has the least excess; called if no member keeps all limits."""
         if self.is_complete:
-            found = min((key for place in self._all() if (key := self._miss(place)) is not None), default=None)
+            found = _least(self._miss, self._all())
         else:
             try:
                 boxes = self._boxes(self.most_work + self.members.work)
                 best = boxes.best(lambda box: self._miss_bound(boxes, box, self.parts), self._miss)
                 found = None if best is None else best[0]
             except (NotMonotone, TooMuchWork):
-                known = [key for place in self.members.places() if (key := self._miss(place)) is not None]
-                found = min(known, default=None)
+                found = _least(self._miss, self.members.places())
         if found is None:
             self._refuse_broken()
         place: Place = found[1]  # type: ignore[index]
@@ -695,6 +698,11 @@ class _Search:
         except (NotMonotone, TooMuchWork):
             return True
         return best is not None and best[0][0] <= 0
+
+
+def _least(key_of: Callable[[Place], Key | None], places: Iterable[Place]) -> Key | None:
+    """The least key of some members; None if none of them has a key."""
+    return min((key for place in places if (key := key_of(place)) is not None), default=None)
 
 
 def _share(excess: int, bound: Bound) -> Fraction:

@@ -339,41 +339,27 @@ class Surveyor:
             raise NoPolynomial(
                 f"some designs are invalid: {interpolation.problem}", _differing(interpolation, valid[0], broken)
             )
-        problem = None
-        aligned = [line.first + (each[0] - line.first) % line.step for line, each in zip(lines, numbers, strict=True)]
-        for firsts in (list(map(min, numbers)), list(map(max, numbers)), aligned):
-            starts = [line._replace(first=first) for line, first in zip(lines, firsts, strict=True)]
-            try:
-                grid = interpolation.grid(starts)
-                break
-            except NoPolynomial as error:
-                problem = error
-        else:
-            assert problem is not None
-            raise problem
+        starts, grid = _grid(interpolation, lines, numbers)
         for point in tried:
             where = [int((value - line.first) / line.step) for value, line in zip(point, starts, strict=True)]
             if not interpolation.holds(grid, where):
                 return None, point
         self.checked += len(tried)
-        places: list[list[int]] = []
-        counts: list[list[int]] = []
-        rest = iter(zip(part, numbers, starts, strict=True))
-        for place in range(len(self.axes)):
-            if place in fixed:
-                places.append([fixed[place]])
-                counts.append([0])
-            else:
-                mine, values, line = next(rest)
-                places.append(mine)
-                counts.append([int((value - line.first) / line.step) for value in values])
-        return Cell(tuple(places), tuple(counts), grid), None
+        counts = [
+            [int((value - line.first) / line.step) for value in each]
+            for each, line in zip(numbers, starts, strict=True)
+        ]
+        return Cell(self._of_all_axes(fixed, part), self._of_all_axes(dict.fromkeys(fixed, 0), counts), grid), None
 
     def _broken(self, fixed: Mapping[int, int], part: Sequence[list[int]]) -> Cell:
         """A cell without a valid design."""
-        rest = iter(part)
-        places = tuple([[fixed[place]] if place in fixed else next(rest) for place in range(len(self.axes))])
+        places = self._of_all_axes(fixed, part)
         return Cell(places, places, None)
+
+    def _of_all_axes(self, fixed: Mapping[int, int], part: Sequence[list[int]]) -> tuple[list[int], ...]:
+        """A list for each axis: the one number of ``fixed``, or the next list of ``part`` for an axis with numbers."""
+        rest = iter(part)
+        return tuple([[fixed[place]] if place in fixed else next(rest) for place in range(len(self.axes))])
 
     def _tried(self, interpolation: Interpolation, numbers: Sequence[Sequence[Fraction]]) -> list[tuple[Fraction, ...]]:
         """The points of a cell to compare: random ones, and its corners up to CORNERS."""
@@ -411,7 +397,8 @@ class Surveyor:
         kept.begin()
         for cell in self.cells:
             kept.look_at(cell)
-        survivors = [self._survivor(place, figures) for place, figures in kept.found()]
+        names, values = [axis.name for axis in self.axes], [axis.values for axis in self.axes]
+        survivors = [Survivor(place, point_at(names, values, place), figures) for place, figures in kept.found()]
         return Survey(
             kept.points, kept.within, kept.broken, kept.nearest, survivors, len(self.cells), self.analysed, self.checked
         )
@@ -430,17 +417,30 @@ class Surveyor:
         holds = [condition(dict(zip(named, values, strict=True))) for values in points]
         return axes, np.array(holds, bool).reshape(sizes)
 
-    def _survivor(self, place: int, figures: tuple[int, ...]) -> Survivor:
-        return Survivor(place, self.point(place), figures)
-
-    def point(self, place: int) -> Point:
-        """The point at a place of the product, in which the last range varies fastest."""
-        return point_at([axis.name for axis in self.axes], [axis.values for axis in self.axes], place)
-
 
 def _numbers(axis: Axis) -> list[Fraction]:
     assert axis.numbers is not None
     return axis.numbers
+
+
+def _grid(
+    interpolation: Interpolation, lines: Sequence[Line], numbers: Sequence[Sequence[Fraction]]
+) -> tuple[list[Line], Grid]:
+    """The grid of a cell, from the first of three starts with enough valid designs, and its lines.
+
+    The lines start at the least or the largest values of the cell, or at the values with its residues from the first of
+    ``lines`` on. Raises NoPolynomial.
+    """
+    problem = None
+    aligned = [line.first + (each[0] - line.first) % line.step for line, each in zip(lines, numbers, strict=True)]
+    for firsts in (list(map(min, numbers)), list(map(max, numbers)), aligned):
+        starts = [line._replace(first=first) for line, first in zip(lines, firsts, strict=True)]
+        try:
+            return starts, interpolation.grid(starts)
+        except NoPolynomial as error:
+            problem = error
+    assert problem is not None
+    raise problem
 
 
 def _differing(interpolation: Interpolation, valid: tuple[Fraction, ...], broken: tuple[Fraction, ...]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean, no_effect
 from cnncalc.figures.measure import FIGURES, KEYS, NO_OPTIONS, Measure, measure_of
+from cnncalc.language.assignment import value_text
 from cnncalc.records import NamedTuple
 from cnncalc.search.family import BATCH, Family, Wanted
 from cnncalc.search.front import First, Front, Reservoir
@@ -122,8 +123,6 @@ def _following(wanted: Wanted) -> str:
 
 def _settings_record(settings: Settings) -> dict[str, Any]:
     """The settings that differ from their defaults, for the header of a points file."""
-    from cnncalc.language.assignment import value_text
-
     given: dict[str, Any] = {name: value_text(value) for name, value in settings.variables.items()}
     found: dict[str, Any] = {"set": given} if given else {}
     for name, default in settings._field_defaults.items():
@@ -421,7 +420,10 @@ class Summary:
             known[part] = Reason(1, record) if before is None else before._replace(points=before.points + 1)
 
     def number(self, objective: Objective) -> Callable[[Record], int | Fraction]:
-        """A function that gives the number of a record to minimise; it is negated for a maximum."""
+        """A function that gives the number of a record to minimise, negated for a maximum.
+
+        It raises ValueProblem for a value of a variable that is not a number.
+        """
         sign = -1 if objective.is_max else 1
         key = objective.key
         if key in self.plan.keys:

@@ -18,12 +18,12 @@ MAX_SHOWN = 40
 """The most differences that are shown; the others are counted (JSON has all)."""
 
 
-def engine_comparison_document(opinion: EngineComparison) -> Document:
+def engine_comparison_document(found: EngineComparison) -> Document:
     """How many outputs and gradients agree, their largest distances, and those that do not agree."""
-    engine = f"{TITLES[opinion.engine]} {opinion.version}"
+    engine = f"{TITLES[found.engine]} {found.version}"
     heading = (
-        f"{opinion.name}: NumPy and {engine} with {plural(opinion.batch, 'image')}, {opinion.dtype}, the same random "
-        f"weights (seed {opinion.seed})",
+        f"{found.name}: NumPy and {engine} with {plural(found.batch, 'image')}, {found.dtype}, the same random "
+        f"weights (seed {found.seed})",
     )
     columns = (
         Column("quantity", "quantity"),
@@ -32,20 +32,20 @@ def engine_comparison_document(opinion: EngineComparison) -> Document:
         Column("tolerance", "allowed", True),
         Column("layer", "at"),
     )
-    groups = [("outputs of layers", opinion.outputs), ("gradients of parameters", opinion.gradients)]
+    groups = [("outputs of layers", found.outputs), ("gradients of parameters", found.gradients)]
     rows = tuple(_row(title, each) for title, each in groups if each)
     closing = [Paragraph("distance", ("the largest difference as a share of the layer's largest value",), main=2)]
-    if opinion.unproven:
-        text = f"{plural(len(opinion.unproven), 'layer')} with stated figures or after one: {listing(opinion.unproven)}"
+    if found.unproven:
+        text = f"{plural(len(found.unproven), 'layer')} with stated figures or after one: {listing(found.unproven)}"
         closing.append(Paragraph("left out", (text,), main=1))
-    wrong = [each for each in (*opinion.outputs, *opinion.gradients) if not each.agrees]
+    wrong = [each for each in (*found.outputs, *found.gradients) if not each.agrees]
     if wrong:
         lines = [difference(each) for each in wrong[:MAX_SHOWN]]
         lines += [f"... and {len(wrong) - MAX_SHOWN} more"] if len(wrong) > MAX_SHOWN else []
         closing.append(Paragraph("disagree", tuple(lines), main=3))
     else:
         closing.append(Paragraph("result", (f"all values agree with {engine}",), main=1))
-    return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(opinion))
+    return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(found))
 
 
 def _row(title: str, values: Sequence[ArrayComparison]) -> tuple[Cell, ...]:
@@ -82,19 +82,19 @@ def record(each: ArrayComparison) -> dict[str, Any]:
     }
 
 
-def _data(opinion: EngineComparison) -> Mapping[str, Any]:
+def _data(found: EngineComparison) -> Mapping[str, Any]:
     """The comparison for JSON."""
     return {
         "schema": 1,
-        "architecture": opinion.name,
-        "against": opinion.engine,
-        "version": opinion.version,
-        "batch": opinion.batch,
-        "dtype": opinion.dtype,
-        "seed": opinion.seed,
-        "layers": opinion.layers,
-        "agrees": opinion.agrees,
-        "outputs": [record(each) for each in opinion.outputs],
-        "gradients": [record(each) for each in opinion.gradients],
-        **({"left_out": list(opinion.unproven)} if opinion.unproven else {}),
+        "architecture": found.name,
+        "against": found.engine,
+        "version": found.version,
+        "batch": found.batch,
+        "dtype": found.dtype,
+        "seed": found.seed,
+        "layers": found.layers,
+        "agrees": found.agrees,
+        "outputs": [record(each) for each in found.outputs],
+        "gradients": [record(each) for each in found.gradients],
+        **({"left_out": list(found.unproven)} if found.unproven else {}),
     }

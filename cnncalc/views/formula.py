@@ -13,7 +13,7 @@ from cnncalc.search.polynomial import Polynomial
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from cnncalc.search.formula import Case, Condition, FormulaReport, KeyFormulas
 
@@ -28,7 +28,7 @@ def formula_document(report: FormulaReport, *, by_layer: bool = True, depth: int
     layers = _layer_table(report, depth) if by_layer else None
     heading = [f"{report.architecture}: formulas in {', '.join(report.own) or 'no variable'}"]
     heading += _values(report)
-    document = Document(tuple(heading), totals, tuple(_closing(report, layers)), lambda: _data(report))
+    document = Document(tuple(heading), totals, _closing(report, layers), lambda: _data(report))
     return document if layers is None else document._replace(summary=totals, table=layers)
 
 
@@ -144,52 +144,52 @@ def _sum(parts: Sequence[Sequence[Polynomial]]) -> list[Polynomial]:
 # the lines below
 
 
-def _closing(report: FormulaReport, layers: Table | None) -> Iterable[Paragraph]:
+def _closing(report: FormulaReport, layers: Table | None) -> tuple[Paragraph, ...]:
+    """The lines below the tables; paragraphs without lines are left out."""
     found = [key for key in report.keys if key.cases]
-    if found:
-        yield Paragraph("checked", _checked(found), main=1)
-    which = "the one of --at" if report.at else "that of the design"
-    many: dict[str, list[str]] = {}
-    for key in found:
-        if len(key.cases) == 1 < key.case_count:
-            example = _example(key.cases[0])
-            line = f'one of {key.case_count:,} cases, {which}; --at "{example}" chooses another'
-            many.setdefault(line, []).append(key.key)
-    if many:
-        yield Paragraph("residues", _with_keys(many), main=1)
-    kept: dict[str, list[str]] = {}
-    for key in report.keys:
-        for name, why in key.left_out:
-            kept.setdefault(f"{name} stays {text_of(report.fixed[name])}: {why}", []).append(key.key)
-    if kept:
-        yield Paragraph("not varied", _with_keys(kept), main=1)
+    kept = [
+        (key.key, f"{name} stays {text_of(report.fixed[name])}: {why}")
+        for key in report.keys
+        for name, why in key.left_out
+    ]
     notes = [f"{key.key}: {key.note}" for key in found if key.note]
     notes += [f"{key.key}: none of layers, since {key.why_no_layers}" for key in found if key.why_no_layers]
-    if notes:
-        yield Paragraph("notes", tuple(notes), main=1)
-    several = [key.key for key in found if len(key.cases) > 1]
-    if layers is not None and several:
-        yield Paragraph("layers", (f"only for the first case: {', '.join(several)}",))
-    yield Paragraph("conventions", tuple(_conventions(report)))
+    several = [key.key for key in found if len(key.cases) > 1] if layers is not None else []
+    paragraphs = (
+        Paragraph("checked", _with_keys([(key.key, _checked(key)) for key in found]), main=1),
+        Paragraph("residues", _with_keys(_residues(report, found)), main=1),
+        Paragraph("not varied", _with_keys(kept), main=1),
+        Paragraph("notes", tuple(notes), main=1),
+        Paragraph("layers", (f"only for the first case: {', '.join(several)}",) if several else ()),
+        Paragraph("conventions", tuple(_conventions(report))),
+    )
+    return tuple([each for each in paragraphs if each.lines])
 
 
-def _checked(keys: Sequence[KeyFormulas]) -> tuple[str, ...]:
-    """A line for each way in which formulas were found and compared, with the keys to which it applies."""
-    lines: dict[str, list[str]] = {}
+def _checked(key: KeyFormulas) -> str:
+    """How the formulas of a key were found and compared."""
+    case = key.cases[0]
+    limits = zip(key.names, case.ranges, strict=True)
+    ranges = ", ".join([f"{name} {text_of(low)}..{text_of(high)}" for name, (low, high) in limits])
+    among = f" ({ranges})" if ranges else ""
+    return f"found from {plural(case.points, 'design')}, compared with {case.checked} others{among}"
+
+
+def _residues(report: FormulaReport, keys: Sequence[KeyFormulas]) -> Iterable[tuple[str, str]]:
+    """Each key of which only one of many cases is given, and which one that is."""
+    which = "the one of --at" if report.at else "that of the design"
     for key in keys:
-        case = key.cases[0]
-        ranges = [
-            f"{name} {text_of(low)}..{text_of(high)}" for name, (low, high) in zip(key.names, case.ranges, strict=True)
-        ]
-        points = plural(case.points, "design")
-        among = f" ({', '.join(ranges)})" if ranges else ""
-        lines.setdefault(f"found from {points}, compared with {case.checked} others{among}", []).append(key.key)
-    return _with_keys(lines)
+        if len(key.cases) == 1 < key.case_count:
+            example = _example(key.cases[0])
+            yield key.key, f'one of {key.case_count:,} cases, {which}; --at "{example}" chooses another'
 
 
-def _with_keys(lines: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Lines with the keys that they are about: ``parameters, macs: ..``."""
-    return tuple([f"{', '.join(keys)}: {line}" for line, keys in lines.items()])
+def _with_keys(lines: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Each line once, with the keys that it is about: ``parameters, macs: ..``."""
+    keys: dict[str, list[str]] = {}
+    for key, line in lines:
+        keys.setdefault(line, []).append(key)
+    return tuple([f"{', '.join(each)}: {line}" for line, each in keys.items()])
 
 
 def _example(case: Case) -> str:

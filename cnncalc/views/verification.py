@@ -56,7 +56,8 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         f"parameters and buffers {format_bytes(run.parameter_bytes, units)}, "
         f"live activations at most {format_bytes(run.peak_bytes, units)}"
     )
-    closing = [Paragraph("memory used", (needs,), main=1), *_unproven(run.unproven)]
+    unproven = f"{plural(len(run.unproven), 'layer')} whose figures are stated or depend on stated ones"
+    closing = [Paragraph("memory used", (needs,), main=1), *_left_out(unproven, run.unproven)]
     closing += [] if run.own is None else _own_lines(run.own)
     closing += _result(
         None if run.is_finite else "shapes and counts do not depend on them",
@@ -102,20 +103,9 @@ def _own_lines(own: OwnRun) -> list[Paragraph]:
     return [Paragraph("the file itself", tuple(lines), main=1)] if lines else []
 
 
-def _unproven(names: tuple[str, ...]) -> list[Paragraph]:
-    """The layers that are left out since their figures are stated, or depend on stated ones; empty without such."""
-    if not names:
-        return []
-    text = f"{plural(len(names), 'layer')} whose figures are stated or depend on stated ones: {listing(names)}"
-    return [Paragraph("left out", (text,), main=1)]
-
-
-def _stated(names: tuple[str, ...]) -> list[Paragraph]:
-    """The layers with stated figures in a training step; layers after them run on the stated volumes."""
-    if not names:
-        return []
-    text = f"parameters, buffers and saved elements that are stated; bytes on stated volumes: {listing(names)}"
-    return [Paragraph("left out", (text,), main=1)]
+def _left_out(what: str, layers: tuple[str, ...]) -> list[Paragraph]:
+    """What is not compared since figures of these layers are stated; empty without such layers."""
+    return [Paragraph("left out", (f"{what}: {listing(layers)}",), main=1)] if layers else []
 
 
 def _result(overflow: str | None, agreement: str | None, disagreements: list[str]) -> list[Paragraph]:
@@ -201,7 +191,8 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
         for each in run.comparisons
     )
     closing = _training_lines(run, units)
-    closing += _stated(run.unproven)
+    stated = "parameters, buffers and saved elements that are stated; bytes on stated volumes"
+    closing += _left_out(stated, run.unproven)
     closing += _result(
         None if run.is_finite else "bytes do not depend on them",
         "every number agrees to the byte, and all values agree" if run.agrees else None,

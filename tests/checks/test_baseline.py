@@ -172,10 +172,10 @@ def test_a_measure_that_was_not_recorded_is_said(repository: Path, capsys: pytes
         ('{"schema": 2, "files": {}}', "not a baseline of cnncalc (schema 1)"),
         ('{"schema": true, "files": {}}', "not a baseline of cnncalc (schema 1)"),
         ('{"schema": 1.0, "files": {}}', "not a baseline of cnncalc (schema 1)"),
-        ('{"schema": 1, "files": {"a.yaml": {"parameters": true}}}', "the values of 'a.yaml' are not whole numbers"),
-        ('{"schema": 1, "files": {"a.yaml": {"parameters": "5M"}}}', "the values of 'a.yaml' are not whole numbers"),
-        ('{"schema": 1, "files": {"a.yaml": {"parameters": -1}}}', "the values of 'a.yaml' are not whole numbers"),
-        ('{"schema": 1, "files": {"a.yaml": {"parameters": NaN}}}', "the values of 'a.yaml' are not whole numbers"),
+        ('{"schema": 1, "files": {"a.yaml": {"parameters": true}}}', "the values of 'a.yaml' must be whole numbers"),
+        ('{"schema": 1, "files": {"a.yaml": {"parameters": "5M"}}}', "the values of 'a.yaml' must be whole numbers"),
+        ('{"schema": 1, "files": {"a.yaml": {"parameters": -1}}}', "the values of 'a.yaml' must be whole numbers"),
+        ('{"schema": 1, "files": {"a.yaml": {"parameters": NaN}}}', "the values of 'a.yaml' must be whole numbers"),
         ("[" * 100_000, "invalid JSON"),
     ],
 )
@@ -189,6 +189,7 @@ def test_a_bad_baseline_is_an_error(
 
     assert code == 2
     assert err.startswith(f"error[unreadable-base]: cannot read the baseline base.json: {why}")
+    assert err.endswith("\n  = hint: cnncalc check FILES... --record base.json\n")
 
 
 def test_nothing_is_recorded_of_a_run_with_a_broken_file(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

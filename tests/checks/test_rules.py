@@ -503,7 +503,7 @@ def test_a_rule_is_documented_by_its_docstring(code: str) -> None:
 
 
 def test_an_unknown_code_cannot_be_explained() -> None:
-    with pytest.raises(ValueProblem, match="explain: no design rule 'first-fcs'; did you mean 'first-fc'"):
+    with pytest.raises(ValueProblem, match="--explain: no design rule 'first-fcs'; did you mean 'first-fc'"):
         explain("first-fcs")
 
 

@@ -139,7 +139,7 @@ def test_no_polynomial_is_exit_code_1() -> None:
             [PLAIN, "--in", "length"],
             "error[unknown-variable]: the design has no variable 'length'\n  = hint: it has w, H, W, depth, batch\n",
         ),
-        ([PLAIN, "--in", "w,,H"], "error[usage]: --in: expected names cut at commas, found 'w,,H'\n"),
+        ([PLAIN, "--in", "w,,H"], "error[usage]: --in: expected names separated by commas, found 'w,,H'\n"),
         (
             [PLAIN, "--of", "training_memory"],
             "error[unknown-key]: training_memory is the maximum of the bytes at many times, not a polynomial\n"

@@ -105,7 +105,8 @@ def test_a_plan_of_mobilenet_v2_in_int8_takes_what_is_published() -> None:
     [
         (("memory", "vgg16", "--optimizer", "adm"), "no optimizer 'adm'; did you mean 'adam'?"),
         (("memory", "vgg16", "--profile", "torch"), "found 'torch'"),
-        (("memory", "vgg16", "--dtype", "int8"), "no dtype 'int8'"),
+        (("memory", "vgg16", "--dtype", "int8"), "hint: add --plan, or --profile tflm"),
+        (("fit", "vgg16", "--memory", "8GiB", "--dtype", "int8"), "float16 or bfloat16, found 'int8'"),
         (("memory", "vgg16", "--checkpoint", "block"), "no block or layer 'block'; did you mean 'blocks'?"),
         (("fit", "vgg16"), "fit needs --memory"),
         (("fit", "vgg16", "--memory", "8GBi"), "no unit 'GBi' for bytes; did you mean"),

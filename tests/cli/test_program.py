@@ -125,6 +125,12 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
             "redirection\n",
         ),
         (
+            ["table", "INPUT", "->", "FC"],
+            "error[usage]: cnncalc table has no option '->'\n"
+            "  = hint: put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as "
+            "redirection\n",
+        ),
+        (
             ["table", "-> FC"],
             "error[usage]: cnncalc table has no option '->'\n"
             "  = hint: put an argument that begins with '-' after '--'\n",

@@ -163,7 +163,7 @@ BAD = [
     ),
     (
         ["--for", "w=1..9", "--set", "w=3", "--max", "macs=1M"],
-        "error[usage]: 'w' varies by --for and is set by the call too\n",
+        "error[usage]: 'w' varies by --for, but the call sets it too\n  = hint: keep one of them\n",
     ),
     (
         ["--for", "w=1..9", "--max", "parameters=1K", "--min", "parameters=2K"],

@@ -76,7 +76,7 @@ def test_json_has_every_quantity(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["--dtype", "float16"], "error[usage]: --dtype: expected float32 or float64, found 'float16'"),
-        (["--seed", "-1"], "error[usage]: --seed: expected a whole number of at least 1, found '-1'"),
+        (["--seed", "-1"], "error[usage]: --seed: expected a whole number of at least 0, found '-1'"),
         (
             ["--batch", "900000000000"],
             "error[too-large-to-run]: the run of pattern with 900000000000 images in float32",

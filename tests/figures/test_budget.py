@@ -340,6 +340,11 @@ def test_keys_of_a_configuration_have_their_places(tmp_path: Path, text: str, pl
             ":2:18: error[repeated-key]: the key 'max' is repeated; it is already on line 2",
         ),
         ("pyproject.toml", "[tool.cnncalc]\nselect = 3\n", ":2:1: error[wrong-type]: select: expected a list of words"),
+        (
+            "cnncalc.toml",
+            'ignore = ["first-fc", "first-fcc"]\n',
+            ":1:1: error[unknown-rule]: ignore: no design rule 'first-fcc'; did you mean 'first-fc'?",
+        ),
     ],
 )
 def test_a_bad_configuration_is_refused_at_its_place(tmp_path: Path, name: str, text: str, message: str) -> None:

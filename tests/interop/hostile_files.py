@@ -25,10 +25,10 @@ SHAPE = (1, 4, 8, 8)
 def onnx_file(
     *nodes: bytes, inputs: bytes = b"", rest: bytes = b"", outputs: tuple[str, ...] = ("y",), shape: Any = SHAPE
 ) -> bytes:
-    """An ONNX file of these nodes with the input x."""
+    """An ONNX file of these nodes with the input x, of an operator set whose operators may have any attributes."""
     graph = b"".join(block(1, content) for content in nodes) + block(11, value_info("x", shape)) + inputs
     graph += rest + b"".join(block(12, value_info(name, None)) for name in outputs)
-    return number(1, 8) + block(7, graph) + block(8, number(2, 17))
+    return number(1, 8) + block(7, graph) + block(8, number(2, 99))
 
 
 def row(type: str, size: int, last: str = "Relu", extra: tuple[str, ...] = (), **keys: Any) -> list[bytes]:

@@ -42,7 +42,7 @@ def test_an_open_size_is_an_error_until_the_call_states_it() -> None:
     assert builder.volume(0) == Volume(32, 24, 3)
 
 
-def test_all_operators_without_an_equal_are_named_at_once() -> None:
+def test_all_unsupported_operators_are_named_at_once() -> None:
     builder = NetBuilder("test file", "net.test")
     image = builder.add_input("data", (8, 8, 3))
     for name in ("a", "b"):

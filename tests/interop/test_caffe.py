@@ -142,6 +142,7 @@ def test_pools_round_up_and_drop_a_window_in_the_padding(
         ("Reshape", "reshape_param { shape { dim: 0 dim: -1 dim: 19 } }", "reshape", (19, 69), 0),
         ("Permute", "permute_param { order: 0 order: 2 order: 3 order: 1 }", "permute", (19, 3, 23), 0),
         ("Reduction", "reduction_param { operation: MEAN axis: 2 }", "reduce", (1, 1, 3), 0),
+        ("Reduction", "reduction_param { operation: 3 axis: 2 }", "square reduce", (1, 1, 3), 0),
         ("Softmax", "softmax_param { axis: 2 }", "softmax", (23, 19, 3), 0),
         ("LRN", "lrn_param { norm_region: WITHIN_CHANNEL local_size: 3 }", "lrn", (23, 19, 3), 0),
         ("MVN", "", "in", (23, 19, 3), 0),
@@ -210,8 +211,8 @@ def test_a_bias_joins_the_layer_before_it_where_their_numbers_agree() -> None:
     assert [(row.label, row.shared_with) for row in shared.layers[1:]] == [
         ("SCALE(shift=no)", None), ("SCALE(scale=no)", None), ("SCALE(shift=no)", "s")
     ]  # fmt: skip
-    behind = layer("ReLU", "", "f", "f", "r") + layer("Bias", "", "f", "f")
-    assert account(read(INPUT + dense + behind)).layers[-1].label == "SCALE(scale=no)"
+    after = layer("ReLU", "", "f", "f", "r") + layer("Bias", "", "f", "f")
+    assert account(read(INPUT + dense + after)).layers[-1].label == "SCALE(scale=no)"
 
 
 def test_the_maxima_of_a_pool_are_put_back() -> None:
@@ -220,7 +221,7 @@ def test_the_maxima_of_a_pool_are_put_back() -> None:
     assert account(read(text)).layers[-1].output == Volume(23, 19, 3)
 
 
-def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
+def test_everything_unsupported_is_named_and_partly_stated() -> None:
     text = (
         INPUT
         + layer("ArgMax", top="a", name="a")
@@ -244,7 +245,14 @@ def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
         (INPUT + layer("Convolution", 'convolution_param { num_output: "4" }'), "expected a whole number"),
         (INPUT + layer("Pooling", "pooling_param { kernel_size: 2 stride: 0 }"), "at least 1"),
         (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: 7 } }"), "must have the 1,311 elements"),
+        (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: 7 dim: -1 } }"), "must divide the 1,311"),
+        (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: -1 dim: -1 } }"), "must have at most one -1"),
         (INPUT + layer("Slice", "slice_param { slice_point: 5 }", top="a b"), "must split the size 3"),
+        (INPUT + layer("Pooling", "pooling_param { pool: MIN kernel_size: 2 }"), "AVE or STOCHASTIC, but is MIN"),
+        (INPUT + layer("Pooling", "pooling_param { round_mode: 2 kernel_size: 2 }"), "CEIL or FLOOR, but is 2"),
+        (INPUT + layer("Reduction", "reduction_param { operation: MAX axis: 2 }"), "SUM or ASUM or SUMSQ or MEAN"),
+        (INPUT + layer("LRN", "lrn_param { norm_region: WITHIN }"), "WITHIN_CHANNEL, but is WITHIN"),
+        (INPUT + layer("Eltwise", "eltwise_param { operation: DIV }"), "PROD or SUM or MAX, but is DIV"),
         (INPUT + layer("Softmax", "softmax_param { axis: 4 }"), "axis must be -4 to 3 for a blob with 4 axes"),
         ('input: "x" input_dim: 1 input_dim: 3 input_dim: -1 input_dim: 4' + layer("ReLU", bottom="x"), "at least 1"),
         (INPUT + 'layer { name: "a" bottom: "data" }', "the layer has no type"),

@@ -134,7 +134,7 @@ def test_a_shortcut_keeps_the_volume_before_it() -> None:
     assert rows[-1].output == Volume(12, 10, 4)
     deeper = report(CONV.format(4) + CONV.format(8) + "[shortcut]\nfrom=-2\nactivation=relu\n").layers
     assert [row.kind for row in deeper[-3:]] == ["pad", "add", "relu"]
-    with pytest.raises(DesignError, match="must be equal or whole multiples"):
+    with pytest.raises(DesignError, match=r"whole multiples of them, not \[23x19x8\] to \[12x10x4\]"):
         report(text + "[shortcut]\nfrom=0\n")
 
 
@@ -165,6 +165,8 @@ def test_weights_are_shared_and_frozen() -> None:
         "layer0.conv",
         "layer0.bn",
     ]
+    with pytest.raises(DesignError, match="layer0 has no bn to share"):
+        report(CONV.format(6).replace("batch_normalize=1", "") + CONV.format(6) + "share_index=-1\n")
     frozen = report(CONV.format(6) + CONV.format(4) + "stopbackward=1\n" + CONV.format(3))
     assert frozen.totals.trainable == 9 * 4 * 3 + 6
 
@@ -187,7 +189,7 @@ def test_recurrent_sections_are_named_and_partly_stated() -> None:
     assert rows[3].parameters == 50 * 7 + 7 * 7 + 7 * 5 + 7 + 7 + 5
 
 
-def test_all_sections_without_an_equal_are_named_at_once() -> None:
+def test_all_unsupported_sections_are_named_at_once() -> None:
     text = NET + "[history]\n[conv_lstm]\noutput=3\n" + CONV.format(3) + "[convolutional]\nsize=3\nactivation=stair\n"
     with pytest.raises(DesignError) as caught:
         read(text)
@@ -216,7 +218,8 @@ def test_an_unknown_activation_is_relu_as_in_darknet() -> None:
         (NET + "[convolutional]\nsize=99\n", 5, "must fit"),
         (NET + "[route]\nlayers=\n", 6, "whole numbers separated by commas"),
         (NET + "[route]\n", 5, "it is missing"),
-        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "must be the number of an earlier section (0 to 0)"),
+        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "an earlier section (0 to 0, or -1 to -1 backwards)"),
+        (NET + "[route]\nlayers=-1\n", 6, "must be the number of an earlier section (there is none)"),
         (NET + CONV.format(3) + "[shortcut]\nfrom=-2\n", 13, "must be the number of an earlier section"),
         (NET + "[convolutional]\nfilters=1234567890123456789\n", 6, "at most 18 digits"),
         ("[net]\nheight=8\n[avgpool]\n", 1, "the size of the input is open ([8x?x?])"),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 import zipfile
 from io import BytesIO
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -262,7 +266,7 @@ def test_time_distributed_layers_go_along_the_first_side() -> None:
     assert found.totals.parameters == 27 * 4 + 4 + 224 * 7 + 7
 
 
-def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
+def test_everything_unsupported_is_named_and_partly_stated() -> None:
     model = sequential(
         layer("LSTM", "lstm", units=5, return_sequences=True),
         layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]),
@@ -278,6 +282,13 @@ def test_everything_without_an_equal_is_named_and_partly_stated() -> None:
     assert (partial.layers[-1].output, partial.layers[-1].parameters) == (Volume(9, 5), 4 * 5 * (6 + 5 + 1))
     with pytest.raises(DesignError, match="Python code, which is not executed"):
         report(layer("Lambda", "code", function=["4wEAAAAAAAA", None, None]))
+    wider = sequential(layer("MultiHeadAttention", "attend", num_heads=2, key_dim=3, output_shape=[8]), shape=(9, 6))
+    with pytest.raises(DesignError, match=r"its output_shape is \[8\], but the depth of its query is 6"):
+        read(wider)
+    assert account(read(wider, Settings(partial=True))).layers[-1].output == Volume(9, 8)
+    inner = {"class_name": "pkg>Reshape", "config": {"target_shape": [3, 2]}}
+    with pytest.raises(DesignError, match="it applies Reshape to each time step"):
+        report(layer("TimeDistributed", "steps", layer=inner), shape=(9, 6))
 
 
 def test_layers_that_run_only_in_training_are_left_out() -> None:
@@ -347,6 +358,29 @@ def test_an_attribute_that_is_no_model_is_refused(content: Any, words: str, tmp_
         load_bytes("net.h5", path.read_bytes()[:50])
 
 
+def endless(*args: object) -> None:
+    while True:
+        pass
+
+
+def crashing(*args: object) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@pytest.mark.parametrize(
+    ("file", "why"), [(endless, "was stopped after 0.5 s"), (crashing, "crashed")], ids=["endless", "crashing"]
+)
+def test_a_library_that_ends_without_an_answer_is_refused_with_the_reason(
+    file: Any, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", SimpleNamespace(File=file))
+    monkeypatch.delitem(sys.modules, "cnncalc.interop.hdf5", raising=False)
+    with pytest.raises(DesignError) as error:
+        load_bytes("net.h5", b"data")
+    sys.modules.pop("cnncalc.interop.hdf5", None)
+    assert error.value.first.message == f"net.h5 cannot be read as an HDF5 file: the library {why}"
+
+
 def test_json_without_a_class_is_an_architecture() -> None:
     graph = load_bytes("net.json", json.dumps({"name": "small", "layers": "INPUT 8x8x3 -> CONV3-4"}).encode())
     assert [node.kind for node in graph.nodes] == ["input", "conv"]
@@ -367,6 +401,14 @@ def test_json_without_a_class_is_an_architecture() -> None:
         (sequential(layer("Reshape", "r", target_shape=[5, 7])), "must have the 2,622 elements"),
         (sequential(layer("BatchNormalization", "b", axis=9)), "axis must be 1 to 3, or -1 to -3, but is 9"),
         (sequential(layer("Nonsense", "n")), "Nonsense is not supported"),
+        (
+            sequential(layer("Conv1D", "c", filters=4, kernel_size=3)),
+            "for 2 axes besides the batch, but its input has 3",
+        ),
+        (
+            sequential(layer("GlobalMaxPooling2D", "g"), shape=(9, 6)),
+            "for 3 axes besides the batch, but its input has 2",
+        ),
         (
             functional([(IMAGE, []), (layer("ReLU", "a"), [["b"]]), (layer("ReLU", "b"), [["a"]])], ["b"]),
             "form a cycle",

@@ -45,7 +45,7 @@ def constant(random: Random, model: Model) -> str:
 def program(random: Random) -> Model:
     """One to five operators in a row with further inputs and attributes drawn at random."""
     rank = random.choice([0, 1, 2, 3, 4, 4, 4, 5, 7])
-    model = Model(opset=random.choice([7, 13, 17, 21]), x=(1, *[random.choice([2, 4]) for _ in range(rank - 1)])[:rank])
+    model = Model(opset=random.choice([7, 17, 99, 99]), x=(1, *[random.choice([2, 4]) for _ in range(rank - 1)])[:rank])
     for _ in range(random.randrange(1, 6)):
         inputs = [model.last]
         for _ in range(random.choice([0, 1, 1, 2, 4])):
@@ -72,7 +72,7 @@ def test_operators_with_attributes_of_others_are_errors_or_layers(seed: int) -> 
 @pytest.mark.parametrize(
     ("type", "inputs", "words"),
     [
-        ("PRelu", (), "its slope is missing"),
+        ("PRelu", (), "it has 1 inputs, but 2 in operator set 17"),
         ("Unsqueeze", ((2, 2),), "name one axis twice"),
         ("Mul", (float("inf"),), "it computes with the number inf"),
     ],

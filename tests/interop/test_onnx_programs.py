@@ -149,7 +149,7 @@ def test_random_programs_compute_what_numpy_computes(block: int) -> None:
     for number in range(block, PROGRAMS, 3):
         r = random.Random(number)  # noqa: S311  # not for secrets
         depth, height, width = r.choice([2, 4, 6, 8]), r.choice([2, 4, 6]), r.choice([1, 3, 4])
-        model = Model(opset=17, x=(1, depth, height, width))
+        model = Model(opset=18, x=(1, depth, height, width))
         array = np.random.default_rng(number).random((1, depth, height, width)) - 0.5
         values = [Value(model.add("MaxPool", "x", kernel_shape=[1, 1]), array)]
         for _ in range(r.randint(2, 7)):

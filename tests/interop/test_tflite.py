@@ -128,7 +128,7 @@ def test_blocks_around_another_convolution_stay(other: dict[str, Any]) -> None:
     assert len(blocks_around_a_convolution(**other)) == 3
 
 
-def test_an_operator_without_an_equal_is_named_and_may_be_stated() -> None:
+def test_an_unsupported_operator_is_named_and_may_be_stated() -> None:
     content = tflite_file(X, Operator("SVDF"), [(1, 8, 6, 5)])
     assert "SVDF is not supported: there are no recurrent layer kinds (at made)" in refusal(content)
     report = read(content, partial=True)

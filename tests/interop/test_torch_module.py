@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,7 +184,7 @@ class Spectrum(nn.Module):
         return torch.fft.rfft2(x).real + torch.cumsum(x, 1)[..., :5]
 
 
-def test_every_operator_without_an_equal_is_named() -> None:
+def test_every_unsupported_operator_is_named() -> None:
     with pytest.raises(DesignError) as caught:
         cnncalc.from_torch(Spectrum(), (8, 8, 3))
     text = str(caught.value)
@@ -265,7 +267,10 @@ def test_code_that_is_not_there(target: str) -> None:
 
 
 def test_a_size_that_the_module_cannot_take(file: Path) -> None:
-    done = called("table", f"{file}:net", "--input", "9x9x3")
+    """In a process of its own, so that what PyTorch logs of the error would be seen."""
+    words = [sys.executable, "-m", "cnncalc", "table", f"{file}:net", "--input", "9x9x3"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "cannot be run on" in done.stderr
-    assert "--input" in done.stderr
+    problem, hint = done.stderr.splitlines()
+    assert problem.startswith("error[wrong-module]: net cannot be run on input=9x9x3: RuntimeError: ")
+    assert hint.startswith("  = hint: state the size of its input with --input; ")

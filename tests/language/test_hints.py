@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cnncalc import DesignError, Volume
 from cnncalc.analysis.report import account
 from cnncalc.errors import nearest
+from cnncalc.language.assignment import variable
 from cnncalc.language.catalogue import names
 from cnncalc.language.mappings import IN_GENERAL
 from cnncalc.language.reading import read_design, read_pattern
@@ -344,9 +346,84 @@ def test_each_misspelt_name_gets_the_most_similar_one() -> None:
     assert problem.message == (
         "variables without a value: wied (did you mean 'wide'?), n, clases (did you mean 'classes'?)"
     )
-    assert problem.hint == "give it a value: --set n=2"
+    assert problem.hint == "give it a value: --set n=1"
     meant = text.replace("wied", "wide").replace("clases", "classes")
-    assert problems(meant, Settings(variables={"n": 2})) == ()
+    assert problems(meant, Settings(variables={"n": 1})) == ()
+
+
+def set_in(hint: str) -> dict[str, str]:
+    """The variables that a hint sets, with their values as written."""
+    return dict(word.split("=", 1) for word in shlex.split(hint) if "=" in word)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DROPOUT(rate=p)", "DROPOUT({p})", "DROPOUT({0.5*p})", "CONV3-w", "CONV3-{w//3}", "CONV3-8/s",
+        "CONV3-8(pad=p)", "CONV3-8(groups=g)", "CONV3-8(bias=b)", "CONV3-8(trainable=t)", "CONV3-8(normed=n)", "GN(g)",
+        "SHUFFLE(g)", "SEQUENCE -> ATTENTION-h", "POOL2(pad=p)", "POOL2(round=r)", "POOL(output=a)", "LPPOOL2(power=p)",
+        "RESIZE(size=s)", "RESIZE(factor=f)", "RESIZE(size=4, mode=m)", "CROP(a)", "CROP(2, at=a)", "WINDOW(a)",
+        "ROLL(a)", "PAD(a)", "PAD(1, depth=a)", "PAD(1, value=v)", "PAD(1, mode=m)", "SLICE(a, 2)", "SLICE(0, a)",
+        "SLICE(0, 1, axis=a)", "CLIP(a, b)", "HARDTANH(a, b)", "HSIGMOID(a)", "LRELU(a)", "AFFINE(a, b)", "BN(eps=e)",
+        "L2NORM(eps=e)", "REDUCE(mean, axes=a)", "LN(axes=a)", "SOFTMAX(axes=a)", "LRN(size=n, beta=b)",
+        "DEPTH2SPACE(b, order=o) -> FC", "CONCAT(axis=a, inputs=[@input])", "OPAQUE(output=4x4x4, macs=m)",
+        "GELU(form)", "[CONV3-8]*n", "CONV3-8?keep", "[CONV3-8 -> RELU]?{n > 1}", "[CONV3-n]*n",
+        "[CONV3-8(groups=n)]*n -> PAD(n)",
+    ],
+)  # fmt: skip
+def test_the_value_that_the_hint_gives_a_name_is_one_that_the_net_takes(text: str) -> None:
+    text = f"INPUT 8x8x3 -> {text}" if "DEPTH2SPACE" not in text else f"INPUT 8x8x12 -> {text}"
+    (problem,) = problems(text)
+    assert problem.code == "unset-variable"
+    assert problem.hint is not None
+    given = {name: variable(name, value) for name, value in set_in(problem.hint).items()}
+    assert problems(text, Settings(variables=given)) == ()
+
+
+def test_the_value_of_a_default_is_one_that_its_key_takes() -> None:
+    text = "input: 8x8x3\ndefaults: {dropout: {rate: '{p}'}}\nlayers: CONV3-4 -> DROPOUT -> FC-2\n"
+    (problem,) = problems(text)
+    assert problem.hint == "give it a value: --set p=0.5"
+    assert problems(text, Settings(variables={"p": 0.5})) == ()
+
+
+def test_the_value_of_an_argument_is_one_that_the_keys_in_the_block_take() -> None:
+    blocks = "blocks: {b(p): CONV3-4 -> DROPOUT(p), c(r): b(r) -> RELU}"
+    text = f"input: 8x8x3\n{blocks}\nlayers: b(q) -> c(u) -> FC-n\n"
+    (problem,) = problems(text)
+    assert problem.hint == "give each a value: --set q=0.5 --set u=0.5 --set n=1"
+    assert problems(text, Settings(variables={"q": 0.5, "u": 0.5, "n": 1})) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "takes"),
+    [
+        ("RESHAPE(p)", "size takes a size of two to four parts, depth last, as height x width x depth in 224x224x3"),
+        ("SEQUENCE -> PLANE(p)", "size takes a whole number of at least 1, or one for each side, as [height, width]"),
+        ("PERMUTE(p)", "order takes every side and the depth in a new order, as [width, height, depth]"),
+        ("CONV3-2(connections=p)", "connections takes a list with one list of input maps for each filter"),
+    ],
+)
+def test_where_a_value_follows_from_the_input_the_hint_says_what_the_key_takes(text: str, takes: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x3 -> {text}")
+    assert problem.hint == f"{takes}; to use a variable, give it a value: --set p=VALUE"
+
+
+def test_no_value_is_given_to_a_name_of_which_a_number_and_yes_or_no_are_expected() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> CONV3-w?w -> CONV3-n")
+    assert problem.hint == "give each a value: --set w=VALUE --set n=1"
+
+
+def test_a_name_that_a_repeat_binds_is_another_one() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> [CONV3-f]*[4, 5] as f -> DROPOUT(f)")
+    assert problem.hint == "give it a value: --set f=0.5"
+
+
+def test_the_example_of_every_key_is_a_value_that_it_takes() -> None:
+    for kind in KINDS.values():
+        for key in kind.keys.values():
+            if key.example is not None:
+                key.reader(key.example)
 
 
 @pytest.mark.parametrize(
@@ -514,7 +591,7 @@ def test_a_size_of_the_input_is_a_value_where_the_key_that_takes_its_name_is_giv
 def test_a_key_that_takes_words_lists_them() -> None:
     words = "a whole number of at least 0, [height, width], [top, left, bottom, right], same or valid"
     for text, hint in (
-        ("CONV3-4(pad=mirror)", f"pad takes {words}; to use a variable, give it a value: --set mirror=2"),
+        ("CONV3-4(pad=mirror)", f"pad takes {words}; to use a variable, give it a value: --set mirror=1"),
         ("CONV3-4(padding=mirror)", f"the key is pad, and takes {words}"),
         ("POOL2(round=up)", "round takes floor or ceil; to use a variable, give it a value: --set up=floor"),
         ("RELU(in_place=maybe)", "in_place takes yes or no; to use a variable, give it a value: --set maybe=yes"),

@@ -1121,7 +1121,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-3(connections=[[0, 1], [2, 3]])",
         "INPUT 8x8x4 -> CONV3-2(connections=[[0, 1], [2, 3]])",
         """
-<text>:1:24: error[wrong-value]: connections: there must be one list for each filter, but there are 2 lists for 3 filters
+<text>:1:24: error[wrong-value]: connections: there must be one list for each filter, but found 2 lists for 3 filters
   |
 1 | INPUT 8x8x4 -> CONV3-3(connections=[[0, 1], [2, 3]])
   |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -1419,7 +1419,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV3-n -> CONV3-m -> CONV-n
   |                      ^
-  = hint: give each a value: --set n=2 --set m=2
+  = hint: give each a value: --set n=1 --set m=1
 """,
     ),
     (
@@ -2161,7 +2161,7 @@ FILES = [
   |
 3 | layers: CONV-a -> CONV-b -> CONV-c
   |              ^
-  = hint: give each a value: --set a=2 --set b=2 --set c=2
+  = hint: give each a value: --set a=1 --set b=1 --set c=1
 """,
     ),
     (
@@ -2314,6 +2314,25 @@ def test_a_number_with_more_digits_than_python_converts_is_refused(text: str) ->
 def test_the_hint_for_a_number_that_yaml_converts_keeps_its_sign(text: str, hint: str) -> None:
     with pytest.raises(DesignError) as caught:
         read_design("<text>", f"input: 8x8x3\nlayers:\n  - pad: {{pad: {text}}}\n")
+    assert caught.value.first.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("010", "YAML would read 010 as 8; write 10 (or 8)"),
+        ("-010", "YAML would read -010 as -8"),
+        ("00", "YAML would read 00 as 0; write 0"),
+        ("0_0", "write 0"),
+        ("-1_0", None),
+        ("-0x1f", None),
+    ],
+)
+def test_a_number_that_the_key_refuses_is_not_in_the_hint_for_one_that_yaml_converts(
+    text: str, hint: str | None
+) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_design("<text>", f"input: 8x8x3\nlayers:\n  - conv: {{filters: 4, pad: {text}}}\n")
     assert caught.value.first.hint == hint
 
 

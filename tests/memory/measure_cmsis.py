@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data" / "cmsis.json"
 COUNT = 200
 """The shapes whose figures are kept."""
-FUNCTIONS = ("conv", "depthwise", "average", "dense", "product", "svdf", "deconv", "turned")
+FUNCTIONS = ("conv", "depthwise", "average", "dense", "product", "svdf", "deconv", "reversed")
 DEFINES = {"none": "", "dsp": "#define ARM_MATH_DSP 1\n", "mve": "#define ARM_MATH_DSP 1\n#define ARM_MATH_MVEI 1\n"}
 """What a compiler for such a core defines; only after the headers, which would ask for intrinsics."""
 
@@ -41,7 +41,7 @@ _CALLS = """
 typedef const int *Numbers;
 #define PADDED(type) type p = {0}; p.stride.h = a[8]; p.stride.w = a[9]; p.dilation.h = a[10]; p.dilation.w = a[11]; \\
     p.padding.h = a[12]; p.padding.w = a[13]; cmsis_nn_dims x = {1, a[0], a[1], a[2]}
-#define TURNED cmsis_nn_transpose_conv_params p = {0}; p.stride.h = a[4]; p.stride.w = a[5]; \\
+#define REVERSED cmsis_nn_transpose_conv_params p = {0}; p.stride.h = a[4]; p.stride.w = a[5]; \\
     cmsis_nn_dims x = {1, a[0], a[1], a[2]}, f = {a[3], a[6], a[7], a[2]}
 int conv(Numbers a) {
     PADDED(cmsis_nn_conv_params); cmsis_nn_dims f = {1, a[3], a[4], a[14]}, y = {1, a[5], a[6], a[7]};
@@ -56,10 +56,10 @@ int dense(Numbers a) { cmsis_nn_dims f = {a[0], 1, 1, a[1]}; return arm_fully_co
 int product(Numbers a) { cmsis_nn_dims x = {1, 1, 1, a[0]}; return arm_convolve_1x1_s8_fast_get_buffer_size(&x); }
 int svdf(Numbers a) { cmsis_nn_dims f = {a[0], 1, 1, 1}; return arm_svdf_s8_get_buffer_size(&f); }
 int deconv(Numbers a) {
-    TURNED; cmsis_nn_dims y = {1, a[0] * a[4], a[1] * a[5], a[3]};
+    REVERSED; cmsis_nn_dims y = {1, a[0] * a[4], a[1] * a[5], a[3]};
     return arm_transpose_conv_s8_get_buffer_size(&p, &x, &f, &y);
 }
-int turned(Numbers a) { TURNED; return arm_transpose_conv_s8_get_reverse_conv_buffer_size(&p, &x, &f); }
+int reversed(Numbers a) { REVERSED; return arm_transpose_conv_s8_get_reverse_conv_buffer_size(&p, &x, &f); }
 """
 
 
@@ -97,7 +97,7 @@ def shapes(count: int = COUNT) -> list[Shapes]:
             "product": (features,),
             "svdf": (units,),
             "deconv": turns,
-            "turned": turns,
+            "reversed": turns,
         }
         found.append(Shapes(numbers, padding))
     return found
@@ -134,7 +134,7 @@ def ours(extension: str, function: str, one: Shapes) -> int | None:
         tensors = [Tensor("s", (4,)), Tensor("w", (units, *kernel, depth)), Tensor("x", (1, height, width, depth))]
         made = Tensor("y", (1, height * high, width * wide, units))
         found = kernels["TRANSPOSE_CONV"].scratch(_operator("", {"stride": (high, wide)}), tensors, made)
-        return found[function == "turned"]
+        return found[function == "reversed"]
     except UnknownScratch:
         return None
 

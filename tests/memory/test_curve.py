@@ -127,6 +127,25 @@ def test_a_batch_of_one_has_its_own_candidates_if_a_slice_of_it_is_dense() -> No
     assert differences(report, Options(), (1, 2, 3, 64), curve) == []
 
 
+def test_a_gradient_is_summed_in_a_type_wider_than_that_of_its_value() -> None:
+    """MUL of one map in bfloat16 and 37 in float32: the gradient of the map is summed as 10*10*4 bytes an image.
+
+    No volume of the net has 400 bytes an image, and none has as many more as a multiple of 512.
+    """
+    report = cnncalc.analyze("INPUT 10x10x37 -> CONV3-37 -> LN@a -> CONV1-1@g -> MUL(@a, @g) -> CONV3-11 -> FC-10")
+
+    assert differences(report, Options(autocast="bfloat16"), BATCHES) == []
+
+
+def test_a_batch_of_one_has_its_own_candidates_in_inference_too() -> None:
+    """GN copies the slice of several images, which is not contiguous: 512 bytes more for [4x5x2], up to 3 images."""
+    report = cnncalc.analyze("INPUT 4x5x4 -> SLICE(1, to=3) -> [GN2 | CONV3-4] -> CONCAT")
+    curve = curve_of(Simulation(report, Options()))
+
+    assert set(curve.special_forward) == {1}
+    assert differences(report, Options(), (1, 2, 3, 64), curve) == []
+
+
 def test_the_notes_rule_is_a_straight_line() -> None:
     """vgg16: 15,237,608 activations and 138,357,544 parameters of 4 bytes."""
     report = cnncalc.analyze("vgg16")

@@ -138,6 +138,25 @@ def test_named_segments_and_ranges() -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        ("layer3..layer2", "layer2..layer3"),
+        ("layer1, layer3..layer2", "layer1,layer2..layer3"),
+        ("layer2..layer1,layer4..layer3", "layer1..layer2,layer3..layer4"),
+        ("layer3..layer1,layer2", None),
+    ],
+)
+def test_the_hint_for_a_range_that_ends_before_it_begins_is_the_whole_option(names: str, hint: str | None) -> None:
+    """It keeps the other ranges, and is left out where the ranges would then overlap."""
+    report = report_of("resnet18")
+    with pytest.raises(ValueProblem, match="must end after it begins") as error:
+        segments_of(report, names)
+    assert error.value.hint == (None if hint is None else f"--checkpoint {hint}")
+    if hint is not None:
+        assert segments_of(report, hint)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"optimizer": "adm"}, "no optimizer 'adm'; did you mean 'adam'?"),

@@ -130,6 +130,20 @@ def test_layers_without_an_operator_are_named_at_once() -> None:
     assert "LRN has no operator" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("layer", "why"),
+    [
+        ("AFFINE(2, 1)", "affine1: AFFINE has no operator of TensorFlow Lite Micro"),
+        ("BN(stats=no)", "bn1: BN with the statistics of its input has no operator"),
+    ],
+)
+def test_a_layer_is_refused_for_the_reason_that_holds(layer: str, why: str) -> None:
+    """AFFINE has constants, not the statistics of its input."""
+    with pytest.raises(DesignError) as error:
+        micro_report(analyze(f"INPUT 8x8x4 -> {layer} -> CONV3-8"))
+    assert error.value.first.message == why
+
+
 @pytest.mark.parametrize("profile", ["tflm", "cmsis"])
 def test_volumes_of_three_sides_are_refused(profile: str) -> None:
     with pytest.raises(DesignError) as error:

@@ -36,25 +36,25 @@ BROKEN = "INPUT 9x9x3 -> CONV3-4@a -> RELU -> FC-5"
 def test_torch_agrees_in_float64_with_gradients(net: str) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
     report = cnncalc.analyze(net, batch=2, dtype="float64", in_place=False)
-    opinion = compare_with(report, "torch")
-    assert opinion.agrees
-    assert len(opinion.outputs) == sum(not row.layer.is_input for row in report.layers)
+    comparison = compare_with(report, "torch")
+    assert comparison.agrees
+    assert len(comparison.outputs) == sum(not row.layer.is_input for row in report.layers)
     learned = [array for row in report.layers for array in row.own_arrays if array.role != "buffer"]
-    assert len(opinion.gradients) == len(learned)
+    assert len(comparison.gradients) == len(learned)
 
 
 @each("case", CASES, by=lambda case: case.kind)
 def test_torch_agrees_on_every_case_of_a_kind(case: Case) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
-    opinion = compare_with(account(between_convolutions(case), batch=2, dtype="float64"), "torch")
-    assert opinion.agrees, [found for found in (*opinion.outputs, *opinion.gradients) if not found.agrees]
+    comparison = compare_with(account(between_convolutions(case), batch=2, dtype="float64"), "torch")
+    assert comparison.agrees, [found for found in (*comparison.outputs, *comparison.gradients) if not found.agrees]
 
 
 def test_gradients_of_what_all_classes_have_in_common_are_zero_but_for_rounding() -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
     report = cnncalc.analyze(ALIKE, batch=2, dtype="float64", in_place=False)
-    opinion = compare_with(report, "torch", seed=883)
-    assert opinion.agrees, [each for each in opinion.gradients if not each.agrees]
+    comparison = compare_with(report, "torch", seed=883)
+    assert comparison.agrees, [each for each in comparison.gradients if not each.agrees]
 
 
 def test_onnx_runtime_agrees_in_float32() -> None:
@@ -87,9 +87,9 @@ def test_a_layer_that_differs_is_reported_with_its_distance() -> None:
 def test_what_is_stated_is_left_out() -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
     report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-4 -> OPAQUE([4, 4, 2])@x -> CONV3-2@y", in_place=False)
-    opinion = compare_with(report, "torch")
-    assert [each.layer for each in opinion.outputs] == ["conv1"]
-    assert opinion.unproven == ("x", "y")
+    comparison = compare_with(report, "torch")
+    assert [each.layer for each in comparison.outputs] == ["conv1"]
+    assert comparison.unproven == ("x", "y")
 
 
 def test_onnx_runtime_refuses_float64() -> None:

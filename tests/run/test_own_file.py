@@ -74,7 +74,7 @@ def matrices() -> Drawn:
     model.add("Reshape", model.last, model.shape("flat", 1, 84))
     model.add("Gemm", model.last, model.drawn(6, 84), model.drawn(6), transB=1)
     model.add("Tanh")
-    model.add("Gemm", model.last, model.add("Transpose", model.drawn(9, 6), name="turned", perm=[1, 0]))
+    model.add("Gemm", model.last, model.add("Transpose", model.drawn(9, 6), name="transposed", perm=[1, 0]))
     return model
 
 
@@ -103,7 +103,7 @@ def attention(mask: bool = False) -> Drawn:
     query, key, value = (
         model.add("Gather", parts, model.weight(f"i{n}", (), [n], form=7), name=f"part{n}", axis=0) for n in range(3)
     )
-    model.add("MatMul", query, model.add("Transpose", key, name="turned", perm=[0, 1, 3, 2]))
+    model.add("MatMul", query, model.add("Transpose", key, name="transposed", perm=[0, 1, 3, 2]))
     model.add("Mul", model.last, model.weight("scale", (), [3**-0.5]))
     if mask:
         model.add("Add", model.last, model.weight("mask", (5, 5), [-1e4 if i % 5 > i // 5 else 0.0 for i in range(25)]))
@@ -174,7 +174,7 @@ def test_a_mask_that_is_left_out_is_said_and_the_layers_behind_it_are_compared()
     assert [each.agrees for each in found.outputs] == [True]
 
 
-def test_an_operator_without_an_equal_is_left_out_and_its_value_is_read_behind_it() -> None:
+def test_an_unsupported_operator_is_left_out_and_its_value_is_read_after_it() -> None:
     model = Drawn(image=(1, 2, 6, 6))
     model.add("Conv", "image", model.drawn(4, 2, 3, 3))
     model.add("ThresholdedRelu", alpha=0.1)
@@ -358,7 +358,9 @@ def test_elements_of_every_form_are_read(form: int, content: bytes, values: list
     model = Model(image=(1, 3, 2, 2))
     model.tensors.append(number(1, 3) + number(2, form) + block(8, "slope") + content)
     shaped = model.add("Cast", "slope", name="cast", to=1)
-    model.add("PRelu", "image", model.add("Reshape", shaped, model.shape("s", 3, 1, 1), name="turned"), name="prelu")
+    model.add(
+        "PRelu", "image", model.add("Reshape", shaped, model.shape("s", 3, 1, 1), name="transposed"), name="prelu"
+    )
     found = weights_of(model).array("prelu", "slope", (3,))
     assert found.dtype == np.float32
     assert found.tolist() == (values or [0.5, -2, 8])
@@ -391,7 +393,7 @@ def tied(kind: str) -> Drawn:
     model.add("MatMul", "x", weight)
     model.add("Add", model.last, model.drawn(8 if kind == "square" else 6))
     model.add("Relu")
-    model.add("MatMul", model.last, model.add("Transpose", weight, name="turned", perm=[1, 0]))
+    model.add("MatMul", model.last, model.add("Transpose", weight, name="transposed", perm=[1, 0]))
     model.add("Add", model.last, model.drawn(8))
     return model
 

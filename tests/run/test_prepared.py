@@ -15,7 +15,7 @@ import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.layers import KINDS
 from cnncalc.memory.arena import plan
-from cnncalc.run.forward import apart, draw_images, run
+from cnncalc.run.forward import draw_images, relative_distance, run
 from cnncalc.run.live_memory import Watch
 from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.prepared import PreparedNet
@@ -56,7 +56,7 @@ def assert_equal_to_the_layers(report: Report, threads: int, bound: float | None
         assert found.keys() == expected.keys()
         for name, array in expected.items():
             assert found[name].dtype == array.dtype
-            assert apart(found[name], array) <= (bound or BOUNDS[report.dtype]), name
+            assert relative_distance(found[name], array) <= (bound or BOUNDS[report.dtype]), name
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ def test_given_weights_are_used_and_checked() -> None:
         return {**weights, "fc1": {**weights["fc1"], "bias": bias}}
 
     expected = run(report, drawn, images).outputs["fc1"]
-    assert apart(net(images)["fc1"], expected) <= 2e-5
+    assert relative_distance(net(images)["fc1"], expected) <= 2e-5
     assert np.array_equal(net(images["input"])["fc1"], net(images)["fc1"])
     for wrong, message in [
         ({**weights, "fc": {}}, "weights: the net has no layer 'fc'; did you mean 'fc1'?"),

@@ -119,9 +119,9 @@ def test_every_view_shows_shared_weights() -> None:
 
 def test_a_difference_shows_it() -> None:
     other = POSITIONS.replace("LINEAR-7", "LINEAR-4").replace(", transposed=yes", "").replace(", bias=no", "")
-    turned = POSITIONS.replace("LINEAR-7", "LINEAR-4").replace(", bias=no", "")
+    tied = POSITIONS.replace("LINEAR-7", "LINEAR-4").replace(", bias=no", "")
 
-    assert "transposed" in called("diff", other, turned).stdout
+    assert "transposed" in called("diff", other, tied).stdout
 
 
 @pytest.mark.parametrize("value", ["no", "{1 > 2}"])

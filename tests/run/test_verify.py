@@ -341,16 +341,16 @@ def test_a_gradient_that_is_a_slice_of_another_one_is_not_added_to_in_place() ->
 
 
 def test_differences_are_relative_to_the_largest_value() -> None:
-    from cnncalc.run.forward import apart
+    from cnncalc.run.forward import relative_distance
 
     values = np.array([1.0, -4.0, np.inf, np.nan])
-    assert apart(values, values) == 0
-    assert apart(values + np.array([1, 0, 0, 0]), values) == 0.25
-    assert apart(values + np.array([0, 2, 0, 0]), values) == 0.5
-    assert apart(np.array([1.0, -4.0, 1.0, np.nan]), values) == np.inf
-    assert apart(np.array([1.0, np.nan, np.inf, np.nan]), values) == np.inf
-    assert apart(np.zeros(3), np.zeros(4)) == np.inf
-    assert apart(np.array(1.0), np.array(0.0)) == np.inf
+    assert relative_distance(values, values) == 0
+    assert relative_distance(values + np.array([1, 0, 0, 0]), values) == 0.25
+    assert relative_distance(values + np.array([0, 2, 0, 0]), values) == 0.5
+    assert relative_distance(np.array([1.0, -4.0, 1.0, np.nan]), values) == np.inf
+    assert relative_distance(np.array([1.0, np.nan, np.inf, np.nan]), values) == np.inf
+    assert relative_distance(np.zeros(3), np.zeros(4)) == np.inf
+    assert relative_distance(np.array(1.0), np.array(0.0)) == np.inf
 
 
 def test_the_memory_needed_is_that_of_the_run_without_in_place() -> None:

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from cnncalc.search.polynomial import INT64, Polynomial, Steps, difference_weights, from_differences, over, value_after
+from cnncalc.search.polynomial import (
+    INT64,
+    Polynomial,
+    Steps,
+    binomial,
+    difference_weights,
+    from_differences,
+    value_after,
+)
 from tests.random_nets import examples, seeds
 
 HALF = Fraction(1, 2)
@@ -73,7 +81,7 @@ def test_a_polynomial_is_found_again_from_its_differences(seed: int) -> None:
 
 def test_binomials_of_negative_numbers_are_whole() -> None:
     """C(-3, 2) = (-3)(-4)/2 = 6."""
-    assert [over(-3, order) for order in range(4)] == [1, -3, 6, -10]
+    assert [binomial(-3, order) for order in range(4)] == [1, -3, 6, -10]
 
 
 def test_values_on_numbers_are_exact() -> None:

@@ -101,7 +101,7 @@ def explain(code: str) -> str:
     """The documentation of a rule: what, why, example, instead, source; raises ValueProblem for an unknown code."""
     from inspect import cleandoc
 
-    known("explain", [code])
+    known("--explain", [code])
     return f"{code}: {cleandoc(type(RULES[code]).__doc__ or '')}\n"
 
 

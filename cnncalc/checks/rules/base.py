@@ -49,10 +49,6 @@ class Rule:
         """The finding about sites from one position in the text, with the computed effect of the fix."""
         raise NotImplementedError
 
-    def find(self, report: Report) -> Iterator[Finding]:
-        """All findings of the rule in a net, in the order of the layers."""
-        return self.findings(report, self.sites(report))
-
     def findings(self, report: Report, sites: Iterable[Site]) -> Iterator[Finding]:
         """One finding for each position in the text; beyond MAX_WORK the last finding names all further sites."""
         places: dict[tuple[object, ...], list[Site]] = {}
