@@ -397,3 +397,9 @@ class TorchLayouts(TapeBuilder):
         self.is_for_several = True
         if can_share and self.images == 1:
             self.shared[self.last] = order
+
+
+def _plane(x: Layout) -> Layout:
+    """The layout of a length as a plane of height 1."""
+    whole = x.sizes[-1] * x.strides[-1]
+    return Layout((*x.sizes[:-1], 1, x.sizes[-1]), (*x.strides[:-1], whole, x.strides[-1]))
