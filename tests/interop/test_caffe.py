@@ -257,6 +257,7 @@ def test_everything_unsupported_is_named_and_partly_stated() -> None:
         ('input: "x" input_dim: 1 input_dim: 3 input_dim: -1 input_dim: 4' + layer("ReLU", bottom="x"), "at least 1"),
         (INPUT + 'layer { name: "a" bottom: "data" }', "the layer has no type"),
         (LENET.replace("phase: TEST", "phase: TRAIN"), "--phase train"),
+        (LENET.replace("phase: TEST", "phase: TETS"), "phase must be TRAIN or TEST, but is TETS"),
     ],
 )  # fmt: skip
 def test_a_fault_of_the_net_is_named(text: str, words: str) -> None:
