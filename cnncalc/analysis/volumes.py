@@ -91,8 +91,6 @@ MAX_UNCHANGED = 128
 """The most sizes in a row that are tried while the same layer cannot take its volumes."""
 MAX_KNOWN = 2_000
 """The most costs of layers that are kept from one input to the next."""
-
-
 LONGEST_CACHED = 2**60
 """Costs of layers on volumes with a longer side are not cached."""
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_TRIED = 120
 """How many sets of segments may be replayed to find ``best``."""
-
 RULES = ("none", "blocks", "stages", "sqrt")
 """Rules that choose segments."""
 

@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 PART_BYTES = 2 << 20
 """Bytes of output that are computed at a time, if no windows are copied."""
-
 SMALL_BYTES = 32 << 10
 """Bytes of the largest output that one thread computes, since waiting for others would take longer."""
 
