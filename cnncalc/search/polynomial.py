@@ -151,7 +151,7 @@ class Polynomial(NamedTuple):
         return self._written(r" \, ", factor, r"\frac{{{top}}}{{{below}}}")
 
     def _written(self, times: str, factor: Any, fraction: str) -> str:
-        """The polynomial as a text: ``times`` between factors, ``factor(name, power)`` for each power, this ``fraction``."""
+        """The polynomial as a text: ``times`` between factors, ``factor(name, power)`` for a power, ``fraction``."""
         parts: list[str] = []
         below = self.denominator
         for powers, count in self.numerators.items():

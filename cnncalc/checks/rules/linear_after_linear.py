@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, listed, passes_all, with_changes
+from cnncalc.checks.rules.base import Rule, Site, passes_all, with_changes
 from cnncalc.layers.activation import Relu
 from cnncalc.layers.linear import FullyConnected
+from cnncalc.units import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
