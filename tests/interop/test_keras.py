@@ -312,8 +312,8 @@ def test_a_keras_file_is_read_by_its_configuration() -> None:
     graph = load_bytes("net.keras", archive(json.dumps(model).encode()))
     assert [node.name for node in graph.nodes] == ["image", "fc"]
     for data, words in (
-        (b"no zip", "is not a model of Keras"),
-        (archive(b"{}", "other.json"), "is not a model of Keras"),
+        (b"no zip", "is not a model of Keras: File is not a zip file"),
+        (archive(b"{}", "other.json"), "is not a model of Keras: it has no config.json"),
         (archive(b" " * (5 * 1024**2)), "more than 4,194,304 bytes"),
     ):
         with pytest.raises(DesignError, match=words):
