@@ -400,6 +400,10 @@ def test_json_without_a_class_is_an_architecture() -> None:
         (sequential(layer("Conv2D", "c", filters=4, kernel_size=99)), "must fit"),
         (sequential(layer("Reshape", "r", target_shape=[5, 7])), "must have the 2,622 elements"),
         (sequential(layer("BatchNormalization", "b", axis=9)), "axis must be 1 to 3, or -1 to -3, but is 9"),
+        (
+            sequential(layer("MaxPooling2D", "p", data_format="channels_frist")),
+            "channels_first or channels_last, found",
+        ),
         (sequential(layer("Nonsense", "n")), "Nonsense is not supported"),
         (
             sequential(layer("Conv1D", "c", filters=4, kernel_size=3)),
