@@ -130,7 +130,10 @@ class _Reader:
         return not any(self._meets(rule, by_stage=by_stage) for rule in message.messages("exclude"))
 
     def _meets(self, rule: Message, *, by_stage: bool) -> bool:
-        phase = rule.text("phase").lower() if "phase" in rule else ""
+        phase = rule.text("phase").lower()
+        if phase not in ("", "train", "test"):
+            message = f"phase must be TRAIN or TEST, but is {phase[:60].upper()}"
+            raise DesignError([Problem("wrong-value", message, rule.span("phase"))])
         if phase and phase != self.settings.phase:
             return False
         if not by_stage:
