@@ -10,7 +10,7 @@ from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile, axis_in, require_vectors
+from cnncalc.interop.tensor_net import Array, Net, Tensor, Unknown, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 
@@ -189,21 +189,20 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     return _normalized(net, operator, tensor, kind, arrays, default=1e-6 if is_rms else BN_EPS, **keys)
 
 
-def skip_layer_norm(net: Net, operator: Operator) -> Value:
+def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
     """SkipLayerNormalization of ONNX Runtime: the sum of two tensors, then LN."""
     one, other = net.tensor(operator), net.tensor(operator, 1)
     if one.axes != other.axes:
         raise Unsupported("the elements of its inputs are in different orders")
     total = net.add("add", [one.source, other.source], None)
     if total is None:
-        return None
+        raise Unknown
     if len(operator.inputs) > 4 and operator.inputs[4]:
         raise Unsupported("it adds a bias")
     scale, shift = net.array(operator, 2), net.array(operator, 3)
     require_vectors({"scale": scale, "shift": shift}, one.shape[-1], "channels")
     found = _normalized(net, operator, Tensor(total, one.axes), "ln", _both(scale, shift), axes="depth")
-    net.values[operator.outputs[-1] if len(operator.outputs) == 4 else ""] = Tensor(total, one.axes)
-    return found
+    return [found, None, None, Tensor(total, one.axes)]
 
 
 def lrn(net: Net, operator: Operator) -> Value:

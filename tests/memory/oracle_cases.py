@@ -155,6 +155,11 @@ NETS = {
         "INPUT[17x13x3] -> CONV3-6 -> BN -> RELU -> POOL2(round=ceil)@p -> CONV3-8 -> RELU -> POOL3/2(pad=1)@q "
         "-> CONV3-8 -> BN -> UNPOOL(@q) -> CONV3-6 -> UNPOOL(@p) -> CONV3-5"
     ),
+    "unpooled_line": "INPUT[12x4] -> LN(axes=depth) -> POOL2@p -> LINEAR-4 -> UNPOOL(@p) -> GAP -> FC-13",
+    "unpooled_plane": "INPUT[12x8x3] -> LINEAR-6 -> POOL2@p -> UNPOOL(@p) -> CONV3-5",
+    "unpooled_space": "INPUT[4x6x5x3] -> LN(axes=depth) -> POOL2@p -> UNPOOL(@p) -> FC-13",
+    "one_deep": "INPUT[8x1] -> LN(axes=depth) -> CONV3-4 -> FC-13",
+    "one_deep_plane": "INPUT[6x5x1] -> IN -> LN(axes=depth) -> CONV3-4 -> FC-13",
     "matched": (
         "INPUT[17x13x3] -> CONV3-6@a -> POOL2 -> CONV3-8@b -> UPSAMPLE2 -> CONV3-6 -> RELU@c -> CROP(@b, at=begin) "
         "-> CONV3-7 -> RESIZE(@a, mode=bilinear) -> SLICE(2, 15, axis=height) "
@@ -296,6 +301,7 @@ NETS_ON_A_CPU = (
         "windows",
     ),
     *("sharefc", "sharedbias", "tiedfc", "tiedtwice", "tiedlinear"),
+    *("unpooled_line", "unpooled_plane", "unpooled_space", "one_deep", "one_deep_plane"),
 )
 """Nets that are."""
 
