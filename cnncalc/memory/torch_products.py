@@ -302,7 +302,8 @@ class TorchProducts(TorchLowering):
         """softmax(q k^T + b) v of batch x heads x length x width of a head; ``bias`` is b, if there is one.
 
         On a CPU it is one kernel, which keeps a logarithm for each position, unless b needs a gradient; its backward
-        makes the gradients of q, k and v, needed or not. Otherwise it is composed of products and a softmax, in float32.
+        makes the gradients of q, k and v, needed or not. Otherwise it is composed of products and a softmax, in
+        float32.
         """
         start, item = self.last + 1, self.items[queries]
         bias = tuple([self.converted(each, self.item) for each in bias])
