@@ -130,7 +130,10 @@ class _Reader:
         return not any(self._meets(rule, by_stage=by_stage) for rule in message.messages("exclude"))
 
     def _meets(self, rule: Message, *, by_stage: bool) -> bool:
-        phase = rule.text("phase").lower() if "phase" in rule else ""
+        phase = rule.text("phase").lower()
+        if phase not in ("", "train", "test"):
+            message = f"phase must be TRAIN or TEST, but is {phase[:60].upper()}"
+            raise DesignError([Problem("wrong-value", message, rule.span("phase"))])
         if phase and phase != self.settings.phase:
             return False
         if not by_stage:
@@ -238,17 +241,8 @@ def _layer_of(message: Message) -> CaffeLayer:
     name = inner.text("name") or kind or "layer"
     if not kind:
         raise DesignError([Problem("missing-key", f"{name}: the layer has no type", message.span())])
-    return CaffeLayer(
-        name,
-        kind,
-        kind.lower().replace("_", ""),
-        tuple(message.texts("bottom")),
-        tuple(message.texts("top")),
-        inner,
-        inner,
-        span,
-        is_flat,
-    )
+    bottoms, tops = tuple(message.texts("bottom")), tuple(message.texts("top"))
+    return CaffeLayer(name, kind, kind.lower().replace("_", ""), bottoms, tops, inner, inner, span, is_flat)
 
 
 def _wanted(layers: Sequence[CaffeLayer]) -> dict[int, set[str]]:

@@ -197,6 +197,7 @@ def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]
     readers = report.graph.readers
     storage: list[int] = []
     reads: Counter[int] = Counter()
+    readers = report.graph.readers
     for row, layer in pairs:
         storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
         if not readers[row.index]:

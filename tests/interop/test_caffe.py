@@ -284,6 +284,7 @@ def test_everything_unsupported_is_named_and_partly_stated() -> None:
         (INPUT + layer("ReLU", bottom="data", top="data") + layer("TanH", bottom="data", top="data data"),
          "its top 'data' is a blob already"),
         (LENET.replace("phase: TEST", "phase: TRAIN"), "--phase train"),
+        (LENET.replace("phase: TEST", "phase: TETS"), "phase must be TRAIN or TEST, but is TETS"),
     ],
 )  # fmt: skip
 def test_a_fault_of_the_net_is_named(text: str, words: str) -> None:
