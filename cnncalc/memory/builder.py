@@ -161,8 +161,8 @@ class TapeBuilder:
     def _take(self, value: int) -> None:
         """Makes a value that gives only sizes an argument of the last operation, which has no gradient for it."""
         operation = self.operations[-1]
-        more = {"inputs": (*operation.inputs, value), "gradients": (*operation.gradients, NONE)}
-        self.operations[-1] = operation._replace(**more)
+        inputs, gradients = (*operation.inputs, value), (*operation.gradients, NONE)
+        self.operations[-1] = operation._replace(inputs=inputs, gradients=gradients)
 
     def _lower(self, inputs: list[int]) -> int:
         """Records the operations of the current layer; returns the value that is its output."""
