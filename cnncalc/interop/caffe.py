@@ -241,17 +241,8 @@ def _layer_of(message: Message) -> CaffeLayer:
     name = inner.text("name") or kind or "layer"
     if not kind:
         raise DesignError([Problem("missing-key", f"{name}: the layer has no type", message.span())])
-    return CaffeLayer(
-        name,
-        kind,
-        kind.lower().replace("_", ""),
-        tuple(message.texts("bottom")),
-        tuple(message.texts("top")),
-        inner,
-        inner,
-        span,
-        is_flat,
-    )
+    bottoms, tops = tuple(message.texts("bottom")), tuple(message.texts("top"))
+    return CaffeLayer(name, kind, kind.lower().replace("_", ""), bottoms, tops, inner, inner, span, is_flat)
 
 
 def _wanted(layers: Sequence[CaffeLayer]) -> dict[int, set[str]]:

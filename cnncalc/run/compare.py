@@ -194,6 +194,7 @@ def _placement(
 
 def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:
     """For each output the layer that made its memory, and how often the memory of each of these is read."""
+    readers = report.graph.readers
     storage: list[int] = []
     reads: Counter[int] = Counter()
     readers = report.graph.readers
