@@ -88,7 +88,7 @@ BOUND_MEANINGS = {
 
 
 def any_case(word: str) -> str:
-    """A regular expression for a word in any case, since JSON Schema knows no flags."""
+    """A regular expression for a word in any case, since those of JSON Schema have no flags."""
     return "".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else re.escape(c) for c in word)
 
 

@@ -24,11 +24,11 @@ def main() -> None:
 
         with watch:
             code = run(sys.argv[1:], watch=watch)
-        is_told = code == INTERRUPTED
+        is_reported = code == INTERRUPTED
     except KeyboardInterrupt:
-        code, is_told = 130, False  # INTERRUPTED, which may not be loaded yet
+        code, is_reported = 130, False  # INTERRUPTED, which may not be loaded yet
     if watch is not None:
-        watch.end(is_told=is_told)
+        watch.end(is_reported=is_reported)
     if (
         sys.gettrace()
         or sys.getprofile()

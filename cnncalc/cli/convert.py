@@ -1,4 +1,4 @@
-"""``cnncalc convert``: a net in another form."""
+"""``cnncalc convert``: a net in another format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.options import DesignOptions
     from cnncalc.interop.exporters import Exporter
 
-HELP = """Writes SOURCE, a design or a model file, in another form: by default as an architecture file.
+HELP = """Writes SOURCE, a design or a model file, in another format: by default as an architecture file.
 
 \b
 Examples:
@@ -40,9 +40,9 @@ class Call(NamedTuple):
 
 
 def _exporter(call: Call) -> Exporter:
-    """The form that the call asks for: by its name, by the ending of the file, or the first.
+    """The format of a call: that of ``--to``, else that of the ending of the file, else the first.
 
-    Raises ValueProblem for a file that ends like none, or like another form than the one that ``--to`` names.
+    Raises ValueProblem for an ending of no format, and for one of another format than that of ``--to``.
     """
     ending = os.path.splitext(call.file or "")[1].lower()
     named = next((each for each in EXPORTERS if each.name == call.to), None)
@@ -51,10 +51,10 @@ def _exporter(call: Call) -> Exporter:
         if found is not None:
             return found
         known = ", ".join([each for exporter in EXPORTERS for each in exporter.endings])
-        message = f"'{visible(ending)}' is not an ending of a form of convert ({known})"
+        message = f"'{visible(ending)}' is not an ending of a format of convert ({known})"
         raise ValueProblem(message, code="usage", hint=f"--to {'|'.join([each.name for each in EXPORTERS])}")
     if any(ending in each.endings for each in EXPORTERS) and ending not in (*named.endings, *named.other_endings):
-        message = f"'{visible(ending)}' is not an ending of the form {named.name}"
+        message = f"'{visible(ending)}' is not an ending of the format {named.name}"
         usual = (*named.endings, *named.other_endings)[0]
         raise ValueProblem(message, code="usage", hint=f"--output {visible((call.file or '')[: -len(ending)])}{usual}")
     return named
@@ -64,13 +64,13 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect."""
     exporter = _exporter(call)
     if not exporter.has_weights:
-        yield "weights", f"{exporter.name} holds no weights"
+        yield "weights", f"files of {exporter.name} have no weights"
     if not exporter.has_flat:
-        yield "flat", f"{exporter.name} has no long form"
+        yield "flat", f"it is for --to {' and '.join([each.name for each in EXPORTERS if each.has_flat])}"
 
 
 def run(call: Call, console: Console) -> None:
-    """Writes a net in another form."""
+    """Writes a net in another format."""
     exporter = _exporter(call)
     if exporter.is_binary and call.file in (None, "-"):
         console.refuse_terminal(f"{exporter.name} is binary", f"net{exporter.endings[0]}")
@@ -88,12 +88,12 @@ def run(call: Call, console: Console) -> None:
 
 COMMAND = Command(
     "convert",
-    "A net in another form: text of cnncalc, or files and code of other programs.",
+    "A net in another format: text of cnncalc, or files and code of other programs.",
     HELP,
     Call,
     run,
     (
-        choice("--to", tuple([each.name for each in EXPORTERS]), "Form (default: by the ending of FILE, else yaml)."),
+        choice("--to", tuple([each.name for each in EXPORTERS]), "Format (default: by the ending of FILE, else yaml)."),
         switch("--flat", "Every layer by itself, with its name in the source, without repeats and blocks."),
         choice("--weights", ("none", "zeros", "seeded"), "Weights of a model file (default: none)."),
         DESIGN,

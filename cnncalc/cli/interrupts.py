@@ -51,14 +51,14 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._is_running = False
 
-    def end(self, *, is_told: bool) -> None:
+    def end(self, *, is_reported: bool) -> None:
         """Ends the process as the signal that came asks for; returns if none has come.
 
-        ``is_told``: the user knows.
+        ``is_reported``: the command has written that it was interrupted.
         """
         if self.number is None:
             return
-        if not is_told and sys.stderr is not None:  # not with its stream, which may be in the middle of something
+        if not is_reported and sys.stderr is not None:  # not by its stream, which may be within a write
             try:  # noqa: SIM105  # nothing is imported here: it may be half loaded
                 os.write(2, b"interrupted\n")
             except OSError:
@@ -86,7 +86,7 @@ class Watch:
             signal.signal(each, signal.SIG_DFL)
         if self._is_running:
             raise KeyboardInterrupt
-        self.end(is_told=False)
+        self.end(is_reported=False)
 
     def _not_raised(self, unraisable: sys.UnraisableHookArgs) -> None:
         """Called for an exception where Python can raise none, as in a destructor: an interrupt comes again soon."""

@@ -38,7 +38,7 @@ def run(call: Call, console: Console) -> None:
     document = _all_kinds() if call.kind is None else _one_kind(call.kind)
     output = call.output
     if call.kind is not None and output.brief is None:
-        output = output._replace(brief=False)  # what a kind is stands in the lines below its keys
+        output = output._replace(brief=False)  # the formula, the volume and so on are below the table of keys
     console.write_document(document.with_columns(call.columns), output)
 
 

@@ -110,6 +110,8 @@ class DarknetNet:
                     self.lacks(section, RECURRENT.get(kind, "no layer kind computes it"), [x])
                 elif x is not None or kind.startswith(("route", "implicit")):
                     place = SECTIONS[kind](self, section, x)
+                elif self.index - 1 in self.implicit:
+                    self.lacks(section, "its input is the learned numbers of the section before it, not a volume", [])
             except DesignError as error:
                 self.builder.problems += error.every
             self.parts.append(list(range(self.first, len(self.builder.nodes))))
@@ -161,7 +163,7 @@ class DarknetNet:
         """The number of another section, counted from the first; raises DesignError if it is not an earlier one."""
         index = self.index + number if number < 0 else number
         if not 0 <= index < self.index:
-            known = f"0 to {self.index - 1}" if self.index else "none"
+            known = f"0 to {self.index - 1}, or -1 to -{self.index} backwards" if self.index else "there is none"
             message = f"layer{self.index}: {option}={number} must be the number of an earlier section ({known})"
             raise DesignError([Problem("unknown-layer", message, section.at(option))])
         return index

@@ -95,7 +95,7 @@ def _read(name: str, source: Source, settings: Settings) -> Graph:
     model = read_json(source)
     kind = model.get("class_name") if isinstance(model, dict) else None
     if not isinstance(model, dict) or not isinstance(kind, str):
-        raise DesignError([Problem("wrong-file", f"{name} is not a model of Keras: it has no class_name")])
+        raise DesignError([Problem("wrong-file", f"{name} is not a model of Keras: class_name must be a word")])
     try:
         return _Model(name, source, model, settings).graph()
     except RecursionError:

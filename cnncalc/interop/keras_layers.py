@@ -12,6 +12,7 @@ from cnncalc.interop.builder import uniform
 from cnncalc.interop.keras_activations import activated
 from cnncalc.interop.keras_config import found_instead
 from cnncalc.interop.keras_net import Applied, KerasNet, Tensor, lacking, translates
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -286,7 +287,7 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     deviations = [sqrt(variance) or 1.0 for variance in variances]
     means = config.numbers("mean")
     if len(means) != len(deviations):
-        raise config.wrong("mean", f"{len(deviations)} numbers, as many as the variance has")
+        raise config.wrong("mean", f"{plural(len(deviations), 'number')}, as many as the variance has")
     if config.boolean("invert", False):
         return [net.add(call, "affine", [x], factor=_one(deviations), shift=_one(means))]
     shifts = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]

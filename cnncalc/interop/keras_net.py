@@ -175,7 +175,9 @@ class KerasNet:
         Raises DesignError unless it has as many sides as the name of a class with a number says: ``Conv2D``.
         """
         tensor = call.x if tensor is None else tensor
-        form = call.config.word("data_format", ("channels_last", "channels_first"), "channels_last")
+        form = call.config.text("data_format", "channels_last")
+        if form not in ("channels_first", "channels_last", "default"):
+            raise call.config.wrong("data_format", "channels_first or channels_last")
         first = form == "channels_first"
         found = self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
         digit, axes = _SIDES.search(call.kind), len(tensor.axes) - call.lead

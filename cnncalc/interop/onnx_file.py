@@ -25,9 +25,10 @@ from cnncalc.interop.wire import (
     text,
 )
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping, Sequence
     from mmap import mmap
 
     from cnncalc.graph import Graph
@@ -196,17 +197,28 @@ class Reader:
                 title = self.text(field, MOST_TEXT)
             elif number in (5, 15):
                 found, constant = self._initializer(field)
+                _once(found, constants)
                 constants[found] = constant
             elif number in (11, 12, 13):
                 found, shape = self._value(field)
                 if number == 11:
+                    _once(found, inputs)
                     inputs[found] = shape
                 elif number == 12:
                     outputs.append(found)
                 if shape is not None and number != 11:
                     shapes[found] = shape
         operators: list[Operator] = []
-        self.results.update(name for node in nodes for name in node.outputs)
+        for name in [name for node in nodes for name in node.outputs if name]:
+            _once(name, inputs, constants, self.results)
+            self.results.add(name)
+        missing = [name for name in outputs if not any(name in known for known in (inputs, constants, self.results))]
+        if missing:
+            raise WireError(f"it has the output {visible(missing[0])}, which no node gives")
+        for name, shape in inputs.items():
+            stored = constants[name].shape if name in constants else ()
+            if name in constants and shape is not None and not _agree(shape, stored):
+                raise WireError(f"the tensor {visible(name)} has the shape {list(stored)}, as an input {list(shape)}")
         self._expand(nodes, versions, operators)
         given = {name: shape for name, shape in inputs.items() if name not in constants}
         return OperatorNet(title or file, given, tuple(outputs), tuple(operators), constants, shapes)
@@ -324,6 +336,8 @@ class Reader:
                 self.has_more = True
             else:
                 self._repeated(part, found)
+        if name in attributes or name in references:
+            raise WireError(f"at byte {field[3]} a node has the attribute {visible(name)} a second time")
         if reference:
             references[name] = reference
         elif found or form in (6, 7, 8):
@@ -404,6 +418,17 @@ class Reader:
                 operators.append(_operator(called, function.versions.get("")))
             else:
                 self._call(called, nested, operators, depth + 1)
+
+
+def _once(name: str, *known: Container[str]) -> None:
+    """Raises WireError if a value of the graph is already known."""
+    if any(name in names for names in known):
+        raise WireError(f"it defines the value {visible(name)} a second time")
+
+
+def _agree(stated: Sequence[int | None], shape: Sequence[int]) -> bool:
+    """Whether a stated shape is that of a tensor, as far as it is stated."""
+    return len(stated) == len(shape) and all(a in (None, b) for a, b in zip(stated, shape, strict=True))
 
 
 def _too_many_fields() -> WireError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.operators import Constant
 from cnncalc.interop.wire import BYTES, WireError, decimals, integers
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from cnncalc.interop.onnx_file import Reader
@@ -119,6 +120,15 @@ def _check_shape(name: str, shape: Sequence[int]) -> None:
         raise WireError(f"the tensor {name} has more than {MOST_ELEMENTS:,} elements: {tuple(shape)}")
 
 
+def _check_size(name: str, raw: Field, form: int, count: int) -> None:
+    """Raises WireError if the raw data of a tensor are not as many bytes as its elements need; none are allowed."""
+    size = raw[4] - raw[3]
+    needed = count * struct.calcsize(CODES[form]) if form in CODES else size
+    if size not in (0, needed):
+        shown = visible(name) or "without a name"
+        raise WireError(f"at byte {raw[3]} the tensor {shown} has {size:,} bytes, but its elements need {needed:,}")
+
+
 def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     """The name and the content of a tensor; raises WireError if it cannot be read."""
     shape: list[int] = []
@@ -146,6 +156,8 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     typed = [field for field in typed if field[0] != EXTERNAL]
     count = prod(shape)
     _check_shape(name or "without a name", shape)
+    if raw is not None and not is_external:
+        _check_size(name, raw, form, count)
     values: Sequence[Any] | None = None
     if count <= MOST_VALUES and not is_external:
         if raw is not None and form in CODES:

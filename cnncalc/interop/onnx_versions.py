@@ -6,12 +6,12 @@ Source: the operator schemas of ONNX, up to operator set 28.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 NEWEST = 28
 """The newest operator set that the table describes; operators of newer ones are not compared with it."""
@@ -165,13 +165,46 @@ def forms() -> Mapping[str, Form]:
     return found
 
 
-def contradiction(type: str, version: int, inputs: int, attributes: Collection[str]) -> str:
+# The type of each attribute. "p" and "to" have had two.
+_TYPES = {
+    "an integer": """allowzero antialias axis block_size blocksize broadcast ceil_mode count_include_pad detect_negative
+        detect_positive end exclude_outside exclusive fmod group is_causal is_test keepdims kv_num_heads
+        left_window_size noop_with_empty_axes num_groups num_outputs output_dtype precision q_num_heads
+        qk_matmul_output_mode reverse right_window_size saturate seed size softmax_precision spatial start stash_type
+        storage_order training_mode transA transB upper value_int""",
+    "a float": """alpha beta bias cubic_coeff_a epsilon extrapolation_value gamma height_scale max min momentum ratio
+        scale softcap value_float width_scale""",
+    "a text": """approximate auto_pad coordinate_transformation_mode equation keep_aspect_ratio_policy mode nearest_mode
+        reduction round_mode value_string""",
+    "a list of integers": """axes consumed_inputs dilations ends kernel_shape output_padding output_shape paddings pads
+        perm shape split starts strides value_ints""",
+    "a list of floats": "scales value_floats",
+}
+
+
+@cache
+def _types() -> Mapping[str, str]:
+    """The type of each attribute, as messages say it."""
+    return {name: words for words, names in _TYPES.items() for name in names.split()}
+
+
+def _type_of(value: Any) -> str:
+    """The type of the value of an attribute; empty for others than those of the table, and for an empty list."""
+    if isinstance(value, tuple):
+        kind = type(value[0]) if value else None
+        return {int: "a list of integers", float: "a list of floats"}.get(kind, "")  # type: ignore[arg-type]
+    return {int: "an integer", float: "a float", str: "a text"}.get(type(value), "")
+
+
+def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str, Any]) -> str:
     """Why an operator of ONNX cannot have this number of inputs and these attributes; empty if it can.
 
-    >>> contradiction("Clip", 9, 3, [])
+    >>> contradiction("Clip", 9, 3, {})
     'it has 3 inputs, but 1 in operator set 9'
-    >>> contradiction("MaxPool", 8, 1, ["kernel_shape", "ceil_mode"])
+    >>> contradiction("MaxPool", 8, 1, {"kernel_shape": (2, 2), "ceil_mode": 1})
     'it has no attribute ceil_mode in operator set 8 (since 10)'
+    >>> contradiction("Softmax", 13, 1, {"axis": 1.0})
+    'its attribute axis is a float, but must be an integer'
     """
     form = forms().get(type)
     if form is None or version > NEWEST:
@@ -188,5 +221,8 @@ def contradiction(type: str, version: int, inputs: int, attributes: Collection[s
             spans = [str(each.span) for each in form.attributes if each.name == name]
             when = f" in operator set {version} ({', '.join(spans)})" if spans else ""
             return f"it has no attribute {name}{when}"
+        found, wanted = _type_of(attributes[name]), _types().get(name, "")
+        if found and wanted and found != wanted:
+            return f"its attribute {name} is {found}, but must be {wanted}"
     missing = [each.name for each in own.values() if each.is_required and each.name not in attributes]
     return f"its attribute {missing[0]} is missing" if missing else ""

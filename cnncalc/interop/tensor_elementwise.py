@@ -59,6 +59,7 @@ def arithmetic(net: Net, operator: Operator) -> Value:
 
 def chosen(net: Net, operator: Operator) -> Value:
     """Where, and the comparisons of its condition, as part of a function of one tensor and numbers."""
+    is_where = operator.type == "Where"
     values = net.inputs(operator)
     tensors = [value for value in values if isinstance(value, Tensor)]
     first = tensors[0]
@@ -70,10 +71,12 @@ def chosen(net: Net, operator: Operator) -> Value:
             net.used(value)
             args.append(float(value.scalar))
         else:
-            raise Unsupported("its condition or its choices are constants")
+            constants = "it compares with constants other than one number"
+            raise Unsupported("its condition or its choices are constants" if is_where else constants)
     leaf = leaf_of(first.source)
     if any(leaf_of(tensor.source) is not leaf or not _same(tensor, first) for tensor in tensors):
-        raise Unsupported("its condition and its choices depend on different tensors")
+        different = "its condition and its choices depend on different tensors"
+        raise Unsupported(different if is_where else "it compares different tensors")
     made = formula_of(net, operator, operator.type, tuple(args), first.source.volume)
     return Tensor(made, first.axes, first.expanded)
 

@@ -217,7 +217,8 @@ def _with_number(
             return net.add(kind, sources, operator.name, **keys)
     elif isinstance(other, Source) and isinstance(first, float) and type in ("Min", "Max"):
         return _with_number(net, operator, type, sources, (other, first))
-    raise Unsupported("no layer kind computes it with a number")
+    is_number = any(isinstance(arg, float) for arg in args)
+    raise Unsupported(f"no layer kind computes it {'with a number' if is_number else 'on two tensors'}")
 
 
 def selu(net: Net, operator: Operator) -> Value:

@@ -28,6 +28,7 @@ from cnncalc.interop.tensor_weights import Origins, origins_of
 from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError
 from cnncalc.layers.requirements import MOST_INPUTS
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -252,9 +253,27 @@ def _results(net: Net, operator: Operator) -> list[Value]:
     results = found if isinstance(found, list) else [found]
     if operator.type == "MaxPool" and len(operator.outputs) > 1:
         results = results * 2
+    _require_outputs(net, operator, results)
     if operator.type == "com.microsoft.FusedConv":
         results = [_activated(net, operator, results[0])]
     return results
+
+
+def _require_outputs(net: Net, operator: Operator, results: list[Value]) -> None:
+    """Raises Unsupported if an operator reads an output that no layer gives; notes one that is an output of the net."""
+    for number, name in enumerate(operator.outputs[1:], 1):
+        readers = [reader.type for reader in net.reading.get(name, ())]
+        if operator.type == "MaxPool":
+            others = [reader for reader in readers if reader != "MaxUnpool"]
+            if others:
+                raise Unsupported(f"its second output is indices, not activations, and {others[0]} reads them")
+            continue
+        if not name or results == [None] or results[number : number + 1] not in ([], [None]):
+            continue
+        if readers:
+            raise Unsupported(f"its output {number + 1} is read, but no layer gives it")
+        if net.readers.get(name):
+            net.builder.note(f"output {number + 1} of {operator.type} left out")
 
 
 def _folded(net: Net, operator: Operator) -> list[Value]:
@@ -282,9 +301,12 @@ def _activated(net: Net, operator: Operator, value: Value) -> Value:
     if not isinstance(value, Tensor) or not name:
         return value
     numbers = operator.attributes.get("activation_params", ())
-    if name not in (*tensor_functions.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
+    needed = {"LeakyRelu": 1, "Clip": 2, "HardSigmoid": 2}.get(name, 0)
+    if name not in tensor_functions.PLAIN and not needed:
         raise Unsupported(f"its activation is {name}")
-    return tensor_functions.function_of(net, operator, name, value, *[float(number) for number in numbers])
+    if needed and len(numbers) != needed:
+        raise WrongFile(f"its activation {name} takes {plural(needed, 'number')}, but has {len(numbers)}")
+    return tensor_functions.function_of(net, operator, name, value, *[float(number) for number in numbers[:needed]])
 
 
 def _unsupported(net: Net, operator: Operator, why: str) -> None:

@@ -377,6 +377,8 @@ class Net:
     def numbers(self, operator: Operator, name: str, number: int) -> list[int] | None:
         """Integers in an attribute or, in newer operator sets, an input; None if there is neither."""
         found = self._listed(operator, name, number)
+        if found is not None and any(isinstance(value, float) and not value.is_integer() for value in found):
+            raise WrongFile(f"its {name} must be integers")
         return None if found is None else [int(value) for value in found]
 
     def decimals(self, operator: Operator, name: str, number: int) -> list[float] | None:

@@ -10,7 +10,7 @@ from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile, axis_in, require_vectors
+from cnncalc.interop.tensor_net import Array, Net, Tensor, Unknown, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 
@@ -31,10 +31,15 @@ def _normalized(
     buffers: Mapping[str, Array | None] = NO_ARRAYS,
     *,
     default: float = BN_EPS,
+    usual: float = BN_EPS,
     **keys: Any,
 ) -> Tensor:
-    """Adds a normalization. ``default`` is the ``eps`` of the kind, which is above 0: of another one it is noted."""
-    value = rounded(float(operator.attributes.get("epsilon", BN_EPS)))
+    """Adds a normalization.
+
+    ``default`` is the ``eps`` of the kind, which is above 0: of another one it is noted. ``usual`` is that of the
+    operator.
+    """
+    value = rounded(float(operator.attributes.get("epsilon", usual)))
     if value != default and value > 0:
         keys["eps"] = value
     found = learned(net, operator, x, kind, arrays, buffers, **keys)
@@ -182,6 +187,8 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     ordered = [atom for part in tensor.axes[axis:] for atom in part]
     sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
     shape = [volume.depth] if keys["axes"] == "depth" or volume.is_point else sizes
+    if keys["axes"] == "volume" and not volume.is_point:  # also the sides of 1
+        shape = list(volume)
     arrays = {
         name: None if array is None else in_order(array, ordered, *shape)
         for name, array in (("scale", scale), ("shift", shift))
@@ -189,21 +196,22 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     return _normalized(net, operator, tensor, kind, arrays, default=1e-6 if is_rms else BN_EPS, **keys)
 
 
-def skip_layer_norm(net: Net, operator: Operator) -> Value:
+def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
     """SkipLayerNormalization of ONNX Runtime: the sum of two tensors, then LN."""
     one, other = net.tensor(operator), net.tensor(operator, 1)
     if one.axes != other.axes:
         raise Unsupported("the elements of its inputs are in different orders")
     total = net.add("add", [one.source, other.source], None)
     if total is None:
-        return None
+        raise Unknown
     if len(operator.inputs) > 4 and operator.inputs[4]:
         raise Unsupported("it adds a bias")
     scale, shift = net.array(operator, 2), net.array(operator, 3)
     require_vectors({"scale": scale, "shift": shift}, one.shape[-1], "channels")
-    found = _normalized(net, operator, Tensor(total, one.axes), "ln", _both(scale, shift), axes="depth")
-    net.values[operator.outputs[-1] if len(operator.outputs) == 4 else ""] = Tensor(total, one.axes)
-    return found
+    tensor = net.depth_last(Tensor(total, one.axes))
+    keys: dict[str, Any] = {"axes": "depth", **_parts(scale, shift)}
+    found = _normalized(net, operator, tensor, "ln", _both(scale, shift), usual=1e-12, **keys)
+    return [found, None, None, Tensor(total, one.axes)]
 
 
 def lrn(net: Net, operator: Operator) -> Value:

@@ -8,6 +8,7 @@ from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.source_groups import Body, Groups
 from cnncalc.interop.torch_code import CODES, Call, Code
 from cnncalc.interop.torch_text import Shape, Writer
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -24,7 +25,7 @@ def torch_source(graph: Graph, options: ExportOptions) -> str:
     """
     missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in CODES]
     if missing:
-        message = f"PyTorch has no module for OPAQUE layers: {', '.join(missing[:5])}"
+        message = f"PyTorch has no module for OPAQUE layers: {listing(missing)}"
         raise DesignError([Problem("no-equal", message)])
     return Source(graph, options).text()
 

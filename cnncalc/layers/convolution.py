@@ -135,12 +135,12 @@ class Convolution(Filters):
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
         """Records the convolution; ``x`` is padded already if PyTorch's function cannot pad it so."""
-        return builder.single([x], order=self.torch_order(builder))
+        return builder.single([x], order=self.torch_order(builder, x))
 
-    def torch_order(self, builder: TorchBuilder) -> str:
+    def torch_order(self, builder: TorchBuilder, x: int) -> str:
         """The memory order of the output; on CUDA a depthwise convolution has kernels of its own in every type."""
         is_own = self.is_depthwise(builder.volumes[0]) and not builder.is_cpu
-        return "suggested" if is_own else builder.convolution_order
+        return builder.convolution_order(x, is_own=is_own)
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return prod(shape[:-2]) > 1 and shape[-2] > 1
@@ -331,7 +331,7 @@ class Conv(Convolution):
         first, used = builder.last + 1, 2 if self.normed == "weight" else 1
         lowered = {"none": lower_standardized, "weight": lower_weight_norm, "spectral": lower_spectral_norm}
         weight = lowered[self.normed](builder, weights, self.filters)
-        result = builder.single([x], order=self.torch_order(builder), made=(weight, used))
+        result = builder.single([x], order=self.torch_order(builder, x), made=(weight, used))
         builder.hold(first, weight)  # an argument
         return result
 

@@ -176,9 +176,9 @@ class Deconv(Filters):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         pads = self.pads()
         if all(before == after for before, after in pads):
-            return builder.single(inputs, order=builder.convolution_order)
+            return builder.single(inputs, order=builder.convolution_order(inputs[0]))
         volume = enlarged(builder.output, pads)
-        whole = builder.single(inputs, output=volume, order=builder.convolution_order)
+        whole = builder.single(inputs, output=volume, order=builder.convolution_order(inputs[0]))
         return builder.resized(whole, builder.output, crops=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

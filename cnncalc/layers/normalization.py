@@ -474,8 +474,11 @@ class GroupNorm(ImageNorm):
         return WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        order = "suggested" if builder.is_cpu else "contiguous"
-        return builder.single([builder.gathered(builder.entering(inputs[0]), order)], order=order, gathers=order)
+        order, first = "suggested" if builder.is_cpu else "contiguous", builder.last + 1
+        x = builder.entering(inputs[0])
+        result = builder.single([builder.gathered(x, order)], order=order, gathers=order)
+        builder.hold(first, x)  # an argument
+        return result
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)

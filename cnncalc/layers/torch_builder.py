@@ -51,9 +51,11 @@ class TorchBuilder(Protocol):
     def is_native_norm(self) -> bool:
         """Whether PyTorch normalizes over the batch with its own kernels, not with those of cuDNN."""
 
-    @property
-    def convolution_order(self) -> str:
-        """The memory order of the output of a convolution."""
+    def convolution_order(self, value: int, *, is_own: bool = False) -> str:
+        """The memory order of the output of a convolution of a value.
+
+        ``is_own``: by a kernel of PyTorch itself, which keeps the order of its input in every data type.
+        """
 
     @property
     def composes(self) -> bool:
@@ -198,10 +200,10 @@ class TorchBuilder(Protocol):
     def averaged(self, value: int, output: Volume) -> int:
         """The mean of each map of a value."""
 
-    def as_plane(self, value: int) -> int:
-        """A view of a length as a plane of height 1."""
+    def as_plane(self, value: int, *, last: bool = False) -> int:
+        """A view of a length as a plane of height 1; ``last``: of width 1."""
 
-    def as_length(self, value: int) -> int:
+    def as_length(self, value: int, *, last: bool = False) -> int:
         """The inverse of :meth:`as_plane`."""
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False, crops_some: bool = False) -> int:

@@ -6,10 +6,11 @@ from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.pooling import MaxPool, pooled
+from cnncalc.layers.pooling import MaxPool
 from cnncalc.layers.requirements import require_inputs
 from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
+from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
-    from cnncalc.volume import Volume, Volumes
+    from cnncalc.volume import Volumes
 
 
 class Unpool(Layer):
@@ -93,10 +94,10 @@ class Unpool(Layer):
         first, (x, places) = builder.last + 1, inputs
         if builder.is_cpu:  # whose autocast computes it in float32
             x = builder.converted(x, 4)
-        order = "suggested" if builder.is_cpu and len(builder.output.sides) == 2 else "contiguous"
-
-        # backward gathers from contiguous memory, with the places in contiguous memory
-        copied = () if builder.layout_of(places).is_contiguous else (builder.bytes_of(places),)
+        order = "suggested" if builder.is_cpu and len(builder.output.sides) < 3 else "contiguous"
+        # backward reads its gradient in the order of the places; those of a length are never channels-last
+        is_last = len(builder.output.sides) > 1 and builder.layout_of(places).suggests_channels_last
+        gathers = "channels last" if is_last else "contiguous"
 
         def unpooled(value: int, output: Volume) -> int:
             return builder.operation(
@@ -107,11 +108,15 @@ class Unpool(Layer):
                 keeps=(1,),
                 gradients=("new", "none"),
                 order="contiguous",
-                gathers="contiguous",
-                backward_scratch=copied,
+                gathers=gathers,
             )
 
-        result = pooled(builder, x, unpooled)
+        if len(builder.output.sides) > 1:
+            result = unpooled(x, builder.output)
+        else:
+            length, depth = builder.output
+            plane = builder.as_plane(x, last=True)
+            result = builder.as_length(unpooled(plane, Volume(length, 1, depth)), last=True)
         builder.hold(first, x)
         return result
 

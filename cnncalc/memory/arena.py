@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
 ORDERS = ("given", "best")
 """Order of execution: as in the design, or with the lowest peak."""
-
 MAX_COMPARISONS = 5_000_000
 """Pairs of volumes that greedy placement may compare (about a second); larger nets are placed by best fit."""
-
 MAX_SWAP_COMPARISONS = 200_000
 """Pairs that rearranging may compare where the greedy placement wastes memory: a few hundredths of a second."""
 

@@ -78,9 +78,9 @@ class Curve(NamedTuple):
     """The peaks of a net for every batch.
 
     ``sizes`` are the size classes: fixed bytes and bytes for each image, before rounding up to a multiple of
-    ``rounding``. ``step`` and ``forward`` are the candidates of a training step and an inference; ``special`` those of
-    a training step by batch, where some operations differ for a single image. ``names`` are those of the rows.
-    ``parameters`` and ``buffers`` are bytes that are always alive.
+    ``rounding``. ``step`` and ``forward`` are the candidates of a training step and an inference; ``special`` and
+    ``special_forward`` those by batch, where some operations differ for a single image. ``names`` are those of the
+    rows. ``parameters`` and ``buffers`` are bytes that are always alive.
     """
 
     rounding: int
@@ -91,6 +91,7 @@ class Curve(NamedTuple):
     step: Candidates
     forward: Candidates
     special: dict[int, Candidates]
+    special_forward: dict[int, Candidates]
     names: tuple[str, ...]
 
     def training(self, batch: int, optimizer: str) -> Peak:
@@ -107,8 +108,9 @@ class Curve(NamedTuple):
 
     def inference(self, batch: int) -> Peak:
         """The peak of one forward pass at test time."""
-        best = self._highest(self.forward, batch)
-        return self._peak(self.forward, best, batch, self._name(best), 0, 0)
+        candidates = self.special_forward.get(batch, self.forward)
+        best = self._highest(candidates, batch)
+        return self._peak(candidates, best, batch, self._name(best), 0, 0)
 
     def _peak(self, candidates: Candidates, moment: Moment, batch: int, at: str, kept: int, temporary: int) -> Peak:
         breakdown = Breakdown(
@@ -148,7 +150,8 @@ class Curve(NamedTuple):
             "optimizers": {name: list(state) for name, state in self.optimizers.items()},
             "step": self._data_of(self.step),
             "forward": self._data_of(self.forward),
-            "special": {str(batch): self._data_of(candidates) for batch, candidates in self.special.items()},
+            "special": {str(batch): self._data_of(each) for batch, each in self.special.items()},
+            "special_forward": {str(batch): self._data_of(each) for batch, each in self.special_forward.items()},
         }
 
     def _data_of(self, candidates: Candidates) -> dict[str, Any]:
@@ -181,8 +184,8 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     classes = SizeClasses(profile.rounding, tapes)
     step = _candidates(simulation, classes, segments, training=True)
     forward = _candidates(simulation, classes, (), training=False)
-    differs = simulation.at(1, training=True) is not simulation
-    special = {1: _candidates_of_batch(simulation, 1, segments)} if differs else {}
+    special = _special(simulation, segments, training=True)
+    special_forward = _special(simulation, (), training=False)
     learned = simulation.learned()
     parameters, buffers, _ = simulation.resident(1, training=True)
     states = {}
@@ -195,7 +198,9 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
                 raise
             continue  # not available in this style
         states[name] = State(taken.state, taken.steady)
-    return Curve(profile.rounding, classes.sizes, parameters, buffers, states, step, forward, special, names)
+    return Curve(
+        profile.rounding, classes.sizes, parameters, buffers, states, step, forward, special, special_forward, names
+    )
 
 
 def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Curve:
@@ -215,6 +220,7 @@ def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Cu
         {name: State(parameters, 0) for name in OPTIMIZERS},
         Candidates(waiting, (backward,)),
         Candidates(waiting, (forward,)),
+        {},
         {},
         names,
     )
@@ -344,11 +350,15 @@ def _candidates(
     return Candidates(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end)
 
 
-def _candidates_of_batch(simulation: Simulation, batch: int, segments: Sequence[Segment]) -> Candidates:
-    """The candidates of one batch; all their bytes are fixed."""
-    trace = simulation.trace(batch, segments)
-    inputs = simulation.resident(batch, training=True).inputs
-    return Candidates(BytesByBatch(inputs), (_moment(trace.peak, BytesByBatch),), _end(simulation, trace, BytesByBatch))
+def _special(simulation: Simulation, segments: Sequence[Segment], *, training: bool) -> dict[int, Candidates]:
+    """The candidates of a single image, all of whose bytes are fixed, if its operations differ; else none."""
+    of_one = simulation.at(1, training=training)
+    if of_one is simulation:
+        return {}
+    trace = of_one.machine(Machine, 1, segments, training=training).run(training=training)
+    inputs = BytesByBatch(of_one.resident(1, training=training).inputs)
+    end = _end(simulation, trace, BytesByBatch) if training else None
+    return {1: Candidates(inputs, (_moment(trace.peak, BytesByBatch),), end)}
 
 
 def _moment(level: Level, amount: Callable[[int], BytesByBatch]) -> Moment:

@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
-
-
 MAX_EVENTS = 600_000
 """The most allocations and releases that are simulated to check all smaller batches."""
-
 ADVICE_EVENTS = 60_000
 """The same limit for each change that is advised."""
 

@@ -20,19 +20,14 @@ if TYPE_CHECKING:
 
 MAX_STATES = 200_000
 """States that the exact search may expand: about half a second. A count, so the result is the same everywhere."""
-
 MAX_SEARCHED_TASKS = 2_000
 """A range of more tasks is not searched; it keeps the given order."""
-
 MAX_BOUNDED_TASKS = 300
 """For a range of more tasks :meth:`_TaskRange.lower_bound` is not computed."""
-
 MAX_BOUND_COMPARISONS = 400_000
 """Pairs of task and volume that these bounds may compare in a net: about a tenth of a second."""
-
 MAX_MOVES = 200_000
 """Next tasks that the beam search may try in a net: about a third of a second."""
-
 BEAM_WIDTH = 64
 """Number of sets that the beam search follows; it runs if the exact search reaches ``MAX_STATES``."""
 

@@ -29,7 +29,6 @@ GRIDS = (2, 3, 4)
 """The numbers of patches along each side that are tried."""
 MOST_LAYERS = 300
 """The most layers of a stage."""
-
 MOST_POSITIONS = 10_000
 """The longest side of a net whose stages are tried: each position is computed for some layers."""
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_TRIED = 120
 """How many sets of segments may be replayed to find ``best``."""
-
 RULES = ("none", "blocks", "stages", "sqrt")
 """Rules that choose segments."""
 
@@ -127,6 +126,7 @@ def joined(first: Segment, second: Segment) -> Segment:
 
 
 def _named(report: Report, names: str) -> tuple[Segment, ...]:
+    """The segments of a list of names and ranges; raises ValueProblem."""
     extents = _extents(report.layers)
     places = {row.name: (row.index, row.index) for row in report.layers}
     segments = []

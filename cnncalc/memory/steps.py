@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 6
 """The most steps of the simulation, even if the free blocks still change."""
-
 MOMENTS = (1, 4, 8, 12)
 """Sixteenths of a program at which a step is compared with the one before."""
 

@@ -207,15 +207,16 @@ class TorchLayouts(TapeBuilder):
             self.same(value) if self.is_flat(value) else self.reshaped(value, (prod(self.layout_of(value).sizes[1:]),))
         )
 
-    def as_plane(self, value: int) -> int:
-        """A view of a sequence as an image of height 1."""
-        sizes, strides = self.map_layout(value)
-        whole = sizes[-1] * strides[-1]
-        return self.viewed(value, Layout((*sizes[:-1], 1, sizes[-1]), (*strides[:-1], whole, strides[-1])))
+    def as_plane(self, value: int, *, last: bool = False) -> int:
+        """A view of a sequence as an image of height 1 or, with ``last``, of width 1."""
+        x = self.map_layout(value)
+        return self.viewed(value, Layout((*x.sizes, 1), (*x.strides, 1)) if last else _plane(x))
 
-    def as_length(self, value: int) -> int:
+    def as_length(self, value: int, *, last: bool = False) -> int:
         """The inverse of :meth:`as_plane`."""
         sizes, strides = self.layout_of(value)
+        if last:
+            return self.viewed(value, Layout(sizes[:-1], strides[:-1]))
         return self.viewed(value, Layout((*sizes[:-2], sizes[-1]), (*strides[:-2], strides[-1])))
 
     def by_channel(self, value: int, along: Sequence[int] = (1,)) -> Layout:
@@ -231,14 +232,21 @@ class TorchLayouts(TapeBuilder):
         """Whether kernels that a build of PyTorch lacks are composed of others."""
         return self.profile.composes
 
-    @property
-    def convolution_order(self) -> str:
-        """The memory order of the output of a convolution: ``suggested`` (that of its input) or ``contiguous``."""
+    def convolution_order(self, value: int, *, is_own: bool = False) -> str:
+        """The memory order of the output of a convolution: ``suggested`` (that of its input) or ``contiguous``.
+
+        A length is computed as a plane of contiguous memory; of depth 1 that may be channels-last as well.
+        """
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
         if profile.is_cpu and len(self.output.sides) == 3:
             keeps = self.dtype == "float32"
-        return "suggested" if keeps else "contiguous"
+        if not (keeps or is_own):
+            return "contiguous"
+        if len(self.output.sides) > 1:
+            return "suggested"
+        x = self.map_layout(value)
+        return "channels last" if x.is_contiguous and _plane(x).suggests_channels_last else "contiguous"
 
     def learned_bytes(self, parameter: int) -> Size:
         """The bytes of the gradient of a parameter; none if it is frozen."""
@@ -303,6 +311,8 @@ class TorchLayouts(TapeBuilder):
         """Whether the incoming gradient of an operation is dense in the order that its backward needs, if any."""
         order = self.gathers.get(number)
         if order == "suggested" and self.map_layout(self.operations[number].inputs[0]).suggests_channels_last:
+            order = "channels last"
+        if order == "channels last":
             return incoming.is_channels_last
         return order is None or incoming.is_contiguous
 
@@ -387,3 +397,9 @@ class TorchLayouts(TapeBuilder):
         self.is_for_several = True
         if can_share and self.images == 1:
             self.shared[self.last] = order
+
+
+def _plane(x: Layout) -> Layout:
+    """The layout of a length as a plane of height 1."""
+    whole = x.sizes[-1] * x.strides[-1]
+    return Layout((*x.sizes[:-1], 1, x.sizes[-1]), (*x.strides[:-1], whole, x.strides[-1]))

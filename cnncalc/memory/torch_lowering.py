@@ -201,7 +201,9 @@ class TorchLowering(TorchLayouts):
         """The value itself or, under autocast, a copy in the data type with ``item`` bytes."""
         if not self.autocast or self.items[value] == item:
             return value
-        return self.operation([value], item=item, name=name)
+        layout = self.layouts[value]
+        kept = layout if layout is not None and layout.is_dense else None  # also the strides of axes of size 1
+        return self.operation([value], item=item, layout=kept, name=name)
 
     def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
         """A parameter cast to the data type of autocast; its backward makes the gradient in float32.

@@ -203,29 +203,11 @@ def _mask(torch: Any, row: LayerReport, x: Any, random: np.random.Generator) -> 
 
 def _gradients(report: Report, seed: int) -> Iterator[ArrayComparison]:
     """The comparison of the gradient of each parameter in one training step of PyTorch and of NumPy."""
-    import torch
-
-    from cnncalc.interop.torch_training import layer_in_training, loss_of
+    from cnncalc.interop.torch_training import loss_of
 
     trainer = Trainer(report, build(report, seed=seed), None, random=np.random.default_rng(seed), in_place=False)
     images, targets = draw_images(report, seed=seed), draw_targets(report, trainer.outputs, seed=seed)
-    leaves: dict[tuple[int, str], Any] = {}
-    for row, numbers in zip(report.layers, trainer.weights, strict=True):
-        for array in row.own_arrays:
-            leaf = torch.from_numpy(numbers[array.name].copy())
-            leaves[row.index, array.name] = leaf.requires_grad_(array.name in trainer.learned[row.index])
-    values: list[Any] = []
-    random = np.random.default_rng(seed)
-    for row in report.layers:
-        inputs = [values[source] for source in row.sources] or [_tensor(torch, images[row.name])]
-        if row.layer.takes_places:
-            inputs[1] = _places(torch, report.layers[row.sources[1]], [value.detach() for value in values])
-        used = {}
-        for array in row.arrays:
-            owner, is_transposed = report.graph.owner(row.index, array.name)
-            leaf = leaves[owner, array.name]
-            used[array.name] = leaf.mT if is_transposed else leaf
-        values.append(layer_in_training(row.layer, inputs, used, _mask(torch, row, inputs[0], random)))
+    values, leaves = _trained(trainer, images, seed)
     loss = loss_of(
         [
             (values[row.index], targets[row.output.sides], HEAD_WEIGHT if row.training_only else 1)
@@ -246,3 +228,30 @@ def _gradients(report: Report, seed: int) -> Iterator[ArrayComparison]:
         theirs = np.zeros_like(ours) if found is None else found.numpy()
         layer = report.layers[index].name
         yield compare_arrays(layer, name, theirs, ours, GRADIENT_TOLERANCE, LEAST_SCALE * largest)
+
+
+def _trained(trainer: Trainer, images: Mapping[str, Any], seed: int) -> tuple[list[Any], dict[tuple[int, str], Any]]:
+    """The outputs of all layers in a training step of PyTorch, and the tensors of the arrays by row and name."""
+    import torch
+
+    from cnncalc.interop.torch_training import layer_in_training
+
+    report = trainer.report
+    leaves: dict[tuple[int, str], Any] = {}
+    for row, numbers in zip(report.layers, trainer.weights, strict=True):
+        for array in row.own_arrays:
+            leaf = torch.from_numpy(numbers[array.name].copy())
+            leaves[row.index, array.name] = leaf.requires_grad_(array.name in trainer.learned[row.index])
+    values: list[Any] = []
+    random = np.random.default_rng(seed)
+    for row in report.layers:
+        inputs = [values[source] for source in row.sources] or [_tensor(torch, images[row.name])]
+        if row.layer.takes_places:
+            inputs[1] = _places(torch, report.layers[row.sources[1]], [value.detach() for value in values])
+        used = {}
+        for array in row.arrays:
+            owner, is_transposed = report.graph.owner(row.index, array.name)
+            leaf = leaves[owner, array.name]
+            used[array.name] = leaf.mT if is_transposed else leaf
+        values.append(layer_in_training(row.layer, inputs, used, _mask(torch, row, inputs[0], random)))
+    return values, leaves

@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 PART_BYTES = 2 << 20
 """Bytes of output that are computed at a time, if no windows are copied."""
-
 SMALL_BYTES = 32 << 10
 """Bytes of the largest output that one thread computes, since waiting for others would take longer."""
 
@@ -106,6 +105,7 @@ class Builder:
     # Steps
 
     def _add(self, step: Step) -> None:
+        """Adds the calls of a step, which depend on its first layer."""
         row = self.report.layers[step.rows[0]]
         if is_applied(row):
             self._applied_step(step)

@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
 BUFFER_ELEMENTS = 1024
 """Elements of NumPy's buffer for arrays that are broadcast; with its default of 8,192 additions take longer."""
-
 LEAST_THREADED_MACS = 1 << 20
 """Multiply-adds of an average step below which threads wait for each other for longer than they save."""
-
 MOST_THREADS = 64
 """The most threads of a net; they all wait for each other, so that more would not be faster."""
 

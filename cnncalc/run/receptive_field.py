@@ -28,19 +28,14 @@ if TYPE_CHECKING:
 
 MAX_ELEMENTS = 100_000_000
 """The most numbers that are computed for a layer; beyond it neither this layer nor those after it are measured."""
-
 MAX_WORK = 3_000_000_000
 """About the most numbers that are computed for a net; later layers are not measured."""
-
 MAX_PIXELS = 2048
 """The largest side of an input for which receptive fields are measured."""
-
 MAX_POSITIONS = 450
 """The most positions of a map that are changed one by one."""
-
 STRIP = 24
 """The width of the strip on which a side is measured."""
-
 AT_ONCE = 2_000_000
 """About the numbers that are computed at a time."""
 

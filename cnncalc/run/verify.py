@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float64")
 """The data types in which a net can be run."""
-
 SCRATCH_BYTES = 64 << 20
 """Bytes of temporary buffers in addition to the volumes, such as windows that are copied for BLAS."""
 

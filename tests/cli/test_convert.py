@@ -29,7 +29,7 @@ def test_the_ending_of_the_file_chooses_the_form(tmp_path_factory: pytest.TempPa
 
 def test_weights_of_a_text_have_no_effect() -> None:
     done = called("convert", TINY, "--weights", "zeros")
-    assert done.stderr == "warning[no-effect]: --weights has no effect: yaml holds no weights\n"
+    assert done.stderr == "warning[no-effect]: --weights has no effect: files of yaml have no weights\n"
 
 
 def test_every_form_has_a_name_and_endings_of_its_own() -> None:
@@ -72,10 +72,18 @@ def test_an_input_that_is_set_twice() -> None:
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (["-o", "net.xml"], "'.xml' is not an ending of a form of convert", "--to yaml|onnx|torch|keras|caffe|tflite"),
-        (["-o", "net.txt"], "'.txt' is not an ending of a form of convert", "--to yaml|onnx|torch|keras|caffe|tflite"),
-        (["--to", "yaml", "-o", "net.onnx"], "'.onnx' is not an ending of the form yaml", "--output net.yaml"),
-        (["--to", "keras", "-o", "net.onnx"], "'.onnx' is not an ending of the form keras", "--output net.py"),
+        (
+            ["-o", "net.xml"],
+            "'.xml' is not an ending of a format of convert",
+            "--to yaml|onnx|torch|keras|caffe|tflite",
+        ),
+        (
+            ["-o", "net.txt"],
+            "'.txt' is not an ending of a format of convert",
+            "--to yaml|onnx|torch|keras|caffe|tflite",
+        ),
+        (["--to", "yaml", "-o", "net.onnx"], "'.onnx' is not an ending of the format yaml", "--output net.yaml"),
+        (["--to", "keras", "-o", "net.onnx"], "'.onnx' is not an ending of the format keras", "--output net.py"),
     ],
 )
 def test_no_file_gets_a_form_that_its_name_does_not_tell(words: list[str], message: str, hint: str) -> None:
@@ -85,6 +93,6 @@ def test_no_file_gets_a_form_that_its_name_does_not_tell(words: list[str], messa
     assert f"= hint: {hint}" in done.stderr
 
 
-def test_a_form_without_a_long_form_says_so() -> None:
+def test_flat_is_for_the_formats_of_the_language() -> None:
     done = called("convert", TINY, "--to", "caffe", "--flat")
-    assert done.stderr == "warning[no-effect]: --flat has no effect: caffe has no long form\n"
+    assert done.stderr == "warning[no-effect]: --flat has no effect: it is for --to yaml and pattern\n"

@@ -52,6 +52,13 @@ def test_sections_become_blocks_with_the_numbers_of_darknet() -> None:
     assert rows[4].output == Volume(12, 10, 8)
 
 
+def test_a_section_that_reads_learned_numbers_is_not_left_out() -> None:
+    with pytest.raises(DesignError, match="its input is the learned numbers of the section before it, not a volume"):
+        report("[implicit_add]\nfilters=6\n" + CONV.format(8))
+    routed = report(CONV.format(6) + "[implicit_add]\nfilters=6\n[route]\nlayers=0\n" + CONV.format(8))
+    assert routed.layers[-1].output == Volume(23, 19, 8)
+
+
 @pytest.mark.parametrize(
     ("height", "size", "stride", "extra", "expected"),
     [
@@ -218,7 +225,8 @@ def test_an_unknown_activation_is_relu_as_in_darknet() -> None:
         (NET + "[convolutional]\nsize=99\n", 5, "must fit"),
         (NET + "[route]\nlayers=\n", 6, "whole numbers separated by commas"),
         (NET + "[route]\n", 5, "it is missing"),
-        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "must be the number of an earlier section (0 to 0)"),
+        (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "an earlier section (0 to 0, or -1 to -1 backwards)"),
+        (NET + "[route]\nlayers=-1\n", 6, "must be the number of an earlier section (there is none)"),
         (NET + CONV.format(3) + "[shortcut]\nfrom=-2\n", 13, "must be the number of an earlier section"),
         (NET + "[convolutional]\nfilters=1234567890123456789\n", 6, "at most 18 digits"),
         ("[net]\nheight=8\n[avgpool]\n", 1, "the size of the input is open ([8x?x?])"),

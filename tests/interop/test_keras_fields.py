@@ -120,7 +120,7 @@ def test_any_value_in_place_of_another_is_read_or_refused(name: str) -> None:
         ("Conv2D", {"filters": 2, "kernel_size": 3, "use_bias": 7}, "use_bias: expected true or false, found 7"),
         (
             "Conv2D", {"filters": 2, "kernel_size": 3, "data_format": "last"},
-            "data_format: expected channels_last or channels_first, found 'last'",
+            "data_format: expected channels_first or channels_last, found 'last'",
         ),
         ("MaxPooling2D", {"pool_size": 3, "padding": "x"}, "padding: expected valid, same or causal, found 'x'"),
         (

@@ -34,14 +34,14 @@ def many_fields(count: int) -> bytes:
 
 def many_numbers(count: int) -> bytes:
     """The same, most of them numbers of attributes, each list in one field: 4 + 3,999 for each."""
-    lists = [block(5, block(1, "a") + block(8, b"\1" * 4_000) + number(20, 7))] * 90
+    lists = [block(5, block(1, chr(33 + k)) + block(8, b"\1" * 4_000) + number(20, 7)) for k in range(90)]
     return onnx_file(node("Relu", ["x"], ["y"]) + b"".join(lists) + b"\x20\x01" * (count - FIELDS - 90 * 4_003))
 
 
 def texts(size: int) -> bytes:
     """An ONNX file whose names and texts have so many bytes: 8 of the node, 4 of each attribute's name."""
     each, rest = divmod(size - 8 - 4 * 2_000, 2_000)
-    parts = [block(5, block(1, "mode") + block(4, "m" * (each + (k < rest))) + number(20, 3)) for k in range(2_000)]
+    parts = [block(5, block(1, f"{k:04}") + block(4, "m" * (each + (k < rest))) + number(20, 3)) for k in range(2_000)]
     return onnx_file(node("Relu", ["x"], ["y"]) + b"".join(parts))
 
 

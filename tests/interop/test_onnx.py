@@ -13,9 +13,10 @@ from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import Report, account
 from cnncalc.errors import DesignError
 from cnncalc.interop import onnx_versions
+from cnncalc.interop.onnx_weights import OnnxWeights
 from cnncalc.language.settings import DEFAULT_SETTINGS, Settings
 from cnncalc.volume import Volume
-from tests.interop.onnx_writer import Model, block, node, number, tensor
+from tests.interop.onnx_writer import Model, block, node, number, tensor, value_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -875,6 +876,8 @@ def resized(model: Model, scales: list[float], sizes: list[int] | None = None, *
         ),
         (17, "Relu", 1, {"alpha": 1.0}, "it has no attribute alpha"),
         (17, "LRN", 1, {"alpha": 1.0}, "its attribute size is missing"),
+        (17, "Softmax", 1, {"axis": 1.0}, "its attribute axis is a float, but must be an integer"),
+        (17, "MaxPool", 1, {"kernel_shape": [2.0, 2.0]}, "its attribute kernel_shape is a list of floats, but must be"),
         (17, "Concat", 2, {}, "its attribute axis is missing"),
         (10, "Clip", 3, {}, "it has 3 inputs, but 1 in operator set 10"),
         (17, "ReduceMean", 2, {}, "it has 2 inputs, but 1 in operator set 17"),
@@ -900,6 +903,12 @@ def test_operators_of_a_newer_operator_set_are_not_compared() -> None:
     assert kinds(read(model)) == "relu"
 
 
+VALUES = {
+    "INT": 1, "FLOAT": 1.0, "STRING": "a", "INTS": (1,), "FLOATS": (1.0,), "STRINGS": ("a",), "TENSOR": None,
+    "SPARSE_TENSOR": None,
+}  # fmt: skip
+
+
 def test_the_operators_of_the_table_are_those_of_the_library() -> None:
     defs = pytest.importorskip("onnx.defs", reason="the onnx package is not installed")
     compared = 0
@@ -909,16 +918,138 @@ def test_the_operators_of_the_table_are_those_of_the_library() -> None:
             continue
         compared += 1
         version = schema.since_version
-        needed = [name for name, attribute in schema.attributes.items() if attribute.required]
+        kinds = {name: attribute.type.name for name, attribute in schema.attributes.items()}
+        every = {name: VALUES[kind] for name, kind in kinds.items()}
+        needed = {name: every[name] for name, attribute in schema.attributes.items() if attribute.required}
         for inputs in {schema.min_input, min(schema.max_input, 9)}:
-            for attributes in (needed, list(schema.attributes)):
+            for attributes in (needed, every):
                 assert not onnx_versions.contradiction(schema.name, version, inputs, attributes)
         if schema.max_input < 9:
             assert onnx_versions.contradiction(schema.name, version, schema.max_input + 1, needed)
-        assert onnx_versions.contradiction(schema.name, version, schema.min_input, [*needed, "other"])
+        assert onnx_versions.contradiction(schema.name, version, schema.min_input, {**needed, "other": 1})
         for name in needed:
-            assert onnx_versions.contradiction(schema.name, version, schema.min_input, {*needed} - {name})
+            rest = {key: value for key, value in needed.items() if key != name}
+            assert onnx_versions.contradiction(schema.name, version, schema.min_input, rest)
+        for name, kind in kinds.items():
+            wrong = {**needed, name: VALUES["STRING" if kind != "STRING" else "INT"]}
+            has_type = name not in ("p", "to", "value", "sparse_value", "value_strings")
+            assert bool(onnx_versions.contradiction(schema.name, version, schema.min_input, wrong)) == has_type
     assert compared > 300
+
+
+@pytest.mark.parametrize(
+    ("graph", "words"),
+    [
+        (lambda nodes, weight: block(1, nodes[0]) + block(1, nodes[0]), "it defines the value y a second time"),
+        (lambda nodes, weight: block(1, node("Relu", ["y"], ["x"])), "it defines the value x a second time"),
+        (lambda nodes, weight: block(5, weight) + block(1, node("Relu", ["x"], ["w"])), "the value w a second time"),
+        (lambda nodes, weight: block(5, weight) * 2, "it defines the value w a second time"),
+        (lambda nodes, weight: block(11, value_info("x", (1, 4))), "it defines the value x a second time"),
+        (lambda nodes, weight: block(12, value_info("z", (1, 4))), "it has the output z, which no node gives"),
+        (lambda nodes, weight: block(1, nodes[1] + nodes[1]), "a node has the attribute axis a second time"),
+        (lambda nodes, weight: block(5, weight) + block(11, value_info("w", (3,))), "the tensor w has the shape [4]"),
+        (lambda nodes, weight: block(5, number(1, 5) + number(2, 1) + block(8, "v") + block(9, bytes(16))),
+         "the tensor v has 16 bytes, but its elements need 20"),
+    ],
+)  # fmt: skip
+def test_names_are_given_once_and_tensors_are_whole(graph: Callable[[list[bytes], bytes], bytes], words: str) -> None:
+    nodes = [node("Relu", ["x"], ["y"]), block(5, block(1, "axis") + number(3, 1) + number(20, 2))]
+    given = block(11, value_info("x", (1, 4))) + block(12, value_info("y", None))
+    head, tail = number(1, 8), block(8, number(2, 17))
+    good = head + block(7, block(1, nodes[0]) + given + block(5, tensor("w", (4,)))) + tail
+    assert kinds(account(load_bytes("net.onnx", good))) == "relu"
+    more = graph(nodes, tensor("w", (4,)))
+    with pytest.raises(DesignError, match=re.escape(words)):
+        load_bytes("net.onnx", head + block(7, block(1, nodes[0]) + given + more) + tail)
+
+
+@pytest.mark.parametrize(
+    ("type", "shapes", "keys", "reader", "why"),
+    [
+        ("LayerNormalization", [(10,)], {}, "Relu", "its output 2 is read, but no layer gives it"),
+        ("BatchNormalization", [(8,)] * 4, {"training_mode": 1}, "Relu", "its output 2 is read, but no layer gives it"),
+        ("Dropout", [], {}, "Not", "its output 2 is read, but no layer gives it"),
+        (
+            "MaxPool",
+            [],
+            {"kernel_shape": [2, 2]},
+            "Identity",
+            "its second output is indices, not activations, and Identity",
+        ),
+    ],
+)
+def test_further_outputs_that_are_read_are_no_activations(
+    type: str, shapes: list[tuple[int, ...]], keys: dict[str, Any], reader: str, why: str
+) -> None:
+    model = maps()
+    weights = [model.weight(f"p{place}", shape) for place, shape in enumerate(shapes)]
+    made = model.add(type, model.last, *weights, outputs=2, **keys)
+    assert kinds(read(model)).startswith("conv")
+    if type != "MaxPool":
+        outputs = load_bytes("net.onnx", model.bytes(made, f"{made}_1"))
+        assert f"output 2 of {type} left out" in outputs.notes
+    other = model.add(reader, f"{made}_1")
+    model.add("Concat", made, other, axis=1)
+    assert why in refusal(model)
+
+
+def test_a_sum_before_a_normalization_is_its_fourth_output() -> None:
+    model = Model(image=(1, 7, 8))
+    first, second = model.add("Relu", "image"), model.add("Sigmoid", "image")
+    weights = [model.weight(name, (8,)) for name in ("scale", "shift")]
+    model.add("SkipLayerNormalization", first, second, *weights, name="n", outputs=4, domain="com.microsoft")
+    model.add("Mul", "n", "n_3")
+    assert kinds(read(model)) == "relu sigmoid add ln mul"
+
+
+def test_a_normalization_after_a_sum_is_along_the_last_axis() -> None:
+    model = Model(image=(1, 7, 8))
+    first = model.add("Relu", "image")
+    model.add("SkipLayerNormalization", first, "image", model.weight("scale", (8,)), domain="com.microsoft")
+    last = read(model).layers[-1]
+    assert (last.layer.kind, last.output, last.weights, last.biases) == ("ln", (7, 8), 8, 0)
+    assert last.layer.written()["eps"] == 1e-12
+
+
+def test_a_fused_activation_has_the_numbers_that_it_takes() -> None:
+    for name, numbers, is_right in (
+        ("Clip", [0.0, 6.0], True),
+        ("Clip", [0.5], False),
+        ("HardSigmoid", [0.1] * 3, False),
+    ):
+        model = Model(image=(1, 3, 8, 8))
+        weight = model.weight("w", (4, 3, 3, 3))
+        model.add("FusedConv", "image", weight, domain="com.microsoft", activation=name, activation_params=numbers)
+        if is_right:
+            assert kinds(read(model)) == "conv relu6"
+            continue
+        with pytest.raises(DesignError, match=f"its activation {name} takes 2 numbers, but has {len(numbers)}"):
+            read(model)
+
+
+@pytest.mark.parametrize("missing", ["q_num_heads", "kv_num_heads"])
+def test_attention_of_three_axes_states_its_heads(missing: str) -> None:
+    model = Model(opset=24, q=(1, 5, 8), k=(1, 5, 8), v=(1, 5, 8))
+    keys: dict[str, Any] = {name: 2 for name in ("q_num_heads", "kv_num_heads") if name != missing}
+    model.add("Attention", "q", "k", "v", **keys)
+    with pytest.raises(DesignError, match=f"its attribute {missing} is missing"):
+        read(model)
+
+
+def test_weights_of_a_normalized_volume_have_its_sides_of_1() -> None:
+    model = Model(image=(2, 1, 9, 8))
+    model.add("LayerNormalization", "image", model.weight("s", (1, 9, 8)), name="n", axis=1)
+    own = OnnxWeights("net.onnx", model.bytes(), DEFAULT_SETTINGS)
+    row = account(own.graph).layer("n")
+    (array,) = row.own_arrays
+    assert own.array("n", array.name, array.shape).shape == (1, 9, 8)
+
+
+def test_fractions_are_no_sizes() -> None:
+    model = maps()
+    model.add("Reshape", model.last, model.weight("s", (2,), [1.0, 960.5]))
+    with pytest.raises(DesignError, match="its shape must be integers"):
+        read(model)
 
 
 def test_a_value_that_is_not_written_is_0() -> None:
@@ -1455,6 +1586,15 @@ def test_a_choice_between_tensors_is_refused() -> None:
     model = Model(image=(1, 3, 4, 4), other=(1, 3, 4, 4))
     model.add("Where", model.add("Greater", "image", scalar(model, 0.0)), "image", "other")
     assert "its condition and its choices depend on different tensors" in refusals(model)
+
+
+def test_operators_on_two_tensors_are_refused_for_what_they_do() -> None:
+    model = Model(image=(1, 3, 4, 4), other=(1, 3, 4, 4))
+    model.add("Greater", "image", "other")
+    assert "Greater is not supported: it compares different tensors" in refusals(model)
+    model = Model(image=(1, 3, 4, 4))
+    model.add("Pow", "image", "image")
+    assert "Pow is not supported: no layer kind computes it on two tensors" in refusals(model)
 
 
 def test_the_manual_names_as_many_cases_of_the_suite_as_run() -> None:

@@ -155,6 +155,11 @@ NETS = {
         "INPUT[17x13x3] -> CONV3-6 -> BN -> RELU -> POOL2(round=ceil)@p -> CONV3-8 -> RELU -> POOL3/2(pad=1)@q "
         "-> CONV3-8 -> BN -> UNPOOL(@q) -> CONV3-6 -> UNPOOL(@p) -> CONV3-5"
     ),
+    "unpooled_line": "INPUT[12x4] -> LN(axes=depth) -> POOL2@p -> LINEAR-4 -> UNPOOL(@p) -> GAP -> FC-13",
+    "unpooled_plane": "INPUT[12x8x3] -> LINEAR-6 -> POOL2@p -> UNPOOL(@p) -> CONV3-5",
+    "unpooled_space": "INPUT[4x6x5x3] -> LN(axes=depth) -> POOL2@p -> UNPOOL(@p) -> FC-13",
+    "one_deep": "INPUT[8x1] -> LN(axes=depth) -> CONV3-4 -> FC-13",
+    "one_deep_plane": "INPUT[6x5x1] -> IN -> LN(axes=depth) -> CONV3-4 -> FC-13",
     "matched": (
         "INPUT[17x13x3] -> CONV3-6@a -> POOL2 -> CONV3-8@b -> UPSAMPLE2 -> CONV3-6 -> RELU@c -> CROP(@b, at=begin) "
         "-> CONV3-7 -> RESIZE(@a, mode=bilinear) -> SLICE(2, 15, axis=height) "
@@ -176,6 +181,10 @@ NETS = {
     "memory": (
         "INPUT[8x16x3]@i -> CONV3-32 -> SEQUENCE@a -> FROM(@i) -> CONV3-12/2 -> SEQUENCE -> ATTENTION-4(@a) -> GELU "
         "-> ATTENTION-2(@a, head_dim=10, bias=no) -> LINEAR-7 -> FC-13"
+    ),
+    "relativememory": (
+        "INPUT[8x16x3]@i -> CONV3-32 -> WINDOW4x4@a -> FROM(@i) -> CONV3-12 -> WINDOW4x4 -> "
+        "ATTENTION-4(@a, relative=4x4) -> ATTENTION-2(@a, head_dim=10, relative=4x4, out=no) -> UNWINDOW8x16 -> FC-13"
     ),
     "products": (
         "INPUT[8x16x3] -> CONV3-32 -> [ | CONV1-32] -> MATMUL(transpose=yes) -> CONV3-16@a -> LINEAR-8 -> "
@@ -278,8 +287,21 @@ ON_A_CPU = ("local", "padding", "rearrange", "reduction", "resize")
 """Families whose cases are measured on a CPU as well: their kernels, and which of them copy, differ there."""
 
 NETS_ON_A_CPU = (
-    *("attention", "heads", "matched", "memory", "normed", "products", "relative", "sequences", "unpooled", "windows"),
+    *(
+        "attention",
+        "heads",
+        "matched",
+        "memory",
+        "normed",
+        "products",
+        "relative",
+        "relativememory",
+        "sequences",
+        "unpooled",
+        "windows",
+    ),
     *("sharefc", "sharedbias", "tiedfc", "tiedtwice", "tiedlinear"),
+    *("unpooled_line", "unpooled_plane", "unpooled_space", "one_deep", "one_deep_plane"),
 )
 """Nets that are."""
 

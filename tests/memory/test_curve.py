@@ -137,6 +137,15 @@ def test_a_gradient_is_summed_in_a_type_wider_than_that_of_its_value() -> None:
     assert differences(report, Options(autocast="bfloat16"), BATCHES) == []
 
 
+def test_a_batch_of_one_has_its_own_candidates_in_inference_too() -> None:
+    """GN copies the slice of several images, which is not contiguous: 512 bytes more for [4x5x2], up to 3 images."""
+    report = cnncalc.analyze("INPUT 4x5x4 -> SLICE(1, to=3) -> [GN2 | CONV3-4] -> CONCAT")
+    curve = curve_of(Simulation(report, Options()))
+
+    assert set(curve.special_forward) == {1}
+    assert differences(report, Options(), (1, 2, 3, 64), curve) == []
+
+
 def test_the_notes_rule_is_a_straight_line() -> None:
     """vgg16: 15,237,608 activations and 138,357,544 parameters of 4 bytes."""
     report = cnncalc.analyze("vgg16")

@@ -37,12 +37,12 @@ def member(target: str, values: dict[str, int], fixed: dict[str, Any] | None = N
 
 
 def points_of(case: Case, random: Random, count: int) -> list[dict[str, int]]:
-    """Random values that fulfil the conditions of a case."""
+    """Random values that fulfil the conditions of a case, from the least and the least compared ones on."""
     found = []
-    for _ in range(count):
+    for number in range(count):
         values = {}
-        for each in case.conditions:
-            least = each.least if each.least is not None else Fraction(0)
+        for each, (compared, _) in zip(case.conditions, case.ranges, strict=True):
+            least = compared if number % 2 else each.least or Fraction(0)
             start = least + (each.residue - least) % each.step
             start += each.step if start == 0 else 0
             most = 9 if each.most is None else min(9, int((each.most - start) / each.step))
