@@ -230,7 +230,7 @@ def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str,
 
 @cache
 def _at(type: str, version: int) -> tuple[int, int | None, Mapping[str, str], tuple[str, ...]]:
-    """The fewest and the most inputs of an operator in an operator set, its attributes and their types, those required."""
+    """What an operator has in an operator set: fewest and most inputs, types of its attributes, those required."""
     form = forms()[type]
     _, fewest, most = max(entry for entry in form.inputs if entry[0] <= version)
     own = [each for each in form.attributes if version in each.span]
