@@ -233,7 +233,8 @@ class BatchNorm(Affine):
             if builder.composes:  # of element-wise operations
                 return builder.single(inputs, order="input", makes_all="input")
             return builder.single(inputs)
-        return builder.single(inputs, gathers="suggested", makes_all="all")
+        x = builder.gathered(builder.entering(inputs[0]), "suggested")
+        return builder.single([x], gathers="suggested", makes_all="all")
 
     def channelwise(
         self, xp: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
@@ -474,8 +475,11 @@ class GroupNorm(ImageNorm):
         return WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        order = "suggested" if builder.is_cpu else "contiguous"
-        return builder.single([builder.gathered(builder.entering(inputs[0]), order)], order=order, gathers=order)
+        order, first = "suggested" if builder.is_cpu else "contiguous", builder.last + 1
+        x = builder.entering(inputs[0])
+        result = builder.single([builder.gathered(x, order)], order=order, gathers=order)
+        builder.hold(first, x)  # an argument
+        return result
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
