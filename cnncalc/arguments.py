@@ -135,9 +135,10 @@ def check_word(name: str, value: str, known: Sequence[str]) -> None:
     """Raises ValueProblem for an unknown word, with the nearest known one."""
     if value not in known:
         from cnncalc.errors import did_you_mean
+        from cnncalc.units import listed
 
         near = did_you_mean(value, known)
-        raise ValueProblem(f"{name}: expected {' or '.join(known)}, found {value!r:.60}{near}")
+        raise ValueProblem(f"{name}: expected {listed(known, 'or')}, found {value!r:.60}{near}")
 
 
 def positive(name: str, value: int | None, least: int = 1) -> int | None:

@@ -23,8 +23,13 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
     ("json", b'{"class_name"', "syntax"),
     (
         "json",
-        b'{"class_name":"","config":{"layers":[{"config":{"name":""},"inbound_nodes":[[["",0,0,{}]]]}]}}',
+        b'{"class_name":"","config":{"layers":[{"class_name":"","config":{"name":""},"inbound_nodes":[[["",0,0,{}]]]}]}}',
         "cycle",
+    ),
+    (
+        "json",
+        b'{"class_name":"Sequential","config":{"layers":[{"class_name":"InputLayer","config":{"shape":7}},1]}}',
+        "wrong-value",
     ),
     ("points", b"\0# cnncalc-sweep \n1 {}\n", "other-file"),
     ("points", b"\0# cnncalc-sweep 1\n", "other-file"),

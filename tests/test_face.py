@@ -73,15 +73,15 @@ def test_memory_with_logs_holds_every_operation() -> None:
     [
         (
             lambda: cnncalc.table(NET, "markdwn"),
-            "format: expected text or markdown or latex or html or rst or csv or tsv or json, found 'markdwn'; "
+            "format: expected text, markdown, latex, html, rst, csv, tsv or json, found 'markdwn'; "
             "did you mean 'markdown'?",
         ),
         (lambda: cnncalc.table(NET, "rich"), "found 'rich'"),
         (lambda: cnncalc.table(NET, columns=["mac"]), "no column 'mac'; did you mean 'macs'?"),
-        (lambda: cnncalc.table(NET, units="kb"), "units: expected iec or notes or si, found 'kb'"),
+        (lambda: cnncalc.table(NET, units="kb"), "units: expected iec, notes or si, found 'kb'"),
         (lambda: cnncalc.plot(NET, depth=0), "depth: expected a whole number of at least 1, found 0"),
         (lambda: cnncalc.plot(NET, "volume"), "no kind of drawing 'volume'; did you mean 'volumes'?"),
-        (lambda: cnncalc.plot(NET, units="kb"), "units: expected iec or notes or si, found 'kb'"),
+        (lambda: cnncalc.plot(NET, units="kb"), "units: expected iec, notes or si, found 'kb'"),
     ],
 )  # fmt: skip
 def test_invalid_options_are_value_problems(call: object, message: str) -> None:

@@ -267,6 +267,7 @@ def _cheaper(before: Sequence[LayerReport], after: Sequence[LayerReport], one: P
 
 
 def _layers(before: Report, after: Report) -> tuple[LayerDifference, ...]:
+    """The differences of all layers: pairs that are aligned or have the same written name, and single layers."""
     pairs = aligned(before.layers, after.layers)
     partner = dict(pairs)
     taken = set(partner.values())

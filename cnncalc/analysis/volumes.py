@@ -85,6 +85,8 @@ MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
 MAX_TRIED_LAYERS = 12_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
+TOO_SMALL = ("window-too-large", "crop-too-large", "volume-vanishes")
+"""The codes of problems that a larger input solves, and a smaller one does not."""
 MAX_UNCHANGED = 128
 """The most sizes in a row that are tried while the same layer cannot take its volumes."""
 MAX_KNOWN = 2_000
@@ -147,12 +149,12 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
 
     def is_too_small(side: int) -> bool:
         problem = problem_of(size.with_sides((side,) * sides))
-        return problem is not None and problem[0] == "window-too-large"
+        return problem is not None and problem[0] in TOO_SMALL
 
     too_small, larger = 0, MAX_TRIED_SIZE
     if is_too_small(larger):
         return problems
-    while larger - too_small > 1:  # what is too small for a window is so for all smaller inputs
+    while larger - too_small > 1:  # what is too small for a layer is so for all smaller inputs
         middle = (too_small + larger) // 2
         too_small, larger = (middle, larger) if is_too_small(middle) else (too_small, middle)
     last, first_side = None, larger

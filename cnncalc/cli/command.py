@@ -6,7 +6,7 @@ from cnncalc.errors import ValueProblem, did_you_mean, no_effect
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, PLAIN_ENDINGS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import MAX_DIGITS
+from cnncalc.units import MAX_DIGITS, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
             near = did_you_mean(text, words)
-            raise ValueProblem(f"expected {' or '.join(words)}, found '{text[:60]}'{near}")
+            raise ValueProblem(f"expected {listed(words, 'or')}, found '{text[:60]}'{near}")
         return text
 
     return read

@@ -49,7 +49,7 @@ class BufferFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
         if origin + offset < 0:
-            raise ValueError("a position before the beginning")
+            raise OSError("a position before the beginning")  # as a file does, which zipfile expects
         self._at = origin + offset
         return self._at
 
@@ -78,6 +78,8 @@ def member(name: str, data: bytes | mmap, wanted: str, most_bytes: int, what: st
             raise DesignError([Problem("limit", message)])
     try:
         with zipfile.ZipFile(BufferFile(data)) as archive:
+            if wanted not in archive.namelist():
+                raise zipfile.BadZipFile(f"it has no {wanted}")
             info = archive.getinfo(wanted)
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 # other methods would unpack a few bytes to any size at once

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import caffe_layers, caffe_shapes
 from cnncalc.interop.builder import NetBuilder, Unknown
-from cnncalc.interop.caffe_blobs import LAYERS, UNKNOWN, CaffeLayer, CaffeNet
+from cnncalc.interop.caffe_blobs import LAYERS, UNKNOWN, CaffeLayer, CaffeNet, wrong
 from cnncalc.interop.prototxt import PROTOTXT_BYTES, Message, parse, unread
 from cnncalc.language.files import decode_names
 from cnncalc.source import Source, visible
@@ -73,6 +73,8 @@ class _Reader:
         self.stages = frozenset(net.message("state").texts("stage"))
         self.level = net.message("state").integer("level")
         self.of_other_phase: set[str] = set()
+        self.tops: set[str] = set()
+        """The blobs that an input or a layer before makes."""
 
     def graph(self) -> Graph:
         """The whole net."""
@@ -128,7 +130,10 @@ class _Reader:
         return not any(self._meets(rule, by_stage=by_stage) for rule in message.messages("exclude"))
 
     def _meets(self, rule: Message, *, by_stage: bool) -> bool:
-        phase = rule.text("phase").lower() if "phase" in rule else ""
+        phase = rule.text("phase").lower()
+        if phase not in ("", "train", "test"):
+            message = f"phase must be TRAIN or TEST, but is {phase[:60].upper()}"
+            raise DesignError([Problem("wrong-value", message, rule.span("phase"))])
         if phase and phase != self.settings.phase:
             return False
         if not by_stage:
@@ -144,12 +149,17 @@ class _Reader:
         shapes = [shape.integers("dim") for shape in self.net.messages("input_shape")]
         sizes = self.net.integers("input_dim")
         shapes += [sizes[first : first + 4] for first in range(0, len(sizes), 4)]
+        self.tops.update(self.net.texts("input"))
         for number, top in enumerate(self.net.texts("input")):
             field = self.net.all("input")[number]
             span = self.net.span("input")._replace(start=field.start, end=field.end)
             self.caffe.add_input(top, shapes[number] if number < len(shapes) else None, span)
 
     def _add(self, layer: CaffeLayer, wanted: set[str]) -> None:
+        for number, top in enumerate(layer.tops):
+            if top in self.tops and layer.bottoms[number : number + 1] != (top,):
+                raise wrong(layer, f"its top '{top}' is a blob already, and not its bottom", code="repeated-name")
+            self.tops.add(top)
         if is_left_out(layer):
             self.builder.note(f"{layer.type} left out: losses, measures and labels are not layers of the net")
             self.caffe.leave_out(layer.tops)
@@ -231,17 +241,8 @@ def _layer_of(message: Message) -> CaffeLayer:
     name = inner.text("name") or kind or "layer"
     if not kind:
         raise DesignError([Problem("missing-key", f"{name}: the layer has no type", message.span())])
-    return CaffeLayer(
-        name,
-        kind,
-        kind.lower().replace("_", ""),
-        tuple(message.texts("bottom")),
-        tuple(message.texts("top")),
-        inner,
-        inner,
-        span,
-        is_flat,
-    )
+    bottoms, tops = tuple(message.texts("bottom")), tuple(message.texts("top"))
+    return CaffeLayer(name, kind, kind.lower().replace("_", ""), bottoms, tops, inner, inner, span, is_flat)
 
 
 def _wanted(layers: Sequence[CaffeLayer]) -> dict[int, set[str]]:

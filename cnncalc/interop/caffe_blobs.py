@@ -11,7 +11,7 @@ from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.builder import Unknown
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
-from cnncalc.units import plural
+from cnncalc.units import listed, plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -338,5 +338,5 @@ def enumeration(layer: CaffeLayer, name: str, words: Sequence[str], default: str
     word = str(number) if isinstance(number, int) else layer.parameter.text(name).upper()
     word = {str(place): known for place, known in enumerate(words, first)}.get(word, word)
     if word not in words:
-        raise wrong(layer, f"{name} must be {' or '.join(words)}, but is {word[:60]}", name)
+        raise wrong(layer, f"{name} must be {listed(words, 'or')}, but is {word[:60]}", name)
     return word

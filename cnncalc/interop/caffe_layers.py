@@ -29,15 +29,25 @@ if TYPE_CHECKING:
     from cnncalc.interop.caffe_blobs import Function
 
 
+POOLS = ("pooling", "pool")
+
+
 def _window(
     layer: CaffeLayer, x: Blob, name: str, default: int | None, parts: tuple[str, str] | None = None
 ) -> list[int]:
-    """A field of a window, one number for each side: ``stride``, or ``stride_h`` and ``stride_w``."""
+    """A field of a window, one number for each side: ``stride``, or ``stride_h`` and ``stride_w``.
+
+    Raises DesignError if both are given, or only one of the latter; only a convolution has a ``pad_h`` alone.
+    """
     sides = max(len(x.shape) - 2, 0) or 2
     parameter = layer.parameter
     high, wide = parts or (f"{name}_h", f"{name}_w")
     found = parameter.integers(name)
     if high in parameter or wide in parameter:
+        if found:
+            raise wrong(layer, f"{name} cannot be given beside {high} or {wide}", name)
+        if not (high in parameter and wide in parameter) and (name != "pad" or layer.kind in POOLS):
+            raise wrong(layer, f"{high} and {wide} must be given together", high if high in parameter else wide)
         found = [parameter.integer(high, default or 0), parameter.integer(wide, default or 0)]
     if not found:
         if default is None:
@@ -62,6 +72,9 @@ def _convolution(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> S
     filters = parameter.integer("num_output")
     is_transposed = layer.kind.startswith("deconv")
     made: list[Blob] = []
+    if len(layer.tops) != len(bottoms):
+        tops, given = plural(len(layer.tops), "top"), plural(len(bottoms), "bottom")
+        raise wrong(layer, f"it has {tops} for {given}, but needs one for each")
     for x in bottoms:
         if axis_of(layer, x, parameter.integer("axis", 1)) != 1:
             return [net.lacks(layer, "its channels are not on axis 1", bottoms)]
@@ -116,6 +129,7 @@ def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     (x, *_), parameter = bottoms, layer.parameter
     method = enumeration(layer, "pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     if parameter.boolean("global_pooling"):
+        _require_global(layer, x)
         if method in ("MAX", "AVE"):
             return [net.add(layer, "gmp" if method == "MAX" else "gap", [x])]
         return [net.lacks(layer, f"{method} pooling picks elements at random", bottoms, [x.sizes[0], 1, 1])]
@@ -145,6 +159,15 @@ def _pooling(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     if list(net.volume(result).sides) != sides:
         net.builder.lacks(layer.type, layer.name, "its last window is outside of the volume")
     return [result, result]  # the second top holds the indices of the maxima
+
+
+def _require_global(layer: CaffeLayer, x: Blob) -> None:
+    """Raises DesignError if a pool over the whole volume has a kernel, a stride or a padding."""
+    kernels = [key for key in ("kernel_size", "kernel_h", "kernel_w") if key in layer.parameter]
+    if kernels:
+        raise wrong(layer, f"it has both global_pooling and {kernels[0]}", kernels[0])
+    if any(step != 1 for step in _window(layer, x, "stride", 1)) or any(_window(layer, x, "pad", 0)):
+        raise wrong(layer, "with global_pooling the stride must be 1 and the pad 0", "global_pooling")
 
 
 def _pooled(size: int, kernel: int, stride: int, pad: int, *, ceil: bool, clips: bool) -> int:
@@ -183,9 +206,14 @@ def _interpolation(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
     if cut:
         return [net.lacks(layer, "it crops its input before resizing it", bottoms)]
     high, wide = parameter.integer("height"), parameter.integer("width")
-    sides = [high, wide] if high and wide else []
+    if min(shrink, zoom) < 1:
+        raise wrong(layer, f"shrink_factor {shrink} and zoom_factor {zoom} must be at least 1")
+    has_factor = "shrink_factor" in parameter or "zoom_factor" in parameter  # a factor has precedence over the sides
+    if not has_factor and not (high and wide):
+        raise wrong(layer, "it needs shrink_factor, zoom_factor, or height and width", code="missing-key")
+    sides = [] if has_factor else [high, wide]
     for size in net.volume(x).sides if not sides else ():
-        size = (size - 1) // max(shrink, 1) + 1
+        size = (size - 1) // shrink + 1
         sides.append(size + (size - 1) * (zoom - 1))
     return [net.add(layer, "resize", [x], size=sides, mode="bilinear", corners=True)]
 
@@ -238,6 +266,9 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
 def _spread(net: CaffeNet, layer: CaffeLayer, kind: str, x: Blob, other: Blob, axis: int) -> Blob:
     """A product or sum of a blob with one of fewer axes, which are those from ``axis`` on (0: the batch)."""
     if axis == 0:
+        if other.sizes != x.sizes[: len(other.sizes)]:
+            sizes, mine = list(other.sizes), list(x.sizes)
+            raise wrong(layer, f"the second blob {sizes} must have the first sizes of the first, {mine}", "axis")
         sizes = [*other.sizes, *[1] * (len(x.sizes) - len(other.sizes))]
         return net.add(layer, kind, [x, net.reshaped(layer, other, sizes)])
     why = f"the second blob begins at axis {axis} of the first"
@@ -292,6 +323,8 @@ def _local_response(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -
     keys: dict[str, Any] = {"alpha": parameter.number("alpha", 1.0), "beta": parameter.number("beta", 0.75)}
     keys["k"] = parameter.number("k", 1.0)
     size = parameter.integer("local_size", 5)
+    if size % 2 == 0:
+        raise wrong(layer, f"local_size must be odd, but is {size}", "local_size")
     return [net.add(layer, "lrn", bottoms[:1], size=size, region=region, **keys)]
 
 

@@ -36,6 +36,10 @@ def _eltwise(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Seque
     factors = layer.parameter.numbers("coeff")
     layer.parameter.all("stable_prod_grad")
     _require_equal(net, layer, bottoms)
+    if len(bottoms) < 2:
+        raise wrong(layer, f"Eltwise takes at least two bottoms, not {len(bottoms)}")
+    if factors and operation != "SUM":
+        raise wrong(layer, f"coeff belongs to the operation SUM, not {operation}", "coeff")
     if factors and len(factors) != len(bottoms):
         raise wrong(layer, f"coeff has {plural(len(factors), 'number')} for {plural(len(bottoms), 'bottom')}", "coeff")
     inputs = list(bottoms)
@@ -55,10 +59,18 @@ def _require_equal(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
         raise wrong(layer, f"{layer.type} needs bottoms of the same sizes, but gets {listed}", code="merge-mismatch")
 
 
+def _one_axis(layer: CaffeLayer, x: Blob, older: str) -> int:
+    """The field ``axis``, or its older name; raises DesignError if both are given."""
+    parameter = layer.parameter
+    if "axis" in parameter and older in parameter:
+        raise wrong(layer, f"it has both axis and its older name {older}", older)
+    return axis_of(layer, x, parameter.integer("axis", parameter.integer(older, 1)))
+
+
 @translates("concat_param", "concat")
 def _concat(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
-    x, parameter = bottoms[0], layer.parameter
-    axis = axis_of(layer, x, parameter.integer("axis", parameter.integer("concat_dim", 1)))
+    x = bottoms[0]
+    axis = _one_axis(layer, x, "concat_dim")
     if len({len(bottom.shape) for bottom in bottoms}) > 1:
         raise wrong(layer, "Concat needs bottoms with the same number of axes", code="merge-mismatch")
     if len(bottoms) == 1:
@@ -91,7 +103,7 @@ def _split(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
 @translates("slice_param", "slice")
 def _slice(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x, parameter = bottoms[0], layer.parameter
-    axis = axis_of(layer, x, parameter.integer("axis", parameter.integer("slice_dim", 1)))
+    axis = _one_axis(layer, x, "slice_dim")
     if axis == 0:
         return [net.lacks(layer, "it splits the images of the batch", bottoms)] * len(layer.tops)
     size, count = x.sizes[axis - 1], len(layer.tops)

@@ -110,6 +110,8 @@ class DarknetNet:
                     self.lacks(section, RECURRENT.get(kind, "no layer kind computes it"), [x])
                 elif x is not None or kind.startswith(("route", "implicit")):
                     place = SECTIONS[kind](self, section, x)
+                elif self.index - 1 in self.implicit:
+                    self.lacks(section, "its input is the learned numbers of the section before it, not a volume", [])
             except DesignError as error:
                 self.builder.problems += error.every
             self.parts.append(list(range(self.first, len(self.builder.nodes))))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.wire import release
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -57,7 +58,7 @@ class Data:
         """The number at a byte; its type is as in :mod:`struct`."""
         size = struct.calcsize(type)
         if place < 0 or place + size > self.size:
-            raise FlatbufferError(f"a number of {size} bytes at byte {place:,} is beyond its end")
+            raise FlatbufferError(f"a number of {plural(size, 'byte')} at byte {place:,} is beyond its end")
         found: float = struct.unpack_from(f"<{type}", self.content, place)[0]
         return found
 

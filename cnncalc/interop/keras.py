@@ -11,35 +11,40 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop import keras_layers, keras_operations, keras_shapes
 from cnncalc.interop.archive import member
-from cnncalc.interop.builder import WRONG, NetBuilder, Unknown
+from cnncalc.interop.builder import NetBuilder, Unknown
 from cnncalc.interop.keras_config import (
     JSON_BYTES,
+    MODELS,
+    TENSOR,
     Call,
     Config,
+    Entry,
     Names,
     Reference,
     calls,
-    layers_of,
-    plain,
+    entry_of,
+    found_instead,
     read_json,
     reference_of,
     references,
     upgraded,
 )
-from cnncalc.interop.keras_net import LAYERS, UNKNOWN, UNSUPPORTED, Applied, KerasNet, Tensor
+from cnncalc.interop.keras_net import NO_TENSOR, UNKNOWN, UNSUPPORTED, Applied, KerasNet, Tensor, translation
 from cnncalc.language.files import decode_names
+from cnncalc.layers.keys import shown
 from cnncalc.source import Source, visible
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from mmap import mmap
 
     from cnncalc.graph import Graph
+    from cnncalc.interop.keras_net import Function
     from cnncalc.language.settings import Settings
 
 _TRANSLATIONS = (keras_layers, keras_operations, keras_shapes)
 """The modules that fill ``LAYERS``."""
-_MODELS = frozenset(["Sequential", "Functional", "Model", "Network"])
 MAX_LAYERS = 20_000
 """The most layers of one model."""
 MAX_CALLS = 20_000
@@ -90,9 +95,9 @@ def _read(name: str, source: Source, settings: Settings) -> Graph:
     model = read_json(source)
     kind = model.get("class_name") if isinstance(model, dict) else None
     if not isinstance(model, dict) or not isinstance(kind, str):
-        raise DesignError([Problem("wrong-file", f"{name} is not a model of Keras: it has no class_name")])
+        raise DesignError([Problem("wrong-file", f"{name} is not a model of Keras: class_name must be a word")])
     try:
-        return _Model(name, source, model, settings).graph(kind)
+        return _Model(name, source, model, settings).graph()
     except RecursionError:
         raise DesignError([Problem("limit", f"{name}: its lists are nested too deeply")]) from None
 
@@ -102,143 +107,128 @@ class _Model:
 
     def __init__(self, name: str, source: Source, model: Mapping[str, Any], settings: Settings) -> None:
         self.name = name
-        self.model = model
         self.names = Names(source)
+        self.model = entry_of(model, name, self.names)
         self.builder = NetBuilder("Keras file", name, settings)
-        self.net = KerasNet(self.builder, _version(model))
+        self.net = KerasNet(self.builder, _version(self.model.outer))
         self.net.is_channels_first = '"channels_first"' in source.text or '"dim_ordering": "th"' in source.text
         self.owners: dict[str, list[int]] = {}
         self.has_mismatch = False
         self.calls = 0
 
-    def graph(self, kind: str) -> Graph:
+    def graph(self) -> Graph:
         """The whole net."""
         self.apply_model(self.model, None, "", is_trainable=True)
-        return self.builder.graph(title=str(_config_of(self.model).get("name") or ""))
+        return self.builder.graph(title=self.model.config.text("name", ""))
 
     # models
 
     def apply_model(
-        self, model: Mapping[str, Any], inputs: Sequence[Tensor] | None, path: str, *, is_trainable: bool
+        self, model: Entry, inputs: Sequence[Tensor] | None, path: str, *, is_trainable: bool
     ) -> list[Tensor]:
         """Applies a model to tensors, or (None) to inputs of its own; returns its outputs."""
         if path.count(".") > MODELS_INSIDE:
             raise DesignError([Problem("limit", f"{self.name}: models are nested more than {MODELS_INSIDE} deep")])
-        config = model.get("config")
-        layers = layers_of(config)
-        if len(layers) > MAX_LAYERS:
-            message = f"{self.name}: a model has {len(layers):,} layers, more than {MAX_LAYERS:,}"
+        values = model.layers or []
+        if len(values) > MAX_LAYERS:
+            message = f"{self.name}: a model has {len(values):,} layers, more than {MAX_LAYERS:,}"
             raise DesignError([Problem("limit", message)])
-        times = [len(nodes) for layer in layers if isinstance(nodes := layer.get("inbound_nodes"), list)]
-        self.calls += 1 + max(len(layers), sum(times))
+        place = path.rstrip(".") or self.name
+        layers = [entry_of(value, f"{place}: layer {number}", self.names) for number, value in enumerate(values)]
+        self.calls += 1 + max(len(layers), sum(len(layer.nodes) for layer in layers))
         if self.calls > MAX_CALLS:
             message = f"{self.name}: more than {MAX_CALLS:,} calls of layers, counted again for each call of a model"
             raise DesignError([Problem("limit", message)])
-        is_trainable = is_trainable and not (isinstance(config, dict) and config.get("trainable") is False)
-        if any(layer.get("inbound_nodes") for layer in layers) and isinstance(config, dict):
-            return _Functional(self, config, layers, path, is_trainable=is_trainable).outputs(inputs)
+        is_trainable = model.config.boolean("trainable", True) and is_trainable
+        if any(layer.nodes for layer in layers):
+            return _Functional(self, model.config, layers, path, is_trainable=is_trainable).outputs(inputs)
         if layers:
             return self._sequential(model, layers, inputs, path, is_trainable=is_trainable)
-        kind = _class_of(model)
         why = "its layers are in Python code, not in the file"
-        self.builder.lacks(f"the model {kind[:60]}", path.rstrip(".") or kind, why)
+        self.builder.lacks(f"the model {model.kind[:60]}", path.rstrip(".") or model.kind, why)
         return [UNKNOWN]
 
     def _sequential(
-        self,
-        model: Mapping[str, Any],
-        layers: Sequence[Mapping[str, Any]],
-        inputs: Sequence[Tensor] | None,
-        path: str,
-        *,
-        is_trainable: bool,
+        self, model: Entry, layers: Sequence[Entry], inputs: Sequence[Tensor] | None, path: str, *, is_trainable: bool
     ) -> list[Tensor]:
         tensors = list(inputs or ())
         for number, layer in enumerate(layers):
-            config = _config_of(layer)
-            kind = _class_of(layer)
-            if kind == "InputLayer":
+            if layer.kind == "InputLayer":
+                if len(tensors) > 1:
+                    raise model.outer.fault(f"the model has 1 input, but is called with {len(tensors)} tensors")
                 if not tensors:
                     tensors = [self.add_input(layer, path)]
                 continue
             if not tensors and number == 0:
-                tensors = [self._first_input(model, layer, config, path)]
+                tensors = [self._first_input(model, layer, path)]
             tensors = self.apply(layer, Call([*tensors], {}), tensors, path, is_trainable=is_trainable)
         return tensors
 
-    def _first_input(
-        self, model: Mapping[str, Any], layer: Mapping[str, Any], config: Mapping[str, Any], path: str
-    ) -> Tensor:
+    def _first_input(self, model: Entry, layer: Entry, path: str) -> Tensor:
         """The input of a sequential model without an InputLayer; a nested model may have one."""
-        if _class_of(layer) in _MODELS:
-            inner = layers_of(layer.get("config"))
-            if inner and _class_of(inner[0]) == "InputLayer":
-                return self.add_input(inner[0], path)
-            if inner:
-                return self._first_input(layer, inner[0], _config_of(inner[0]), path)
-        shape = config.get("batch_input_shape") or config.get("batch_shape")
-        outer = model.get("config")
-        for holder, key in ((outer, "build_input_shape"), (model.get("build_config"), "input_shape")):
-            if shape is None and isinstance(holder, dict):
-                shape = holder.get(key)
-        if shape is None and "input_dim" in config and _class_of(layer) != "Embedding":
-            shape = [None, config.get("input_length"), config["input_dim"]] if config.get("input_length") else [
-                None, config["input_dim"]]  # fmt: skip
-        return self._input(f"{path}{config.get('name', 'input')}_input", plain(shape))
+        if layer.kind in MODELS and layer.layers:
+            first = entry_of(layer.layers[0], f"{path}{layer.name or layer.kind}: layer 0", self.names)
+            return self.add_input(first, path) if first.kind == "InputLayer" else self._first_input(layer, first, path)
+        config = layer.config
+        built = Config(model.outer.mapping("build_config"), model.outer.name, model.outer.span)
+        shape = config.shape("batch_input_shape") or config.shape("batch_shape")
+        if shape is None:
+            shape = model.config.shape("build_input_shape")
+        if shape is None:
+            shape = built.shape("input_shape")
+        if shape is None and "input_dim" in config and layer.kind != "Embedding":
+            length = [config.integer("input_length")] if "input_length" in config else []
+            shape = [None, *length, config.integer("input_dim")]
+        return self._input(f"{path}{layer.name or 'input'}_input", shape)
 
-    def add_input(self, layer: Mapping[str, Any], path: str) -> Tensor:
+    def add_input(self, layer: Entry, path: str) -> Tensor:
         """Adds the input of an InputLayer."""
-        config = _config_of(layer)
-        shape = plain(config.get("batch_shape") or config.get("batch_input_shape"))
+        config = layer.config
+        shape = config.shape("batch_shape") or config.shape("batch_input_shape")
         if shape is None and "shape" in config:
-            shape = [None, *(plain(config["shape"]) or [])]
-        return self._input(f"{path}{layer.get('name') or config.get('name', 'input')}", shape)
+            shape = [None, *(config.shape("shape") or [])]
+        return self._input(f"{path}{'input' if layer.name is None else layer.name}", shape)
 
-    def _input(self, name: str, shape: Any) -> Tensor:
-        sizes = None
-        if isinstance(shape, (list, tuple)):
-            sizes = [size if isinstance(size, int) else None for size in shape[1:]]
-        return self.net.input(name, sizes, self.names.span(name.rpartition(".")[2]))
+    def _input(self, name: str, shape: Sequence[int | None] | None) -> Tensor:
+        return self.net.input(name, None if shape is None else shape[1:], self.names.span(name.rpartition(".")[2]))
 
     # layers
 
     def apply(
-        self, layer: Mapping[str, Any], call: Call, inputs: Sequence[Tensor], path: str, *, is_trainable: bool
+        self, layer: Entry, call: Call, inputs: Sequence[Tensor], path: str, *, is_trainable: bool
     ) -> list[Tensor]:
         """Applies a layer or model to tensors; errors are added to the problems, and the output is then unknown."""
-        values = upgraded(_config_of(layer))
-        name = str(layer.get("name") or values.get("name") or layer.get("class_name"))
-        kind = _class_of(layer).rpartition(">")[2]
-        full = path + name
+        full = path + (layer.name or layer.kind)
         try:
-            if kind in _MODELS or ("layers" in values and isinstance(values["layers"], list) and kind != "Merge"):
+            if layer.is_model:
+                if not inputs:
+                    raise layer.outer.fault(NO_TENSOR)
                 return self.apply_model(layer, list(inputs), f"{full}.", is_trainable=is_trainable)
-            config = Config(values, full, self.names.span(name))
+            config = Config(upgraded(layer.config.values), full, layer.config.span)
             used: list[int] = []
+            kind, function = translation(layer.kind)
             applied = Applied(
                 full, kind, config, tuple(inputs), call.args, call.kwargs, self.owners.get(full, []), used,
-                is_trainable and values.get("trainable") is not False,
+                config.boolean("trainable", True) and is_trainable,
             )  # fmt: skip
-            made = self._translated(layer, applied)
+            made = self._translated(layer, applied, function)
             self.owners.setdefault(full, used)
             return made
         except DesignError as error:
             self.builder.problems += error.every
             return [UNKNOWN]
-        except WRONG:
-            message = f"{kind[:60]}: its configuration is not valid for this class"
-            self.builder.fail(message, full, self.names.span(name))
-            return [UNKNOWN]
 
-    def _translated(self, layer: Mapping[str, Any], applied: Applied) -> list[Tensor]:
-        module = str(layer.get("module") or "")
-        is_operation = ".ops" in module or applied.kind in keras_operations.WRAPPERS
-        function = keras_operations.operation if is_operation else LAYERS.get(applied.kind.lower())
+    def _translated(self, layer: Entry, applied: Applied, function: Function | None) -> list[Tensor]:
+        is_operation = ".ops" in layer.outer.text("module", "") or applied.kind in keras_operations.WRAPPERS
+        function = keras_operations.operation if is_operation else function
         if function is None:
             return list(self.net.lacks(applied, "no layer kind computes it"))
-        is_open = any(tensor.place is None for tensor in applied.inputs)
-        if is_open and not is_operation and applied.kind.lower() not in UNSUPPORTED:
-            return [UNKNOWN]
+        if not is_operation and applied.kind.lower() not in UNSUPPORTED:
+            if not applied.inputs and not any(isinstance(value, Tensor) for value in applied.kwargs.values()):
+                raise applied.config.fault(NO_TENSOR)
+            _check_arguments(applied)
+            if any(tensor.place is None for tensor in applied.inputs):
+                return [UNKNOWN]
         try:
             return list(function(self.net, applied))
         except Unknown:
@@ -248,52 +238,54 @@ class _Model:
 class _Functional:
     """Reads one functional model: applies each call of a layer once its inputs are known."""
 
-    def __init__(
-        self,
-        file: _Model,
-        config: Mapping[str, Any],
-        layers: Sequence[Mapping[str, Any]],
-        path: str,
-        *,
-        is_trainable: bool,
-    ) -> None:
+    def __init__(self, file: _Model, config: Config, layers: Sequence[Entry], path: str, *, is_trainable: bool) -> None:
         self.file = file
         self.config = config
         self.path = path
         self.is_trainable = is_trainable
-        self.layers = {str(layer.get("name") or _config_of(layer).get("name")): layer for layer in layers}
+        self.layers: dict[str, Entry] = {}
+        for layer in layers:
+            if layer.name is None:
+                raise layer.outer.wrong("name", "a word")
+            if layer.name in self.layers:
+                raise layer.outer.fault("another layer has this name")
+            self.layers[layer.name] = layer
         names = frozenset(self.layers)
         self.calls = {name: calls(layer, names) for name, layer in self.layers.items()}
         self.made: dict[tuple[str, int], list[Tensor]] = {}
+        self.ends = _ends(config, "output_layers")
         self.first_calls = self._first_calls()
 
     def _first_calls(self) -> dict[str, int]:
         """The number of the first call of each nested model, which Keras 2 counts from 1."""
         first: dict[str, int] = {}
         reads = [reference for made in self.calls.values() for call in made for reference in call.references]
-        for reference in [*reads, *_ends(self.config.get("output_layers"))]:
+        for reference in [*reads, *self.ends]:
             first[reference.layer] = min(first.get(reference.layer, reference.call), reference.call)
-        return {name: number for name, number in first.items() if _class_of(self.layers.get(name, {})) in _MODELS}
+        return {name: first[name] for name, layer in self.layers.items() if name in first and layer.kind in MODELS}
 
     def outputs(self, inputs: Sequence[Tensor] | None) -> list[Tensor]:
         """The outputs of the model on these inputs, or on inputs of its own."""
         self._inputs(inputs)
         self._run()
-        found = [self._tensor(reference) for reference in _ends(self.config.get("output_layers"))]
-        return found or [UNKNOWN]
+        return [self._tensor(reference, "output_layers") for reference in self.ends] or [UNKNOWN]
 
     def _inputs(self, inputs: Sequence[Tensor] | None) -> None:
-        order = [reference.layer for reference in _ends(self.config.get("input_layers"))]
+        order = [reference.layer for reference in _ends(self.config, "input_layers")]
         known = set(order)
+        for name in order:
+            if name not in self.layers:
+                raise self.config.fault(f"input_layers: the model has no layer {shown(name)}", "unknown-layer")
         order += [name for name, made in self.calls.items() if not made and name not in known and self._is_input(name)]
+        if inputs is not None and len(inputs) != len(order):
+            message = f"the model has {plural(len(order), 'input')}, but is called with {plural(len(inputs), 'tensor')}"
+            raise self.config.fault(message)
         for number, name in enumerate(order):
-            if inputs is not None:
-                self.made[name, 0] = [inputs[number] if number < len(inputs) else UNKNOWN]
-            elif name in self.layers:
-                self.made[name, 0] = [self.file.add_input(self.layers[name], self.path)]
+            tensor = self.file.add_input(self.layers[name], self.path) if inputs is None else inputs[number]
+            self.made[name, 0] = [tensor]
 
     def _is_input(self, name: str) -> bool:
-        return _class_of(self.layers[name]) == "InputLayer"
+        return self.layers[name].kind == "InputLayer"
 
     def _run(self) -> None:
         """Applies the layers in the order of the file, each call once its inputs are known."""
@@ -338,9 +330,23 @@ class _Functional:
     def _key(self, reference: Reference) -> tuple[str, int]:
         return reference.layer, reference.call - self.first_calls.get(reference.layer, 0)
 
-    def _tensor(self, reference: Reference) -> Tensor:
-        made = self.made.get(self._key(reference), [])
-        tensor = made[reference.output] if 0 <= reference.output < len(made) else UNKNOWN
+    def _tensor(self, reference: Reference, reader: str) -> Tensor:
+        """The tensor of a reference of a layer or of ``output_layers``; DesignError if there is no such tensor."""
+        key = self._key(reference)
+        made = self.made.get(key)
+        missing = None
+        if made is None and key[1] not in range(len(self.calls.get(key[0], ()))):
+            missing = f"call {shown(reference.call)}"
+        elif made is not None and UNKNOWN not in made and reference.output not in range(len(made)):
+            missing = f"output {shown(reference.output)}"
+        if missing is not None:
+            message = f"{missing} of {reference.layer}, which does not exist"
+            if reader in self.layers:
+                raise self.layers[reader].outer.fault(f"it reads {message}", "unknown-layer")
+            raise self.config.fault(f"{reader} names {message}", "unknown-layer")
+        if made is None or UNKNOWN in made:
+            return UNKNOWN
+        tensor = made[reference.output]
         if reference.shape is not None and tensor.place is not None:
             self._compare(reference, tensor)
         return tensor
@@ -357,50 +363,54 @@ class _Functional:
 
     def _apply(self, name: str, number: int) -> list[Tensor]:
         call = self.calls[name][number]
-        args, kwargs = self._resolved(call.args), {key: self._resolved(value) for key, value in call.kwargs.items()}
-        inputs = [self._tensor(reference) for reference in references(call.args)]
+        try:
+            args = [self._resolved(value, name) for value in call.args]
+            kwargs = {key: self._resolved(value, name) for key, value in call.kwargs.items()}
+            read = list(references(call.args)) or list(references(call.kwargs.get("inputs")))
+            inputs = [self._tensor(reference, name) for reference in read]
+        except DesignError as error:
+            self.file.builder.problems += error.every
+            return [UNKNOWN]
         return self.file.apply(self.layers[name], Call(args, kwargs), inputs, self.path, is_trainable=self.is_trainable)
 
-    def _resolved(self, value: Any) -> Any:
+    def _resolved(self, value: Any, reader: str) -> Any:
         """An argument with tensors in place of references."""
         if isinstance(value, Reference):
-            return self._tensor(value)
+            return self._tensor(value, reader)
         if isinstance(value, list):
-            return [self._resolved(part) for part in value]
+            return [self._resolved(part, reader) for part in value]
         if isinstance(value, dict):
-            return {key: self._resolved(part) for key, part in value.items()}
+            return {key: self._resolved(part, reader) for key, part in value.items()}
         return value
 
 
-def _ends(value: Any) -> list[Reference]:
-    """The inputs or outputs of a functional model; the file has one, a list, or a mapping of them."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
-        value = [value]
-    found: list[Reference] = []
-    for part in value if isinstance(value, list) else ():
-        reference = reference_of(part) if isinstance(part, list) and len(part) == 3 else None
-        if reference is not None:
-            found.append(reference)
-        else:
-            found += _ends(part) if isinstance(part, (list, dict)) and part else []
-    return found
+def _check_arguments(call: Applied) -> None:
+    """Raises DesignError unless the arguments of a layer are tensors, lists of tensors, or flags and numbers."""
+    for value in call.args:
+        parts = value if isinstance(value, list) else [] if isinstance(value, (bool, int, float)) else [value]
+        for part in parts:
+            if part is not None and not isinstance(part, Tensor):
+                raise call.config.fault(f"expected a tensor, {found_instead(part)}")
 
 
-def _class_of(layer: Mapping[str, Any]) -> str:
-    """The class of a layer or model, converted to text whatever its type."""
-    return str(layer.get("class_name"))
+def _ends(config: Config, key: str) -> list[Reference]:
+    """The inputs or outputs of a functional model; the file has one, nested lists, or mappings of them."""
+
+    def within(value: Any) -> list[Reference]:
+        parts = list(value.values()) if isinstance(value, dict) else value
+        if not isinstance(parts, list) or (parts and isinstance(parts[0], str)):
+            reference = reference_of(parts)
+            if reference is None:
+                raise config.fault(f"{key}: expected {TENSOR}, {found_instead(value)}")
+            return [reference]
+        return [reference for part in parts for reference in within(part)]
+
+    return within(config.raw(key, []))
 
 
-def _config_of(layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    config = layer.get("config")
-    return config if isinstance(config, dict) else {}
-
-
-def _version(model: Mapping[str, Any]) -> int:
+def _version(model: Config) -> int:
     """The first number of the version of Keras that wrote the model."""
-    written = str(model.get("keras_version") or "")
-    if written[:1].isdigit():
+    written = model.text("keras_version", "")
+    if written[:1].isdecimal():
         return int(written[0])
-    return 3 if "module" in model or "registered_name" in model else 2
+    return 3 if "module" in model.values or "registered_name" in model.values else 2

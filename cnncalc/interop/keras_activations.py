@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.keras_config import Config, plain
-from cnncalc.interop.keras_net import LAYERS, Applied, KerasNet, Tensor, translates
+from cnncalc.interop.keras_config import Config, Entry, entry_of
+from cnncalc.interop.keras_net import Applied, KerasNet, Tensor, translates, translation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +32,11 @@ def activated(net: KerasNet, call: Applied, tensor: Tensor, *, main: bool = Fals
     value = call.config.raw("activation", "linear")
     while isinstance(value, dict):  # serialized: a function with its name, or a layer
         if isinstance(value.get("config"), dict) and value.get("class_name") != "function":
-            return _as_layer(net, call, tensor, value)
+            return _as_layer(net, call, tensor, entry_of(value, f"{call.name}: activation"))
         value = value.get("config") if value.get("config") is not None else value.get("class_name")
-    word = str(plain(value)).rpartition(">")[2]
+    if not isinstance(value, str):
+        raise call.config.wrong("activation", "a word or a layer")
+    word = value.rpartition(">")[2]
     steps = _steps(net, word)
     if steps is None:
         sizes = net.sizes(net.last(call, tensor))
@@ -56,13 +58,12 @@ def _steps(net: KerasNet, word: str) -> Steps | None:
     return _WORDS.get(word)
 
 
-def _as_layer(net: KerasNet, call: Applied, tensor: Tensor, value: dict[str, Any]) -> Sequence[Tensor]:
+def _as_layer(net: KerasNet, call: Applied, tensor: Tensor, entry: Entry) -> Sequence[Tensor]:
     """Adds an activation function that the file has as a serialized layer inside another one."""
-    kind = str(value.get("class_name"))
-    function = LAYERS.get(kind.rpartition(">")[2].lower())
+    kind, function = translation(entry.kind)
     inner = call._replace(
-        name=f"{call.name}.{kind.lower()}", kind=kind, config=Config(value["config"], call.name, call.config.span),
-        inputs=(tensor,), args=[tensor], kwargs={},
+        name=f"{call.name}.{kind.lower()}", kind=kind,
+        config=Config(entry.config.values, call.name, call.config.span), inputs=(tensor,), args=[tensor], kwargs={},
     )  # fmt: skip
     if function is None:
         return net.lacks(inner, "no layer kind computes it")
@@ -78,10 +79,9 @@ def _activation(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _relu(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
     slope, threshold = config.number("negative_slope", 0.0), config.number("threshold", 0.0)
-    high = config.raw("max_value")
     if threshold:
         return net.lacks(call, f"its threshold {threshold:g} is not 0", net.sizes(net.last(call)))
-    if high is None:
+    if "max_value" not in config:
         return [net.add(call, "lrelu", [call.x], slope=slope) if slope else net.add(call, "relu", [call.x])]
     limit = config.number("max_value", 0.0)
     if slope:

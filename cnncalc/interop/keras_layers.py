@@ -8,8 +8,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import Unknown, uniform
+from cnncalc.interop.builder import uniform
 from cnncalc.interop.keras_activations import activated
+from cnncalc.interop.keras_config import found_instead
 from cnncalc.interop.keras_net import Applied, KerasNet, Tensor, lacking, translates
 from cnncalc.units import plural
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def _padding(call: Applied) -> str:
-    return call.config.text("padding", "valid").lower()
+def _padding(call: Applied, *others: str) -> str:
+    """The way in which a window is padded: valid, same or one of ``others``."""
+    return call.config.word("padding", ("valid", "same", *others), "valid")
 
 
 def _lead(call: Applied, sizes: Sequence[int], fill: int = 1) -> list[int]:
@@ -28,14 +30,12 @@ def _lead(call: Applied, sizes: Sequence[int], fill: int = 1) -> list[int]:
 
 def _pad(call: Applied, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Any:
     """The key ``pad`` of a window: numbers if both ends of all sides are padded equally, else ``same``."""
-    padding = _padding(call)
+    padding = _padding(call, "causal")
     spans = [step * (size - 1) for size, step in zip(kernel, dilation, strict=True)]
     if padding == "valid":
         return 0
     if padding == "causal":
         return [spans[0], 0]
-    if padding != "same":
-        raise call.config.wrong("padding", "valid, same or causal")
     if set(stride) == {1} and all(span % 2 == 0 for span in spans):
         return uniform([span // 2 for span in spans])
     return "same"
@@ -60,10 +60,10 @@ def _window(net: KerasNet, call: Applied, x: Tensor, key: str = "kernel_size", d
 )  # fmt: skip
 def _convolution(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    filters, groups = config.integer("filters"), config.integer("groups", 1)
+    filters, groups = config.count("filters"), config.count("groups", 1)
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
     depth = net.volume(x).depth
-    if groups == depth > 1 and filters > 0 and filters % depth == 0:
+    if groups == depth > 1 and filters % depth == 0:
         made = net.add(call, "dwconv", [x], multiplier=filters // depth, **keys)
     else:
         made = net.add(call, "conv", [x], filters=filters, groups=groups, **keys)
@@ -74,7 +74,7 @@ def _convolution(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _depthwise(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
-    made = net.add(call, "dwconv", [x], multiplier=config.integer("depth_multiplier", 1), **keys)
+    made = net.add(call, "dwconv", [x], multiplier=config.count("depth_multiplier", 1), **keys)
     return activated(net, call, made)
 
 
@@ -82,10 +82,10 @@ def _depthwise(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _separable(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
     keys = _window(net, call, x)
-    multiplier = config.integer("depth_multiplier", 1)
+    multiplier = config.count("depth_multiplier", 1)
     spread = net.add(call, "dwconv", [x], "depthwise", multiplier=multiplier, bias=False, **keys)
     bias = config.boolean("use_bias", True)
-    made = net.add(call, "conv", [spread], "pointwise", filters=config.integer("filters"), kernel=1, bias=bias)
+    made = net.add(call, "conv", [spread], "pointwise", filters=config.count("filters"), kernel=1, bias=bias)
     return activated(net, call, made)
 
 
@@ -96,7 +96,7 @@ def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     kernel = _lead(call, config.sizes("kernel_size", sides))
     stride, dilation = (_lead(call, config.sizes(key, sides, 1)) for key in ("strides", "dilation_rate"))
     padding = _padding(call)
-    extra = config.sizes("output_padding", len(kernel), 0) if "output_padding" in config else None
+    extra = _lead(call, config.sizes("output_padding", sides, least=0), 0) if "output_padding" in config else None
     begins, ends, added = [], [], []
     for side, (size, step, gap) in enumerate(zip(kernel, stride, dilation, strict=True)):
         span = gap * (size - 1) + 1
@@ -109,7 +109,7 @@ def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         added.append(max(-crop, 0))
     pad = uniform(begins) if begins == ends else [*begins, *ends]
     made = net.add(
-        call, "deconv", [x], filters=config.integer("filters"), kernel=uniform(kernel), stride=uniform(stride),
+        call, "deconv", [x], filters=config.count("filters"), kernel=uniform(kernel), stride=uniform(stride),
         dilation=uniform(dilation), pad=pad, output_pad=uniform(added), bias=config.boolean("use_bias", True),
     )  # fmt: skip
     return activated(net, call, made)
@@ -119,7 +119,7 @@ def _transposed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _local(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
     keys = {**_window(net, call, x), "bias": config.boolean("use_bias", True)}
-    return activated(net, call, net.add(call, "local", [x], filters=config.integer("filters"), **keys))
+    return activated(net, call, net.add(call, "local", [x], filters=config.count("filters"), **keys))
 
 
 # fully-connected layers and attention
@@ -129,25 +129,27 @@ def _local(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.last(call), call.config
     kind = "fc" if len(x.axes) == 1 else "linear"
-    made = net.add(call, kind, [x], units=config.integer("units"), bias=config.boolean("use_bias", True))
+    made = net.add(call, kind, [x], units=config.count("units"), bias=config.boolean("use_bias", True))
     return activated(net, call, made)
 
 
 @translates("MultiHeadAttention")
 def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    tensors = [*call.inputs, *[call.kwargs[key] for key in ("query", "value", "key") if key in call.kwargs]]
-    tensors = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
-    if not tensors:
-        raise Unknown
+    tensors = list(call.inputs)
+    for role in ("query", "value", "key"):
+        tensor = call.kwargs.get(role)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise config.fault(f"{role}: expected a tensor, {found_instead(tensor)}")
+        tensors += [] if tensor is None else [tensor]
     query, value = tensors[0], tensors[1] if len(tensors) > 1 else tensors[0]
     key = tensors[2] if len(tensors) > 2 else value
-    size = config.integer("key_dim")
+    size = config.count("key_dim")
     *positions, depth = net.sizes(query)
     given = config.integers("output_shape", [depth])
     why = None
-    if config.integer("value_dim", size) != size:
-        why = f"its value_dim is {config.integer('value_dim')}, but its key_dim is {size}"
+    if config.count("value_dim", size) != size:
+        why = f"its value_dim is {config.count('value_dim')}, but its key_dim is {size}"
     elif given != [depth]:
         why = f"its output_shape is {given}, but the depth of its query is {depth}"
     elif key != value:
@@ -157,7 +159,7 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if why is not None:
         return net.lacks(call, why, [*positions, *given])
     inputs = [net.last(call, query)] if query == value else [net.last(call, query), net.last(call, value)]
-    heads, bias = config.integer("num_heads"), config.boolean("use_bias", True)
+    heads, bias = config.count("num_heads"), config.boolean("use_bias", True)
     keys: dict[str, Any] = {} if heads * size == depth else {"head_dim": size, "dim": heads * size}
     return [net.add(call, "attention", inputs, heads=heads, bias=bias, **keys)]
 
@@ -176,7 +178,7 @@ def _pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     stride = _lead(call, config.sizes("strides", sides)) if "strides" in config else kernel
     keys: dict[str, Any] = {"kernel": uniform(kernel), "stride": uniform(stride)}
     keys["pad"] = _pad(call, kernel, stride, [1] * len(kernel))
-    is_max = call.kind.lower().startswith("max")
+    is_max = call.kind.startswith("Max")
     if not is_max and _padding(call) == "same":
         keys["count_pad"] = False
     return [net.add(call, "pool" if is_max else "avgpool", [x], **keys)]
@@ -188,7 +190,7 @@ def _pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     "GlobalMaxPool2D", "GlobalMaxPool3D",
 )  # fmt: skip
 def _global_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    x, is_max = net.maps(call), call.kind.lower().startswith("globalmax")
+    x, is_max = net.maps(call), call.kind.startswith("GlobalMax")
     if call.lead:
         names = net.volume(x).names[call.lead :]
         made = net.add(call, "reduce", [x], op="max" if is_max else "mean", axes=list(names))
@@ -279,7 +281,10 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
             "which are neither read nor counted"
         )
         return [net.add(call, "affine", [x])]
-    deviations = [sqrt(variance) or 1.0 for variance in config.numbers("variance")]
+    variances = config.numbers("variance")
+    if min(variances) < 0:
+        raise config.wrong("variance", "numbers of at least 0")
+    deviations = [sqrt(variance) or 1.0 for variance in variances]
     means = config.numbers("mean")
     if len(means) != len(deviations):
         raise config.wrong("mean", f"{plural(len(deviations), 'number')}, as many as the variance has")
@@ -294,7 +299,7 @@ def _normalization(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @lacking("Embedding")
 def _embedding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    words, units = call.config.integer("input_dim"), call.config.integer("units", call.config.integer("output_dim", 1))
+    words, units = call.config.count("input_dim"), call.config.count("units")
     sizes = None if call.x.place is None else [*net.sizes(call.x), units]
     return net.lacks(call, "it is an embedding: it reads rows of a table", sizes, parameters=words * units)
 
@@ -303,7 +308,7 @@ def _embedding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _recurrent(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     why = "a recurrent layer runs over time steps"
     config = call.config
-    units, bias = config.integer("units"), config.boolean("use_bias", True)
+    units, bias = config.count("units"), config.boolean("use_bias", True)
     if call.x.place is None or len(call.x.axes) != 2:
         return net.lacks(call, why)
     steps, depth = net.sizes(call.x)

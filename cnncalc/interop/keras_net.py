@@ -55,7 +55,7 @@ class Applied(NamedTuple):
     kind: str
     config: Config
     inputs: tuple[Tensor, ...]
-    args: Any
+    args: list[Any]
     kwargs: Mapping[str, Any]
     owners: list[int]
     used: list[int]
@@ -70,6 +70,9 @@ class Applied(NamedTuple):
 
 LAYERS: dict[str, Function] = {}
 """The translations of the known classes of layers, by name in lower case."""
+CLASSES: dict[str, str] = {}
+"""The names of these classes, by name in lower case."""
+NO_TENSOR = "it reads no tensor"
 UNSUPPORTED: set[str] = set()
 """Classes that are never supported; they are reported even if their input is not known."""
 
@@ -79,9 +82,15 @@ def translates(*kinds: str) -> Callable[[Function], Function]:
 
     def register(function: Function) -> Function:
         LAYERS.update({kind.lower(): function for kind in kinds})
+        CLASSES.update({kind.lower(): kind for kind in kinds})
         return function
 
     return register
+
+
+def translation(kind: str) -> tuple[str, Function | None]:
+    """The name of a class, which a file may write in any case, and its translation; None if it has none."""
+    return CLASSES.get(kind.lower(), kind), LAYERS.get(kind.lower())
 
 
 def lacking(*kinds: str) -> Callable[[Function], Function]:
@@ -167,6 +176,8 @@ class KerasNet:
         """
         tensor = call.x if tensor is None else tensor
         form = call.config.text("data_format", "channels_last")
+        if form not in ("channels_first", "channels_last", "default"):
+            raise call.config.wrong("data_format", "channels_first or channels_last")
         first = form == "channels_first"
         found = self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
         digit, axes = _SIDES.search(call.kind), len(tensor.axes) - call.lead

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unknown
 from cnncalc.interop.keras_activations import activated
-from cnncalc.interop.keras_config import Config, plain
-from cnncalc.interop.keras_net import Applied, KerasNet, Tensor
+from cnncalc.interop.keras_config import MAX_NUMBERS, Config, boolean, decimal, found_instead, plain, whole
+from cnncalc.interop.keras_net import NO_TENSOR, Applied, KerasNet, Tensor
 from cnncalc.interop.keras_shapes import INTERPOLATIONS, concatenated, merged, named_axis, permuted, sized
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def operation(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     known = name in _BINARY or name in _ACTIVATIONS or name in _REDUCED or name in _SAME or name in _OTHERS
     if not known:
         return net.lacks(call, "no layer kind computes it", None, name)
-    if not tensors or any(tensor.place is None for tensor in tensors):
+    if not tensors:
+        raise call.config.fault(NO_TENSOR)
+    if any(tensor.place is None for tensor in tensors):
         raise Unknown
     if name in _SAME:
         return [tensors[0]]
@@ -68,34 +70,34 @@ def _unwrapped(call: Applied) -> tuple[Applied, str]:
     """The call with its constants among its arguments, and the name of the operation in lower case."""
     name = call.kind
     if call.kind == "TFOpLambda":
-        name = call.config.text("function", "")
+        name = call.config.text("function")
     elif call.kind == "SlicingOpLambda":
         name = "getitem"
     elif call.kind == "TensorFlowOpLayer":
-        definition = call.config.raw("node_def")
-        name = str(definition.get("op", "")) if isinstance(definition, dict) else _operator_of(str(definition))
+        name = _operator_of(call.config)
         args = list(call.args)
-        for place, value in sorted((call.config.raw("constants") or {}).items()):
+        for place, value in sorted(call.config.mapping("constants").items()):
             args.insert(int(place) if str(place).isdecimal() and len(str(place)) < 10 else len(args), plain(value))
         call = call._replace(args=args)
     name = name.rpartition(".")[2].lower().replace("_", "")
     return call, name
 
 
-def _operator_of(definition: str) -> str:
-    """The operator of a TensorFlow node definition in JSON text."""
-    return definition.partition('"op": "')[2].partition('"')[0]
+def _operator_of(config: Config) -> str:
+    """The operator of a TensorFlow node definition, which is an object or its text in JSON."""
+    if isinstance(config.raw("node_def"), str):
+        return config.text("node_def").partition('"op": "')[2].partition('"')[0]
+    return Config(config.mapping("node_def"), config.name, config.span).text("op")
 
 
 def _operands(call: Applied) -> list[Any]:
     """The arguments in order: first those by position, then those by name."""
-    args = call.args if isinstance(call.args, list) else [call.args]
     found: list[Any] = []
     for value in [
-        *args,
+        *call.args,
         *[call.kwargs[key] for key in ("x", "x1", "x2", "y", "xs", "values", "inputs") if key in call.kwargs],
     ]:
-        found += value if isinstance(value, list) and any(isinstance(part, Tensor) for part in value) else [value]
+        found += value if _has_tensors(value) else [value]
     return found
 
 
@@ -106,22 +108,49 @@ def _argument(call: Applied, names: Sequence[str], place: int, default: Any = No
             return plain(call.kwargs[name])
         if name in call.config:
             return plain(call.config.raw(name))
-    args = call.args if isinstance(call.args, list) else [call.args]
-    return plain(args[place]) if place < len(args) and args[place] is not None else default
+    return plain(call.args[place]) if place < len(call.args) and call.args[place] is not None else default
+
+
+def _has_tensors(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(part, Tensor) for part in value)
+
+
+def _typed(call: Applied, names: Sequence[str], place: int, default: Any, read: Any, expected: str) -> Any:
+    """The same of the type of ``read``, which gives None for any other; raises DesignError then."""
+    value = _argument(call, names, place)
+    if value is None:
+        return default
+    found = read(value[0] if isinstance(value, list) and len(value) == 1 else value)
+    if found is None:
+        other = "found a tensor" if isinstance(value, Tensor) or _has_tensors(value) else found_instead(value)
+        raise call.config.fault(f"{names[0]}: expected {expected}, {other}")
+    return found
+
+
+def _whole(call: Applied, names: Sequence[str], place: int, default: int) -> int:
+    """A whole number."""
+    found: int = _typed(call, names, place, default, whole, "a whole number")
+    return found
+
+
+def _boolean(call: Applied, names: Sequence[str], place: int = MAX_NUMBERS) -> bool:
+    """true or false; false if it is missing."""
+    found: bool = _typed(call, names, place, False, boolean, "true or false")
+    return found
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _number(value: Any) -> float | list[float] | None:
     """A constant as one number or a list of them; None for what is neither."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return float(value)
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
-        if isinstance(value, (int, float)):
-            return float(value)
-    is_list = isinstance(value, list) and value and all(isinstance(part, (int, float)) for part in value)
-    return [float(part) for part in value] if is_list else None
+    if not isinstance(value, list):
+        return decimal(value)
+    found = [part for part in map(decimal, value) if part is not None]
+    return found if found and len(found) == len(value) else None
 
 
 def _binary(net: KerasNet, call: Applied, kind: str) -> Sequence[Tensor]:
@@ -164,13 +193,12 @@ def _function(net: KerasNet, call: Applied, word: str) -> Sequence[Tensor]:
     """Adds an activation function."""
     x = call.inputs[0]
     if word == "softmax":
-        axis = _argument(call, ("axis",), 1, -1)
-        name = net.names(x)[net.axis(call, x, axis if isinstance(axis, int) else -1)]
+        name = net.names(x)[net.axis(call, x, _whole(call, ("axis",), 1, -1))]
         return [net.add(call, "softmax", [x], **named_axis(name, "axes"))]
-    slope = _argument(call, ("negative_slope", "alpha"), 1)
-    if word == "leaky_relu" and isinstance(slope, (int, float)):
+    if word == "leaky_relu":
+        slope = _typed(call, ("negative_slope", "alpha"), 1, 0.2, decimal, "a number")
         return [net.add(call, "lrelu", [x], slope=slope)]
-    if word == "gelu" and _argument(call, ("approximate",), 1, False) is True:
+    if word == "gelu" and _boolean(call, ("approximate",), 1):
         return [net.add(call, "gelu", [x], form="tanh")]
     config = Config({"activation": word}, call.name, call.config.span)
     return activated(net, call._replace(config=config), x, main=True)
@@ -180,10 +208,10 @@ def _axes(net: KerasNet, call: Applied, x: Tensor, value: Any) -> list[int]:
     """The indices of axes in ``x.axes``, from an argument of an operation (None: all axes)."""
     if value is None:
         return list(range(len(x.axes)))
-    parts = value if isinstance(value, list) else [value]
-    if not all(isinstance(part, int) for part in parts):
-        raise call.config.fault(f"axes must be whole numbers, found {parts}")
-    return sorted({net.axis(call, x, part) for part in parts})
+    axes = [whole(part) for part in (value if isinstance(value, list) else [value])]
+    if None in axes:
+        raise call.config.fault(f"axis: expected a whole number, or a list of them, {found_instead(value)}")
+    return sorted({net.axis(call, x, axis) for axis in axes if axis is not None})
 
 
 def _reduced(net: KerasNet, call: Applied, op: str) -> Tensor:
@@ -195,7 +223,7 @@ def _reduced(net: KerasNet, call: Applied, op: str) -> Tensor:
         made = net.add(call, "gap" if op == "mean" else "gmp", [x])
     else:
         made = net.add(call, "reduce", [x], op=op, axes=names)
-    if _argument(call, ("keepdims", "keep_dims"), 2, False):
+    if _boolean(call, ("keepdims", "keep_dims"), 2):
         return made
     left = [size for axis, size in enumerate(sizes) if axis not in axes]
     if len(left) == 1 and len(sizes) - 1 not in axes:
@@ -204,29 +232,32 @@ def _reduced(net: KerasNet, call: Applied, op: str) -> Tensor:
 
 
 def _concatenate(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    axis = _argument(call, ("axis",), 1, -1)
-    return [concatenated(net, call, call.inputs, axis if isinstance(axis, int) else -1)]
+    is_constant = (not isinstance(value, Tensor) and not _has_tensors(value) for value in call.args)
+    place = next((place for place, found in enumerate(is_constant) if found), len(call.args))
+    return [concatenated(net, call, call.inputs, _whole(call, ("axis",), place, -1))]
 
 
 def _reshape(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     shape = _argument(call, ("newshape", "shape"), 1)
     if not isinstance(shape, list) or any(isinstance(part, Tensor) for part in shape):
         return net.lacks(call, "its shape is computed, not constant")
-    return [sized(net, call, call.inputs[0], shape[1:], main=True)]
+    sizes = Config({"shape": shape}, call.name, call.config.span).shape("shape") or []
+    return [sized(net, call, call.inputs[0], sizes[1:], main=True)]
 
 
 def _transpose(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    order = _argument(call, ("perm", "axes"), 1)
-    if not isinstance(order, list) or order[:1] != [0]:
+    value = _argument(call, ("perm", "axes"), 1)
+    if not isinstance(value, list) or value[:1] != [0]:
         return net.lacks(call, "it moves the batch to another axis")
+    order = Config({"perm": value}, call.name, call.config.span).integers("perm")
     return [permuted(net, call, call.inputs[0], order[1:])]
 
 
 def _expand(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = call.inputs[0]
-    axis = _argument(call, ("axis",), 1, -1)
+    axis = _whole(call, ("axis",), 1, -1)
     count = len(x.axes) + 2
-    if not isinstance(axis, int) or not -count <= axis < count or axis % count == 0:
+    if not -count <= axis < count or axis % count == 0:
         return net.lacks(call, "its new axis is before the batch")
     sizes = list(net.sizes(x))
     sizes.insert(axis % count - 1, 1)
@@ -242,7 +273,8 @@ def _squeeze(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def _power(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     operands = _operands(call)
-    kind = {2.0: "square", 0.5: "sqrt", 1.0: "identity"}.get(_number(operands[1]) if len(operands) > 1 else None)  # type: ignore[arg-type]
+    power = _number(operands[1]) if len(operands) > 1 else None
+    kind = {2.0: "square", 0.5: "sqrt", 1.0: "identity"}.get(power) if isinstance(power, float) else None
     if kind is None or not isinstance(operands[0], Tensor):
         return net.lacks(call, "its power is neither 2 nor 1/2", net.sizes(net.last(call, call.inputs[0])))
     return [net.add(call, kind, [operands[0]])]
@@ -253,8 +285,10 @@ def _negative(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _clip(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    low = _argument(call, ("x_min", "clip_value_min", "a_min", "min"), 1)
-    high = _argument(call, ("x_max", "clip_value_max", "a_max", "max"), 2)
+    if any(isinstance(operand, Tensor) for operand in _operands(call)[1:]):
+        return net.lacks(call, "its bounds are computed, not constant", net.sizes(net.last(call, call.inputs[0])))
+    low = _typed(call, ("x_min", "clip_value_min", "a_min", "min"), 1, None, decimal, "a number")
+    high = _typed(call, ("x_max", "clip_value_max", "a_max", "max"), 2, None, decimal, "a number")
     return [net.add(call, "clip", [call.inputs[0]], low=low, high=high)]
 
 
@@ -262,9 +296,9 @@ def _matmul(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if len(call.inputs) != 2 or any(len(tensor.axes) < 2 for tensor in call.inputs):
         return net.lacks(call, "it is not a matrix product of two tensors")
     one, other = (net.last(call, tensor) for tensor in call.inputs)
-    if call.kwargs.get("transpose_a") or call.kwargs.get("adj_x"):
+    if _boolean(call, ("transpose_a", "adj_x")):
         return net.lacks(call, "its first factor is transposed")
-    transpose = bool(call.kwargs.get("transpose_b") or call.kwargs.get("adj_y"))
+    transpose = _boolean(call, ("transpose_b", "adj_y"))
     return [net.add(call, "matmul", [one, other], transpose=transpose)]
 
 
@@ -272,7 +306,12 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     """``x[:, 1:, 0]``: slices with step 1, and single positions."""
     x = net.last(call, call.inputs[0])
     spec = _argument(call, ("slice_spec", "key"), 1)
-    parts = [slice(None) if part is Ellipsis else part for part in (spec if isinstance(spec, list) else [spec])]
+    parts = spec if isinstance(spec, list) else [spec]
+    if Ellipsis in parts:  # all axes that the others leave
+        place = parts.index(Ellipsis)
+        parts = [*parts[:place], *[slice(None)] * (len(x.axes) + 2 - len(parts)), *parts[place + 1 :]]
+    if len(parts) > len(x.axes) + 1:
+        return net.lacks(call, f"it has {len(parts)} positions, but its input {len(x.axes) + 1} axes")
     left: list[int] = []
     for number in range(len(x.axes) + 1):
         part = parts[number] if number < len(parts) else slice(None)
@@ -291,25 +330,27 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 def _bounds(part: Any, size: int) -> tuple[int, int] | None:
     """The first position of a part and the one after its last; None if it is not a range of step 1."""
-    if isinstance(part, int):
-        place = part + size if part < 0 else part
-        return (place, place + 1) if 0 <= place < size else None
-    if not isinstance(part, slice) or part.step not in (None, 1):
+    if not isinstance(part, slice):
+        place = whole(part)
+        place = place + size if place is not None and place < 0 else place
+        return (place, place + 1) if place is not None and 0 <= place < size else None
+    start, stop, step = (whole(edge) for edge in (part.start, part.stop, part.step))
+    if (start, stop, step) != (part.start, part.stop, part.step) or step not in (None, 1):
         return None
-    if not all(edge is None or isinstance(edge, int) for edge in (part.start, part.stop)):
-        return None
-    first, last, _ = part.indices(size)
+    first, last, _ = slice(start, stop).indices(size)
     return first, last
 
 
 def _split(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = net.last(call, call.inputs[0])
     count = _argument(call, ("num_or_size_splits", "indices_or_sections", "num_split"), 1)
-    axis = _argument(call, ("axis", "split_dim"), 2, -1)
-    place = net.axis(call, x, axis if isinstance(axis, int) else -1)
+    place = net.axis(call, x, _whole(call, ("axis", "split_dim"), 2, -1))
     size, name = net.sizes(x)[place], net.names(x)[place]
-    if not isinstance(count, int) or count < 1 or size % count:
+    if isinstance(count, (list, Tensor)):
         return net.lacks(call, "its parts have different sizes")
+    count = whole(count)
+    if count is None or count < 1 or size % count:
+        raise call.config.fault(f"its number of parts must be a whole number that divides {size}")
     made: list[Tensor] = []
     for first in range(0, size, size // count):
         keys: dict[str, Any] = {"from": first, "to": first + size // count, **named_axis(name)}
@@ -320,12 +361,13 @@ def _split(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _resize(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x = net.maps(call, call.inputs[0])
     size = _argument(call, ("size",), 1)
-    mode = str(_argument(call, ("interpolation", "method"), 2, "bilinear"))
-    if not isinstance(size, list) or len(size) != 2:
-        return net.lacks(call, "its size is not a list of two numbers")
+    mode = _typed(call, ("interpolation", "method"), 2, "bilinear", _word, "a word")
+    sizes = list(map(whole, size)) if isinstance(size, list) else []
+    if len(sizes) != 2 or None in sizes:
+        return net.lacks(call, "its size is not a list of two whole numbers")
     if mode not in INTERPOLATIONS:
         return net.lacks(call, f"its interpolation is {mode[:60]}")
-    return [net.add(call, "resize", [x], size=size, mode=mode)]
+    return [net.add(call, "resize", [x], size=sizes, mode=mode)]
 
 
 _OTHERS: dict[str, Function] = {

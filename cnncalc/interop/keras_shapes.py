@@ -8,9 +8,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import Unknown
-from cnncalc.interop.keras_config import Config, plain, upgraded
-from cnncalc.interop.keras_net import LAYERS, Applied, KerasNet, Tensor, lacking, translates
+from cnncalc.interop.keras_config import Config, entry_of, plain, upgraded, whole
+from cnncalc.interop.keras_net import NO_TENSOR, Applied, KerasNet, Tensor, lacking, translates, translation
+from cnncalc.layers.keys import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def _scaled_sum(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def merged(net: KerasNet, call: Applied, kind: str, tensors: Sequence[Tensor]) -> Tensor:
     """Merges tensors element by element; a tensor with fewer axes first gets leading axes of size 1."""
     if not tensors:
-        raise Unknown
+        raise call.config.fault(NO_TENSOR)
     if len(tensors) == 1:
         return net.add(call, kind, tensors)
     most = max(len(tensor.axes) for tensor in tensors)
@@ -78,7 +78,7 @@ def _concatenate(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def concatenated(net: KerasNet, call: Applied, tensors: Sequence[Tensor], axis: int) -> Tensor:
     """Concatenates tensors along an axis; axis 0 is the batch."""
     if not tensors:
-        raise Unknown
+        raise call.config.fault(NO_TENSOR)
     if len({tensor.axes for tensor in tensors}) > 1:
         most = max(len(tensor.axes) for tensor in tensors)
         if any(len(tensor.axes) != most for tensor in tensors):
@@ -100,10 +100,9 @@ def named_axis(name: str, key: str = "axis") -> dict[str, Any]:
 
 @translates("Dot")
 def _dot(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    axes = call.config.integers("axes", -1)
-    axes = axes * 2 if len(axes) == 1 else axes
+    axes = call.config.sizes("axes", 2, -1, least=None)
     if len(call.inputs) != 2:
-        raise Unknown
+        raise call.config.fault(f"it takes two tensors, not {len(call.inputs)}")
     if call.config.boolean("normalize", False) or any(len(tensor.axes) != 2 for tensor in call.inputs):
         return net.lacks(call, "a product of tensors other than a matrix product")
     one, other = (net.last(call, tensor) for tensor in call.inputs)
@@ -133,17 +132,17 @@ def _flatten(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("Reshape")
 def _reshape(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    target = plain(call.config.raw("target_shape"))
-    if not isinstance(target, (list, tuple)):
+    target = call.config.shape("target_shape")
+    if target is None:
         raise call.config.wrong("target_shape", "a list of sizes")
-    return [sized(net, call, call.x, list(target), main=True)]
+    return [sized(net, call, call.x, target, main=True)]
 
 
-def sized(net: KerasNet, call: Applied, x: Tensor, target: Sequence[Any], *, main: bool) -> Tensor:
+def sized(net: KerasNet, call: Applied, x: Tensor, target: Sequence[int | None], *, main: bool) -> Tensor:
     """Reshapes a tensor to sizes without the batch; one may be -1 or None. Raises DesignError if they do not fit."""
     sizes = [-1 if size is None else size for size in target]
-    if not all(isinstance(size, int) and (size == -1 or size > 0) for size in sizes) or sizes.count(-1) > 1:
-        raise call.config.fault(f"cannot reshape to {list(target)}")
+    if not all(size == -1 or size > 0 for size in sizes) or sizes.count(-1) > 1:
+        raise call.config.fault(f"cannot reshape to {shown(target)}")
     known = prod(size for size in sizes if size != -1)
     elements = prod(net.sizes(x))
     if -1 in sizes and elements % known:
@@ -171,7 +170,7 @@ def permuted(net: KerasNet, call: Applied, x: Tensor, dims: Sequence[int]) -> Te
 @translates("RepeatVector")
 def _repeat(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     row = net.reshaped(call, call.x, [1, *net.sizes(call.x)])
-    return [net.add(call, "upsample", [row], factor=call.config.integer("n"))]
+    return [net.add(call, "upsample", [row], factor=call.config.count("n"))]
 
 
 # sides
@@ -183,19 +182,20 @@ INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area")
 def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int], list[int]]:
     """The elements that are added or cropped at the begin and at the end of each side."""
     value = plain(call.config.raw(key, default))
-    parts = list(value) if isinstance(value, (list, tuple)) else [value] * sides
+    parts = list(map(plain, value)) if isinstance(value, list) else [value] * sides
     if sides == 1 and len(parts) == 2:
         parts = [parts]
-    pairs = [list(plain(part)) if isinstance(plain(part), (list, tuple)) else [part, part] for part in parts]
-    is_right = all(len(pair) == 2 and all(isinstance(number, int) for number in pair) for pair in pairs)
-    if len(pairs) != sides or not is_right:
-        raise call.config.wrong(key, f"one number, one for each of {sides} sides, or a pair for each")
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    pairs = [list(map(whole, part if isinstance(part, list) else [part, part])) for part in parts]
+    begins, ends = ([pair[end] for pair in pairs if len(pair) == 2] for end in (0, 1))
+    numbers = [[size for size in each if size is not None and size >= 0] for each in (begins, ends)]
+    if len(pairs) != sides or any(len(each) < sides for each in numbers):
+        raise call.config.wrong(key, f"one number, one for each of {sides} sides, or a pair for each, all at least 0")
+    return numbers[0], numbers[1]
 
 
 @translates("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D")
 def _padding(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    x, is_crop = net.maps(call), call.kind.lower().startswith("cropping")
+    x, is_crop = net.maps(call), call.kind.startswith("Cropping")
     key, default, sign = ("cropping", 0, -1) if is_crop else ("padding", 1, 1)
     begins, ends = _ends(call, key, len(x.axes) - 1 - call.lead, default)
     lead = [0] * call.lead
@@ -219,7 +219,7 @@ def _upsampling(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("Resizing")
 def _resizing(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     x, config = net.maps(call), call.config
-    mode, sizes = config.text("interpolation", "bilinear"), [config.integer("height"), config.integer("width")]
+    mode, sizes = config.text("interpolation", "bilinear"), [config.count("height"), config.count("width")]
     why = None if mode in INTERPOLATIONS else f"its interpolation is {mode[:60]}"
     if config.boolean("crop_to_aspect_ratio", False):
         why = "it crops the image before resizing it (crop_to_aspect_ratio)"
@@ -230,7 +230,7 @@ def _resizing(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("CenterCrop")
 def _centre_crop(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    return [net.add(call, "crop", [net.maps(call)], size=[call.config.integer("height"), call.config.integer("width")])]
+    return [net.add(call, "crop", [net.maps(call)], size=[call.config.count("height"), call.config.count("width")])]
 
 
 # only in training
@@ -240,8 +240,8 @@ def _centre_crop(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 def _dropout(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if call.kind != "Dropout":
         net.builder.note(f"{call.kind} is shown as DROPOUT: both are the identity in inference")
-    shape = plain(call.config.raw("noise_shape"))
-    is_image = isinstance(shape, (list, tuple)) and len(shape) > 1 and all(size == 1 for size in shape[1:])
+    shape = call.config.shape("noise_shape") or []
+    is_image = len(shape) > 1 and all(size == 1 for size in shape[1:])
     keys: dict[str, Any] = {"whole": "image"} if is_image else {}
     return [net.add(call, "dropout", [call.x], rate=call.config.number("rate", 0.5), **keys)]
 
@@ -278,18 +278,15 @@ def _pass(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("TimeDistributed")
 def _time_distributed(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    inner = call.config.raw("layer")
-    if not isinstance(inner, dict):
-        raise call.config.wrong("layer", "a serialized layer")
-    kind = str(inner.get("class_name")).rpartition(">")[2]
-    function = LAYERS.get(kind.lower())
-    if function is None or kind.lower() in _WHOLE or call.lead:
+    inner = entry_of(call.config.raw("layer"), f"{call.name}: layer")
+    kind, function = translation(inner.kind)
+    if function is None or kind in _WHOLE or call.lead:
         return net.lacks(call, f"it applies {kind[:60]} to each time step")
-    config = Config(upgraded(inner.get("config") or {}), call.name, call.config.span)
+    config = Config(upgraded(inner.config.values), call.name, call.config.span)
     return function(net, call._replace(kind=kind, config=config, lead=1))
 
 
-_WHOLE = frozenset(["reshape", "permute", "repeatvector", "layernormalization", "groupnormalization", "lstm", "gru"])
+_WHOLE = frozenset(["Reshape", "Permute", "RepeatVector", "LayerNormalization", "GroupNormalization", "LSTM", "GRU"])
 """Layers that cannot be applied to each time step: their axes would be counted without the time."""
 
 

@@ -111,16 +111,8 @@ class FunctionBody(Body):
     """The statements of the function of a group; the index of a step between two NULs stands for its layer or block."""
 
     taken_names: ClassVar[tuple[str, ...]] = (
-        "name",
-        "layers",
-        "ops",
-        "keras",
-        "kept",
-        "keep",
-        "i",
-        "inputs",
-        *FUNCTIONS,
-    )
+        "name", "layers", "ops", "keras", "kept", "keep", "i", "inputs", *FUNCTIONS,
+    )  # fmt: skip
 
     def part(self, place: int, name: str) -> str:
         source = self.source

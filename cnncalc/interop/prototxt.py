@@ -55,8 +55,8 @@ class Word(str):
 class Message:
     """The values of each field of a message, by the name of the field. ``start`` to ``end`` is its place in the text.
 
-    A method that reads one value takes the last of a repeated field, and ``default`` if there is none. All of them
-    raise DesignError if a value has another type.
+    A method that reads one value gives ``default`` if there is none. All of them raise DesignError if a value has
+    another type, those that read one value also if there are several.
     """
 
     __slots__ = ("end", "fields", "source", "start", "used")
@@ -102,6 +102,7 @@ class Message:
 
     def text(self, name: str, default: str = "") -> str:
         """The string or word of a field."""
+        self._once(name)
         found = self.texts(name)
         return found[-1] if found else default
 
@@ -111,6 +112,7 @@ class Message:
 
     def integer(self, name: str, default: int = 0) -> int:
         """The integer of a field."""
+        self._once(name)
         found = self.integers(name)
         return found[-1] if found else default
 
@@ -120,17 +122,25 @@ class Message:
 
     def number(self, name: str, default: float = 0.0) -> float:
         """The number of a field."""
+        self._once(name)
         found = self.numbers(name)
         return found[-1] if found else default
 
     def boolean(self, name: str, default: bool = False) -> bool:
         """The boolean of a field."""
-        for field in self.all(name)[-1:]:
+        self._once(name)
+        for field in self.all(name):
             written = str(field.value)
             if written not in (*_TRUE, *_FALSE) or isinstance(field.value, Message):
                 raise self._wrong(name, field, "true or false")
             return written in _TRUE
         return default
+
+    def _once(self, name: str) -> None:
+        """Raises DesignError, at the second value, if a field has several."""
+        for field in self.fields.get(name, ())[1:2]:
+            span = Span(self.source, field.start, field.end)
+            raise DesignError([Problem("repeated-key", f"{name} has a value already", span)])
 
     def _integer(self, name: str, field: Field) -> int:
         value = field.value

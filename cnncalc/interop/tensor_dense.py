@@ -285,6 +285,9 @@ def attention(net: Net, operator: Operator) -> Value:
         raise Unsupported(f"it has {' and '.join(unusual) or 'keys and values of earlier positions'}")
     heads = int(operator.attributes.get("q_num_heads", 0))
     if query.rank == 3:
+        missing = [name for name in ("q_num_heads", "kv_num_heads") if name not in operator.attributes]
+        if missing:
+            raise WrongFile(f"its attribute {missing[0]} is missing, which inputs of 3 axes need")
         if not heads or heads != int(operator.attributes.get("kv_num_heads", heads)):
             raise Unsupported("its queries and keys do not have the same number of heads")
         query, key, value = (_split_heads(net, x, heads) for x in (query, key, value))

@@ -27,7 +27,10 @@ MAPS = frozenset((
 ))  # fmt: skip
 """Operators on batch x channels x sides."""
 
-VECTORS = frozenset(("MatMul", "LayerNormalization", "RMSNormalization", "LpNormalization", "Einsum", "Attention"))
+VECTORS = frozenset((
+    "MatMul", "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization", "LpNormalization", "Einsum",
+    "Attention", "com.microsoft.SkipLayerNormalization", "com.microsoft.BiasGelu", "com.microsoft.FastGelu",
+))  # fmt: skip
 """Operators on vectors along the last axis."""
 
 MOST_STEPS = 400

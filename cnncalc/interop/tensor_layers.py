@@ -28,6 +28,7 @@ from cnncalc.interop.tensor_weights import Origins, origins_of
 from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError
 from cnncalc.layers.requirements import MOST_INPUTS
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -300,9 +301,12 @@ def _activated(net: Net, operator: Operator, value: Value) -> Value:
     if not isinstance(value, Tensor) or not name:
         return value
     numbers = operator.attributes.get("activation_params", ())
-    if name not in (*tensor_functions.PLAIN, "LeakyRelu", "Clip", "HardSigmoid"):
+    needed = {"LeakyRelu": 1, "Clip": 2, "HardSigmoid": 2}.get(name, 0)
+    if name not in tensor_functions.PLAIN and not needed:
         raise Unsupported(f"its activation is {name}")
-    return tensor_functions.function_of(net, operator, name, value, *[float(number) for number in numbers])
+    if needed and len(numbers) != needed:
+        raise WrongFile(f"its activation {name} takes {plural(needed, 'number')}, but has {len(numbers)}")
+    return tensor_functions.function_of(net, operator, name, value, *[float(number) for number in numbers[:needed]])
 
 
 def _unsupported(net: Net, operator: Operator, why: str) -> None:

@@ -31,10 +31,15 @@ def _normalized(
     buffers: Mapping[str, Array | None] = NO_ARRAYS,
     *,
     default: float = BN_EPS,
+    usual: float = BN_EPS,
     **keys: Any,
 ) -> Tensor:
-    """Adds a normalization. ``default`` is the ``eps`` of the kind, which is above 0: of another one it is noted."""
-    value = rounded(float(operator.attributes.get("epsilon", BN_EPS)))
+    """Adds a normalization.
+
+    ``default`` is the ``eps`` of the kind, which is above 0: of another one it is noted. ``usual`` is that of the
+    operator.
+    """
+    value = rounded(float(operator.attributes.get("epsilon", usual)))
     if value != default and value > 0:
         keys["eps"] = value
     found = learned(net, operator, x, kind, arrays, buffers, **keys)
@@ -182,6 +187,8 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     ordered = [atom for part in tensor.axes[axis:] for atom in part]
     sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
     shape = [volume.depth] if keys["axes"] == "depth" or volume.is_point else sizes
+    if keys["axes"] == "volume" and not volume.is_point:  # also the sides of 1
+        shape = list(volume)
     arrays = {
         name: None if array is None else in_order(array, ordered, *shape)
         for name, array in (("scale", scale), ("shift", shift))
@@ -201,7 +208,9 @@ def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
         raise Unsupported("it adds a bias")
     scale, shift = net.array(operator, 2), net.array(operator, 3)
     require_vectors({"scale": scale, "shift": shift}, one.shape[-1], "channels")
-    found = _normalized(net, operator, Tensor(total, one.axes), "ln", _both(scale, shift), axes="depth")
+    tensor = net.depth_last(Tensor(total, one.axes))
+    keys: dict[str, Any] = {"axes": "depth", **_parts(scale, shift)}
+    found = _normalized(net, operator, tensor, "ln", _both(scale, shift), usual=1e-12, **keys)
     return [found, None, None, Tensor(total, one.axes)]
 
 

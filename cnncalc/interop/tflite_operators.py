@@ -39,6 +39,10 @@ class NotTranslated(Exception):
     """An operator of the file cannot be translated, so it keeps its own name; the message is the reason."""
 
 
+class Contradicted(Exception):
+    """The inputs or options of an operator contradict one another; the message is the reason."""
+
+
 OTHERS = "no layer kind has its inputs or options"
 
 
@@ -113,6 +117,7 @@ class _Translation:
     def _translate(self, operator: FileOperator) -> None:
         count = len(self.operators)
         function = FORMS.get(operator.code)
+        why = wrong = ""
         try:
             if operator.code in SPLITS:
                 SPLITS[operator.code](self, operator)
@@ -120,14 +125,17 @@ class _Translation:
             if function is None or len(operator.outputs) != 1:
                 raise NotTranslated(OTHERS if function else "")
             found = function(self, operator)
-        except (NotTranslated, IndexError, KeyError) as error:
-            why = str(error) if isinstance(error, NotTranslated) else OTHERS
+        except (NotTranslated, Contradicted, IndexError, KeyError) as error:
+            if isinstance(error, Contradicted):
+                wrong = str(error)
+            else:
+                why = str(error) if isinstance(error, NotTranslated) else OTHERS
             del self.operators[count:]
             outputs = tuple([self.labels[place] for place in operator.outputs])
             name = outputs[0] if outputs else operator.code
             values = [self.value(operator, place) for place in range(len(operator.inputs))]
             inputs = tuple([value if value in self.known else "" for value in values])  # others are scratch buffers
-            self.operators.append(Operator(name, operator.code, inputs, outputs, why=why))
+            self.operators.append(Operator(name, operator.code, inputs, outputs, why=why, wrong=wrong))
             return
         name = self.labels[operator.outputs[0]]
         activation = operator.options.get("activation")
@@ -168,6 +176,11 @@ class _Translation:
         if found is None:
             raise NotTranslated(f"its input {number + 1} must be a constant of at most {MOST_VALUES:,} numbers")
         return [int(value) for value in found]
+
+    def given(self, operator: FileOperator, number: int) -> list[int]:
+        """The integers of a constant input; none if it is omitted, or not known."""
+        place = operator.inputs[number] if number < len(operator.inputs) else -1
+        return [int(value) for value in self.file.numbers.get(place, ())]
 
     def emit(self, type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Adds an operator, and returns the name of its output."""
@@ -245,7 +258,7 @@ def _conv(t: _Translation, operator: FileOperator) -> str:
 def _deconv(t: _Translation, operator: FileOperator) -> str:
     name = t.name(operator)
     inputs = [t.first(operator, 2), t.transposed(t.value(operator, 1), (3, 0, 1, 2), name), t.value(operator, 3)]
-    sizes = t.output(operator).shape[1:3]
+    sizes = t.given(operator, 0)[1:3] or t.output(operator).shape[1:3]
     found = t.emit("ConvTranspose", inputs, name, output_shape=tuple(sizes), **_window(operator))
     return t.last(found, operator)
 
@@ -300,7 +313,7 @@ def _resize(mode: str) -> Function:
             place, rounding = "align_corners", "round_prefer_ceil"
         elif options["half_pixel_centers"]:
             place = "half_pixel" if mode == "linear" else "tf_half_pixel_for_nn"
-        sizes = t.listed(name, [shape[0], shape[-1], *shape[1:-1]])
+        sizes = t.listed(name, [shape[0], shape[-1], *(t.given(operator, 1) or shape[1:-1])])
         more = {"mode": mode, "coordinate_transformation_mode": place, "nearest_mode": rounding}
         return t.last(t.emit("Resize", [t.first(operator), "", "", sizes], name, **more), operator)
 
@@ -309,6 +322,8 @@ def _resize(mode: str) -> Function:
 
 def _pad(t: _Translation, operator: FileOperator) -> str:
     pairs = t.numbers(operator, 1)
+    if min(pairs, default=0) < 0:
+        raise Contradicted(f"its pads {pairs} must be 0 or more")
     more: dict[str, Any] = {"pads": (*pairs[::2], *pairs[1::2])}
     if operator.code == "PADV2":
         (more["value"],) = t.file.numbers[operator.inputs[2]]
@@ -382,7 +397,10 @@ def _reshape(t: _Translation, operator: FileOperator) -> str:
     name = t.name(operator)
     output = t.output(operator)
     sizes = [*output.shape]
-    if len(output.open_axes) == 1:  # its size follows from the others
+    stated = t.given(operator, 1) if operator.code == "RESHAPE" else []
+    if stated:
+        sizes = stated
+    elif len(output.open_axes) == 1:  # its size follows from the others
         sizes[output.open_axes[0]] = -1
     return t.emit("Reshape", [t.value(operator, 0), t.listed(name, sizes)], name)
 
@@ -433,6 +451,9 @@ def _slice(t: _Translation, operator: FileOperator) -> str:
     shape, starts, sizes = _lengths(t.tensor(operator, 0)), t.numbers(operator, 1), t.numbers(operator, 2)
     if not len(shape) == len(starts) == len(sizes):
         raise NotTranslated(OTHERS)
+    for whole, start, size in zip(shape, starts, sizes, strict=True):
+        if not 0 <= start <= whole or size < -1 or start + size > whole:
+            raise Contradicted(f"it takes {size} elements from {start} on of an axis with {whole}")
     ends = [whole if size < 0 else start + size for whole, start, size in zip(shape, starts, sizes, strict=True)]
     return _cut(t, operator, t.value(operator, 0), starts, ends, [1] * len(starts))
 
@@ -452,7 +473,9 @@ def _strided_slice(t: _Translation, operator: FileOperator) -> str:
         if int(options["end_mask"]) >> axis & 1:
             ends[axis] = shape[axis]
         if int(options["shrink_axis_mask"]) >> axis & 1:
-            starts[axis] %= max(1, shape[axis])
+            if not -shape[axis] <= starts[axis] < shape[axis]:
+                raise Contradicted(f"it takes element {starts[axis]} of an axis with {shape[axis]}")
+            starts[axis] %= shape[axis]
             ends[axis], steps[axis] = starts[axis] + 1, 1
             gone.append(axis)
     found = _cut(t, operator, t.value(operator, 0), starts, ends, steps)
@@ -472,6 +495,15 @@ def _split(t: _Translation, operator: FileOperator) -> None:
     if not -rank <= axis < rank or any(len(shape) != rank for shape in shapes):
         raise NotTranslated(f"it splits axis {axis} of a tensor with {plural(rank, 'axis')}")
     sizes = [shape[axis] for shape in shapes]
+    stated = t.given(operator, 1) if operator.code == "SPLIT_V" else [-1] * len(sizes)
+    differs = (
+        len(set(sizes)) > 1
+        if operator.code == "SPLIT"
+        else any(part not in (-1, size) for part, size in zip(stated, sizes, strict=False))
+    )
+    if len(stated) not in (0, len(sizes)) or differs:
+        parts = "equal parts" if operator.code == "SPLIT" else f"parts {stated}"
+        raise Contradicted(f"it splits into {parts}, but its outputs have {sizes}")
     inputs = (t.value(operator, data), t.listed(outputs[0], sizes))
     t.operators.append(Operator(outputs[0], "Split", inputs, tuple(outputs), {"axis": axis}))
 

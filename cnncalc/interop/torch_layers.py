@@ -483,14 +483,8 @@ NORMALIZATIONS = ("bn", "ln", "gn", "in", "rms", "l2norm")
 LAYERS: dict[str, Any] = {
     **SEQUENCES,
     **dict.fromkeys(MERGES, merge),
-    **{
-        kind: lambda layer, inputs, p: normalization(layer, inputs[0], p)
-        for kind in NORMALIZATIONS
-    },
-    **{
-        kind: lambda layer, inputs, p: conv(layer, inputs[0], p)
-        for kind in ("conv", "dwconv")
-    },
+    **dict.fromkeys(NORMALIZATIONS, lambda layer, inputs, p: normalization(layer, inputs[0], p)),
+    **dict.fromkeys(("conv", "dwconv"), lambda layer, inputs, p: conv(layer, inputs[0], p)),
     "local": lambda layer, inputs, p: local(layer, inputs[0], p),
     "deconv": lambda layer, inputs, p: deconv(layer, inputs[0], p),
     "grn": lambda layer, inputs, p: response(inputs[0], p["scale"], p["shift"], layer.eps),

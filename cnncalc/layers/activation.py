@@ -7,6 +7,7 @@ from math import inf, prod
 from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal
+from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.normed_axes import is_single
 from cnncalc.layers.planes import axes_of, by_channel, elementwise, pieces, pixels, planes, sums_of_channels
@@ -465,16 +466,17 @@ class Softmax(Layer):
         shape, alone = [sizes[name] for name in names], len(names) - len(self.axes)
         joined = builder.reshaped(builder.permuted(inputs[0], tuple(order)), (*shape[:alone], prod(shape[alone:])))
         first = builder.last + 1
-        whole = builder.reshaped(self._probabilities(builder, joined), shape)
+        layout = contiguous(builder.layout_of(joined).sizes)
+        whole = builder.reshaped(self._probabilities(builder, joined, layout), shape)
         result = builder.permuted(whole, tuple([order.index(place) for place in range(len(order))]))
         builder.hold(first, joined)  # a variable
         return result
 
-    def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout | None = None) -> int:
-        """Records the softmax along one axis."""
+    def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout) -> int:
+        """Records the softmax along one axis, with this layout; the gradient is contiguous too."""
         x = builder.widened(value) if builder.autocast == "bfloat16" else value
         item = 4 if builder.autocast and not builder.is_cpu else None
-        return builder.operation([x], item=item, layout=layout, keeps_output=True)
+        return builder.operation([x], item=item, layout=layout, order="contiguous", keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the axes)

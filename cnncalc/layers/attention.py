@@ -273,9 +273,9 @@ class Attention(Layer):
             shifts = builder.chunks(biases[0], 3) if biases else []
             projected = []
             for number, read in enumerate((held[0], held[1], held[1])):
-                own = weights[number : number + 1] if count > 1 else []
+                weight = weights[number : number + 1] if count > 1 else []
                 given = [*parts[number : number + 1], *shifts[number : number + 1]]
-                projected.append(builder.heads_of(builder.linear(read, inner, own, given), self.heads))
+                projected.append(builder.heads_of(builder.linear(read, inner, weight, given), self.heads))
             queries, keys, value = projected
             held += projected
         biased = () if self.relative is None else builder.bias_of_pairs(own[-1], self.heads, x.sides[-1] ** 2)

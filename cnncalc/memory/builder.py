@@ -153,10 +153,16 @@ class TapeBuilder:
         inputs = [self.place[source] if source >= 0 else self.places[~source] for source in row.reads]
         first = len(self.operations)
         self.place[row.index] = self._lower(inputs)
-        if row.layer.reads_second_sizes and len(inputs) > 1:
-            self.held.append(Frame(self.last, self.last, (inputs[1],)))
+        if row.layer.reads_second_sizes and len(inputs) > 1 and self.profile.holds_frames:
+            self._take(inputs[1])
         if self.last > first:
             self.held.append(Frame(first, self.last, tuple(dict.fromkeys(inputs))))
+
+    def _take(self, value: int) -> None:
+        """Makes a value that gives only sizes an argument of the last operation, which has no gradient for it."""
+        operation = self.operations[-1]
+        inputs, gradients = (*operation.inputs, value), (*operation.gradients, NONE)
+        self.operations[-1] = operation._replace(inputs=inputs, gradients=gradients)
 
     def _lower(self, inputs: list[int]) -> int:
         """Records the operations of the current layer; returns the value that is its output."""

@@ -45,6 +45,7 @@ def plan_advice(report: Report, now: ArenaPlan) -> tuple[PlanAdvice, ...]:
 
 
 def _tried(report: Report, now: ArenaPlan) -> Iterator[PlanAdvice]:
+    """Yields all changes with their peaks, also those that do not lower it."""
     macs = report.totals.macs
     if not now.depthwise_in_place:
         other = plan(report, batch=now.batch, dtype=now.dtype, depthwise_in_place=True, order=now.order)

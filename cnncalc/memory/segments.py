@@ -126,6 +126,7 @@ def joined(first: Segment, second: Segment) -> Segment:
 
 
 def _named(report: Report, names: str) -> tuple[Segment, ...]:
+    """The segments of a list of names and ranges; raises ValueProblem."""
     extents = _extents(report.layers)
     places = {row.name: (row.index, row.index) for row in report.layers}
     segments = []

@@ -302,8 +302,9 @@ class TorchProducts(TorchLowering):
     def attended(self, queries: int, keys: int, value: int, bias: tuple[int, ...]) -> int:
         """softmax(q k^T + b) v of batch x heads x length x width of a head; ``bias`` is b, if there is one.
 
-        On a CPU it is one kernel, which keeps a logarithm for each position, unless b needs a gradient. Otherwise it is
-        composed of products and a softmax, in float32.
+        On a CPU it is one kernel, which keeps a logarithm for each position, unless b needs a gradient; its backward
+        makes the gradients of q, k and v, needed or not. Otherwise it is composed of products and a softmax, in
+        float32.
         """
         start, item = self.last + 1, self.items[queries]
         bias = tuple([self.converted(each, self.item) for each in bias])
@@ -317,6 +318,7 @@ class TorchProducts(TorchLowering):
                 keeps_output=True,
                 extras=(Extra("logarithms", logarithms, max(4, item), inference="always"),),
                 gradients=(*(NEW,) * 3, *(NONE,) * len(bias)),
+                backward_scratch=tuple([self.bytes_of(x) for x in (queries, keys, value) if not self.learns(x)]),
                 order="base",
             )
             for each in bias:

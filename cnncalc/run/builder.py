@@ -105,6 +105,7 @@ class Builder:
     # Steps
 
     def _add(self, step: Step) -> None:
+        """Adds the calls of a step, which depend on its first layer."""
         row = self.report.layers[step.rows[0]]
         if is_applied(row):
             self._applied_step(step)

@@ -194,11 +194,13 @@ def _placement(
 
 def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:
     """For each output the layer that made its memory, and how often the memory of each of these is read."""
+    readers = report.graph.readers
     storage: list[int] = []
     reads: Counter[int] = Counter()
+    readers = report.graph.readers
     for row, layer in pairs:
         storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
-        if not report.graph.readers[row.index]:
+        if not readers[row.index]:
             reads[storage[row.index]] += 1
         if not layer.shares_memory:
             reads.update(storage[source] for source in row.sources)

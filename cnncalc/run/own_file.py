@@ -88,6 +88,7 @@ def run_own_file(report: Report, own: OnnxWeights, *, seed: int = 0) -> OwnRun:
 
 
 def _compared(report: Report, own: OnnxWeights, engine: Any, seed: int) -> OwnRun:
+    """The comparison with a file; raises NotKnown if the file cannot be run."""
     is_external = own.check_external()
     _check(report, own)
     weights, unknown = _weights(report, own)

@@ -246,6 +246,7 @@ class Blocks:
         return self._vectors[:, order[: STRONG if len(self._vectors) > 2 else FEW_STRONG]].T
 
     def _add(self, places: Any, figures: Any, vectors: Any) -> None:
+        """Keeps the best of some points, one column each; raises ValueProblem if too many are on the front."""
         fresh = ~np.isin(places, self._places)
         places = np.concatenate([self._places, places[fresh]])
         figures = np.concatenate([self._figures, figures[:, fresh]], axis=1)

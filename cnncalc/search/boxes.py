@@ -168,6 +168,7 @@ class Boxes:
         return None
 
     def _observe(self, root: int, place: Place, figure: int, value: int) -> None:
+        """Keeps a computed figure; raises NotMonotone if it contradicts one that was computed before."""
         seen = self._seen.setdefault((root, figure), {})
         if place in seen:
             return

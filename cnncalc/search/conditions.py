@@ -77,6 +77,7 @@ class Conditions:
 
 
 def _read(text: str, known: set[str], words: set[str]) -> Code:
+    """The code of a condition; raises DesignError for a text that is not an expression, and for unknown names."""
     source = plain(OPTION, text)
     if not text.strip():
         message = "a condition is an expression, found nothing"

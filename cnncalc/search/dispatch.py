@@ -376,6 +376,7 @@ class WorkerPool:
             self._receive(queue)
 
     def _receive(self, queue: ExecutorQueue) -> None:
+        """Reads the answers that have arrived, and queues the chunks of dead workers again."""
         is_broken = False
         for future in [future for future in queue.tasks if future.done()]:
             task = queue.tasks[future]

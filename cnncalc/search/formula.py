@@ -430,6 +430,7 @@ class _FormulaSearch:
                 raise problem from None
 
     def _found_from(self, anchor: Point) -> KeyFormulas:
+        """The formulas around a point, checked at others; raises NoPolynomial."""
         lines = self._lines(anchor)
         for attempt in range(MAX_ATTEMPTS):
             grid = self.interpolation.grid(lines)

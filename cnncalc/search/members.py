@@ -103,6 +103,7 @@ class Members:
             return None
 
     def _meter(self, place: Place) -> Meter:
+        """The meter of a member, which measures other batches of its design too."""
         key = self._design(place)
         meter = self._meters.pop(key, None)
         if meter is None:

@@ -128,6 +128,7 @@ class Product:
         return [self.point(step * (self.size - 1) // max(1, steps - 1)) for step in range(steps)]
 
     def _latin(self, sample: Sample) -> Iterator[Point]:
+        """Yields the points of a Latin hypercube sample; equal ones are left out."""
         count = sample.points
         strata = [permutation(count, f"{sample.seed} {place}") for place in range(len(self.ranges))]
         may_repeat = all(len(values) < count for values in self._values)
@@ -232,6 +233,7 @@ class Listed:
         return DesignError([Problem("wrong-points", f"{where}: {message}")])
 
     def _rows(self) -> Iterator[Point]:
+        """Yields the points of the file; raises DesignError if it cannot be read."""
         try:
             kind = special_kind(self._path)
             if kind is not None:

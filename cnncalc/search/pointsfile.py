@@ -218,6 +218,7 @@ class PointsFile:
             raise PointsProblem("output", f"cannot write '{self.shown}': {reason(error)}") from None
 
     def _lock(self) -> None:
+        """Locks the file, where there are locks; raises PointsProblem if another process has locked it."""
         try:
             import fcntl
         except ImportError:
@@ -244,6 +245,7 @@ class PointsFile:
         raise AssertionError("_refuse always raises")
 
     def _refuse(self, data: bytes) -> None:
+        """Raises PointsProblem for a file that begins with ``data``: it is no points file, or one of another sweep."""
         line = data.partition(b"\n")[0]
         other = "write to another file, or remove this one"
         try:

@@ -106,6 +106,7 @@ class Polynomial(NamedTuple):
         return total
 
     def _of_arrays(self, given: Sequence[Any]) -> Any:
+        """The value for arrays of whole numbers, broadcast, in the order of ``names``."""
         import numpy as np
 
         arrays = [np.asarray(value) for value in given]
@@ -150,6 +151,7 @@ class Polynomial(NamedTuple):
         return self._written(r" \, ", factor, r"\frac{{{top}}}{{{below}}}")
 
     def _written(self, times: str, factor: Any, fraction: str) -> str:
+        """The polynomial as a text: ``times`` between factors, ``factor(name, power)`` for a power, ``fraction``."""
         parts: list[str] = []
         below = self.denominator
         for powers, count in self.numerators.items():

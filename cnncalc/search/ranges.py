@@ -230,6 +230,7 @@ class _RangeReader:
         return Progression(low, step, int((high - low) // step) + 1)
 
     def _factors(self, low: Fraction, high: Fraction, factor: Fraction) -> list[Value]:
+        """``low``, ``low * factor``, ... up to ``high``; raises DesignError."""
         if factor <= 1:
             raise self.wrong(f"a factor must be above 1, found {factor}")
         if low <= 0:

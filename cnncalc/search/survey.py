@@ -239,6 +239,7 @@ class Surveyor:
     # cells
 
     def _cells(self) -> list[Cell]:
+        """The cells of all combinations of values of the axes without numbers; raises NoPolynomial or ValueProblem."""
         words = [place for place in range(len(self.axes)) if place not in self.numbered]
         combinations = prod([len(self.axes[place].values) for place in words])
         if combinations > MOST_CELLS:

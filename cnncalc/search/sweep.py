@@ -199,6 +199,7 @@ def plan_of(request: SweepRequest, family: Family, stdin: str | None = None, fol
 
 
 def _source(request: SweepRequest, family: Family) -> Product | Listed:
+    """The points of a request: of its file, or a product of ranges; raises DesignError or ValueProblem."""
     if request.listed is not None:
         if request.vary or request.sample is not None:
             message = f"--from cannot be combined with {'--vary' if request.vary else '--sample'}: it lists the points"

@@ -103,6 +103,7 @@ def _family(work: Work) -> Family:
 
 
 def _outcome(family: Family, work: Work, point: Point) -> Outcome:
+    """The figures of a point, or why it is broken."""
     try:
         meter = family.meter(point, work.wanted)
         figures = tuple([meter.value(each.at(point)) for each in work.wanted])

@@ -32,7 +32,7 @@ def plan_document(
     gap = f"{size(plan.gap_bytes)} above" if plan.gap_bytes else "equal to"
     heading = (
         f"{plan.architecture}: one arena for inference, {images}, {plan.dtype} "
-        f"({plan.bytes_per_element} bytes per element)",
+        f"({plural(plan.bytes_per_element, 'byte')} per element)",
         f"{size(plan.arena_bytes)} ({plan.arena_bytes:,} bytes) for all volumes, {gap} the peak of live bytes",
     )
     layers = [(Cell(_layers(volume.layers, volume.role), volume.role),) for volume in plan.volumes]

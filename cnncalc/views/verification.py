@@ -61,7 +61,7 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
     closing += [] if run.own is None else _own_lines(run.own)
     closing += _result(
         None if run.is_finite else "shapes and counts do not depend on them",
-        f"all numbers of {run.layers} layers agree" if run.agrees else None,
+        f"all numbers of {plural(run.layers, 'layer')} agree" if run.agrees else None,
         [
             f"{wrong.layer}: {WORDS.get(wrong.quantity, wrong.quantity)}: "
             f"expected {wrong.expected}, measured {wrong.measured}"

@@ -93,6 +93,11 @@ def test_a_run_of_many_steps_is_made_ready_in_linear_time() -> None:
     assert growth(lambda net: cnncalc.prepare(net, threads=1), few, many) < MOST
 
 
+def test_the_rules_grow_with_the_number_of_their_findings() -> None:
+    few, many = (f"INPUT 1x1x3 -> [FC-3 -> FC-3 -> RELU]*{number}" for number in (100, 1_000))
+    assert growth(WORK["rules"], few, many) < MOST
+
+
 def test_verifying_grows_with_the_number_of_layers() -> None:
     few, many = (f"INPUT 3x2x2 -> [CONV1-2 -> RELU]*{number}" for number in (100, 1_000))
     assert growth(lambda net: verify(cnncalc.analyze(net)), few, many) < MOST

@@ -225,7 +225,7 @@ def test_with_output_to_a_file_one_line_is_printed(folder: Path, capsys: pytest.
         (("vgg16", "--base", "HEAD", "--baseline", "b"), "error[usage]: --base and --baseline exclude each other"),
         (("vgg16", "--max", "parameters=5M", "--max", "parameters=6M"), "--max:1:1: error[repeated-key]"),
         (("vgg16", "--max"), "error[usage]: "),
-        (("vgg16", "--format", "sarf"), "error[usage]: --format: expected text or markdown or json or"),
+        (("vgg16", "--format", "sarf"), "error[usage]: --format: expected text, markdown, json, "),
         (("--strict",), "error[usage]: check needs FILES"),
     ],
 )

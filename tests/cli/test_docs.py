@@ -452,7 +452,7 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) 
         ),
         (
             ["a.txt", "--syntax", "tex"],
-            "error[usage]: --syntax: expected markdown or html or rst or latex or asciidoc, found 'tex'; "
+            "error[usage]: --syntax: expected markdown, html, rst, latex or asciidoc, found 'tex'; "
             "did you mean 'latex'?\n"
             "  = hint: cnncalc docs --help\n",
         ),

@@ -101,7 +101,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (["check", TINY, "--werror"], "error[usage]: cnncalc check has no option '--werror'\n  = hint: use --strict\n"),
         (
             ["table", TINY, "--format", "texd"],
-            "error[usage]: --format: expected text or rich or markdown or latex or html or rst or csv or tsv or json, "
+            "error[usage]: --format: expected text, rich, markdown, latex, html, rst, csv, tsv or json, "
             "found 'texd'; did you mean 'text'?\n"
             "  = hint: cnncalc table --help\n",
         ),

@@ -29,6 +29,10 @@ def layer(type: str, parameters: str = "", bottom: str = "data", top: str = "out
     return f'layer {{ name: "{name}" type: "{type}" {bottoms} {tops} {parameters} }} '
 
 
+def window(fields: str) -> str:
+    return layer("Convolution", f"convolution_param {{ num_output: 4 {fields} }}")
+
+
 def one(type: str, parameters: str = "") -> Report:
     return account(read(INPUT + layer(type, parameters)))
 
@@ -248,21 +252,52 @@ def test_everything_unsupported_is_named_and_partly_stated() -> None:
         (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: 7 dim: -1 } }"), "must divide the 1,311"),
         (INPUT + layer("Reshape", "reshape_param { shape { dim: 0 dim: -1 dim: -1 } }"), "must have at most one -1"),
         (INPUT + layer("Slice", "slice_param { slice_point: 5 }", top="a b"), "must split the size 3"),
-        (INPUT + layer("Pooling", "pooling_param { pool: MIN kernel_size: 2 }"), "AVE or STOCHASTIC, but is MIN"),
+        (INPUT + layer("Pooling", "pooling_param { pool: MIN kernel_size: 2 }"), "MAX, AVE or STOCHASTIC, but is MIN"),
         (INPUT + layer("Pooling", "pooling_param { round_mode: 2 kernel_size: 2 }"), "CEIL or FLOOR, but is 2"),
-        (INPUT + layer("Reduction", "reduction_param { operation: MAX axis: 2 }"), "SUM or ASUM or SUMSQ or MEAN"),
+        (INPUT + layer("Reduction", "reduction_param { operation: MAX axis: 2 }"), "SUM, ASUM, SUMSQ or MEAN"),
         (INPUT + layer("LRN", "lrn_param { norm_region: WITHIN }"), "WITHIN_CHANNEL, but is WITHIN"),
-        (INPUT + layer("Eltwise", "eltwise_param { operation: DIV }"), "PROD or SUM or MAX, but is DIV"),
+        (INPUT + layer("Eltwise", "eltwise_param { operation: DIV }"), "PROD, SUM or MAX, but is DIV"),
         (INPUT + layer("Softmax", "softmax_param { axis: 4 }"), "axis must be -4 to 3 for a blob with 4 axes"),
         ('input: "x" input_dim: 1 input_dim: 3 input_dim: -1 input_dim: 4' + layer("ReLU", bottom="x"), "at least 1"),
         (INPUT + 'layer { name: "a" bottom: "data" }', "the layer has no type"),
+        (INPUT + window("kernel_size: 3 kernel_h: 5 kernel_w: 5"), "kernel_size cannot be given beside kernel_h or"),
+        (INPUT + window("kernel_h: 5"), "kernel_h and kernel_w must be given together"),
+        (INPUT + window("kernel_size: 3 stride: 2 stride_h: 1 stride_w: 1"), "stride cannot be given beside stride_h"),
+        (INPUT + window("kernel_size: 3 stride_w: 2"), "stride_h and stride_w must be given together"),
+        (INPUT + window("kernel_size: 3 num_output: 5"), "num_output has a value already"),
+        (INPUT + layer("Pooling", "pooling_param { kernel_size: 2 pad_h: 1 }"), "pad_h and pad_w must be given"),
+        (INPUT + layer("Pooling", "pooling_param { global_pooling: true kernel_size: 2 }"), "both global_pooling and"),
+        (INPUT + layer("Pooling", "pooling_param { global_pooling: true stride: 2 }"), "the stride must be 1"),
+        (INPUT + layer("Convolution", "convolution_param { num_output: 4 kernel_size: 1 }", "data data"),
+         "it has 1 top for 2 bottoms, but needs one for each"),
+        (INPUT + layer("Eltwise"), "Eltwise takes at least two bottoms, not 1"),
+        (INPUT + layer("Eltwise", "eltwise_param { operation: PROD coeff: 1 coeff: 2 }", "data data"), "belongs to"),
+        (INPUT + layer("Concat", "concat_param { axis: 2 concat_dim: 1 }", "data data"), "its older name concat_dim"),
+        (INPUT + layer("Slice", "slice_param { axis: 2 slice_dim: 1 }", top="a b c"), "its older name slice_dim"),
+        (INPUT + layer("LRN", "lrn_param { local_size: 4 }"), "local_size must be odd, but is 4"),
+        (INPUT + layer("Pooling", "pooling_param { global_pooling: true }", top="g")
+         + layer("Scale", "scale_param { axis: 0 }", "data g"), "must have the first sizes of the first, [3, 23, 19]"),
+        (INPUT + layer("Interp", "interp_param { height: 5 }"), "it needs shrink_factor, zoom_factor, or height and"),
+        (INPUT + layer("Interp", "interp_param { zoom_factor: 0 }"), "zoom_factor 0 must be at least 1"),
+        (INPUT + layer("ReLU") + layer("TanH"), "its top 'out' is a blob already, and not its bottom"),
+        (INPUT + layer("Slice", top="a a a"), "its top 'a' is a blob already, and not its bottom"),
+        (INPUT + layer("ReLU", bottom="data", top="data") + layer("TanH", bottom="data", top="data data"),
+         "its top 'data' is a blob already"),
         (LENET.replace("phase: TEST", "phase: TRAIN"), "--phase train"),
+        (LENET.replace("phase: TEST", "phase: TETS"), "phase must be TRAIN or TEST, but is TETS"),
     ],
 )  # fmt: skip
 def test_a_fault_of_the_net_is_named(text: str, words: str) -> None:
     with pytest.raises(DesignError) as caught:
         read(text)
     assert words in str(caught.value)
+
+
+def test_a_pad_along_one_side_and_a_factor_beside_the_sides_are_read() -> None:
+    padded = account(read(INPUT + window("kernel_size: 3 pad_h: 1")))
+    assert padded.layers[-1].output == Volume(23, 17, 4)
+    enlarged = one("Interp", "interp_param { height: 4 width: 5 zoom_factor: 2 }")
+    assert enlarged.layers[-1].output == Volume(45, 37, 3)
 
 
 def test_fields_that_are_not_read_are_warned_of() -> None:

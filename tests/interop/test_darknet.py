@@ -52,6 +52,13 @@ def test_sections_become_blocks_with_the_numbers_of_darknet() -> None:
     assert rows[4].output == Volume(12, 10, 8)
 
 
+def test_a_section_that_reads_learned_numbers_is_not_left_out() -> None:
+    with pytest.raises(DesignError, match="its input is the learned numbers of the section before it, not a volume"):
+        report("[implicit_add]\nfilters=6\n" + CONV.format(8))
+    routed = report(CONV.format(6) + "[implicit_add]\nfilters=6\n[route]\nlayers=0\n" + CONV.format(8))
+    assert routed.layers[-1].output == Volume(23, 19, 8)
+
+
 @pytest.mark.parametrize(
     ("height", "size", "stride", "extra", "expected"),
     [

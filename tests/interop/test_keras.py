@@ -312,8 +312,8 @@ def test_a_keras_file_is_read_by_its_configuration() -> None:
     graph = load_bytes("net.keras", archive(json.dumps(model).encode()))
     assert [node.name for node in graph.nodes] == ["image", "fc"]
     for data, words in (
-        (b"no zip", "is not a model of Keras"),
-        (archive(b"{}", "other.json"), "is not a model of Keras"),
+        (b"no zip", "is not a model of Keras: File is not a zip file"),
+        (archive(b"{}", "other.json"), "is not a model of Keras: it has no config.json"),
         (archive(b" " * (5 * 1024**2)), "more than 4,194,304 bytes"),
     ):
         with pytest.raises(DesignError, match=words):
@@ -400,6 +400,10 @@ def test_json_without_a_class_is_an_architecture() -> None:
         (sequential(layer("Conv2D", "c", filters=4, kernel_size=99)), "must fit"),
         (sequential(layer("Reshape", "r", target_shape=[5, 7])), "must have the 2,622 elements"),
         (sequential(layer("BatchNormalization", "b", axis=9)), "axis must be 1 to 3, or -1 to -3, but is 9"),
+        (
+            sequential(layer("MaxPooling2D", "p", data_format="channels_frist")),
+            "channels_first or channels_last, found",
+        ),
         (sequential(layer("Nonsense", "n")), "Nonsense is not supported"),
         (
             sequential(layer("Conv1D", "c", filters=4, kernel_size=3)),

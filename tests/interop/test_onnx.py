@@ -13,6 +13,7 @@ from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import Report, account
 from cnncalc.errors import DesignError
 from cnncalc.interop import onnx_versions
+from cnncalc.interop.onnx_weights import OnnxWeights
 from cnncalc.language.settings import DEFAULT_SETTINGS, Settings
 from cnncalc.volume import Volume
 from tests.interop.onnx_writer import Model, block, node, number, tensor, value_info
@@ -999,6 +1000,49 @@ def test_a_sum_before_a_normalization_is_its_fourth_output() -> None:
     model.add("SkipLayerNormalization", first, second, *weights, name="n", outputs=4, domain="com.microsoft")
     model.add("Mul", "n", "n_3")
     assert kinds(read(model)) == "relu sigmoid add ln mul"
+
+
+def test_a_normalization_after_a_sum_is_along_the_last_axis() -> None:
+    model = Model(image=(1, 7, 8))
+    first = model.add("Relu", "image")
+    model.add("SkipLayerNormalization", first, "image", model.weight("scale", (8,)), domain="com.microsoft")
+    last = read(model).layers[-1]
+    assert (last.layer.kind, last.output, last.weights, last.biases) == ("ln", (7, 8), 8, 0)
+    assert last.layer.written()["eps"] == 1e-12
+
+
+def test_a_fused_activation_has_the_numbers_that_it_takes() -> None:
+    for name, numbers, is_right in (
+        ("Clip", [0.0, 6.0], True),
+        ("Clip", [0.5], False),
+        ("HardSigmoid", [0.1] * 3, False),
+    ):
+        model = Model(image=(1, 3, 8, 8))
+        weight = model.weight("w", (4, 3, 3, 3))
+        model.add("FusedConv", "image", weight, domain="com.microsoft", activation=name, activation_params=numbers)
+        if is_right:
+            assert kinds(read(model)) == "conv relu6"
+            continue
+        with pytest.raises(DesignError, match=f"its activation {name} takes 2 numbers, but has {len(numbers)}"):
+            read(model)
+
+
+@pytest.mark.parametrize("missing", ["q_num_heads", "kv_num_heads"])
+def test_attention_of_three_axes_states_its_heads(missing: str) -> None:
+    model = Model(opset=24, q=(1, 5, 8), k=(1, 5, 8), v=(1, 5, 8))
+    keys: dict[str, Any] = {name: 2 for name in ("q_num_heads", "kv_num_heads") if name != missing}
+    model.add("Attention", "q", "k", "v", **keys)
+    with pytest.raises(DesignError, match=f"its attribute {missing} is missing"):
+        read(model)
+
+
+def test_weights_of_a_normalized_volume_have_its_sides_of_1() -> None:
+    model = Model(image=(2, 1, 9, 8))
+    model.add("LayerNormalization", "image", model.weight("s", (1, 9, 8)), name="n", axis=1)
+    own = OnnxWeights("net.onnx", model.bytes(), DEFAULT_SETTINGS)
+    row = account(own.graph).layer("n")
+    (array,) = row.own_arrays
+    assert own.array("n", array.name, array.shape).shape == (1, 9, 8)
 
 
 def test_fractions_are_no_sizes() -> None:

@@ -149,6 +149,48 @@ def test_lists_of_different_lengths_are_refused(operator: Operator) -> None:
     assert "is not supported: no layer kind has its inputs or options" in refusal(tflite_file(X, operator, [(1, 4)]))
 
 
+@pytest.mark.parametrize(
+    ("operator", "outputs", "words"),
+    [
+        (
+            Operator("SLICE", constants=[(0, 5, 0, 0), (1, 4, 6, 4)]),
+            [(1, 3, 6, 4)],
+            "4 elements from 5 on of an axis with 8",
+        ),
+        (
+            Operator("SLICE", constants=[(0, -1, 0, 0), (1, 4, 6, 4)]),
+            [(1, 4, 6, 4)],
+            "4 elements from -1 on of an axis",
+        ),
+        (
+            Operator("SLICE", constants=[(0, 0, 0, 0), (1, -2, 6, 4)]),
+            [(1, 8, 6, 4)],
+            "-2 elements from 0 on of an axis",
+        ),
+        (Operator("PAD", constants=[(0, 0, -1, 0, 0, 0, 0, 0)]), [(1, 7, 6, 4)], "must be 0 or more"),
+        (
+            Operator("RESHAPE", constants=[(1, 4, 48)]),
+            [(1, 192)],
+            "has the output shape [1, 4, 48], but the file states",
+        ),
+        (
+            Operator("SPLIT_V", constants=[(3, 5), (1,)]),
+            [(1, 4, 6, 4), (1, 4, 6, 4)],
+            "into parts [3, 5], but its outputs",
+        ),
+        (
+            Operator("STRIDED_SLICE", constants=[(0, 9), (1, 10), (1, 1)], options={4: ("i", 2)}),
+            [(1, 6, 4)],
+            "it takes element 9 of an axis with 8",
+        ),
+    ],
+)
+def test_inputs_that_contradict_each_other_are_errors(
+    operator: Operator, outputs: list[tuple[int, ...]], words: str
+) -> None:
+    assert words in refusal(tflite_file(X, operator, outputs))
+
+
 @pytest.mark.parametrize(("x", "axis"), [(TENSOR(shape=()), 0), (X, 4), (X, -5)])
 def test_axes_beyond_those_of_a_tensor_are_refused(x: TENSOR, axis: int) -> None:
     content = tflite_file(x, Operator("MEAN", constants=[(axis,)]), [(1, 4)])

@@ -74,6 +74,8 @@ def test_replacing_the_word_by_the_suggested_one_removes_the_problem(text: str, 
         "INPUT 8x8x4 -> [POOL3/2 | CONV3-4/2(pad=0)] -> CONCAT -> POOL4 -> FC-2",
         "INPUT 2x2x4 -> POOL7/2(round=ceil)",
         "INPUT 2x2x4 -> [POOL5/2 | CONV1-4/4 -> UPSAMPLE2 -> CONV3-4(pad=0)] -> ADD",
+        "INPUT 6x6x2 -> CONV7-4/9(pad=0) -> POOL3 -> CROP(6)",
+        "INPUT 6x6x2 -> CONV7-4/9(pad=0) -> POOL3 -> PAD(-3)",
     ],
 )
 def test_the_smallest_input_works_and_no_smaller_one_does(text: str) -> None:

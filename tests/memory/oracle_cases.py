@@ -182,6 +182,10 @@ NETS = {
         "INPUT[8x16x3]@i -> CONV3-32 -> SEQUENCE@a -> FROM(@i) -> CONV3-12/2 -> SEQUENCE -> ATTENTION-4(@a) -> GELU "
         "-> ATTENTION-2(@a, head_dim=10, bias=no) -> LINEAR-7 -> FC-13"
     ),
+    "relativememory": (
+        "INPUT[8x16x3]@i -> CONV3-32 -> WINDOW4x4@a -> FROM(@i) -> CONV3-12 -> WINDOW4x4 -> "
+        "ATTENTION-4(@a, relative=4x4) -> ATTENTION-2(@a, head_dim=10, relative=4x4, out=no) -> UNWINDOW8x16 -> FC-13"
+    ),
     "products": (
         "INPUT[8x16x3] -> CONV3-32 -> [ | CONV1-32] -> MATMUL(transpose=yes) -> CONV3-16@a -> LINEAR-8 -> "
         "[ | PERMUTE([height, depth, width])] -> MATMUL -> RELU -> SEQUENCE -> [ | LINEAR-16(trainable=no)] -> "
@@ -283,7 +287,19 @@ ON_A_CPU = ("local", "padding", "rearrange", "reduction", "resize")
 """Families whose cases are measured on a CPU as well: their kernels, and which of them copy, differ there."""
 
 NETS_ON_A_CPU = (
-    *("attention", "heads", "matched", "memory", "normed", "products", "relative", "sequences", "unpooled", "windows"),
+    *(
+        "attention",
+        "heads",
+        "matched",
+        "memory",
+        "normed",
+        "products",
+        "relative",
+        "relativememory",
+        "sequences",
+        "unpooled",
+        "windows",
+    ),
     *("sharefc", "sharedbias", "tiedfc", "tiedtwice", "tiedlinear"),
     *("unpooled_line", "unpooled_plane", "unpooled_space", "one_deep", "one_deep_plane"),
 )

@@ -79,7 +79,8 @@ SINGLE = (
     "UPSAMPLE2", "UPSAMPLE(mode=bilinear)", "RESIZE(factor=1.5, mode=area)", "ROLL1", "PAD(pad=1)", "PAD(mode=reflect)",
     "PAD(mode=replicate)", "REDUCE(axes=[width])", "REDUCE(axes=[width], op=sum)", "REDUCE(axes=[width], op=max)",
     "RMS", "RMS(axes=[width])", "RMS(axes=volume)", "LN(axes=[depth])", "LN(axes=[width])", "LN(axes=volume)",
-    "L2NORM", "GN2", "IN", "BN", "DROPOUT(in_place=no)", "DWCONV3", "CONV3-4",
+    "SOFTMAX", "SOFTMAX(axes=[depth, width])", "L2NORM", "GN2", "IN", "BN", "DROPOUT(in_place=no)",
+    "DWCONV3", "CONV3-4",
 )  # fmt: skip
 """Layers between two products along the depth, which lie with the depth fastest."""
 

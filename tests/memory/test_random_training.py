@@ -71,14 +71,34 @@ MORE_PEAKS = [
         9_528,
         6_908,
     ),
+    (
+        "INPUT 5x4x6 -> AVGPOOL(output=2)@a -> LINEAR-6 -> RESIZE(@a, mode=area) -> FLATTEN -> FC-6",
+        {"checkpoint": "resize1..flatten1"},
+        3_408,
+        2_304,
+    ),
+    (
+        "INPUT 8x6x6 -> AVGPOOL(output=[4, 3])@b -> UPSAMPLE2 -> CONV3-8 -> CROP(@b) -> CONV3-6 -> FC-6",
+        {"checkpoint": "crop1..conv2"},
+        18_440,
+        13_520,
+    ),
+    ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> LINEAR-3 -> GAP", {}, 5_064, 3_228),
+    ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> FC-3", {}, 6_696, 3_948),
+    ("INPUT 25x6@a -> CONV3-6 -> ATTENTION(@a, heads=2, trainable=no) -> FC-3", {}, 16_000, 11_340),
+    ("INPUT 60x40x5 -> LINEAR-8 -> GN1 -> FC-2", {"profile": "torch-fake", "autocast": "bfloat16"}, 919_552, 792_064),
 ]
 
 
 @pytest.mark.parametrize(("pattern", "options", "training", "inference"), MORE_PEAKS)
-def test_peaks_with_separate_padding_summed_gradients_and_views(
+def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     pattern: str, options: dict[str, Any], training: int, inference: int
 ) -> None:
-    """Measured in PyTorch: padded copies next to half-precision copies, segments freed before sums, views."""
+    """Measured in PyTorch: padded copies next to half-precision copies, segments freed before sums, views.
+
+    Arguments of segments that give only sizes, arguments in float32 beside contiguous copies, contiguous results of
+    softmax, and gradients of attention that nothing needs.
+    """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
     assert (memory.training.peak_bytes, memory.inference.peak_bytes) == (training, inference)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, listed, with_changes
+from cnncalc.checks.rules.base import Rule, Site, with_changes
 from cnncalc.layers.linear import FullyConnected
+from cnncalc.units import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

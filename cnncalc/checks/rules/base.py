@@ -10,7 +10,7 @@ from cnncalc.checks.findings import Advice, Finding
 from cnncalc.layers.convolution import Convolution
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
 from cnncalc.records import NamedTuple
-from cnncalc.units import plural
+from cnncalc.units import listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,11 +110,6 @@ def others(sites: Sequence[Site]) -> str:
     if len(names) > 4:
         return f" (likewise {', '.join(names[:3])} and {len(names) - 3} more)"
     return f" (likewise {listed(names)})"
-
-
-def listed(words: Sequence[str], last: str = "and") -> str:
-    """``a, b and c``"""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 # Helpers

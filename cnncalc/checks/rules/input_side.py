@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.volumes import propagate, shapes
-from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread, with_changes
+from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, unread, with_changes
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv
 from cnncalc.layers.input import Input
 from cnncalc.layers.pooling import PaddedPooling, Pooling
-from cnncalc.units import plural
+from cnncalc.units import listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, listed, passes_all, with_changes
+from cnncalc.checks.rules.base import Rule, Site, passes_all, with_changes
 from cnncalc.layers.activation import Relu
 from cnncalc.layers.linear import FullyConnected
+from cnncalc.units import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,7 +70,8 @@ class LinearAfterLinear(Rule):
 def _merged(report: Report, sites: Sequence[Site]) -> Report | None:
     """The net without the first FC layer of each pair, if the second alone can represent both with fewer weights."""
     gone = {site.facts[0].index for site in sites}
-    if gone & {site.row.index for site in sites} or not all(_can_merge(report, site) for site in sites):
+    readers = report.graph.readers
+    if gone & {site.row.index for site in sites} or not all(_can_merge(report, readers, site) for site in sites):
         return None
     changed = with_changes(report, dict.fromkeys(gone, ()))
     return changed if changed is not None and changed.totals.parameters < report.totals.parameters else None
@@ -90,7 +92,7 @@ def _on_purpose(first: LayerReport, second: LayerReport) -> bool:
     )
 
 
-def _can_merge(report: Report, site: Site) -> bool:
+def _can_merge(report: Report, readers: Sequence[Sequence[int]], site: Site) -> bool:
     """Whether the second of two FC layers alone can represent both."""
     row, (first,) = site
     index = row.sources[0]
@@ -99,4 +101,4 @@ def _can_merge(report: Report, site: Site) -> bool:
             return False
         index = report.layers[index].sources[0]
     is_dense = isinstance(first.layer, FullyConnected) and isinstance(row.layer, FullyConnected)
-    return is_dense and len(report.graph.readers[first.index]) == 1
+    return is_dense and len(readers[first.index]) == 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread, with_changes
+from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, unread, with_changes
 from cnncalc.checks.rules.input_side import InputSides
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Convolution
 from cnncalc.layers.global_pooling import GlobalAveragePool
 from cnncalc.layers.pooling import AveragePool, PaddedPooling
+from cnncalc.units import listed
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
