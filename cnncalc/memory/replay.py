@@ -487,9 +487,7 @@ class Machine:
     def _shared(self) -> dict[int, int]:
         """The bytes of the gradients of parameters that are (part of) the gradient of an operation's output."""
         tape = self.tape
-        sharing = {
-            each.parameters[0]: each.output for each in tape.operations if each.borrows and all(each.borrows)
-        }
+        sharing = {each.parameters[0]: each.output for each in tape.operations if each.borrows and all(each.borrows)}
         return {
             place: self.given.values[output]
             for place, output in sharing.items()

@@ -148,6 +148,9 @@ class TorchLayouts(TapeBuilder):
         result = self._recorded(
             [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
         )
+        order = self.layout_of(whole).order_in(self.layout_of(like)) if is_replayed else None
+        if order:
+            self.permutations[self.last] = order
         self.bases[result] = whole
         return result
 
