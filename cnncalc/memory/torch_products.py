@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.layout import Layout, contiguous, elementwise, viewed
 from cnncalc.layers.memory import Extra, Size
@@ -19,6 +19,10 @@ class TorchProducts(TorchLowering):
 
     Values have any axes here; the first one is the batch, or contains it.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.chunked: dict[int, int] = {}  # parts of parameters: the parameter
 
     def _lower(self, inputs: list[int]) -> int:
         self._view_parameters()
@@ -137,7 +141,9 @@ class TorchProducts(TorchLowering):
         Weights and bias are ``parameters``, or ``parts`` of parameters, which are values.
         """
         first = self.last + 1
-        is_learned = self.parameters[parameters[0]].is_trainable if parameters else self.learns(parts[0])
+        is_learned = self.parameters[parameters[0] if parameters else self.chunked[parts[0]]].is_trainable
+        if parts and self.autocast and not self.training:  # a part needs a gradient at test time too, its cast does not
+            is_learned = False
         own, given, x = tuple(parameters), list(parts), value
         if self.autocast:  # the last argument is cast first
             given = [self.converted(part, self.item) for part in given[::-1]][::-1]
@@ -296,6 +302,7 @@ class TorchProducts(TorchLowering):
             part = self._recorded((), elements, item=self.parameter_item, is_alias=True, gradients=(), parameters=own)
             is_learned = self.training and self.parameters[parameter].is_trainable
             self.values[part] = self.values[part]._replace(learns=is_learned)
+            self.chunked[part] = parameter
             found.append(part)
         return found
 

@@ -86,6 +86,7 @@ MORE_PEAKS = [
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> LINEAR-3 -> GAP", {}, 5_064, 3_228),
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> FC-3", {}, 6_696, 3_948),
     ("INPUT 25x6@a -> CONV3-6 -> ATTENTION(@a, heads=2, trainable=no) -> FC-3", {}, 16_000, 11_340),
+    ("INPUT 9x60@a -> CONV3-60 -> ATTENTION(@a, heads=2, head_dim=3, out=no) -> FC-2", {}, 105_224, 62_528),
     ("INPUT 60x40x5 -> LINEAR-8 -> GN1 -> FC-2", {"profile": "torch-fake", "autocast": "bfloat16"}, 919_552, 792_064),
 ]
 
