@@ -135,6 +135,7 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     name, form = "", 1
     raw: Field | None = None
     typed: list[Field] = []
+    external: list[Field] = []
     is_external = False
     for field in reader.fields(start, end):
         number = field[0]
@@ -148,12 +149,12 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
             name = reader.text(field)
         elif number == RAW and field[1] == BYTES:
             raw = field
-        elif number in TYPED or (number == EXTERNAL and field[1] == BYTES):
+        elif number in TYPED:
             typed.append(field)
+        elif number == EXTERNAL and field[1] == BYTES:
+            external.append(field)
         elif number == LOCATION:
             is_external = field[2] == 1
-    external = [field for field in typed if field[0] == EXTERNAL]
-    typed = [field for field in typed if field[0] != EXTERNAL]
     count = prod(shape)
     _check_shape(name or "without a name", shape)
     if raw is not None and not is_external:
