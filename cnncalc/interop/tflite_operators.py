@@ -175,12 +175,14 @@ class _Translation:
         found = self.file.numbers.get(operator.inputs[number])
         if found is None:
             raise NotTranslated(f"its input {number + 1} must be a constant of at most {MOST_VALUES:,} numbers")
+        if not all(isinstance(value, int) for value in found):
+            raise NotTranslated(f"its input {number + 1} must be integers")
         return [int(value) for value in found]
 
     def given(self, operator: FileOperator, number: int) -> list[int]:
         """The integers of a constant input; none if it is omitted, or not known."""
         place = operator.inputs[number] if number < len(operator.inputs) else -1
-        return [int(value) for value in self.file.numbers.get(place, ())]
+        return self.numbers(operator, number) if place in self.file.numbers else []
 
     def emit(self, type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Adds an operator, and returns the name of its output."""
