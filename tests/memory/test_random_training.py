@@ -98,7 +98,7 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     """Measured in PyTorch: padded copies next to half-precision copies, segments freed before sums, views.
 
     Arguments of segments that give only sizes, arguments in float32 beside contiguous copies, contiguous results of
-    softmax, and gradients of attention that nothing needs.
+    softmax and of convolutions without oneDNN or of depth 1, and gradients of attention that nothing needs.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
