@@ -422,8 +422,9 @@ class Reader:
 
 def _once(name: str, *known: Container[str]) -> None:
     """Raises WireError if a value of the graph is already known."""
-    if any(name in names for names in known):
-        raise WireError(f"it defines the value {visible(name)} a second time")
+    for names in known:
+        if name in names:
+            raise WireError(f"it defines the value {visible(name)} a second time")
 
 
 def _agree(stated: Sequence[int | None], shape: Sequence[int]) -> bool:

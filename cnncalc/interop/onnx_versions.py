@@ -211,18 +211,28 @@ def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str,
         return ""
     if version not in form.span:
         return f"operator set {version} has no such operator ({form.span})"
-    _, fewest, most = max(entry for entry in form.inputs if entry[0] <= version)
+    fewest, most, own, needed = _at(type, version)
     if inputs < fewest or (most is not None and inputs > most):
         count = f"{fewest}" if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
         return f"it has {inputs} inputs, but {count} in operator set {version}"
-    own = {each.name: each for each in form.attributes if version in each.span}
-    for name in attributes:
-        if name not in own:
+    for name, value in attributes.items():
+        wanted = own.get(name)
+        if wanted is None:
             spans = [str(each.span) for each in form.attributes if each.name == name]
             when = f" in operator set {version} ({', '.join(spans)})" if spans else ""
             return f"it has no attribute {name}{when}"
-        found, wanted = _type_of(attributes[name]), _types().get(name, "")
+        found = _type_of(value)
         if found and wanted and found != wanted:
             return f"its attribute {name} is {found}, but must be {wanted}"
-    missing = [each.name for each in own.values() if each.is_required and each.name not in attributes]
+    missing = [name for name in needed if name not in attributes]
     return f"its attribute {missing[0]} is missing" if missing else ""
+
+
+@cache
+def _at(type: str, version: int) -> tuple[int, int | None, Mapping[str, str], tuple[str, ...]]:
+    """What an operator has in an operator set: fewest and most inputs, types of its attributes, those required."""
+    form = forms()[type]
+    _, fewest, most = max(entry for entry in form.inputs if entry[0] <= version)
+    own = [each for each in form.attributes if version in each.span]
+    types = {each.name: _types().get(each.name, "") for each in own}
+    return fewest, most, types, tuple([each.name for each in own if each.is_required])

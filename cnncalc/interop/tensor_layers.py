@@ -253,7 +253,8 @@ def _results(net: Net, operator: Operator) -> list[Value]:
     results = found if isinstance(found, list) else [found]
     if operator.type == "MaxPool" and len(operator.outputs) > 1:
         results = results * 2
-    _require_outputs(net, operator, results)
+    if len(operator.outputs) > 1:
+        _require_outputs(net, operator, results)
     if operator.type == "com.microsoft.FusedConv":
         results = [_activated(net, operator, results[0])]
     return results
