@@ -239,7 +239,8 @@ class TorchLayouts(TapeBuilder):
         """The memory order of the output of a convolution: ``suggested`` (that of its input) or ``contiguous``.
 
         On a CPU contiguous kernels convolve three sides in half precision, and single images as
-        :meth:`_is_without_onednn` says. A length is computed as a plane of contiguous memory; of depth 1 that may be channels-last as well.
+        :meth:`_is_without_onednn` says. A length is computed as a plane of contiguous memory; of depth 1 that may be
+        channels-last as well.
         """
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
