@@ -46,6 +46,14 @@ _OF_TRAINING = frozenset([
 ])  # fmt: skip
 """Fields of the parameters of layers that change no volume and no count."""
 
+_OF_LAYERS = frozenset(
+    ["blobs", "blobs_lr", "debug_info", "loss_param", "loss_weight", "param", "propagate_down", "transform_param",
+     "weight_decay"]
+)  # fmt: skip
+"""Fields of layers that change no volume and no count."""
+_OF_NETS = frozenset(["debug_info", "force_backward"])
+"""The same of nets."""
+
 
 def read_caffe(name: str, data: bytes, settings: Settings) -> Graph:
     """The graph of a net of Caffe. Raises DesignError with all problems."""
@@ -92,7 +100,10 @@ class _Reader:
                 self.builder.problems += error.every
                 self.caffe.forget(layer)
         self.caffe.say_batches()
-        return self.builder.graph(title=self.net.text("name"))
+        title = self.net.text("name")
+        for field, span in unread(self.net, _OF_NETS):
+            self.builder.warn("not-read", f"the field {field} of the net is not read", span)
+        return self.builder.graph(title=title)
 
     def _no_layers(self) -> Problem:
         """The problem of a text without layers."""
@@ -211,6 +222,8 @@ class _Reader:
             self.builder.warn(
                 "not-read", f"{layer.name}: the field {field} of {translation.parameter} is not read", span
             )
+        for field, span in () if layer.is_flat else unread(layer.message, _OF_LAYERS):
+            self.builder.warn("not-read", f"{layer.name}: the field {field} of the layer is not read", span)
 
 
 def is_left_out(layer: CaffeLayer) -> bool:
@@ -234,9 +247,8 @@ def _layer_of(message: Message) -> CaffeLayer:
             if old in inner.fields:
                 inner.fields[new] = inner.fields.pop(old)
         inner.used.update(inner.fields)
-    field = inner.all("type")
-    number = field[-1].value if field and isinstance(field[-1].value, int) else None
-    kind = _NUMBERED.get(number, f"type {number}") if number is not None else inner.text("type")
+    number = inner.value("type")
+    kind = _NUMBERED.get(number, f"type {number}") if isinstance(number, int) else inner.text("type")
     span = inner.span("name") if "name" in inner else message.span()
     name = inner.text("name") or kind or "layer"
     if not kind:

@@ -331,10 +331,9 @@ def enumeration(layer: CaffeLayer, name: str, words: Sequence[str], default: str
 
     Raises DesignError for any other value.
     """
-    found = layer.parameter.all(name)
-    if not found:
+    number = layer.parameter.value(name)
+    if number is None:
         return default
-    number = found[-1].value
     word = str(number) if isinstance(number, int) else layer.parameter.text(name).upper()
     word = {str(place): known for place, known in enumerate(words, first)}.get(word, word)
     if word not in words:

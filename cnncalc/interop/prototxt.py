@@ -76,6 +76,12 @@ class Message:
         self.used.add(name)
         return self.fields.get(name, [])
 
+    def value(self, name: str) -> Any:
+        """The value of a field, whatever its type; None if there is none."""
+        self._once(name)
+        found = self.all(name)
+        return found[0].value if found else None
+
     def span(self, name: str | None = None) -> Span:
         """The position of the first value of a field, or, without a name, of the name before the message."""
         found = self.fields.get(name or "")

@@ -80,6 +80,17 @@ class Layout(NamedTuple):
         """The layout with its axes in another order."""
         return Layout(tuple([self.sizes[side] for side in order]), tuple([self.strides[side] for side in order]))
 
+    def order_in(self, other: Layout) -> tuple[int, ...] | None:
+        """The place of each axis in ``other``, if that is this layout with its axes in another order; else None."""
+        axes, others = list(zip(*self, strict=True)), list(zip(*other, strict=True))
+        if sorted(axes) != sorted(others):
+            return None
+        order = []
+        for axis in axes:
+            order.append(others.index(axis))
+            others[order[-1]] = (-1, -1)
+        return tuple(order)
+
     def repeated(self, sizes: Sequence[int]) -> Layout:
         """The layout with axes of size 1 repeated to ``sizes``, with a stride of 0."""
         sides = zip(*self, sizes, strict=True)

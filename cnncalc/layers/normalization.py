@@ -233,7 +233,8 @@ class BatchNorm(Affine):
             if builder.composes:  # of element-wise operations
                 return builder.single(inputs, order="input", makes_all="input")
             return builder.single(inputs)
-        return builder.single(inputs, gathers="suggested", makes_all="all")
+        x = builder.gathered(builder.entering(inputs[0]), "suggested")
+        return builder.single([x], gathers="suggested", makes_all="all")
 
     def channelwise(
         self, xp: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None

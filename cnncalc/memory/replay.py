@@ -119,9 +119,11 @@ class Machine:
         # of each parameter: operations that are still to run backward
         self.parameter_uses = Counter([place for operation in tape.operations for place in operation.parameters])
         self.shared = self._shared()
+        self.borrowed: dict[int, int] = {}  # of a parameter with several uses: the gradient that is its gradient so far
         if loop.gradients_before or loop.gradients_stay:
             learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
             self._change_gradients(sum([self.shared.get(place, sizes.parameters[place]) for place in learned]))
+        self.unordered: set[int] = set()  # those of them whose first gradient has another order than the parameter
         count = len(tape.values)
         self.sizes = list(sizes.values)  # of storages
         for source in tape.sources:
@@ -447,10 +449,9 @@ class Machine:
         """
         places = range(len(operation.inputs))
         learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
-        if learned and learned[0] in self.shared and operation.shares_gradient:
-            if not self.gradients_stay:
-                self.gradient_holders[incoming] += 1
-                self._keep_as_gradient(learned[0], incoming)
+        borrower = learned[0] if learned and operation.borrows else None
+        if borrower is not None:
+            self.gradient_holders[incoming] += 1
             learned = []
         is_handed_over = operation.is_product and not places  # from a view of a parameter to the parameter
         if number in self.segment_of and (operation.summed_inputs or operation.summed_parameters):
@@ -474,6 +475,8 @@ class Machine:
         # the gradient of a matrix is added after that of a bias here too
         for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
             self._accumulate(parameter, operation)
+        if borrower is not None:
+            self._accumulate_borrowed(borrower, operation, incoming)
 
     def _pass_on(self, outgoing: list[tuple[int, int, bool]], operation: Operation) -> None:
         """Adds the gradients of inputs to those that other operations have made for the same values."""
@@ -507,7 +510,7 @@ class Machine:
     def _shared(self) -> dict[int, int]:
         """The bytes of the gradients of parameters that are (part of) the gradient of an operation's output."""
         tape = self.tape
-        sharing = {each.parameters[0]: each.output for each in tape.operations if each.shares_gradient}
+        sharing = {each.parameters[0]: each.output for each in tape.operations if each.borrows and all(each.borrows)}
         return {
             place: self.given.values[output]
             for place, output in sharing.items()
@@ -549,7 +552,10 @@ class Machine:
         order, or added to the gradient of the previous step if that still exists.
         """
         size = self.given.parameters[parameter]
-        if parameter in self.has_gradient:
+        if parameter in self.borrowed:  # the sum is a new tensor
+            self._note(size, operation, "backward")
+            self._release_gradient(self.borrowed.pop(parameter))
+        elif parameter in self.has_gradient:
             if not self.adds_in_place or parameter in self.has_view:
                 self._note(size, operation, "backward")
             self._change_parameter_gradient(-size)
@@ -557,12 +563,50 @@ class Machine:
         elif operation.is_product and parameter == operation.parameters[0]:
             self.has_view.add(parameter)
         self.has_gradient.add(parameter)
+        self._end_use(parameter, operation, is_copied=parameter in operation.copied or parameter in self.unordered)
+
+    def _accumulate_borrowed(self, parameter: int, operation: Operation, gradient: int) -> None:
+        """Adds the gradient of an operation's output, which is (part of) that of the parameter, to those of others.
+
+        Alone it becomes the gradient of the parameter as it is, if nothing else holds it and its memory has the order
+        of the parameter; else a copy of it does.
+        """
+        size, uses = self.given.parameters[parameter], self.parameter_uses[parameter]
+        if parameter in self.borrowed:
+            self._change_parameter_gradient(size)
+            self._note(0, operation, "backward")
+            self._release_gradient(self.borrowed.pop(parameter))
+        elif parameter in self.has_gradient:
+            if not self.adds_in_place:
+                self._note(size, operation, "backward")
+        elif uses > 1:
+            self.borrowed[parameter] = gradient
+            self.parameter_uses[parameter] -= 1
+            if operation.borrows and not operation.borrows.is_ordered:
+                self.unordered.add(parameter)  # so is the sum
+            return
+        elif parameter in self.shared and not self.gradients_stay:
+            self._keep_as_gradient(parameter, gradient)
+            return
+        else:
+            if not self.gradients_stay:
+                self._change_gradients(size)
+                self._note(0, operation, "backward")
+            self._release_gradient(gradient)
+            return
+        self.has_gradient.add(parameter)
+        self._release_gradient(gradient)
+        self._end_use(parameter, operation, is_copied=parameter in self.unordered)
+
+    def _end_use(self, parameter: int, operation: Operation, *, is_copied: bool) -> None:
+        """Counts a use of a parameter; after the last one the sum of all becomes its gradient, or a copy of it."""
+        size = self.given.parameters[parameter]
         self.parameter_uses[parameter] -= 1
         if self.parameter_uses[parameter]:
             return
         if self.gradients_stay:
             self._change_transient(-size)
-        elif parameter in operation.copied:
+        elif is_copied:
             self._note(size, operation, "backward")
 
     def _make_parameter_gradients(self, parameters: Sequence[int]) -> None:

@@ -28,6 +28,16 @@ class Tensor(NamedTuple):
     learns: bool = False
 
 
+class Borrowing(NamedTuple):
+    """A gradient of a parameter that is the gradient of an operation's output, or a part of it.
+
+    ``is_ordered``: its memory has the order of the parameter. ``is_free``: it is the gradient of nothing else.
+    """
+
+    is_ordered: bool
+    is_free: bool
+
+
 class Operation(NamedTuple):
     """One primitive operation.
 
@@ -44,8 +54,8 @@ class Operation(NamedTuple):
     their size after the backward function has returned, ``sum_scratch`` its temporaries while it does. ``made_before``:
     tensors that backward allocates before it reads what forward has kept. ``is_product``: it multiplies by its first
     parameter (or second input, if that is a cast of it) transposed, whose gradient is therefore a view; without inputs
-    it is that view, and its incoming gradient becomes that of the parameter. ``shares_gradient``: the gradient of its
-    only parameter is the incoming one or a part of it, in the same memory.
+    it is that view, and its incoming gradient becomes that of the parameter. ``borrows``: the gradient of its only
+    parameter is the incoming one or a part of it, in the same memory.
     """
 
     name: str
@@ -69,7 +79,7 @@ class Operation(NamedTuple):
     sum_scratch: tuple[Size, ...] = ()
     made_before: tuple[Size, ...] = ()
     is_product: bool = False
-    shares_gradient: bool = False
+    borrows: Borrowing | None = None
 
     @property
     def is_cast(self) -> bool:

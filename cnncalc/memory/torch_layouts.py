@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.layers.layout import Layout, channels_last, contiguous, elementwise, suggested, viewed
 from cnncalc.layers.memory import Extra, Size
 from cnncalc.memory.builder import TapeBuilder
-from cnncalc.memory.tape import NEW, NONE, SAME, VIEW
+from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Borrowing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ class TorchLayouts(TapeBuilder):
         self.merged: dict[int, str] = {}  # views of results computed with all ``images``, or all ``sides``, as one axis
         self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
-        self.shared: dict[int, str] = {}  # operations whose gradient is that of a parameter, if it has this order
+        self.borrowing: dict[int, tuple[str, bool]] = {}  # operations whose gradient is that of a parameter
         self.bases: dict[int, int] = {}  # of each value that is a view for autograd: the tensor that it views
 
     @property
@@ -151,6 +151,9 @@ class TorchLayouts(TapeBuilder):
         result = self._recorded(
             [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
         )
+        order = self.layout_of(whole).order_in(self.layout_of(like)) if is_replayed else None
+        if order:
+            self.permutations[self.last] = order
         self.bases[result] = whole
         return result
 
@@ -318,9 +321,10 @@ class TorchLayouts(TapeBuilder):
                 words[place], found = self._passed_on(number, before, incoming, self.layouts[value])
                 self.is_for_several |= words[place] != before  # for a single image more layouts allow views
                 self._add_gradient(value, found)
-            if number in self.shared and incoming is not None:
-                is_shared = incoming.is_contiguous if self.shared[number] == "contiguous" else incoming.is_depth_last
-                self.operations[number] = operation = operation._replace(shares_gradient=is_shared)
+            if number in self.borrowing and incoming is not None:
+                order, is_free = self.borrowing[number]
+                is_ordered = incoming.is_contiguous if order == "contiguous" else incoming.is_depth_last
+                self.operations[number] = operation = operation._replace(borrows=Borrowing(is_ordered, is_free))
             if scratch != operation.backward_scratch or tuple(words) != operation.gradients:
                 self.operations[number] = operation._replace(gradients=tuple(words), backward_scratch=scratch)
 
@@ -406,14 +410,15 @@ class TorchLayouts(TapeBuilder):
         is_output = follows == "output" or (follows == "output on cuda" and not self.is_cpu)
         return "output" if order == "input" and is_output else order
 
-    def share_gradient(self, order: str, can_share: bool) -> None:
+    def borrow_gradient(self, order: str, *, is_free: bool = True) -> None:
         """Says that for a single image the gradient of the last operation's parameter is (part of) its own gradient.
 
-        For several images it is their sum, a new tensor; so is one that does not have the parameter's ``order``.
+        For several images it is their sum, a new tensor. ``order`` is the memory order of the parameter. ``is_free``:
+        no other gradient is the same tensor.
         """
         self.is_for_several = True
-        if can_share and self.images == 1:
-            self.shared[self.last] = order
+        if self.images == 1:
+            self.borrowing[self.last] = (order, is_free)
 
 
 def _plane(x: Layout) -> Layout:

@@ -352,7 +352,8 @@ class TorchLowering(TorchLayouts):
             gradients=(VIEW if self.items[wide] == item else NEW,),
             parameters=self.own_parameters,
         )
-        self.share_gradient("channels last", item == self.parameter_item)
+        if item == self.parameter_item:
+            self.borrow_gradient("channels last")
         self.hold(first, wide)
         return result
 

@@ -257,7 +257,8 @@ class TorchProducts(TorchLowering):
             gradients=(SAME if self.items[value] == item else NEW,),
             parameters=(parameter,),
         )
-        self.share_gradient("contiguous", item == self.parameter_item and not self.learns(value))
+        if item == self.parameter_item:
+            self.borrow_gradient("contiguous", is_free=not self.learns(value))
         return result
 
     # attention

@@ -304,6 +304,21 @@ def test_fields_that_are_not_read_are_warned_of() -> None:
     graph = read(INPUT + layer("Convolution", "convolution_param { num_output: 4 kernel_size: 3 kernal: 5 }"))
     assert [problem.code for problem in graph.warnings] == ["not-read"]
     assert "kernal" in graph.warnings[0].message
+    text = 'name: "net" force_backward: true ' + INPUT + layer("LRN", "loss_weight: 0 lrn_parm { local_size: 3 }")
+    assert [problem.message for problem in read(text + ' layr { name: "r" }').warnings] == [
+        "layer1: the field lrn_parm of the layer is not read",
+        "the field layr of the net is not read",
+    ]
+
+
+def test_an_enumeration_has_one_value() -> None:
+    for words in ("[AVE, MAX]", "[1, 0]", "AVE pool: MAX"):
+        with pytest.raises(DesignError, match="pool has a value already"):
+            read(INPUT + layer("Pooling", f"pooling_param {{ kernel_size: 2 pool: {words} }}"))
+    assert (
+        account(read(INPUT + layer("Pooling", "pooling_param { kernel_size: 2 pool: [1] }"))).layers[1].kind
+        == "avgpool"
+    )
 
 
 def test_sizes_of_the_call_replace_open_ones() -> None:

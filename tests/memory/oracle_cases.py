@@ -158,6 +158,10 @@ NETS = {
     "unpooled_line": "INPUT[12x4] -> LN(axes=depth) -> POOL2@p -> LINEAR-4 -> UNPOOL(@p) -> GAP -> FC-13",
     "unpooled_plane": "INPUT[12x8x3] -> LINEAR-6 -> POOL2@p -> UNPOOL(@p) -> CONV3-5",
     "unpooled_space": "INPUT[4x6x5x3] -> LN(axes=depth) -> POOL2@p -> UNPOOL(@p) -> FC-13",
+    "shared_position": "INPUT[12x4] -> LINEAR-8 -> POSITION@a -> RELU -> POSITION(share=a) -> GAP -> FC-13",
+    "sliced_norm": "INPUT[14x4] -> SLICE(3, 4) -> BN -> GAP -> FC-13",
+    "permuted_norm": "INPUT[8x7x2] -> CONV1-2 -> PERMUTE(order=[width, height, depth]) -> BN -> FC-13",
+    "group_norm_last": "INPUT[8x3] -> LINEAR-3 -> GN1 -> CONV1-6 -> FC-13",
     "one_deep": "INPUT[8x1] -> LN(axes=depth) -> CONV3-4 -> FC-13",
     "one_deep_plane": "INPUT[6x5x1] -> IN -> LN(axes=depth) -> CONV3-4 -> FC-13",
     "matched": (
@@ -301,6 +305,7 @@ NETS_ON_A_CPU = (
         "windows",
     ),
     *("sharefc", "sharedbias", "tiedfc", "tiedtwice", "tiedlinear"),
+    *("shared_position", "sliced_norm", "permuted_norm", "group_norm_last"),
     *("unpooled_line", "unpooled_plane", "unpooled_space", "one_deep", "one_deep_plane"),
 )
 """Nets that are."""
@@ -320,6 +325,8 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
     for net, pattern in NETS.items():
         alone = {"batch": 2} if "BN" in pattern else {"batch": 1}
         more = CPU_HABITS if net in NETS_ON_A_CPU else []
+        if "POSITION" in pattern:
+            more = [*more, {"batch": 1, "accumulate": 2}]
         for habits in HABITS[:1] if some else [*HABITS, alone, *more]:
             if not any(name in habits for name in NOT_EXACT.get(net, ())):
                 yield Measure(net, habits)
