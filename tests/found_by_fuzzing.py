@@ -39,7 +39,7 @@ FLOATS_AS_A_SHAPE = bytes.fromhex(
 """A .tflite file whose RESHAPE takes its sizes from floats that are no numbers."""
 
 FOUND: tuple[tuple[str, bytes, str], ...] = (
-    ("tflite", FLOATS_AS_A_SHAPE, "read"),
+    ("tflite", FLOATS_AS_A_SHAPE, "wrong-file"),
     (
         "pattern",
         b"INPUT[5x15x1]->[CONV1x2-3(bias=no)]@c2*4095->CONV3x1-3/4x4(pad=[0, 2])"
