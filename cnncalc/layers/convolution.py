@@ -67,6 +67,10 @@ class Filters(Layer):
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
 
+    def groups_of(self, x: Volume) -> int:
+        """The number of parts of the depth, each of which has filters of its own."""
+        raise NotImplementedError
+
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
@@ -139,8 +143,9 @@ class Convolution(Filters):
 
     def torch_order(self, builder: TorchBuilder, x: int) -> str:
         """The memory order of the output; on CUDA a depthwise convolution has kernels of its own in every type."""
-        is_own = self.is_depthwise(builder.volumes[0]) and not builder.is_cpu
-        return builder.convolution_order(x, is_own=is_own)
+        groups = self.groups_of(builder.volumes[0])
+        is_own = groups == builder.volumes[0].depth > 1 and not builder.is_cpu
+        return builder.convolution_order(x, self.kernel, groups, is_own=is_own)
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return prod(shape[:-2]) > 1 and shape[-2] > 1
@@ -216,6 +221,9 @@ class Conv(Convolution):
             raise ValueProblem("connections: with a connection table the weights cannot be standardized or normed")
         if self.standardized and self.normed != "none":
             raise ValueProblem("normed: weights are either standardized or normed, not both")
+
+    def groups_of(self, x: Volume) -> int:
+        return self.groups
 
     def is_depthwise(self, x: Volume) -> bool:
         return self.groups == x.depth > 1
@@ -452,6 +460,9 @@ class DepthwiseConv(Convolution):
     bare: ClassVar[str | None] = "kernel"
 
     multiplier: int = key(Whole(1), 1, means="filters for each map of the input")
+
+    def groups_of(self, x: Volume) -> int:
+        return x.depth
 
     def is_depthwise(self, x: Volume) -> bool:
         return True

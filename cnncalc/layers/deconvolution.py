@@ -86,6 +86,9 @@ class Deconv(Filters):
         crops = [extent(kernel, dilation) - stride for kernel, dilation, stride in sides]
         return tuple([(crop // 2, crop - crop // 2) for crop in crops])
 
+    def groups_of(self, x: Volume) -> int:
+        return self.groups
+
     def is_depthwise(self, x: Volume) -> bool:
         return self.groups == x.depth > 1
 
@@ -174,11 +177,10 @@ class Deconv(Filters):
         return prod(shape[:-2]) > 1 and shape[-1] > 1
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        pads = self.pads()
+        pads, order = self.pads(), builder.convolution_order(inputs[0], self.kernel, self.groups)
         if all(before == after for before, after in pads):
-            return builder.single(inputs, order=builder.convolution_order(inputs[0]))
-        volume = enlarged(builder.output, pads)
-        whole = builder.single(inputs, output=volume, order=builder.convolution_order(inputs[0]))
+            return builder.single(inputs, order=order)
+        whole = builder.single(inputs, output=enlarged(builder.output, pads), order=order)
         return builder.resized(whole, builder.output, crops=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

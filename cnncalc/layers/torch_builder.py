@@ -51,8 +51,8 @@ class TorchBuilder(Protocol):
     def is_native_norm(self) -> bool:
         """Whether PyTorch normalizes over the batch with its own kernels, not with those of cuDNN."""
 
-    def convolution_order(self, value: int, *, is_own: bool = False) -> str:
-        """The memory order of the output of a convolution of a value.
+    def convolution_order(self, value: int, kernel: Sequence[int], groups: int, *, is_own: bool = False) -> str:
+        """The memory order of the output of a convolution of a value with this kernel, in this many groups.
 
         ``is_own``: by a kernel of PyTorch itself, which keeps the order of its input in every data type.
         """

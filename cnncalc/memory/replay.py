@@ -146,7 +146,12 @@ class Machine:
         for number, (first, last) in enumerate(self.segments):
             self.segment_of.update(dict.fromkeys(range(first, last + 1), number))
         self.not_recomputed = set(range(len(self.segments)))
-        self.entering = [self._entering(first, last) for first, last in self.segments]  # values
+        every = enumerate(tape.operations if self.segments else ())
+        casts = {operation.output: number for number, operation in every if operation.is_cast}
+        entering = [self._entering(first, last) for first, last in self.segments]  # values
+        # casts of parameters are no arguments: a segment that runs again makes its own; their operations by value
+        self.entering = [tuple([value for value in read if value not in casts]) for read in entering]
+        self.cast_again = [{value: casts[value] for value in read if value in casts} for read in entering]
         self.saving = [self._saving(first, last) for first, last in self.segments]  # operations, the first one first
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
@@ -354,10 +359,14 @@ class Machine:
         used = [operation.inputs for operation in operations[first : last + 1]]
         for number, held in self._held_again(first, last):
             used[number - first] += held
+        casts = self._casts_again(segment, last)
+        used[-1] += tuple([operations[cast].output for again in casts.values() for cast in again])
         for value in [value for values in used for value in values]:
             self.uses[value] += 1
         for number in range(first, last + 1):
             operation = operations[number]
+            for cast in casts.get(number, ()):
+                self._run_again(cast, operations[cast])
             if number == last and stops_before:
                 self._save(number, operation, -1)
             else:
@@ -368,6 +377,20 @@ class Machine:
                     self._drop(self.storage[value])
         self._change_activations(-self.numbers_again)
         self.numbers_again = 0
+
+    def _casts_again(self, segment: int, last: int) -> dict[int, list[int]]:
+        """The operations that cast parameters again, by the operation of the segment before which they run.
+
+        Operation ``last`` ends the recomputation; its layer has cast all its parameters by then.
+        """
+        operations, casts = self.tape.operations, self.cast_again[segment].copy()
+        found: dict[int, list[int]] = {}
+        for number in range(self.segments[segment][0], self.segments[segment][1] + 1):
+            operation = operations[number]
+            if number <= last or operation.layer == operations[last].layer:
+                again = [casts.pop(value) for value in operation.inputs[::-1] if value in casts]
+                found[min(number, last)] = again + found.get(min(number, last), [])
+        return found
 
     def _held_again(self, first: int, last: int) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Pairs of an operation and the values that are released after it while a segment is recomputed.

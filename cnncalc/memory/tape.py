@@ -82,6 +82,11 @@ class Operation(NamedTuple):
     borrows: Borrowing | None = None
 
     @property
+    def is_cast(self) -> bool:
+        """Whether it casts a parameter, as autocast does once for all layers that use it."""
+        return bool(self.parameters) and not (self.inputs or self.is_alias)
+
+    @property
     def needs_saved(self) -> bool:
         """Whether backward needs anything that forward has kept."""
         return bool(self.keeps or self.keeps_output or self.extras or self.saves_parameter)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from cnncalc.volume import Volume
 
+LARGE_IMAGE = 20480
+"""Depth times frames times height above which a CPU convolves a single image over three sides by oneDNN."""
+
 
 class TorchLayouts(TapeBuilder):
     """Records the layout of each value with the operations; at the end of a training tape adds those of gradients."""
@@ -235,21 +238,35 @@ class TorchLayouts(TapeBuilder):
         """Whether kernels that a build of PyTorch lacks are composed of others."""
         return self.profile.composes
 
-    def convolution_order(self, value: int, *, is_own: bool = False) -> str:
+    def convolution_order(self, value: int, kernel: Sequence[int], groups: int, *, is_own: bool = False) -> str:
         """The memory order of the output of a convolution: ``suggested`` (that of its input) or ``contiguous``.
 
-        A length is computed as a plane of contiguous memory; of depth 1 that may be channels-last as well.
+        On a CPU contiguous kernels convolve three sides in half precision, and single images as
+        :meth:`_is_without_onednn` says. A length is computed as a plane of contiguous memory; of depth 1 that may be
+        channels-last as well.
         """
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
         if profile.is_cpu and len(self.output.sides) == 3:
-            keeps = self.dtype == "float32"
+            keeps = self.dtype == "float32" and not self._is_without_onednn(value, kernel, groups)
         if not (keeps or is_own):
             return "contiguous"
         if len(self.output.sides) > 1:
             return "suggested"
         x = self.map_layout(value)
         return "channels last" if x.is_contiguous and _plane(x).suggests_channels_last else "contiguous"
+
+    def _is_without_onednn(self, value: int, kernel: Sequence[int], groups: int) -> bool:
+        """Whether a CPU convolves a single image over three sides by the kernels of PyTorch itself.
+
+        oneDNN has several groups, kernels above 3 along both last sides, and large images.
+
+        Source: aten/src/ATen/native/Convolution.cpp of PyTorch, use_mkldnn.
+        """
+        if groups > 1 or min(kernel[-2:]) > 3 or prod(self.layout_of(value).sizes[1:4]) > LARGE_IMAGE:
+            return False
+        self.is_for_several = True
+        return self.images == 1
 
     def learned_bytes(self, parameter: int) -> Size:
         """The bytes of the gradient of a parameter; none if it is frozen."""

@@ -1598,6 +1598,9 @@ def test_a_constant_that_expands_a_tensor_is_not_supported() -> None:
     model = Model(x=(1, 1, 4))
     model.add("Add", "x", model.weight("w", (1, 3, 4)))
     assert "expands the tensor of" in refusal(model)
+    model = Model(x=(1, 3, 4, 4))
+    model.add("PRelu", "x", model.weight("slope", (1, 1, 3, 1, 1)))
+    assert "its constant of shape [1, 1, 3, 1, 1] has more axes than [1, 3, 4, 4]" in refusal(model)
 
 
 def test_pads_of_some_axes_of_a_constant_are_computed() -> None:

@@ -83,6 +83,12 @@ MORE_PEAKS = [
         18_440,
         13_520,
     ),
+    (
+        "INPUT 16x6 -> CONV3-6@a -> CONV3-6(share=a)@b -> LRN@c -> GAP",
+        {"checkpoint": "b..c", "autocast": "bfloat16"},
+        6_192,
+        2_996,
+    ),
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> LINEAR-3 -> GAP", {}, 5_064, 3_228),
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> FC-3", {}, 6_696, 3_948),
     ("INPUT 25x6@a -> CONV3-6 -> ATTENTION(@a, heads=2, trainable=no) -> FC-3", {}, 16_000, 11_340),
@@ -97,8 +103,9 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
 ) -> None:
     """Measured in PyTorch: padded copies next to half-precision copies, segments freed before sums, views.
 
-    Arguments of segments that give only sizes, arguments in float32 beside contiguous copies, contiguous results of
-    softmax, and gradients of attention that nothing needs.
+    Arguments of segments that give only sizes, casts that a segment makes again, arguments in float32 beside contiguous
+    copies, contiguous results of softmax and of convolutions without oneDNN or of depth 1, and gradients of attention
+    that nothing needs.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
