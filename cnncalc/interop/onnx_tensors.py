@@ -120,8 +120,10 @@ def _check_shape(name: str, shape: Sequence[int]) -> None:
         raise WireError(f"the tensor {name} has more than {MOST_ELEMENTS:,} elements: {tuple(shape)}")
 
 
-def _check_size(name: str, raw: Field, form: int, count: int) -> None:
+def _check_size(name: str, raw: Field | None, form: int, count: int) -> None:
     """Raises WireError if the raw data of a tensor are not as many bytes as its elements need; none are allowed."""
+    if raw is None:
+        return
     size = raw[4] - raw[3]
     needed = count * struct.calcsize(CODES[form]) if form in CODES else size
     if size not in (0, needed):
@@ -157,8 +159,7 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
             is_external = field[2] == 1
     count = prod(shape)
     _check_shape(name or "without a name", shape)
-    if raw is not None and not is_external:
-        _check_size(name, raw, form, count)
+    _check_size(name, None if is_external else raw, form, count)
     values: Sequence[Any] | None = None
     if count <= MOST_VALUES and not is_external:
         if raw is not None and form in CODES:
