@@ -33,6 +33,11 @@ class Cost(NamedTuple):
         return any(count.value >= TOO_LONG for count in self[1:6])
 
 
+def volume_alone(layer: Layer, inputs: tuple[Volume, ...]) -> Cost:
+    """The output volume of a layer, without counts; raises ShapeError if it cannot take these volumes."""
+    return Cost(layer.output(*inputs), NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, ())
+
+
 def cost_of(layer: Layer, inputs: tuple[Volume, ...]) -> Cost:
     """The cost of a layer; raises ShapeError if it cannot take these volumes."""
     output = layer.output(*inputs)

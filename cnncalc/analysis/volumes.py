@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnncalc.analysis.cost import Cost, cost_of
+from cnncalc.analysis.cost import Cost, cost_of, volume_alone
 from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.errors import DesignError, Problem, Problems, ShapeError, ValueProblem, in_text_order
 from cnncalc.graph import TIED, Draft, Graph
@@ -12,12 +12,13 @@ from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from cnncalc.graph import Node
     from cnncalc.layers.base import Layer
 
+    CostFunction: TypeAlias = Callable[[Layer, tuple[Volume, ...]], Cost]
     Known: TypeAlias = dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]]
     """By a layer and its input volumes: the layer bound to their number of sides, and its cost."""
 
@@ -83,7 +84,7 @@ def with_volume_problems(error: DesignError, *, with_hints: bool = True) -> Desi
 
 MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
-MAX_TRIED_LAYERS = 12_000
+MAX_TRIED_LAYERS = 30_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
 TOO_SMALL = ("window-too-large", "crop-too-large", "volume-vanishes")
 """The codes of problems that a larger input solves, and a smaller one does not."""
@@ -103,6 +104,42 @@ def depth_last(volume: Volume) -> Volume | None:
     return Volume(*others, first)
 
 
+class _Trials:
+    """Tries other sizes of the only input of a graph, up to ``MAX_TRIED_LAYERS`` layers."""
+
+    def __init__(self, graph: Graph, place: int) -> None:
+        self.graph = graph
+        self.place = place
+        self.known: Known = {}
+        self.computed = 0
+
+    @property
+    def are_over(self) -> bool:
+        """Whether another trial might exceed the limit."""
+        return self.computed + len(self.graph.nodes) > MAX_TRIED_LAYERS
+
+    def problem_of(self, volume: Volume) -> tuple[str, int] | None:
+        """The rule that the net breaks with this input, and how many layers precede; None if it works."""
+        first = self.graph.nodes[self.place]._replace(layer=Input(size=list(volume)), stated=None)
+        nodes = (*self.graph.nodes[: self.place], first, *self.graph.nodes[self.place + 1 :])
+        shaped: list[Shaped | None] = []
+        if len(self.known) > MAX_KNOWN:
+            self.known.clear()
+        try:
+            for node in nodes:  # up to the first problem, which is early for most inputs
+                self.computed += 1
+                shaped.append(_shape_if_known(node, shaped, self.known, volume_alone))
+            propagate(self.graph._replace(nodes=nodes), with_hints=False)
+        except DesignError as error:
+            return error.first.code, len(shaped)
+        return None
+
+    def is_too_small(self, volume: Volume) -> bool:
+        """Whether a larger input may work, but no smaller one."""
+        problem = self.problem_of(volume)
+        return problem is not None and problem[0] in TOO_SMALL
+
+
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
     """The problems with a hint about an input that works, if one is found.
 
@@ -111,63 +148,52 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
-    if not isinstance(layer, Input) or len(graph.nodes) > MAX_TRIED_LAYERS:
+    if not isinstance(layer, Input):
         return problems
-    size = Volume(*layer.size)
-    known: Known = {}
-    computed = 0
-
-    def problem_of(volume: Volume) -> tuple[str, int] | None:
-        """The rule that the net breaks with this input, and how many layers precede; None if it works."""
-        nonlocal computed
-        first = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
-        nodes = (*graph.nodes[: places[0]], first, *graph.nodes[places[0] + 1 :])
-        shaped: list[Shaped | None] = []
-        if len(known) > MAX_KNOWN:
-            known.clear()
-        try:
-            for node in nodes:  # up to the first problem, which is early for most inputs
-                computed += 1
-                shaped.append(_shape_if_known(node, shaped, known))
-            propagate(graph._replace(nodes=nodes), with_hints=False)
-        except DesignError as error:
-            return error.first.code, len(shaped)
-        return None
-
-    def with_hint(hint: str) -> list[Problem]:
-        return [
-            problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
-            for problem in problems
-        ]
-
+    trials, size = _Trials(graph, places[0]), Volume(*layer.size)
+    if trials.are_over:
+        return problems
     other = depth_last(size)
-    if other is not None and not problem_of(other):
+    if other is not None and not trials.problem_of(other):
         order = " x ".join(size.names)
-        return with_hint(f"an input is {order} x depth: with {other.size} instead of {size.size} it works")
+        return _with_hint(problems, f"an input is {order} x depth: with {other.size} instead of {size.size} it works")
+    found = _smallest_input(trials, size)
+    if found is None:
+        return problems
     shape = {1: "", 2: "square ", 3: "cubic "}[len(size.sides)]
-    sides = len(size.sides)
+    return _with_hint(problems, f"the smallest {shape}input that works is {found.size}")
 
-    def is_too_small(side: int) -> bool:
-        problem = problem_of(size.with_sides((side,) * sides))
-        return problem is not None and problem[0] in TOO_SMALL
+
+def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
+    """The smallest input with equal sides that works, if one is found."""
+
+    def of_side(side: int) -> Volume:
+        return size.with_sides((side,) * len(size.sides))
 
     too_small, larger = 0, MAX_TRIED_SIZE
-    if is_too_small(larger):
-        return problems
-    while larger - too_small > 1:  # what is too small for a layer is so for all smaller inputs
+    if trials.is_too_small(of_side(larger)):
+        return None
+    while larger - too_small > 1 and not trials.are_over:  # what is too small for a layer is so for all smaller inputs
         middle = (too_small + larger) // 2
-        too_small, larger = (middle, larger) if is_too_small(middle) else (too_small, middle)
+        too_small, larger = (middle, larger) if trials.is_too_small(of_side(middle)) else (too_small, middle)
     last, first_side = None, larger
     for side in range(larger, MAX_TRIED_SIZE + 1):
-        tried = size.with_sides((side,) * sides)
-        problem = problem_of(tried)
+        if trials.are_over or side - first_side >= MAX_UNCHANGED:
+            return None
+        problem = trials.problem_of(of_side(side))
         if problem is None:
-            return with_hint(f"the smallest {shape}input that works is {tried.size}")
+            return of_side(side)
         if problem != last:
             last, first_side = problem, side
-        if computed + len(graph.nodes) > MAX_TRIED_LAYERS or side - first_side >= MAX_UNCHANGED:
-            break
-    return problems
+    return None
+
+
+def _with_hint(problems: list[Problem], hint: str) -> list[Problem]:
+    """The problems, of which windows that are too large have the hint."""
+    return [
+        problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
+        for problem in problems
+    ]
 
 
 def shapes(nodes: Iterable[Node], known: Known) -> Iterator[Shaped | None]:
@@ -181,17 +207,19 @@ def shapes(nodes: Iterable[Node], known: Known) -> Iterator[Shaped | None]:
         yield shaped[-1]
 
 
-def _shape_if_known(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
+def _shape_if_known(
+    node: Node, before: list[Shaped | None], known: Known, cost: CostFunction = cost_of
+) -> Shaped | None:
     """As :func:`_shape`; also None for a layer whose keys are wrong, whose problem is reported elsewhere."""
     try:
-        return _shape(node, before, known)
+        return _shape(node, before, known, cost)
     except DesignError as error:
         if error.every:
             raise
         return None
 
 
-def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | None:
+def _shape(node: Node, before: list[Shaped | None], known: Known, cost: CostFunction = cost_of) -> Shaped | None:
     """The node with its cost; None if the volume of an input is unknown. ``known`` caches layers and costs."""
     layer = _resolved(node.layer, before)
     inputs = _outputs(node.inputs, before)
@@ -204,16 +232,18 @@ def _shape(node: Node, before: list[Shaped | None], known: Known) -> Shaped | No
             layer = layer.after(source.layer, source.inputs)
         except ShapeError as error:
             raise _refused(node, error) from None
-    layer, cost = _costed(node, layer, inputs, known)
-    if node.stated is not None and node.stated != cost.output:
-        message = f"{node.name}: the text states {node.stated}, but {layer.label()} gives {cost.output}"
+    layer, found = _costed(node, layer, inputs, known, cost)
+    if node.stated is not None and node.stated != found.output:
+        message = f"{node.name}: the text states {node.stated}, but {layer.label()} gives {found.output}"
         if inputs:
             message += " from " + " and ".join(str(volume) for volume in inputs)
         raise DesignError([Problem("volume-mismatch", message, node.stated_span or node.span)])
-    return Shaped(node, layer, inputs, cost, _has_windows(node, layer, inputs, before))
+    return Shaped(node, layer, inputs, found, _has_windows(node, layer, inputs, before))
 
 
-def _costed(node: Node, unbound: Layer, inputs: tuple[Volume, ...], known: Known) -> tuple[Layer, Cost]:
+def _costed(
+    node: Node, unbound: Layer, inputs: tuple[Volume, ...], known: Known, function: CostFunction
+) -> tuple[Layer, Cost]:
     """The layer of a node, bound to the number of sides of its inputs, and its cost; DesignError if it has none."""
     # not cached for longer sides: powers of two have few different hashes
     is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
@@ -222,7 +252,7 @@ def _costed(node: Node, unbound: Layer, inputs: tuple[Volume, ...], known: Known
         return found
     try:
         layer = unbound.on(len(inputs[0].sides)) if inputs else unbound
-        cost = cost_of(layer, inputs)
+        cost = function(layer, inputs)
     except (ShapeError, ValueProblem) as error:
         raise _refused(node, error) from None
     if cost.is_too_long:

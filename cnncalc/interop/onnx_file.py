@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.onnx_tensors import read_tensor
-from cnncalc.interop.onnx_versions import OUTSIDE, contradiction, forms
+from cnncalc.interop.onnx_versions import contradiction, table
 from cnncalc.interop.operators import Constant, Operator, OperatorNet
 from cnncalc.interop.wire import (
     BYTES,
@@ -28,7 +28,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from mmap import mmap
 
     from cnncalc.graph import Graph
@@ -186,6 +186,7 @@ class Reader:
         constants: dict[str, Constant] = {}
         inputs: dict[str, tuple[int | None, ...] | None] = {}
         shapes: dict[str, tuple[int | None, ...]] = {}
+        entries: list[str] = []
         outputs: list[str] = []
         nodes: list[RawNode] = []
         title = ""
@@ -197,28 +198,30 @@ class Reader:
                 title = self.text(field, MOST_TEXT)
             elif number in (5, 15):
                 found, constant = self._initializer(field)
-                _once(found, constants)
-                constants[found] = constant
+                before = constants.get(found, constant).shape
+                if before != constant.shape:
+                    both = f"{list(before)} and {list(constant.shape)}"
+                    raise WireError(f"it defines the tensor {visible(found)} twice, with the shapes {both}")
+                constants[found] = constant  # if defined twice, the last counts, as in ONNX Runtime
             elif number in (11, 12, 13):
                 found, shape = self._value(field)
                 if number == 11:
-                    _once(found, inputs)
+                    entries.append(found)
                     inputs[found] = shape
                 elif number == 12:
                     outputs.append(found)
                 if shape is not None and number != 11:
                     shapes[found] = shape
         operators: list[Operator] = []
-        for name in [name for node in nodes for name in node.outputs if name]:
-            _once(name, inputs, constants, self.results)
-            self.results.add(name)
+        results = [name for node in nodes for name in node.outputs if name]
+        _require_distinct(entries)
+        _require_distinct([*{**inputs, **constants}, *results])
+        self.results.update(results)
         missing = [name for name in outputs if not any(name in known for known in (inputs, constants, self.results))]
         if missing:
             raise WireError(f"it has the output {visible(missing[0])}, which no node gives")
-        for name, shape in inputs.items():
-            stored = constants[name].shape if name in constants else ()
-            if name in constants and shape is not None and not _agree(shape, stored):
-                raise WireError(f"the tensor {visible(name)} has the shape {list(stored)}, as an input {list(shape)}")
+        for name in [name for name in inputs if name in constants]:
+            _require_agreement(name, inputs[name], constants[name].shape)
         self._expand(nodes, versions, operators)
         given = {name: shape for name, shape in inputs.items() if name not in constants}
         return OperatorNet(title or file, given, tuple(outputs), tuple(operators), constants, shapes)
@@ -348,7 +351,9 @@ class Reader:
     def _repeated(self, part: Field, found: list[Any]) -> None:
         """Adds the values of a list attribute."""
         before = len(found)
-        if part[0] == 7:
+        if part[0] == 8 and part[1] == VARINT:
+            found.append(signed(part[2]))
+        elif part[0] == 7:
             found += decimals(self.data, part, "f", MOST_NUMBERS)
         elif part[0] == 8:
             found += integers(self.data, part, MOST_NUMBERS)
@@ -420,16 +425,22 @@ class Reader:
                 self._call(called, nested, operators, depth + 1)
 
 
-def _once(name: str, *known: Container[str]) -> None:
-    """Raises WireError if a value of the graph is already known."""
-    for names in known:
-        if name in names:
+def _require_distinct(names: Sequence[str]) -> None:
+    """Raises WireError if a name of a value of the graph stands there twice."""
+    known: set[str] = set()
+    for name in names:
+        if name in known:
             raise WireError(f"it defines the value {visible(name)} a second time")
+        known.add(name)
 
 
-def _agree(stated: Sequence[int | None], shape: Sequence[int]) -> bool:
-    """Whether a stated shape is that of a tensor, as far as it is stated."""
-    return len(stated) == len(shape) and all(a in (None, b) for a, b in zip(stated, shape, strict=True))
+def _require_agreement(name: str, stated: Sequence[int | None] | None, shape: Sequence[int]) -> None:
+    """Raises WireError if the shape of a tensor differs from the one stated for it as an input."""
+    if stated is None or (
+        len(stated) == len(shape) and all(a in (None, b) for a, b in zip(stated, shape, strict=True))
+    ):
+        return
+    raise WireError(f"the tensor {visible(name)} has the shape {list(shape)}, as an input {list(stated)}")
 
 
 def _too_many_fields() -> WireError:
@@ -458,8 +469,8 @@ def _operator(node: RawNode, stated: int | None) -> Operator:
 
 def _contradiction(node: RawNode, version: int | None) -> str:
     """Why a node of ONNX's own domain contradicts the definition of its operator; empty if it does not."""
+    if node.type in table():
+        return "" if version is None else contradiction(node.type, version, len(node.inputs), node.attributes)
     from cnncalc.interop.tensor_layers import HANDLERS
 
-    if node.type in HANDLERS and node.type not in forms() and node.type not in OUTSIDE:
-        return "ONNX has no such operator"
-    return "" if version is None else contradiction(node.type, version, len(node.inputs), node.attributes)
+    return "ONNX has no such operator" if node.type in HANDLERS else ""

@@ -120,8 +120,10 @@ def _check_shape(name: str, shape: Sequence[int]) -> None:
         raise WireError(f"the tensor {name} has more than {MOST_ELEMENTS:,} elements: {tuple(shape)}")
 
 
-def _check_size(name: str, raw: Field, form: int, count: int) -> None:
+def _check_size(name: str, raw: Field | None, form: int, count: int) -> None:
     """Raises WireError if the raw data of a tensor are not as many bytes as its elements need; none are allowed."""
+    if raw is None:
+        return
     size = raw[4] - raw[3]
     needed = count * struct.calcsize(CODES[form]) if form in CODES else size
     if size not in (0, needed):
@@ -135,6 +137,7 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     name, form = "", 1
     raw: Field | None = None
     typed: list[Field] = []
+    external: list[Field] = []
     is_external = False
     for field in reader.fields(start, end):
         number = field[0]
@@ -148,16 +151,15 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
             name = reader.text(field)
         elif number == RAW and field[1] == BYTES:
             raw = field
-        elif number in TYPED or (number == EXTERNAL and field[1] == BYTES):
+        elif number in TYPED:
             typed.append(field)
+        elif number == EXTERNAL and field[1] == BYTES:
+            external.append(field)
         elif number == LOCATION:
             is_external = field[2] == 1
-    external = [field for field in typed if field[0] == EXTERNAL]
-    typed = [field for field in typed if field[0] != EXTERNAL]
     count = prod(shape)
     _check_shape(name or "without a name", shape)
-    if raw is not None and not is_external:
-        _check_size(name, raw, form, count)
+    _check_size(name, None if is_external else raw, form, count)
     values: Sequence[Any] | None = None
     if count <= MOST_VALUES and not is_external:
         if raw is not None and form in CODES:

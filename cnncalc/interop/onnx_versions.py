@@ -1,6 +1,7 @@
 """Which inputs and attributes each operator of ONNX has in which version of the operator set.
 
-Source: the operator schemas of ONNX, up to operator set 28.
+Source: the operator schemas of ONNX, up to operator set 28, and those of ONNX Runtime for LayerNormalization and
+SimplifiedLayerNormalization, which it has in the domain of ONNX in every operator set.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 NEWEST = 28
 """The newest operator set that the table describes; operators of newer ones are not compared with it."""
 
-OUTSIDE = frozenset(("SimplifiedLayerNormalization",))
-"""Operators that ONNX does not have, but ONNX Runtime has in its domain."""
+INTERNAL = "__"
+"""The first characters of attributes that a writer adds for its own use: every operator may have them."""
 
 # Operators | operator sets | inputs | attributes. A number or range of inputs holds from the operator set before it on,
 # an attribute in the range of operator sets after it; "!" marks an attribute that is required. Indented lines continue
@@ -61,7 +62,7 @@ HardSwish | 14 | 1 |
 InstanceNormalization | 1 | 3 | consumed_inputs:-5 epsilon
 IsInf | 10 | 1 | detect_negative detect_positive
 LRN | 1 | 1 | alpha beta bias size!
-LayerNormalization | 17 | 2-3 | axis epsilon stash_type
+LayerNormalization | 1 | 2-3 | axis epsilon stash_type
 LpNormalization | 1 | 1 | axis p
 LpPool | 1 | 1 | auto_pad ceil_mode:18- dilations:18- kernel_shape:-1 kernel_shape!:2- p pads strides
 MatMul | 1 | 2 |
@@ -87,6 +88,7 @@ ScatterND | 11 | 3 | reduction:16-
 Selu | 1 | 1 | alpha consumed_inputs:-5 gamma
 Shape | 1 | 1 | end:15- start:15-
 Slice | 1 | 1 10:3-5 | axes:-9 ends!:-9 starts!:-9
+SimplifiedLayerNormalization | 1 | 2 | axis epsilon stash_type
 SpaceToDepth | 1 | 1 | blocksize! mode:28-
 Split | 1 | 1-2 2:1 13:1-2 | axis num_outputs:18- split:-12
 Squeeze | 1 | 1 13:1-2 | axes:-12
@@ -150,19 +152,22 @@ def _inputs(text: str, since: int) -> tuple[tuple[int, int, int | None], ...]:
 
 
 @cache
-def forms() -> Mapping[str, Form]:
-    """The operators of the table by name."""
-    found = {}
-    for line in _TABLE.strip().replace("\n  ", " ").splitlines():
-        names, versions, inputs, attributes = [part.strip() for part in line.split("|")]
-        span = _span(versions, Span(1, NEWEST))
-        each = []
-        for part in attributes.split():
-            name, _, where = part.partition(":")
-            each.append(Attribute(name.rstrip("!"), _span(where, span), name.endswith("!")))
-        form = Form(span, _inputs(inputs, span.first), tuple(each))
-        found.update(dict.fromkeys(names.split(), form))
-    return found
+def table() -> Mapping[str, str]:
+    """The operators of the table by name, each with its line."""
+    lines = _TABLE.strip().replace("\n  ", " ").splitlines()
+    return {name: line for line in lines for name in line.partition("|")[0].split()}
+
+
+@cache
+def form_of(type: str) -> Form:
+    """An operator of the table."""
+    _, versions, inputs, attributes = [part.strip() for part in table()[type].split("|")]
+    span = _span(versions, Span(1, NEWEST))
+    each = []
+    for part in attributes.split():
+        name, _, where = part.partition(":")
+        each.append(Attribute(name.rstrip("!"), _span(where, span), name.endswith("!")))
+    return Form(span, _inputs(inputs, span.first), tuple(each))
 
 
 # The type of each attribute. "p" and "to" have had two.
@@ -188,12 +193,15 @@ def _types() -> Mapping[str, str]:
     return {name: words for words, names in _TYPES.items() for name in names.split()}
 
 
+SINGLE = {int: "an integer", float: "a float", str: "a text"}
+LISTS = {int: "a list of integers", float: "a list of floats"}
+
+
 def _type_of(value: Any) -> str:
     """The type of the value of an attribute; empty for others than those of the table, and for an empty list."""
     if isinstance(value, tuple):
-        kind = type(value[0]) if value else None
-        return {int: "a list of integers", float: "a list of floats"}.get(kind, "")  # type: ignore[arg-type]
-    return {int: "an integer", float: "a float", str: "a text"}.get(type(value), "")
+        return LISTS.get(type(value[0]), "") if value else ""
+    return SINGLE.get(type(value), "")
 
 
 def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str, Any]) -> str:
@@ -206,33 +214,46 @@ def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str,
     >>> contradiction("Softmax", 13, 1, {"axis": 1.0})
     'its attribute axis is a float, but must be an integer'
     """
-    form = forms().get(type)
-    if form is None or version > NEWEST:
+    if type not in table() or version > NEWEST:
         return ""
-    if version not in form.span:
-        return f"operator set {version} has no such operator ({form.span})"
-    fewest, most, own, needed = _at(type, version)
+    rules = _rules(type, version)
+    if rules is None:
+        return f"operator set {version} has no such operator ({form_of(type).span})"
+    fewest, most = rules.fewest, rules.most
     if inputs < fewest or (most is not None and inputs > most):
         count = f"{fewest}" if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
         return f"it has {inputs} inputs, but {count} in operator set {version}"
     for name, value in attributes.items():
-        wanted = own.get(name)
+        wanted = rules.types.get(name)
         if wanted is None:
-            spans = [str(each.span) for each in form.attributes if each.name == name]
+            if name.startswith(INTERNAL):
+                continue
+            spans = [str(each.span) for each in form_of(type).attributes if each.name == name]
             when = f" in operator set {version} ({', '.join(spans)})" if spans else ""
             return f"it has no attribute {name}{when}"
         found = _type_of(value)
         if found and wanted and found != wanted:
             return f"its attribute {name} is {found}, but must be {wanted}"
-    missing = [name for name in needed if name not in attributes]
+    missing = [name for name in rules.required if name not in attributes]
     return f"its attribute {missing[0]} is missing" if missing else ""
 
 
+class Rules(NamedTuple):
+    """An operator in one operator set: its fewest and most inputs, types of its attributes, those that are required."""
+
+    fewest: int
+    most: int | None
+    types: Mapping[str, str]
+    required: tuple[str, ...]
+
+
 @cache
-def _at(type: str, version: int) -> tuple[int, int | None, Mapping[str, str], tuple[str, ...]]:
-    """What an operator has in an operator set: fewest and most inputs, types of its attributes, those required."""
-    form = forms()[type]
+def _rules(type: str, version: int) -> Rules | None:
+    """What an operator of the table has in an operator set; None if that has no such operator."""
+    form = form_of(type)
+    if version not in form.span:
+        return None
     _, fewest, most = max(entry for entry in form.inputs if entry[0] <= version)
     own = [each for each in form.attributes if version in each.span]
     types = {each.name: _types().get(each.name, "") for each in own}
-    return fewest, most, types, tuple([each.name for each in own if each.is_required])
+    return Rules(fewest, most, types, tuple([each.name for each in own if each.is_required]))

@@ -32,7 +32,7 @@ def gemm(net: Net, operator: Operator) -> Value:
     attributes = operator.attributes
     x = net.tensor(operator)
     if x.rank != 2:
-        raise WrongFile(f"its first matrix has the shape {list(x.shape)}")
+        raise WrongFile(f"its first matrix must have 2 axes, not the shape {list(x.shape)}")
     if attributes.get("transA"):
         x = x.viewed((x.axes[1], x.axes[0]))
     weight = net.values.get(operator.inputs[1]) if len(operator.inputs) > 1 else None
@@ -43,7 +43,7 @@ def gemm(net: Net, operator: Operator) -> Value:
         bias = times(net, operator, bias, beta)
     if isinstance(weight, Tensor):
         if weight.rank != 2:
-            raise WrongFile(f"its second matrix has the shape {list(weight.shape)}")
+            raise WrongFile(f"its second matrix must have 2 axes, not the shape {list(weight.shape)}")
         if attributes.get("transB"):
             weight = weight.viewed(weight.axes[::-1])
         found = times(net, operator, product(net, operator, x, weight), alpha)

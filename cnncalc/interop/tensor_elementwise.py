@@ -288,6 +288,8 @@ def _takes_bias(net: Net, source: Source) -> bool:
 
 def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
     """The tensor, rearranged if necessary, if a constant has one number for each channel; else None."""
+    if len(array.shape) > x.rank:
+        raise Unsupported(f"its constant of shape {_shown(array.shape)} has more axes than {_shown(x.shape)}")
     shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
     pairs = list(zip(shape, x.shape, strict=True))
     if any(size > mine == 1 for size, mine in pairs) and all(1 in (a, b) or a == b for a, b in pairs):

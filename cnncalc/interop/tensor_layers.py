@@ -249,6 +249,8 @@ def _results(net: Net, operator: Operator) -> list[Value]:
         if any(name in net.unknown for name in unknown) and not any(name in net.failed for name in unknown):
             raise Unsupported("it needs a constant that cnncalc does not compute")
         return []
+    if not any(operator.inputs):
+        raise WrongFile("it has no inputs")
     found = handler(net, operator)
     results = found if isinstance(found, list) else [found]
     if operator.type == "MaxPool" and len(operator.outputs) > 1:

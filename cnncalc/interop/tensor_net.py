@@ -110,13 +110,13 @@ class Array:
 
     ``values`` are its elements in row-major order; None if they are not known. ``origins`` are the names of the tensors
     of the source from which it is computed. ``is_literal``: it is a number in a formula, not a weight. ``is_learned``:
-    None if the source does not state it. ``made`` is how it is computed (None: only its ``values`` are known);
-    ``recipe`` differs for constants that are computed otherwise from the same origins.
-    ``base`` is the tensor whose elements it has in another order. ``arranged`` caches :meth:`Net._arranged`.
+    None if the source does not state it. ``made`` is how it is computed (None: only its ``values`` are known).
+    ``base`` is the tensor whose elements it has in another order. ``recipe`` caches :meth:`Net._recipe`, ``arranged``
+    :meth:`Net._arranged`.
     """
 
     __slots__ = (
-        "_made", "_scalar", "arranged", "base", "is_integer", "is_learned", "is_literal", "origins", "path", "recipe",
+        "_scalar", "arranged", "base", "is_integer", "is_learned", "is_literal", "made", "origins", "path", "recipe",
         "shape", "values",
     )  # fmt: skip
     path: int
@@ -141,19 +141,9 @@ class Array:
         self.path = 0
         self._scalar: tuple[Any] | None = None
         self.arranged: tuple[Any, ...] | None = None
-        self._made: Made | None = None
-        self.recipe = 0
+        self.made: Made | None = None
+        self.recipe: int | None = None
         self.base: Array = self
-
-    @property
-    def made(self) -> Made | None:
-        """How it is computed."""
-        return self._made
-
-    @made.setter
-    def made(self, made: Made | None) -> None:
-        self._made = made
-        self.recipe = 0 if made is None else made.recipe
 
     @property
     def elements(self) -> int:
@@ -196,18 +186,12 @@ class Made(NamedTuple):
     result: int = 0
 
     @property
-    def recipe(self) -> int:
-        """A number for the operators that compute it; 0 for a tensor as it is stored."""
+    def operands(self) -> list[Array]:
+        """The constants on which its values depend; of an operator in KEEPING, the one whose values it keeps."""
+        if self.type == STORED:
+            return []
         given = [value for value in self.inputs if isinstance(value, Array)]
-        if self.type == STORED or not given:
-            return 0
-        if self.type in KEEPING:
-            return given[0].recipe
-        keys = [
-            (array.origins, array.path, array.recipe) if array.origins else (array.shape, array.scalar or id(array))
-            for array in given
-        ]
-        return hash((self.type, self.result, repr(self.attributes), *keys))
+        return given[:1] if self.type in KEEPING else given
 
 
 class Source:
@@ -337,6 +321,7 @@ class Net:
         """The tensors of the file that an operator has used."""
         self._work = 0
         self._parts: dict[tuple[int, str], int] = {}
+        self._recipes: dict[tuple[Any, ...], int] = {}
         self._moved: dict[tuple[int, Axes], tuple[Source, Source]] = {}
         """Layers with their elements rearranged in another volume, so that each is added once."""
 
@@ -708,8 +693,36 @@ class Net:
                 axes = tuple([int(order[axis]) % len(axes) for axis in axes])
                 stored = made.inputs[0]
             sizes = tuple([size for size in stored.shape if size != 1])
-            array.arranged = (*self._identity(stored), stored.recipe, sizes, axes)
+            array.arranged = (*self._identity(stored), self._recipe(stored), sizes, axes)
         return array.arranged
+
+    def _recipe(self, array: Array) -> int:
+        """A number for the operators that compute a tensor from its origins; 0 for the values as they are stored."""
+        pending = [array]
+        while pending:
+            made = pending[-1].made
+            given = made.operands if made is not None else []
+            unknown = [other for other in given if other.recipe is None]
+            if unknown:
+                pending += unknown
+                continue
+            last = pending.pop()
+            if made is None or not given:
+                last.recipe = 0
+            elif made.type in KEEPING:
+                last.recipe = given[0].recipe
+            else:
+                keys = [self._origin(other) for other in given]
+                key = (made.type, made.result, repr(made.attributes), *keys)
+                last.recipe = self._recipes.setdefault(key, len(self._recipes) + 1)
+        assert array.recipe is not None
+        return array.recipe
+
+    def _origin(self, array: Array) -> tuple[Any, ...]:
+        """What differs for constants with other values; a number of a formula is its value."""
+        if array.origins:
+            return array.origins, array.path, array.recipe
+        return array.shape, id(array) if array.scalar is None else array.scalar
 
     def _key(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None]) -> tuple[Any, ...]:
         return tuple([array and self._arranged(array) for array in (*arrays, *buffers)])

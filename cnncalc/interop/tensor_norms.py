@@ -56,7 +56,10 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     scale, shift, mean, variance = (net.array(operator, number) for number in (1, 2, 3, 4))
     channels = x.shape[1] if x.rank > 1 else x.shape[0]
     if not operator.attributes.get("spatial", 1) and prod(x.shape[2:]) > 1:
-        raise Unsupported("it normalizes each element of a map, not each channel")
+        if scale is None or scale.shape != (channels,):
+            raise Unsupported("it normalizes each element of a map, not each channel")
+        # the exporter of MXNet wrote 0 for what is 1
+        net.builder.note("BatchNormalization with spatial=0 has one scale for each channel: read as spatial=1")
     vectors = {"scale": scale, "shift": shift, "mean": mean, "variance": variance}
     require_vectors(vectors, channels, "channels")
     tensor = net.spatial(x)[0] if x.rank > 1 else x

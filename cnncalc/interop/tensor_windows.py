@@ -60,7 +60,8 @@ def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
     """An attribute with one number for each side; raises WrongFile if it has another length."""
     values = tuple([int(value) for value in found]) if isinstance(found, tuple) else (default,) * sides
     if len(values) != sides:
-        raise WrongFile(f"its {name} has {plural(len(values), 'number')}, but the input has {plural(sides, 'side')}")
+        needed = f"{plural(sides, 'number')} for {plural(sides, 'side')}"
+        raise WrongFile(f"its attribute {name} must have {needed}, not {len(values)}")
     return values
 
 
@@ -594,8 +595,8 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
         raise Unsupported("neither its sizes nor its scales are known")
     if len(found) != len(axes):
         raise WrongFile(f"it has {len(found)} sizes or scales for {plural(len(axes), 'axis')}")
-    if scales and min(scales) < (1 if operator.type == "Upsample" else 0):
-        raise WrongFile(f"its scales {scales} are too small")
+    if scales and min(scales) <= 0:
+        raise WrongFile(f"its scales {scales} must be above 0")
     policy = choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
     if scales and policy != "stretch":
         raise WrongFile(f"its keep_aspect_ratio_policy is {policy}, which needs sizes, but it has scales")

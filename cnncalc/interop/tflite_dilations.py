@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.interop.tflite_net import whole_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -54,10 +56,11 @@ def _joined(
         return None
     if options["padding"] != "VALID" or [*options["stride"], *options["dilation"]] != [1] * 4:
         return None
-    known = [numbers.get(place) for each in (first, last) for place in each.inputs[1:3]]
-    if len(known) != 4 or any(values is None for values in known):
+    places = [place for each in (first, last) for place in each.inputs[1:3]]
+    known = [whole_numbers(numbers[place]) for place in places if place in numbers]
+    if len(places) != 4 or len(known) != 4:
         return None
-    block, pads, same, crops = [[int(value) for value in values or ()] for values in known]
+    block, pads, same, crops = [values or [] for values in known]
     if block != same or len(block) != 2 or len(pads) != 4 or len(crops) != 4 or min(block) < 1:
         return None
     top, bottom, left, right = [pad - crop for pad, crop in zip(pads, crops, strict=True)]

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BYTES = {
     "int8": 1, "uint8": 1, "bool": 1, "int16": 2, "uint16": 2, "float16": 2, "int32": 4, "uint32": 4, "float32": 4,
     "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, "complex128": 16,
 }  # fmt: skip
 """The bytes of an element by data type."""
+
+
+def whole_numbers(values: Sequence[float]) -> list[int] | None:
+    """The values of a constant as integers; None if one of them is not whole."""
+    return [int(value) for value in values] if all(float(value).is_integer() for value in values) else None
 
 
 class Tensor(NamedTuple):

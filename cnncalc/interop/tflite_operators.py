@@ -16,6 +16,7 @@ from cnncalc.interop.operators import Constant, Operator, OperatorNet
 from cnncalc.interop.tensor_layers import layers_of
 from cnncalc.interop.tflite_dilations import with_dilations
 from cnncalc.interop.tflite_file import MOST_ELEMENTS, MOST_VALUES, read_file
+from cnncalc.interop.tflite_net import whole_numbers
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -175,12 +176,19 @@ class _Translation:
         found = self.file.numbers.get(operator.inputs[number])
         if found is None:
             raise NotTranslated(f"its input {number + 1} must be a constant of at most {MOST_VALUES:,} numbers")
-        return [int(value) for value in found]
+        return self._integers(found, number)
 
     def given(self, operator: FileOperator, number: int) -> list[int]:
         """The integers of a constant input; none if it is omitted, or not known."""
         place = operator.inputs[number] if number < len(operator.inputs) else -1
-        return [int(value) for value in self.file.numbers.get(place, ())]
+        return self._integers(self.file.numbers.get(place, ()), number)
+
+    def _integers(self, values: Sequence[float], number: int) -> list[int]:
+        """The values of an input as integers; raises Contradicted if one of them is not whole."""
+        found = whole_numbers(values)
+        if found is None:
+            raise Contradicted(f"its input {number + 1} must have whole numbers")
+        return found
 
     def emit(self, type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Adds an operator, and returns the name of its output."""
@@ -326,7 +334,10 @@ def _pad(t: _Translation, operator: FileOperator) -> str:
         raise Contradicted(f"its pads {pairs} must be 0 or more")
     more: dict[str, Any] = {"pads": (*pairs[::2], *pairs[1::2])}
     if operator.code == "PADV2":
-        (more["value"],) = t.file.numbers[operator.inputs[2]]
+        values = t.file.numbers[operator.inputs[2]]
+        if len(values) != 1:
+            raise Contradicted(f"its input 3 must have 1 number, but has {len(values):,}")
+        more["value"] = values[0]
     if operator.code == "MIRROR_PAD":
         if operator.options["mode"]:
             raise NotTranslated(OTHERS)

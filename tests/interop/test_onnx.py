@@ -759,7 +759,7 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
         ),
         (
             lambda model: model.add("MaxPool", kernel_shape=[3]),
-            "its kernel_shape has 1 number, but the input has 2 sides",
+            "its attribute kernel_shape must have 2 numbers for 2 sides, not 1",
         ),
         (
             lambda model: model.add("MaxPool", kernel_shape=[3, 3], strides=[0, 1]),
@@ -771,7 +771,7 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
         (lambda model: model.add("Expand", model.last, model.shape("x", 1, 2, 12, 10)), "cannot be expanded to"),
         (lambda model: model.add("Expand", model.last, model.shape("x", -1, 8, 12, 10)), "cannot be expanded to"),
         (lambda model: conv(model, 8, 8, auto_pad="SAME"), "its auto_pad is SAME, which is none of NOTSET, SAME_UPPER"),
-        (lambda model: conv(model, 8, 8, strides=[]), "its strides has 0 numbers, but the input has 2 sides"),
+        (lambda model: conv(model, 8, 8, strides=[]), "its attribute strides must have 2 numbers for 2 sides, not 0"),
         (lambda model: conv(model, 8, 8, auto_pad="VALID", pads=[1, 1]), "its pads have 2 numbers"),
         (
             lambda model: model.add("Conv", model.last, model.weight("w", (6, 8, 1, 1)), model.weight("b", (6, 1))),
@@ -785,7 +785,7 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
         (lambda model: deconv(model, output_padding=[-1, 0]), "its output_padding [-1, 0] must be 0 or more"),
         (
             lambda model: deconv(model, output_shape=[1, 4, 24, 20]),
-            "its output_shape has 4 numbers, but the input has 2",
+            "its attribute output_shape must have 2 numbers for 2 sides, not 4",
         ),
         (lambda model: deconv(model, auto_pad="SAME_UPPER", pads=[1, 0, 0, 0]), "it has both pads and auto_pad SAME"),
         (lambda model: model.add("Pad", model.last, model.shape("p", *[0] * 8), mode="mirror"), "its mode is mirror"),
@@ -825,7 +825,10 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
             "its scale has the shape [120], but normalizes [12, 10]",
         ),
         (lambda model: model.add("GlobalAveragePool", model.add("Flatten")), "its input has no sides"),
-        (lambda model: model.add("Gemm", model.last, model.weight("w", (10, 5))), "its first matrix has the shape"),
+        (
+            lambda model: model.add("Gemm", model.last, model.weight("w", (10, 5))),
+            "its first matrix must have 2 axes, not the shape",
+        ),
         (
             lambda model: model.add("Clip", model.last, model.weight("low", (2,), [0.0, 0.0])),
             "its limits must be one number each",
@@ -897,6 +900,13 @@ def test_operators_are_those_of_their_operator_set(
         read(model)
 
 
+def test_attributes_of_the_writer_and_operators_of_onnx_runtime_are_read() -> None:
+    model = Model(opset=12, image=(1, 5, 8))
+    model.add("Relu", "image", __writer=1)
+    model.add("LayerNormalization", model.last, model.weight("s", (8,)), model.weight("t", (8,)), axis=-1)
+    assert kinds(read(model)) == "relu ln"
+
+
 def test_operators_of_a_newer_operator_set_are_not_compared() -> None:
     model = Model(opset=onnx_versions.NEWEST + 1, image=(1, 3, 8, 8))
     model.add("Relu", "image", alpha=1.0)
@@ -913,8 +923,8 @@ def test_the_operators_of_the_table_are_those_of_the_library() -> None:
     defs = pytest.importorskip("onnx.defs", reason="the onnx package is not installed")
     compared = 0
     for schema in defs.get_all_schemas_with_history():
-        form = onnx_versions.forms().get(schema.name) if schema.domain == "" else None
-        if form is None or schema.since_version > onnx_versions.NEWEST or schema.deprecated:
+        is_in_table = schema.domain == "" and schema.name in onnx_versions.table()
+        if not is_in_table or schema.since_version > onnx_versions.NEWEST or schema.deprecated:
             continue
         compared += 1
         version = schema.since_version
@@ -943,7 +953,8 @@ def test_the_operators_of_the_table_are_those_of_the_library() -> None:
         (lambda nodes, weight: block(1, nodes[0]) + block(1, nodes[0]), "it defines the value y a second time"),
         (lambda nodes, weight: block(1, node("Relu", ["y"], ["x"])), "it defines the value x a second time"),
         (lambda nodes, weight: block(5, weight) + block(1, node("Relu", ["x"], ["w"])), "the value w a second time"),
-        (lambda nodes, weight: block(5, weight) * 2, "it defines the value w a second time"),
+        (lambda nodes, weight: block(5, weight) + block(5, tensor("w", (5,))),
+         "it defines the tensor w twice, with the shapes [4] and [5]"),
         (lambda nodes, weight: block(11, value_info("x", (1, 4))), "it defines the value x a second time"),
         (lambda nodes, weight: block(12, value_info("z", (1, 4))), "it has the output z, which no node gives"),
         (lambda nodes, weight: block(1, nodes[1] + nodes[1]), "a node has the attribute axis a second time"),
@@ -961,6 +972,32 @@ def test_names_are_given_once_and_tensors_are_whole(graph: Callable[[list[bytes]
     more = graph(nodes, tensor("w", (4,)))
     with pytest.raises(DesignError, match=re.escape(words)):
         load_bytes("net.onnx", head + block(7, block(1, nodes[0]) + given + more) + tail)
+
+
+def test_a_tensor_that_is_stored_twice_is_one() -> None:
+    model = Model(image=(1, 4))
+    for _ in range(2):
+        model.weight("w", (4, 3))
+    model.add("MatMul", "image", "w")
+    assert read(model).totals.weights == 12
+
+
+def test_a_batch_norm_with_one_scale_for_each_channel_is_spatial() -> None:
+    model = maps(opset=8)
+    batch_norm(model, spatial=0)
+    report = read(model)
+    assert kinds(report) == "conv bn"
+    assert any("read as spatial=1" in note for note in report.graph.notes)
+    model = maps(opset=8)
+    shape = (8, 12, 10)
+    model.add("BatchNormalization", model.last, *[model.weight(f"p{place}", shape) for place in range(4)], spatial=0)
+    assert "it normalizes each element of a map" in refusal(model)
+
+
+def test_upsample_makes_maps_smaller_too() -> None:
+    model = maps(opset=9)
+    model.add("Upsample", model.last, model.weight("s", (4,), [1.0, 1.0, 0.5, 0.5]))
+    assert read(model).layers[-1].output == (6, 5, 8)
 
 
 @pytest.mark.parametrize(
@@ -1351,6 +1388,27 @@ def test_only_equal_weights_are_shared(change: Callable[[Model], str], are_share
     assert any("16 more are counted" in note for note in report.graph.notes) != are_shared
 
 
+@pytest.mark.parametrize(("number", "are_shared"), [(-1.0, True), (-2.0, False)])  # the hashes of -1 and -2 are equal
+def test_multiples_are_shared_only_if_their_factors_are_equal(number: float, are_shared: bool) -> None:
+    model = Model(image=(1, 4))
+    model.weight("w", (4, 4))
+    model.nodes += [node("Constant", [], [name], value_float=value) for name, value in (("a", -1.0), ("b", number))]
+    model.add("MatMul", "image", model.add("Mul", "w", "a"))
+    activated = model.add("Relu")
+    model.add("MatMul", activated, model.add("Mul", "w", "b"))
+    assert (read(model).layers[-1].shared_with is not None) == are_shared
+
+
+def test_weights_may_be_computed_in_many_steps() -> None:
+    model = Model(image=(1, 4))
+    made = model.weight("w", (4, 4))
+    for _ in range(3_000):
+        made = model.add("Neg", made)
+    model.add("MatMul", "image", made)
+    model.add("MatMul", model.last, made)
+    assert read(model).layers[-1].shared_with == read(model).layers[-2].name
+
+
 def test_equal_computations_give_equal_weights() -> None:
     model = Model(image=(1, 4))
     model.weight("w", (4, 4))
@@ -1540,6 +1598,9 @@ def test_a_constant_that_expands_a_tensor_is_not_supported() -> None:
     model = Model(x=(1, 1, 4))
     model.add("Add", "x", model.weight("w", (1, 3, 4)))
     assert "expands the tensor of" in refusal(model)
+    model = Model(x=(1, 3, 4, 4))
+    model.add("PRelu", "x", model.weight("slope", (1, 1, 3, 1, 1)))
+    assert "its constant of shape [1, 1, 3, 1, 1] has more axes than [1, 3, 4, 4]" in refusal(model)
 
 
 def test_pads_of_some_axes_of_a_constant_are_computed() -> None:

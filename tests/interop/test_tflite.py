@@ -17,6 +17,7 @@ from cnncalc.interop.tflite_file import read_file
 from cnncalc.interop.tflite_layers import tflite_net
 from cnncalc.interop.tflite_net import Operator as FileOperator
 from cnncalc.language.settings import Settings
+from cnncalc.volume import Volume
 from tests.interop.tflite_writer import TENSOR, Operator, tflite_file
 from tests.memory.tflm_nets import every_net
 
@@ -98,6 +99,27 @@ def test_an_operator_is_a_kind(operator: Operator, tensors: list[tuple[int, ...]
     assert sorted([size for size in report.layers[-1].output if size > 1]) == sorted(
         [size for size in (tensors[0] if expected else X.shape) if size > 1]
     )
+
+
+@pytest.mark.parametrize("other", [float("nan"), float("inf"), 191.5])
+def test_sizes_axes_and_pads_that_are_not_whole_are_refused(other: float) -> None:
+    assert read(tflite_file(X, Operator("RESHAPE", constants=[(1.0, 192.0)]), [(1, 192)])).layers
+    for operator in (Operator("RESHAPE", constants=[(1.0, other)]), Operator("MEAN", constants=[(1.0, other)])):
+        assert "its input 2 must have whole numbers" in refusal(tflite_file(X, operator, [(1, 192)]))
+
+
+def test_a_pad_has_one_value() -> None:
+    for value, words in (((0.5,), ""), ((0.5, 1.5), "its input 3 must have 1 number, but has 2")):
+        content = tflite_file(X, Operator("PADV2", constants=[(0, 0, 1, 1, 0, 0, 0, 0), value]), [(1, 10, 6, 4)])
+        if words:
+            assert words in refusal(content)
+        else:
+            assert read(content).layers[-1].output == Volume(10, 6, 4)
+
+
+def test_an_operator_that_reads_nothing_is_refused() -> None:
+    for code in ("LOGISTIC", "DEQUANTIZE", "ADD"):
+        assert "it has no inputs" in refusal(tflite_file(X, Operator(code, omits=True), [(1, 8, 6, 4)]))
 
 
 def test_a_size_that_the_file_leaves_open_is_computed() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NUMBERS = {
     "LOGISTIC": 14, "RELU": 19, "RESHAPE": 22, "SPACE_TO_DEPTH": 26, "SVDF": 27, "CUSTOM": 32, "MEAN": 40,
     "DEQUANTIZE": 6, "L2_NORMALIZATION": 11, "SLICE": 65, "ABS": 101, "SQUARE": 92, "QUANTIZE": 114,
-    "EXPAND_DIMS": 70, "SQUEEZE": 43, "PAD": 34, "STRIDED_SLICE": 45, "SPLIT_V": 102,
+    "ADD": 0, "PADV2": 60, "EXPAND_DIMS": 70, "SQUEEZE": 43, "PAD": 34, "STRIDED_SLICE": 45, "SPLIT_V": 102,
 }  # fmt: skip
 FLOAT, INT32 = 0, 2
 
@@ -25,12 +25,16 @@ class TENSOR(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """An operator; ``constants`` are integers that it reads, ``options`` fields by number, ``name`` its own."""
+    """An operator; ``constants`` are numbers that it reads, ``options`` fields by number, ``name`` its own.
+
+    ``omits`` leaves out all its inputs.
+    """
 
     code: str
-    constants: Sequence[Sequence[int]] = ()
+    constants: Sequence[Sequence[float]] = ()
     options: Mapping[int, tuple[str, int]] = {}
     name: str = ""
+    omits: bool = False
 
 
 def tflite_file(
@@ -53,12 +57,15 @@ def tflite_file(
     buffers = [empty]
     tensors = [_tensor(made, name, x.shape, FLOAT, 0)]
     for values in operator.constants:
-        buffers.append(made.table([Field(0, "r", made.data(pack(f"<{len(values)}i", *values), 16))]))
-        tensors.append(_tensor(made, f"c{len(buffers)}", (len(values),), INT32, len(buffers) - 1))
+        is_float = any(isinstance(value, float) for value in values)
+        content = pack(f"<{len(values)}{'f' if is_float else 'i'}", *values)
+        buffers.append(made.table([Field(0, "r", made.data(content, 16))]))
+        form = FLOAT if is_float else INT32
+        tensors.append(_tensor(made, f"c{len(buffers)}", (len(values),), form, len(buffers) - 1))
     first = len(tensors)
     tensors += [_tensor(made, "made", shape, FLOAT, 0, signature) for shape in outputs]
     tensors += [_tensor(made, more_name, (1,) * axes, FLOAT, 0)] * more_tensors
-    reads = [*range(first)]
+    reads = [-1 if operator.omits else place for place in range(first)]
     options = made.table([Field(number, *field) for number, field in operator.options.items()])
     writes = [*range(first, first + len(outputs))]
     fields = [Field(1, "r", made.vector("i", reads)), Field(2, "r", made.vector("i", writes)), Field(4, "r", options)]
