@@ -362,9 +362,12 @@ class Net:
     def numbers(self, operator: Operator, name: str, number: int) -> list[int] | None:
         """Integers in an attribute or, in newer operator sets, an input; None if there is neither."""
         found = self._listed(operator, name, number)
-        if found is not None and any(isinstance(value, float) and not value.is_integer() for value in found):
+        if found is None:
+            return None
+        values = list(found)  # decoded once
+        if any(isinstance(value, float) and not value.is_integer() for value in values):
             raise WrongFile(f"its {name} must be integers")
-        return None if found is None else [int(value) for value in found]
+        return [int(value) for value in values]
 
     def decimals(self, operator: Operator, name: str, number: int) -> list[float] | None:
         """Numbers in an attribute or, in newer operator sets, an input; None if there is neither."""

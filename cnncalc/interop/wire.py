@@ -79,10 +79,12 @@ def fields(data: bytes | mmap, start: int, end: int, most: int) -> list[Field]:
             start = stop
             if not len(found) % RELEASED_AFTER:
                 release(data)
-            if len(found) > most:
-                raise TooManyFieldsError
+                if len(found) > most:
+                    break
     except IndexError:
         raise WireError(f"it ends within a field, at byte {end}") from None
+    if len(found) > most:
+        raise TooManyFieldsError
     return found
 
 
