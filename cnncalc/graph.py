@@ -121,9 +121,8 @@ class Graph(NamedTuple):
         changes = ", ".join(f"{key}={value}" for key, value in self.changed.items())
         return f", changed: {changes}" if changes else ""
 
-    @property
     def readers(self) -> list[list[int]]:
-        """For each node the indices of those that read its output, in order."""
+        """For each node the indices of those that read its output, in order; computed at each call."""
         readers: list[list[int]] = [[] for _ in self.nodes]
         for index, node in enumerate(self.nodes):
             for source in node.inputs:

@@ -47,7 +47,7 @@ def in_place_warnings(
 
     A key in a repeat or a block belongs to several layers. ``activations``: activation functions may work in place.
     """
-    readers = graph.readers
+    readers = graph.readers()
     first: dict[Span, LayerReport | None] = {}  # of each position in the text; None if one of the layers is in place
     for row, node, each in zip(rows, graph.nodes, placed, strict=True):
         layer: Any = row.layer

@@ -117,7 +117,7 @@ def _pooled(report: Report) -> Change | None:
 def _halved(report: Report) -> Change | None:
     """Half the units in the largest hidden FC layer."""
     dense = [row for row in report.layers if isinstance(row.layer, FullyConnected) and row.output.depth > 1]
-    readers = report.graph.readers
+    readers = report.graph.readers()
     hidden = [row for row in dense[:-1] if readers[row.index] and row.shared_with is None]
     largest = max(hidden, key=lambda row: row.parameters, default=None)
     if largest is None or 4 * largest.parameters < report.totals.parameters:

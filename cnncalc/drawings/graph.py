@@ -189,7 +189,7 @@ def _note(page: GraphLayout, *, has_hidden: bool) -> str:
 
 
 def _description(report: Report) -> str:
-    readers = report.graph.readers
+    readers = report.graph.readers()
     forks = sum([len(indices) > 1 for indices in readers])
     merges = sum([row.layer.is_merge for row in report.layers])
     inputs = [row for row in report.layers if not row.sources]

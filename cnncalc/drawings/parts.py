@@ -77,7 +77,7 @@ class _Group:
 
 def parts_of(report: Report, depth: int | None = None) -> list[Part]:
     """The parts in topological order; with ``depth`` each block at that nesting level is one part."""
-    rows, readers = report.layers, report.graph.readers
+    rows, readers = report.layers, report.graph.readers()
     owner: list[_Group] = []
     groups: list[_Group] = []
     for row in rows:

@@ -35,7 +35,7 @@ class CaffeWriter:
         self.graph = graph
         self.options = options
         self.volumes = volumes_of(graph)
-        self.readers = graph.readers
+        self.readers = graph.readers()
         self.unpooled = unpooled_of(graph)
         self.owners = {node.share for node in graph.nodes if node.share is not None}
         self.blobs: list[str] = []

@@ -85,8 +85,8 @@ class Config:
         return self.values.get(key) is not None
 
     def raw(self, key: str, default: Any = None) -> Any:
-        """A value as in the file; the default if it is missing or null."""
-        value = self.values.get(key)
+        """A value without the object in which Keras wraps arrays and tuples; the default if it is missing or null."""
+        value = plain(self.values.get(key))
         return default if value is None else value
 
     def integer(self, key: str, default: int | None = None) -> int:
@@ -140,14 +140,14 @@ class Config:
 
     def parts(self, key: str) -> list[Any]:
         """A list; an empty one if it is missing."""
-        value = plain(self.raw(key, []))
+        value = self.raw(key, [])
         if not isinstance(value, list):
             raise self.wrong(key, "a list")
         return value
 
     def integers(self, key: str, default: Any = None) -> list[int]:
         """A whole number or a list of them."""
-        value = plain(self.raw(key, default))
+        value = self.raw(key, default)
         found = [whole(part) for part in (value if isinstance(value, list) else [value])]
         numbers = [part for part in found if part is not None]
         if not found or len(numbers) < len(found):
@@ -159,7 +159,7 @@ class Config:
         found = self.integers(key, default)
         if least is not None and min(found) < least:
             raise self.wrong(key, f"whole numbers of at least {least}")
-        if not isinstance(plain(self.raw(key, default)), list):
+        if not isinstance(self.raw(key, default), list):
             return found * sides
         if len(found) != sides:
             raise self.wrong(key, "one number" if sides == 1 else f"one number, or {sides}")
@@ -167,7 +167,7 @@ class Config:
 
     def shape(self, key: str) -> list[int | None] | None:
         """The shape of a tensor: a list of whole numbers, null for open sizes; None if it is missing."""
-        value = plain(self.raw(key))
+        value = self.raw(key)
         if value is None:
             return None
         sizes = [whole(size) for size in value] if isinstance(value, list) else []
@@ -177,7 +177,7 @@ class Config:
 
     def numbers(self, key: str) -> list[float]:
         """The numbers of a number or of nested lists."""
-        found = [decimal(part) for part in _flat(plain(self.raw(key)))]
+        found = [decimal(part) for part in _flat(self.raw(key))]
         numbers = [part for part in found if part is not None]
         if not found or len(numbers) < len(found) or len(found) > MAX_NUMBERS:
             raise self.wrong(key, "numbers")

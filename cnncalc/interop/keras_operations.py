@@ -107,7 +107,7 @@ def _argument(call: Applied, names: Sequence[str], place: int, default: Any = No
         if call.kwargs.get(name) is not None:
             return plain(call.kwargs[name])
         if name in call.config:
-            return plain(call.config.raw(name))
+            return call.config.raw(name)
     return plain(call.args[place]) if place < len(call.args) and call.args[place] is not None else default
 
 

@@ -181,10 +181,10 @@ INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area")
 
 def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int], list[int]]:
     """The elements that are added or cropped at the begin and at the end of each side."""
-    value = plain(call.config.raw(key, default))
+    value = call.config.raw(key, default)
     parts = list(map(plain, value)) if isinstance(value, list) else [value] * sides
-    if sides == 1 and len(parts) == 2:
-        parts = [parts]
+    if len(parts) == 2 * sides:  # without the inner lists, as in Keras 1
+        parts = [parts[first : first + 2] for first in range(0, 2 * sides, 2)]
     pairs = [list(map(whole, part if isinstance(part, list) else [part, part])) for part in parts]
     begins, ends = ([pair[end] for pair in pairs if len(pair) == 2] for end in (0, 1))
     numbers = [[size for size in each if size is not None and size >= 0] for each in (begins, ends)]

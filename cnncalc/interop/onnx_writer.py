@@ -80,7 +80,7 @@ class OnnxWriter:
                 inputs.append(helper.make_tensor_value_info(node.name, number_type, self.shape(index)))
             else:
                 self.write(index)
-        readers = self.graph.readers
+        readers = self.graph.readers()
         outputs = [
             helper.make_tensor_value_info(node.name, number_type, self.shape(index))
             for index, node in enumerate(self.graph.nodes)

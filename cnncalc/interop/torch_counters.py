@@ -388,7 +388,7 @@ def figures(tool: str, net: Net) -> list[Figure]:
 def _used(net: Net) -> list[bool]:
     """Whether an output of inference depends on each layer."""
     used = [
-        not row.training_only and not readers for row, readers in zip(net.layers, net.resolved.readers, strict=True)
+        not row.training_only and not readers for row, readers in zip(net.layers, net.resolved.readers(), strict=True)
     ]
     for row in reversed(net.layers):
         if used[row.index]:

@@ -61,7 +61,7 @@ class _PatternWriter:
     def __init__(self, graph: Graph, *, groups: bool) -> None:
         self.nodes = graph.nodes
         self.groups = groups
-        self.read = [bool(readers) for readers in graph.readers]
+        self.read = [bool(readers) for readers in graph.readers()]
         self.one_input = sum(not node.inputs for node in self.nodes) == 1
         self.places = {node.name: index for index, node in enumerate(self.nodes)}
         self.texts: dict[int, str] = {}  # by layer: many nodes have the same one
@@ -276,7 +276,7 @@ def as_yaml(graph: Graph) -> str:
     lines = [*head_lines(graph), "layers:"]
     counter = _Counter("", None, sum(not node.inputs for node in graph.nodes) == 1)
     last = len(graph.nodes) - 1
-    for index, readers in enumerate(graph.readers):
+    for index, readers in enumerate(graph.readers()):
         node = graph.nodes[index]
         needs_name = counter.counted(node) != node.name or not (readers or index == last)
         keys = {"name": _quoted(node.name)} if needs_name else {}

@@ -166,7 +166,7 @@ def _sets_depth(row: LayerReport) -> bool:
 
 def _half_filters(report: Report) -> tuple[str, Report | None]:
     """The net with half the filters in each convolution that another layer reads; None if a layer cannot have them."""
-    readers = report.graph.readers
+    readers = report.graph.readers()
     try:
         halved = {
             row.index: (row.layer.with_keys(filters=row.output.depth // 2),)

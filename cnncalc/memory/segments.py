@@ -75,7 +75,7 @@ def _blocks(report: Report) -> tuple[Segment, ...]:
     holding = {row.block for row in rows if row.layer.is_merge and row.block in extents}
     inner = holding - {outer for block in holding for outer in enclosing(block)[:-1]}
     if not inner:
-        readers = report.graph.readers
+        readers = report.graph.readers()
         return tuple([segment for segment in _up_to_pools(rows) if _is_closed(readers, segment)])
     return tuple(sorted([Segment(block, *extents[block]) for block in inner], key=lambda segment: segment.first))
 

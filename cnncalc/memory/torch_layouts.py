@@ -123,17 +123,21 @@ class TorchLayouts(TapeBuilder):
         """Records an operation that overwrites its first input, a view of ``base`` (CopySlices in autograd).
 
         Backward copies the gradient into a tensor like ``base``, copies the part of the view again for the function
-        that overwrote it, and writes its result back.
+        that overwrote it, and writes its result back. Gradients of other inputs are summed to their size after that.
         """
         first = inputs[0]
         part, (left, *others) = self.bytes_of(first), options.pop("gradients")
         is_shared = SAME in [how for how, value in zip(others, inputs[1:], strict=True) if self.learns(value)]
-        scratch = [*options.pop("backward_scratch", ())]
+        summed = [place for place in options.get("summed_inputs", ()) if self.learns(inputs[place])]
+        scratch = [size for size in options.pop("backward_scratch", ()) if min(size) >= 0]
+        if scratch or not self.learns(base):  # temporaries that are larger than the sums
+            scratch += [self.bytes_of(inputs[place]).times(-1) for place in summed if place]
+        options |= {"summed_inputs": tuple([place for place in summed if place]), "sum_scratch": ()}
         if not is_shared:
             scratch.append(part)
         if not self.learns(base):  # the gradient of the viewed tensor is allocated nevertheless
             scratch.append(self.bytes_of(base))
-        elif left != SAME:
+        elif left != SAME and 0 not in summed:
             scratch.append(part)
         if options.pop("clones_input", False):
             options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))

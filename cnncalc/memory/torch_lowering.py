@@ -361,7 +361,7 @@ class TorchLowering(TorchLayouts):
         """The sum of two values, broadcast to each other."""
         spread = self._spread(left, right, volume, in_place=in_place)
         gradients = (NEW if 0 in spread else SAME, NEW if 1 in spread else SAME)
-        return self._merged(left, right, volume, in_place=in_place, gradients=gradients)
+        return self._merged(left, right, volume, in_place=in_place, gradients=gradients, summed_inputs=spread)
 
     def subtracted(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The difference of two values, broadcast to each other.
@@ -423,7 +423,7 @@ class TorchLowering(TorchLayouts):
             volume,
             in_place=in_place,
             keeps=(learns, True),
-            **self._made_whole(left, right, volume, in_place=in_place, temporaries=3 if learns else 0),
+            **self._made_whole(left, right, volume, in_place=in_place, divides=learns),
         )
 
     def chosen(self, left: int, right: int, volume: Volume) -> int:
@@ -442,23 +442,27 @@ class TorchLowering(TorchLayouts):
         )
 
     def _made_whole(
-        self, left: int, right: int, volume: Volume, *, in_place: bool, temporaries: int = 0, masks: int = 0
+        self, left: int, right: int, volume: Volume, *, in_place: bool, divides: bool = False, masks: int = 0
     ) -> dict[str, Any]:
         """The temporaries of backward when gradients are made in the size of the result, then summed to their own.
 
-        ``temporaries`` of that size exist beside the gradient of the second input, before that of the first is made;
-        ``masks`` and one temporary exist beside all gradients.
+        They are in the wider type of the two values. ``divides``: two quotients and minus the incoming gradient exist
+        beside the gradient of the second input, before that of the first is made. ``masks`` and one temporary exist
+        beside all gradients.
         """
-        spread = self._spread(left, right, volume, in_place=in_place)
+        spread = self._spread(left, right, volume, in_place=False)
         values = (left, right)
         learned = [place for place in (0, 1) if self.learns(values[place])]
         late = [place for place in learned if place in spread]
-        whole = Size(0, volume.elements * self._merged_item(left, right, in_place=in_place))
+        whole = Size(0, volume.elements * max(self.items[left], self.items[right]))
         if masks:
             scratch = (*(Size(0, volume.elements),) * masks, whole, *(whole,) * len(late))
+        elif divides:
+            minus = Size(0, volume.elements * self._merged_item(left, right, in_place=in_place))
+            scratch = (*(whole,) * (3 - len(learned) + len(late)), minus)
         else:
-            scratch = (whole,) * max(len(late), temporaries + 1 - (len(learned) - len(late)) if temporaries else 0)
-        if temporaries or masks or len(late) > 1:
+            scratch = (whole,) * len(late)
+        if divides or masks or len(late) > 1:
             scratch += tuple([self.bytes_of(values[place]).times(-1) for place in late])
         return {"backward_scratch": scratch, "summed_inputs": spread}
 

@@ -37,7 +37,7 @@ def summary_section(memory: MemoryReport, outcome: FileResult, units: str) -> st
 def _structure(report: Report) -> str:
     """Inputs, outputs, layers and merges."""
     rows = report.layers
-    last = [row for row, readers in zip(rows, report.graph.readers, strict=True) if not readers]
+    last = [row for row, readers in zip(rows, report.graph.readers(), strict=True) if not readers]
     outputs = [row for row in last if not row.training_only] or last
     inputs = " and ".join([_volume(row) for row in rows if row.layer.is_input])
     leaving = " and ".join(map(_volume, outputs[:MAX_OUTPUTS])) + (" and more" if outputs[MAX_OUTPUTS:] else "")

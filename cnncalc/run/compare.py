@@ -194,10 +194,9 @@ def _placement(
 
 def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:
     """For each output the layer that made its memory, and how often the memory of each of these is read."""
-    readers = report.graph.readers
     storage: list[int] = []
     reads: Counter[int] = Counter()
-    readers = report.graph.readers
+    readers = report.graph.readers()
     for row, layer in pairs:
         storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
         if not readers[row.index]:

@@ -100,7 +100,7 @@ class Trainer:
 
     def _find_outputs(self) -> list[LayerReport]:
         """The rows whose outputs the loss reads, auxiliary heads last; the input of a final softmax in its place."""
-        readers = self.report.graph.readers
+        readers = self.report.graph.readers()
         outputs = []
         for row in self.report.layers:
             if readers[row.index]:

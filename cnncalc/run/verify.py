@@ -88,7 +88,7 @@ def needed_bytes(report: Report) -> int:
 
 def _live_elements(report: Report, *, in_place: bool = True) -> int:
     """The most elements of one image that are live at once; with ``in_place`` False no output shares memory."""
-    readers = report.graph.readers
+    readers = report.graph.readers()
     owner = list(range(len(report.layers)))
     users = [0] * len(report.layers)
     live = peak = 0

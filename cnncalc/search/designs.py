@@ -301,7 +301,7 @@ def _figures(meter: Meter, key: str, options: Options, batch: int) -> Figures:
     """The figures of one key: counts, bytes, or sizes of volumes."""
     rows = meter.report.layers
     if key == "output":
-        ends = [index for index, readers in enumerate(meter.report.graph.readers) if not readers]
+        ends = [index for index, readers in enumerate(meter.report.graph.readers()) if not readers]
         total = tuple(rows[ends[0]].output) if len(ends) == 1 else None
         return Figures(
             total, tuple([tuple(row.output) for row in rows]), "" if total else "the net has several outputs"

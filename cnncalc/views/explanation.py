@@ -222,4 +222,4 @@ def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
     """Why a layer that could overwrite its input does not."""
     if row.layer.is_activation and not in_place:
         return "--no-in-place gives each activation function a volume of its own"
-    return why_not_in_place(report.layers, row, report.graph.readers)
+    return why_not_in_place(report.layers, row, report.graph.readers())

@@ -46,7 +46,7 @@ def assert_reads_back(report: Report, text: str) -> None:
 
 def ends(report: Report) -> list[LayerReport]:
     """The outputs of a net."""
-    return [row for row in report.layers if not report.graph.readers[row.index]]
+    return [row for row in report.layers if not report.graph.readers()[row.index]]
 
 
 def is_written(report: Report) -> bool:

@@ -159,6 +159,17 @@ def test_whole_numbers_and_flags_may_have_the_other_form_of_json() -> None:
     assert (frozen.totals.parameters, frozen.totals.trainable) == (28, 0)
 
 
+def test_numbers_may_stand_in_the_object_of_an_array() -> None:
+    """Keras 2.2 writes the numbers of ReLU in this way."""
+    numbers = {key: {"type": "ndarray", "value": value} for key, value in (("max_value", 6.0), ("threshold", 0.0))}
+    assert [row.kind for row in report(layer("ReLU", "r", **numbers), shape=(9, 8, 6)).layers] == ["input", "relu6"]
+
+
+def test_pads_of_keras_1_are_a_list_of_four() -> None:
+    found = report(layer("ZeroPadding2D", "z", padding=[1, 2, 3, 5]), shape=(12, 10, 3))
+    assert found.layers[-1].output == Volume(12 + 1 + 2, 10 + 3 + 5, 3)
+
+
 def test_the_name_of_a_class_has_the_same_meaning_in_any_case() -> None:
     for name in ("RMSNormalization", "rmsnormalization"):
         assert [row.kind for row in report(layer(name, "norm"), shape=(9, 6)).layers] == ["input", "rms"]

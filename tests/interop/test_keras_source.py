@@ -46,7 +46,7 @@ def count(weights: Any) -> int:
 def assert_is_the_net(report: Report) -> None:
     """The code gives our volumes at each layer, and has as many parameters and buffers."""
     model = made(source_of(report))
-    readers = report.graph.readers
+    readers = report.graph.readers()
     ends = [row for row in report.layers if not readers[row.index]]
     ends.sort(key=lambda row: row.training_only)
     assert len(model.outputs) == len(ends)

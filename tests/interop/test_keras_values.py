@@ -104,7 +104,7 @@ SMALLER: dict[str, dict[str, Any]] = {
 def test_whole_nets_give_our_values(net: str) -> None:
     report = cnncalc.analyze(net, in_place=False, **SMALLER.get(net, {}))
     weights, images = build(report, seed=5), draw_images(report, seed=6)
-    readers = report.graph.readers
+    readers = report.graph.readers()
     ends = [row for row in report.layers if not readers[row.index]]
     expected = run(report, weights, images).outputs
     found = results(with_weights(report, weights), list(images.values()))

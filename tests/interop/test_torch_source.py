@@ -48,7 +48,7 @@ def assert_is_the_net(report: Report) -> None:
         for row in report.layers
         if row.layer.is_input
     ]
-    readers = report.graph.readers
+    readers = report.graph.readers()
     ends = [row for row in report.layers if not readers[row.index] and not row.training_only]
     found = net(*images)
     found = found if isinstance(found, tuple) else (found,)

@@ -149,7 +149,7 @@ def test_the_names_of_inputs_and_outputs_are_kept() -> None:
     text += " -> FROM(@sum) -> GMP -> FC-2@scores"
     again = read_architecture("again", folded(read_pattern("net", text)))
     assert again.nodes[0].name == "picture"
-    assert {node.name for node, readers in zip(again.nodes, again.readers, strict=True) if not readers} == {
+    assert {node.name for node, readers in zip(again.nodes, again.readers(), strict=True) if not readers} == {
         "boxes",
         "scores",
     }

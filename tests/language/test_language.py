@@ -193,7 +193,7 @@ def test_from_continues_from_the_named_layer() -> None:
 
 def test_a_fork_at_the_end_of_the_net_gives_one_output_for_each_branch() -> None:
     report = net("INPUT 8x8x4 -> [CONV3-4 -> RELU | GAP -> FC-3 | ]")
-    assert [bool(readers) for readers in report.graph.readers] == [True, True, False, True, False]
+    assert [bool(readers) for readers in report.graph.readers()] == [True, True, False, True, False]
 
 
 def test_add_and_mul_broadcast_a_point_or_a_single_map() -> None:

@@ -89,6 +89,26 @@ MORE_PEAKS = [
         6_192,
         2_996,
     ),
+    ("INPUT 24x3 -> [LINEAR-3 | SCALE -> GMP] -> MUL(in_place=yes) -> FC-9", {}, 10_680, 5_004),
+    ("INPUT 24x3 -> [LN(axes=depth, trainable=no) | CONV3-1] -> ADD(in_place=yes) -> GAP", {}, 2_416, 1_600),
+    (
+        "INPUT 20x20x3 -> [CONV3-4 | CONV3-4 -> SOFTPLUS] -> DIV(in_place=yes) -> GAP",
+        {"profile": "torch-fake", "autocast": "bfloat16"},
+        109_056,
+        52_736,
+    ),
+    (
+        "INPUT 5x4x3 -> [CONV3-3 -> SCALE | CONV3-3 -> GAP -> TANH] -> MUL(in_place=yes) -> GAP",
+        {"checkpoint": "conv1..mul1", "autocast": "bfloat16"},
+        4_200,
+        2_544,
+    ),
+    (
+        "INPUT 50x40x3 -> [CONV3-6 -> SLICE(from=2,to=5) | CONV3-3 -> SOFTPLUS] -> DIV(in_place=yes) -> GAP",
+        {"profile": "torch-fake", "autocast": "bfloat16", "checkpoint": "conv1..div1"},
+        510_976,
+        221_184,
+    ),
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> LINEAR-3 -> GAP", {}, 5_064, 3_228),
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> FC-3", {}, 6_696, 3_948),
     ("INPUT 25x6@a -> CONV3-6 -> ATTENTION(@a, heads=2, trainable=no) -> FC-3", {}, 16_000, 11_340),
@@ -103,9 +123,9 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
 ) -> None:
     """Measured in PyTorch: padded copies next to half-precision copies, segments freed before sums, views.
 
-    Arguments of segments that give only sizes, casts that a segment makes again, arguments in float32 beside contiguous
-    copies, contiguous results of softmax and of convolutions without oneDNN or of depth 1, and gradients of attention
-    that nothing needs.
+    Sums after a view was overwritten, quotients of two types, arguments of segments that give only sizes, casts that a
+    segment makes again, arguments in float32 beside contiguous copies, contiguous results of softmax and of
+    convolutions without oneDNN or of depth 1, and gradients of attention that nothing needs.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))

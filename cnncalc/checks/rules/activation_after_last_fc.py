@@ -36,7 +36,7 @@ class ActivationAfterLastFc(Rule):
     code: ClassVar[str] = "activation-after-last-fc"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        readers = report.graph.readers
+        readers = report.graph.readers()
         for row in report.layers:
             if readers[row.index] or not row.sources:
                 continue

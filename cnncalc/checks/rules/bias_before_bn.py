@@ -34,7 +34,7 @@ class BiasBeforeBn(Rule):
     code: ClassVar[str] = "bias-before-bn"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        readers = report.graph.readers
+        readers = report.graph.readers()
         shared = {node.share for node in report.graph.nodes}
         for row in report.layers:
             if row.layer.counts_macs and row.biases and row.index not in shared:

@@ -71,7 +71,7 @@ class EarlyActivations(Rule):
 
 def _classifies(report: Report) -> bool:
     """Whether all outputs are single pixels."""
-    readers = report.graph.readers
+    readers = report.graph.readers()
     return all(row.output.is_point for row in report.layers if not readers[row.index] and not row.training_only)
 
 

@@ -44,7 +44,7 @@ class LargePool(Rule):
                 continue
             if max(layer.kernel) <= _largest(row) or max(layer.step) == 1 or row.output.is_point:
                 continue
-            readers = readers or report.graph.readers
+            readers = readers or report.graph.readers()
             if not _is_before_classifier(report, row.index, readers):
                 yield Site(row)
 

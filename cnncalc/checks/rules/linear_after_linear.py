@@ -39,7 +39,7 @@ class LinearAfterLinear(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         linear: list[LayerReport | None] = []  # for each row the layer with MACs of which it is a linear function
-        for row, readers in zip(report.layers, report.graph.readers, strict=True):
+        for row, readers in zip(report.layers, report.graph.readers(), strict=True):
             before = linear[row.sources[0]] if len(row.sources) == 1 else None
             if row.layer.counts_macs:
                 if before is not None and not _on_purpose(before, row):
@@ -70,7 +70,7 @@ class LinearAfterLinear(Rule):
 def _merged(report: Report, sites: Sequence[Site]) -> Report | None:
     """The net without the first FC layer of each pair, if the second alone can represent both with fewer weights."""
     gone = {site.facts[0].index for site in sites}
-    readers = report.graph.readers
+    readers = report.graph.readers()
     if gone & {site.row.index for site in sites} or not all(_can_merge(report, readers, site) for site in sites):
         return None
     changed = with_changes(report, dict.fromkeys(gone, ()))

@@ -33,7 +33,7 @@ class LinearOnMap(Rule):
     code: ClassVar[str] = "linear-on-map"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        readers = report.graph.readers
+        readers = report.graph.readers()
         for row in report.layers:
             is_map = len(row.output.sides) > 1 and not row.output.is_point
             if isinstance(row.layer, Linear) and is_map and self._ends(report, readers, row.index):

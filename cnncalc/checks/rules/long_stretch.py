@@ -39,7 +39,7 @@ class LongStretch(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         stretches: list[tuple[int, ...]] = []  # for each row the first convolutions of the stretch it is in
-        readers = report.graph.readers
+        readers = report.graph.readers()
         for row in report.layers:
             goes_on = len(row.sources) == 1 and len(readers[row.sources[0]]) == 1 and not _ends_stretch(row)
             before = stretches[row.sources[0]] if goes_on else ()
@@ -53,7 +53,7 @@ class LongStretch(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, first = sites[0]
         volume = row.output
-        readers = report.graph.readers
+        readers = report.graph.readers()
         members = _stretch(report, readers, first)
         message = (
             f"at most {self.maximum} consecutive convolutions should lack a pool, shortcut or normalization, but this "

@@ -38,7 +38,7 @@ class ManyFc(Rule):
     def sites(self, report: Report) -> Iterable[Site]:
         none = (0, 0)
         chains: list[tuple[int, int]] = []  # for each row the FC layers in a row before it, and the third one
-        readers = report.graph.readers
+        readers = report.graph.readers()
         for row in report.layers:
             before = chains[row.sources[0]] if len(row.sources) == 1 and len(readers[row.sources[0]]) == 1 else none
             if isinstance(row.layer, FullyConnected):

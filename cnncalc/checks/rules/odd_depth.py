@@ -37,7 +37,7 @@ class OddDepth(Rule):
     multiple = 8
 
     def sites(self, report: Report) -> Iterable[Site]:
-        readers = report.graph.readers
+        readers = report.graph.readers()
         precedes_macs = [False] * len(report.layers)  # whether a layer with MACs comes after each row
         for row in reversed(report.layers):
             after = [report.layers[reader] for reader in readers[row.index]]

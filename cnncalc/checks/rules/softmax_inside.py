@@ -34,7 +34,7 @@ class SoftmaxInside(Rule):
     code: ClassVar[str] = "softmax-inside"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        readers = report.graph.readers
+        readers = report.graph.readers()
         for row in report.layers:
             if row.layer.gives_probabilities:
                 reader = _first_computing_reader(report, readers, row.index)

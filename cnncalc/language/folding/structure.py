@@ -481,7 +481,7 @@ def _is_number(value: Any) -> bool:
 def branch_order(graph: Graph) -> list[int]:
     """The indices of the nodes in an order in which nodes follow their inputs, and branches follow one another."""
     nodes = graph.nodes
-    is_read = [bool(readers) for readers in graph.readers]
+    is_read = [bool(readers) for readers in graph.readers()]
     done = [False] * len(nodes)
     order: list[int] = []
     for end in range(len(nodes)):
