@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.fuzz.mutations import damaged, one_of, with_lines, with_numbers, with_signs, with_words
-from benchmarks.fuzz.target import READ, Broken, Target, one_in, refused, text_of
+from benchmarks.fuzz.target import LARGE, READ, Broken, Target, one_in, refused, text_of
 from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
 from cnncalc.checks import loading
 from cnncalc.errors import CnncalcError
+from cnncalc.language.limits import EXPANSION_BESIDE_PROBLEMS
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.writer import as_pattern, as_yaml
 from tests.random_nets import random_design
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.graph import Graph
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = [
@@ -97,24 +99,33 @@ def held(report: Report, data: bytes) -> str:
 def run_pattern(data: bytes) -> str:
     """A pattern, as from standard input."""
     try:
-        report = account(loading.load("-", stdin=text_of(data)))
+        graph = loading.load("-", stdin=text_of(data))
     except CnncalcError as error:
         return refused(error)
-    return held(report, data)
+    return counted(graph, data)
 
 
 def run_file(data: bytes) -> str:
     """An architecture file, whose budget is read, too."""
     try:
         text = data.decode("utf-8")
-        report = account(loading.load("-", stdin=text)) if one_in(2, data) else account(load_bytes("net.yaml", data))
+        graph = loading.load("-", stdin=text) if one_in(2, data) else load_bytes("net.yaml", data)
     except UnicodeDecodeError:
         try:
-            report = account(load_bytes("net.yaml", data))
+            graph = load_bytes("net.yaml", data)
         except CnncalcError as error:
             return refused(error)
     except CnncalcError as error:
         return refused(error)
+    return counted(graph, data)
+
+
+def counted(graph: Graph, data: bytes) -> str:
+    """The outcome of a design whose layers are known."""
+    try:
+        report = account(graph)
+    except CnncalcError as error:
+        return (LARGE if len(graph.nodes) > EXPANSION_BESIDE_PROBLEMS else "") + refused(error)
     return held(report, data)
 
 

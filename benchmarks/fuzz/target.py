@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from benchmarks.fuzz.mutations import Mutation
 
 READ = "read"
+LARGE = "many layers, "
+"""Begins the outcome of a design whose layers are expanded but whose volumes do not fit together."""
 """The outcome of an input that is read."""
 VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|[0-9][0-9,.]*|<[^>]*>")
 """What differs between messages of one rule."""

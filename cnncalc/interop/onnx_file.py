@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FORMAT = "ONNX file"
 MOST_BYTES = 4 * 1024**3
-MOST_NODES = 15_000
+MOST_NODES = 18_000
 MOST_FIELDS = 400_000
 """The most message fields that are read; elements of weights do not count."""
 MOST_READS = 200_000

@@ -621,20 +621,22 @@ class Machine:
 
     def _free_saved(self, number: int) -> None:
         """Frees what an operation kept for backward, and after the first such operation of a segment its inputs."""
-        kept = self.kept[number] + self.numbers[number]
-        if kept:
-            self._change_activations(-kept)
-            self.kept[number] = self.numbers[number] = 0
+        if self.numbers[number]:
+            self._change_activations(-self.numbers[number])
+            self.numbers[number] = 0
         self._drop_saved(number)
         segment = self.segment_of.get(number)
         if segment is not None and number in self.saving[segment][:1]:
             self._free_inputs(segment)
 
     def _drop_saved(self, number: int) -> None:
-        """Releases the values that an operation kept."""
+        """Releases the values that an operation kept, and frees its extras."""
         for storage in self.saved[number]:
             self._drop(storage)
         self.saved[number] = ()
+        if self.kept[number]:
+            self._change_activations(-self.kept[number])
+            self.kept[number] = 0
 
     def _free_inputs(self, segment: int) -> None:
         """Releases the inputs of a segment."""

@@ -132,7 +132,7 @@ class TorchLayouts(TapeBuilder):
         scratch = [size for size in options.pop("backward_scratch", ()) if min(size) >= 0]
         if scratch or not self.learns(base):  # temporaries that are larger than the sums
             scratch += [self.bytes_of(inputs[place]).times(-1) for place in summed if place]
-        options["sum_scratch"] = ()
+        options |= {"summed_inputs": tuple([place for place in summed if place]), "sum_scratch": ()}
         if not is_shared:
             scratch.append(part)
         if not self.learns(base):  # the gradient of the viewed tensor is allocated nevertheless

@@ -81,7 +81,7 @@ def calls_of_wide(size: int) -> bytes:
     """Calls of a function with many inputs and no nodes."""
     given = [f"i{n}" for n in range(size)]
     function = block(1, "F") + block(10, "d") + b"".join(block(4, name) for name in given) + block(5, "b")
-    return onnx_file(*[node("F", ["x"], [f"y{n}"], domain="d") for n in range(15_000)]) + block(25, function)
+    return onnx_file(*[node("F", ["x"], [f"y{n}"], domain="d") for n in range(18_000)]) + block(25, function)
 
 
 ONNX: dict[str, Callable[[int], bytes]] = {
@@ -816,9 +816,9 @@ SIZES: dict[str, int] = {
     "functions that call each other.onnx": 8, "functions full of nodes.onnx": 2_000, "calls of a function of many inputs.onnx": 200_000,
     "graphs in attributes.onnx": 10_000, "wide concatenations.onnx": 60, "wide sums.onnx": 60, "splits of many parts.onnx": 9_900,
     "inputs of a concatenation.onnx": 9_900, "padding bytes.onnx": 300_000_000, "numbers behind each other.onnx": 590_000, "equations.onnx": 100,
-    "reductions.onnx": 140, "kernels of many numbers.onnx": 45, "scopes.onnx": 1_000, "attentions spelled out.onnx": 7_450,
-    "inputs, each with an operator.onnx": 14_500, "long names.onnx": 14_500,
-    "sums of many constants.onnx": 14_500,
+    "reductions.onnx": 140, "kernels of many numbers.onnx": 45, "scopes.onnx": 1_000, "attentions spelled out.onnx": 8_950,
+    "inputs, each with an operator.onnx": 17_500, "long names.onnx": 17_500,
+    "sums of many constants.onnx": 17_500,
     "fields that are not read.prototxt": 9_000, "many fields that are not read.prototxt": 90_000, "many bottoms.prototxt": 90_000,
     "concatenations of many.prototxt": 90_000, "many tops.prototxt": 90_000, "slices.prototxt": 40_000, "rules.prototxt": 20_000,
     "messages of one field.prototxt": 90_000, "inputs.prototxt": 14_000, "inputs without a shape.prototxt": 90_000,
@@ -845,7 +845,7 @@ SIZES: dict[str, int] = {
 
 def largest(name: str) -> int:
     """The size that is measured."""
-    plain = {".onnx": 14_500, ".prototxt": 1_900_000, ".cfg": 19_000, ".json": 19_000, ".tflite": 9_900}
+    plain = {".onnx": 17_500, ".prototxt": 1_900_000, ".cfg": 19_000, ".json": 19_000, ".tflite": 9_900}
     ending = name[name.rindex(".") :]
     if name in SIZES:
         return SIZES[name]

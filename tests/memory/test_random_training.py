@@ -97,6 +97,18 @@ MORE_PEAKS = [
         109_056,
         52_736,
     ),
+    (
+        "INPUT 5x4x3 -> [CONV3-3 -> SCALE | CONV3-3 -> GAP -> TANH] -> MUL(in_place=yes) -> GAP",
+        {"checkpoint": "conv1..mul1", "autocast": "bfloat16"},
+        4_200,
+        2_544,
+    ),
+    (
+        "INPUT 50x40x3 -> [CONV3-6 -> SLICE(from=2,to=5) | CONV3-3 -> SOFTPLUS] -> DIV(in_place=yes) -> GAP",
+        {"profile": "torch-fake", "autocast": "bfloat16", "checkpoint": "conv1..div1"},
+        510_976,
+        221_184,
+    ),
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> LINEAR-3 -> GAP", {}, 5_064, 3_228),
     ("INPUT 6x4x5 -> LINEAR-4 -> SOFTMAX(axes=[height, width]) -> FC-3", {}, 6_696, 3_948),
     ("INPUT 25x6@a -> CONV3-6 -> ATTENTION(@a, heads=2, trainable=no) -> FC-3", {}, 16_000, 11_340),
