@@ -120,10 +120,10 @@ class Machine:
         self.parameter_uses = Counter([place for operation in tape.operations for place in operation.parameters])
         self.shared = self._shared()
         self.borrowed: dict[int, int] = {}  # of a parameter with several uses: the gradient that is its gradient so far
+        self.unordered: set[int] = set()  # those of them whose first gradient has another order than the parameter
         if loop.gradients_before or loop.gradients_stay:
             learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
             self._change_gradients(sum([self.shared.get(place, sizes.parameters[place]) for place in learned]))
-        self.unordered: set[int] = set()  # those of them whose first gradient has another order than the parameter
         count = len(tape.values)
         self.sizes = list(sizes.values)  # of storages
         for source in tape.sources:
