@@ -6,7 +6,7 @@ SimplifiedLayerNormalization, which it has in the domain of ONNX in every operat
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.records import NamedTuple
@@ -216,12 +216,6 @@ def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str,
     """
     if type not in table() or version > NEWEST:
         return ""
-    return _contradiction(type, version, inputs, tuple([(name, _type_of(value)) for name, value in attributes.items()]))
-
-
-@lru_cache(1024)
-def _contradiction(type: str, version: int, inputs: int, attributes: tuple[tuple[str, str], ...]) -> str:
-    """The same for attributes with these names and types; the operators of a net differ in little else."""
     rules = _rules(type, version)
     if rules is None:
         return f"operator set {version} has no such operator ({form_of(type).span})"
@@ -229,7 +223,7 @@ def _contradiction(type: str, version: int, inputs: int, attributes: tuple[tuple
     if inputs < fewest or (most is not None and inputs > most):
         count = f"{fewest}" if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
         return f"it has {inputs} inputs, but {count} in operator set {version}"
-    for name, found in attributes:
+    for name, value in attributes.items():
         wanted = rules.types.get(name)
         if wanted is None:
             if name.startswith(INTERNAL):
@@ -237,9 +231,10 @@ def _contradiction(type: str, version: int, inputs: int, attributes: tuple[tuple
             spans = [str(each.span) for each in form_of(type).attributes if each.name == name]
             when = f" in operator set {version} ({', '.join(spans)})" if spans else ""
             return f"it has no attribute {name}{when}"
+        found = _type_of(value)
         if found and wanted and found != wanted:
             return f"its attribute {name} is {found}, but must be {wanted}"
-    missing = [name for name in rules.required if name not in dict(attributes)]
+    missing = [name for name in rules.required if name not in attributes]
     return f"its attribute {missing[0]} is missing" if missing else ""
 
 
@@ -252,6 +247,7 @@ class Rules(NamedTuple):
     required: tuple[str, ...]
 
 
+@cache
 def _rules(type: str, version: int) -> Rules | None:
     """What an operator of the table has in an operator set; None if that has no such operator."""
     form = form_of(type)
