@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -222,7 +223,7 @@ def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str,
     fewest, most = rules.fewest, rules.most
     if inputs < fewest or (most is not None and inputs > most):
         count = f"{fewest}" if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
-        return f"it has {inputs} inputs, but {count} in operator set {version}"
+        return f"it has {plural(inputs, 'input')}, but {count} in operator set {version}"
     for name, value in attributes.items():
         wanted = rules.types.get(name)
         if wanted is None:

@@ -594,7 +594,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     if not found:
         raise Unsupported("neither its sizes nor its scales are known")
     if len(found) != len(axes):
-        raise WrongFile(f"it has {len(found)} sizes or scales for {plural(len(axes), 'axis')}")
+        raise WrongFile(f"it must have a size or scale for each of {plural(len(axes), 'axis')}, not {len(found)}")
     if scales and min(scales) <= 0:
         raise WrongFile(f"its scales {scales} must be above 0")
     policy = choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")

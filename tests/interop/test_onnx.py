@@ -834,7 +834,7 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
             "its limits must be one number each",
         ),
         (lambda model: resized(model, [1.0, 1.0, 2.0, 2.0], [1, 8, 24, 20]), "it has both sizes and scales"),
-        (lambda model: resized(model, [1.0, 1.0, 2.0]), "it has 3 sizes or scales for 4 axes"),
+        (lambda model: resized(model, [1.0, 1.0, 2.0]), "it must have a size or scale for each of 4 axes, not 3"),
         (
             lambda model: resized(model, [1.0, 1.0, 2.0, 2.0], nearest_mode="up"),
             "its nearest_mode is up, which is none of",
@@ -882,6 +882,7 @@ def resized(model: Model, scales: list[float], sizes: list[int] | None = None, *
         (17, "Softmax", 1, {"axis": 1.0}, "its attribute axis is a float, but must be an integer"),
         (17, "MaxPool", 1, {"kernel_shape": [2.0, 2.0]}, "its attribute kernel_shape is a list of floats, but must be"),
         (17, "Concat", 2, {}, "its attribute axis is missing"),
+        (10, "Add", 1, {}, "it has 1 input, but 2 in operator set 10"),
         (10, "Clip", 3, {}, "it has 3 inputs, but 1 in operator set 10"),
         (17, "ReduceMean", 2, {}, "it has 2 inputs, but 1 in operator set 17"),
         (18, "ReduceMean", 3, {}, "it has 3 inputs, but 1 to 2 in operator set 18"),
