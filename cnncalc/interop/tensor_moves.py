@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 EMPTY = "its result has no elements"
+ALL_IN_ORDER = "the indices of a Gather of all elements are in another file, and taken as in order"
 FLOAT, DOUBLE = 1, 11
 """Data types, float32 and float64, for which Cast does not round."""
 
@@ -268,8 +269,11 @@ def gather(net: Net, operator: Operator) -> Value:
         raise Unsupported("it is an embedding: it reads rows of a table by computed indices")
     x, indices = net.tensor(operator), net.array(operator, 1)
     axis = axis_in(operator.attributes.get("axis", 0), x.rank)
-    if indices is None or indices.values is None:
+    if indices is None or (indices.values is None and not x.shape == (indices.elements,)):
         raise Unsupported("its indices are not known")
+    if indices.values is None:  # as PyTorch's exporter writes as_strided, with indices in another file
+        net.builder.note(ALL_IN_ORDER)
+        return net.reshaped(x, indices.shape)
     size = x.shape[axis]
     net.look_at(len(indices.values))
     found = [place_in(index, size) for index in indices.values]

@@ -1185,6 +1185,27 @@ def test_external_weights_are_never_opened() -> None:
     assert read(model).totals.weights == 4 * 27
 
 
+def test_all_elements_gathered_by_indices_of_another_file_are_in_order() -> None:
+    """As PyTorch writes the mean of each map: its as_strided is a Reshape and a Gather."""
+
+    def gathers(count: int) -> Model:
+        model = maps(8)
+        model.add("GlobalAveragePool")
+        model.add("Reshape", model.last, model.shape("flat", -1))
+        outside = block(13, block(1, "location") + block(2, "weights")) + number(14, 1)
+        sizes = b"".join(number(1, size) for size in (1, count, 1, 1))
+        model.tensors.append(sizes + number(2, 7) + block(8, "indices") + outside)
+        model.add("Gather", model.last, "indices", axis=0)
+        conv(model, count, 4, kernel=1)
+        return model
+
+    report = read(gathers(8))
+    assert labels(report) == "CONV3-8 GAP CONV1-4"
+    assert any("in another file" in note for note in report.graph.notes)
+    with pytest.raises(DesignError, match="its indices are not known"):
+        read(gathers(7))
+
+
 def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
     model = maps(8)
     model.add("Transpose", model.last, perm=[0, 2, 3, 1])
