@@ -282,9 +282,11 @@ class TorchLayouts(TapeBuilder):
         x = self.layout_of(value)
         sizes = (self.images, *sizes)
         layout = viewed(x, sizes)
-        if layout is not None:
-            return self.viewed(value, layout)
-        return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
+        if layout is None:
+            return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
+        if self.composes and self.images == 1:  # FakeTensorMode keeps the stride of the batch
+            layout = layout._replace(strides=(x.strides[0], *layout.strides[1:]))
+        return self.viewed(value, layout)
 
     def gathered(self, value: int, order: str) -> int:
         """The value itself if it is dense in that order, else a copy that is.

@@ -162,6 +162,7 @@ NETS = {
     "sliced_norm": "INPUT[14x4] -> SLICE(3, 4) -> BN -> GAP -> FC-13",
     "permuted_norm": "INPUT[8x7x2] -> CONV1-2 -> PERMUTE(order=[width, height, depth]) -> BN -> FC-13",
     "group_norm_last": "INPUT[8x3] -> LINEAR-3 -> GN1 -> CONV1-6 -> FC-13",
+    "planes": "INPUT[120x2] -> LINEAR-2 -> PLANE(size=[30, 4]) -> CONV3-2 -> LINEAR-6",
     "one_deep": "INPUT[8x1] -> LN(axes=depth) -> CONV3-4 -> FC-13",
     "one_deep_plane": "INPUT[6x5x1] -> IN -> LN(axes=depth) -> CONV3-4 -> FC-13",
     "matched": (
