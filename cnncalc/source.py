@@ -134,6 +134,13 @@ def visible(text: str) -> str:
     )
 
 
+def argument(text: str) -> str:
+    """The visible text as a word of a command line, in quotes where the shell would split or change it."""
+    from shlex import quote
+
+    return quote(visible(text))
+
+
 def columns(text: str) -> int:
     """The width of the text in terminal columns: two for a full-width character, none for a combining mark."""
     if text.isascii():

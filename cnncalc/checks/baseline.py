@@ -10,7 +10,7 @@ from cnncalc.errors import CnncalcError, DesignError, Problem
 from cnncalc.figures.measure import Meter
 from cnncalc.language.files import is_there, read_text
 from cnncalc.records import NamedTuple
-from cnncalc.source import visible
+from cnncalc.source import argument, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +103,9 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
     import json
 
     def refuse(why: str) -> DesignError:
-        hint = f"cnncalc check FILES... --record {shown}"
+        hint = f"cnncalc check FILES... --record {argument(shown)}"
+        if is_there(path):  # --record adds to a file, so it refuses the same one
+            hint = "remove the file, or name another one: cnncalc check FILES... --record FILE"
         return DesignError([Problem("unreadable-base", f"cannot read the baseline {shown}: {why}", None, hint)])
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

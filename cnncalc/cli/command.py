@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnncalc.errors import ValueProblem, did_you_mean, no_effect
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, PLAIN_ENDINGS, format_of_ending
 from cnncalc.records import NamedTuple
-from cnncalc.source import visible
+from cnncalc.source import argument, visible
 from cnncalc.units import MAX_DIGITS, listed
 
 TYPE_CHECKING = False
@@ -229,7 +229,7 @@ def format_of(
         if ending in FORMATS[chosen].endings or is_plain or not is_known:
             return chosen
         what, usual = f"the format {chosen}", _usual_ending((chosen,))
-    hint = _with_ending(visible(file or ""), ending, usual, flag)
+    hint = _with_ending(file or "", ending, usual, flag)
     raise ValueProblem(f"'.{visible(ending)}' is not an ending of {what}", code="usage", hint=hint)
 
 
@@ -240,9 +240,7 @@ def _usual_ending(formats: tuple[str, ...]) -> str:
 
 def _with_ending(file: str, ending: str, usual: str, flag: str) -> str:
     """The option with another ending of its file, and for a picture how the wanted one is made from it."""
-    target = f"{file[: -len(ending)]}{usual}"
+    target = argument(f"{file[: -len(ending)]}{usual}")
     if usual != "svg" or ending not in MADE_FROM_SVG:
         return f"{flag} {target}"
-    from shlex import quote
-
-    return f"{flag} {target}, then rsvg-convert -f {ending} -o {quote(file)} {quote(target)}"
+    return f"{flag} {target}, then rsvg-convert -f {ending} -o {argument(file)} {target}"

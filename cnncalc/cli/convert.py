@@ -10,7 +10,7 @@ from cnncalc.cli.options import DESIGN, OUTPUT, OutputOptions, ReportOptions, an
 from cnncalc.errors import ValueProblem
 from cnncalc.interop.exporters import EXPORTERS, ExportOptions, export
 from cnncalc.records import NamedTuple
-from cnncalc.source import visible
+from cnncalc.source import argument, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,8 @@ def _exporter(call: Call) -> Exporter:
     if any(ending in each.endings for each in EXPORTERS) and ending not in (*named.endings, *named.other_endings):
         message = f"'{visible(ending)}' is not an ending of the format {named.name}"
         usual = (*named.endings, *named.other_endings)[0]
-        raise ValueProblem(message, code="usage", hint=f"--output {visible((call.file or '')[: -len(ending)])}{usual}")
+        target = f"{(call.file or '')[: -len(ending)]}{usual}"
+        raise ValueProblem(message, code="usage", hint=f"--output {argument(target)}")
     return named
 
 

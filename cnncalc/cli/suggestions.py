@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.errors import nearest
 from cnncalc.formats import FORMATS
+from cnncalc.source import argument
 from cnncalc.units import listing
 
 SYNONYMS = {
@@ -69,7 +70,8 @@ def option_hint(command: str, name: str, value: str | None) -> str | None:
         meant = [f"--format {word}"]
     for text in meant:
         if text.split()[0] in own:
-            return f"use {text} {value}" if value and " " not in text and _takes_value(command, text) else f"use {text}"
+            takes = value and " " not in text and _takes_value(command, text)
+            return f"use {text} {argument(value)}" if value and takes else f"use {text}"
     for flag in (name, *[text.split()[0] for text in meant]):
         having = [each for each in COMMANDS if flag in flags[each]]
         if having:

@@ -37,12 +37,16 @@ def _window(
 ) -> list[int]:
     """A field of a window, one number for each side: ``stride``, or ``stride_h`` and ``stride_w``.
 
-    Raises DesignError if both are given, or only one of the latter; only a convolution has a ``pad_h`` alone.
+    Raises DesignError if both are given, or only one of the latter. Only a convolution has a ``pad_h`` alone, and a
+    field with several numbers.
     """
     sides = max(len(x.shape) - 2, 0) or 2
     parameter = layer.parameter
     high, wide = parts or (f"{name}_h", f"{name}_w")
-    found = parameter.integers(name)
+    if layer.kind in POOLS:
+        found = [parameter.integer(name)] if name in parameter else []
+    else:
+        found = parameter.integers(name)
     if high in parameter or wide in parameter:
         if found:
             raise wrong(layer, f"{name} cannot be given beside {high} or {wide}", name)

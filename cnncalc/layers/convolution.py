@@ -71,6 +71,9 @@ class Filters(Layer):
         """The number of parts of the depth, each of which has filters of its own."""
         raise NotImplementedError
 
+    def is_depthwise(self, x: Volume) -> bool:
+        return self.groups_of(x) == x.depth > 1
+
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
@@ -224,9 +227,6 @@ class Conv(Convolution):
 
     def groups_of(self, x: Volume) -> int:
         return self.groups
-
-    def is_depthwise(self, x: Volume) -> bool:
-        return self.groups == x.depth > 1
 
     @property
     def untied(self) -> str | None:

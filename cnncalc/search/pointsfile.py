@@ -16,7 +16,7 @@ from cnncalc.language.files import reason, special_kind
 from cnncalc.layers.keys import DecimalNumber, Value
 from cnncalc.search.points import MARK
 from cnncalc.search.ranges import value_of_range
-from cnncalc.source import visible
+from cnncalc.source import argument, visible
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def form_of(path: str) -> str:
         shown = visible(path)[:200]
         message = f"a points file must end in .{' or .'.join(ENDINGS)}, found '{shown}'"
         stem = shown.rpartition(".")[0] if "." in os.path.basename(shown) else shown
-        raise ValueProblem(message, code="usage", hint=f"--points {stem or 'points'}.csv")
+        hint = f"--points {argument((stem or 'points') + '.csv')}"
+        raise ValueProblem(message, code="usage", hint=hint)
     return ending
 
 

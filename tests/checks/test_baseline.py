@@ -189,7 +189,20 @@ def test_a_bad_baseline_is_an_error(
 
     assert code == 2
     assert err.startswith(f"error[unreadable-base]: cannot read the baseline base.json: {why}")
-    assert err.endswith("\n  = hint: cnncalc check FILES... --record base.json\n")
+    way_out = "cnncalc check FILES... --record base.json"
+    if text is not None:
+        way_out = "remove the file, or name another one: cnncalc check FILES... --record FILE"
+        assert check(capsys, "nets/a.yaml", "--record", "base.json")[0] == 2
+        (repository / "base.json").unlink()
+    assert err.endswith(f"\n  = hint: {way_out}\n")
+    assert check(capsys, "nets/a.yaml", "--record", "base.json")[0] == 0
+    assert check(capsys, "nets/a.yaml", "--baseline", "base.json")[0] == 0
+
+
+def test_the_hint_for_a_baseline_can_be_given_to_a_shell(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = check(capsys, "nets/a.yaml", "--baseline", "my base.json")
+
+    assert err.endswith("\n  = hint: cnncalc check FILES... --record 'my base.json'\n")
 
 
 def test_nothing_is_recorded_of_a_run_with_a_broken_file(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

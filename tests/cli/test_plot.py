@@ -213,3 +213,5 @@ def test_other_picture_formats_are_refused(tmp_path: Path) -> None:
     assert not file.exists()
     assert called("plot", "lenet5", "-o", str(file), "--format", "svg").returncode == 2
     assert not file.exists()
+    hint = "--output 'a b.svg', then rsvg-convert -f pdf -o 'a b.pdf' 'a b.svg'"
+    assert called("plot", "lenet5", "-o", "a b.pdf").stderr.endswith(f"  = hint: {hint}\n")

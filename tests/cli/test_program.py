@@ -91,6 +91,10 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (["fit", TINY, "--gpu=t4"], "error[usage]: cnncalc fit has no option '--gpu'\n  = hint: use --memory t4\n"),
         (
+            ["fit", TINY, "--gpu", "rtx 3090"],
+            "error[usage]: cnncalc fit has no option '--gpu'\n  = hint: use --memory 'rtx 3090'\n",
+        ),
+        (
             ["table", TINY, "--json"],
             "error[usage]: cnncalc table has no option '--json'\n  = hint: use --format json\n",
         ),

@@ -266,6 +266,7 @@ def test_everything_unsupported_is_named_and_partly_stated() -> None:
         (INPUT + window("kernel_size: 3 stride_w: 2"), "stride_h and stride_w must be given together"),
         (INPUT + window("kernel_size: 3 num_output: 5"), "num_output has a value already"),
         (INPUT + layer("Pooling", "pooling_param { kernel_size: 2 pad_h: 1 }"), "pad_h and pad_w must be given"),
+        (INPUT + layer("Pooling", "pooling_param { kernel_size: 2 kernel_size: 3 }"), "kernel_size has a value"),
         (INPUT + layer("Pooling", "pooling_param { global_pooling: true kernel_size: 2 }"), "both global_pooling and"),
         (INPUT + layer("Pooling", "pooling_param { global_pooling: true stride: 2 }"), "the stride must be 1"),
         (INPUT + layer("Convolution", "convolution_param { num_output: 4 kernel_size: 1 }", "data data"),
