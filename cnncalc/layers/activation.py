@@ -7,7 +7,6 @@ from math import inf, prod
 from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal
-from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.normed_axes import is_single
 from cnncalc.layers.planes import axes_of, by_channel, elementwise, pieces, pixels, planes, sums_of_channels
@@ -457,6 +456,8 @@ class Softmax(Layer):
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        from cnncalc.layers.layout import contiguous
+
         if len(self.axes) == 1:
             return self._probabilities(builder, inputs[0], builder.made(inputs, builder.output))
         # a view or a copy joins the axes to one; afterwards they are split again
@@ -473,7 +474,7 @@ class Softmax(Layer):
         return result
 
     def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout) -> int:
-        """Records the softmax along one axis, with this layout; the gradient is contiguous too."""
+        """Records the softmax along one axis, with this layout; its gradient is contiguous."""
         x = builder.widened(value) if builder.autocast == "bfloat16" else value
         item = 4 if builder.autocast and not builder.is_cpu else None
         return builder.operation([x], item=item, layout=layout, order="contiguous", keeps_output=True)

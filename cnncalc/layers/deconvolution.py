@@ -89,9 +89,6 @@ class Deconv(Filters):
     def groups_of(self, x: Volume) -> int:
         return self.groups
 
-    def is_depthwise(self, x: Volume) -> bool:
-        return self.groups == x.depth > 1
-
     def fan_in(self, shape: tuple[int, ...]) -> int:
         return max(1, prod(shape[:-1]) // self.groups // prod(self.stride))
 

@@ -60,8 +60,8 @@ class Local(Convolution):
     def _depth_step(self, x: Volume, output: Volume) -> str:
         return f"depth {self.filters} = filters"
 
-    def is_depthwise(self, x: Volume) -> bool:
-        return self.groups == x.depth > 1
+    def groups_of(self, x: Volume) -> int:
+        return self.groups
 
     def fan_in(self, shape: tuple[int, ...]) -> int:
         return prod(shape[len(self.kernel) : -1])

@@ -98,25 +98,21 @@ class Unpool(Layer):
         # backward reads its gradient in the order of the places; those of a length are never channels-last
         is_last = len(builder.output.sides) > 1 and builder.layout_of(places).suggests_channels_last
         gathers = "channels last" if is_last else "contiguous"
-
-        def unpooled(value: int, output: Volume) -> int:
-            return builder.operation(
-                [value, places],
-                Size(0, output.elements),
-                item=builder.item_of(value),
-                layout=builder.made([value], output, order),
-                keeps=(1,),
-                gradients=("new", "none"),
-                order="contiguous",
-                gathers=gathers,
-            )
-
-        if len(builder.output.sides) > 1:
-            result = unpooled(x, builder.output)
-        else:
-            length, depth = builder.output
-            plane = builder.as_plane(x, last=True)
-            result = builder.as_length(unpooled(plane, Volume(length, 1, depth)), last=True)
+        value, output, is_length = x, builder.output, len(builder.output.sides) == 1
+        if is_length:
+            value, output = builder.as_plane(x, last=True), Volume(*output.sides, 1, output.depth)
+        result = builder.operation(
+            [value, places],
+            Size(0, output.elements),
+            item=builder.item_of(value),
+            layout=builder.made([value], output, order),
+            keeps=(1,),
+            gradients=("new", "none"),
+            order="contiguous",
+            gathers=gathers,
+        )
+        if is_length:
+            result = builder.as_length(result, last=True)
         builder.hold(first, x)
         return result
 

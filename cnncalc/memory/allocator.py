@@ -249,7 +249,7 @@ class Recorder(Machine):
 
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
         number = self.live["incoming", gradient].pop()
-        known: Any = self.shared[parameter]
+        known: Any = self.borrowed_bytes[parameter]
         (tensor,) = known  # the key of the gradients in ``_change_gradients``
         self.live.setdefault(("gradient", tensor), []).append(number)
 

@@ -154,12 +154,12 @@ class TapeBuilder:
         first = len(self.operations)
         self.place[row.index] = self._lower(inputs)
         if row.layer.reads_second_sizes and len(inputs) > 1 and self.profile.holds_frames:
-            self._take(inputs[1])
+            self._add_argument(inputs[1])
         if self.last > first:
             self.held.append(Frame(first, self.last, tuple(dict.fromkeys(inputs))))
 
-    def _take(self, value: int) -> None:
-        """Makes a value that gives only sizes an argument of the last operation, which has no gradient for it."""
+    def _add_argument(self, value: int) -> None:
+        """Adds a value that gives only sizes to the inputs of the last operation, which makes no gradient of it."""
         operation = self.operations[-1]
         inputs, gradients = (*operation.inputs, value), (*operation.gradients, NONE)
         self.operations[-1] = operation._replace(inputs=inputs, gradients=gradients)

@@ -124,8 +124,8 @@ def _cuts(net: _Net, grid: int) -> Iterator[LayerReport]:
     """The rows after which only their own output is read, with at least ``grid`` positions along each side."""
     rows, task_of = net.rows, net.tasks.task_of
     sides = [row.output.sides for row in rows]
-    is_divisible = all(len(each) == 2 and max(each) <= MOST_POSITIONS for each in sides)
-    if not is_divisible or sum([not row.sources for row in rows]) != 1:
+    is_tried = all(len(each) == 2 and max(each) <= MOST_POSITIONS for each in sides)
+    if not is_tried or sum([not row.sources for row in rows]) != 1:
         return
     readers: dict[int, list[int]] = {}
     for row in rows:

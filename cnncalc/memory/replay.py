@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING
 
+from cnncalc.memory.checkpoints import Checkpoints
 from cnncalc.memory.tape import NEW, NONE, VIEW
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.memory.tape import Operation, Sizes, Tape
 
@@ -118,12 +120,12 @@ class Machine:
         self.at = Level(0, 0, 0)
         # of each parameter: operations that are still to run backward
         self.parameter_uses = Counter([place for operation in tape.operations for place in operation.parameters])
-        self.shared = self._shared()
+        self.borrowed_bytes = self._borrowed_bytes()
         self.borrowed: dict[int, int] = {}  # of a parameter with several uses: the gradient that is its gradient so far
-        self.unordered: set[int] = set()  # those of them whose first gradient has another order than the parameter
+        self.unordered: set[int] = set()  # those of them whose gradient has another memory order than the parameter
         if loop.gradients_before or loop.gradients_stay:
             learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
-            self._change_gradients(sum([self.shared.get(place, sizes.parameters[place]) for place in learned]))
+            self._change_gradients(sum([self.borrowed_bytes.get(place, sizes.parameters[place]) for place in learned]))
         count = len(tape.values)
         self.sizes = list(sizes.values)  # of storages
         for source in tape.sources:
@@ -141,28 +143,10 @@ class Machine:
         self.numbers = [0] * operations  # bytes of numbers that backward needs
         self.numbers_again = 0  # bytes of numbers made in a recomputed segment, freed when it ends
         # checkpointed segments
-        self.segments = loop.segments
-        self.segment_of: dict[int, int] = {}
-        for number, (first, last) in enumerate(self.segments):
-            self.segment_of.update(dict.fromkeys(range(first, last + 1), number))
-        self.not_recomputed = set(range(len(self.segments)))
-        every = enumerate(tape.operations if self.segments else ())
-        casts = {operation.output: number for number, operation in every if operation.is_cast}
-        entering = [self._entering(first, last) for first, last in self.segments]  # values
-        # casts of parameters are no arguments: a segment that runs again makes its own; their operations by value
-        self.entering = [tuple([value for value in read if value not in casts]) for read in entering]
-        self.cast_again = [{value: casts[value] for value in read if value in casts} for read in entering]
-        self.saving = [self._saving(first, last) for first, last in self.segments]  # operations, the first one first
-        self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
+        self.checkpoints = Checkpoints(tape, loop.segments)
+        self.not_recomputed = set(range(len(loop.segments)))
+        self.segment_inputs: list[tuple[int, ...]] = [()] * len(loop.segments)  # storages
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
-        self.last_reader: dict[int, int] = {}  # of a value: the last operation that reads it
-        self.held_in: dict[int, list[int]] = {}  # of a value: the frames that hold it
-        if self.segments:
-            for number, operation in enumerate(tape.operations):
-                self.last_reader.update(dict.fromkeys(operation.inputs, number))
-            for place, frame in enumerate(tape.frames):
-                for value in frame.held:
-                    self.held_in.setdefault(value, []).append(place)
         # gradients of values, which may share a storage
         self.pending: dict[int, int] = {}
         self.gradient_sizes: list[int] = []
@@ -269,33 +253,18 @@ class Machine:
             ends.setdefault(frame.last, []).extend(frame.held)
         return ends
 
-    def _entering(self, first: int, last: int) -> tuple[int, ...]:
-        """The values from outside that operations ``first`` to ``last`` read."""
-        operations = self.tape.operations[first : last + 1]
-        inside = {operation.output for operation in operations}
-        read = [value for operation in operations for value in operation.inputs if value not in inside]
-        return tuple(dict.fromkeys(read))
-
-    def _saving(self, first: int, last: int) -> list[int]:
-        """The operations of a segment that keep something."""
-        operations = self.tape.operations
-        return [
-            number
-            for number in range(first, last + 1)
-            if operations[number].needs_saved and self.learns[operations[number].output]
-        ]
-
     def _forward(self, ends: dict[int, list[int]]) -> None:
         """Forward in program order; a segment holds its inputs to its end, or to backward if it keeps something."""
+        checkpoints = self.checkpoints
         for number, operation in enumerate(self.tape.operations):
-            segment = self.segment_of.get(number)
-            if segment is not None and number == self.segments[segment][0]:
-                held = tuple([self.storage[value] for value in self.entering[segment]])
+            segment = checkpoints.segment_of.get(number)
+            if segment is not None and number == checkpoints.segments[segment][0]:
+                held = tuple([self.storage[value] for value in checkpoints.entering[segment]])
                 self.segment_inputs[segment] = held
                 for storage in held:
                     self.holders[storage] += 1
             self._run(number, operation, "forward", saves=segment is None)
-            if segment is not None and number == self.segments[segment][1] and not self.saving[segment]:
+            if segment is not None and number == checkpoints.segments[segment][1] and not checkpoints.saving[segment]:
                 self._free_inputs(segment)
             for value in operation.inputs:
                 self._used(value)
@@ -350,63 +319,23 @@ class Machine:
 
     def _recompute(self, segment: int) -> None:
         """Runs the forward of a segment again, up to its last operation that keeps something."""
-        (first, _), last = self.segments[segment], self.saving[segment][-1]
-        operations = self.tape.operations
-        # recomputing stops before the last operation runs if it keeps only inputs
-        final = operations[last]
-        stops_before = not (final.keeps_output or final.clones_input or final.extras)
-        entering = set(self.entering[segment])
-        used = [operation.inputs for operation in operations[first : last + 1]]
-        for number, held in self._held_again(first, last):
-            used[number - first] += held
-        casts = self._casts_again(segment, last)
-        used[-1] += tuple([operations[cast].output for again in casts.values() for cast in again])
-        for value in [value for values in used for value in values]:
+        operations, entering = self.tape.operations, set(self.checkpoints.entering[segment])
+        first, last, runs_last, casts, used = self.checkpoints.recomputation(segment)
+        for value in chain(*used):
             self.uses[value] += 1
         for number in range(first, last + 1):
-            operation = operations[number]
             for cast in casts.get(number, ()):
                 self._run_again(cast, operations[cast])
-            if number == last and stops_before:
-                self._save(number, operation, -1)
+            if number < last or runs_last:
+                self._run_again(number, operations[number])
             else:
-                self._run_again(number, operation)
+                self._save(number, operations[number], -1)
             for value in used[number - first]:
                 self.uses[value] -= 1
                 if not self.uses[value] and value not in entering:
                     self._drop(self.storage[value])
         self._change_activations(-self.numbers_again)
         self.numbers_again = 0
-
-    def _casts_again(self, segment: int, last: int) -> dict[int, list[int]]:
-        """The operations that cast parameters again, by the operation of the segment before which they run.
-
-        Operation ``last`` ends the recomputation; its layer has cast all its parameters by then.
-        """
-        operations, casts = self.tape.operations, self.cast_again[segment].copy()
-        found: dict[int, list[int]] = {}
-        for number in range(self.segments[segment][0], self.segments[segment][1] + 1):
-            operation = operations[number]
-            if number <= last or operation.layer == operations[last].layer:
-                again = [casts.pop(value) for value in operation.inputs[::-1] if value in casts]
-                found[min(number, last)] = again + found.get(min(number, last), [])
-        return found
-
-    def _held_again(self, first: int, last: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Pairs of an operation and the values that are released after it while a segment is recomputed.
-
-        These are outputs of operations ``first`` to ``last`` that local variables hold, or that operations after
-        ``last`` read.
-        """
-        operations = self.tape.operations
-        runs = range(first, last + (operations[last].keeps_output or bool(operations[last].extras)))
-        made = {operations[number].output for number in runs}
-        frames = self.tape.frames
-        for place in sorted({place for value in made for place in self.held_in.get(value, ())}):
-            frame = frames[place]
-            if frame.last >= first and frame.first <= last:
-                yield min(frame.last, last), tuple([value for value in frame.held if value in made])
-        yield last, tuple(sorted([value for value in made if self.last_reader.get(value, 0) > last]))
 
     def _run_again(self, number: int, operation: Operation) -> None:
         """Runs one operation of a segment again; its output gets a new storage."""
@@ -431,7 +360,7 @@ class Machine:
             if incoming is None:
                 self._free_saved(number)
                 continue
-            segment = self.segment_of.get(number)
+            segment = self.checkpoints.segment_of.get(number)
             if segment is not None and segment in self.not_recomputed and operation.needs_saved:
                 self.not_recomputed.discard(segment)
                 self._change_transient(self.given.made_before[number])
@@ -449,12 +378,12 @@ class Machine:
         """
         places = range(len(operation.inputs))
         learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
-        borrower = learned[0] if learned and operation.borrows else None
-        if borrower is not None:
+        borrows = operation.borrows if learned else None
+        if borrows:
             self.gradient_holders[incoming] += 1
             learned = []
         is_handed_over = operation.is_product and not places  # from a view of a parameter to the parameter
-        if number in self.segment_of and (operation.summed_inputs or operation.summed_parameters):
+        if number in self.checkpoints.segment_of and (operation.summed_inputs or operation.summed_parameters):
             late = operation.summed_inputs
             outgoing = self._input_gradients(operation, incoming, [place for place in places if place not in late])
             self._make_parameter_gradients([one for one in learned if one not in operation.summed_parameters])
@@ -472,11 +401,11 @@ class Machine:
             self._release_gradient(incoming)
         self._free_saved(number)
         self._pass_on(outgoing, operation)
-        # the gradient of a matrix is added after that of a bias here too
+        # as for inputs, the gradient of the matrix is added last
         for parameter in sorted(learned, key=lambda one: one not in operation.summed_parameters):
             self._accumulate(parameter, operation)
-        if borrower is not None:
-            self._accumulate_borrowed(borrower, operation, incoming)
+        if borrows:
+            self._accumulate_borrowed(operation.parameters[0], operation, incoming, is_ordered=borrows.is_ordered)
 
     def _pass_on(self, outgoing: list[tuple[int, int, bool]], operation: Operation) -> None:
         """Adds the gradients of inputs to those that other operations have made for the same values."""
@@ -507,13 +436,13 @@ class Machine:
         if not self.gradient_holders[gradient]:
             self._change_transient(-self.gradient_sizes[gradient])
 
-    def _shared(self) -> dict[int, int]:
-        """The bytes of the gradients of parameters that are (part of) the gradient of an operation's output."""
+    def _borrowed_bytes(self) -> dict[int, int]:
+        """The bytes of each gradient of a parameter that is kept in the memory of the gradient of an output."""
         tape = self.tape
-        sharing = {each.parameters[0]: each.output for each in tape.operations if each.borrows and all(each.borrows)}
+        outputs = {each.parameters[0]: each.output for each in tape.operations if each.borrows and each.borrows.stays}
         return {
             place: self.given.values[output]
-            for place, output in sharing.items()
+            for place, output in outputs.items()
             if tape.parameters[place].is_trainable and self.parameter_uses[place] == 1
         }
 
@@ -563,13 +492,12 @@ class Machine:
         elif operation.is_product and parameter == operation.parameters[0]:
             self.has_view.add(parameter)
         self.has_gradient.add(parameter)
-        self._end_use(parameter, operation, is_copied=parameter in operation.copied or parameter in self.unordered)
+        self._end_use(parameter, operation)
 
-    def _accumulate_borrowed(self, parameter: int, operation: Operation, gradient: int) -> None:
-        """Adds the gradient of an operation's output, which is (part of) that of the parameter, to those of others.
+    def _accumulate_borrowed(self, parameter: int, operation: Operation, gradient: int, *, is_ordered: bool) -> None:
+        """Adds the gradient of an operation's output, which is (part of) that of a parameter, to those of others.
 
-        Alone it becomes the gradient of the parameter as it is, if nothing else holds it and its memory has the order
-        of the parameter; else a copy of it does.
+        ``is_ordered``: it has the memory order of the parameter; a sum has that of its first term.
         """
         size, uses = self.given.parameters[parameter], self.parameter_uses[parameter]
         if parameter in self.borrowed:
@@ -582,23 +510,27 @@ class Machine:
         elif uses > 1:
             self.borrowed[parameter] = gradient
             self.parameter_uses[parameter] -= 1
-            if operation.borrows and not operation.borrows.is_ordered:
-                self.unordered.add(parameter)  # so is the sum
-            return
-        elif parameter in self.shared and not self.gradients_stay:
-            self._keep_as_gradient(parameter, gradient)
+            if not is_ordered:
+                self.unordered.add(parameter)
             return
         else:
-            if not self.gradients_stay:
-                self._change_gradients(size)
-                self._note(0, operation, "backward")
-            self._release_gradient(gradient)
+            self._keep_borrowed(parameter, operation, gradient)
             return
         self.has_gradient.add(parameter)
         self._release_gradient(gradient)
-        self._end_use(parameter, operation, is_copied=parameter in self.unordered)
+        self._end_use(parameter, operation)
 
-    def _end_use(self, parameter: int, operation: Operation, *, is_copied: bool) -> None:
+    def _keep_borrowed(self, parameter: int, operation: Operation, gradient: int) -> None:
+        """Makes the gradient of an output, or a copy of it, that of a parameter without other uses."""
+        if parameter in self.borrowed_bytes and not self.gradients_stay:
+            self._keep_as_gradient(parameter, gradient)
+            return
+        if not self.gradients_stay:
+            self._change_gradients(self.given.parameters[parameter])
+            self._note(0, operation, "backward")
+        self._release_gradient(gradient)
+
+    def _end_use(self, parameter: int, operation: Operation) -> None:
         """Counts a use of a parameter; after the last one the sum of all becomes its gradient, or a copy of it."""
         size = self.given.parameters[parameter]
         self.parameter_uses[parameter] -= 1
@@ -606,7 +538,7 @@ class Machine:
             return
         if self.gradients_stay:
             self._change_transient(-size)
-        elif is_copied:
+        elif parameter in operation.copied or parameter in self.unordered:
             self._note(size, operation, "backward")
 
     def _make_parameter_gradients(self, parameters: Sequence[int]) -> None:
@@ -625,8 +557,8 @@ class Machine:
             self._change_activations(-self.numbers[number])
             self.numbers[number] = 0
         self._drop_saved(number)
-        segment = self.segment_of.get(number)
-        if segment is not None and number in self.saving[segment][:1]:
+        segment = self.checkpoints.segment_of.get(number)
+        if segment is not None and number in self.checkpoints.saving[segment][:1]:
             self._free_inputs(segment)
 
     def _drop_saved(self, number: int) -> None:

@@ -37,6 +37,11 @@ class Borrowing(NamedTuple):
     is_ordered: bool
     is_free: bool
 
+    @property
+    def stays(self) -> bool:
+        """Whether it stays as the gradient of a parameter without other uses; else that is a copy of it."""
+        return self.is_ordered and self.is_free
+
 
 class Operation(NamedTuple):
     """One primitive operation.

@@ -125,28 +125,42 @@ class TorchLayouts(TapeBuilder):
         Backward copies the gradient into a tensor like ``base``, copies the part of the view again for the function
         that overwrote it, and writes its result back. Gradients of other inputs are summed to their size after that.
         """
-        first = inputs[0]
-        part, (left, *others) = self.bytes_of(first), options.pop("gradients")
-        is_shared = SAME in [how for how, value in zip(others, inputs[1:], strict=True) if self.learns(value)]
-        summed = [place for place in options.get("summed_inputs", ()) if self.learns(inputs[place])]
-        scratch = [size for size in options.pop("backward_scratch", ()) if min(size) >= 0]
-        if scratch or not self.learns(base):  # temporaries that are larger than the sums
-            scratch += [self.bytes_of(inputs[place]).times(-1) for place in summed if place]
-        options |= {"summed_inputs": tuple([place for place in summed if place]), "sum_scratch": ()}
-        if not is_shared:
-            scratch.append(part)
-        if not self.learns(base):  # the gradient of the viewed tensor is allocated nevertheless
-            scratch.append(self.bytes_of(base))
-        elif left != SAME and 0 not in summed:
-            scratch.append(part)
+        first, gradients, scratch = inputs[0], options["gradients"], options.get("backward_scratch", ())
+        summed = tuple([place for place in options.get("summed_inputs", ()) if self.learns(inputs[place])])
         if options.pop("clones_input", False):
             options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
             options["keeps"] = ()
-        gradients = (NEW, *[how if how == NONE else NEW for how in others])
-        options |= {"gradients": gradients, "backward_scratch": tuple(scratch), "order": "base"}
-        options["made_before"] = (self.bytes_of(base), part)
+        options |= {
+            "gradients": (NEW, *[how if how == NONE else NEW for how in gradients[1:]]),
+            "order": "base",
+            "backward_scratch": self._slices_scratch(inputs, base, gradients, summed, scratch),
+            "summed_inputs": tuple([place for place in summed if place]),
+            "sum_scratch": (),
+            "made_before": (self.bytes_of(base), self.bytes_of(first)),
+        }
         whole = self._recorded([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
         return self._part(whole, first)
+
+    def _slices_scratch(
+        self, inputs: Sequence[int], base: int, gradients: Sequence[str], summed: Sequence[int], scratch: Sequence[Size]
+    ) -> tuple[Size, ...]:
+        """The temporaries of backward of an operation that overwrites a view of ``base``.
+
+        ``summed``: the inputs, by position, whose gradients it sums; ``scratch``: the temporaries of the operation
+        without the view.
+        """
+        part = self.bytes_of(inputs[0])
+        found = [size for size in scratch if min(size) >= 0]
+        if found or not self.learns(base):  # temporaries that are larger than the sums
+            found += [self.bytes_of(inputs[place]).times(-1) for place in summed if place]
+        others = zip(gradients[1:], inputs[1:], strict=True)
+        if not any(how == SAME and self.learns(value) for how, value in others):
+            found.append(part)
+        if not self.learns(base):  # the gradient of the viewed tensor is allocated nevertheless
+            found.append(self.bytes_of(base))
+        elif gradients[0] != SAME and 0 not in summed:
+            found.append(part)
+        return tuple(found)
 
     def _part(self, whole: int, like: int) -> int:
         """A view of ``whole``, which was overwritten, with the elements of ``like``."""
@@ -243,11 +257,10 @@ class TorchLayouts(TapeBuilder):
         return self.profile.composes
 
     def convolution_order(self, value: int, kernel: Sequence[int], groups: int, *, is_own: bool = False) -> str:
-        """The memory order of the output of a convolution: ``suggested`` (that of its input) or ``contiguous``.
+        """The memory order of the output of a convolution: ``suggested``, that of its input, or one of the two orders.
 
-        On a CPU contiguous kernels convolve three sides in half precision, and single images as
-        :meth:`_is_without_onednn` says. A length is computed as a plane of contiguous memory; of depth 1 that may be
-        channels-last as well.
+        On a CPU the output over three sides is contiguous in half precision, and for a single image without oneDNN. A
+        length is computed as a plane of contiguous memory, which with a depth of 1 may be channels-last as well.
         """
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
@@ -261,9 +274,9 @@ class TorchLayouts(TapeBuilder):
         return "channels last" if x.is_contiguous and _plane(x).suggests_channels_last else "contiguous"
 
     def _is_without_onednn(self, value: int, kernel: Sequence[int], groups: int) -> bool:
-        """Whether a CPU convolves a single image over three sides by the kernels of PyTorch itself.
+        """Whether a CPU convolves a single image over three sides by PyTorch's own kernels instead of those of oneDNN.
 
-        oneDNN has several groups, kernels above 3 along both last sides, and large images.
+        oneDNN convolves it in several groups, with a kernel above 3 along both last sides, and if it is large.
 
         Source: aten/src/ATen/native/Convolution.cpp of PyTorch, use_mkldnn.
         """

@@ -141,9 +141,7 @@ class TorchProducts(TorchLowering):
         Weights and bias are ``parameters``, or ``parts`` of parameters, which are values.
         """
         first = self.last + 1
-        is_learned = self.parameters[parameters[0] if parameters else self.chunked[parts[0]]].is_trainable
-        if parts and self.autocast and not self.training:  # a part needs a gradient at test time too, its cast does not
-            is_learned = False
+        is_learned = self._needs_rows(parameters, parts)
         own, given, x = tuple(parameters), list(parts), value
         if self.autocast:  # the last argument is cast first
             given = [self.converted(part, self.item) for part in given[::-1]][::-1]
@@ -185,6 +183,15 @@ class TorchProducts(TorchLowering):
             for part in given:
                 self.hold(first, part)
         return result
+
+    def _needs_rows(self, parameters: Sequence[int], parts: Sequence[int]) -> bool:
+        """Whether the gradient of the weights is computed from the vectors: of a parameter, or of a part of one.
+
+        PyTorch computes that of a part at test time too, but not that of a cast of it.
+        """
+        if parts and self.autocast and not self.training:
+            return False
+        return self.parameters[parameters[0] if parameters else self.chunked[parts[0]]].is_trainable
 
     def _plus_bias(self, value: int, own: tuple[int, ...], given: Sequence[int]) -> int:
         """Value plus a bias, a parameter (``own``) or a value (``given``): in place except for fake tensors."""

@@ -130,7 +130,7 @@ def test_a_batch_of_one_has_its_own_candidates_if_a_slice_of_it_is_dense() -> No
 def test_a_gradient_is_summed_in_a_type_wider_than_that_of_its_value() -> None:
     """MUL of one map in bfloat16 and 37 in float32: the gradient of the map is summed as 10*10*4 bytes an image.
 
-    No volume of the net has 400 bytes an image, and none has as many more as a multiple of 512.
+    No volume of the net has 400 bytes an image, or 400 more than a multiple of 512.
     """
     report = cnncalc.analyze("INPUT 10x10x37 -> CONV3-37 -> LN@a -> CONV1-1@g -> MUL(@a, @g) -> CONV3-11 -> FC-10")
 

@@ -121,11 +121,12 @@ MORE_PEAKS = [
 def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     pattern: str, options: dict[str, Any], training: int, inference: int
 ) -> None:
-    """Measured in PyTorch: padded copies next to half-precision copies, segments freed before sums, views.
+    """Measured in PyTorch.
 
-    Sums after a view was overwritten, quotients of two types, arguments of segments that give only sizes, casts that a
-    segment makes again, arguments in float32 beside contiguous copies, contiguous results of softmax and of
-    convolutions without oneDNN or of depth 1, and gradients of attention that nothing needs.
+    The nets have padded copies beside half-precision copies, segments freed before sums, views, sums after a view was
+    overwritten, quotients of two types, arguments of segments that give only sizes, casts that a segment makes again,
+    arguments in float32 beside contiguous copies, contiguous results of softmax and of convolutions without oneDNN or
+    of depth 1, and gradients of attention that nothing needs.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))

@@ -1,0 +1,117 @@
+"""Checkpointed segments of a tape: what they keep in forward, and what runs again before their backward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cnncalc.memory.tape import Frame, Tape
+
+
+class Recomputation(NamedTuple):
+    """The operations ``first`` to ``last`` of a segment, which run again before its backward.
+
+    ``runs_last``: whether the last one runs; if it keeps only its inputs, recomputing stops before it. ``casts`` are
+    operations that cast parameters, by the operation before which they run. ``used`` are the values that each
+    operation, from the first to the last, or a variable uses no more after it.
+    """
+
+    first: int
+    last: int
+    runs_last: bool
+    casts: dict[int, list[int]]
+    used: list[tuple[int, ...]]
+
+
+class Checkpoints:
+    """The checkpointed ``segments`` of a tape, each given by the numbers of its first and its last operation.
+
+    ``segment_of``: the number of the segment of each operation that is in one. For each segment ``entering`` has the
+    values from outside that it reads and holds until its backward, and ``saving`` its operations that keep something.
+    """
+
+    def __init__(self, tape: Tape, segments: Sequence[tuple[int, int]]) -> None:
+        self.tape = tape
+        self.segments = segments
+        self.segment_of = {
+            operation: segment for segment, (first, last) in enumerate(segments) for operation in range(first, last + 1)
+        }
+        operations = tape.operations if segments else ()
+        read = [self._read(first, last) for first, last in segments]
+        # a segment does not hold casts of parameters: when it runs again, it casts them again
+        casts = {operation.output: number for number, operation in enumerate(operations) if operation.is_cast}
+        self.entering = [tuple([value for value in values if value not in casts]) for values in read]
+        self.saving = [self._saving(first, last) for first, last in segments]
+        self._casts = [{value: casts[value] for value in values if value in casts} for values in read]
+        self._last_reader = {value: number for number, each in enumerate(operations) for value in each.inputs}
+        self._frames_of = _frames_by_value(tape.frames if segments else ())
+
+    def _read(self, first: int, last: int) -> tuple[int, ...]:
+        """The values from outside that operations ``first`` to ``last`` read."""
+        operations = self.tape.operations[first : last + 1]
+        inside = {operation.output for operation in operations}
+        read = [value for operation in operations for value in operation.inputs if value not in inside]
+        return tuple(dict.fromkeys(read))
+
+    def _saving(self, first: int, last: int) -> list[int]:
+        """The operations ``first`` to ``last`` that keep something."""
+        operations, values = self.tape.operations, self.tape.values
+        return [
+            number
+            for number in range(first, last + 1)
+            if operations[number].needs_saved and values[operations[number].output].learns
+        ]
+
+    def recomputation(self, segment: int) -> Recomputation:
+        """What runs again before the backward of a segment: all up to its last operation that keeps something."""
+        operations = self.tape.operations
+        (first, _), last = self.segments[segment], self.saving[segment][-1]
+        final = operations[last]
+        runs_last = bool(final.keeps_output or final.clones_input or final.extras)
+        used = [operation.inputs for operation in operations[first : last + 1]]
+        for number, held in self._held(first, last, runs_last=runs_last):
+            used[number - first] += held
+        casts = self._casts_again(segment, last)
+        used[-1] += tuple([operations[cast].output for again in casts.values() for cast in again])
+        return Recomputation(first, last, runs_last, casts, used)
+
+    def _casts_again(self, segment: int, last: int) -> dict[int, list[int]]:
+        """The operations that cast parameters again, by the operation of the segment before which they run.
+
+        Operation ``last`` ends the recomputation; its layer has cast all its parameters by then.
+        """
+        operations, casts = self.tape.operations, self._casts[segment].copy()
+        found: dict[int, list[int]] = {}
+        for number in range(self.segments[segment][0], self.segments[segment][1] + 1):
+            operation = operations[number]
+            if number <= last or operation.layer == operations[last].layer:
+                again = [casts.pop(value) for value in operation.inputs[::-1] if value in casts]
+                found[min(number, last)] = again + found.get(min(number, last), [])
+        return found
+
+    def _held(self, first: int, last: int, *, runs_last: bool) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Pairs of an operation and the values that are released after it while a segment is recomputed.
+
+        These are outputs of operations ``first`` to ``last`` that local variables hold, or that operations after
+        ``last`` read.
+        """
+        made = {self.tape.operations[number].output for number in range(first, last + runs_last)}
+        frames = self.tape.frames
+        for place in sorted({place for value in made for place in self._frames_of.get(value, ())}):
+            frame = frames[place]
+            if frame.last >= first and frame.first <= last:
+                yield min(frame.last, last), tuple([value for value in frame.held if value in made])
+        yield last, tuple(sorted([value for value in made if self._last_reader.get(value, 0) > last]))
+
+
+def _frames_by_value(frames: Sequence[Frame]) -> dict[int, list[int]]:
+    """The frames, by position, that hold each value."""
+    found: dict[int, list[int]] = {}
+    for place, frame in enumerate(frames):
+        for value in frame.held:
+            found.setdefault(value, []).append(place)
+    return found
