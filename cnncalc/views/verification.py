@@ -113,7 +113,7 @@ def _result(overflow: str | None, agreement: str | None, disagreements: list[str
     notes = (
         []
         if overflow is None
-        else [Paragraph("note", (f"random values overflowed the data type; {overflow}",), main=1)]
+        else [Paragraph("note", (f"with random values some results are infinite or NaN; {overflow}",), main=1)]
     )
     if agreement is not None:
         return [*notes, Paragraph("result", (agreement,), main=1)]
