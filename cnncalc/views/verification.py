@@ -109,7 +109,7 @@ def _left_out(what: str, layers: tuple[str, ...]) -> list[Paragraph]:
 
 
 def _result(overflow: str | None, agreement: str | None, disagreements: list[str]) -> list[Paragraph]:
-    """A note if values overflowed, then the result: that all numbers agree, or those that do not."""
+    """A note if results are not finite, then the result: that all numbers agree, or those that do not."""
     notes = (
         []
         if overflow is None
