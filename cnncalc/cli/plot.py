@@ -71,6 +71,9 @@ def run(call: Call, console: Console) -> None:
     if call.output.file is None or (chosen == "png" and call.output.to_stdout):
         console.refuse_terminal("a drawing", f"net.{chosen}")
     if call.kind in OVER_TIME:
+        if call.memory.dtype == "int8":
+            message = f"--kind {call.kind} draws the memory of a framework, and none here computes in int8"
+            raise ValueProblem(message, code="unknown-dtype", hint="--kind cost takes int8")
         check_options(call.memory)
     else:
         _refuse_training_options(call.memory)

@@ -76,7 +76,10 @@ def test_depth_batch_units_and_design_options_are_used() -> None:
         (("plot", "vgg16", "--optimizer", "adam"), "hint: add --kind training or --kind inference"),
         (("plot", "vgg16", "--kind", "graph", "--checkpoint", "blocks"), "--checkpoint only applies to drawings over"),
         (("plot", "vgg16", "--kind", "training", "--profile", "notes"), "has no memory over time"),
-        (("plot", "vgg16", "--kind", "training", "--dtype", "int8"), "no dtype 'int8'"),
+        (
+            ("plot", "vgg16", "--kind", "training", "--dtype", "int8"),
+            "none here computes in int8\n  = hint: --kind cost takes",
+        ),
         (("plot", "vgg16", "--kind", "training", "--optimizer", "adm"), "did you mean 'adam'?"),
         (("plot", "vgg61"), "did you mean"),
         (("plot", "vgg16", "--output", "/nowhere/net.svg"), "cannot write '/nowhere/net.svg'"),
