@@ -39,6 +39,7 @@ FLOATS_AS_A_SHAPE = bytes.fromhex(
 """A .tflite file whose RESHAPE takes its sizes from floats that are no numbers."""
 
 FOUND: tuple[tuple[str, bytes, str], ...] = (
+    ("calls", b"verify\x1fINPUT 8x8x3 -> CONV134 -> RELU -> POOL2 -> FC-5\x1f--seed\x1f1", "read"),
     ("tflite", FLOATS_AS_A_SHAPE, "wrong-file"),
     (
         "pattern",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import isqrt
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.units import listed
 from cnncalc.volume import SIDES
 
 TYPE_CHECKING = False
@@ -261,7 +262,7 @@ class Choice(Reader):
     def __init__(self, *words: str) -> None:
         self.words = words
         self.example = words[0]
-        self.expects = " or ".join(words)
+        self.expects = listed(words, "or")
 
     def __call__(self, value: Value) -> str:
         if not isinstance(value, str) or value.lower() not in self.words:

@@ -193,15 +193,19 @@ def _placement(
 
 
 def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:
-    """For each output the layer that made its memory, and how often the memory of each of these is read."""
+    """For each output the layer that made its memory, and how often the memory of each of these is read.
+
+    What PyTorch computes as a view counts as one, since layers are placed so that both may run the net.
+    """
     storage: list[int] = []
     reads: Counter[int] = Counter()
     readers = report.graph.readers()
     for row, layer in pairs:
-        storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
+        is_view = layer.shares_memory or row.layer.is_view_in_torch(row.output)
+        storage.append(storage[row.sources[0]] if is_view else row.index)
         if not readers[row.index]:
             reads[storage[row.index]] += 1
-        if not layer.shares_memory:
+        if not is_view:
             reads.update(storage[source] for source in row.sources)
     return storage, reads
 
@@ -217,7 +221,7 @@ def _asks(report: Report, row: LayerReport) -> bool:
 def _is_kept(report: Report, index: int, learns: Sequence[bool]) -> bool:
     """Whether backward needs the memory of an output, directly or because it is a view of another output."""
     row = report.layers[index]
-    while row.layer.is_view and row.sources:
+    while row.layer.is_view_in_torch(row.output) and row.sources:
         row = report.layers[row.sources[0]]
     if not row.sources or not learns[row.sources[0]]:
         return False

@@ -257,7 +257,7 @@ def _probed_range(layer: Layer) -> tuple[float, float]:
 def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Sequence[tuple[Any, ...]]) -> Any:
     """Which positions of the output change with each of ``places``, indices (depth, sides) of one input.
 
-    Returns a boolean array places x sides of the output; None if it takes too long or the output is empty.
+    Returns a boolean array places x sides of the output; None if it takes too long, or the output is empty or NaN.
     """
     each = sum(x.elements for x in volumes)
     if len(places) * each > MAX_ELEMENTS:
@@ -271,10 +271,11 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
     change = (-width if layer.picks_least else width) * random.uniform(0.5, 0.75, base[number].shape)
     step = 1 if layer.mixes_images else max(1, AT_ONCE // each)
     try:
-        before = layer.forward(np, *[pixels(x) for x in base], **parameters)
+        with np.errstate(all="ignore"):
+            before = layer.forward(np, *[pixels(x) for x in base], **parameters)
     except ValueError:
         return None
-    if not before.size:
+    if not before.size or np.isnan(before).all():
         return None
     least = 1e-11 * np.abs(before[np.isfinite(before)]).max(initial=0)
     marks = np.zeros((len(places), *before.shape[1:-1]), bool)
@@ -283,7 +284,8 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
         images = [np.repeat(x, len(some), axis=0) for x in base]
         for image, place in enumerate(some):
             images[number][(image, *place)] += change[(0, *place)]
-        after = layer.forward(np, *[pixels(x) for x in images], **parameters)
-        with np.errstate(invalid="ignore"):  # a window of nothing but padding has no maximum
-            marks[first : first + step] = (np.abs(after - before) > least).any(axis=-1)
+        with np.errstate(all="ignore"):  # a window of nothing but padding has no maximum
+            after = layer.forward(np, *[pixels(x) for x in images], **parameters)
+            is_equal = (np.abs(after - before) <= least) | (after == before) | (np.isnan(after) & np.isnan(before))
+        marks[first : first + step] = ~is_equal.all(axis=-1)
     return marks

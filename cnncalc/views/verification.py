@@ -109,11 +109,11 @@ def _left_out(what: str, layers: tuple[str, ...]) -> list[Paragraph]:
 
 
 def _result(overflow: str | None, agreement: str | None, disagreements: list[str]) -> list[Paragraph]:
-    """A note if values overflowed, then the result: that all numbers agree, or those that do not."""
+    """A note if results are not finite, then the result: that all numbers agree, or those that do not."""
     notes = (
         []
         if overflow is None
-        else [Paragraph("note", (f"random values overflowed the data type; {overflow}",), main=1)]
+        else [Paragraph("note", (f"with random values some results are infinite or NaN; {overflow}",), main=1)]
     )
     if agreement is not None:
         return [*notes, Paragraph("result", (agreement,), main=1)]

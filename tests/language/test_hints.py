@@ -596,6 +596,10 @@ def test_a_key_that_takes_words_lists_them() -> None:
         ("CONV3-4(pad=mirror)", f"pad takes {words}; to use a variable, give it a value: --set mirror=1"),
         ("CONV3-4(padding=mirror)", f"the key is pad, and takes {words}"),
         ("POOL2(round=up)", "round takes floor or ceil; to use a variable, give it a value: --set up=floor"),
+        (
+            "PAD(1, mode=p)",
+            "mode takes zero, reflect, replicate or wrap; to use a variable, give it a value: --set p=zero",
+        ),
         ("RELU(in_place=maybe)", "in_place takes yes or no; to use a variable, give it a value: --set maybe=yes"),
     ):
         (problem,) = problems(f"INPUT 8x8x4 -> {text}")

@@ -335,6 +335,32 @@ def test_training_finds_a_gradient_that_overwrites_another(monkeypatch: pytest.M
     assert not names & {"loss", "fc1.weight", "c.weight"}
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "INPUT 11x6 -> [SHUFFLE6 -> TANH | RELU] -> ADD",
+        "INPUT 11x6 -> [SHUFFLE1 -> TANH | RELU] -> ADD",
+        "INPUT 11x6 -> CONV3-6 -> TANH -> SHUFFLE1 -> TANH -> FC-3",
+    ],
+)
+def test_a_view_of_pytorch_that_numpy_copies_is_not_overwritten(pattern: str) -> None:
+    assert verify(cnncalc.analyze(pattern)).agrees
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("alpha", "beta", "is_measured"), [(-9, 0.75, False), (-9, -0.5, False), (-0.2, 0.75, True)])
+def test_where_a_layer_gives_no_number_its_receptive_field_is_not_measured(
+    alpha: float, beta: float, is_measured: bool
+) -> None:
+    """A warning of NumPy was written, and an output that is not a number counted as one that sees nothing."""
+    report = cnncalc.analyze(f"INPUT 8x8x4 -> LRN(size=3, alpha={alpha}, beta={beta}, k=1) -> CONV3-3")
+
+    field = measure_field(report, run_of(report))
+
+    assert [each is not None for each in field] == [True, is_measured, is_measured]
+    assert verify(report).agrees
+
+
 def test_a_gradient_that_is_a_slice_of_another_one_is_not_added_to_in_place() -> None:
     """The gradients of the inputs of CONCAT are slices of one array, so a sum needs a new array."""
     assert verify_training(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4@a -> CONV1-5 -> CONCAT(@a) -> FC-2")).agrees
