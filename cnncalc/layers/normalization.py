@@ -230,7 +230,7 @@ class BatchNorm(Affine):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # cuDNN computes the gradients of input, scale and shift, needed or not
         if builder.is_native_norm:
-            if builder.composes:  # of element-wise operations
+            if builder.is_fake:  # composed of element-wise operations
                 return builder.single(inputs, order="input", makes_all="input")
             return builder.single(inputs)
         x = builder.gathered(builder.entering(inputs[0]), "suggested")
@@ -409,7 +409,7 @@ class LayerNorm(ImageNorm):
             keeps=(0,),
             extras=self.keeping(builder.volumes, builder.output).extras,
             parameters=builder.own_parameters,
-            order=statistics if builder.composes and builder.item_of(x) > 2 else "contiguous",
+            order=statistics if builder.is_fake and builder.item_of(x) > 2 else "contiguous",
         )
         return builder.reordered(result, [order.index(axis) for axis in range(len(order))]) if is_view else result
 
@@ -540,7 +540,7 @@ class InstanceNorm(ImageNorm):
         keeps = (0, 1) if self.scale else (0,)
         # cuDNN computes all gradients, needed or not
         is_native = builder.is_native_norm
-        always = (x, *repeated) if not is_native else (x,) if builder.composes else ()
+        always = (x, *repeated) if not is_native else (x,) if builder.is_fake else ()
         unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
         return builder.operation(
             [x, *repeated],

@@ -58,8 +58,8 @@ class TorchBuilder(Protocol):
         """
 
     @property
-    def composes(self) -> bool:
-        """Whether PyTorch composes kernels that its build lacks of others."""
+    def is_fake(self) -> bool:
+        """Whether the tensors are those of FakeTensorMode, which composes kernels that its build lacks of others."""
 
     @property
     def own_parameters(self) -> tuple[int, ...]:

@@ -164,7 +164,7 @@ class TorchLayouts(TapeBuilder):
 
     def _part(self, whole: int, like: int) -> int:
         """A view of ``whole``, which was overwritten, with the elements of ``like``."""
-        is_replayed = self.profile.replays_views and self.elements[like] == self.elements[whole]
+        is_replayed = self.is_fake and self.elements[like] == self.elements[whole]
         gradient = VIEW if is_replayed else NEW
         result = self._recorded(
             [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
@@ -252,9 +252,9 @@ class TorchLayouts(TapeBuilder):
         return elementwise([x, contiguous([size if axis in along else 1 for axis, size in enumerate(x.sizes)])])
 
     @property
-    def composes(self) -> bool:
-        """Whether kernels that a build of PyTorch lacks are composed of others."""
-        return self.profile.composes
+    def is_fake(self) -> bool:
+        """Whether the tensors are those of FakeTensorMode."""
+        return self.profile.is_fake
 
     def convolution_order(self, value: int, kernel: Sequence[int], groups: int, *, is_own: bool = False) -> str:
         """The memory order of the output of a convolution: ``suggested``, that of its input, or one of the two orders.
@@ -297,7 +297,7 @@ class TorchLayouts(TapeBuilder):
         layout = viewed(x, sizes)
         if layout is None:
             return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
-        if self.composes and self.images == 1:  # FakeTensorMode keeps the stride of the batch
+        if self.is_fake and self.images == 1:  # it keeps the stride of the batch
             layout = layout._replace(strides=(x.strides[0], *layout.strides[1:]))
         return self.viewed(value, layout)
 

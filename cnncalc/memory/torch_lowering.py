@@ -107,7 +107,7 @@ class TorchLowering(TorchLayouts):
         else:
             inputs = [*[self.entering(value) for value in inputs], *given]
             keeps = (*keeps, volumes) if given else keeps
-        composed = keeping.composed_volumes if self.profile.composes else 0
+        composed = keeping.composed_volumes if self.is_fake else 0
         volume = output or row.output
         item = max([self.items[value] for value in inputs[:volumes]])
         gradients = tuple(

@@ -199,7 +199,7 @@ class TorchProducts(TorchLowering):
             [value, *given],
             self.elements[value],
             layout=self.layout_of(value),
-            is_alias=not self.profile.composes,
+            is_alias=not self.is_fake,
             gradients=(SAME, *(NEW,) * len(given)),
             parameters=own,
             summed_parameters=own,
