@@ -72,7 +72,7 @@ def test_operators_with_attributes_of_others_are_errors_or_layers(seed: int) -> 
 @pytest.mark.parametrize(
     ("type", "inputs", "words"),
     [
-        ("PRelu", (), "it has 1 inputs, but 2 in operator set 17"),
+        ("PRelu", (), "it has 1 input, but 2 in operator set 17"),
         ("Unsqueeze", ((2, 2),), "name one axis twice"),
         ("Mul", (float("inf"),), "it computes with the number inf"),
     ],
