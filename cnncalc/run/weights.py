@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -82,7 +83,9 @@ def array_of(value: Any, shape: tuple[int, ...], dtype: str, what: str) -> Any:
     ``what`` is its name in messages. A number beyond the data type becomes infinite.
     """
     try:
-        found = np.asarray(value)
+        with warnings.catch_warnings():  # of NumPy below 1.24 about lists of different lengths, which are refused below
+            warnings.filterwarnings("ignore", "Creating an ndarray from ragged")
+            found = np.asarray(value)
         if found.dtype.kind in "cmM":  # complex numbers and times, which NumPy would convert
             raise ValueProblem(f"{what} must be an array of real numbers, not of {found.dtype.name}")
         if hasattr(value, "mask") and np.ma.is_masked(value):  # NumPy would ignore the mask
