@@ -253,7 +253,10 @@ def test_a_worker_that_is_killed_loses_no_point(executor: str, monkeypatch: pyte
     monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
     with worker_pool(WORK, executor) as entered:
         starts = _counted_starts(entered, monkeypatch)
-        assert list(_ending_one(entered.outcomes(POINTS), 5)) == EXPECTED
+        for _ in range(5):  # all points may be computed before the worker has ended
+            assert list(_ending_one(entered.outcomes(POINTS), 5)) == EXPECTED
+            if starts:
+                break
         assert len(starts) == 1, "no pool was started in place of the broken one"
         assert not [pair for pair in entered.outcomes(POINTS[:5]) if pair not in EXPECTED]
 
