@@ -171,4 +171,4 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     if is_external:
         reader.external.append(external)
     stored = Stored(form, raw, typed, external if is_external else None)
-    return name, Constant(tuple(shape), values, form in INTEGERS, stored=stored)
+    return name, Constant(tuple(shape), values, form in INTEGERS, is_external=is_external, stored=stored)

@@ -43,7 +43,7 @@ class Constant(NamedTuple):
     only on access, which raises a CnncalcError if it fails.
     ``stored`` locates all elements in the source (None: they are only in ``values``).
     ``is_integer``: the elements are integers or booleans. ``is_learned``: None if the source does not state it;
-    ``is_frozen``: training does not change it.
+    ``is_frozen``: training does not change it. ``is_external``: the elements are in another file, which is not opened.
     """
 
     shape: tuple[int, ...]
@@ -51,6 +51,7 @@ class Constant(NamedTuple):
     is_integer: bool = False
     is_learned: bool | None = None
     is_frozen: bool = False
+    is_external: bool = False
     stored: Any = None
 
 

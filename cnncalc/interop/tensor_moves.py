@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 EMPTY = "its result has no elements"
-ALL_IN_ORDER = "the indices of a Gather of all elements are in another file, and taken as in order"
+ALL_IN_ORDER = (
+    "the indices of a Gather of all elements are in another file; the elements are assumed to keep their order"
+)
+"""So PyTorch's exporter writes the as_strided behind the mean of each map."""
 FLOAT, DOUBLE = 1, 11
 """Data types, float32 and float64, for which Cast does not round."""
 
@@ -269,11 +272,12 @@ def gather(net: Net, operator: Operator) -> Value:
         raise Unsupported("it is an embedding: it reads rows of a table by computed indices")
     x, indices = net.tensor(operator), net.array(operator, 1)
     axis = axis_in(operator.attributes.get("axis", 0), x.rank)
-    if indices is None or (indices.values is None and not x.shape == (indices.elements,)):
-        raise Unsupported("its indices are not known")
-    if indices.values is None:  # as PyTorch's exporter writes as_strided, with indices in another file
+    if indices is None or indices.values is None:
+        stored = net.net.constants.get(operator.inputs[1])
+        if stored is None or not stored.is_external or x.shape != (prod(stored.shape),):
+            raise Unsupported("its indices are not known")
         net.builder.note(ALL_IN_ORDER)
-        return net.reshaped(x, indices.shape)
+        return net.reshaped(x, stored.shape)
     size = x.shape[axis]
     net.look_at(len(indices.values))
     found = [place_in(index, size) for index in indices.values]

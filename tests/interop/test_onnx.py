@@ -1206,6 +1206,16 @@ def test_all_elements_gathered_by_indices_of_another_file_are_in_order() -> None
         read(gathers(7))
 
 
+def test_indices_that_are_too_many_to_be_read_are_not_assumed_to_be_in_order() -> None:
+    model = Model(image=(1, 3, 152, 152))
+    model.add("Reshape", "image", model.shape("flat", -1))
+    count = 3 * 152 * 152
+    model.add("Gather", model.last, model.weight("indices", (1, 3, 152, 152), [*range(count)][::-1], form=7), axis=0)
+    conv(model, 3, 4)
+    with pytest.raises(DesignError, match="its indices are not known"):
+        read(model)
+
+
 def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
     model = maps(8)
     model.add("Transpose", model.last, perm=[0, 2, 3, 1])
