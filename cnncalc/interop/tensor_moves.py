@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 
 EMPTY = "its result has no elements"
-ALL_IN_ORDER = (
-    "the indices of a Gather of all elements are in another file; the elements are assumed to keep their order"
-)
-"""So PyTorch's exporter writes the as_strided behind the mean of each map."""
+ALL_IN_ORDER = "the indices of a Gather of all elements are in another file; it is assumed to keep their order"
+"""PyTorch's exporter writes such a Gather after the mean of each map."""
 FLOAT, DOUBLE = 1, 11
 """Data types, float32 and float64, for which Cast does not round."""
 

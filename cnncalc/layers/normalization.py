@@ -232,7 +232,11 @@ class BatchNorm(Affine):
         if builder.is_native_norm:
             if builder.is_fake:  # composed of element-wise operations
                 return builder.single(inputs, order="input", makes_all="input")
-            return builder.single(inputs)
+            if not builder.is_cpu:
+                return builder.single(inputs)
+            layout = builder.layout_of(inputs[0])  # of a dense input its order, whatever strides axes of size 1 have
+            order = "contiguous" if layout.is_contiguous else "channels last" if layout.is_channels_last else None
+            return builder.single(inputs, order=order, gradient_order=self.memory_order)
         x = builder.gathered(builder.entering(inputs[0]), "suggested")
         return builder.single([x], gathers="suggested", makes_all="all")
 

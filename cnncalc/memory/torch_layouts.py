@@ -295,6 +295,7 @@ class TorchLayouts(TapeBuilder):
         x = self.layout_of(value)
         sizes = (self.images, *sizes)
         layout = viewed(x, sizes)
+        self.is_for_several |= not x.is_contiguous  # for a single image the view has another stride of the batch
         if layout is None:
             return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
         if self.is_fake and self.images == 1:  # it keeps the stride of the batch

@@ -162,6 +162,7 @@ NETS = {
     "sliced_norm": "INPUT[14x4] -> SLICE(3, 4) -> BN -> GAP -> FC-13",
     "permuted_norm": "INPUT[8x7x2] -> CONV1-2 -> PERMUTE(order=[width, height, depth]) -> BN -> FC-13",
     "group_norm_last": "INPUT[8x3] -> LINEAR-3 -> GN1 -> CONV1-6 -> FC-13",
+    "normed_planes": "INPUT[120x2] -> LN(axes=depth) -> PLANE(size=[10, 12]) -> CONV3-2 -> FC-3",
     "planes": "INPUT[120x2] -> LINEAR-2 -> PLANE(size=[30, 4]) -> CONV3-2 -> LINEAR-6",
     "one_deep": "INPUT[8x1] -> LN(axes=depth) -> CONV3-4 -> FC-13",
     "one_deep_plane": "INPUT[6x5x1] -> IN -> LN(axes=depth) -> CONV3-4 -> FC-13",
@@ -307,6 +308,7 @@ NETS_ON_A_CPU = (
     ),
     *("sharefc", "sharedbias", "tiedfc", "tiedtwice", "tiedlinear"),
     *("shared_position", "sliced_norm", "permuted_norm", "group_norm_last"),
+    *("planes", "normed_planes"),
     *("unpooled_line", "unpooled_plane", "unpooled_space", "one_deep", "one_deep_plane"),
 )
 """Nets that are."""
@@ -328,6 +330,8 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
         more = CPU_HABITS if net in NETS_ON_A_CPU else []
         if "POSITION" in pattern:
             more = [*more, {"batch": 1, "accumulate": 2}]
+        if "PLANE" in pattern and more:
+            more = [*more, {"batch": 1, "profile": "torch-cpu"}]
         for habits in HABITS[:1] if some else [*HABITS, alone, *more]:
             if not any(name in habits for name in NOT_EXACT.get(net, ())):
                 yield Measure(net, habits)
