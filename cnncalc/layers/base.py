@@ -120,7 +120,7 @@ class Layer:
 
     kind: ClassVar[str] = ""
     other_names: ClassVar[tuple[str, ...]] = ()
-    """Names of the kind in other tools, for hints."""
+    """Names of the kind in other tools, for hints; a digit at the end would be read as a size."""
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Names in other tools of layers that differ: how to write each here, and the difference.
 
