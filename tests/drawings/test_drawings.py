@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.drawings import KINDS, MAX_WIDTH, MIN_WIDTH, draw
+from cnncalc.drawings.canvas import Once
 from cnncalc.drawings.graph_layout import page_of
 from cnncalc.drawings.metrics import ASCENT, DESCENT, cut, width_of, wrapped
 from cnncalc.drawings.palette import DARK, FAMILIES, FONTS, LIGHT, PATTERNS, RULES, family_of
@@ -987,7 +988,7 @@ def test_many_parallel_branches_are_drawn_smaller() -> None:
 @pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
 def test_a_graph_has_more_columns_only_if_they_save_height(net: str, columns: int) -> None:
     """All but the first and last layers of U-Net are one cell, which cannot be split; more columns save no height."""
-    assert len(page_of(report_of(net), None, 848).columns) == columns
+    assert len(page_of(report_of(net), None, 848, Once()).columns) == columns
 
 
 def test_a_line_does_not_cross_labels() -> None:
