@@ -581,20 +581,27 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     widest = next((field for field in fields if _is_whole(field, fields)), None)
     if widest is not None:
         return widest._replace(is_uniform=all(field.is_uniform for field in fields))
-    result = _joined_apart(fields, work, is_stacked=is_stacked)
-    listed = sum([field.boxes is not None for field in fields])
-    if first.is_folded and listed < len(fields):
-        return result._replace(is_exact=False) if listed else result
-    if not listed and _are_independent(fields):
-        return result
-    if not listed and prod([side.size for side in result.sides]) > MAX_POSITIONS:
-        return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(result.sides))]))
+    apart = _joined_apart(fields, work, is_stacked=is_stacked)
+    listed = [field.boxes is not None for field in fields]
+    if first.is_folded and not all(listed):
+        return apart._replace(is_exact=False) if any(listed) else apart
+    if any(listed):
+        return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
+    if _are_independent(fields):
+        return apart
+    if prod([side.size for side in apart.sides]) > MAX_POSITIONS:
+        return apart._replace(solid=tuple([_meeting(fields, number) for number in range(len(apart.sides))]))
+    return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
+
+
+def _joined_at_positions(fields: Sequence[Field], apart: Field, work: Work, *, is_stacked: bool) -> Field:
+    """What the outputs of a merge see at each position; ``apart`` is what they see along each side."""
     every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
     if len(every) < len(fields):
-        return result._replace(is_exact=False)
+        return apart._replace(is_exact=False)
     is_exact = all(field.is_certain and field.solid is None for field in fields)
-    is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
-    return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
+    is_uniform = apart.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
+    return apart._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
 
 
 def _joined_apart(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
