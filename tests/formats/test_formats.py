@@ -20,8 +20,7 @@ from markdown_it import MarkdownIt
 from cnncalc.formats import FORMATS, write
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.source import visible
-from cnncalc.views.layer_table import EXACT
-from cnncalc.views.layer_table import document as table_document
+from cnncalc.views.layer_table import EXACT, table_document
 from tests.nets import FEW, report_of
 from tests.random_nets import examples
 from tests.subcases import each
