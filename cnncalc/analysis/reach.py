@@ -74,8 +74,8 @@ class Endless(NamedTuple):
     def extent_within(self, low: int, high: int) -> int:
         """The most positions from ``low`` to ``high`` that one output sees, even of outputs that do not exist.
 
-        With growing outputs the number increases until one end reaches ``low``, stays equal, then decreases; so only
-        the outputs on both sides of that point are tried.
+        From output to output the number increases until the interval reaches ``low``, stays equal, then decreases. So
+        only the outputs around that point are tried.
         """
         extents = []
         for first, last in zip(self.first, self.last, strict=True):
