@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import mmap
 
 DESIGN_FILE = "an architecture file"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What a text in UTF-8 may begin with."""
 
 
 def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "", *, is_design: bool = False) -> bytes:
@@ -102,14 +104,15 @@ def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = D
 
 def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
     """The text of bytes in UTF-8, without a byte order mark; raises DesignError for other bytes or too many."""
-    if len(data) > most + 3 * data.startswith(b"\xef\xbb\xbf"):
+    text = data.removeprefix(BYTE_ORDER_MARK)
+    if len(text) > most:
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
         message = f"{name}: {what} has at most {size}"
         raise DesignError([Problem("limit", message)])
     try:
-        return data.decode("utf-8-sig")
+        return text.decode()  # the codec utf-8-sig would be one more module to import
     except UnicodeDecodeError as error:
-        raise _not_text(name, data, error.start) from None
+        raise _not_text(name, text, error.start) from None
 
 
 def decode_names(name: str, data: bytes) -> str:
