@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, written
+from cnncalc.language.plan import second_input_hint
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
@@ -65,8 +66,7 @@ def _other_name_hint(kind: type[Layer], syntax: LayerSyntax, size: str, add: str
     """The addition and the hint for another name of a kind; ``add`` is what the hint says of the number of sides."""
     word = kind.kind.upper()
     if kind.needs_second_input:
-        form = f"{kind.kind}: {{inputs: [x, name]}}" if syntax.in_file else f"{word}(@name)"
-        return f"; use {word}", f"write {form}, with the name of {kind.second_input}"
+        return f"; use {word}", second_input_hint(kind, in_file=syntax.in_file)
     marks = {"{k}": kind.first, "{n}": kind.dash, "{s}": kind.slash, "{b}": None if kind.first else kind.bare}
     form = word + "".join([mark for mark, key in marks.items() if key])
     name = kind.kind if syntax.in_file and not syntax.word.isupper() else word
