@@ -24,8 +24,8 @@ from cnncalc.interop.tensor_net import (
     require_batch_apart,
 )
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
-from cnncalc.interop.views import BATCH, Atom, Axes, merged, size_of, whole
-from cnncalc.volume import Volume
+from cnncalc.interop.views import BATCH, Atom, Axes, batch_of, merged, size_of, whole
+from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -288,6 +288,21 @@ def _takes_bias(net: Net, source: Source) -> bool:
 
 def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
     """The tensor, rearranged if necessary, if a constant has one number for each channel; else None."""
+    axes = [number for number, size in enumerate(_broadcast_to(x, array)) if size > 1]
+    volume = x.source.volume
+    if not axes:
+        return x if volume.depth == 1 else None
+    atoms = [atom for number in axes for atom in x.axes[number]]
+    if merged(atoms) == whole(len(volume) - 1, volume.depth):
+        return x
+    if batch_of([tuple(atoms)]) or len(axes) > 1:
+        return None
+    others = [n for n in range(x.rank) if n not in axes and size_of(a for a in x.axes[n] if a.side != BATCH) > 1]
+    return net.rearranged(x, [*[[n] for n in others], axes]) if len(others) in SIDES else None
+
+
+def _broadcast_to(x: Tensor, array: Array) -> tuple[int, ...]:
+    """The shape of a constant with as many axes as the tensor; raises Unsupported or WrongFile if it does not fit."""
     if len(array.shape) > x.rank:
         raise Unsupported(f"its constant of shape {_shown(array.shape)} has more axes than {_shown(x.shape)}")
     shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
@@ -296,19 +311,7 @@ def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
         raise Unsupported(f"its constant of shape {_shown(array.shape)} expands the tensor of {_shown(x.shape)}")
     if any(size not in (1, mine) for size, mine in pairs):
         raise WrongFile(f"a constant of shape {_shown(array.shape)} does not fit a tensor of {_shown(x.shape)}")
-    axes = [number for number, size in enumerate(shape) if size > 1]
-    depth = x.source.volume.depth
-    if not axes:
-        return x if depth == 1 else None
-    atoms = [atom for number in axes for atom in x.axes[number]]
-    if merged(atoms) == whole(len(x.source.volume) - 1, depth):
-        return x
-    if any(atom.side == BATCH for atom in atoms) or len(axes) > 1:
-        return None
-    others = [n for n in range(x.rank) if n not in axes and size_of(a for a in x.axes[n] if a.side != BATCH) > 1]
-    if len(others) > 3 or not others:
-        return None
-    return net.rearranged(x, [*[[n] for n in others], axes])
+    return shape
 
 
 def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) -> Tensor:

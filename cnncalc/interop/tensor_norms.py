@@ -161,42 +161,41 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     is_rms = operator.type != "LayerNormalization"
-    kind = "rms" if is_rms else "ln"
     axis = axis_in(operator.attributes.get("axis", -1), x.rank)
     tensor = net.depth_last(x) if axis == x.rank - 1 else net.rearranged(x, groups_of(net, [x]))
-    atoms = frozenset([atom for part in tensor.axes[axis:] for atom in part])
+    ordered = [atom for part in tensor.axes[axis:] for atom in part]
     volume = tensor.source.volume
-    names = reduced_axes(volume, atoms)
-    keys: dict[str, Any] = {}
-    if set(names) <= {"depth"}:
-        keys["axes"] = "depth"
-    elif prod(atom.size for atom in atoms) == volume.elements:
-        keys["axes"] = "volume"
-    else:
-        keys["axes"] = list(names)
-    keys["scale"] = scale is not None
+    names = reduced_axes(volume, frozenset(ordered))
+    keys: dict[str, Any] = {"axes": list(names), "scale": scale is not None}
+    sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
+    if {*names} <= {"depth"}:
+        keys["axes"], sizes = "depth", [volume.depth]
+    elif size_of(ordered) == volume.elements:
+        keys["axes"], sizes = "volume", list(volume)  # also the sides of 1
+    if volume.is_point:
+        sizes = [volume.depth]
     if not is_rms:
         keys["shift"] = shift is not None
     elif shift is not None:
         raise Unsupported("RMS has no shift")
+    arrays: dict[str, Array | None] = {}
     for name, array in (("scale", scale), ("shift", shift)):
-        if array is None:
-            continue
-        own = (*(1,) * (x.rank - len(array.shape)), *array.shape)
-        if len(own) > x.rank or any(a not in (1, b) for a, b in zip(own, x.shape, strict=True)):
-            raise WrongFile(f"its {name} has the shape {list(array.shape)}, but normalizes {list(x.shape[axis:])}")
-        if own[axis:] != x.shape[axis:] or prod(own[:axis]) > 1:
-            raise Unsupported(f"its {name} has the shape {list(array.shape)} for {list(x.shape[axis:])}")
-    ordered = [atom for part in tensor.axes[axis:] for atom in part]
-    sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
-    shape = [volume.depth] if keys["axes"] == "depth" or volume.is_point else sizes
-    if keys["axes"] == "volume" and not volume.is_point:  # also the sides of 1
-        shape = list(volume)
-    arrays = {
-        name: None if array is None else in_order(array, ordered, *shape)
-        for name, array in (("scale", scale), ("shift", shift))
-    }
-    return _normalized(net, operator, tensor, kind, arrays, default=1e-6 if is_rms else BN_EPS, **keys)
+        _require_last(name, array, x.shape, axis)
+        arrays[name] = None if array is None else in_order(array, ordered, *sizes)
+    return _normalized(
+        net, operator, tensor, "rms" if is_rms else "ln", arrays, default=1e-6 if is_rms else BN_EPS, **keys
+    )  # fmt: skip
+
+
+def _require_last(name: str, array: Array | None, shape: tuple[int, ...], axis: int) -> None:
+    """Raises WrongFile or Unsupported if an array does not have one number for each element of the last axes."""
+    if array is None:
+        return
+    own = (*(1,) * (len(shape) - len(array.shape)), *array.shape)
+    if len(own) > len(shape) or any(a not in (1, b) for a, b in zip(own, shape, strict=True)):
+        raise WrongFile(f"its {name} has the shape {list(array.shape)}, but normalizes {list(shape[axis:])}")
+    if own[axis:] != shape[axis:] or prod(own[:axis]) > 1:
+        raise Unsupported(f"its {name} has the shape {list(array.shape)} for {list(shape[axis:])}")
 
 
 def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:

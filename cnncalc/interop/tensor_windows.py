@@ -372,31 +372,15 @@ def pad(net: Net, operator: Operator) -> Value:
 
 
 def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
-    rank = x.rank
-    groups = natural_groups(x)
+    x, groups = _padded_groups(net, x, pads)
     if groups is None:
-        if rank < 3 or pads[0] or pads[rank]:
-            return _padded_last(net, operator, x, pads, mode, value)
-        tensor, front = net.spatial(x)
-        if front:
-            return _padded_last(net, operator, x, pads, mode, value)
-        x = tensor
-        groups = [*[[number] for number in range(2, rank)], [1]]
-    if any(pads[n] or pads[n + rank] for n in range(rank) if [n] not in groups):
         return _padded_last(net, operator, x, pads, mode, value)
     # each group has one axis for a side or the depth, or none for sides of size 1
     before = [pads[group[0]] if group else 0 for group in groups]
-    after = [pads[group[0] + rank] if group else 0 for group in groups]
+    after = [pads[group[0] + x.rank] if group else 0 for group in groups]
     sides, channels = [*before[:-1], *after[:-1]], [before[-1], after[-1]]
-    keys: dict[str, Any] = {"pad": pads_key(sides)}
-    if mode != "zero":
-        keys["mode"] = mode
-    if value:
-        keys["value"] = value if isfinite(value) else copysign(LARGEST, value)
-    if any(channels):
-        if mode != "zero" or min(channels) < 0:
-            raise Unsupported("it removes or repeats channels")
-        keys["depth"] = channels
+    if any(channels) and (mode != "zero" or min(channels) < 0):
+        raise Unsupported("it removes or repeats channels")
     given = x.source
     volume = given.volume
     sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
@@ -404,6 +388,13 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
         raise WrongFile(f"its pads {sides} remove more elements than {volume} has")
     if not min(sizes):
         raise Unsupported(EMPTY)
+    keys: dict[str, Any] = {
+        "mode": mode,
+        "value": value if isfinite(value) else copysign(LARGEST, value),
+        "depth": channels,
+    }
+    usual = {"mode": "zero", "value": 0, "depth": [0, 0]}
+    keys = {"pad": pads_key(sides), **{name: key for name, key in keys.items() if key != usual[name]}}
     source = Source(Volume(*sizes))
 
     def make() -> int | None:
@@ -418,6 +409,22 @@ def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str,
         for number in group:
             axes[number] = whole(side, sizes[side])
     return Tensor(source, tuple(axes))
+
+
+def _padded_groups(net: Net, x: Tensor, pads: Sequence[int]) -> tuple[Tensor, list[list[int]] | None]:
+    """The tensor and the groups of its axes that are the sides and the depth of its volume; it may be rearranged.
+
+    The groups are None if other axes are padded.
+    """
+    rank = x.rank
+    padded = {n % rank for n, pad in enumerate(pads) if pad}
+    groups = natural_groups(x)
+    if groups is None and rank >= 3 and 0 not in padded:
+        tensor, front = net.spatial(x)
+        if not front:
+            x, groups = tensor, [*[[number] for number in range(2, rank)], [1]]
+    is_split = groups is not None and all([n] in groups for n in padded)
+    return x, groups if is_split else None
 
 
 def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
@@ -468,25 +475,12 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     """Adds RESIZE or UPSAMPLE; ``axes`` are those of the operator that are the sides of the volume."""
     sides = tensor.source.volume.sides
     wanted = [new.sizes[axis] for axis in axes]
-    scales = [new.scales[axis] for axis in axes]
     if list(sides) == wanted:
         return tensor.source
     sampling = Sampling(operator, mode)
-    more: dict[str, Any] = {} if mode == "nearest" else {"mode": mode}
-    factors = {size // old if size % old == 0 else 0 for old, size in zip(sides, wanted, strict=True)}
-    factor = factors.pop() if len(factors) == 1 else 0
-    if sampling.corners and mode != "nearest":
-        more["corners"] = True
-    kind, keys = "resize", {"size": uniform(wanted), **more}
-    same = all(sampling.agrees(*each, own=each[1] / each[0]) for each in zip(sides, wanted, scales, strict=True))
-    if factor > 1 and not sampling.corners and mode in ("nearest", "bilinear"):
-        kind, keys = "upsample", {"factor": factor, **more}
-    elif not same and not sampling.corners:  # the sampled positions may follow from the scale, not the rounded size
-        own = [rounded(scale) for scale in scales]
-        fits = [floor(old * scale) for old, scale in zip(sides, own, strict=True)] == wanted
-        each_side = zip(sides, wanted, scales, own, strict=True)
-        if fits and all(sampling.agrees(old, size, scale, own=mine) for old, size, scale, mine in each_side):
-            same, keys = True, {"factor": own[0] if len(set(own)) == 1 else own, **more}
+    kind, keys, same = _resizing(sampling, sides, wanted, [new.scales[axis] for axis in axes])
+    if mode != "nearest":
+        keys |= {"mode": mode, "corners": True} if sampling.corners else {"mode": mode}
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
@@ -497,6 +491,28 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
         net.builder.note(why)
         net.differs(found, why)
     return found
+
+
+def _resizing(
+    sampling: Sampling, sides: Sequence[int], wanted: list[int], scales: Sequence[float]
+) -> tuple[str, dict[str, Any], bool]:
+    """UPSAMPLE or RESIZE, its factor or size, and whether it samples the same positions as the operator."""
+
+    def agrees(own: Sequence[float]) -> bool:
+        each_side = zip(sides, wanted, scales, own, strict=True)
+        return all(sampling.agrees(old, size, scale, own=mine) for old, size, scale, mine in each_side)
+
+    factors = [size / old for old, size in zip(sides, wanted, strict=True)]
+    same = agrees(factors)
+    factor = factors[0] if len({*factors}) == 1 else 0.0
+    if factor > 1 and factor.is_integer() and not sampling.corners and sampling.mode in ("nearest", "bilinear"):
+        return "upsample", {"factor": int(factor)}, same
+    if not same and not sampling.corners:  # the sampled positions may follow from the scale, not the rounded size
+        own = [rounded(scale) for scale in scales]
+        fits = [floor(old * scale) for old, scale in zip(sides, own, strict=True)] == wanted
+        if fits and agrees(own):
+            return "resize", {"factor": uniform(own)}, True
+    return "resize", {"size": uniform(wanted)}, same
 
 
 PLACES = (
@@ -581,39 +597,60 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
 
     Raises Unsupported if they are not known, WrongFile if they contradict one another.
     """
-    old: list[float] = list(x.shape)
     axes = axes_in(operator.attributes.get("axes") or range(x.rank), x.rank)
-    sizes = net.numbers(operator, "sizes", 3)
-    names = ("scales", 1 if operator.type == "Upsample" or len(operator.inputs) == 2 else 2)
-    scales = net.decimals(operator, *names)
-    if operator.type == "Upsample" and "height_scale" in operator.attributes:
-        scales = [1, 1, operator.attributes["height_scale"], operator.attributes["width_scale"]]
+    old = [x.shape[axis] for axis in axes]
+    sizes, scales = _asked(net, operator, len(axes))
+    if sizes:
+        sizes = _in_ratio(operator, old, sizes)
+        scales = [new / size for new, size in zip(sizes, old, strict=True)]
+    else:
+        sizes = [floor(size * scale + 1e-9) for size, scale in zip(old, scales, strict=True)]
+    found = NewSizes([*x.shape], [1.0] * x.rank)
+    for axis, size, scale in zip(axes, sizes, scales, strict=True):
+        found.sizes[axis], found.scales[axis] = size, scale
+    if min(found.sizes) < 1 or prod(found.sizes) > MOST_ELEMENTS:
+        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its output must have {rule}, but is {found.sizes}")
+    return found
+
+
+def _asked(net: Net, operator: Operator, count: int) -> tuple[list[int], list[float]]:
+    """The sizes or the scales, of which one is empty, that a resizing operator states for ``count`` axes."""
+    attributes = operator.attributes
+    sizes = net.numbers(operator, "sizes", 3) or []
+    scales = (
+        net.decimals(operator, "scales", 1 if operator.type == "Upsample" or len(operator.inputs) == 2 else 2) or []
+    )
+    if operator.type == "Upsample" and "height_scale" in attributes:
+        scales = [1.0, 1.0, float(attributes["height_scale"]), float(attributes["width_scale"])]
     if sizes and scales:
         raise WrongFile("it has both sizes and scales")
-    found = sizes or scales
+    found = len(sizes or scales)
     if not found:
         raise Unsupported("neither its sizes nor its scales are known")
-    if len(found) != len(axes):
-        raise WrongFile(f"it must have a size or scale for each of {plural(len(axes), 'axis')}, not {len(found)}")
+    if found != count:
+        raise WrongFile(f"it must have a size or scale for each of {plural(count, 'axis')}, not {found}")
     if scales and min(scales) <= 0:
         raise WrongFile(f"its scales {scales} must be above 0")
-    policy = choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
-    if scales and policy != "stretch":
-        raise WrongFile(f"its keep_aspect_ratio_policy is {policy}, which needs sizes, but it has scales")
-    if scales and operator.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+    if scales and attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         raise Unsupported("it crops its input")
-    if sizes and policy != "stretch":
-        each = [size / x.shape[axis] for size, axis in zip(sizes, axes, strict=True)]
-        factor = min(each) if policy == "not_larger" else max(each)
-        sizes = found = [floor(factor * x.shape[axis] + 0.5) for axis in axes]
-    factors = [1.0] * x.rank
-    for number, side in enumerate(axes):
-        old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
-        factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
-    if min(old) < 1 or prod(old) > MOST_ELEMENTS:
-        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
-        raise WrongFile(f"the shape of its output must have {rule}, but is {old}")
-    return NewSizes([int(size) for size in old], factors)
+    if scales and (policy := _policy(operator)) != "stretch":
+        raise WrongFile(f"its keep_aspect_ratio_policy is {policy}, which needs sizes, but it has scales")
+    return sizes, scales
+
+
+def _policy(operator: Operator) -> str:
+    return choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
+
+
+def _in_ratio(operator: Operator, old: Sequence[int], sizes: list[int]) -> list[int]:
+    """The stated sizes, or by the policy of the operator the nearest ones that keep the ratio of the old ones."""
+    policy = _policy(operator)
+    if policy == "stretch":
+        return sizes
+    factors = [new / size for new, size in zip(sizes, old, strict=True)]
+    factor = min(factors) if policy == "not_larger" else max(factors)
+    return [floor(factor * size + 0.5) for size in old]
 
 
 def blocks(net: Net, operator: Operator) -> Value:
