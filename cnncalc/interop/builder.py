@@ -166,6 +166,15 @@ class NetBuilder:
         assert isinstance(node.layer, Layer)
         self.nodes[place] = node._replace(layer=node.layer.with_keys(**keys))
 
+    def has_windows(self, place: int | None) -> bool:
+        """Whether the output of a layer consists of windows of a map, along which ATTENTION works."""
+        while place is not None:
+            node = self.nodes[place]
+            if isinstance(node.layer, Layer) and node.layer.makes_windows is not None:
+                return node.layer.makes_windows
+            place = node.inputs[0] if node.inputs else None
+        return False
+
     def keep(self, outputs: Sequence[int], ranks: Mapping[int, int] | None = None) -> None:
         """Removes the layers that no output depends on, such as those that were replaced by others.
 

@@ -50,9 +50,12 @@ class Order(NamedTuple):
 def _of_vectors(axes: Sequence[int | None], known: Sequence[int | None]) -> Order:
     """The order of axes whose last one is the depth.
 
-    The batch is the first axis, or, if that has a size above 1, axis 0 of the input, if its size is 1 or open.
+    The batch is the first axis, or, if that has a size above 1, axis 0 of the input, if its size is 1 or open, or of
+    three axes the second one, if its size is: PyTorch's sequences are positions x batch x depth.
     """
     batch, sides = axes[0], _given(axes[1:-1])
+    if len(axes) == 3 and batch is not None and (known[batch] or 1) > 1 and sides and known[sides[0]] in (None, 1):
+        batch, sides = sides[0], (batch,)
     if batch is not None and (known[batch] or 1) > 1 and 0 in sides and known[0] in (None, 1):
         batch, sides = 0, tuple(sorted([batch, *[axis for axis in sides if axis]]))
     return Order(batch, axes[-1], sides)

@@ -16,6 +16,7 @@ from cnncalc.interop import (
     tensor_functions,
     tensor_moves,
     tensor_norms,
+    tensor_pads,
     tensor_torch,
     tensor_windows,
 )
@@ -44,7 +45,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), tensor_windows.pool),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), tensor_windows.global_pool),
     "MaxUnpool": tensor_windows.unpool,
-    "Pad": tensor_windows.pad,
+    "Pad": tensor_pads.pad,
     **dict.fromkeys(("Resize", "Upsample"), tensor_windows.resize),
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), tensor_windows.blocks),
     **dict.fromkeys(
@@ -100,6 +101,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Slice": tensor_moves.slices,
     "Split": tensor_moves.split,
     "Gather": tensor_moves.gather,
+    "GatherND": tensor_moves.gather_points,
     "Concat": tensor_moves.concatenated,
     **tensor_torch.HANDLERS,
 }  # fmt: skip
@@ -115,6 +117,12 @@ ELEMENTWISE = frozenset((
     "com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.SkipLayerNormalization", "Swish", "Shrink",
 ))  # fmt: skip
 """Operators whose output has the broadcast shape of their inputs."""
+
+BROADCASTING = frozenset((
+    "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum", "Where", "Greater", "GreaterOrEqual", "Less",
+    "LessOrEqual", "Reshape", "Transpose",
+))  # fmt: skip
+"""Operators that read tensors as they were before they were expanded."""
 
 REASONS = {
     **dict.fromkeys(
@@ -249,6 +257,11 @@ def _results(net: Net, operator: Operator) -> list[Value]:
         return []
     if not any(operator.inputs):
         raise WrongFile("it has no inputs")
+    if operator.type not in BROADCASTING:
+        for name in operator.inputs:
+            value = net.values.get(name)
+            if isinstance(value, Tensor) and value.expanded:
+                net.values[name] = tensor_moves.with_copies(net, net.makers.get(name, operator), value)
     return _handled(net, operator, handler(net, operator))
 
 

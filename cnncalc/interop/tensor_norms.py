@@ -6,13 +6,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported
-from cnncalc.interop.formulas import rounded
+from cnncalc.interop.formulas import evaluate, rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
 from cnncalc.interop.tensor_net import Array, Net, Tensor, Unknown, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
-from cnncalc.interop.views import BATCH, Atom, size_of, whole
+from cnncalc.interop.views import BATCH, Atom, maps_axes, size_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,6 +232,35 @@ def lrn(net: Net, operator: Operator) -> Value:
         net.builder.note(why)
         net.differs(found.source, why)
     return found
+
+
+def divided_by_neighbours(net: Net, operator: Operator, x: Tensor, below: Tensor) -> Tensor | None:
+    """LRN, if a map is divided by a power of the mean of the squares of neighbouring channels; else None.
+
+    PyTorch computes this mean by an average pool over a volume of channels x sides and a depth of 1.
+    """
+    formula = below.source.formula
+    if formula is None or formula.type != "Pow" or formula.leaf.place is None:
+        return None
+    (inner, beta), pool, volume = formula.args, formula.leaf, x.source.volume
+    kernel = net.key(pool, "kernel")
+    if net.kind(pool) != "avgpool" or not isinstance(kernel, tuple) or isinstance(inner, float) or not inner.formula:
+        return None
+    size, zeros = kernel[0], [0] * len(volume.sides)
+    pads = size // 2, *zeros, (size - 1) // 2, *zeros
+    usual = {"kernel": (size, *[1] * len(zeros)), "stride": 1, "pad": pads if size % 2 == 0 else pads[: len(kernel)]}
+    is_pool = all(net.key(pool, name) == value for name, value in usual.items())
+    nodes = net.builder.nodes
+    reshape = nodes[nodes[formula.leaf.place].inputs[0]]
+    square = nodes[reshape.inputs[0]] if reshape.kind == "reshape" else None
+    is_square = square is not None and square.kind == "square" and square.inputs == (x.source.place,)
+    channels = (x.axes[0], *[whole(side, size) for side, size in enumerate((volume.depth, *volume.sides))])
+    is_same = x.axes == maps_axes(volume, net.batch) and below.axes == channels and inner.formula.is_polynomial
+    k, one, two = evaluate(inner, pool, [0.0, 1.0, 2.0])
+    if not (is_pool and is_square and is_same and isinstance(beta, float)) or abs(two - 2 * one + k) > 1e-9:
+        return None
+    keys = {"alpha": rounded(one - k), "beta": rounded(beta), "k": rounded(k)}
+    return activation(net, operator, x, "lrn", size=size, **keys)
 
 
 def lp_norm(net: Net, operator: Operator) -> Value:

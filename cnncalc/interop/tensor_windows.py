@@ -1,17 +1,15 @@
-"""Converts operators on batch x channels x sides: convolutions, pools, pads and resizing."""
+"""Converts operators on batch x channels x sides: convolutions, pools and resizing."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, copysign, floor, inf, isfinite, prod
+from math import ceil, floor, inf, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
-from cnncalc.interop.selection import natural_groups
 from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_moves import EMPTY, every_pad
 from cnncalc.interop.tensor_net import (
     Array,
     Net,
@@ -24,36 +22,18 @@ from cnncalc.interop.tensor_net import (
     choice,
     require_vectors,
 )
+from cnncalc.interop.tensor_pads import pads_key
 from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
-from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
+from cnncalc.interop.views import last_axes, maps_axes
 from cnncalc.layers.resize import CUBIC
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
-from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
-
-
-class Padded(NamedTuple):
-    """A padded tensor, until it is known whether the layer that reads it can pad by itself.
-
-    ``pads`` are all begins and then all ends, ``value`` is the padding value.
-    """
-
-    tensor: Tensor
-    pads: tuple[int, ...]
-    mode: str
-    value: float
-
-
-def pads_key(pads: Sequence[int]) -> int | list[int]:
-    """The shortest form of pads: one number, one for each side, or all begins and then all ends."""
-    half = len(pads) // 2
-    return uniform(pads[:half] if tuple(pads[:half]) == tuple(pads[half:]) else pads)
 
 
 def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
@@ -347,101 +327,6 @@ def global_pool(net: Net, operator: Operator) -> Value:
     if found is None:
         raise Unknown
     return net.maps(found, tensor, front)
-
-
-LARGEST = 3.4e38
-"""About the largest float32; a larger padding value is infinite."""
-
-MODES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "wrap"}
-
-
-def pad(net: Net, operator: Operator) -> Value:
-    """Pad: PAD, or the pad of the layer that reads it."""
-    x = net.tensor(operator)
-    found = net.numbers(operator, "pads" if "pads" in operator.attributes else "paddings", 1)
-    if found is None:
-        raise WrongFile("its pads are missing")
-    found = every_pad(found, net.numbers(operator, "axes", 3), x.rank)
-    mode = MODES[choice(operator, "mode", tuple(MODES), "constant")]
-    if not any(found):
-        return x
-    value = (net.decimals(operator, "value", 2) or [0.0])[0] if mode == "zero" else 0.0
-    if mode != "zero" and min(found) < 0:
-        raise Unsupported(f"its mode is {operator.attributes['mode']}, but it has negative pads")
-    return _padded(net, operator, x, found, mode, value if abs(value) < LARGEST else copysign(inf, value))
-
-
-def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
-    x, groups = _padded_groups(net, x, pads)
-    if groups is None:
-        return _padded_last(net, operator, x, pads, mode, value)
-    # each group has one axis for a side or the depth, or none for sides of size 1
-    before = [pads[group[0]] if group else 0 for group in groups]
-    after = [pads[group[0] + x.rank] if group else 0 for group in groups]
-    sides, channels = [*before[:-1], *after[:-1]], [before[-1], after[-1]]
-    if any(channels) and (mode != "zero" or min(channels) < 0):
-        raise Unsupported("it removes or repeats channels")
-    given = x.source
-    volume = given.volume
-    sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
-    if min(sizes) < 0:
-        raise WrongFile(f"its pads {sides} remove more elements than {volume} has")
-    if not min(sizes):
-        raise Unsupported(EMPTY)
-    keys: dict[str, Any] = {
-        "mode": mode,
-        "value": value if isfinite(value) else copysign(LARGEST, value),
-        "depth": channels,
-    }
-    usual = {"mode": "zero", "value": 0, "depth": [0, 0]}
-    keys = {"pad": pads_key(sides), **{name: key for name, key in keys.items() if key != usual[name]}}
-    source = Source(Volume(*sizes))
-
-    def make() -> int | None:
-        made = net.add("pad", [given], operator.name, **keys)
-        return None if made is None else made.place
-
-    source.make = make
-    if not any(channels) and min(sides) >= 0:
-        source.padded = Padded(net.maps(given, x), tuple(sides), mode, value)
-    axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
-    for side, group in enumerate(groups):
-        for number in group:
-            axes[number] = whole(side, sizes[side])
-    return Tensor(source, tuple(axes))
-
-
-def _padded_groups(net: Net, x: Tensor, pads: Sequence[int]) -> tuple[Tensor, list[list[int]] | None]:
-    """The tensor and the groups of its axes that are the sides and the depth of its volume; it may be rearranged.
-
-    The groups are None if other axes are padded.
-    """
-    rank = x.rank
-    padded = {n % rank for n, pad in enumerate(pads) if pad}
-    groups = natural_groups(x)
-    if groups is None and rank >= 3 and 0 not in padded:
-        tensor, front = net.spatial(x)
-        if not front:
-            x, groups = tensor, [*[[number] for number in range(2, rank)], [1]]
-    is_split = groups is not None and all([n] in groups for n in padded)
-    return x, groups if is_split else None
-
-
-def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
-    """Pads the depth of a tensor whose last axis is the depth. Raises Unsupported for pads of other axes."""
-    tensor = net.rearranged(x, net.last_groups(x))
-    padded = [number for number in range(x.rank) if pads[number] or pads[number + x.rank]]
-    if padded != [x.rank - 1] or mode != "zero":
-        raise Unsupported("it pads an axis that is neither a side nor the channels of a map")
-    keys: dict[str, Any] = {"depth": [pads[x.rank - 1], pads[-1]]}
-    if min(keys["depth"]) < 0:
-        raise Unsupported("it removes channels with negative pads")
-    if value:
-        keys["value"] = value
-    found = net.add("pad", [tensor.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
-    return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, found.volume.depth)))
 
 
 def resize(net: Net, operator: Operator) -> Value:
