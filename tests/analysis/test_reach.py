@@ -152,6 +152,31 @@ def test_two_branches_on_a_sequence_have_the_measured_field() -> None:
     assert differences(texts) == (len(texts), [])
 
 
+def listed(field: reach.Field) -> reach.Listed:
+    """What each output of a sequence sees."""
+    return field.sides[0].as_listed() if field.boxes is None else field.boxes.sides[0]
+
+
+def test_a_merge_sees_at_every_output_what_its_branches_see_there() -> None:
+    """Two and three branches of eight outputs, and of the first, the last or two of them."""
+    branches = (
+        *("", "CONV3-1", "CONV3-1(dilation=2)", "PAD([3, -3])", "PAD([-1, 1])", "ROLL1", "CONV9-1", "ROLL1 -> CONV3-1"),
+        *("PAD([-2, -1]) -> IN -> PAD([2, 1])", "IN -> PAD([1, -1])", "IN -> PAD([-1, 1])", "IN"),
+        *("PAD([-2, -1]) -> CONV4-1(pad=3)", "PAD([-1, -2]) -> CONV4-1(pad=3)", "CONV2-1(dilation=2, pad=1)"),
+        *("UPSAMPLE3 -> CONV1-1/2 -> UPSAMPLE2 -> CONV1-1/3", "UPSAMPLE2 -> PAD(-4)", "CONV3-1/2 -> PAD(2)"),
+        "PAD([-2, -1]) -> IN -> CONV4-1(pad=3)",
+    )
+    for cut in ("", " -> PAD([0, -7])", " -> PAD([-7, 0])", " -> PAD(-3)"):
+        reports = [analyze(f"INPUT 8x1 -> IDENTITY -> {branch or 'IDENTITY'}{cut}") for branch in branches]
+        seen = [field for report in reports for field in report.layers[-1].fields.values()]
+        for some in (*combinations(seen, 2), *combinations(seen, 3)):
+            merged = reach.joined(some, reach.Work(), is_stacked=False)
+            lists = [listed(field) for field in some]
+            union = [*map(min, *[one.lows for one in lists])], [*map(max, *[one.highs for one in lists])]
+            assert merged.is_certain
+            assert ([*listed(merged).lows], [*listed(merged).highs]) == union, some
+
+
 # Computed by hand
 
 
@@ -252,6 +277,22 @@ def test_the_field_is_the_whole_plane_if_one_branch_sees_it() -> None:
     assert unclipped(text)[-1] is None
 
 
+def test_a_merge_has_a_rule_without_borders_if_its_branches_advance_equally(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second element twice, 0 0 2 2 4 4, together with the one before each: -1 to 0, 0, 1 to 2, 2."""
+    pairs = "UPSAMPLE3 -> CONV1-1/2 -> UPSAMPLE2 -> CONV1-1/3"
+    for branches in (f"{pairs} | PAD([1, -1])", f"PAD([1, -1]) | {pairs}"):
+        assert unclipped(f"INPUT 24x1 -> [{branches}] -> ADD")[-1] == (2,)
+    for branches in ("CONV1-1/2 -> PAD(2) | ", " | CONV1-1/2 -> PAD(2)", "IN | ", " | IN"):
+        assert unclipped(f"INPUT 8x1 -> [{branches}] -> ADD")[-1] is None
+    two = reach.Side(6, reach.Endless(2, 2, (0, 1), (0, 3)), 0, 7, 0, 5)
+    three = reach.Side(6, reach.Endless(3, 3, (0, 1, 2), (0, 1, 9)), 0, 7, 0, 5)
+    for most, size in ((6, (8,)), (5, None)):
+        monkeypatch.setattr(reach, "MAX_PERIOD", most)
+        merged = reach.joined([reach.Field((two,)), reach.Field((three,))], reach.Work(), is_stacked=False)
+        assert merged.unclipped == size
+        assert merged.is_certain
+
+
 @pytest.mark.parametrize("stride", [999, 2**31])
 @pytest.mark.parametrize("before", ["", "ROLL1 -> ", "PERMUTE(order=[width, height, depth]) -> "])
 def test_outputs_that_see_nothing_count_as_work(before: str, stride: int) -> None:
@@ -307,6 +348,26 @@ def test_a_slice_of_channels_with_different_fields_has_an_upper_bound(text: str,
     assert row.receptive_field_is_exact == is_exact
 
 
+@pytest.mark.parametrize(
+    ("branches", "is_exact"),
+    [
+        ("IN | RELU", False),
+        ("RELU | IN", False),
+        ("IN | GAP -> UPSAMPLE8", True),
+        ("PERMUTE([width, height, depth]) -> CONV3x1-3 | PERMUTE([width, height, depth]) -> CONV1x3-3", False),
+        ("PERMUTE([width, height, depth]) -> CONV3-3 | PERMUTE([width, height, depth]) -> CONV3-3", True),
+    ],
+)
+def test_channels_of_branches_with_different_fields_are_told_apart(branches: str, is_exact: bool) -> None:
+    """A slice may hold channels of one branch alone, which sees less than both together; a sum has channels of both."""
+    for merge, expected in (("CONCAT", is_exact), ("ADD", True)):
+        for cut in ("SLICE(0, to=3)", "SLICE(3, to=6)" if merge == "CONCAT" else "SLICE(1, to=2)"):
+            report = analyze(f"INPUT 8x8x3 -> [{branches}] -> {merge} -> {cut}")
+            (field,) = report.layers[-1].fields.values()
+            assert field.is_certain == expected
+            assert not expected or {"input": field.size} == exact_fields(report)[-1]
+
+
 def test_zero_rows_between_the_windows_of_a_transposed_convolution_see_nothing() -> None:
     """DECONV1/2 inserts a zero row between any two rows; windows that begin at 1, 3, 5, ... see only zero rows."""
     text = "INPUT 8x8x3 -> CONV1-3/2 -> DECONV1-3/2 -> PAD([1, 0, 0, 0]) -> POOL1/2"
@@ -339,6 +400,10 @@ def test_branches_with_different_borders_have_a_rule_on_a_side_of_any_length() -
     for branches in ("PAD([-2, -1]) -> CONV4-1(pad=3) | CONV9-1", "CONV9-1 | PAD([-2, -1]) -> CONV4-1(pad=3)"):
         (field,) = analyze(f"INPUT {10**17}x1 -> [{branches}] -> ADD").layers[-1].fields.values()
         assert (field.size, field.is_certain) == ((9,), True)
+    for branches in ("IN | ", " | IN", "IN -> PAD([1, -1]) | PAD([1, -1])"):
+        (field,) = analyze(f"INPUT {10**17}x1 -> [{branches}] -> ADD").layers[-1].fields.values()
+        assert field.sides[0].listed is None
+        assert field.sides[0].is_exact
 
 
 def test_every_kind_declares_how_its_channels_are_used() -> None:
@@ -470,7 +535,8 @@ def test_an_upper_bound_is_neither_wider_than_the_input_nor_than_the_windows_wit
 def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
     """A pad that reflects on a large side is only bounded, and stays so where few positions are left."""
     few = "PAD(1, mode=reflect) -> PAD([-2, 0]) -> POOL1/100000"
-    for layers in (few, f"{few} -> [PAD([1, -1]) | ] -> ADD", f"[{few} | POOL1/100000] -> ADD"):
+    merges = f"{few} -> [PAD([1, -1]) | ] -> ADD", f"[{few} | POOL1/100000] -> ADD", f"[POOL1/100000 | {few}] -> ADD"
+    for layers in (few, *merges):
         (field,) = analyze(f"INPUT 1000000x1 -> {layers}").layers[-1].fields.values()
         assert not field.is_certain
 
@@ -482,6 +548,8 @@ def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
         ("INPUT 56x1 -> RESIZE7", 7 * resize.EFFORT),
         ("INPUT 63x1 -> RESIZE7", 63),  # no smaller than the input
         ("INPUT 14x1 -> [PAD([3, -3]) | ] -> ADD", 2 * 14 + 2 * 14),  # side by side, and position by position
+        ("INPUT 14x1 -> RELU -> ROLL1", 2 * 14),
+        ("INPUT 14x1 -> [ROLL1 | RELU -> ROLL1] -> ADD", 2 * 2 * 14),  # equal fields are not computed again
     ],
 )
 def test_a_field_is_exact_if_as_many_intervals_are_computed_as_it_needs(
