@@ -236,7 +236,7 @@ class Side(NamedTuple):
         if not self.is_exact or not work.take(self.size + size * max(1, one)):
             low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
-        return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
+        return _listed_side(endless, self.as_listed().through(stencil, size))
 
     def _ruled(self, stencil: Stencil | Places, size: int, work: Work) -> Stencil | Places:
         """The stencil of a layer given by positions, as a rule if one holds for all ``size`` outputs."""
@@ -258,6 +258,11 @@ class Side(NamedTuple):
         if stencil.parts > 1:
             return False
         return stencil.window(0)[0] >= self.first and stencil.window(size - 1)[-1] <= self.last
+
+
+def _listed_side(endless: Endless | None, listed: Listed) -> Side:
+    """A side with the interval of each output; the other numbers are not used."""
+    return Side(len(listed.lows), endless, 0, 0, 0, 0, listed)
 
 
 def dependent_outputs(stencil: Stencil, first: int, last: int, size: int) -> tuple[int, int]:
@@ -295,7 +300,7 @@ def _joined_sides(sides: Sequence[Side], work: Work) -> Side:
     listed = [side.as_listed() for side in sides]
     lows = list(map(min, *[one.lows for one in listed]))
     highs = list(map(max, *[one.highs for one in listed]))
-    return Side(first.size, endless, 0, 0, 0, 0, Listed(lows, highs))
+    return _listed_side(endless, Listed(lows, highs))
 
 
 def _is_widest(side: Side, sides: Sequence[Side], low: int, high: int) -> bool:
