@@ -80,7 +80,7 @@ EQUIVALENT: dict[str, str] = {
     "analysis/reach joined: 0 -> (1) #3": "all are compared with one of them, no matter which",
     "analysis/reach _joined_boxes: 0 -> (1)": "all have the same number of sides",
     "analysis/reach _joined_boxes: 0 -> (1) #2": "all have the same sizes",
-    "analysis/reach _joined_apart: 0 -> (1)": "all have the same number of sides, and all are compared with one of them",
+    "analysis/reach _joined_apart: 0 -> (1)": "all have the same number of sides; all are compared with one of them",
     **dict.fromkeys(
         (f"analysis/reach _listed_side: 0 -> (1){number}" for number in ("", " #2", " #3", " #4")),
         "where intervals are listed, they hold instead of these numbers",

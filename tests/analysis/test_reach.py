@@ -283,7 +283,7 @@ def test_positions_at_which_a_branch_sees_nothing_do_not_count() -> None:
         ("[CONV1-3/7 -> SEQUENCE | PAD(-3) -> SEQUENCE -> IN] -> ADD", False),
     ],
 )
-def test_a_merge_of_fields_that_are_listed_or_folded_is_exact_or_an_upper_bound(layers: str, is_exact: bool) -> None:
+def test_merges_of_listed_and_folded_fields_are_exact_or_upper_bounds(layers: str, is_exact: bool) -> None:
     report = analyze(f"INPUT 8x8x3 -> {layers}")
     (field,) = report.layers[-1].fields.values()
     assert field.is_certain == is_exact
@@ -297,7 +297,7 @@ def test_a_merge_on_a_large_plane_with_listed_positions_is_exact() -> None:
 
 @pytest.mark.parametrize("other", ["PAD([0, 0, -40, -40]) -> [PAD([0, 1, 0, -1]) | ]", "| PAD([0, 1, -40, -41])"])
 def test_a_merge_with_a_field_whose_sides_depend_on_each_other_is_an_upper_bound(other: str) -> None:
-    """In row 0 one branch sees nothing: an output there sees itself and one neighbour, not the nine columns of others."""
+    """In row 0 one branch sees nothing: an output there sees two columns, not nine."""
     merge = "[PAD([1, 0, -1, 0]) -> CONV1x9-1 | ] -> ADD"
     whole = f"[{merge} -> PAD([0, 0, -40, -40]) {other}]" if other.startswith("|") else f"{merge} -> {other}"
     (field,) = analyze(f"INPUT 80x80x1 -> {whole} -> ADD -> PAD([0, 0, -39, 0])").layers[-1].fields.values()
@@ -306,7 +306,7 @@ def test_a_merge_with_a_field_whose_sides_depend_on_each_other_is_an_upper_bound
 
 
 def test_equal_branches_leave_the_field_as_it_is() -> None:
-    """The first row has one branch less; with the field of two such merges it could not be followed on a large plane."""
+    """The first row has one branch less; two such fields could not be joined exactly."""
     text = "INPUT 80x80x1 -> [PAD([1, 0, -1, 0]) | ] -> ADD -> PAD([0, 0, -40, -40]) -> [ | ] -> ADD"
     assert (fields(text)[-1], analyze(text).layers[-1].receptive_field_is_exact) == ((2, 1), True)
 
@@ -325,7 +325,7 @@ def test_the_field_is_the_whole_plane_if_one_branch_sees_it() -> None:
     assert unclipped(text)[-1] is None
     for some in ("PAD(-1) -> IN -> PAD(1) | ", " | PAD(-1) -> IN -> PAD(1)"):  # all but the border
         row = analyze(f"INPUT 20x30x3 -> [{some}] -> ADD").layers[-1]
-        assert (row.receptive_field, row.receptive_field_unclipped, row.sees_all) == ((19, 29), None, True)
+        assert (row.receptive_field, row.receptive_field_unclipped, row.sees_all) == ((18, 28), None, True)
 
 
 def test_a_merge_has_a_rule_without_borders_if_its_branches_advance_equally(monkeypatch: pytest.MonkeyPatch) -> None:
