@@ -843,6 +843,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU3
   |                ^^^^^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (
@@ -853,6 +854,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU-3
   |                     ^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (
@@ -904,6 +906,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU(3)
   |                     ^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (
