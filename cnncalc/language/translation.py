@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, written
-from cnncalc.language.plan import second_input_hint
+from cnncalc.language.layer_text import second_input_hint
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
