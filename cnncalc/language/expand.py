@@ -488,7 +488,7 @@ class Expander:
             raise DesignError([Problem("no-input", message, syntax.span)])
         if len(inputs) == 1 and kind.needs_second_input:
             message = f"{upper} takes a volume and {kind.second_input}, but only one volume is given"
-            from cnncalc.language.layer_text import second_input_hint
+            from cnncalc.language.foreign import second_input_hint
 
             hint = second_input_hint(kind, in_file=syntax.in_file)
             raise DesignError([Problem("wrong-inputs", message, span, hint)])

@@ -146,9 +146,3 @@ def entry_keys(layer: Layer) -> dict[str, str]:
     order = ("dash", "first", "slash", "bare", "named")
     fields = sorted(fields_of(layer), key=lambda field: order.index(field.place))
     return {field.key: written(field.value, quoted=True) for field in fields if field.value != field.default}
-
-
-def second_input_hint(kind: type[Layer], *, in_file: bool) -> str:
-    """The hint for a kind that reads a second volume."""
-    form = f"{kind.kind}: {{inputs: [x, name]}}" if in_file else f"{kind.kind.upper()}(@name)"
-    return f"write {form}, with the name of {kind.second_input}"

@@ -390,7 +390,7 @@ def _short_form(kind: type[Layer], syntax: LayerSyntax) -> str:
     """The hint that shows how a layer of a kind is written."""
     form = kind.kind.upper()
     if kind.needs_second_input:
-        from cnncalc.language.layer_text import second_input_hint
+        from cnncalc.language.foreign import second_input_hint
 
         return second_input_hint(kind, in_file=syntax.in_file)
     if kind.is_merge:
