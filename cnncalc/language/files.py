@@ -19,11 +19,11 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What a text in UTF-8 may begin with."""
 
 
-def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
+def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "", *, is_design: bool = False) -> bytes:
     """The first ``limit`` + 4 bytes of a file, so that the caller detects a larger one; raises DesignError.
 
     A relative path starts from ``folder`` (default: the current folder). Only regular files are opened: opening a FIFO
-    or a device may never end.
+    or a device may never end. ``is_design``: it may also be passed as standard input.
     """
     shown = visible(path)
     try:
@@ -32,7 +32,8 @@ def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
         if what == "folder":
             raise DesignError([Problem("unreadable", f"{shown} is a folder, not a file")])
         if what is not None:
-            hint = "pass it as standard input, which is written '-'" if what in ("FIFO", "device") else None
+            is_stream = is_design and what in ("FIFO", "device")
+            hint = "pass it as standard input, which is written '-'" if is_stream else None
             raise DesignError([Problem("unreadable", f"{shown} is a {what}, not a file", None, hint)])
         with open(path, "rb") as file:
             return file.read(limit + 4)

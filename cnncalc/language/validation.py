@@ -74,30 +74,30 @@ class Validator:
         """The block that is walked; empty outside of blocks."""
         self.uses: dict[tuple[str, str], list[Use]] = {}
         """By block and name (without a block: names without a value) the places of a key with no other name."""
-        self.arguments: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self.arguments: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
         """By block and name the parameters that get the value of the name, by their block and name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
         calls = {name: list(dict.fromkeys(self._called(block.body))) for name, block in self.design.blocks.items()}
-        state: dict[str, int] = {}
+        is_open: dict[str, bool] = {}
+        """For each block that was reached whether it is on the path."""
         for start in calls:
-            path: list[tuple[str, int]] = [(start, 0)] if start not in state else []
+            path: list[tuple[str, int]] = [(start, 0)] if start not in is_open else []
             while path:
                 name, place = path.pop()
-                state[name] = 1
-                if place == len(calls[name]):
-                    state[name] = 2
+                is_open[name] = place < len(calls[name])
+                if not is_open[name]:
                     continue
                 path.append((name, place + 1))
                 called = calls[name][place]
-                if state.get(called) == 1:
+                if is_open.get(called):
                     names = [step for step, _ in path]
                     cycle = " -> ".join([*names[names.index(called) :], called])
                     message = f"blocks cannot call themselves: {cycle}"
                     self.problems.append(Problem("recursive-block", message, self.design.blocks[called].span))
                     return
-                if called not in state:
+                if called not in is_open:
                     path.append((called, 0))
 
     def _called(self, items: Iterable[Item]) -> Iterable[str]:
@@ -130,8 +130,7 @@ class Validator:
         self.block = block.name
         inside = frozenset(block.names)
         for parameter in block.parameters:
-            if parameter.default is not None:
-                self._note_names(parameter.default, inside, KEY_WORDS)
+            self._note_names(parameter.default, inside, KEY_WORDS)
         self._walk(block.body, inside)
         self.block = ""
 
@@ -196,9 +195,12 @@ class Validator:
         """The places of a name without a value, and those of the parameters of blocks that get its value."""
         found: list[Use] = []
         places = [("", name)]
+        known = set(places)
         for place in places:
             found += self.uses.get(place, ())
-            places += [other for other in self.arguments.get(place, ()) if other not in places]
+            new = [other for other in self.arguments.get(place, ()) if other not in known]
+            known.update(new)
+            places += new
         return found[:MOST_USES]
 
     def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
@@ -217,10 +219,8 @@ class Validator:
             for part in label.parts if label is not None else ():
                 if isinstance(part, Code):
                     self._note_names(part, inside, (), volumes=False)
-            if item.times is not None:
-                self._note_names(item.times, known, (), COUNT, volumes=False)
-            if item.condition is not None:
-                self._note_names(item.condition, known, Boolean.words, YES_OR_NO, volumes=False)
+            self._note_names(item.times, known, (), COUNT, volumes=False)
+            self._note_names(item.condition, known, Boolean.words, YES_OR_NO, volumes=False)
 
     def _walk_layer(self, unit: LayerSyntax, known: frozenset[str]) -> None:
         plan = self.planner.plan(unit)
@@ -232,13 +232,10 @@ class Validator:
                 words = reads.reader.words
             elif plan.block is not None and isinstance(given.value, Name):
                 scope = self.block if given.value.text in known else ""
-                arguments = self.arguments.setdefault((scope, given.value.text), [])
-                if (plan.block.name, key) not in arguments and len(arguments) < MOST_USES:
-                    arguments.append((plan.block.name, key))
+                self.arguments.setdefault((scope, given.value.text), {})[plan.block.name, key] = None
             self._note_names(given.value, known, words, reads, unit=unit)
         for operand in (plan.frozen, plan.training_only, plan.transposed):
-            if operand is not None:
-                self._note_names(operand, known, Boolean.words, YES_OR_NO)
+            self._note_names(operand, known, Boolean.words, YES_OR_NO)
         labels = (*plan.inputs, *((plan.share,) if plan.share is not None else ()))
         for label in labels:
             for part in label.parts:
@@ -247,7 +244,7 @@ class Validator:
 
     def _note_names(
         self,
-        operand: Operand,
+        operand: Operand | None,
         known: Iterable[str],
         words: Iterable[str],
         key: Key | None = None,
@@ -255,7 +252,7 @@ class Validator:
         volumes: bool = True,
         unit: LayerSyntax | None = None,
     ) -> None:
-        """Notes which names an operand uses, and which of them have no value.
+        """Notes which names an operand, if there is one, uses, and which of them have no value.
 
         ``known`` are local names; ``words`` are key words, not names, also in lists if the ``key`` whose value the
         operand is holds names. ``volumes``: names of sizes of a volume are allowed. ``unit`` is the layer with the key.
@@ -265,20 +262,16 @@ class Validator:
             for part in operand.items:
                 self._note_names(part, known, words, key if holds_names else None, volumes=volumes)
             return
-        if isinstance(operand, Name):
-            names: Mapping[str, Span] = {operand.text: operand.span} if operand.text.lower() not in words else {}
-        elif isinstance(operand, Code):
-            names = {name: span for name, span in operand.names.items() if not (holds_names and name.lower() in words)}
-        else:
+        if not isinstance(operand, (Name, Code)):
             return
+        names = _names_in(operand, words, in_code=holds_names)
         for name, span in names.items():
-            scope = self.block if name in known else ""
-            is_sought = bool(self.block) if name in known else name not in self.known
+            is_local = name in known
+            is_sought = bool(self.block) if is_local else name not in self.known
             if key is not None and len(names) == 1 and is_sought:
-                uses = self.uses.setdefault((scope, name), [])
-                if len(uses) < MOST_USES:
-                    uses.append(Use(name, operand, key, unit))
-            if name in known:
+                scope = self.block if is_local else ""
+                self.uses.setdefault((scope, name), []).append(Use(name, operand, key, unit))
+            if is_local:
                 continue
             self.used.add(name)
             if name in self.known or name.lower() in KEY_WORDS:
@@ -287,13 +280,15 @@ class Validator:
                 if not volumes:
                     message = f"counts, conditions and names cannot depend on a volume, but '{name}' does"
                     self.problems.append(Problem("graph-needs-volume", message, span))
-                continue
-            if name not in self.unset:
-                self.unset[name] = span
-                if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
-                    is_word = bool(words) and isinstance(operand, Name)  # then the key takes words, not sizes
-                    sides = VOLUME_NAMES if volumes and not is_word else ()
-                    self.near[name] = did_you_mean(name, (*sides, *known, *words, *self.known, *self.design.variables))
+            elif name not in self.unset:
+                takes_sizes = volumes and not (words and isinstance(operand, Name))
+                self._note_unset(name, span, (*(VOLUME_NAMES if takes_sizes else ()), *known, *words))
+
+    def _note_unset(self, name: str, span: Span, others: Iterable[str]) -> None:
+        """Notes a name without a value, and a similar one of the names of the design and ``others``."""
+        self.unset[name] = span
+        if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
+            self.near[name] = did_you_mean(name, (*others, *self.known, *self.design.variables))
 
     def _check_fork(self, item: Item, following: Item | None) -> None:
         """Reports ``[A | B]*2``, ``[A | B]?``, a merge with ``?`` or ``*``, and a fork that no merge follows."""
@@ -326,6 +321,13 @@ def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:
             stack += [item for branch in reversed(unit.branches) for item in reversed(branch)]
 
 
+def _names_in(operand: Name | Code, words: Iterable[str], *, in_code: bool) -> Mapping[str, Span]:
+    """The names in an operand, without key words; ``in_code``: words in an expression are key words, too."""
+    if isinstance(operand, Name):
+        return {} if operand.text.lower() in words else {operand.text: operand.span}
+    return {name: span for name, span in operand.names.items() if not (in_code and name.lower() in words)}
+
+
 def is_merge(item: Item, planner: Planner) -> bool:
     """Whether an item is a merge, which joins several volumes."""
     return isinstance(item.unit, LayerSyntax) and planner.plan(item.unit).is_merge
@@ -338,15 +340,10 @@ def label_of(unit: LayerSyntax | GroupSyntax, planner: Planner) -> Label | None:
 
 def begins_with_input(items: Sequence[Item], planner: Planner) -> bool:
     """Whether a chain begins with INPUT, also inside a group or in a branch of a fork; not inside a block."""
-    while items:
-        unit = items[0].unit
-        if isinstance(unit, GroupSyntax):
-            if len(unit.branches) > 1:
-                return any(begins_with_input(branch, planner) for branch in unit.branches)
-            items = unit.branches[0]
-            continue
-        plan = planner.plan(unit)
-        if plan.block is not None:
-            return False
-        return plan.kind is not None and plan.kind.is_input
-    return False
+    if not items:
+        return False
+    unit = items[0].unit
+    if isinstance(unit, GroupSyntax):
+        return any(begins_with_input(branch, planner) for branch in unit.branches)
+    kind = planner.plan(unit).kind
+    return kind is not None and kind.is_input
