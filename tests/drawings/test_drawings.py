@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
@@ -1006,3 +1006,12 @@ def test_a_word_without_a_blank_is_broken() -> None:
     for line, after in pairwise(lines):
         assert width_of(line, 12) <= 400 < width_of(line + after[0], 12)
     assert wrapped("\u65e5\u672c", 12, 5) == ["\u65e5", "\u672c"], "where nothing fits, each sign stands alone"
+
+
+@pytest.mark.parametrize("net", ["googlenet", "unet"])
+def test_drawings_that_share_what_they_compute_are_those_that_do_not(net: str) -> None:
+    memory, once = account_memory(report_of(net), logs=True), Once()
+
+    for kind, width in product(DRAWINGS, (MIN_WIDTH, 1120)):
+        shared = draw(memory.report, kind, memory=memory, width=width, once=once)
+        assert shared == draw(memory.report, kind, memory=memory, width=width)
