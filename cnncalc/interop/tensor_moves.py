@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnncalc.interop.builder import Unsupported
+from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import concat, part, repeated
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Unknown, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
 from cnncalc.units import plural
@@ -263,8 +263,32 @@ def place_in(index: int, size: int) -> int:
     return int(index) % size
 
 
+def rolled(net: Net, x: Tensor, shifts: Sequence[tuple[int, int]], name: str) -> Tensor:
+    """ROLL by pairs of axis and shift."""
+    axes = [axis for axis, _ in shifts]
+    if 0 in axes or not axes:
+        raise Unsupported("it rolls the batch")
+    if not all(_rolling(x, axis) for axis in axes):
+        x = net.rearranged(x, net.last_groups(x)) if x.rank > 3 or 1 in axes else net.spatial(x)[0]
+    wanted = [0] * len(x.source.volume.sides)
+    for axis, shift in shifts:
+        places = _rolling(x, axis)
+        if len(places) != 1:
+            raise Unsupported("it rolls an axis that is not a side")
+        wanted[places[0]] = shift
+    found = net.add("roll", [x.source], name, shift=uniform(wanted))
+    if found is None:
+        raise Unknown
+    return type(x)(found, x.axes)
+
+
+def _rolling(x: Tensor, axis: int) -> list[int]:
+    """The sides of the volume that are this axis of a tensor: one or none."""
+    return [side for side, size in enumerate(x.source.volume.sides) if x.axes[axis] == whole(side, size)]
+
+
 def gather(net: Net, operator: Operator) -> Value:
-    """Gather of one index, or of consecutive ones."""
+    """Gather of one index, of consecutive ones, or of all in a circle, as ROLL."""
     values = net.inputs(operator)
     if isinstance(values[0], Array) and isinstance(values[1], Tensor):
         raise Unsupported("it is an embedding: it reads rows of a table by computed indices")
@@ -282,6 +306,8 @@ def gather(net: Net, operator: Operator) -> Value:
     if not found or found != list(range(found[0], found[0] + len(found))):
         if found and found == [place * size // len(found) for place in range(len(found))]:
             return repeated(net, operator, x, axis, len(found))
+        if found and len(indices.shape) == 1 and found == [(found[0] + place) % size for place in range(size)]:
+            return rolled(net, x, [(axis, -found[0] if 2 * found[0] <= size else size - found[0])], operator.name)
         raise Unsupported("its indices are not consecutive")
     taken = part(net, x, axis, (found[0], found[-1] + 1, 1), operator.name)
     if len(indices.shape) == 1:
@@ -321,7 +347,8 @@ def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> 
     count = array.elements // depth
     if array.shape[0] == net.batch and array.elements == net.batch * array.shape[1] * depth:
         count = array.shape[1]
-    origin = net.net.constants[next(iter(array.origins))] if len(array.origins) == 1 else None
+    name = next(iter(array.origins)) if len(array.origins) == 1 else ""
+    origin = net.net.constants.get(name, net.values.get(name))  # a value that an operator fills stands for weights
     if origin is None or prod(origin.shape) != count * depth:
         raise Unsupported(CONSTANTS)
     rows = array if array.elements == count * depth else first(array)
