@@ -100,9 +100,9 @@ def _bytes_and_exactness(count: int, style: str, digits: int) -> tuple[str, bool
 
 
 def short(count: int, digits: int = 4) -> str:
-    """``138357544`` -> ``138.4M``: decimal K, M, G, T with four significant digits; plain below 10,000."""
+    """``138357544`` -> ``138.4M``: decimal K, M, G, T with four significant digits; in full below 10,000: ``1,728``."""
     if abs(count) < 10_000:
-        return str(count)
+        return f"{count:,}"
     sign = "-" if count < 0 else ""
     count = abs(count)
     unit = min((len(str(count)) - 1) // 3, 4)

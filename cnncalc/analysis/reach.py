@@ -471,7 +471,7 @@ class Field(NamedTuple):
         selects = use == "some" or (use == "moved" and not dependence.is_point)
         is_exact = self.is_exact and (self.is_uniform or not selects)
         moves = use == "moved" and (self.is_folded or any(side.size > 1 for side in self.sides))
-        is_uniform = use == "mixed" or (self.is_uniform and not moves)
+        is_uniform = use == "mixed" or (self.is_uniform and not moves and use != "filled")
         field = self
         if (is_exact, is_uniform) != (self.is_exact, self.is_uniform):
             field = self._replace(is_exact=is_exact, is_uniform=is_uniform)

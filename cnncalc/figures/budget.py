@@ -423,4 +423,4 @@ def in_full(value: int, unit: str, units: str = "iec") -> str:
     text = short_value(value, unit, units)
     if unit == "bytes":
         return text if text == f"{value} B" else f"{text} ({value:,} bytes)"
-    return f"{value:,}" if text == str(value) else f"{text} ({value:,})"
+    return text if text == f"{value:,}" else f"{text} ({value:,})"

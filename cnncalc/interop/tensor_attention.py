@@ -122,15 +122,17 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
     scale = scores.scale * query.factor * key.factor
     if worth.factor != 1 or abs(scale * sqrt(query.numbers) - 1) > 1e-3:
         return None
-    relative = _relative(net, scores, query, key)
-    if relative is False:
-        return None
     nodes = net.builder.nodes
     sources = [nodes[query.place].inputs[0], nodes[key.place].inputs[0]]
     given = []
     for place, role in zip(sources, (query, key), strict=True):
         volume = net.builder.volume(place)
         given.append(net.moved(Source(volume, place), _target(volume, role)))
+    if len(given[0].volume.sides) > 1 and not net.builder.has_windows(given[0].place):
+        return None
+    relative = _relative(net, scores, query, key)
+    if relative is False:
+        return None
     inner = query.heads * query.numbers
     keys: dict[str, Any] = {"heads": query.heads, "out": False, "bias": net.builder.nodes[query.place].layer.bias}  # type: ignore[union-attr]
     if inner != given[0].volume.depth:

@@ -9,8 +9,8 @@ import numpy as np
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.builder import WRONG
-from cnncalc.interop.tensor_moves import every_pad
 from cnncalc.interop.tensor_net import STORED, Array
+from cnncalc.interop.tensor_pads import every_pad
 from cnncalc.interop.tensor_weights import DISTANCES, FIRST
 
 if TYPE_CHECKING:

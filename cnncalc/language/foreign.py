@@ -181,6 +181,22 @@ def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *
     return f"write {form}"
 
 
+def flag_hint(kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
+    """``write round=ceil``, for ``ceil_mode`` without its value, here or in another tool a key that is on or off.
+
+    None for other words.
+    """
+    text = _word(value)
+    own = own_key(text, kind, Literal(True, value.span)) if isinstance(text, str) else None
+    if own is None:
+        return None
+    words = kind.keys[own[0]].reader.words
+    values = dict.fromkeys((own[0], *ALSO_SET.get(str(text).lower(), ())), "yes" if "yes" in words else own[1])
+    sign = ": " if in_file else "="
+    settings = [f"{key}{sign}{word}" for key, word in values.items() if word in words]
+    return f"write {', '.join(settings)}" if settings else None
+
+
 def _word(value: Operand) -> object:
     """The word or value of an operand; None for an expression."""
     return value.text if isinstance(value, Name) else value.value if isinstance(value, Literal) else None

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, written
+from cnncalc.language.plan import second_input_hint
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
@@ -55,8 +56,7 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
             form, how = cls.related_names[related]
             return "", f"write {_choices(_translations(form, how, syntax, size))}{add}"
         if plain in cls.other_names and cls.needs_second_input:
-            form = f"{kind}: {{inputs: [x, name]}}" if syntax.in_file else f"{kind.upper()}(@name)"
-            return f"; use {kind.upper()}", f"write {form}, with the name of {cls.second_input}"
+            return f"; use {kind.upper()}", second_input_hint(cls, in_file=syntax.in_file)
         if plain in cls.other_names or (plain == kind and plain != stem.lower()):
             marks = {"{k}": cls.first, "{n}": cls.dash, "{s}": cls.slash, "{b}": None if cls.first else cls.bare}
             form = kind.upper() + "".join([mark for mark, key in marks.items() if key])

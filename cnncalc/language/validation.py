@@ -31,11 +31,15 @@ COUNT = Key(Whole(0, example=2))
 
 
 class Use(NamedTuple):
-    """A place of a name: the operand, which is the name or an expression without other names, and its key."""
+    """A place of a name: the operand, which is the name or an expression without other names, and its key.
+
+    ``unit`` is the layer, if the operand is the value of one of its keys.
+    """
 
     name: str
     operand: Name | Code
     key: Key
+    unit: LayerSyntax | None
 
     def takes(self, value: Value) -> bool:
         """Whether the key takes the operand if the name has this value."""
@@ -152,7 +156,10 @@ class Validator:
         use = next((use for use in self._all_uses(first) if use.key.name), None)
         if not others and unlike and use is not None:
             may_be_word = use.key.reader.words and isinstance(use.operand, Name)
-            if may_be_word or settings[0].endswith("=VALUE"):
+            flag = self._flag_hint(use)
+            if flag is not None:
+                hint = f"{flag}; to use a variable, give it a value: {settings[0]}"
+            elif may_be_word or settings[0].endswith("=VALUE"):
                 takes = f"{use.key.name} takes {use.key.reader.expects}"
                 hint = f"{takes}; to use a variable, give it a value: {settings[0]}"
         if first in FUNCTIONS:
@@ -162,6 +169,15 @@ class Validator:
             asked = [name + self.near.get(name, "").replace("; ", " (").replace("?", "?)") for name in self.unset]
             message = f"variables without a value: {', '.join(asked)}"
         self.problems.append(Problem("unset-variable", message, self.unset[first], hint))
+
+    def _flag_hint(self, use: Use) -> str | None:
+        """The hint for the name of a key in place of a value, as in ``POOL(ceil_mode)``; None for other names."""
+        kind = self.planner.plan(use.unit).kind if use.unit is not None else None
+        if use.unit is None or kind is None or not isinstance(use.operand, Name):
+            return None
+        from cnncalc.language.foreign import flag_hint
+
+        return flag_hint(kind, use.operand, in_file=use.unit.in_file)
 
     def _setting(self, name: str) -> str:
         """The option that gives a name a value that all its keys take, as ``--set p=0.5``; VALUE if none is known."""
@@ -217,7 +233,7 @@ class Validator:
                 arguments = self.arguments.setdefault((scope, given.value.text), [])
                 if (plan.block.name, key) not in arguments and len(arguments) < MOST_USES:
                     arguments.append((plan.block.name, key))
-            self._note_names(given.value, known, words, reads)
+            self._note_names(given.value, known, words, reads, unit=unit)
         for operand in (plan.frozen, plan.training_only, plan.transposed):
             if operand is not None:
                 self._note_names(operand, known, Boolean.words, YES_OR_NO)
@@ -235,11 +251,12 @@ class Validator:
         key: Key | None = None,
         *,
         volumes: bool = True,
+        unit: LayerSyntax | None = None,
     ) -> None:
         """Notes which names an operand uses, and which of them have no value.
 
         ``known`` are local names; ``words`` are key words, not names, also in lists if the ``key`` whose value the
-        operand is holds names. ``volumes``: names of sizes of a volume are allowed.
+        operand is holds names. ``volumes``: names of sizes of a volume are allowed. ``unit`` is the layer with the key.
         """
         holds_names = key is not None and key.reader.holds_names
         if isinstance(operand, ListOperand):
@@ -258,7 +275,7 @@ class Validator:
             if key is not None and len(names) == 1 and is_sought:
                 uses = self.uses.setdefault((scope, name), [])
                 if len(uses) < MOST_USES:
-                    uses.append(Use(name, operand, key))
+                    uses.append(Use(name, operand, key, unit))
             if name in known:
                 continue
             self.used.add(name)

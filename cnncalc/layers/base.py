@@ -120,7 +120,7 @@ class Layer:
 
     kind: ClassVar[str] = ""
     other_names: ClassVar[tuple[str, ...]] = ()
-    """Names of the kind in other tools, for hints."""
+    """Names of the kind in other tools, for hints; a digit at the end would be read as a size."""
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Names in other tools of layers that differ: how to write each here, and the difference.
 
@@ -522,8 +522,9 @@ class Layer:
         """How the channels of the output depend on those of the inputs, in one word.
 
         ``apart``: each depends on some channels, at the same position or in the same window, and each channel is used;
-        ``mixed``: each depends on all channels; ``some``: some channels of the input are not used; ``stacked``: the
-        channels of one input follow those of another; ``moved``: elements of a channel come from different positions.
+        ``mixed``: each depends on all channels; ``some``: some channels of the input are not used; ``filled``: some
+        channels of the output depend on nothing; ``stacked``: the channels of one input follow those of another;
+        ``moved``: elements of a channel come from different positions.
         """
         return "apart"
 

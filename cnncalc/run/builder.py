@@ -110,7 +110,7 @@ class Builder:
         if is_applied(row):
             self._applied_step(step)
             return
-        if is_joined(row) and len(step.rows) == 1:
+        if is_joined(row):
             self._joined_step(row, step)
             return
         bank = row.layer.filter_bank(np, row.input_volumes[0].sides, **self.weights[row.index])

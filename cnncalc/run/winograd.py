@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 LEAST_DEPTH = 32
 """The channels and filters below which the additions take longer than the products that they save."""
-LEAST_TILES = 48
-"""The tiles of a map below which the matrix products are too small to be fast."""
+LEAST_OUTPUTS = 1 << 17
+"""The elements of the output below which the matrix products are too small to be fast."""
 
 
 def is_suitable(bank: FilterBank) -> bool:
     """Whether a convolution has a kernel of 3x3 and stride 1, and is large enough to be faster by this method."""
     *kernel, depth, filters = bank.weight.shape
     steps = [windows.step for windows in bank.begins]
-    tiles = prod([-(-len(windows) // 2) for windows in bank.begins])
+    outputs = prod(map(len, bank.begins)) * filters
     return (
         (kernel, steps, list(bank.dilation), bank.groups) == ([3, 3], [1, 1], [1, 1], 1)
         and min(depth, filters) >= LEAST_DEPTH
-        and tiles >= LEAST_TILES
+        and outputs >= LEAST_OUTPUTS
     )
 
 

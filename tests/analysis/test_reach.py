@@ -307,6 +307,22 @@ def test_a_slice_of_channels_with_different_fields_has_an_upper_bound(text: str,
     assert row.receptive_field_is_exact == is_exact
 
 
+@pytest.mark.parametrize(
+    ("text", "is_exact"),
+    [
+        ("PAD(0, depth=[1, 0])", True),
+        ("PAD(0, depth=[1, 0]) -> SLICE(0, to=1)", False),  # a channel of zeros
+        ("PAD(0, depth=[1, 0]) -> PAD(0, depth=[0, 2])", True),
+        ("CONV1-3@a -> PAD(0, depth=[1, 0]) -> SLICE(0, to=3) -> ADD(@a)", False),
+        ("PAD(0, depth=[1, 0]) -> CONV1-2 -> SLICE(0, to=1)", True),
+        ("PAD(0, depth=[1, 0]) -> PERMUTE([depth, width, height]) -> CONV1-2/3", False),
+    ],
+)
+def test_channels_of_zeros_see_nothing(text: str, is_exact: bool) -> None:
+    row = analyze(f"INPUT 8x8x3 -> {text}").layers[-1]
+    assert row.receptive_field_is_exact == is_exact
+
+
 def test_zero_rows_between_the_windows_of_a_transposed_convolution_see_nothing() -> None:
     """DECONV1/2 inserts a zero row between any two rows; windows that begin at 1, 3, 5, ... see only zero rows."""
     text = "INPUT 8x8x3 -> CONV1-3/2 -> DECONV1-3/2 -> PAD([1, 0, 0, 0]) -> POOL1/2"
@@ -345,7 +361,7 @@ def test_every_kind_declares_how_its_channels_are_used() -> None:
     from tests.layer_cases import CASES
 
     words = {case.layer.channel_use(*case.inputs) for case in CASES}
-    assert words == {"apart", "mixed", "some", "stacked", "moved"}
+    assert words == {"apart", "mixed", "some", "filled", "stacked", "moved"}
 
 
 @pytest.mark.parametrize("layers", ["[POOL1/999999999]*300", "[CONV3-1/2]*300"])

@@ -40,7 +40,12 @@ MAX_ROWS = 200
 """The text file of a larger net is summed by block; its CSV file has every layer."""
 MAX_ROWS_IN_A_DOCUMENT = 60
 """The same for the formats of documents and the terminal."""
-DOCUMENTS = {"markdown": "md", "latex": "tex", "html": "html", "rst": "rst"}
+DOCUMENTS = {
+    "markdown": "md",
+    "latex": "tex",
+    "html": "html",
+    "rst": "rst",
+}  # fmt: skip
 """The formats of documents and the endings of their golden files."""
 FORMS = {"text": "txt", "csv": "csv", "tsv": "tsv", "json": "json", "rich": "terminal.txt", **DOCUMENTS}
 """Every format and the ending of its golden files."""

@@ -527,6 +527,11 @@ def test_the_hint_for_a_name_after_a_repeat_puts_it_outside_of_brackets(item: st
         ("POOL3/2(ceil)", "POOL3/2(round=ceil)"),
         ("POOL3/2(ceil_mode=True)", "POOL3/2(round=ceil)"),
         ("POOL3/2(ceil_mode=False)", "POOL3/2(round=floor)"),
+        ("POOL3/2(ceil_mode)", "POOL3/2(round=ceil)"),
+        ("CONV3-4(bias)", "CONV3-4(bias=yes)"),
+        ("RELU(inplace)", "RELU(in_place=yes)"),
+        ("BN(affine)", "BN(scale=yes, shift=yes)"),
+        ("AVGPOOL2(count_include_pad)", "AVGPOOL2(count_pad=yes)"),
         ("UPSAMPLE2(bilinear)", "UPSAMPLE2(mode=bilinear)"),
         ("LN(depth)", "LN(axes=depth)"),
         ("CONV3-4(padding=same)", "CONV3-4(pad=same)"),
@@ -557,6 +562,28 @@ def test_the_hint_for_a_key_of_another_tool_is_our_key(written: str, meant: str)
     new = (problem.hint or "").removeprefix("write ")
     assert written.replace(old, new) == meant
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
+
+
+def test_a_key_in_place_of_a_value_may_also_be_a_variable() -> None:
+    (problem,) = problems("INPUT 8x8x4 -> POOL(ceil_mode)")
+    assert problem.hint == "write round=ceil; to use a variable, give it a value: --set ceil_mode=1"
+    assert problems("INPUT 8x8x4 -> GN(groups)", Settings(variables={"groups": 2})) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("GAP7", "GAP"),
+        ("FLATTEN(1)", "FLATTEN"),
+        ("RMS3", "RMS or RMS(axes=.., scale=.., eps=..)"),
+        ("PAD3", "PAD({pad})"),
+        ("ADD3", "ADD behind a fork, or ADD(@name)"),
+        ("UNPOOL2", "UNPOOL(@name), with the name of the max pool whose places it fills"),
+    ],
+)
+def test_the_hint_for_a_number_that_a_kind_does_not_take_is_its_form(written: str, form: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x4 -> {written}")
+    assert problem.hint == f"write {form}"
 
 
 @pytest.mark.parametrize(

@@ -855,6 +855,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU3
   |                ^^^^^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (
@@ -865,6 +866,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU-3
   |                     ^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (
@@ -916,6 +918,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU(3)
   |                     ^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (

@@ -142,7 +142,7 @@ volume           height (227 - 11 + 2*0)/4 + 1 = 55
                  height x width x depth: [55x55x96]
 activations      55*55*96 = 290,400
 in place         no: it creates a new volume
-bytes            290400*4 = 1,161,600 bytes ~ 1.108 MiB
+bytes            290,400*4 = 1,161,600 bytes ~ 1.108 MiB
 weights          weight [11x11x3x96]: (11*11*3)*96 = 34,848
 biases           bias [96]: 96
 parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
