@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnncalc.analysis.report import totals
+from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
@@ -89,6 +90,8 @@ def compare(
     pairs = [(row, layer) for row, layer in every if row.index not in unproven]
     wrong: list[Disagreement] = []
     tallies = [_tally(pairs, measurement.batch, quantity, wrong) for quantity in _QUANTITIES]
+    place = list(_QUANTITIES).index("parameters")
+    tallies[place] = _learned(pairs, tallies[place], wrong)
     if len(every) == len(report.layers):
         tallies[-1] = _placement(report, every, tallies[-1], wrong)
     if all(layer.distance is not None for _, layer in pairs):
@@ -164,10 +167,27 @@ def _tally(
     return Tally(quantity, agreed, len(pairs), words)
 
 
+LEARNED_BY_KEY = ("bias", "scale", "shift", "relative")
+"""Names of arrays that a layer learns if its key of the same name says so."""
+
+
+def _learned(pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally, wrong: list[Disagreement]) -> Tally:
+    """Finds layers that learn an array although their keys say that they do not, or the other way round."""
+    found = []
+    for row, layer in pairs:
+        for name in [name for name in LEARNED_BY_KEY if row.layer.learns and name in row.layer.keys]:
+            value = getattr(row.layer, name)
+            if (value is not None and value is not False) != (name in layer.elements):
+                is_learned = "is learned" if name in layer.elements else "is not learned"
+                found.append(Disagreement(row.name, "parameters", f"{name}: {shown(value)}", f"{name} {is_learned}"))
+    wrong += found
+    return tally._replace(agreed=tally.agreed - len({entry.layer for entry in found}))
+
+
 def _placement(
     report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally, wrong: list[Disagreement]
 ) -> Tally:
-    """Finds layers that overwrite memory that backward needs, and layers that could overwrite their input but do not.
+    """Finds layers that overwrite memory that backward needs or are not to overwrite any, and that could but do not.
 
     Which layers read that memory follows from the run, what backward needs from the layers' ``keeping``.
     """
@@ -183,6 +203,8 @@ def _placement(
             continue
         source = row.sources[0]
         is_kept = _is_kept(report, source, learns)
+        if row.in_place and not _asks(report, row):
+            found.append(Disagreement(row.name, "in_place", "yes", "it is not to overwrite its input"))
         if row.in_place and is_kept:
             found.append(Disagreement(row.name, "in_place", "yes", "backward needs the content of its input"))
         is_free = reads[storage[source]] == 1 and layer.shape == pairs[source][1].shape and not is_kept
