@@ -167,19 +167,26 @@ def _tally(
     return Tally(quantity, agreed, len(pairs), words)
 
 
-LEARNED_BY_KEY = ("bias", "scale", "shift", "relative")
-"""Names of arrays that a layer learns if its key of the same name says so."""
+LEARNED_BY_KEY: dict[str, tuple[str, str | None]] = {
+    **{name: (name, None) for name in ("bias", "scale", "shift", "relative")},
+    "length": ("normed", "weight"),
+    "left": ("normed", "spectral"),
+}
+"""Names of arrays, each with the key that says whether a layer has it, and the value that does (None: any but no)."""
 
 
 def _learned(pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally, wrong: list[Disagreement]) -> Tally:
-    """Finds layers that learn an array although their keys say that they do not, or the other way round."""
+    """Finds layers that have an array although their keys say that they have not, or the other way round."""
     found = []
     for row, layer in pairs:
-        for name in [name for name in LEARNED_BY_KEY if row.layer.learns and name in row.layer.keys]:
-            value = getattr(row.layer, name)
-            if (value is not None and value is not False) != (name in layer.elements):
-                is_learned = "is learned" if name in layer.elements else "is not learned"
-                found.append(Disagreement(row.name, "parameters", f"{name}: {shown(value)}", f"{name} {is_learned}"))
+        for name, (key, word) in LEARNED_BY_KEY.items():
+            if not row.layer.learns or key not in row.layer.keys:
+                continue
+            value = getattr(row.layer, key)
+            is_stated = value not in (None, False) if word is None else value == word
+            if is_stated != (name in layer.elements):
+                is_learned = "has" if name in layer.elements else "has no"
+                found.append(Disagreement(row.name, "parameters", f"{key}: {shown(value)}", f"{is_learned} {name}"))
     wrong += found
     return tally._replace(agreed=tally.agreed - len({entry.layer for entry in found}))
 
@@ -203,7 +210,7 @@ def _placement(
             continue
         source = row.sources[0]
         is_kept = _is_kept(report, source, learns)
-        if row.in_place and not _asks(report, row):
+        if row.in_place and not _may_overwrite(report, row):
             found.append(Disagreement(row.name, "in_place", "yes", "it is not to overwrite its input"))
         if row.in_place and is_kept:
             found.append(Disagreement(row.name, "in_place", "yes", "backward needs the content of its input"))

@@ -111,11 +111,23 @@ def test_an_array_that_is_learned_against_the_key_of_its_name_is_found(
     learns = getattr(row.layer, name)
     other = row.layer.with_keys(**{name: not learns}).parameters(*row.input_volumes)
     monkeypatch.setattr(type(row.layer), "parameters", lambda self, *inputs: other)
-    words = (f"{name}: yes", f"{name} is not learned") if learns else (f"{name}: no", f"{name} is learned")
+    words = (f"{name}: yes", f"has no {name}") if learns else (f"{name}: no", f"has {name}")
 
     found = verify(cnncalc.analyze(f"INPUT 4x5x3 -> {layer}")).disagreements
 
     assert [tuple(entry) for entry in found] == [(row.name, "parameters", *words)]
+
+
+def test_the_arrays_of_a_normed_convolution_are_those_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "INPUT 4x5x3 -> CONV3-4(normed={})"
+    weight = cnncalc.analyze(text.format("weight")).layers[-1]
+    assert verify(cnncalc.analyze(text.format("spectral"))).agrees
+    arrays = weight.layer.parameters(*weight.input_volumes)
+    monkeypatch.setattr(type(weight.layer), "parameters", lambda self, *inputs: arrays)
+
+    found = verify(cnncalc.analyze(text.format("none"))).disagreements
+
+    assert [tuple(entry) for entry in found] == [("conv1", "parameters", "normed: 'none'", "has length")]
 
 
 def test_a_wrong_stencil_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
