@@ -28,7 +28,7 @@ from cnncalc.memory.segments import (
     segments_of,
 )
 from cnncalc.records import NamedTuple
-from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up
+from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up, untrainable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -186,8 +186,9 @@ def check_options(options: Options, *, training: bool = True) -> None:
     ):
         if value not in known:
             words = [word for word in known if word]
-            near = did_you_mean(str(value), words)
-            raise ValueProblem(f"no {what} '{value}'{near} (known: {', '.join(words)})", code=f"unknown-{what}")
+            reason = untrainable(str(value)) if what == "dtype" else None
+            message = reason or f"no {what} '{value}'{did_you_mean(str(value), words)}"
+            raise ValueProblem(f"{message} (known: {', '.join(words)})", code=f"unknown-{what}")
     if options.autocast is not None and options.dtype != "float32":
         raise ValueProblem(f"autocast keeps parameters in float32, but dtype is {options.dtype}")
     counts = {"batch": options.batch, "accumulate": options.accumulate, "image-batches": options.image_batches}
