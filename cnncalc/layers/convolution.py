@@ -191,7 +191,7 @@ class Conv(Convolution):
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     tied_to: ClassVar[str | None] = "deconv"
     depth_key: ClassVar[str | None] = "filters"
-    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
+    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None, "standardized": False}
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
     sizes: ClassVar[Mapping[str, Sizing]] = {"filters": Sizing("filters", by_depth=True), "kernel": Sizing("kernel")}

@@ -145,7 +145,10 @@ def test_pixels_that_no_window_reaches_are_not_seen() -> None:
 
 @pytest.mark.parametrize(
     "layer",
-    ["HSIGMOID(slope=2)", "CLIP(6, 9)", "CLIP(7)", "CLIP(high=-7)", "HARDTANH(7, 8)", "AFFINE(2, 100000000000000000)"],
+    [
+        *("HSIGMOID(slope=2)", "CLIP(6, 9)", "CLIP(7)", "CLIP(high=-7)", "HARDTANH(7, 8)"),
+        *("AFFINE(2, 100000000000000000)", "CONV1-3(standardized=yes)"),
+    ],
 )
 def test_the_measurement_changes_inputs_where_the_output_is_not_constant(layer: str) -> None:
     report = cnncalc.analyze(f"INPUT 6x7x2 -> {layer} -> CONV3-2")
