@@ -64,16 +64,19 @@ class Validator:
         self.problems = problems
         self.unset: dict[str, Span] = {}
         self.near: dict[str, str] = {}
-        """For names without a value the question whether a similar name is meant; empty if there is none."""
+        """By name without a value: ``; did you mean ...?`` with a similar name; empty if there is none."""
         self.used: set[str] = set()
         self.known: set[str] = set()
         """The variables that have a value, or an invalid one."""
         self.block = ""
-        """The block that is walked; empty outside of blocks."""
+        """The block whose layers are being checked; empty outside of blocks."""
         self.uses: dict[tuple[str, str], list[Use]] = {}
-        """By block and name (without a block: names without a value) the places of a key with no other name."""
+        """The places where a name is the only one in the value of a key, by block and name.
+
+        Outside of blocks these are names without a value.
+        """
         self.arguments: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
-        """By block and name the parameters that get the value of the name, by their block and name."""
+        """The parameters of blocks that get the value of a name, by block and name; each is a block and a name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache, partial
 from itertools import islice, pairwise
 from math import inf
@@ -15,7 +16,7 @@ from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import PROFILES, Profile, profile_named
-from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, TooHigh, Trace
+from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, TooHigh, Trace, Watched
 from cnncalc.memory.segments import (
     MAX_TRIED,
     RULES,
@@ -395,7 +396,8 @@ class Simulation:
             events = self.machine(Machine, batch, segments, training=training, logs=True).run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
         machine = self.machine(Machine, batch, segments, training=training, watch=highest)
-        machine.run(training=training)
+        with suppress(Watched):
+            machine.run(training=training)
         return machine.held_by_layer
 
     def step(self) -> OptimizerStep:
