@@ -84,7 +84,8 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "LpNormalization": tensor_norms.lp_norm,
     "Softmax": tensor_norms.softmax,
     "Dropout": tensor_norms.dropout,
-    "Gemm": tensor_dense.gemm,
+    **dict.fromkeys(("Gemm", "com.microsoft.FusedGemm"), tensor_dense.gemm),
+    "com.microsoft.FusedMatMul": tensor_dense.fused_matmul,
     "MatMul": tensor_dense.matmul,
     "Einsum": tensor_dense.einsum,
     "Attention": tensor_dense.attention,
@@ -272,7 +273,7 @@ def _handled(net: Net, operator: Operator, found: Value | list[Value]) -> list[V
         results = results * 2
     if len(operator.outputs) > 1:
         _require_outputs(net, operator, results)
-    if operator.type == "com.microsoft.FusedConv":
+    if operator.type in ("com.microsoft.FusedConv", "com.microsoft.FusedGemm"):
         results = [_activated(net, operator, results[0])]
     return results
 
@@ -318,7 +319,9 @@ def _activated(net: Net, operator: Operator, value: Value) -> Value:
     name = operator.attributes.get("activation")
     if not isinstance(value, Tensor) or not name:
         return value
-    numbers = operator.attributes.get("activation_params", ())
+    names = [f"activation_{letter}" for letter in ("alpha", "beta", "gamma")]
+    single = tuple([operator.attributes[each] for each in names if each in operator.attributes])
+    numbers = operator.attributes.get("activation_params", single)
     needed = {"LeakyRelu": 1, "Clip": 2, "HardSigmoid": 2}.get(name, 0)
     if name not in tensor_functions.PLAIN and not needed:
         raise Unsupported(f"its activation is {name}")

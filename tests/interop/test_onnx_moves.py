@@ -259,6 +259,54 @@ def test_an_equation_that_is_no_sum_of_its_inputs_is_refused(text: str, message:
     assert message in str(caught.value)
 
 
+# operators of ONNX Runtime, which its optimizer writes
+
+
+@pytest.mark.parametrize(("swaps", "moves"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_fused_product_moves_the_axes_of_its_inputs(swaps: int, moves: int) -> None:
+    """The input is such that the moved one is heads x positions x numbers."""
+    tokens = np.random.default_rng(7).random((1, 5, 3, 4))
+    model = Model(opset=18, x=(1, 5, 3, 4))
+    order = [1, 0, 3, 2] if swaps else [1, 0, 2, 3]
+    order = order if not moves else [order[2], order[0], order[1], order[3]]
+    model.add("Identity", "x")
+    given = model.add("Transpose", perm=order)
+    back = np.transpose(tokens, order)
+    moved = np.moveaxis(back, 0, 2) if moves else back
+    moved = np.swapaxes(moved, 2, 3) if swaps else moved
+    keys: dict[str, Any] = {"transA": swaps, "transBatchA": moves, "transB": 1 - swaps, "transBatchB": moves, "alpha": 0.5}
+    model.add("FusedMatMul", given, given, domain="com.microsoft", **keys)
+    expected = 0.5 * moved @ (np.swapaxes(moved, 2, 3))
+    data = account(load_bytes("net.onnx", model.bytes()))
+    check(model, expected, " ".join(row.layer.kind for row in data.layers[1:]), tokens)
+
+
+def test_a_fused_product_with_weights_is_linear() -> None:
+    tokens = np.random.default_rng(7).random((1, 6, 4))
+    model = Model(opset=18, x=(1, 6, 4))
+    array = np.arange(12.0).reshape(3, 4)
+    weight = model.weight("w", (3, 4), array.ravel().tolist())
+    model.add("FusedMatMul", "x", weight, domain="com.microsoft", transB=1)
+    check(model, tokens @ array.T, "linear", tokens)
+
+
+def test_a_fused_gemm_applies_its_activation() -> None:
+    row = np.random.default_rng(7).random((1, 4)) - 0.5
+    model = Model(opset=18, x=(1, 4))
+    array = np.arange(12.0).reshape(4, 3) - 6
+    weight = model.weight("w", (4, 3), array.ravel().tolist())
+    bias = model.weight("b", (3,), [1.0, 2.0, 3.0])
+    model.add("FusedGemm", "x", weight, bias, domain="com.microsoft", activation="LeakyRelu", activation_alpha=0.25)
+    found = row @ array + [1, 2, 3]
+    check(model, np.where(found > 0, found, 0.25 * found), "fc lrelu", row)
+
+
+def test_quick_gelu_is_silu_of_a_scaled_input() -> None:
+    model = maps()
+    model.add("QuickGelu", domain="com.microsoft", alpha=1.5)
+    check(model, X / (1 + np.exp(-1.5 * X)), "pool affine sigmoid mul")
+
+
 # functions that are nearly another one
 
 

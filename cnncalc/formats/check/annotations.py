@@ -128,7 +128,16 @@ def _of_problem(outcome: FileResult, problem: Problem) -> Annotation:
     rank = BROKEN_FILE if problem.severity == "error" else 2
     subject = (problem.message,)
     return Annotation(
-        problem.severity, problem.code, problem.message, file, path, problem.span, details, subject, rank, is_problem=True
+        problem.severity,
+        problem.code,
+        problem.message,
+        file,
+        path,
+        problem.span,
+        details,
+        subject,
+        rank,
+        is_problem=True,
     )
 
 
