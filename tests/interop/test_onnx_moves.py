@@ -274,8 +274,8 @@ def test_a_fused_product_moves_the_axes_of_its_inputs(swaps: int, moves: int) ->
     back = np.transpose(tokens, order)
     moved = np.moveaxis(back, 0, 2) if moves else back
     moved = np.swapaxes(moved, 2, 3) if swaps else moved
-    keys: dict[str, Any] = {"transA": swaps, "transBatchA": moves, "transB": 1 - swaps, "transBatchB": moves, "alpha": 0.5}
-    model.add("FusedMatMul", given, given, domain="com.microsoft", **keys)
+    keys: dict[str, Any] = {"transA": swaps, "transBatchA": moves, "transB": 1 - swaps, "transBatchB": moves}
+    model.add("FusedMatMul", given, given, domain="com.microsoft", alpha=0.5, **keys)
     expected = 0.5 * moved @ (np.swapaxes(moved, 2, 3))
     data = account(load_bytes("net.onnx", model.bytes()))
     check(model, expected, " ".join(row.layer.kind for row in data.layers[1:]), tokens)
