@@ -75,7 +75,16 @@ matching beginning of the module's name counts."""
 
 EQUIVALENT: dict[str, str] = {
     "analysis/reach _are_independent: not has_gaps or all(field.sides == fields[0].sides for field in fields) -> "
-    "(not has_gaps)": ("equal fields are joined by their boxes, too, which gives the same field in more time")
+    "(not has_gaps)": ("equal fields are joined by their boxes, too, which gives the same field in more time"),
+    "analysis/reach _joined_sides: 0 -> (1)": "all sides have the same size, and the same outputs where a rule holds",
+    "analysis/reach joined: 0 -> (1) #3": "all are compared with one of them, no matter which",
+    "analysis/reach _joined_boxes: 0 -> (1)": "all have the same number of sides",
+    "analysis/reach _joined_boxes: 0 -> (1) #2": "all have the same sizes",
+    "analysis/reach _joined_apart: 0 -> (1)": "all have the same number of sides; all are compared with one of them",
+    **dict.fromkeys(
+        (f"analysis/reach _listed_side: 0 -> (1){number}" for number in ("", " #2", " #3", " #4")),
+        "where intervals are listed, they hold instead of these numbers",
+    ),
 }
 """Mutants that change nothing, as printed, and why. A line of source that has changed is an error here."""
 

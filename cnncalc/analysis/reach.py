@@ -236,7 +236,7 @@ class Side(NamedTuple):
         if not self.is_exact or not work.take(self.size + size * max(1, one)):
             low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
-        return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
+        return _listed_side(endless, self.as_listed().through(stencil, size))
 
     def _ruled(self, stencil: Stencil | Places, size: int, work: Work) -> Stencil | Places:
         """The stencil of a layer given by positions, as a rule if one holds for all ``size`` outputs."""
@@ -258,6 +258,11 @@ class Side(NamedTuple):
         if stencil.parts > 1:
             return False
         return stencil.window(0)[0] >= self.first and stencil.window(size - 1)[-1] <= self.last
+
+
+def _listed_side(endless: Endless | None, listed: Listed) -> Side:
+    """A side with the interval of each output; the other numbers are not used."""
+    return Side(len(listed.lows), endless, 0, 0, 0, 0, listed)
 
 
 def dependent_outputs(stencil: Stencil, first: int, last: int, size: int) -> tuple[int, int]:
@@ -295,7 +300,7 @@ def _joined_sides(sides: Sequence[Side], work: Work) -> Side:
     listed = [side.as_listed() for side in sides]
     lows = list(map(min, *[one.lows for one in listed]))
     highs = list(map(max, *[one.highs for one in listed]))
-    return Side(first.size, endless, 0, 0, 0, 0, Listed(lows, highs))
+    return _listed_side(endless, Listed(lows, highs))
 
 
 def _is_widest(side: Side, sides: Sequence[Side], low: int, high: int) -> bool:
@@ -312,16 +317,14 @@ def _has_rule(sides: Sequence[Side], endless: Endless, low: int, high: int) -> b
     """
     if len({(side.first, side.last) for side in sides}) > 1:
         return False
-    outputs = range(endless.period)
-    lows = [side.endless for side in sides if side.endless is not None and side.low == low]
-    highs = [side.endless for side in sides if side.endless is not None and side.high == high]
-    is_first = len(lows) == len(sides) or all(
-        min([one.interval(output)[0] for one in lows]) == endless.first[output] for output in outputs
+    rules = [(side, side.endless) for side in sides if side.endless is not None]
+    lows = [rule for side, rule in rules if side.low == low]
+    highs = [rule for side, rule in rules if side.high == high]
+    return all(
+        min([rule.interval(output)[0] for rule in lows]) == endless.first[output]
+        and max([rule.interval(output)[1] for rule in highs]) == endless.last[output]
+        for output in range(endless.period)
     )
-    is_last = len(highs) == len(sides) or all(
-        max([one.interval(output)[1] for one in highs]) == endless.last[output] for output in outputs
-    )
-    return is_first and is_last
 
 
 # All sides of an input
@@ -578,9 +581,10 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     first = fields[0]
     if all(field is first for field in fields):
         return first
-    widest = next((field for field in fields if _is_whole(field, fields)), None)
-    if widest is not None:
-        return widest._replace(is_uniform=all(field.is_uniform for field in fields))
+    whole = [field for field in fields if _is_whole(field, fields)]
+    if whole:
+        differ = is_stacked and len(whole) < len(fields)
+        return whole[0]._replace(is_uniform=all(field.is_uniform for field in fields) and not differ)
     result = _joined_apart(fields, work, is_stacked=is_stacked)
     listed = sum([field.boxes is not None for field in fields])
     if first.is_folded and listed < len(fields):

@@ -660,7 +660,7 @@ def _misread(node: Sequence | Mapping) -> Problem:
     """The problem of a pattern or expression without quotes, which YAML parses as a list or mapping."""
     if isinstance(node, Mapping) and not _is_unquoted_expression(node):
         return Problem("wrong-type", "expected a value, but YAML parsed a mapping", node.span)
-    line = node.span.source.text[node.span.start : node.span.end].split("\n", 1)[0].rstrip()
+    line = node.span.source.text[node.span.start : node.span.end].partition("\n")[0].rstrip()
     what, meant = ("list", "a pattern") if isinstance(node, Sequence) else ("mapping", "an expression")
     message = f"YAML parsed {line} as a {what}, but {meant} is a text"
     return Problem("yaml-quotes", message, node.span, f'write it in quotes: "{line}"')

@@ -165,7 +165,7 @@ class Expander:
             settings,
             self.variables.values,
             read,
-            replaced_input=bool(self.maker.notes),
+            new_input=settings.input if self.maker.notes else None,
             dropped=bool(self.occurrences) and settings.optional not in (None, True) and not _all_kept(settings),
         )
         graph = graph._replace(warnings=(*graph.warnings, *problems))

@@ -74,30 +74,30 @@ class Validator:
         """The block that is walked; empty outside of blocks."""
         self.uses: dict[tuple[str, str], list[Use]] = {}
         """By block and name (without a block: names without a value) the places of a key with no other name."""
-        self.arguments: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self.arguments: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
         """By block and name the parameters that get the value of the name, by their block and name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
         calls = {name: list(dict.fromkeys(self._called(block.body))) for name, block in self.design.blocks.items()}
-        state: dict[str, int] = {}
+        is_open: dict[str, bool] = {}
+        """For each block that was reached whether it is on the path."""
         for start in calls:
-            path: list[tuple[str, int]] = [(start, 0)] if start not in state else []
+            path: list[tuple[str, int]] = [(start, 0)] if start not in is_open else []
             while path:
                 name, place = path.pop()
-                state[name] = 1
-                if place == len(calls[name]):
-                    state[name] = 2
+                is_open[name] = place < len(calls[name])
+                if not is_open[name]:
                     continue
                 path.append((name, place + 1))
                 called = calls[name][place]
-                if state.get(called) == 1:
+                if is_open.get(called):
                     names = [step for step, _ in path]
                     cycle = " -> ".join([*names[names.index(called) :], called])
                     message = f"blocks cannot call themselves: {cycle}"
                     self.problems.append(Problem("recursive-block", message, self.design.blocks[called].span))
                     return
-                if called not in state:
+                if called not in is_open:
                     path.append((called, 0))
 
     def _called(self, items: Iterable[Item]) -> Iterable[str]:
@@ -130,8 +130,7 @@ class Validator:
         self.block = block.name
         inside = frozenset(block.names)
         for parameter in block.parameters:
-            if parameter.default is not None:
-                self._note_names(parameter.default, inside, KEY_WORDS)
+            self._note_names(parameter.default, inside, KEY_WORDS)
         self._walk(block.body, inside)
         self.block = ""
 
@@ -196,9 +195,12 @@ class Validator:
         """The places of a name without a value, and those of the parameters of blocks that get its value."""
         found: list[Use] = []
         places = [("", name)]
+        known = set(places)
         for place in places:
             found += self.uses.get(place, ())
-            places += [other for other in self.arguments.get(place, ()) if other not in places]
+            new = [other for other in self.arguments.get(place, ()) if other not in known]
+            known.update(new)
+            places += new
         return found[:MOST_USES]
 
     def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
@@ -217,10 +219,8 @@ class Validator:
             for part in label.parts if label is not None else ():
                 if isinstance(part, Code):
                     self._note_names(part, inside, (), volumes=False)
-            if item.times is not None:
-                self._note_names(item.times, known, (), COUNT, volumes=False)
-            if item.condition is not None:
-                self._note_names(item.condition, known, Boolean.words, YES_OR_NO, volumes=False)
+            self._note_names(item.times, known, (), COUNT, volumes=False)
+            self._note_names(item.condition, known, Boolean.words, YES_OR_NO, volumes=False)
 
     def _walk_layer(self, unit: LayerSyntax, known: frozenset[str]) -> None:
         plan = self.planner.plan(unit)
@@ -232,13 +232,10 @@ class Validator:
                 words = reads.reader.words
             elif plan.block is not None and isinstance(given.value, Name):
                 scope = self.block if given.value.text in known else ""
-                arguments = self.arguments.setdefault((scope, given.value.text), [])
-                if (plan.block.name, key) not in arguments and len(arguments) < MOST_USES:
-                    arguments.append((plan.block.name, key))
+                self.arguments.setdefault((scope, given.value.text), {})[plan.block.name, key] = None
             self._note_names(given.value, known, words, reads, unit=unit)
         for operand in (plan.frozen, plan.training_only, plan.transposed):
-            if operand is not None:
-                self._note_names(operand, known, Boolean.words, YES_OR_NO)
+            self._note_names(operand, known, Boolean.words, YES_OR_NO)
         labels = (*plan.inputs, *((plan.share,) if plan.share is not None else ()))
         for label in labels:
             for part in label.parts:
@@ -247,7 +244,7 @@ class Validator:
 
     def _note_names(
         self,
-        operand: Operand,
+        operand: Operand | None,
         known: Iterable[str],
         words: Iterable[str],
         key: Key | None = None,
@@ -255,7 +252,7 @@ class Validator:
         volumes: bool = True,
         unit: LayerSyntax | None = None,
     ) -> None:
-        """Notes which names an operand uses, and which of them have no value.
+        """Notes which names an operand, if there is one, uses, and which of them have no value.
 
         ``known`` are local names; ``words`` are key words, not names, also in lists if the ``key`` whose value the
         operand is holds names. ``volumes``: names of sizes of a volume are allowed. ``unit`` is the layer with the key.
@@ -275,9 +272,7 @@ class Validator:
             scope = self.block if name in known else ""
             is_sought = bool(self.block) if name in known else name not in self.known
             if key is not None and len(names) == 1 and is_sought:
-                uses = self.uses.setdefault((scope, name), [])
-                if len(uses) < MOST_USES:
-                    uses.append(Use(name, operand, key, unit))
+                self.uses.setdefault((scope, name), []).append(Use(name, operand, key, unit))
             if name in known:
                 continue
             self.used.add(name)
@@ -338,15 +333,10 @@ def label_of(unit: LayerSyntax | GroupSyntax, planner: Planner) -> Label | None:
 
 def begins_with_input(items: Sequence[Item], planner: Planner) -> bool:
     """Whether a chain begins with INPUT, also inside a group or in a branch of a fork; not inside a block."""
-    while items:
-        unit = items[0].unit
-        if isinstance(unit, GroupSyntax):
-            if len(unit.branches) > 1:
-                return any(begins_with_input(branch, planner) for branch in unit.branches)
-            items = unit.branches[0]
-            continue
-        plan = planner.plan(unit)
-        if plan.block is not None:
-            return False
-        return plan.kind is not None and plan.kind.is_input
-    return False
+    if not items:
+        return False
+    unit = items[0].unit
+    if isinstance(unit, GroupSyntax):
+        return any(begins_with_input(branch, planner) for branch in unit.branches)
+    kind = planner.plan(unit).kind
+    return kind is not None and kind.is_input

@@ -10,7 +10,7 @@ import pytest
 
 from cnncalc import DesignError, Volume
 from cnncalc.analysis.report import account
-from cnncalc.errors import nearest
+from cnncalc.errors import MAX_PROBLEMS, nearest
 from cnncalc.language.assignment import variable
 from cnncalc.language.catalogue import names
 from cnncalc.language.mappings import IN_GENERAL
@@ -334,6 +334,9 @@ def test_the_hint_for_an_entry_with_a_layer_of_another_tool_is_an_entry(written:
         ("layers: '[CONV3-filtres]*[4, 5] as filters'\n", "filtres", "filters"),
         ("blocks: {'b(wide)': 'CONV3-wied'}\nlayers: b(4)\n", "wied", "wide"),
         ("layers: CONV3-{detph*2}\n", "detph", "depth"),
+        ("layers: CONV3-detph\n", "detph", "depth"),
+        ("layers: 'CONV3-4(pad={hieght-7})'\n", "hieght", "height"),
+        ("variables: {w12: 8}\nlayers: CONV3-w11\n", "w11", "w12"),
     ],
 )
 def test_the_hint_for_a_misspelt_name_is_a_name_with_a_value(text: str, wrong: str, right: str) -> None:
@@ -351,6 +354,20 @@ def test_each_misspelt_name_gets_the_most_similar_one() -> None:
     assert problem.hint == "give it a value: --set n=1"
     meant = text.replace("wied", "wide").replace("clases", "classes")
     assert problems(meant, Settings(variables={"n": 1})) == ()
+
+
+def test_a_count_is_not_answered_with_a_size_of_a_volume() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> [RELU]*detph")
+    assert problem.message == "variable without a value: detph"
+
+
+def test_similar_names_are_sought_for_the_first_names_without_a_value() -> None:
+    names = [f"classe{number}" for number in range(MAX_PROBLEMS + 1)]
+    layers = " -> ".join(f"CONV3-{name}" for name in names)
+    (problem,) = problems(f"input: 8x8x3\nvariables: {{classes: 10}}\nlayers: {layers}\n")
+    *asked, last = problem.message.removeprefix("variables without a value: ").split(", ")
+    assert asked == [f"{name} (did you mean 'classes'?)" for name in names[:-1]]
+    assert last == names[-1]
 
 
 def set_in(hint: str) -> dict[str, str]:
@@ -382,11 +399,53 @@ def test_the_value_that_the_hint_gives_a_name_is_one_that_the_net_takes(text: st
     assert problems(text, Settings(variables=given)) == ()
 
 
+def test_the_value_in_a_hint_is_the_first_of_a_few_that_all_places_of_the_name_take() -> None:
+    """First the smallest number of the key, 2 for a count; then 2, 10 and 100."""
+    (problem,) = problems("INPUT 8x8x3 -> CONV3-a -> CONV3-{b-1} -> CONV3-{c//3} -> CONV3-{d//30} -> CONV3-{e//300}")
+    assert problem.hint == "give each a value: --set a=1 --set b=2 --set c=10 --set d=100 --set e=VALUE"
+    for count in ("n", "{n-1}", "{n-2}"):
+        (problem,) = problems(f"INPUT 8x8x3 -> [RELU]*{count}")
+        assert problem.hint == "give it a value: --set n=2"
+
+
+def test_a_hint_has_values_of_at_most_eight_names() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> " + " -> ".join(f"CONV-{name}" for name in "abcdefghi"))
+    assert problem.message.endswith(": a, b, c, d, e, f, g, h, i")
+    assert problem.hint == "give each a value: " + " ".join(f"--set {name}=1" for name in "abcdefgh")
+
+
+def test_a_name_within_an_expression_is_no_misspelt_word() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> CONV3-4(pad={n+1})")
+    assert problem.hint == "give it a value: --set n=1"
+
+
+def test_a_hint_looks_at_the_first_twenty_places_of_a_name() -> None:
+    (problem,) = problems("INPUT 8x8x3" + " -> CONV3-n" * 19 + " -> CONV3-{n//3}")
+    assert problem.hint == "give it a value: --set n=10"
+    (problem,) = problems("INPUT 8x8x3" + " -> CONV3-n" * 20 + " -> CONV3-{n//3}")
+    assert problem.hint == "give it a value: --set n=1"
+
+
+def test_the_value_of_an_argument_of_many_calls_is_one_that_all_blocks_take() -> None:
+    """Calls of one block with the same name are one place, also if the blocks call each other."""
+    blocks = "blocks: {b(f): CONV3-f, c(f): b(f) -> d(f) -> b(f), d(f): 'CONV3-{f//3}'}"
+    (problem,) = problems(f"input: 8x8x3\n{blocks}\nlayers: '[b(n)]*2 -> {'b(n) -> ' * 30} c(n)'\n")
+    assert problem.hint == "give it a value: --set n=10"
+
+
 def test_the_value_of_a_default_is_one_that_its_key_takes() -> None:
     text = "input: 8x8x3\ndefaults: {dropout: {rate: '{p}'}}\nlayers: CONV3-4 -> DROPOUT -> FC-2\n"
     (problem,) = problems(text)
     assert problem.hint == "give it a value: --set p=0.5"
     assert problems(text, Settings(variables={"p": 0.5})) == ()
+
+
+def test_the_value_of_an_entry_of_a_list_in_a_file_is_one_that_the_list_takes() -> None:
+    for entry, given in (("pad: {pad: 1, depth: ['{a}', 0]}", 2), ("ln: {axes: [height, '{a}']}", "depth")):
+        text = f"input: 8x8x3\nlayers:\n  - {entry}\n"
+        (problem,) = problems(text)
+        assert problem.hint == f"give it a value: --set a={given}"
+        assert problems(text, Settings(variables={"a": given})) == ()
 
 
 def test_the_value_of_an_argument_is_one_that_the_keys_in_the_block_take() -> None:
@@ -403,6 +462,7 @@ def test_the_value_of_an_argument_is_one_that_the_keys_in_the_block_take() -> No
         ("RESHAPE(p)", "size takes a size of two to four parts, depth last, as height x width x depth in 224x224x3"),
         ("SEQUENCE -> PLANE(p)", "size takes a whole number of at least 1, or one for each side, as [height, width]"),
         ("PERMUTE(p)", "order takes every side and the depth in a new order, as [width, height, depth]"),
+        ("LN(axes=[p, depth])", "axes takes depth, volume, or a list of names of sides, as [width, depth]"),
         ("CONV3-2(connections=p)", "connections takes a list with one list of input maps for each filter"),
     ],
 )

@@ -124,6 +124,34 @@ def test_the_input_of_the_call_replaces_that_of_the_design_and_is_reported() -> 
         assert net(text, input=Volume(8, 9, 3)).warnings == ()
 
 
+def test_a_first_input_without_a_name_is_called_input_or_input1() -> None:
+    for name in ("input", "input1"):
+        assert net("INPUT -> RELU", inputs={name: Volume(5, 6, 2)}).layers[-1].output == Volume(5, 6, 2)
+    two = "[INPUT -> RELU | INPUT -> RELU] -> CONCAT"
+    sizes = {"input1": Volume(5, 6, 2), "input2": Volume(5, 6, 7)}
+    assert net(two, inputs=sizes).layers[-1].output == Volume(5, 6, 9)
+
+
+def test_a_fork_of_which_one_branch_begins_with_an_input_reads_no_other() -> None:
+    """The branch without INPUT has nothing to read; the file's input is that of the INPUT without a size."""
+    for pattern in ("[INPUT -> RELU | TANH] -> ADD", "[TANH | INPUT -> RELU] -> ADD", "[[INPUT -> RELU]]"):
+        text = f"input: 5x6x2\nlayers: '{pattern}'\n"
+        if "|" in pattern:
+            assert codes(text) == ["no-input"]
+        else:
+            assert labels(net(text)) == ["INPUT", "RELU"]
+    assert labels(net("input: 5x6x2\nlayers: '[ | TANH] -> ADD'\n")) == ["INPUT", "TANH", "ADD"]
+
+
+def test_parts_that_are_not_built_are_checked_too() -> None:
+    blocks = "input: 8x8x3\nblocks: {{{}}}\nlayers: FC-2\n"
+    assert codes("INPUT 8x8x3 -> [[RELU | TANH] -> RELU]?no -> FC-2") == ["fork-without-merge"]
+    assert codes(blocks.format("b: '[RELU | TANH] -> RELU'")) == ["fork-without-merge"]
+    assert codes(blocks.format("b: CONV3-n")) == ["unset-variable"]
+    assert codes(blocks.format("'b(k=n)': CONV3-k")) == ["unset-variable"]
+    assert codes("INPUT 8x8x3 -> RELU@a -> [RELU -> ADD(@a{height})]?no -> FC-2") == ["graph-needs-volume"]
+
+
 def test_an_input_that_looks_depth_first_is_taken_as_written_with_a_warning() -> None:
     report = net("INPUT 3x224x224 -> RELU")
     assert report.layers[0].output == Volume(3, 224, 224)
