@@ -11,7 +11,7 @@ from cnncalc.language.expansion_size import ExpansionCounter
 from cnncalc.language.layer_maker import LayerMaker
 from cnncalc.language.limits import EXPANSION_BESIDE_PROBLEMS, NESTING
 from cnncalc.language.names import Names, Scope, Spec, check_length
-from cnncalc.language.plan import Plan, Planner, second_input_hint
+from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
 from cnncalc.language.validation import FORK_NEEDS_A_MERGE, Validator, begins_with_input, is_merge, label_of
@@ -488,6 +488,8 @@ class Expander:
             raise DesignError([Problem("no-input", message, syntax.span)])
         if len(inputs) == 1 and kind.needs_second_input:
             message = f"{upper} takes a volume and {kind.second_input}, but only one volume is given"
+            from cnncalc.language.foreign import second_input_hint
+
             hint = second_input_hint(kind, in_file=syntax.in_file)
             raise DesignError([Problem("wrong-inputs", message, span, hint)])
         return inputs

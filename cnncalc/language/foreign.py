@@ -1,4 +1,4 @@
-"""The meaning here of words of other tools: keys of layers, and values without a key."""
+"""How layers are written here, for hints: keys of other tools, values without a key, second inputs."""
 
 from __future__ import annotations
 
@@ -195,6 +195,12 @@ def flag_hint(kind: type[Layer], value: Operand, *, in_file: bool) -> str | None
     sign = ": " if in_file else "="
     settings = [f"{key}{sign}{word}" for key, word in values.items() if word in words]
     return f"write {', '.join(settings)}" if settings else None
+
+
+def second_input_hint(kind: type[Layer], *, in_file: bool) -> str:
+    """The hint for a kind that reads a second volume."""
+    form = f"{kind.kind}: {{inputs: [x, name]}}" if in_file else f"{kind.kind.upper()}(@name)"
+    return f"write {form}, with the name of {kind.second_input}"
 
 
 def _word(value: Operand) -> object:

@@ -390,6 +390,8 @@ def _short_form(kind: type[Layer], syntax: LayerSyntax) -> str:
     """The hint that shows how a layer of a kind is written."""
     form = kind.kind.upper()
     if kind.needs_second_input:
+        from cnncalc.language.foreign import second_input_hint
+
         return second_input_hint(kind, in_file=syntax.in_file)
     if kind.is_merge:
         return f"write {form} behind a fork, or {form}(@name)"
@@ -402,12 +404,6 @@ def _short_form(kind: type[Layer], syntax: LayerSyntax) -> str:
         return f"the short form is {form}"
     keys = [f"{key}=.." for key in kind.keys]
     return f"write {form}" + (f" or {form}({', '.join(keys)})" if keys else "")
-
-
-def second_input_hint(kind: type[Layer], *, in_file: bool) -> str:
-    """The hint for a kind that reads a second volume."""
-    form = f"{kind.kind}: {{inputs: [x, name]}}" if in_file else f"{kind.kind.upper()}(@name)"
-    return f"write {form}, with the name of {kind.second_input}"
 
 
 def _cut(word: str) -> tuple[str, str]:

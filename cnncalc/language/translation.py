@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, written
-from cnncalc.language.plan import second_input_hint
+from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, second_input_hint, written
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
