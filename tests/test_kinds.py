@@ -16,8 +16,7 @@ import pytest
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.checks.rules import run_rules
-from cnncalc.drawings import KINDS as DRAWINGS
-from cnncalc.drawings import draw
+from cnncalc.drawings import DRAWINGS, draw
 from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.graph import chain
 from cnncalc.interop.conventions import counted

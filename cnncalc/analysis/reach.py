@@ -74,8 +74,8 @@ class Endless(NamedTuple):
     def extent_within(self, low: int, high: int) -> int:
         """The most positions from ``low`` to ``high`` that one output sees, even of outputs that do not exist.
 
-        With growing outputs the number increases until one end reaches ``low``, stays equal, then decreases; so only
-        the outputs on both sides of that point are tried.
+        From output to output the number increases until the interval reaches ``low``, stays equal, then decreases. So
+        only the outputs around that point are tried.
         """
         extents = []
         for first, last in zip(self.first, self.last, strict=True):
@@ -585,20 +585,27 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     if whole:
         differ = is_stacked and len(whole) < len(fields)
         return whole[0]._replace(is_uniform=all(field.is_uniform for field in fields) and not differ)
-    result = _joined_apart(fields, work, is_stacked=is_stacked)
-    listed = sum([field.boxes is not None for field in fields])
-    if first.is_folded and listed < len(fields):
-        return result._replace(is_exact=False) if listed else result
-    if not listed and _are_independent(fields):
-        return result
-    if not listed and prod([side.size for side in result.sides]) > MAX_POSITIONS:
-        return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(result.sides))]))
+    apart = _joined_apart(fields, work, is_stacked=is_stacked)
+    listed = [field.boxes is not None for field in fields]
+    if first.is_folded and not all(listed):
+        return apart._replace(is_exact=False) if any(listed) else apart
+    if any(listed):
+        return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
+    if _are_independent(fields):
+        return apart
+    if prod([side.size for side in apart.sides]) > MAX_POSITIONS:
+        return apart._replace(solid=tuple([_meeting(fields, number) for number in range(len(apart.sides))]))
+    return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
+
+
+def _joined_at_positions(fields: Sequence[Field], apart: Field, work: Work, *, is_stacked: bool) -> Field:
+    """What the outputs of a merge see at each position; ``apart`` is what they see along each side."""
     every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
     if len(every) < len(fields):
-        return result._replace(is_exact=False)
+        return apart._replace(is_exact=False)
     is_exact = all(field.is_certain and field.solid is None for field in fields)
-    is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
-    return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
+    is_uniform = apart.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
+    return apart._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
 
 
 def _joined_apart(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:

@@ -173,7 +173,7 @@ def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
     too_small, larger = 0, MAX_TRIED_SIZE
     if trials.is_too_small(of_side(larger)):
         return None
-    while larger - too_small > 1 and not trials.are_over:  # what is too small for a layer is so for all smaller inputs
+    while larger - too_small > 1 and not trials.are_over:  # if an input is too small, smaller ones are, too
         middle = (too_small + larger) // 2
         too_small, larger = (middle, larger) if trials.is_too_small(of_side(middle)) else (too_small, middle)
     last, first_side = None, larger
@@ -189,7 +189,7 @@ def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
 
 
 def _with_hint(problems: list[Problem], hint: str) -> list[Problem]:
-    """The problems, of which windows that are too large have the hint."""
+    """The problems; those of windows that are too large get the hint."""
     return [
         problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
         for problem in problems
@@ -210,7 +210,7 @@ def shapes(nodes: Iterable[Node], known: Known) -> Iterator[Shaped | None]:
 def _shape_if_known(
     node: Node, before: list[Shaped | None], known: Known, cost: CostFunction = cost_of
 ) -> Shaped | None:
-    """As :func:`_shape`; also None for a layer whose keys are wrong, whose problem is reported elsewhere."""
+    """As :func:`_shape`; also None for wrong keys, which are reported elsewhere."""
     try:
         return _shape(node, before, known, cost)
     except DesignError as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.memory.report import MemoryReport
 
-KINDS = {
+DRAWINGS = {
     "cost": "activation memory, parameters and MACs of each layer",
     "training": "live memory over a training step, with its peak",
     "inference": "live memory over inference, with its peak",
@@ -50,9 +50,9 @@ def draw(
     share their axes with those of the nets ``beside`` it. Raises ValueProblem for an unknown kind or theme, a width
     outside the limits, and a memory report without events.
     """
-    if kind not in KINDS:
-        known = ", ".join(KINDS)
-        raise ValueProblem(f"no kind of drawing '{kind}'{did_you_mean(kind, KINDS)} (known: {known})", code="usage")
+    if kind not in DRAWINGS:
+        known = ", ".join(DRAWINGS)
+        raise ValueProblem(f"no kind of drawing '{kind}'{did_you_mean(kind, DRAWINGS)} (known: {known})", code="usage")
     if theme not in THEMES:
         known = ", ".join(THEMES)
         raise ValueProblem(f"no theme '{theme}'{did_you_mean(theme, THEMES)} (known: {known})", code="usage")
@@ -67,5 +67,5 @@ def draw(
 
         return draw_timeline(kind, memory, request)
     module = import_module(f"cnncalc.drawings.{kind}")
-    drawing: str = getattr(module, f"draw_{kind}")(report, request)
+    drawing: str = module.draw(report, request)
     return drawing

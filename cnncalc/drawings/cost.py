@@ -64,7 +64,7 @@ class Axis(NamedTuple):
         return [(self.left + self.pitch * i, self.left + self.pitch * (i + 1)) for i in range(len(self.rows))]
 
 
-def draw_cost(report: Report, request: Request) -> str:
+def draw(report: Report, request: Request) -> str:
     """The drawing ``cost``."""
     canvas = Canvas("cost", report.name, request)
     every, rows = _rows(report, request.depth)

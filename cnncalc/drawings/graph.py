@@ -28,7 +28,7 @@ MAX_GUTTER = 60.0
 """The widest gap between two columns of the page."""
 
 
-def draw_graph(report: Report, request: Request) -> str:
+def draw(report: Report, request: Request) -> str:
     """The drawing ``graph``."""
     canvas = Canvas("graph", report.name, request)
     title = f"{shown(report.title or report.name)}: the graph, with the volumes on its edges"

@@ -148,30 +148,41 @@ def why_not_a_design(root: Node | None) -> str | None:
     calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
     words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
     layers = root.get("layers")
-    if layers is not None and _names_layers(layers, words):
-        return None
-    foreign = next((key.value for key, _ in root.entries[:MAX_LOOKED_AT] if not _is_near_key(key.value)), None)
     if layers is None:
-        patterns = [node for _, node in root.entries[:MAX_LOOKED_AT] if isinstance(node, Scalar)]
-        if any("->" in node.value and _names_layers(node, words) for node in patterns):
-            return None
-        if foreign is None and (_has_own_form(root) or any(key.value not in KEYS for key, _ in root.entries)):
-            return None
-        return "it has no key 'layers'" + (f", but '{visible(foreign)[:40]}'" if foreign is not None else "")
+        return _why_without_layers(root, words)
+    return None if _names_layers(layers, words) else _why_other_layers(layers, _foreign_key(root))
+
+
+def _why_without_layers(root: Mapping, words: set[str]) -> str | None:
+    """The same for a mapping without the key ``layers``; ``words`` are the names of its blocks."""
+    patterns = [node for _, node in root.entries[:MAX_LOOKED_AT] if isinstance(node, Scalar)]
+    if any("->" in node.value and _names_layers(node, words) for node in patterns):
+        return None
+    foreign = _foreign_key(root)
+    if foreign is not None:
+        return f"it has no key 'layers', but '{foreign}'"
+    is_near = _has_own_form(root) or any(key.value not in KEYS for key, _ in root.entries)
+    return None if is_near else "it has no key 'layers'"
+
+
+def _why_other_layers(layers: Node, foreign: str | None) -> str | None:
+    """The same for a mapping whose ``layers`` names no layer; ``foreign`` is a key that files here do not have."""
     if isinstance(layers, Mapping):
         return "its 'layers' is a mapping, not a pattern or a list of layers" if foreign is not None else None
-    if foreign is None and not _holds_numbers(layers):
-        return None
-    also = f", and it has the key '{visible(foreign)[:40]}'" if foreign is not None else ""
-    return f"its 'layers' holds no layer{also}"
+    if foreign is not None:
+        return f"its 'layers' holds no layer, and it has the key '{foreign}'"
+    return "its 'layers' holds no layer" if _holds_numbers(layers) else None
 
 
 MAX_LOOKED_AT = 50
 """How many entries of a mapping or list are looked at to decide what a file is meant as."""
 
 
-def _is_near_key(key: str) -> bool:
-    return key in KEYS or bool(did_you_mean(key, KEYS))
+def _foreign_key(root: Mapping) -> str | None:
+    """The first key that is neither one of architecture files nor similar to one, to be shown; None if none is."""
+    keys = [key.value for key, _ in root.entries[:MAX_LOOKED_AT]]
+    foreign = next((key for key in keys if key not in KEYS and not did_you_mean(key, KEYS)), None)
+    return None if foreign is None else visible(foreign)[:40]
 
 
 def _names_layers(node: Node, blocks: Collection[str]) -> bool:

@@ -262,18 +262,16 @@ class Validator:
             for part in operand.items:
                 self._note_names(part, known, words, key if holds_names else None, volumes=volumes)
             return
-        if isinstance(operand, Name):
-            names: Mapping[str, Span] = {operand.text: operand.span} if operand.text.lower() not in words else {}
-        elif isinstance(operand, Code):
-            names = {name: span for name, span in operand.names.items() if not (holds_names and name.lower() in words)}
-        else:
+        if not isinstance(operand, (Name, Code)):
             return
+        names = _names_in(operand, words, in_code=holds_names)
         for name, span in names.items():
-            scope = self.block if name in known else ""
-            is_sought = bool(self.block) if name in known else name not in self.known
+            is_local = name in known
+            is_sought = bool(self.block) if is_local else name not in self.known
             if key is not None and len(names) == 1 and is_sought:
+                scope = self.block if is_local else ""
                 self.uses.setdefault((scope, name), []).append(Use(name, operand, key, unit))
-            if name in known:
+            if is_local:
                 continue
             self.used.add(name)
             if name in self.known or name.lower() in KEY_WORDS:
@@ -282,13 +280,15 @@ class Validator:
                 if not volumes:
                     message = f"counts, conditions and names cannot depend on a volume, but '{name}' does"
                     self.problems.append(Problem("graph-needs-volume", message, span))
-                continue
-            if name not in self.unset:
-                self.unset[name] = span
-                if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
-                    is_word = bool(words) and isinstance(operand, Name)  # then the key takes words, not sizes
-                    sides = VOLUME_NAMES if volumes and not is_word else ()
-                    self.near[name] = did_you_mean(name, (*sides, *known, *words, *self.known, *self.design.variables))
+            elif name not in self.unset:
+                takes_sizes = volumes and not (words and isinstance(operand, Name))
+                self._note_unset(name, span, (*(VOLUME_NAMES if takes_sizes else ()), *known, *words))
+
+    def _note_unset(self, name: str, span: Span, others: Iterable[str]) -> None:
+        """Notes a name without a value, and a similar one of the names of the design and ``others``."""
+        self.unset[name] = span
+        if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
+            self.near[name] = did_you_mean(name, (*others, *self.known, *self.design.variables))
 
     def _check_fork(self, item: Item, following: Item | None) -> None:
         """Reports ``[A | B]*2``, ``[A | B]?``, a merge with ``?`` or ``*``, and a fork that no merge follows."""
@@ -319,6 +319,13 @@ def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:
         yield unit
         if isinstance(unit, GroupSyntax):
             stack += [item for branch in reversed(unit.branches) for item in reversed(branch)]
+
+
+def _names_in(operand: Name | Code, words: Iterable[str], *, in_code: bool) -> Mapping[str, Span]:
+    """The names in an operand, without key words; ``in_code``: words in an expression are key words, too."""
+    if isinstance(operand, Name):
+        return {} if operand.text.lower() in words else {operand.text: operand.span}
+    return {name: span for name, span in operand.names.items() if not (in_code and name.lower() in words)}
 
 
 def is_merge(item: Item, planner: Planner) -> bool:

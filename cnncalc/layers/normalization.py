@@ -234,7 +234,7 @@ class BatchNorm(Affine):
                 return builder.single(inputs, order="input", makes_all="input")
             if not builder.is_cpu:
                 return builder.single(inputs)
-            layout = builder.layout_of(inputs[0])  # of a dense input its order, whatever strides axes of size 1 have
+            layout = builder.layout_of(inputs[0])  # the order of a dense input; strides of axes of size 1 do not count
             order = "contiguous" if layout.is_contiguous else "channels last" if layout.is_channels_last else None
             return builder.single(inputs, order=order, gradient_order=self.memory_order)
         x = builder.gathered(builder.entering(inputs[0]), "suggested")

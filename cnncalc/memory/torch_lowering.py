@@ -98,10 +98,7 @@ class TorchLowering(TorchLayouts):
         summed_parameters = tuple([parameters[place] for place in summed])
         copied = () if order == "contiguous" else self._copied(inputs)
         if is_half:
-            # the last argument is cast first: bias, weight, input
-            casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
-            given = [self.converted(value, self.item) for value in given]
-            inputs = [*[self.entering(value) for value in reversed(inputs)][::-1], *given, *casts]
+            inputs = self._cast_arguments(inputs, given, parameters, copied)
             summed_inputs = tuple([volumes + place for place in summed])
             parameters = copied = summed_parameters = ()
         else:
@@ -141,6 +138,15 @@ class TorchLowering(TorchLayouts):
             summed_parameters=summed_parameters,
             is_product=is_product,
         )
+
+    def _cast_arguments(
+        self, inputs: Sequence[int], given: Sequence[int], parameters: Sequence[int], copied: tuple[int, ...]
+    ) -> list[int]:
+        """The arguments of an operation in half precision; the last one is cast first: bias, weight, input."""
+        casts = [self.cast(parameter, copied) for parameter in reversed(parameters)]
+        made = [self.converted(value, self.item) for value in given]
+        entering = [self.entering(value) for value in reversed(inputs)]
+        return [*entering[::-1], *made, *casts[::-1]]
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
         """The bytes of the gradients that a kernel makes although nothing needs them; ``makes_all`` says of what."""

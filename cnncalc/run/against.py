@@ -55,7 +55,7 @@ class EngineComparison(NamedTuple):
     """The comparison of a net in another engine and in NumPy.
 
     ``outputs`` are the outputs of layers that were compared, ``gradients`` the gradients of parameters. ``unproven``
-    are the layers that are left out, since their figures are stated or depend on such.
+    are the layers that are left out: their figures are stated, or depend on stated ones.
     """
 
     name: str

@@ -169,7 +169,7 @@ def _placement(
 ) -> Tally:
     """Finds layers that overwrite memory that backward needs, and layers that could overwrite their input but do not.
 
-    Which layers read that memory follows from the run, what backward needs from the layers' ``keeping``.
+    The readers of a memory are those of the run; what backward needs is declared by ``keeping`` of the layers.
     """
     storage, reads = _reads(report, pairs)
     learns: list[bool] = []
@@ -186,16 +186,16 @@ def _placement(
         if row.in_place and is_kept:
             found.append(Disagreement(row.name, "in_place", "yes", "backward needs the content of its input"))
         is_free = reads[storage[source]] == 1 and layer.shape == pairs[source][1].shape and not is_kept
-        if not (row.in_place or layer.shares_memory) and is_free and _asks(report, row):
+        if not (row.in_place or layer.shares_memory) and is_free and _may_overwrite(report, row):
             found.append(Disagreement(row.name, "in_place", "no", "nothing else needs the memory of its input"))
     wrong += found
     return tally._replace(agreed=tally.agreed - len(found))
 
 
 def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:
-    """For each output the layer that made its memory, and how often the memory of each of these is read.
+    """For each output the layer that allocated its memory, and by such a layer how often its memory is read.
 
-    What PyTorch computes as a view counts as one, since layers are placed so that both may run the net.
+    Outputs that only PyTorch computes as views count as views, since a layer in place must be right in both runs.
     """
     storage: list[int] = []
     reads: Counter[int] = Counter()
@@ -210,8 +210,8 @@ def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]
     return storage, reads
 
 
-def _asks(report: Report, row: LayerReport) -> bool:
-    """Whether a layer is to work in place if it can."""
+def _may_overwrite(report: Report, row: LayerReport) -> bool:
+    """Whether the design and the options allow a layer to overwrite its input."""
     wanted = row.layer.may_work_in_place()
     if row.layer.is_activation:
         return wanted is not False and report.activations_in_place

@@ -65,8 +65,8 @@ class Location(NamedTuple):
 class Plan(NamedTuple):
     """The steps in order, and the memory of each output.
 
-    ``locations`` are those of the rows that end a step or are inputs; ``views`` has for each row that is a view the row
-    of which it is one. ``offsets`` has the first element of each root in the arena of one image, which has ``elements``
+    ``locations`` are those of the rows that end a step or are inputs; ``views`` has the row that is viewed for each row
+    that is a view. ``offsets`` has the first element of each root in the arena of one image, which has ``elements``
     elements. ``kept`` are the rows whose outputs exist at the end.
     """
 
@@ -127,7 +127,7 @@ def _continued(
         for source, volume in zip(candidates, row.input_volumes, strict=False)
         if source in steps and readers[source] == 1 and source not in kept and volume == row.output
     ]
-    # the one that is computed last, so that the others are there
+    # the last one computed: then the others exist
     return max(found, default=None)
 
 
@@ -238,7 +238,7 @@ def _parts(report: Report, step: Step, locations: dict[int, Location]) -> tuple[
 
 
 def source_of(index: int, views: dict[int, int]) -> int:
-    """The row of whose output the output of a row is a view, through several views; the row itself if it is none."""
+    """The row whose output a row views, directly or through other views; the row itself if it is no view."""
     while index in views:
         index = views[index]
     return index
@@ -252,7 +252,7 @@ def _offsets(
     last: dict[int, int] = {}
     for number, step in enumerate(steps):
         root = locations[step.last].root
-        first.setdefault(root, number if report.layers[step.last].sources else 0)  # all inputs are there from the start
+        first.setdefault(root, number if report.layers[step.last].sources else 0)  # all inputs exist from the start
         last[root] = max(number, last.get(root, 0))
         for index in (*step.before, *step.rows):
             for source in report.layers[index].sources:

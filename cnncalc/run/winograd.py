@@ -49,14 +49,15 @@ def transformed(bank: FilterBank, dtype: Any) -> Any:
     by_both = np.matmul(G, by_rows).reshape(4, 4, depth, filters)
     result[..., :-1] = by_both.swapaxes(2, 3)
     if bank.bias is not None:
-        result[1, 1, :, -1] = bank.bias  # this one is added to all four outputs
+        result[1, 1, :, -1] = bank.bias  # the product that is added to all four outputs
     return result.reshape(16, filters, depth + 1)
 
 
 class Winograd:
     """The arrays of some rows of tiles: copies of the input, transformed tiles, products, outputs.
 
-    ``sides`` are those of the input, ``rows`` are counted in tiles; ``filters`` (K) are computed of those of ``bank``.
+    ``sides`` are those of the input, ``rows`` are counted in tiles; ``filters`` (K) is the number of filters of
+    ``bank`` that are computed.
     """
 
     def __init__(self, bank: FilterBank, sides: Sequence[int], rows: range, filters: int) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.stencil import Stencil
 
 
-def document(
+def explanation_document(
     report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True, convention: str | None = None
 ) -> Document:
     """The explanation of one row of a report; ``in_place`` is the option of the report.

@@ -126,18 +126,9 @@ def _of_problem(outcome: FileResult, problem: Problem) -> Annotation:
             file = name
     details = (f"hint: {problem.hint}",) if problem.hint else ()
     rank = BROKEN_FILE if problem.severity == "error" else 2
-    subject = (problem.message,)
+    code, message, subject = problem.code, problem.message, (problem.message,)
     return Annotation(
-        problem.severity,
-        problem.code,
-        problem.message,
-        file,
-        path,
-        problem.span,
-        details,
-        subject,
-        rank,
-        is_problem=True,
+        problem.severity, code, message, file, path, problem.span, details, subject, rank, is_problem=True
     )
 
 
