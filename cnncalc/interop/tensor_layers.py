@@ -21,6 +21,7 @@ from cnncalc.interop import (
     tensor_windows,
 )
 from cnncalc.interop.builder import MAX_BITS, WRONG, Unsupported
+from cnncalc.interop.operators import Branch
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
@@ -247,7 +248,9 @@ def _results(net: Net, operator: Operator) -> list[Value]:
         return []
     if operator.type in MAKERS:
         return [] if unknown else [MAKERS[operator.type](net, operator)]
-    if not unknown and is_constant(values):
+    if operator.type == "If" and not unknown:
+        return _taken(net, operator)
+    if not unknown and is_constant(values[:1] if operator.type == "CastLike" else values):
         return _folded(net, operator)
     handler = HANDLERS.get(operator.type)
     if handler is None:
@@ -264,6 +267,21 @@ def _results(net: Net, operator: Operator) -> list[Value]:
             if isinstance(value, Tensor) and value.expanded:
                 net.values[name] = tensor_moves.with_copies(net, net.makers.get(name, operator), value)
     return _handled(net, operator, handler(net, operator))
+
+
+def _taken(net: Net, operator: Operator) -> list[Value]:
+    """The outputs of If whose condition is known: those of one branch, whose operators are converted."""
+    condition = net.inputs(operator)[0] if operator.inputs else None
+    if not isinstance(condition, Array) or condition.scalar is None:
+        raise Unsupported(REASONS["If"])
+    branch = operator.attributes.get("then_branch" if condition.scalar else "else_branch")
+    if not isinstance(branch, Branch):
+        raise Unsupported("its branch is in a function of the file")
+    net.used(condition)
+    net.builder.note("If left out: its condition is constant, so one branch runs")
+    for inner in branch.operators:
+        _convert(net, inner)
+    return [net.values.get(name) for name in branch.outputs]
 
 
 def _handled(net: Net, operator: Operator, found: Value | list[Value]) -> list[Value]:

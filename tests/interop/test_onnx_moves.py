@@ -191,6 +191,89 @@ def test_maps_that_are_stacked_in_front_of_the_batch_have_one_more_side() -> Non
     check(model, 1 / (1 + np.exp(-X)) + np.tanh(X), "pool sigmoid tanh reshape reshape concat reduce")
 
 
+# If
+
+
+def branch(type: str, reads: str, *more: str, **keys: Any) -> Model:
+    """A branch with one operator, which reads a value of the net around it; its name is that of the operator."""
+    model = Model()
+    model.add(type, reads, *more, name=f"{type}.result", **keys)
+    return model
+
+
+def chosen(model: Model, condition: str) -> None:
+    """Tanh if the condition holds, else a convolution with weights that the branch has."""
+    weights = np.arange(8.0).reshape(2, 4, 1, 1)
+    other = branch("Conv", model.last, "w")
+    other.weight("w", (2, 4, 1, 1), weights.ravel().tolist())
+    model.add("If", condition, then_branch=branch("Tanh", model.last), else_branch=other)
+    model.add("Abs")
+
+
+def test_the_branch_of_a_constant_condition_runs() -> None:
+    model = maps()
+    chosen(model, model.weight("condition", (), [1], form=9))
+    check(model, np.abs(np.tanh(X)), "pool tanh abs")
+
+
+def test_the_branch_of_a_condition_on_sizes_runs_with_its_weights() -> None:
+    """PyTorch writes such a condition for ``squeeze``: whether an axis has the size 1."""
+    model = maps()
+    x = model.last
+    sizes = model.add("Shape", x)
+    size = model.add("Gather", sizes, numbers(model, 1), axis=0)
+    condition = model.add("Equal", size, numbers(model, 1))
+    model.last = x
+    chosen(model, condition)
+    expected = np.einsum("bchw,oc->bohw", X, np.arange(8.0).reshape(2, 4))
+    check(model, np.abs(expected), "pool conv abs")
+
+
+def test_a_branch_that_depends_on_the_data_is_refused() -> None:
+    model = maps()
+    x = model.last
+    mean = model.add("ReduceMean", x, keepdims=0)
+    model.last = x
+    chosen(model, mean)
+    with pytest.raises(DesignError, match="If is not supported: its control flow depends on the data"):
+        load_bytes("net.onnx", model.bytes())
+
+
+def test_branches_that_are_nested_too_deeply_are_refused() -> None:
+    model = maps()
+    condition = model.weight("condition", (), [1], form=9)
+    inner = branch("Tanh", model.last)
+    for number in range(9):
+        outer = Model()
+        outer.add("If", condition, name=f"if{number}", then_branch=inner)
+        inner = outer
+    model.add("If", condition, then_branch=inner)
+    with pytest.raises(DesignError, match="its branches are nested more than 8 deep"):
+        load_bytes("net.onnx", model.bytes())
+
+
+def test_an_integer_cast_like_a_map_is_a_decimal_number() -> None:
+    """7 / 2 is 3 with integers."""
+    model = maps()
+    x = model.last
+    seven, two = (model.add("CastLike", numbers(model, number), x) for number in (7, 2))
+    model.add("Mul", x, model.add("Div", seven, two))
+    check(model, 3.5 * X, "pool affine")
+
+
+# Resize
+
+
+def test_sizes_that_keep_their_ratio_have_one_scale() -> None:
+    """5 x 7 in at most 10 x 10 is 7 x 10; positions are 7/10 apart on both sides, RESIZE has 5/7 and 7/10."""
+    model = maps()
+    keys: dict[str, Any] = {"mode": "linear", "keep_aspect_ratio_policy": "not_larger"}
+    model.add("Resize", model.last, "", "", numbers(model, 10, 10), axes=[2, 3], **keys)
+    graph = load_bytes("net.onnx", model.bytes())
+    assert account(graph).layers[-1].output == (7, 10, 4)
+    assert "Resize samples other positions than RESIZE: bilinear, half_pixel" in graph.notes
+
+
 # Einsum
 
 
