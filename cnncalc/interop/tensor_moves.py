@@ -409,8 +409,10 @@ def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> 
     count = array.elements // depth
     if array.shape[0] == net.batch and array.elements == net.batch * array.shape[1] * depth:
         count = array.shape[1]
-    origin = net.net.constants[next(iter(array.origins))] if len(array.origins) == 1 else None
-    if origin is None or prod(origin.shape) != count * depth:
+    origin = array
+    while origin.made is not None and origin.made.type in REPEATING:
+        origin = origin.made.operands[0]
+    if len(array.origins) != 1 or origin.elements != count * depth:
         return None
     rows = array if array.elements == count * depth else first(array)
     found = learned(net, operator, tensor, "token", {"token": shaped(rows, count, depth)}, count=count)

@@ -686,6 +686,21 @@ def test_tokens_and_positions_are_learned() -> None:
     assert report.totals.weights == 8 * 48 + 8 + 17 * 8
 
 
+def test_tokens_may_be_in_constant_nodes() -> None:
+    model = Model(image=(1, 3, 16, 16))
+    model.add("Constant", name="w", value=tensor("", (8, 3, 4, 4)))
+    model.add("Conv", "image", "w", strides=[4, 4])
+    reshaped(model, 1, 8, 16)
+    model.add("Transpose", perm=[0, 2, 1])
+    rows = model.last
+    model.add("Constant", name="token", value=tensor("", (1, 1, 8)))
+    model.add("Expand", "token", model.shape("sizes", 1, 1, 8))
+    model.add("Concat", model.last, rows, axis=1)
+    report = read(model)
+    assert kinds(report) == "conv sequence token"
+    assert report.totals.weights == 8 * 48 + 8
+
+
 def test_an_einsum_is_a_product() -> None:
     model = Model(tokens=(1, 7, 12))
     model.add("Einsum", "tokens", model.weight("w", (12, 5)), equation="bnc,cd->bnd")
