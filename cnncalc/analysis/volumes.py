@@ -246,7 +246,7 @@ def _costed(
 ) -> tuple[Layer, Cost]:
     """The layer of a node, bound to the number of sides of its inputs, and its cost; DesignError if it has none."""
     # not cached for longer sides: powers of two have few different hashes
-    is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
+    is_cached = max(map(max, inputs), default=0) < LONGEST_CACHED
     found = known.get((unbound, inputs)) if is_cached else None
     if found is not None:
         return found
@@ -285,8 +285,13 @@ def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: l
 
 def _outputs(indices: Sequence[int], before: list[Shaped | None]) -> tuple[Volume, ...] | None:
     """The output volumes of nodes; None where one is unknown."""
-    outputs = tuple([item.cost.output for item in [before[index] for index in indices] if item is not None])
-    return outputs if len(outputs) == len(indices) else None
+    outputs = []
+    for index in indices:
+        item = before[index]
+        if item is None:
+            return None
+        outputs.append(item.cost.output)
+    return tuple(outputs)
 
 
 def _resolved(layer: Layer | Draft, before: list[Shaped | None]) -> Layer | None:

@@ -260,6 +260,9 @@ def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
         channels = _per_channel(net, x, array)
         if channels is not None:
             return _scaled(net, operator, type, channels, array)
+        if array.elements == 1:  # one number for all channels: SCALE of a volume of depth 1
+            row = net.rearranged(x, [[*range(1, x.rank)], []])
+            return net.reshaped(_scaled(net, operator, type, row, shaped(array, 1)), x.shape)
         if type in ("Add", "Sub"):
             return _position(net, operator, x, array if type == "Add" else negative(array))
     raise Unsupported(f"it combines a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")

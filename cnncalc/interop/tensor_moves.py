@@ -6,10 +6,21 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnncalc.interop.builder import Unsupported
+from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, concat, part, picked, repeated
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import KEEPING, MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.interop.tensor_net import (
+    KEEPING,
+    MAX_RANK,
+    Array,
+    Net,
+    Tensor,
+    Unknown,
+    Value,
+    WrongFile,
+    axes_in,
+    axis_in,
+)
 from cnncalc.interop.tensor_pads import padded
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
@@ -262,6 +273,30 @@ def place_in(index: int, size: int) -> int:
     return int(index) % size
 
 
+def rolled(net: Net, x: Tensor, shifts: Sequence[tuple[int, int]], name: str) -> Tensor:
+    """ROLL by pairs of axis and shift."""
+    axes = [axis for axis, _ in shifts]
+    if 0 in axes or not axes:
+        raise Unsupported("it rolls the batch")
+    if not all(_rolling(x, axis) for axis in axes):
+        x = net.rearranged(x, net.last_groups(x)) if x.rank > 3 or 1 in axes else net.spatial(x)[0]
+    wanted = [0] * len(x.source.volume.sides)
+    for axis, shift in shifts:
+        places = _rolling(x, axis)
+        if len(places) != 1:
+            raise Unsupported("it rolls an axis that is not a side")
+        wanted[places[0]] = shift
+    found = net.add("roll", [x.source], name, shift=uniform(wanted))
+    if found is None:
+        raise Unknown
+    return type(x)(found, x.axes)
+
+
+def _rolling(x: Tensor, axis: int) -> list[int]:
+    """The sides of the volume that are this axis of a tensor: one or none."""
+    return [side for side, size in enumerate(x.source.volume.sides) if x.axes[axis] == whole(side, size)]
+
+
 def gather(net: Net, operator: Operator) -> Value:
     """Gather with known indices."""
     values = net.inputs(operator)
@@ -290,6 +325,13 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
     count = len(found)
     begins, middles = ([(2 * place + half) * size // (2 * count) for place in range(count)] for half in (0, 1))
     has_steps = len({after - before for before, after in pairwise(found)}) > 1
+    if (
+        order is None
+        and len(shape) == 1
+        and _rolling(x, axis)
+        and found == [(found[0] + n) % size for n in range(size)]
+    ):
+        return rolled(net, x, [(axis, -found[0] if 2 * found[0] <= size else size - found[0])], operator.name)
     if order is None and found == begins:
         taken = repeated(net, operator, x, axis, count)
     elif order is None and found == middles and has_steps:
@@ -409,10 +451,9 @@ def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> 
     count = array.elements // depth
     if array.shape[0] == net.batch and array.elements == net.batch * array.shape[1] * depth:
         count = array.shape[1]
-    origin = array
-    while origin.made is not None and origin.made.type in REPEATING:
-        origin = origin.made.operands[0]
-    if len(array.origins) != 1 or origin.elements != count * depth:
+    name = next(iter(array.origins)) if len(array.origins) == 1 else ""
+    origin = net.net.constants.get(name, net.values.get(name))  # a value that an operator fills stands for weights
+    if origin is None or prod(origin.shape) != count * depth:
         return None
     rows = array if array.elements == count * depth else first(array)
     found = learned(net, operator, tensor, "token", {"token": shaped(rows, count, depth)}, count=count)

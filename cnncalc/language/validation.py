@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Value
     from cnncalc.source import Span
 
-FORK_NEEDS_A_MERGE = "a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches"
-
 MOST_USES = 20
 """The most places of a name without a value for which the hint offers one value."""
 YES_OR_NO = Key(Boolean())
@@ -66,16 +64,19 @@ class Validator:
         self.problems = problems
         self.unset: dict[str, Span] = {}
         self.near: dict[str, str] = {}
-        """For names without a value the question whether a similar name is meant; empty if there is none."""
+        """By name without a value: ``; did you mean ...?`` with a similar name; empty if there is none."""
         self.used: set[str] = set()
         self.known: set[str] = set()
         """The variables that have a value, or an invalid one."""
         self.block = ""
-        """The block that is walked; empty outside of blocks."""
+        """The block whose layers are being checked; empty outside of blocks."""
         self.uses: dict[tuple[str, str], list[Use]] = {}
-        """By block and name (without a block: names without a value) the places of a key with no other name."""
+        """The places where a name is the only one in the value of a key, by block and name.
+
+        Outside of blocks these are names without a value.
+        """
         self.arguments: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
-        """By block and name the parameters that get the value of the name, by their block and name."""
+        """The parameters of blocks that get the value of a name, by block and name; each is a block and a name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
@@ -302,8 +303,7 @@ class Validator:
                     Problem("fork-suffix", f"{suffix} is not allowed after a fork", item.suffix_span, hint)
                 )
             elif following is not None and not is_merge(following, self.planner):
-                at = following.unit.span
-                self.problems.append(Problem("fork-without-merge", FORK_NEEDS_A_MERGE, at))
+                self.problems.append(unmerged(following, self.planner))
         elif suffix and is_merge(item, self.planner):
             hint = f"put the fork and the merge into '[ ]' and {suffix} after it"
             self.problems.append(
@@ -319,6 +319,16 @@ def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:
         yield unit
         if isinstance(unit, GroupSyntax):
             stack += [item for branch in reversed(unit.branches) for item in reversed(branch)]
+
+
+def unmerged(item: Item, planner: Planner) -> Problem:
+    """The error that this item, which is no merge, follows a fork."""
+    message = "a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches"
+    hint = None
+    if isinstance(item.unit, LayerSyntax) and planner.plan(item.unit).is_from:
+        example = "CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)"
+        hint = f"without a merge write the branches one after the other: {example}"
+    return Problem("fork-without-merge", message, item.unit.span, hint)
 
 
 def _names_in(operand: Name | Code, words: Iterable[str], *, in_code: bool) -> Mapping[str, Span]:

@@ -84,13 +84,17 @@ class TooHigh(Exception):
     """The live bytes exceed the limit of a machine."""
 
 
+class Watched(Exception):
+    """The event that a machine watches has happened."""
+
+
 class Machine:
     """Runs one tape and counts live bytes of activations, parameter gradients and transient tensors.
 
     ``sizes``: those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the first
     where nothing else holds it; with ``adds_to_views`` also where that is a view of all elements. ``logs``: keep every
-    event. ``watch``: the number of the event at which ``held_by_layer`` is filled. ``limit``: TooHigh is raised where
-    the live bytes exceed it.
+    event. ``watch``: the number of the event at which ``held_by_layer`` is filled and Watched raised. ``limit``: where
+    the live bytes exceed it, TooHigh is raised.
     """
 
     def __init__(
@@ -178,6 +182,7 @@ class Machine:
             self.events.append(Event(operation.name, phase, total, self.activations, self.gradients, operation.layer))
             if len(self.events) - 1 == self.watch:
                 self.held_by_layer = self._held_by_layer(extra, operation.layer)
+                raise Watched
 
     def _held_by_layer(self, extra: int, layer: int) -> dict[int, int]:
         """Live bytes of activations and transients by row."""

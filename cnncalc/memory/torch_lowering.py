@@ -159,10 +159,10 @@ class TorchLowering(TorchLayouts):
 
     def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
         """The parameters of the current layer whose gradients are channels-last, unlike the parameters."""
+        if not (self.own_parameters and len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
+            return ()
         arrays = [array for array in self.row.arrays if array.role != "buffer"]
         copies = self.row.layer.copies_weight_gradient
-        if not (len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
-            return ()
         pairs = zip(self.own_parameters, arrays, strict=True)
         return tuple([place for place, array in pairs if array.role == "weight" and copies(array.shape)])
 

@@ -179,7 +179,7 @@ class Builder:
             for function, arguments in self.applied(row, source, target, part):
                 calls.append(partial(function, *arguments))
                 source = target
-        if source is not target:
+        if source.ctypes.data != target.ctypes.data or source.strides != target.strides:
             calls.append(partial(np.copyto, target, source))
 
     def applied(self, row: LayerReport, source: Any, target: Any, part: Part) -> Iterator[tuple[Any, tuple[Any, ...]]]:

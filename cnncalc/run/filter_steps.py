@@ -31,7 +31,7 @@ MANY_FILTERS = 64
 """The filters of each thread from which dividing them saves time, although each thread copies all windows."""
 TILE_BYTES = 2 << 20
 """Bytes of tiles and products that are computed at a time by Winograd's method."""
-EXPANDED_BYTES = 2 << 20
+EXPANDED_BYTES = 4 << 20
 """Bytes of maps before a depthwise convolution, and of their windows, that are computed at a time."""
 
 

@@ -28,7 +28,7 @@ from cnncalc.search.designs import (
     ComputedDesigns,
     VariedDesign,
 )
-from cnncalc.search.family import BATCH
+from cnncalc.search.family import BATCH, stated_warning
 from cnncalc.search.interpolation import Grid, Interpolation, Line, NoPolynomial, OtherLayers, Source
 from cnncalc.units import MAX_DIGITS
 
@@ -256,7 +256,7 @@ def formulas(
         analysed=cache.analysed,
         fixed=fixed,
         at=at,
-        warnings=design.report.warnings,
+        warnings=(*design.report.warnings, *stated_warning(design.report.stated_layers)),
     )
 
 

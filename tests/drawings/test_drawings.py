@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.drawings import DRAWINGS, MAX_WIDTH, MIN_WIDTH, draw
+from cnncalc.drawings.canvas import Once
 from cnncalc.drawings.graph_layout import page_of
 from cnncalc.drawings.metrics import ASCENT, DESCENT, cut, width_of, wrapped
 from cnncalc.drawings.palette import DARK, FAMILIES, FONTS, LIGHT, PATTERNS, RULES, family_of
@@ -984,7 +985,7 @@ def test_many_parallel_branches_are_drawn_smaller() -> None:
 @pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
 def test_a_graph_has_more_columns_only_if_they_save_height(net: str, columns: int) -> None:
     """All but the first and last layers of U-Net are one cell, which cannot be split; more columns save no height."""
-    assert len(page_of(report_of(net), None, 848).columns) == columns
+    assert len(page_of(report_of(net), None, 848, Once()).columns) == columns
 
 
 def test_a_line_does_not_cross_labels() -> None:
@@ -1005,3 +1006,12 @@ def test_a_word_without_a_blank_is_broken() -> None:
     for line, after in pairwise(lines):
         assert width_of(line, 12) <= 400 < width_of(line + after[0], 12)
     assert wrapped("\u65e5\u672c", 12, 5) == ["\u65e5", "\u672c"], "where nothing fits, each sign stands alone"
+
+
+@pytest.mark.parametrize("net", ["googlenet", "unet"])
+def test_drawings_that_share_what_they_compute_are_those_that_do_not(net: str) -> None:
+    memory, once = account_memory(report_of(net), logs=True), Once()
+
+    for kind, width in product(DRAWINGS, (MIN_WIDTH, 1120)):
+        shared = draw(memory.report, kind, memory=memory, width=width, once=once)
+        assert shared == draw(memory.report, kind, memory=memory, width=width)

@@ -52,7 +52,7 @@ def _table(result: CheckResult) -> Table:
         for one in outcome.checked:
             cells = [
                 outcome.file,
-                one.title,
+                one.row_title,
                 short_value(one.actual, one.measure.unit, result.units),
                 limit_text(one, result.units),
                 used(one),
