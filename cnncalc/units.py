@@ -51,6 +51,11 @@ def bytes_per_element(dtype: str) -> int:
     raise ValueProblem(f"no data type '{dtype}'{near} (known: {known})", code="unknown-dtype")
 
 
+def untrainable(dtype: str) -> str | None:
+    """Why nothing is trained in a data type that inference takes; None for other words."""
+    return f"no framework here trains in {dtype}" if dtype in BYTES_PER_ELEMENT else None
+
+
 def _significant(count: int, size: int, digits: int) -> tuple[int, int]:
     """``count / size`` rounded half up to ``digits`` significant digits, as (whole number m, decimals d): m / 10**d."""
     decimals = digits - 1

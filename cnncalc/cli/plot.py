@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
-from cnncalc.cli.memory import LIVE_MEMORY, dtype_option, report_options, with_options
+from cnncalc.cli.memory import LIVE_MEMORY, TRAINING_OPTIONS, dtype_option, report_options, with_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
 from cnncalc.drawings import DRAWINGS, OVER_TIME, WIDTH, draw
 from cnncalc.drawings.palette import THEMES
@@ -59,6 +59,9 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if call.kind in ("volumes", "graph"):
         for name in ("batch", "dtype", "units"):
             yield name, f"--kind {call.kind} draws the volumes of one image and no bytes"
+    elif call.kind == "inference":
+        for name in TRAINING_OPTIONS:
+            yield name, "--kind inference draws no training step"
 
 
 def run(call: Call, console: Console) -> None:

@@ -233,7 +233,7 @@ class Layer:
     """The type in which PyTorch's autocast runs it: ``half``, ``full`` (float32), None (that of the input), or ``pool``
     (that of the input, but float32 on a CPU for volumes with three sides)."""
     normalizes_batch: ClassVar[bool] = False
-    """Normalizes over the batch; PyTorch then also counts the batches, and refuses a single value for each channel."""
+    """Normalizes over the batch; PyTorch then also counts the batches."""
     in_notes_table: ClassVar[bool] = False
     """The course notes list its volume in their tables of memory."""
 
@@ -527,6 +527,10 @@ class Layer:
         ``moved``: elements of a channel come from different positions.
         """
         return "apart"
+
+    def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
+        """From how many values of an input PyTorch computes each mean, if it refuses to do so from a single one."""
+        return None
 
     def arithmetic(self, output: Volume) -> Count:
         """The elements of the output as the notes write them: ``224*224*64``, and ``4096`` after an FC."""

@@ -263,6 +263,9 @@ class Conv(Convolution):
             return "mixed" if self.groups == 1 else "apart"
         return "apart" if len({map_ for maps in self.connections for map_ in maps}) == inputs[0].depth else "some"
 
+    def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
+        return self.kernels(x).value // self.filters if self.standardized else None
+
     def kernels(self, x: Volume) -> Count:
         """(F*F*D)*K, the number of weights; with groups (F*F*D/groups)*K."""
         if self.connections is not None:
