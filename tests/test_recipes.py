@@ -147,7 +147,7 @@ def test_a_format(copy: Path) -> None:
     manual = (copy / "docs" / "commands.md").read_text(encoding="utf-8")
     assert "--format asciidoc\n" in manual
     assert "\n|===\n" in manual
-    assert "--format text|rich|markdown|latex|html|rst|asciidoc|csv|tsv|json" in manual
+    assert re.search(r"--format text\|\S*\|asciidoc\|\S*json\n", manual)
 
 
 def test_a_design_rule(copy: Path) -> None:

@@ -603,5 +603,5 @@ def _all_kept(settings: Settings) -> bool:
 
 
 def _is_within(span: Span, other: Span) -> bool:
-    """Whether a span lies within another one."""
-    return span.source is other.source and other.start <= span.start and span.end <= other.end
+    """Whether a span lies within another one of the same text."""
+    return other.start <= span.start and span.end <= other.end

@@ -13,9 +13,11 @@ from cnncalc.analysis.report import account
 from cnncalc.errors import MAX_PROBLEMS, nearest
 from cnncalc.language.assignment import variable
 from cnncalc.language.catalogue import names
+from cnncalc.language.limits import DECIMAL_CHARACTERS
 from cnncalc.language.mappings import IN_GENERAL
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import Settings
+from cnncalc.language.yaml_numbers import yaml_number_hint
 from cnncalc.layers import KINDS
 from tests.language.test_refusals import FILES, PATTERNS
 
@@ -114,6 +116,28 @@ def test_quotes_as_in_the_hint_are_read(case: tuple[str, str, str]) -> None:
         bare = quoted[1].strip('"')
         assert text.count(bare) == 1
         assert problems(text.replace(bare, quoted[1])) == ()
+
+
+def test_a_pattern_with_a_fork_that_yaml_cannot_read_is_put_into_quotes() -> None:
+    text = "input: 8x8x3\nlayers: [CONV3-4 | CONV1-4] -> ADD\n"
+    (problem,) = problems(text)
+    quoted = '"[CONV3-4 | CONV1-4] -> ADD"'
+    assert problem.hint == (
+        f"YAML reads '[' as a list; put the pattern into quotes: {quoted}, or write it as a block with '|'"
+    )
+    assert problems(text.replace(quoted.strip('"'), quoted)) == ()
+
+
+def test_a_mapping_without_a_colon_is_an_expression_only_in_braces() -> None:
+    text = "input: 8x8x3\nlayers:\n  - conv:\n      filters: {}\n"
+    assert problems(text.format("{2*4}"))[0].hint == 'write it in quotes: "{2*4}"'
+    (problem,) = problems(text.format("\n        ? n"))
+    assert (problem.message, problem.hint) == ("expected a value, but YAML parsed a mapping", None)
+
+
+def test_numbers_as_long_as_any_of_a_design_have_a_hint() -> None:
+    assert yaml_number_hint("0" * (DECIMAL_CHARACTERS - 1) + "7") is not None
+    assert yaml_number_hint("0" * DECIMAL_CHARACTERS + "7") is None
 
 
 def test_numbers_as_in_the_hint_are_read() -> None:

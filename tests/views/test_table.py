@@ -372,7 +372,9 @@ def test_the_largest_rows_come_first_and_the_note_says_what_is_left_out() -> Non
 
 
 def test_every_format_has_the_chosen_rows_alone() -> None:
-    for name in ("text", "markdown", "latex", "html", "rst", "csv", "tsv"):
+    for name in TABLE_FORMATS:
+        if name in ("rich", "json"):
+            continue
         text = cnncalc.table("lenet5", name, sort="macs", top=2)
         whole = cnncalc.table("lenet5", name)
         assert ("c3" in text, "c1" in text) == (True, True), name
