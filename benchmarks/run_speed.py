@@ -5,13 +5,15 @@
 All run the same net in float32 on all cores, in one process, with weights that are ready: ``cnncalc.prepare``, the
 module that ``cnncalc convert --to torch`` writes, a session of ONNX Runtime. The reference evaluator of onnx, which
 computes in NumPy too, runs some of the nets at a batch of 1; there a ratio says how many times as much it takes. Ours
-has the same weights as ONNX Runtime and the evaluator, and the outputs are compared first.
+has the same weights as ONNX Runtime and the evaluator, and the outputs are compared first. In each turn a run is
+repeated for at least 50 ms.
 """
 
 from __future__ import annotations
 
 import sys
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.interleaved import Benchmark, Goal, call, interleaved, is_installed, left_out
@@ -21,7 +23,7 @@ from cnncalc.search.processes import available_cores
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from benchmarks.interleaved import Row
+    from benchmarks.interleaved import Row, Taken
 
 NETS = ("vgg16", "resnet50-v1.5", "googlenet-bn", "mobilenet-v2", "densenet121", "alexnet-torchvision")
 EVALUATED = ("lenet5-modern", "squeezenet-1.1", "resnet18", "mobilenet-v2", "alexnet-torchvision")
@@ -30,6 +32,8 @@ EVALUATED = ("lenet5-modern", "squeezenet-1.1", "resnet18", "mobilenet-v2", "ale
 BATCHES = (1, 8)
 TORCH, SESSION, EVALUATOR = "eager PyTorch", "ONNX Runtime", "onnx.reference"
 NEEDED = {TORCH: "torch", SESSION: "onnxruntime", EVALUATOR: "onnx"}
+TURN_SECONDS = 0.05
+"""The least time of a turn, so that a short run is measured as it is when it runs many times."""
 AGREED = 1e-4
 """The most that outputs may differ, as a share of the largest element."""
 
@@ -53,18 +57,36 @@ def measured(rounds: int, words: Sequence[str]) -> Iterator[Row | str]:
             others = [name for name in engines if (is_evaluated if name == EVALUATOR else net in (*nets, *NETS))]
             if others:
                 yield from rows(net, batch, others, rounds)
+    if is_installed("threadpoolctl"):
+        yield f"NumPy multiplies matrices with {kernels()}."
 
 
 def rows(net: str, batch: int, others: Sequence[str], rounds: int) -> Iterator[Row]:
     """The rows of a net and batch."""
     ours = f"{net}, batch {batch}"
-    run = interleaved({name: call(function) for name, function in calls(net, batch, others, ours).items()}, rounds)
+    run = interleaved({name: turn(function) for name, function in calls(net, batch, others, ours).items()}, rounds)
     for name in others:
         if name == EVALUATOR:
             yield run.row(name, ours, Goal("time", least=20))
         else:
             most = 1.0 if name == TORCH else 1.3 if net == "vgg16" else 1.8
             yield run.row(ours, name, *[Goal("time", most=most)] * (batch == 1))
+
+
+def turn(function: Callable[[], object]) -> Callable[[], Taken]:
+    """The turn of a run, which is repeated for TURN_SECONDS."""
+    function()
+    return call(function, times=ceil(TURN_SECONDS / call(function)().seconds))
+
+
+def kernels() -> str:
+    """The library of NumPy's matrix products, and for which processors the kernels are that it has chosen."""
+    from threadpoolctl import threadpool_info
+
+    blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return ", ".join(
+        f"{each['internal_api']}, kernels for {each.get('architecture', 'any processor')}" for each in blas
+    )
 
 
 def calls(net: str, batch: int, others: Sequence[str], name: str) -> dict[str, Callable[[], list[Any]]]:

@@ -421,7 +421,7 @@ def table(
     from cnncalc.formats.document import chosen_columns
     from cnncalc.formats.notation import Notation
     from cnncalc.units import UNIT_STYLES
-    from cnncalc.views.layer_table import COLUMNS, EXACT, checked_selection, document
+    from cnncalc.views.layer_table import COLUMNS, EXACT, checked_selection, table_document
 
     check_word("format", format, [name for name, each in FORMATS.items() if each.writer and not each.needs_terminal])
     check_word("units", units, UNIT_STYLES)
@@ -435,7 +435,7 @@ def table(
     selection = checked_selection(sort, positive("top", top))
     report = analyze(design, **options)
     return write(
-        document(
+        table_document(
             report,
             columns=chosen,
             depth=positive("depth", depth),

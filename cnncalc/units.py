@@ -51,6 +51,11 @@ def bytes_per_element(dtype: str) -> int:
     raise ValueProblem(f"no data type '{dtype}'{near} (known: {known})", code="unknown-dtype")
 
 
+def untrainable(dtype: str) -> str | None:
+    """Why nothing is trained in a data type that inference takes; None for other words."""
+    return f"no framework here trains in {dtype}" if dtype in BYTES_PER_ELEMENT else None
+
+
 def _significant(count: int, size: int, digits: int) -> tuple[int, int]:
     """``count / size`` rounded half up to ``digits`` significant digits, as (whole number m, decimals d): m / 10**d."""
     decimals = digits - 1
@@ -100,9 +105,9 @@ def _bytes_and_exactness(count: int, style: str, digits: int) -> tuple[str, bool
 
 
 def short(count: int, digits: int = 4) -> str:
-    """``138357544`` -> ``138.4M``: decimal K, M, G, T with four significant digits; plain below 10,000."""
+    """``138357544`` -> ``138.4M``: decimal K, M, G, T with four significant digits; in full below 10,000: ``1,728``."""
     if abs(count) < 10_000:
-        return str(count)
+        return f"{count:,}"
     sign = "-" if count < 0 else ""
     count = abs(count)
     unit = min((len(str(count)) - 1) // 3, 4)

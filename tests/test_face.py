@@ -11,7 +11,7 @@ import pytest
 import cnncalc
 from cnncalc.analysis.report import Report
 from cnncalc.cli.options import TABLE_FORMATS
-from cnncalc.drawings import KINDS, OVER_TIME
+from cnncalc.drawings import DRAWINGS, OVER_TIME
 from cnncalc.memory.report import Options
 from cnncalc.testing import assert_within_budget
 from tests.calls import called
@@ -44,7 +44,7 @@ def test_a_table_takes_the_options_of_the_command() -> None:
     assert drawn == called("table", NET, *words).stdout
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DRAWINGS)
 def test_a_drawing_equals_the_output_of_the_command(kind: str) -> None:
     words = ["--kind", kind, "--width", "640", "--batch", "3", "--units", "notes"]
     options = {"width": 640, "batch": 3, "units": "notes"}

@@ -246,6 +246,13 @@ def test_a_table_of_a_pattern_loads_hardly_anything_of_the_standard_library(styl
     assert loaded(["table", PATTERN, "--style", style], names=EARLY) == set()
 
 
+def test_a_table_on_a_terminal_loads_the_boxes_of_rich_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    parts = ("rich.box", "rich.console", "rich.style", "rich.table", "rich.text")
+
+    assert loaded(["table", PATTERN], names=parts) == {"rich.box"}
+
+
 def test_a_named_net_in_plain_text_loads_yaml_alone() -> None:
     assert loaded(["table", "vgg16"]) <= {"yaml"}
 

@@ -16,10 +16,11 @@ import pytest
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.checks.rules import run_rules
-from cnncalc.drawings import KINDS as DRAWINGS
-from cnncalc.drawings import draw
+from cnncalc.drawings import DRAWINGS, draw
 from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.graph import chain
+from cnncalc.interop.conventions import counted
+from cnncalc.interop.exporters import export
 from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS, Layer
 from cnncalc.memory.arena import plan
@@ -819,6 +820,27 @@ def test_design_rules_see_through_an_added_kind() -> None:
 
     assert [(finding.code, finding.layer) for finding in findings] == [("linear-after-linear", "conv2")]
     assert "there is only FACTOR" in findings[0].message
+
+
+@pytest.mark.usefixtures("factor")
+@pytest.mark.parametrize("form", ["onnx", "torch", "keras", "caffe"])  # in a .tflite file it is part of the convolution
+def test_a_format_that_lacks_an_added_kind_refuses_it_by_its_name(form: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        export(cnncalc.analyze(FACTORS).resolved, form)
+
+    said = "\n".join(problem.message for problem in caught.value.every)
+    assert "FACTOR" in said
+    assert "factor1" in said
+    assert "factor2" in said
+
+
+@pytest.mark.usefixtures("factor")
+@pytest.mark.parametrize("tool", ["torchinfo", "thop", "ptflops", "fvcore", "onnx-tool"])
+def test_a_tool_whose_format_lacks_an_added_kind_counts_it_with_a_doubt(tool: str) -> None:
+    figure = counted(tool, cnncalc.analyze(FACTORS)).figures[2]
+
+    assert figure.parameters == 8
+    assert figure.doubt in ("PyTorch has no module for FACTOR layers", "ONNX has no operator for factor1")
 
 
 def drawn(net: str, drawing: str) -> str:

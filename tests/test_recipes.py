@@ -141,12 +141,13 @@ def test_a_format(copy: Path) -> None:
     assert re.search(r"^(\.{5,})\n(?:.*\n)+\1$", answers[3], re.M), "a drawing is a literal block"
     chosen = "adoc or asciidoc or (prompt and commands.md)"
     passes(copy, "--regenerate", "tests/formats/test_golden.py", "tests/test_manual.py", chosen)
+    passes(copy, "tests/formats/test_golden.py", "tests/test_manual.py", chosen)
     golden = (copy / "tests" / "golden" / "lenet5.adoc").read_text(encoding="utf-8")
     assert "|&#91;28x28x6&#93;" in golden
     manual = (copy / "docs" / "commands.md").read_text(encoding="utf-8")
     assert "--format asciidoc\n" in manual
     assert "\n|===\n" in manual
-    assert "--format text|rich|markdown|latex|html|rst|asciidoc|csv|tsv|json" in manual
+    assert re.search(r"--format text\|\S*\|asciidoc\|\S*json\n", manual)
 
 
 def test_a_design_rule(copy: Path) -> None:

@@ -52,14 +52,14 @@ class FileReader(NamedTuple):
 
     def content(self, path: str, folder: str) -> bytes | mmap:
         """The content of a file; DesignError if it cannot be read."""
-        read = map_bytes if self.is_mapped else read_bytes
-        return read(path, self.most_bytes, folder)
+        if self.is_mapped:
+            return map_bytes(path, self.most_bytes, folder)
+        return read_bytes(path, self.most_bytes, folder, is_design=self is ARCHITECTURE)
 
     def graphs(self, name: str, data: bytes | mmap) -> Graphs:
         """The graphs of the content of a file, called ``name`` in messages."""
-        from importlib import import_module
-
-        read = getattr(import_module(self.module), self.function)
+        module = __import__(self.module, fromlist=(self.function,))  # sooner than with importlib
+        read = getattr(module, self.function)
         return lambda settings: read(name, data, settings)
 
 

@@ -74,8 +74,8 @@ class Endless(NamedTuple):
     def extent_within(self, low: int, high: int) -> int:
         """The most positions from ``low`` to ``high`` that one output sees, even of outputs that do not exist.
 
-        With growing outputs the number increases until one end reaches ``low``, stays equal, then decreases; so only
-        the outputs on both sides of that point are tried.
+        From output to output the number increases until the interval reaches ``low``, stays equal, then decreases. So
+        only the outputs around that point are tried.
         """
         extents = []
         for first, last in zip(self.first, self.last, strict=True):
@@ -236,7 +236,7 @@ class Side(NamedTuple):
         if not self.is_exact or not work.take(self.size + size * max(1, one)):
             low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
-        return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
+        return _listed_side(endless, self.as_listed().through(stencil, size))
 
     def _ruled(self, stencil: Stencil | Places, size: int, work: Work) -> Stencil | Places:
         """The stencil of a layer given by positions, as a rule if one holds for all ``size`` outputs."""
@@ -258,6 +258,11 @@ class Side(NamedTuple):
         if stencil.parts > 1:
             return False
         return stencil.window(0)[0] >= self.first and stencil.window(size - 1)[-1] <= self.last
+
+
+def _listed_side(endless: Endless | None, listed: Listed) -> Side:
+    """A side with the interval of each output; the other numbers are not used."""
+    return Side(len(listed.lows), endless, 0, 0, 0, 0, listed)
 
 
 def dependent_outputs(stencil: Stencil, first: int, last: int, size: int) -> tuple[int, int]:
@@ -295,7 +300,7 @@ def _joined_sides(sides: Sequence[Side], work: Work) -> Side:
     listed = [side.as_listed() for side in sides]
     lows = list(map(min, *[one.lows for one in listed]))
     highs = list(map(max, *[one.highs for one in listed]))
-    return Side(first.size, endless, 0, 0, 0, 0, Listed(lows, highs))
+    return _listed_side(endless, Listed(lows, highs))
 
 
 def _is_widest(side: Side, sides: Sequence[Side], low: int, high: int) -> bool:
@@ -312,16 +317,14 @@ def _has_rule(sides: Sequence[Side], endless: Endless, low: int, high: int) -> b
     """
     if len({(side.first, side.last) for side in sides}) > 1:
         return False
-    outputs = range(endless.period)
-    lows = [side.endless for side in sides if side.endless is not None and side.low == low]
-    highs = [side.endless for side in sides if side.endless is not None and side.high == high]
-    is_first = len(lows) == len(sides) or all(
-        min([one.interval(output)[0] for one in lows]) == endless.first[output] for output in outputs
+    rules = [(side, side.endless) for side in sides if side.endless is not None]
+    lows = [rule for side, rule in rules if side.low == low]
+    highs = [rule for side, rule in rules if side.high == high]
+    return all(
+        min([rule.interval(output)[0] for rule in lows]) == endless.first[output]
+        and max([rule.interval(output)[1] for rule in highs]) == endless.last[output]
+        for output in range(endless.period)
     )
-    is_last = len(highs) == len(sides) or all(
-        max([one.interval(output)[1] for one in highs]) == endless.last[output] for output in outputs
-    )
-    return is_first and is_last
 
 
 # All sides of an input
@@ -471,7 +474,7 @@ class Field(NamedTuple):
         selects = use == "some" or (use == "moved" and not dependence.is_point)
         is_exact = self.is_exact and (self.is_uniform or not selects)
         moves = use == "moved" and (self.is_folded or any(side.size > 1 for side in self.sides))
-        is_uniform = use == "mixed" or (self.is_uniform and not moves)
+        is_uniform = use == "mixed" or (self.is_uniform and not moves and use != "filled")
         field = self
         if (is_exact, is_uniform) != (self.is_exact, self.is_uniform):
             field = self._replace(is_exact=is_exact, is_uniform=is_uniform)
@@ -578,23 +581,31 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     first = fields[0]
     if all(field is first for field in fields):
         return first
-    widest = next((field for field in fields if _is_whole(field, fields)), None)
-    if widest is not None:
-        return widest._replace(is_uniform=all(field.is_uniform for field in fields))
-    result = _joined_apart(fields, work, is_stacked=is_stacked)
-    listed = sum([field.boxes is not None for field in fields])
-    if first.is_folded and listed < len(fields):
-        return result._replace(is_exact=False) if listed else result
-    if not listed and _are_independent(fields):
-        return result
-    if not listed and prod([side.size for side in result.sides]) > MAX_POSITIONS:
-        return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(result.sides))]))
+    whole = [field for field in fields if _is_whole(field, fields)]
+    if whole:
+        differ = is_stacked and len(whole) < len(fields)
+        return whole[0]._replace(is_uniform=all(field.is_uniform for field in fields) and not differ)
+    apart = _joined_apart(fields, work, is_stacked=is_stacked)
+    listed = [field.boxes is not None for field in fields]
+    if first.is_folded and not all(listed):
+        return apart._replace(is_exact=False) if any(listed) else apart
+    if any(listed):
+        return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
+    if _are_independent(fields):
+        return apart
+    if prod([side.size for side in apart.sides]) > MAX_POSITIONS:
+        return apart._replace(solid=tuple([_meeting(fields, number) for number in range(len(apart.sides))]))
+    return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
+
+
+def _joined_at_positions(fields: Sequence[Field], apart: Field, work: Work, *, is_stacked: bool) -> Field:
+    """What the outputs of a merge see at each position; ``apart`` is what they see along each side."""
     every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
     if len(every) < len(fields):
-        return result._replace(is_exact=False)
+        return apart._replace(is_exact=False)
     is_exact = all(field.is_certain and field.solid is None for field in fields)
-    is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
-    return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
+    is_uniform = apart.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
+    return apart._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
 
 
 def _joined_apart(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:

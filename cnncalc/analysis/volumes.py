@@ -173,7 +173,7 @@ def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
     too_small, larger = 0, MAX_TRIED_SIZE
     if trials.is_too_small(of_side(larger)):
         return None
-    while larger - too_small > 1 and not trials.are_over:  # what is too small for a layer is so for all smaller inputs
+    while larger - too_small > 1 and not trials.are_over:  # if an input is too small, smaller ones are, too
         middle = (too_small + larger) // 2
         too_small, larger = (middle, larger) if trials.is_too_small(of_side(middle)) else (too_small, middle)
     last, first_side = None, larger
@@ -189,7 +189,7 @@ def _smallest_input(trials: _Trials, size: Volume) -> Volume | None:
 
 
 def _with_hint(problems: list[Problem], hint: str) -> list[Problem]:
-    """The problems, of which windows that are too large have the hint."""
+    """The problems; those of windows that are too large get the hint."""
     return [
         problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
         for problem in problems
@@ -210,7 +210,7 @@ def shapes(nodes: Iterable[Node], known: Known) -> Iterator[Shaped | None]:
 def _shape_if_known(
     node: Node, before: list[Shaped | None], known: Known, cost: CostFunction = cost_of
 ) -> Shaped | None:
-    """As :func:`_shape`; also None for a layer whose keys are wrong, whose problem is reported elsewhere."""
+    """As :func:`_shape`; also None for wrong keys, which are reported elsewhere."""
     try:
         return _shape(node, before, known, cost)
     except DesignError as error:
@@ -246,7 +246,7 @@ def _costed(
 ) -> tuple[Layer, Cost]:
     """The layer of a node, bound to the number of sides of its inputs, and its cost; DesignError if it has none."""
     # not cached for longer sides: powers of two have few different hashes
-    is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
+    is_cached = max(map(max, inputs), default=0) < LONGEST_CACHED
     found = known.get((unbound, inputs)) if is_cached else None
     if found is not None:
         return found
@@ -285,8 +285,13 @@ def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: l
 
 def _outputs(indices: Sequence[int], before: list[Shaped | None]) -> tuple[Volume, ...] | None:
     """The output volumes of nodes; None where one is unknown."""
-    outputs = tuple([item.cost.output for item in [before[index] for index in indices] if item is not None])
-    return outputs if len(outputs) == len(indices) else None
+    outputs = []
+    for index in indices:
+        item = before[index]
+        if item is None:
+            return None
+        outputs.append(item.cost.output)
+    return tuple(outputs)
 
 
 def _resolved(layer: Layer | Draft, before: list[Shaped | None]) -> Layer | None:

@@ -64,7 +64,7 @@ class LimitResult(NamedTuple):
 
     ``limit`` is a whole number (None: it is relative and there is no base), ``written`` its text in the budget;
     ``base`` is the value of the base, if there is one. ``span`` is None for a limit of the call. With a ``family``,
-    ``actual`` is the value of its worst member.
+    ``actual`` is the value of its worst member. ``stated`` are the layers whose stated figures are part of the value.
     """
 
     measure: Measure
@@ -76,6 +76,12 @@ class LimitResult(NamedTuple):
     verdict: str
     span: Span | None
     family: Members | None = None
+    stated: tuple[str, ...] = ()
+
+    @property
+    def row_title(self) -> str:
+        """The title for a table of limits, which says whether a part of the value is stated, not computed."""
+        return f"{self.title} (stated in part)" if self.stated else self.title
 
     @property
     def title(self) -> str:
@@ -388,6 +394,7 @@ class Checker:
             problems.append(Problem(error.code, error.message, entry.span, error.hint))
             return []
         found = []
+        stated = () if entry.measure.key == ALLOW_STATED else meter.stated(entry.measure.key, entry.measure)
         for limit in entry.limits:
             value = limit.amount.resolve(limit.bound, base)
             if value is not None and meter.is_upper_bound(entry.measure) and (limit.bound == "min" or actual > value):
@@ -402,7 +409,11 @@ class Checker:
             span = limit.span
             if span is not None and span.source.name.startswith("--"):
                 span = None
-            found.append(LimitResult(entry.measure, limit.bound, limit.amount.text, value, actual, base, verdict, span))
+            found.append(
+                LimitResult(
+                    entry.measure, limit.bound, limit.amount.text, value, actual, base, verdict, span, stated=stated
+                )
+            )
         return found
 
     def _family(

@@ -109,18 +109,25 @@ class Console:
         try:
             _replace_file(
                 content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace"),
-                os.path.realpath(self.path(file)),
+                self._destination(file),
             )
         except (OSError, ValueError) as error:
             raise StreamError("output", f"cannot write '{visible(shown or file)}': {reason(error)}") from None
 
     def require_folder(self, file: str) -> None:
         """Raises StreamError for a folder, and for a file in a folder that is missing: before a long computation."""
-        path = os.path.realpath(self.path(file))
-        if os.path.isdir(path):
-            raise StreamError("output", f"cannot write '{visible(file)}': Is a directory")
-        if not os.path.isdir(os.path.dirname(path)):
-            raise StreamError("output", f"cannot write '{visible(file)}': No such file or directory")
+        try:
+            if not os.path.isdir(os.path.dirname(self._destination(file))):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        except OSError as error:
+            raise StreamError("output", f"cannot write '{visible(file)}': {reason(error)}") from None
+
+    def _destination(self, file: str) -> str:
+        """The path, without links, of a file to write; IsADirectoryError for a folder, also one that is missing."""
+        path = self.path(file)
+        if os.path.basename(path) in ("", ".", "..") or os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return os.path.realpath(path)
 
     def page(self) -> Page | None:
         """Width, colour and characters of the terminal; None if standard output is not a terminal.
@@ -228,8 +235,6 @@ def _replace_file(data: bytes, path: str) -> None:
     if os.path.islink(path):  # a circle of links, which os.path.realpath leaves
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     kind = special_kind(path) if os.path.exists(path) else None
-    if kind == "folder":
-        raise IsADirectoryError(21, "Is a directory")
     if kind is not None:
         if not stat.S_ISCHR(os.stat(path).st_mode) and kind != "FIFO":
             raise OSError(22, f"it is a {kind}")

@@ -13,10 +13,12 @@ from cnncalc.cli.options import (
     NOTATION,
     SIDES,
     TABLE_FORMATS,
+    has_blocks,
     idle_output,
     load,
     output_options,
     require_single_stdin,
+    warn_of_depth,
 )
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
@@ -87,6 +89,8 @@ def run(call: Call, console: Console) -> int:
     reports = [account(graph, batch=options.batch, dtype=options.dtype) for graph in _both(call, console)]
     console.warn(call.sides.warnings(reports))
     before, after = reports
+    if call.depth is not None and not any(has_blocks(call.depth, report) for report in reports):
+        warn_of_depth(call.depth, after, console)
     found = difference(before, after, _memory(before, after, options))
     document = difference_document(
         found,

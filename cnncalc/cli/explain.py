@@ -44,12 +44,14 @@ class Call(NamedTuple):
 def run(call: Call, console: Console) -> None:
     """Prints the steps to each number of a layer."""
     from cnncalc.analysis.report import require_layer
-    from cnncalc.views.explanation import document
+    from cnncalc.views.explanation import explanation_document
 
     report = analyze(call.target, call.design, call.report, console)
     row = require_layer(report, call.layer)
     warn_of_convention(call.convention, report, [row], console)
-    shown = document(report, row, units=call.units, in_place=call.report.in_place, convention=call.convention)
+    shown = explanation_document(
+        report, row, units=call.units, in_place=call.report.in_place, convention=call.convention
+    )
     console.write_document(shown, call.output)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
-from cnncalc.cli.memory import MEMORY, report_options
+from cnncalc.cli.memory import MEMORY, idle_in_notes, report_options
 from cnncalc.cli.options import CAPACITY, COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, idle_output, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.memory.boards import is_board
@@ -62,6 +62,8 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     elif call.capacity is not None and is_board(call.capacity):
         for name in ("devices", "zero", *(option.name for option in MEMORY.options if option.name != "reserve")):
             yield name, "a board runs a net in int8, image by image"
+    else:
+        yield from idle_in_notes(call.memory.profile)
 
 
 def run(call: Call, console: Console) -> int:

@@ -28,7 +28,7 @@ SOON_SECONDS = 0.01
 
 
 class Watch:
-    """Receives the signals of this process from now on, those that it was started to ignore excepted.
+    """Receives the signals of this process from now on, except those that it was started to ignore.
 
     ``number`` is the signal that came, else None.
     """
@@ -52,14 +52,14 @@ class Watch:
         self._is_running = False
 
     def end(self, *, is_reported: bool) -> None:
-        """Ends the process as the signal that came asks for; returns if none has come.
+        """Ends the process by the signal that came; returns if none has come.
 
         ``is_reported``: the command has written that it was interrupted.
         """
         if self.number is None:
             return
-        if not is_reported and sys.stderr is not None:  # not by its stream, which may be within a write
-            try:  # noqa: SIM105  # nothing is imported here: it may be half loaded
+        if not is_reported and sys.stderr is not None:  # without the stream, which may be in the middle of a write
+            try:  # noqa: SIM105  # contextlib may be half loaded here
                 os.write(2, b"interrupted\n")
             except OSError:
                 pass
@@ -89,7 +89,7 @@ class Watch:
         self.end(is_reported=False)
 
     def _not_raised(self, unraisable: sys.UnraisableHookArgs) -> None:
-        """Called for an exception where Python can raise none, as in a destructor: an interrupt comes again soon."""
+        """Called for an exception that Python cannot raise, as in a destructor; repeats an interrupt soon after."""
         if self.number is None or unraisable.exc_type is not KeyboardInterrupt:
             sys.__unraisablehook__(unraisable)
             return

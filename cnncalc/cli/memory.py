@@ -132,6 +132,17 @@ class Call(NamedTuple):
     extension: str | None = None
 
 
+TRAINING_OPTIONS = ("optimizer", "style", "weight_decay", "accumulate", "zero_grad", "checkpoint")
+"""The options that say how a net is trained."""
+
+
+def idle_in_notes(profile: str) -> Iterator[tuple[str, str]]:
+    """The options without effect on the CS231n estimate, if that is the profile."""
+    if profile == "notes":
+        for name in (*TRAINING_OPTIONS, "autocast"):
+            yield name, "--profile notes takes 2 x activations + 3 x parameters for training, however a net is trained"
+
+
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on a memory report, a plan or a reason."""
     for name, reason in idle_output(call.output, call.notation.exact):
@@ -140,6 +151,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if call.memory.profile in MICRO_PROFILES:
         yield from _idle_on_chip(call.memory.profile)
         return
+    yield from idle_in_notes(call.memory.profile)
     yield "pointers", "it is for --profile tflm, cmsis"
     yield "extension", "it is for --profile cmsis"
     if call.plan:

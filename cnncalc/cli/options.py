@@ -410,9 +410,14 @@ def warn_of_convention(tool: str | None, report: Report, layers: Iterable[LayerR
         console.warn([Problem("uncertain-convention", message, severity="warning")])
 
 
+def has_blocks(depth: int, report: Report) -> bool:
+    """Whether a net has layers in blocks at a depth."""
+    return any(row.name.count(".") >= depth for row in report.layers)
+
+
 def warn_of_depth(depth: int | None, report: Report, console: Console) -> None:
     """Warns of a ``--depth`` at which no layers are summed."""
-    if depth is not None and all(row.name.count(".") < depth for row in report.layers):
+    if depth is not None and not has_blocks(depth, report):
         why = f"{report.name} has no blocks{f' at depth {depth}' if depth > 1 else ''}, so nothing is summed"
         console.warn([no_effect(f"--depth {depth}", why)])
 

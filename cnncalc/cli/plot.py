@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
-from cnncalc.cli.memory import LIVE_MEMORY, dtype_option, report_options, with_options
+from cnncalc.cli.memory import LIVE_MEMORY, TRAINING_OPTIONS, dtype_option, report_options, with_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
-from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
+from cnncalc.drawings import DRAWINGS, OVER_TIME, WIDTH, draw
 from cnncalc.drawings.palette import THEMES
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.options import DesignOptions, OutputOptions
     from cnncalc.memory.report import Options
 
-_KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
+_DRAWINGS = "\n".join([f"  {kind:10} {what}" for kind, what in DRAWINGS.items()])
 
 HELP = f"""Draws TARGET: its cost by layer, its live memory over time, its volumes to scale, or its graph.
 
@@ -30,7 +30,7 @@ made from the SVG: rsvg-convert -f pdf -o vgg16.pdf vgg16.svg
 
 \b
 Kinds:
-{_KINDS}
+{_DRAWINGS}
 
 \b
 Examples:
@@ -59,6 +59,9 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if call.kind in ("volumes", "graph"):
         for name in ("batch", "dtype", "units"):
             yield name, f"--kind {call.kind} draws the volumes of one image and no bytes"
+    elif call.kind == "inference":
+        for name in TRAINING_OPTIONS:
+            yield name, "--kind inference draws no training step"
 
 
 def run(call: Call, console: Console) -> None:
@@ -109,7 +112,7 @@ COMMAND = Command(
     Call,
     run,
     (
-        choice("--kind", tuple(KINDS), "What to draw (default: cost)."),
+        choice("--kind", tuple(DRAWINGS), "What to draw (default: cost)."),
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
         choice("--theme", THEMES, "Colours of the drawing (default: auto)."),
         DEPTH,

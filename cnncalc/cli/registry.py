@@ -21,7 +21,5 @@ def find_command(name: str) -> Command | None:
     """Imports and returns the command of that name; None if there is none."""
     if name not in COMMANDS:
         return None
-    from importlib import import_module
-
-    command: Command = import_module(f"cnncalc.cli.{name}").COMMAND
+    command: Command = __import__(f"cnncalc.cli.{name}", fromlist=("COMMAND",)).COMMAND  # sooner than with importlib
     return command

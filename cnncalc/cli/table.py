@@ -22,7 +22,7 @@ from cnncalc.formats import is_exact
 from cnncalc.formats.document import as_key, chosen_columns
 from cnncalc.records import NamedTuple
 from cnncalc.views.layer_table import COLUMNS as KNOWN
-from cnncalc.views.layer_table import EXACT, checked_selection, document
+from cnncalc.views.layer_table import EXACT, checked_selection, table_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def run(call: Call, console: Console) -> None:
         console.write_document(shown.with_columns(call.columns), call.output)
         return
     console.write_document(
-        document(
+        table_document(
             report,
             columns=chosen,
             depth=call.depth,

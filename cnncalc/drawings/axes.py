@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import pairwise
 from math import floor, log10
 from typing import TYPE_CHECKING
 
@@ -93,13 +94,13 @@ def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
     heads = [
         name if name.count(".") < depth else ".".join(name.split(".", depth)[:depth]) for _, _, name, _ in stretches
     ]
+    ends = [place for place, (head, after) in enumerate(pairwise(heads), 1) if head != after]
     found: list[Stretch] = []
-    begin = 0
-    for place, head in enumerate(heads, 1):
-        if place == len(heads) or heads[place] != head:
-            _, end, name, is_block = stretches[place - 1]
-            found.append(Stretch(stretches[begin].start, end, head, is_block or len(head) < len(name)))
-            begin = place
+    for begin, end in pairwise([0, *ends, len(heads)]):
+        last, head = stretches[end - 1], heads[begin]
+        if end - begin > 1 or len(head) < len(last.name):
+            last = Stretch(stretches[begin].start, last.end, head, last.is_block or len(head) < len(last.name))
+        found.append(last)
     return found
 
 
@@ -144,24 +145,29 @@ def _borders(canvas: Canvas, parts: Sequence[Stretch], y: float) -> None:
 
 def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
     """Writes the names of the widest stretches that have room."""
-    taken: list[tuple[float, float]] = []  # from left to right
+    begins: list[float] = []  # of the names that are written, from left to right
+    ends: list[float] = []
     marked: list[Stretch] = []
-    for part in sorted(parts, key=lambda part: (part.start - part.end, part.start)):
-        if len(taken) > MAX_NAMES:
+    middles = [(start + end) / 2 for start, end, _, _ in parts]
+    widths = [end - start for start, end, _, _ in parts]
+    for at in sorted(range(len(parts)), key=widths.__getitem__, reverse=True):  # of equal ones the first first
+        if len(begins) > MAX_NAMES:
             break
-        middle = (part.start + part.end) / 2
-        place = bisect_left(taken, (middle, middle))
+        middle = middles[at]
+        place = bisect_left(begins, middle)
         # most of many stretches are below names, which is found out without the width of their own
-        if (place and middle < taken[place - 1][1] + 8) or (place < len(taken) and middle > taken[place][0] - 8):
+        if (place and middle < ends[place - 1] + 8) or (place < len(begins) and middle > begins[place] - 8):
             continue
+        part = parts[at]
         name = shown(part.name)
         half = width_of(name, TICK_SIZE) / 2
         if 2 * half > canvas.right - canvas.left:
             continue
         start = min(max(middle - half, canvas.left), canvas.right - 2 * half)
-        if any(start < end + 8 and start + 2 * half > begin - 8 for begin, end in taken):
+        if (place and start < ends[place - 1] + 8) or (place < len(begins) and start + 2 * half > begins[place] - 8):
             continue
-        taken.insert(place, (start, start + 2 * half))
+        begins.insert(place, start)
+        ends.insert(place, start + 2 * half)
         canvas.text(start + half, y + 16, name, "tick", "muted", anchor="middle")
         if part.is_block:
             marked.append(part)

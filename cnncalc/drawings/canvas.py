@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
 from cnncalc.drawings.metrics import LINE, cut, evenly_wrapped, width_of
@@ -12,9 +12,11 @@ from cnncalc.records import NamedTuple
 from cnncalc.source import RIGHT_TO_LEFT, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from cnncalc.analysis.report import Report
+
+T = TypeVar("T")
 
 MARGIN = 16.0
 """Margin of every drawing in pixels."""
@@ -45,10 +47,26 @@ def number(value: float) -> str:
     return text[:-1] if text.endswith("0") else text
 
 
+class Once:
+    """What several drawings of the same nets compute alike: each result is kept and computed once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def __call__(self, function: Callable[..., T], record: object, *options: Hashable) -> T:
+        """``function(record, *options)``; a record, such as a report, is known by its identity."""
+        key = (function, id(record), *options)
+        if key not in self._found:
+            self._found[key] = record, function(record, *options)  # with the record, so that no other has its identity
+        result: T = self._found[key][1]
+        return result
+
+
 class Request(NamedTuple):
     """How a net is drawn. ``beside`` are nets with which the drawing shares its axes and its scale."""
 
     width: float
+    once: Once
     depth: int | None = None
     units: str = "iec"
     theme: str = "auto"

@@ -64,10 +64,10 @@ class Axis(NamedTuple):
         return [(self.left + self.pitch * i, self.left + self.pitch * (i + 1)) for i in range(len(self.rows))]
 
 
-def draw_cost(report: Report, request: Request) -> str:
+def draw(report: Report, request: Request) -> str:
     """The drawing ``cost``."""
     canvas = Canvas("cost", report.name, request)
-    every, rows = _rows(report, request.depth)
+    every, rows = request.once(_rows, report, request.depth)
     charts = _charts(report, rows, request)
     title = f"{shown(report.title or report.name)}: activation memory, parameters and MACs by layer"
     canvas.lines(title, "head")
@@ -94,7 +94,7 @@ def _rows(report: Report, depth: int | None) -> tuple[list[Row], list[Row]]:
 def _charts(report: Report, rows: Sequence[Row], request: Request) -> list[Chart]:
     """The charts; their axes end at the largest value of the net and of those beside it."""
     totals = report.totals
-    compared = [rows, *[_rows(other, request.depth)[1] for other in request.beside]]
+    compared = [rows, *[request.once(_rows, other, request.depth)[1] for other in request.beside]]
 
     def size(count: int) -> str:
         return format_bytes(count, request.units)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.drawings.canvas import Once
 
 MAX_RANKS = 60
 """In a cell with more ranks each chain is drawn as one part, since a cell cannot be split over rows or columns."""
@@ -38,20 +39,19 @@ class Detail(NamedTuple):
     edge_labels: dict[tuple[int, int], str]
 
 
-def details_of(report: Report, depth: int | None, limits: Limits, *, crops_on_edges: bool = False) -> Iterator[Detail]:
+def details_of(
+    report: Report, depth: int | None, limits: Limits, once: Once, *, crops_on_edges: bool = False
+) -> Iterator[Detail]:
     """The levels of detail within the limits, from fine to coarse; the last one always is.
 
     ``depth`` fixes the level of blocks. With ``crops_on_edges`` a crop between a fork and a merge is a label.
     """
     deepest = max([row.name.count(".") for row in report.layers])
     levels: tuple[int | None, ...] = (None, *range(deepest, 0, -1)) if depth is None else (depth,)
+    has_crops = crops_on_edges and any(row.layer.drawn == "arrow" for row in report.layers)
     for level in levels:
-        every = parts_of(report, level)
-        parts, labels = _without_crops(every) if crops_on_edges else (every, {})
-        detail = _folded(parts, labels)
-        if any(routing.length > MAX_RANKS for routing in detail.routings.values()):
-            parts = chains_joined(every)
-            detail = _folded(parts, {})
+        detail = once(_at, report, level, has_crops)
+        parts = detail.parts
         sizes = [(limits.size(detail.routings[cell]), run.times) for run in detail.runs for cell in run.cells]
         if sum([size * times for size, times in sizes]) <= limits.whole:
             detail = _unfolded(parts, detail.edge_labels)
@@ -59,6 +59,15 @@ def details_of(report: Report, depth: int | None, limits: Limits, *, crops_on_ed
         if sum([size for size, _ in sizes]) <= most:
             yield detail
     yield _unfolded(contracted(parts, cells_of(parts), limits.whole), {})
+
+
+def _at(report: Report, level: int | None, has_crops: bool) -> Detail:
+    """The detail at a nesting level, with repeated parts drawn once; with ``has_crops`` crops are labels."""
+    every = parts_of(report, level)
+    detail = _folded(*_without_crops(every)) if has_crops else _folded(every, {})
+    if any(routing.length > MAX_RANKS for routing in detail.routings.values()):
+        return _folded(chains_joined(every), {})
+    return detail
 
 
 def _folded(parts: list[Part], labels: dict[tuple[int, int], str]) -> Detail:

@@ -28,12 +28,12 @@ MAX_GUTTER = 60.0
 """The widest gap between two columns of the page."""
 
 
-def draw_graph(report: Report, request: Request) -> str:
+def draw(report: Report, request: Request) -> str:
     """The drawing ``graph``."""
     canvas = Canvas("graph", report.name, request)
     title = f"{shown(report.title or report.name)}: the graph, with the volumes on its edges"
     canvas.lines(title, "head")
-    page = page_of(report, request.depth, canvas.right - canvas.left)
+    page = page_of(report, request.depth, canvas.right - canvas.left, request.once)
     canvas.legend(legend_of([part.family for part in page.detail.parts]))
     canvas.y += 10
     drawing = _Drawing(canvas, page)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.drawings.canvas import Once
     from cnncalc.drawings.detail import Detail
     from cnncalc.drawings.parts import Cell, Part
 
@@ -57,9 +58,9 @@ class GraphLayout(NamedTuple):
     readers: dict[int, int]
 
 
-def page_of(report: Report, depth: int | None, room: float) -> GraphLayout:
+def page_of(report: Report, depth: int | None, room: float, once: Once) -> GraphLayout:
     """The layout of the drawing for a page of that width."""
-    detail = next(details_of(report, depth, LIMITS))
+    detail = next(details_of(report, depth, LIMITS, once))
     readers: dict[int, int] = {}
     for part in detail.parts:
         for edge in part.inputs:

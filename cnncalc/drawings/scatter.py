@@ -7,7 +7,7 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import Tick, round_step
-from cnncalc.drawings.canvas import Canvas, Request, number, shown
+from cnncalc.drawings.canvas import Canvas, Once, Request, number, shown
 from cnncalc.figures.measure import KEYS
 from cnncalc.formats.notation import UNIT_RULES
 from cnncalc.records import NamedTuple
@@ -142,7 +142,7 @@ def draw_scatter(
     front = list(summary.front)
     rest = list(summary.drawn)
     axes = [_axis(summary, objective, [*front, *rest]) for objective in objectives]
-    canvas = Canvas("sweep", name, Request(WIDTH, units=units, theme=theme))
+    canvas = Canvas("sweep", name, Request(WIDTH, Once(), units=units, theme=theme))
     keys = [axis.objective.key for axis in axes]
     title = f"{shown(name)}: {', '.join(keys[:-1])} and {keys[-1]} of {plural(summary.points, 'design')}"
     canvas.lines(title, "head")

@@ -56,7 +56,7 @@ class _Timeline:
         self.is_training = kind == "training"
         self.memory = memory
         self.peak: Training | Inference = memory.training if self.is_training else memory.inference
-        self.samples = samples = training_samples(memory) if self.is_training else inference_samples(memory)
+        self.samples = samples = request.once(training_samples if self.is_training else inference_samples, memory)
         self.units = request.units
         self.canvas = Canvas(kind, memory.architecture, request)
         self.highest = max([sample.total for sample in samples])

@@ -99,17 +99,17 @@ def plan_of(report: Report, request: Request, room: float) -> VolumeLayout:
 
     Nets beside each other have one scale: the smallest that any of them needs.
     """
-    plan = _plan_of(report, request.depth, room)
+    plan = _plan_of(report, request, room)
     if not request.beside:
         return plan
-    scales = [plan.scale, *[_plan_of(other, request.depth, room).scale for other in request.beside]]
-    return _plan_of(report, request.depth, room, PixelScale(*map(min, zip(*scales, strict=True))))
+    scales = [plan.scale, *[_plan_of(other, request, room).scale for other in request.beside]]
+    return _plan_of(report, request, room, PixelScale(*map(min, zip(*scales, strict=True))))
 
 
-def _plan_of(report: Report, depth: int | None, room: float, scale: PixelScale | None = None) -> VolumeLayout:
+def _plan_of(report: Report, request: Request, room: float, scale: PixelScale | None = None) -> VolumeLayout:
     """The plan of one net, at a scale of its own or at that scale."""
     best: VolumeLayout | None = None
-    for detail in details_of(report, depth, LIMITS, crops_on_edges=True):
+    for detail in details_of(report, request.depth, LIMITS, request.once, crops_on_edges=True):
         plan = _Planner(detail, room, scale).best()
         if best is None or plan.left_out < best.left_out:
             best = plan

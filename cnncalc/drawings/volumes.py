@@ -31,7 +31,7 @@ MIN_WINDOW = 6.0
 """The minimum height in pixels of a convolution window that is drawn."""
 
 
-def draw_volumes(report: Report, request: Request) -> str:
+def draw(report: Report, request: Request) -> str:
     """The drawing ``volumes``."""
     canvas = Canvas("volumes", report.name, request)
     title = f"{shown(report.title or report.name)}: the volumes, drawn to scale"

@@ -17,7 +17,7 @@ from cnncalc.memory.boards import PREFIX, is_board, read_board
 from cnncalc.memory.options import read_reserve
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
-from cnncalc.units import MAX_DIGITS, format_bytes, listed, parse_bytes, parse_count, short
+from cnncalc.units import MAX_DIGITS, format_bytes, listed, parse_bytes, parse_count, short, untrainable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -365,9 +365,9 @@ def _option(key: str, name: str, text: str) -> int | str:
     if not known:
         return OPTION_READERS[name](name, text)
     if text not in known:
-        raise ValueProblem(
-            f"no {name} '{_cut(text)}'{did_you_mean(text, known)} (known: {', '.join(known)})", code=f"unknown-{name}"
-        )
+        reason = untrainable(text) if name == "dtype" else None
+        message = reason or f"no {name} '{_cut(text)}'{did_you_mean(text, known)}"
+        raise ValueProblem(f"{message} (known: {', '.join(known)})", code=f"unknown-{name}")
     return text
 
 
@@ -423,4 +423,4 @@ def in_full(value: int, unit: str, units: str = "iec") -> str:
     text = short_value(value, unit, units)
     if unit == "bytes":
         return text if text == f"{value} B" else f"{text} ({value:,} bytes)"
-    return f"{value:,}" if text == str(value) else f"{text} ({value:,})"
+    return text if text == f"{value:,}" else f"{text} ({value:,})"

@@ -84,9 +84,8 @@ def write(document: Document, format: str, page: Page | None = None) -> str:
 
     ``page`` says what the terminal can show; None: the text is for a pipe or a file.
     """
-    from importlib import import_module
-
     from cnncalc.formats.document import PIPE
 
-    text: str = import_module(FORMATS[format].writer).write(document, PIPE if page is None else page)
+    writer = __import__(FORMATS[format].writer, fromlist=("write",))  # sooner than with importlib
+    text: str = writer.write(document, PIPE if page is None else page)
     return text if text.endswith("\n") else text + "\n"

@@ -126,9 +126,9 @@ def _sides(table: Table) -> str:
 
 
 def _rows(table: Table) -> list[str]:
-    r"""The rows; an empty group precedes a ``[`` or ``*``, which would be an argument of the ``\\`` before it."""
+    r"""The rows; an empty group precedes a ``[`` or ``*``, which ``\\`` would read as its argument, blanks or not."""
     rows = [" & ".join([cell.tex or typeset(cell.text) for cell in row]) for row in table.rows]
-    return ["{}" * row.startswith(("[", "*")) + row + r" \\" for row in rows]
+    return ["{}" * row.lstrip(" ").startswith(("[", "*")) + row + r" \\" for row in rows]
 
 
 def _titles(table: Table) -> list[str]:

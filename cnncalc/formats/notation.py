@@ -34,11 +34,11 @@ class Notation(NamedTuple):
 
     def full(self, count: int) -> str:
         """A count that is usually written out: ``138,357,544``."""
-        return _short(count) if self.numbers == "short" else f"{count:,}"
+        return short(count) if self.numbers == "short" else f"{count:,}"
 
     def short(self, count: int) -> str:
         """A count that is usually written short: ``15.47G``."""
-        return f"{count:,}" if self.numbers == "exact" else _short(count)
+        return f"{count:,}" if self.numbers == "exact" else short(count)
 
     def size(self, count: int) -> str:
         """Bytes: ``58.13 MiB``, or ``60,950,432 B`` where numbers are exact."""
@@ -63,11 +63,6 @@ class Notation(NamedTuple):
     def rule(self) -> str:
         """The meaning of the units."""
         return "B is a byte" if self.numbers == "exact" else UNIT_RULES[self.units]
-
-
-def _short(count: int) -> str:
-    """A count with four significant digits; below 10,000 in full: ``1,728``."""
-    return f"{count:,}" if abs(count) < 10_000 else short(count)
 
 
 USUAL = Notation()

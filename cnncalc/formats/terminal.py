@@ -1,13 +1,10 @@
-"""Tables with boxes and colour for a terminal. The only module that imports rich."""
+"""Tables with boxes and colour for a terminal. The only module that imports rich, of which it needs the boxes alone."""
 
 from __future__ import annotations
 
-from io import StringIO
+from itertools import zip_longest
 
 from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from cnncalc.formats import text
 from cnncalc.formats.document import Cell, Column, Table
@@ -16,12 +13,14 @@ from cnncalc.source import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.formats.document import Document, Page
 
 MIN_WIDTH = 12
 """The minimum width of a column with wrapped words."""
-MAX_ROWS = 2000
-"""Maximum number of rows of a table with a box; a longer one is plain text, which is much faster."""
+BOLD, DIM, CYAN = "1", "2", "36"
+"""Codes of ECMA-48, "Select Graphic Rendition"."""
 
 
 def write(document: Document, page: Page) -> str:
@@ -30,54 +29,44 @@ def write(document: Document, page: Page) -> str:
     If the table is too wide, columns are abbreviated or left out (a note says so), then words are wrapped within their
     cells; the terminal wraps lines that are still too wide. Text is never read as markup.
     """
-    if len(document.table.rows) > MAX_ROWS:
-        return text.write(document, page)
+    return "".join([f"{line}\n" for line in _lines(document, page)])
+
+
+def _lines(document: Document, page: Page) -> Iterator[str]:
+    """The lines of the document."""
     table, is_shortened = fit_table(document.table, page.width)
-    file = StringIO()
-    console = Console(
-        file=file,
-        force_terminal=True,
-        color_system="standard" if page.colour else None,
-        no_color=not page.colour,
-        width=max(page.width or 0, table_width(table), table_width(document.summary) if document.summary else 0),
-        legacy_windows=False,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        _environ={},
-    )
     for place, line in enumerate(document.heading):
-        _print(console, visible(line), page.width, 0, "bold" if place == 0 else "")
+        for part in _parts(visible(line), page.width):
+            yield part if place else styled(part, BOLD, page)
     if document.summary is not None and document.summary.rows:
-        console.print(_boxed(document.summary, page), soft_wrap=True)
+        yield from _boxed(document.summary, page)
     if table.has_header and table.rows:
-        console.print(_boxed(table, page), soft_wrap=True)
+        yield from _boxed(table, page)
     elif table.rows:
-        _print_plain(console, table, page.width)
+        margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
+        for line in ["", *text.table_lines(table), ""]:
+            yield from _parts(line, page.width, margin)
     if is_shortened:
-        _print(console, "(shortened to fit; --format text shows all)", None, 0, "dim")
+        yield styled("(shortened to fit; --format text shows all)", DIM, page)
     margin = text.margin_of(document.closing)
     for line in text.paragraph_lines(document.closing):
-        _print(console, line, page.width, margin)
-    return file.getvalue()
+        yield from _parts(line, page.width, margin)
 
 
-def _print_plain(console: Console, table: Table, width: int | None) -> None:
-    """A table without a header, between blank lines."""
-    margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
-    for line in ["", *text.table_lines(table), ""]:
-        _print(console, line, width, margin)
+def styled(line: str, style: str, page: Page) -> str:
+    """The line in a style, if the terminal has colour."""
+    return f"\x1b[{style}m{line}\x1b[0m" if page.colour and line else line
 
 
-def _print(console: Console, line: str, width: int | None, margin: int = 0, style: str = "") -> None:
-    """A line, wrapped at the width of the terminal; continuation lines are indented by ``margin``."""
+def _parts(line: str, width: int | None, margin: int = 0) -> Iterator[str]:
+    """The line, wrapped at the width of the terminal; continuation lines are indented by ``margin``."""
     while width is not None and width_of(line) > width:
         end = line.rfind(" ", margin + 1, width + 1)
         if end <= margin or not line[:end].strip():
             break
-        console.print(Text(line[:end], style=style), soft_wrap=True)
+        yield line[:end]
         line = " " * margin + line[end:].lstrip()
-    console.print(Text(line, style=style), soft_wrap=True)
+    yield line
 
 
 def widths(table: Table) -> list[int]:
@@ -215,23 +204,25 @@ def wrapped(line: str, width: int) -> list[str]:
     return [*lines, line]
 
 
-def _boxed(table: Table, page: Page) -> RichTable:
-    result = RichTable(box=box.ASCII if page.ascii_only else box.ROUNDED, header_style="bold", pad_edge=True)
-    room = wrapped_widths(table, page.width)
-    for place, column in enumerate(table.columns):
-        style = "cyan" if place == 0 else ""
-        justify = "right" if column.right else "left"
-        title = column.title if room is None else "\n".join(wrapped(column.title, room[place]))
-        result.add_column(Text(title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
-    # one cell per column with a line for each row: the same output, many times faster
+def _boxed(table: Table, page: Page) -> Iterator[str]:
+    """The lines of a table with its box: bold titles, the first column in cyan."""
+    form = box.ASCII if page.ascii_only else box.ROUNDED
+    titles = [[column.title] for column in table.columns]
     rows = [[visible(cell.text) for cell in row] for row in table.rows]
+    room = wrapped_widths(table, page.width)
     if room is not None:
-        rows = [line for row in rows for line in _lines([wrapped(cell, room[place]) for place, cell in enumerate(row)])]
-    result.add_row(*[Text("\n".join(cells)) for cells in zip(*rows, strict=True)])
-    return result
-
-
-def _lines(cells: list[list[str]]) -> list[list[str]]:
-    """A row whose cells have several lines, as several rows."""
-    height = max(len(cell) for cell in cells)
-    return [[cell[place] if place < len(cell) else "" for cell in cells] for place in range(height)]
+        titles = [wrapped(title, width) for [title], width in zip(titles, room, strict=True)]
+        rows = [[*line] for row in rows for line in zip_longest(*map(wrapped, row, room), fillvalue="")]
+    height = max(map(len, titles))
+    head = list(zip(*[[""] * (height - len(title)) + title for title in titles], strict=True))
+    cells, taken = text.padded([*head, *rows], table.columns)
+    edges = [width + 2 for width in taken]
+    yield form.get_top(edges)
+    for row in cells[:height]:
+        line = form.head_vertical.join([styled(f" {cell} ", BOLD, page) for cell in row])
+        yield f"{form.head_left}{line}{form.head_right}"
+    yield form.get_row(edges, "head")
+    for first, *others in cells[height:]:
+        line = form.mid_vertical.join([styled(f" {first} ", CYAN, page), *[f" {cell} " for cell in others]])
+        yield f"{form.mid_left}{line}{form.mid_right}"
+    yield form.get_bottom(edges)

@@ -36,16 +36,22 @@ def table_lines(table: Table) -> list[str]:
 
 def aligned(rows: Sequence[Sequence[str]], columns: Sequence[Column], least: int = 0) -> tuple[list[str], list[int]]:
     """Rows as lines with aligned columns, and the widths of the columns, each at least ``least``."""
+    cells, widths = padded(rows, columns, least)
+    return [GAP.join(row).rstrip() for row in cells], widths
+
+
+def padded(
+    rows: Sequence[Sequence[str]], columns: Sequence[Column], least: int = 0
+) -> tuple[list[list[str]], list[int]]:
+    """Rows whose texts have blanks up to the width of their column, and these widths, each at least ``least``."""
     widths = [max(least, *map(width_of, cells)) for cells in zip(*rows, strict=True)]
     sides = list(zip(widths, [column.right for column in columns], strict=True))
 
-    def padded(text: str, width: int, right: bool) -> str:
+    def filled(text: str, width: int, right: bool) -> str:
         blanks = " " * (width - width_of(text))
         return blanks + text if right else text + blanks
 
-    return [
-        GAP.join([padded(text, *side) for text, side in zip(row, sides, strict=True)]).rstrip() for row in rows
-    ], widths
+    return [[filled(text, *side) for text, side in zip(row, sides, strict=True)] for row in rows], widths
 
 
 def margin_of(paragraphs: tuple[Paragraph, ...]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, Problems, ShapeError, ValueProblem
 from cnncalc.graph import TIED, Graph, Node, topologically_sorted
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
+Number = TypeVar("Number", int, float)
 _VALID = re.compile(r"[^\W-][\w-]*(?:\.[\w-]+)*")
 _FORBIDDEN = re.compile(r"[^\w.-]")
 _DOTS = re.compile(r"\.{2,}")
@@ -165,6 +166,15 @@ class NetBuilder:
         assert isinstance(node.layer, Layer)
         self.nodes[place] = node._replace(layer=node.layer.with_keys(**keys))
 
+    def has_windows(self, place: int | None) -> bool:
+        """Whether the output of a layer consists of windows of a map, along which ATTENTION works."""
+        while place is not None:
+            node = self.nodes[place]
+            if isinstance(node.layer, Layer) and node.layer.makes_windows is not None:
+                return node.layer.makes_windows
+            place = node.inputs[0] if node.inputs else None
+        return False
+
     def keep(self, outputs: Sequence[int], ranks: Mapping[int, int] | None = None) -> None:
         """Removes the layers that no output depends on, such as those that were replaced by others.
 
@@ -296,7 +306,7 @@ class NetBuilder:
                 return name
 
 
-def uniform(sizes: Sequence[int]) -> int | list[int]:
+def uniform(sizes: Sequence[Number]) -> Number | list[Number]:
     """One size for each side, as a single number if all are equal."""
     return sizes[0] if len(set(sizes)) == 1 else list(sizes)
 

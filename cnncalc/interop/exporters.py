@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.errors import DesignError, Problem
 from cnncalc.layers.base import Layer
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from cnncalc.graph import Graph
     from cnncalc.volume import Volume
@@ -82,6 +84,19 @@ def volumes_of(graph: Graph) -> list[Volume]:
         layer = bound(graph, index, volumes)
         volumes.append(layer.output(*[volumes[source] for source in node.inputs]))
     return volumes
+
+
+def require_kinds(graph: Graph, kinds: Collection[str], lack: str) -> None:
+    """Raises DesignError if a format has nothing for the kind of a layer; ``lack`` says what it does not have."""
+    missing: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if not node.is_input and node.kind not in kinds:
+            missing.setdefault(node.kind, []).append(node.name)
+    if missing:
+        raise DesignError(
+            Problem("no-equal", f"{lack} for {kind.upper()} layers: {listing(names)}")
+            for kind, names in missing.items()
+        )
 
 
 def unpooled_of(graph: Graph) -> set[int]:

@@ -6,8 +6,8 @@ however it is written: x * sigmoid(x), x / (1 + exp(-x)) and x * (tanh(x/2) + 1)
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import erf, exp, isfinite, log, log1p, sqrt, tanh
+from functools import lru_cache, partial
+from math import erf, exp, inf, isfinite, log, log1p, sqrt, tanh
 from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,6 +34,8 @@ POLYNOMIAL = frozenset(("Add", "Sub", "Mul", "Affine"))
 
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
 POINTS += [-point for point in POINTS[-2::-1]]
+FAR = [-1e6, -1e3, -50.0, 50.0, 1e3, 1e6]
+"""Points far away, where a function that equals another one at POINTS may differ: a clip, a power of 1 + x / 10,000."""
 SAMPLE = [0.3, -1.1, 2.4, 0.9, -0.2, -3.0, 1.6]
 """Values along the axes that a formula reduces, at which it is evaluated."""
 
@@ -59,13 +61,17 @@ class Formula(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A kind with keys, the layer that it reads (``base``), and the factor and shift that its result gets."""
+    """A kind with keys, the layer that it reads (``base``), and the factor and shift that its result gets.
+
+    ``function`` is what it computes, with the factor and the shift; None if it is not element by element.
+    """
 
     kind: str
     keys: dict[str, Any]
     base: Source | None = None
     factor: float = 1.0
     shift: float = 0.0
+    function: Callable[[float], float] | None = None
 
 
 def sigmoid(x: float) -> float:
@@ -186,7 +192,7 @@ def _apply(formula: Formula, base: Source, values: Numbers) -> Numbers:
     if formula.type == "Clip":
         return [_clip(x, args[1][0], args[2][0]) for x in args[0]]
     if formula.type == "LeakyRelu":
-        return [x if x > 0 else x * args[1][0] for x in args[0]]
+        return [_leaky(args[1][0], x) for x in args[0]]
     if formula.type == "HardSigmoid":
         return [_clip(x * args[1][0] + args[2][0], 0, 1) for x in args[0]]
     if formula.type == "Where":
@@ -292,26 +298,36 @@ def _match_on(source: Source, base: Source) -> Match | None:
         norm = _normalization(source, base, reduced)
         return norm and Match(*norm, base)
     values = _values(source, base, POINTS)
-    if values is None:
-        half = _half(source, base)
-        return half and Match(*half, base)
-    found = _function_of(tuple(values))
-    return found and found._replace(keys=dict(found.keys), base=base)
+    found = _half(source, base) if values is None else _function_of(tuple(values))
+    if found is None or found.function is None or not _agrees_far(source, base, found.function):
+        return None
+    return found._replace(keys=dict(found.keys), base=base)
+
+
+def _agrees_far(source: Source, base: Source, function: Callable[[float], float]) -> bool:
+    """Whether a formula has the values of a function at FAR, except where one of them overflows."""
+    for x in FAR:
+        try:
+            found, expected = evaluate(source, base, [x])[0], function(x)
+        except (ArithmeticError, ValueError):
+            continue
+        if isfinite(found) and not near([found], [expected]):
+            return False
+    return True
 
 
 @lru_cache(maxsize=256)  # a net has the same function many times
 def _function_of(values: tuple[float, ...]) -> Match | None:
     """The kind with these values at POINTS, without a base; None if there is none."""
     shift = values[POINTS.index(0.0)]  # a product with its own argument is 0 there
-    for number, (kind, keys, _) in enumerate(KNOWN):
+    for number, (kind, keys, function) in enumerate(KNOWN):
         expected = _known_values()[number]
         if near(values, expected):
-            return Match(kind, keys)
+            return Match(kind, keys, function=function)
         factor = (values[-1] - shift) / expected[-1] if number < GATED else 0.0
         if abs(factor) > 1e-3 and near([value - shift for value in values], expected, TOLERANCE, factor):
-            return Match(kind, keys, None, factor, shift)
-    fitted = _fitted(values)
-    return fitted and Match(*fitted)
+            return Match(kind, keys, None, factor, shift, partial(_line, factor, shift, function))
+    return _fitted(values)
 
 
 @lru_cache(maxsize=1)
@@ -328,27 +344,42 @@ def _values(source: Source, base: Source, points: Numbers) -> Numbers | None:
     return found if all(map(isfinite, found)) else None
 
 
-def _half(source: Source, base: Source) -> tuple[str, dict[str, Any]] | None:
+def _line(factor: float, shift: float, function: Callable[[float], float], x: float) -> float:
+    return factor * function(x) + shift
+
+
+def _half(source: Source, base: Source) -> Match | None:
     """The kind of a formula that is defined only for positive numbers: SQRT, or None."""
     points = [x for x in POINTS if x > 0]
     values = _values(source, base, points)
-    return ("sqrt", {}) if values is not None and near(values, [sqrt(x) for x in points]) else None
+    is_root = values is not None and near(values, [sqrt(x) for x in points])
+    return Match("sqrt", {}, function=sqrt) if is_root else None
 
 
-def _fitted(values: Sequence[float]) -> tuple[str, dict[str, Any]] | None:
+def _fitted(values: Sequence[float]) -> Match | None:
     """A kind whose keys follow from the values at POINTS: AFFINE, LRELU or CLIP; None if none fits."""
     at = dict(zip(POINTS, values, strict=True))
     shift, factor = at[0.0], at[1.0] - at[0.0]
     low, high = min(values), max(values)
     tolerance = 1e-6 * min(1.0, max(-low, high))
-    if near(values, [x * factor + shift for x in POINTS], tolerance):
-        return "affine", affine_keys(factor, shift)
+    line = partial(_line, factor, shift, float)
+    if near(values, list(map(line, POINTS)), tolerance):
+        return Match("affine", affine_keys(factor, shift), function=line)
     slope = -at[-1.0]
-    if 0 < slope < 1 and near(values, [x if x > 0 else x * slope for x in POINTS], tolerance):
-        return "lrelu", {"slope": rounded(slope)}
+    if 0 < slope < 1 and near(values, [_leaky(slope, x) for x in POINTS], tolerance):
+        return Match("lrelu", {"slope": rounded(slope)}, function=partial(_leaky, slope))
+    limits = low if low > POINTS[0] else None, high if high < POINTS[-1] else None
     if low < 0 < high and near(values, [_clip(x, low, high) for x in POINTS], tolerance):
-        return clip_kind(low if low > POINTS[0] else None, high if high < POINTS[-1] else None)
+        return Match(*clip_kind(*limits), function=partial(_clipped, *limits))
     return None
+
+
+def _leaky(slope: float, x: float) -> float:
+    return x if x > 0 else x * slope
+
+
+def _clipped(low: float | None, high: float | None, x: float) -> float:
+    return _clip(x, -inf if low is None else low, inf if high is None else high)
 
 
 def affine_keys(factor: float, shift: float) -> dict[str, Any]:

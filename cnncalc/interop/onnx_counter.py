@@ -11,6 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.counting import Figure
+from cnncalc.interop.onnx_layers import LAYERS
 from cnncalc.interop.onnx_shapes import operators
 from cnncalc.records import NamedTuple
 
@@ -138,9 +139,9 @@ def _lost(run: Run) -> str | None:
 
 def figures(net: Net) -> list[Figure]:
     """What onnx-tool counts for each layer, including layers that act only in training, which the file contains."""
-    stated = [row.name for row in net.layers if row.layer.is_stated]
-    if stated:
-        return [Figure(row.parameters, row.macs, (), f"ONNX has no operator for {stated[0]}") for row in net.layers]
+    lacking = [row.name for row in net.layers if row.kind not in LAYERS and not row.layer.is_input]
+    if lacking:
+        return [Figure(row.parameters, row.macs, (), f"ONNX has no operator for {lacking[0]}") for row in net.layers]
     taken: set[str] = set()
     found: list[Figure] = []
     lost: dict[int, str] = {}

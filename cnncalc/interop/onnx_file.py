@@ -197,22 +197,17 @@ class Reader:
             elif number == 2:
                 title = self.text(field, MOST_TEXT)
             elif number in (5, 15):
-                found, constant = self._initializer(field)
-                before = constants.get(found, constant).shape
-                if before != constant.shape:
-                    both = f"{list(before)} and {list(constant.shape)}"
-                    raise WireError(f"it defines the tensor {visible(found)} twice, with the shapes {both}")
-                constants[found] = constant  # if defined twice, the last counts, as in ONNX Runtime
+                _add_constant(constants, *self._initializer(field))
             elif number in (11, 12, 13):
                 found, shape = self._value(field)
                 if number == 11:
                     entries.append(found)
                     inputs[found] = shape
-                elif number == 12:
+                    continue
+                if number == 12:
                     outputs.append(found)
-                if shape is not None and number != 11:
+                if shape is not None:
                     shapes[found] = shape
-        operators: list[Operator] = []
         results = [name for node in nodes for name in node.outputs if name]
         _require_distinct(entries)
         _require_distinct([*{**inputs, **constants}, *results])
@@ -221,10 +216,10 @@ class Reader:
         if missing:
             raise WireError(f"it has the output {visible(missing[0])}, which no node gives")
         for name in [name for name in inputs if name in constants]:
-            _require_agreement(name, inputs[name], constants[name].shape)
+            _require_agreement(name, inputs.pop(name), constants[name].shape)
+        operators: list[Operator] = []
         self._expand(nodes, versions, operators)
-        given = {name: shape for name, shape in inputs.items() if name not in constants}
-        return OperatorNet(title or file, given, tuple(outputs), tuple(operators), constants, shapes)
+        return OperatorNet(title or file, inputs, tuple(outputs), tuple(operators), constants, shapes)
 
     def _initializer(self, field: Field) -> tuple[str, Constant]:
         """A tensor of the graph, dense or sparse."""
@@ -423,6 +418,15 @@ class Reader:
                 operators.append(_operator(called, function.versions.get("")))
             else:
                 self._call(called, nested, operators, depth + 1)
+
+
+def _add_constant(constants: dict[str, Constant], name: str, constant: Constant) -> None:
+    """Adds a tensor; of one that is defined twice the last counts, as in ONNX Runtime. Raises WireError."""
+    before = constants.get(name, constant).shape
+    if before != constant.shape:
+        both = f"{list(before)} and {list(constant.shape)}"
+        raise WireError(f"it defines the tensor {visible(name)} twice, with the shapes {both}")
+    constants[name] = constant
 
 
 def _require_distinct(names: Sequence[str]) -> None:

@@ -197,7 +197,7 @@ def pool(w: LayerWriter, layer: Any, x: str) -> str:
         w.places = outputs[1]
         return outputs[0]
     written = _written(layer, w.volumes[0])
-    if not is_ceil and (layer.count_pad or not any(pads)):
+    if not is_ceil:
         return w.op("AveragePool", [x], pads=pads, count_include_pad=int(layer.count_pad), **window)
     half = w.sides
     padded = w.op("Pad", [x, w.integers([0, 0, *pads[:half], 0, 0, *pads[half:]])])

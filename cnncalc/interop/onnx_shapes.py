@@ -83,9 +83,10 @@ class Run(NamedTuple):
 
 
 def operators(graph: Graph, other_rules: Mapping[str, Any] = NO_RULES) -> list[list[Run]]:
-    """The operators of each node of a net without OPAQUE layers; an input has none.
+    """The operators of each node of a net; an input has none.
 
-    ``other_rules`` replace some of :data:`RULES`. Raises DesignError for a net that is too large.
+    ``other_rules`` replace some of :data:`RULES`. Raises DesignError for a net that is too large,
+    and for kinds without operators.
     """
     rules = {**RULES, **other_rules}
     writer = OnnxWriter(Library(), graph, ExportOptions())

@@ -53,6 +53,7 @@ Erf IsNaN Sign | 9 | 1 |
 Expand | 8 | 2 |
 Flatten LogSoftmax Softmax | 1 | 1 | axis
 Gather | 1 | 2 | axis
+GatherND | 11 | 2 | batch_dims:12-
 Gelu | 20 | 1 | approximate
 Gemm | 1 | 3 11:2-3 | alpha beta broadcast:-6 transA transB
 GlobalAveragePool GlobalMaxPool Identity Not Size Softplus Softsign | 1 | 1 |
@@ -173,8 +174,8 @@ def form_of(type: str) -> Form:
 
 # The type of each attribute. "p" and "to" have had two.
 _TYPES = {
-    "an integer": """allowzero antialias axis block_size blocksize broadcast ceil_mode count_include_pad detect_negative
-        detect_positive end exclude_outside exclusive fmod group is_causal is_test keepdims kv_num_heads
+    "an integer": """allowzero antialias axis batch_dims block_size blocksize broadcast ceil_mode count_include_pad
+        detect_negative detect_positive end exclude_outside exclusive fmod group is_causal is_test keepdims kv_num_heads
         left_window_size noop_with_empty_axes num_groups num_outputs output_dtype precision q_num_heads
         qk_matmul_output_mode reverse right_window_size saturate seed size softmax_precision spatial start stash_type
         storage_order training_mode transA transB upper value_int""",

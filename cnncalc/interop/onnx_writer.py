@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.interop.exporters import volumes_of
+from cnncalc.interop.exporters import require_kinds, volumes_of
 from cnncalc.layers.base import Layer
 
 if TYPE_CHECKING:
@@ -63,11 +63,7 @@ class OnnxWriter:
         """The node that creates each array of weights without values, by the name of the array."""
         self.places: dict[int, str] = {}
         """The name of the value with the indices of the maxima, by the index of the pool."""
-        missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in LAYERS]
-        if missing:
-            listed = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-            message = f"ONNX has no operator for OPAQUE layers: {listed}"
-            raise DesignError([Problem("no-equal", message)])
+        require_kinds(graph, LAYERS, "ONNX has no operator")
         self.layers = LAYERS
 
     def model(self, *, every_output: bool) -> Any:

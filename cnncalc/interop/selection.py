@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from cnncalc.interop.operators import Operator
 
 
+EMPTY = "its result has no elements"
+MOST_PARTS = 16
+"""The most slices of which a selection of elements consists."""
+
+
 class Part(NamedTuple):
     """The indices from ``start`` up to, but not including, ``stop`` of one atom of the output of a layer.
 
@@ -47,7 +52,7 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
     if count == size:
         return tensor
     if not count:
-        raise Unsupported("its result has no elements")
+        raise Unsupported(EMPTY)
     if batch_of([tensor.axes[axis]]):
         raise Unsupported("it takes only some images of a batch")
     if step > 1 and count > 1:
@@ -61,6 +66,29 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
         found = _outer(net, alone, axis, start, stop, name)
     assert found is not None
     return found
+
+
+def picked(net: Net, operator: Operator, tensor: Tensor, axis: int, indices: Sequence[int]) -> Tensor:
+    """The elements of an axis with these indices: a slice, or a concatenation of a few slices.
+
+    Raises Unsupported if they are none, or more slices than MOST_PARTS.
+    """
+    if not len(indices):
+        raise Unsupported(EMPTY)
+    step = indices[1] - indices[0] if len(indices) > 1 else 1
+    if step > 0 and (isinstance(indices, range) or list(indices) == list(range(indices[0], indices[-1] + 1, step))):
+        try:
+            return part(net, tensor, axis, (indices[0], indices[-1] + 1, step), operator.name)
+        except Unsupported:
+            if step == 1 or len(indices) > MOST_PARTS:
+                raise
+    is_short = not isinstance(indices, range) or len(indices) <= MOST_PARTS
+    starts = [n for n, index in enumerate(indices) if not n or index != indices[n - 1] + 1] if is_short else []
+    if not 0 < len(starts) <= MOST_PARTS:
+        raise Unsupported(f"it reorders its elements in more than {MOST_PARTS} consecutive parts")
+    ends = [*starts[1:], len(indices)]
+    spans = [(indices[start], indices[start] + end - start, 1) for start, end in zip(starts, ends, strict=True)]
+    return concat(net, operator, [part(net, tensor, axis, span, operator.name) for span in spans], axis)
 
 
 def _inner(net: Net, tensor: Tensor, axis: int, step: int, start: int, name: str) -> Tensor:
@@ -248,7 +276,7 @@ def concat(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -
         return found_view
     groups = groups_of(net, tensors)
     if not any(axis in group for group in groups):
-        groups = _with_axis(groups, axis)
+        groups = _with_axis(groups, axis, tensors)
     group = next(group for group in groups if axis in group)
     if len(group) > 1:
         groups = _separate(groups, axis)
@@ -264,12 +292,13 @@ def concat(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -
     return Tensor(found, tuple(axes))
 
 
-def _with_axis(groups: list[list[int]], axis: int) -> list[list[int]]:
+def _with_axis(groups: list[list[int]], axis: int, tensors: Sequence[Tensor]) -> list[list[int]]:
     """The groups with one more axis: in place of a side of size 1, or as a new side."""
+    is_full = len(groups) > max(SIDES)
     for number, group in enumerate(groups):
-        if not group:
+        if not group or (is_full and all(tensor.shape[n] == 1 for tensor in tensors for n in group)):
             return [*groups[:number], [axis], *groups[number + 1 :]]
-    if len(groups) > max(SIDES):
+    if is_full:
         raise Unsupported(f"it has more than {max(SIDES)} sides")
     return [[axis], *groups]
 

@@ -6,7 +6,7 @@ is not part of attention reads them.
 
 from __future__ import annotations
 
-from math import isqrt, prod, sqrt
+from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown
@@ -122,15 +122,17 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
     scale = scores.scale * query.factor * key.factor
     if worth.factor != 1 or abs(scale * sqrt(query.numbers) - 1) > 1e-3:
         return None
-    relative = _relative(net, scores, query, key)
-    if relative is False:
-        return None
     nodes = net.builder.nodes
     sources = [nodes[query.place].inputs[0], nodes[key.place].inputs[0]]
     given = []
     for place, role in zip(sources, (query, key), strict=True):
         volume = net.builder.volume(place)
         given.append(net.moved(Source(volume, place), _target(volume, role)))
+    if len(given[0].volume.sides) > 1 and not net.builder.has_windows(given[0].place):
+        return None
+    relative = _relative(net, scores, query, key)
+    if relative is False:
+        return None
     inner = query.heads * query.numbers
     keys: dict[str, Any] = {"heads": query.heads, "out": False, "bias": net.builder.nodes[query.place].layer.bias}  # type: ignore[union-attr]
     if inner != given[0].volume.depth:
@@ -142,10 +144,10 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
         raise Unknown
     net.hold_as(found, _arrays_of(net, (query, key, worth), is_joined=given[0].volume.depth == given[1].volume.depth))
     for array in scores.biases:
-        if is_mask(net, array, query.heads):
-            net.differs(found, MASK)
+        if isinstance(relative, list) and not is_mask(net, array, query.heads):
+            net.hold_as(found, {"relative": distances(array, query.heads, *relative)})
         else:
-            net.hold_as(found, {"relative": distances(array, query.heads, isqrt(size_of(query.places)))})
+            net.differs(found, MASK)
     gone = {query.place, key.place, worth.place}
     net.owners = {identity: place for identity, place in net.owners.items() if place not in gone}
     return Tensor(found, _result_axes(scores.query, query, found.volume))
@@ -274,50 +276,75 @@ def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | b
     """The height and width for a table of relative position biases; None without biases; False for other biases."""
     found: list[int] | None = None
     positions = size_of(query.places)
-    side = isqrt(positions)
     for array in scores.biases:
         if is_mask(net, array, query.heads):
             net.used(array)
             net.builder.note(MASK)
             continue
-        if side * side != positions or size_of(key.places) != positions or found is not None:
+        if size_of(key.places) != positions or found is not None or array.elements != query.heads * positions**2:
             return False
-        if array.elements != query.heads * positions**2 or not _depends_on_distance(net, array, side):
+        found = _plane(net, array, query.heads, positions)
+        if found is None:
             return False
-        _hold_table(net, array, query.heads * (2 * side - 1) ** 2)
-        found = [side, side]
+        _hold_table(net, array, query.heads * (2 * found[0] - 1) * (2 * found[1] - 1))
     return found
 
 
+def _plane(net: Net, array: Array, heads: int, positions: int) -> list[int] | None:
+    """The height and width of a plane on whose offsets the biases of all pairs of positions depend; None if none is.
+
+    It has as many offsets as the table has rows; a square may have another table.
+    """
+    stored = sum(prod(shape) for shape in _tables(net, array).values())
+    planes = [[high, positions // high] for high in range(1, positions + 1) if positions % high == 0]
+    for high, wide in sorted(planes, key=lambda plane: abs(plane[0] - plane[1])):
+        is_table = stored == heads * (2 * high - 1) * (2 * wide - 1)
+        if (is_table or high == wide) and _depends_on_distance(net, array, high, wide):
+            return [high, wide]
+    return None
+
+
 def is_mask(net: Net, array: Array, heads: int) -> bool:
-    """Whether a constant that is added to scores is a mask, not a bias."""
+    """Whether a constant that is added to scores is a mask, not a bias; zeros may be a bias without trained values."""
     if array.is_learned:
         return False
     if array.values is not None and len(array.values) <= 65_536 and net.can_look_at(array.elements):
-        return all(value == 0 or value <= MASKED for value in array.values)
+        values = set(array.values)
+        if values != {0}:
+            return all(value == 0 or value <= MASKED for value in values)
     is_bias = array.shape[-3:-2] == (heads,) and prod(array.shape[:-3]) == 1
     return array.is_literal or array.is_learned is False or not is_bias
 
 
-def _depends_on_distance(net: Net, array: Array, side: int) -> bool:
-    """Whether biases of pairs of positions on a square depend only on their offset; True if no values are known."""
+def _depends_on_distance(net: Net, array: Array, high: int, wide: int) -> bool:
+    """Whether biases of pairs of positions on a plane depend only on their offset; True if no values are known."""
     if array.values is None or not net.can_look_at(array.elements):
         return True
-    count = side * side
+    count = high * wide
     known: dict[tuple[int, int, int], Any] = {}
     for place, value in enumerate(array.values):
         rest, column = divmod(place, count)
         head, row = divmod(rest, count)
-        distance = (head, row // side - column // side, row % side - column % side)
+        distance = (head, row // wide - column // wide, row % wide - column % wide)
         if known.setdefault(distance, value) != value:
             return False
     return True
 
 
+def _tables(net: Net, array: Array) -> dict[str, tuple[int, ...]]:
+    """The shapes of the stored numbers, not of indices, from which a constant was computed."""
+    found = {name: net.net.constants.get(name, net.values.get(name)) for name in array.origins}
+    return {
+        name: each.shape
+        for name, each in found.items()
+        if each is not None and not isinstance(each, Tensor) and not each.is_integer
+    }
+
+
 def _hold_table(net: Net, array: Array, expected: int) -> None:
     """Records the table of relative biases from which a constant was gathered."""
-    tables = [name for name in array.origins if name in net.net.constants and not net.net.constants[name].is_integer]
-    stored = sum(prod(net.net.constants[name].shape) for name in tables)
+    tables = _tables(net, array)
+    stored = sum(prod(shape) for shape in tables.values())
     for name in array.origins:
         net.counted[name] = 1
     net.held[(*sorted(tables), "relative")] = expected

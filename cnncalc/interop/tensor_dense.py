@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
-from cnncalc.interop.tensor_functions import activation, function_of
+from cnncalc.interop.tensor_functions import activation, function_of, reduced, reducible
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, require_batch_apart
 from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, transposed
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, batch_of, size_of, whole
+from cnncalc.records import NamedTuple
+from cnncalc.source import visible
+from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -116,54 +119,127 @@ def matmul(net: Net, operator: Operator) -> Value:
     raise Unsupported("it multiplies a constant by a tensor")
 
 
+class Term(NamedTuple):
+    """A value that Einsum reads, and a letter for each of its axes."""
+
+    value: Tensor | Array
+    letters: str
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of the axis of each letter."""
+        return dict(zip(self.letters, self.value.shape, strict=True))
+
+    def grouped(self, *groups: Sequence[str]) -> Tensor:
+        """A view of the tensor with one axis for each group of letters."""
+        assert isinstance(self.value, Tensor)
+        axes = dict(zip(self.letters, self.value.axes, strict=True))
+        return self.value.viewed(
+            tuple([tuple([atom for letter in group for atom in axes[letter]]) for group in groups])
+        )
+
+    def spread(self, result: str) -> Tensor | Array:
+        """The value with an axis for each letter of the result; axes that it lacks have the size 1."""
+        if isinstance(self.value, Tensor):
+            return self.grouped(*[letter if letter in self.letters else "" for letter in result])
+        order = [self.letters.index(letter) for letter in result if letter in self.letters]
+        return shaped(transposed(self.value, order), *[self.sizes.get(letter, 1) for letter in result])
+
+
 def einsum(net: Net, operator: Operator) -> Value:
-    """Einsum of two values as a matrix product. Raises Unsupported for other equations."""
-    equation = operator.attributes.get("equation", "").replace(" ", "")
-    terms, _, result = equation.partition("->")
+    """Einsum of one or two values: sums and a new order of axes, then a product of elements or of matrices.
+
+    Raises Unsupported for other equations.
+    """
+    letters, result = _equation(operator, net.inputs(operator))
+    terms = []
+    for number, (value, own) in enumerate(zip(net.inputs(operator), letters, strict=True)):
+        others = {*result, *"".join([*letters[:number], *letters[number + 1 :]])}
+        terms.append(_summed(net, operator, value, own, [n for n, letter in enumerate(own) if letter not in others]))
+    if len(terms) == 1:
+        return terms[0].grouped(*result)
+    one, other = sorted(terms, key=lambda term: isinstance(term.value, Array))
+    if all(letter in result for letter in one.letters + other.letters):
+        first, second = (term.spread(result) for term in (one, other))
+        return two(net, operator, "Mul", first, second)
+    return _product_of_terms(net, operator, one, other, result)
+
+
+def _equation(operator: Operator, values: Sequence[Value]) -> tuple[list[str], str]:
+    """The letters of the axes of each input and of the result; the axes of "..." get characters, the last one chr(1).
+
+    Raises Unsupported for equations that are no sums and products, WrongFile for those that do not fit the inputs.
+    """
+    equation = str(operator.attributes.get("equation", ""))
+    terms, arrow, result = equation.replace(" ", "").partition("->")
     names = terms.split(",")
-    values = net.inputs(operator)
-    if not result or len(names) != 2 or "." in equation or any(len(set(n)) < len(n) for n in (*names, result)):
-        raise Unsupported(f"its equation is {equation}")
-    (left, right), (one, other) = names, values
-    if not isinstance(one, Tensor):
-        left, right, one, other = right, left, other, one
-    if not isinstance(one, Tensor) or other is None or len(left) != one.rank or len(right) != len(other.shape):
-        raise Unsupported(f"its equation is {equation}")
-    shared = [letter for letter in left if letter in right]
-    summed = [letter for letter in shared if letter not in result]
-    batch = [letter for letter in shared if letter in result]
-    rows = [letter for letter in left if letter not in right]
-    columns = [letter for letter in right if letter not in left]
-    if any(letter not in result for letter in (*rows, *columns)) or not summed:
-        raise Unsupported(f"its equation is {equation}")
-    first = _grouped(one, left, [*[[letter] for letter in batch], rows, summed])
-    widths = dict(zip([*left, *right], [*one.shape, *other.shape], strict=True))
-    for letter, size in zip([*left, *right], [*one.shape, *other.shape], strict=True):
-        if size != widths[letter] and 1 in (size, widths[letter]):
+    if len(names) != len(values):
+        raise WrongFile(f"its equation {visible(equation)} has {plural(len(names), 'term')} for {len(values)} inputs")
+    dots = ""
+    for number, (name, value) in enumerate(zip(names, values, strict=True)):
+        more = len(value.shape if value else ()) - len(name.replace("...", ""))
+        if more < 0 or (more and "..." not in name):
+            axes = plural(more + len(name.replace("...", "")), "axis")
+            raise WrongFile(f"its equation {visible(equation)} does not fit the {axes} of input {number + 1}")
+        own = "".join([chr(number) for number in range(more, 0, -1)])
+        names[number], dots = name.replace("...", own), max(dots, own, key=len)
+    every = "".join(names)
+    if not arrow:  # the letters that stand there once, in alphabetical order
+        result = "..." + "".join(
+            sorted([letter for letter in every if every.count(letter) == 1 and letter not in dots])
+        )
+    result = result.replace("...", dots)
+    if len(names) > 2 or any(len({*name}) < len(name) for name in (*names, result)):
+        raise Unsupported(f"its equation is {visible(equation)}")
+    if not {*result} <= {*every}:
+        raise WrongFile(f"the result of its equation {visible(equation)} has a letter that no input has")
+    return names, result
+
+
+def _summed(net: Net, operator: Operator, value: Value, letters: str, axes: list[int]) -> Term:
+    """A term of Einsum after the sum over some of its axes."""
+    if value is None or (axes and isinstance(value, Array)):
+        raise Unsupported(f"its equation is {visible(operator.attributes['equation'])}")
+    if axes and isinstance(value, Tensor):
+        value = reduced(net, operator, "ReduceSum", reducible(net, value, axes), axes, keeps=False)
+    return Term(value, "".join([letter for n, letter in enumerate(letters) if n not in axes]))
+
+
+def _product_of_terms(net: Net, operator: Operator, one: Term, other: Term, result: str) -> Value:
+    """The matrix product of two terms: rows of the first and columns of the second, summed over other shared axes."""
+    shared = _common(one.letters, other.letters)
+    batch, summed = _common(shared, result), _without(shared, result)
+    rows, columns = _without(one.letters, other.letters), _without(other.letters, one.letters)
+    order = batch + rows + columns
+    is_array = isinstance(other.value, Array)
+    if sorted(order) != sorted(result) or not summed or (is_array and batch):
+        raise Unsupported(f"its equation is {visible(operator.attributes['equation'])}")
+    for letter in shared:
+        a, b = one.sizes[letter], other.sizes[letter]
+        if a != b and 1 in (a, b):
             raise Unsupported(f"it broadcasts the axes {letter} of its inputs")
-        if size != widths[letter]:
-            raise WrongFile(f"its axes {letter} have the sizes {size} and {widths[letter]}")
-    if isinstance(other, Array):
-        if batch:
-            raise Unsupported(f"its equation is {equation}")
-        shape = (prod(widths[letter] for letter in summed), prod(widths[letter] for letter in columns))
-        own = shaped(transposed(other, [right.index(letter) for letter in (*summed, *columns)]), *shape)
-        made = dense(net, operator, _grouped(one, left, [*[[r] for r in rows], summed]), own, None)
-        found = net.reshaped(made, [widths[letter] for letter in (*rows, *columns)])
+        if a != b:
+            raise WrongFile(f"its axes {letter} have the sizes {b} and {a}")
+    if isinstance(other.value, Array):
+        weight = transposed(other.value, [other.letters.index(letter) for letter in summed + columns])
+        inputs = prod(weight.shape[: len(summed)])
+        made: Value = dense(
+            net, operator, one.grouped(*rows, summed), shaped(weight, inputs, weight.elements // inputs), None
+        )
     else:
-        second = _grouped(other, right, [*[[letter] for letter in batch], summed, columns])
-        value = product(net, operator, first, second)
-        assert isinstance(value, Tensor)
-        found = net.reshaped(value, [widths[letter] for letter in (*batch, *rows, *columns)])
-    order = [*batch, *rows, *columns]
+        made = product(net, operator, one.grouped(*batch, rows, summed), other.grouped(*batch, summed, columns))
+    assert isinstance(made, Tensor)
+    widths = one.sizes | other.sizes
+    found = net.reshaped(made, [widths[letter] for letter in order])
     return found.viewed(tuple([found.axes[order.index(letter)] for letter in result]))
 
 
-def _grouped(tensor: Tensor, letters: str, groups: Sequence[Sequence[str]]) -> Tensor:
-    """A view of a tensor with one axis for each group of letters."""
-    return tensor.viewed(
-        tuple([tuple([atom for letter in group for atom in tensor.axes[letters.index(letter)]]) for group in groups])
-    )
+def _common(letters: str, others: str) -> str:
+    return "".join([letter for letter in letters if letter in others])
+
+
+def _without(letters: str, others: str) -> str:
+    return "".join([letter for letter in letters if letter not in others])
 
 
 def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | None) -> Tensor:

@@ -23,9 +23,10 @@ from cnncalc.interop.tensor_net import (
     axis_in,
     require_batch_apart,
 )
+from cnncalc.interop.tensor_norms import divided_by_neighbours
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
-from cnncalc.interop.views import BATCH, Atom, Axes, merged, size_of, whole
-from cnncalc.volume import Volume
+from cnncalc.interop.views import BATCH, Atom, Axes, batch_of, merged, size_of, whole
+from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 BIASED = ("conv", "dwconv", "deconv", "local", "fc", "linear")
 """Kinds for which an added constant with one number for each channel is a bias."""
+
+
+LINEAR = ("Add", "Sub", "Mul", "Div")
+"""Operators whose constants may be weights."""
 
 
 def arithmetic(net: Net, operator: Operator) -> Value:
@@ -62,6 +67,9 @@ def chosen(net: Net, operator: Operator) -> Value:
     is_where = operator.type == "Where"
     values = net.inputs(operator)
     tensors = [value for value in values if isinstance(value, Tensor)]
+    condition = values[0]
+    if is_where and isinstance(condition, Array) and condition.scalar is not None:
+        return _picked(net, condition, values[1:])
     first = tensors[0]
     args: list[Source | float] = []
     for value in values:
@@ -79,6 +87,17 @@ def chosen(net: Net, operator: Operator) -> Value:
         raise Unsupported(different if is_where else "it compares different tensors")
     made = formula_of(net, operator, operator.type, tuple(args), first.source.volume)
     return Tensor(made, first.axes, first.expanded)
+
+
+def _picked(net: Net, condition: Array, choices: Sequence[Value]) -> Value:
+    """The choice of Where by a constant condition, expanded to the shape of the result."""
+    net.used(condition)
+    found = choices[0 if condition.scalar else 1]
+    shape = broadcast([value.shape for value in (condition, *choices) if value is not None])
+    if not isinstance(found, Tensor):
+        raise Unsupported("its choice is a constant")
+    wide = found.viewed(_aligned(found, len(shape)))
+    return wide if wide.shape == shape else Tensor(wide.source, wide.axes, shape)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
@@ -127,6 +146,8 @@ def _two_tensors(net: Net, operator: Operator, type: str, left: Tensor, right: T
         return _copied(Tensor(formula_of(net, operator, type, (first, second), volume), axes), [left, right])
     if type == "Pow":
         raise Unsupported("no layer kind computes powers with a tensor as exponent")
+    if type == "Div" and (normed := divided_by_neighbours(net, operator, left, right)) is not None:
+        return normed
     return _merge(net, operator, type, [left, right])
 
 
@@ -170,6 +191,8 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
     if not _fit(padded):
         groups = groups_of(net, padded)
         padded = [net.rearranged(tensor, groups) for tensor in padded]
+        if any(len({*sizes} - {1}) > 1 for sizes in zip(*[tensor.source.volume for tensor in padded], strict=True)):
+            raise Unsupported("it repeats a tensor along one of several axes that are one side of the volume")
     found = net.add(MERGES[type], [tensor.source for tensor in padded], operator.name)
     if found is None:
         raise Unknown
@@ -237,6 +260,9 @@ def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
         channels = _per_channel(net, x, array)
         if channels is not None:
             return _scaled(net, operator, type, channels, array)
+        if array.elements == 1:  # one number for all channels: SCALE of a volume of depth 1
+            row = net.rearranged(x, [[*range(1, x.rank)], []])
+            return net.reshaped(_scaled(net, operator, type, row, shaped(array, 1)), x.shape)
         if type in ("Add", "Sub"):
             return _position(net, operator, x, array if type == "Add" else negative(array))
     raise Unsupported(f"it combines a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
@@ -250,7 +276,7 @@ def _with_scalar(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
     """Combines a tensor and a number; None if the number is a parameter that a layer kind has."""
     fits = all(size in (1, mine) for size, mine in zip(array.shape[::-1], x.shape[::-1], strict=False))
     value = array.scalar
-    is_weight = not array.is_literal and array.is_learned is not False
+    is_weight = type in LINEAR and not array.is_literal and array.is_learned is not False
     if not fits or (is_weight and (array.elements > 1 or (array.is_learned and x.source.volume.depth == 1))):
         return None
     if is_weight and type == "Add" and len(array.shape) and x.source.volume.depth == 1 and _takes_bias(net, x.source):
@@ -259,7 +285,7 @@ def _with_scalar(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
         return None
     net.used(array)
     number = float(value)
-    if type in ("Add", "Sub", "Mul", "Div") and not (type == "Div" and not is_first):
+    if type in LINEAR and not (type == "Div" and not is_first):
         factor, shift = _line(type, number, is_first=is_first)
         if (factor, shift) == (1, 0):
             return x
@@ -288,6 +314,21 @@ def _takes_bias(net: Net, source: Source) -> bool:
 
 def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
     """The tensor, rearranged if necessary, if a constant has one number for each channel; else None."""
+    axes = [number for number, size in enumerate(_broadcast_to(x, array)) if size > 1]
+    volume = x.source.volume
+    if not axes:
+        return x if volume.depth == 1 else None
+    atoms = [atom for number in axes for atom in x.axes[number]]
+    if merged(atoms) == whole(len(volume) - 1, volume.depth):
+        return x
+    if batch_of([tuple(atoms)]) or len(axes) > 1:
+        return None
+    others = [n for n in range(x.rank) if n not in axes and size_of(a for a in x.axes[n] if a.side != BATCH) > 1]
+    return net.rearranged(x, [*[[n] for n in others], axes]) if len(others) in SIDES else None
+
+
+def _broadcast_to(x: Tensor, array: Array) -> tuple[int, ...]:
+    """The shape of a constant with as many axes as the tensor; raises Unsupported or WrongFile if it does not fit."""
     if len(array.shape) > x.rank:
         raise Unsupported(f"its constant of shape {_shown(array.shape)} has more axes than {_shown(x.shape)}")
     shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
@@ -296,19 +337,7 @@ def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
         raise Unsupported(f"its constant of shape {_shown(array.shape)} expands the tensor of {_shown(x.shape)}")
     if any(size not in (1, mine) for size, mine in pairs):
         raise WrongFile(f"a constant of shape {_shown(array.shape)} does not fit a tensor of {_shown(x.shape)}")
-    axes = [number for number, size in enumerate(shape) if size > 1]
-    depth = x.source.volume.depth
-    if not axes:
-        return x if depth == 1 else None
-    atoms = [atom for number in axes for atom in x.axes[number]]
-    if merged(atoms) == whole(len(x.source.volume) - 1, depth):
-        return x
-    if any(atom.side == BATCH for atom in atoms) or len(axes) > 1:
-        return None
-    others = [n for n in range(x.rank) if n not in axes and size_of(a for a in x.axes[n] if a.side != BATCH) > 1]
-    if len(others) > 3 or not others:
-        return None
-    return net.rearranged(x, [*[[n] for n in others], axes])
+    return shape
 
 
 def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) -> Tensor:
@@ -316,7 +345,7 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
     source = x.source
     net.place(source)
     is_shift = type in ("Add", "Sub")
-    if type not in ("Add", "Sub", "Mul", "Div"):
+    if type not in LINEAR:
         raise Unsupported(f"it combines a tensor with a constant of shape {_shown(array.shape)}")
     own = flat_as(type, array)
     if _absorbed(net, source, array, own, is_shift=is_shift):

@@ -262,10 +262,17 @@ def with_key(kind: str, attribute: str, key: str, default: float) -> Callable[[N
 
 
 def celu(net: Net, operator: Operator) -> Value:
-    """Celu, which equals ELU if alpha is 1."""
-    if operator.attributes.get("alpha", 1.0) != 1:
-        raise Unsupported("CELU is ELU only if alpha is 1")
-    return activation(net, operator, net.tensor(operator), "elu")
+    """Celu: alpha times ELU of x / alpha."""
+    alpha = float(operator.attributes.get("alpha", 1.0))
+    if alpha <= 0:
+        raise Unsupported(f"its alpha is {alpha:g}, but must be above 0")
+    x = (
+        function_of(net, operator, "Affine", net.tensor(operator), 1 / alpha, 0.0)
+        if alpha != 1
+        else net.tensor(operator)
+    )
+    found = activation(net, operator, x, "elu")
+    return found if alpha == 1 else function_of(net, operator, "Affine", found, alpha, 0.0)
 
 
 def swish(net: Net, operator: Operator) -> Value:

@@ -50,9 +50,12 @@ class Order(NamedTuple):
 def _of_vectors(axes: Sequence[int | None], known: Sequence[int | None]) -> Order:
     """The order of axes whose last one is the depth.
 
-    The batch is the first axis, or, if that has a size above 1, axis 0 of the input, if its size is 1 or open.
+    The batch is the first axis, or, if that has a size above 1, axis 0 of the input, if its size is 1 or open, or of
+    three axes the second one, if its size is: PyTorch's sequences are positions x batch x depth.
     """
     batch, sides = axes[0], _given(axes[1:-1])
+    if len(axes) == 3 and batch is not None and (known[batch] or 1) > 1 and sides and known[sides[0]] in (None, 1):
+        batch, sides = sides[0], (batch,)
     if batch is not None and (known[batch] or 1) > 1 and 0 in sides and known[0] in (None, 1):
         batch, sides = 0, tuple(sorted([batch, *[axis for axis in sides if axis]]))
     return Order(batch, axes[-1], sides)
@@ -144,44 +147,43 @@ def _axes(net: Net, operator: Operator) -> list[int] | None:
 
 def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> None:
     """Adds an input of the net."""
+    net.values[name] = None
     known = shape if shape is not None else (None,) * 4
     rank = len(known)
     order = order_of(net, name, known)
     if rank - 2 not in (*SIDES, 0, -1, -2) and len(order.sides) not in SIDES:
         net.builder.fail(f"the input has {rank} axes, but a volume has at most {max(SIDES) + 1}", name)
-        net.values[name] = None
         return
-    batch = known[order.batch] if order.batch is not None and order.batch < rank else 1
-    is_first = not any(node.is_input for node in net.builder.nodes)
-    if batch is not None and batch > 1 and is_first:
-        net.batch = batch
-    sides = [known[axis] for axis in order.sides]
-    has_batch = order.batch is not None
-    if has_batch and batch not in (None, 1, net.batch):
-        sides.insert(0, batch)  # its number of images differs from the batch, so the axis is a side
-        order = Order(None, order.depth, (order.batch or 0, *order.sides))
-    depth = known[order.depth] if order.depth is not None and order.depth < rank else 1
-    sizes = [*(sides or [1, 1]), depth]
-    place = net.builder.add_input(name, None if shape is None else sizes)
+    order = _with_images(net, order, known)
+    sides, depth = [known[axis] for axis in order.sides], 1 if order.depth is None else known[order.depth]
+    place = net.builder.add_input(name, None if shape is None else [*(sides or [1, 1]), depth])
     if place is None:
-        net.values[name] = None
         return
     source = Source(net.builder.volume(place), place)
     volume = source.volume
-    axes: list[Axis] = [()] * rank
-    if len(volume) - 1 != max(1, len(order.sides)) and order.sides:
-        net.builder.fail(f"the input has {plural(len(order.sides), 'side')}, but the call gives {volume}", name)
-        net.values[name] = None
+    if sides and len(volume.sides) != len(sides):
+        net.builder.fail(f"the input has {plural(len(sides), 'side')}, but the call gives {volume}", name)
         return
+    axes: list[Axis] = [()] * rank
     for side, axis in enumerate(order.sides):
         axes[axis] = whole(side, volume[side])
     if order.depth is not None:
         axes[order.depth] = whole(len(volume) - 1, volume.depth)
-    if order.batch is not None:
-        axes[order.batch] = () if batch == 1 else whole(BATCH, net.batch)  # a size of 1 is shared by all images
+    if order.batch is not None and known[order.batch] != 1:  # a size of 1 is shared by all images
+        axes[order.batch] = whole(BATCH, net.batch)
     source.names.append(name)
     net.entries[place] = name, tuple(axes)
     net.values[name] = Tensor(source, tuple(axes))
+
+
+def _with_images(net: Net, order: Order, known: Sequence[int | None]) -> Order:
+    """The order of an input, in which the batch is a side if it is not that of the net, which the first input has."""
+    if order.batch is None:
+        return order
+    batch = known[order.batch]
+    if batch is not None and batch > 1 and not any(node.is_input for node in net.builder.nodes):
+        net.batch = batch
+    return order if batch in (None, 1, net.batch) else Order(None, order.depth, (order.batch, *order.sides))
 
 
 def read_constants(net: Net) -> None:

@@ -16,6 +16,7 @@ from cnncalc.interop import (
     tensor_functions,
     tensor_moves,
     tensor_norms,
+    tensor_pads,
     tensor_torch,
     tensor_windows,
 )
@@ -44,7 +45,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), tensor_windows.pool),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), tensor_windows.global_pool),
     "MaxUnpool": tensor_windows.unpool,
-    "Pad": tensor_windows.pad,
+    "Pad": tensor_pads.pad,
     **dict.fromkeys(("Resize", "Upsample"), tensor_windows.resize),
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), tensor_windows.blocks),
     **dict.fromkeys(
@@ -100,6 +101,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Slice": tensor_moves.slices,
     "Split": tensor_moves.split,
     "Gather": tensor_moves.gather,
+    "GatherND": tensor_moves.gather_points,
     "Concat": tensor_moves.concatenated,
     **tensor_torch.HANDLERS,
 }  # fmt: skip
@@ -115,6 +117,12 @@ ELEMENTWISE = frozenset((
     "com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.SkipLayerNormalization", "Swish", "Shrink",
 ))  # fmt: skip
 """Operators whose output has the broadcast shape of their inputs."""
+
+BROADCASTING = frozenset((
+    "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum", "Where", "Greater", "GreaterOrEqual", "Less",
+    "LessOrEqual", "Reshape", "Transpose",
+))  # fmt: skip
+"""Operators that read tensors as they were before they were expanded."""
 
 REASONS = {
     **dict.fromkeys(
@@ -230,28 +238,35 @@ def _results(net: Net, operator: Operator) -> list[Value]:
     """The outputs of an operator; empty if its inputs are not known."""
     values = net.inputs(operator)
     unknown = [name for name, value in zip(operator.inputs, values, strict=True) if name and value is None]
-    if unknown and not any(isinstance(value, Tensor) for value in values):
-        for kept in (net.failed, net.unknown):
-            if any(name in kept for name in unknown):
-                kept.update(operator.outputs)
-                return []
-    maker = MAKERS.get(operator.type)
-    if maker is not None:
-        if unknown:
-            net.failed.update(operator.outputs)
-        return [] if unknown else [maker(net, operator)]
+    has_failed = not net.failed.isdisjoint(unknown)
+    is_lacking = not has_failed and not net.unknown.isdisjoint(unknown)
+    if (has_failed or is_lacking) and not any(isinstance(value, Tensor) for value in values):
+        if is_lacking:
+            net.unknown.update(operator.outputs)
+        return []
+    if operator.type in MAKERS:
+        return [] if unknown else [MAKERS[operator.type](net, operator)]
     if not unknown and is_constant(values):
         return _folded(net, operator)
     handler = HANDLERS.get(operator.type)
     if handler is None:
         raise Unsupported(operator.why or REASONS.get(operator.type, "no layer kind computes it"))
+    if is_lacking:
+        raise Unsupported("it needs a constant that cnncalc does not compute")
     if unknown:
-        if any(name in net.unknown for name in unknown) and not any(name in net.failed for name in unknown):
-            raise Unsupported("it needs a constant that cnncalc does not compute")
         return []
     if not any(operator.inputs):
         raise WrongFile("it has no inputs")
-    found = handler(net, operator)
+    if operator.type not in BROADCASTING:
+        for name in operator.inputs:
+            value = net.values.get(name)
+            if isinstance(value, Tensor) and value.expanded:
+                net.values[name] = tensor_moves.with_copies(net, net.makers.get(name, operator), value)
+    return _handled(net, operator, handler(net, operator))
+
+
+def _handled(net: Net, operator: Operator, found: Value | list[Value]) -> list[Value]:
+    """The outputs of an operator from those that its handler found."""
     results = found if isinstance(found, list) else [found]
     if operator.type == "MaxPool" and len(operator.outputs) > 1:
         results = results * 2

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnncalc.interop.builder import Unsupported
-from cnncalc.interop.selection import concat, part, repeated
+from cnncalc.interop.builder import Unsupported, uniform
+from cnncalc.interop.selection import EMPTY, concat, part, picked, repeated
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.interop.tensor_net import (
+    KEEPING,
+    MAX_RANK,
+    Array,
+    Net,
+    Tensor,
+    Unknown,
+    Value,
+    WrongFile,
+    axes_in,
+    axis_in,
+)
+from cnncalc.interop.tensor_pads import padded
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
 from cnncalc.units import plural
@@ -20,7 +33,6 @@ if TYPE_CHECKING:
     from cnncalc.interop.views import Axis
 
 
-EMPTY = "its result has no elements"
 ALL_IN_ORDER = "the indices of a Gather of all elements are in another file; it is assumed to keep their order"
 """PyTorch's exporter writes such a Gather after the mean of each map."""
 FLOAT, DOUBLE = 1, 11
@@ -96,21 +108,6 @@ def new_shape(old: Sequence[int], wanted: Sequence[int], *, keeps_zeros: bool = 
     return tuple(shape)
 
 
-def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> list[int]:
-    """The pads of every axis, all begins and then all ends, from those of some axes (None: of all).
-
-    Raises WrongFile if an axis has not exactly two.
-    """
-    chosen = range(rank) if axes is None else axes_in(axes, rank)
-    if len(pads) != 2 * len(chosen):
-        raise WrongFile(f"it has {plural(len(pads), 'pad')}, but needs 2 for each of {plural(len(chosen), 'axis')}")
-    found = [0] * 2 * rank
-    for number, axis in enumerate(chosen):
-        found[axis] = pads[number]
-        found[axis + rank] = pads[number + len(chosen)]
-    return found
-
-
 def flatten(net: Net, operator: Operator) -> Value:
     """Flatten to two axes: those before ``axis``, and those from it on."""
     x = net.tensor(operator)
@@ -181,6 +178,25 @@ def expand(net: Net, operator: Operator) -> Value:
     return view if list(view.shape) == shape else Tensor(x.source, axes, tuple(shape))
 
 
+def with_copies(net: Net, operator: Operator, x: Tensor) -> Tensor:
+    """An expanded tensor as a concatenation of its copies, for an operator that does not broadcast."""
+    found = x.viewed(x.axes)
+    for axis, count in enumerate(x.shape):
+        if count > 1 and not x.axes[axis] and (axis or count != net.batch):
+            found = _copies(net, operator, found, axis, count)
+    return found
+
+
+def _copies(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> Tensor:
+    if count > MOST_COPIES:
+        raise Unsupported(f"it makes {count:,} copies, more than {MOST_COPIES}")
+    return concat(net, operator, [x] * count, axis)
+
+
+MOST_COPIES = 64
+"""The most copies of a tensor that are concatenated."""
+
+
 def tile(net: Net, operator: Operator) -> Value:
     """Tile: concatenates copies of a tensor."""
     x = net.tensor(operator)
@@ -191,11 +207,9 @@ def tile(net: Net, operator: Operator) -> Value:
         raise WrongFile(f"its repeats {repeats} must be 0 or more")
     if not min(repeats):
         raise Unsupported(EMPTY)
-    if max(repeats) > 64:
-        raise Unsupported("it makes more than 64 copies")
     for axis, count in enumerate(repeats):
         if count > 1:
-            x = concat(net, operator, [x] * count, axis)
+            x = _copies(net, operator, x, axis, count)
     return x
 
 
@@ -212,11 +226,7 @@ def slices(net: Net, operator: Operator) -> Value:
     if 0 in steps:
         raise WrongFile("its steps must not be 0")
     for start, stop, axis, step in zip(starts, ends, axes_in(axes, x.rank), steps, strict=True):
-        size = x.shape[axis]
-        if step < 1:
-            raise Unsupported(f"its step is {step}, below 1")
-        begin, end, _ = slice(start, stop, step).indices(size)
-        x = part(net, x, axis, (begin, end, step), operator.name)
+        x = picked(net, operator, x, axis, range(*slice(start, stop, step).indices(x.shape[axis])))
     return x
 
 
@@ -263,8 +273,32 @@ def place_in(index: int, size: int) -> int:
     return int(index) % size
 
 
+def rolled(net: Net, x: Tensor, shifts: Sequence[tuple[int, int]], name: str) -> Tensor:
+    """ROLL by pairs of axis and shift."""
+    axes = [axis for axis, _ in shifts]
+    if 0 in axes or not axes:
+        raise Unsupported("it rolls the batch")
+    if not all(_rolling(x, axis) for axis in axes):
+        x = net.rearranged(x, net.last_groups(x)) if x.rank > 3 or 1 in axes else net.spatial(x)[0]
+    wanted = [0] * len(x.source.volume.sides)
+    for axis, shift in shifts:
+        places = _rolling(x, axis)
+        if len(places) != 1:
+            raise Unsupported("it rolls an axis that is not a side")
+        wanted[places[0]] = shift
+    found = net.add("roll", [x.source], name, shift=uniform(wanted))
+    if found is None:
+        raise Unknown
+    return type(x)(found, x.axes)
+
+
+def _rolling(x: Tensor, axis: int) -> list[int]:
+    """The sides of the volume that are this axis of a tensor: one or none."""
+    return [side for side, size in enumerate(x.source.volume.sides) if x.axes[axis] == whole(side, size)]
+
+
 def gather(net: Net, operator: Operator) -> Value:
-    """Gather of one index, or of consecutive ones."""
+    """Gather with known indices."""
     values = net.inputs(operator)
     if isinstance(values[0], Array) and isinstance(values[1], Tensor):
         raise Unsupported("it is an embedding: it reads rows of a table by computed indices")
@@ -273,20 +307,82 @@ def gather(net: Net, operator: Operator) -> Value:
     if indices is None or indices.values is None:
         stored = net.net.constants.get(operator.inputs[1])
         if stored is None or not stored.is_external or x.shape != (prod(stored.shape),):
-            raise Unsupported("its indices are not known")
+            raise Unsupported(NO_INDICES)
         net.builder.note(ALL_IN_ORDER)
         return net.reshaped(x, stored.shape)
-    size = x.shape[axis]
     net.look_at(len(indices.values))
-    found = [place_in(index, size) for index in indices.values]
-    if not found or found != list(range(found[0], found[0] + len(found))):
-        if found and found == [place * size // len(found) for place in range(len(found))]:
-            return repeated(net, operator, x, axis, len(found))
-        raise Unsupported("its indices are not consecutive")
-    taken = part(net, x, axis, (found[0], found[-1] + 1, 1), operator.name)
-    if len(indices.shape) == 1:
+    return _gathered(net, operator, x, axis, indices.shape, list(indices.values))
+
+
+NO_INDICES = "its indices are not known"
+
+
+def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[int, ...], indices: list[int]) -> Tensor:
+    """The elements of an axis with these indices, which become axes of this shape."""
+    size = x.shape[axis]
+    found = [place_in(index, size) for index in indices]
+    order = _counting(shape, found)
+    count = len(found)
+    begins, middles = ([(2 * place + half) * size // (2 * count) for place in range(count)] for half in (0, 1))
+    has_steps = len({after - before for before, after in pairwise(found)}) > 1
+    if (
+        order is None
+        and len(shape) == 1
+        and _rolling(x, axis)
+        and found == [(found[0] + n) % size for n in range(size)]
+    ):
+        return rolled(net, x, [(axis, -found[0] if 2 * found[0] <= size else size - found[0])], operator.name)
+    if order is None and found == begins:
+        taken = repeated(net, operator, x, axis, count)
+    elif order is None and found == middles and has_steps:
+        taken = repeated(net, operator, x, axis, count)
+        why = f"{operator.type} takes the nearest element of the middle of each position, RESIZE of its begin"
+        net.builder.note(why)
+        net.differs(taken.source, why)
+    else:
+        taken = picked(net, operator, x, axis, sorted(found) if order else found)
+    if len(shape) == 1:
         return taken
-    return net.reshaped(taken, (*taken.shape[:axis], *indices.shape, *taken.shape[axis + 1 :]))
+    order = order or list(range(len(shape)))
+    cut = net.reshaped(taken, (*taken.shape[:axis], *[shape[n] for n in order], *taken.shape[axis + 1 :]))
+    back = [axis + order.index(n) for n in range(len(shape))]
+    return cut.viewed(tuple([cut.axes[n] for n in (*range(axis), *back, *range(axis + len(shape), cut.rank))]))
+
+
+def _counting(shape: tuple[int, ...], indices: Sequence[int]) -> list[int] | None:
+    """The order of the axes of indices, slowest first, in which they count up by 1; None if there is none."""
+    if not indices:
+        return None
+    steps = [indices[prod(shape[n + 1 :])] - indices[0] if size > 1 else 0 for n, size in enumerate(shape)]
+    order = sorted(range(len(shape)), key=lambda n: -steps[n])
+    expected = [indices[0]]
+    for size, step in zip(shape, steps, strict=True):
+        expected = [start + step * place for start in expected for place in range(size)]
+    counts = sorted(expected) == list(range(indices[0], indices[0] + len(indices)))
+    return order if counts and expected == list(indices) else None
+
+
+def gather_points(net: Net, operator: Operator) -> Value:
+    """GatherND with known indices, each of which depends on one axis of the result alone."""
+    x, indices = net.tensor(operator), net.array(operator, 1)
+    if indices is None or indices.values is None or operator.attributes.get("batch_dims"):
+        raise Unsupported(NO_INDICES)
+    net.look_at(len(indices.values))
+    *shape, count = indices.shape
+    if not 0 < count <= x.rank or (count > 1 and len(shape) != count):
+        raise Unsupported("its indices are not those of a grid")
+    values = list(indices.values)
+    for axis in range(count):
+        own = values[axis::count]
+        sizes = tuple(shape)
+        if count > 1:
+            step = prod(shape[axis + 1 :])
+            line = [own[place * step] for place in range(shape[axis])]
+            if own != [line[place // step % shape[axis]] for place in range(len(own))]:
+                raise Unsupported("its indices are not those of a grid")
+            own, sizes = line, (shape[axis],)
+        x = _gathered(net, operator, x, axis, sizes, own)
+    return x
 
 
 def concatenated(net: Net, operator: Operator) -> Value:
@@ -301,29 +397,64 @@ def concatenated(net: Net, operator: Operator) -> Value:
     axis = axis_in(axis, tensors[0].rank)
     arrays = [value for value in values if isinstance(value, Array) and value.elements]
     if not arrays:
-        if any(tensor.expanded for tensor in tensors):
-            raise Unsupported("an input was expanded to a larger shape")
         return concat(net, operator, tensors, axis) if len(tensors) > 1 else tensors[0]
-    if len(tensors) > 1 or len(arrays) > 1 or values[0] is not arrays[0]:
-        raise Unsupported(CONSTANTS)
-    return _token(net, operator, tensors[0], arrays[0], axis)
+    front = values[0] if values[1:] == tensors else None
+    found = _token(net, operator, tensors[0], front, axis) if isinstance(front, Array) else None
+    return found or _with_numbers(net, operator, [value for value in values if value in (*tensors, *arrays)], axis)
 
 
 CONSTANTS = "it concatenates constants and computed values"
 
 
-def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> Value:
-    """TOKEN: learned vectors before a sequence."""
-    tensor = net.rearranged(x, [[axis], [x.rank - 1]]) if x.rank == 3 and axis == 1 else None
-    if tensor is None or array.is_learned is False or array.is_literal:
+REPEATING = frozenset((*KEEPING, "Expand", "Tile", "Transpose")) - {"Dropout"}
+"""Operators whose result has no other numbers than their first input."""
+
+
+def number_of(array: Array) -> float | None:
+    """The number that all elements of a constant are; None if they differ or are not known."""
+    for _ in range(MAX_RANK):
+        made = array.made
+        if array.scalar is not None:
+            return float(array.scalar)
+        if made is not None and made.type == "ConstantOfShape" and array.is_literal:
+            return float(made.attributes["value"])
+        if made is None or made.type not in REPEATING:
+            return None
+        array = made.operands[0]
+    return None
+
+
+def _with_numbers(net: Net, operator: Operator, values: Sequence[Value], axis: int) -> Tensor:
+    """PAD: a number, repeated, before and after tensors. Raises Unsupported for other constants."""
+    places = [number for number, value in enumerate(values) if isinstance(value, Tensor)]
+    inner = [value for value in values[places[0] : places[-1] + 1] if isinstance(value, Tensor)]
+    outer = [value for value in values if isinstance(value, Array)]
+    numbers = {None if array.is_learned else number_of(array) for array in outer}
+    if len(inner) + len(outer) < len(values) or len(numbers) > 1 or None in numbers:
         raise Unsupported(CONSTANTS)
+    for array in outer:
+        net.used(array)
+    x = concat(net, operator, inner, axis) if len(inner) > 1 else inner[0]
+    pads = [0] * 2 * x.rank
+    for place, value in enumerate(values):
+        if isinstance(value, Array):
+            pads[axis if place < places[0] else axis + x.rank] += value.shape[axis]
+    return padded(net, operator, x, pads, "zero", float(numbers.pop() or 0))
+
+
+def _token(net: Net, operator: Operator, x: Tensor, array: Array, axis: int) -> Tensor | None:
+    """TOKEN: learned vectors before a sequence; None for other constants."""
+    if x.rank != 3 or axis != 1 or array.is_learned is False or array.is_literal:
+        return None
+    tensor = net.rearranged(x, [[axis], [x.rank - 1]])
     depth = tensor.source.volume.depth
     count = array.elements // depth
     if array.shape[0] == net.batch and array.elements == net.batch * array.shape[1] * depth:
         count = array.shape[1]
-    origin = net.net.constants[next(iter(array.origins))] if len(array.origins) == 1 else None
+    name = next(iter(array.origins)) if len(array.origins) == 1 else ""
+    origin = net.net.constants.get(name, net.values.get(name))  # a value that an operator fills stands for weights
     if origin is None or prod(origin.shape) != count * depth:
-        raise Unsupported(CONSTANTS)
+        return None
     rows = array if array.elements == count * depth else first(array)
     found = learned(net, operator, tensor, "token", {"token": shaped(rows, count, depth)}, count=count)
     return Tensor(found.source, (x.axes[0], whole(0, found.source.volume[0]), whole(1, depth)))

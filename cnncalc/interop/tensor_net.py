@@ -260,8 +260,13 @@ class Net:
         self.net = net
         self.builder = NetBuilder(format, file, settings)
         self.batch = 1
-        self.has_weights = any(not c.is_integer and prod(c.shape) > 1 for c in net.constants.values())
-        """Whether the file stores weights apart from the operators; if not, constants of operators are weights."""
+        self.has_weights = any(not c.is_integer and prod(c.shape) > 1 for c in net.constants.values()) or any(
+            each.type == "ConstantOfShape" and each.inputs[0] in net.constants for each in net.operators if each.inputs
+        )
+        """Whether the file stores weights, or shapes of removed weights that it then fills, apart from the operators.
+
+        If not, constants of operators are weights.
+        """
         self.replaced = settings.input is not None or bool(settings.inputs)
         """Whether the caller replaces sizes of inputs, so that the shapes that the file states do not apply."""
         self.values: dict[str, Value] = {}

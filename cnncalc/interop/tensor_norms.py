@@ -6,13 +6,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported
-from cnncalc.interop.formulas import rounded
+from cnncalc.interop.formulas import evaluate, rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
 from cnncalc.interop.tensor_net import Array, Net, Tensor, Unknown, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
-from cnncalc.interop.views import BATCH, Atom, size_of, whole
+from cnncalc.interop.views import BATCH, Atom, maps_axes, size_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,42 +161,41 @@ def layer_norm(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     is_rms = operator.type != "LayerNormalization"
-    kind = "rms" if is_rms else "ln"
     axis = axis_in(operator.attributes.get("axis", -1), x.rank)
     tensor = net.depth_last(x) if axis == x.rank - 1 else net.rearranged(x, groups_of(net, [x]))
-    atoms = frozenset([atom for part in tensor.axes[axis:] for atom in part])
+    ordered = [atom for part in tensor.axes[axis:] for atom in part]
     volume = tensor.source.volume
-    names = reduced_axes(volume, atoms)
-    keys: dict[str, Any] = {}
-    if set(names) <= {"depth"}:
-        keys["axes"] = "depth"
-    elif prod(atom.size for atom in atoms) == volume.elements:
-        keys["axes"] = "volume"
-    else:
-        keys["axes"] = list(names)
-    keys["scale"] = scale is not None
+    names = reduced_axes(volume, frozenset(ordered))
+    keys: dict[str, Any] = {"axes": list(names), "scale": scale is not None}
+    sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
+    if {*names} <= {"depth"}:
+        keys["axes"], sizes = "depth", [volume.depth]
+    elif size_of(ordered) == volume.elements:
+        keys["axes"], sizes = "volume", list(volume)  # also the sides of 1
+    if volume.is_point:
+        sizes = [volume.depth]
     if not is_rms:
         keys["shift"] = shift is not None
     elif shift is not None:
         raise Unsupported("RMS has no shift")
+    arrays: dict[str, Array | None] = {}
     for name, array in (("scale", scale), ("shift", shift)):
-        if array is None:
-            continue
-        own = (*(1,) * (x.rank - len(array.shape)), *array.shape)
-        if len(own) > x.rank or any(a not in (1, b) for a, b in zip(own, x.shape, strict=True)):
-            raise WrongFile(f"its {name} has the shape {list(array.shape)}, but normalizes {list(x.shape[axis:])}")
-        if own[axis:] != x.shape[axis:] or prod(own[:axis]) > 1:
-            raise Unsupported(f"its {name} has the shape {list(array.shape)} for {list(x.shape[axis:])}")
-    ordered = [atom for part in tensor.axes[axis:] for atom in part]
-    sizes = [size for name, size in zip((*volume.names, "depth"), volume, strict=True) if name in names]
-    shape = [volume.depth] if keys["axes"] == "depth" or volume.is_point else sizes
-    if keys["axes"] == "volume" and not volume.is_point:  # also the sides of 1
-        shape = list(volume)
-    arrays = {
-        name: None if array is None else in_order(array, ordered, *shape)
-        for name, array in (("scale", scale), ("shift", shift))
-    }
-    return _normalized(net, operator, tensor, kind, arrays, default=1e-6 if is_rms else BN_EPS, **keys)
+        _require_last(name, array, x.shape, axis)
+        arrays[name] = None if array is None else in_order(array, ordered, *sizes)
+    return _normalized(
+        net, operator, tensor, "rms" if is_rms else "ln", arrays, default=1e-6 if is_rms else BN_EPS, **keys
+    )  # fmt: skip
+
+
+def _require_last(name: str, array: Array | None, shape: tuple[int, ...], axis: int) -> None:
+    """Raises WrongFile or Unsupported if an array does not have one number for each element of the last axes."""
+    if array is None:
+        return
+    own = (*(1,) * (len(shape) - len(array.shape)), *array.shape)
+    if len(own) > len(shape) or any(a not in (1, b) for a, b in zip(own, shape, strict=True)):
+        raise WrongFile(f"its {name} has the shape {list(array.shape)}, but normalizes {list(shape[axis:])}")
+    if own[axis:] != shape[axis:] or prod(own[:axis]) > 1:
+        raise Unsupported(f"its {name} has the shape {list(array.shape)} for {list(shape[axis:])}")
 
 
 def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
@@ -233,6 +232,35 @@ def lrn(net: Net, operator: Operator) -> Value:
         net.builder.note(why)
         net.differs(found.source, why)
     return found
+
+
+def divided_by_neighbours(net: Net, operator: Operator, x: Tensor, below: Tensor) -> Tensor | None:
+    """LRN, if a map is divided by a power of the mean of the squares of neighbouring channels; else None.
+
+    PyTorch computes this mean by an average pool over a volume of channels x sides and a depth of 1.
+    """
+    formula = below.source.formula
+    if formula is None or formula.type != "Pow" or formula.leaf.place is None:
+        return None
+    (inner, beta), pool, volume = formula.args, formula.leaf, x.source.volume
+    kernel = net.key(pool, "kernel")
+    if net.kind(pool) != "avgpool" or not isinstance(kernel, tuple) or isinstance(inner, float) or not inner.formula:
+        return None
+    size, zeros = kernel[0], [0] * len(volume.sides)
+    pads = size // 2, *zeros, (size - 1) // 2, *zeros
+    usual = {"kernel": (size, *[1] * len(zeros)), "stride": 1, "pad": pads if size % 2 == 0 else pads[: len(kernel)]}
+    is_pool = all(net.key(pool, name) == value for name, value in usual.items())
+    nodes = net.builder.nodes
+    reshape = nodes[nodes[formula.leaf.place].inputs[0]]
+    square = nodes[reshape.inputs[0]] if reshape.kind == "reshape" else None
+    is_square = square is not None and square.kind == "square" and square.inputs == (x.source.place,)
+    channels = (x.axes[0], *[whole(side, size) for side, size in enumerate((volume.depth, *volume.sides))])
+    is_same = x.axes == maps_axes(volume, net.batch) and below.axes == channels and inner.formula.is_polynomial
+    k, one, two = evaluate(inner, pool, [0.0, 1.0, 2.0])
+    if not (is_pool and is_square and is_same and isinstance(beta, float)) or abs(two - 2 * one + k) > 1e-9:
+        return None
+    keys = {"alpha": rounded(one - k), "beta": rounded(beta), "k": rounded(k)}
+    return activation(net, operator, x, "lrn", size=size, **keys)
 
 
 def lp_norm(net: Net, operator: Operator) -> Value:

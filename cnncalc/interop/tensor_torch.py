@@ -8,6 +8,7 @@ from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
 from cnncalc.interop.tensor_functions import activation, learned
+from cnncalc.interop.tensor_moves import rolled
 from cnncalc.interop.tensor_net import Array, Unknown, WrongFile, axis_in
 from cnncalc.interop.tensor_weights import transposed
 from cnncalc.interop.views import whole
@@ -76,21 +77,8 @@ def element(kind: str) -> Callable[[Net, Operator], Value]:
 def roll(net: Net, operator: Operator) -> Value:
     """Roll along the sides."""
     x = net.tensor(operator)
-    shifts, axes = operator.attributes["shifts"], [axis_in(axis, x.rank) for axis in operator.attributes["axes"]]
-    if 0 in axes or not axes:
-        raise Unsupported("it rolls the batch")
-    last = net.rearranged(x, net.last_groups(x)) if x.rank > 3 or 1 in axes else net.spatial(x)[0]
-    volume = last.source.volume
-    wanted = [0] * len(volume.sides)
-    for shift, axis in zip(shifts, axes, strict=True):
-        places = [side for side, size in enumerate(volume.sides) if last.axes[axis] == whole(side, size)]
-        if len(places) != 1:
-            raise Unsupported("it rolls an axis that is not a side")
-        wanted[places[0]] = shift
-    found = net.add("roll", [last.source], operator.name, shift=uniform(wanted))
-    if found is None:
-        raise Unknown
-    return type(last)(found, last.axes)
+    axes = [axis_in(axis, x.rank) for axis in operator.attributes["axes"]]
+    return rolled(net, x, list(zip(axes, operator.attributes["shifts"], strict=True)), operator.name)
 
 
 def attention(net: Net, operator: Operator) -> Value:

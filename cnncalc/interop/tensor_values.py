@@ -9,8 +9,8 @@ import numpy as np
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.builder import WRONG
-from cnncalc.interop.tensor_moves import every_pad
 from cnncalc.interop.tensor_net import STORED, Array
+from cnncalc.interop.tensor_pads import every_pad
 from cnncalc.interop.tensor_weights import DISTANCES, FIRST
 
 if TYPE_CHECKING:
@@ -260,11 +260,11 @@ def _filled(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
 
 
 def _distances(made: Made, inputs: Inputs, shape: tuple[int, ...]) -> Any:
-    side = made.attributes["side"]
-    biases = inputs[0].reshape(shape[1], side * side, side * side)
-    rows, columns = np.divmod(np.arange(side * side), side)
-    place = rows[:, None] - rows + side - 1
-    place = place * (2 * side - 1) + columns[:, None] - columns + side - 1
+    height, width = made.attributes["height"], made.attributes["width"]
+    biases = inputs[0].reshape(shape[1], height * width, height * width)
+    rows, columns = np.divmod(np.arange(height * width), width)
+    place = rows[:, None] - rows + height - 1
+    place = place * (2 * width - 1) + columns[:, None] - columns + width - 1
     table = np.zeros(shape, biases.dtype)
     table[place] = np.moveaxis(biases, 0, -1)
     if not np.array_equal(np.moveaxis(table[place], -1, 0), biases):

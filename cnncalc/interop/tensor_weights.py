@@ -109,9 +109,10 @@ def concatenated(arrays: Sequence[Array]) -> Array:
     return _with(arrays[0], "Concat", shape, arrays, axis=-1)
 
 
-def distances(array: Array, heads: int, side: int) -> Array:
-    """The table of relative biases, offsets x heads, from the biases of all pairs of positions on a square."""
-    return _with(array, DISTANCES, ((2 * side - 1) ** 2, heads), [array], side=side)
+def distances(array: Array, heads: int, height: int, width: int) -> Array:
+    """The table of relative biases, offsets x heads, from the biases of all pairs of positions on a plane."""
+    offsets = (2 * height - 1) * (2 * width - 1)
+    return _with(array, DISTANCES, (offsets, heads), [array], height=height, width=width)
 
 
 def kernel_first(array: Array, *last: int) -> Array:

@@ -1,17 +1,15 @@
-"""Converts operators on batch x channels x sides: convolutions, pools, pads and resizing."""
+"""Converts operators on batch x channels x sides: convolutions, pools and resizing."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, copysign, floor, inf, isfinite, prod
+from math import ceil, floor, inf, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
-from cnncalc.interop.selection import natural_groups
 from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_moves import EMPTY, every_pad
 from cnncalc.interop.tensor_net import (
     Array,
     Net,
@@ -24,36 +22,18 @@ from cnncalc.interop.tensor_net import (
     choice,
     require_vectors,
 )
+from cnncalc.interop.tensor_pads import pads_key
 from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
-from cnncalc.interop.views import BATCH, last_axes, maps_axes, whole
+from cnncalc.interop.views import last_axes, maps_axes
 from cnncalc.layers.resize import CUBIC
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
-from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
-
-
-class Padded(NamedTuple):
-    """A padded tensor, until it is known whether the layer that reads it can pad by itself.
-
-    ``pads`` are all begins and then all ends, ``value`` is the padding value.
-    """
-
-    tensor: Tensor
-    pads: tuple[int, ...]
-    mode: str
-    value: float
-
-
-def pads_key(pads: Sequence[int]) -> int | list[int]:
-    """The shortest form of pads: one number, one for each side, or all begins and then all ends."""
-    half = len(pads) // 2
-    return uniform(pads[:half] if tuple(pads[:half]) == tuple(pads[half:]) else pads)
 
 
 def _listed(name: str, found: Any, sides: int, default: int) -> tuple[int, ...]:
@@ -349,94 +329,6 @@ def global_pool(net: Net, operator: Operator) -> Value:
     return net.maps(found, tensor, front)
 
 
-LARGEST = 3.4e38
-"""About the largest float32; a larger padding value is infinite."""
-
-MODES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "wrap"}
-
-
-def pad(net: Net, operator: Operator) -> Value:
-    """Pad: PAD, or the pad of the layer that reads it."""
-    x = net.tensor(operator)
-    found = net.numbers(operator, "pads" if "pads" in operator.attributes else "paddings", 1)
-    if found is None:
-        raise WrongFile("its pads are missing")
-    found = every_pad(found, net.numbers(operator, "axes", 3), x.rank)
-    mode = MODES[choice(operator, "mode", tuple(MODES), "constant")]
-    if not any(found):
-        return x
-    value = (net.decimals(operator, "value", 2) or [0.0])[0] if mode == "zero" else 0.0
-    if mode != "zero" and min(found) < 0:
-        raise Unsupported(f"its mode is {operator.attributes['mode']}, but it has negative pads")
-    return _padded(net, operator, x, found, mode, value if abs(value) < LARGEST else copysign(inf, value))
-
-
-def _padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
-    rank = x.rank
-    groups = natural_groups(x)
-    if groups is None:
-        if rank < 3 or pads[0] or pads[rank]:
-            return _padded_last(net, operator, x, pads, mode, value)
-        tensor, front = net.spatial(x)
-        if front:
-            return _padded_last(net, operator, x, pads, mode, value)
-        x = tensor
-        groups = [*[[number] for number in range(2, rank)], [1]]
-    if any(pads[n] or pads[n + rank] for n in range(rank) if [n] not in groups):
-        return _padded_last(net, operator, x, pads, mode, value)
-    # each group has one axis for a side or the depth, or none for sides of size 1
-    before = [pads[group[0]] if group else 0 for group in groups]
-    after = [pads[group[0] + rank] if group else 0 for group in groups]
-    sides, channels = [*before[:-1], *after[:-1]], [before[-1], after[-1]]
-    keys: dict[str, Any] = {"pad": pads_key(sides)}
-    if mode != "zero":
-        keys["mode"] = mode
-    if value:
-        keys["value"] = value if isfinite(value) else copysign(LARGEST, value)
-    if any(channels):
-        if mode != "zero" or min(channels) < 0:
-            raise Unsupported("it removes or repeats channels")
-        keys["depth"] = channels
-    given = x.source
-    volume = given.volume
-    sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
-    if min(sizes) < 0:
-        raise WrongFile(f"its pads {sides} remove more elements than {volume} has")
-    if not min(sizes):
-        raise Unsupported(EMPTY)
-    source = Source(Volume(*sizes))
-
-    def make() -> int | None:
-        made = net.add("pad", [given], operator.name, **keys)
-        return None if made is None else made.place
-
-    source.make = make
-    if not any(channels) and min(sides) >= 0:
-        source.padded = Padded(net.maps(given, x), tuple(sides), mode, value)
-    axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
-    for side, group in enumerate(groups):
-        for number in group:
-            axes[number] = whole(side, sizes[side])
-    return Tensor(source, tuple(axes))
-
-
-def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Value:
-    """Pads the depth of a tensor whose last axis is the depth. Raises Unsupported for pads of other axes."""
-    tensor = net.rearranged(x, net.last_groups(x))
-    padded = [number for number in range(x.rank) if pads[number] or pads[number + x.rank]]
-    if padded != [x.rank - 1] or mode != "zero":
-        raise Unsupported("it pads an axis that is neither a side nor the channels of a map")
-    keys: dict[str, Any] = {"depth": [pads[x.rank - 1], pads[-1]]}
-    if min(keys["depth"]) < 0:
-        raise Unsupported("it removes channels with negative pads")
-    if value:
-        keys["value"] = value
-    found = net.add("pad", [tensor.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
-    return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, found.volume.depth)))
-
-
 def resize(net: Net, operator: Operator) -> Value:
     """Resize and Upsample: UPSAMPLE for an integer factor, else RESIZE."""
     x = net.tensor(operator)
@@ -468,25 +360,12 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     """Adds RESIZE or UPSAMPLE; ``axes`` are those of the operator that are the sides of the volume."""
     sides = tensor.source.volume.sides
     wanted = [new.sizes[axis] for axis in axes]
-    scales = [new.scales[axis] for axis in axes]
     if list(sides) == wanted:
         return tensor.source
     sampling = Sampling(operator, mode)
-    more: dict[str, Any] = {} if mode == "nearest" else {"mode": mode}
-    factors = {size // old if size % old == 0 else 0 for old, size in zip(sides, wanted, strict=True)}
-    factor = factors.pop() if len(factors) == 1 else 0
-    if sampling.corners and mode != "nearest":
-        more["corners"] = True
-    kind, keys = "resize", {"size": uniform(wanted), **more}
-    same = all(sampling.agrees(*each, own=each[1] / each[0]) for each in zip(sides, wanted, scales, strict=True))
-    if factor > 1 and not sampling.corners and mode in ("nearest", "bilinear"):
-        kind, keys = "upsample", {"factor": factor, **more}
-    elif not same and not sampling.corners:  # the sampled positions may follow from the scale, not the rounded size
-        own = [rounded(scale) for scale in scales]
-        fits = [floor(old * scale) for old, scale in zip(sides, own, strict=True)] == wanted
-        each_side = zip(sides, wanted, scales, own, strict=True)
-        if fits and all(sampling.agrees(old, size, scale, own=mine) for old, size, scale, mine in each_side):
-            same, keys = True, {"factor": own[0] if len(set(own)) == 1 else own, **more}
+    kind, keys, same = _resizing(sampling, sides, wanted, [new.scales[axis] for axis in axes])
+    if mode != "nearest":
+        keys |= {"mode": mode, "corners": True} if sampling.corners else {"mode": mode}
     found = net.add(kind, [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
@@ -497,6 +376,28 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
         net.builder.note(why)
         net.differs(found, why)
     return found
+
+
+def _resizing(
+    sampling: Sampling, sides: Sequence[int], wanted: list[int], scales: Sequence[float]
+) -> tuple[str, dict[str, Any], bool]:
+    """UPSAMPLE or RESIZE, its factor or size, and whether it samples the same positions as the operator."""
+
+    def agrees(own: Sequence[float]) -> bool:
+        each_side = zip(sides, wanted, scales, own, strict=True)
+        return all(sampling.agrees(old, size, scale, own=mine) for old, size, scale, mine in each_side)
+
+    factors = [size / old for old, size in zip(sides, wanted, strict=True)]
+    same = agrees(factors)
+    factor = factors[0] if len({*factors}) == 1 else 0.0
+    if factor > 1 and factor.is_integer() and not sampling.corners and sampling.mode in ("nearest", "bilinear"):
+        return "upsample", {"factor": int(factor)}, same
+    if not same and not sampling.corners:  # the sampled positions may follow from the scale, not the rounded size
+        own = [rounded(scale) for scale in scales]
+        fits = [floor(old * scale) for old, scale in zip(sides, own, strict=True)] == wanted
+        if fits and agrees(own):
+            return "resize", {"factor": uniform(own)}, True
+    return "resize", {"size": uniform(wanted)}, same
 
 
 PLACES = (
@@ -581,39 +482,60 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
 
     Raises Unsupported if they are not known, WrongFile if they contradict one another.
     """
-    old: list[float] = list(x.shape)
     axes = axes_in(operator.attributes.get("axes") or range(x.rank), x.rank)
-    sizes = net.numbers(operator, "sizes", 3)
-    names = ("scales", 1 if operator.type == "Upsample" or len(operator.inputs) == 2 else 2)
-    scales = net.decimals(operator, *names)
-    if operator.type == "Upsample" and "height_scale" in operator.attributes:
-        scales = [1, 1, operator.attributes["height_scale"], operator.attributes["width_scale"]]
+    old = [x.shape[axis] for axis in axes]
+    sizes, scales = _asked(net, operator, len(axes))
+    if sizes:
+        sizes = _in_ratio(operator, old, sizes)
+        scales = [new / size for new, size in zip(sizes, old, strict=True)]
+    else:
+        sizes = [floor(size * scale + 1e-9) for size, scale in zip(old, scales, strict=True)]
+    found = NewSizes([*x.shape], [1.0] * x.rank)
+    for axis, size, scale in zip(axes, sizes, scales, strict=True):
+        found.sizes[axis], found.scales[axis] = size, scale
+    if min(found.sizes) < 1 or prod(found.sizes) > MOST_ELEMENTS:
+        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
+        raise WrongFile(f"the shape of its output must have {rule}, but is {found.sizes}")
+    return found
+
+
+def _asked(net: Net, operator: Operator, count: int) -> tuple[list[int], list[float]]:
+    """The sizes or the scales, of which one is empty, that a resizing operator states for ``count`` axes."""
+    attributes = operator.attributes
+    sizes = net.numbers(operator, "sizes", 3) or []
+    scales = (
+        net.decimals(operator, "scales", 1 if operator.type == "Upsample" or len(operator.inputs) == 2 else 2) or []
+    )
+    if operator.type == "Upsample" and "height_scale" in attributes:
+        scales = [1.0, 1.0, float(attributes["height_scale"]), float(attributes["width_scale"])]
     if sizes and scales:
         raise WrongFile("it has both sizes and scales")
-    found = sizes or scales
+    found = len(sizes or scales)
     if not found:
         raise Unsupported("neither its sizes nor its scales are known")
-    if len(found) != len(axes):
-        raise WrongFile(f"it must have a size or scale for each of {plural(len(axes), 'axis')}, not {len(found)}")
+    if found != count:
+        raise WrongFile(f"it must have a size or scale for each of {plural(count, 'axis')}, not {found}")
     if scales and min(scales) <= 0:
         raise WrongFile(f"its scales {scales} must be above 0")
-    policy = choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
-    if scales and policy != "stretch":
-        raise WrongFile(f"its keep_aspect_ratio_policy is {policy}, which needs sizes, but it has scales")
-    if scales and operator.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+    if scales and attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         raise Unsupported("it crops its input")
-    if sizes and policy != "stretch":
-        each = [size / x.shape[axis] for size, axis in zip(sizes, axes, strict=True)]
-        factor = min(each) if policy == "not_larger" else max(each)
-        sizes = found = [floor(factor * x.shape[axis] + 0.5) for axis in axes]
-    factors = [1.0] * x.rank
-    for number, side in enumerate(axes):
-        old[side] = found[number] if sizes else floor(old[side] * found[number] + 1e-9)
-        factors[side] = old[side] / x.shape[side] if sizes else float(found[number])
-    if min(old) < 1 or prod(old) > MOST_ELEMENTS:
-        rule = f"sizes of 1 or more and at most {MOST_ELEMENTS:,} elements"
-        raise WrongFile(f"the shape of its output must have {rule}, but is {old}")
-    return NewSizes([int(size) for size in old], factors)
+    if scales and (policy := _policy(operator)) != "stretch":
+        raise WrongFile(f"its keep_aspect_ratio_policy is {policy}, which needs sizes, but it has scales")
+    return sizes, scales
+
+
+def _policy(operator: Operator) -> str:
+    return choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
+
+
+def _in_ratio(operator: Operator, old: Sequence[int], sizes: list[int]) -> list[int]:
+    """The stated sizes, or by the policy of the operator the nearest ones that keep the ratio of the old ones."""
+    policy = _policy(operator)
+    if policy == "stretch":
+        return sizes
+    factors = [new / size for new, size in zip(sizes, old, strict=True)]
+    factor = min(factors) if policy == "not_larger" else max(factors)
+    return [floor(factor * size + 0.5) for size in old]
 
 
 def blocks(net: Net, operator: Operator) -> Value:

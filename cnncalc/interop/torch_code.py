@@ -190,7 +190,12 @@ def pool(p: Place) -> Code:
         keys += changed(("count_include_pad", layer.count_pad, True))
         fill, name = "", "AvgPool"
     call = Call(p.named(name), (one(layer.kernel),), keys, ("kernel",))
-    return Code(call) if even else Code(call, f"{{m}}({_padded(pads, fill)})", read=_widened(x.sides, pads))
+    if even:
+        return Code(call)
+    run = f"{{m}}({_padded(pads, fill)})"
+    if layer.kind == "avgpool" and not layer.count_pad:  # by the share of each window that lies in the map
+        run += f".div_({{m}}({_padded(pads).replace('{0}', 'torch.ones_like({0}[:1, :1])')}))"
+    return Code(call, run, read=_widened(x.sides, pads))
 
 
 def module(name: str, *keys: tuple[str, str, Any], placed: bool = False) -> Callable[[Place], Code]:
@@ -243,8 +248,8 @@ def affine(p: Place) -> Code:
     def text(value: Any) -> str:
         if not isinstance(value, tuple):
             return repr(value)
-        ones = ", ".join(["1"] * p.sides)
-        return f"{{0}}.new_tensor({[float(each) for each in value]}).view(-1, {ones})"
+        numbers = f"{{0}}.new_tensor({[float(each) for each in value]})"
+        return numbers if p.flat[0] else f"{numbers}.view(-1, {', '.join(['1'] * p.sides)})"
 
     factor, shift = p.layer.factor, p.layer.shift
     product = "{0}" if factor == 1 and shift != 0 else f"{{0}} * {text(factor)}"
@@ -261,7 +266,7 @@ def normalization(p: Place) -> Code:
     if layer.kind == "rms":
         keys = (("eps", layer.eps), *changed(("elementwise_affine", layer.scale, True)))
         shape, run = _normed(p, layer.axes)
-        return Code(Call("nn.RMSNorm", (depth if layer.axes == "depth" else shape,), keys), run)
+        return Code(Call("nn.RMSNorm", (depth if shape == (depth,) else shape,), keys), run)
     missing = [name for name, is_there in (("weight", layer.scale), ("bias", layer.shift)) if not is_there]
     has_none = len(missing) == 2
     run = "{m}({0})"
@@ -275,11 +280,9 @@ def normalization(p: Place) -> Code:
     elif layer.kind == "in":
         call = Call(p.named("InstanceNorm"), (depth,), (*eps, *changed(("affine", not has_none, False))), ("depth",))
     else:
-        axes = "depth" if p.flat[0] else layer.over(p.sides)
         more = (*eps, *changed(("elementwise_affine", not has_none, True)))
-        shape, run = _normed(p, axes)
-        call = Call("nn.LayerNorm", (depth if axes == "depth" else shape,), more, ("depth",))
-        run = "{m}({0})" if p.flat[0] else run
+        shape, run = _normed(p, layer.over(p.sides))
+        call = Call("nn.LayerNorm", (depth if shape == (depth,) else shape,), more, ("depth",))
     if len(missing) == 1:
         call = Call("without", (call, *missing))
     return Code(call, run)
@@ -291,6 +294,11 @@ _LAST = "{m}({0}.movedim(1, -1)).movedim(-1, 1)"
 def _normed(p: Place, axes: str | tuple[str, ...], *, leads: bool = False) -> tuple[tuple[int, ...], str]:
     """The sizes over which a norm runs, and its call on a tensor permuted so that they are last; ``leads``: first."""
     whole = (p.output.depth, *p.output.sides)
+    if p.flat[0]:
+        if axes == "volume" or "depth" in axes:
+            return whole[:1], "{m}({0})"
+        place = 1 if leads else -1  # of the sides, which are all 1
+        return (1,), f"{{m}}({{0}}.unsqueeze({place})).squeeze({place})"
     if axes == "volume":
         return whole, "{m}({0})"
     if axes == "depth":
@@ -314,7 +322,9 @@ def dropout(p: Place) -> Code:
     layer = p.layer
     placed = (("inplace", True),) if p.in_place else ()
     name = {"element": "nn.Dropout", "channel": p.named("Dropout"), "image": "StochasticDepth"}[layer.whole]
-    return Code(Call(name, (layer.rate,), placed, ("rate",)))
+    is_map = layer.whole != "channel" or not p.flat[0]
+    run = "{m}({0})" if is_map else f"{{m}}({{0}}[:, :{', None' * p.sides}]).flatten(1)"
+    return Code(Call(name, (layer.rate,), placed, ("rate",)), run)
 
 
 def merge(sign: str, name: str) -> Callable[[Place], Code]:

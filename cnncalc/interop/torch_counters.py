@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.counting import Figure
 from cnncalc.interop.exporters import ExportOptions
-from cnncalc.interop.torch_code import Call
+from cnncalc.interop.torch_code import CODES, Call
 from cnncalc.interop.torch_source import Source
 from cnncalc.records import NamedTuple
 
@@ -399,8 +399,9 @@ def _used(net: Net) -> list[bool]:
 
 def _figure(counter: Counter, row: Row, code: Code, parents: int, *, is_run: bool) -> Figure:
     """What a program counts for a layer whose module has ``parents`` parent modules."""
-    if row.layer.is_stated:
-        return Figure(row.parameters, row.macs, ("stated, not computed",), "PyTorch has no module for OPAQUE layers")
+    if row.kind not in CODES and not row.layer.is_input:
+        stated = ("stated, not computed",) if row.layer.is_stated else ()
+        return Figure(row.parameters, row.macs, stated, f"PyTorch has no module for {row.kind.upper()} layers")
     parameters, macs, words, doubt = 0, 0.0, [], None
     for place, m in enumerate(_seen(row, code)):
         rule = counter.rules.get(m.base)

@@ -238,6 +238,17 @@ def permute(t: Translator, node: Any, x: Any, order: Sequence[int]) -> None:
     t.add("Transpose", node, (x,), perm=[axis % len(order) for axis in order])
 
 
+def movedim(t: Translator, node: Any, x: Any, source: int | Sequence[int], target: int | Sequence[int]) -> None:
+    """aten.movedim: some axes get other places, the others keep their order."""
+    rank = len(t.shape(x))
+    places = [[each] if isinstance(each, int) else each for each in (source, target)]
+    sources, targets = ([axis % rank for axis in axes] for axes in places)
+    order = [axis for axis in range(rank) if axis not in sources]
+    for place, axis in sorted(zip(targets, sources, strict=True)):
+        order.insert(place, axis)
+    t.add("Transpose", node, (x,), perm=order)
+
+
 def transposed(t: Translator, node: Any, x: Any) -> None:
     """aten.t, and the attributes T and mT."""
     order = list(range(len(t.shape(x))))
@@ -492,6 +503,8 @@ TRANSLATIONS: dict[str, Translate] = {
     "swapaxes": transpose,
     "swapdims": transpose,
     "permute": permute,
+    "movedim": movedim,
+    "moveaxis": movedim,
     "t": transposed,
     "numpy_T": transposed,
     "mT": transposed,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.errors import DesignError, Problem
+from cnncalc.interop.exporters import require_kinds
 from cnncalc.interop.source_groups import Body, Groups
 from cnncalc.interop.torch_code import CODES, Call, Code
 from cnncalc.interop.torch_text import Shape, Writer
-from cnncalc.units import listing
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -21,12 +20,9 @@ if TYPE_CHECKING:
 def torch_source(graph: Graph, options: ExportOptions) -> str:
     """The Python code of a net: a module ``Net`` with its classes and functions, which imports only PyTorch.
 
-    Modules have the names of the layers, and so their parameters. Raises DesignError for OPAQUE layers.
+    Modules have the names of the layers, and so their parameters. Raises DesignError for kinds without code.
     """
-    missing = [node.name for node in graph.nodes if not node.is_input and node.kind not in CODES]
-    if missing:
-        message = f"PyTorch has no module for OPAQUE layers: {listing(missing)}"
-        raise DesignError([Problem("no-equal", message)])
+    require_kinds(graph, CODES, "PyTorch has no module")
     return Source(graph, options).text()
 
 

@@ -53,11 +53,11 @@ KIND_KEYS = ("type", "kind", "op", "op_type", "class_name", "layer", "layer_type
 """Keys whose value is the kind of a layer in other formats."""
 MAX_HINT = 200
 """Characters of the longest entry that a hint shows rewritten."""
-_WORD = re.compile("[A-Za-z_]{1,100}")
+_WORD = "[A-Za-z_]{1,100}"
 """A kind or block without numbers and marks, which needs no parser."""
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_DECIMAL = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?[0-9]+[eE][+-]?[0-9]+")
-_SIZE = re.compile("[1-9][0-9]*(?:[x\u00d7](?:0|[1-9][0-9]*))+")
+_INTEGER = r"-?(?:0|[1-9][0-9]*)"
+_DECIMAL = r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?[0-9]+[eE][+-]?[0-9]+"
+_SIZE = "[1-9][0-9]*(?:[x\u00d7](?:0|[1-9][0-9]*))+"
 
 
 def looks_like_file(text: str) -> bool:
@@ -120,8 +120,8 @@ def parse_architecture(source: Source) -> Parsed:
 
 _LINE_START = r"(?:^|[\n\r\x85\u2028\u2029])"
 _KEY_LAYERS = r"[\"']?layers[\"']?[ \t]*(?::(?!\S)|:?[\n\r\x85\u2028\u2029])"
-_IN_LINES = re.compile(rf"{_LINE_START}(?:(?:\?[ \t]+)?{_KEY_LAYERS}|input[ \t]*:[ \t]*[1-9][0-9]*[x\u00d7])")
-_IN_BRACES = re.compile(rf"[{{,]\s*{_KEY_LAYERS}")
+_IN_LINES = rf"{_LINE_START}(?:(?:\?[ \t]+)?{_KEY_LAYERS}|input[ \t]*:[ \t]*[1-9][0-9]*[x\u00d7])"
+_IN_BRACES = rf"[{{,]\s*{_KEY_LAYERS}"
 
 
 def _has_own_key(text: str) -> bool:
@@ -129,7 +129,7 @@ def _has_own_key(text: str) -> bool:
 
     In a text that begins with a brace ``layers`` may also follow a brace or a comma.
     """
-    return (_IN_BRACES if text.lstrip().startswith("{") else _IN_LINES).search(text) is not None
+    return re.search(_IN_BRACES if text.lstrip().startswith("{") else _IN_LINES, text) is not None
 
 
 def why_not_a_design(root: Node | None) -> str | None:
@@ -148,30 +148,41 @@ def why_not_a_design(root: Node | None) -> str | None:
     calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
     words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
     layers = root.get("layers")
-    if layers is not None and _names_layers(layers, words):
-        return None
-    foreign = next((key.value for key, _ in root.entries[:MAX_LOOKED_AT] if not _is_near_key(key.value)), None)
     if layers is None:
-        patterns = [node for _, node in root.entries[:MAX_LOOKED_AT] if isinstance(node, Scalar)]
-        if any("->" in node.value and _names_layers(node, words) for node in patterns):
-            return None
-        if foreign is None and (_has_own_form(root) or any(key.value not in KEYS for key, _ in root.entries)):
-            return None
-        return "it has no key 'layers'" + (f", but '{visible(foreign)[:40]}'" if foreign is not None else "")
+        return _why_without_layers(root, words)
+    return None if _names_layers(layers, words) else _why_other_layers(layers, _foreign_key(root))
+
+
+def _why_without_layers(root: Mapping, words: set[str]) -> str | None:
+    """The same for a mapping without the key ``layers``; ``words`` are the names of its blocks."""
+    patterns = [node for _, node in root.entries[:MAX_LOOKED_AT] if isinstance(node, Scalar)]
+    if any("->" in node.value and _names_layers(node, words) for node in patterns):
+        return None
+    foreign = _foreign_key(root)
+    if foreign is not None:
+        return f"it has no key 'layers', but '{foreign}'"
+    is_near = _has_own_form(root) or any(key.value not in KEYS for key, _ in root.entries)
+    return None if is_near else "it has no key 'layers'"
+
+
+def _why_other_layers(layers: Node, foreign: str | None) -> str | None:
+    """The same for a mapping whose ``layers`` names no layer; ``foreign`` is a key that files here do not have."""
     if isinstance(layers, Mapping):
         return "its 'layers' is a mapping, not a pattern or a list of layers" if foreign is not None else None
-    if foreign is None and not _holds_numbers(layers):
-        return None
-    also = f", and it has the key '{visible(foreign)[:40]}'" if foreign is not None else ""
-    return f"its 'layers' holds no layer{also}"
+    if foreign is not None:
+        return f"its 'layers' holds no layer, and it has the key '{foreign}'"
+    return "its 'layers' holds no layer" if _holds_numbers(layers) else None
 
 
 MAX_LOOKED_AT = 50
 """How many entries of a mapping or list are looked at to decide what a file is meant as."""
 
 
-def _is_near_key(key: str) -> bool:
-    return key in KEYS or bool(did_you_mean(key, KEYS))
+def _foreign_key(root: Mapping) -> str | None:
+    """The first key that is neither one of architecture files nor similar to one, to be shown; None if none is."""
+    keys = [key.value for key, _ in root.entries[:MAX_LOOKED_AT]]
+    foreign = next((key for key in keys if key not in KEYS and not did_you_mean(key, KEYS)), None)
+    return None if foreign is None else visible(foreign)[:40]
 
 
 def _names_layers(node: Node, blocks: Collection[str]) -> bool:
@@ -189,21 +200,21 @@ def _names_layers(node: Node, blocks: Collection[str]) -> bool:
 
 
 def _is_kind(word: str, blocks: Collection[str]) -> bool:
-    stem = re.sub(r"[0-9x\u00d7]+$", "", word)
+    stem = word.rstrip("0123456789x\u00d7")
     return any(one in blocks or one.lower() in KINDS for one in (word, stem))
 
 
 def _has_own_form(root: Mapping) -> bool:
     """Whether ``input`` is a size, or ``budget`` or ``blocks`` a mapping, as only architecture files have them."""
     size, budget, blocks = root.get("input"), root.get("budget"), root.get("blocks")
-    has_size = isinstance(size, Scalar) and _SIZE.fullmatch(size.value.strip()) is not None
+    has_size = isinstance(size, Scalar) and re.fullmatch(_SIZE, size.value.strip()) is not None
     return has_size or isinstance(budget, Mapping) or isinstance(blocks, Mapping)
 
 
 def _holds_numbers(node: Node) -> bool:
     """Whether a value is a number, or a list of such values that is not empty."""
     if isinstance(node, Scalar):
-        return _INTEGER.fullmatch(node.value.strip()) is not None or _DECIMAL.fullmatch(node.value.strip()) is not None
+        return re.fullmatch(f"{_INTEGER}|{_DECIMAL}", node.value.strip()) is not None
     return isinstance(node, Sequence) and bool(node.items) and all(map(_holds_numbers, node.items[:MAX_LOOKED_AT]))
 
 
@@ -497,7 +508,7 @@ class _FileReader:
     def _pattern_entry(self, node: Scalar) -> tuple[Item, ...]:
         if node.is_null:
             raise DesignError([Problem("wrong-type", "expected a layer, found nothing", node.span)])
-        if _WORD.fullmatch(node.value):
+        if re.fullmatch(_WORD, node.value):
             return (Item(LayerSyntax(node.value, node.span, in_file=True)),)
         return tuple(
             item._replace(unit=item.unit._replace(in_file=True)) if isinstance(item.unit, LayerSyntax) else item
@@ -514,7 +525,7 @@ class _FileReader:
 
     def _layer(self, key: Scalar) -> LayerSyntax:
         """The layer of the key of an entry: ``conv``, ``CONV3-64@a``."""
-        if _WORD.fullmatch(key.value):
+        if re.fullmatch(_WORD, key.value):
             return LayerSyntax(key.value, key.span, in_file=True)
         parser = PatternParser(key.text)
         if parser.token.type != "word":
@@ -585,12 +596,12 @@ def read_scalar(node: Scalar) -> Literal | Code:
         raise DesignError([Problem("wrong-type", "expected a value, found nothing", node.span)])
     if text.startswith("{") and not node.plain:
         return parse_braces(node.text)
-    if _INTEGER.fullmatch(text):
+    if re.fullmatch(_INTEGER, text):
         if len(text.lstrip("-")) > MAX_DIGITS:
             message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
             raise DesignError([Problem("limit", message, node.span)])
         return Literal(int(text), node.span)
-    if _DECIMAL.fullmatch(text):
+    if re.fullmatch(_DECIMAL, text):
         value = DecimalNumber(text)
         if len(text) > DECIMAL_CHARACTERS or value in (float("inf"), float("-inf")):
             raise DesignError(
@@ -603,7 +614,7 @@ def read_scalar(node: Scalar) -> Literal | Code:
                 ]
             )
         return Literal(value, node.span)
-    if _SIZE.fullmatch(text):
+    if re.fullmatch(_SIZE, text):
         parts = re.split("[x\u00d7]", text)
         if max(len(part) for part in parts) > MAX_DIGITS:
             raise DesignError([Problem("limit", f"a number has at most {MAX_DIGITS} digits", node.span)])
@@ -622,7 +633,7 @@ def _stated(node: Node) -> Volume | None:
     """The volume of a value such as ``[224x224x64]`` or ``224x224x64``; None for other values."""
     if isinstance(node, Sequence):
         node = node.items[0] if len(node.items) == 1 else node
-    if not isinstance(node, Scalar) or not _SIZE.fullmatch(node.value.strip()):
+    if not isinstance(node, Scalar) or not re.fullmatch(_SIZE, node.value.strip()):
         return None
     digits = re.split("[x\u00d7]", node.value.strip())
     if max(map(len, digits)) > MAX_DIGITS:
@@ -660,7 +671,7 @@ def _misread(node: Sequence | Mapping) -> Problem:
     """The problem of a pattern or expression without quotes, which YAML parses as a list or mapping."""
     if isinstance(node, Mapping) and not _is_unquoted_expression(node):
         return Problem("wrong-type", "expected a value, but YAML parsed a mapping", node.span)
-    line = node.span.source.text[node.span.start : node.span.end].split("\n", 1)[0].rstrip()
+    line = node.span.source.text[node.span.start : node.span.end].partition("\n")[0].rstrip()
     what, meant = ("list", "a pattern") if isinstance(node, Sequence) else ("mapping", "an expression")
     message = f"YAML parsed {line} as a {what}, but {meant} is a text"
     return Problem("yaml-quotes", message, node.span, f'write it in quotes: "{line}"')

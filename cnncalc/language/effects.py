@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.language.syntax import Design
     from cnncalc.layers.keys import Value
+    from cnncalc.volume import Volume
 
 SIZES = {
     "filters": "the filters of a CONV without a number",
@@ -112,13 +113,18 @@ def unread_by_model_files(settings: Settings) -> list[Problem]:
 
 
 def changes(
-    design: Design, settings: Settings, values: Mapping[str, Value], read: set[str], replaced_input: bool, dropped: bool
+    design: Design,
+    settings: Settings,
+    values: Mapping[str, Value],
+    read: set[str],
+    new_input: Volume | None,
+    dropped: bool,
 ) -> dict[str, str]:
     """What the options change in a design that has a title, a source or variables: each name with its new value.
 
     A value that equals the file's is no change, nor is a value for a variable that the file leaves without one.
-    ``values`` are the values of all variables, ``read`` the names that the design reads; ``replaced_input``: an option
-    replaces the stated input; ``dropped``: an option drops an optional item.
+    ``values`` are the values of all variables, ``read`` the names that the design reads; ``new_input``: the volume with
+    which an option replaces the stated input; ``dropped``: an option drops an optional item.
     """
     changed: dict[str, str] = {}
     for name in {**settings.variables, **settings.sizes}:
@@ -131,8 +137,8 @@ def changes(
             before = None
         if not same_value(before, values[name]):
             changed[name] = _text(values[name])
-    if (design.title or design.source or design.variables) and replaced_input and settings.input is not None:
-        changed["input"] = settings.input.size
+    if (design.title or design.source or design.variables) and new_input is not None:
+        changed["input"] = new_input.size
     if (design.title or design.source or design.variables) and dropped:
         changed["optional"] = "drop"
     return changed

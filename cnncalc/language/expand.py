@@ -14,7 +14,7 @@ from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
-from cnncalc.language.validation import FORK_NEEDS_A_MERGE, Validator, begins_with_input, is_merge, label_of
+from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of, unmerged
 from cnncalc.language.values import Environment, Variables, holds, iterations_of, yes_or_no
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
@@ -165,7 +165,7 @@ class Expander:
             settings,
             self.variables.values,
             read,
-            replaced_input=bool(self.maker.notes),
+            new_input=settings.input if self.maker.notes else None,
             dropped=bool(self.occurrences) and settings.optional not in (None, True) and not _all_kept(settings),
         )
         graph = graph._replace(warnings=(*graph.warnings, *problems))
@@ -270,8 +270,7 @@ class Expander:
 
     def _item(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         if len(ports) > 1 and not is_merge(item, self.planner):
-            message = FORK_NEEDS_A_MERGE
-            raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
+            raise DesignError([unmerged(item, self.planner)])
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
             raise DesignError([])  # the Validator has reported it
         if item.optional:
@@ -458,7 +457,9 @@ class Expander:
         if kind.is_input:
             if named or (ports and not context.at_head and not syntax.in_file):
                 message = "INPUT begins the net or a branch; it takes no input"
-                raise DesignError([Problem("wrong-inputs", message, syntax.span)])
+                way = "as a branch: in a fork, or in brackets after a layer with a name: CONV3-4@a -> [INPUT 8x8x3]"
+                hint = None if named else way
+                raise DesignError([Problem("wrong-inputs", message, syntax.span, hint)])
             return []
         if kind.is_merge:
             return self._merged(plan, named, ports)
@@ -487,9 +488,10 @@ class Expander:
             message = f"{syntax.word} has no input: a net begins with INPUT"
             raise DesignError([Problem("no-input", message, syntax.span)])
         if len(inputs) == 1 and kind.needs_second_input:
-            name = "inputs: [x, name]" if syntax.in_file else f"{upper}(@name)"
             message = f"{upper} takes a volume and {kind.second_input}, but only one volume is given"
-            hint = f"write {name}, with the name of {kind.second_input}"
+            from cnncalc.language.foreign import second_input_hint
+
+            hint = second_input_hint(kind, in_file=syntax.in_file)
             raise DesignError([Problem("wrong-inputs", message, span, hint)])
         return inputs
 
@@ -601,5 +603,5 @@ def _all_kept(settings: Settings) -> bool:
 
 
 def _is_within(span: Span, other: Span) -> bool:
-    """Whether a span lies within another one."""
-    return span.source is other.source and other.start <= span.start and span.end <= other.end
+    """Whether a span lies within another one of the same text."""
+    return other.start <= span.start and span.end <= other.end

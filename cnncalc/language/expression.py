@@ -510,8 +510,8 @@ def _power(base: Any, power: Any) -> Any:
         raise ValueProblem(f"division by zero: 0 ** {power}")
     if abs(power) * (max(abs(base.numerator), base.denominator).bit_length() - 1) > 4 * EXPRESSION_DIGITS:
         raise _too_long()
-    if power >= 0 or base in (1, -1):
-        return base ** abs(power)
+    if power >= 0:
+        return base**power
     from fractions import Fraction
 
     return Fraction(base) ** power

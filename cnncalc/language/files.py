@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     import mmap
 
 DESIGN_FILE = "an architecture file"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What a text in UTF-8 may begin with."""
 
 
-def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
+def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "", *, is_design: bool = False) -> bytes:
     """The first ``limit`` + 4 bytes of a file, so that the caller detects a larger one; raises DesignError.
 
     A relative path starts from ``folder`` (default: the current folder). Only regular files are opened: opening a FIFO
-    or a device may never end.
+    or a device may never end. ``is_design``: it may also be passed as standard input.
     """
     shown = visible(path)
     try:
@@ -30,7 +32,8 @@ def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
         if what == "folder":
             raise DesignError([Problem("unreadable", f"{shown} is a folder, not a file")])
         if what is not None:
-            hint = "pass it as standard input, which is written '-'" if what in ("FIFO", "device") else None
+            is_stream = is_design and what in ("FIFO", "device")
+            hint = "pass it as standard input, which is written '-'" if is_stream else None
             raise DesignError([Problem("unreadable", f"{shown} is a {what}, not a file", None, hint)])
         with open(path, "rb") as file:
             return file.read(limit + 4)
@@ -101,14 +104,15 @@ def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = D
 
 def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
     """The text of bytes in UTF-8, without a byte order mark; raises DesignError for other bytes or too many."""
-    if len(data) > most + 3 * data.startswith(b"\xef\xbb\xbf"):
+    text = data.removeprefix(BYTE_ORDER_MARK)
+    if len(text) > most:
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
         message = f"{name}: {what} has at most {size}"
         raise DesignError([Problem("limit", message)])
     try:
-        return data.decode("utf-8-sig")
+        return text.decode()  # the codec utf-8-sig would be one more module to import
     except UnicodeDecodeError as error:
-        raise _not_text(name, data, error.start) from None
+        raise _not_text(name, text, error.start) from None
 
 
 def decode_names(name: str, data: bytes) -> str:

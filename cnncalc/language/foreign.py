@@ -1,4 +1,4 @@
-"""The meaning here of words of other tools: keys of layers, and values without a key."""
+"""How layers are written here, for hints: keys of other tools, values without a key, second inputs."""
 
 from __future__ import annotations
 
@@ -179,6 +179,28 @@ def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *
         return None
     form = f"{{{keys[0]}: {text.lower()}}}" if in_file else f"{keys[0]}={text.lower()}"
     return f"write {form}"
+
+
+def flag_hint(kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
+    """``write round=ceil``, for ``ceil_mode`` without its value, here or in another tool a key that is on or off.
+
+    None for other words.
+    """
+    text = _word(value)
+    own = own_key(text, kind, Literal(True, value.span)) if isinstance(text, str) else None
+    if own is None:
+        return None
+    words = kind.keys[own[0]].reader.words
+    values = dict.fromkeys((own[0], *ALSO_SET.get(str(text).lower(), ())), "yes" if "yes" in words else own[1])
+    sign = ": " if in_file else "="
+    settings = [f"{key}{sign}{word}" for key, word in values.items() if word in words]
+    return f"write {', '.join(settings)}" if settings else None
+
+
+def second_input_hint(kind: type[Layer], *, in_file: bool) -> str:
+    """The hint for a kind that reads a second volume."""
+    form = f"{kind.kind}: {{inputs: [x, name]}}" if in_file else f"{kind.kind.upper()}(@name)"
+    return f"write {form}, with the name of {kind.second_input}"
 
 
 def _word(value: Operand) -> object:

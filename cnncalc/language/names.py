@@ -296,7 +296,7 @@ class Names:
         return True
 
     def _nearest(self, reference: Reference, *, is_input: bool) -> str:
-        """The question whether the most similar name is meant, written as in its scope; no layer for its own input."""
+        """``; did you mean ...?`` with the most similar name, as written in its scope; never the layer itself."""
         if len(self.problems) > MAX_PROBLEMS:
             return ""  # it is not shown
         known: dict[str, None] = {}
@@ -312,7 +312,7 @@ class Names:
         return did_you_mean(reference.name, known)
 
     def _find(self, reference: Reference, table: Mapping[str, Any]) -> Any:
-        """What a table holds for the name of a reference, in the innermost scope first; None if it holds nothing."""
+        """The entry of ``table`` for a name, in the innermost scope that has one; None if none has."""
         scope: Scope | None = reference.scope
         while scope is not None:
             found = table.get(scope.prefix + reference.name)

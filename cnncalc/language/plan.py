@@ -200,20 +200,20 @@ class Planner:
             if value is None:
                 continue
             if key is None:
-                self._problem("unknown-key", f"{upper} takes no {what}", value.span, _short_form(kind))
+                self._problem("unknown-key", f"{upper} takes no {what}", value.span, _short_form(kind, syntax))
             else:
                 self._take(plan, key, value, value.span)
         bare: list[str | None] = [kind.bare, *kind.further_bare]
         for argument in syntax.arguments:
             if argument.key is None:
                 key = bare.pop(0) if bare else None
-                hint = self._bare_hint(kind, argument, syntax)
+                hint = self._bare_hint(kind, argument, syntax, may_be_value=key is not None and key not in plan.given)
                 if hint is not None:
                     message = f"{upper} takes this word only with its key"
                     self._problem("unknown-key", message, argument.span, hint)
                 elif kind.bare is None:
-                    several = kind.is_merge or kind.needs_second_input
-                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several and syntax.in_file else None
+                    several = (kind.is_merge or kind.needs_second_input) and syntax.in_file
+                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several else _short_form(kind, syntax)
                     self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
                 elif key is None:
                     taken = (kind.bare or "", *kind.further_bare)
@@ -234,14 +234,20 @@ class Planner:
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
 
-    def _bare_hint(self, kind: type[Layer], argument: Argument, syntax: LayerSyntax) -> str | None:
-        """The hint for a word that needs its key (``round=ceil``); None for other values."""
+    def _bare_hint(
+        self, kind: type[Layer], argument: Argument, syntax: LayerSyntax, *, may_be_value: bool
+    ) -> str | None:
+        """The hint for a word that needs its key (``round=ceil``) or is one (``ceil_mode``); None for other values.
+
+        ``may_be_value``: the layer takes a value at this place, so a word may be a variable.
+        """
         if not isinstance(argument.value, (Name, Literal)):
             return None
-        from cnncalc.language.foreign import bare_hint
+        from cnncalc.language.foreign import bare_hint, flag_hint
 
         given = [other.key for other in syntax.arguments]
-        return bare_hint(kind, argument.value, given, in_file=syntax.in_file)
+        hint = bare_hint(kind, argument.value, given, in_file=syntax.in_file)
+        return hint if hint or may_be_value else flag_hint(kind, argument.value, in_file=syntax.in_file)
 
     def _unknown_key(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> None:
         key, near, hint = argument.key or "", "", None
@@ -380,13 +386,24 @@ def _without_depth(kind: type[Layer], syntax: LayerSyntax) -> str | None:
     return f"write {kind.kind.upper()}-{shown(units)}: the depth of the input is known"
 
 
-def _short_form(kind: type[Layer]) -> str | None:
-    """The hint that shows the short form of a kind; None if the kind has none."""
+def _short_form(kind: type[Layer], syntax: LayerSyntax) -> str:
+    """The hint that shows how a layer of a kind is written."""
     form = kind.kind.upper()
+    if kind.needs_second_input:
+        from cnncalc.language.foreign import second_input_hint
+
+        return second_input_hint(kind, in_file=syntax.in_file)
+    if kind.is_merge:
+        return f"write {form} behind a fork, or {form}(@name)"
+    if kind.bare and not (kind.first or kind.dash or kind.slash):
+        return f"write {form}({{{kind.bare}}})"
     form += f" {kind.first}" if kind.first == "size" else f"{{{kind.first}}}" if kind.first else ""
     form += f"-{{{kind.dash}}}" if kind.dash else ""
     form += f"/{{{kind.slash}}}" if kind.slash else ""
-    return f"the short form is {form}" if "{" in form or " " in form else None
+    if "{" in form or " " in form:
+        return f"the short form is {form}"
+    keys = [f"{key}=.." for key in kind.keys]
+    return f"write {form}" + (f" or {form}({', '.join(keys)})" if keys else "")
 
 
 def _cut(word: str) -> tuple[str, str]:

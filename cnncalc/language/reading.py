@@ -120,4 +120,4 @@ def read_design(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> 
 
 def _may_be_yaml(text: str) -> bool:
     """Whether a text has a ':' outside of comments, as every mapping has; if not, the YAML parser is not loaded."""
-    return any(":" in line.split("#", 1)[0] for line in text.splitlines())
+    return any(":" in line.partition("#")[0] for line in text.splitlines())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, written
+from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, second_input_hint, written
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
@@ -54,19 +54,24 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
         if related in cls.related_names:
             form, how = cls.related_names[related]
             return "", f"write {_choices(_translations(form, how, syntax, size))}{add}"
-        if plain in cls.other_names and cls.needs_second_input:
-            form = f"{kind}: {{inputs: [x, name]}}" if syntax.in_file else f"{kind.upper()}(@name)"
-            return f"; use {kind.upper()}", f"write {form}, with the name of {cls.second_input}"
         if plain in cls.other_names or (plain == kind and plain != stem.lower()):
-            marks = {"{k}": cls.first, "{n}": cls.dash, "{s}": cls.slash, "{b}": None if cls.first else cls.bare}
-            form = kind.upper() + "".join([mark for mark, key in marks.items() if key])
-            name = kind if syntax.in_file and not syntax.word.isupper() else kind.upper()
-            has_values = bool(size or syntax.arguments or syntax.first or syntax.dash or syntax.slash)
-            hint = f"write {_choices(_translations(form, '', syntax, size))}" if has_values else ""
-            return f"; use {name}", (hint + add if hint else add[2:]) or None
+            return _other_name_hint(cls, syntax, size, add)
     if plain in WITHOUT_A_KIND:
         return "", "there is no such layer here; 'cnncalc kinds' lists those that there are"
     return None
+
+
+def _other_name_hint(kind: type[Layer], syntax: LayerSyntax, size: str, add: str) -> tuple[str, str | None]:
+    """The addition and the hint for another name of a kind; ``add`` is what the hint says of the number of sides."""
+    word = kind.kind.upper()
+    if kind.needs_second_input:
+        return f"; use {word}", second_input_hint(kind, in_file=syntax.in_file)
+    marks = {"{k}": kind.first, "{n}": kind.dash, "{s}": kind.slash, "{b}": None if kind.first else kind.bare}
+    form = word + "".join([mark for mark, key in marks.items() if key])
+    name = kind.kind if syntax.in_file and not syntax.word.isupper() else word
+    has_values = bool(size or syntax.arguments or syntax.first or syntax.dash or syntax.slash)
+    hint = f"write {_choices(_translations(form, '', syntax, size))}" if has_values else ""
+    return f"; use {name}", (hint + add if hint else add[2:]) or None
 
 
 class _Translation(NamedTuple):
@@ -109,6 +114,12 @@ class _Layer:
             key, sign, value = argument.rpartition("=")
             self.is_bare = self.is_bare or not sign
             self.values[key if sign else kind.bare or ""] = value
+
+    def set_missing(self) -> None:
+        """Sets the numbers of ``{N}`` and ``{S}`` that have no value."""
+        for mark, value in (("N", "64"), ("S", "1")):
+            if mark in self.places:
+                self.values.setdefault(self.places[mark], value)
 
     def pattern(self) -> str:
         """The layer as a pattern writes it."""
@@ -216,34 +227,43 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
 
     If all tools have fewer values than are written, the last of these are left out.
     """
+    unread = _Reading(values.named, [*values.bare, *values.unknown])
     if not layers or not values.bare:
-        return [_Reading(values.named, [*values.bare, *values.unknown])]
-    number, size, stride = places.get("n"), places.get("k"), places.get("s")
+        return [unread]
     orders = _orders(layers[0].kind, places)
-    own = dict(orders)
-    sides = re.search("[123]([dD])", word)
-    tool_of_word = TOOLS.get(word) or TOOLS.get(word.lower())
-    if tool_of_word:
-        own = {tool_of_word: orders[tool_of_word]}
-    elif sides and not word.isupper() and not word.islower():
-        own = {sides[1]: orders[sides[1]]}
-    needed = {key for key in (number, size) if key}
+    own = _own_orders(word, orders)
+    written = len(values.bare)
     found: list[_Reading] = []
-    for most, tools in ((len(values.bare), own), (0, own), (len(values.bare), orders), (0, orders)):
-        for tool, order in tools.items():
-            read = {key: value for key, value in zip(order, values.bare, strict=False) if key}
-            if read.pop("ceil_mode", "no") in ("yes", "1"):
-                read[CEIL_KEY] = "ceil"
-            left_out = [each for each in [read.pop("return_indices", "no")] if each not in ("no", "0")]
-            fits = most <= len(order) and not read.keys() & values.named.keys()
-            if fits and (tool == "D" or not number or needed <= read.keys() | values.named.keys()):
-                left_out += [*values.bare[len(order) :], *values.unknown]
-                found.append(_Reading({**values.named, **read}, left_out))
+    for least, tools in ((written, own), (0, own), (written, orders), (0, orders)):
+        tried = [_reading(tool, order, values, places) for tool, order in tools.items() if len(order) >= least]
+        found = [reading for reading in tried if reading is not None]
         if found:
             break
     if len(found) > 1:
-        found = [reading for reading in found if _is_likely(reading.read, size, stride)] or found
-    return found or [_Reading(values.named, [*values.bare, *values.unknown])]
+        found = [each for each in found if _is_likely(each.read, places.get("k"), places.get("s"))] or found
+    return found or [unread]
+
+
+def _own_orders(word: str, orders: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The order of the tool that alone has this word; those of all tools if several have it."""
+    tool = TOOLS.get(word) or TOOLS.get(word.lower())
+    sides = re.search("[123]([dD])", word)
+    if not tool and sides and not word.isupper() and not word.islower():
+        tool = sides[1]
+    return {tool: orders[tool]} if tool else orders
+
+
+def _reading(tool: str, order: Sequence[str], values: _Values, places: Mapping[str, str]) -> _Reading | None:
+    """The values in the order of a tool; None if one has a key as well, or if PyTorch would need more of them."""
+    read = {key: value for key, value in zip(order, values.bare, strict=False) if key}
+    if read.pop("ceil_mode", "no") in ("yes", "1"):
+        read[CEIL_KEY] = "ceil"
+    indices = read.pop("return_indices", "no")
+    needed = {places[mark] for mark in "nk" if places.get(mark)} if tool == "d" and places.get("n") else set()
+    if read.keys() & values.named.keys() or not needed <= read.keys() | values.named.keys():
+        return None
+    left_out = [*([] if indices in ("no", "0") else [indices]), *values.bare[len(order) :], *values.unknown]
+    return _Reading({**values.named, **read}, left_out)
 
 
 def _orders(kind: type[Layer], places: Mapping[str, str]) -> dict[str, list[str]]:
@@ -276,31 +296,38 @@ def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) 
 
 def _filled(form: str, how: str, syntax: LayerSyntax, reading: _Reading, values: _Values) -> _Translation:
     """A form with values filled in; it does not say how it differs where a value replaces one of the form."""
-    read, left_out = reading.read, list(reading.left_out)
-    number = next((read[key] for key in ("filters", "units") if key in read), "")
+    left_out = list(reading.left_out)
     value = values.bare[0] if len(values.bare) == 1 else "1"
     if "{v}" in form and value in left_out:
         left_out.remove(value)
     parts = _layers(form.replace("{v}", value if value.isdigit() or "-{v}" not in form else "1"))
     layers = [part for part in parts if isinstance(part, _Layer)]
-    for key, text in read.items():
-        takes = [layer for layer in layers if key in layer.kind.keys or key in _LAYER_KEYS]
-        if not takes:
+    for key, text in reading.read.items():
+        layer = _layer_with(key, layers)
+        if layer is None:
             left_out.append(f"{key}={text}")
             continue
-        free = [layer for layer in takes if key not in layer.values]
-        windows = [one for one in takes if key in WINDOW_KEYS and "k" in one.places]
-        placed = [one for one in takes if key in one.places.values()]
-        layer = (placed or windows or free or takes[-1:])[0]
         how = how if key not in layer.values else ""
         layer.values[key] = text
     for layer in layers:
-        for mark, least in (("N", "64"), ("S", "1")):
-            if mark in layer.places:
-                layer.values.setdefault(layer.places[mark], least)
+        layer.set_missing()
+    number = reading.read.get("filters") or reading.read.get("units")
     how = how.replace("{n}", f"-{number}" if number else "")
+    return _Translation(_joined(parts, syntax, values.after), how, tuple(left_out))
+
+
+def _layer_with(key: str, layers: Sequence[_Layer]) -> _Layer | None:
+    """The layer of a form that gets the value of a key: the one with a place for it, or without a value of it yet."""
+    takes = [layer for layer in layers if key in layer.kind.keys or key in _LAYER_KEYS]
+    placed = [layer for layer in takes if key in layer.places.values()]
+    windows = [layer for layer in takes if key in WINDOW_KEYS and "k" in layer.places]
+    free = [layer for layer in takes if key not in layer.values]
+    return next(iter(placed or windows or free or takes[-1:]), None)
+
+
+def _joined(parts: Sequence[_Layer | str], syntax: LayerSyntax, after: str) -> str:
+    """The parts of a form as one text: an entry of a file if the layer is one, else a pattern."""
     is_entry = bool(syntax.arguments) and syntax.in_file and syntax.arguments[-1].span.start >= syntax.span.end
-    if is_entry and len(parts) == 1 and layers and not values.after:
-        return _Translation(layers[0].entry(), how, tuple(left_out))
-    text = " -> ".join([part if isinstance(part, str) else part.pattern() for part in parts]) + values.after
-    return _Translation(text, how, tuple(left_out))
+    if is_entry and len(parts) == 1 and isinstance(parts[0], _Layer) and not after:
+        return parts[0].entry()
+    return " -> ".join([part if isinstance(part, str) else part.pattern() for part in parts]) + after

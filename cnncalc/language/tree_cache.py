@@ -1,8 +1,8 @@
 """A cache of the YAML trees of the named nets, so that reading one of them need not load PyYAML.
 
 A tree is written into ``__pycache__`` beside the file of its net, together with the text from which it was parsed and a
-checksum; the tree of another text and a damaged file are not used, but replaced. Nothing is written where Python does
-not write byte code either, or where the folder cannot be written.
+checksum; a damaged file, or one for another text, is replaced. Nothing is written if Python writes no byte code, or if
+the folder cannot be written.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def cache_tree(source: Source, tree: Callable[[], tuple[Any, ...]]) -> None:
 
 
 def _checksum(content: bytes) -> bytes:
-    """The content as a number, modulo a prime: Python has that built in, while zlib is a module to load."""
+    """The content as a number, modulo a prime: built into Python, while zlib would have to be imported."""
     return (int.from_bytes(content, "little") % (2**61 - 1)).to_bytes(CHECKSUM_BYTES, "little")
 
 

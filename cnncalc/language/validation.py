@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Value
     from cnncalc.source import Span
 
-FORK_NEEDS_A_MERGE = "a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches"
-
 MOST_USES = 20
 """The most places of a name without a value for which the hint offers one value."""
 YES_OR_NO = Key(Boolean())
@@ -33,11 +31,15 @@ COUNT = Key(Whole(0, example=2))
 
 
 class Use(NamedTuple):
-    """A place of a name: the operand, which is the name or an expression without other names, and its key."""
+    """A place of a name: the operand, which is the name or an expression without other names, and its key.
+
+    ``unit`` is the layer, if the operand is the value of one of its keys.
+    """
 
     name: str
     operand: Name | Code
     key: Key
+    unit: LayerSyntax | None
 
     def takes(self, value: Value) -> bool:
         """Whether the key takes the operand if the name has this value."""
@@ -62,38 +64,41 @@ class Validator:
         self.problems = problems
         self.unset: dict[str, Span] = {}
         self.near: dict[str, str] = {}
-        """For names without a value the question whether a similar name is meant; empty if there is none."""
+        """By name without a value: ``; did you mean ...?`` with a similar name; empty if there is none."""
         self.used: set[str] = set()
         self.known: set[str] = set()
         """The variables that have a value, or an invalid one."""
         self.block = ""
-        """The block that is walked; empty outside of blocks."""
+        """The block whose layers are being checked; empty outside of blocks."""
         self.uses: dict[tuple[str, str], list[Use]] = {}
-        """By block and name (without a block: names without a value) the places of a key with no other name."""
-        self.arguments: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        """By block and name the parameters that get the value of the name, by their block and name."""
+        """The places where a name is the only one in the value of a key, by block and name.
+
+        Outside of blocks these are names without a value.
+        """
+        self.arguments: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
+        """The parameters of blocks that get the value of a name, by block and name; each is a block and a name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
         calls = {name: list(dict.fromkeys(self._called(block.body))) for name, block in self.design.blocks.items()}
-        state: dict[str, int] = {}
+        is_open: dict[str, bool] = {}
+        """For each block that was reached whether it is on the path."""
         for start in calls:
-            path: list[tuple[str, int]] = [(start, 0)] if start not in state else []
+            path: list[tuple[str, int]] = [(start, 0)] if start not in is_open else []
             while path:
                 name, place = path.pop()
-                state[name] = 1
-                if place == len(calls[name]):
-                    state[name] = 2
+                is_open[name] = place < len(calls[name])
+                if not is_open[name]:
                     continue
                 path.append((name, place + 1))
                 called = calls[name][place]
-                if state.get(called) == 1:
+                if is_open.get(called):
                     names = [step for step, _ in path]
                     cycle = " -> ".join([*names[names.index(called) :], called])
                     message = f"blocks cannot call themselves: {cycle}"
                     self.problems.append(Problem("recursive-block", message, self.design.blocks[called].span))
                     return
-                if called not in state:
+                if called not in is_open:
                     path.append((called, 0))
 
     def _called(self, items: Iterable[Item]) -> Iterable[str]:
@@ -126,8 +131,7 @@ class Validator:
         self.block = block.name
         inside = frozenset(block.names)
         for parameter in block.parameters:
-            if parameter.default is not None:
-                self._note_names(parameter.default, inside, KEY_WORDS)
+            self._note_names(parameter.default, inside, KEY_WORDS)
         self._walk(block.body, inside)
         self.block = ""
 
@@ -154,7 +158,10 @@ class Validator:
         use = next((use for use in self._all_uses(first) if use.key.name), None)
         if not others and unlike and use is not None:
             may_be_word = use.key.reader.words and isinstance(use.operand, Name)
-            if may_be_word or settings[0].endswith("=VALUE"):
+            flag = self._flag_hint(use)
+            if flag is not None:
+                hint = f"{flag}; to use a variable, give it a value: {settings[0]}"
+            elif may_be_word or settings[0].endswith("=VALUE"):
                 takes = f"{use.key.name} takes {use.key.reader.expects}"
                 hint = f"{takes}; to use a variable, give it a value: {settings[0]}"
         if first in FUNCTIONS:
@@ -164,6 +171,15 @@ class Validator:
             asked = [name + self.near.get(name, "").replace("; ", " (").replace("?", "?)") for name in self.unset]
             message = f"variables without a value: {', '.join(asked)}"
         self.problems.append(Problem("unset-variable", message, self.unset[first], hint))
+
+    def _flag_hint(self, use: Use) -> str | None:
+        """The hint for the name of a key in place of a value, as in ``POOL(ceil_mode)``; None for other names."""
+        kind = self.planner.plan(use.unit).kind if use.unit is not None else None
+        if use.unit is None or kind is None or not isinstance(use.operand, Name):
+            return None
+        from cnncalc.language.foreign import flag_hint
+
+        return flag_hint(kind, use.operand, in_file=use.unit.in_file)
 
     def _setting(self, name: str) -> str:
         """The option that gives a name a value that all its keys take, as ``--set p=0.5``; VALUE if none is known."""
@@ -180,9 +196,12 @@ class Validator:
         """The places of a name without a value, and those of the parameters of blocks that get its value."""
         found: list[Use] = []
         places = [("", name)]
+        known = set(places)
         for place in places:
             found += self.uses.get(place, ())
-            places += [other for other in self.arguments.get(place, ()) if other not in places]
+            new = [other for other in self.arguments.get(place, ()) if other not in known]
+            known.update(new)
+            places += new
         return found[:MOST_USES]
 
     def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
@@ -201,10 +220,8 @@ class Validator:
             for part in label.parts if label is not None else ():
                 if isinstance(part, Code):
                     self._note_names(part, inside, (), volumes=False)
-            if item.times is not None:
-                self._note_names(item.times, known, (), COUNT, volumes=False)
-            if item.condition is not None:
-                self._note_names(item.condition, known, Boolean.words, YES_OR_NO, volumes=False)
+            self._note_names(item.times, known, (), COUNT, volumes=False)
+            self._note_names(item.condition, known, Boolean.words, YES_OR_NO, volumes=False)
 
     def _walk_layer(self, unit: LayerSyntax, known: frozenset[str]) -> None:
         plan = self.planner.plan(unit)
@@ -216,13 +233,10 @@ class Validator:
                 words = reads.reader.words
             elif plan.block is not None and isinstance(given.value, Name):
                 scope = self.block if given.value.text in known else ""
-                arguments = self.arguments.setdefault((scope, given.value.text), [])
-                if (plan.block.name, key) not in arguments and len(arguments) < MOST_USES:
-                    arguments.append((plan.block.name, key))
-            self._note_names(given.value, known, words, reads)
+                self.arguments.setdefault((scope, given.value.text), {})[plan.block.name, key] = None
+            self._note_names(given.value, known, words, reads, unit=unit)
         for operand in (plan.frozen, plan.training_only, plan.transposed):
-            if operand is not None:
-                self._note_names(operand, known, Boolean.words, YES_OR_NO)
+            self._note_names(operand, known, Boolean.words, YES_OR_NO)
         labels = (*plan.inputs, *((plan.share,) if plan.share is not None else ()))
         for label in labels:
             for part in label.parts:
@@ -231,37 +245,34 @@ class Validator:
 
     def _note_names(
         self,
-        operand: Operand,
+        operand: Operand | None,
         known: Iterable[str],
         words: Iterable[str],
         key: Key | None = None,
         *,
         volumes: bool = True,
+        unit: LayerSyntax | None = None,
     ) -> None:
-        """Notes which names an operand uses, and which of them have no value.
+        """Notes which names an operand, if there is one, uses, and which of them have no value.
 
         ``known`` are local names; ``words`` are key words, not names, also in lists if the ``key`` whose value the
-        operand is holds names. ``volumes``: names of sizes of a volume are allowed.
+        operand is holds names. ``volumes``: names of sizes of a volume are allowed. ``unit`` is the layer with the key.
         """
         holds_names = key is not None and key.reader.holds_names
         if isinstance(operand, ListOperand):
             for part in operand.items:
                 self._note_names(part, known, words, key if holds_names else None, volumes=volumes)
             return
-        if isinstance(operand, Name):
-            names: Mapping[str, Span] = {operand.text: operand.span} if operand.text.lower() not in words else {}
-        elif isinstance(operand, Code):
-            names = {name: span for name, span in operand.names.items() if not (holds_names and name.lower() in words)}
-        else:
+        if not isinstance(operand, (Name, Code)):
             return
+        names = _names_in(operand, words, in_code=holds_names)
         for name, span in names.items():
-            scope = self.block if name in known else ""
-            is_sought = bool(self.block) if name in known else name not in self.known
+            is_local = name in known
+            is_sought = bool(self.block) if is_local else name not in self.known
             if key is not None and len(names) == 1 and is_sought:
-                uses = self.uses.setdefault((scope, name), [])
-                if len(uses) < MOST_USES:
-                    uses.append(Use(name, operand, key))
-            if name in known:
+                scope = self.block if is_local else ""
+                self.uses.setdefault((scope, name), []).append(Use(name, operand, key, unit))
+            if is_local:
                 continue
             self.used.add(name)
             if name in self.known or name.lower() in KEY_WORDS:
@@ -270,13 +281,15 @@ class Validator:
                 if not volumes:
                     message = f"counts, conditions and names cannot depend on a volume, but '{name}' does"
                     self.problems.append(Problem("graph-needs-volume", message, span))
-                continue
-            if name not in self.unset:
-                self.unset[name] = span
-                if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
-                    is_word = bool(words) and isinstance(operand, Name)  # then the key takes words, not sizes
-                    sides = VOLUME_NAMES if volumes and not is_word else ()
-                    self.near[name] = did_you_mean(name, (*sides, *known, *words, *self.known, *self.design.variables))
+            elif name not in self.unset:
+                takes_sizes = volumes and not (words and isinstance(operand, Name))
+                self._note_unset(name, span, (*(VOLUME_NAMES if takes_sizes else ()), *known, *words))
+
+    def _note_unset(self, name: str, span: Span, others: Iterable[str]) -> None:
+        """Notes a name without a value, and a similar one of the names of the design and ``others``."""
+        self.unset[name] = span
+        if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
+            self.near[name] = did_you_mean(name, (*others, *self.known, *self.design.variables))
 
     def _check_fork(self, item: Item, following: Item | None) -> None:
         """Reports ``[A | B]*2``, ``[A | B]?``, a merge with ``?`` or ``*``, and a fork that no merge follows."""
@@ -290,8 +303,7 @@ class Validator:
                     Problem("fork-suffix", f"{suffix} is not allowed after a fork", item.suffix_span, hint)
                 )
             elif following is not None and not is_merge(following, self.planner):
-                at = following.unit.span
-                self.problems.append(Problem("fork-without-merge", FORK_NEEDS_A_MERGE, at))
+                self.problems.append(unmerged(following, self.planner))
         elif suffix and is_merge(item, self.planner):
             hint = f"put the fork and the merge into '[ ]' and {suffix} after it"
             self.problems.append(
@@ -309,6 +321,23 @@ def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:
             stack += [item for branch in reversed(unit.branches) for item in reversed(branch)]
 
 
+def unmerged(item: Item, planner: Planner) -> Problem:
+    """The error that this item, which is no merge, follows a fork."""
+    message = "a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches"
+    hint = None
+    if isinstance(item.unit, LayerSyntax) and planner.plan(item.unit).is_from:
+        example = "CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)"
+        hint = f"without a merge write the branches one after the other: {example}"
+    return Problem("fork-without-merge", message, item.unit.span, hint)
+
+
+def _names_in(operand: Name | Code, words: Iterable[str], *, in_code: bool) -> Mapping[str, Span]:
+    """The names in an operand, without key words; ``in_code``: words in an expression are key words, too."""
+    if isinstance(operand, Name):
+        return {} if operand.text.lower() in words else {operand.text: operand.span}
+    return {name: span for name, span in operand.names.items() if not (in_code and name.lower() in words)}
+
+
 def is_merge(item: Item, planner: Planner) -> bool:
     """Whether an item is a merge, which joins several volumes."""
     return isinstance(item.unit, LayerSyntax) and planner.plan(item.unit).is_merge
@@ -321,15 +350,10 @@ def label_of(unit: LayerSyntax | GroupSyntax, planner: Planner) -> Label | None:
 
 def begins_with_input(items: Sequence[Item], planner: Planner) -> bool:
     """Whether a chain begins with INPUT, also inside a group or in a branch of a fork; not inside a block."""
-    while items:
-        unit = items[0].unit
-        if isinstance(unit, GroupSyntax):
-            if len(unit.branches) > 1:
-                return any(begins_with_input(branch, planner) for branch in unit.branches)
-            items = unit.branches[0]
-            continue
-        plan = planner.plan(unit)
-        if plan.block is not None:
-            return False
-        return plan.kind is not None and plan.kind.is_input
-    return False
+    if not items:
+        return False
+    unit = items[0].unit
+    if isinstance(unit, GroupSyntax):
+        return any(begins_with_input(branch, planner) for branch in unit.branches)
+    kind = planner.plan(unit).kind
+    return kind is not None and kind.is_input

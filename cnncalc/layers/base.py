@@ -120,7 +120,7 @@ class Layer:
 
     kind: ClassVar[str] = ""
     other_names: ClassVar[tuple[str, ...]] = ()
-    """Names of the kind in other tools, for hints."""
+    """Names of the kind in other tools, for hints; a digit at the end would be read as a size."""
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Names in other tools of layers that differ: how to write each here, and the difference.
 
@@ -233,7 +233,7 @@ class Layer:
     """The type in which PyTorch's autocast runs it: ``half``, ``full`` (float32), None (that of the input), or ``pool``
     (that of the input, but float32 on a CPU for volumes with three sides)."""
     normalizes_batch: ClassVar[bool] = False
-    """Normalizes over the batch; PyTorch then also counts the batches, and refuses a single value for each channel."""
+    """Normalizes over the batch; PyTorch then also counts the batches."""
     in_notes_table: ClassVar[bool] = False
     """The course notes list its volume in their tables of memory."""
 
@@ -522,10 +522,15 @@ class Layer:
         """How the channels of the output depend on those of the inputs, in one word.
 
         ``apart``: each depends on some channels, at the same position or in the same window, and each channel is used;
-        ``mixed``: each depends on all channels; ``some``: some channels of the input are not used; ``stacked``: the
-        channels of one input follow those of another; ``moved``: elements of a channel come from different positions.
+        ``mixed``: each depends on all channels; ``some``: some channels of the input are not used; ``filled``: some
+        channels of the output depend on nothing; ``stacked``: the channels of one input follow those of another;
+        ``moved``: elements of a channel come from different positions.
         """
         return "apart"
+
+    def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
+        """From how many values of an input PyTorch computes each mean, if it refuses to do so from a single one."""
+        return None
 
     def arithmetic(self, output: Volume) -> Count:
         """The elements of the output as the notes write them: ``224*224*64``, and ``4096`` after an FC."""

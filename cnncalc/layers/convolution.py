@@ -191,7 +191,7 @@ class Conv(Convolution):
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     tied_to: ClassVar[str | None] = "deconv"
     depth_key: ClassVar[str | None] = "filters"
-    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
+    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None, "standardized": False}
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
     sizes: ClassVar[Mapping[str, Sizing]] = {"filters": Sizing("filters", by_depth=True), "kernel": Sizing("kernel")}
@@ -262,6 +262,9 @@ class Conv(Convolution):
         if self.connections is None:
             return "mixed" if self.groups == 1 else "apart"
         return "apart" if len({map_ for maps in self.connections for map_ in maps}) == inputs[0].depth else "some"
+
+    def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
+        return self.kernels(x).value // self.filters if self.standardized else None
 
     def kernels(self, x: Volume) -> Count:
         """(F*F*D)*K, the number of weights; with groups (F*F*D/groups)*K."""

@@ -216,6 +216,9 @@ class BatchNorm(Affine):
     def mixes_images(self) -> bool:
         return not self.stats
 
+    def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
+        return batch * x.positions if training or not self.stats else None
+
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
         if not self.stats:
             return ()
@@ -234,7 +237,7 @@ class BatchNorm(Affine):
                 return builder.single(inputs, order="input", makes_all="input")
             if not builder.is_cpu:
                 return builder.single(inputs)
-            layout = builder.layout_of(inputs[0])  # of a dense input its order, whatever strides axes of size 1 have
+            layout = builder.layout_of(inputs[0])  # the order of a dense input; strides of axes of size 1 do not count
             order = "contiguous" if layout.is_contiguous else "channels last" if layout.is_channels_last else None
             return builder.single(inputs, order=order, gradient_order=self.memory_order)
         x = builder.gathered(builder.entering(inputs[0]), "suggested")
@@ -470,6 +473,9 @@ class GroupNorm(ImageNorm):
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed" if self.groups == 1 else "apart"
 
+    def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
+        return batch * (x.depth // self.groups) * x.positions  # the images count, although each has its own mean
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         require_divisible(x.depth, self.groups)
@@ -519,6 +525,9 @@ class InstanceNorm(ImageNorm):
 
     def is_constant(self, *inputs: Volume) -> bool:
         return inputs[0].is_point
+
+    def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
+        return x.positions
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE

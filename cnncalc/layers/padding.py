@@ -69,7 +69,7 @@ class Pad(Layer):
         return None if any((*self.pad, *self.depth)) else "its pad is 0"
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "some" if any(self.depth) else "apart"
+        return "filled" if any(self.depth) else "apart"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs

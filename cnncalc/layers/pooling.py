@@ -459,6 +459,9 @@ class LpPool(PaddedPooling):
     Formula: y = (the sum of abs(x)**p over the F x F window) ** (1/p).
     Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says.
 
+    PyTorch's module, whose memory is counted, takes x**p with its sign, and a window that rounding up cuts off counts
+    as a whole one. So it gives these values for an even p or inputs that are not negative, and for whole windows.
+
     Source: CS231n, "Pooling Layer", general pooling.
     """
 

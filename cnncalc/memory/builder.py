@@ -119,6 +119,9 @@ class TapeBuilder:
 
     def _own(self, row: LayerReport) -> None:
         """Registers the parameters and buffers of a row; a shared parameter is registered once, for its owner."""
+        if not row.arrays:
+            self.owned[row.index] = self.transposed[row.index] = ()
+            return
         for array in row.own_arrays:
             if array.role == "buffer":
                 self.buffers.append(array.count.value * self.parameter_item)

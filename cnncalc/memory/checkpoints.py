@@ -16,8 +16,8 @@ class Recomputation(NamedTuple):
     """The operations ``first`` to ``last`` of a segment, which run again before its backward.
 
     ``runs_last``: whether the last one runs; if it keeps only its inputs, recomputing stops before it. ``casts`` are
-    operations that cast parameters, by the operation before which they run. ``used`` are the values that each
-    operation, from the first to the last, or a variable uses no more after it.
+    operations that cast parameters, by the operation before which they run. ``used`` has for each
+    operation the values of which a use ends with it: its inputs, and values that variables hold until then.
     """
 
     first: int

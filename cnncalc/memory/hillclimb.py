@@ -141,7 +141,7 @@ class _Search:
                 return
 
     def swap(self, order: list[int], rounds: int, random: Random) -> None:
-        """Swaps the turns of two ranges below the highest one or its neighbours; after many rounds of two more."""
+        """Swaps the turns of two ranges below the highest one or its neighbours; after many rounds, of two more."""
 
         def drawn(places: Sequence[int]) -> int:
             return places[random.getrandbits(32) % len(places)]

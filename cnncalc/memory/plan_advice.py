@@ -30,7 +30,7 @@ MOST_WIDTHS = 4
 
 
 class PlanAdvice(NamedTuple):
-    """A change, the peak of live bytes and the MACs for one image with it. ``same_net``: the results stay the same."""
+    """A change, the peak of live bytes and the MACs of one image with it. ``same_net``: its results are the same."""
 
     what: str
     peak_bytes: int
@@ -45,7 +45,7 @@ def plan_advice(report: Report, now: ArenaPlan) -> tuple[PlanAdvice, ...]:
 
 
 def _tried(report: Report, now: ArenaPlan) -> Iterator[PlanAdvice]:
-    """Yields all changes with their peaks, also those that do not lower it."""
+    """Yields every change with its peak, including changes that do not lower the peak."""
     macs = report.totals.macs
     if not now.depthwise_in_place:
         other = plan(report, batch=now.batch, dtype=now.dtype, depthwise_in_place=True, order=now.order)

@@ -7,31 +7,33 @@ from cnncalc.records import NamedTuple
 
 
 class Profile(NamedTuple):
-    """The memory behaviour of a framework on a device.
-
-    ``rounding``: sizes are rounded up to multiples of this many bytes. ``mask_bytes``: bytes of one element of the mask
-    of DROPOUT (None: as its input). ``holds_frames``: the caller of a block holds its arguments until it returns.
-    ``adds_in_place``: a second gradient is added into the first where nothing else holds it. ``style``: the default
-    style of optimizers. ``is_fake``: the tensors of FakeTensorMode in a build without CUDA. It composes kernels that
-    the build lacks of others, does not add a bias in place, and keeps the stride of the batch where it views a single
-    image; backward of a view that was overwritten is that of the view, not a copy into the memory of the whole.
-    ``is_cpu``: PyTorch's kernels for the CPU, not those for CUDA. ``convolves_bfloat16``: convolutions in bfloat16 keep
-    channels-last memory. ``caches``: memory comes from the caching allocator of CUDA.
-    ``is_numpy``: the training run in NumPy, where each layer keeps what ``Layer.keeping`` says; every optimizer can be
-    ``fused``.
-    """
+    """The memory behaviour of a framework on a device."""
 
     name: str
     rounding: int = 512
+    """Sizes are rounded up to multiples of this many bytes."""
     mask_bytes: int | None = 1
+    """Bytes of an element of the mask of DROPOUT; None: as its input."""
     holds_frames: bool = True
+    """The caller of a block holds its arguments until the block returns."""
     adds_in_place: bool = True
+    """A second gradient is added into the first where nothing else holds it."""
     style: str = "foreach"
+    """The default style of optimizers."""
     is_fake: bool = False
+    """The tensors are those of FakeTensorMode in a build without CUDA.
+
+    Kernels that the build lacks are composed of others, a bias is not added in place, and a view of a single image
+    keeps the stride of the batch. Backward of an overwritten view is that of the view, without a copy of the whole.
+    """
     is_cpu: bool = False
+    """The kernels are PyTorch's for the CPU, not those for CUDA."""
     convolves_bfloat16: bool = True
+    """Convolutions in bfloat16 keep channels-last memory."""
     caches: bool = False
+    """Memory comes from the caching allocator of CUDA."""
     is_numpy: bool = False
+    """The training run in NumPy: each layer keeps what ``Layer.keeping`` says, and every optimizer can be ``fused``."""
 
 
 PROFILES = {

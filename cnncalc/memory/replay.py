@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Level(NamedTuple):
-    """Live bytes at one moment by category, without resident bytes (parameters, buffers, inputs).
+    """Live bytes at one time by category, without resident bytes (parameters, buffers, inputs).
 
     ``layer`` is the running row (-1: none), ``phase`` is ``forward``, ``backward`` or ``recompute``.
     """
@@ -84,13 +84,17 @@ class TooHigh(Exception):
     """The live bytes exceed the limit of a machine."""
 
 
+class Watched(Exception):
+    """The event that a machine watches has happened."""
+
+
 class Machine:
     """Runs one tape and counts live bytes of activations, parameter gradients and transient tensors.
 
     ``sizes``: those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the first
     where nothing else holds it; with ``adds_to_views`` also where that is a view of all elements. ``logs``: keep every
-    event. ``watch``: the number of the event at which ``held_by_layer`` is filled. ``limit``: TooHigh is raised where
-    the live bytes exceed it.
+    event. ``watch``: the number of the event at which ``held_by_layer`` is filled and Watched raised. ``limit``: where
+    the live bytes exceed it, TooHigh is raised.
     """
 
     def __init__(
@@ -118,11 +122,11 @@ class Machine:
         self.activations = self.gradients = self.transient = 0
         self.peak = -1
         self.at = Level(0, 0, 0)
-        # of each parameter: operations that are still to run backward
+        # of each parameter: how many of its operations backward has not reached yet
         self.parameter_uses = Counter([place for operation in tape.operations for place in operation.parameters])
         self.borrowed_bytes = self._borrowed_bytes()
-        self.borrowed: dict[int, int] = {}  # of a parameter with several uses: the gradient that is its gradient so far
-        self.unordered: set[int] = set()  # those of them whose gradient has another memory order than the parameter
+        self.borrowed: dict[int, int] = {}  # of a parameter with several uses: the gradient of its first use
+        self.unordered: set[int] = set()  # those of them for which it has another memory order
         if loop.gradients_before or loop.gradients_stay:
             learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
             self._change_gradients(sum([self.borrowed_bytes.get(place, sizes.parameters[place]) for place in learned]))
@@ -178,6 +182,7 @@ class Machine:
             self.events.append(Event(operation.name, phase, total, self.activations, self.gradients, operation.layer))
             if len(self.events) - 1 == self.watch:
                 self.held_by_layer = self._held_by_layer(extra, operation.layer)
+                raise Watched
 
     def _held_by_layer(self, extra: int, layer: int) -> dict[int, int]:
         """Live bytes of activations and transients by row."""
@@ -440,7 +445,7 @@ class Machine:
             self._change_transient(-self.gradient_sizes[gradient])
 
     def _borrowed_bytes(self) -> dict[int, int]:
-        """The bytes of each gradient of a parameter that is kept in the memory of the gradient of an output."""
+        """By parameter: the bytes of its gradient, if that stays in the memory of the gradient of an output."""
         tape = self.tape
         outputs = {each.parameters[0]: each.output for each in tape.operations if each.borrows and each.borrows.stays}
         return {
@@ -450,7 +455,7 @@ class Machine:
         }
 
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
-        """Counts the gradient of a value as that of a parameter from now on; it stays after backward."""
+        """Moves the bytes of the gradient of a value to the gradients of parameters, which stay after backward."""
         size = self.gradient_sizes[gradient]
         self._change_transient(-size)
         self._change_gradients(size)
@@ -498,7 +503,7 @@ class Machine:
         self._end_use(parameter, operation)
 
     def _accumulate_borrowed(self, parameter: int, operation: Operation, gradient: int, *, is_ordered: bool) -> None:
-        """Adds the gradient of an operation's output, which is (part of) that of a parameter, to those of others.
+        """Adds the gradient of an output, which is also that of a parameter, to those of the parameter's other uses.
 
         ``is_ordered``: it has the memory order of the parameter; a sum has that of its first term.
         """
@@ -524,7 +529,7 @@ class Machine:
         self._end_use(parameter, operation)
 
     def _keep_borrowed(self, parameter: int, operation: Operation, gradient: int) -> None:
-        """Makes the gradient of an output, or a copy of it, that of a parameter without other uses."""
+        """Keeps the gradient of an output, or a copy of it, as the gradient of a parameter without other uses."""
         if parameter in self.borrowed_bytes and not self.gradients_stay:
             self._keep_as_gradient(parameter, gradient)
             return
@@ -534,7 +539,7 @@ class Machine:
         self._release_gradient(gradient)
 
     def _end_use(self, parameter: int, operation: Operation) -> None:
-        """Counts a use of a parameter; after the last one the sum of all becomes its gradient, or a copy of it."""
+        """Ends one use of a parameter; after the last one its gradient is the sum, or a copy of the sum."""
         size = self.given.parameters[parameter]
         self.parameter_uses[parameter] -= 1
         if self.parameter_uses[parameter]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache, partial
 from itertools import islice, pairwise
 from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
-from cnncalc.errors import Problem, ValueProblem, did_you_mean
+from cnncalc.analysis.single_values import single_values
+from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.memory.builder import MANY
 from cnncalc.memory.frames import Variables
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import PROFILES, Profile, profile_named
-from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, TooHigh, Trace
+from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, TooHigh, Trace, Watched
 from cnncalc.memory.segments import (
     MAX_TRIED,
     RULES,
@@ -27,12 +29,13 @@ from cnncalc.memory.segments import (
     segments_of,
 )
 from cnncalc.records import NamedTuple
-from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up
+from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up, untrainable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.errors import Problem
     from cnncalc.memory.allocator import Allocated
     from cnncalc.memory.need import Needs, Reserve
     from cnncalc.memory.replay import Level
@@ -184,8 +187,9 @@ def check_options(options: Options, *, training: bool = True) -> None:
     ):
         if value not in known:
             words = [word for word in known if word]
-            near = did_you_mean(str(value), words)
-            raise ValueProblem(f"no {what} '{value}'{near} (known: {', '.join(words)})", code=f"unknown-{what}")
+            reason = untrainable(str(value)) if what == "dtype" else None
+            message = reason or f"no {what} '{value}'{did_you_mean(str(value), words)}"
+            raise ValueProblem(f"{message} (known: {', '.join(words)})", code=f"unknown-{what}")
     if options.autocast is not None and options.dtype != "float32":
         raise ValueProblem(f"autocast keeps parameters in float32, but dtype is {options.dtype}")
     counts = {"batch": options.batch, "accumulate": options.accumulate, "image-batches": options.image_batches}
@@ -392,7 +396,8 @@ class Simulation:
             events = self.machine(Machine, batch, segments, training=training, logs=True).run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
         machine = self.machine(Machine, batch, segments, training=training, watch=highest)
-        machine.run(training=training)
+        with suppress(Watched):
+            machine.run(training=training)
         return machine.held_by_layer
 
     def step(self) -> OptimizerStep:
@@ -593,7 +598,7 @@ def simulated(simulation: Simulation, *, logs: bool = False, details: bool = Tru
         reserve,
         largest,
         allocator,
-        _warnings(report, options),
+        tuple(single_values(report, options.batch, training=True, severity="warning")),
     )
 
 
@@ -618,14 +623,3 @@ def _notes_inference(report: Report, options: Options) -> Inference:
     notes = notes_rule(report, options)
     breakdown = Breakdown(notes.parameter_bytes, 0, 0, 0, notes.waiting_bytes, notes.activation_bytes, 0)
     return Inference(notes.inference_bytes, report.layers[-1].name, breakdown)
-
-
-def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:
-    """Layers for which PyTorch raises an error in training."""
-    found = []
-    for row in report.layers:
-        values = options.batch * row.output.positions
-        if row.layer.normalizes_batch and values == 1:
-            message = f"{row.name}: PyTorch cannot train BN with one value per channel (batch 1 on 1x1)"
-            found.append(Problem("bn-one-value", message, row.span, "train with a batch of at least 2", "warning"))
-    return tuple(found)

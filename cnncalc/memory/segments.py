@@ -172,7 +172,7 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
 
 
 def repeatable(tape: Tape, report: Report, segment: Segment) -> Segment | None:
-    """The segment without the layers at its beginning that overwrite its inputs; None if none are left.
+    """The segment without the layers at its beginning that overwrite its inputs; None if no layer is left.
 
     PyTorch refuses to recompute a segment whose inputs were overwritten.
     """

@@ -43,52 +43,56 @@ class Borrowing(NamedTuple):
 
     @property
     def stays(self) -> bool:
-        """Whether it stays as the gradient of a parameter without other uses; else that is a copy of it."""
+        """Whether a parameter without other uses keeps it as its gradient; else its gradient is a copy."""
         return self.is_ordered and self.is_free
 
 
 class Operation(NamedTuple):
-    """One primitive operation.
-
-    ``layer`` is the index of its row. ``inputs`` and ``output`` are indices of the tape's values; ``is_alias``: the
-    output has the memory of the first input (a view, or computed in place) or, without inputs, that of a parameter.
-    ``keeps`` are the inputs (by position) that backward needs; with ``clones_input`` a copy of the first is kept
-    instead. ``extras`` are tensors (in bytes) allocated in addition to the output and kept for backward. ``gradients``
-    has one of NEW, SAME, VIEW and NONE for each input. ``parameters`` are indices of the tape's parameters whose
-    gradients backward computes; those of ``copied`` are computed in another memory order than the parameter's and
-    copied. ``overwrites``: it works in the memory of its first input. ``saves_parameter``: backward needs a parameter.
-    ``numbers``: bytes of Python numbers in tensors, which are kept for backward even if a checkpointed segment keeps
-    nothing. ``backward_scratch`` are temporaries of backward; negative ones are results allocated after the temporaries
-    are freed. ``summed_inputs`` (by position) and ``summed_parameters`` are those whose gradients autograd sums to
-    their size after the backward function has returned, ``sum_scratch`` its temporaries while it does. ``made_before``:
-    tensors that backward allocates before it reads what forward has kept. ``is_product``: it multiplies by its first
-    parameter (or second input, if that is a cast of it) transposed, whose gradient is therefore a view; without inputs
-    it is that view, and its incoming gradient becomes that of the parameter. ``borrows``: the gradient of its only
-    parameter is the incoming one or a part of it, in the same memory.
-    """
+    """One primitive operation; ``layer`` is its row, ``inputs`` and ``output`` are indices of the tape's values."""
 
     name: str
     layer: int
     inputs: tuple[int, ...]
     output: int
     is_alias: bool = False
+    """The output has the memory of the first input (a view, or in place) or, without inputs, that of a parameter."""
     keeps: tuple[int, ...] = ()
+    """The inputs, by position, that backward needs."""
     keeps_output: bool = False
     clones_input: bool = False
+    """Instead of the first input a copy of it is kept."""
     extras: tuple[Size, ...] = ()
+    """Bytes of tensors that are allocated in addition to the output and kept for backward."""
     gradients: tuple[str, ...] = (NEW,)
+    """NEW, SAME, VIEW or NONE for each input."""
     parameters: tuple[int, ...] = ()
+    """The parameters of the tape, by index, whose gradients backward computes."""
     backward_scratch: tuple[Size, ...] = ()
+    """Temporaries of backward; negative sizes are results that are allocated after the temporaries are freed."""
     copied: tuple[int, ...] = ()
+    """Those of ``parameters`` whose gradients are computed in another memory order and then copied."""
     overwrites: bool = False
+    """It works in the memory of its first input."""
     saves_parameter: bool = False
+    """Backward needs a parameter."""
     numbers: int = 0
+    """Bytes of Python numbers in tensors; they are kept for backward even if a checkpointed segment keeps nothing."""
     summed_inputs: tuple[int, ...] = ()
+    """The inputs, by position, whose gradients autograd sums to their size after the backward function has returned."""
     summed_parameters: tuple[int, ...] = ()
+    """The parameters for which the same holds."""
     sum_scratch: tuple[Size, ...] = ()
+    """Temporaries of these sums."""
     made_before: tuple[Size, ...] = ()
+    """Tensors that backward allocates before it reads what forward has kept."""
     is_product: bool = False
+    """It multiplies by its first parameter (or second input, if that is a cast of it) transposed.
+
+    The gradient of the parameter is therefore a view. Without inputs the operation is that view, and its incoming
+    gradient becomes that of the parameter.
+    """
     borrows: Borrowing | None = None
+    """The gradient of its only parameter is the incoming gradient or a part of it, in the same memory."""
 
     @property
     def is_cast(self) -> bool:

@@ -55,18 +55,20 @@ def struct(fields: str, pointer: int) -> Struct:
 
 
 class Kernel(NamedTuple):
-    """What an operator allocates.
-
-    ``options``: the fields parsed from the file. ``state``: the fields of its state, allocated when it is initialized.
-    ``steps``, when it is prepared: ``o`` and a digit are temporary records of its output and of that input, ``*`` of
-    all inputs; ``c`` two persistent arrays of an int32 for each output channel (``q``: unless it computes with floats;
-    ``f``: for each scale of its weights if they have several); ``s`` the scratch of :attr:`scratch`; ``k`` the
-    persistent bytes of :attr:`sums`.
-    """
+    """What an operator allocates."""
 
     options: str | None
+    """The fields parsed from the file."""
     state: str | None
+    """The fields of its state, which is allocated when it is initialized."""
     steps: str
+    """What is allocated when it is prepared, in order.
+
+    - ``o``, a digit, ``*``: temporary records of its output, of the input with this number, of all inputs
+    - ``c``: two persistent arrays of an int32 for each output channel; ``q``: the same unless it computes with floats;
+      ``f``: of one for each scale of its weights if they have several
+    - ``s``: the buffers of :attr:`scratch`; ``k``: the persistent bytes of :attr:`sums`
+    """
     scratch: Callable[[Operator, Sequence[Tensor], Tensor], Sequence[int]] = lambda operator, inputs, output: ()
     inputs: int = 1
     """The least number of inputs."""

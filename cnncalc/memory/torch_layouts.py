@@ -30,7 +30,7 @@ class TorchLayouts(TapeBuilder):
         self.merged: dict[int, str] = {}  # views of results computed with all ``images``, or all ``sides``, as one axis
         self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
-        self.borrowing: dict[int, tuple[str, bool]] = {}  # operations whose gradient is that of a parameter
+        self.borrowing: dict[int, tuple[str, bool]] = {}  # operations whose gradient becomes that of a parameter
         self.bases: dict[int, int] = {}  # of each value that is a view for autograd: the tensor that it views
 
     @property
@@ -444,10 +444,10 @@ class TorchLayouts(TapeBuilder):
         return "output" if order == "input" and is_output else order
 
     def borrow_gradient(self, order: str, *, is_free: bool = True) -> None:
-        """Says that for a single image the gradient of the last operation's parameter is (part of) its own gradient.
+        """Notes that backward makes no new tensor for the gradient of the last operation's parameter, for one image.
 
-        For several images it is their sum, a new tensor. ``order`` is the memory order of the parameter. ``is_free``:
-        no other gradient is the same tensor.
+        It is the incoming gradient or a part of it; for several images it is a sum, a new tensor. ``order`` is the
+        memory order of the parameter. ``is_free``: no other gradient is the same tensor.
         """
         self.is_for_several = True
         if self.images == 1:

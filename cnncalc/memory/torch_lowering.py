@@ -99,10 +99,7 @@ class TorchLowering(TorchLayouts):
         summed_parameters = tuple([parameters[place] for place in summed])
         copied = () if order == "contiguous" else self._copied(inputs)
         if is_half:
-            # the last argument is cast first: bias, weight, input
-            casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
-            given = [self.converted(value, self.item) for value in given]
-            inputs = [*[self.entering(value) for value in reversed(inputs)][::-1], *given, *casts]
+            inputs = self._cast_arguments(inputs, given, parameters, copied)
             summed_inputs = tuple([volumes + place for place in summed])
             parameters = copied = summed_parameters = ()
         else:
@@ -144,6 +141,15 @@ class TorchLowering(TorchLayouts):
             is_product=is_product,
         )
 
+    def _cast_arguments(
+        self, inputs: Sequence[int], given: Sequence[int], parameters: Sequence[int], copied: tuple[int, ...]
+    ) -> list[int]:
+        """The arguments of an operation in half precision; the last one is cast first: bias, weight, input."""
+        casts = [self.cast(parameter, copied) for parameter in reversed(parameters)]
+        made = [self.converted(value, self.item) for value in given]
+        entering = [self.entering(value) for value in reversed(inputs)]
+        return [*entering[::-1], *made, *casts[::-1]]
+
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
         """The bytes of the gradients that a kernel makes although nothing needs them; ``makes_all`` says of what."""
         if makes_all is None:
@@ -155,10 +161,10 @@ class TorchLowering(TorchLayouts):
 
     def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
         """The parameters of the current layer whose gradients are channels-last, unlike the parameters."""
+        if not (self.own_parameters and len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
+            return ()
         arrays = [array for array in self.row.arrays if array.role != "buffer"]
         copies = self.row.layer.copies_weight_gradient
-        if not (len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
-            return ()
         pairs = zip(self.own_parameters, arrays, strict=True)
         return tuple([place for place, array in pairs if array.role == "weight" and copies(array.shape)])
 

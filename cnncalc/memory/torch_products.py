@@ -122,7 +122,7 @@ class TorchProducts(TorchLowering):
         return whole
 
     def _copied_into(self, target: int, whole: int, source: int) -> int:
-        """Copies ``source`` into ``target``, a part of ``whole``; returns the value that ``whole`` is then."""
+        """Copies ``source`` into ``target``, a part of ``whole``; returns the new value of ``whole``."""
         result = self.operation([target, source], is_alias=True, gradients=(NEW, SAME))
         base = self.bases[result]
         return whole if base == whole else base

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BRICK = 16
 """Number of channels of a brick, and bytes to which volumes are aligned."""
 MOST_SRAM = 1 << 30
-"""Bytes from which on a plan is refused."""
+"""Plans of at least so many bytes are refused."""
 
 
 class VelaVolume(NamedTuple):
@@ -152,7 +152,7 @@ def _deepen(step: Step) -> None:
 
 
 def _deep(shape: Shape) -> Shape:
-    """A shape of as many elements: the least prime factors give at least 16 channels, the others almost a square."""
+    """The elements in another shape: the smallest prime factors are 16 channels or more, the others almost a square."""
     factors, rest = [], prod(shape)
     while rest % 2 == 0:
         factors.append(2)

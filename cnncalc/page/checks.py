@@ -58,7 +58,7 @@ def _limits(outcome: FileResult, units: str) -> str:
 def _limit(one: LimitResult, units: str, *, has_base: bool) -> list[str]:
     css_class, verdict = VERDICTS[one.verdict]
     cells = [
-        text(one.title.replace("_", " ")),
+        text(one.row_title.replace("_", " ")),
         short_value(one.actual, one.measure.unit, units),
         text(limit_text(one, units)),
         used(one),

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.drawings import OVER_TIME, draw
+from cnncalc.drawings.canvas import Once
 from cnncalc.page.markup import name, scrolling, section, text
 from cnncalc.page.summary import place
 from cnncalc.units import format_bytes
@@ -31,6 +32,7 @@ class Gallery:
 
     def __init__(self, units: str) -> None:
         self.units = units
+        self.once = Once()
         self.styles: list[str] = []
         self.known: set[str] = set()
 
@@ -45,7 +47,7 @@ class Gallery:
 
     def _drawing(self, memory: MemoryReport, kind: str, width: int, beside: Sequence[Report]) -> str:
         """A drawing without its own styles, which the content security policy of the page does not allow."""
-        drawing = draw(memory.report, kind, memory=memory, width=width, units=self.units, beside=beside)
+        drawing = draw(memory.report, kind, memory=memory, width=width, units=self.units, beside=beside, once=self.once)
         mark = re.findall(r'<svg[^>]* id="([^"]+)"', drawing)[0]
         if mark in self.known:  # the same net twice
             drawing = drawing.replace(mark, f"{mark}-{len(self.known)}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnncalc.analysis.single_values import single_values
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.interop.exporters import ExportOptions
 from cnncalc.layers.planes import pixels, planes
@@ -55,7 +56,7 @@ class EngineComparison(NamedTuple):
     """The comparison of a net in another engine and in NumPy.
 
     ``outputs`` are the outputs of layers that were compared, ``gradients`` the gradients of parameters. ``unproven``
-    are the layers that are left out, since their figures are stated or depend on such.
+    are the layers that are left out: their figures are stated, or depend on stated ones.
     """
 
     name: str
@@ -83,13 +84,17 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> EngineCompari
     stated, not computed, and layers that depend on them are left out.
 
     Raises ValueProblem for a data type that is not run, such as float64 in ONNX Runtime, and DesignError if the engine
-    is not installed or a layer cannot be expressed in it.
+    is not installed, or a layer cannot be expressed in it or is refused by it.
     """
     if report.dtype not in TOLERANCE:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
     if engine == "onnxruntime" and report.dtype != "float32":
         message = "ONNX Runtime is compared in float32 only: its CPU kernels have no convolution in float64"
         raise ValueProblem(message, code="dtype", hint="--dtype float32, or --against torch")
+    has_gradients = engine == "torch" and report.dtype == "float64" and not report.unproven
+    refused = single_values(report, report.batch, training=has_gradients) if engine == "torch" else ()
+    if refused:
+        raise DesignError(refused)
     version, outputs_of = {"onnxruntime": _in_onnxruntime, "torch": _in_torch}[engine](report)
     weights, images = build(report, seed=seed), draw_images(report, seed=seed)
     # no layer overwrites its input, so that all outputs can be compared
@@ -104,7 +109,7 @@ def compare_with(report: Report, engine: str, *, seed: int = 0) -> EngineCompari
             least = LEAST_SCALE * float(max(entering))
             compared.append(compare_arrays(name, "output", found, expected[name], TOLERANCE[report.dtype], least))
     gradients: tuple[ArrayComparison, ...] = ()
-    if engine == "torch" and report.dtype == "float64" and not unproven:
+    if has_gradients:
         gradients = tuple(_gradients(report, seed))
     return EngineComparison(
         report.name, engine, version, report.batch, report.dtype, seed, len(report.layers), tuple(compared), gradients,

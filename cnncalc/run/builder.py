@@ -110,7 +110,7 @@ class Builder:
         if is_applied(row):
             self._applied_step(step)
             return
-        if is_joined(row) and len(step.rows) == 1:
+        if is_joined(row):
             self._joined_step(row, step)
             return
         bank = row.layer.filter_bank(np, row.input_volumes[0].sides, **self.weights[row.index])
@@ -179,7 +179,7 @@ class Builder:
             for function, arguments in self.applied(row, source, target, part):
                 calls.append(partial(function, *arguments))
                 source = target
-        if source is not target:
+        if source.ctypes.data != target.ctypes.data or source.strides != target.strides:
             calls.append(partial(np.copyto, target, source))
 
     def applied(self, row: LayerReport, source: Any, target: Any, part: Part) -> Iterator[tuple[Any, tuple[Any, ...]]]:

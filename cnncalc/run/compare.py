@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnncalc.analysis.report import totals
+from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
@@ -89,6 +90,8 @@ def compare(
     pairs = [(row, layer) for row, layer in every if row.index not in unproven]
     wrong: list[Disagreement] = []
     tallies = [_tally(pairs, measurement.batch, quantity, wrong) for quantity in _QUANTITIES]
+    place = list(_QUANTITIES).index("parameters")
+    tallies[place] = _learned(pairs, tallies[place], wrong)
     if len(every) == len(report.layers):
         tallies[-1] = _placement(report, every, tallies[-1], wrong)
     if all(layer.distance is not None for _, layer in pairs):
@@ -164,12 +167,36 @@ def _tally(
     return Tally(quantity, agreed, len(pairs), words)
 
 
+LEARNED_BY_KEY: dict[str, tuple[str, str | None]] = {
+    **{name: (name, None) for name in ("bias", "scale", "shift", "relative")},
+    "length": ("normed", "weight"),
+    "left": ("normed", "spectral"),
+}
+"""Names of arrays, each with the key that says whether a layer has it, and the value that does (None: any but no)."""
+
+
+def _learned(pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally, wrong: list[Disagreement]) -> Tally:
+    """Finds layers that have an array although their keys say that they have not, or the other way round."""
+    found = []
+    for row, layer in pairs:
+        for name, (key, word) in LEARNED_BY_KEY.items():
+            if not row.layer.learns or key not in row.layer.keys:
+                continue
+            value = getattr(row.layer, key)
+            is_stated = value not in (None, False) if word is None else value == word
+            if is_stated != (name in layer.elements):
+                is_learned = "has" if name in layer.elements else "has no"
+                found.append(Disagreement(row.name, "parameters", f"{key}: {shown(value)}", f"{is_learned} {name}"))
+    wrong += found
+    return tally._replace(agreed=tally.agreed - len({entry.layer for entry in found}))
+
+
 def _placement(
     report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally, wrong: list[Disagreement]
 ) -> Tally:
-    """Finds layers that overwrite memory that backward needs, and layers that could overwrite their input but do not.
+    """Finds layers that overwrite memory that backward needs or are not to overwrite any, and that could but do not.
 
-    Which layers read that memory follows from the run, what backward needs from the layers' ``keeping``.
+    The readers of a memory are those of the run; what backward needs is declared by ``keeping`` of the layers.
     """
     storage, reads = _reads(report, pairs)
     learns: list[bool] = []
@@ -183,19 +210,21 @@ def _placement(
             continue
         source = row.sources[0]
         is_kept = _is_kept(report, source, learns)
+        if row.in_place and not _may_overwrite(report, row):
+            found.append(Disagreement(row.name, "in_place", "yes", "it is not to overwrite its input"))
         if row.in_place and is_kept:
             found.append(Disagreement(row.name, "in_place", "yes", "backward needs the content of its input"))
         is_free = reads[storage[source]] == 1 and layer.shape == pairs[source][1].shape and not is_kept
-        if not (row.in_place or layer.shares_memory) and is_free and _asks(report, row):
+        if not (row.in_place or layer.shares_memory) and is_free and _may_overwrite(report, row):
             found.append(Disagreement(row.name, "in_place", "no", "nothing else needs the memory of its input"))
     wrong += found
     return tally._replace(agreed=tally.agreed - len(found))
 
 
 def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:
-    """For each output the layer that made its memory, and how often the memory of each of these is read.
+    """For each output the layer that allocated its memory, and by such a layer how often its memory is read.
 
-    What PyTorch computes as a view counts as one, since layers are placed so that both may run the net.
+    Outputs that only PyTorch computes as views count as views, since a layer in place must be right in both runs.
     """
     storage: list[int] = []
     reads: Counter[int] = Counter()
@@ -210,8 +239,8 @@ def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]
     return storage, reads
 
 
-def _asks(report: Report, row: LayerReport) -> bool:
-    """Whether a layer is to work in place if it can."""
+def _may_overwrite(report: Report, row: LayerReport) -> bool:
+    """Whether the design and the options allow a layer to overwrite its input."""
     wanted = row.layer.may_work_in_place()
     if row.layer.is_activation:
         return wanted is not False and report.activations_in_place

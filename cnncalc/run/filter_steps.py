@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from cnncalc.run import winograd
+from cnncalc.run import shifts, winograd
 from cnncalc.run.columns import Columns
 from cnncalc.run.steps import Part, Step, is_direct
 from cnncalc.run.workers import shares
@@ -31,7 +31,7 @@ MANY_FILTERS = 64
 """The filters of each thread from which dividing them saves time, although each thread copies all windows."""
 TILE_BYTES = 2 << 20
 """Bytes of tiles and products that are computed at a time by Winograd's method."""
-EXPANDED_BYTES = 2 << 20
+EXPANDED_BYTES = 4 << 20
 """Bytes of maps before a depthwise convolution, and of their windows, that are computed at a time."""
 
 
@@ -52,12 +52,15 @@ class FilterSteps:
             self._units(row, step, bank)
             return
         bank, rows = self._once("folded", row.index, lambda: self._folded(bank, step.rows[1:]))
-        if step.before:
+        sides = row.input_volumes[0].sides
+        if is_direct(bank, sides):
+            self._direct(row, step, bank, rows)
+        elif step.before:
             self._expanded(row, step, bank, rows)
         elif winograd.is_suitable(bank):
             self._over_tiles(row, step, bank, rows)
-        elif is_direct(bank, self.builder.arrays[row.sources[0]].shape[2:]):
-            self._direct(row, step, bank, rows)
+        elif shifts.is_suitable(bank, sides):
+            self._over_shifts(row, step, bank, rows)
         else:
             self._over_columns(row, step, bank, rows)
 
@@ -132,16 +135,20 @@ class FilterSteps:
                 builder.apply(thread, rows, builder.view(step.last, part), part, step.last)
 
     def _direct(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
-        """Adds a 1x1 convolution: the positions of the input are the columns of the matrix, without a copy."""
+        """Adds a 1x1 convolution: the positions of the input are the columns of the matrix, without a copy.
+
+        Layers before it are applied to the columns of each part, in the workspace of the thread.
+        """
         builder = self.builder
         matrices = self._matrices(row.index, bank, [(0,) * len(bank.begins)], has_shift=False)
         groups, filters, depth = matrices.shape
-        x = builder.arrays[row.sources[0]]
+        x = builder.arrays[builder.report.layers[step.first].sources[0]]
         positions = prod(x.shape[2:])
         flat = x.reshape(*x.shape[:2], positions)
         pieces = builder.pieces(positions, (filters + depth) * groups * builder.dtype.itemsize, least=96)
         split = [slice(0, groups * filters)]
-        if groups == 1 and not builder.by_image and len(pieces) % builder.threads and filters >= 8 * builder.threads:
+        is_even = len(pieces) % builder.threads == 0 and (step.before or filters <= positions)
+        if groups == 1 and not builder.by_image and not is_even and filters >= 8 * builder.threads:
             split = [slice(share.start, share.stop) for share in shares(filters, builder.threads)]
             pieces = [slice(0, positions)]
 
@@ -150,6 +157,15 @@ class FilterSteps:
 
         def add(thread: int, part: Part) -> None:
             taken, target = flat[part.image, :, part.places[0]], builder.view(step.last, part)
+            if step.before:
+                (space,) = builder.workspaces[thread].take(taken.size)
+                if space is None:
+                    return
+                columns = space[: taken.size].reshape(taken.shape)
+                for index in step.before:
+                    of_all = part._replace(channels=slice(None))
+                    builder.call(thread, builder.applied(builder.report.layers[index], taken, columns, of_all))
+                    taken = columns
             if groups == 1:
                 builder.multiply(thread, matrices[0, part.channels], taken, target)
             else:
@@ -160,6 +176,39 @@ class FilterSteps:
             builder.apply(thread, rows, target, part, step.last)
 
         builder.each_part(parts, add, is_small=matrices.size * positions < 1 << 20)
+
+    def _over_shifts(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
+        """Adds a convolution whose products are added up shifted: see :mod:`cnncalc.run.shifts`."""
+        builder = self.builder
+        matrix = self._once("shifts", row.index, lambda: shifts.arranged(bank, builder.dtype))
+        self.weight_bytes += matrix.nbytes
+        x = builder.arrays[row.sources[0]]
+        flat = x.reshape(*x.shape[:2], -1)
+        filters = bank.weight.shape[-1]
+        elements = len(matrix) // filters
+        most = max(1, shifts.PRODUCT_BYTES // (shifts.Shifts(bank, x.shape[2:], 1).elements * builder.dtype.itemsize))
+        count = -(-filters // most)
+        if not builder.by_image:
+            count = min(filters, -(-count // builder.threads) * builder.threads)
+
+        def parts(image: int) -> list[Part]:
+            return [Part(image, slice(some.start, some.stop), (slice(None),), True) for some in shares(filters, count)]
+
+        def add(thread: int, part: Part) -> None:
+            some = part.channels
+            shifted = shifts.Shifts(bank, x.shape[2:], some.stop - some.start)
+            (products,) = builder.workspaces[thread].take(shifted.elements)
+            if products is None:
+                return
+            factors = matrix[some.start * elements : some.stop * elements]
+            target = builder.view(step.last, part)
+            builder.multiply(thread, factors, flat[part.image], shifted.matrix(products))
+            builder.call(thread, shifted.sum_calls(products, target))
+            if bank.bias is not None:
+                builder.call(thread, [(np.add, (target, bank.bias[some, None], target))])
+            builder.apply(thread, rows, target, part, step.last)
+
+        builder.each_part(parts, add)
 
     def _over_columns(self, row: LayerReport, step: Step, bank: FilterBank, rows: Sequence[int]) -> None:
         """Adds a convolution whose windows are copied for some rows of the output and some groups at a time."""
@@ -268,7 +317,7 @@ class FilterSteps:
         The maps are in the workspace of a thread, never in the arena.
         """
         builder = self.builder
-        x = builder.arrays[builder.report.layers[step.before[0]].sources[0]]
+        x = builder.arrays[builder.report.layers[step.first].sources[0]]
         sides = x.shape[2:]
         expanding, shift, between = self._expanding(step, sides)
         whole = Columns(bank, sides, bank.begins[0], 1, 1)

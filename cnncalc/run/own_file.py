@@ -71,7 +71,7 @@ def run_own_file(report: Report, own: OnnxWeights, *, seed: int = 0) -> OwnRun:
     """Runs a model file in ONNX Runtime and its net in NumPy, with the weights of the file and the same random input.
 
     Every layer is compared whose output is a value of the file; :data:`ALLOWED` is the largest difference. The inputs
-    of a layer in NumPy are the values of the file, if it has them. So differences do not add up along the net, and a
+    of a layer in NumPy are the values of the file, if it has them: differences do not add up along the net, and a
     layer that cannot be compared (it is stated, or its weights are not known) does not prevent the comparison of those
     after it.
     """
@@ -150,7 +150,7 @@ def _layer_by_layer(
 def _why_left_out(row: LayerReport, there: Any, reason: str | None, unknown: Sequence[str]) -> str | None:
     """Why a layer is not compared; None: it is.
 
-    ``there`` is its output in the file; ``unknown`` are the layers that it reads of which the file has no value.
+    ``there`` is its output in the file; ``unknown`` are its inputs that are no values of the file.
     """
     if row.layer.is_stated:
         return "its figures are stated, not computed"

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 BUFFER_ELEMENTS = 1024
 """Elements of NumPy's buffer for arrays that are broadcast; with its default of 8,192 additions take longer."""
 LEAST_THREADED_MACS = 1 << 20
-"""Multiply-adds of an average step below which threads wait for each other for longer than they save."""
+"""Steps with fewer multiply-adds, on average, are faster on one thread: others would wait longer than they save."""
 MOST_THREADS = 64
-"""The most threads of a net; they all wait for each other, so that more would not be faster."""
+"""The most threads of a net; more are not faster, since all wait for each other after each step."""
 
 
 def prepare(
@@ -83,12 +83,12 @@ class PreparedNet:
         self.workspace_bytes = builder.workspace_bytes
         self.multiply_adds = builder.multiply_adds
         self.weight_bytes = builder.filter_steps.weight_bytes
-        del builder.filter_steps.builder  # so that the memory is free again with the net
+        del builder.filter_steps.builder  # a cycle, which would keep the memory after the net
         self.begin()
         _nets.add(self)
 
     def begin(self) -> None:
-        """Forgets all threads and locks; a process that was forked must do so, since it has no other threads."""
+        """Discards all threads and locks, as a forked process must: the threads do not exist there."""
         self._pool: ThreadPoolExecutor | None = None
         self._lock = Lock()
 
@@ -164,7 +164,7 @@ _nets: WeakSet[PreparedNet] = WeakSet()
 
 
 def _begin_all() -> None:
-    """Prepares all nets of a process that was forked: it has none of their threads, which may hold their locks."""
+    """Resets all nets of a forked process: their threads do not exist there, and their locks may be held for ever."""
     for net in _nets:
         net.begin()
 

@@ -28,12 +28,17 @@ class Step(NamedTuple):
     """Layers that are computed together, by their rows: the first, then those that are applied to its output.
 
     ``parts`` are the inputs, by number, of a CONCAT that are computed at their place in its output and need no copy.
-    ``before`` are layers that only the first row reads, whose output is computed a few channels at a time.
+    ``before`` are layers that only the first row reads, whose output is computed a few channels or positions at a time.
     """
 
     rows: tuple[int, ...]
     parts: tuple[int, ...] = ()
     before: tuple[int, ...] = ()
+
+    @property
+    def first(self) -> int:
+        """The row whose input is the input of the step."""
+        return (*self.before, *self.rows)[0]
 
     @property
     def last(self) -> int:
@@ -60,8 +65,8 @@ class Location(NamedTuple):
 class Plan(NamedTuple):
     """The steps in order, and the memory of each output.
 
-    ``locations`` are those of the rows that end a step or are inputs; ``views`` has for each row that is a view the row
-    of which it is one. ``offsets`` has the first element of each root in the arena of one image, which has ``elements``
+    ``locations`` are those of the rows that end a step or are inputs; ``views`` has the row that is viewed for each row
+    that is a view. ``offsets`` has the first element of each root in the arena of one image, which has ``elements``
     elements. ``kept`` are the rows whose outputs exist at the end.
     """
 
@@ -79,7 +84,7 @@ def plan_of(report: Report, keep: Collection[int] = ()) -> Plan:
     readers = Counter(source for row in rows for source in row.sources)
     kept = tuple([row.index for row in rows if row.index in keep or not readers[row.index]])
     views = {row.index: row.sources[0] for row in rows if row.sources and row.layer.is_view_at_test_time}
-    steps = _with_expansions(report, _steps(rows, readers, views, kept), readers, kept)
+    steps = _with_inputs(report, _steps(rows, readers, views, kept), readers, kept)
     plans = [_placed(report, steps, views, kept, joins=joins) for joins in (True, False)]
     return min(plans, key=lambda plan: plan.elements)  # the first of equal ones
 
@@ -97,14 +102,17 @@ def _steps(
 ) -> list[Step]:
     """The layers of each step, in the order in which the steps end."""
     open_steps: dict[int, list[int]] = {}  # by the last row
+    others = {row.index: [row.index] for row in rows if not row.sources}  # steps that no layer continues
     for row in rows:
         if row.index in views or not row.sources:
+            continue
+        if is_joined(row):
+            others[row.index] = [row.index]
             continue
         source = _continued(row, readers, open_steps, kept)
         before = open_steps.pop(source) if source is not None else []
         open_steps[row.index] = [*before, row.index]
-    inputs = {row.index: [row.index] for row in rows if not row.sources}
-    return [Step(tuple(found)) for _, found in sorted({**inputs, **open_steps}.items())]
+    return [Step(tuple(found)) for _, found in sorted({**others, **open_steps}.items())]
 
 
 def _continued(
@@ -119,7 +127,7 @@ def _continued(
         for source, volume in zip(candidates, row.input_volumes, strict=False)
         if source in steps and readers[source] == 1 and source not in kept and volume == row.output
     ]
-    # the one that is computed last, so that the others are there
+    # the last one computed: then the others exist
     return max(found, default=None)
 
 
@@ -154,32 +162,36 @@ def is_direct(bank: FilterBank, sides: Sequence[int]) -> bool:
     return set(bank.weight.shape[:-2]) == {1} and bank.begins == tuple(map(range, sides))
 
 
-def _with_expansions(report: Report, steps: Sequence[Step], readers: Counter[int], kept: Collection[int]) -> list[Step]:
-    """The steps, in which a depthwise convolution and the step that computes its input become one."""
+def _with_inputs(report: Report, steps: Sequence[Step], readers: Counter[int], kept: Collection[int]) -> list[Step]:
+    """The steps, in which one that computes the input of a convolution part by part becomes a part of its step."""
     found: dict[int, Step] = {}  # by the last row
     for step in steps:
         row = report.layers[step.rows[0]]
         before = found.get(row.sources[0]) if row.sources and readers[row.sources[0]] == 1 else None
-        if before is not None and before.last not in kept and not before.before and _expands(report, before, row):
+        if before is not None and before.last not in kept and not before.before and _leads_to(report, before, row):
             del found[before.last]
             step = step._replace(before=before.rows)
         found[step.last] = step
     return list(found.values())
 
 
-def _expands(report: Report, before: Step, row: LayerReport) -> bool:
-    """Whether a step computes, by a 1x1 convolution, the input of a row that is a depthwise convolution."""
+def _leads_to(report: Report, before: Step, row: LayerReport) -> bool:
+    """Whether a step computes the input of a row as it needs it.
+
+    That is a 1x1 convolution before a depthwise one, or layers that are applied to each part before a 1x1 convolution.
+    """
     first, *rest = [report.layers[index] for index in before.rows]
-    if not (first.sources and first.layer.counts_macs and row.layer.is_depthwise(row.input_volumes[0])):
+    if not all(len(other.sources) == 1 for other in (first, *rest)):
         return False
-    bank, expanding = bank_of(row), bank_of(first)
-    if bank is None or expanding is None or not bank.begins or bank.weight.shape[-2] > 1:
+    bank = bank_of(row)
+    if bank is None or not bank.begins:
         return False
-    return (
-        expanding.groups == 1
-        and is_direct(expanding, first.input_volumes[0].sides)
-        and all(len(other.sources) == 1 for other in rest)
-    )
+    if is_direct(bank, row.input_volumes[0].sides):
+        return bank.groups == 1 and is_applied(first)
+    if not first.layer.counts_macs or bank.weight.shape[-2] > 1 or not row.layer.is_depthwise(row.input_volumes[0]):
+        return False
+    expanding = bank_of(first)
+    return expanding is not None and expanding.groups == 1 and is_direct(expanding, first.input_volumes[0].sides)
 
 
 def _locations(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[int, Location]:
@@ -188,7 +200,7 @@ def _locations(report: Report, steps: Sequence[Step], *, joins: bool) -> dict[in
     placed: dict[int, tuple[int, int]] = {}
     for step in steps if joins else ():
         row = report.layers[step.last]
-        if len(step.rows) > 1 or not is_joined(row):
+        if not is_joined(row):
             continue
         first = 0
         for source, volume in zip(row.sources, row.input_volumes, strict=True):
@@ -214,7 +226,7 @@ def is_joined(row: LayerReport) -> bool:
 def _parts(report: Report, step: Step, locations: dict[int, Location]) -> tuple[int, ...]:
     """The inputs of a CONCAT, by number, that are computed at their place in its output."""
     row = report.layers[step.last]
-    if len(step.rows) > 1 or not is_joined(row):
+    if not is_joined(row):
         return ()
     found, first = [], 0
     for number, (source, volume) in enumerate(zip(row.sources, row.input_volumes, strict=True)):
@@ -226,7 +238,7 @@ def _parts(report: Report, step: Step, locations: dict[int, Location]) -> tuple[
 
 
 def source_of(index: int, views: dict[int, int]) -> int:
-    """The row of whose output the output of a row is a view, through several views; the row itself if it is none."""
+    """The row whose output a row views, directly or through other views; the row itself if it is no view."""
     while index in views:
         index = views[index]
     return index
@@ -240,7 +252,7 @@ def _offsets(
     last: dict[int, int] = {}
     for number, step in enumerate(steps):
         root = locations[step.last].root
-        first.setdefault(root, number if report.layers[step.last].sources else 0)  # all inputs are there from the start
+        first.setdefault(root, number if report.layers[step.last].sources else 0)  # all inputs exist from the start
         last[root] = max(number, last.get(root, 0))
         for index in (*step.before, *step.rows):
             for source in report.layers[index].sources:

@@ -40,7 +40,7 @@ class Storage:
 
 
 class Gradient(NamedTuple):
-    """The gradient of an output, as far as it is accumulated, and its memory."""
+    """The gradient of an output, accumulated so far, and its memory."""
 
     array: Any
     storage: Storage
@@ -167,7 +167,7 @@ class Pass:
         self.values: list[Any] = []  # the scalars of the loss, by number
         self.kept_terms: dict[int, Any] = {}
         self.logits: list[Any] = []
-        self.grads: dict[int, Gradient] = {}  # of outputs, as far as they are accumulated
+        self.grads: dict[int, Gradient] = {}  # of outputs, accumulated so far
         self.temporaries: dict[str, Any] = {}  # extras of a layer that are not kept
         self.total = 0  # the number of the scalar that is the loss
         self.loss: Any = None

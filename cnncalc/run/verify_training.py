@@ -40,7 +40,7 @@ class Comparison(NamedTuple):
 class TrainingVerification(NamedTuple):
     """The result of comparing the replay of a training step with a run of two steps.
 
-    ``moments`` is the number of operations whose live bytes were compared; ``wrong`` lists those at which they differ.
+    ``operations`` is the number of those whose live bytes were compared; ``wrong`` lists those at which they differ.
     ``scratch_bytes`` is the largest temporary memory of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
     with such memory. ``losses`` are those of both steps. ``values`` is the number of results of the first step (the
     loss, the gradient of each parameter array) that were compared with those of a step with nothing in place;
@@ -55,7 +55,7 @@ class TrainingVerification(NamedTuple):
     optimizer: str
     seed: int
     comparisons: tuple[Comparison, ...]
-    moments: int
+    operations: int
     wrong: tuple[tuple[str, Comparison], ...]
     scratch_bytes: int
     scratch_at: str
@@ -157,7 +157,7 @@ def verify_training(
         optimizer=optimizer,
         seed=seed,
         comparisons=comparisons,
-        moments=len(watch.levels),
+        operations=len(watch.levels),
         wrong=wrong,
         scratch_bytes=watch.scratch,
         scratch_at=name if name == phase else f"{name} ({phase})",

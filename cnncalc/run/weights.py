@@ -34,7 +34,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "token": (-1.0, 1.0),
     "position": (-0.1, 0.1),
 }
-"""The range of random values of arrays with these names; other arrays take :meth:`Layer.weight_range`."""
+"""The range of random values by the name of an array; that of other names is :meth:`Layer.weight_range`."""
 
 
 def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights:
@@ -83,7 +83,7 @@ def array_of(value: Any, shape: tuple[int, ...], dtype: str, what: str) -> Any:
     ``what`` is its name in messages. A number beyond the data type becomes infinite.
     """
     try:
-        with warnings.catch_warnings():  # of NumPy below 1.24 about lists of different lengths, which are refused below
+        with warnings.catch_warnings():  # NumPy < 1.24 warns of lists of different lengths; refused below
             warnings.filterwarnings("ignore", "Creating an ndarray from ragged")
             found = np.asarray(value)
         if found.dtype.kind in "cmM":  # complex numbers and times, which NumPy would convert

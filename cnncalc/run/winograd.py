@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 LEAST_DEPTH = 32
 """The channels and filters below which the additions take longer than the products that they save."""
-LEAST_TILES = 48
-"""The tiles of a map below which the matrix products are too small to be fast."""
+LEAST_OUTPUTS = 1 << 17
+"""The elements of the output below which the matrix products are too small to be fast."""
 
 
 def is_suitable(bank: FilterBank) -> bool:
     """Whether a convolution has a kernel of 3x3 and stride 1, and is large enough to be faster by this method."""
     *kernel, depth, filters = bank.weight.shape
     steps = [windows.step for windows in bank.begins]
-    tiles = prod([-(-len(windows) // 2) for windows in bank.begins])
+    outputs = prod(map(len, bank.begins)) * filters
     return (
         (kernel, steps, list(bank.dilation), bank.groups) == ([3, 3], [1, 1], [1, 1], 1)
         and min(depth, filters) >= LEAST_DEPTH
-        and tiles >= LEAST_TILES
+        and outputs >= LEAST_OUTPUTS
     )
 
 
@@ -49,14 +49,15 @@ def transformed(bank: FilterBank, dtype: Any) -> Any:
     by_both = np.matmul(G, by_rows).reshape(4, 4, depth, filters)
     result[..., :-1] = by_both.swapaxes(2, 3)
     if bank.bias is not None:
-        result[1, 1, :, -1] = bank.bias  # this one is added to all four outputs
+        result[1, 1, :, -1] = bank.bias  # the product that is added to all four outputs
     return result.reshape(16, filters, depth + 1)
 
 
 class Winograd:
     """The arrays of some rows of tiles: copies of the input, transformed tiles, products, outputs.
 
-    ``sides`` are those of the input, ``rows`` are counted in tiles; ``filters`` (K) are computed of those of ``bank``.
+    ``sides`` are those of the input, ``rows`` are counted in tiles; ``filters`` (K) is the number of filters of
+    ``bank`` that are computed.
     """
 
     def __init__(self, bank: FilterBank, sides: Sequence[int], rows: range, filters: int) -> None:

@@ -56,11 +56,6 @@ class Name(NamedTuple):
     own: Fraction
     place: int = 0
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether its value in the design is a whole number; other values are then taken to be whole too."""
-        return self.own.denominator == 1
-
 
 class Figures(NamedTuple):
     """The figures of one key: of the net (None: none, for the reason ``why``), and of each layer (None: none)."""

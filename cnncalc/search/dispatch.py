@@ -41,7 +41,7 @@ LEAST_TASKS, MOST_TASKS = 2, 4_096
 OVERHEAD_SECONDS = 0.05
 """At most how long it takes to send a chunk and its answer to and from an idle worker."""
 MAX_DEATHS = 3
-"""After so many dead workers on one point the point counts as broken; after so many at the start the search fails."""
+"""A point counts as broken once so many workers have died on it; the search fails if so many die at its start."""
 
 
 class Provider(NamedTuple):
@@ -303,7 +303,7 @@ class WorkerPool:
             queue.close()
 
     def outcomes(self, points: Iterable[Point]) -> Iterator[tuple[Point, Outcome]]:
-        """Yields each point with its outcome, in the order of the points, of which at most MAX_AHEAD are read ahead.
+        """Yields each point with its outcome, in order; at most MAX_AHEAD points are read ahead.
 
         May be called again after all outcomes have been yielded. Raises ValueProblem if an executor fails.
         """

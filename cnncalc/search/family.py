@@ -12,8 +12,10 @@ from cnncalc.analysis.report import account
 from cnncalc.errors import CnncalcError, DesignError, Problem
 from cnncalc.figures.measure import KEYS, Meter
 from cnncalc.language.settings import DEFAULT_SETTINGS
+from cnncalc.layers import KINDS
 from cnncalc.records import NamedTuple
 from cnncalc.search.ranges import INPUT, SIZES, point_at, points_of, read_ranges
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -148,6 +150,7 @@ class Family:
         unset: DesignError | None = None
         unread: list[dict[str, Problem]] = []
         warnings: list[dict[Problem, None]] = []
+        stated: dict[str, None] = {}
         for point in probes:
             try:
                 graph, found = self.looked_up(point)
@@ -159,6 +162,7 @@ class Family:
             name = name or graph.name.removesuffix(graph.changes) + kept.changes
             unread.append(found)
             warnings.append(dict.fromkeys(graph.warnings))
+            stated.update(dict.fromkeys([node.name for node in graph.nodes if KINDS[node.kind].is_stated]))
         if name is None:
             if unset is not None:
                 raise unset
@@ -166,7 +170,8 @@ class Family:
         nowhere = [problem for each, problem in unread[0].items() if all(each in other for other in unread)]
         if nowhere:
             raise DesignError(nowhere)
-        return name, [problem for problem in warnings[0] if all(problem in each for each in warnings)]
+        shared = [problem for problem in warnings[0] if all(problem in each for each in warnings)]
+        return name, [*shared, *stated_warning(stated)]
 
     def digest(self) -> str:
         """A SHA-256 digest of the design in hexadecimal digits, by which a points file recognises its sweep.
@@ -229,6 +234,13 @@ def _with_unread(error: DesignError, point: Mapping[str, Value]) -> DesignError:
             hint = f"a range of {name} sets the {what}: rename the variable"
             others[place] = each._replace(hint=hint)
     return DesignError([*_unread(error.every, point).values(), *others])
+
+
+def stated_warning(names: Iterable[str]) -> list[Problem]:
+    """The warning that figures of these layers are stated, not computed; empty without layers."""
+    layers = list(names)
+    message = f"the figures of {listing(layers)} are stated, not computed, and part of what is found here"
+    return [Problem("stated", message, severity="warning")] if layers else []
 
 
 def _unread(warnings: Iterable[Problem], point: Mapping[str, Value]) -> dict[str, Problem]:

@@ -28,7 +28,7 @@ from cnncalc.search.designs import (
     ComputedDesigns,
     VariedDesign,
 )
-from cnncalc.search.family import BATCH
+from cnncalc.search.family import BATCH, stated_warning
 from cnncalc.search.interpolation import Grid, Interpolation, Line, NoPolynomial, OtherLayers, Source
 from cnncalc.units import MAX_DIGITS
 
@@ -45,8 +45,8 @@ USUAL_KEYS = ("parameters", "macs", "activations")
 USUAL_OPTIONS = Options()
 MAX_CASES = 16
 MAX_CASE_LAYERS = 1_000
-"""The most cases that are all given, and the most layers of all of them together; if there are more, only the case of
-the design, or of ``at``, is given."""
+"""Up to so many cases, with so many layers in all, every case is given; above that only the case of the design, or of
+``at``."""
 CHECKS = 10
 """The number of points at which a formula is compared, near and far; none was used to find it."""
 NEAR, DISTANT = 40, 1_000
@@ -55,7 +55,7 @@ NEAR_COSTLY = 6
 LEAST_CHECKED = 6
 """How many of these points must be valid designs."""
 MAX_ATTEMPTS = 7
-"""How often steps and degrees are found again, around a point at which the formulas were wrong."""
+"""How often steps and degrees are searched again, around a point at which the formulas were wrong."""
 LARGE = 720
 """By how many total strides a large input is larger: 2^4 * 3^2 * 5, so that its residues stay the same."""
 MOST_TRIED_BELOW = 32
@@ -256,7 +256,7 @@ def formulas(
         analysed=cache.analysed,
         fixed=fixed,
         at=at,
-        warnings=design.report.warnings,
+        warnings=(*design.report.warnings, *stated_warning(design.report.stated_layers)),
     )
 
 
@@ -462,7 +462,7 @@ class _FormulaSearch:
 
     @property
     def _near(self) -> list[int]:
-        """How far the near points of a check are at most, in steps of each variable."""
+        """The largest distance of the near points of a check in each variable, in steps."""
         return [NEAR_COSTLY if costly else NEAR for costly in self.is_costly]
 
     def _anchor(self, *, is_large: bool = False) -> Point:

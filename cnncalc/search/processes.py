@@ -47,7 +47,7 @@ class WorkerProcesses(ProcessPoolExecutor):
         super().__init__(number, context, _begin, (self._reader,))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As every executor; SIGINT is blocked meanwhile, so that processes which are started inherit the block."""
+        """Submits a task; SIGINT is blocked meanwhile, so that processes started by it inherit the block."""
         if not hasattr(signal, "pthread_sigmask"):
             return super().submit(fn, *args, **kwargs)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -70,7 +70,7 @@ def _begin(reader: Connection) -> None:
 
 
 def _end_with(reader: Connection) -> None:
-    """Ends this process when the other end of the pipe is closed, also because its process ended."""
+    """Ends this process when the other end of the pipe is closed, as it is when the parent ends."""
     wait([reader])
     os._exit(0)
 

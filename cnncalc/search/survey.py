@@ -445,7 +445,7 @@ def _grid(
 
 
 def _differing(interpolation: Interpolation, valid: tuple[Fraction, ...], broken: tuple[Fraction, ...]) -> int:
-    """The first axis whose value makes a valid point broken, if the values of ``broken`` replace its own one by one."""
+    """The first axis at which a valid point becomes invalid as the values of ``broken`` replace its own one by one."""
     point = valid
     for place, value in enumerate(broken):
         point = (*point[:place], value, *point[place + 1 :])

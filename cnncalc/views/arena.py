@@ -40,7 +40,7 @@ def plan_document(
     order = f"{plan.order}: peak of live bytes {size(plan.bound_bytes)}, at {plan.peak_at}; {exact}"
     if plan.bound_bytes != plan.given_bound_bytes:
         order += f"; in the given order {size(plan.given_bound_bytes)}"
-    chart = draw(plan.volumes, len(plan.steps), plan.arena_bytes, width=width)
+    chart = plan_chart(plan.volumes, len(plan.steps), plan.arena_bytes, width=width)
     closing = (
         Paragraph("order", (order,), main=1),
         *([Paragraph("would help", _advice(plan, advice, macs, units), main=len(advice))] if advice else []),
@@ -121,7 +121,7 @@ def marks(count: int) -> list[str]:
     return [MARKS[number % len(MARKS)] for number in range(count)]
 
 
-def draw(
+def plan_chart(
     volumes: Sequence[ArenaVolume], steps: int, arena_bytes: int, *, width: int = 80, height: int = 24
 ) -> list[str]:
     """A chart of an arena in ASCII: offsets in bytes upward, steps to the right, a mark for each volume.

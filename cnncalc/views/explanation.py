@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.stencil import Stencil
 
 
-def document(
+def explanation_document(
     report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True, convention: str | None = None
 ) -> Document:
     """The explanation of one row of a report; ``in_place`` is the option of the report.
@@ -92,7 +92,7 @@ def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: b
     is_shared, why = placement(report, row, in_place=in_place)
     yield "in place", f"{'yes' if is_shared else 'no'}: {why}"
     images = "" if report.batch == 1 else f"*{report.batch}"
-    text = f"{row.activations}*{each}{images} = {row.activation_bytes:,} bytes"
+    text = f"{row.activations:,}*{each}{images} = {row.activation_bytes:,} bytes"
     if row.activation_bytes >= 1000:
         text += f" {equal_bytes(row.activation_bytes, units)}"
     if is_shared:

@@ -365,7 +365,7 @@ ALL_ROWS = Selection()
 # The document
 
 
-def document(
+def table_document(
     report: Report,
     *,
     columns: Sequence[str] | None = None,

@@ -60,7 +60,7 @@ def memory_document(
     if timeline:
         steps = {"a training step": memory.training.events, "inference": memory.inference.events}
         closing += [
-            Paragraph(f"live bytes over {name}", tuple(draw(events, notation.units)), verbatim=True)
+            Paragraph(f"live bytes over {name}", tuple(timeline_chart(events, notation.units)), verbatim=True)
             for name, events in steps.items()
         ]
     what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
@@ -69,7 +69,7 @@ def memory_document(
         _heading(memory, held, notation),
         _classes(memory, notation),
         tuple(closing),
-        lambda: data(memory, depth=depth, timeline=timeline),
+        lambda: _data(memory, depth=depth, timeline=timeline),
     )
 
 
@@ -188,7 +188,7 @@ def overhead_text(item: Overhead, notation: Notation) -> str:
     return f"{item.what}: {size} ({item.source})"
 
 
-def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = False) -> dict[str, Any]:
+def _data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = False) -> dict[str, Any]:
     """The report for JSON."""
     options, training, inference = memory.options, memory.training, memory.inference
     found: dict[str, Any] = {
@@ -259,7 +259,7 @@ def _breakdown(breakdown: Breakdown) -> dict[str, int]:
     return dict(zip(CLASSES, breakdown, strict=True))
 
 
-def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
+def timeline_chart(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
     """A chart in text of the live bytes of activations, gradients and temporaries over the operations."""
     if not events:
         return ["no operations"]

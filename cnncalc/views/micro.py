@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
 from cnncalc.units import format_bytes, listing, percent
-from cnncalc.views.arena import draw
+from cnncalc.views.arena import plan_chart
 
 if TYPE_CHECKING:
     from cnncalc.formats.notation import Notation
@@ -70,7 +70,7 @@ def _closing(report: MicroReport, width: int) -> tuple[Paragraph, ...]:
             "map",
             (
                 "vertical: offset in the head; horizontal: operators, step 0 before the first",
-                *draw(report.volumes, len(report.steps), arena.head_bytes, width=width),
+                *plan_chart(report.volumes, len(report.steps), arena.head_bytes, width=width),
             ),
             verbatim=True,
         ),

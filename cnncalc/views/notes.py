@@ -10,10 +10,10 @@ from cnncalc.views.layer_table import (
     ALL_ROWS,
     Row,
     Selection,
-    document,
     heading,
     paragraph,
     rows_of,
+    table_document,
     test_time_lines,
     with_exact,
 )
@@ -57,7 +57,7 @@ def notes_document(
         heading=(*heading(report), *selection.lines(rows)),
         table=table,
         closing=(*(_closing(report, len(rows), notation) if totals else ()), Paragraph("", conventions)),
-        data=document(report, depth=depth, selection=selection).data,
+        data=table_document(report, depth=depth, selection=selection).data,
     )
 
 

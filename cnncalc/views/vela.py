@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.formats.document import Cell, Column, Document, Paragraph
 from cnncalc.memory.arena import ArenaVolume
 from cnncalc.units import format_bytes, listing
-from cnncalc.views.arena import draw, volume_table
+from cnncalc.views.arena import plan_chart, volume_table
 
 if TYPE_CHECKING:
     from cnncalc.formats.notation import Notation
@@ -37,7 +37,7 @@ def vela_document(plan: VelaPlan, *, notation: Notation, width: int = 100) -> Do
         Paragraph("weights", (WEIGHTS,), main=1),
         Paragraph(
             "map",
-            ("vertical: offset; horizontal: step", *draw(found, len(plan.steps), plan.sram_bytes, width=width)),
+            ("vertical: offset; horizontal: step", *plan_chart(found, len(plan.steps), plan.sram_bytes, width=width)),
             verbatim=True,
         ),
     )

@@ -157,7 +157,7 @@ def _own_data(own: OwnRun) -> dict[str, Any]:
     }
 
 
-MOMENTS = {
+POINTS = {
     "resident": "before the first step",
     "after_forward": "after forward",
     "after_backward": "after backward",
@@ -183,7 +183,7 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
     )
     rows = tuple(
         (
-            Cell(MOMENTS[each.quantity], each.quantity),
+            Cell(POINTS[each.quantity], each.quantity),
             Cell(f"{each.expected:,}", each.expected),
             Cell(f"{each.measured:,}", each.measured),
             Cell(f"{each.measured - each.expected:+,}" if not each.agrees else "0", each.measured - each.expected),
@@ -211,13 +211,13 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
 
 def _training_lines(run: TrainingVerification, units: str) -> list[Paragraph]:
     """Paragraphs about the other comparisons, and about memory that the table does not count."""
-    met = run.moments - len(run.wrong)
+    met = run.operations - len(run.wrong)
     share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
     return [
         Paragraph("bytes", ("of live arrays, as NumPy reports them to tracemalloc",)),
         Paragraph(
             "layer by layer",
-            (f"equal at {met} of {run.moments} points: each layer forward and backward, the loss, the optimizer",),
+            (f"equal at {met} of {run.operations} points: each layer forward and backward, the loss, the optimizer",),
         ),
         Paragraph(
             "temporary buffers",
@@ -257,7 +257,7 @@ def _training_data(run: TrainingVerification) -> Mapping[str, Any]:
         "training": {
             f"{each.quantity}_bytes": {"computed": each.expected, "measured": each.measured} for each in run.comparisons
         },
-        "operations": run.moments,
+        "operations": run.operations,
         "scratch_bytes": run.scratch_bytes,
         "scratch_at": run.scratch_at,
         "highest_bytes": run.highest_bytes,

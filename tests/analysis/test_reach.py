@@ -152,6 +152,34 @@ def test_two_branches_on_a_sequence_have_the_measured_field() -> None:
     assert differences(texts) == (len(texts), [])
 
 
+def listed(field: reach.Field) -> reach.Listed:
+    """What each output of a sequence sees."""
+    return field.sides[0].as_listed() if field.boxes is None else field.boxes.sides[0]
+
+
+def test_a_merge_sees_at_every_output_what_its_branches_see_there() -> None:
+    """Two and three branches of eight outputs, and of the first, the last or two of them."""
+    branches = (
+        *("", "CONV3-1", "CONV3-1(dilation=2)", "PAD([3, -3])", "PAD([-1, 1])", "ROLL1", "CONV9-1", "ROLL1 -> CONV3-1"),
+        *("PAD([-2, -1]) -> IN -> PAD([2, 1])", "IN -> PAD([1, -1])", "IN -> PAD([-1, 1])", "IN"),
+        *("PAD([-2, -1]) -> CONV4-1(pad=3)", "PAD([-1, -2]) -> CONV4-1(pad=3)", "CONV2-1(dilation=2, pad=1)"),
+        *("UPSAMPLE3 -> CONV1-1/2 -> UPSAMPLE2 -> CONV1-1/3", "UPSAMPLE2 -> PAD(-4)", "CONV3-1/2 -> PAD(2)"),
+        "PAD([-2, -1]) -> IN -> CONV4-1(pad=3)",
+    )
+    for cut in ("", " -> PAD([0, -7])", " -> PAD([-7, 0])", " -> PAD(-3)"):
+        reports = [analyze(f"INPUT 8x1 -> IDENTITY -> {branch or 'IDENTITY'}{cut}") for branch in branches]
+        seen = [field for report in reports for field in report.layers[-1].fields.values()]
+        for some in (*combinations(seen, 2), *combinations(seen, 3)):
+            merged = reach.joined(some, reach.Work(), is_stacked=False)
+            lists = [listed(field) for field in some]
+            union = [*map(min, *[one.lows for one in lists])], [*map(max, *[one.highs for one in lists])]
+            assert merged.is_certain
+            assert ([*listed(merged).lows], [*listed(merged).highs]) == union, some
+            if all(field.boxes is None for field in some):  # then the sides are exact, too
+                found = merged.sides[0].as_listed()
+                assert ([*found.lows], [*found.highs]) == union, some
+
+
 # Computed by hand
 
 
@@ -234,8 +262,53 @@ def test_positions_at_which_a_branch_sees_nothing_do_not_count() -> None:
     text = "INPUT 8x8x1 -> [PAD([4, 1, -4, -1]) | PAD([-4, -1, 4, 1])] -> ADD"
     assert fields(text)[-1] == (1, 1)
     assert analyze(text).layers[-1].receptive_field_is_exact
-    large = analyze(text.replace("8x8", "80x80").replace("4", "40")).layers[-1]
-    assert not large.receptive_field_is_exact
+    for side, is_exact in ((50, True), (52, False)):  # up to 2,500 positions are listed
+        large = analyze(text.replace("8x8", f"{side}x{side}").replace("4", f"{side // 2}")).layers[-1]
+        assert large.receptive_field_is_exact == is_exact
+
+
+@pytest.mark.parametrize(
+    ("layers", "is_exact"),
+    [
+        ("[CONV3-3 | RELU] -> CONCAT -> [PAD([1, 0, -1, 0]) | ] -> ADD", True),
+        ("[CONV3-3 | RELU] -> CONCAT -> [PAD([1, 0, -1, 0]) | ] -> ADD -> SLICE(3, to=6)", False),
+        ("[[IN | RELU] -> CONCAT | IN] -> CONCAT -> SLICE(3, to=6)", False),
+        ("[CONV3-3 | CONV5-3] -> CONCAT -> [SLICE(0, to=3) -> CONV5-3 | CONV1-3] -> ADD", False),
+        ("[CONV3-3 | CONV5-3] -> CONCAT -> [CONV1-3 | SLICE(0, to=3) -> CONV5-3] -> ADD", False),
+        ("[CONV3-3 | RELU] -> CONCAT -> [DWCONV3 | TANH] -> ADD -> SLICE(3, to=6)", False),
+        ("[CONV3-3 | RELU] -> CONCAT -> [DWCONV3 | CONV1-6] -> ADD -> SLICE(3, to=6)", False),
+        ("[SEQUENCE -> CONV3-3 | SEQUENCE -> CONV5-3] -> ADD", True),
+        ("[PAD([-4, -4, 0, 0]) -> SEQUENCE -> IN | PAD([0, 0, -4, -4]) -> SEQUENCE -> IN] -> ADD", True),
+        # rows 0 and 7, each with rows 3 and 4: extents of 5, not 8
+        ("[CONV1-3/7 -> SEQUENCE | PAD(-3) -> SEQUENCE -> IN] -> ADD", False),
+    ],
+)
+def test_merges_of_listed_and_folded_fields_are_exact_or_upper_bounds(layers: str, is_exact: bool) -> None:
+    report = analyze(f"INPUT 8x8x3 -> {layers}")
+    (field,) = report.layers[-1].fields.values()
+    assert field.is_certain == is_exact
+    assert ({"input": field.size} == exact_fields(report)[-1]) == is_exact
+
+
+def test_a_merge_on_a_large_plane_with_listed_positions_is_exact() -> None:
+    """Each of 58x58 positions sees itself and a neighbour, but row and column 0 and 59 of the roll."""
+    assert fields("INPUT 60x60x1 -> [ROLL1 | ] -> ADD -> PAD(-1)")[-1] == (2, 2)
+
+
+@pytest.mark.parametrize("other", ["PAD([0, 0, -40, -40]) -> [PAD([0, 1, 0, -1]) | ]", "| PAD([0, 1, -40, -41])"])
+def test_a_merge_with_a_field_whose_sides_depend_on_each_other_is_an_upper_bound(other: str) -> None:
+    """In row 0 one branch sees nothing: an output there sees two columns, not nine."""
+    merge = "[PAD([1, 0, -1, 0]) -> CONV1x9-1 | ] -> ADD"
+    whole = f"[{merge} -> PAD([0, 0, -40, -40]) {other}]" if other.startswith("|") else f"{merge} -> {other}"
+    (field,) = analyze(f"INPUT 80x80x1 -> {whole} -> ADD -> PAD([0, 0, -39, 0])").layers[-1].fields.values()
+    assert not field.is_certain
+    assert field.size[1] >= 2
+
+
+def test_equal_branches_leave_the_field_as_it_is() -> None:
+    """The first row has one branch less; two such fields could not be joined exactly."""
+    text = "INPUT 80x80x1 -> [PAD([1, 0, -1, 0]) | ] -> ADD -> PAD([0, 0, -40, -40]) -> [ | ] -> ADD"
+    assert (fields(text)[-1], analyze(text).layers[-1].receptive_field_is_exact) == ((2, 1), True)
 
 
 def test_large_planes_with_a_padded_branch_stay_exact() -> None:
@@ -250,6 +323,25 @@ def test_the_field_is_the_whole_plane_if_one_branch_sees_it() -> None:
     text = "INPUT 20x30x3 -> CONV3-3 -> [ | GAP -> CONV1-3 -> SIGMOID] -> MUL"
     assert fields(text)[-1] == (20, 30)
     assert unclipped(text)[-1] is None
+    for some in ("PAD(-1) -> IN -> PAD(1) | ", " | PAD(-1) -> IN -> PAD(1)"):  # all but the border
+        row = analyze(f"INPUT 20x30x3 -> [{some}] -> ADD").layers[-1]
+        assert (row.receptive_field, row.receptive_field_unclipped, row.sees_all) == ((18, 28), None, True)
+
+
+def test_a_merge_has_a_rule_without_borders_if_its_branches_advance_equally(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second element twice, 0 0 2 2 4 4, together with the one before each: -1 to 0, 0, 1 to 2, 2."""
+    pairs = "UPSAMPLE3 -> CONV1-1/2 -> UPSAMPLE2 -> CONV1-1/3"
+    for branches in (f"{pairs} | PAD([1, -1])", f"PAD([1, -1]) | {pairs}"):
+        assert unclipped(f"INPUT 24x1 -> [{branches}] -> ADD")[-1] == (2,)
+    for branches in ("CONV1-1/2 -> PAD(2) | ", " | CONV1-1/2 -> PAD(2)", "IN | ", " | IN"):
+        assert unclipped(f"INPUT 8x1 -> [{branches}] -> ADD")[-1] is None
+    two = reach.Side(6, reach.Endless(2, 2, (0, 1), (0, 3)), 0, 7, 0, 5)
+    three = reach.Side(6, reach.Endless(3, 3, (0, 1, 2), (0, 1, 9)), 0, 7, 0, 5)
+    for most, size in ((6, (8,)), (5, None)):
+        monkeypatch.setattr(reach, "MAX_PERIOD", most)
+        merged = reach.joined([reach.Field((two,)), reach.Field((three,))], reach.Work(), is_stacked=False)
+        assert merged.unclipped == size
+        assert merged.is_certain
 
 
 @pytest.mark.parametrize("stride", [999, 2**31])
@@ -307,6 +399,42 @@ def test_a_slice_of_channels_with_different_fields_has_an_upper_bound(text: str,
     assert row.receptive_field_is_exact == is_exact
 
 
+@pytest.mark.parametrize(
+    ("branches", "is_exact"),
+    [
+        ("IN | RELU", False),
+        ("RELU | IN", False),
+        ("IN | GAP -> UPSAMPLE8", True),
+        ("PERMUTE([width, height, depth]) -> CONV3x1-3 | PERMUTE([width, height, depth]) -> CONV1x3-3", False),
+        ("PERMUTE([width, height, depth]) -> CONV3-3 | PERMUTE([width, height, depth]) -> CONV3-3", True),
+    ],
+)
+def test_channels_of_branches_with_different_fields_are_told_apart(branches: str, is_exact: bool) -> None:
+    """A slice may hold channels of one branch alone, which sees less than both together; a sum has channels of both."""
+    for merge, expected in (("CONCAT", is_exact), ("ADD", True)):
+        for cut in ("SLICE(0, to=3)", "SLICE(3, to=6)" if merge == "CONCAT" else "SLICE(1, to=2)"):
+            report = analyze(f"INPUT 8x8x3 -> [{branches}] -> {merge} -> {cut}")
+            (field,) = report.layers[-1].fields.values()
+            assert field.is_certain == expected
+            assert not expected or {"input": field.size} == exact_fields(report)[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_exact"),
+    [
+        ("PAD(0, depth=[1, 0])", True),
+        ("PAD(0, depth=[1, 0]) -> SLICE(0, to=1)", False),  # a channel of zeros
+        ("PAD(0, depth=[1, 0]) -> PAD(0, depth=[0, 2])", True),
+        ("CONV1-3@a -> PAD(0, depth=[1, 0]) -> SLICE(0, to=3) -> ADD(@a)", False),
+        ("PAD(0, depth=[1, 0]) -> CONV1-2 -> SLICE(0, to=1)", True),
+        ("PAD(0, depth=[1, 0]) -> PERMUTE([depth, width, height]) -> CONV1-2/3", False),
+    ],
+)
+def test_channels_of_zeros_see_nothing(text: str, is_exact: bool) -> None:
+    row = analyze(f"INPUT 8x8x3 -> {text}").layers[-1]
+    assert row.receptive_field_is_exact == is_exact
+
+
 def test_zero_rows_between_the_windows_of_a_transposed_convolution_see_nothing() -> None:
     """DECONV1/2 inserts a zero row between any two rows; windows that begin at 1, 3, 5, ... see only zero rows."""
     text = "INPUT 8x8x3 -> CONV1-3/2 -> DECONV1-3/2 -> PAD([1, 0, 0, 0]) -> POOL1/2"
@@ -339,13 +467,17 @@ def test_branches_with_different_borders_have_a_rule_on_a_side_of_any_length() -
     for branches in ("PAD([-2, -1]) -> CONV4-1(pad=3) | CONV9-1", "CONV9-1 | PAD([-2, -1]) -> CONV4-1(pad=3)"):
         (field,) = analyze(f"INPUT {10**17}x1 -> [{branches}] -> ADD").layers[-1].fields.values()
         assert (field.size, field.is_certain) == ((9,), True)
+    for branches in ("IN | ", " | IN", "IN -> PAD([1, -1]) | PAD([1, -1])"):
+        (field,) = analyze(f"INPUT {10**17}x1 -> [{branches}] -> ADD").layers[-1].fields.values()
+        assert field.sides[0].listed is None
+        assert field.sides[0].is_exact
 
 
 def test_every_kind_declares_how_its_channels_are_used() -> None:
     from tests.layer_cases import CASES
 
     words = {case.layer.channel_use(*case.inputs) for case in CASES}
-    assert words == {"apart", "mixed", "some", "stacked", "moved"}
+    assert words == {"apart", "mixed", "some", "filled", "stacked", "moved"}
 
 
 @pytest.mark.parametrize("layers", ["[POOL1/999999999]*300", "[CONV3-1/2]*300"])
@@ -470,9 +602,13 @@ def test_an_upper_bound_is_neither_wider_than_the_input_nor_than_the_windows_wit
 def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
     """A pad that reflects on a large side is only bounded, and stays so where few positions are left."""
     few = "PAD(1, mode=reflect) -> PAD([-2, 0]) -> POOL1/100000"
-    for layers in (few, f"{few} -> [PAD([1, -1]) | ] -> ADD", f"[{few} | POOL1/100000] -> ADD"):
-        (field,) = analyze(f"INPUT 1000000x1 -> {layers}").layers[-1].fields.values()
-        assert not field.is_certain
+    merges = f"{few} -> [PAD([1, -1]) | ] -> ADD", f"[{few} | POOL1/100000] -> ADD", f"[POOL1/100000 | {few}] -> ADD"
+    for layers in (few, *merges):
+        for cut in ("", " -> PAD([0, -9])", " -> PAD([-9, 0])"):  # all ten outputs, the first or the last
+            (field,) = analyze(f"INPUT 1000000x1 -> {layers}{cut}").layers[-1].fields.values()
+            assert not field.is_certain
+        for cut in ("PAD([2, 0]) -> PAD([0, -10])", "PAD([0, 2]) -> PAD([-10, 0])"):
+            assert analyze(f"INPUT 1000000x1 -> {layers} -> {cut}").layers[-1].fields == {}
 
 
 @pytest.mark.parametrize(
@@ -482,6 +618,9 @@ def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
         ("INPUT 56x1 -> RESIZE7", 7 * resize.EFFORT),
         ("INPUT 63x1 -> RESIZE7", 63),  # no smaller than the input
         ("INPUT 14x1 -> [PAD([3, -3]) | ] -> ADD", 2 * 14 + 2 * 14),  # side by side, and position by position
+        ("INPUT 14x1 -> CONV3-1(dilation=2)", 14 + 3 * 14),
+        # equal intervals are not joined one by one
+        ("INPUT 14x1 -> [CONV3-1(dilation=2) | RELU -> CONV3-1(dilation=2)] -> ADD", 2 * (14 + 3 * 14)),
     ],
 )
 def test_a_field_is_exact_if_as_many_intervals_are_computed_as_it_needs(

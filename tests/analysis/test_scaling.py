@@ -21,7 +21,7 @@ from cnncalc.language.writer import as_pattern
 from cnncalc.memory.curve import curve_of
 from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.run.verify import verify
-from cnncalc.views.layer_table import document
+from cnncalc.views.layer_table import table_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ MOST = 15
 """How many times as long ten times as many layers may take: the clock is coarse, and the machine may be busy."""
 WORK: dict[str, Callable[[str], object]] = {
     "report": lambda net: cnncalc.analyze(net),
-    "table": lambda net: write(document(cnncalc.analyze(net)), "text"),
+    "table": lambda net: write(table_document(cnncalc.analyze(net)), "text"),
     "pattern": lambda net: as_pattern(cnncalc.load(net)),
     "memory": lambda net: account_memory(cnncalc.analyze(net)),
     "curve": lambda net: curve_of(Simulation(cnncalc.analyze(net), Options())),

@@ -49,7 +49,7 @@ def test_every_member_must_keep_a_limit(tmp_path: Path) -> None:
 def test_the_finding_names_the_worst_member_and_the_invalid_ones_are_noted(tmp_path: Path) -> None:
     written(tmp_path, {"net.yaml": NET + "  parameters: {max: 1000, for: {w: 8..40}}\n"})
     done = called("check", str(tmp_path / "net.yaml"), "--no-rules")
-    assert "parameters (w=40): 1,382 is over the max of 1000 by 382 (38.2 %); 4 of 33 members break it" in done.stdout
+    assert "parameters (w=40): 1,382 is over the max of 1,000 by 382 (38.2 %); 4 of 33 members break it" in done.stdout
     assert "for: 24 of 33 members are not valid designs, such as w=9: conv2: the depth must be " in done.stderr
     assert called("check", str(tmp_path / "net.yaml"), "--no-rules", "--max", "parameters=2K").returncode == 0
 

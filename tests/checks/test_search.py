@@ -251,7 +251,9 @@ def test_a_fifo_is_never_opened(folder: Path, capsys: pytest.CaptureFixture[str]
     os.mkfifo(folder / "nets/a.yaml")
     for words in (["table", "nets/a.yaml"], ["check", "nets"], ["check", "vgg16", "--baseline", "nets/a.yaml"]):
         assert run(words) == 2
-        assert "nets/a.yaml is a FIFO, not a file" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "nets/a.yaml is a FIFO, not a file" in err
+        assert ("standard input" in err) is ("--baseline" not in words)  # which only a design can be
     os.mkfifo(folder / "a.json")
     for words in (["table", "vgg16"], ["schema"]):
         assert run([*words, "-o", "a.json"]) == 2
@@ -287,6 +289,7 @@ def test_a_configuration_that_cannot_be_read_is_an_error(
     assert code == 2
     assert "error[unreadable]: " in err
     assert message in err
+    assert "standard input" not in err
     assert [one["verdict"] for one in result["files"][0]["limits"]] == [
         "error"
     ]  # its own limit is checked all the same

@@ -200,7 +200,7 @@ def test_a_pattern_and_standard_input_are_checked_too(capsys: pytest.CaptureFixt
 
     assert code == 1
     assert "parameters: 1930 (1,930)" not in out
-    assert "parameters: 1,930 is over the max of 1000 by 930 (93.0 %)" in out
+    assert "parameters: 1,930 is over the max of 1,000 by 930 (93.0 %)" in out
 
 
 def test_variables_of_the_call_are_used(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -496,7 +496,11 @@ def test_an_invalid_design_leaves_the_output_file_unchanged(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("place", "why"), [("", "Is a directory"), ("no/such/folder.txt", "No such file or directory")]
+    ("place", "why"),
+    [
+        *[(place, "Is a directory") for place in ("", "new/", "new.csv/", "new/.", "..")],
+        ("no/such/folder.txt", "No such file or directory"),
+    ],
 )
 def test_output_that_cannot_be_written(tmp_path: Path, place: str, why: str) -> None:
     file = f"{tmp_path}/{place}"
@@ -504,6 +508,7 @@ def test_output_that_cannot_be_written(tmp_path: Path, place: str, why: str) -> 
     done = called("table", TINY, "--output", file)
 
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error[output]: cannot write '{file}': {why}\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_output_to_a_device() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.cli.registry import COMMANDS
 from tests.calls import COMMAND, called, environment
 from tests.subcases import each
@@ -69,7 +70,7 @@ def evil_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
 
 
-FORMATS = ("text", "markdown", "latex", "html", "rst", "csv", "tsv", "json")
+FORMATS = tuple([form for form in TABLE_FORMATS if form != "rich"])
 STRANGE: tuple[tuple[str, ...], ...] = (
     (EVIL,), (f"--{EVIL}",), ("table", EVIL), ("table", f"{EVIL}.yaml"), ("table", "bad.yaml"), ("table", "words.yaml"),
     *[("table", NET, option, EVIL) for option in ("--set", "--columns", "--format", "--input", "--batch", "--sort")],

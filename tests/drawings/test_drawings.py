@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.drawings import KINDS, MAX_WIDTH, MIN_WIDTH, draw
+from cnncalc.drawings import DRAWINGS, MAX_WIDTH, MIN_WIDTH, draw
+from cnncalc.drawings.canvas import Once
 from cnncalc.drawings.graph_layout import page_of
 from cnncalc.drawings.metrics import ASCENT, DESCENT, cut, width_of, wrapped
 from cnncalc.drawings.palette import DARK, FAMILIES, FONTS, LIGHT, PATTERNS, RULES, family_of
@@ -27,7 +28,7 @@ from cnncalc.drawings.samples import CATEGORIES, inference_samples, training_sam
 from cnncalc.drawings.volume_layout import BACK, BAR
 from cnncalc.errors import ValueProblem
 from cnncalc.graph import chain
-from cnncalc.layers import KINDS as LAYER_KINDS
+from cnncalc.layers import KINDS
 from cnncalc.memory.report import MemoryReport, Options, account_memory
 from cnncalc.units import format_bytes
 from cnncalc.volume import Volume
@@ -89,7 +90,7 @@ def text_of(svg: str) -> str:
 # The form
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DRAWINGS)
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
 def test_a_drawing_has_only_allowed_elements(net: str, kind: str) -> None:
     """No scripts, links or foreign elements; all referenced ids exist."""
@@ -106,7 +107,7 @@ def test_a_drawing_has_only_allowed_elements(net: str, kind: str) -> None:
     assert "nan" not in re.sub(r"<(title|desc|text).*?</\1>", "", svg)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DRAWINGS)
 def test_a_drawing_has_a_title_and_a_description(kind: str) -> None:
     """Role, title and description; a background over the whole view box."""
     root = root_of(drawing("vgg16", kind))
@@ -136,7 +137,7 @@ def test_the_description_has_exact_numbers() -> None:
 
 def test_ids_differ_between_drawings_in_one_page() -> None:
     """All kinds of two nets, two widths and two batches."""
-    drawings = [drawing(net, kind, width) for net in NETS[:2] for kind in KINDS for width in (None, 480)]
+    drawings = [drawing(net, kind, width) for net in NETS[:2] for kind in DRAWINGS for width in (None, 480)]
     batch = cnncalc.analyze("vgg16", batch=2)
     drawings += [
         draw(batch, "cost"),
@@ -148,7 +149,7 @@ def test_ids_differ_between_drawings_in_one_page() -> None:
     assert all(re.fullmatch("[a-z][a-z0-9_-]*", found) for found in ids)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DRAWINGS)
 def test_styles_do_not_leak(kind: str) -> None:
     """Every rule begins with the id of its drawing."""
     svg = drawing("googlenet", kind)
@@ -165,9 +166,9 @@ def test_a_drawing_is_the_same_on_every_run() -> None:
     code = (
         "import cnncalc, hashlib\n"
         "from cnncalc.memory.report import account_memory\n"
-        "from cnncalc.drawings import KINDS, draw\n"
+        "from cnncalc.drawings import DRAWINGS, draw\n"
         "report = cnncalc.analyze('googlenet'); memory = account_memory(report, logs=True)\n"
-        "print(*[hashlib.sha256(draw(report, kind, memory=memory).encode()).hexdigest() for kind in KINDS])\n"
+        "print(*[hashlib.sha256(draw(report, kind, memory=memory).encode()).hexdigest() for kind in DRAWINGS])\n"
     )
 
     runs = {
@@ -184,7 +185,7 @@ def test_a_drawing_is_the_same_on_every_run() -> None:
     assert len(runs) == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DRAWINGS)
 @pytest.mark.parametrize("net", NETS)
 def test_golden_drawing(net: str, kind: str, regenerate: bool) -> None:
     path = GOLDEN / f"{net}.{kind}.svg"
@@ -197,7 +198,7 @@ def test_golden_drawing(net: str, kind: str, regenerate: bool) -> None:
 
 
 def test_every_golden_drawing_is_compared() -> None:
-    assert {path.name for path in GOLDEN.iterdir()} == {f"{net}.{kind}.svg" for net in NETS for kind in KINDS}
+    assert {path.name for path in GOLDEN.iterdir()} == {f"{net}.{kind}.svg" for net in NETS for kind in DRAWINGS}
 
 
 # cost
@@ -673,7 +674,7 @@ def clashes(svg: str) -> list[str]:
 @pytest.mark.parametrize("width", [None, 320, 480, 1600])
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
 def test_texts_neither_overlap_nor_leave_the_drawing(net: str, width: int | None) -> None:
-    for kind in KINDS:
+    for kind in DRAWINGS:
         assert clashes(drawing(net, kind, width)) == [], kind
 
 
@@ -700,7 +701,7 @@ BOXES = """[...document.querySelectorAll("svg")].map(svg => {
 @pytest.mark.parametrize("net", NETS)
 def test_texts_do_not_overlap_in_a_browser(net: str, tabs: Tabs) -> None:
     """Every kind at the default width, at 480 and at 1600, as laid out by Chromium."""
-    cases = [(kind, width) for kind in KINDS for width in (None, 480, 1600)]
+    cases = [(kind, width) for kind in DRAWINGS for width in (None, 480, 1600)]
 
     measured = tabs.evaluated("".join(drawing(net, *case) for case in cases), BOXES)
 
@@ -730,11 +731,11 @@ def test_background_and_text_switch_together_in_a_browser(
     scheme: ColorScheme, palette: dict[str, str], tabs: Tabs
 ) -> None:
     style = "<style>:root{color-scheme:light dark}</style>"
-    body = style + "".join(drawing("lenet5", kind) for kind in KINDS)
+    body = style + "".join(drawing("lenet5", kind) for kind in DRAWINGS)
 
     colours = tabs.evaluated(body, GROUNDS, scheme)
 
-    assert colours == [[as_rgb(palette["ground"]), as_rgb(palette["ink"])]] * len(KINDS)
+    assert colours == [[as_rgb(palette["ground"]), as_rgb(palette["ink"])]] * len(DRAWINGS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark", "light dark"])
@@ -753,7 +754,7 @@ def test_an_inline_drawing_has_the_colour_scheme_of_its_page(scheme: str, system
 def test_a_theme_has_one_palette(theme: str, palette: dict[str, str]) -> None:
     other = DARK if palette is LIGHT else LIGHT
 
-    for kind in KINDS:
+    for kind in DRAWINGS:
         svg = draw(report_of("lenet5"), kind, memory=memory_of("lenet5"), theme=theme)
         assert f".ground{{fill:{palette['ground']}}}" in svg
         assert other["ground"] not in svg
@@ -814,7 +815,7 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DRAWINGS)
 @pytest.mark.parametrize("title", HOSTILE)
 def test_a_title_is_shown_literally(title: str, kind: str) -> None:
     report = report_of("lenet5")._replace(title=title, name=title)
@@ -852,15 +853,12 @@ def test_long_names_are_cut_and_complete_in_the_tool_tip() -> None:
     name = "a_very_long_name_of_a_layer_" * 6
     net = chain(
         "long",
-        [
-            ("input", LAYER_KINDS["input"](size=[9, 11, 3])),
-            *[(f"{name}{i}", LAYER_KINDS["conv"](filters=7)) for i in range(9)],
-        ],
+        [("input", KINDS["input"](size=[9, 11, 3])), *[(f"{name}{i}", KINDS["conv"](filters=7)) for i in range(9)]],
     )
     report = account(net)
     memory = account_memory(report, logs=True)
 
-    for kind in KINDS:
+    for kind in DRAWINGS:
         svg = draw(report, kind, memory=memory)
         assert clashes(svg) == [], kind
         assert f"{name}3" in text_of(svg)
@@ -877,7 +875,7 @@ def test_any_net_can_be_drawn(seed: int, width: int, items: int, depth: int | No
     report = cnncalc.analyze(random_design(seed, items=items).text)
     memory = account_memory(report, logs=True)
 
-    for kind in KINDS:
+    for kind in DRAWINGS:
         svg = draw(report, kind, memory=memory, width=width, depth=depth)
         root = root_of(svg)
 
@@ -923,7 +921,7 @@ def test_drawings_of_large_nets_stay_small(pattern: str) -> None:
     report = cnncalc.analyze(pattern)
     memory = account_memory(report, logs=True)
 
-    for kind in KINDS:
+    for kind in DRAWINGS:
         svg = draw(report, kind, memory=memory)
         width, height = map(float, (root_of(svg).get("viewBox") or "").split(" ")[2:])
         assert clashes(svg) == [], kind
@@ -987,7 +985,7 @@ def test_many_parallel_branches_are_drawn_smaller() -> None:
 @pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
 def test_a_graph_has_more_columns_only_if_they_save_height(net: str, columns: int) -> None:
     """All but the first and last layers of U-Net are one cell, which cannot be split; more columns save no height."""
-    assert len(page_of(report_of(net), None, 848).columns) == columns
+    assert len(page_of(report_of(net), None, 848, Once()).columns) == columns
 
 
 def test_a_line_does_not_cross_labels() -> None:
@@ -1008,3 +1006,12 @@ def test_a_word_without_a_blank_is_broken() -> None:
     for line, after in pairwise(lines):
         assert width_of(line, 12) <= 400 < width_of(line + after[0], 12)
     assert wrapped("\u65e5\u672c", 12, 5) == ["\u65e5", "\u672c"], "where nothing fits, each sign stands alone"
+
+
+@pytest.mark.parametrize("net", ["googlenet", "unet"])
+def test_drawings_that_share_what_they_compute_are_those_that_do_not(net: str) -> None:
+    memory, once = account_memory(report_of(net), logs=True), Once()
+
+    for kind, width in product(DRAWINGS, (MIN_WIDTH, 1120)):
+        shared = draw(memory.report, kind, memory=memory, width=width, once=once)
+        assert shared == draw(memory.report, kind, memory=memory, width=width)

@@ -13,15 +13,14 @@ import docutils.core
 import docutils.nodes
 import html5lib
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from cnncalc.formats import FORMATS, write
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.source import visible
-from cnncalc.views.layer_table import EXACT
-from cnncalc.views.layer_table import document as table_document
+from cnncalc.views.layer_table import EXACT, table_document
 from tests.nets import FEW, report_of
 from tests.random_nets import examples
 from tests.subcases import each
@@ -191,6 +190,7 @@ def assert_read_back(form: str, text: str) -> None:
 @pytest.mark.parametrize("form", READERS)
 @examples(100)
 @given(text=st.text("abx1 |\\`*_[]()<>#+-.!~$&;:\"'=%{}^@/,\u65e5\u05d0", max_size=10).filter(str.strip))
+@example(text=" [")
 def test_any_text_is_typeset_literally(form: str, text: str) -> None:
     assert_read_back(form, text)
 

@@ -25,7 +25,7 @@ from cnncalc.search.sweep import Summary, SweepRequest, plan_of, records
 from cnncalc.views.catalogue import nets_document
 from cnncalc.views.difference import difference_document
 from cnncalc.views.formula import formula_document
-from cnncalc.views.layer_table import EXACT, document
+from cnncalc.views.layer_table import EXACT, table_document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
 from cnncalc.views.solve import solve_document
@@ -40,7 +40,12 @@ MAX_ROWS = 200
 """The text file of a larger net is summed by block; its CSV file has every layer."""
 MAX_ROWS_IN_A_DOCUMENT = 60
 """The same for the formats of documents and the terminal."""
-DOCUMENTS = {"markdown": "md", "latex": "tex", "html": "html", "rst": "rst"}
+DOCUMENTS = {
+    "markdown": "md",
+    "latex": "tex",
+    "html": "html",
+    "rst": "rst",
+}  # fmt: skip
 """The formats of documents and the endings of their golden files."""
 FORMS = {"text": "txt", "csv": "csv", "tsv": "tsv", "json": "json", "rich": "terminal.txt", **DOCUMENTS}
 """Every format and the ending of its golden files."""
@@ -61,7 +66,7 @@ def compare(file: str, text: str, regenerate: bool) -> None:
 def test_text_table(name: str, regenerate: bool) -> None:
     """The weights and biases of the rows add up to the totals."""
     report = report_of(name)
-    text = write(document(report, depth=None if len(report.layers) <= MAX_ROWS else 1), "text")
+    text = write(table_document(report, depth=None if len(report.layers) <= MAX_ROWS else 1), "text")
     compare(f"{name}.txt", text, regenerate)
     table = text.split("\n\n")[1].splitlines()
     starts = [match.start() for match in re.finditer("-+", table[1])]
@@ -78,7 +83,7 @@ def test_text_table(name: str, regenerate: bool) -> None:
 def test_csv_table(name: str, regenerate: bool) -> None:
     """Every layer with exact numbers; each column adds up to its total."""
     report = report_of(name)
-    text = write(document(report, columns=EXACT), "csv")
+    text = write(table_document(report, columns=EXACT), "csv")
     compare(f"{name}.csv", text, regenerate)
     rows = list(csv.DictReader(io.StringIO(text)))
     own = [row for row in rows if row["in_place"] == "false"]
@@ -94,15 +99,15 @@ def test_csv_table(name: str, regenerate: bool) -> None:
 def test_table_in_a_document(name: str, form: str, regenerate: bool) -> None:
     report = report_of(name)
     depth = None if len(report.layers) <= MAX_ROWS_IN_A_DOCUMENT else 1
-    compare(f"{name}.{DOCUMENTS[form]}", write(document(report, depth=depth), form), regenerate)
+    compare(f"{name}.{DOCUMENTS[form]}", write(table_document(report, depth=depth), form), regenerate)
 
 
 @pytest.mark.parametrize("name", FEW)
 def test_tsv_table(name: str, regenerate: bool) -> None:
     """TSV has the cells of CSV."""
-    text = write(document(report_of(name), columns=EXACT), "tsv")
+    text = write(table_document(report_of(name), columns=EXACT), "tsv")
     compare(f"{name}.tsv", text, regenerate)
-    commas = csv.reader(io.StringIO(write(document(report_of(name), columns=EXACT), "csv")))
+    commas = csv.reader(io.StringIO(write(table_document(report_of(name), columns=EXACT), "csv")))
     assert [line.split("\t") for line in text.splitlines()] == list(commas)
 
 
@@ -158,20 +163,20 @@ def test_notes_table(name: str, regenerate: bool) -> None:
 
 @pytest.mark.parametrize("name", FEW)
 def test_json(name: str, regenerate: bool) -> None:
-    compare(f"{name}.json", write(document(report_of(name)), "json"), regenerate)
+    compare(f"{name}.json", write(table_document(report_of(name)), "json"), regenerate)
 
 
 @pytest.mark.parametrize("name", FEW)
 def test_wide_terminal(name: str, regenerate: bool) -> None:
     report = report_of(name)
     depth = None if len(report.layers) <= MAX_ROWS_IN_A_DOCUMENT else 1
-    compare(f"{name}.terminal.txt", write(document(report, depth=depth), "rich", Page(160)), regenerate)
+    compare(f"{name}.terminal.txt", write(table_document(report, depth=depth), "rich", Page(160)), regenerate)
 
 
 @pytest.mark.parametrize("name", RICH)
 def test_terminal(name: str, regenerate: bool) -> None:
     net, page = RICH[name]
-    compare(f"{name}.terminal.txt", write(document(report_of(net)), "rich", page), regenerate)
+    compare(f"{name}.terminal.txt", write(table_document(report_of(net)), "rich", page), regenerate)
 
 
 def test_every_golden_file_is_compared() -> None:

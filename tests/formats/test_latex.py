@@ -16,8 +16,7 @@ from cnncalc.formats.notation import Notation
 from cnncalc.language.catalogue import names
 from cnncalc.source import visible
 from cnncalc.views.catalogue import nets_document
-from cnncalc.views.layer_table import EXACT
-from cnncalc.views.layer_table import document as table_document
+from cnncalc.views.layer_table import EXACT, table_document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
 from tests.nets import report_of

@@ -28,8 +28,8 @@ def block(field: int, content: bytes | str) -> bytes:
 
 
 def tensor(name: str, shape: tuple[int, ...], values: list[Any] | None = None, *, form: int = 1) -> bytes:
-    """A tensor of float32 (1) or int64 (7); without values all are 0.5."""
-    code = {1: "f", 7: "q"}[form]
+    """A tensor of float32 (1), int64 (7) or bool (9); without values all are 0.5."""
+    code = {1: "f", 7: "q", 9: "?"}[form]
     numbers = [0.5 if form == 1 else 0] * prod(shape) if values is None else values
     raw = struct.pack(f"<{len(numbers)}{code}", *numbers)
     return b"".join(number(1, size) for size in shape) + number(2, form) + block(8, name) + block(9, raw)

@@ -122,11 +122,23 @@ def test_weights_without_values_keep_their_shapes() -> None:
     assert found.shape[1] == report.layers[-1].output.depth
 
 
-@pytest.mark.parametrize("net", ["resnet18", "googlenet", "mobilenet-v2", "unet3d", *NETS[2:4], *NETS[6:]])
-def test_the_file_is_read_back_as_the_same_net(net: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("weights", ["none", "zeros"])
+@pytest.mark.parametrize(
+    "net",
+    [
+        *("resnet18", "googlenet", "mobilenet-v2", "unet3d", *NETS[2:4], *NETS[6:]),
+        "INPUT 12x8x3 -> CONV3-12 -> WINDOW4 -> ATTENTION-3(relative=4x4) -> UNWINDOW12x8 -> FC-3",
+        "INPUT 3x4x12 -> SEQUENCE -> ATTENTION-3(relative=3x4) -> LINEAR-5",
+        "INPUT 9x7x3 -> CONV3-4 -> ROLL([4, -2]) -> CONV3-2",
+        "INPUT 9x7x3 -> CONV3-4 -> AVGPOOL3/1(pad=1, count_pad=no) -> CONV3-2",
+    ],
+)
+def test_the_file_is_read_back_as_the_same_net(
+    net: str, weights: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     report = cnncalc.analyze(net)
     path = tmp_path_factory.mktemp("written") / "net.onnx"
-    path.write_bytes(onnx_model(report.resolved, ExportOptions(weights="zeros")).SerializeToString())
+    path.write_bytes(onnx_model(report.resolved, ExportOptions(weights=weights)).SerializeToString())
     again = cnncalc.analyze(str(path))
     assert again.totals.parameters == report.totals.parameters
     assert again.totals.macs == report.totals.macs

@@ -153,6 +153,41 @@ def test_learned_shifts_and_repeated_elements_are_layers() -> None:
     assert rows[2].biases == 6
 
 
+def test_one_learned_number_is_the_factor_of_a_volume_of_depth_1() -> None:
+    """As in ReZero and self-attention GANs."""
+
+    class Zero(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.factor = nn.Conv2d(3, 4, 3, padding=1), nn.Parameter(torch.zeros(1))
+
+        def forward(self, x: Any) -> Any:
+            x = self.conv(x)
+            return x + torch.relu(x) * self.factor
+
+    graph = cnncalc.from_torch(Zero(), (7, 6, 3))
+    assert [node.kind for node in graph.nodes] == ["input", "conv", "relu", "reshape", "scale", "reshape", "add"]
+    assert account(graph).totals.parameters == 3 * 3 * 3 * 4 + 4 + 1
+
+
+def test_axes_are_moved_and_maps_are_rolled() -> None:
+    """movedim and moveaxis add no layer; roll works on batch x depth x sides as on batch x sides x depth."""
+
+    class Moved(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.LayerNorm(4)
+
+        def forward(self, x: Any) -> Any:
+            x = self.norm(torch.moveaxis(torch.roll(self.conv(x), (1, -2), (2, 3)), 1, -1))
+            return torch.movedim(x, (0, 3), (0, 1)).mean((2, 3))
+
+    graph = cnncalc.from_torch(Moved(), (7, 6, 3))
+    assert [node.kind for node in graph.nodes] == ["input", "conv", "roll", "ln", "gap"]
+    assert graph.nodes[2].layer.written() == {"shift": [1, -2]}  # type: ignore[union-attr]
+    assert graph.nodes[3].layer.written() == {"axes": "depth"}  # type: ignore[union-attr]
+
+
 def test_several_inputs_are_sized_by_name() -> None:
     class Two(nn.Module):
         def __init__(self) -> None:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import cnncalc
-from cnncalc.errors import DesignError
+from cnncalc.errors import DesignError, ShapeError
 from cnncalc.graph import Graph, Node
 from cnncalc.interop.exporters import ExportOptions, export
 from cnncalc.interop.torch_code import CODES
 from cnncalc.interop.torch_source import torch_source
 from cnncalc.language import catalogue
 from cnncalc.layers import KINDS
+from cnncalc.layers.planes import planes
+from cnncalc.run.forward import draw_images, run
+from cnncalc.run.weights import build
+from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case
 from tests.subcases import each
+from tests.test_layers import POSITIVE
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
+    from cnncalc.run.weights import Weights
 
 pytestmark = pytest.mark.slow
 
@@ -30,12 +37,12 @@ def source_of(report: Report) -> str:
     return torch_source(report.resolved, ExportOptions(in_place=in_place))
 
 
-def made(source: str) -> Any:
+def made(source: str, device: str = "meta") -> Any:
     """The net that the code makes."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed, so its code is not run")
     names: dict[str, Any] = {"__name__": "generated"}
     exec(compile(source, "<generated>", "exec"), names)  # noqa: S102 (our own code)
-    with torch.device("meta"):
+    with torch.device(device):
         return names["Net"]()
 
 
@@ -60,12 +67,27 @@ def assert_is_the_net(report: Report) -> None:
     assert frozen == report.totals.trainable
 
 
-def graph_of(case: Case) -> Graph:
-    """The case as a net."""
-    nodes = [
-        Node(f"input{place}", KINDS["input"](size=list(volume)), named=True) for place, volume in enumerate(case.inputs)
-    ]
-    return Graph("case", (*nodes, Node("layer", KINDS[case.kind](**case.keys), tuple(range(len(nodes))), named=True)))
+def graph_of(case: Case, *, is_flat: bool = False) -> Graph:
+    """The case as a net; ``is_flat``: on the first position of each input, which FLATTEN made batch x depth."""
+    sizes = [[*[1] * len(volume.sides), volume.depth] if is_flat else list(volume) for volume in case.inputs]
+    nodes = [Node(f"input{place}", KINDS["input"](size=size), named=True) for place, size in enumerate(sizes)]
+    if is_flat:
+        nodes += [Node(f"flat{place}", KINDS["flatten"](), (place,), named=True) for place in range(len(sizes))]
+    sources = tuple(range(len(nodes)))[-len(sizes) :]
+    return Graph("case", (*nodes, Node("layer", KINDS[case.kind](**case.keys), sources, named=True)))
+
+
+def with_constants(report: Report, net: Any) -> Weights:
+    """Sets all elements of an array to one number, here and in PyTorch, whatever the order of the array there."""
+    import torch
+
+    weights = build(report, dtype="float64")
+    there = [value for name, value in net.state_dict().items() if "num_batches" not in name]
+    counts = {int(value.numel()) for value in there}
+    is_equal = counts == {array.size for arrays in weights for array in arrays.values()}
+    for array in (*there, *[torch.from_numpy(array) for arrays in weights for array in arrays.values()]):
+        array.fill_(0.3 + array.numel() % 7 / 10 if is_equal else 0.3)  # of fused weights the numbers differ
+    return weights
 
 
 RUNS = [
@@ -78,6 +100,51 @@ RUNS = [
 @each("case", RUNS, by=lambda case: case.kind)
 def test_each_layer_has_our_volume_and_parameters(case: Case) -> None:
     assert_is_the_net(cnncalc.analyze(graph_of(case)))
+
+
+def takes_one_position(case: Case) -> bool:
+    """Whether the layer works on inputs of one position.
+
+    PyTorch normalizes no map of one element, and has no mean over three sides that are smaller than the kernel.
+    """
+    try:
+        case.layer.output(*[Volume(*[1] * len(volume.sides), volume.depth) for volume in case.inputs])
+    except ShapeError:
+        return False
+    return case.kind != "in" and (case.kind != "avgpool" or len(case.inputs[0]) < 4)
+
+
+def assert_same_values(case: Case, *, is_flat: bool) -> None:
+    """The outputs of the code and of the run in NumPy are equal, on positive numbers for a power or a root."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed, so its code is not run")
+    report = cnncalc.analyze(graph_of(case, is_flat=is_flat), batch=3, dtype="float64")
+    net = made(source_of(report), "cpu").double().eval()
+    weights = with_constants(report, net)
+    images = {name: abs(image) + 0.1 for name, image in draw_images(report, dtype="float64").items()}
+    if case.kind not in (*POSITIVE, "lppool"):  # PyTorch keeps the sign in a power
+        images = {name: image - image.mean() for name, image in images.items()}
+    expected = planes(run(report, weights, images, keep=lambda name: True).outputs["layer"])
+
+    with torch.no_grad():
+        found = net(*[torch.from_numpy(planes(image).copy()) for image in images.values()]).numpy()
+
+    assert found.size == expected.size
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-9, atol=1e-12)
+
+
+SAME = [case for case in RUNS if (case.kind, case.keys.get("stride")) != ("lppool", [2, 5])]
+"""Without a window of LPPOOL that rounding up cuts, which PyTorch's module multiplies as if it were whole."""
+
+
+@each("case", SAME, by=lambda case: case.kind)
+def test_each_layer_computes_what_it_does_here(case: Case) -> None:
+    assert_same_values(case, is_flat=False)
+
+
+@each("case", list(filter(takes_one_position, SAME)), by=lambda case: case.kind)
+def test_each_layer_does_so_after_flatten(case: Case) -> None:
+    """Tensors are batch x depth there, without sides."""
+    assert_same_values(case, is_flat=True)
 
 
 def test_every_kind_can_be_written_but_what_is_stated() -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from cnncalc import DesignError, Volume
 from cnncalc.analysis.report import account
-from cnncalc.errors import nearest
+from cnncalc.errors import MAX_PROBLEMS, nearest
 from cnncalc.language.assignment import variable
 from cnncalc.language.catalogue import names
+from cnncalc.language.limits import DECIMAL_CHARACTERS
 from cnncalc.language.mappings import IN_GENERAL
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import Settings
+from cnncalc.language.yaml_numbers import yaml_number_hint
 from cnncalc.layers import KINDS
 from tests.language.test_refusals import FILES, PATTERNS
 
@@ -114,6 +116,28 @@ def test_quotes_as_in_the_hint_are_read(case: tuple[str, str, str]) -> None:
         bare = quoted[1].strip('"')
         assert text.count(bare) == 1
         assert problems(text.replace(bare, quoted[1])) == ()
+
+
+def test_a_pattern_with_a_fork_that_yaml_cannot_read_is_put_into_quotes() -> None:
+    text = "input: 8x8x3\nlayers: [CONV3-4 | CONV1-4] -> ADD\n"
+    (problem,) = problems(text)
+    quoted = '"[CONV3-4 | CONV1-4] -> ADD"'
+    assert problem.hint == (
+        f"YAML reads '[' as a list; put the pattern into quotes: {quoted}, or write it as a block with '|'"
+    )
+    assert problems(text.replace(quoted.strip('"'), quoted)) == ()
+
+
+def test_a_mapping_without_a_colon_is_an_expression_only_in_braces() -> None:
+    text = "input: 8x8x3\nlayers:\n  - conv:\n      filters: {}\n"
+    assert problems(text.format("{2*4}"))[0].hint == 'write it in quotes: "{2*4}"'
+    (problem,) = problems(text.format("\n        ? n"))
+    assert (problem.message, problem.hint) == ("expected a value, but YAML parsed a mapping", None)
+
+
+def test_numbers_as_long_as_any_of_a_design_have_a_hint() -> None:
+    assert yaml_number_hint("0" * (DECIMAL_CHARACTERS - 1) + "7") is not None
+    assert yaml_number_hint("0" * DECIMAL_CHARACTERS + "7") is None
 
 
 def test_numbers_as_in_the_hint_are_read() -> None:
@@ -334,6 +358,9 @@ def test_the_hint_for_an_entry_with_a_layer_of_another_tool_is_an_entry(written:
         ("layers: '[CONV3-filtres]*[4, 5] as filters'\n", "filtres", "filters"),
         ("blocks: {'b(wide)': 'CONV3-wied'}\nlayers: b(4)\n", "wied", "wide"),
         ("layers: CONV3-{detph*2}\n", "detph", "depth"),
+        ("layers: CONV3-detph\n", "detph", "depth"),
+        ("layers: 'CONV3-4(pad={hieght-7})'\n", "hieght", "height"),
+        ("variables: {w12: 8}\nlayers: CONV3-w11\n", "w11", "w12"),
     ],
 )
 def test_the_hint_for_a_misspelt_name_is_a_name_with_a_value(text: str, wrong: str, right: str) -> None:
@@ -351,6 +378,20 @@ def test_each_misspelt_name_gets_the_most_similar_one() -> None:
     assert problem.hint == "give it a value: --set n=1"
     meant = text.replace("wied", "wide").replace("clases", "classes")
     assert problems(meant, Settings(variables={"n": 1})) == ()
+
+
+def test_a_count_is_not_answered_with_a_size_of_a_volume() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> [RELU]*detph")
+    assert problem.message == "variable without a value: detph"
+
+
+def test_similar_names_are_sought_for_the_first_names_without_a_value() -> None:
+    names = [f"classe{number}" for number in range(MAX_PROBLEMS + 1)]
+    layers = " -> ".join(f"CONV3-{name}" for name in names)
+    (problem,) = problems(f"input: 8x8x3\nvariables: {{classes: 10}}\nlayers: {layers}\n")
+    *asked, last = problem.message.removeprefix("variables without a value: ").split(", ")
+    assert asked == [f"{name} (did you mean 'classes'?)" for name in names[:-1]]
+    assert last == names[-1]
 
 
 def set_in(hint: str) -> dict[str, str]:
@@ -382,11 +423,53 @@ def test_the_value_that_the_hint_gives_a_name_is_one_that_the_net_takes(text: st
     assert problems(text, Settings(variables=given)) == ()
 
 
+def test_the_value_in_a_hint_is_the_first_of_a_few_that_all_places_of_the_name_take() -> None:
+    """First the smallest number of the key, 2 for a count; then 2, 10 and 100."""
+    (problem,) = problems("INPUT 8x8x3 -> CONV3-a -> CONV3-{b-1} -> CONV3-{c//3} -> CONV3-{d//30} -> CONV3-{e//300}")
+    assert problem.hint == "give each a value: --set a=1 --set b=2 --set c=10 --set d=100 --set e=VALUE"
+    for count in ("n", "{n-1}", "{n-2}"):
+        (problem,) = problems(f"INPUT 8x8x3 -> [RELU]*{count}")
+        assert problem.hint == "give it a value: --set n=2"
+
+
+def test_a_hint_has_values_of_at_most_eight_names() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> " + " -> ".join(f"CONV-{name}" for name in "abcdefghi"))
+    assert problem.message.endswith(": a, b, c, d, e, f, g, h, i")
+    assert problem.hint == "give each a value: " + " ".join(f"--set {name}=1" for name in "abcdefgh")
+
+
+def test_a_name_within_an_expression_is_no_misspelt_word() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> CONV3-4(pad={n+1})")
+    assert problem.hint == "give it a value: --set n=1"
+
+
+def test_a_hint_looks_at_the_first_twenty_places_of_a_name() -> None:
+    (problem,) = problems("INPUT 8x8x3" + " -> CONV3-n" * 19 + " -> CONV3-{n//3}")
+    assert problem.hint == "give it a value: --set n=10"
+    (problem,) = problems("INPUT 8x8x3" + " -> CONV3-n" * 20 + " -> CONV3-{n//3}")
+    assert problem.hint == "give it a value: --set n=1"
+
+
+def test_the_value_of_an_argument_of_many_calls_is_one_that_all_blocks_take() -> None:
+    """Calls of one block with the same name are one place, also if the blocks call each other."""
+    blocks = "blocks: {b(f): CONV3-f, c(f): b(f) -> d(f) -> b(f), d(f): 'CONV3-{f//3}'}"
+    (problem,) = problems(f"input: 8x8x3\n{blocks}\nlayers: '[b(n)]*2 -> {'b(n) -> ' * 30} c(n)'\n")
+    assert problem.hint == "give it a value: --set n=10"
+
+
 def test_the_value_of_a_default_is_one_that_its_key_takes() -> None:
     text = "input: 8x8x3\ndefaults: {dropout: {rate: '{p}'}}\nlayers: CONV3-4 -> DROPOUT -> FC-2\n"
     (problem,) = problems(text)
     assert problem.hint == "give it a value: --set p=0.5"
     assert problems(text, Settings(variables={"p": 0.5})) == ()
+
+
+def test_the_value_of_an_entry_of_a_list_in_a_file_is_one_that_the_list_takes() -> None:
+    for entry, given in (("pad: {pad: 1, depth: ['{a}', 0]}", 2), ("ln: {axes: [height, '{a}']}", "depth")):
+        text = f"input: 8x8x3\nlayers:\n  - {entry}\n"
+        (problem,) = problems(text)
+        assert problem.hint == f"give it a value: --set a={given}"
+        assert problems(text, Settings(variables={"a": given})) == ()
 
 
 def test_the_value_of_an_argument_is_one_that_the_keys_in_the_block_take() -> None:
@@ -403,6 +486,7 @@ def test_the_value_of_an_argument_is_one_that_the_keys_in_the_block_take() -> No
         ("RESHAPE(p)", "size takes a size of two to four parts, depth last, as height x width x depth in 224x224x3"),
         ("SEQUENCE -> PLANE(p)", "size takes a whole number of at least 1, or one for each side, as [height, width]"),
         ("PERMUTE(p)", "order takes every side and the depth in a new order, as [width, height, depth]"),
+        ("LN(axes=[p, depth])", "axes takes depth, volume, or a list of names of sides, as [width, depth]"),
         ("CONV3-2(connections=p)", "connections takes a list with one list of input maps for each filter"),
     ],
 )
@@ -527,6 +611,11 @@ def test_the_hint_for_a_name_after_a_repeat_puts_it_outside_of_brackets(item: st
         ("POOL3/2(ceil)", "POOL3/2(round=ceil)"),
         ("POOL3/2(ceil_mode=True)", "POOL3/2(round=ceil)"),
         ("POOL3/2(ceil_mode=False)", "POOL3/2(round=floor)"),
+        ("POOL3/2(ceil_mode)", "POOL3/2(round=ceil)"),
+        ("CONV3-4(bias)", "CONV3-4(bias=yes)"),
+        ("RELU(inplace)", "RELU(in_place=yes)"),
+        ("BN(affine)", "BN(scale=yes, shift=yes)"),
+        ("AVGPOOL2(count_include_pad)", "AVGPOOL2(count_pad=yes)"),
         ("UPSAMPLE2(bilinear)", "UPSAMPLE2(mode=bilinear)"),
         ("LN(depth)", "LN(axes=depth)"),
         ("CONV3-4(padding=same)", "CONV3-4(pad=same)"),
@@ -557,6 +646,28 @@ def test_the_hint_for_a_key_of_another_tool_is_our_key(written: str, meant: str)
     new = (problem.hint or "").removeprefix("write ")
     assert written.replace(old, new) == meant
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
+
+
+def test_a_key_in_place_of_a_value_may_also_be_a_variable() -> None:
+    (problem,) = problems("INPUT 8x8x4 -> POOL(ceil_mode)")
+    assert problem.hint == "write round=ceil; to use a variable, give it a value: --set ceil_mode=1"
+    assert problems("INPUT 8x8x4 -> GN(groups)", Settings(variables={"groups": 2})) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("GAP7", "GAP"),
+        ("FLATTEN(1)", "FLATTEN"),
+        ("RMS3", "RMS or RMS(axes=.., scale=.., eps=..)"),
+        ("PAD3", "PAD({pad})"),
+        ("ADD3", "ADD behind a fork, or ADD(@name)"),
+        ("UNPOOL2", "UNPOOL(@name), with the name of the max pool whose places it fills"),
+    ],
+)
+def test_the_hint_for_a_number_that_a_kind_does_not_take_is_its_form(written: str, form: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x4 -> {written}")
+    assert problem.hint == f"write {form}"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 
 from cnncalc import DesignError, Volume, analyze, load
 from cnncalc.analysis.report import Report, account
-from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.errors import NotADesign
+from cnncalc.language.reading import ArchitectureReader, design_reader, read_design, read_pattern
 from cnncalc.language.settings import Settings
 
 
@@ -122,6 +123,60 @@ def test_the_input_of_the_call_replaces_that_of_the_design_and_is_reported() -> 
             "note[input-replaced]: --input 5x6x2 replaces the stated input 8x9x3"
         ]
         assert net(text, input=Volume(8, 9, 3)).warnings == ()
+
+
+def test_a_first_input_without_a_name_is_called_input_or_input1() -> None:
+    for name in ("input", "input1"):
+        assert net("INPUT -> RELU", inputs={name: Volume(5, 6, 2)}).layers[-1].output == Volume(5, 6, 2)
+    two = "[INPUT -> RELU | INPUT -> RELU] -> CONCAT"
+    sizes = {"input1": Volume(5, 6, 2), "input2": Volume(5, 6, 7)}
+    assert net(two, inputs=sizes).layers[-1].output == Volume(5, 6, 9)
+
+
+def test_a_fork_of_which_one_branch_begins_with_an_input_reads_no_other() -> None:
+    """The branch without INPUT has nothing to read; the file's input is that of the INPUT without a size."""
+    for pattern in ("[INPUT -> RELU | TANH] -> ADD", "[TANH | INPUT -> RELU] -> ADD", "[[INPUT -> RELU]]"):
+        text = f"input: 5x6x2\nlayers: '{pattern}'\n"
+        if "|" in pattern:
+            assert codes(text) == ["no-input"]
+        else:
+            assert labels(net(text)) == ["INPUT", "RELU"]
+    assert labels(net("input: 5x6x2\nlayers: '[ | TANH] -> ADD'\n")) == ["INPUT", "TANH", "ADD"]
+
+
+def test_the_variables_of_a_design_are_those_that_its_layers_read() -> None:
+    text = "input: 8x8x3\nvariables: {w: 8, v: 3}\nlayers: CONV3-w -> CONV3-n\n"
+    assert design_reader("<text>", text).variables() == {"w": 8, "n": None}
+    assert design_reader("<text>", "INPUT 8x8x3 -> CONV3-n").variables() == {"n": None}
+
+
+def test_a_text_that_is_no_yaml_is_a_file_if_a_line_begins_with_input_and_it_has_no_arrow() -> None:
+    for text, is_file in (("input: 8x8x3\nlayrs: [", True), ("input: [ -> x", False), ("CONV3: [8x8x3", False)):
+        assert isinstance(design_reader("<text>", text), ArchitectureReader) == is_file
+
+
+def test_a_file_is_meant_as_a_design_if_it_has_the_key_layers_or_an_input_with_a_size() -> None:
+    for text, is_design in (
+        *(("{input: 8x8x3, layers: [CONV3-8}", True), ("input: 8x8x3\nlayers: [CONV3-8\n", True)),
+        *(("name: a, layers: [CONV3-8", False), ("# nothing\n", False)),
+    ):
+        with pytest.raises(DesignError) as caught:
+            ArchitectureReader("<text>", text).graph()
+        assert isinstance(caught.value, NotADesign) != is_design
+        assert caught.value.problems[0].span is not None
+
+
+def test_a_branch_that_begins_with_a_merge_has_no_volume_to_join() -> None:
+    assert codes("[INPUT 8x8x3@a | ADD(@a)] -> CONCAT") == ["wrong-inputs"]
+
+
+def test_parts_that_are_not_built_are_checked_too() -> None:
+    blocks = "input: 8x8x3\nblocks: {{{}}}\nlayers: FC-2\n"
+    assert codes("INPUT 8x8x3 -> [[RELU | TANH] -> RELU]?no -> FC-2") == ["fork-without-merge"]
+    assert codes(blocks.format("b: '[RELU | TANH] -> RELU'")) == ["fork-without-merge"]
+    assert codes(blocks.format("b: CONV3-n")) == ["unset-variable"]
+    assert codes(blocks.format("'b(k=n)': CONV3-k")) == ["unset-variable"]
+    assert codes("INPUT 8x8x3 -> RELU@a -> [RELU -> ADD(@a{height})]?no -> FC-2") == ["graph-needs-volume"]
 
 
 def test_an_input_that_looks_depth_first_is_taken_as_written_with_a_warning() -> None:

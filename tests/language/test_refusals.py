@@ -646,6 +646,17 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x4@x -> [CONV3-4@a | CONV3-5@b] -> FROM(@a) -> RELU",
+        "INPUT 8x8x4@x -> CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a) -> RELU",
+        """
+<text>:1:45: error[fork-without-merge]: a fork must be followed by a merge, such as CONCAT, ADD or MUL, which joins its branches
+  |
+1 | INPUT 8x8x4@x -> [CONV3-4@a | CONV3-5@b] -> FROM(@a) -> RELU
+  |                                             ^^^^^^^^
+  = hint: without a merge write the branches one after the other: CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)
+""",
+    ),
+    (
         "INPUT 8x8x4 -> [CONV3-4 | ] -> RELU",
         "INPUT 8x8x4 -> [CONV3-4 | ] -> ADD -> RELU",
         """
@@ -754,12 +765,13 @@ PATTERNS = [
     ),
     (
         "INPUT 8x8x4 -> INPUT 8x8x4 -> RELU",
-        "INPUT 8x8x4 -> RELU",
+        "INPUT 8x8x4@a -> CONV3-4@b -> [INPUT 8x8x4] -> RELU -> ADD(@b)",
         """
 <text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no input
   |
 1 | INPUT 8x8x4 -> INPUT 8x8x4 -> RELU
   |                ^^^^^^^^^^^
+  = hint: as a branch: in a fork, or in brackets after a layer with a name: CONV3-4@a -> [INPUT 8x8x3]
 """,
     ),
     (
@@ -843,6 +855,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU3
   |                ^^^^^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (
@@ -853,6 +866,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU-3
   |                     ^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (
@@ -904,6 +918,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU(3)
   |                     ^
+  = hint: write RELU or RELU(in_place=..)
 """,
     ),
     (

@@ -16,7 +16,7 @@ from cnncalc.language.catalogue import path
 from cnncalc.memory import arena
 from cnncalc.memory.arena import ArenaPlan, footprint, place, plan
 from cnncalc.memory.order import Flow, Task, best_order, levels, lifetimes, widest
-from cnncalc.views.arena import FREE, draw, marks
+from cnncalc.views.arena import FREE, marks, plan_chart
 from tests.random_nets import examples, fixed_seeds, random_design, seeds
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def test_layers_that_run_only_in_training_are_left_out() -> None:
 def test_a_net_with_only_an_input_has_a_plan() -> None:
     found = plan(cnncalc.analyze("INPUT 9x11x3"), order="best")
     assert (found.arena_bytes, found.bound_bytes, found.steps, found.is_exact_order) == (297 * 4, 297 * 4, (), True)
-    assert draw(found.volumes, len(found.steps), found.arena_bytes)[0].endswith("aaaaaa|")
+    assert plan_chart(found.volumes, len(found.steps), found.arena_bytes)[0].endswith("aaaaaa|")
 
 
 def test_a_depthwise_convolution_in_place_by_hand() -> None:
@@ -527,7 +527,7 @@ def test_greedy_by_size_by_hand() -> None:
 def test_a_chart_by_hand() -> None:
     """Addresses go up, steps to the right: the input of 297 B lies above 693 B; 140 B take its place later."""
     found = plan(cnncalc.analyze("INPUT 9x11x3 -> CONV3-7 -> BN -> RELU -> POOL2/2"), dtype="int8")
-    assert draw(found.volumes, len(found.steps), found.arena_bytes, width=24, height=10) == [
+    assert plan_chart(found.volumes, len(found.steps), found.arena_bytes, width=24, height=10) == [
         " 891 |aaaaaa......|",
         " 792 |aaaaaa......|",
         " 693 |aaaaaacccccc|",
@@ -550,7 +550,7 @@ def test_a_chart_by_hand() -> None:
 @pytest.mark.parametrize("width", [30, 80, 200])
 def test_a_chart_fits_the_width_and_shows_only_live_volumes(net: str, width: int) -> None:
     found = plan(report(net), depthwise_in_place=True)
-    chart = draw(found.volumes, len(found.steps), found.arena_bytes, width=width, height=20)
+    chart = plan_chart(found.volumes, len(found.steps), found.arena_bytes, width=width, height=20)
     assert len(chart) == 21
     assert max(map(len, chart)) <= width
     assert all(line.isascii() for line in chart)

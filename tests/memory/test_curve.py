@@ -176,6 +176,8 @@ def test_the_data_of_a_curve_are_short(net: str) -> None:
     curve = curve_of(Simulation(cnncalc.analyze(net), Options()))
 
     assert len(json.dumps(curve.data())) < 3_000
+    step = curve.data()["step"]
+    assert {len(moment) for moment in step["moments"]} == {len(step["end"])}
 
 
 @pytest.mark.parametrize(

@@ -227,3 +227,7 @@ def test_each_stage_of_zero_shards_one_more_part() -> None:
     assert (two.gradients * 4, two.parameters) == (plain.gradients, plain.parameters)
     assert three.parameters * 4 == plain.parameters
     assert plain.peak_bytes > one.peak_bytes > two.peak_bytes > three.peak_bytes
+    # buckets with all gradients; the parameters of fc1, 25,088 * 4,096 and 4,096 biases
+    largest = (25_088 * 4_096 + 4_096) * 4
+    assert [each.in_flight for each in (plain, one, two, three)] == [plain.gradients, 0, 0, largest]
+    assert sharded(simulation, 4, 1, 0, 24 * GIB).in_flight == 0

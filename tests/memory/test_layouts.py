@@ -107,3 +107,37 @@ def test_outputs_and_gradients_of_kernels_lie_as_those_of_pytorch() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+@pytest.mark.parametrize(
+    ("size", "layer", "is_depth_last"),
+    [
+        ("4x5x6x8", "CONV3-4", (False, True)),
+        ("4x5x6x8", "CONV3-4(groups=2)", (True, True)),
+        ("4x5x6x8", "CONV3x3x4-4", (False, True)),
+        ("4x5x6x8", "CONV3x4x3-4", (False, True)),
+        ("4x5x6x8", "CONV4x3x3-4", (False, True)),
+        ("4x5x6x8", "CONV3x4x4-4", (True, True)),
+        ("20x32x4x32", "CONV3-4", (False, True)),
+        ("20x33x4x32", "CONV3-4", (True, True)),
+        ("1x6827x3x3", "CONV1x3x3-4", (True, True)),
+        ("10x32x4x64", "CONV3-4", (False, True)),
+    ],
+)
+def test_a_convolution_over_three_sides_of_a_single_image_runs_without_onednn(
+    size: str, layer: str, is_depth_last: tuple[bool, bool]
+) -> None:
+    """Strides of the output of torch.nn.Conv3d on a CPU, of one image and of two whose channels lie together.
+
+    Measured with PyTorch 2.13 in float32. 20 * 32 * 32 is 20,480, 6827 * 3 one more; in float64 all are contiguous.
+    """
+    report = cnncalc.analyze(
+        f"INPUT {size} -> LINEAR-{size.rpartition('x')[2]} -> {layer.replace('-4(', '-4(pad=0, ')}"
+    )
+    for dtype in ("float32", "float64"):
+        for images, expected in zip((1, 2), is_depth_last, strict=True):
+            profile = profile_named("torch-cpu")
+            lowering = TorchProducts(report, profile, dtype=dtype, training=False, images=images)
+            lowering.build()
+            layout = lowering.layout_of(lowering.place[report.layers[-1].index])
+            assert layout.is_depth_last == (expected and dtype == "float32"), (dtype, images)

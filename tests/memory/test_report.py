@@ -161,7 +161,7 @@ def test_the_hint_for_a_range_that_ends_before_it_begins_is_the_whole_option(nam
     [
         ({"optimizer": "adm"}, "no optimizer 'adm'; did you mean 'adam'?"),
         ({"profile": "torch-cud"}, "no profile 'torch-cud'; did you mean 'torch-cuda'?"),
-        ({"dtype": "int8"}, "no dtype 'int8'"),
+        ({"dtype": "int8"}, "no framework here trains in int8"),
         ({"style": "forech"}, "no optimizer style 'forech'; did you mean 'foreach'?"),
         ({"style": "fused"}, "momentum has no fused style"),
         ({"zero_grad": "begin"}, "no zero-grad 'begin'"),
@@ -199,13 +199,31 @@ def test_frozen_layers_have_no_gradient_and_no_state() -> None:
     assert less.breakdown.parameters == more.breakdown.parameters
 
 
-def test_bn_with_one_value_for_each_channel_gives_a_warning() -> None:
-    report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-8 -> GAP -> BN -> FC-10")
+@pytest.mark.parametrize(
+    ("layers", "batch", "word"),
+    [
+        ("GAP -> BN", 1, "train BN"),
+        ("GAP -> BN", 2, ""),
+        ("GAP -> BN(stats=no)", 1, "compute BN"),
+        ("BN", 1, ""),
+        ("GAP -> IN", 2, "compute IN"),
+        ("IN", 1, ""),
+        ("FC-4 -> GN4", 1, "compute GN"),
+        ("FC-4 -> GN4", 2, ""),
+        ("FC-4 -> GN2", 1, ""),
+        ("GAP -> LN", 1, ""),
+        ("SLICE(0, 1) -> CONV1-2(standardized=yes)", 2, "compute CONV"),
+        ("CONV1-2(standardized=yes)", 1, ""),
+    ],
+)
+def test_layers_with_a_single_value_for_a_mean_give_a_warning(layers: str, batch: int, word: str) -> None:
+    """PyTorch refuses them; of BN with running statistics only the training step."""
+    report = cnncalc.analyze(f"INPUT 8x8x3 -> {layers} -> FC-10")
 
-    (warning,) = account_memory(report, Options(batch=1)).warnings
+    found = account_memory(report, Options(batch=batch)).warnings
 
-    assert warning.code == "bn-one-value"
-    assert account_memory(report, Options(batch=2)).warnings == ()
+    assert [problem.code for problem in found] == ["single-value"] * bool(word)
+    assert all(f"PyTorch cannot {word} with means of a single value" in problem.message for problem in found)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

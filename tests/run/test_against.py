@@ -43,6 +43,19 @@ def test_torch_agrees_in_float64_with_gradients(net: str) -> None:
     assert len(comparison.gradients) == len(learned)
 
 
+@pytest.mark.parametrize("layers", ["GAP -> BN", "GAP -> BN(stats=no)", "GAP -> IN", "FC-4 -> GN4"])
+def test_layers_that_pytorch_refuses_are_named(layers: str) -> None:
+    pytest.importorskip("torch")
+    report = cnncalc.analyze(f"INPUT 8x8x3 -> {layers} -> FC-2", dtype="float64")
+    with pytest.raises(DesignError, match="single-value"):
+        compare_with(report, "torch")
+    with (
+        patch("cnncalc.run.against.single_values", return_value=[]),
+        pytest.raises(ValueError, match="Expected more than 1"),
+    ):
+        compare_with(report, "torch")
+
+
 @each("case", CASES, by=lambda case: case.kind)
 def test_torch_agrees_on_every_case_of_a_kind(case: Case) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")

@@ -87,12 +87,13 @@ def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if request.param == "many parts":
         for name in ("MATRIX_BYTES", "TILE_BYTES", "EXPANDED_BYTES"):
             monkeypatch.setattr(f"cnncalc.run.filter_steps.{name}", 4000)
+        monkeypatch.setattr("cnncalc.run.shifts.PRODUCT_BYTES", 4000)
         monkeypatch.setattr("cnncalc.run.filter_steps.LEAST_COLUMNS", 20)
         monkeypatch.setattr("cnncalc.run.builder.PART_BYTES", 4000)
         monkeypatch.setattr("cnncalc.run.builder.SMALL_BYTES", 0)
     else:
         monkeypatch.setattr("cnncalc.run.winograd.LEAST_DEPTH", 1)
-        monkeypatch.setattr("cnncalc.run.winograd.LEAST_TILES", 1)
+        monkeypatch.setattr("cnncalc.run.winograd.LEAST_OUTPUTS", 1)
 
 
 CONVOLVED = [case for case in CASES if case.inputs and case.kind in ("conv", "dwconv", "linear", "fc")]
@@ -114,23 +115,36 @@ def test_a_random_net_gives_the_same_in_every_way_of_computing_it(seed: int) -> 
         assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads, 1e-9)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "INPUT 13x17x32 -> CONV3-33 -> RELU",
-        "INPUT 27x28x64 -> CONV3-48(pad=2) -> BN -> CONV3-32(pad=same, bias=no) -> BN -> RELU6",
-        "INPUT 30x19x40 -> CONV3-36(pad=[0, 3, 1, 2]) -> CONV3-36(pad=0) -> [ | CONV3-36] -> ADD -> RELU",
-        "INPUT 9x11x6 -> CONV1-14 -> BN -> RELU6 -> DWCONV3/2 -> BN -> RELU6 -> CONV1-8",
-        "INPUT 9x11x6 -> CONV1-14 -> SILU -> DWCONV5-2(pad=same) -> CONV1-8 -> DWCONV3(dilation=2, bias=no)",
-        "INPUT 9x11x6 -> LINEAR-14 -> HSWISH -> SCALE -> CONV3-14(groups=14) -> GAP",
-        "INPUT 31x5 -> CONV1-7 -> RELU -> DWCONV3/3 -> FC-4",
-        "INPUT 5x6x7x2 -> CONV1-7 -> ELU -> DWCONV3/2 -> CONV3-5(pad=same)",
-        "INPUT 9x11x6 -> CONV1-14 -> BN -> [DWCONV3 | DWCONV3] -> CONCAT -> CONV1-14 -> [ | DWCONV3] -> ADD",
-    ],
-)
+CHAINS = [
+    "INPUT 13x17x32 -> CONV3-33 -> RELU",
+    "INPUT 27x28x64 -> CONV3-48(pad=2) -> BN -> CONV3-32(pad=same, bias=no) -> BN -> RELU6",
+    "INPUT 30x19x40 -> CONV3-36(pad=[0, 3, 1, 2]) -> CONV3-36(pad=0) -> [ | CONV3-36] -> ADD -> RELU",
+    "INPUT 13x11x9 -> CONV3-7 -> BN -> RELU -> CONV5-3(dilation=2, bias=no) -> CONV1x7-2 -> [ | CONV3-1] -> ADD",
+    "INPUT 3x2x8 -> CONV7-5(dilation=2) -> CONV2-4(pad=[1, 0, 0, 1]) -> CONV4-4(pad=same) -> CONV3-2(pad=[2, 0, 0, 2])",
+    "INPUT 11x7 -> CONV5-6(dilation=3) -> CONV3-2(pad=same) -> RELU",
+    "INPUT 4x6x5x7 -> CONV3-5 -> RELU6 -> CONV2-3(pad=same)",
+    "INPUT 9x11x6 -> CONV1-14 -> BN -> RELU6 -> DWCONV3/2 -> BN -> RELU6 -> CONV1-8",
+    "INPUT 9x11x6 -> CONV1-14 -> SILU -> DWCONV5-2(pad=same) -> CONV1-8 -> DWCONV3(dilation=2, bias=no)",
+    "INPUT 9x11x6 -> LINEAR-14 -> HSWISH -> SCALE -> CONV3-14(groups=14) -> GAP",
+    "INPUT 31x5 -> CONV1-7 -> RELU -> DWCONV3/3 -> FC-4",
+    "INPUT 5x6x7x2 -> CONV1-7 -> ELU -> DWCONV3/2 -> CONV3-5(pad=same)",
+    "INPUT 9x11x6 -> CONV1-14 -> BN -> [DWCONV3 | DWCONV3] -> CONCAT -> CONV1-14 -> [ | DWCONV3] -> ADD",
+    "INPUT 9x11x6 -> CONV1-8 -> [ | BN -> RELU -> CONV1-9 -> SCALE -> CONV3-4] -> CONCAT -> BN -> RELU6 -> CONV1-40",
+    "INPUT 4x5x6 -> BN -> TANH -> CONV1-34 -> BN -> PRELU -> CONV1-4(groups=2) -> [ | RELU -> CONV1-70] -> CONCAT",
+]
+
+
+@pytest.mark.parametrize("text", CHAINS)
 def test_chains_that_are_computed_together_give_what_their_layers_give(text: str) -> None:
     for batch, threads, dtype in ((1, 2, "float64"), (3, 1, "float64"), (2, 2, "float32")):
         assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype=dtype), threads)
+
+
+@pytest.mark.usefixtures("_ways")
+@pytest.mark.parametrize("text", CHAINS)
+def test_chains_give_the_same_in_every_way_of_computing_them(text: str) -> None:
+    for batch, threads in ((1, 2), (3, 1)):
+        assert_equal_to_the_layers(cnncalc.analyze(text, batch=batch, dtype="float64"), threads)
 
 
 def test_a_small_net_runs_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +329,7 @@ class LockedMeter(MeteredNumpy):
             return super().matmul(a, b, out=out)
 
 
-def test_products_of_positions_are_the_macs_and_those_of_3x3_tiles_are_fewer() -> None:
+def test_products_of_positions_and_shifts_are_the_macs_and_those_of_3x3_tiles_are_fewer() -> None:
     def counted(text: str) -> tuple[int, int]:
         report = cnncalc.analyze(text, batch=2)
         return PreparedNet(report, build(report)).multiply_adds, 2 * report.totals.macs
@@ -323,9 +337,12 @@ def test_products_of_positions_are_the_macs_and_those_of_3x3_tiles_are_fewer() -
     products, macs = counted("INPUT 12x14x6 -> CONV1-40 -> BN -> RELU -> LINEAR-9 -> FC-5")
     assert products == macs
 
+    products, macs = counted("INPUT 12x14x40 -> CONV3-9(dilation=2) -> CONV5x3-7")
+    assert products == macs
+
     # 16 products for 4 outputs, with one more row for the shift and one more column of tiles
-    products, macs = counted("INPUT 32x36x48 -> CONV3-40")
-    assert products == 2 * 16 * 40 * (48 + 1) * 16 * (18 + 1) < macs / 2
+    products, macs = counted("INPUT 80x90x48 -> CONV3-40")
+    assert products == 2 * 16 * 40 * (48 + 1) * 40 * (45 + 1) < macs / 2
 
 
 def test_an_interrupt_ends_all_threads_and_the_next_run_is_right() -> None:

@@ -90,6 +90,46 @@ def test_a_wrong_shape_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("pool1", "volume", "1x7x9x4", "1x6x8x4") in wrong
 
 
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        *(
+            (layer, "bias")
+            for layer in ("CONV3-4", "CONV3-4(bias=no)", "DWCONV3", "DECONV3-4", "LOCAL3-4", "FC-4", "LINEAR-4")
+        ),
+        *((layer, "scale") for layer in ("BN", "LN", "GN1", "IN", "RMS", "L2NORM", "SCALE")),
+        *((layer, "shift") for layer in ("BN", "LN", "GN1", "IN", "SCALE")),
+    ],
+)
+def test_an_array_that_is_learned_against_the_key_of_its_name_is_found(
+    layer: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parameters, and so the run, are those of the layer with the other value of the key."""
+    report = cnncalc.analyze(f"INPUT 4x5x3 -> {layer}")
+    assert verify(report).agrees
+    row = report.layers[-1]
+    learns = getattr(row.layer, name)
+    other = row.layer.with_keys(**{name: not learns}).parameters(*row.input_volumes)
+    monkeypatch.setattr(type(row.layer), "parameters", lambda self, *inputs: other)
+    words = (f"{name}: yes", f"has no {name}") if learns else (f"{name}: no", f"has {name}")
+
+    found = verify(cnncalc.analyze(f"INPUT 4x5x3 -> {layer}")).disagreements
+
+    assert [tuple(entry) for entry in found] == [(row.name, "parameters", *words)]
+
+
+def test_the_arrays_of_a_normed_convolution_are_those_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "INPUT 4x5x3 -> CONV3-4(normed={})"
+    weight = cnncalc.analyze(text.format("weight")).layers[-1]
+    assert verify(cnncalc.analyze(text.format("spectral"))).agrees
+    arrays = weight.layer.parameters(*weight.input_volumes)
+    monkeypatch.setattr(type(weight.layer), "parameters", lambda self, *inputs: arrays)
+
+    found = verify(cnncalc.analyze(text.format("none"))).disagreements
+
+    assert [tuple(entry) for entry in found] == [("conv1", "parameters", "normed: 'none'", "has length")]
+
+
 def test_a_wrong_stencil_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KINDS["pool"], "stencils", lambda self, x, of=0: (Stencil(2, range(3)), Stencil(2, range(2))))
     report = cnncalc.analyze("INPUT[13x17x3] -> CONV3-4 -> POOL")
@@ -145,7 +185,10 @@ def test_pixels_that_no_window_reaches_are_not_seen() -> None:
 
 @pytest.mark.parametrize(
     "layer",
-    ["HSIGMOID(slope=2)", "CLIP(6, 9)", "CLIP(7)", "CLIP(high=-7)", "HARDTANH(7, 8)", "AFFINE(2, 100000000000000000)"],
+    [
+        *("HSIGMOID(slope=2)", "CLIP(6, 9)", "CLIP(7)", "CLIP(high=-7)", "HARDTANH(7, 8)"),
+        *("AFFINE(2, 100000000000000000)", "CONV1-3(standardized=yes)"),
+    ],
 )
 def test_the_measurement_changes_inputs_where_the_output_is_not_constant(layer: str) -> None:
     report = cnncalc.analyze(f"INPUT 6x7x2 -> {layer} -> CONV3-2")
@@ -292,6 +335,17 @@ def test_a_layer_that_could_work_in_place_but_does_not_is_found(
 
     assert [one.layer for one in wrong] == needless
     assert {one.quantity for one in wrong} <= {"in_place"}
+
+
+def test_a_layer_that_is_not_to_work_in_place_but_does_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "INPUT 8x9x4 -> CONV3-4@a -> CONV3-4 -> ADD(@a) -> CONV1-4 -> RELU(in_place=no) -> CONV1-4 -> TANH"
+    monkeypatch.setattr(Placement, "_is_requested", lambda self, layer: layer.kind in ("relu", "add", "tanh"))
+
+    wrong = verify(cnncalc.analyze(text)).disagreements
+
+    assert [(one.layer, one.measured) for one in wrong] == [
+        (name, "it is not to overwrite its input") for name in ("add1", "relu1")
+    ]
 
 
 def test_overwriting_what_backward_keeps_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -308,7 +308,7 @@ CALL = ("sweep", "INPUT 8x8x3 -> CONV3-{w} -> FC-10", "--vary", "w=1..60", "--po
 @pytest.mark.parametrize("room", [50, 1500])
 def test_a_full_disk_leaves_whole_points(tmp_path: Path, room: int) -> None:
     def run(limit: int) -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-c", FULL, str(limit), *CALL]
+        words = [sys.executable, "-B", "-c", FULL, str(limit), *CALL]
         return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ})
 
     done = run(room)

@@ -13,7 +13,7 @@ from cnncalc.errors import DesignError
 from cnncalc.formats import write
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
-from cnncalc.views.explanation import document, placement
+from cnncalc.views.explanation import explanation_document, placement
 from tests.nets import most_nets, report_of
 from tests.subcases import each
 
@@ -117,13 +117,13 @@ def test_every_layer_is_explained_in_every_format(kind: str, keys: dict[str, Any
     report = one_layer(kind, keys)
     row = report.layer("x")
 
-    record = json.loads(write(document(report, row), "json"))
+    record = json.loads(write(explanation_document(report, row), "json"))
 
     explained = [step["number"] for step in record["steps"]]
     assert {"volume", "activations", "in place", "bytes", "MACs", "receptive field"} <= set(explained)
     assert record["layer"]["output"] == list(row.output)
-    assert f"{row.parameters:,}" in write(document(report, row), "text")
-    assert write(document(report, row), "rich").isascii()
+    assert f"{row.parameters:,}" in write(explanation_document(report, row), "text")
+    assert write(explanation_document(report, row), "rich").isascii()
 
 
 def test_alexnet_conv1_whole() -> None:
@@ -131,7 +131,7 @@ def test_alexnet_conv1_whole() -> None:
     report = cnncalc.analyze("alexnet")
 
     assert (
-        write(document(report, report.layer("conv1")), "text")
+        write(explanation_document(report, report.layer("conv1")), "text")
         == """\
 conv1 of alexnet: CONV11-96/4, layer 2 of 23
 
@@ -142,7 +142,7 @@ volume           height (227 - 11 + 2*0)/4 + 1 = 55
                  height x width x depth: [55x55x96]
 activations      55*55*96 = 290,400
 in place         no: it creates a new volume
-bytes            290400*4 = 1,161,600 bytes ~ 1.108 MiB
+bytes            290,400*4 = 1,161,600 bytes ~ 1.108 MiB
 weights          weight [11x11x3x96]: (11*11*3)*96 = 34,848
 biases           bias [96]: 96
 parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
@@ -172,7 +172,7 @@ def test_the_explained_receptive_field_equals_the_table(name: str) -> None:
     report = report_of(name)
 
     for row in report.layers:
-        text = write(document(report, row), "text")
+        text = write(explanation_document(report, row), "text")
         assert "x".join(map(str, row.receptive_field)) in text.rpartition("receptive field")[2]
         for side, formula, number in re.findall(
             r"(length|frames|height|width) ([0-9]+ \+ \([0-9]+ - 1\)\*[0-9]+) = ([0-9]+), ", text

@@ -99,3 +99,29 @@ def test_training_is_verified_without_what_is_stated() -> None:
     assert found.comparisons == bare.comparisons
     assert found.unproven == ("op", "conv2", "gap1", "fc1")
     assert "left out  parameters, buffers and saved elements that are stated" in called("verify", NET, "--train").stdout
+
+
+def test_limits_that_hold_stated_figures_are_marked_also_where_they_are_kept() -> None:
+    call = ("check", NET, "--no-rules", "--max", "parameters=500", "--max", "layers=4")
+
+    assert "parameters (stated in part)    455  max 500" in called(*call).stdout
+    assert "layers                           3  max 4" in called(*call).stdout
+    limits = json.loads(called(*call, "--format", "json").stdout)["files"][0]["limits"]
+    assert [limit.get("stated") for limit in limits] == [["op"], None]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("sweep", "--vary", "w=2..4"),
+        ("solve", "--for", "w=2..64", "--max", "parameters=2K"),
+        ("formula", "--in", "w", "--set", "w=2"),
+    ],
+)
+def test_families_with_stated_figures_say_so(call: tuple[str, ...]) -> None:
+    done = called(call[0], NET.replace("CONV3-5", "CONV3-w"), *call[1:])
+
+    assert done.returncode == 0
+    line = "the figures of op are stated, not computed, and part of what is found here"
+    assert done.stderr == f"warning[stated]: {line}\n"
+    assert called(call[0], f"{HEAD} -> CONV3-w", *call[1:]).stderr == ""

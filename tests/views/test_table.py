@@ -15,7 +15,7 @@ from cnncalc.formats.notation import Notation
 from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
 from cnncalc.units import percent
-from cnncalc.views.layer_table import CELLS, COLUMNS, SORT_KEYS, Selection, checked_selection, document, rows_of
+from cnncalc.views.layer_table import CELLS, COLUMNS, SORT_KEYS, Selection, checked_selection, rows_of, table_document
 from cnncalc.views.notes import notes_document
 from cnncalc.views.shares import sentences
 
@@ -117,7 +117,7 @@ def test_the_table_of_a_small_net_whole() -> None:
     report = cnncalc.analyze(small_net(), batch=2)
 
     assert (
-        write(document(report), "text")
+        write(table_document(report), "text")
         == """\
 small
 bytes for 2 images in float32
@@ -148,7 +148,7 @@ conventions   memory: elements for one image; K, M and G are powers of 1000
 def test_json_has_the_keys_that_other_programs_read() -> None:
     report = cnncalc.analyze(small_net(), batch=2)
 
-    record = json.loads(write(document(report), "json"))
+    record = json.loads(write(table_document(report), "json"))
 
     assert record["schema"] == 1
     assert (record["architecture"], record["batch"], record["dtype"]) == ("small", 2, "float32")
@@ -190,7 +190,7 @@ def test_json_has_the_keys_that_other_programs_read() -> None:
     "name", ["lenet5", "alexnet", "googlenet", "resnet50", "mobilenet-v2", "unet", "dcgan-generator"]
 )
 def test_every_printed_expression_is_the_number_beside_it(name: str) -> None:
-    record = json.loads(write(document(cnncalc.analyze(name)), "json"))
+    record = json.loads(write(table_document(cnncalc.analyze(name)), "json"))
 
     for row in record["layers"]:
         for key, expression in row["arithmetic"].items():
@@ -199,7 +199,7 @@ def test_every_printed_expression_is_the_number_beside_it(name: str) -> None:
 
 
 def test_rows_that_are_not_in_place_sum_to_the_totals() -> None:
-    record = json.loads(write(document(cnncalc.analyze("googlenet-aux", in_place=False)), "json"))
+    record = json.loads(write(table_document(cnncalc.analyze("googlenet-aux", in_place=False)), "json"))
 
     own = [row for row in record["layers"] if not row["in_place"]]
     assert sum(row["activations"] for row in own) == record["totals"]["activations"]
@@ -240,7 +240,7 @@ def test_shared_frozen_and_training_only_layers_are_marked() -> None:
     first, frozen, sharing = graph.nodes
     nodes = (first, frozen._replace(trainable=False), sharing._replace(share=1, training_only=True))
 
-    text = write(document(cnncalc.analyze(graph._replace(nodes=nodes))), "text")
+    text = write(table_document(cnncalc.analyze(graph._replace(nodes=nodes))), "text")
 
     rows = [re.sub("  +", "  ", line) for line in text.splitlines()]
     assert "fc1  FC-60  [1x1x60]  60  240 B  60*60 = 3,600  60  3,600  1x1  frozen" in rows
@@ -257,14 +257,14 @@ def test_shared_frozen_and_training_only_layers_are_marked() -> None:
 
 def test_the_totals_at_test_time() -> None:
     """GoogLeNet's auxiliary heads: 13,378,280 - 6,379,728 = 6,998,552 parameters at test time."""
-    text = write(document(cnncalc.analyze("googlenet-aux")), "text")
+    text = write(table_document(cnncalc.analyze("googlenet-aux")), "text")
 
     assert "at test time  14 layers for training only: aux1.avgpool1, " in text
     assert " 6,998,552 (6.999M) parameters" in text
 
 
 def test_assumptions_are_listed() -> None:
-    text = write(document(cnncalc.analyze("INPUT -> CONV -> RELU -> POOL? -> FC -> FC")), "text")
+    text = write(table_document(cnncalc.analyze("INPUT -> CONV -> RELU -> POOL? -> FC -> FC")), "text")
 
     (line,) = [line for line in text.splitlines() if line.startswith("assumed: ")]
     assert line.removeprefix("assumed: ").split(", ") == [
@@ -279,13 +279,13 @@ def test_assumptions_are_listed() -> None:
 
 
 def test_a_complete_design_has_no_assumptions() -> None:
-    assert "assumed" not in write(document(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4 -> POOL2 -> FC-5")), "text")
+    assert "assumed" not in write(table_document(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4 -> POOL2 -> FC-5")), "text")
 
 
 @pytest.mark.parametrize(("units", "memory"), [("iec", "58.13 MiB"), ("notes", "58.13 MB"), ("si", "60.95 MB")])
 def test_units(units: str, memory: str) -> None:
     """60,950,432 bytes."""
-    text = write(document(cnncalc.analyze("vgg16"), notation=Notation(units)), "text")
+    text = write(table_document(cnncalc.analyze("vgg16"), notation=Notation(units)), "text")
 
     assert f"15,237,608 (15.24M) activations * 4 bytes ~ {memory} / image" in text
 
@@ -296,7 +296,7 @@ def test_units(units: str, memory: str) -> None:
 def test_columns_are_chosen_by_name() -> None:
     report = cnncalc.analyze(small_net())
 
-    assert write(document(report, columns=chosen_columns("layer, MACs,receptive field", COLUMNS)), "csv") == (
+    assert write(table_document(report, columns=chosen_columns("layer, MACs,receptive field", COLUMNS)), "csv") == (
         "layer,macs,receptive_field\ninput,0,1x1\nconv1,18711,3x3\nrelu1,0,3x3\nfc1,3465,9x11\n"
     )
 
@@ -315,12 +315,12 @@ def test_a_column_named_twice_is_refused() -> None:
 
 @pytest.mark.parametrize("form", TABLE_FORMATS)
 def test_every_column_is_written_in_every_format(form: str) -> None:
-    text = write(document(cnncalc.analyze("googlenet-aux"), columns=tuple(CELLS)), form)
+    text = write(table_document(cnncalc.analyze("googlenet-aux"), columns=tuple(CELLS)), form)
     assert text.endswith("\n")
     assert "3a.C1.conv1" in text
 
 
-# Where it lies
+# Shares of the totals
 
 
 def test_vgg16_has_71_1_percent_of_its_activations_in_two_blocks() -> None:
@@ -372,7 +372,9 @@ def test_the_largest_rows_come_first_and_the_note_says_what_is_left_out() -> Non
 
 
 def test_every_format_has_the_chosen_rows_alone() -> None:
-    for name in ("text", "markdown", "latex", "html", "rst", "csv", "tsv"):
+    for name in TABLE_FORMATS:
+        if name in ("rich", "json"):
+            continue
         text = cnncalc.table("lenet5", name, sort="macs", top=2)
         whole = cnncalc.table("lenet5", name)
         assert ("c3" in text, "c1" in text) == (True, True), name
@@ -401,7 +403,7 @@ def test_rows_are_sorted_by_every_count(key: str) -> None:
 
 def test_bars_of_chosen_rows_show_shares_of_the_whole() -> None:
     report = cnncalc.analyze("vgg16")
-    table = document(report, bars=True, selection=Selection("parameters", 1)).table
+    table = table_document(report, bars=True, selection=Selection("parameters", 1)).table
     assert [cell.value for cell in table.rows[0]][-2:] == ["74.3", "0.7"]
 
 
@@ -473,7 +475,7 @@ def test_text_of_users_is_neither_markup_nor_a_terminal_command(form: str) -> No
     report = cnncalc.analyze(small_net(HOSTILE))._replace(title=HOSTILE)
     report = report._replace(layers=(report.layers[0]._replace(name=HOSTILE), *report.layers[1:]))
 
-    text = write(document(report), form, Page(200, False))
+    text = write(table_document(report), form, Page(200, False))
 
     assert r"[bold]a[/bold] \x1b[31m:smile: \u202e" in text
     assert "\x1b" not in text
@@ -482,7 +484,7 @@ def test_text_of_users_is_neither_markup_nor_a_terminal_command(form: str) -> No
 def test_a_narrow_terminal_abbreviates_and_shows_every_layer() -> None:
     report = cnncalc.analyze("vgg16")
 
-    text = write(document(report), "rich", Page(80, False))
+    text = write(table_document(report), "rich", Page(80, False))
 
     assert max(map(len, text.splitlines())) <= 80
     assert "(shortened to fit; --format text shows all)" in text
@@ -522,28 +524,30 @@ def test_words_wrap_within_their_cell() -> None:
 
 
 def test_with_bars_other_columns_are_abbreviated_first() -> None:
-    text = write(document(cnncalc.analyze("vgg16"), bars=True), "rich", Page(80, False))
+    text = write(table_document(cnncalc.analyze("vgg16"), bars=True), "rich", Page(80, False))
 
     assert max(map(len, text.splitlines())) <= 80
     assert "\u2588\u2588\u2588\u2588\u2588  74.3 %" in text
 
 
 def test_a_wide_terminal_shows_the_arithmetic() -> None:
-    text = write(document(cnncalc.analyze("vgg16")), "rich", Page(150, False))
+    text = write(table_document(cnncalc.analyze("vgg16")), "rich", Page(150, False))
 
     assert "shortened" not in text
     assert "│ (3*3*64)*128 = 73,728 " in text
 
 
 def test_colour_only_where_the_page_has_it() -> None:
-    assert "\x1b[" in write(document(cnncalc.analyze(small_net())), "rich", Page(80, True))
-    assert "\x1b[" not in write(document(cnncalc.analyze(small_net())), "rich", Page(80, False))
+    assert "\x1b[" in write(table_document(cnncalc.analyze(small_net())), "rich", Page(80, True))
+    assert "\x1b[" not in write(table_document(cnncalc.analyze(small_net())), "rich", Page(80, False))
 
 
 def test_a_terminal_without_box_characters_gets_ascii() -> None:
-    assert write(document(cnncalc.analyze(small_net())), "rich", Page(80, False, True)).isascii()
+    assert write(table_document(cnncalc.analyze(small_net())), "rich", Page(80, False, True)).isascii()
 
 
 def test_the_output_is_deterministic() -> None:
     for form in TABLE_FORMATS:
-        assert write(document(cnncalc.analyze("lenet5")), form) == write(document(cnncalc.analyze("lenet5")), form)
+        assert write(table_document(cnncalc.analyze("lenet5")), form) == write(
+            table_document(cnncalc.analyze("lenet5")), form
+        )

@@ -40,10 +40,14 @@ class KernelBeyondPlane(Rule):
     code: ClassVar[str] = "kernel-beyond-plane"
 
     def sites(self, report: Report) -> Iterable[Site]:
+        known: dict[tuple[int, Volume], tuple[int, ...]] = {}  # by layer: many rows have the same one
         for row in report.layers:
             layer = row.layer
             if isinstance(layer, Convolution) and row.weights and max(layer.kernel) > 1:
-                taps = _live_taps(layer, row.input_volumes[0])
+                key = id(layer), row.input_volumes[0]
+                if key not in known:
+                    known[key] = _live_taps(layer, row.input_volumes[0])
+                taps = known[key]
                 if any(live < size for live, size in zip(taps, layer.kernel, strict=True)):
                     yield Site(row, taps)
 

@@ -44,11 +44,14 @@ class UnevenWindow(Rule):
     def sites(self, report: Report) -> Iterable[Site]:
         sides = InputSides(report)
         reported = {row.index for row in sides.lost} if sides.sides else set()
+        known: dict[tuple[int, Volume], tuple[int, ...]] = {}  # by layer: many rows have the same one
         for row in report.layers:
             if row.sources and row.index not in reported:
-                left = left_over(row.layer, row.input_volumes[0])
-                if any(left):
-                    yield Site(row, left)
+                key = id(row.layer), row.input_volumes[0]
+                if key not in known:
+                    known[key] = left_over(row.layer, row.input_volumes[0])
+                if any(known[key]):
+                    yield Site(row, known[key])
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, left = sites[0]

@@ -30,6 +30,7 @@ class Annotation(NamedTuple):
 
     ``file`` is the file, or the configuration that holds the budget; ``path`` is its path if it is on disk, else None.
     ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is more severe.
+    ``is_problem``: it is a problem of the file or of the call, which is printed to standard error, too.
     """
 
     severity: str
@@ -42,6 +43,7 @@ class Annotation(NamedTuple):
     subject: tuple[str, ...]
     rank: int
     finding: Finding | None = None
+    is_problem: bool = False
 
     @property
     def place(self) -> str:
@@ -124,8 +126,10 @@ def _of_problem(outcome: FileResult, problem: Problem) -> Annotation:
             file = name
     details = (f"hint: {problem.hint}",) if problem.hint else ()
     rank = BROKEN_FILE if problem.severity == "error" else 2
-    subject = (problem.message,)
-    return Annotation(problem.severity, problem.code, problem.message, file, path, problem.span, details, subject, rank)
+    code, message, subject = problem.code, problem.message, (problem.message,)
+    return Annotation(
+        problem.severity, code, message, file, path, problem.span, details, subject, rank, is_problem=True
+    )
 
 
 def _of_finding(outcome: FileResult, finding: Finding, units: str) -> Annotation:

@@ -69,6 +69,7 @@ def _checked(one: LimitResult) -> dict[str, Any]:
         "actual": one.actual,
         "base": one.base,
         "verdict": one.verdict,
+        **({"stated": list(one.stated)} if one.stated else {}),
         **({} if one.family is None else {"family": one.family._asdict()}),
         **_place(one.span),
     }

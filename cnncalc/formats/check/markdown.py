@@ -58,7 +58,7 @@ def _row(file: str, one: LimitResult, units: str) -> str:
     verdict = {"error": "**over**" if one.bound != "min" else "**under**", "pass": "ok"}.get(one.verdict, one.verdict)
     cells = [
         f"`{_coded(file)}`",
-        _escaped(one.title),
+        _escaped(one.row_title),
         short_value(one.actual, one.measure.unit, units),
         _escaped(limit_text(one, units)),
         used(one),

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def write(result: CheckResult) -> str:
     """The results as text; problems of files go to standard error instead."""
-    parts = [_block(each) for each in annotations_of(result) if each.finding is not None or each.code == NO_BASE]
+    shown = [each for each in annotations_of(result) if not each.is_problem]
+    parts = [_block(each) for each in shown if each.finding is not None or each.code == NO_BASE]
     table = _table(result)
     if table.rows:
         parts.append("\n".join(table_lines(table)))
@@ -51,7 +52,7 @@ def _table(result: CheckResult) -> Table:
         for one in outcome.checked:
             cells = [
                 outcome.file,
-                one.title,
+                one.row_title,
                 short_value(one.actual, one.measure.unit, result.units),
                 limit_text(one, result.units),
                 used(one),
