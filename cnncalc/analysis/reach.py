@@ -740,6 +740,10 @@ def _unknown(inputs: Sequence[Volume], output: Volume) -> Field:
 
 def _after_layer(fields: Mapping[int, Field], dependence: Dependence, work: Work) -> Mapping[int, Field]:
     """The fields of a layer's outputs from those of one of its inputs; inputs that they do not see are left out."""
+    if len(fields) == 1:  # the usual case
+        ((number, field),) = fields.items()
+        found = field.through(dependence, work)
+        return fields if found is field else {} if found.sees_nothing else {number: found}
     done: dict[int, Field] = {}  # equal fields are computed once
     for field in fields.values():
         if id(field) not in done:

@@ -424,6 +424,8 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
 
 def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
     """The largest size of each side; zeros if there are no sizes."""
+    if len(sizes) == 1:
+        return sizes[0]
     return tuple([max(each) for each in zip_longest(*sizes, fillvalue=0)]) if sizes else (0,) * sides
 
 

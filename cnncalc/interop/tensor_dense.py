@@ -87,6 +87,29 @@ def times(net: Net, operator: Operator, value: Value, number: float) -> Value:
 def matmul(net: Net, operator: Operator) -> Value:
     """MatMul of a tensor and weights, or of two tensors."""
     left, right = (*net.inputs(operator), None, None)[:2]
+    return _multiply(net, operator, left, right)
+
+
+def fused_matmul(net: Net, operator: Operator) -> Value:
+    """FusedMatMul of ONNX Runtime: alpha times MatMul of tensors whose axes are moved before.
+
+    ``transBatchA`` moves the first axis before the last one, ``transA`` then swaps the last two; B alike.
+    """
+    values: list[Value] = []
+    for value, letter in zip((*net.inputs(operator), None, None), "AB", strict=False):
+        order = list(range(len(value.shape) if value is not None else 0))
+        if operator.attributes.get(f"transBatch{letter}") and len(order) > 2:
+            order[:-1] = [*order[1:-1], order[0]]
+        if operator.attributes.get(f"trans{letter}") and len(order) > 1:
+            order[-2:] = order[:-3:-1]
+        if isinstance(value, Tensor):
+            values.append(value.viewed(tuple([value.axes[n] for n in order])))
+        else:
+            values.append(transposed(value, order) if value is not None else None)
+    return times(net, operator, _multiply(net, operator, *values), float(operator.attributes.get("alpha", 1.0)))
+
+
+def _multiply(net: Net, operator: Operator, left: Value, right: Value) -> Value:
     if isinstance(left, Tensor) and isinstance(right, Array):
         shape = right.shape
         if len(shape) > 2 and prod(shape[:-2]) == 1:

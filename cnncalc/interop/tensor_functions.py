@@ -276,11 +276,12 @@ def celu(net: Net, operator: Operator) -> Value:
 
 
 def swish(net: Net, operator: Operator) -> Value:
-    """Swish, and QuickGelu of ONNX Runtime: both equal SILU if alpha is 1."""
-    default = 1.0 if operator.type == "Swish" else 1.702
-    if operator.attributes.get("alpha", default) != 1:
-        raise Unsupported("it is SILU, x * sigmoid(x), only if alpha is 1")
-    return activation(net, operator, net.tensor(operator), "silu")
+    """Swish, and QuickGelu of ONNX Runtime: x * sigmoid(alpha * x)."""
+    alpha = float(operator.attributes.get("alpha", 1.0 if operator.type == "Swish" else 1.702))
+    x = net.tensor(operator)
+    scaled = x if alpha == 1 else function_of(net, operator, "Affine", x, alpha, 0.0)
+    gate = function_of(net, operator, "Sigmoid", scaled)
+    return Tensor(formula_of(net, operator, "Mul", (x.source, gate.source), x.source.volume), x.axes)
 
 
 def gelu(net: Net, operator: Operator) -> Value:

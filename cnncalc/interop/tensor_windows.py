@@ -486,8 +486,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     old = [x.shape[axis] for axis in axes]
     sizes, scales = _asked(net, operator, len(axes))
     if sizes:
-        sizes = _in_ratio(operator, old, sizes)
-        scales = [new / size for new, size in zip(sizes, old, strict=True)]
+        sizes, scales = _in_ratio(operator, old, sizes)
     else:
         sizes = [floor(size * scale + 1e-9) for size, scale in zip(old, scales, strict=True)]
     found = NewSizes([*x.shape], [1.0] * x.rank)
@@ -528,14 +527,14 @@ def _policy(operator: Operator) -> str:
     return choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
 
 
-def _in_ratio(operator: Operator, old: Sequence[int], sizes: list[int]) -> list[int]:
-    """The stated sizes, or by the policy of the operator the nearest ones that keep the ratio of the old ones."""
+def _in_ratio(operator: Operator, old: Sequence[int], sizes: list[int]) -> tuple[list[int], list[float]]:
+    """The stated sizes, or by the policy of the operator those of one scale for all axes; and the scales."""
     policy = _policy(operator)
+    scales = [new / size for new, size in zip(sizes, old, strict=True)]
     if policy == "stretch":
-        return sizes
-    factors = [new / size for new, size in zip(sizes, old, strict=True)]
-    factor = min(factors) if policy == "not_larger" else max(factors)
-    return [floor(factor * size + 0.5) for size in old]
+        return sizes, scales
+    scale = min(scales) if policy == "not_larger" else max(scales)
+    return [floor(scale * size + 0.5) for size in old], [scale] * len(old)
 
 
 def blocks(net: Net, operator: Operator) -> Value:
