@@ -82,6 +82,25 @@ def _concat(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequen
     return [net.add(layer, "concat", bottoms, **keys)]
 
 
+@translates("tile_param", "tile")
+def _tile(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
+    x, tiles = bottoms[0], layer.parameter.integer("tiles", 1)
+    axis = axis_of(layer, x, layer.parameter.integer("axis", 1))
+    if tiles < 1:
+        raise wrong(layer, f"its tiles are {tiles}, but must be 1 or more", "tiles")
+    if tiles == 1:
+        return [net.add(layer, "identity", [x])]
+    if axis == 0 or tiles > MOST_TILES:
+        why = "it repeats the images of the batch" if axis == 0 else f"it makes more than {MOST_TILES} copies"
+        return [net.lacks(layer, why, bottoms)]
+    keys: dict[str, Any] = {} if axis == 1 else {"axis": side_names(net.volume(x))[axis - 1]}
+    return [net.add(layer, "concat", [x] * tiles, **keys)]
+
+
+MOST_TILES = 64
+"""The most copies of a blob that are concatenated."""
+
+
 @translates("axpy_param", "axpy")
 def _axpy(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     if len(bottoms) != 3:

@@ -118,7 +118,10 @@ class _Model:
 
     def graph(self) -> Graph:
         """The whole net."""
-        self.apply_model(self.model, None, "", is_trainable=True)
+        places = [tensor.place for tensor in self.apply_model(self.model, None, "", is_trainable=True)]
+        known = [place for place in places if place is not None]
+        if len(known) == len(places):
+            self.builder.keep(known)  # without parts of Split that no layer reads
         return self.builder.graph(title=self.model.config.text("name", ""))
 
     # models

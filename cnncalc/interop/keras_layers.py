@@ -5,7 +5,7 @@ Source: keras.layers, versions 1.2, 2.15 and 3; transposed convolutions: ``decon
 
 from __future__ import annotations
 
-from math import sqrt
+from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import uniform
@@ -133,6 +133,45 @@ def _dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     return activated(net, call, made)
 
 
+@translates("EinsumDense")
+def _einsum_dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    """LINEAR or FC, if its last axes, which it sums over, become new last axes: ``abc,cde->abde``."""
+    x, config = net.last(call), call.config
+    left, comma, rest = config.text("equation").replace(" ", "").partition(",")
+    right, _, result = rest.partition("->")
+    rows = left[: len(left) - sum(letter in right for letter in left)]
+    inner, columns, bias = left[len(rows) :], result[len(rows) :], config.text("bias_axes", "")
+    sizes, given = list(net.sizes(x)), config.shape("output_shape") or []
+    units = [size for size in given[len(given) - len(columns) :] if size is not None]
+    is_plain = right == inner + columns and result.startswith(rows) and rows and inner and columns
+    if not is_plain or not comma or len(units) < len(columns) or {*bias} not in (set(), {*columns}):
+        return net.lacks(call, f"its equation is {left[:30]},{rest[:30]}")
+    outer = sizes[: len(sizes) - len(inner)]
+    if len(inner) > 1:
+        x = net.reshaped(call, x, [*outer, prod(sizes[len(outer) :])])
+    made = net.add(call, "linear" if outer else "fc", [x], units=prod(units), bias=bool(bias))
+    if len(columns) > 1:
+        made = net.reshaped(call, made, [*outer, *units])
+    return activated(net, call, made)
+
+
+@translates("Attention")
+def _dot_attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    """Attention without weights: softmax(queries x keys) x values."""
+    config, count = call.config, len(call.inputs)
+    if count not in (2, 3) or any(len(tensor.axes) != 2 for tensor in call.inputs):
+        return net.lacks(call, "only attention along the positions of sequences is supported")
+    query, value, key = (net.last(call, tensor) for tensor in (*call.inputs, call.inputs[1])[:3])
+    unusual = [
+        name for name in ("use_scale", "use_causal_mask") if config.boolean(name, False) or call.kwargs.get(name)
+    ]
+    if unusual or config.text("score_mode", "dot") != "dot":
+        return net.lacks(call, f"its {unusual[0] if unusual else 'score_mode'} is not the default", net.sizes(query))
+    scores = net.add(call, "matmul", [query, key], "scores", transpose=True)
+    weights = net.add(call, "softmax", [scores], "weights")
+    return [net.add(call, "matmul", [weights, value])]
+
+
 @translates("MultiHeadAttention")
 def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
@@ -171,7 +210,8 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool1D", "MaxPool2D", "MaxPool3D", "AveragePooling1D",
     "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
 )  # fmt: skip
-def _pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+def pooled(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    """Adds POOL or AVGPOOL for a layer whose class begins with Max or not."""
     x, config = net.maps(call), call.config
     sides = len(x.axes) - 1 - call.lead
     kernel = _lead(call, config.sizes("pool_size", sides, 2))
@@ -182,6 +222,18 @@ def _pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     if not is_max and _padding(call) == "same":
         keys["count_pad"] = False
     return [net.add(call, "pool" if is_max else "avgpool", [x], **keys)]
+
+
+@translates(
+    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
+)  # fmt: skip
+def _adaptive_pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = net.maps(call)
+    if call.lead:
+        return net.lacks(call, "it is applied to each time step")
+    sizes = call.config.sizes("output_size", len(x.axes) - 1)
+    return [net.add(call, "pool" if call.kind.startswith("AdaptiveMax") else "avgpool", [x], output=uniform(sizes))]
 
 
 @translates(
@@ -217,13 +269,12 @@ def _batch_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 @translates("LayerNormalization", "RMSNormalization")
 def _layer_norm(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     config = call.config
-    axes = {net.axis(call, call.x, axis) for axis in config.integers("axis", -1)}
-    x = net.ordered(call, call.x, max(axes))
-    whole = len(axes) == len(x.axes) > 1
-    if len(axes) > 1 and not whole:
-        return net.lacks(call, "it normalizes over only some of its axes", net.sizes(net.last(call)))
+    axes = sorted({net.axis(call, call.x, axis) for axis in config.integers("axis", -1)})
+    x = net.ordered(call, call.x, axes[0]) if len(axes) == 1 else net.last(call)
     keys: dict[str, Any] = {"scale": config.boolean("scale", True), "eps": config.number("epsilon", 1e-3)}
-    keys["axes"] = "volume" if whole else "depth"
+    keys["axes"] = "depth" if len(axes) == 1 else "volume"
+    if 1 < len(axes) < len(x.axes):
+        keys["axes"] = [net.names(x)[axis] for axis in axes]
     if call.kind == "RMSNormalization" or config.boolean("rms_scaling", False):
         return [net.add(call, "rms", [x], **keys)]
     return [net.add(call, "ln", [x], shift=config.boolean("center", True), **keys)]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.builder import Unknown
+from cnncalc.interop.builder import Unknown, uniform
 from cnncalc.interop.keras_activations import activated
 from cnncalc.interop.keras_config import MAX_NUMBERS, Config, boolean, decimal, found_instead, plain, whole
-from cnncalc.interop.keras_net import NO_TENSOR, Applied, KerasNet, Tensor
+from cnncalc.interop.keras_layers import pooled
+from cnncalc.interop.keras_net import MAX_AXES, NO_TENSOR, Applied, KerasNet, Tensor
 from cnncalc.interop.keras_shapes import INTERPOLATIONS, concatenated, merged, named_axis, permuted, sized
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def _matmul(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    """``x[:, 1:, 0]``: slices with step 1, and single positions."""
+    """``x[:, 1:, ::2, 0]``: slices, and single positions."""
     x = net.last(call, call.inputs[0])
     spec = _argument(call, ("slice_spec", "key"), 1)
     parts = spec if isinstance(spec, list) else [spec]
@@ -318,27 +319,32 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         size = net.sizes(x)[number - 1] if number else 0
         bounds = _bounds(part, size)
         if bounds is None or (number == 0 and part != slice(None)):
-            return net.lacks(call, "its positions are not a range of step 1")
-        if number and bounds != (0, size):
-            name = net.names(x)[number - 1]
-            keys: dict[str, Any] = {"from": bounds[0], "to": bounds[1], **named_axis(name)}
-            x = net.add(call, "slice", [x], main=number == len(parts) - 1, **keys)
+            return net.lacks(call, "its positions are not a range with a step of 1 or more")
+        if number and len(bounds) < size:
+            name, main = net.names(x)[number - 1], number == len(parts) - 1
+            if bounds.step > 1 and name == "depth":
+                return net.lacks(call, f"it takes every {bounds.step}th channel")
+            if bounds.step == 1 or bounds.start:
+                keys: dict[str, Any] = {"from": bounds.start, "to": bounds.stop, **named_axis(name)}
+                x = net.add(call, "slice", [x], main=main and bounds.step == 1, **keys)
+            if bounds.step > 1:
+                strides = [bounds.step if side == name else 1 for side in net.volume(x).names]
+                x = net.add(call, "pool", [x], main=main, kernel=1, stride=uniform(strides))
         if number and isinstance(part, slice):
-            left.append(bounds[1] - bounds[0])
+            left.append(len(bounds))
     return [x if len(left) == len(x.axes) else net.reshaped(call, x, left)]
 
 
-def _bounds(part: Any, size: int) -> tuple[int, int] | None:
-    """The first position of a part and the one after its last; None if it is not a range of step 1."""
+def _bounds(part: Any, size: int) -> range | None:
+    """The positions of a part; None if they are not a range with a step of 1 or more."""
     if not isinstance(part, slice):
         place = whole(part)
         place = place + size if place is not None and place < 0 else place
-        return (place, place + 1) if place is not None and 0 <= place < size else None
+        return range(place, place + 1) if place is not None and 0 <= place < size else None
     start, stop, step = (whole(edge) for edge in (part.start, part.stop, part.step))
-    if (start, stop, step) != (part.start, part.stop, part.step) or step not in (None, 1):
+    if (start, stop, step) != (part.start, part.stop, part.step) or (step is not None and step < 1):
         return None
-    first, last, _ = slice(start, stop).indices(size)
-    return first, last
+    return range(*slice(start, stop, step).indices(size))
 
 
 def _split(net: KerasNet, call: Applied) -> Sequence[Tensor]:
@@ -370,10 +376,98 @@ def _resize(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     return [net.add(call, "resize", [x], size=sizes, mode=mode)]
 
 
+def _pool(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    names = ("pool_size", "strides", "padding", "data_format")
+    values = {name: _argument(call, (name,), place) for place, name in enumerate(names, 1)}
+    values = {name: value for name, value in values.items() if value is not None}
+    kind = "MaxPooling" if call.kind.lower().startswith("max") else "AveragePooling"
+    return pooled(net, call._replace(kind=kind, config=Config(values, call.name, call.config.span)))
+
+
+def _pad(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    """PAD of sides and, with one number, of the depth."""
+    x = net.last(call, call.inputs[0])
+    width = _argument(call, ("pad_width", "paddings"), 1)
+    pairs = [list(map(whole, pair)) for pair in width if isinstance(pair, list)] if isinstance(width, list) else []
+    if len(pairs) != len(x.axes) + 1 or any(len(pair) != 2 or None in pair for pair in pairs) or any(pairs[0]):
+        return net.lacks(call, "its pads are not two numbers for each axis, 0 for the batch")
+    mode = _typed(call, ("mode",), 2, "constant", _word, "a word").lower()
+    value = _typed(call, ("constant_values",), 3, 0, decimal, "a number")
+    modes = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "wrap"}
+    *sides, depth = pairs[1:]
+    if mode not in modes or (any(depth) and mode != "constant") or not sides:
+        return net.lacks(call, f"its mode is {mode[:60]}")
+    keys: dict[str, Any] = {"pad": [*[pair[0] for pair in sides], *[pair[1] for pair in sides]], "mode": modes[mode]}
+    return [net.add(call, "pad", [x], value=value, depth=depth, **keys)]
+
+
+def _tile(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = net.last(call, call.inputs[0])
+    counts = _argument(call, ("repeats", "multiples"), 1)
+    counts = list(map(whole, counts)) if isinstance(counts, list) else []
+    if len(counts) != len(x.axes) + 1 or counts[0] != 1 or any(n is None or not 0 < n <= MOST_COPIES for n in counts):
+        return net.lacks(call, f"its repeats are not 1 to {MOST_COPIES} for each axis, 1 for the batch")
+    for axis, count in enumerate(counts[1:], 1):
+        if count > 1:
+            x = concatenated(net, call, [x] * count, axis)
+    return [x]
+
+
+MOST_COPIES = 64
+"""The most copies of a tensor that are concatenated."""
+
+
+def _repeat(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = net.last(call, call.inputs[0])
+    count, axis = _whole(call, ("repeats",), 1, 1), _argument(call, ("axis",), 2)
+    place = net.axis(call, x, _whole(call, ("axis",), 2, -1)) if axis is not None else len(x.axes)
+    if place >= len(x.axes) - 1 or count < 1:
+        return net.lacks(call, "it repeats channels" if axis is not None else "it repeats all elements")
+    sizes = [size * count if side == place else size for side, size in enumerate(net.sizes(x)[:-1])]
+    return [net.add(call, "resize", [x], size=sizes, mode="nearest")]
+
+
+def _stack(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    count = len(call.inputs[0].axes) + 2
+    axis = _whole(call, ("axis",), len(call.args), 0)
+    if not -count <= axis < count or axis % count == 0:
+        return net.lacks(call, "its new axis is before the batch")
+    if count - 1 > MAX_AXES:
+        return net.lacks(call, "it makes too many axes")
+    wide = []
+    for tensor in call.inputs:
+        sizes = list(net.sizes(tensor))
+        sizes.insert(axis % count - 1, 1)
+        wide.append(net.reshaped(call, tensor, sizes))
+    return [concatenated(net, call, wide, axis % count)]
+
+
+def _roll(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = net.last(call, call.inputs[0])
+    given = [_argument(call, (name,), place) for place, name in enumerate(("shift", "axis"), 1)]
+    shifts, axes = ([whole(part) for part in (value if isinstance(value, list) else [value])] for value in given)
+    if len(shifts) != len(axes) or None in (*shifts, *axes):
+        return net.lacks(call, "it does not shift along given axes")
+    moves = {net.names(x)[net.axis(call, x, axis or 0)]: shift for axis, shift in zip(axes, shifts, strict=True)}
+    if "depth" in moves:
+        return net.lacks(call, "it rolls channels")
+    return [net.add(call, "roll", [x], shift=[moves.get(name, 0) for name in net.volume(x).names])]
+
+
+def _normalize(net: KerasNet, call: Applied) -> Sequence[Tensor]:
+    x = call.inputs[0]
+    axis, order = net.axis(call, x, _whole(call, ("axis",), 1, -1)), _whole(call, ("order",), 2, 2)
+    if order != 2:
+        return net.lacks(call, f"its norm has the order {order}, not 2")
+    return [net.add(call, "l2norm", [net.ordered(call, x, axis)], axes="depth")]
+
+
 _OTHERS: dict[str, Function] = {
     "concatenate": _concatenate, "concat": _concatenate, "concatv2": _concatenate, "reshape": _reshape,
     "transpose": _transpose, "expanddims": _expand, "squeeze": _squeeze, "power": _power, "pow": _power,
     "negative": _negative, "neg": _negative, "clip": _clip, "clipbyvalue": _clip, "matmul": _matmul,
     "batchmatmulv2": _matmul, "getitem": _item, "split": _split, "resize": _resize,
+    "maxpool": _pool, "averagepool": _pool, "pad": _pad, "tile": _tile, "repeat": _repeat, "stack": _stack,
+    "roll": _roll, "normalize": _normalize,
 }  # fmt: skip
 """Operations that are neither arithmetic of two operands, nor functions of each element, nor reductions."""

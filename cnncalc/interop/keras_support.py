@@ -332,10 +332,10 @@ class Attention(layers.Layer):
         queries, keys, values = [parts(self.projected(each, place)) for place, each in enumerate((x, memory, memory))]
         scores = ops.matmul(queries, ops.swapaxes(keys, -1, -2)) / math.sqrt(self.inner // self.heads)
         if self.relative is not None:
-            height, width = self.plane
-            rows, columns = np.repeat(np.arange(height), width), np.tile(np.arange(width), height)
-            places = (rows[:, None] - rows + height - 1) * (2 * width - 1) + columns[:, None] - columns + width - 1
-            scores = scores + ops.transpose(ops.take(self.relative, places, axis=0), (2, 0, 1))
+            offsets: Any = 0
+            for size, own in zip(self.plane, np.indices(self.plane).reshape(len(self.plane), -1), strict=True):
+                offsets = offsets * (2 * size - 1) + own[:, None] - own + size - 1
+            scores = scores + ops.transpose(ops.take(self.relative, offsets, axis=0), (2, 0, 1))
         found = ops.swapaxes(ops.matmul(ops.softmax(scores), values), -2, -3)
         found = ops.reshape(found, (*lead, x.shape[-2], self.inner))
         return self.projected(found, 3) if self.has_out else found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.onnx_tensors import read_tensor
 from cnncalc.interop.onnx_versions import contradiction, table
-from cnncalc.interop.operators import Constant, Operator, OperatorNet
+from cnncalc.interop.operators import Branch, Constant, Operator, OperatorNet
 from cnncalc.interop.wire import (
     BYTES,
     FIXED32,
@@ -72,7 +72,10 @@ class Function(NamedTuple):
 
 
 class RawNode(NamedTuple):
-    """A node of the file. ``references`` maps an attribute to the attribute of the enclosing function that it takes."""
+    """A node of the file. ``references`` maps an attribute to the attribute of the enclosing function that it takes.
+
+    ``graphs`` are the messages of the attributes that are graphs.
+    """
 
     name: str
     type: str
@@ -83,6 +86,7 @@ class RawNode(NamedTuple):
     attributes: dict[str, Any]
     references: dict[str, str]
     scope: tuple[str, ...]
+    graphs: dict[str, Field]
 
 
 def read_onnx(name: str, data: bytes | mmap, settings: Settings) -> Graph:
@@ -105,13 +109,16 @@ class Reader:
         self._texts = 0
         self._decoded = 0
         self._nodes = 0
+        self._nesting = 0
+        self._tensors: dict[str, Constant] = {}
+        """The tensors of branches."""
         self._functions: dict[tuple[str, str, str], Function] = {}
         self.results: set[str] = set()
         """The names of the outputs of the nodes of the graph, without those of functions."""
         self.external: list[list[Field]] = []
         """The fields that name the other file, for each tensor whose elements are stored there."""
         self.has_more = False
-        """Whether attributes hold graphs, sparse tensors or lists of tensors, which are not read."""
+        """Whether attributes hold graphs other than branches of If, sparse tensors or lists of tensors: not read."""
 
     def fields(self, start: int, end: int) -> list[Field]:
         """The fields of a message; raises WireError if it cannot be read, or if the file has too many fields."""
@@ -219,6 +226,8 @@ class Reader:
             _require_agreement(name, inputs.pop(name), constants[name].shape)
         operators: list[Operator] = []
         self._expand(nodes, versions, operators)
+        _require_distinct([*inputs, *constants, *results, *self._tensors])
+        constants |= self._tensors
         return OperatorNet(title or file, inputs, tuple(outputs), tuple(operators), constants, shapes)
 
     def _initializer(self, field: Field) -> tuple[str, Constant]:
@@ -269,6 +278,7 @@ class Reader:
         outputs: list[str] = []
         attributes: dict[str, Any] = {}
         references: dict[str, str] = {}
+        graphs: dict[str, Field] = {}
         texts = {3: "", 4: "", 7: "", 8: ""}
         scope: tuple[str, ...] = ()
         for part in self.messages(*field[3:]):
@@ -280,13 +290,14 @@ class Reader:
             elif number in texts:
                 texts[number] = self.text(part)
             elif number == 5:
-                self._attribute(part, attributes, references)
+                self._attribute(part, attributes, references, graphs)
             elif number == 9:
                 scope = self._scope(part) or scope
         self._count_reads(len(inputs))
         name, form, domain, overload = texts.values()
         domain = "" if domain in OWN_DOMAINS else domain
-        return RawNode(name, form, domain, overload, inputs, outputs, attributes, references, scope)
+        self.has_more |= bool(graphs) and form != "If"
+        return RawNode(name, form, domain, overload, inputs, outputs, attributes, references, scope, graphs)
 
     def _count_reads(self, inputs: int) -> None:
         self._reads += inputs
@@ -310,9 +321,12 @@ class Reader:
             return ()
         return tuple([part.strip(" '\"") for part in value.strip("[]").split(",")][:-1])
 
-    def _attribute(self, field: Field, attributes: dict[str, Any], references: dict[str, str]) -> None:
+    def _attribute(
+        self, field: Field, attributes: dict[str, Any], references: dict[str, str], graphs: dict[str, Field]
+    ) -> None:
         name, reference, form = "", "", 0
         value: Any = None
+        graph: Field | None = None
         found: list[Any] = []
         for part in self.fields(*field[3:]):
             number = part[0]
@@ -331,13 +345,16 @@ class Reader:
             elif number == 5 and part[1] == BYTES:
                 value = read_tensor(self, *part[3:])[1]
             elif number in (6, 10, 11, 22, 23):
-                self.has_more = True
+                graph = part if number == 6 and part[1] == BYTES else graph
+                self.has_more |= number != 6
             else:
                 self._repeated(part, found)
-        if name in attributes or name in references:
+        if name in attributes or name in references or name in graphs:
             raise WireError(f"at byte {field[3]} a node has the attribute {visible(name)} a second time")
         if reference:
             references[name] = reference
+        elif graph is not None:
+            graphs[name] = graph
         elif found or form in (6, 7, 8):
             attributes[name] = tuple(found)
         elif value is not None or form in OMITTED:
@@ -376,7 +393,7 @@ class Reader:
             elif number == 9:
                 self._version(part, function.versions)
             elif number == 11:
-                self._attribute(part, function.defaults, {})
+                self._attribute(part, function.defaults, {}, {})
         domain = "" if texts[10] in OWN_DOMAINS else texts[10]
         self._functions[domain, texts[1], texts[13]] = function
 
@@ -385,9 +402,32 @@ class Reader:
         for node in nodes:
             function = self._functions.get((node.domain, node.type, node.overload))
             if function is None:
-                operators.append(_operator(node, versions.get("")))
+                made = _operator(node, versions.get(""))
+                if node.type == "If" and not node.domain:
+                    branches = {name: self._branch(graph, versions) for name, graph in node.graphs.items()}
+                    made = made._replace(attributes={**made.attributes, **branches})
+                operators.append(made)
             else:
                 self._call(node, function, operators, 1)
+
+    def _branch(self, graph: Field, versions: Mapping[str, int]) -> Branch:
+        """A branch of If; its tensors are among those of the graph around it."""
+        self._nesting += 1
+        if self._nesting > MOST_NESTING:
+            raise WireError(f"its branches are nested more than {MOST_NESTING} deep")
+        nodes: list[RawNode] = []
+        outputs: list[str] = []
+        for field in self.messages(*graph[3:]):
+            if field[0] == 1:
+                nodes.append(self._node(field))
+            elif field[0] in (5, 15):
+                _add_constant(self._tensors, *self._initializer(field))
+            elif field[0] == 12:
+                outputs.append(self._value(field)[0])
+        operators: list[Operator] = []
+        self._expand(nodes, versions, operators)
+        self._nesting -= 1
+        return Branch(tuple(operators), tuple(outputs))
 
     def _call(self, node: RawNode, function: Function, operators: list[Operator], depth: int) -> None:
         if depth > MOST_NESTING:

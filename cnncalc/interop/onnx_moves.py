@@ -236,13 +236,11 @@ def attention(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
 
 def _relative(w: LayerWriter, layer: Any) -> str:
     """The learned bias for each pair of positions, heads x positions x positions."""
-    sizes = layer.relative if isinstance(layer.relative, tuple) else (layer.relative,) * 2
-    height, width = sizes
-    rows, columns = np.repeat(np.arange(height), width), np.tile(np.arange(width), height)
-    down = rows[:, None] - rows[None] + height - 1
-    right = columns[:, None] - columns[None] + width - 1
-    table = w.parameter("relative", lambda array: array.reshape((2 * height - 1) * (2 * width - 1), -1).T)
-    return w.op("Gather", [table, w.integers(down * (2 * width - 1) + right)], axis=1)
+    offsets: Any = 0
+    for size, own in zip(layer.plane, np.indices(layer.plane).reshape(len(layer.plane), -1), strict=True):
+        offsets = offsets * (2 * size - 1) + own[:, None] - own + size - 1
+    table = w.parameter("relative", lambda array: array.T)
+    return w.op("Gather", [table, w.integers(offsets)], axis=1)
 
 
 def matmul(w: LayerWriter, layer: Any, x: str, other: str) -> str:

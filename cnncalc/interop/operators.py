@@ -20,8 +20,9 @@ NO_ATTRIBUTES: Mapping[str, Any] = {}
 class Operator(NamedTuple):
     """One operator. ``inputs`` and ``outputs`` are names of values; an omitted input is ``""``.
 
-    ``attributes`` has integers, floats, strings and tuples of these, and :class:`Constant` for tensors. ``scope`` is
-    the path of the module that ran it, outermost first, if the source has one.
+    ``attributes`` has integers, floats, strings and tuples of these, :class:`Constant` for tensors, and
+    :class:`Branch` for the branches of If. ``scope`` is the path of the module that ran it, outermost first, if the
+    source has one.
     An operator that the importer cannot translate keeps its own name; ``why`` is the reason. ``wrong`` is why the
     source contradicts the definition of the operator.
     """
@@ -34,6 +35,13 @@ class Operator(NamedTuple):
     scope: tuple[str, ...] = ()
     why: str = ""
     wrong: str = ""
+
+
+class Branch(NamedTuple):
+    """A branch of If, an attribute of the operator: operators that may read values around it, and its outputs."""
+
+    operators: tuple[Operator, ...]
+    outputs: tuple[str, ...]
 
 
 class Constant(NamedTuple):

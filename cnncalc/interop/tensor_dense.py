@@ -10,7 +10,7 @@ from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_functions import activation, function_of, reduced, reducible
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, require_batch_apart
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, require_batch_apart
 from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, transposed
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, batch_of, size_of, whole
 from cnncalc.records import NamedTuple
@@ -87,6 +87,29 @@ def times(net: Net, operator: Operator, value: Value, number: float) -> Value:
 def matmul(net: Net, operator: Operator) -> Value:
     """MatMul of a tensor and weights, or of two tensors."""
     left, right = (*net.inputs(operator), None, None)[:2]
+    return _multiply(net, operator, left, right)
+
+
+def fused_matmul(net: Net, operator: Operator) -> Value:
+    """FusedMatMul of ONNX Runtime: alpha times MatMul of tensors whose axes are moved before.
+
+    ``transBatchA`` moves the first axis before the last one, ``transA`` then swaps the last two; B alike.
+    """
+    values: list[Value] = []
+    for value, letter in zip((*net.inputs(operator), None, None), "AB", strict=False):
+        order = list(range(len(value.shape) if value is not None else 0))
+        if operator.attributes.get(f"transBatch{letter}") and len(order) > 2:
+            order[:-1] = [*order[1:-1], order[0]]
+        if operator.attributes.get(f"trans{letter}") and len(order) > 1:
+            order[-2:] = order[:-3:-1]
+        if isinstance(value, Tensor):
+            values.append(value.viewed(tuple([value.axes[n] for n in order])))
+        else:
+            values.append(transposed(value, order) if value is not None else None)
+    return times(net, operator, _multiply(net, operator, *values), float(operator.attributes.get("alpha", 1.0)))
+
+
+def _multiply(net: Net, operator: Operator, left: Value, right: Value) -> Value:
     if isinstance(left, Tensor) and isinstance(right, Array):
         shape = right.shape
         if len(shape) > 2 and prod(shape[:-2]) == 1:
@@ -260,9 +283,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
             net.builder.note("FC takes its inputs channel by channel here, in another order in the file")
         net.place(x.source)
         shared = net.weights("fc", arrays)
-        found = net.add("fc", [x.source], operator.name, **shared, **keys)
-        if found is None:
-            raise Unknown
+        found = net.added("fc", [x.source], operator.name, **shared, **keys)
         net.own(found, arrays)
         atoms = [atom for atom in x.axes[-1] if atom.side != BATCH]
         ordered = rows_in_order(weight, atoms, len(x.source.volume) - 1)
@@ -270,9 +291,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
-    found = net.add("linear", [tensor.source], operator.name, **net.weights("linear", arrays), **keys)
-    if found is None:
-        raise Unknown
+    found = net.added("linear", [tensor.source], operator.name, **net.weights("linear", arrays), **keys)
     net.own(found, arrays)
     net.hold_as(found, {"weight": weight, "bias": flat(bias)})
     found = projected(net, found, tensor.source) or found

@@ -329,12 +329,20 @@ def _fold(net: Net, operator: Operator) -> list[Value]:
 
 def _cast(net: Net, operator: Operator, x: Array) -> Array:
     to = operator.attributes.get("to")
+    is_integer = to in (2, 3, 4, 5, 6, 7, 12, 13, 9, "INT64", "INT32", "BOOL")
+    return _converted(net, x, bool if to in (9, "BOOL") else int if is_integer else float)
+
+
+def _cast_like(net: Net, operator: Operator, x: Array) -> Array:
+    like = net.inputs(operator)[1]
+    return _converted(net, x, int if isinstance(like, Array) and like.is_integer else float)
+
+
+def _converted(net: Net, x: Array, convert: Callable[[Any], Any]) -> Array:
     if x.values is None or not _is_computed(net, x.elements):
         return x
-    is_integer = to in (2, 3, 4, 5, 6, 7, 12, 13, 9, "INT64", "INT32", "BOOL")
-    convert: Callable[[Any], Any] = (bool if to in (9, "BOOL") else int) if is_integer else float
     found = x.like(x.shape, [convert(value) for value in x.values])
-    found.is_integer = is_integer
+    found.is_integer = convert is not float
     return found
 
 
@@ -512,7 +520,7 @@ FOLDERS: Mapping[str, Callable[[Net, Operator, Array], Array | list[Value]]] = {
     "Dropout": lambda net, operator, x: _same(x),
     "Cast": _cast,
     "Clip": _clip,
-    "CastLike": lambda net, operator, x: _same(x),
+    "CastLike": _cast_like,
     "Reshape": _reshape,
     "Flatten": _flatten,
     "Squeeze": _squeeze,

@@ -18,7 +18,7 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, axis_in, choice
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, axis_in, choice
 from cnncalc.interop.views import BATCH, Atom
 
 if TYPE_CHECKING:
@@ -276,11 +276,12 @@ def celu(net: Net, operator: Operator) -> Value:
 
 
 def swish(net: Net, operator: Operator) -> Value:
-    """Swish, and QuickGelu of ONNX Runtime: both equal SILU if alpha is 1."""
-    default = 1.0 if operator.type == "Swish" else 1.702
-    if operator.attributes.get("alpha", default) != 1:
-        raise Unsupported("it is SILU, x * sigmoid(x), only if alpha is 1")
-    return activation(net, operator, net.tensor(operator), "silu")
+    """Swish, and QuickGelu of ONNX Runtime: x * sigmoid(alpha * x)."""
+    alpha = float(operator.attributes.get("alpha", 1.0 if operator.type == "Swish" else 1.702))
+    x = net.tensor(operator)
+    scaled = x if alpha == 1 else function_of(net, operator, "Affine", x, alpha, 0.0)
+    gate = function_of(net, operator, "Sigmoid", scaled)
+    return Tensor(formula_of(net, operator, "Mul", (x.source, gate.source), x.source.volume), x.axes)
 
 
 def gelu(net: Net, operator: Operator) -> Value:
@@ -291,9 +292,7 @@ def gelu(net: Net, operator: Operator) -> Value:
 
 def activation(net: Net, operator: Operator, x: Tensor, kind: str, **keys: Any) -> Tensor:
     """Adds an element-wise layer. Raises Unknown if its input is unknown."""
-    found = net.add(kind, [x.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [x.source], operator.name, **keys)
     return Tensor(found, x.axes)
 
 
@@ -313,9 +312,7 @@ def learned(
     given = [*arrays.values()], [*buffers.values()]
     shared = net.weights(kind, *given)
     net.place(x.source)
-    found = net.add(kind, [x.source], operator.name, **shared, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [x.source], operator.name, **shared, **keys)
     net.own(found, *given)
     net.hold_as(found, {**arrays, **buffers})
     return Tensor(found, x.axes)

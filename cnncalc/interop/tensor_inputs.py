@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 MAPS = frozenset((
     "Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "LRN",
     "BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Resize", "Upsample", "DepthToSpace",
-    "SpaceToDepth", "QLinearConv", "ConvInteger", "MaxUnpool",
+    "SpaceToDepth", "QLinearConv", "ConvInteger", "MaxUnpool", "com.microsoft.FusedConv",
 ))  # fmt: skip
 """Operators on batch x channels x sides."""
 
 VECTORS = frozenset((
     "MatMul", "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization", "LpNormalization", "Einsum",
-    "Attention", "com.microsoft.SkipLayerNormalization", "com.microsoft.BiasGelu", "com.microsoft.FastGelu",
+    "Attention", "com.microsoft.FusedMatMul", "com.microsoft.SkipLayerNormalization", "com.microsoft.BiasGelu",
+    "com.microsoft.FastGelu",
 ))  # fmt: skip
 """Operators on vectors along the last axis."""
 

@@ -21,6 +21,7 @@ from cnncalc.interop import (
     tensor_windows,
 )
 from cnncalc.interop.builder import MAX_BITS, WRONG, Unsupported
+from cnncalc.interop.operators import Branch
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
@@ -84,7 +85,8 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "LpNormalization": tensor_norms.lp_norm,
     "Softmax": tensor_norms.softmax,
     "Dropout": tensor_norms.dropout,
-    "Gemm": tensor_dense.gemm,
+    **dict.fromkeys(("Gemm", "com.microsoft.FusedGemm"), tensor_dense.gemm),
+    "com.microsoft.FusedMatMul": tensor_dense.fused_matmul,
     "MatMul": tensor_dense.matmul,
     "Einsum": tensor_dense.einsum,
     "Attention": tensor_dense.attention,
@@ -246,7 +248,9 @@ def _results(net: Net, operator: Operator) -> list[Value]:
         return []
     if operator.type in MAKERS:
         return [] if unknown else [MAKERS[operator.type](net, operator)]
-    if not unknown and is_constant(values):
+    if operator.type == "If" and not unknown:
+        return _taken(net, operator)
+    if not unknown and is_constant(values[:1] if operator.type == "CastLike" else values):
         return _folded(net, operator)
     handler = HANDLERS.get(operator.type)
     if handler is None:
@@ -258,11 +262,31 @@ def _results(net: Net, operator: Operator) -> list[Value]:
     if not any(operator.inputs):
         raise WrongFile("it has no inputs")
     if operator.type not in BROADCASTING:
-        for name in operator.inputs:
-            value = net.values.get(name)
-            if isinstance(value, Tensor) and value.expanded:
-                net.values[name] = tensor_moves.with_copies(net, net.makers.get(name, operator), value)
+        _copy_expanded(net, operator)
     return _handled(net, operator, handler(net, operator))
+
+
+def _copy_expanded(net: Net, operator: Operator) -> None:
+    """Makes inputs that were expanded concatenations of their copies."""
+    for name in operator.inputs:
+        value = net.values.get(name)
+        if isinstance(value, Tensor) and value.expanded:
+            net.values[name] = tensor_moves.with_copies(net, net.makers.get(name, operator), value)
+
+
+def _taken(net: Net, operator: Operator) -> list[Value]:
+    """The outputs of If whose condition is known: those of one branch, whose operators are converted."""
+    condition = net.inputs(operator)[0] if operator.inputs else None
+    if not isinstance(condition, Array) or condition.scalar is None:
+        raise Unsupported(REASONS["If"])
+    branch = operator.attributes.get("then_branch" if condition.scalar else "else_branch")
+    if not isinstance(branch, Branch):
+        raise Unsupported("its branch is in a function of the file")
+    net.used(condition)
+    net.builder.note("If left out: its condition is constant, so one branch runs")
+    for inner in branch.operators:
+        _convert(net, inner)
+    return [net.values.get(name) for name in branch.outputs]
 
 
 def _handled(net: Net, operator: Operator, found: Value | list[Value]) -> list[Value]:
@@ -272,7 +296,7 @@ def _handled(net: Net, operator: Operator, found: Value | list[Value]) -> list[V
         results = results * 2
     if len(operator.outputs) > 1:
         _require_outputs(net, operator, results)
-    if operator.type == "com.microsoft.FusedConv":
+    if operator.type in ("com.microsoft.FusedConv", "com.microsoft.FusedGemm"):
         results = [_activated(net, operator, results[0])]
     return results
 
@@ -318,7 +342,9 @@ def _activated(net: Net, operator: Operator, value: Value) -> Value:
     name = operator.attributes.get("activation")
     if not isinstance(value, Tensor) or not name:
         return value
-    numbers = operator.attributes.get("activation_params", ())
+    names = [f"activation_{letter}" for letter in ("alpha", "beta", "gamma")]
+    single = tuple([operator.attributes[each] for each in names if each in operator.attributes])
+    numbers = operator.attributes.get("activation_params", single)
     needed = {"LeakyRelu": 1, "Clip": 2, "HardSigmoid": 2}.get(name, 0)
     if name not in tensor_functions.PLAIN and not needed:
         raise Unsupported(f"its activation is {name}")

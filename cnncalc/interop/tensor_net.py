@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from cnncalc.errors import CnncalcError
 from cnncalc.graph import TIED
 from cnncalc.interop.builder import NetBuilder, Unsupported
+from cnncalc.interop.operators import Branch, Operator
 from cnncalc.interop.views import (
     BATCH,
     Atom,
@@ -31,10 +32,10 @@ from cnncalc.units import plural
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cnncalc.interop.formulas import Formula
-    from cnncalc.interop.operators import Constant, Operator, OperatorNet
+    from cnncalc.interop.operators import Constant, OperatorNet
     from cnncalc.interop.selection import Part
     from cnncalc.language.settings import Settings
 
@@ -290,7 +291,7 @@ class Net:
         """The operator that outputs each value."""
         self.steps = 0
         """The number of operators that were searched for the order of the axes of inputs."""
-        for operator in net.operators:
+        for operator in _every(net.operators):
             self.makers.update(dict.fromkeys(operator.outputs, operator))
             for name in operator.inputs:
                 self.readers[name] = self.readers.get(name, 0) + 1
@@ -458,6 +459,13 @@ class Net:
         if place is not None:
             self.ranks[place] = self.rank_of.get(name, self.rank) if name is not None else self.rank
         return None if place is None else Source(self.builder.volume(place), place)
+
+    def added(self, kind: str, inputs: Iterable[Source], name: str | None, **keys: Any) -> Source:
+        """Adds a layer; raises Unknown if it is not valid, or its input is not known."""
+        found = self.add(kind, inputs, name, **keys)
+        if found is None:
+            raise Unknown
+        return found
 
     def kind(self, source: Source) -> str:
         """The kind of a layer that was added; empty for a pending one."""
@@ -759,6 +767,16 @@ class Net:
         """Records an unsupported operator; returns the index of the OPAQUE layer for it, if its volume is known."""
         place = self.place(source) if source is not None else None
         return self.builder.lacks(operator.type, operator.name, why, [place], output, figures)
+
+
+def _every(operators: Sequence[Operator]) -> Iterator[Operator]:
+    """Operators with those of the branches of If, whose outputs count as read."""
+    for operator in operators:
+        yield operator
+        for branch in operator.attributes.values() if operator.type == "If" else ():
+            if isinstance(branch, Branch):
+                yield from _every(branch.operators)
+                yield Operator("", "If", branch.outputs, ())
 
 
 class Unknown(CnncalcError):

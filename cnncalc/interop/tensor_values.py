@@ -280,6 +280,7 @@ OPERATORS: Mapping[str, Any] = {
     ),
     "Expand": lambda made, inputs, shape: np.broadcast_to(inputs[0], shape),
     "Cast": _cast,
+    "CastLike": lambda made, inputs, shape: inputs[0].astype("f4" if inputs[1] is None else inputs[1].dtype),
     "Transpose": _transposed,
     "Slice": _sliced,
     "Concat": _concatenated,

@@ -265,14 +265,10 @@ def pool(net: Net, operator: Operator) -> Value:
             raise Unsupported(f"its pads {list(window.pads)} are larger than half of its kernel {list(window.kernel)}")
         if "round" in keys:
             raise Unsupported(f"it rounds up, and its pads {list(window.pads)} are larger than half of its kernel")
-        before = net.add("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
-        if before is None:
-            raise Unknown
+        before = net.added("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
         tensor, keys["pad"] = Tensor(before, tensor.axes), 0
     assert sides
-    found = net.add(kind, [tensor.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [tensor.source], operator.name, **keys)
     return net.maps(found, window.tensor, window.front)
 
 
@@ -306,9 +302,7 @@ def unpool(net: Net, operator: Operator) -> Value:
     before = net.builder.volume(net.builder.nodes[indices.source.place or 0].inputs[0])
     if wanted != list(before.sides):
         raise Unsupported(f"its output has the sides {wanted}, but the input of the max pool {list(before.sides)}")
-    found = net.add("unpool", [tensor.source, indices.source], operator.name)
-    if found is None:
-        raise Unknown
+    found = net.added("unpool", [tensor.source, indices.source], operator.name)
     return net.maps(found, tensor, front)
 
 
@@ -366,9 +360,7 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     kind, keys, same = _resizing(sampling, sides, wanted, [new.scales[axis] for axis in axes])
     if mode != "nearest":
         keys |= {"mode": mode, "corners": True} if sampling.corners else {"mode": mode}
-    found = net.add(kind, [tensor.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [tensor.source], operator.name, **keys)
     if mode != "nearest" and found.place is not None:
         net.placed[found.place] = max(*sides, *wanted)
     if not same:
@@ -486,8 +478,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
     old = [x.shape[axis] for axis in axes]
     sizes, scales = _asked(net, operator, len(axes))
     if sizes:
-        sizes = _in_ratio(operator, old, sizes)
-        scales = [new / size for new, size in zip(sizes, old, strict=True)]
+        sizes, scales = _in_ratio(operator, old, sizes)
     else:
         sizes = [floor(size * scale + 1e-9) for size, scale in zip(old, scales, strict=True)]
     found = NewSizes([*x.shape], [1.0] * x.rank)
@@ -528,14 +519,14 @@ def _policy(operator: Operator) -> str:
     return choice(operator, "keep_aspect_ratio_policy", ("stretch", "not_larger", "not_smaller"), "stretch")
 
 
-def _in_ratio(operator: Operator, old: Sequence[int], sizes: list[int]) -> list[int]:
-    """The stated sizes, or by the policy of the operator the nearest ones that keep the ratio of the old ones."""
+def _in_ratio(operator: Operator, old: Sequence[int], sizes: list[int]) -> tuple[list[int], list[float]]:
+    """The stated sizes, or by the policy of the operator those of one scale for all axes; and the scales."""
     policy = _policy(operator)
+    scales = [new / size for new, size in zip(sizes, old, strict=True)]
     if policy == "stretch":
-        return sizes
-    factors = [new / size for new, size in zip(sizes, old, strict=True)]
-    factor = min(factors) if policy == "not_larger" else max(factors)
-    return [floor(factor * size + 0.5) for size in old]
+        return sizes, scales
+    scale = min(scales) if policy == "not_larger" else max(scales)
+    return [floor(scale * size + 0.5) for size in old], [scale] * len(old)
 
 
 def blocks(net: Net, operator: Operator) -> Value:
@@ -551,7 +542,5 @@ def blocks(net: Net, operator: Operator) -> Value:
         kind, order = "depth2space", "crd" if mode == "CRD" else "dcr"
     else:
         kind, order = "space2depth", "crd" if mode == "CRD" else "dcr"
-    found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [tensor.source], operator.name, block=block, order=order)
     return net.maps(found, tensor)

@@ -209,7 +209,7 @@ class Attention(nn.Module):
 
     def __init__(
         self, depth: int, heads: int, inner: int, memory: int, bias: bool = True, out: bool = True,
-        plane: tuple[int, int] | None = None,
+        plane: tuple[int, ...] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.heads = heads
@@ -224,18 +224,18 @@ class Attention(nn.Module):
         self.out_bias = nn.Parameter(torch.zeros(depth)) if out and bias else None
         self.relative, self.plane = None, plane
         if plane is not None:
-            self.relative = nn.Parameter(torch.zeros((2 * plane[0] - 1) * (2 * plane[1] - 1), heads))
+            self.relative = nn.Parameter(torch.zeros(math.prod(2 * size - 1 for size in plane), heads))
 
     def _mask(self, device: torch.device) -> torch.Tensor | None:
         """The learned bias for each pair of positions, 1 x heads x positions x positions."""
         if self.relative is None or self.plane is None:
             return None
-        height, width = self.plane
-        rows = torch.arange(height, device=device).repeat_interleave(width)
-        columns = torch.arange(width, device=device).repeat(height)
-        places = (rows[:, None] - rows + height - 1) * (2 * width - 1) + columns[:, None] - columns + width - 1
-        pairs = height * width
-        return self.relative[places.flatten()].view(pairs, pairs, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
+        offsets, pairs = torch.zeros((), dtype=torch.long, device=device), math.prod(self.plane)
+        ranges = [torch.arange(size, device=device) for size in self.plane]
+        for size, places in zip(self.plane, torch.meshgrid(*ranges, indexing="ij"), strict=True):
+            own = places.flatten()
+            offsets = offsets * (2 * size - 1) + own[:, None] - own + size - 1
+        return self.relative[offsets.flatten()].view(pairs, pairs, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
 
     def forward(self, x: torch.Tensor, memory: torch.Tensor | None = None) -> torch.Tensor:
         """Attends from the positions of x to those of the memory, by default x."""

@@ -48,6 +48,8 @@ def attribute(name: str, value: Any) -> bytes:
     head = block(1, name)
     if isinstance(value, bytes):  # a tensor
         return head + block(5, value) + number(20, 4)
+    if isinstance(value, Model):  # a branch without inputs
+        return head + block(6, value.graph(value.last)) + number(20, 5)
     if isinstance(value, str):
         return head + block(4, value) + number(20, 3)
     if isinstance(value, float):
@@ -92,13 +94,17 @@ class Model:
         self.last = made
         return made
 
-    def bytes(self, *outputs: str, shapes: dict[str, tuple[int | str | None, ...]] | None = None) -> bytes:
+    def graph(self, *outputs: str, shapes: dict[str, tuple[int | str | None, ...]] | None = None) -> bytes:
         stated = shapes or {}
         graph = b"".join(block(1, content) for content in self.nodes) + block(2, "net")
         graph += b"".join(block(5, content) for content in self.tensors)
         graph += b"".join(block(11, value_info(name, shape)) for name, shape in self.inputs.items())
         names = outputs or (self.last,)
         graph += b"".join(block(12, value_info(name, stated.get(name))) for name in names)
-        graph += b"".join(block(13, value_info(name, shape)) for name, shape in stated.items() if name not in names)
-        model = number(1, 8) + block(7, graph) + block(8, number(2, self.opset))
+        return graph + b"".join(
+            block(13, value_info(name, shape)) for name, shape in stated.items() if name not in names
+        )
+
+    def bytes(self, *outputs: str, shapes: dict[str, tuple[int | str | None, ...]] | None = None) -> bytes:
+        model = number(1, 8) + block(7, self.graph(*outputs, shapes=shapes)) + block(8, number(2, self.opset))
         return model + b"".join(block(25, content) for content in self.functions)

@@ -154,6 +154,9 @@ def test_pools_round_up_and_drop_a_window_in_the_padding(
         ("Interp", "interp_param { zoom_factor: 8 }", "resize", (177, 145, 3), 0),
         ("Exp", "exp_param { base: 2 }", "affine exp", (23, 19, 3), 0),
         ("BNLL", "", "softplus", (23, 19, 3), 0),
+        ("Tile", "tile_param { tiles: 3 }", "concat", (23, 19, 9), 0),
+        ("Tile", "tile_param { axis: 2 tiles: 2 }", "concat", (46, 19, 3), 0),
+        ("Tile", "tile_param { tiles: 1 }", "identity", (23, 19, 3), 0),
     ],
 )  # fmt: skip
 def test_each_type_becomes_layers_with_its_volume_and_parameters(

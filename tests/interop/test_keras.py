@@ -104,6 +104,15 @@ IMAGE = layer("InputLayer", "image", batch_input_shape=[None, 12, 10, 3])
         ("Normalization", {"axis": [-1], "mean": [1, 2], "variance": [4, 1]}, (9, 8, 2), "affine", (9, 8, 2), 0),
         ("SpatialDropout2D", {"rate": 0.2}, (9, 8, 6), "dropout", (9, 8, 6), 0),
         ("MultiHeadAttention", {"num_heads": 2, "key_dim": 5}, (9, 8), "attention", (9, 8), 4 * 80 + 3 * 10 + 8),
+        ("LayerNormalization", {"axis": [1, 2], "center": False}, (9, 8, 6), "ln", (9, 8, 6), 72),
+        ("AdaptiveAveragePooling2D", {"output_size": [4, 3]}, (9, 8, 6), "avgpool", (4, 3, 6), 0),
+        ("AdaptiveMaxPooling1D", {"output_size": 4}, (9, 6), "pool", (4, 6), 0),
+        ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": [None, 5], "bias_axes": "d"}, (9, 8), "linear",
+         (9, 5), 45),
+        ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": [None, 2, 5]}, (9, 8), "linear reshape",
+         (9, 2, 5), 80),
+        ("EinsumDense", {"equation": "abcd,cde->abe", "output_shape": [None, 5], "activation": "relu"}, (9, 2, 8),
+         "reshape linear relu", (9, 5), 80),
     ],
 )  # fmt: skip
 def test_each_class_becomes_layers_with_its_volume_and_parameters(
@@ -113,6 +122,93 @@ def test_each_class_becomes_layers_with_its_volume_and_parameters(
     assert [row.kind for row in found.layers[1:]] == kinds.split()
     assert found.layers[-1].output == volume
     assert found.totals.parameters == learned
+
+
+def operated(kind: str, *args: Any, shape: tuple[int, ...] = (9, 8, 6), ends: Any = "one", **config: Any) -> Report:
+    """A model of Keras 3 with one operation; the argument ``x`` is its input."""
+    written = {"class_name": "__keras_tensor__", "config": {"shape": [None, *shape], "keras_history": ["x", 0, 0]}}
+
+    def filled(value: Any) -> Any:
+        return [filled(part) for part in value] if isinstance(value, list) else written if value == "x" else value
+
+    entry = {**layer(kind, "one", **config), "module": "keras.layers" if kind == "Attention" else "keras.src.ops.numpy"}
+    model = functional([(layer("InputLayer", "x", batch_shape=[None, *shape]), []), (entry, [])], [ends])
+    model["config"]["layers"][1]["inbound_nodes"] = [{"args": filled(list(args or ("x",))), "kwargs": {}}]
+    return account(read({**model, "keras_version": "3.15.1"}))
+
+
+def parts(*steps: tuple[int | None, int | None, int | None]) -> list[Any]:
+    keys = ("start", "stop", "step")
+    return [{"class_name": "__slice__", "config": dict(zip(keys, step, strict=True))} for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "shape", "kinds", "volume"),
+    [
+        ("MaxPool", {"pool_size": [2, 2], "padding": "valid"}, (9, 8, 6), "pool", (4, 4, 6)),
+        ("AveragePool", {"pool_size": 3, "strides": 1, "padding": "same"}, (9, 8, 6), "avgpool", (9, 8, 6)),
+        ("Pad", {"pad_width": [[0, 0], [1, 2], [0, 3], [1, 0]], "mode": "constant"}, (9, 8, 6), "pad", (12, 11, 7)),
+        ("Pad", {"pad_width": [[0, 0], [1, 2], [0, 3], [0, 0]], "mode": "reflect"}, (9, 8, 6), "pad", (12, 11, 6)),
+        ("Tile", {"repeats": [1, 2, 1, 3]}, (9, 8, 6), "concat concat", (18, 8, 18)),
+        ("Repeat", {"repeats": 2, "axis": 1}, (9, 8, 6), "resize", (18, 8, 6)),
+        ("Roll", {"shift": [2, -1], "axis": [1, 2]}, (9, 8, 6), "roll", (9, 8, 6)),
+        ("Normalize", {"axis": -1, "order": 2}, (9, 8, 6), "l2norm", (9, 8, 6)),
+    ],
+)  # fmt: skip
+def test_an_operation_of_keras_3_becomes_layers(
+    kind: str, config: dict[str, Any], shape: Any, kinds: str, volume: tuple[int, ...]
+) -> None:
+    found = operated(kind, shape=shape, **config)
+    assert [row.kind for row in found.layers[1:]] == kinds.split()
+    assert found.layers[-1].output == volume
+
+
+def test_stacked_tensors_have_one_more_axis() -> None:
+    found = operated("Stack", ["x", "x"], shape=(9, 6), axis=1)
+    assert [row.kind for row in found.layers[1:]] == ["plane", "plane", "concat"]
+    assert found.layers[-1].output == (2, 9, 6)
+
+
+def test_every_second_position_is_a_strided_pool() -> None:
+    found = operated("GetItem", "x", parts((None, None, None), (1, None, 2), (None, None, 3)))
+    assert [(row.kind, row.output) for row in found.layers[1:]] == [
+        ("slice", (8, 8, 6)), ("pool", (4, 8, 6)), ("pool", (4, 3, 6)),
+    ]  # fmt: skip
+
+
+def test_parts_of_a_split_that_no_layer_reads_are_no_outputs() -> None:
+    found = operated("Split", indices_or_sections=2, axis=-1, ends=["one", 0, 1])
+    assert [(row.kind, row.output) for row in found.layers[1:]] == [("slice", (9, 8, 3))]
+    assert found.layers[1].layer.start == 3  # type: ignore[attr-defined]
+
+
+def test_attention_without_weights_is_two_products_and_a_softmax() -> None:
+    found = operated("Attention", ["x", "x"], shape=(9, 6), score_mode="dot")
+    assert [(row.kind, row.output) for row in found.layers[1:]] == [
+        ("matmul", (9, 9)), ("softmax", (9, 9)), ("matmul", (9, 6)),
+    ]  # fmt: skip
+    assert found.totals.macs == 2 * 9 * 9 * 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "message"),
+    [
+        ("Repeat", {"repeats": 2, "axis": -1}, "it repeats channels"),
+        ("Repeat", {"repeats": 2, "axis": None}, "it repeats all elements"),
+        ("Roll", {"shift": 2, "axis": 3}, "it rolls channels"),
+        ("Roll", {"shift": 2, "axis": None}, "it does not shift along given axes"),
+        ("Normalize", {"order": 1}, "its norm has the order 1, not 2"),
+        ("Tile", {"repeats": [2, 1, 1, 1]}, "its repeats are not 1 to 64 for each axis, 1 for the batch"),
+        ("Tile", {"repeats": [1, 1, 65, 1]}, "its repeats are not 1 to 64 for each axis, 1 for the batch"),
+        ("Pad", {"pad_width": [[1, 0], [0, 0], [0, 0], [0, 0]]}, "its pads are not two numbers for each axis"),
+        ("Pad", {"pad_width": [[0, 0], [0, 0], [0, 0], [1, 0]], "mode": "edge"}, "its mode is edge"),
+        ("Stack", {"axis": 0}, "its new axis is before the batch"),
+        ("Stack", {"axis": 9}, "its new axis is before the batch"),
+    ],
+)
+def test_an_operation_that_no_kind_computes_is_named(kind: str, config: dict[str, Any], message: str) -> None:
+    with pytest.raises(DesignError, match=message):
+        operated(kind, **config)
 
 
 def test_both_versions_of_functional_models_give_the_same_net() -> None:

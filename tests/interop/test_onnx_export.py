@@ -90,9 +90,14 @@ NETS = (
     "INPUT 12x10x3 -> CONV3-4@a -> RELU -> CONV3-4 -> [CONV3-4@b | CONV3-4(share=@b)] -> ADD -> GAP -> FC-3 -> SOFTMAX",
     "INPUT 14x14x3 -> CONV7-12/7 -> SEQUENCE -> TOKEN -> POSITION -> [LN -> ATTENTION-3 | ] -> ADD -> LN -> FC-4",
 )
+VOLUMES = (
+    "INPUT 4x6x2x6 -> WINDOW4x3x2 -> ATTENTION-3(relative=4x3x2) -> UNWINDOW4x6x2 -> FC-3",
+    "INPUT 9x6 -> ATTENTION-3(relative=[9]) -> FC-3",
+)
+"""Relative biases of volumes with three sides and one."""
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", [*NETS, *VOLUMES])
 def test_whole_nets_give_our_values_and_volumes_layer_by_layer(net: str) -> None:
     from cnncalc.run.forward import draw_images, run
     from cnncalc.run.weights import build

@@ -191,6 +191,89 @@ def test_maps_that_are_stacked_in_front_of_the_batch_have_one_more_side() -> Non
     check(model, 1 / (1 + np.exp(-X)) + np.tanh(X), "pool sigmoid tanh reshape reshape concat reduce")
 
 
+# If
+
+
+def branch(type: str, reads: str, *more: str, **keys: Any) -> Model:
+    """A branch with one operator, which reads a value of the net around it; its name is that of the operator."""
+    model = Model()
+    model.add(type, reads, *more, name=f"{type}.result", **keys)
+    return model
+
+
+def chosen(model: Model, condition: str) -> None:
+    """Tanh if the condition holds, else a convolution with weights that the branch has."""
+    weights = np.arange(8.0).reshape(2, 4, 1, 1)
+    other = branch("Conv", model.last, "w")
+    other.weight("w", (2, 4, 1, 1), weights.ravel().tolist())
+    model.add("If", condition, then_branch=branch("Tanh", model.last), else_branch=other)
+    model.add("Abs")
+
+
+def test_the_branch_of_a_constant_condition_runs() -> None:
+    model = maps()
+    chosen(model, model.weight("condition", (), [1], form=9))
+    check(model, np.abs(np.tanh(X)), "pool tanh abs")
+
+
+def test_the_branch_of_a_condition_on_sizes_runs_with_its_weights() -> None:
+    """PyTorch writes such a condition for ``squeeze``: whether an axis has the size 1."""
+    model = maps()
+    x = model.last
+    sizes = model.add("Shape", x)
+    size = model.add("Gather", sizes, numbers(model, 1), axis=0)
+    condition = model.add("Equal", size, numbers(model, 1))
+    model.last = x
+    chosen(model, condition)
+    expected = np.einsum("bchw,oc->bohw", X, np.arange(8.0).reshape(2, 4))
+    check(model, np.abs(expected), "pool conv abs")
+
+
+def test_a_branch_that_depends_on_the_data_is_refused() -> None:
+    model = maps()
+    x = model.last
+    mean = model.add("ReduceMean", x, keepdims=0)
+    model.last = x
+    chosen(model, mean)
+    with pytest.raises(DesignError, match="If is not supported: its control flow depends on the data"):
+        load_bytes("net.onnx", model.bytes())
+
+
+def test_branches_that_are_nested_too_deeply_are_refused() -> None:
+    model = maps()
+    condition = model.weight("condition", (), [1], form=9)
+    inner = branch("Tanh", model.last)
+    for number in range(9):
+        outer = Model()
+        outer.add("If", condition, name=f"if{number}", then_branch=inner)
+        inner = outer
+    model.add("If", condition, then_branch=inner)
+    with pytest.raises(DesignError, match="its branches are nested more than 8 deep"):
+        load_bytes("net.onnx", model.bytes())
+
+
+def test_an_integer_cast_like_a_map_is_a_decimal_number() -> None:
+    """7 / 2 is 3 with integers."""
+    model = maps()
+    x = model.last
+    seven, two = (model.add("CastLike", numbers(model, number), x) for number in (7, 2))
+    model.add("Mul", x, model.add("Div", seven, two))
+    check(model, 3.5 * X, "pool affine")
+
+
+# Resize
+
+
+def test_sizes_that_keep_their_ratio_have_one_scale() -> None:
+    """5 x 7 in at most 10 x 10 is 7 x 10; positions are 7/10 apart on both sides, RESIZE has 5/7 and 7/10."""
+    model = maps()
+    keys: dict[str, Any] = {"mode": "linear", "keep_aspect_ratio_policy": "not_larger"}
+    model.add("Resize", model.last, "", "", numbers(model, 10, 10), axes=[2, 3], **keys)
+    graph = load_bytes("net.onnx", model.bytes())
+    assert account(graph).layers[-1].output == (7, 10, 4)
+    assert "Resize samples other positions than RESIZE: bilinear, half_pixel" in graph.notes
+
+
 # Einsum
 
 
@@ -257,6 +340,54 @@ def test_an_equation_that_is_no_sum_of_its_inputs_is_refused(text: str, message:
     with pytest.raises(DesignError) as caught:
         load_bytes("net.onnx", model.bytes())
     assert message in str(caught.value)
+
+
+# operators of ONNX Runtime, which its optimizer writes
+
+
+@pytest.mark.parametrize(("swaps", "moves"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_fused_product_moves_the_axes_of_its_inputs(swaps: int, moves: int) -> None:
+    """The input is such that the moved one is heads x positions x numbers."""
+    tokens = np.random.default_rng(7).random((1, 5, 3, 4))
+    model = Model(opset=18, x=(1, 5, 3, 4))
+    order = [1, 0, 3, 2] if swaps else [1, 0, 2, 3]
+    order = order if not moves else [order[2], order[0], order[1], order[3]]
+    model.add("Identity", "x")
+    given = model.add("Transpose", perm=order)
+    back = np.transpose(tokens, order)
+    moved = np.moveaxis(back, 0, 2) if moves else back
+    moved = np.swapaxes(moved, 2, 3) if swaps else moved
+    keys: dict[str, Any] = {"transA": swaps, "transBatchA": moves, "transB": 1 - swaps, "transBatchB": moves}
+    model.add("FusedMatMul", given, given, domain="com.microsoft", alpha=0.5, **keys)
+    expected = 0.5 * moved @ (np.swapaxes(moved, 2, 3))
+    data = account(load_bytes("net.onnx", model.bytes()))
+    check(model, expected, " ".join(row.layer.kind for row in data.layers[1:]), tokens)
+
+
+def test_a_fused_product_with_weights_is_linear() -> None:
+    tokens = np.random.default_rng(7).random((1, 6, 4))
+    model = Model(opset=18, x=(1, 6, 4))
+    array = np.arange(12.0).reshape(3, 4)
+    weight = model.weight("w", (3, 4), array.ravel().tolist())
+    model.add("FusedMatMul", "x", weight, domain="com.microsoft", transB=1)
+    check(model, tokens @ array.T, "linear", tokens)
+
+
+def test_a_fused_gemm_applies_its_activation() -> None:
+    row = np.random.default_rng(7).random((1, 4)) - 0.5
+    model = Model(opset=18, x=(1, 4))
+    array = np.arange(12.0).reshape(4, 3) - 6
+    weight = model.weight("w", (4, 3), array.ravel().tolist())
+    bias = model.weight("b", (3,), [1.0, 2.0, 3.0])
+    model.add("FusedGemm", "x", weight, bias, domain="com.microsoft", activation="LeakyRelu", activation_alpha=0.25)
+    found = row @ array + [1, 2, 3]
+    check(model, np.where(found > 0, found, 0.25 * found), "fc lrelu", row)
+
+
+def test_quick_gelu_is_silu_of_a_scaled_input() -> None:
+    model = maps()
+    model.add("QuickGelu", domain="com.microsoft", alpha=1.5)
+    check(model, X / (1 + np.exp(-1.5 * X)), "pool affine sigmoid mul")
 
 
 # functions that are nearly another one

@@ -166,6 +166,8 @@ NETS = (
     "INPUT 12x10x3 -> CONV3-4@a(trainable=no) -> [CONV3-4@b | CONV3-4(share=@b)] -> ADD -> GAP -> FC-3 -> SOFTMAX",
     "[INPUT 9x7x2@left -> CONV3-4 | INPUT 9x7x2@right -> CONV3-4] -> ADD -> FLATTEN -> RELU -> FC-2",
     "INPUT 14x14x3 -> CONV7-12/7 -> SEQUENCE -> TOKEN -> POSITION -> [LN -> ATTENTION-3 | ] -> ADD -> LN -> FC-4",
+    "INPUT 4x6x2x6 -> WINDOW4x3x2 -> ATTENTION-3(relative=4x3x2) -> UNWINDOW4x6x2 -> FC-3",
+    "INPUT 9x6 -> ATTENTION-3(relative=[9]) -> FC-3",
 )
 
 
