@@ -10,7 +10,7 @@ from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_functions import activation, function_of, reduced, reducible
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, require_batch_apart
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, require_batch_apart
 from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, transposed
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, batch_of, size_of, whole
 from cnncalc.records import NamedTuple
@@ -287,9 +287,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
             net.builder.note("FC takes its inputs channel by channel here, in another order in the file")
         net.place(x.source)
         shared = net.weights("fc", arrays)
-        found = net.add("fc", [x.source], operator.name, **shared, **keys)
-        if found is None:
-            raise Unknown
+        found = net.added("fc", [x.source], operator.name, **shared, **keys)
         net.own(found, arrays)
         atoms = [atom for atom in x.axes[-1] if atom.side != BATCH]
         ordered = rows_in_order(weight, atoms, len(x.source.volume) - 1)
@@ -297,9 +295,7 @@ def dense(net: Net, operator: Operator, x: Tensor, weight: Array, bias: Array | 
         return Tensor(found, (*x.axes[:-1], whole(len(found.volume) - 1, units)))
     tensor = net.depth_last(x)
     net.place(tensor.source)
-    found = net.add("linear", [tensor.source], operator.name, **net.weights("linear", arrays), **keys)
-    if found is None:
-        raise Unknown
+    found = net.added("linear", [tensor.source], operator.name, **net.weights("linear", arrays), **keys)
     net.own(found, arrays)
     net.hold_as(found, {"weight": weight, "bias": flat(bias)})
     found = projected(net, found, tensor.source) or found

@@ -12,17 +12,7 @@ from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_folding import broadcast
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
-from cnncalc.interop.tensor_net import (
-    Array,
-    Net,
-    Source,
-    Tensor,
-    Unknown,
-    Value,
-    WrongFile,
-    axis_in,
-    require_batch_apart,
-)
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, axis_in, require_batch_apart
 from cnncalc.interop.tensor_norms import divided_by_neighbours
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
 from cnncalc.interop.views import BATCH, Atom, Axes, batch_of, merged, size_of, whole
@@ -193,9 +183,7 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
         padded = [net.rearranged(tensor, groups) for tensor in padded]
         if any(len({*sizes} - {1}) > 1 for sizes in zip(*[tensor.source.volume for tensor in padded], strict=True)):
             raise Unsupported("it repeats a tensor along one of several axes that are one side of the volume")
-    found = net.add(MERGES[type], [tensor.source for tensor in padded], operator.name)
-    if found is None:
-        raise Unknown
+    found = net.added(MERGES[type], [tensor.source for tensor in padded], operator.name)
     axes = tuple(
         [next((axis for axis in column if axis), ()) for column in zip(*[t.axes for t in padded], strict=True)]
     )

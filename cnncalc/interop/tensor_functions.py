@@ -18,7 +18,7 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile, axis_in, choice
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, axis_in, choice
 from cnncalc.interop.views import BATCH, Atom
 
 if TYPE_CHECKING:
@@ -292,9 +292,7 @@ def gelu(net: Net, operator: Operator) -> Value:
 
 def activation(net: Net, operator: Operator, x: Tensor, kind: str, **keys: Any) -> Tensor:
     """Adds an element-wise layer. Raises Unknown if its input is unknown."""
-    found = net.add(kind, [x.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [x.source], operator.name, **keys)
     return Tensor(found, x.axes)
 
 
@@ -314,9 +312,7 @@ def learned(
     given = [*arrays.values()], [*buffers.values()]
     shared = net.weights(kind, *given)
     net.place(x.source)
-    found = net.add(kind, [x.source], operator.name, **shared, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [x.source], operator.name, **shared, **keys)
     net.own(found, *given)
     net.hold_as(found, {**arrays, **buffers})
     return Tensor(found, x.axes)

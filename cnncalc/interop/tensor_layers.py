@@ -262,11 +262,16 @@ def _results(net: Net, operator: Operator) -> list[Value]:
     if not any(operator.inputs):
         raise WrongFile("it has no inputs")
     if operator.type not in BROADCASTING:
-        for name in operator.inputs:
-            value = net.values.get(name)
-            if isinstance(value, Tensor) and value.expanded:
-                net.values[name] = tensor_moves.with_copies(net, net.makers.get(name, operator), value)
+        _copy_expanded(net, operator)
     return _handled(net, operator, handler(net, operator))
+
+
+def _copy_expanded(net: Net, operator: Operator) -> None:
+    """Makes inputs that were expanded concatenations of their copies."""
+    for name in operator.inputs:
+        value = net.values.get(name)
+        if isinstance(value, Tensor) and value.expanded:
+            net.values[name] = tensor_moves.with_copies(net, net.makers.get(name, operator), value)
 
 
 def _taken(net: Net, operator: Operator) -> list[Value]:

@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, concat, part, picked, repeated
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import (
-    KEEPING,
-    MAX_RANK,
-    Array,
-    Net,
-    Tensor,
-    Unknown,
-    Value,
-    WrongFile,
-    axes_in,
-    axis_in,
-)
+from cnncalc.interop.tensor_net import KEEPING, MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_pads import padded
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import whole
@@ -286,9 +275,7 @@ def rolled(net: Net, x: Tensor, shifts: Sequence[tuple[int, int]], name: str) ->
         if len(places) != 1:
             raise Unsupported("it rolls an axis that is not a side")
         wanted[places[0]] = shift
-    found = net.add("roll", [x.source], name, shift=uniform(wanted))
-    if found is None:
-        raise Unknown
+    found = net.added("roll", [x.source], name, shift=uniform(wanted))
     return type(x)(found, x.axes)
 
 

@@ -461,6 +461,13 @@ class Net:
             self.ranks[place] = self.rank_of.get(name, self.rank) if name is not None else self.rank
         return None if place is None else Source(self.builder.volume(place), place)
 
+    def added(self, kind: str, inputs: Iterable[Source], name: str | None, **keys: Any) -> Source:
+        """Adds a layer; raises Unknown if it is not valid, or its input is not known."""
+        found = self.add(kind, inputs, name, **keys)
+        if found is None:
+            raise Unknown
+        return found
+
     def kind(self, source: Source) -> str:
         """The kind of a layer that was added; empty for a pending one."""
         return "" if source.place is None else self.builder.nodes[source.place].kind

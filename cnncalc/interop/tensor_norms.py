@@ -10,7 +10,7 @@ from cnncalc.interop.formulas import evaluate, rounded
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Array, Net, Tensor, Unknown, Value, WrongFile, axis_in, require_vectors
+from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, maps_axes, size_of, whole
 
@@ -206,9 +206,7 @@ def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
     one, other = net.tensor(operator), net.tensor(operator, 1)
     if one.axes != other.axes:
         raise Unsupported("the elements of its inputs are in different orders")
-    total = net.add("add", [one.source, other.source], None)
-    if total is None:
-        raise Unknown
+    total = net.added("add", [one.source, other.source], None)
     if len(operator.inputs) > 4 and operator.inputs[4]:
         raise Unsupported("it adds a bias")
     scale, shift = net.array(operator, 2), net.array(operator, 3)

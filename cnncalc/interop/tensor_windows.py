@@ -266,14 +266,10 @@ def pool(net: Net, operator: Operator) -> Value:
             raise Unsupported(f"its pads {list(window.pads)} are larger than half of its kernel {list(window.kernel)}")
         if "round" in keys:
             raise Unsupported(f"it rounds up, and its pads {list(window.pads)} are larger than half of its kernel")
-        before = net.add("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
-        if before is None:
-            raise Unknown
+        before = net.added("pad", [tensor.source], None, pad=pads_key((*(0,) * window.front, *window.pads)))
         tensor, keys["pad"] = Tensor(before, tensor.axes), 0
     assert sides
-    found = net.add(kind, [tensor.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [tensor.source], operator.name, **keys)
     return net.maps(found, window.tensor, window.front)
 
 
@@ -307,9 +303,7 @@ def unpool(net: Net, operator: Operator) -> Value:
     before = net.builder.volume(net.builder.nodes[indices.source.place or 0].inputs[0])
     if wanted != list(before.sides):
         raise Unsupported(f"its output has the sides {wanted}, but the input of the max pool {list(before.sides)}")
-    found = net.add("unpool", [tensor.source, indices.source], operator.name)
-    if found is None:
-        raise Unknown
+    found = net.added("unpool", [tensor.source, indices.source], operator.name)
     return net.maps(found, tensor, front)
 
 
@@ -367,9 +361,7 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
     kind, keys, same = _resizing(sampling, sides, wanted, [new.scales[axis] for axis in axes])
     if mode != "nearest":
         keys |= {"mode": mode, "corners": True} if sampling.corners else {"mode": mode}
-    found = net.add(kind, [tensor.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [tensor.source], operator.name, **keys)
     if mode != "nearest" and found.place is not None:
         net.placed[found.place] = max(*sides, *wanted)
     if not same:
@@ -554,7 +546,5 @@ def blocks(net: Net, operator: Operator) -> Value:
         kind, order = "depth2space", "crd" if mode == "CRD" else "dcr"
     else:
         kind, order = "space2depth", "crd" if mode == "CRD" else "dcr"
-    found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [tensor.source], operator.name, block=block, order=order)
     return net.maps(found, tensor)

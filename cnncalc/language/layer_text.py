@@ -107,7 +107,9 @@ def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[F
             continue
         is_always = place == "first" or (place == "dash" and key in kind.sizes)
         default = None if is_always or item.default is None else item.reader.write(item.default)
-        fields.append(Field(place, key, item.reader.write(value) if isinstance(value, tuple) else value, default))
+        value = item.reader.write(value) if isinstance(value, tuple) else value
+        is_length = isinstance(value, list) and len(value) == 1  # its number alone would stand for equal sides
+        fields.append(Field("bare" if is_length else place, key, value, default))
     fields += [Field("bare", name, rest.pop(name)) for name in kind.placed(rest)]
     return fields + [Field("named", name, value) for name, value in rest.items()]
 

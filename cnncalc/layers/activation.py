@@ -377,9 +377,12 @@ class PRelu(Activation):
         whole = builder.bytes_of(operands[0])
         # without a gradient of the input that one is freed before the sum
         scratch = (whole,) if builder.learns(x) else (whole, whole, summed.times(-1))
+        given, layout = builder.layout_of(operands[0]), builder.by_channel(operands[0])
+        if builder.is_fake:  # where(x > 0, x, slope * x)
+            layout = builder.elementwise([builder.elementwise([given]), given, layout])
         return builder.operation(
             operands,
-            layout=builder.by_channel(operands[0]),
+            layout=layout,
             order="output",
             keeps=tuple(range(len(operands))),
             parameters=parameters,

@@ -174,10 +174,12 @@ class Deconv(Filters):
         return prod(shape[:-2]) > 1 and shape[-1] > 1
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        pads, order = self.pads(), builder.convolution_order(inputs[0], self.kernel, self.groups)
+        pads, convolution = self.pads(), (inputs[0], self.kernel, self.groups)
+        order = builder.convolution_order(*convolution)
+        is_resized = self.groups == 1 and builder.is_cpu and len(pads) == 3 and builder.is_without_onednn(*convolution)
         if all(before == after for before, after in pads):
-            return builder.single(inputs, order=order)
-        whole = builder.single(inputs, output=enlarged(builder.output, pads), order=order)
+            return builder.single(inputs, is_resized=is_resized, order=order)
+        whole = builder.single(inputs, output=enlarged(builder.output, pads), is_resized=is_resized, order=order)
         return builder.resized(whole, builder.output, crops=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

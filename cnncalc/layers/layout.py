@@ -122,22 +122,28 @@ def _ordered(sizes: tuple[int, ...], order: tuple[int, ...]) -> Layout:
     return Layout(sizes, tuple(strides))
 
 
-def elementwise(operands: Sequence[Layout]) -> Layout:
-    """The layout of the output of an element-wise operation on tensors of these layouts, with broadcasting."""
-    return _elementwise(tuple(operands))
+def elementwise(operands: Sequence[Layout], *, is_fake: bool = False) -> Layout:
+    """The layout of the output of an element-wise operation on tensors of these layouts, with broadcasting.
+
+    ``is_fake``: of FakeTensorMode, which computes other strides of axes of size 1.
+    """
+    return _elementwise(tuple(operands), is_fake)
 
 
 @lru_cache(maxsize=1024)
-def _elementwise(operands: tuple[Layout, ...]) -> Layout:
+def _elementwise(operands: tuple[Layout, ...], is_fake: bool) -> Layout:
     rank = len(operands[0].sizes)
     sizes = tuple([max(operand.sizes[side] for operand in operands) for side in range(rank)])
     if all(operand.sizes == sizes for operand in operands):
-        if all(operand.is_contiguous for operand in operands):
+        is_contiguous = all(operand.is_contiguous for operand in operands)
+        is_last = rank == 4 and all(operand.is_channels_last for operand in operands)
+        if is_contiguous and not (is_last and is_fake):
             return contiguous(sizes)
-        if all(operand.is_channels_last for operand in operands):
+        if is_last and not is_contiguous:
             return channels_last(sizes)
-        if all(operand.is_dense and operand.strides == operands[0].strides for operand in operands):
-            return operands[0]
+        first = operands[0]
+        if not is_fake and first.is_dense and all(operand.strides == first.strides for operand in operands):
+            return first
     every = [
         [0 if size == 1 != whole else stride for size, stride, whole in zip(*operand, sizes, strict=True)]
         for operand in operands

@@ -57,6 +57,9 @@ class TorchBuilder(Protocol):
         ``is_own``: by a kernel of PyTorch itself, which keeps the order of its input in every data type.
         """
 
+    def is_without_onednn(self, value: int, kernel: Sequence[int], groups: int) -> bool:
+        """Whether a CPU convolves a value over three sides by PyTorch's own kernels instead of those of oneDNN."""
+
     @property
     def is_fake(self) -> bool:
         """Whether the tensors are those of FakeTensorMode, which composes kernels that its build lacks of others."""
@@ -98,6 +101,9 @@ class TorchBuilder(Protocol):
 
     def made(self, inputs: Sequence[int], volume: Volume, order: str | None = None) -> Layout:
         """The layout of an output with this volume, by default in the ``memory_order`` of the layer."""
+
+    def elementwise(self, operands: Sequence[Layout]) -> Layout:
+        """The layout of the output of an element-wise operation on tensors of these layouts."""
 
     def by_channel(self, value: int) -> Layout:
         """The layout of an element-wise operation on a value and a parameter with one element for each channel."""
@@ -147,6 +153,7 @@ class TorchBuilder(Protocol):
         inputs: Sequence[int],
         *,
         output: Volume | None = None,
+        is_resized: bool = False,
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
         gradient_order: str | Layout | None = None,
@@ -159,7 +166,8 @@ class TorchBuilder(Protocol):
     ) -> int:
         """Records the layer as one operation, with what ``keeping_in_torch``, ``autocast`` and ``memory_order`` say.
 
-        ``output`` is the volume of the result, by default that of the layer. ``keeps`` and ``order`` replace what the
+        ``output`` is the volume of the result, by default that of the layer. ``is_resized``: the result is allocated as
+        large as the input, then resized, which does not shrink its memory. ``keeps`` and ``order`` replace what the
         layer declares; ``gradient_order`` is the memory order of the gradient, if it is another one. ``gathers``: as
         for :meth:`operation`. ``makes_all``: backward computes the gradient of the ``input``, or ``all`` gradients,
         needed or not. ``summed``: the parameters of the layer, by position, whose gradients are summed as

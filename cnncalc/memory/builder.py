@@ -191,10 +191,17 @@ class TapeBuilder:
         return self.values[value].size
 
     def _value(
-        self, elements: Size, item: int, layer: int, *, learns: bool = False, layout: Layout | None = None
+        self,
+        elements: Size,
+        item: int,
+        layer: int,
+        *,
+        learns: bool = False,
+        layout: Layout | None = None,
+        storage: Size | None = None,
     ) -> int:
-        fixed, per_image = elements
-        self.values.append(Tensor(Size(fixed * item, per_image * item), layer, learns))
+        memory = storage and storage.times(item)
+        self.values.append(Tensor(elements.times(item), layer, learns, memory))
         self.elements.append(elements)
         self.items.append(item)
         self.layouts.append(layout)
@@ -207,6 +214,7 @@ class TapeBuilder:
         *,
         item: int | None = None,
         layout: Layout | None = None,
+        storage: Size | None = None,
         name: str | None = None,
         extras: tuple[Extra, ...] = (),
         gradients: tuple[str, ...] | None = None,
@@ -216,7 +224,8 @@ class TapeBuilder:
         """Records an operation and returns the index of its output; ``options`` are fields of :class:`Operation`.
 
         The output has as many elements as the first input unless ``elements`` is given, of as many bytes each unless
-        ``item`` is given. Gradients of all inputs are new tensors unless ``gradients`` is given.
+        ``item`` is given, in memory for ``storage`` elements if that is given. Gradients of all inputs are new tensors
+        unless ``gradients`` is given.
         """
         if elements is None:
             elements = self.elements[inputs[0]]
@@ -227,7 +236,12 @@ class TapeBuilder:
             or any(self.parameters[parameter].is_trainable for parameter in parameters)
         )
         output = self._value(
-            elements, input_item if item is None else item, self.row.index, learns=learns, layout=layout
+            elements,
+            input_item if item is None else item,
+            self.row.index,
+            learns=learns,
+            layout=layout,
+            storage=storage,
         )
         self.operations.append(
             Operation(
@@ -309,4 +323,5 @@ class TapeBuilder:
         """The values that calls of blocks and layers keep alive, if callers hold their arguments in this profile."""
         if not self.profile.holds_frames:
             return ()
-        return (*block_frames(self.rows, spans, self.place), *self.held)
+        places = {~row: value for row, value in self.places.items()}
+        return (*block_frames(self.rows, spans, {**self.place, **places}), *self.held)

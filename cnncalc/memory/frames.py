@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Iterator[Frame]:
-    """The arguments of each call of a block, inner calls before outer; ``place`` maps rows to their output values."""
+    """The arguments of each call of a block, inner calls before outer.
+
+    ``place`` maps rows to their output values, and ``~row`` to the places of a max pool.
+    """
     open_blocks: list[tuple[str, list[LayerReport]]] = []
     current = ""
     for row in rows:
@@ -57,7 +60,7 @@ def _closed(
 def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Frame:
     """The call of a block with these rows."""
     inside = {row.index for row in members}
-    held = dict.fromkeys([place[source] for row in members for source in row.sources if source not in inside])
+    held = dict.fromkeys([place[each] for row in members for each in row.reads if max(each, ~each) not in inside])
     return Frame(spans[members[0].index][0], spans[members[-1].index][1], tuple(held))
 
 
@@ -77,12 +80,7 @@ class Variables:
         """The frames of these variables; each checkpointed segment is a function of its own."""
         spans, operations = self._tape.spans, self._tape.operations
         paths = self._paths_with(segments)
-        ends: dict[tuple[str, ...], int] = {}  # the last operation of each block
-        for index, path in paths.items():
-            ends[path] = max(spans[index][1], ends.get(path, 0))
-        for path, last in list(ends.items()):
-            for depth in range(len(path)):
-                ends[path[:depth]] = max(last, ends.get(path[:depth], 0))
+        ends = self._ends(paths)
         for source, read_by in self._readers.items():
             row = max(source, ~source)
             own = paths[row]
@@ -93,7 +91,24 @@ class Variables:
                 first, made = spans[row]
                 if source < 0:
                     made = next(number for number in range(first, made) if not operations[number].inputs)
-                yield Frame(made, ends[scope], (operations[made].output,))
+                yield Frame(made, ends[row][len(scope)], (operations[made].output,))
+
+    def _ends(self, paths: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[int, ...]]:
+        """For each row the last operations of the calls around it, outermost first; it begins with that of the net.
+
+        Rows of one block with others between them belong to several calls.
+        """
+        found: dict[int, tuple[int, ...]] = {}
+        after: tuple[str, ...] = ()
+        ends: tuple[int, ...] = (max([last for _, last in self._tape.spans.values()], default=0),)
+        for index in sorted(paths, reverse=True):
+            path = paths[index]
+            if path != after:
+                shared = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(path, after, strict=False))))
+                ends = (*ends[: shared + 1], *(self._tape.spans[index][1],) * (len(path) - shared))
+                after = path
+            found[index] = ends
+        return found
 
     def _paths_with(self, segments: Sequence[Segment]) -> dict[int, tuple[str, ...]]:
         """The blocks and the segment around each row that runs, outermost first."""

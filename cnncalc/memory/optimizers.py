@@ -26,10 +26,11 @@ class OptimizerMemory(NamedTuple):
 
     ``state``: arrays kept for each parameter array. ``foreach``: temporaries of a foreach step for each of them, all at
     once. ``loop``: the moments of a loop step that can be its peak, each as (temporaries of the previous parameter
-    array, temporaries of this one, Python numbers that a CPU wraps in tensors). ``decay_foreach`` and ``decay_loop``:
-    temporaries that weight decay adds. ``counters``: counters of steps kept for each array. ``can_fuse``: it has a
-    fused style. ``state_at_start``: its state exists before the first step. ``grows_state``: in the first step a loop
-    allocates its state array by array and wraps no number.
+    array, temporaries of this one, Python numbers that a CPU wraps in tensors); where there is such a number, the peak
+    of a foreach step has one too. ``decay_foreach`` and ``decay_loop``: temporaries that weight decay adds.
+    ``counters``: counters of steps kept for each array. ``can_fuse``: it has a fused style. ``state_at_start``: its
+    state exists before the first step. ``grows_state``: in the first step it wraps no number, and a loop allocates its
+    state array by array.
     """
 
     name: str
@@ -55,7 +56,7 @@ OPTIMIZERS = {
     for optimizer in (
         OptimizerMemory("sgd", decay_foreach=1, decay_loop=1),
         OptimizerMemory("momentum", 1, loop=((0, 0, 1),), decay_foreach=1, decay_loop=1, grows_state=True),
-        OptimizerMemory("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows_state=True),
+        OptimizerMemory("nesterov", 1, loop=((0, 0, 1), (0, 1, 0)), decay_foreach=1, decay_loop=1, grows_state=True),
         OptimizerMemory("adagrad", 1, 2, ((1, 1, 1),), decay_loop=1, counters=1, state_at_start=True),
         OptimizerMemory("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
         OptimizerMemory("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
@@ -82,7 +83,7 @@ def optimizer_named(name: str) -> OptimizerMemory:
 
 
 COUNTING = 12
-"""Bytes of the 1 that a CPU adds to a counter of steps: a tensor of float64, converted to float32."""
+"""Bytes of a number that a CPU combines with a counter of steps: a tensor of float64, converted to float32."""
 
 
 class OptimizerStep(NamedTuple):
@@ -121,12 +122,16 @@ def step_of(
     before = state if optimizer.state_at_start else 0
     made = state - before
     if style == "fused":
-        return OptimizerStep(state, before, made, 0)
-    if style == "foreach":
-        steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
-        return OptimizerStep(state, before, made + steady, steady)
+        counted = COUNTING if profile.is_cpu else 0
+        return OptimizerStep(state, before, made + counted, counted)
     # a CPU wraps a Python number in a tensor of float64, which is then converted
     number = (8 if item == 8 else 8 + item) if profile.is_cpu else 0
+    if style == "foreach":
+        steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
+        if optimizer.counters > 1 and number:  # the number for one of its counters is the last
+            number = COUNTING
+        wrapped = number * any(numbers for _, _, numbers in optimizer.loop)
+        return OptimizerStep(state, before, made + steady + wrapped * (not optimizer.grows_state), steady + wrapped)
     first, steady = _loop_peaks(optimizer, sizes, made, decay=optimizer.decay_loop * weight_decay, number=number)
     return OptimizerStep(state, before, max(first, made), steady)
 

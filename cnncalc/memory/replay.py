@@ -131,7 +131,7 @@ class Machine:
             learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
             self._change_gradients(sum([self.borrowed_bytes.get(place, sizes.parameters[place]) for place in learned]))
         count = len(tape.values)
-        self.sizes = list(sizes.values)  # of storages
+        self.sizes = list(sizes.storages)  # the bytes of each
         for source in tape.sources:
             self.sizes[source] = 0  # counted separately
         for operation in tape.operations:
@@ -230,7 +230,7 @@ class Machine:
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
         own = {operation.output for operation in self.tape.operations if operation.is_alias and not operation.inputs}
-        return sum([self.given.values[storage] for storage in storages - own]) + sum(self.kept)
+        return sum([self.given.storages[storage] for storage in storages - own]) + sum(self.kept)
 
     def _free_gradients(self) -> None:
         """Frees the gradients of the previous step."""
@@ -276,6 +276,9 @@ class Machine:
             if number in ends:
                 for value in ends[number]:
                     self._used(value)
+        for result in self.tape.results:  # the caller holds this tensor, not one that is computed again
+            self.holders[self.storage[result]] += 1
+            self._used(result)
 
     def _run(self, number: int, operation: Operation, phase: str, *, saves: bool) -> None:
         """Runs one operation: its output, its extras, and what is kept of them."""
@@ -347,7 +350,7 @@ class Machine:
         if not operation.is_alias:
             self.remade[len(self.sizes)] = operation.layer
             self.storage[operation.output] = len(self.sizes)
-            self.sizes.append(self.given.values[operation.output])
+            self.sizes.append(self.given.storages[operation.output])
             self.holders.append(0)
         self._run(number, operation, "recompute", saves=True)
 

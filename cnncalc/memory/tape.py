@@ -21,11 +21,15 @@ NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
 
 
 class Tensor(NamedTuple):
-    """A tensor of the forward pass: its bytes, the row that made it, and whether a gradient reaches it."""
+    """A tensor of the forward pass: its bytes, the row that made it, and whether a gradient reaches it.
+
+    ``storage`` are the bytes of its memory, if that is larger.
+    """
 
     size: Size
     layer: int
     learns: bool = False
+    storage: Size | None = None
 
 
 class Borrowing(NamedTuple):
@@ -121,11 +125,12 @@ class Frame(NamedTuple):
 class Sizes(NamedTuple):
     """The bytes of a tape for one batch: of each value, parameter and buffer, and sums for each operation.
 
-    ``before_sums`` are the temporaries of backward before gradients are summed to their size; ``made_before`` as in
-    :class:`Operation`.
+    ``storages`` are the bytes of the memory of each value that is no alias. ``before_sums`` are the temporaries of
+    backward before gradients are summed to their size; ``made_before`` as in :class:`Operation`.
     """
 
     values: list[int]
+    storages: list[int]
     parameters: list[int]
     buffers: list[int]
     extras: list[int]
@@ -164,6 +169,7 @@ class Tape(NamedTuple):
         operations = self.operations
         return Sizes(
             values=[measure(*value.size) for value in self.values],
+            storages=[measure(*(value.storage or value.size)) for value in self.values],
             parameters=[measure(parameter.size, 0) for parameter in self.parameters],
             buffers=[measure(size, 0) for size in self.buffers],
             extras=[total(each.extras) for each in operations],

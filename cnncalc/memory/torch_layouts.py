@@ -49,6 +49,14 @@ class TorchLayouts(TapeBuilder):
         assert layout is not None
         return layout
 
+    def elementwise(self, operands: Sequence[Layout]) -> Layout:
+        """The layout of the output of an element-wise operation on tensors of these layouts."""
+        return elementwise(operands, is_fake=self.is_fake)
+
+    def copied(self, x: Layout) -> Layout:
+        """The layout of a copy of a tensor: also the strides of axes of size 1 where the tensor is dense."""
+        return x if x.is_dense else self.elementwise([x])
+
     def map_layout(self, value: int) -> Layout:
         """The memory layout of a value with its sides: batch x depth gets sides of 1."""
         layout = self.layout_of(value)
@@ -84,9 +92,9 @@ class TorchLayouts(TapeBuilder):
             return channels_last(sizes)
         layouts = [self.map_layout(value) for value in inputs]
         if order == "input":
-            layout = elementwise(layouts)
+            layout = self.elementwise(layouts)
             is_part = prod(layout.sizes) > prod(sizes)
-            return elementwise([layouts[0]._replace(sizes=sizes)]) if is_part else layout
+            return self.elementwise([layouts[0]._replace(sizes=sizes)]) if is_part else layout
         return suggested(layouts[0], sizes) if all(x.suggests_channels_last for x in layouts) else contiguous(sizes)
 
     def _recorded(
@@ -106,7 +114,9 @@ class TorchLayouts(TapeBuilder):
         if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
             known = [found for value in inputs if (found := self.layouts[value]) is not None]
             layout = (
-                elementwise(known) if known and len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
+                self.elementwise(known)
+                if known and len({len(x.sizes) for x in known}) == 1
+                else self.layouts[inputs[0]]
             )
         if not options.get("is_alias") or options.get("gradients") == (VIEW,):
             return self._recorded(inputs, elements, layout=layout, **options)
@@ -249,7 +259,7 @@ class TorchLayouts(TapeBuilder):
         ``along``: the axes of the value along which the parameter has elements of its own.
         """
         x = self.layout_of(value)
-        return elementwise([x, contiguous([size if axis in along else 1 for axis, size in enumerate(x.sizes)])])
+        return self.elementwise([x, contiguous([size if axis in along else 1 for axis, size in enumerate(x.sizes)])])
 
     @property
     def is_fake(self) -> bool:
@@ -265,7 +275,7 @@ class TorchLayouts(TapeBuilder):
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
         if profile.is_cpu and len(self.output.sides) == 3:
-            keeps = self.dtype == "float32" and not self._is_without_onednn(value, kernel, groups)
+            keeps = not self.is_without_onednn(value, kernel, groups)
         if not (keeps or is_own):
             return "contiguous"
         if len(self.output.sides) > 1:
@@ -273,13 +283,16 @@ class TorchLayouts(TapeBuilder):
         x = self.map_layout(value)
         return "channels last" if x.is_contiguous and _plane(x).suggests_channels_last else "contiguous"
 
-    def _is_without_onednn(self, value: int, kernel: Sequence[int], groups: int) -> bool:
-        """Whether a CPU convolves a single image over three sides by PyTorch's own kernels instead of those of oneDNN.
+    def is_without_onednn(self, value: int, kernel: Sequence[int], groups: int) -> bool:
+        """Whether a CPU convolves over three sides by PyTorch's own kernels instead of those of oneDNN.
 
-        oneDNN convolves it in several groups, with a kernel above 3 along both last sides, and if it is large.
+        oneDNN convolves float32, a single image only in several groups, with a kernel above 3 along both last sides,
+        or if it is large.
 
         Source: aten/src/ATen/native/Convolution.cpp of PyTorch, use_mkldnn.
         """
+        if self.dtype != "float32":
+            return True
         if groups > 1 or min(kernel[-2:]) > 3 or prod(self.layout_of(value).sizes[1:4]) > LARGE_IMAGE:
             return False
         self.is_for_several = True
@@ -363,7 +376,7 @@ class TorchLayouts(TapeBuilder):
         if found is not None and target is not None and found.sizes != target.sizes:
             found = viewed(found, target.sizes) or contiguous(target.sizes)
         if other is not None and found is not None:
-            found = other if self.profile.adds_in_place and other.is_dense else elementwise([other, found])
+            found = other if self.profile.adds_in_place and other.is_dense else self.elementwise([other, found])
         self.gradients[value] = found
 
     def _passed_on(
@@ -409,20 +422,20 @@ class TorchLayouts(TapeBuilder):
             return contiguous(sizes)
         if isinstance(order, Layout):
             gathered = contiguous(sizes) if incoming.suggests_channels_last else incoming
-            return elementwise([order.repeated(sizes), gathered])
+            return self.elementwise([order.repeated(sizes), gathered])
         if order == "incoming":
             return suggested(incoming, sizes)
         if order == "cut":
-            return elementwise([incoming._replace(sizes=sizes)])
+            return self.elementwise([incoming._replace(sizes=sizes)])
         if all(one in (1, whole) for one, whole in zip(incoming.sizes, sizes, strict=True)):
             if order == "repeated":
-                return elementwise([incoming.repeated(sizes)])
+                return self.elementwise([incoming.repeated(sizes)])
             output = self.layouts[self.operations[number].output]
             if order == "output" and output is not None:
-                return elementwise([output, incoming])
-            return elementwise([incoming, target])
+                return self.elementwise([output, incoming])
+            return self.elementwise([incoming, target])
         is_summed = all(one in (1, whole) for one, whole in zip(sizes, incoming.sizes, strict=True))
-        return contiguous(sizes) if is_summed else elementwise([target])
+        return contiguous(sizes) if is_summed else self.elementwise([target])
 
     def _gradient_order(self, order: str) -> str:
         """The memory order of the gradient that the current layer makes, whose output has ``order``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.layers.layout import Layout, contiguous, elementwise, suggested
+from cnncalc.layers.layout import Layout, contiguous, suggested
 from cnncalc.layers.memory import STATISTIC, Extra, Size
 from cnncalc.memory.builder import ONE
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame
@@ -70,6 +70,7 @@ class TorchLowering(TorchLayouts):
         inputs: Sequence[int],
         *,
         output: Volume | None = None,
+        is_resized: bool = False,
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
         gradient_order: str | Layout | None = None,
@@ -122,6 +123,7 @@ class TorchLowering(TorchLayouts):
             Size(0, volume.elements),
             item=item,
             layout=layout,
+            storage=max(self.elements[inputs[0]], Size(0, volume.elements)) if is_resized else None,
             is_alias=self.in_place,
             keeps=keeps,
             keeps_output=keeping.output,
@@ -183,8 +185,10 @@ class TorchLowering(TorchLayouts):
         """Whether PyTorch runs batch normalization with its native kernels, not with those of cuDNN."""
         roles = {array.role for array in self.row.arrays}
         x = self.place[self.row.sources[0]]
-        is_bfloat16 = self.dtype == "bfloat16" and self.items[x] == self.item
-        return self.is_cpu or is_bfloat16 or not {"weight", "bias"} <= roles or self.is_flat(x)
+        # cuDNN takes float16 with parameters in float32 alone
+        is_half = self.dtype == "bfloat16" or (self.dtype == "float16" and not self.autocast)
+        is_native = is_half and self.items[x] == self.item
+        return self.is_cpu or is_native or not {"weight", "bias"} <= roles or self.is_flat(x)
 
     def entering(self, value: int) -> int:
         """An input of the current layer, converted to the data type in which autocast runs the layer."""
@@ -208,8 +212,8 @@ class TorchLowering(TorchLayouts):
         if not self.autocast or self.items[value] == item:
             return value
         layout = self.layouts[value]
-        kept = layout if layout is not None and layout.is_dense else None  # also the strides of axes of size 1
-        return self.operation([value], item=item, layout=kept, name=name)
+        layout = None if layout is None else self.copied(layout)
+        return self.operation([value], item=item, layout=layout, name=name)
 
     def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
         """A parameter cast to the data type of autocast; its backward makes the gradient in float32.
@@ -249,7 +253,7 @@ class TorchLowering(TorchLayouts):
         """A copy padded or cropped to a volume; ``crops``: no side is padded, ``crops_some``: some side is cropped."""
         x = self.map_layout(value)
         sizes = (self.images, volume.depth, *volume.sides)
-        layout = elementwise([x._replace(sizes=sizes)]) if crops else suggested(x, sizes)
+        layout = self.copied(x._replace(sizes=sizes)) if crops else suggested(x, sizes)
         order = "incoming" if crops or crops_some else "cut"  # backward pads what was cropped
         return self.operation([value], Size(0, volume.elements), layout=layout, order=order)
 
@@ -283,13 +287,19 @@ class TorchLowering(TorchLayouts):
 
     def times_number(self, value: int) -> int:
         """Value times a Python number, which a CPU wraps in a tensor of float64."""
-        return self.operation([value], numbers=8 if self.is_cpu else 0)
+        layout = self.with_number(value)
+        return self.operation([value], layout=layout, numbers=8 if self.is_cpu else 0)
 
     def plus_number(self, value: int) -> int:
         """Value plus a Python number, which is not kept for backward."""
         number = [self._recorded((), ONE, item=8, gradients=())] if self.is_cpu else []
         gradients = (SAME, NONE)[: 1 + len(number)]
-        return self.operation([value, *number], item=self.items[value], gradients=gradients)
+        layout = self.with_number(value)
+        return self.operation([value, *number], item=self.items[value], layout=layout, gradients=gradients)
+
+    def with_number(self, value: int) -> Layout | None:
+        """The layout of a value combined with a Python number, which is an operand except for fake tensors."""
+        return None if self.is_fake or self.layouts[value] is None else self.by_channel(value, ())
 
     def scaled(self, value: int, *, leads: bool = False, along: Sequence[int] = (1,)) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel.
@@ -321,7 +331,8 @@ class TorchLowering(TorchLayouts):
             summed_parameters=(factor,),
         )
         if shift:
-            result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
+            shape = self.by_channel(result, along)
+            result = self.operation([result], layout=shape, gradients=(SAME,), parameters=tuple(shift))
         return result
 
     def shifted(self, value: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.layers.layout import Layout, contiguous, elementwise, viewed
+from cnncalc.layers.layout import Layout, contiguous, viewed
 from cnncalc.layers.memory import Extra, Size
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW
 from cnncalc.memory.torch_lowering import TorchLowering
@@ -260,7 +260,7 @@ class TorchProducts(TorchLowering):
         result = self.operation(
             [value],
             item=item,
-            layout=elementwise([x, contiguous((1, *x.sizes[1:]))]),
+            layout=self.elementwise([x, contiguous((1, *x.sizes[1:]))]),
             gradients=(SAME if self.items[value] == item else NEW,),
             parameters=(parameter,),
         )

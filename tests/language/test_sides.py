@@ -8,6 +8,7 @@ import pytest
 
 import cnncalc
 from cnncalc.errors import DesignError
+from cnncalc.language.writer import as_pattern
 
 if TYPE_CHECKING:
     from cnncalc.volume import Volume
@@ -43,6 +44,12 @@ def test_a_label_is_read_as_the_layer_that_it_names(pattern: str, label: str) ->
     assert row.layer.label() == label
     assert again.output == row.output
     assert again.parameters == row.parameters
+
+
+@pytest.mark.parametrize("layers", ["SEQUENCE -> PLANE([12])", "WINDOW3 -> UNWINDOW([12], window=[3])"])
+def test_the_sides_of_a_length_are_written_as_a_list(layers: str) -> None:
+    pattern = f"INPUT 12x4 -> {layers} -> FC-3"
+    assert as_pattern(cnncalc.analyze(pattern).graph).split() == pattern.split()
 
 
 def test_a_second_volume_gives_the_sides() -> None:

@@ -339,6 +339,8 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
         for style in STYLES if optimizer.can_fuse else STYLES[:2]:
             for decay in (False, True):
                 yield Measure(STEPS, {"optimizer": optimizer.name, "style": style, "weight_decay": decay})
+            on_a_cpu = {"profile": "torch-cpu", "optimizer": optimizer.name, "style": style, "weight_decay": True}
+            yield Measure(STEPS, on_a_cpu)
 
 
 def measure_sample() -> Sequence[Measure]:

@@ -1,6 +1,6 @@
 """Memory of random nets with random options of training, equal to measurements of PyTorch 2.13 to the byte.
 
-``data/random_training.json`` has 389 nets chosen among those that agreed when they were measured: it detects changes
+``data/random_training.json`` has 403 nets chosen among those that agreed when they were measured: it detects changes
 and does not show how many nets agree. ``python -m benchmarks.training_memory`` measures other nets.
 """
 
@@ -114,6 +114,43 @@ MORE_PEAKS = [
     ("INPUT 25x6@a -> CONV3-6 -> ATTENTION(@a, heads=2, trainable=no) -> FC-3", {}, 16_000, 11_340),
     ("INPUT 9x60@a -> CONV3-60 -> ATTENTION(@a, heads=2, head_dim=3, out=no) -> FC-2", {}, 105_224, 62_528),
     ("INPUT 60x40x5 -> LINEAR-8 -> GN1 -> FC-2", {"profile": "torch-fake", "autocast": "bfloat16"}, 919_552, 792_064),
+    (
+        "INPUT 4x5x6x3 -> CONV1-5 -> SILU -> DECONV(filters=2, kernel=[2, 2, 1], stride=1, pad=2) -> CONV1-3 -> GAP",
+        {"dtype": "bfloat16"},
+        8_948,
+        6_382,
+    ),
+    (
+        "INPUT 4x5x6x3 -> CONV1-5 -> SILU -> DECONV(filters=2, kernel=[2, 2, 1], stride=1, pad=2) -> CONV1-3 -> GAP",
+        {"batch": 1},
+        9_188,
+        6_524,
+    ),
+    ("INPUT 22x1 -> LINEAR-1 -> PRELU -> CONV3-6 -> LINEAR-3", {"profile": "torch-fake", "batch": 3}, 14_336, 9_216),
+    (
+        "INPUT 22x1 -> LN(axes=depth) -> [PRELU | GAP] -> MINIMUM -> DECONV(filters=6, pad=same) -> EXP -> LINEAR-3",
+        {"profile": "torch-fake", "batch": 3},
+        25_600,
+        13_824,
+    ),
+    (
+        "INPUT 3x4x5x2 -> SOFTPLUS -> [LINEAR-1(trainable=no)@x1]@b0.b1 -> PAD(1)@b0.pad1 -> DWCONV3 -> FC-3@b0.fc1",
+        {},
+        11_260,
+        6_976,
+    ),
+    ("INPUT 12x8x4 -> CONV3-4 -> POOL2@p -> [UNPOOL(@p) -> EXP -> CONV1-2]@b -> FC-2", {}, 20_696, 12_160),
+    (
+        "INPUT 8x6x3 -> CONV3-40 -> GELU -> CONV3-4 -> GELU@a -> GAP(training_only=yes) -> FC-90(training_only=yes)@h "
+        "-> FROM(@a) -> CONV3-4 -> SILU@s -> GAP -> FC-3",
+        {"checkpoint": "a..s"},
+        70_472,
+        44_580,
+    ),
+    ("INPUT 7x8x3 -> CONV3-30 -> BN -> GAP -> FC-3", {"profile": "torch-fake", "dtype": "float16"}, 33_792, 22_528),
+    ("INPUT 7x6x1 -> LN(axes=depth) -> AFFINE(2) -> CONV3-6 -> LINEAR-3", {}, 8_496, 3_692),
+    ("INPUT 7x6x1 -> LN(axes=depth) -> AFFINE(1, 2) -> CONV3-6 -> LINEAR-3", {}, 8_488, 3_692),
+    ("INPUT 7x6x1 -> LN(axes=depth) -> PAD(pad=0) -> CONV3-6 -> LINEAR-3", {}, 8_488, 3_692),
 ]
 
 
@@ -126,7 +163,9 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     The nets have padded copies beside half-precision copies, segments freed before sums, views, sums after a view was
     overwritten, quotients of two types, arguments of segments that give only sizes, casts that a segment makes again,
     arguments in float32 beside contiguous copies, contiguous results of softmax and of convolutions without oneDNN or
-    of depth 1, and gradients of attention that nothing needs.
+    of depth 1, gradients of attention that nothing needs, transposed convolutions whose results lie in the memory of
+    a larger input, a volume of depth 1 times slopes or a number or without a pad, a block with a layer of another block
+    between its own, places that a block reads, an auxiliary head in a segment, and BN with parameters in float16.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))

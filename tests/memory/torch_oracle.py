@@ -1115,11 +1115,11 @@ class Stopped(Exception):
 def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
     """Measures a net on this CPU, by the allocations that the profiler of PyTorch records.
 
-    In bfloat16 it is without oneDNN, which has kernels for this type only on some CPUs.
+    In half precision it is without oneDNN, which has kernels for these types only on some CPUs.
     """
     habits = habits or Habits()
     # entering the flags warns once in a process, so they are left alone where they change nothing
-    is_half = "bfloat16" in (habits.dtype, habits.autocast)
+    is_half = habits.autocast is not None or habits.dtype in ("bfloat16", "float16")
     with torch.backends.mkldnn.flags(enabled=False) if is_half else nullcontext():
         return _measured_on_cpu(report, habits)
 
