@@ -119,10 +119,7 @@ def _every(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name
 def strided(net: Net, source: Source, side: int, step: int, name: str) -> Source:
     """Adds a layer that takes every ``step``-th position of a side, from the first one on. Raises Unknown."""
     strides = [step if number == side else 1 for number in range(len(source.volume.sides))]
-    found = net.add("pool", [source], name, kernel=1, stride=strides if len(strides) > 1 else step)
-    if found is None:
-        raise Unknown
-    return found
+    return net.added("pool", [source], name, kernel=1, stride=strides if len(strides) > 1 else step)
 
 
 def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str) -> Tensor | None:
@@ -284,9 +281,7 @@ def concat(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) -
     side = next(number for number, group in enumerate(groups) if axis in group)
     names = arranged[0].source.volume.names
     keys = {"axis": names[side]} if side < len(names) else {}
-    found = net.add("concat", [tensor.source for tensor in arranged], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added("concat", [tensor.source for tensor in arranged], operator.name, **keys)
     axes = [*arranged[0].axes]
     axes[axis] = whole(side, found.volume[side])
     return Tensor(found, tuple(axes))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown
+from cnncalc.interop.tensor_net import Array, Net, Source, Tensor
 from cnncalc.interop.tensor_weights import columns, concatenated, distances
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, merged, size_of, whole
 from cnncalc.records import NamedTuple
@@ -139,9 +139,7 @@ def attend(net: Net, operator: Operator, scores: Scores, value: Tensor) -> Tenso
         keys["dim"] = inner
     if relative:
         keys["relative"] = relative
-    found = net.add("attention", given[:1] if sources[0] == sources[1] else given, operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added("attention", given[:1] if sources[0] == sources[1] else given, operator.name, **keys)
     net.hold_as(found, _arrays_of(net, (query, key, worth), is_joined=given[0].volume.depth == given[1].volume.depth))
     for array in scores.biases:
         if isinstance(relative, list) and not is_mask(net, array, query.heads):

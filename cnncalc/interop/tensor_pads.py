@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, natural_groups, part
-from cnncalc.interop.tensor_net import Net, Source, Tensor, Unknown, Value, WrongFile, axes_in, choice
+from cnncalc.interop.tensor_net import Net, Source, Tensor, Value, WrongFile, axes_in, choice
 from cnncalc.interop.views import BATCH, whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
@@ -157,7 +157,5 @@ def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode:
     keys: dict[str, Any] = {"depth": [pads[x.rank - 1], pads[-1]]}
     if value:
         keys["value"] = value
-    found = net.add("pad", [tensor.source], operator.name, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added("pad", [tensor.source], operator.name, **keys)
     return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, found.volume.depth)))

@@ -9,7 +9,7 @@ from cnncalc.interop.formulas import rounded
 from cnncalc.interop.tensor_dense import dense
 from cnncalc.interop.tensor_functions import activation, learned
 from cnncalc.interop.tensor_moves import rolled
-from cnncalc.interop.tensor_net import Array, Unknown, WrongFile, axis_in
+from cnncalc.interop.tensor_net import Array, WrongFile, axis_in
 from cnncalc.interop.tensor_weights import transposed
 from cnncalc.interop.views import whole
 
@@ -34,9 +34,7 @@ def adaptive_pool(net: Net, operator: Operator) -> Value:
     if front:
         raise Unsupported("its sides span several images of the batch")
     kind = "avgpool" if operator.type == "AdaptiveAveragePool" else "pool"
-    found = net.add(kind, [tensor.source], operator.name, output=uniform(list(operator.attributes["output_size"])))
-    if found is None:
-        raise Unknown
+    found = net.added(kind, [tensor.source], operator.name, output=uniform(list(operator.attributes["output_size"])))
     return net.maps(found, tensor)
 
 
@@ -57,9 +55,7 @@ def glu(net: Net, operator: Operator) -> Value:
     volume = tensor.source.volume
     if tensor.axes[axis] != whole(len(volume) - 1, volume.depth):
         raise Unsupported("GLU splits the depth, not another axis")
-    found = net.add("glu", [tensor.source], operator.name)
-    if found is None:
-        raise Unknown
+    found = net.added("glu", [tensor.source], operator.name)
     axes = list(tensor.axes)
     axes[axis] = whole(len(volume) - 1, found.volume.depth)
     return type(tensor)(found, tuple(axes))
@@ -97,9 +93,7 @@ def attention(net: Net, operator: Operator) -> Value:
         net.place(sequence.source)
     shared = net.weights("attention", arrays)
     keys: dict[str, Any] = {"heads": attributes["heads"], **({} if attributes["bias"] else {"bias": False})}
-    found = net.add("attention", [each.source for each in sequences], operator.name, **shared, **keys)
-    if found is None:
-        raise Unknown
+    found = net.added("attention", [each.source for each in sequences], operator.name, **shared, **keys)
     net.own(found, arrays)
     return type(x)(found, sequences[0].axes)
 
@@ -141,9 +135,7 @@ def shifted_windows(net: Net, operator: Operator) -> Value:
         steps.append(("crop", None, {"size": list(volume.sides), "at": "begin"}))
     source = x.source
     for kind, name, each in steps:
-        made = net.add(kind, [source], name, **(shared if kind == "attention" else {}), **each)
-        if made is None:
-            raise Unknown
+        made = net.added(kind, [source], name, **(shared if kind == "attention" else {}), **each)
         source = made
         if kind == "attention":
             net.own(source, arrays)

@@ -317,12 +317,11 @@ def _filled(form: str, how: str, syntax: LayerSyntax, reading: _Reading, values:
 
 
 def _layer_with(key: str, layers: Sequence[_Layer]) -> _Layer | None:
-    """The layer of a form that gets the value of a key: the one with a place for it, or without a value of it yet."""
+    """The layer of a form that gets the value of a key: the one with a place for it, or the last that has the key."""
     takes = [layer for layer in layers if key in layer.kind.keys or key in _LAYER_KEYS]
     placed = [layer for layer in takes if key in layer.places.values()]
     windows = [layer for layer in takes if key in WINDOW_KEYS and "k" in layer.places]
-    free = [layer for layer in takes if key not in layer.values]
-    return next(iter(placed or windows or free or takes[-1:]), None)
+    return next(iter(placed or windows or takes[-1:]), None)
 
 
 def _joined(parts: Sequence[_Layer | str], syntax: LayerSyntax, after: str) -> str:

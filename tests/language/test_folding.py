@@ -14,7 +14,10 @@ import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.analysis.volumes import propagate
 from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
+from cnncalc.language.folding.parts import list_width
+from cnncalc.language.forks import Forks
 from cnncalc.language.reading import read_architecture, read_design, read_pattern
+from cnncalc.language.writer import as_pattern, as_yaml
 from tests.nets import most_nets
 from tests.random_nets import examples, random_design, seeds
 
@@ -128,6 +131,45 @@ def folded_layers(text: str) -> str:
     """The pattern of the folded text of a pattern, in one line; with its blocks before it."""
     whole = folded(read_pattern("net", text))
     return re.sub(r"\s+", " ", whole.partition("\n")[2]).strip()
+
+
+def test_the_width_of_a_list_is_that_of_its_text() -> None:
+    for value, text in ((7, "7"), ((1, 20), "[1, 20]"), (((1, 2), (3, 40)), "[[1, 2], [3, 40]]"), ((5,), "[5]")):
+        assert list_width(value) == len(text)
+
+
+def test_the_pattern_of_a_net_repeats_the_sequence_that_covers_most() -> None:
+    text = "INPUT 8x8x3 -> [RELU*3 -> TANH]*2 -> FC-2"
+    assert as_pattern(read_pattern("net", text)).strip() == text
+
+
+def test_equal_parts_of_nested_forks_are_one_block() -> None:
+    text = folded(without_names(named_net("unet-padded")[0]))
+    assert "unit(w): |\n    [CONV3-w -> RELU]*2\n" in text
+    assert text.count("unit(") == 10
+
+
+def test_the_label_of_a_call_is_written_behind_it_not_inside_the_block() -> None:
+    text = folded(without_names(named_net("pspnet-resnet50")[0]))
+    assert re.findall(r"\S*@t2\S*", text) == ["unit(4)@t2", "ADD(@t2,"]
+
+
+def test_a_named_group_of_one_repeat_keeps_its_name() -> None:
+    assert "[ [CONV5-6 -> CONV1-6 -> DWCONV3]*2 ]@c1" in folded_layers(
+        "INPUT 9x9x6 -> [[CONV5-6 -> CONV1-6 -> DWCONV3]*2]@c1 -> GAP"
+    )
+
+
+def test_an_entry_of_a_layer_that_reads_two_volumes_names_both() -> None:
+    graph = read_pattern("net", "INPUT 8x8x3 -> CONV3-4@a -> POOL2 -> RESIZE(@a) -> FC-2")
+    assert "- resize: {inputs: [pool1, a]}" in as_yaml(graph)
+    assert shapes_of(read_design("again", as_yaml(graph))) == shapes_of(graph)
+
+
+def test_a_fork_is_sought_until_no_step_is_left() -> None:
+    inputs = [(), (0,), (0,), (1, 2)]
+    assert Forks(inputs, [3], 0).furthest(1, 4, 0)[0] == 3
+    assert Forks(inputs, [3], -1).furthest(1, 4, 0)[0] is None
 
 
 def test_a_repetition_with_different_numbers_becomes_a_repeat_over_a_list() -> None:

@@ -155,7 +155,7 @@ class Growth(Loop):
 def list_width(value: object) -> int:
     """The length of the text of a number or a list."""
     if isinstance(value, tuple):
-        return 2 + sum([list_width(part) + 2 for part in value])
+        return sum([list_width(part) + 2 for part in value])  # with brackets, commas and blanks
     return len(str(value))
 
 
