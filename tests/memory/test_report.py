@@ -223,7 +223,7 @@ def test_layers_with_a_single_value_for_a_mean_give_a_warning(layers: str, batch
     found = account_memory(report, Options(batch=batch)).warnings
 
     assert [problem.code for problem in found] == ["single-value"] * bool(word)
-    assert all(f"PyTorch cannot {word} with means of a single value" in problem.message for problem in found)
+    assert all(f"PyTorch cannot {word}: each mean would be of a single value" in problem.message for problem in found)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
