@@ -1274,7 +1274,7 @@ def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
         (lambda model: model.add("HardSigmoid", alpha=-0.5), "HSIGMOID has a slope above 0, not -0.5"),
         (
             lambda model: model.add("LayerNormalization", model.last, model.weight("s", (10,)), axis=2),
-            "its scale has the shape [10] for [12, 10]",
+            "its scale has the shape [10], the normalized axes [12, 10]",
         ),
     ],
 )
