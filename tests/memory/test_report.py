@@ -161,7 +161,7 @@ def test_the_hint_for_a_range_that_ends_before_it_begins_is_the_whole_option(nam
     [
         ({"optimizer": "adm"}, "no optimizer 'adm'; did you mean 'adam'?"),
         ({"profile": "torch-cud"}, "no profile 'torch-cud'; did you mean 'torch-cuda'?"),
-        ({"dtype": "int8"}, "no framework here trains in int8"),
+        ({"dtype": "int8"}, "int8 is not a data type of training"),
         ({"style": "forech"}, "no optimizer style 'forech'; did you mean 'foreach'?"),
         ({"style": "fused"}, "momentum has no fused style"),
         ({"zero_grad": "begin"}, "no zero-grad 'begin'"),
