@@ -333,6 +333,7 @@ def test_the_count_of_multiply_adds_is_what_the_meter_counts(threads: int) -> No
         ("INPUT 13x11x9 -> CONV1-7", "as many"),
         ("INPUT 13x11x9 -> CONV3-11", "more"),  # windows that are laid out
         ("INPUT 64x64x32 -> CONV3-33", "fewer"),  # in tiles
+        ("INPUT 4096x1x32 -> CONV3-32", "as many"),  # too narrow for tiles
     ],
 )
 def test_a_convolution_takes_as_many_products_as_it_has_macs_except_in_tiles(text: str, products: str) -> None:
