@@ -53,7 +53,7 @@ def bytes_per_element(dtype: str) -> int:
 
 def untrainable(dtype: str) -> str | None:
     """Why nothing is trained in a data type that inference takes; None for other words."""
-    return f"no framework here trains in {dtype}" if dtype in BYTES_PER_ELEMENT else None
+    return f"{dtype} is not a data type of training" if dtype in BYTES_PER_ELEMENT else None
 
 
 def _significant(count: int, size: int, digits: int) -> tuple[int, int]:
@@ -166,14 +166,26 @@ def parse_count(text: str) -> int:
     return _parse(text, _COUNT_UNITS, "", "a count")
 
 
+def too_many_digits(digits: int) -> str:
+    """The message about a number of more than MAX_DIGITS digits; ``digits`` is how many it has."""
+    return f"a number has at most {MAX_DIGITS} digits, but this one has {digits}"
+
+
+def check_digits(text: str) -> None:
+    """Raises ValueProblem if a number in the text has more than MAX_DIGITS digits."""
+    import re
+
+    longest = max(map(len, re.findall("[0-9]+", text)), default=0)
+    if longest > MAX_DIGITS:
+        raise ValueProblem(too_many_digits(longest), code="limit")
+
+
 def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
     import re
 
+    check_digits(text)
     found = re.fullmatch(_QUANTITY, text.strip())
     if not found:
-        longest = max([len(digits) for digits in re.findall("[0-9]+", text)], default=0)
-        if longest > MAX_DIGITS:
-            raise ValueProblem(f"a number has at most {MAX_DIGITS} digits, but this one has {longest}", code="limit")
         example = "8GiB" if bare else "7M"
         raise ValueProblem(f"'{text}' is not {what}: write a number and a unit, as in {example}", code="unknown-unit")
     number, unit = found.groups()

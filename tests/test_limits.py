@@ -13,10 +13,11 @@ import pytest
 from cnncalc.checks.baseline import MAX_BASELINE_BYTES, Baseline
 from cnncalc.checks.configuration import MAX_BYTES, MAX_LIST, Configurations
 from cnncalc.checks.family import MOST_CHECKED, ranges_of
+from cnncalc.cli.command import whole_number
 from cnncalc.cli.docs import MAX_BYTES as DOCUMENT_BYTES
 from cnncalc.cli.docs import read_document
 from cnncalc.errors import CnncalcError
-from cnncalc.figures.budget import from_python, read_amount, read_budget
+from cnncalc.figures.budget import OPTION_READERS, from_python, read_amount, read_budget
 from cnncalc.language.limits import NESTING
 from cnncalc.memory.report import MAX_IMAGE_BATCHES, Options, check_options
 from cnncalc.search.executors import _number_of_processes
@@ -25,6 +26,7 @@ from cnncalc.search.points import MOST_CHARACTERS, MOST_LATIN, MOST_NAMES, MOST_
 from cnncalc.search.processes import MOST_PROCESSES
 from cnncalc.search.ranges import MAX_LISTED, read_range
 from cnncalc.units import MAX_DIGITS, parse_bytes, parse_count
+from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +79,7 @@ def _product(points: int, sample: Sample | None = None) -> object:
     return Product([read_range(f"w=1..{points}", "--vary")], sample)
 
 
+DIGITS = "a number has at most 18 digits, but this one has 19"
 LIMITS: dict[str, tuple[int, str, Callable[[int], Any]]] = {
     "bytes of a configuration": (MAX_BYTES, "at most 256 KiB", lambda n: _configured('base = "a"\n#'.ljust(n))),
     "parts of a key of a configuration": (NESTING, "at most 64 parts", _project),
@@ -87,10 +90,17 @@ LIMITS: dict[str, tuple[int, str, Callable[[int], Any]]] = {
         MAX_BASELINE_BYTES, "at most 8 MiB", lambda n: _baseline('{"schema": 1, "files": {}}'.ljust(n)),
     ),
     "bytes of a document": (DOCUMENT_BYTES, "at most 16 MiB", lambda n: read_document(_file("a.md", "a" * n), "a.md")),
-    "digits of a limit": (MAX_DIGITS, "at most 18 digits", lambda n: read_amount("9" * n, "count")),
-    "digits of bytes": (MAX_DIGITS, "at most 18 digits", lambda n: parse_bytes("9" * n)),
-    "digits of a count": (MAX_DIGITS, "at most 18 digits", lambda n: parse_count("9" * n)),
-    "digits of an end of a range": (MAX_DIGITS, "at most 18 digits", lambda n: read_range(f"w=1..{'9' * n}", "--vary")),
+    "digits of a limit": (MAX_DIGITS, DIGITS, lambda n: read_amount("9" * n, "count")),
+    "digits of bytes": (MAX_DIGITS, DIGITS, lambda n: parse_bytes("9" * n)),
+    "digits of a count": (MAX_DIGITS, DIGITS, lambda n: parse_count("9" * n)),
+    "digits of an option": (MAX_DIGITS, DIGITS, lambda n: whole_number("9" * n)),
+    "digits of a budget's batch": (
+        MAX_DIGITS, f"batch: {DIGITS}", lambda n: OPTION_READERS["batch"]("batch", "9" * n),
+    ),
+    "digits of a side of a range": (
+        MAX_DIGITS, DIGITS, lambda n: read_range(f"input=8..{'9' * n}", "--vary", Volume(8, 8, 3)),
+    ),
+    "digits of an end of a range": (MAX_DIGITS, DIGITS, lambda n: read_range(f"w=1..{'9' * n}", "--vary")),
     "designs of a budget's family": (MOST_CHECKED, "at most 1,000 are checked", _family),
     "batches of images": (
         MAX_IMAGE_BATCHES, "at most 1,000 batches", lambda n: check_options(Options(image_batches=n)),

@@ -6,7 +6,7 @@ from cnncalc.errors import ValueProblem, did_you_mean, no_effect
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, PLAIN_ENDINGS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import argument, visible
-from cnncalc.units import MAX_DIGITS, listed
+from cnncalc.units import check_digits, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ def whole_number(text: str, least: int = 1) -> int:
     """A whole number of at least ``least``, which is 0 or 1."""
     if not text.isascii() or not text.isdigit() or (least and not text.strip("0")):
         raise ValueProblem(f"expected a whole number of at least {least}, found '{text[:60]}'")
-    if len(text) > MAX_DIGITS:
-        raise ValueProblem(f"a whole number may have {MAX_DIGITS} digits, but this one has {len(text)}")
+    check_digits(text)
     return int(text)
 
 

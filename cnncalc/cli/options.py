@@ -9,7 +9,7 @@ from cnncalc.errors import Problem, ValueProblem, in_every, no_effect
 from cnncalc.formats import FORMATS, is_exact
 from cnncalc.layers.keys import is_volume_size
 from cnncalc.records import NamedTuple
-from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES, plural
+from cnncalc.units import BYTES_PER_ELEMENT, UNIT_STYLES, check_digits, plural
 from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
@@ -60,8 +60,9 @@ def _choices(text: str) -> bool | tuple[bool, ...]:
 
 def _volume(text: str) -> Volume:
     """HxWxD, each part at least 1."""
+    check_digits(text)
     parts = text.strip().strip("[]").replace("\u00d7", "x").split("x")
-    sizes = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS]
+    sizes = [int(part) for part in parts if part.isascii() and part.isdigit()]
     if len(sizes) < len(parts) or not is_volume_size(sizes):
         raise ValueProblem(f"expected sides and depth, as in 224x224x3 or 16000x1, found '{text[:60]}'")
     if not all(sizes):

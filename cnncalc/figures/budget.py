@@ -17,7 +17,17 @@ from cnncalc.memory.boards import PREFIX, is_board, read_board
 from cnncalc.memory.options import read_reserve
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
-from cnncalc.units import MAX_DIGITS, format_bytes, listed, parse_bytes, parse_count, short, untrainable
+from cnncalc.units import (
+    MAX_DIGITS,
+    check_digits,
+    format_bytes,
+    listed,
+    parse_bytes,
+    parse_count,
+    short,
+    too_many_digits,
+    untrainable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -331,9 +341,7 @@ def read_amount(text: str, unit: str) -> Amount:
     """The amount of ``7M``, ``93MiB`` or ``+5%``; raises ValueProblem for anything else."""
     text = text.strip()
     shown = _cut(text)
-    longest = max((len(digits) for digits in re.findall("[0-9]+", text)), default=0)
-    if longest > MAX_DIGITS:
-        raise ValueProblem(f"a limit has at most {MAX_DIGITS} digits, but this one has {longest}", code="limit")
+    check_digits(text)
     if text.endswith("%"):
         found = _RELATIVE.fullmatch(text)
         if found is None:
@@ -372,8 +380,10 @@ def _option(key: str, name: str, text: str) -> int | str:
 
 
 def _whole(name: str, text: str) -> int:
-    if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MAX_DIGITS:
+    if not re.fullmatch("[1-9][0-9]*", text):
         raise ValueProblem(f"{name}: expected a whole number of at least 1, found '{_cut(text)}'")
+    if len(text) > MAX_DIGITS:
+        raise ValueProblem(f"{name}: {too_many_digits(len(text))}", code="limit")
     return int(text)
 
 

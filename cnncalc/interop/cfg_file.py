@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import DesignError, Problem
 from cnncalc.records import NamedTuple
 from cnncalc.source import Span
-from cnncalc.units import MAX_DIGITS
+from cnncalc.units import MAX_DIGITS, too_many_digits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,8 @@ class Section(NamedTuple):
 
     def _whole(self, name: str, digits: str) -> int:
         if len(digits) > MAX_DIGITS:
-            raise self.wrong(name, f"a number of at most {MAX_DIGITS} digits")
+            message = f"[{self.name}] {name}: {too_many_digits(len(digits))}"
+            raise _fault(self.at(name), message, "limit")
         return int(digits)
 
     def wrong(self, name: str, expected: str) -> DesignError:

@@ -14,7 +14,7 @@ from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import DECIMAL_CHARACTERS, NESTING
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span
-from cnncalc.units import MAX_DIGITS
+from cnncalc.units import MAX_DIGITS, too_many_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,13 +290,17 @@ class _Parser:
         """The number of a token: decimal, hexadecimal or octal."""
         text = token.text.replace(" ", "").replace("\t", "")
         digits = text.lstrip("-")
-        is_whole = digits.isdigit() or digits[:2].lower() == "0x"
+        is_hex = digits[:2].lower() == "0x"
+        if is_hex:
+            digits = digits[2:]
+        is_whole = is_hex or digits.isdigit()
         most = MAX_DIGITS if is_whole else DECIMAL_CHARACTERS
         if len(digits) > most:
-            raise self.fault(f"a number has at most {most} {'digits' if is_whole else 'characters'}", token, "limit")
+            message = too_many_digits(len(digits)) if is_whole else f"a number has at most {most} characters"
+            raise self.fault(message, token, "limit")
         if not is_whole:
             return float(text if digits[0] in "in" else text.rstrip("fF"))
-        if digits[:2].lower() == "0x":
+        if is_hex:
             return int(text, 16)
         is_octal = digits[0] == "0" and set(digits) <= set("01234567")
         return int(text, 8 if is_octal else 10)

@@ -85,7 +85,7 @@ def picked(net: Net, operator: Operator, tensor: Tensor, axis: int, indices: Seq
     is_short = not isinstance(indices, range) or len(indices) <= MOST_PARTS
     starts = [n for n, index in enumerate(indices) if not n or index != indices[n - 1] + 1] if is_short else []
     if not 0 < len(starts) <= MOST_PARTS:
-        raise Unsupported(f"it reorders its elements in more than {MOST_PARTS} consecutive parts")
+        raise Unsupported(f"its result has more than {MOST_PARTS} runs of consecutive elements")
     ends = [*starts[1:], len(indices)]
     spans = [(indices[start], indices[start] + end - start, 1) for start, end in zip(starts, ends, strict=True)]
     return concat(net, operator, [part(net, tensor, axis, span, operator.name) for span in spans], axis)

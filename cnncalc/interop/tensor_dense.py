@@ -101,9 +101,10 @@ def matmul(net: Net, operator: Operator) -> Value:
 
 
 def fused_matmul(net: Net, operator: Operator) -> Value:
-    """FusedMatMul of ONNX Runtime: alpha times MatMul of tensors whose axes are moved before.
+    """FusedMatMul of ONNX Runtime: alpha times MatMul of tensors, whose axes it reorders first.
 
-    ``transBatchA`` moves the first axis before the last one, ``transA`` then swaps the last two; B alike.
+    ``transBatchA`` moves the first axis before the last one; then ``transA`` swaps the last two. The attributes
+    ``transBatchB`` and ``transB`` do this for the second tensor.
     """
     values: list[Value] = []
     for value, letter in zip((*net.inputs(operator), None, None), "AB", strict=False):
@@ -199,9 +200,9 @@ def einsum(net: Net, operator: Operator) -> Value:
 
 
 def _equation(operator: Operator, values: Sequence[Value]) -> tuple[list[str], str]:
-    """The letters of the axes of each input and of the result; the axes of "..." get characters, the last one chr(1).
+    """The letters of the axes of each input and of the result; the axes of "..." are control characters, chr(1) last.
 
-    Raises Unsupported for equations that are no sums and products, WrongFile for those that do not fit the inputs.
+    Raises Unsupported for an equation of another form, WrongFile for one that does not fit the inputs.
     """
     equation = str(operator.attributes.get("equation", ""))
     terms, arrow, result = equation.replace(" ", "").partition("->")
@@ -220,7 +221,7 @@ def _equation(operator: Operator, values: Sequence[Value]) -> tuple[list[str], s
     stated = "".join(letter for letter in every + result.replace("...", "") if letter not in dots)
     if stated and not (stated.isascii() and stated.isalpha()):
         raise WrongFile(f"its equation {visible(equation)} has other characters than letters")
-    if not arrow:  # the letters that stand there once, in alphabetical order
+    if not arrow:  # the result has the letters that occur once, in alphabetical order
         result = "..." + "".join(
             sorted([letter for letter in every if every.count(letter) == 1 and letter not in dots])
         )
@@ -242,7 +243,10 @@ def _summed(net: Net, operator: Operator, value: Value, letters: str, axes: list
 
 
 def _product_of_terms(net: Net, operator: Operator, one: Term, other: Term, result: str) -> Value:
-    """The matrix product of two terms: rows of the first and columns of the second, summed over other shared axes."""
+    """The matrix product of two terms, summed over the letters that both have and the result lacks.
+
+    Letters of the first term alone are rows, of the second alone columns.
+    """
     shared = _common(one.letters, other.letters)
     batch, summed = _common(shared, result), _without(shared, result)
     rows, columns = _without(one.letters, other.letters), _without(other.letters, one.letters)
@@ -354,7 +358,10 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
 
 @lru_cache(maxsize=256)  # nets multiply tensors with the same axes many times
 def _of_product(one: Axes, other: Axes) -> tuple[Sequence[list[int]], Volume, Axes]:
-    """The groups of axes that are the outer sides of a matrix product, its volume, and its axes."""
+    """For a product of tensors with axes ``one`` and ``other``: its volume, the axes of the result, and groups of axes.
+
+    The groups are the first result: the axes before the last two that become sides of the volume.
+    """
     require_batch_apart([one[:-2], other[:-2]])
     if batch_of(one[-2:]) and batch_of(other):
         raise Unsupported(MIXED)
@@ -377,7 +384,7 @@ def _of_product(one: Axes, other: Axes) -> tuple[Sequence[list[int]], Volume, Ax
 
 
 def _width(axis: Axis) -> int:
-    """The number of indices of an axis in one image."""
+    """The size of an axis in one image."""
     return size_of(atom for atom in axis if atom.side != BATCH)
 
 

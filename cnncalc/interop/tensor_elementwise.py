@@ -63,7 +63,7 @@ def arithmetic(net: Net, operator: Operator) -> Value:
 
 
 def chosen(net: Net, operator: Operator) -> Value:
-    """Where, and the comparisons of its condition, as part of a function of one tensor and numbers."""
+    """Where and comparisons, if they compute a function of one tensor and numbers: ``Where(x > 0, x, 0)``."""
     is_where = operator.type == "Where"
     values = net.inputs(operator)
     tensors = [value for value in values if isinstance(value, Tensor)]
@@ -90,12 +90,12 @@ def chosen(net: Net, operator: Operator) -> Value:
 
 
 def _picked(net: Net, condition: Array, choices: Sequence[Value]) -> Value:
-    """The choice of Where by a constant condition, expanded to the shape of the result."""
+    """The input that Where selects by a constant condition, expanded to the shape of the result."""
     net.used(condition)
     found = choices[0 if condition.scalar else 1]
     shape = broadcast([value.shape for value in (condition, *choices) if value is not None])
     if not isinstance(found, Tensor):
-        raise Unsupported("its choice is a constant")
+        raise Unsupported("its condition selects a constant")
     wide = found.viewed(_aligned(found, len(shape)))
     return wide if wide.shape == shape else Tensor(wide.source, wide.axes, shape)
 
@@ -106,7 +106,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def _old_broadcast(values: Sequence[Value], operator: Operator) -> Value:
-    """The second operand in operator sets below 7, where ``axis`` aligns its axes with those of the first."""
+    """The second operand; below operator set 7 ``axis`` says at which axis of the first it begins."""
     first, second = values
     axis = operator.attributes.get("axis")
     if axis is None or not isinstance(first, Tensor) or second is None:
@@ -131,7 +131,7 @@ def two(net: Net, operator: Operator, type: str, left: Value, right: Value) -> V
 
 
 def _aligned(tensor: Tensor, rank: int) -> Axes:
-    """The axes of a tensor after leading axes of size 1, ``rank`` in all."""
+    """The axes of a tensor, preceded by axes of size 1, so that there are ``rank``."""
     return (*((),) * (rank - tensor.rank), *tensor.axes)
 
 
@@ -152,7 +152,7 @@ def _two_tensors(net: Net, operator: Operator, type: str, left: Tensor, right: T
 
 
 def _is_formula_pair(first: Source, second: Source, one: Axes, other: Axes) -> bool:
-    """Whether two views of one layer have the same axes, except those that one of them has reduced."""
+    """Whether two views of one layer have the same axes, except for axes over which one of them is reduced."""
     missing: set[Atom] = set()
     for a, b in zip(one, other, strict=True):
         if a != b:
@@ -330,7 +330,10 @@ def _per_channel(net: Net, x: Tensor, array: Array) -> Tensor | None:
 
 
 def _broadcast_to(x: Tensor, array: Array) -> tuple[int, ...]:
-    """The shape of a constant with as many axes as the tensor; raises Unsupported or WrongFile if it does not fit."""
+    """The shape of a constant, preceded by sizes of 1, so that it has as many axes as the tensor.
+
+    Raises Unsupported if the result would be larger than the tensor, WrongFile if the two do not broadcast.
+    """
     if len(array.shape) > x.rank:
         raise Unsupported(f"its constant of shape {_shown(array.shape)} has more axes than {_shown(x.shape)}")
     shape = (*(1,) * (x.rank - len(array.shape)), *array.shape)
@@ -343,7 +346,7 @@ def _broadcast_to(x: Tensor, array: Array) -> tuple[int, ...]:
 
 
 def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) -> Tensor:
-    """A constant for each channel: a parameter of the layer before, or else SCALE or AFFINE."""
+    """A product or sum with one number for each channel: a parameter of the layer before it, else SCALE or AFFINE."""
     source = x.source
     net.place(source)
     is_shift = type in ("Add", "Sub")
@@ -376,7 +379,7 @@ def flat_as(type: str, array: Array) -> Array:
 
 
 def _is_fixed(net: Net, source: Source, array: Array) -> bool:
-    """Whether constants are fixed numbers, not parameters: literals, or the normalization of an input."""
+    """Whether a constant has fixed numbers, not parameters: a literal, or a constant that normalizes an input."""
     if array.values is None or len(array.values) > 4096:
         return False
     if array.is_learned is not None:
@@ -387,7 +390,7 @@ def _is_fixed(net: Net, source: Source, array: Array) -> bool:
 def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: bool) -> bool:
     """Makes a constant the bias, scale or shift of the layer before if that has none; returns whether it did.
 
-    ``own`` is the constant in the layout of that parameter.
+    ``own`` is the constant as that parameter: a vector, negative for Sub, the reciprocals for Div.
     """
     kind = net.kind(source)
     if source.place is None or not net.is_read_once(source):

@@ -24,7 +24,7 @@ MOST_VALUES = 4_096
 """The most elements of a tensor whose values are computed."""
 MOST_ELEMENTS = 1 << 50
 ORIGIN_WORK = 16
-"""The work of recording that a constant is computed from another one, in numbers."""
+"""How many numbers the record that a constant is computed from another one counts as."""
 LARGEST = 1 << 1023
 """The largest absolute value of an integer."""
 

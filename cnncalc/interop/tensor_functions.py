@@ -62,9 +62,9 @@ def formula_of(
     reduced: frozenset[Atom] = frozenset(),
     count: int = 1,
 ) -> Source:
-    """A source that is a formula over one layer; if the arguments depend on several layers, they become layers first.
+    """A pending layer with a formula over one layer; arguments over several layers are added as layers first.
 
-    ``reduced`` are the atoms over which it reduces, ``count`` the number of elements of each reduction.
+    ``reduced`` are the atoms over which it reduces, ``count`` the number of elements that become one.
     """
     source = Source(volume)
     given = [arg for arg in args if isinstance(arg, Source)]
@@ -89,7 +89,7 @@ def leaf_of(source: Source) -> Source:
 
 
 def _made(net: Net, source: Source) -> int | None:
-    """Adds the layer of a formula: the kind that equals the whole formula, or else its last operator."""
+    """Adds the layers of a formula: one kind that equals all of it, or else the layer of its last operator."""
     formula = source.formula
     assert formula is not None
     operator = formula.operator
@@ -307,7 +307,7 @@ def learned(
 ) -> Tensor:
     """Adds a layer with weights that keeps the shape of its input. Raises Unknown if its input is unknown.
 
-    ``arrays`` and ``buffers`` are in the layout of the executor, by name.
+    ``arrays`` and ``buffers`` are by name, with their axes as the NumPy run takes them.
     """
     given = [*arrays.values()], [*buffers.values()]
     shared = net.weights(kind, *given)

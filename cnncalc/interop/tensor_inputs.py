@@ -51,8 +51,8 @@ class Order(NamedTuple):
 def _of_vectors(axes: Sequence[int | None], known: Sequence[int | None]) -> Order:
     """The order of axes whose last one is the depth.
 
-    The batch is the first axis, or, if that has a size above 1, axis 0 of the input, if its size is 1 or open, or of
-    three axes the second one, if its size is: PyTorch's sequences are positions x batch x depth.
+    The batch is the first axis, unless its size is above 1 and another axis with a size of 1 or open may be the batch:
+    axis 0 of the input, or the second of three axes, since sequences of PyTorch are positions x batch x depth.
     """
     batch, sides = axes[0], _given(axes[1:-1])
     if len(axes) == 3 and batch is not None and (known[batch] or 1) > 1 and sides and known[sides[0]] in (None, 1):
@@ -63,7 +63,7 @@ def _of_vectors(axes: Sequence[int | None], known: Sequence[int | None]) -> Orde
 
 
 def order_of(net: Net, name: str, known: Sequence[int | None]) -> Order:
-    """The order of the axes of an input that the first operators after it need; ``known`` are its sizes."""
+    """The order of the axes of an input, from the first operator after it that needs one; ``known`` are its sizes."""
     rank = len(known)
     waiting: deque[tuple[str, tuple[int | None, ...]]] = deque([(name, tuple(range(rank)))])
     steps = 0
@@ -178,7 +178,10 @@ def read_input(net: Net, name: str, shape: tuple[int | None, ...] | None) -> Non
 
 
 def _with_images(net: Net, order: Order, known: Sequence[int | None]) -> Order:
-    """The order of an input, in which the batch is a side if it is not that of the net, which the first input has."""
+    """The order of an input. Its batch becomes a side if its size differs from that of the net.
+
+    The batch of the net is that of the first input.
+    """
     if order.batch is None:
         return order
     batch = known[order.batch]

@@ -124,7 +124,7 @@ BROADCASTING = frozenset((
     "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum", "Where", "Greater", "GreaterOrEqual", "Less",
     "LessOrEqual", "Reshape", "Transpose",
 ))  # fmt: skip
-"""Operators that read tensors as they were before they were expanded."""
+"""Operators that take an expanded input without its copies; for others the copies are concatenated first."""
 
 REASONS = {
     **dict.fromkeys(
@@ -275,13 +275,13 @@ def _copy_expanded(net: Net, operator: Operator) -> None:
 
 
 def _taken(net: Net, operator: Operator) -> list[Value]:
-    """The outputs of If whose condition is known: those of one branch, whose operators are converted."""
+    """Converts the branch of If that its constant condition selects; returns the outputs of that branch."""
     condition = net.inputs(operator)[0] if operator.inputs else None
     if not isinstance(condition, Array) or condition.scalar is None:
         raise Unsupported(REASONS["If"])
     branch = operator.attributes.get("then_branch" if condition.scalar else "else_branch")
     if not isinstance(branch, Branch):
-        raise Unsupported("its branch is in a function of the file")
+        raise Unsupported("it is in a function of the file, whose branches are not read")
     net.used(condition)
     net.builder.note("If left out: its condition is constant, so one branch runs")
     for inner in branch.operators:
@@ -290,7 +290,7 @@ def _taken(net: Net, operator: Operator) -> list[Value]:
 
 
 def _handled(net: Net, operator: Operator, found: Value | list[Value]) -> list[Value]:
-    """The outputs of an operator from those that its handler found."""
+    """The outputs of an operator, from what its handler returned."""
     results = found if isinstance(found, list) else [found]
     if operator.type == "MaxPool" and len(operator.outputs) > 1:
         results = results * 2
@@ -302,7 +302,7 @@ def _handled(net: Net, operator: Operator, found: Value | list[Value]) -> list[V
 
 
 def _require_outputs(net: Net, operator: Operator, results: list[Value]) -> None:
-    """Raises Unsupported if an operator reads an output that no layer gives; notes one that is an output of the net."""
+    """Raises Unsupported if an operator reads an output that no layer computes; notes such an output of the net."""
     for number, name in enumerate(operator.outputs[1:], 1):
         readers = [reader.type for reader in net.reading.get(name, ())]
         if operator.type == "MaxPool":
@@ -319,7 +319,7 @@ def _require_outputs(net: Net, operator: Operator, results: list[Value]) -> None
 
 
 def _folded(net: Net, operator: Operator) -> list[Value]:
-    """The outputs of an operator on constants; if they cannot be computed, constants with the shapes in the file."""
+    """The outputs of an operator on constants. Without a computable shape they get the shapes that the file states."""
     try:
         return fold(net, operator)
     except NotFolded:
@@ -377,7 +377,7 @@ def _unsupported(net: Net, operator: Operator, why: str) -> None:
 
 
 def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Volume, Axes] | None:
-    """The volume of the first output of an unsupported operator, and its axes; None if they are not known."""
+    """The volume and the axes of the first output of an unsupported operator; None if they are not known."""
     shape = _stated(net, operator)
     if shape is None:
         return None
@@ -406,7 +406,7 @@ def _result_of(net: Net, operator: Operator, tensors: list[Tensor]) -> tuple[Vol
 
 
 def _stated(net: Net, operator: Operator) -> tuple[int, ...] | None:
-    """The shape of the first output: the one that the file states, or the broadcast one of element-wise operators."""
+    """The shape of the first output: as the file states it, or for element-wise operators broadcast from the inputs."""
     found = net.net.shapes.get(operator.outputs[0]) if operator.outputs else None
     if found is not None and len(found) > 1 and None not in found[1:]:
         return tuple([size or net.batch for size in found])
@@ -420,7 +420,7 @@ def _stated(net: Net, operator: Operator) -> tuple[int, ...] | None:
 
 
 def _compare(net: Net, operator: Operator, name: str, value: Tensor) -> None:
-    """Compares a shape with the one that the file states; a difference is an error for an output, else a warning."""
+    """Compares a shape with the one in the file; a difference is an error for an output of the net, else a warning."""
     stated = net.net.shapes.get(name)
     if stated is None:
         return

@@ -52,7 +52,7 @@ def reshape(net: Net, operator: Operator) -> Value:
 
 
 def _with_copies(net: Net, operator: Operator, x: Tensor, shape: Sequence[int]) -> Tensor:
-    """Reshapes an expanded tensor if axes merge with the copies after them, which is nearest-neighbour resizing."""
+    """Reshapes an expanded tensor if each axis merges with the copies after it: elements are repeated along a side."""
     left = list(zip(x.axes, x.shape, strict=True))[::-1]
     axes: list[Axis] = []
     counts: list[tuple[int, int]] = []
@@ -280,7 +280,7 @@ def rolled(net: Net, x: Tensor, shifts: Sequence[tuple[int, int]], name: str) ->
 
 
 def _rolling(x: Tensor, axis: int) -> list[int]:
-    """The sides of the volume that are this axis of a tensor: one or none."""
+    """The side of the volume that is this axis of a tensor, in a list; empty if the axis is not one whole side."""
     return [side for side, size in enumerate(x.source.volume.sides) if x.axes[axis] == whole(side, size)]
 
 
@@ -305,7 +305,7 @@ NO_INDICES = "its indices are not known"
 
 
 def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[int, ...], indices: list[int]) -> Tensor:
-    """The elements of an axis with these indices, which become axes of this shape."""
+    """The elements of an axis at these indices; the axis is replaced by axes of ``shape``."""
     size = x.shape[axis]
     found = [place_in(index, size) for index in indices]
     order = _counting(shape, found)
@@ -323,7 +323,8 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
         taken = repeated(net, operator, x, axis, count)
     elif order is None and found == middles and has_steps:
         taken = repeated(net, operator, x, axis, count)
-        why = f"{operator.type} takes the nearest element of the middle of each position, RESIZE of its begin"
+        first = f"{operator.type} takes the element nearest to the middle of each position"
+        why = f"{first}, RESIZE the one nearest to its begin"
         net.builder.note(why)
         net.differs(taken.source, why)
     else:
@@ -337,7 +338,7 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
 
 
 def _counting(shape: tuple[int, ...], indices: Sequence[int]) -> list[int] | None:
-    """The order of the axes of indices, slowest first, in which they count up by 1; None if there is none."""
+    """The order of the axes of an array of indices, slowest first, in which its values increase by 1; None if none."""
     if not indices:
         return None
     steps = [indices[prod(shape[n + 1 :])] - indices[0] if size > 1 else 0 for n, size in enumerate(shape)]
@@ -350,7 +351,7 @@ def _counting(shape: tuple[int, ...], indices: Sequence[int]) -> list[int] | Non
 
 
 def gather_points(net: Net, operator: Operator) -> Value:
-    """GatherND with known indices, each of which depends on one axis of the result alone."""
+    """GatherND with the indices of a grid: each index depends on a single axis of the result."""
     x, indices = net.tensor(operator), net.array(operator, 1)
     if indices is None or indices.values is None or operator.attributes.get("batch_dims"):
         raise Unsupported(NO_INDICES)
@@ -394,11 +395,11 @@ CONSTANTS = "it concatenates constants and computed values"
 
 
 REPEATING = frozenset((*KEEPING, "Expand", "Tile", "Transpose")) - {"Dropout"}
-"""Operators whose result has no other numbers than their first input."""
+"""Operators whose result consists of values of the first input."""
 
 
 def number_of(array: Array) -> float | None:
-    """The number that all elements of a constant are; None if they differ or are not known."""
+    """The value of all elements of a constant; None if they differ or are not known."""
     for _ in range(MAX_RANK):
         made = array.made
         if array.scalar is not None:
@@ -412,7 +413,7 @@ def number_of(array: Array) -> float | None:
 
 
 def _with_numbers(net: Net, operator: Operator, values: Sequence[Value], axis: int) -> Tensor:
-    """PAD: a number, repeated, before and after tensors. Raises Unsupported for other constants."""
+    """PAD: tensors between constants that all consist of one number. Raises Unsupported for other constants."""
     places = [number for number, value in enumerate(values) if isinstance(value, Tensor)]
     inner = [value for value in values[places[0] : places[-1] + 1] if isinstance(value, Tensor)]
     outer = [value for value in values if isinstance(value, Array)]

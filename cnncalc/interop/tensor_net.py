@@ -67,7 +67,7 @@ class WrongFile(CnncalcError):
 
 
 def axis_in(axis: int, rank: int) -> int:
-    """The axis from 0 of a tensor with ``rank`` axes; negative numbers count from its end.
+    """The number of an axis, counted from 0, of a tensor with ``rank`` axes; a negative ``axis`` counts from the end.
 
     Raises:
         WrongFile: the tensor has no such axis.
@@ -92,7 +92,7 @@ def axes_in(axes: Iterable[int], rank: int) -> list[int]:
 
 
 def choice(operator: Operator, name: str, choices: Sequence[str], default: str) -> str:
-    """An attribute that is one of several words, by default or if empty ``default``; raises WrongFile for others."""
+    """The attribute ``name``, ``default`` if it is missing or empty; raises WrongFile if it is not in ``choices``."""
     found = operator.attributes.get(name) or default
     if found not in choices:
         raise WrongFile(f"its {name} is {visible(str(found))}, which is none of {', '.join(choices)}")
@@ -100,7 +100,7 @@ def choice(operator: Operator, name: str, choices: Sequence[str], default: str) 
 
 
 def require_vectors(arrays: Mapping[str, Array | None], count: int, of: str) -> None:
-    """Raises WrongFile if an array is not a vector with ``count`` numbers, one for each of the things ``of``."""
+    """Raises WrongFile if an array is not a vector of ``count`` numbers; ``of`` says what these are for: "channels"."""
     for name, array in arrays.items():
         if array is not None and array.shape != (count,):
             shape = list(array.shape)
@@ -113,8 +113,8 @@ class Array:
     ``values`` are its elements in row-major order; None if they are not known. ``origins`` are the names of the tensors
     of the source from which it is computed. ``is_literal``: it is a number in a formula, not a weight. ``is_learned``:
     None if the source does not state it. ``made`` is how it is computed (None: only its ``values`` are known).
-    ``base`` is the tensor whose elements it has in another order. ``recipe`` caches :meth:`Net._recipe`, ``arranged``
-    :meth:`Net._arranged`.
+    ``base`` is the tensor whose elements it has in another order (itself if there is none). ``recipe`` caches
+    :meth:`Net._recipe`, ``arranged`` caches :meth:`Net._arranged`.
     """
 
     __slots__ = (
@@ -122,7 +122,7 @@ class Array:
         "shape", "values",
     )  # fmt: skip
     path: int
-    """The part of its origins that it is, a number of :meth:`Net.part_of`; 0 for all of them."""
+    """Which part of its origins it is: a number from :meth:`Net.part_of`, or 0 if it is the whole."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class Array:
 KEEPING = frozenset((
     "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "CastLike", "Dropout", "Slice", "Gather", "Split",
 ))  # fmt: skip
-"""Operators that keep the elements of a constant and their order, or take a part, which has a path of its own."""
+"""Operators whose result is the first input, or a part of it, in the same order; a part has its own ``path``."""
 
 
 class Made(NamedTuple):
@@ -189,7 +189,7 @@ class Made(NamedTuple):
 
     @property
     def operands(self) -> list[Array]:
-        """The constants on which its values depend; of an operator in KEEPING, the one whose values it keeps."""
+        """The constants from which its values are computed; for an operator in KEEPING only the first."""
         if self.type == STORED:
             return []
         given = [value for value in self.inputs if isinstance(value, Array)]
@@ -202,7 +202,8 @@ class Source:
     ``volume`` is its output volume. ``place`` is its index in the builder, None until ``make`` adds it. ``names`` are
     the values of the file that are views of it. A pending layer may have a ``formula``, be a slice of another layer
     (``part``), a padded layer (``padded``), or the scores of attention (``scores``); ``pending`` is the number of
-    pending layers in its chain. ``evaluated`` caches the values of the formula: layer, input values, output values.
+    pending layers in the row that ends with it. ``evaluated`` caches the values of the formula: layer, input values,
+    output values.
     """
 
     __slots__ = ("evaluated", "formula", "make", "names", "padded", "part", "pending", "place", "scores", "volume")
@@ -221,9 +222,9 @@ class Source:
 
 
 class Tensor:
-    """A view of the output of a layer; ``axes`` are the atoms of each axis.
+    """A view of the output of a layer; ``axes`` are the atoms (:class:`cnncalc.interop.views.Atom`) of each axis.
 
-    ``expanded`` is its shape if axes without atoms stand for several equal elements.
+    ``expanded`` is its shape if it was expanded: an axis without atoms then stands for several equal elements.
     """
 
     __slots__ = ("_shape", "axes", "expanded", "source")
@@ -265,9 +266,9 @@ class Net:
         self.has_weights = any(not c.is_integer and prod(c.shape) > 1 for c in net.constants.values()) or any(
             each.type == "ConstantOfShape" and each.inputs[0] in net.constants for each in net.operators if each.inputs
         )
-        """Whether the file stores weights, or shapes of removed weights that it then fills, apart from the operators.
+        """Whether the file has tensors of weights, or shapes of removed weights, which ConstantOfShape then fills.
 
-        If not, constants of operators are weights.
+        If it has neither, the attributes of Constant operators are weights.
         """
         self.replaced = settings.input is not None or bool(settings.inputs)
         """Whether the caller replaces sizes of inputs, so that the shapes that the file states do not apply."""
@@ -275,15 +276,15 @@ class Net:
         self.unknown: set[str] = set()
         """Constants whose shape is not known."""
         self.failed: set[str] = set()
-        """Values that are not known since an operator failed or is not supported, which is reported."""
+        """Values that are not known, since an operator failed or is not supported; that operator was reported."""
         self.projections: dict[int, Source] = {}
         """The ATTENTION with a bias before each LINEAR layer without one, by the index of the latter."""
         self.resized: dict[int, str] = {}
         """The names of RESIZE layers along one side, by their index."""
         self.ends: list[Source] = []
-        """Layers that an unsupported operator reads whose output is not known."""
+        """Layers that are read by unsupported operators with unknown outputs."""
         self.contradictions = 0
-        """The number of values whose shape differs from the one that the file states."""
+        """How many values have another shape than the file states."""
         self.readers: dict[str, int] = {}
         """The number of operators and outputs that read each value."""
         self.reading: dict[str, list[Operator]] = {}
@@ -311,11 +312,11 @@ class Net:
         self.buffers: dict[tuple[Any, ...], int] = {}
         """The number of elements of each tensor that is a buffer of a layer, by its identity."""
         self.computed = 0, 0
-        """For weights computed from other tensors: the numbers of elements of those tensors, and of the weights."""
+        """Of weights that are computed from stored tensors: the number of stored elements, and that of weights."""
         self.repeated = 0
-        """The number of parameters counted again, since several layers have a tensor that the file has once."""
+        """How many numbers count more than once, since several layers have them but the file stores them once."""
         self.parameters: dict[int, dict[str, Array]] = {}
-        """The known parameters and buffers by name, in the layout of the executor, by the index of the layer."""
+        """By index of the layer: its parameters and buffers by name, with their axes as the NumPy run takes them."""
         self.entries: dict[int, tuple[str, Axes]] = {}
         """The name in the file and the axes of each input of the net, by its index."""
         self.inexact: dict[int, str] = {}
@@ -323,14 +324,14 @@ class Net:
         self.placed: dict[int, int] = {}
         """The longest interpolated side of each layer that interpolates, by its index."""
         self.vague: dict[str, str] = {}
-        """The reason why a value of the file differs from the layer of which it is a view, by its name."""
+        """By name of a value of the file: why it differs from the output of the layer of which it is a view."""
         self.counted: dict[str, int] = {}
         """The tensors of the file that an operator has used."""
         self._work = 0
         self._parts: dict[tuple[int, str], int] = {}
         self._recipes: dict[tuple[Any, ...], int] = {}
         self._moved: dict[tuple[int, Axes], tuple[Source, Source]] = {}
-        """Layers with their elements rearranged in another volume, so that each is added once."""
+        """By layer and new axes: the layer, and the layer that rearranges it, which is added only once."""
 
     # values
 
@@ -412,7 +413,7 @@ class Net:
             raise WrongFile(f"the operators of the file compute with more than {MOST_WORK:,} numbers of constants")
 
     def part_of(self, path: int, name: str) -> int:
-        """A number for the part ``name`` of the part ``path`` of a constant."""
+        """The number for the part ``name`` of what has the number ``path`` (0: the whole constant)."""
         return self._parts.setdefault((path, name), len(self._parts) + 1)
 
     def is_read_once(self, source: Source) -> bool:
@@ -431,7 +432,7 @@ class Net:
         return source.place
 
     def make_in_time(self, source: Source, operator: Operator) -> None:
-        """Adds the layer of a result now if it has too many pending layers before it."""
+        """Adds a pending layer now if too many pending layers precede it."""
         if source.place is None and source.make is not None and not source.pending:
             before = [value.source for value in self.inputs(operator) if isinstance(value, Tensor)]
             source.pending = 1 + max([given.pending for given in before if given.place is None], default=0)
@@ -481,7 +482,7 @@ class Net:
     # views
 
     def rearranged(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
-        """A view of a volume whose sides and, last, depth are these groups of axes of the tensor.
+        """The tensor as a view of a volume: each group of its axes is a side, the last group is the depth.
 
         Adds layers if the elements must be reordered. Raises Unsupported if no layers do that.
         """
@@ -521,7 +522,7 @@ class Net:
         return groups == LAST[len(volume)] and tensor.axes == last_axes(volume, self.batch)
 
     def _parts_and_target(self, tensor: Tensor, groups: Sequence[Sequence[int]]) -> tuple[list[tuple[Atom, ...]], Axes]:
-        """The atoms of each axis without those of the batch, and the axes of the volume of the groups."""
+        """The atoms of each axis without those of the batch; and the axes of a volume that has the groups as sides."""
         parts = [self._without_batch(axis) for axis in tensor.axes]
         grouped = {number for group in groups for number in group}
         if any(part for number, part in enumerate(parts) if number not in grouped):
@@ -558,7 +559,10 @@ class Net:
         return result
 
     def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:
-        """A tensor batch x channels x sides as a view of such a volume, and the number of sides in its first axis."""
+        """The tensor, batch x channels x sides, as a view of a volume with this depth and these sides.
+
+        The second result is 1 if the first axis has elements of one image: they are the first side. Else it is 0.
+        """
         if self._is_arranged(tensor, MAPS[len(tensor.source.volume)]):
             return tensor, 0
         if batch_of(tensor.axes[1:]):
@@ -588,7 +592,7 @@ class Net:
         return self.rearranged(tensor, self.last_groups(tensor))
 
     def last_groups(self, tensor: Tensor) -> list[list[int]]:
-        """Groups with the last axis as depth, and the axes before it, without the batch and those of 1, as sides."""
+        """Groups for :meth:`rearranged`: the last axis is the depth, the others are sides, except batch and size 1."""
         sides = [[n] for n in range(tensor.rank - 1) if self._without_batch(tensor.axes[n])]
         while len(sides) > max(SIDES):
             sides[:2] = [sides[0] + sides[1]]
@@ -597,9 +601,10 @@ class Net:
         return [*sides, [tensor.rank - 1]]
 
     def maps(self, source: Source, of: Tensor, front: int = 0) -> Tensor:
-        """A layer as batch x channels x sides; ``front``: its first side belongs to the first axis.
+        """The output of a layer as a tensor batch x channels x sides.
 
-        ``of`` is the input of the layer; if that is the same for all images, so is its output.
+        ``of`` is the input of the layer: without a batch axis, the output has none. ``front`` is the second result of
+        :meth:`spatial`: if it is 1, the first side becomes part of the first axis.
         """
         axes = maps_axes(source.volume, self.batch)
         if not batch_of(of.axes):
@@ -637,7 +642,7 @@ class Net:
     ) -> dict[str, Any]:
         """Records the parameters of a layer, its weights first.
 
-        Returns the keys ``share`` and ``transposed`` if an earlier layer has the same parameters, or only the same
+        Returns the key ``share`` if an earlier layer has the same parameters, with ``transposed`` if it has the same
         weights with inputs and outputs swapped; else no keys.
         """
         for array in (*arrays, *buffers):
@@ -652,7 +657,7 @@ class Net:
         return {} if tied is None else {"share": tied, "transposed": True}
 
     def _tied(self, kind: str, weight: Array | None) -> int | None:
-        """The index of the layer with the same weights but inputs and outputs swapped; None if there is none."""
+        """The index of a layer with the same weights, transposed; None if there is none."""
         other = KINDS[kind].tied_to
         if weight is None or other is None or len(weight.shape) < 2:
             return None
@@ -682,7 +687,7 @@ class Net:
             self.owners.setdefault((TIED, kind, *self._arranged(weight)), source.place)
 
     def is_shared_with(self, source: Source, bias: Array) -> bool:
-        """Whether a layer, after it got a bias, has the same parameters as another one; if so, it shares them."""
+        """Makes a layer that got a bias share the equal parameters of an earlier layer; returns whether it does."""
         assert source.place is not None
         node, weight = self.builder.nodes[source.place], self.parameters.get(source.place, {}).get(TIED)
         if weight is None or node.share is not None:
@@ -698,7 +703,7 @@ class Net:
         return (*sorted(array.origins), array.path, array.elements) if array.origins else (id(array.base),)
 
     def _arranged(self, array: Array) -> tuple[Any, ...]:
-        """The identity of the values of a tensor, and last, its axes in the order of the axes of the stored tensor."""
+        """What identifies the values of a tensor; the last item is the order of its axes in the stored tensor."""
         if array.arranged is None:
             axes = tuple(range(len(array.shape)))
             stored = array
@@ -714,7 +719,7 @@ class Net:
         return array.arranged
 
     def _recipe(self, array: Array) -> int:
-        """A number for the operators that compute a tensor from its origins; 0 for the values as they are stored."""
+        """A number that is equal for tensors computed by the same operators; 0 for a tensor as it is stored."""
         pending = [array]
         while pending:
             made = pending[-1].made
@@ -736,7 +741,7 @@ class Net:
         return array.recipe
 
     def _origin(self, array: Array) -> tuple[Any, ...]:
-        """What differs for constants with other values; a number of a formula is its value."""
+        """What identifies a constant: its origins, or without them its shape and value."""
         if array.origins:
             return array.origins, array.path, array.recipe
         return array.shape, id(array) if array.scalar is None else array.scalar
@@ -750,7 +755,7 @@ class Net:
             self.counted[origin] = 1
 
     def hold_as(self, source: Source | None, arrays: Mapping[str, Array | None]) -> None:
-        """Records the parameters and buffers of a layer by name, in the layout of the executor."""
+        """Records the parameters and buffers of a layer by name, with their axes as the NumPy run takes them."""
         if source is not None and source.place is not None:
             known = {name: array for name, array in arrays.items() if array is not None}
             self.parameters.setdefault(source.place, {}).update(known)
@@ -771,7 +776,7 @@ class Net:
 
 
 def _every(operators: Sequence[Operator]) -> Iterator[Operator]:
-    """Operators with those of the branches of If, whose outputs count as read."""
+    """The operators and those in branches of If; an operator without a type stands for the If that reads a branch."""
     for operator in operators:
         yield operator
         for branch in operator.attributes.values() if operator.type == "If" else ():
@@ -781,11 +786,14 @@ def _every(operators: Sequence[Operator]) -> Iterator[Operator]:
 
 
 class Unknown(CnncalcError):
-    """An input of a layer is not known, since an earlier operator failed or is not supported, which is reported."""
+    """An input of a layer is not known: an earlier operator failed or is not supported, and was reported."""
 
 
 def require_batch_apart(tensors: Sequence[Axes]) -> None:
-    """Raises Unsupported if an axis is the batch of one tensor, and it or another axis is not that of another one."""
+    """Raises Unsupported if an axis is the batch in one tensor and a side or the depth in another.
+
+    Likewise if the batch of one tensor and that of another are different axes.
+    """
     images: set[Atom] = set()
     for column in zip(*tensors, strict=True):
         wide = [axis for axis in column if axis]
@@ -802,4 +810,4 @@ def require_whole_sides(groups: Sequence[Sequence[int]], tensors: Sequence[Axes]
     for group in groups:
         sizes = {tuple([size_of(a for a in axes[n] if a.side != BATCH) for n in group]) for axes in tensors}
         if len([own for own in sizes if prod(own) > 1]) > 1:
-            raise Unsupported("it repeats a tensor along one of several axes that are one side of the volume")
+            raise Unsupported("it repeats a tensor along an axis that is only part of a side of the volume")

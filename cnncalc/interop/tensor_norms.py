@@ -36,8 +36,8 @@ def _normalized(
 ) -> Tensor:
     """Adds a normalization.
 
-    ``default`` is the ``eps`` of the kind, which is above 0: of another one it is noted. ``usual`` is that of the
-    operator.
+    ``default`` is the ``eps`` of the kind, ``usual`` that of an operator without the attribute ``epsilon``. The ``eps``
+    of a kind is above 0: another one in the file is noted.
     """
     value = rounded(float(operator.attributes.get("epsilon", usual)))
     if value != default and value > 0:
@@ -58,12 +58,12 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     if not operator.attributes.get("spatial", 1) and prod(x.shape[2:]) > 1:
         if scale is None or scale.shape != (channels,):
             raise Unsupported("it normalizes each element of a map, not each channel")
-        # the exporter of MXNet wrote 0 for what is 1
+        # the exporter of MXNet wrote 0 where it meant 1
         net.builder.note("BatchNormalization with spatial=0 has one scale for each channel: read as spatial=1")
     vectors = {"scale": scale, "shift": shift, "mean": mean, "variance": variance}
     require_vectors(vectors, channels, "channels")
     tensor = net.spatial(x)[0] if x.rank > 1 else x
-    # in operator sets below 14 outputs of running statistics say that it trains
+    # below operator set 14 it is in training mode if it outputs the running statistics
     has_more = sum(1 for name in operator.outputs if name) > 1
     is_training = mean is not None and (has_more or bool(operator.attributes.get("training_mode")))
     if is_training and has_more:
@@ -84,17 +84,20 @@ def batch_norm(net: Net, operator: Operator) -> Value:
 
 
 def _both(scale: Array | None, shift: Array | None) -> dict[str, Array | None]:
-    """The scale and the shift, each one number for each channel."""
+    """The scale and the shift by name, as vectors."""
     return {"scale": flat(scale), "shift": flat(shift)}
 
 
 def _parts(scale: Array | None, shift: Array | None) -> dict[str, Any]:
-    """The keys of a normalization without a scale or without a shift."""
+    """The keys that say which of scale and shift a normalization lacks."""
     return {name: False for name, array in (("scale", scale), ("shift", shift)) if array is None}
 
 
 def _images(net: Net, x: Tensor) -> Tensor:
-    """A tensor batch x channels x sides as a view of such a volume; raises Unsupported if the first axis has sides."""
+    """The tensor, batch x channels x sides, as a view of such a volume.
+
+    Raises Unsupported if the first axis has elements of one image.
+    """
     tensor, front = net.spatial(x)
     if front:
         raise Unsupported("its first axis is not only the images of a batch")
@@ -102,7 +105,7 @@ def _images(net: Net, x: Tensor) -> Tensor:
 
 
 def instance_norm(net: Net, operator: Operator) -> Value:
-    """InstanceNormalization: IN, or GN if each of its channels is a group of channels of the volume."""
+    """InstanceNormalization: IN, or GN if each channel of the tensor is a group of channels of the volume."""
     x = net.tensor(operator)
     scale, shift = net.array(operator, 1), net.array(operator, 2)
     if x.rank < 3:
@@ -193,9 +196,9 @@ def _require_last(name: str, array: Array | None, shape: tuple[int, ...], axis: 
         return
     own = (*(1,) * (len(shape) - len(array.shape)), *array.shape)
     if len(own) > len(shape) or any(a not in (1, b) for a, b in zip(own, shape, strict=True)):
-        raise WrongFile(f"its {name} has the shape {list(array.shape)}, but normalizes {list(shape[axis:])}")
+        raise WrongFile(f"its {name} has the shape {list(array.shape)}, but it normalizes {list(shape[axis:])}")
     if own[axis:] != shape[axis:] or prod(own[:axis]) > 1:
-        raise Unsupported(f"its {name} has the shape {list(array.shape)} for {list(shape[axis:])}")
+        raise Unsupported(f"its {name} has the shape {list(array.shape)}, the normalized axes {list(shape[axis:])}")
 
 
 def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
@@ -226,7 +229,7 @@ def lrn(net: Net, operator: Operator) -> Value:
     size = int(attributes.get("size", 5))
     found = activation(net, operator, tensor, "lrn", size=size, **keys)
     if size % 2 == 0:  # of the two neighbours at the ends of an even number, ONNX takes the later one
-        why = f"{operator.type} of an even number of channels has other neighbours than LRN"
+        why = f"{operator.type} over an even number of channels reads other neighbours than LRN"
         net.builder.note(why)
         net.differs(found.source, why)
     return found

@@ -109,7 +109,7 @@ def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, 
     def make() -> int | None:
         made = net.add("pad", [given], operator.name, **keys)
         if not isfinite(value):
-            net.differs(made, "PAD has the largest number in place of an infinite one")
+            net.differs(made, "PAD adds the largest number of float32 in place of infinity")
         return None if made is None else made.place
 
     source.make = make

@@ -51,7 +51,7 @@ AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 class Windows(NamedTuple):
     """The windows of an operator on a tensor; ``pads`` include those of a PAD before it.
 
-    ``front`` is the number of sides of the volume before those of the operator.
+    ``front`` is the number of sides of the volume before those that the operator has, 0 or 1.
     """
 
     tensor: Tensor
@@ -78,9 +78,10 @@ class Windows(NamedTuple):
 
 
 def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding: float | None = 0) -> Windows:
-    """The windows of an operator; ``kernel`` is used in place of its attribute.
+    """The windows of an operator; ``kernel`` is used in place of its attribute (None: the attribute).
 
-    ``padding`` is the value that the operator pads with (None: it does not pad); it absorbs a PAD with the same value.
+    ``padding`` is the value with which the operator pads (None: it does not pad). A pending PAD before it with the same
+    value becomes part of its pads.
     """
     x = net.tensor(operator)
     if x.rank < 3:
@@ -102,7 +103,7 @@ def windows(net: Net, operator: Operator, kernel: Sequence[int] | None, padding:
 
 
 class Steps(NamedTuple):
-    """The windows, with one number for each side; ``pads`` are all begins and then all ends."""
+    """The windows, with one number for each side; ``pads`` has the begins of all sides, then the ends."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -112,7 +113,7 @@ class Steps(NamedTuple):
 
 @lru_cache(maxsize=256)  # nets use the same windows many times
 def _steps(sizes: tuple[int, ...], kernel: Any, stride: Any, dilation: Any, pads: Any, auto: str) -> Steps:
-    """The windows for attributes, None if they are omitted, on an input with these sides. Raises WrongFile."""
+    """The windows on an input with sides ``sizes``; an omitted attribute is None. Raises WrongFile for a wrong one."""
     sides = len(sizes)
     kernel = _listed("kernel_shape", kernel, sides, 0)
     if min(kernel) < 1:
@@ -209,7 +210,7 @@ def deconv(net: Net, operator: Operator) -> Value:
 
 
 def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The elements that are cropped at all begins and then all ends, and those that are added at the ends.
+    """The elements cropped at the begins of all sides, then at the ends; and those added at the end of each side.
 
     Raises WrongFile if attributes contradict one another.
     """
@@ -231,7 +232,7 @@ def _deconv_pads(operator: Operator, window: Windows, sizes: Sequence[int]) -> t
     before, after = [], []
     for n in range(sides):
         total = window.stride[n] * (sizes[n] - 1) + extra[n] + spans[n] - wanted[n]
-        if total < 0 and stated is None:  # a kernel smaller than the stride: nothing is cropped, nor added
+        if total < 0 and stated is None:  # the kernel is smaller than the stride: nothing is cropped or added
             total = 0
         elif total < 0:  # the output is larger than the area that the windows cover
             extra[n] -= total
@@ -373,7 +374,7 @@ def _resized(net: Net, operator: Operator, tensor: Tensor, new: NewSizes, axes: 
 def _resizing(
     sampling: Sampling, sides: Sequence[int], wanted: list[int], scales: Sequence[float]
 ) -> tuple[str, dict[str, Any], bool]:
-    """UPSAMPLE or RESIZE, its factor or size, and whether it samples the same positions as the operator."""
+    """The kind, UPSAMPLE or RESIZE; its factor or size; and whether it samples the positions of the operator."""
 
     def agrees(own: Sequence[float]) -> bool:
         each_side = zip(sides, wanted, scales, own, strict=True)
@@ -396,9 +397,9 @@ PLACES = (
     "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn",
     "tf_crop_and_resize",
 )  # fmt: skip
-"""The ways in which Resize computes the input position of an output index."""
+"""The rules by which Resize computes the input position of an output index."""
 ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
-"""The ways in which Resize rounds a position to the nearest one."""
+"""The rules by which Resize rounds an input position to an index."""
 
 MOST_POSITIONS = 100_000
 """The longest side along which sampled positions are compared."""
@@ -423,7 +424,10 @@ class Sampling:
         return words if self.is_plain else f"{words}, with another filter"
 
     def agrees(self, size: int, result: int, scale: float, *, own: float) -> bool:
-        """Whether the layer kind, with the scale ``own``, samples the same positions of a side."""
+        """Whether the layer, with the scale ``own``, samples the same positions of a side.
+
+        ``size`` and ``result`` are the sizes of the side before and after, ``scale`` that of the operator.
+        """
         if size == result and scale == 1:
             return True
         if not self.is_plain or result > MOST_POSITIONS:
@@ -491,7 +495,7 @@ def _new_sizes(net: Net, operator: Operator, x: Tensor) -> NewSizes:
 
 
 def _asked(net: Net, operator: Operator, count: int) -> tuple[list[int], list[float]]:
-    """The sizes or the scales, of which one is empty, that a resizing operator states for ``count`` axes."""
+    """The sizes and the scales that a resizing operator states for ``count`` axes; one of the two is empty."""
     attributes = operator.attributes
     sizes = net.numbers(operator, "sizes", 3) or []
     scales = (
@@ -520,7 +524,7 @@ def _policy(operator: Operator) -> str:
 
 
 def _in_ratio(operator: Operator, old: Sequence[int], sizes: list[int]) -> tuple[list[int], list[float]]:
-    """The stated sizes, or by the policy of the operator those of one scale for all axes; and the scales."""
+    """The sizes and scales of the axes: as stated, or with one scale for all if the operator keeps the aspect ratio."""
     policy = _policy(operator)
     scales = [new / size for new, size in zip(sizes, old, strict=True)]
     if policy == "stretch":

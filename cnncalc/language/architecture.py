@@ -35,7 +35,7 @@ from cnncalc.layers import KINDS, NEVER_BLOCKS
 from cnncalc.layers.keys import DecimalNumber, VolumeSize, is_volume_size
 from cnncalc.records import NamedTuple
 from cnncalc.source import Span, visible
-from cnncalc.units import MAX_DIGITS
+from cnncalc.units import MAX_DIGITS, too_many_digits
 from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
@@ -597,9 +597,8 @@ def read_scalar(node: Scalar) -> Literal | Code:
     if text.startswith("{") and not node.plain:
         return parse_braces(node.text)
     if re.fullmatch(_INTEGER, text):
-        if len(text.lstrip("-")) > MAX_DIGITS:
-            message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
-            raise DesignError([Problem("limit", message, node.span)])
+        if (digits := len(text.lstrip("-"))) > MAX_DIGITS:
+            raise DesignError([Problem("limit", too_many_digits(digits), node.span)])
         return Literal(int(text), node.span)
     if re.fullmatch(_DECIMAL, text):
         value = DecimalNumber(text)
@@ -616,8 +615,8 @@ def read_scalar(node: Scalar) -> Literal | Code:
         return Literal(value, node.span)
     if re.fullmatch(_SIZE, text):
         parts = re.split("[x\u00d7]", text)
-        if max(len(part) for part in parts) > MAX_DIGITS:
-            raise DesignError([Problem("limit", f"a number has at most {MAX_DIGITS} digits", node.span)])
+        if (longest := max(map(len, parts))) > MAX_DIGITS:
+            raise DesignError([Problem("limit", too_many_digits(longest), node.span)])
         return Literal([int(part) for part in parts], node.span)
     return Literal(text, node.span)
 

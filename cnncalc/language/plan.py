@@ -12,7 +12,7 @@ from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS, TYING_KEYS
 from cnncalc.layers.keys import is_whole, shown
 from cnncalc.records import NamedTuple
-from cnncalc.units import MAX_DIGITS, plural
+from cnncalc.units import MAX_DIGITS, plural, too_many_digits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ class Planner:
             self._unknown(syntax, stem if sizes else syntax.word)
             return None
         digits = sizes.replace("\u00d7", "x").split("x")
-        if any(len(part) > MAX_DIGITS for part in digits):
-            self._problem("limit", f"a number has at most {MAX_DIGITS} digits", syntax.span)
+        if (longest := max(map(len, digits))) > MAX_DIGITS:
+            self._problem("limit", too_many_digits(longest), syntax.span)
             return None
         if any(part[0] == "0" and len(part) > 1 for part in digits):
             self._problem("number", f"a number cannot begin with 0: '{sizes}'", syntax.span)
@@ -394,7 +394,7 @@ def _short_form(kind: type[Layer], syntax: LayerSyntax) -> str:
 
         return second_input_hint(kind, in_file=syntax.in_file)
     if kind.is_merge:
-        return f"write {form} behind a fork, or {form}(@name)"
+        return f"write {form} after a fork, or {form}(@name)"
     if kind.bare and not (kind.first or kind.dash or kind.slash):
         return f"write {form}({{{kind.bare}}})"
     form += f" {kind.first}" if kind.first == "size" else f"{{{kind.first}}}" if kind.first else ""

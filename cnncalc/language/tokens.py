@@ -7,7 +7,7 @@ from cnncalc.language.limits import DECIMAL_CHARACTERS, PATTERN_CHARACTERS
 from cnncalc.layers.keys import DecimalNumber
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import MAX_DIGITS
+from cnncalc.units import MAX_DIGITS, too_many_digits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,8 +176,7 @@ class Scanner:
 
     def _integer(self, digits: str, at: int) -> int:
         if len(digits) > MAX_DIGITS:
-            message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(digits)}"
-            raise self._error("limit", message, at, at + len(digits))
+            raise self._error("limit", too_many_digits(len(digits)), at, at + len(digits))
         if digits[0] == "0" and len(digits) > 1:
             plain = digits.lstrip("0") or "0"
             message = f"a number cannot begin with 0: '{digits}'"

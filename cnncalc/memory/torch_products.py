@@ -177,6 +177,7 @@ class TorchProducts(TorchLowering):
         result = self.arranged(result, (*batch, depth), is_result=True)
         if any(bias):
             result = self._plus_bias(result, *bias)
+        self.hold(first, value)  # an argument
         if x != value:
             self.hold(first, x)
         if parts:

@@ -17,7 +17,7 @@ from cnncalc.language.assignment import decimal, value_text, variable
 from cnncalc.layers.keys import DecimalNumber, is_fraction, is_whole
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
-from cnncalc.units import MAX_DIGITS
+from cnncalc.units import check_digits
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ INPUT = "input"
 """The name of the size of the first input: one number for equal sides, or the sides, with or without the depth."""
 MAX_LISTED = 10_000
 """The most values of a list."""
-_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?")
-_SIDES = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(?:[x\u00d7][0-9]{{1,{MAX_DIGITS}}})*")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_SIDES = re.compile("[0-9]+(?:[x\u00d7][0-9]+)*")
 
 
 class Progression(Sequence["Value"]):
@@ -249,16 +249,22 @@ class _RangeReader:
         return found
 
     def _number(self, text: str, what: str) -> Fraction:
-        """A number of at most MAX_DIGITS digits before and after the point."""
+        """A number, with or without decimals."""
         word = text.strip()
         if not _NUMBER.fullmatch(word):
             found = f"found '{visible(word)[:60]}'" if word else "found nothing"
-            limit = f" of at most {MAX_DIGITS} digits" if len(word) > MAX_DIGITS else ""
-            raise self.wrong(f"{what} must be a number{limit}, {found}")
+            raise self.wrong(f"{what} must be a number, {found}")
+        self._check_digits(word)
         value = Fraction(word)
         if self.name in (*SIZES, INPUT) and value.denominator > 1 and what != "the factor":
             raise self.wrong(f"{self.name} takes whole numbers, found {word}")
         return value
+
+    def _check_digits(self, word: str) -> None:
+        try:
+            check_digits(word)
+        except ValueProblem as problem:
+            raise self.wrong(problem.message) from None
 
     def _check_least(self, least: Fraction) -> None:
         if self.name in SIZES and least < 1:
@@ -271,6 +277,7 @@ class _RangeReader:
         if not _SIDES.fullmatch(word):
             example = "input=32..512/32 for equal sides, or input=128x256..512x1024/32"
             raise self.wrong(f"expected a size of the input, as in {example}, found '{visible(word)[:60]}'")
+        self._check_digits(word)
         sides = [int(part) for part in re.split("[x\u00d7]", word)]
         if not all(sides):
             raise self.wrong(f"each side of an input must be at least 1, found {word}")

@@ -32,7 +32,7 @@ TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 FRESH = f"""\
 # A net
 
-It has <!-- cnncalc: value "{TINY}" parameters -->3666<!-- /cnncalc --> parameters.
+It has <!-- cnncalc: value "{TINY}" parameters -->3,666<!-- /cnncalc --> parameters.
 
 <!-- cnncalc: table "{TINY}" --columns layer,weights --format csv -->
 ```csv
@@ -44,7 +44,7 @@ fc1,3465
 ```
 <!-- /cnncalc -->
 """
-STALE = FRESH.replace("3666", "3.6K").replace("conv1,189\n", "")
+STALE = FRESH.replace("3,666", "3.6K").replace("conv1,189\n", "")
 
 
 def called(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
@@ -111,7 +111,7 @@ DIFF = f"""\
  # A net
  
 -It has <!-- cnncalc: value "{TINY}" parameters -->3.6K<!-- /cnncalc --> parameters.
-+It has <!-- cnncalc: value "{TINY}" parameters -->3666<!-- /cnncalc --> parameters.
++It has <!-- cnncalc: value "{TINY}" parameters -->3,666<!-- /cnncalc --> parameters.
  
  <!-- cnncalc: table "{TINY}" --columns layer,weights --format csv -->
  ```csv
@@ -257,14 +257,14 @@ def test_every_syntax_at_once(tmp_path: Path) -> None:
     assert called(tmp_path, *marks)[0] == 0
     assert called(tmp_path, "--check", *marks)[0] == 0
     for name, (_, end) in marks.items():
-        assert (tmp_path / name).read_text().rpartition(end)[0].rstrip().endswith("\n3666")
+        assert (tmp_path / name).read_text().rpartition(end)[0].rstrip().endswith("\n3,666")
 
 
 def test_the_syntax_can_be_given(tmp_path: Path) -> None:
     file = write(tmp_path, f"% cnncalc: value '{TINY}' parameters\n% /cnncalc\n", "a.txt")
 
     assert called(tmp_path, "a.txt", "--syntax", "latex") == (0, "a.txt: 1 marker, 1 updated\n", "")
-    assert file.read_text().splitlines()[1] == "3666"
+    assert file.read_text().splitlines()[1] == "3,666"
 
 
 # Mistakes
@@ -693,7 +693,7 @@ def test_documents_in_different_folders_are_updated_in_threads(tmp_path: Path) -
 
     for units, folder, result in zip(range(2, 10), folders, done, strict=True):
         assert result.errors == ""
-        assert f"\n{193 * units}\n" in result.update.text
+        assert f"\n{193 * units:,}\n" in result.update.text
         assert called(folder, "a.md")[0] == 0
         assert (folder / "a.md").read_text() == result.update.text
 

@@ -119,7 +119,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--batch", "1" * 19],
-            "error[usage]: --batch: a whole number may have 18 digits, but this one has 19\n"
+            "error[usage]: --batch: a number has at most 18 digits, but this one has 19\n"
             "  = hint: cnncalc table --help\n",
         ),
         (

@@ -149,7 +149,7 @@ BAD = {
         "octal: '010'"
     ),
     "parameters: 9999999999999999999": (
-        "net.yaml:2:15: error[limit]: parameters: a limit has at most 18 digits, but this one has 19"
+        "net.yaml:2:15: error[limit]: parameters: a number has at most 18 digits, but this one has 19"
     ),
     "parameters: 0.0001K": (
         "net.yaml:2:15: error[unknown-unit]: parameters: '0.0001K' is not a whole number of elements"

@@ -228,7 +228,7 @@ def test_an_unknown_activation_is_relu_as_in_darknet() -> None:
         (NET + CONV.format(3) + "[route]\nlayers=1\n", 13, "an earlier section (0 to 0, or -1 to -1 backwards)"),
         (NET + "[route]\nlayers=-1\n", 6, "must be the number of an earlier section (there is none)"),
         (NET + CONV.format(3) + "[shortcut]\nfrom=-2\n", 13, "must be the number of an earlier section"),
-        (NET + "[convolutional]\nfilters=1234567890123456789\n", 6, "at most 18 digits"),
+        (NET + "[convolutional]\nfilters=1234567890123456789\n", 6, "filters: a number has at most 18 digits"),
         ("[net]\nheight=8\n[avgpool]\n", 1, "the size of the input is open ([8x?x?])"),
     ],
 )

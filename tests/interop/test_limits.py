@@ -176,7 +176,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
     ),
     "digits.prototxt": (
         lambda n: caffe([f'layer {{ name: "l" type: "InnerProduct" bottom: "x" top: "y" inner_product_param {{ num_output: {"9" * n} }} }}']),
-        18, "at most 18 digits",
+        18, "a number has at most 18 digits, but this one has 19",
     ),
     "sides.prototxt": (
         lambda n: b'input: "x" input_shape { ' + b"dim: 2 " * (n + 2) + b'} layer { name: "r" type: "ReLU" bottom: "x" top: "y" }',
@@ -192,7 +192,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, str]] = {
         10_000,
         "layers: a list has at most 10,000 numbers",
     ),
-    "digits.cfg": (lambda n: darknet("[convolutional]\nfilters=" + "9" * n), 18, "at most 18 digits"),
+    "digits.cfg": (lambda n: darknet("[convolutional]\nfilters=" + "9" * n), 18, "a number has at most 18 digits, but this one has 19"),
     "bytes.cfg": (lambda n: darknet("[dropout]").ljust(n), 2 * 1024**2, "at most 2 MiB"),
     "operators.tflite": (lambda n: tflite_row(19, n), 10_000, "10,001 tables, more than 10,000"),
     "inputs.tflite": (lambda n: tflite_row(106, 1, n), 2_000, "2,001 elements, more than 2,000"),

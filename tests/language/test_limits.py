@@ -183,6 +183,25 @@ def reader_of(text: str) -> Any:
     return read_design if "layers:" in text else read_pattern
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 8x8x3 -> CONV1-{}",
+        "INPUT 8x8x3 -> POOL{}",
+        "INPUT 8x{}x3 -> RELU",
+        "input: 8x8x3\nlayers:\n- conv: {}\n",
+        "input: 8x{}x3\nlayers: RELU\n",
+    ],
+)
+def test_every_number_with_too_many_digits_has_the_same_message(text: str) -> None:
+    text = text.replace("{}", "9" * (MAX_DIGITS + 1))
+    with pytest.raises(DesignError) as caught:
+        reader_of(text)("<text>", text)
+    assert [problem.message for problem in caught.value.every] == [
+        "a number has at most 18 digits, but this one has 19"
+    ]
+
+
 @pytest.mark.parametrize("what", WITHIN)
 def test_input_at_a_limit_is_read(what: str) -> None:
     account(reader_of(WITHIN[what])("<text>", WITHIN[what]))

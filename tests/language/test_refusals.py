@@ -653,7 +653,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4@x -> [CONV3-4@a | CONV3-5@b] -> FROM(@a) -> RELU
   |                                             ^^^^^^^^
-  = hint: without a merge write the branches one after the other: CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)
+  = hint: without a merge, write the branches one after the other: CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)
 """,
     ),
     (
@@ -771,7 +771,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> INPUT 8x8x4 -> RELU
   |                ^^^^^^^^^^^
-  = hint: as a branch: in a fork, or in brackets after a layer with a name: CONV3-4@a -> [INPUT 8x8x3]
+  = hint: write it as a branch of a fork, or in brackets after a layer with a name: CONV3-4@a -> [INPUT 8x8x3]
 """,
     ),
     (
