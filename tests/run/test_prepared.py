@@ -317,6 +317,38 @@ def test_the_count_of_multiply_adds_is_what_the_meter_counts(threads: int) -> No
     assert meter.contracted == net.multiply_adds
 
 
+@pytest.mark.parametrize(
+    ("text", "products"),
+    [
+        ("INPUT 13x11x9 -> CONV5-7(dilation=2)", "as many"),  # added up shifted
+        ("INPUT 13x11x9 -> CONV1-7", "as many"),
+        ("INPUT 13x11x9 -> CONV3-11", "more"),  # windows that are laid out
+        ("INPUT 64x64x32 -> CONV3-33", "fewer"),  # in tiles
+    ],
+)
+def test_a_convolution_takes_as_many_products_as_it_has_macs_except_in_tiles(text: str, products: str) -> None:
+    report = cnncalc.analyze(text, batch=2)
+    macs = 2 * report.totals.macs
+
+    taken = PreparedNet(report, build(report), threads=2).multiply_adds
+
+    assert {"as many": taken == macs, "more": macs < taken < 1.3 * macs, "fewer": taken < 0.5 * macs}[products]
+
+
+@pytest.mark.parametrize("text", ["INPUT 13x11x9 -> CONV3-7", "INPUT 9x11x9 -> CONV3-11", "INPUT 64x64x32 -> CONV3-33"])
+def test_elements_that_are_not_finite_reach_the_outputs_whose_window_they_are_in(text: str) -> None:
+    report = cnncalc.analyze(text, dtype="float64")
+    weights, images = build(report), draw_images(report)
+    images["input"][0, 0, 5, 3], images["input"][0, 8, 7, 2] = np.inf, np.nan
+
+    (found,) = PreparedNet(report, weights, threads=2)(images).values()
+    with np.errstate(all="ignore"):
+        (expected,) = run(report, weights, images).outputs.values()
+
+    assert not np.isfinite(expected).all()
+    assert np.array_equal(np.isfinite(found), np.isfinite(expected))
+
+
 class LockedMeter(MeteredNumpy):
     """A meter for several threads."""
 
