@@ -259,7 +259,7 @@ def _expand(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     axis = _whole(call, ("axis",), 1, -1)
     count = len(x.axes) + 2
     if not -count <= axis < count or axis % count == 0:
-        return net.lacks(call, "its new axis is before the batch")
+        return net.lacks(call, f"its new axis is {axis}, not 1 to {count - 1}")
     sizes = list(net.sizes(x))
     sizes.insert(axis % count - 1, 1)
     return [net.reshaped(call, x, sizes, main=True)]
@@ -312,14 +312,14 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         place = parts.index(Ellipsis)
         parts = [*parts[:place], *[slice(None)] * (len(x.axes) + 2 - len(parts)), *parts[place + 1 :]]
     if len(parts) > len(x.axes) + 1:
-        return net.lacks(call, f"it has {len(parts)} positions, but its input {len(x.axes) + 1} axes")
+        return net.lacks(call, f"it has {len(parts)} indices, but its input has {len(x.axes) + 1} axes")
     left: list[int] = []
     for number in range(len(x.axes) + 1):
         part = parts[number] if number < len(parts) else slice(None)
         size = net.sizes(x)[number - 1] if number else 0
         bounds = _bounds(part, size)
         if bounds is None or (number == 0 and part != slice(None)):
-            return net.lacks(call, "its positions are not a range with a step of 1 or more")
+            return net.lacks(call, "an index is neither a position nor a range with a step of 1 or more")
         if number and not bounds:
             return net.lacks(call, "its result has no elements")
         if number and len(bounds) < size:
@@ -433,7 +433,7 @@ def _stack(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     count = len(call.inputs[0].axes) + 2
     axis = _whole(call, ("axis",), len(call.args), 0)
     if not -count <= axis < count or axis % count == 0:
-        return net.lacks(call, "its new axis is before the batch")
+        return net.lacks(call, f"its new axis is {axis}, not 1 to {count - 1}")
     if count - 1 > MAX_AXES:
         return net.lacks(call, "it makes too many axes")
     wide = []
