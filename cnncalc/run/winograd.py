@@ -31,12 +31,12 @@ LEAST_OUTPUTS = 1 << 17
 def is_suitable(bank: FilterBank) -> bool:
     """Whether a convolution has a kernel of 3x3 and stride 1, and is large enough to be faster by this method."""
     *kernel, depth, filters = bank.weight.shape
-    steps = [windows.step for windows in bank.begins]
-    outputs = prod(map(len, bank.begins)) * filters
+    steps, counts = zip(*[(windows.step, len(windows)) for windows in bank.begins], strict=True)
     return (
-        (kernel, steps, list(bank.dilation), bank.groups) == ([3, 3], [1, 1], [1, 1], 1)
+        (kernel, steps, bank.dilation, bank.groups) == ([3, 3], (1, 1), (1, 1), 1)
         and min(depth, filters) >= LEAST_DEPTH
-        and outputs >= LEAST_OUTPUTS
+        and min(counts) > 1  # else half of each tile is not used
+        and prod(counts) * filters >= LEAST_OUTPUTS
     )
 
 

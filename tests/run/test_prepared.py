@@ -280,6 +280,15 @@ def test_the_arena_is_no_larger_than_that_of_the_plan(net: str) -> None:
     assert 4 * plan_of(report).elements <= predicted.arena_bytes + 4 * ALIGNMENT * len(predicted.volumes)
 
 
+def test_a_kernel_far_larger_than_the_map_needs_the_memory_of_its_windows() -> None:
+    report = cnncalc.analyze("INPUT 16x8 -> CONV4001-8(pad=same)")
+
+    net = PreparedNet(report, build(report))
+
+    windows = 16 * 4001 * 8
+    assert 4 * windows <= net.workspace_bytes < 1.2 * 4 * windows
+
+
 CHAIN = """INPUT 33x35x3 -> CONV3-33 -> BN -> RELU -> CONV3-34 -> [ | CONV1-34] -> ADD -> DWCONV3/2 -> CONV3-35/2
     -> [CONV1-7 | CONV3-8(groups=1)] -> CONCAT -> CONV5-30(groups=3) -> BN -> CONV1-40 -> RELU6 -> DWCONV3 -> FC-50"""
 
@@ -324,6 +333,7 @@ def test_the_count_of_multiply_adds_is_what_the_meter_counts(threads: int) -> No
         ("INPUT 13x11x9 -> CONV1-7", "as many"),
         ("INPUT 13x11x9 -> CONV3-11", "more"),  # windows that are laid out
         ("INPUT 64x64x32 -> CONV3-33", "fewer"),  # in tiles
+        ("INPUT 4096x1x32 -> CONV3-32", "as many"),  # too narrow for tiles
     ],
 )
 def test_a_convolution_takes_as_many_products_as_it_has_macs_except_in_tiles(text: str, products: str) -> None:
