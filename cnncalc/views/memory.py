@@ -333,7 +333,7 @@ def why(memory: MemoryReport, name: str, units: str) -> list[Reason]:
     operations = [each for each in tape.operations if each.layer == row.index and each.name != "loss"]
     if not operations:
         return [Reason("runs no operation in training, so it saves nothing")]
-    saved = [reason(*one) for each in operations for one in _saved(each, tape, memory.report, row)]
+    saved = [reason(*one) for one in _saved(operations, tape, memory.report, row)]
     lines = saved or [
         Reason(f"saves nothing: the gradient of {row.kind.upper()} needs neither its input nor its output")
     ]
@@ -347,30 +347,43 @@ def why(memory: MemoryReport, name: str, units: str) -> list[Reason]:
     return lines
 
 
-def _saved(operation: Operation, tape: Tape, report: Report, row: LayerReport) -> Iterator[tuple[str, Size, str]]:
-    """What an operation of a layer saves for backward: what, its size, and a sentence with ``{}`` for the bytes."""
+def _saved(
+    operations: list[Operation], tape: Tape, report: Report, row: LayerReport
+) -> Iterator[tuple[str, Size, str]]:
+    """What the operations of a layer save for backward, each once: what, its size, a sentence with ``{}`` for the bytes."""
     layer = row.layer
-    own = {each.output: each for each in tape.operations if each.layer == row.index}
-    if operation.clones_input:
-        value = tape.values[operation.inputs[0]]
-        line = f"saves a copy of its input, {{}}: it works in place, and {layer.why_input}"
-        yield "copy of the input", value.size, line
-    else:
-        for place in dict.fromkeys(operation.keeps):
-            source = operation.inputs[place]
-            while source in own and own[source].is_alias:  # a view that the layer makes of its input
-                source = own[source].inputs[0]
-            value = tape.values[source]
-            if value.layer == row.index:
+    own = {each.output: each for each in operations}
+    saved = set()
+
+    def made(value: int) -> int:
+        """The value that a view of the layer is made of."""
+        while value in own and own[value].is_alias:
+            value = own[value].inputs[0]
+        return value
+
+    output = made(operations[-1].output)
+    for operation in operations:
+        if operation.clones_input:
+            line = f"saves a copy of its input, {{}}: it works in place, and {layer.why_input}"
+            yield "copy of the input", tape.values[operation.inputs[0]].size, line
+            kept = []
+        else:
+            kept = [made(operation.inputs[place]) for place in dict.fromkeys(operation.keeps)]
+        if operation.keeps_output:
+            kept.append(made(operation.output))
+        for place in [place for place in dict.fromkeys(kept) if place not in saved]:
+            saved.add(place)
+            value = tape.values[place]
+            if place == output:
+                line = f"saves its output, {{}}: the gradient of {row.kind.upper()} is computed from it"
+                yield "output", value.size, line
+            elif value.layer == row.index:
                 yield "intermediate result", value.size, f"saves an intermediate result, {{}}: {layer.why_input}"
             else:
                 before = report.layers[value.layer].name
                 yield "input", value.size, f"saves its input (the output of {before}), {{}}: {layer.why_input}"
-    if operation.keeps_output:
-        line = f"saves its output, {{}}: the gradient of {row.kind.upper()} is computed from it"
-        yield "output", tape.values[operation.output].size, line
-    for extra in operation.extras:
-        yield "additional tensor", extra, f"saves an additional tensor, {{}}: {layer.why_byproducts}"
+        for extra in operation.extras:
+            yield "additional tensor", extra, f"saves an additional tensor, {{}}: {layer.why_byproducts}"
 
 
 def _shares_input(operations: list[Operation]) -> bool:
