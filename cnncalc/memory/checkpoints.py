@@ -71,7 +71,8 @@ class Checkpoints:
         operations = self.tape.operations
         (first, _), last = self.segments[segment], self.saving[segment][-1]
         final = operations[last]
-        runs_last = bool(final.keeps_output or final.clones_input or final.extras)
+        keeps_made = final.keeps_output or final.keeps_second_output or final.clones_input
+        runs_last = bool(keeps_made or final.extras)
         used = [operation.inputs for operation in operations[first : last + 1]]
         for number, held in self._held(first, last, runs_last=runs_last):
             used[number - first] += held
