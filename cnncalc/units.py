@@ -53,7 +53,7 @@ def bytes_per_element(dtype: str) -> int:
 
 def untrainable(dtype: str) -> str | None:
     """Why nothing is trained in a data type that inference takes; None for other words."""
-    return f"no framework here trains in {dtype}" if dtype in BYTES_PER_ELEMENT else None
+    return f"{dtype} is not a data type of training" if dtype in BYTES_PER_ELEMENT else None
 
 
 def _significant(count: int, size: int, digits: int) -> tuple[int, int]:

@@ -58,7 +58,7 @@ class FileReader(NamedTuple):
 
     def graphs(self, name: str, data: bytes | mmap) -> Graphs:
         """The graphs of the content of a file, called ``name`` in messages."""
-        module = __import__(self.module, fromlist=(self.function,))  # sooner than with importlib
+        module = __import__(self.module, fromlist=(self.function,))  # importlib would be one more module
         read = getattr(module, self.function)
         return lambda settings: read(name, data, settings)
 

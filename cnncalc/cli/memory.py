@@ -140,7 +140,7 @@ def idle_in_notes(profile: str) -> Iterator[tuple[str, str]]:
     """The options without effect on the CS231n estimate, if that is the profile."""
     if profile == "notes":
         for name in (*TRAINING_OPTIONS, "autocast"):
-            yield name, "--profile notes takes 2 x activations + 3 x parameters for training, however a net is trained"
+            yield name, "--profile notes takes 2 x activations + 3 x parameters for every way of training"
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -191,7 +191,7 @@ def run(call: Call, console: Console) -> None:
     if call.memory.dtype != "int8":
         check_options(call.memory)
     elif not call.plan:
-        message = "int8 is a data type of --plan and of the profiles of chips; no framework here trains in it"
+        message = "int8 is a data type of --plan and of the profiles of chips, not of training"
         raise ValueProblem(message, code="unknown-dtype", hint="add --plan, or --profile tflm")
     call.output.require_columns(columns=call.columns)
     notation = call.notation.notation(call.output, console)

@@ -21,5 +21,6 @@ def find_command(name: str) -> Command | None:
     """Imports and returns the command of that name; None if there is none."""
     if name not in COMMANDS:
         return None
-    command: Command = __import__(f"cnncalc.cli.{name}", fromlist=("COMMAND",)).COMMAND  # sooner than with importlib
+    module = __import__(f"cnncalc.cli.{name}", fromlist=("COMMAND",))  # importlib would be one more module
+    command: Command = module.COMMAND
     return command

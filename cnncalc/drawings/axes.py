@@ -150,7 +150,7 @@ def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
     marked: list[Stretch] = []
     middles = [(start + end) / 2 for start, end, _, _ in parts]
     widths = [end - start for start, end, _, _ in parts]
-    for at in sorted(range(len(parts)), key=widths.__getitem__, reverse=True):  # of equal ones the first first
+    for at in sorted(range(len(parts)), key=widths.__getitem__, reverse=True):  # of equal widths the first stays first
         if len(begins) > MAX_NAMES:
             break
         middle = middles[at]

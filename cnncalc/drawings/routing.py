@@ -67,7 +67,7 @@ class Routing(NamedTuple):
 
 
 def routing_of(parts: Sequence[Part], cell: Cell) -> Routing:
-    """Places each part one rank behind its inputs, in the track of the input that it continues."""
+    """Places each part one rank after its inputs, in the track of the input that it continues."""
     ranks: dict[int, int] = {}
     for index in cell:
         inputs = [ranks[edge.source] + 1 for edge in parts[index].inputs if edge.source in ranks]

@@ -86,6 +86,6 @@ def write(document: Document, format: str, page: Page | None = None) -> str:
     """
     from cnncalc.formats.document import PIPE
 
-    writer = __import__(FORMATS[format].writer, fromlist=("write",))  # sooner than with importlib
+    writer = __import__(FORMATS[format].writer, fromlist=("write",))  # importlib would be one more module
     text: str = writer.write(document, PIPE if page is None else page)
     return text if text.endswith("\n") else text + "\n"

@@ -26,7 +26,7 @@ _VALID = re.compile(r"[^\W-][\w-]*(?:\.[\w-]+)*")
 _FORBIDDEN = re.compile(r"[^\w.-]")
 _DOTS = re.compile(r"\.{2,}")
 MAX_BITS = 63
-"""The bits of the largest size of a volume: the formats state sizes as numbers of at most 64 bits with a sign."""
+"""The bits of the largest size of a volume: the formats have sizes as signed integers of 64 bits."""
 TOO_LARGE = f"a size of its volume has more than {MAX_BITS} bits"
 MAX_LISTED = 5
 """The most nodes that a message names."""
@@ -41,7 +41,7 @@ class Unsupported(CnncalcError):
 
 
 class Unknown(CnncalcError):
-    """The volume of a layer is needed that is not known, so that the outputs of the operator are not known either."""
+    """The volume of an input is not known, so the outputs of the operator are not known either."""
 
 
 class NetBuilder:
@@ -167,7 +167,7 @@ class NetBuilder:
         self.nodes[place] = node._replace(layer=node.layer.with_keys(**keys))
 
     def has_windows(self, place: int | None) -> bool:
-        """Whether the output of a layer consists of windows of a map, along which ATTENTION works."""
+        """Whether the sides of the output of a layer are windows x positions, as WINDOW makes them for ATTENTION."""
         while place is not None:
             node = self.nodes[place]
             if isinstance(node.layer, Layer) and node.layer.makes_windows is not None:
@@ -307,12 +307,12 @@ class NetBuilder:
 
 
 def uniform(sizes: Sequence[Number]) -> Number | list[Number]:
-    """One size for each side, as a single number if all are equal."""
+    """The value of a key with one size for each side: a single number if all are equal, else the list."""
     return sizes[0] if len(set(sizes)) == 1 else list(sizes)
 
 
 def valid_name(name: str) -> str:
-    """A name of another program as a name of a layer: ``/`` becomes ``.``, what is not allowed ``_``.
+    """The name of a layer from that of another program: ``/`` becomes ``.``, other characters not allowed become ``_``.
 
     >>> valid_name("/layer1/conv:0"), valid_name("a b//c")
     ('layer1.conv_0', 'a_b.c')
@@ -330,7 +330,7 @@ def _open(sizes: Sequence[int | None]) -> str:
 
 
 def _example(sizes: Sequence[int | None] | None) -> str:
-    """A volume with these sizes, and 224 or depth 3 for open ones, as an example in a hint."""
+    """A volume for a hint: these sizes, with 224 for an open side and 3 for an open depth."""
     if sizes is None or len(sizes) - 1 not in SIDES:
         return "224x224x3"
     return "x".join(str(size or (3 if place == len(sizes) - 1 else 224)) for place, size in enumerate(sizes))

@@ -52,7 +52,7 @@ _OF_LAYERS = frozenset(
 )  # fmt: skip
 """Fields of layers that change no volume and no count."""
 _OF_NETS = frozenset(["debug_info", "force_backward"])
-"""The same of nets."""
+"""Fields of nets that change no volume and no count."""
 
 
 def read_caffe(name: str, data: bytes, settings: Settings) -> Graph:
@@ -116,7 +116,7 @@ class _Reader:
     # which layers run
 
     def _running(self, written: Sequence[Message]) -> list[CaffeLayer]:
-        """The layers of the phase; an input that only some stages have is read from the first of them."""
+        """The layers of the phase; an input that exists only in some stages is the first such layer in the file."""
         found: list[CaffeLayer] = []
         made: set[str] = set()
         for message in written:
@@ -134,7 +134,7 @@ class _Reader:
         return found
 
     def _runs(self, message: Message, *, by_stage: bool) -> bool:
-        """Whether the rules of a layer let it run in the phase; ``by_stage``: also in the stages of the file."""
+        """Whether a layer runs in the phase by its rules; ``by_stage``: and in the level and stages of the file."""
         rules = message.messages("include")
         if rules:
             return any(self._meets(rule, by_stage=by_stage) for rule in rules)
@@ -233,14 +233,14 @@ def is_left_out(layer: CaffeLayer) -> bool:
 
 
 def _silenced(layers: Sequence[CaffeLayer]) -> set[str]:
-    """The blobs that a Silence reads and no other layer."""
+    """The blobs that only Silence layers read."""
     read = {bottom for layer in layers if layer.kind != "silence" for bottom in layer.bottoms}
     return {bottom for layer in layers if layer.kind == "silence" for bottom in layer.bottoms} - read
 
 
 def _layer_of(message: Message) -> CaffeLayer:
     """A layer of a file in any of the three versions of the format."""
-    is_flat = "layer" in message  # the oldest version: a layer in a layer, which holds all parameters
+    is_flat = "layer" in message  # the oldest version: the layer, with all its parameters, is in a field ``layer``
     inner = message.message("layer") if is_flat else message
     if is_flat:
         for old, new in _OLD_NAMES.items():
@@ -258,7 +258,7 @@ def _layer_of(message: Message) -> CaffeLayer:
 
 
 def _wanted(layers: Sequence[CaffeLayer]) -> dict[int, set[str]]:
-    """By index of the layer: the blobs that it makes and that are needed for more than the target of a loss."""
+    """By index of a layer: those of its tops that the net needs, and not only the target of a loss."""
     makers: dict[str, int] = {}
     reads: list[list[tuple[int, str]]] = []
     unread_tops: dict[tuple[int, str], None] = {}

@@ -86,7 +86,7 @@ class CaffeNet:
     # blobs
 
     def volume(self, blob: Blob) -> Volume:
-        """The volume of a blob; raises Unknown if it is not known, as all methods that need it do."""
+        """The volume of a blob. This and every method that needs it raise Unknown if it is not known."""
         if blob.place is None:
             raise Unknown
         return self.builder.volume(blob.place)
@@ -156,11 +156,11 @@ class CaffeNet:
         return self.blob(place, x, axes)
 
     def is_shared(self, place: int) -> bool:
-        """Whether a layer shares parameters: those of another layer, or its own under names that others may use."""
+        """Whether a layer uses the parameters of another layer, or named parameters, which others may use."""
         return self.builder.nodes[place].share is not None or any(place == owner for owner, _ in self._owners.values())
 
     def _share(self, layer: CaffeLayer, place: int, names: Sequence[str], count: int) -> None:
-        """Makes a layer use the parameters of the first layer with these names; for new names it is the owner."""
+        """Makes a layer use the parameters of the first layer with these names, or records it as the first."""
         owners = [self._owners.get(name) for name in names]
         first = owners[0]
         if not any(owners):
@@ -235,7 +235,7 @@ class CaffeNet:
 
 
 def _specifications(message: Message) -> tuple[list[float], list[str]]:
-    """The learning rate factors and the names of the parameters of a layer, in order, as far as the file has them."""
+    """The learning rate factors and the names of the parameters of a layer, in order; the file may have fewer."""
     fields = message.all("param")
     if fields and isinstance(fields[0].value, str):  # in the older 'layers'
         return message.numbers("blobs_lr"), message.texts("param")

@@ -27,7 +27,7 @@ LARGEST = 3.4028234663852886e38
 
 
 def _window(p: CaffeLayer, **keys: Sequence[int]) -> Fields:
-    """The fields of a window, without those of the default; one number if all sides have the same."""
+    """The fields of a window that differ from the default; one number if it is the same for all sides."""
     fields: list[tuple[str, Any]] = []
     short = {"kernel_size": "kernel"}
     for name, values in keys.items():
@@ -124,7 +124,7 @@ def linear(p: CaffeLayer) -> None:
 def _rounding(
     inputs: Sequence[int], outputs: Sequence[int], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int]
 ) -> Fields:
-    """The field with which a Pooling has ``outputs`` windows: none if it does by default, rounded up."""
+    """The field ``round_mode`` that gives a Pooling ``outputs`` windows; no field if rounding up, the default, does."""
     sides = list(zip(inputs, kernel, stride, pad, strict=True))
     for name in ("", "FLOOR"):
         counts = []
@@ -161,7 +161,7 @@ def pool(p: CaffeLayer) -> None:
         return
     bottom, sizes = p.as_map(), list(x.sides)
     for group in ([1, 2], [0]) if p.sides == 3 else ([0],):
-        spare = 2 - len(group)  # the second side of windows along one side holds all later sides
+        spare = 2 - len(group)  # one side is pooled as a map whose width is all later sides together
         inputs = [*[sizes[side] for side in group], *[prod(sizes[group[-1] + 1 :])] * spare]
         outputs = [*[p.output.sides[side] for side in group], *inputs[len(group) :]]
         kernel, step = ([*[key[side] for side in group], *[1] * spare] for key in (layer.kernel, layer.step))
@@ -352,7 +352,7 @@ def dropout(p: CaffeLayer) -> None:
 
 
 def _learned(p: CaffeLayer, x: str, *, whole: bool = False, top: str | None = None) -> None:
-    """The factor and shift of a normalization: one for each channel, or with ``whole`` for each element."""
+    """Adds the learned factor and shift of a normalization: for each channel, or with ``whole`` for each element."""
     axes = (("axis", 1), ("num_axes", -1)) if whole else ()
     scale, shift = p.layer.scale, p.layer.shift
     is_last = top is None

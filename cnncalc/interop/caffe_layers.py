@@ -175,7 +175,7 @@ def _require_global(layer: CaffeLayer, x: Blob) -> None:
 
 
 def _pooled(size: int, kernel: int, stride: int, pad: int, *, ceil: bool, clips: bool) -> int:
-    """The number of outputs of a pool along a side; ``clips``: no window may begin in the padding at the end."""
+    """The number of windows of a pool along a side; ``clips``: none may begin in the padding at the end."""
     travel = size + 2 * pad - kernel
     outputs = (-(-travel // stride) if ceil else travel // stride) + 1
     return outputs - 1 if clips and (outputs - 1) * stride >= size + pad else outputs
@@ -268,7 +268,7 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
 
 
 def _spread(net: CaffeNet, layer: CaffeLayer, kind: str, x: Blob, other: Blob, axis: int) -> Blob:
-    """A product or sum of a blob with one of fewer axes, which are those from ``axis`` on (0: the batch)."""
+    """A product or sum of a blob with one of fewer axes, which begin at ``axis`` of the first (0: the batch)."""
     if axis == 0:
         if other.sizes != x.sizes[: len(other.sizes)]:
             sizes, mine = list(other.sizes), list(x.sizes)

@@ -50,7 +50,7 @@ def _keras(row: Row) -> Figure:
 
 
 def _darknet(row: Row) -> Figure:
-    """Half of darknet's floating-point operations, of which a product has two."""
+    """Half of the floating-point operations that darknet counts, since it counts a multiply-add as two."""
     layer, operations, words = row.layer, 0, "nothing"
     if isinstance(layer, Convolution):
         operations, words = 2 * row.macs, "its multiplications"

@@ -80,7 +80,7 @@ class DarknetNet:
         self.implicit: dict[int, int] = {}
         """The number of learned elements of [implicit_...] sections, by section; they have no volume."""
         self.learned: dict[int, tuple[int, str]] = {}
-        """By the number of such a section: the SCALE that has its elements, and which of its keys is off."""
+        """By number of such a section: the SCALE with its elements, and the key of it that is off."""
         self.first = 0
         """The first node of the section that is read."""
         self.parts: list[list[int]] = []
@@ -96,7 +96,7 @@ class DarknetNet:
         from cnncalc.interop.darknet_layers import RECURRENT, SECTIONS
 
         self._input(sections[0])
-        frozen = 0  # up to which node
+        frozen = 0  # the nodes below this index
         for section in sections[1:]:
             self.first = len(self.builder.nodes)
             kind = section.name.lower()
@@ -128,7 +128,7 @@ class DarknetNet:
         self.image = self.builder.add_input("net", sizes, net.span)
 
     def _freeze(self, count: int) -> None:
-        """Freezes the first nodes: the section after them passes no gradient back."""
+        """Freezes the first ``count`` nodes, since the section after them stops the gradient."""
         nodes = self.builder.nodes
         for place, node in enumerate(nodes[:count]):
             nodes[place] = node._replace(trainable=not getattr(node.layer, "learns", False))

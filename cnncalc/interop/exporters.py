@@ -63,7 +63,7 @@ EXPORTERS = (
 
 
 def bound(graph: Graph, index: int, volumes: Sequence[Volume]) -> Layer:
-    """The layer of a node, bound to the number of sides of its input and, an UNPOOL, to the max pool that it undoes."""
+    """The layer of a node, bound to the number of sides of its input; an UNPOOL also to the max pool that it undoes."""
     node = graph.nodes[index]
     layer = node.layer
     assert isinstance(layer, Layer)
@@ -87,7 +87,7 @@ def volumes_of(graph: Graph) -> list[Volume]:
 
 
 def require_kinds(graph: Graph, kinds: Collection[str], lack: str) -> None:
-    """Raises DesignError if a format has nothing for the kind of a layer; ``lack`` says what it does not have."""
+    """Raises DesignError for kinds that are not in ``kinds``; ``lack`` begins the message: "ONNX has no operator"."""
     missing: dict[str, list[str]] = {}
     for node in graph.nodes:
         if not node.is_input and node.kind not in kinds:
@@ -105,7 +105,7 @@ def unpooled_of(graph: Graph) -> set[int]:
 
 
 def changed(*keys: tuple[str, Any, Any]) -> tuple[tuple[str, Any], ...]:
-    """Pairs of name and value for those keys, each (name, value, default), whose value is not the default."""
+    """The name and value of each key whose value is not the default; ``keys`` are (name, value, default)."""
     return tuple([(name, value) for name, value, default in keys if value != default])
 
 

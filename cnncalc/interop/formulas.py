@@ -35,9 +35,9 @@ POLYNOMIAL = frozenset(("Add", "Sub", "Mul", "Affine"))
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
 POINTS += [-point for point in POINTS[-2::-1]]
 FAR = [-1e6, -1e3, -50.0, 50.0, 1e3, 1e6]
-"""Points far away, where a function that equals another one at POINTS may differ: a clip, a power of 1 + x / 10,000."""
+"""Points at which a function that equals another at POINTS may differ: a clip at 20, a power of 1 + x / 10,000."""
 SAMPLE = [0.3, -1.1, 2.4, 0.9, -0.2, -3.0, 1.6]
-"""Values along the axes that a formula reduces, at which it is evaluated."""
+"""The values along reduced axes with which a formula is evaluated."""
 
 TOLERANCE = 2e-5
 
@@ -61,9 +61,9 @@ class Formula(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A kind with keys, the layer that it reads (``base``), and the factor and shift that its result gets.
+    """A kind with keys, the layer that it reads (``base``), and the factor and shift applied to its result.
 
-    ``function`` is what it computes, with the factor and the shift; None if it is not element by element.
+    ``function`` computes one element, factor and shift included; None if the kind is not element-wise.
     """
 
     kind: str
@@ -136,10 +136,10 @@ REDUCTIONS: Mapping[str, Callable[[Numbers, int], float]] = {
     "ReduceL2": lambda values, count: sqrt(sum(x * x for x in values) / len(values) * count),
     "ReduceSumSquare": lambda values, count: sum(x * x for x in values) / len(values) * count,
 }
-"""Reductions of a sample that stands for ``count`` numbers: a sum is the mean of the sample times ``count``."""
+"""Reductions of ``count`` numbers, given a sample of them: a sum is the mean of the sample times ``count``."""
 
 GATED = 5
-"""The number of known functions, from the first on, that are products with their own argument."""
+"""How many of the first functions in KNOWN are a product with their argument x."""
 
 KNOWN: Sequence[tuple[str, dict[str, Any], Callable[[float], float]]] = (
     ("gelu", {}, lambda x: x * (1 + erf(x / sqrt(2))) / 2),
@@ -216,7 +216,7 @@ def _combined(type: str, args: Sequence[Numbers]) -> Numbers:
 def near(found: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE, factor: float = 1.0) -> bool:
     """Whether ``found`` is ``expected`` times a factor, up to the errors of single precision and approximations.
 
-    ``tolerance`` is relative for expected numbers above 1, else absolute, before the factor is applied.
+    ``tolerance`` is for numbers before the factor is applied: relative for those above 1, else absolute.
     """
     if len(found) != len(expected):
         return False
@@ -226,7 +226,7 @@ def near(found: Sequence[float], expected: Sequence[float], tolerance: float = T
 
 
 def match(source: Source) -> Match | None:
-    """The kind that equals the formula of a layer, as a function of the earliest possible layer; None if none does."""
+    """The kind that equals the formula of a layer, applied to the earliest layer possible; None if there is none."""
     formula = source.formula
     if formula is None or not _is_spelled_out(formula):
         return None
@@ -291,7 +291,7 @@ def _all_before(source: Source) -> list[Source]:
 
 
 def _match_on(source: Source, base: Source) -> Match | None:
-    """The kind that equals a formula as a function of the layer ``base``; None if none does."""
+    """The kind that equals a formula, applied to the layer ``base``; None if there is none."""
     is_polynomial = source.formula is not None and source.formula.is_polynomial
     reduced = [] if is_polynomial else [part for part in _within(source, base) if part.type in REDUCTIONS]
     if reduced:
@@ -319,7 +319,7 @@ def _agrees_far(source: Source, base: Source, function: Callable[[float], float]
 @lru_cache(maxsize=256)  # a net has the same function many times
 def _function_of(values: tuple[float, ...]) -> Match | None:
     """The kind with these values at POINTS, without a base; None if there is none."""
-    shift = values[POINTS.index(0.0)]  # a product with its own argument is 0 there
+    shift = values[POINTS.index(0.0)]  # a product with x is 0 there
     for number, (kind, keys, function) in enumerate(KNOWN):
         expected = _known_values()[number]
         if near(values, expected):
@@ -349,7 +349,7 @@ def _line(factor: float, shift: float, function: Callable[[float], float], x: fl
 
 
 def _half(source: Source, base: Source) -> Match | None:
-    """The kind of a formula that is defined only for positive numbers: SQRT, or None."""
+    """SQRT, if a formula that is defined only for positive numbers equals it; else None."""
     points = [x for x in POINTS if x > 0]
     values = _values(source, base, points)
     is_root = values is not None and near(values, [sqrt(x) for x in points])

@@ -121,7 +121,7 @@ class _Model:
         places = [tensor.place for tensor in self.apply_model(self.model, None, "", is_trainable=True)]
         known = [place for place in places if place is not None]
         if len(known) == len(places):
-            self.builder.keep(known)  # without parts of Split that no layer reads
+            self.builder.keep(known)  # removes parts of Split that no layer reads
         return self.builder.graph(title=self.model.config.text("name", ""))
 
     # models
@@ -129,7 +129,7 @@ class _Model:
     def apply_model(
         self, model: Entry, inputs: Sequence[Tensor] | None, path: str, *, is_trainable: bool
     ) -> list[Tensor]:
-        """Applies a model to tensors, or (None) to inputs of its own; returns its outputs."""
+        """Applies a model to tensors, or, with ``inputs`` None, to new inputs of the net; returns its outputs."""
         if path.count(".") > MODELS_INSIDE:
             raise DesignError([Problem("limit", f"{self.name}: models are nested more than {MODELS_INSIDE} deep")])
         values = model.layers or []
@@ -268,7 +268,7 @@ class _Functional:
         return {name: first[name] for name, layer in self.layers.items() if name in first and layer.kind in MODELS}
 
     def outputs(self, inputs: Sequence[Tensor] | None) -> list[Tensor]:
-        """The outputs of the model on these inputs, or on inputs of its own."""
+        """The outputs of the model for these inputs; None: for new inputs of the net."""
         self._inputs(inputs)
         self._run()
         return [self._tensor(reference, "output_layers") for reference in self.ends] or [UNKNOWN]
@@ -334,7 +334,7 @@ class _Functional:
         return reference.layer, reference.call - self.first_calls.get(reference.layer, 0)
 
     def _tensor(self, reference: Reference, reader: str) -> Tensor:
-        """The tensor of a reference of a layer or of ``output_layers``; DesignError if there is no such tensor."""
+        """The tensor that ``reader``, a layer or ``output_layers``, refers to; DesignError if it does not exist."""
         key = self._key(reference)
         made = self.made.get(key)
         missing = None
@@ -355,7 +355,7 @@ class _Functional:
         return tensor
 
     def _compare(self, reference: Reference, tensor: Tensor) -> None:
-        """Adds a warning, once for each file, if the file states another shape than the layers have."""
+        """Warns, once for each file, if the file states another shape than the layers give."""
         sizes = self.file.net.sizes(tensor)
         stated = (reference.shape or ())[1:]
         fits = len(stated) == len(sizes) and all(a is None or a == b for a, b in zip(stated, sizes, strict=False))
@@ -397,7 +397,7 @@ def _check_arguments(call: Applied) -> None:
 
 
 def _ends(config: Config, key: str) -> list[Reference]:
-    """The inputs or outputs of a functional model; the file has one, nested lists, or mappings of them."""
+    """The inputs or outputs of a functional model, which a file has as one reference, nested lists, or mappings."""
 
     def within(value: Any) -> list[Reference]:
         parts = list(value.values()) if isinstance(value, dict) else value

@@ -45,7 +45,7 @@ class Names:
             found: dict[str, tuple[int, int]] = {}
             for match in _NAME.finditer(self.source.text):
                 start, end = match.span(1)
-                found.setdefault(match[1], (start, max(end, start + 1)))  # for an empty name its closing quote
+                found.setdefault(match[1], (start, max(end, start + 1)))  # for an empty name: its closing quote
             self._places = found
         place = self._places.get(name)
         return None if place is None else Span(self.source, *place)
@@ -225,7 +225,7 @@ MODELS = frozenset(["Sequential", "Functional", "Model", "Network"])
 
 
 def entry_of(value: Any, where: str, names: Names | None = None) -> Entry:
-    """The entry of a serialized layer or model; ``where`` is named in the DesignError of one that is malformed."""
+    """The entry of a serialized layer or model; raises DesignError, which names ``where``, if it is malformed."""
     if not isinstance(value, dict):
         raise DesignError([Problem("wrong-value", f"{where}: expected a layer, {found_instead(value)}")])
     outer = Config(value, where, None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _padding(call: Applied, *others: str) -> str:
-    """The way in which a window is padded: valid, same or one of ``others``."""
+    """The argument ``padding``: valid, same or one of ``others``."""
     return call.config.word("padding", ("valid", "same", *others), "valid")
 
 
@@ -135,7 +135,7 @@ def _dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("EinsumDense")
 def _einsum_dense(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    """LINEAR or FC, if its last axes, which it sums over, become new last axes: ``abc,cde->abde``."""
+    """LINEAR or FC if it sums over the last axes and puts new ones in their place: ``abc,cde->abde``."""
     x, config = net.last(call), call.config
     left, comma, rest = config.text("equation").replace(" ", "").partition(",")
     right, _, result = rest.partition("->")
@@ -211,7 +211,7 @@ def _attention(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
 )  # fmt: skip
 def pooled(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    """Adds POOL or AVGPOOL for a layer whose class begins with Max or not."""
+    """Adds POOL for a class that begins with Max, else AVGPOOL."""
     x, config = net.maps(call), call.config
     sides = len(x.axes) - 1 - call.lead
     kernel = _lead(call, config.sizes("pool_size", sides, 2))

@@ -94,7 +94,7 @@ def translation(kind: str) -> tuple[str, Function | None]:
 
 
 def lacking(*kinds: str) -> Callable[[Function], Function]:
-    """As ``translates``, for unsupported classes; the function may get tensors that are not known."""
+    """As ``translates``, for unsupported classes, whose functions may get tensors with unknown volumes."""
     UNSUPPORTED.update(map(str.lower, kinds))
     return translates(*kinds)
 
@@ -111,7 +111,7 @@ class KerasNet:
     # tensors
 
     def volume(self, tensor: Tensor) -> Volume:
-        """The volume of a tensor; raises Unknown if it is not known, as all methods that need it do."""
+        """The volume of a tensor. This and every method that needs it raise Unknown if it is not known."""
         if tensor.place is None:
             raise Unknown
         return self.builder.volume(tensor.place)
@@ -257,7 +257,7 @@ class KerasNet:
         return tuple(range(len(volume) - len(sizes), len(volume)))
 
     def reshaped(self, call: Applied, tensor: Tensor, sizes: Sequence[int], *, main: bool = False) -> Tensor:
-        """The same elements with other sizes, in the order in which the last axis varies fastest."""
+        """Reshapes a tensor to other sizes; elements keep their order, in which the last axis varies fastest."""
         if len(sizes) > MAX_AXES:
             return self.lacks(
                 call, f"a tensor of {len(sizes)} axes besides the batch, but a volume has at most 3 sides"
@@ -296,7 +296,7 @@ class KerasNet:
 
 
 def _is_reordered(old: Volume, new: Volume) -> bool:
-    """Whether a RESHAPE, in whose order the depth varies slowest, reorders the elements of a tensor of Keras."""
+    """Whether RESHAPE, for which the depth varies slowest, would reorder elements that Keras keeps in order."""
     is_row = [volume.is_point or volume.depth == 1 for volume in (old, new)]
     same_depth = old.depth == new.depth and [s for s in old.sides if s > 1] == [s for s in new.sides if s > 1]
     return not (all(is_row) or same_depth)

@@ -117,7 +117,7 @@ def _has_tensors(value: Any) -> bool:
 
 
 def _typed(call: Applied, names: Sequence[str], place: int, default: Any, read: Any, expected: str) -> Any:
-    """The same of the type of ``read``, which gives None for any other; raises DesignError then."""
+    """As :func:`_argument`, converted by ``read``; raises DesignError, with ``expected``, if that gives None."""
     value = _argument(call, names, place)
     if value is None:
         return default
@@ -129,13 +129,13 @@ def _typed(call: Applied, names: Sequence[str], place: int, default: Any, read: 
 
 
 def _whole(call: Applied, names: Sequence[str], place: int, default: int) -> int:
-    """A whole number."""
+    """An argument that is a whole number."""
     found: int = _typed(call, names, place, default, whole, "a whole number")
     return found
 
 
 def _boolean(call: Applied, names: Sequence[str], place: int = MAX_NUMBERS) -> bool:
-    """true or false; false if it is missing."""
+    """An argument that is true or false; false if it is missing."""
     found: bool = _typed(call, names, place, False, boolean, "true or false")
     return found
 
@@ -145,7 +145,7 @@ def _word(value: Any) -> str | None:
 
 
 def _number(value: Any) -> float | list[float] | None:
-    """A constant as one number or a list of them; None for what is neither."""
+    """A constant as one number or a list of numbers; None if it is neither."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, list):
@@ -259,7 +259,7 @@ def _expand(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     axis = _whole(call, ("axis",), 1, -1)
     count = len(x.axes) + 2
     if not -count <= axis < count or axis % count == 0:
-        return net.lacks(call, "its new axis is before the batch")
+        return net.lacks(call, f"its new axis is {axis}, not 1 to {count - 1}")
     sizes = list(net.sizes(x))
     sizes.insert(axis % count - 1, 1)
     return [net.reshaped(call, x, sizes, main=True)]
@@ -312,18 +312,18 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         place = parts.index(Ellipsis)
         parts = [*parts[:place], *[slice(None)] * (len(x.axes) + 2 - len(parts)), *parts[place + 1 :]]
     if len(parts) > len(x.axes) + 1:
-        return net.lacks(call, f"it has {len(parts)} positions, but its input {len(x.axes) + 1} axes")
+        return net.lacks(call, f"it has {len(parts)} indices, but its input has {len(x.axes) + 1} axes")
     left: list[int] = []
     for number in range(len(x.axes) + 1):
         part = parts[number] if number < len(parts) else slice(None)
         size = net.sizes(x)[number - 1] if number else 0
         bounds = _bounds(part, size)
         if bounds is None or (number == 0 and part != slice(None)):
-            return net.lacks(call, "its positions are not a range with a step of 1 or more")
+            return net.lacks(call, "an index is neither a position nor a range with a step of 1 or more")
         if number and len(bounds) < size:
             name, main = net.names(x)[number - 1], number == len(parts) - 1
             if bounds.step > 1 and name == "depth":
-                return net.lacks(call, f"it takes every {bounds.step}th channel")
+                return net.lacks(call, f"it takes one channel in {bounds.step}")
             if bounds.step == 1 or bounds.start:
                 keys: dict[str, Any] = {"from": bounds.start, "to": bounds.stop, **named_axis(name)}
                 x = net.add(call, "slice", [x], main=main and bounds.step == 1, **keys)
@@ -336,7 +336,7 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 
 def _bounds(part: Any, size: int) -> range | None:
-    """The positions of a part; None if they are not a range with a step of 1 or more."""
+    """The positions that an index or slice ``part`` takes; None if they are no range with a step of 1 or more."""
     if not isinstance(part, slice):
         place = whole(part)
         place = place + size if place is not None and place < 0 else place
@@ -431,7 +431,7 @@ def _stack(net: KerasNet, call: Applied) -> Sequence[Tensor]:
     count = len(call.inputs[0].axes) + 2
     axis = _whole(call, ("axis",), len(call.args), 0)
     if not -count <= axis < count or axis % count == 0:
-        return net.lacks(call, "its new axis is before the batch")
+        return net.lacks(call, f"its new axis is {axis}, not 1 to {count - 1}")
     if count - 1 > MAX_AXES:
         return net.lacks(call, "it makes too many axes")
     wide = []

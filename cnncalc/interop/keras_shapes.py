@@ -42,7 +42,7 @@ def _old_merge(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 
 @translates("CustomScaleLayer")
 def _scaled_sum(net: KerasNet, call: Applied) -> Sequence[Tensor]:
-    """Adds two tensors, the second times a constant; InceptionResNetV2 of keras.applications has this layer."""
+    """Adds two tensors, the second times a constant: a layer of InceptionResNetV2 in keras.applications."""
     if len(call.inputs) != 2:
         raise call.config.fault(f"it takes two tensors, not {len(call.inputs)}")
     scaled = net.add(call, "affine", [call.inputs[1]], main=False, factor=call.config.number("scale", 1.0))
@@ -176,7 +176,7 @@ def _repeat(net: KerasNet, call: Applied) -> Sequence[Tensor]:
 # sides
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area")
-"""The modes of RESIZE, which Keras calls the same."""
+"""The modes of RESIZE that Keras has, under the same names."""
 
 
 def _ends(call: Applied, key: str, sides: int, default: Any) -> tuple[list[int], list[int]]:

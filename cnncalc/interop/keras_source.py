@@ -38,7 +38,7 @@ class KerasSource(Groups):
         names = [node.name for node in graph.nodes]
         joins = ["_" * count for count in range(1, 1 + len(names))]
         self.join = next(join for join in joins if len({keras_name(name, join) for name in names}) == len(names))
-        """The underscores that replace a dot in names; as many as keep all names different."""
+        """The underscores that replace a dot in names: so many that all names stay different."""
         self.writer = FunctionWriter(self)
         problems = []
         for index, node in enumerate(graph.nodes):
@@ -71,7 +71,7 @@ class KerasSource(Groups):
         return code
 
     def _group(self, group: Step, name: str) -> Shape:
-        """Writes the function of a group of layers, and returns the shape of the calls of it."""
+        """Writes the function of a group of layers; returns what its calls look like."""
         inside = set(group.indices())
         produced = {value for index in inside for value in self.gives(index)}
         entering: list[Hashable] = list(

@@ -61,14 +61,14 @@ class LpPooling(layers.Layer):
 
 
 class CountedPooling(layers.Layer):
-    """Average pooling that divides by the number of the positions that count."""
+    """Average pooling that counts only part of the padding."""
 
     def __init__(self, kernel: Any, stride: Any, pads: Any, counted: Any, **keys: Any) -> None:
         super().__init__(**keys)
         self.kernel, self.stride, self.pads, self.counted = kernel, stride, pads, counted
 
     def call(self, x: Any) -> Any:
-        """Pads x and pools its windows; ``counted`` is the part of the padding that counts."""
+        """Pads x and pools its windows; ``counted`` are the pads that count as elements in the mean."""
         windows = ops.average_pool(ops.pad(x, self.pads), self.kernel, self.stride)
         for side, new in enumerate(windows.shape[1:-1]):
             (begin, _), (before, after) = self.pads[1 + side], self.counted[1 + side]
@@ -230,7 +230,7 @@ class Resize(layers.Layer):
         self.size, self.mode, self.corners, self.factor = size, mode, corners, factor
 
     def taps(self, side: int, old: int) -> Any:
-        """Pairs of the input index that each output index of a side reads, and its weight."""
+        """Pairs of arrays over the outputs of a side: the index of an input that each reads, and its weight."""
         new = self.size[side]
         at, scale = np.arange(new), old / new if self.factor is None else 1 / self.factor[side]
         if self.mode == "nearest":

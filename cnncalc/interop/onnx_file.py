@@ -56,7 +56,7 @@ MOST_NESTING = 8
 """The deepest nesting of functions that call functions."""
 
 OMITTED = {1: 0.0, 2: 0, 3: ""}
-"""The value of an attribute whose value is not written, as some writers do for 0, by the number of its type."""
+"""By the number of its type: the value of an attribute without a written value; some writers leave out 0."""
 
 OWN_DOMAINS = ("", "ai.onnx")
 
@@ -116,9 +116,9 @@ class Reader:
         self.results: set[str] = set()
         """The names of the outputs of the nodes of the graph, without those of functions."""
         self.external: list[list[Field]] = []
-        """The fields that name the other file, for each tensor whose elements are stored there."""
+        """For each tensor whose elements are in another file: the fields that name the file."""
         self.has_more = False
-        """Whether attributes hold graphs other than branches of If, sparse tensors or lists of tensors: not read."""
+        """Whether there are attributes that are not read: sparse tensors, lists of tensors, graphs except of If."""
 
     def fields(self, start: int, end: int) -> list[Field]:
         """The fields of a message; raises WireError if it cannot be read, or if the file has too many fields."""
@@ -411,7 +411,7 @@ class Reader:
                 self._call(node, function, operators, 1)
 
     def _branch(self, graph: Field, versions: Mapping[str, int]) -> Branch:
-        """A branch of If; its tensors are among those of the graph around it."""
+        """A branch of If; its tensors are added to those of the graph that contains it."""
         self._nesting += 1
         if self._nesting > MOST_NESTING:
             raise WireError(f"its branches are nested more than {MOST_NESTING} deep")
@@ -461,7 +461,7 @@ class Reader:
 
 
 def _add_constant(constants: dict[str, Constant], name: str, constant: Constant) -> None:
-    """Adds a tensor; of one that is defined twice the last counts, as in ONNX Runtime. Raises WireError."""
+    """Adds a tensor, or replaces one of that name, as ONNX Runtime does; raises WireError if their shapes differ."""
     before = constants.get(name, constant).shape
     if before != constant.shape:
         both = f"{list(before)} and {list(constant.shape)}"
@@ -470,7 +470,7 @@ def _add_constant(constants: dict[str, Constant], name: str, constant: Constant)
 
 
 def _require_distinct(names: Sequence[str]) -> None:
-    """Raises WireError if a name of a value of the graph stands there twice."""
+    """Raises WireError if a name occurs twice."""
     known: set[str] = set()
     for name in names:
         if name in known:
@@ -479,7 +479,7 @@ def _require_distinct(names: Sequence[str]) -> None:
 
 
 def _require_agreement(name: str, stated: Sequence[int | None] | None, shape: Sequence[int]) -> None:
-    """Raises WireError if the shape of a tensor differs from the one stated for it as an input."""
+    """Raises WireError if a tensor is also an input of the graph, with another shape."""
     if stated is None or (
         len(stated) == len(shape) and all(a in (None, b) for a, b in zip(stated, shape, strict=True))
     ):

@@ -21,9 +21,9 @@ NEWEST = 28
 INTERNAL = "__"
 """The first characters of attributes that a writer adds for its own use: every operator may have them."""
 
-# Operators | operator sets | inputs | attributes. A number or range of inputs holds from the operator set before it on,
-# an attribute in the range of operator sets after it; "!" marks an attribute that is required. Indented lines continue
-# the line before them.
+# Operators | operator sets | inputs | attributes. "11:1-3" among the inputs: 1 to 3 inputs from operator set 11 on.
+# "axis:-6" among the attributes: axis exists up to operator set 6. "!" marks a required attribute. An indented line
+# continues the line before it.
 _TABLE = """
 Abs Ceil Exp Floor Log Neg Reciprocal Relu Sigmoid Sqrt Tanh | 1 | 1 | consumed_inputs:-5
 Add Div Mul Sub | 1 | 2 | axis:-6 broadcast:-6 consumed_inputs:-5
@@ -130,7 +130,7 @@ class Attribute(NamedTuple):
 class Form(NamedTuple):
     """An operator: the operator sets that have it; its numbers of inputs, oldest first; its attributes.
 
-    A number of inputs is the first operator set with it, the fewest inputs, and the most (None: any number).
+    An item of ``inputs`` is an operator set, and the fewest and the most inputs from it on (None: any number).
     """
 
     span: Span
@@ -155,7 +155,7 @@ def _inputs(text: str, since: int) -> tuple[tuple[int, int, int | None], ...]:
 
 @cache
 def table() -> Mapping[str, str]:
-    """The operators of the table by name, each with its line."""
+    """The line of the table for each operator, by name."""
     lines = _TABLE.strip().replace("\n  ", " ").splitlines()
     return {name: line for line in lines for name in line.partition("|")[0].split()}
 
@@ -172,7 +172,7 @@ def form_of(type: str) -> Form:
     return Form(span, _inputs(inputs, span.first), tuple(each))
 
 
-# The type of each attribute. "p" and "to" have had two.
+# The type of each attribute, except "p" and "to", whose types have changed.
 _TYPES = {
     "an integer": """allowzero antialias axis batch_dims block_size blocksize broadcast ceil_mode count_include_pad
         detect_negative detect_positive end exclude_outside exclusive fmod group is_causal is_test keepdims kv_num_heads
@@ -200,7 +200,7 @@ LISTS = {int: "a list of integers", float: "a list of floats"}
 
 
 def _type_of(value: Any) -> str:
-    """The type of the value of an attribute; empty for others than those of the table, and for an empty list."""
+    """The type of the value of an attribute; empty for an empty list, and for types that the table does not have."""
     if isinstance(value, tuple):
         return LISTS.get(type(value[0]), "") if value else ""
     return SINGLE.get(type(value), "")
@@ -241,7 +241,7 @@ def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str,
 
 
 class Rules(NamedTuple):
-    """An operator in one operator set: its fewest and most inputs, types of its attributes, those that are required."""
+    """An operator in one operator set: its fewest and most inputs, the types of its attributes, the required ones."""
 
     fewest: int
     most: int | None
@@ -251,7 +251,7 @@ class Rules(NamedTuple):
 
 @cache
 def _rules(type: str, version: int) -> Rules | None:
-    """What an operator of the table has in an operator set; None if that has no such operator."""
+    """The rules for an operator of the table in an operator set; None if the set has no such operator."""
     form = form_of(type)
     if version not in form.span:
         return None

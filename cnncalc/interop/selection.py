@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EMPTY = "its result has no elements"
 MOST_PARTS = 16
-"""The most slices of which a selection of elements consists."""
+"""The most slices into which a selection of elements is divided."""
 
 
 class Part(NamedTuple):
@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
     @property
     def is_one(self) -> bool:
-        """Whether it is a single index."""
+        """Whether the range has a single index."""
         return self.stop - self.start == 1
 
 
@@ -71,7 +71,7 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
 def picked(net: Net, operator: Operator, tensor: Tensor, axis: int, indices: Sequence[int]) -> Tensor:
     """The elements of an axis with these indices: a slice, or a concatenation of a few slices.
 
-    Raises Unsupported if they are none, or more slices than MOST_PARTS.
+    Raises Unsupported without indices, and if more than MOST_PARTS slices are needed.
     """
     if not len(indices):
         raise Unsupported(EMPTY)
@@ -85,7 +85,7 @@ def picked(net: Net, operator: Operator, tensor: Tensor, axis: int, indices: Seq
     is_short = not isinstance(indices, range) or len(indices) <= MOST_PARTS
     starts = [n for n, index in enumerate(indices) if not n or index != indices[n - 1] + 1] if is_short else []
     if not 0 < len(starts) <= MOST_PARTS:
-        raise Unsupported(f"it reorders its elements in more than {MOST_PARTS} consecutive parts")
+        raise Unsupported(f"its result has more than {MOST_PARTS} runs of consecutive elements")
     ends = [*starts[1:], len(indices)]
     spans = [(indices[start], indices[start] + end - start, 1) for start, end in zip(starts, ends, strict=True)]
     return concat(net, operator, [part(net, tensor, axis, span, operator.name) for span in spans], axis)
@@ -123,7 +123,7 @@ def strided(net: Net, source: Source, side: int, step: int, name: str) -> Source
 
 
 def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str) -> Tensor | None:
-    """A range of an axis as indices of its slowest atom; None if the range also divides faster atoms."""
+    """A range of an axis as a range of its slowest atom; None if it would also divide a faster atom."""
     atoms = merged(tensor.axes[axis])
     size = size_of(atoms)
     if size % (stop - start) == 0 == start % (stop - start):
@@ -249,7 +249,7 @@ def natural_groups(tensor: Tensor) -> list[list[int]] | None:
 
 
 def groups_of(net: Net, tensors: Sequence[Tensor]) -> list[list[int]]:
-    """Groups of axes for tensors of equal rank; they have every axis with more than one index in any tensor."""
+    """Groups of axes for tensors of equal rank, with every axis that has more than one index in a tensor."""
     rank = tensors[0].rank
     wide = {n for tensor in tensors for n in range(rank) if any(atom.side >= 0 for atom in tensor.axes[n])}
     for tensor in tensors:
@@ -373,7 +373,7 @@ def _rolled(net: Net, operator: Operator, tensors: Sequence[Tensor], axis: int) 
 
 
 def _merged_roll(net: Net, base: Source, shift: Sequence[int]) -> Source | None:
-    """One ROLL for two successive ones along different sides; None if the base is not such a ROLL."""
+    """Merges a ROLL into the ROLL before it if that is along other sides; None if there is no such ROLL."""
     if net.kind(base) != "roll" or base.place is None:
         return None
     before = net.key(base, "shift")

@@ -54,7 +54,7 @@ class Groups:
         return top
 
     def _place(self, top: Step, names: Sequence[str], index: int) -> None:
-        """Adds a layer to the groups of its name; if its group already ended, the layer stays outside of it."""
+        """Adds a layer to the groups in its name; outside of a group if other layers have come after that group."""
         group = top
         for name in names[:-1]:
             last = group.steps[-1] if group.steps else None
@@ -76,10 +76,11 @@ class Groups:
         *,
         in_place: bool | None,
     ) -> Code:
-        """The code of a layer by the function of its kind in ``codes``.
+        """The code of a layer, by the function of its kind in ``codes``.
 
-        If the layer takes only maps, or some of its inputs are maps, those that are batch x depth become maps first, by
-        ``form``: the expression for a volume, with ``{}`` for the input. ``in_place`` None: as its keys say.
+        Inputs that are batch x depth become maps first if the layer takes only maps or has other inputs that are maps.
+        ``form`` gives the expression that does so for a volume, with ``{}`` for the input. ``in_place``: whether the
+        layer overwrites its input (None: if its keys allow it).
         """
         layer = bound(self.graph, index, self.volumes)
         inputs = self.graph.nodes[index].inputs
@@ -115,7 +116,7 @@ class Groups:
         return flat
 
     def leaving(self, inside: set[int]) -> list[Hashable]:
-        """The values of these layers that other layers read, and the outputs of the net among them."""
+        """The outputs of these layers that layers outside read, or that are outputs of the net."""
         found: list[Hashable] = []
         for index in sorted(inside):
             for value in self.gives(index):
@@ -164,7 +165,7 @@ class Body:
         self.end(main, [self.variables[value] for value in extra], is_top=is_top)
 
     def _enter_net(self, entering: Sequence[Hashable], inputs: Sequence[int]) -> Sequence[Hashable]:
-        """Names the variables of the inputs of the net, those that are read first; returns all inputs."""
+        """Names the variables of the inputs of the net, in the order in which they are read; returns all inputs."""
         for index in dict.fromkeys([*entering, *inputs]):
             assert isinstance(index, int)
             name = self.source.graph.nodes[index].name
@@ -199,7 +200,7 @@ class Body:
         """Adds statements that delete variables after their only reader; the default adds none."""
 
     def _is_own_input(self, value: Hashable) -> bool:
-        """Whether a value is an input of the net with its own name; its variable is not reused."""
+        """Whether a value is an input of the net whose variable has its name; that variable is not reused."""
         nodes = self.source.graph.nodes
         return isinstance(value, int) and nodes[value].is_input and self.variables[value] != self.input_name
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 MASK = "a mask of attention left out"
 MASKED = -50
-"""A constant at or below it that is added to a score masks it."""
+"""A constant added to a score masks it if it is not above this number."""
 
 
 class Scores(NamedTuple):
     """The scores of attention: ``scale`` times query x key, where both tensors are [.., positions, head size].
 
-    ``biases`` are constants added to them; ``is_normed``: they are after the softmax along the keys.
+    ``biases`` are constants added to them; ``is_normed``: the softmax along the keys has been applied.
     """
 
     query: Tensor
@@ -39,7 +39,7 @@ class Scores(NamedTuple):
 
 
 def scores_of(x: Tensor) -> Scores | None:
-    """The scores, before softmax, that a tensor is a multiple of; None if it is not."""
+    """The scores, before softmax, of which a tensor is a multiple; None if it is no multiple of scores."""
     found: Scores | None = x.source.scores
     if found is not None:
         return found if not found.is_normed else None
@@ -51,7 +51,7 @@ def scores_of(x: Tensor) -> Scores | None:
 
 
 def unscaled(source: Source) -> tuple[Source, float]:
-    """The source that a source is a multiple of, and the factor."""
+    """The layer of which a layer is a multiple, and the factor; itself and 1 if it is no multiple."""
     factor = 1.0
     while source.formula is not None and source.formula.type == "Affine" and source.formula.args[2] == 0:
         base, number, _ = source.formula.args
@@ -97,9 +97,10 @@ def _set_make(net: Net, operator: Operator, x: Tensor, source: Source, plain: Ca
 class Role(NamedTuple):
     """The queries, keys or values: the LINEAR layer that projects them, and the meaning of their axes.
 
-    ``place`` is the index of the layer. ``part`` is their part of its units: index and number of parts. ``heads`` is
-    the number of heads, ``numbers`` the size of a head. ``outer`` are the atoms of sides along which attention is
-    separate, ``places`` those of the positions. ``factor`` multiplies them.
+    ``place`` is the index of the layer. ``part``: its units have so many equal parts, and this is the one with this
+    index (index, number of parts). ``heads`` is the number of heads, ``numbers`` the size of a head. ``places`` are the
+    atoms of the positions, ``outer`` those of other sides, whose indices are separate sequences. ``factor`` multiplies
+    the projection.
     """
 
     place: int
@@ -271,7 +272,7 @@ def _result_axes(tensor: Tensor, role: Role, volume: Volume) -> Axes:
 
 
 def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | bool | None:
-    """The height and width for a table of relative position biases; None without biases; False for other biases."""
+    """The height and width of the plane of relative position biases; None without biases, False for other biases."""
     found: list[int] | None = None
     positions = size_of(query.places)
     for array in scores.biases:
@@ -289,9 +290,9 @@ def _relative(net: Net, scores: Scores, query: Role, key: Role) -> list[int] | b
 
 
 def _plane(net: Net, array: Array, heads: int, positions: int) -> list[int] | None:
-    """The height and width of a plane on whose offsets the biases of all pairs of positions depend; None if none is.
+    """The height and width of a plane of positions on which a bias depends only on the offset of two; None if none.
 
-    It has as many offsets as the table has rows; a square may have another table.
+    The plane has as many offsets as the stored table has rows, or is a square.
     """
     stored = sum(prod(shape) for shape in _tables(net, array).values())
     planes = [[high, positions // high] for high in range(1, positions + 1) if positions % high == 0]
@@ -303,7 +304,7 @@ def _plane(net: Net, array: Array, heads: int, positions: int) -> list[int] | No
 
 
 def is_mask(net: Net, array: Array, heads: int) -> bool:
-    """Whether a constant that is added to scores is a mask, not a bias; zeros may be a bias without trained values."""
+    """Whether a constant added to scores is a mask, not a bias; zeros can be a bias that is not trained yet."""
     if array.is_learned:
         return False
     if array.values is not None and len(array.values) <= 65_536 and net.can_look_at(array.elements):
@@ -330,7 +331,7 @@ def _depends_on_distance(net: Net, array: Array, high: int, wide: int) -> bool:
 
 
 def _tables(net: Net, array: Array) -> dict[str, tuple[int, ...]]:
-    """The shapes of the stored numbers, not of indices, from which a constant was computed."""
+    """The shapes of the stored tensors from which a constant was computed, by name, without tensors of indices."""
     found = {name: net.net.constants.get(name, net.values.get(name)) for name in array.origins}
     return {
         name: each.shape

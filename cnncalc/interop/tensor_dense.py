@@ -345,9 +345,9 @@ def product(net: Net, operator: Operator, left: Tensor, right: Tensor) -> Value:
 
 @lru_cache(maxsize=256)  # nets multiply tensors with the same axes many times
 def _of_product(one: Axes, other: Axes) -> tuple[Sequence[list[int]], Volume, Axes]:
-    """For a product of tensors with axes ``one`` and ``other``: its volume, the axes of the result, and groups of axes.
+    """For a product of tensors with axes ``one`` and ``other``: groups of axes, its volume, and the axes of its result.
 
-    The groups are the first result: the axes before the last two that become sides of the volume.
+    The groups are of the axes before the last two; each group becomes a side of the volume.
     """
     require_batch_apart([one[:-2], other[:-2]])
     widths = [max(_width(a), _width(b)) for a, b in zip(one[:-2], other[:-2], strict=True)]

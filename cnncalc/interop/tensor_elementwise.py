@@ -85,7 +85,7 @@ def _picked(net: Net, condition: Array, choices: Sequence[Value]) -> Value:
     found = choices[0 if condition.scalar else 1]
     shape = broadcast([value.shape for value in (condition, *choices) if value is not None])
     if not isinstance(found, Tensor):
-        raise Unsupported("its choice is a constant")
+        raise Unsupported("its condition selects a constant")
     wide = found.viewed(_aligned(found, len(shape)))
     return wide if wide.shape == shape else Tensor(wide.source, wide.axes, shape)
 
@@ -182,7 +182,7 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
         groups = groups_of(net, padded)
         padded = [net.rearranged(tensor, groups) for tensor in padded]
         if any(len({*sizes} - {1}) > 1 for sizes in zip(*[tensor.source.volume for tensor in padded], strict=True)):
-            raise Unsupported("it repeats a tensor along one of several axes that are one side of the volume")
+            raise Unsupported("it repeats a tensor along an axis that is only part of a side of the volume")
     found = net.added(MERGES[type], [tensor.source for tensor in padded], operator.name)
     axes = tuple(
         [next((axis for axis in column if axis), ()) for column in zip(*[t.axes for t in padded], strict=True)]

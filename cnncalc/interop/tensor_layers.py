@@ -281,7 +281,7 @@ def _taken(net: Net, operator: Operator) -> list[Value]:
         raise Unsupported(REASONS["If"])
     branch = operator.attributes.get("then_branch" if condition.scalar else "else_branch")
     if not isinstance(branch, Branch):
-        raise Unsupported("its branch is in a function of the file")
+        raise Unsupported("it is in a function of the file, whose branches are not read")
     net.used(condition)
     net.builder.note("If left out: its condition is constant, so one branch runs")
     for inner in branch.operators:

@@ -323,7 +323,8 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
         taken = repeated(net, operator, x, axis, count)
     elif order is None and found == middles and has_steps:
         taken = repeated(net, operator, x, axis, count)
-        why = f"{operator.type} takes the nearest element of the middle of each position, RESIZE of its begin"
+        first = f"{operator.type} takes the element nearest to the middle of each position"
+        why = f"{first}, RESIZE the one nearest to its begin"
         net.builder.note(why)
         net.differs(taken.source, why)
     else:

@@ -313,7 +313,7 @@ class Net:
         self.computed = 0, 0
         """Of weights that are computed from stored tensors: the number of stored elements, and that of weights."""
         self.repeated = 0
-        """How many numbers count more than once, since several layers have them but the file stores them once."""
+        """How many parameters are counted again: several layers have them, but the file stores them once."""
         self.parameters: dict[int, dict[str, Array]] = {}
         """By index of the layer: its parameters and buffers by name, with their axes as the NumPy run takes them."""
         self.entries: dict[int, tuple[str, Axes]] = {}

@@ -196,9 +196,9 @@ def _require_last(name: str, array: Array | None, shape: tuple[int, ...], axis: 
         return
     own = (*(1,) * (len(shape) - len(array.shape)), *array.shape)
     if len(own) > len(shape) or any(a not in (1, b) for a, b in zip(own, shape, strict=True)):
-        raise WrongFile(f"its {name} has the shape {list(array.shape)}, but normalizes {list(shape[axis:])}")
+        raise WrongFile(f"its {name} has the shape {list(array.shape)}, but it normalizes {list(shape[axis:])}")
     if own[axis:] != shape[axis:] or prod(own[:axis]) > 1:
-        raise Unsupported(f"its {name} has the shape {list(array.shape)} for {list(shape[axis:])}")
+        raise Unsupported(f"its {name} has the shape {list(array.shape)}, the normalized axes {list(shape[axis:])}")
 
 
 def skip_layer_norm(net: Net, operator: Operator) -> list[Value]:
@@ -229,7 +229,7 @@ def lrn(net: Net, operator: Operator) -> Value:
     size = int(attributes.get("size", 5))
     found = activation(net, operator, tensor, "lrn", size=size, **keys)
     if size % 2 == 0:  # of the two neighbours at the ends of an even number, ONNX takes the later one
-        why = f"{operator.type} of an even number of channels has other neighbours than LRN"
+        why = f"{operator.type} over an even number of channels reads other neighbours than LRN"
         net.builder.note(why)
         net.differs(found.source, why)
     return found

@@ -1,4 +1,4 @@
-"""Converts padding: PAD, the pad of the layer that reads it, and concatenation with equal numbers."""
+"""Converts padding to PAD, or to the key ``pad`` of the layer that reads the padded tensor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pads_key(pads: Sequence[int]) -> int | list[int]:
 def every_pad(pads: Sequence[int], axes: Sequence[int] | None, rank: int) -> list[int]:
     """The pads of every axis, all begins and then all ends, from those of some axes (None: of all).
 
-    Raises WrongFile if an axis has not exactly two.
+    Raises WrongFile unless there are two for each axis.
     """
     chosen = range(rank) if axes is None else axes_in(axes, rank)
     if len(pads) != 2 * len(chosen):
@@ -107,7 +107,7 @@ def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, 
     def make() -> int | None:
         made = net.add("pad", [given], operator.name, **keys)
         if not isfinite(value):
-            net.differs(made, "PAD has the largest number in place of an infinite one")
+            net.differs(made, "PAD adds the largest number of float32 in place of infinity")
         return None if made is None else made.place
 
     source.make = make
@@ -123,7 +123,7 @@ def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, 
 def _cropped(
     net: Net, operator: Operator, x: Tensor, pads: list[int], sides: Sequence[list[int]]
 ) -> tuple[Tensor, list[int]]:
-    """The tensor, with slices for negative pads of axes that are not its sides, and the pads that are left."""
+    """The tensor, sliced where axes other than its sides have negative pads, and the other pads."""
     for axis in range(x.rank):
         before, after = pads[axis], pads[axis + x.rank]
         if [axis] not in sides and min(before, after) < 0:

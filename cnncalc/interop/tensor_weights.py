@@ -1,4 +1,4 @@
-"""Maps the parameters of layers to tensors of the source, in the layout of the executor.
+"""Maps the parameters of layers to tensors of the source, with their axes as the NumPy run takes them.
 
 Nothing is read or computed here: a tensor in another layout is an :class:`Array` that records how to compute it.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 FIRST, DISTANCES = "first", "distances"
-"""Operators that ONNX does not have: the first index of the first axis; a bias for each offset from those of pairs."""
+"""Operators that ONNX does not have: for :func:`first` and :func:`distances`."""
 
 
 class Place(NamedTuple):
@@ -50,7 +50,7 @@ class Origins(NamedTuple):
 
 
 def _with(array: Array, type: str, shape: Sequence[int], inputs: Sequence[Array], **attributes: Any) -> Array:
-    """A constant that an operator computes from others; its base is that of the first of them."""
+    """A constant that an operator computes from ``inputs``; its ``base`` is that of the first one."""
     found = array.like(tuple(shape), None)
     found.made = Made(type, attributes, tuple(inputs))
     found.base = array.base

@@ -76,7 +76,7 @@ class _Lowering:
                 self.tensor_of.append(self._lower(index, layer))
             except Unsupported as error:
                 missing.setdefault((node.span, str(error)), []).append(node.name)
-                self.tensors.append(Tensor(node.name, (1, self.volumes[index].depth)))  # a stand-in: an error follows
+                self.tensors.append(Tensor(node.name, (1, self.volumes[index].depth)))  # unused: an error follows
                 self.tensor_of.append(len(self.tensors) - 1)
         if missing:
             raise DesignError(
@@ -131,7 +131,7 @@ class _Lowering:
         return found
 
     def _fused(self, tensor: int, name: str) -> None:
-        """Adds a layer to those that the operator of a tensor computes."""
+        """Records that the operator that computes a tensor also computes the layer ``name``."""
         maker = self.maker[tensor]
         operator = self.operators[maker]
         self.operators[maker] = operator._replace(layers=(*operator.layers, name))
@@ -144,14 +144,14 @@ class _Lowering:
         return len(self.tensors) - 1
 
     def result(self, name: str, volume: Volume, inputs: Sequence[int], values_range: str = "usual") -> int:
-        """Adds a tensor for an element-wise result, which is flat if all inputs are flat."""
+        """Adds the tensor of an element-wise result: [1, depth] if all inputs have that form, else a map."""
         if any(len(self.tensors[place].shape) > 2 for place in inputs):
             return self.tensor(name, volume, values_range)
         self.tensors.append(Tensor(name, (1, volume.depth), range=values_range))
         return len(self.tensors) - 1
 
     def as_map(self, tensor: int, name: str) -> int:
-        """Reshapes a flat tensor to a map with one position; ``name`` is the layer that reads it."""
+        """Reshapes a tensor [1, depth] to a map of 1x1; ``name`` is the layer that reads it."""
         found = self.tensors[tensor]
         if len(found.shape) > 2:
             return tensor
@@ -197,7 +197,10 @@ class _Lowering:
     def padded(
         self, index: int, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], pads: Any
     ) -> tuple[int, str]:
-        """The input of windows with these ``pads``, after a PAD if necessary, and their padding: SAME or VALID."""
+        """The input of an operator with windows, after a PAD if necessary, and its padding: SAME or VALID.
+
+        ``pads`` has for each side the pads of its two ends.
+        """
         x, volume = self.input(index)
         before, after = plane_of(volume), plane_of(self.volumes[index])
         covered = [(size - 1) * gap + 1 for size, gap in zip(kernel, dilation, strict=True)]
@@ -227,20 +230,20 @@ def _flat(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def shape_of(volume: Volume) -> tuple[int, ...]:
-    """The shape of a volume: batch, height, width, depth; a length is one row. Raises Unsupported for 3 sides."""
+    """The shape of a volume: batch, height (1 if it has one side), width, depth. Raises Unsupported for 3 sides."""
     if len(volume.sides) > 2:
         raise Unsupported(f"{volume} has {len(volume.sides)} sides, but operators of TensorFlow Lite have at most 2")
     return (1, *plane_of(volume), volume.depth)
 
 
 def plane_of(volume: Volume) -> tuple[int, int]:
-    """Height and width of a volume; a length has one row."""
+    """Height and width of a volume; with one side, height is 1."""
     sides = (1, *volume.sides)[-2:]
     return sides[0], sides[1]
 
 
 def _plane(values: Sequence[Any], one: Any) -> list[Any]:
-    """A value for each of two sides; ``one`` is that for the single row of a length."""
+    """A value for height and width; with one side, that for height is ``one``."""
     return [one, *values][-2:]
 
 

@@ -73,7 +73,7 @@ class _Translation:
         self.constants: dict[str, Constant] = {}
         self._made: set[str] = set()
         self.known: set[str] = set()
-        """The tensors that are computed before the operator that is being translated."""
+        """The tensors that exist before the operator that is being translated."""
         self.labels = [self._unique(tensor.name) for tensor in self.tensors]
         """A unique name for each tensor."""
         for number, tensor in enumerate(self.tensors):
@@ -349,7 +349,7 @@ def _pad(t: _Translation, operator: FileOperator) -> str:
 
 
 def _plain(type: str, **attributes: Any) -> Function:
-    """An operator with the same inputs and fixed attributes."""
+    """A function for operators that keep their inputs and get fixed attributes."""
 
     def form(t: _Translation, operator: FileOperator) -> str:
         values = [t.value(operator, number) for number in range(len(operator.inputs))]
@@ -359,7 +359,7 @@ def _plain(type: str, **attributes: Any) -> Function:
 
 
 def _optioned(type: str, attributes: Callable[[FileOperator], dict[str, Any]]) -> Function:
-    """An operator with the same inputs and attributes from its options."""
+    """A function for operators that keep their inputs and get attributes from their options."""
 
     def form(t: _Translation, operator: FileOperator) -> str:
         values = [t.value(operator, number) for number in range(len(operator.inputs))]
@@ -454,7 +454,7 @@ def _cut(
 
 
 def _lengths(tensor: Tensor) -> list[int]:
-    """The sizes of a tensor as the ends of slices; a size that the file leaves open is larger than any."""
+    """The sizes of a tensor, for the ends of slices; an open size becomes a number larger than any size."""
     return [MOST_ELEMENTS if size is None else size for size in tensor.open_shape]
 
 

@@ -25,14 +25,14 @@ class Call(NamedTuple):
     values: tuple[Any, ...] = ()
     keys: tuple[tuple[str, Any], ...] = ()
     roles: tuple[str, ...] = ()
-    """The names for the values if they become parameters of a class."""
+    """The names of the values, for those that become parameters of a class."""
 
 
 class Code(NamedTuple):
     """The code of a layer.
 
     ``module`` creates its module (None: it has none); ``expression`` runs it, with ``{m}`` for the module and ``{0}``,
-    ``{1}`` for its inputs. ``read`` and ``given`` are the sides of the input and the output of the module if they
+    ``{1}`` for its inputs. ``read`` and ``given`` are the sides of the input and the output of the module where they
     differ from those of the layer, since padding or cropping is a separate step. ``function`` is the PyTorch function
     that computes a layer without a module, if other programs count it.
     """
@@ -173,7 +173,7 @@ def pool(p: Place) -> Code:
     step = changed(("stride", one(layer.step), one(layer.kernel)))
     if layer.kind == "lppool":
         values = (layer.power, one(layer.kernel))
-        if any(pads):  # the pads at the ends are as large as the windows need, and may be negative
+        if any(pads):  # the pads at the ends are what the windows need: negative ones crop
             spans = zip(p.output.sides, layer.step, layer.kernel, x.sides, pads[:half], strict=True)
             ends = [(count - 1) * stride + size - whole - first for count, stride, size, whole, first in spans]
             call = Call(p.named("LPPool"), values, step, ("power", "kernel"))
@@ -193,7 +193,7 @@ def pool(p: Place) -> Code:
     if even:
         return Code(call)
     run = f"{{m}}({_padded(pads, fill)})"
-    if layer.kind == "avgpool" and not layer.count_pad:  # by the share of each window that lies in the map
+    if layer.kind == "avgpool" and not layer.count_pad:  # divided by the share of each window that lies in the map
         run += f".div_({{m}}({_padded(pads).replace('{0}', 'torch.ones_like({0}[:1, :1])')}))"
     return Code(call, run, read=_widened(x.sides, pads))
 
@@ -292,7 +292,7 @@ _LAST = "{m}({0}.movedim(1, -1)).movedim(-1, 1)"
 
 
 def _normed(p: Place, axes: str | tuple[str, ...], *, leads: bool = False) -> tuple[tuple[int, ...], str]:
-    """The sizes over which a norm runs, and its call on a tensor permuted so that they are last; ``leads``: first."""
+    """The sizes of the axes that a norm reduces, and its call on a tensor that has them last (``leads``: first)."""
     whole = (p.output.depth, *p.output.sides)
     if p.flat[0]:
         if axes == "volume" or "depth" in axes:

@@ -239,7 +239,7 @@ def permute(t: Translator, node: Any, x: Any, order: Sequence[int]) -> None:
 
 
 def movedim(t: Translator, node: Any, x: Any, source: int | Sequence[int], target: int | Sequence[int]) -> None:
-    """aten.movedim: some axes get other places, the others keep their order."""
+    """aten.movedim: moves some axes to other positions; the others keep their order."""
     rank = len(t.shape(x))
     places = [[each] if isinstance(each, int) else each for each in (source, target)]
     sources, targets = ([axis % rank for axis in axes] for axes in places)

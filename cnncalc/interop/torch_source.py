@@ -34,7 +34,7 @@ class Source(Groups):
         self.in_place = options.in_place
         self.writer = Writer()
         self.attributes: dict[int, list[str]] = {}
-        """The attribute names of the steps of each group, by its id, if they are not the names of the steps."""
+        """By id of a group: the attribute names of its steps, where they differ from the names of the steps."""
         self.paths: dict[int, str] = {}
         """The path of the module of each layer, by its index."""
         self.codes = [self._code(index) for index in range(len(graph.nodes))]
@@ -78,7 +78,7 @@ class Source(Groups):
     # groups
 
     def _group(self, group: Step, name: str) -> Shape:
-        """Writes the class of a group, or returns an ``nn.Sequential``; the result creates its module."""
+        """What creates the module of a group: a class, which is written now, or ``nn.Sequential``."""
         inside = set(group.indices())
         produced = {value for index in inside for value in self.gives(index)}
         entering = list(
@@ -116,7 +116,7 @@ class Source(Groups):
         return value == leaving[0]
 
     def _chained(self, step: Step, value: Hashable | None) -> Hashable | None:
-        """The one output of a step that reads ``value`` alone, in training and inference alike; else None."""
+        """The only output of a step; None if it has several, reads more than ``value``, or differs in training."""
         inside, nodes = set(step.indices()), self.graph.nodes
         made = {each for index in inside for each in self.gives(index)}
         if {each for index in inside for each in self.reads(index)} - made != {value}:

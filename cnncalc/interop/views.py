@@ -117,7 +117,7 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes | None:
 
 
 def refined(atoms: Sequence[Atom], others: Iterable[Atom]) -> list[Atom]:
-    """The atoms, split where ``others`` of the same side begin or end; the parts of an atom are slowest first."""
+    """The atoms, split where an atom of ``others`` on the same side begins or ends; parts are slowest first."""
     strides: dict[int, set[int]] = {}
     for atom in others:
         strides.setdefault(atom.side, set()).update((atom.stride, atom.stride * atom.size))
@@ -137,7 +137,7 @@ def memory_order(volume: Sequence[int]) -> Axis:
 
 
 def covers(volume: Volume, target: Axes) -> bool:
-    """Whether the target has every element of the volume exactly once."""
+    """Whether the axes ``target`` have every element of the volume exactly once."""
     atoms = sorted(atom for axis in target for atom in axis)
     expected: dict[int, int] = {}
     for atom in atoms:
@@ -151,7 +151,7 @@ def covers(volume: Volume, target: Axes) -> bool:
 def moves(volume: Volume, target: Axes) -> Sequence[Move] | None:
     """The layers that convert a volume to one whose sides and, last, depth are the axes of ``target``.
 
-    None if more than reshape, permute and reshape, or more than three sides, would be needed.
+    None if that needs more than RESHAPE, PERMUTE, RESHAPE and a layer for windows, or more than three sides.
 
     >>> moves(Volume(4, 6, 8), ((Atom(2, 1, 8),), (Atom(0, 1, 4), Atom(1, 1, 6))))
     [Move(kind='permute', ...)]
@@ -170,7 +170,7 @@ def moves(volume: Volume, target: Axes) -> Sequence[Move] | None:
 
 
 def _windows_of_sequence(volume: Volume, target: Axes) -> list[Move] | None:
-    """PLANE and WINDOW, if the volume is a sequence of the positions of a map, or their inverses; else None."""
+    """PLANE and WINDOW from a sequence of the positions of a map, or their inverses; None for other targets."""
     depth = whole(len(volume) - 1, volume.depth)
     if target[-1] != depth:
         return None
@@ -235,7 +235,7 @@ def _unwindow(volume: Volume, sides: Axes) -> Move | None:
     """UNWINDOW: [windows, positions] -> [H, W]."""
     order = [
         tuple([atom for axis in sides for atom in axis if atom.side == side]) for side in (0, 1)
-    ]  # windows and positions must each be in order, and in each side windows come before positions
+    ]  # windows and positions must each be in order, and on each side the window is slower than the position in it
     if any(merged(atoms) != whole(side, volume[side]) for side, atoms in enumerate(order)):
         return None
     if any([atom.side for atom in axis] not in ([0, 1], [0], [1], []) for axis in sides):

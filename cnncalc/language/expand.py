@@ -457,8 +457,8 @@ class Expander:
         if kind.is_input:
             if named or (ports and not context.at_head and not syntax.in_file):
                 message = "INPUT begins the net or a branch; it takes no input"
-                way = "as a branch: in a fork, or in brackets after a layer with a name: CONV3-4@a -> [INPUT 8x8x3]"
-                hint = None if named else way
+                place = "as a branch of a fork, or in brackets after a layer with a name"
+                hint = None if named else f"write it {place}: CONV3-4@a -> [INPUT 8x8x3]"
                 raise DesignError([Problem("wrong-inputs", message, syntax.span, hint)])
             return []
         if kind.is_merge:

@@ -7,7 +7,7 @@ from cnncalc.graph import Draft
 from cnncalc.language.expression import Deferred, entries_of, resolved
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import Literal, Name
-from cnncalc.language.values import value_of
+from cnncalc.language.values import braces_hint, value_of
 from cnncalc.language.yaml_numbers import yaml_number_hint
 from cnncalc.layers.keys import is_volume_size
 from cnncalc.volume import Volume
@@ -72,7 +72,7 @@ class LayerMaker:
         elif spec.kind.sizes:
             self._size(spec, values)
         spec.values = values
-        spec.layer = self._make(spec)
+        spec.layer = self._make(spec, environment)
         if constant and spec.open_key is None:
             spec.plan.fixed = spec.layer
 
@@ -178,13 +178,16 @@ class LayerMaker:
         item = spec.kind.keys[key]
         self.assumed[spec.kind.sizes[key].name] = item.reader.write(item.default)
 
-    def _make(self, spec: Spec) -> Layer | None:
-        """The layer of a spec; None if it depends on volumes or on its place in the graph."""
+    def _make(self, spec: Spec, environment: Environment | None = None) -> Layer | None:
+        """The layer of a spec; None if it depends on volumes or on its place in the graph.
+
+        ``environment`` has the names that hints may use.
+        """
         if spec.open_key is not None or any(isinstance(value, Deferred) for value in spec.values.values()):
             return None
-        return self._build(spec, spec.values)
+        return self._build(spec, spec.values, environment)
 
-    def _build(self, spec: Spec, values: Mapping[str, Value]) -> Layer:
+    def _build(self, spec: Spec, values: Mapping[str, Value], environment: Environment | None = None) -> Layer:
         """The layer with these values, one object for equal values; raises DesignError with all wrong values."""
         made = spec.plan.made
         key: Any = tuple([(name, type(value), value) for name, value in values.items()])
@@ -220,6 +223,8 @@ class LayerMaker:
             value = values.get(wrong.key or "")
             reader = spec.kind.keys[wrong.key].reader if wrong.key in spec.kind.keys else None
             hint = wrong.hint or (yaml_number_hint(value, reader) if isinstance(value, str) else None)
+            if hint is None and environment is not None and reader is not None:
+                hint = braces_hint(value, environment, reader)
             problems.append(Problem(wrong.code, f"{name}{wrong.message}", span, hint))
         raise DesignError(problems)
 

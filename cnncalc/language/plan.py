@@ -394,7 +394,7 @@ def _short_form(kind: type[Layer], syntax: LayerSyntax) -> str:
 
         return second_input_hint(kind, in_file=syntax.in_file)
     if kind.is_merge:
-        return f"write {form} behind a fork, or {form}(@name)"
+        return f"write {form} after a fork, or {form}(@name)"
     if kind.bare and not (kind.first or kind.dash or kind.slash):
         return f"write {form}({{{kind.bare}}})"
     form += f" {kind.first}" if kind.first == "size" else f"{{{kind.first}}}" if kind.first else ""

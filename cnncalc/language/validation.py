@@ -327,7 +327,7 @@ def unmerged(item: Item, planner: Planner) -> Problem:
     hint = None
     if isinstance(item.unit, LayerSyntax) and planner.plan(item.unit).is_from:
         example = "CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)"
-        hint = f"without a merge write the branches one after the other: {example}"
+        hint = f"without a merge, write the branches one after the other: {example}"
     return Problem("fork-without-merge", message, item.unit.span, hint)
 
 

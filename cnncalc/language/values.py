@@ -25,12 +25,16 @@ from cnncalc.units import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from cnncalc.language.plan import Plan
     from cnncalc.language.syntax import Block, Design, Item, Operand
     from cnncalc.layers.keys import Value
+
+
+MOST_IN_BRACES = 200
+"""Characters of the longest expression that a hint writes in braces."""
 
 
 class Environment(NamedTuple):
@@ -196,6 +200,27 @@ def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[s
         message = "counts, conditions and names cannot depend on a volume"
         raise DesignError([Problem("graph-needs-volume", message, operand.span)])
     return value
+
+
+def braces_hint(value: Value, environment: Environment, takes: Callable[[Any], object]) -> str | None:
+    """The hint for an expression that a file writes without braces, such as ``width``; None for other values.
+
+    ``takes`` raises ValueProblem for values that the key does not take. Sizes of a volume are tried with 64.
+    """
+    from cnncalc.language.assignment import value_text
+    from cnncalc.language.pattern import parse_braces
+    from cnncalc.source import Source, Text
+
+    text = f"{{{value_text(value)}}}"
+    if len(text) > MOST_IN_BRACES:
+        return None
+    names = {**dict.fromkeys(VOLUME_NAMES, 64), **environment.values}
+    try:
+        computed = fixed_value_of(parse_braces(Text(text, Source("", text))), Environment(names))
+        takes(computed)
+    except (DesignError, ValueProblem):
+        return None
+    return None if computed == value else f'a variable or an expression is written in braces: "{text}"'
 
 
 def holds(operand: Operand, environment: Environment) -> bool:

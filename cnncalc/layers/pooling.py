@@ -459,8 +459,8 @@ class LpPool(PaddedPooling):
     Formula: y = (the sum of abs(x)**p over the F x F window) ** (1/p).
     Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says.
 
-    PyTorch's module, whose memory is counted, takes x**p with its sign, and a window that rounding up cuts off counts
-    as a whole one. So it gives these values for an even p or inputs that are not negative, and for whole windows.
+    The memory counted is that of PyTorch's module, whose values differ in two cases: for an odd p and negative inputs,
+    since it sums x**p, and in windows cut off at the end, whose sum it scales up to a whole window.
 
     Source: CS231n, "Pooling Layer", general pooling.
     """

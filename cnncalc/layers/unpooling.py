@@ -35,7 +35,7 @@ class Unpool(Layer):
     kind: ClassVar[str] = "unpool"
     other_names: ClassVar[tuple[str, ...]] = ("maxunpool", "maxunpooling")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> POOL2@p -> CONV3-32 -> UNPOOL(@p)"
-    second_input: ClassVar[str | None] = "the max pool whose places it fills"
+    second_input: ClassVar[str | None] = "the max pool that it undoes"
     needs_second_input: ClassVar[bool] = True
     takes_places: ClassVar[bool] = True
     is_flat: ClassVar[bool | None] = False
@@ -43,7 +43,7 @@ class Unpool(Layer):
     why_input: ClassVar[str] = "the index of each maximum says which gradient it receives"
 
     pool: MaxPool | None = None
-    """The pool whose places it fills, bound to its number of sides; None: not known yet."""
+    """The max pool that it undoes, bound to its number of sides; None: not known yet."""
     entered: Volume | None = None
     """The input volume of that pool."""
 

@@ -204,11 +204,13 @@ class TorchLayouts(TapeBuilder):
         return result
 
     def same(self, value: int) -> int:
-        """The same tensor as another value, not a view of it."""
-        result = self._recorded([value], layout=self.layouts[value], is_alias=True, gradients=(VIEW,))
-        if value in self.bases:
-            self.bases[result] = self.bases[value]
-        return result
+        """The value itself, as the output of a layer that returns its input.
+
+        The recorded operation stands for a variable that holds it. Autograd has no function for it: the gradients of
+        all readers are added in the order in which these ran.
+        """
+        self._recorded([value], layout=self.layouts[value], is_alias=True, gradients=(NONE,))
+        return value
 
     def sliced(self, value: int, volume: Volume) -> int:
         """A view of some channels and positions; its gradient becomes a new tensor with zeros for the others."""

@@ -315,9 +315,10 @@ class TorchLowering(TorchLayouts):
         if self.items[value] != item and self.learns(value):  # the gradient of the value, in float32
             later = self.bytes_of(value).times(-1) if leads else Size(-self.parameters[factor].size)
             scratch += (whole, later) if is_learned else (whole,)
+        sums: tuple[Size, ...] = ()
         if is_learned and self.parameter_item != item:  # the gradient of the factor is summed in float32
             owner = self.parameters[factor]
-            scratch += (Size(owner.elements * item), Size(-owner.size))
+            sums = (Size(owner.elements * item), Size(-owner.size))
         keeps = (0,) if is_learned else ()
         result = self.operation(
             [value],
@@ -329,6 +330,7 @@ class TorchLowering(TorchLayouts):
             backward_scratch=scratch,
             summed_inputs=(0,) if self.items[value] != item else (),
             summed_parameters=(factor,),
+            sum_scratch=sums,
         )
         if shift:
             shape = self.by_channel(result, along)

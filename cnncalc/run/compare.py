@@ -211,7 +211,7 @@ def _placement(
         source = row.sources[0]
         is_kept = _is_kept(report, source, learns)
         if row.in_place and not _may_overwrite(report, row):
-            found.append(Disagreement(row.name, "in_place", "yes", "it is not to overwrite its input"))
+            found.append(Disagreement(row.name, "in_place", "yes", "it must not overwrite its input"))
         if row.in_place and is_kept:
             found.append(Disagreement(row.name, "in_place", "yes", "backward needs the content of its input"))
         is_free = reads[storage[source]] == 1 and layer.shape == pairs[source][1].shape and not is_kept

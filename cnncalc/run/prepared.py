@@ -1,8 +1,8 @@
 """A net prepared to run many times: one list of NumPy calls for each thread, on memory that is allocated once.
 
 The layers of a step are computed part by part (see :mod:`cnncalc.run.steps`), each part by one thread, so that factors,
-shifts and activation functions are applied to data that is still in the cache of the core. The results are those of
-:meth:`cnncalc.layers.base.Layer.forward`, except for rounding.
+shifts and activation functions are applied to data that is still in the cache of the core. For finite values the
+results are those of :meth:`cnncalc.layers.base.Layer.forward`, except for rounding.
 """
 
 from __future__ import annotations

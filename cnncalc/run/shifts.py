@@ -22,13 +22,15 @@ PRODUCT_BYTES = 2 << 20
 """Bytes of the products that are computed at a time."""
 MOST_PRODUCTS = 1 << 16
 """The products of a filter, at all elements of the kernel and positions, above which few filters fill the cache."""
+MOST_ELEMENTS = 8
+"""The elements of a map for each position, those of the zeros around it included, above which these take too long."""
 
 
 def is_suitable(bank: FilterBank, sides: Sequence[int]) -> bool:
     """Whether a convolution has stride 1, keeps the sides, and is faster by this method.
 
-    It is if its maps are small and it has no more filters (K) than channels (D), so that there are no more products to
-    add up than there would be columns to copy.
+    It is faster if its maps are small, but not far smaller than the kernel, and if it has no more filters (K) than
+    channels (D), so that there are no more products to add up than there would be columns to copy.
     """
     *kernel, depth, filters = bank.weight.shape
     return (
@@ -36,6 +38,7 @@ def is_suitable(bank: FilterBank, sides: Sequence[int]) -> bool:
         and all(begins.step == 1 and len(begins) == size for begins, size in zip(bank.begins, sides, strict=True))
         and filters <= depth
         and prod(kernel) * prod(sides) <= MOST_PRODUCTS
+        and Shifts(bank, sides, 1).run <= MOST_ELEMENTS * prod(sides)
     )
 
 

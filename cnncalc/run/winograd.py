@@ -3,7 +3,7 @@
 Each tile d of 4x4 inputs, at a distance of 2 from the next one, gives 2x2 outputs with 16 products instead of 36:
 Y = A^T ((G g G^T) * (B^T d B)) A for the filter g. The products of all tiles and channels are 16 matrix products. The
 transformations with B and A are additions of whole maps, since the tiles are copied as the windows of a 4x4 kernel with
-stride 2 are.
+stride 2 are. An output whose window has an infinite element may be NaN.
 
 Source: Winograd 1980; Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4.1.
 """
@@ -31,12 +31,12 @@ LEAST_OUTPUTS = 1 << 17
 def is_suitable(bank: FilterBank) -> bool:
     """Whether a convolution has a kernel of 3x3 and stride 1, and is large enough to be faster by this method."""
     *kernel, depth, filters = bank.weight.shape
-    steps = [windows.step for windows in bank.begins]
-    outputs = prod(map(len, bank.begins)) * filters
+    steps, counts = zip(*[(windows.step, len(windows)) for windows in bank.begins], strict=True)
     return (
-        (kernel, steps, list(bank.dilation), bank.groups) == ([3, 3], [1, 1], [1, 1], 1)
+        (kernel, steps, bank.dilation, bank.groups) == ([3, 3], (1, 1), (1, 1), 1)
         and min(depth, filters) >= LEAST_DEPTH
-        and outputs >= LEAST_OUTPUTS
+        and min(counts) > 1  # else half of each tile is not used
+        and prod(counts) * filters >= LEAST_OUTPUTS
     )
 
 

@@ -239,7 +239,7 @@ def _with_unread(error: DesignError, point: Mapping[str, Value]) -> DesignError:
 def stated_warning(names: Iterable[str]) -> list[Problem]:
     """The warning that figures of these layers are stated, not computed; empty without layers."""
     layers = list(names)
-    message = f"the figures of {listing(layers)} are stated, not computed, and part of what is found here"
+    message = f"the figures of {listing(layers)} are stated, not computed, and are part of the results"
     return [Problem("stated", message, severity="warning")] if layers else []
 
 

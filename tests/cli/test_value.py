@@ -201,7 +201,7 @@ def test_json_has_exact_values(arguments: list[str], expected: str) -> None:
         (["vgg16", "macs", "--optimizer", "adm"], "error[unknown-optimizer]: no optimizer 'adm'; did you mean 'adam'?"),
         (
             ["vgg16", "training_memory", "--dtype", "int8"],
-            "error[unknown-dtype]: no framework here trains in int8 (known: float32, float64, float16, bfloat16)\n",
+            "error[unknown-dtype]: int8 is not a data type of training (known: float32, float64, float16, bfloat16)\n",
         ),
         (
             ["INPUT 9x9x3 -> [CONV-2 | POOL]", "output"],

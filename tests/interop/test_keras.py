@@ -176,6 +176,19 @@ def test_every_second_position_is_a_strided_pool() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([(None, None, None)] * 3 + [(None, None, 2)], "it takes one channel in 2"),
+        ([(None, None, None), (9, 0, -1)], "an index is neither a position nor a range with a step of 1 or more"),
+        ([(None, None, None)] * 5, "it has 5 indices, but its input has 4 axes"),
+    ],
+)
+def test_an_index_that_no_kind_computes_is_named(steps: list[Any], message: str) -> None:
+    with pytest.raises(DesignError, match=message):
+        operated("GetItem", "x", parts(*steps))
+
+
 def test_parts_of_a_split_that_no_layer_reads_are_no_outputs() -> None:
     found = operated("Split", indices_or_sections=2, axis=-1, ends=["one", 0, 1])
     assert [(row.kind, row.output) for row in found.layers[1:]] == [("slice", (9, 8, 3))]
@@ -202,8 +215,9 @@ def test_attention_without_weights_is_two_products_and_a_softmax() -> None:
         ("Tile", {"repeats": [1, 1, 65, 1]}, "its repeats are not 1 to 64 for each axis, 1 for the batch"),
         ("Pad", {"pad_width": [[1, 0], [0, 0], [0, 0], [0, 0]]}, "its pads are not two numbers for each axis"),
         ("Pad", {"pad_width": [[0, 0], [0, 0], [0, 0], [1, 0]], "mode": "edge"}, "its mode is edge"),
-        ("Stack", {"axis": 0}, "its new axis is before the batch"),
-        ("Stack", {"axis": 9}, "its new axis is before the batch"),
+        ("ExpandDims", {"axis": 0}, "its new axis is 0, not 1 to 4"),
+        ("Stack", {"axis": 0}, "its new axis is 0, not 1 to 4"),
+        ("Stack", {"axis": 9}, "its new axis is 9, not 1 to 4"),
     ],
 )
 def test_an_operation_that_no_kind_computes_is_named(kind: str, config: dict[str, Any], message: str) -> None:

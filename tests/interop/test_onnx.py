@@ -837,7 +837,7 @@ def test_a_wrong_output_is_an_error_and_a_wrong_value_a_warning() -> None:
         ),
         (
             lambda model: model.add("LayerNormalization", model.last, model.weight("s", (120,)), axis=2),
-            "its scale has the shape [120], but normalizes [12, 10]",
+            "its scale has the shape [120], but it normalizes [12, 10]",
         ),
         (lambda model: model.add("GlobalAveragePool", model.add("Flatten")), "its input has no sides"),
         (
@@ -1274,7 +1274,7 @@ def test_pads_of_a_map_with_the_depth_last_are_those_of_its_sides() -> None:
         (lambda model: model.add("HardSigmoid", alpha=-0.5), "HSIGMOID has a slope above 0, not -0.5"),
         (
             lambda model: model.add("LayerNormalization", model.last, model.weight("s", (10,)), axis=2),
-            "its scale has the shape [10] for [12, 10]",
+            "its scale has the shape [10], the normalized axes [12, 10]",
         ),
     ],
 )
@@ -1329,7 +1329,7 @@ def test_nothing_is_added_after_a_transposed_kernel_below_its_stride(kernel: int
     ("type", "keys", "note"),
     [
         ("BatchNormalization", {"epsilon": 0.0}, "BatchNormalization has the epsilon 0, BN 1e-05"),
-        ("LRN", {"size": 4}, "LRN of an even number of channels has other neighbours than LRN"),
+        ("LRN", {"size": 4}, "LRN over an even number of channels reads other neighbours than LRN"),
         ("Resize", {}, "Resize samples other positions than UPSAMPLE: bilinear, asymmetric"),
     ],
 )

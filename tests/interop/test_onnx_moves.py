@@ -74,7 +74,7 @@ def test_a_side_that_is_reversed_in_too_many_parts_is_refused() -> None:
     model = Model(opset=18, x=(1, 4, 5, 17))
     model.add("MaxPool", kernel_shape=[1, 1])
     model.add("Slice", model.last, *[numbers(model, n) for n in (-1, -99, 3, -1)])
-    with pytest.raises(DesignError, match="it reorders its elements in more than 16 consecutive parts"):
+    with pytest.raises(DesignError, match="its result has more than 16 runs of consecutive elements"):
         load_bytes("net.onnx", model.bytes())
 
 
@@ -125,7 +125,8 @@ def test_nearest_elements_of_the_middle_are_said_to_differ() -> None:
     model.add("Gather", model.last, numbers(model, *[(2 * n + 1) * 7 // 10 for n in range(5)]), axis=3)
     graph = load_bytes("net.onnx", model.bytes())
     assert [node.kind for node in graph.nodes] == ["input", "pool", "resize"]
-    assert "Gather takes the nearest element of the middle of each position, RESIZE of its begin" in graph.notes
+    note = "Gather takes the element nearest to the middle of each position, RESIZE the one nearest to its begin"
+    assert note in graph.notes
 
 
 def test_a_number_that_is_concatenated_is_padding() -> None:

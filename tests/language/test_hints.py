@@ -661,8 +661,8 @@ def test_a_key_in_place_of_a_value_may_also_be_a_variable() -> None:
         ("FLATTEN(1)", "FLATTEN"),
         ("RMS3", "RMS or RMS(axes=.., scale=.., eps=..)"),
         ("PAD3", "PAD({pad})"),
-        ("ADD3", "ADD behind a fork, or ADD(@name)"),
-        ("UNPOOL2", "UNPOOL(@name), with the name of the max pool whose places it fills"),
+        ("ADD3", "ADD after a fork, or ADD(@name)"),
+        ("UNPOOL2", "UNPOOL(@name), with the name of the max pool that it undoes"),
     ],
 )
 def test_the_hint_for_a_number_that_a_kind_does_not_take_is_its_form(written: str, form: str) -> None:
@@ -755,7 +755,7 @@ def test_a_name_with_swapped_characters_is_found(written: str, meant: str) -> No
         ("MultiHeadAttention(2, 16)", "write ATTENTION-2(head_dim=16)"),
         ("LINEAR(64, 10)", "write LINEAR-10: the depth of the input is known"),
         ("FC(64, 10)", "write FC-10: the depth of the input is known"),
-        ("MaxUnpool2d(2)", "write UNPOOL(@name), with the name of the max pool whose places it fills"),
+        ("MaxUnpool2d(2)", "write UNPOOL(@name), with the name of the max pool that it undoes"),
         ("DECONV3-3(tied=yes)", "write share=NAME and transposed=yes, with the name of a conv"),
         ("FC-3(transpose=yes)", "write share=NAME and transposed=yes, with the name of a fc"),
     ],

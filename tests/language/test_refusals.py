@@ -653,7 +653,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4@x -> [CONV3-4@a | CONV3-5@b] -> FROM(@a) -> RELU
   |                                             ^^^^^^^^
-  = hint: without a merge write the branches one after the other: CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)
+  = hint: without a merge, write the branches one after the other: CONV3-4@a -> FROM(@x) -> CONV3-5@b -> FROM(@a)
 """,
     ),
     (
@@ -771,7 +771,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> INPUT 8x8x4 -> RELU
   |                ^^^^^^^^^^^
-  = hint: as a branch: in a fork, or in brackets after a layer with a name: CONV3-4@a -> [INPUT 8x8x3]
+  = hint: write it as a branch of a fork, or in brackets after a layer with a name: CONV3-4@a -> [INPUT 8x8x3]
 """,
     ),
     (
@@ -1855,6 +1855,40 @@ FILES = [
   |
 4 |   - fc: classes
   |         ^^^^^^^
+  = hint: a variable or an expression is written in braces: "{classes}"
+""",
+    ),
+    (
+        "input: 8x8x4\nvariables: {k: 3}\nlayers:\n  - conv: {filters: depth*2, kernel: [k, 1]}\n",
+        'input: 8x8x4\nvariables: {k: 3}\nlayers:\n  - conv: {filters: "{depth*2}", kernel: "{[k, 1]}"}\n',
+        """
+<text>:4:12: error[wrong-type]: filters: expected a whole number of at least 1, found 'depth*2'
+  |
+4 |   - conv: {filters: depth*2, kernel: [k, 1]}
+  |            ^^^^^^^^^^^^^^^^
+  = hint: a variable or an expression is written in braces: "{depth*2}"
+
+<text>:4:30: error[wrong-type]: kernel: expected a whole number of at least 1, or one for each side, as [height, width], found ['k', 1]
+  |
+4 |   - conv: {filters: depth*2, kernel: [k, 1]}
+  |                              ^^^^^^^^^^^^^^
+  = hint: a variable or an expression is written in braces: "{[k, 1]}"
+""",
+    ),
+    (
+        "input: 8x8x4\nblocks:\n  wide(n):\n    - conv: {filters: n, bias: m}\nlayers: [wide: {n: 4}]\n",
+        'input: 8x8x4\nblocks:\n  wide(n):\n    - conv: {filters: "{n}", bias: no}\nlayers: [wide: {n: 4}]\n',
+        """
+<text>:4:14: error[wrong-type]: filters: expected a whole number of at least 1, found 'n'
+  |
+4 |     - conv: {filters: n, bias: m}
+  |              ^^^^^^^^^^
+  = hint: a variable or an expression is written in braces: "{n}"
+
+<text>:4:26: error[wrong-type]: bias: expected yes or no, found 'm'
+  |
+4 |     - conv: {filters: n, bias: m}
+  |                          ^^^^^^^
 """,
     ),
     (

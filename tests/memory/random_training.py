@@ -15,17 +15,20 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cnncalc
-from cnncalc.errors import DesignError
+from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.graph import Node, topologically_sorted
 from cnncalc.language.writer import as_pattern
 from cnncalc.layers import KINDS
 from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
-from cnncalc.memory.report import Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.memory.segments import segments_of
 from tests.random_volumes import random_net
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.memory.segments import Segment
 
 FIGURES = ("peak", "first step", "after forward", "after backward", "saved", "inference")
 
@@ -224,16 +227,24 @@ def computed(report: Report, options: Options) -> list[int]:
         training.first_step_peak_bytes,
         training.after_forward_bytes,
         training.after_backward_bytes,
-        -1 if segments_of(report, options.checkpoint) else training.saved_bytes,
+        -1 if training.segments else training.saved_bytes,
         account.inference.peak_bytes,
     ]
+
+
+def checkpointed(report: Report, options: Options) -> Sequence[Segment]:
+    """The segments that run again; named ones that cnncalc refuses are among them, as PyTorch must refuse them too."""
+    try:
+        return Simulation(report, options).segments(options.batch)
+    except ValueProblem:
+        return segments_of(report, options.checkpoint)
 
 
 def measured(report: Report, options: Options) -> list[int]:
     """The figures as PyTorch has them."""
     from tests.memory.torch_oracle import Habits, measure_cpu, measure_fake
 
-    segments = tuple((segment.first, segment.last) for segment in segments_of(report, options.checkpoint))
+    segments = tuple((segment.first, segment.last) for segment in checkpointed(report, options))
     habits = Habits(
         options.batch,
         options.dtype,

@@ -175,6 +175,15 @@ MORE_PEAKS = [
         61_440,
         34_816,
     ),
+    ("INPUT 6x5x3 -> CONV1-3@x -> [IDENTITY | CONV3-3] -> ADD -> CONCAT(@x) -> GAP", {}, 5_112, 3_984),
+    ("INPUT 6x5x3 -> LN@x -> [DROPOUT(0) | LOCAL-3] -> SUB -> DWCONV -> ADD(@x) -> FC-6", {}, 40_696, 23_808),
+    ("INPUT 30x3 -> LN@x -> [SEQUENCE | LOCAL-3] -> SUB -> DWCONV -> ADD(@x) -> FC-6", {}, 18_720, 11_664),
+    (
+        "INPUT 3x4x2 -> RMS(axes=volume) -> CONV1-4 -> GAP -> FC-4",
+        {"batch": 1, "dtype": "bfloat16", "checkpoint": "rms1"},
+        540,
+        452,
+    ),
 ]
 
 
@@ -189,9 +198,10 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     arguments in float32 beside contiguous copies, contiguous results of softmax and of convolutions without oneDNN or
     of depth 1, gradients of attention that nothing needs, transposed convolutions whose results lie in the memory of
     a larger input, a volume of depth 1 times slopes or a number or without a pad, a block with a layer of another block
-    between its own, places that a block reads, an auxiliary head in a segment, BN with parameters in float16,
-    the input of a projection, an argument that is copied, slopes and shifts of a single image with sides of 1,
-    and blocks, maxima and enlarged maps whose results are contiguous or not.
+    between its own, places that a block reads, an auxiliary head in a segment, BN with parameters in float16, the
+    input of a projection, an argument that is copied, layers that return their input to a sum of three gradients, a
+    gradient that is summed in float32 when a segment is freed, slopes and shifts of a single image with sides of 1, and
+    blocks, maxima and enlarged maps whose results are contiguous or not.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
@@ -203,6 +213,21 @@ def test_a_segment_that_overwrites_its_input_is_refused() -> None:
     with pytest.raises(ValueProblem, match="relu1 overwrites the output of conv1"):
         account_memory(report, Options(checkpoint="relu1..conv2"))
     assert account_memory(report, Options(checkpoint="conv2..relu2")).training.segments
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rest", "training"),
+    [
+        ("INPUT 9x8x5 -> [CONV3-5 | EXP@b.exp] -> DIV(in_place=yes)@b.div -> FC-6@b.fc", "b.fc", 29_888),
+        ("INPUT 9x8x5 -> CONV3-5 -> RELU@b.relu -> CONV3-7@b.conv -> SIGMOID@b.s -> FC-6", "b.conv..b.s", 44_376),
+    ],
+)
+def test_a_segment_of_a_rule_begins_after_what_overwrites_its_inputs(pattern: str, rest: str, training: int) -> None:
+    """The peaks are measured in PyTorch with the rest of the segment checkpointed."""
+    memory = account_memory(
+        cnncalc.analyze(pattern), Options("torch-cpu", 2, optimizer="sgd", checkpoint="stages")
+    ).training
+    assert ([segment.name for segment in memory.segments], memory.peak_bytes) == ([rest], training)
 
 
 @pytest.mark.parametrize("kind", ["CONCAT", "ADD", "MUL"])

@@ -612,14 +612,13 @@ def tied(
     if row.kind in ("conv", "deconv"):
         module.weight = owner.weight
         return built
-    inner = module.inner if row.kind == "linear" else module
-    other = owner.inner if row.kind == "linear" else owner
+    inner, other = (each.inner if isinstance(each, DepthLast) else each for each in (module, owner))
     del inner.weight
 
     def function(x: Any) -> Any:
         return F.linear(x, other.weight.t(), inner.bias)
 
-    if row.kind == "linear":
+    if row.kind == "linear" and not flat:
         return module, lambda x: function(x.movedim(1, -1)).movedim(-1, 1)
     return module, function if flat else lambda x: function(x.flatten(1))
 

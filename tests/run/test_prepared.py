@@ -280,6 +280,15 @@ def test_the_arena_is_no_larger_than_that_of_the_plan(net: str) -> None:
     assert 4 * plan_of(report).elements <= predicted.arena_bytes + 4 * ALIGNMENT * len(predicted.volumes)
 
 
+def test_a_kernel_far_larger_than_the_map_needs_the_memory_of_its_windows() -> None:
+    report = cnncalc.analyze("INPUT 16x8 -> CONV4001-8(pad=same)")
+
+    net = PreparedNet(report, build(report))
+
+    windows = 16 * 4001 * 8
+    assert 4 * windows <= net.workspace_bytes < 1.2 * 4 * windows
+
+
 CHAIN = """INPUT 33x35x3 -> CONV3-33 -> BN -> RELU -> CONV3-34 -> [ | CONV1-34] -> ADD -> DWCONV3/2 -> CONV3-35/2
     -> [CONV1-7 | CONV3-8(groups=1)] -> CONCAT -> CONV5-30(groups=3) -> BN -> CONV1-40 -> RELU6 -> DWCONV3 -> FC-50"""
 
@@ -315,6 +324,39 @@ def test_the_count_of_multiply_adds_is_what_the_meter_counts(threads: int) -> No
 
     assert np.array_equal(net(images)["fc1"], PreparedNet(report, weights, threads=threads)(images)["fc1"])
     assert meter.contracted == net.multiply_adds
+
+
+@pytest.mark.parametrize(
+    ("text", "products"),
+    [
+        ("INPUT 13x11x9 -> CONV5-7(dilation=2)", "as many"),  # added up shifted
+        ("INPUT 13x11x9 -> CONV1-7", "as many"),
+        ("INPUT 13x11x9 -> CONV3-11", "more"),  # windows that are laid out
+        ("INPUT 64x64x32 -> CONV3-33", "fewer"),  # in tiles
+        ("INPUT 4096x1x32 -> CONV3-32", "as many"),  # too narrow for tiles
+    ],
+)
+def test_a_convolution_takes_as_many_products_as_it_has_macs_except_in_tiles(text: str, products: str) -> None:
+    report = cnncalc.analyze(text, batch=2)
+    macs = 2 * report.totals.macs
+
+    taken = PreparedNet(report, build(report), threads=2).multiply_adds
+
+    assert {"as many": taken == macs, "more": macs < taken < 1.3 * macs, "fewer": taken < 0.5 * macs}[products]
+
+
+@pytest.mark.parametrize("text", ["INPUT 13x11x9 -> CONV3-7", "INPUT 9x11x9 -> CONV3-11", "INPUT 64x64x32 -> CONV3-33"])
+def test_elements_that_are_not_finite_reach_the_outputs_whose_window_they_are_in(text: str) -> None:
+    report = cnncalc.analyze(text, dtype="float64")
+    weights, images = build(report), draw_images(report)
+    images["input"][0, 0, 5, 3], images["input"][0, 8, 7, 2] = np.inf, np.nan
+
+    (found,) = PreparedNet(report, weights, threads=2)(images).values()
+    with np.errstate(all="ignore"):
+        (expected,) = run(report, weights, images).outputs.values()
+
+    assert not np.isfinite(expected).all()
+    assert np.array_equal(np.isfinite(found), np.isfinite(expected))
 
 
 class LockedMeter(MeteredNumpy):

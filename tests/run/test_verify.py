@@ -344,7 +344,7 @@ def test_a_layer_that_is_not_to_work_in_place_but_does_is_found(monkeypatch: pyt
     wrong = verify(cnncalc.analyze(text)).disagreements
 
     assert [(one.layer, one.measured) for one in wrong] == [
-        (name, "it is not to overwrite its input") for name in ("add1", "relu1")
+        (name, "it must not overwrite its input") for name in ("add1", "relu1")
     ]
 
 

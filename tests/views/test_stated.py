@@ -122,6 +122,6 @@ def test_families_with_stated_figures_say_so(call: tuple[str, ...]) -> None:
     done = called(call[0], NET.replace("CONV3-5", "CONV3-w"), *call[1:])
 
     assert done.returncode == 0
-    line = "the figures of op are stated, not computed, and part of what is found here"
+    line = "the figures of op are stated, not computed, and are part of the results"
     assert done.stderr == f"warning[stated]: {line}\n"
     assert called(call[0], f"{HEAD} -> CONV3-w", *call[1:]).stderr == ""
