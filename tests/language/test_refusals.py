@@ -1876,6 +1876,17 @@ FILES = [
 """,
     ),
     (
+        "input: 8x8x4\nvariables: {w: 2, wide: w*4}\nlayers: CONV3-w\n",
+        'input: 8x8x4\nvariables: {w: 2, wide: "{w*4}"}\nlayers: CONV3-w\n',
+        """
+<text>:2:25: error[wrong-type]: wide: a variable holds numbers, sizes, lists of them or a key word, found 'w*4'
+  |
+2 | variables: {w: 2, wide: w*4}
+  |                         ^^^
+  = hint: a variable or an expression is written in braces: "{w*4}"
+""",
+    ),
+    (
         "input: 8x8x4\nblocks:\n  wide(n):\n    - conv: {filters: n, bias: m}\nlayers: [wide: {n: 4}]\n",
         'input: 8x8x4\nblocks:\n  wide(n):\n    - conv: {filters: "{n}", bias: no}\nlayers: [wide: {n: 4}]\n',
         """
