@@ -12,7 +12,7 @@ from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import KEEPING, MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_pads import padded
 from cnncalc.interop.tensor_weights import first, shaped
-from cnncalc.interop.views import whole
+from cnncalc.interop.views import batch_of, whole
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def with_copies(net: Net, operator: Operator, x: Tensor) -> Tensor:
     """An expanded tensor as a concatenation of its copies, for an operator that does not broadcast."""
     found = x.viewed(x.axes)
     for axis, count in enumerate(x.shape):
-        if count > 1 and not x.axes[axis] and (axis or count != net.batch):
+        if count > 1 and not x.axes[axis] and (axis or count != net.batch or batch_of(x.axes)):
             found = _copies(net, operator, found, axis, count)
     return found
 

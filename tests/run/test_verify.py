@@ -359,6 +359,19 @@ def test_overwriting_what_backward_keeps_is_found(monkeypatch: pytest.MonkeyPatc
     assert [(one.layer, one.measured) for one in wrong] == [("r", "backward needs the content of its input")]
 
 
+def test_a_layer_with_two_disagreements_about_a_quantity_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "INPUT 8x9x4 -> CONV3-4 -> SIGMOID(in_place=no) -> RELU(in_place=no) -> FC-2"
+    in_place = Placement.in_place
+    monkeypatch.setattr(Placement, "in_place", lambda *given, is_needed=False, **keywords: in_place(*given, **keywords))
+    monkeypatch.setattr(Placement, "_is_requested", lambda self, layer: layer.kind == "relu")
+
+    verification = verify(cnncalc.analyze(text))
+
+    assert [one.layer for one in verification.disagreements] == ["relu1", "relu1"]
+    [tally] = [tally for tally in verification.tallies if tally.quantity == "in_place"]
+    assert (tally.checked, tally.agreed) == (5, 4)
+
+
 @pytest.mark.parametrize("layers", [layers for layers, _ in OVERWRITING[:2]])
 def test_training_finds_overwritten_values_in_the_loss_and_the_gradients(
     layers: str, monkeypatch: pytest.MonkeyPatch
