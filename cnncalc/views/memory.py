@@ -350,7 +350,7 @@ def why(memory: MemoryReport, name: str, units: str) -> list[Reason]:
 def _saved(
     operations: list[Operation], tape: Tape, report: Report, row: LayerReport
 ) -> Iterator[tuple[str, Size, str]]:
-    """What the operations of a layer save for backward, each once: what, its size, a sentence with ``{}`` for the bytes."""
+    """What a layer saves for backward, each tensor once: what, its size, a sentence with ``{}`` for the bytes."""
     layer = row.layer
     own = {each.output: each for each in operations}
     saved = set()
