@@ -1546,6 +1546,17 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 9x9x4 -> CONV(kernel=[3, 1.5], filters=4)",
+        "INPUT 9x9x4 -> CONV3x2-4",
+        """
+<text>:1:21: error[wrong-type]: kernel: expected a whole number of at least 1, or one for each side, as [height, width], found [3, 1.5]
+  |
+1 | INPUT 9x9x4 -> CONV(kernel=[3, 1.5], filters=4)
+  |                     ^^^^^^^^^^^^^^^
+  = hint: in braces, floor(..) gives 1, ceil(..) 2 and round(..) 2
+""",
+    ),
+    (
         "INPUT 9x9x4 -> UPSAMPLE2x3",
         "INPUT 9x9x4 -> RESIZE(factor=[2, 3])",
         """
