@@ -341,7 +341,7 @@ def _resized(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> 
     try:
         return repeated(net, operator, x, axis, count)
     except Unsupported:
-        if count > MOST_PARTS:
+        if count > MOST_PARTS or batch_of([x.axes[axis]]):
             raise
         return None
 
