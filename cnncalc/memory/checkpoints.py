@@ -71,7 +71,8 @@ class Checkpoints:
         operations = self.tape.operations
         (first, _), last = self.segments[segment], self.saving[segment][-1]
         final = operations[last]
-        runs_last = bool(final.keeps_output or final.clones_input or final.extras)
+        keeps_made = final.keeps_output or final.keeps_second_output or final.clones_input
+        runs_last = bool(keeps_made or final.extras)
         used = [operation.inputs for operation in operations[first : last + 1]]
         for number, held in self._held(first, last, runs_last=runs_last):
             used[number - first] += held
@@ -102,9 +103,8 @@ class Checkpoints:
         made = {self.tape.operations[number].output for number in range(first, last + runs_last)}
         frames = self.tape.frames
         for place in sorted({place for value in made for place in self._frames_of.get(value, ())}):
-            frame = frames[place]
-            if frame.last >= first and frame.first <= last:
-                yield min(frame.last, last), tuple([value for value in frame.held if value in made])
+            # arguments of calls after ``last`` are read there, so they are below, too
+            yield min(frames[place].last, last), tuple([value for value in frames[place].held if value in made])
         yield last, tuple(sorted([value for value in made if self._last_reader.get(value, 0) > last]))
 
 

@@ -59,6 +59,8 @@ class Operation(NamedTuple):
     keeps: tuple[int, ...] = ()
     """The inputs, by position, that backward needs."""
     keeps_output: bool = False
+    keeps_second_output: bool = False
+    """One of the inputs that backward needs is made by the same kernel as the output, such as the places of a pool."""
     clones_input: bool = False
     """Instead of the first input a copy of it is kept."""
     extras: tuple[Size, ...] = ()

@@ -127,6 +127,7 @@ class TorchLowering(TorchLayouts):
             is_alias=self.in_place,
             keeps=keeps,
             keeps_output=keeping.output,
+            keeps_second_output=self.gives_places,
             clones_input=self.in_place and keeping.clones,
             extras=extras,
             gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),

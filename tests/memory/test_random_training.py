@@ -184,6 +184,12 @@ MORE_PEAKS = [
         540,
         452,
     ),
+    (
+        "INPUT 9x8x4 -> CONV1-4 -> POOL(output=[14, 12])@p -> UNPOOL(@p) -> GAP",
+        {"batch": 1, "checkpoint": "p"},
+        13_168,
+        10_448,
+    ),
 ]
 
 
@@ -200,8 +206,9 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     a larger input, a volume of depth 1 times slopes or a number or without a pad, a block with a layer of another block
     between its own, places that a block reads, an auxiliary head in a segment, BN with parameters in float16, the
     input of a projection, an argument that is copied, layers that return their input to a sum of three gradients, a
-    gradient that is summed in float32 when a segment is freed, slopes and shifts of a single image with sides of 1, and
-    blocks, maxima and enlarged maps whose results are contiguous or not.
+    gradient that is summed in float32 when a segment is freed, a segment whose last layer keeps what it makes, slopes
+    and shifts of a single image with sides of 1, and blocks, maxima and enlarged maps whose results are contiguous or
+    not.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))

@@ -272,6 +272,16 @@ def test_fields_that_take_too_long_to_measure_are_skipped_and_counted(monkeypatc
     assert verification.tallies[-1][1:] == (3, 3, "3 equal; 2 not checked: too large, or constant")
 
 
+@pytest.mark.parametrize("layer", ["BN(stats=no)", "IN", "LN(axes=[height, width])"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_field_of_a_value_minus_itself_is_not_measured(layer: str, batch: int) -> None:
+    """The mean is that of one value of an image, so changes of the image alone do not show."""
+    verification = verify(cnncalc.analyze(f"INPUT 4x5x3 -> GAP -> {layer} -> FC-3", batch=batch))
+
+    assert verification.agrees
+    assert verification.tallies[-1][1:] == (2, 2, "2 equal; 2 not checked: too large, or constant")
+
+
 def test_fields_on_an_input_with_very_many_rows_are_not_measured() -> None:
     verification = verify(cnncalc.analyze("INPUT[3000x2x1] -> CONV3-1"))
 
