@@ -391,6 +391,11 @@ def test_weights_and_biases(design: str, weights: int, biases: int) -> None:
     assert (totals.weights, totals.biases) == (weights, biases)
 
 
+def test_sides_that_a_double_cannot_hold_are_enlarged_exactly() -> None:
+    (row,) = cnncalc.analyze(f"INPUT {2**53 + 1}x1x1 -> RESIZE(factor=1.5)").layers[1:]
+    assert row.output == (13_510_798_882_111_489, 1, 1)
+
+
 def test_spectral_normalization_keeps_two_vectors() -> None:
     assert cnncalc.analyze("INPUT 9x9x4 -> CONV3-6(groups=2, normed=spectral)").totals.buffers == 6 + 3 * 3 * 2
 

@@ -19,9 +19,9 @@ def single_values(report: Report, batch: int, *, training: bool, severity: str =
         x = row.input_volumes[0] if row.input_volumes else row.output
         if row.layer.torch_sample(x, batch, training=training) != 1:
             continue
-        is_run = training and row.layer.torch_sample(x, batch, training=False) != 1
+        in_training_only = training and row.layer.torch_sample(x, batch, training=False) != 1
         kind = row.layer.kind.upper()
-        what = f"{'train' if is_run else 'compute'} {kind}: each mean would be of a single value"
+        what = f"{'train' if in_training_only else 'compute'} {kind}: each mean would be of a single value"
         message = f"{row.name}: PyTorch cannot {what} (batch {batch} of {x})"
         grows = row.layer.torch_sample(x, 2, training=training) != 1
         hint = "use a batch of at least 2" if grows else "leave it out: its result does not depend on its input"

@@ -179,7 +179,7 @@ class KerasNet:
         if form not in ("channels_first", "channels_last", "default"):
             raise call.config.wrong("data_format", "channels_first or channels_last")
         first = form == "channels_first"
-        found = self.ordered(call, tensor, call.lead if first and len(tensor.axes) > 2 else len(tensor.axes) - 1)
+        found = self.ordered(call, tensor, call.lead if first else len(tensor.axes) - 1)
         digit, axes = _SIDES.search(call.kind), len(tensor.axes) - call.lead
         if digit is not None and axes != int(digit[0]) + 1:
             rule = f"{call.kind} is supported for {int(digit[0]) + 1} axes besides the batch"

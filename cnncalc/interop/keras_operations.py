@@ -320,11 +320,13 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         bounds = _bounds(part, size)
         if bounds is None or (number == 0 and part != slice(None)):
             return net.lacks(call, "an index is neither a position nor a range with a step of 1 or more")
+        if number and not bounds:
+            return net.lacks(call, "its result has no elements")
         if number and len(bounds) < size:
             name, main = net.names(x)[number - 1], number == len(parts) - 1
             if bounds.step > 1 and name == "depth":
                 return net.lacks(call, f"it takes one channel in {bounds.step}")
-            if bounds.step == 1 or bounds.start:
+            if bounds.step == 1 or bounds != range(0, size, bounds.step):
                 keys: dict[str, Any] = {"from": bounds.start, "to": bounds.stop, **named_axis(name)}
                 x = net.add(call, "slice", [x], main=main and bounds.step == 1, **keys)
             if bounds.step > 1:

@@ -231,6 +231,14 @@ def _alone(net: Net, tensor: Tensor, axis: int) -> list[list[int]]:
 
 def natural_groups(tensor: Tensor) -> list[list[int]] | None:
     """The groups of axes in which a tensor equals its volume without rearrangement; None if there are none."""
+    groups = _sides_and_depth(tensor)
+    if groups is None or batch_of([tensor.axes[number] for group in groups for number in group]):
+        return None
+    return groups
+
+
+def _sides_and_depth(tensor: Tensor) -> list[list[int]] | None:
+    """The groups of axes that have the elements of the sides and the depth of the volume, in order, or of the batch."""
     volume = tensor.source.volume
     depth = len(volume) - 1
     sides = range(depth)

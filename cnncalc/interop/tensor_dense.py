@@ -10,7 +10,17 @@ from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
 from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_functions import activation, function_of, reduced, reducible
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, require_batch_apart
+from cnncalc.interop.tensor_net import (
+    MIXED,
+    Array,
+    Net,
+    Source,
+    Tensor,
+    Value,
+    WrongFile,
+    require_batch_apart,
+    require_whole_sides,
+)
 from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, transposed
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, batch_of, size_of, whole
 from cnncalc.records import NamedTuple
@@ -208,6 +218,9 @@ def _equation(operator: Operator, values: Sequence[Value]) -> tuple[list[str], s
         own = "".join([chr(number) for number in range(more, 0, -1)])
         names[number], dots = name.replace("...", own), max(dots, own, key=len)
     every = "".join(names)
+    stated = "".join(letter for letter in every + result.replace("...", "") if letter not in dots)
+    if stated and not (stated.isascii() and stated.isalpha()):
+        raise WrongFile(f"its equation {visible(equation)} has other characters than letters")
     if not arrow:  # the result has the letters that occur once, in alphabetical order
         result = "..." + "".join(
             sorted([letter for letter in every if every.count(letter) == 1 and letter not in dots])
@@ -350,11 +363,14 @@ def _of_product(one: Axes, other: Axes) -> tuple[Sequence[list[int]], Volume, Ax
     The groups are of the axes before the last two; each group becomes a side of the volume.
     """
     require_batch_apart([one[:-2], other[:-2]])
+    if batch_of(one[-2:]) and batch_of(other):
+        raise Unsupported(MIXED)
     widths = [max(_width(a), _width(b)) for a, b in zip(one[:-2], other[:-2], strict=True)]
     groups = [[n] for n, width in enumerate(widths) if width > 1]
     while len(groups) + 1 > max(SIDES):
         groups[:2] = [groups[0] + groups[1]]
     sizes = [prod(widths[n] for n in group) for group in groups]
+    require_whole_sides(groups, (one, other))
     volume = Volume(*sizes, _width(one[-2]), _width(other[-1]))
     images = [tuple(batch_of([a]) or batch_of([b])) for a, b in zip(one, other, strict=True)]
     axes: list[Axis] = [*images]

@@ -12,10 +12,20 @@ from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_folding import broadcast
 from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, axis_in, require_batch_apart
+from cnncalc.interop.tensor_net import (
+    Array,
+    Net,
+    Source,
+    Tensor,
+    Value,
+    WrongFile,
+    axis_in,
+    require_batch_apart,
+    require_whole_sides,
+)
 from cnncalc.interop.tensor_norms import divided_by_neighbours
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
-from cnncalc.interop.views import BATCH, Atom, Axes, batch_of, merged, size_of, whole
+from cnncalc.interop.views import BATCH, Atom, Axes, batch_of, covers, merged, size_of, whole
 from cnncalc.volume import SIDES, Volume
 
 if TYPE_CHECKING:
@@ -146,7 +156,7 @@ def _is_formula_pair(first: Source, second: Source, one: Axes, other: Axes) -> b
     missing: set[Atom] = set()
     for a, b in zip(one, other, strict=True):
         if a != b:
-            if a and b:
+            if (a and b) or not missing.isdisjoint(a or b):
                 return False
             missing.update(a or b)
     if not missing:
@@ -180,9 +190,8 @@ def _merge(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -
     require_batch_apart([tensor.axes for tensor in padded])
     if not _fit(padded):
         groups = groups_of(net, padded)
+        require_whole_sides(groups, [tensor.axes for tensor in padded])
         padded = [net.rearranged(tensor, groups) for tensor in padded]
-        if any(len({*sizes} - {1}) > 1 for sizes in zip(*[tensor.source.volume for tensor in padded], strict=True)):
-            raise Unsupported("it repeats a tensor along an axis that is only part of a side of the volume")
     found = net.added(MERGES[type], [tensor.source for tensor in padded], operator.name)
     axes = tuple(
         [next((axis for axis in column if axis), ()) for column in zip(*[t.axes for t in padded], strict=True)]
@@ -205,7 +214,12 @@ def _fit(tensors: Sequence[Tensor]) -> bool:
         return False
     if any(len({*sizes} - {1}) > 1 for sizes in zip(*volumes, strict=True)):
         return False
-    return all(len({axis for axis in column if axis}) <= 1 for column in zip(*[t.axes for t in tensors], strict=True))
+    columns = [{axis for axis in column if axis} for column in zip(*[t.axes for t in tensors], strict=True)]
+    if any(len(column) > 1 for column in columns):
+        return False
+    # a side that is one axis of a tensor and another axis of the other is two sides of the result
+    atoms = [atom for column in columns for axis in column for atom in axis if atom.side != BATCH]
+    return covers(Volume(*map(max, zip(*volumes, strict=True))), (tuple(atoms),))
 
 
 def _gated(net: Net, operator: Operator, type: str, tensors: Sequence[Tensor]) -> Tensor | None:

@@ -22,6 +22,7 @@ from cnncalc.interop.views import (
     moves,
     regrouped,
     shape_of,
+    size_of,
     whole,
 )  # fmt: skip
 from cnncalc.layers import KINDS
@@ -618,7 +619,7 @@ class Net:
         if axes is None:
             volume = tensor.source.volume
             batch = merged(batch_of(tensor.axes))
-            atoms = [atom for axis in tensor.axes for atom in axis if atom.side != BATCH]
+            atoms = self._without_batch([atom for axis in tensor.axes for atom in axis])
             target = (*[()] * len(volume.sides), merged(atoms))
             source = self.moved(tensor.source, target)
             axes = regrouped((batch, whole(len(volume) - 1, volume.elements)), shape)
@@ -789,8 +790,24 @@ class Unknown(CnncalcError):
 
 
 def require_batch_apart(tensors: Sequence[Axes]) -> None:
-    """Raises Unsupported if an axis is the batch in one tensor and a side or the depth in another."""
+    """Raises Unsupported if an axis is the batch in one tensor and a side or the depth in another.
+
+    Likewise if the batch of one tensor and that of another are different axes.
+    """
+    images: set[Atom] = set()
     for column in zip(*tensors, strict=True):
         wide = [axis for axis in column if axis]
         if len({any(atom.side == BATCH for atom in axis) for axis in wide}) > 1:
             raise Unsupported("it combines the images of a batch with the elements of another tensor")
+        own = {atom for axis in wide for atom in axis if atom.side == BATCH}
+        if own & images:
+            raise Unsupported(MIXED)
+        images |= own
+
+
+def require_whole_sides(groups: Sequence[Sequence[int]], tensors: Sequence[Axes]) -> None:
+    """Raises Unsupported if a tensor is repeated along one of several axes that are one side of the volume."""
+    for group in groups:
+        sizes = {tuple([size_of(a for a in axes[n] if a.side != BATCH) for n in group]) for axes in tensors}
+        if len([own for own in sizes if prod(own) > 1]) > 1:
+            raise Unsupported("it repeats a tensor along an axis that is only part of a side of the volume")

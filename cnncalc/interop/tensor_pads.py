@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, natural_groups, part
 from cnncalc.interop.tensor_net import Net, Source, Tensor, Value, WrongFile, axes_in, choice
-from cnncalc.interop.views import BATCH, whole
+from cnncalc.interop.views import BATCH, batch_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 from cnncalc.volume import Volume
@@ -76,6 +76,8 @@ def pad(net: Net, operator: Operator) -> Value:
 
 def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, value: float) -> Tensor:
     """Pads a tensor; ``pads`` are the begins of all axes and then their ends. Negative ones crop."""
+    if batch_of([x.axes[n % x.rank] for n, count in enumerate(pads) if count]):
+        raise Unsupported("it pads the batch")
     x, groups = _padded_groups(net, x, pads)
     cropped, pads = _cropped(net, operator, x, pads, groups[:-1] if groups is not None else [])
     if cropped is not x:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.errors import MAX_PROBLEMS, DesignError, Problem, ValueProblem
 from cnncalc.graph import Draft
-from cnncalc.language.expression import Deferred, entries_of, resolved
+from cnncalc.language.expression import VOLUME_NAMES, Deferred, entries_of, resolved
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.language.values import braces_hint, value_of
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_MADE = 1000
 """The most layers that are kept for one layer as written."""
+USUAL_SIZE = 64
+"""The size of a volume with which a hint about an expression is tried."""
 
 
 class LayerMaker:
@@ -223,8 +225,10 @@ class LayerMaker:
             value = values.get(wrong.key or "")
             reader = spec.kind.keys[wrong.key].reader if wrong.key in spec.kind.keys else None
             hint = wrong.hint or (yaml_number_hint(value, reader) if isinstance(value, str) else None)
-            if hint is None and environment is not None and reader is not None:
-                hint = braces_hint(value, environment, reader)
+            is_shown = len(self.problems) <= MAX_PROBLEMS
+            if hint is None and environment is not None and reader is not None and is_shown:
+                names = {**dict.fromkeys(VOLUME_NAMES, USUAL_SIZE), **environment.values}
+                hint = braces_hint(value, names, reader)
             problems.append(Problem(wrong.code, f"{name}{wrong.message}", span, hint))
         raise DesignError(problems)
 

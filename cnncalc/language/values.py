@@ -136,7 +136,8 @@ class Variables:
             wrong = _invalid_part(found)
             if wrong is not None:
                 message = f"{name}: a variable holds numbers, sizes, lists of them or a key word, found {shown(wrong)}"
-                self._refuse(name, Problem("wrong-type", message, default.span, yaml_number_hint(wrong)))
+                hint = yaml_number_hint(wrong) or braces_hint(found, self.values, exact)
+                self._refuse(name, Problem("wrong-type", message, default.span, hint))
                 continue
             self.values[name] = found
 
@@ -202,10 +203,10 @@ def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[s
     return value
 
 
-def braces_hint(value: Value, environment: Environment, takes: Callable[[Any], object]) -> str | None:
+def braces_hint(value: Value, names: dict[str, Value], takes: Callable[[Any], object]) -> str | None:
     """The hint for an expression that a file writes without braces, such as ``width``; None for other values.
 
-    ``takes`` raises ValueProblem for values that the key does not take. Sizes of a volume are tried with 64.
+    ``names`` are the names with their values; ``takes`` raises ValueProblem for values that are not allowed here.
     """
     from cnncalc.language.assignment import value_text
     from cnncalc.language.pattern import parse_braces
@@ -214,7 +215,6 @@ def braces_hint(value: Value, environment: Environment, takes: Callable[[Any], o
     text = f"{{{value_text(value)}}}"
     if len(text) > MOST_IN_BRACES:
         return None
-    names = {**dict.fromkeys(VOLUME_NAMES, 64), **environment.values}
     try:
         computed = fixed_value_of(parse_braces(Text(text, Source("", text))), Environment(names))
         takes(computed)

@@ -377,9 +377,9 @@ class PRelu(Activation):
         whole = builder.bytes_of(operands[0])
         # without a gradient of the input that one is freed before the sum
         scratch = (whole,) if builder.learns(x) else (whole, whole, summed.times(-1))
-        given, layout = builder.layout_of(operands[0]), builder.by_channel(operands[0])
-        if builder.is_fake:  # where(x > 0, x, slope * x)
-            layout = builder.elementwise([builder.elementwise([given]), given, layout])
+        given = builder.layout_of(operands[0])
+        # for fake tensors where(x > 0, x, slope * x), else a kernel that fills a tensor like its input
+        layout = builder.elementwise([given]) if builder.is_fake else builder.copied(given)
         return builder.operation(
             operands,
             layout=layout,

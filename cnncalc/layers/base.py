@@ -435,7 +435,7 @@ class Layer:
         raise NotImplementedError
 
     def is_constant(self, *inputs: Volume) -> bool:
-        """Whether the output is the same for every input; its inputs count in receptive fields nevertheless."""
+        """Whether the output for one image is the same for every input; it counts in receptive fields nevertheless."""
         return False
 
     def thin(self, *inputs: Volume) -> tuple[Layer, tuple[Volume, ...]]:

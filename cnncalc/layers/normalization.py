@@ -219,6 +219,9 @@ class BatchNorm(Affine):
     def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
         return batch * x.positions if training or not self.stats else None
 
+    def is_constant(self, *inputs: Volume) -> bool:
+        return not self.stats and inputs[0].is_point
+
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
         if not self.stats:
             return ()

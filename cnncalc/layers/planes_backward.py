@@ -110,17 +110,15 @@ def correlate(
     ``transposed``).
     """
     depth, filters = x.shape[1], gradient.shape[1]
-    flat = out if transposed or not out.flags.c_contiguous else out.reshape(-1, filters)
+    flat = out if transposed else out.reshape(-1, filters)  # a view, also of some of the filters
     part = None
     for number, block, columns in unrolled(xp, x, begins, kernel, dilation):
         columns = columns.reshape(*kernel, depth, -1)
         maps = gradient[number, :, block].reshape(filters, -1)
         if transposed:
             factors = (maps, columns.swapaxes(-1, -2))
-        elif flat.ndim == 2:  # one large product instead of many small ones
+        else:  # one large product instead of many small ones
             factors = (columns.reshape(prod(kernel) * depth, -1), maps.T)
-        else:
-            factors = (columns, maps.T)
         if part is None:
             xp.matmul(*factors, out=flat)
             part = flat[:0]

@@ -105,8 +105,8 @@ class TorchBuilder(Protocol):
     def elementwise(self, operands: Sequence[Layout]) -> Layout:
         """The layout of the output of an element-wise operation on tensors of these layouts."""
 
-    def by_channel(self, value: int) -> Layout:
-        """The layout of an element-wise operation on a value and a parameter with one element for each channel."""
+    def copied(self, x: Layout) -> Layout:
+        """The layout of a copy of a tensor: also the strides of axes of size 1 where the tensor is dense."""
 
     def layout_of(self, value: int) -> Layout:
         """The memory layout of a value."""

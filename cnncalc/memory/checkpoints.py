@@ -103,9 +103,8 @@ class Checkpoints:
         made = {self.tape.operations[number].output for number in range(first, last + runs_last)}
         frames = self.tape.frames
         for place in sorted({place for value in made for place in self._frames_of.get(value, ())}):
-            frame = frames[place]
-            if frame.last >= first and frame.first <= last:
-                yield min(frame.last, last), tuple([value for value in frame.held if value in made])
+            # arguments of calls after ``last`` are read there, so they are below, too
+            yield min(frames[place].last, last), tuple([value for value in frames[place].held if value in made])
         yield last, tuple(sorted([value for value in made if self._last_reader.get(value, 0) > last]))
 
 

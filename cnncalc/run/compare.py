@@ -187,8 +187,14 @@ def _learned(pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally
             if is_stated != (name in layer.elements):
                 is_learned = "has" if name in layer.elements else "has no"
                 found.append(Disagreement(row.name, "parameters", f"{key}: {shown(value)}", f"{is_learned} {name}"))
+    return _with_more(tally, found, wrong)
+
+
+def _with_more(tally: Tally, found: Sequence[Disagreement], wrong: list[Disagreement]) -> Tally:
+    """The tally with further disagreements, which are added to ``wrong``; each layer counts once."""
+    known = {entry.layer for entry in wrong if entry.quantity == tally.quantity}
     wrong += found
-    return tally._replace(agreed=tally.agreed - len({entry.layer for entry in found}))
+    return tally._replace(agreed=tally.agreed - len({entry.layer for entry in found} - known))
 
 
 def _placement(
@@ -217,8 +223,7 @@ def _placement(
         is_free = reads[storage[source]] == 1 and layer.shape == pairs[source][1].shape and not is_kept
         if not (row.in_place or layer.shares_memory) and is_free and _may_overwrite(report, row):
             found.append(Disagreement(row.name, "in_place", "no", "nothing else needs the memory of its input"))
-    wrong += found
-    return tally._replace(agreed=tally.agreed - len(found))
+    return _with_more(tally, found, wrong)
 
 
 def _reads(report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]]) -> tuple[list[int], Counter[int]]:

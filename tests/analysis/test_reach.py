@@ -328,6 +328,13 @@ def test_the_field_is_the_whole_plane_if_one_branch_sees_it() -> None:
         assert (row.receptive_field, row.receptive_field_unclipped, row.sees_all) == ((18, 28), None, True)
 
 
+def test_every_unit_sees_what_the_whole_volume_before_it_sees() -> None:
+    """Maps of SPACE2DEPTH see different pixels, so a few of them may see less; units see all of them."""
+    for between, is_exact in (("", False), ("FC-8 -> ", True), ("RBF-8 -> ", True), ("LINEAR-8 -> ", True)):
+        row = analyze(f"INPUT 8x8x3 -> SPACE2DEPTH -> {between}SLICE(4)").layers[-1]
+        assert row.receptive_field_is_exact == is_exact
+
+
 def test_a_merge_has_a_rule_without_borders_if_its_branches_advance_equally(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every second element twice, 0 0 2 2 4 4, together with the one before each: -1 to 0, 0, 1 to 2, 2."""
     pairs = "UPSAMPLE3 -> CONV1-1/2 -> UPSAMPLE2 -> CONV1-1/3"

@@ -177,6 +177,29 @@ def test_every_second_position_is_a_strided_pool() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stop", "expected"),
+    [(None, [("pool", (3, 8, 6))]), (-1, [("pool", (3, 8, 6))]), (6, [("slice", (6, 8, 6)), ("pool", (2, 8, 6))])],
+)
+def test_a_strided_range_that_ends_before_the_side_is_cut_first(stop: int | None, expected: Any) -> None:
+    found = operated("GetItem", "x", parts((None, None, None), (None, stop, 3)))
+    assert [(row.kind, row.output) for row in found.layers[1:]] == expected
+
+
+def test_a_range_without_positions_is_refused() -> None:
+    with pytest.raises(DesignError, match="GetItem is not supported: its result has no elements"):
+        operated("GetItem", "x", parts((None, None, None), (5, 3, None)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "volume"),
+    [("MaxPooling1D", {"pool_size": 2}, (4, 6)), ("AdaptiveAveragePooling1D", {"output_size": 3}, (3, 6))],
+)
+def test_channels_first_holds_for_sequences_too(kind: str, config: Any, volume: Any) -> None:
+    found = report(layer(kind, "one", data_format="channels_first", **config), shape=(6, 9))
+    assert found.layers[-1].output == volume
+
+
+@pytest.mark.parametrize(
     ("steps", "message"),
     [
         ([(None, None, None)] * 3 + [(None, None, 2)], "it takes one channel in 2"),

@@ -28,7 +28,8 @@ def check(model: Model, expected: Any, kinds: str, x: Any = X) -> None:
     """Compares the kinds, and the output for the input ``x``, which has the order of the file."""
     data = model.bytes()
     own = OnnxWeights("net.onnx", data, DEFAULT_SETTINGS)
-    report = account(load_bytes("net.onnx", data))
+    batch = own.origins.batch
+    report = account(load_bytes("net.onnx", data), batch=batch)
     assert " ".join(row.layer.kind for row in report.layers[1:]) == kinds
     weights = build(report)
     for row, arrays in zip(report.layers, weights, strict=True):
@@ -36,7 +37,7 @@ def check(model: Model, expected: Any, kinds: str, x: Any = X) -> None:
             arrays[name] = own.array(row.name, name, arrays[name].shape)
     images = {}
     for name, place in own.origins.inputs.items():
-        images[name] = to_volume(x, place.axes, report.layers[0].output, 1)
+        images[name] = to_volume(x, place.axes, report.layers[0].output, batch)
     results = run(report, weights, images).outputs
     place = next(place for place in own.origins.values if place.name == model.last)
     array = results[place.layer] if report.layers[1:] else next(iter(images.values()))
@@ -62,6 +63,19 @@ def test_channels_in_another_order_are_slices_that_are_concatenated() -> None:
     model = maps()
     model.add("Gather", model.last, numbers(model, 3, 1, 2, 0), axis=1)
     check(model, X[:, [3, 1, 2, 0]], "pool slice slice slice concat")
+
+
+def test_repeated_channels_are_slices_that_are_concatenated() -> None:
+    model = maps()
+    model.add("Gather", model.last, numbers(model, 0, 0, 1, 1, 2, 2, 3, 3), axis=1)
+    check(model, X.repeat(2, axis=1), f"pool{' slice' * 5} concat")
+
+
+def test_the_only_element_of_an_axis_is_repeated_by_a_concatenation() -> None:
+    model = maps()
+    model.add("Unsqueeze", model.last, numbers(model, 2))
+    model.add("Gather", model.last, numbers(model, 0, 0, -1), axis=2)
+    check(model, X[:, :, None].repeat(3, axis=2), "pool reshape concat")
 
 
 def test_reversed_channels_are_slices_that_are_concatenated() -> None:
@@ -333,6 +347,7 @@ def test_an_einsum_without_a_sum_is_a_product_of_elements() -> None:
         ("...bchwx->b", "its equation ...bchwx->b does not fit the 4 axes of input 1"),
         ("bchw->bz", "the result of its equation bchw->bz has a letter that no input has"),
         ("bccw->bc", "Einsum is not supported: its equation is bccw->bc"),
+        ("bc.w->bc", "its equation bc.w->bc has other characters than letters"),
     ],
 )
 def test_an_equation_that_is_no_sum_of_its_inputs_is_refused(text: str, message: str) -> None:
@@ -472,3 +487,88 @@ def test_the_batch_of_a_sequence_may_be_its_second_axis() -> None:
     model.add("MatMul", "x", model.weight("w", (16, 5)))
     report = account(load_bytes("net.onnx", model.bytes()))
     assert [(row.layer.kind, str(row.output)) for row in report.layers] == [("input", "[9x16]"), ("linear", "[9x5]")]
+
+
+def vectors(batch: int = 1) -> tuple[Model, Any]:
+    """A model with vectors of 5 numbers after RELU, and the input."""
+    model = Model(opset=18, x=(batch, 5))
+    model.add("Relu", "x", name="first")
+    return model, np.random.default_rng(8).random((batch, 5))
+
+
+def refused(model: Model, message: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        load_bytes("net.onnx", model.bytes())
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("type", "function"), [("Mul", np.multiply), ("Sub", np.subtract)])
+def test_one_side_of_two_tensors_along_different_axes_is_two_sides_of_the_result(type: str, function: Any) -> None:
+    model, x = vectors()
+    row = model.add("Unsqueeze", "first", numbers(model, 1))
+    column = model.add("Unsqueeze", model.add("Exp", "first"), numbers(model, 2))
+    model.add(type, row, column)
+    check(model, function(x[:, None], np.exp(x)[:, :, None]), f"relu exp permute {type.lower()}", x)
+
+
+def test_a_product_of_all_pairs_of_positions_has_one_side_more() -> None:
+    model = Model(opset=18, x=(1, 4, 5))
+    x = np.random.default_rng(9).random((1, 4, 5))
+    model.add("Relu", "x", name="first")
+    model.add("Einsum", "first", "first", equation="bci,bcj->bcij")
+    check(model, x[..., None] * x[:, :, None], "relu permute reshape permute reshape mul", x)
+
+
+def test_a_map_that_is_repeated_along_part_of_a_side_is_refused() -> None:
+    model = Model(opset=18, x=(1, 9, 4, 4))
+    model.add("Relu", "x", name="first")
+    model.add("Einsum", "first", "first", equation="beij,bekl->bikejl")
+    refused(model, "Einsum is not supported: it repeats a tensor along an axis that is only part of a side")
+
+
+def test_products_of_all_pairs_of_images_are_refused() -> None:
+    model, _ = vectors(batch=2)
+    row = model.add("Unsqueeze", "first", numbers(model, 0))
+    model.add("Add", row, model.add("Unsqueeze", "first", numbers(model, 1)))
+    refused(model, "Add is not supported: it mixes the images of a batch")
+
+
+def test_a_matrix_product_of_all_pairs_of_images_is_refused() -> None:
+    model = Model(opset=18, x=(2, 4, 5))
+    model.add("MaxPool", kernel_shape=[1], name="first")
+    rows = model.add("Unsqueeze", model.add("Transpose", "first", perm=[1, 0, 2]), numbers(model, 0))
+    columns = model.add("Unsqueeze", model.add("Transpose", "first", perm=[0, 2, 1]), numbers(model, 1))
+    model.add("MatMul", rows, columns)
+    refused(model, "MatMul is not supported: it mixes the images of a batch")
+
+
+def test_the_batch_is_no_side_of_size_1() -> None:
+    """Padding keeps it, for the constant as for the operator."""
+    model, x = vectors(batch=2)
+    model.add("Reshape", "first", numbers(model, -1, 1, 5))
+    model.add("Concat", model.last, model.weight("zeros", (2, 1, 5), [0.0] * 10), axis=1)
+    model.add("Pad", model.last, numbers(model, 0, 0, 2, 0, 0, 0))
+    check(model, np.pad(x[:, None], ((0, 0), (0, 1), (2, 0))), "relu reshape pad pad", x)
+
+
+def test_padding_of_the_batch_is_refused() -> None:
+    model, _ = vectors(batch=2)
+    model.add("ReduceSum", "first", numbers(model, 1), keepdims=0)
+    model.add("Pad", model.last, numbers(model, 1, 0))
+    refused(model, "Pad is not supported: it pads the batch")
+
+
+def test_copies_in_front_of_a_batch_of_as_many_images_are_no_batch() -> None:
+    model, x = vectors(batch=2)
+    model.add("Expand", "first", numbers(model, 2, 2, 5))
+    weight = np.arange(15.0).reshape(5, 3)
+    model.add("MatMul", model.last, model.weight("w", (5, 3), weight.ravel().tolist()))
+    check(model, np.broadcast_to(x, (2, 2, 5)) @ weight, "relu sequence concat linear", x)
+
+
+def test_a_batch_between_other_axes_is_not_moved_by_a_reshape() -> None:
+    model = Model(opset=18, x=(2, 5, 12))
+    model.add("Relu", "x", name="first")
+    model.add("Transpose", "first", perm=[2, 0, 1])
+    model.add("Reshape", model.last, numbers(model, 12, 5, 2))
+    refused(model, "Reshape is not supported: it mixes the images of a batch")

@@ -13,6 +13,7 @@ from hypothesis import given
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.analysis.volumes import propagate
+from cnncalc.language import folding
 from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
 from cnncalc.language.folding.parts import list_width
 from cnncalc.language.forks import Forks
@@ -141,6 +142,36 @@ def test_the_width_of_a_list_is_that_of_its_text() -> None:
 def test_the_pattern_of_a_net_repeats_the_sequence_that_covers_most() -> None:
     text = "INPUT 8x8x3 -> [RELU*3 -> TANH]*2 -> FC-2"
     assert as_pattern(read_pattern("net", text)).strip() == text
+
+
+def test_a_block_is_made_where_it_saves_one_character_more_than_the_least() -> None:
+    unit = "DWCONV3 -> CONV3-8(pad=0) -> CONV3-64 -> BN -> SILU"
+    graph = read_pattern("net", f"INPUT 64x64x3 -> {unit} -> TANH -> {unit} -> CONV5-7 -> {unit}")
+    assert f"  C: |\n    {unit}\n" in folded(graph)
+
+
+def test_a_merge_that_grows_by_what_another_input_changes_is_read_back() -> None:
+    text, names = "INPUT 8x8x4 -> CONV1-4@a -> CONV1-4@b -> CONCAT(inputs=[@a, @b])", ["@a", "@b"]
+    for number in range(5):
+        names.append(f"@x{number}")
+        text += f" -> [CONV1-4 | INPUT 8x8x4] -> ADD@x{number} -> CONCAT(inputs=[{', '.join(names)}])"
+    graph = read_pattern("net", f"{text} -> FC-2")
+    assert shapes_of(read_design("again", folded(graph))) == shapes_of(graph)
+
+
+def test_inputs_without_a_name_get_none() -> None:
+    text = "[INPUT 8x8x3 -> CONV3-4 | INPUT 8x8x4] -> ADD -> FC-2"
+    assert folded_pattern(read_pattern("net", text)) == text + "\n"
+
+
+def test_some_nets_are_shortest_by_a_strategy_that_keeps_layers_of_one_position(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = cnncalc.load("mobilenet-v3-large")
+    shortest = folded(graph)
+    strategies = folding.STRATEGIES
+    monkeypatch.setattr(folding, "STRATEGIES", (*strategies[:3], *strategies[4:]))
+    assert len(folded(graph)) > len(shortest)
 
 
 def test_equal_parts_of_nested_forks_are_one_block() -> None:

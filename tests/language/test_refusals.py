@@ -1546,6 +1546,17 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 9x9x4 -> CONV(kernel=[3, 1.5], filters=4)",
+        "INPUT 9x9x4 -> CONV3x2-4",
+        """
+<text>:1:21: error[wrong-type]: kernel: expected a whole number of at least 1, or one for each side, as [height, width], found [3, 1.5]
+  |
+1 | INPUT 9x9x4 -> CONV(kernel=[3, 1.5], filters=4)
+  |                     ^^^^^^^^^^^^^^^
+  = hint: in braces, floor(..) gives 1, ceil(..) 2 and round(..) 2
+""",
+    ),
+    (
         "INPUT 9x9x4 -> UPSAMPLE2x3",
         "INPUT 9x9x4 -> RESIZE(factor=[2, 3])",
         """
@@ -1862,6 +1873,17 @@ FILES = [
 4 |   - conv: {filters: depth*2, kernel: [k, 1]}
   |                              ^^^^^^^^^^^^^^
   = hint: a variable or an expression is written in braces: "{[k, 1]}"
+""",
+    ),
+    (
+        "input: 8x8x4\nvariables: {w: 2, wide: w*4}\nlayers: CONV3-w\n",
+        'input: 8x8x4\nvariables: {w: 2, wide: "{w*4}"}\nlayers: CONV3-w\n',
+        """
+<text>:2:25: error[wrong-type]: wide: a variable holds numbers, sizes, lists of them or a key word, found 'w*4'
+  |
+2 | variables: {w: 2, wide: w*4}
+  |                         ^^^
+  = hint: a variable or an expression is written in braces: "{w*4}"
 """,
     ),
     (

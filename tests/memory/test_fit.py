@@ -187,9 +187,10 @@ def test_a_reserve_is_added_to_live_tensors() -> None:
     live = account_memory(report, Options(reserve=0)).training
     assert live.need_bytes == live.peak_bytes
     assert account_memory(report, Options(reserve=5000)).training.need_bytes == live.peak_bytes + 5000
-    auto = account_memory(report, Options(reserve="auto"))
-    assert auto.allocator is not None
-    assert auto.training.need_bytes == auto.allocator[0].reserved + auto.reserve.context_bytes + 32 * MIB
+    for profile in ("torch-cuda", "torch-fake"):
+        auto = account_memory(report, Options(profile=profile, reserve="auto"))
+        assert auto.allocator is not None
+        assert auto.training.need_bytes == auto.allocator[0].reserved + auto.reserve.context_bytes + 32 * MIB
     with pytest.raises(ValueProblem, match="but the profile is numpy"):
         account_memory(report, Options(profile="numpy", reserve="auto"))
 

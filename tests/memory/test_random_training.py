@@ -158,6 +158,23 @@ MORE_PEAKS = [
     ),
     ("INPUT 7x6x1 -> LN(axes=depth) -> AFFINE(1, 2) -> CONV3-6 -> LINEAR-3", {}, 8_488, 3_692),
     ("INPUT 7x6x1 -> LN(axes=depth) -> PAD(pad=0) -> CONV3-6 -> LINEAR-3", {}, 8_488, 3_692),
+    ("INPUT 2x2x1 -> LINEAR-2 -> GAP -> PRELU -> CONV3-3 -> FC-3", {"batch": 1}, 852, 356),
+    ("INPUT 4x1 -> LINEAR-1 -> SCALE(scale=no) -> CONV1-3 -> FC-3", {"batch": 1}, 516, 316),
+    ("INPUT 8x8x3 -> LINEAR-8 -> DEPTH2SPACE([2, 4]) -> CONV1-2 -> FC-2", {"batch": 1}, 27_584, 15_256),
+    ("INPUT 8x8x3 -> LINEAR-8 -> DEPTH2SPACE(2, order=dcr) -> CONV1-2 -> FC-2", {"batch": 1}, 15_320, 9_120),
+    ("INPUT 8x8x3 -> LINEAR-4 -> SPACE2DEPTH([2, 4]) -> SILU -> CONV3-4 -> FC-3", {"batch": 1}, 14_100, 7_900),
+    (
+        "INPUT 8x8x3 -> LINEAR-4 -> POOL2@p -> UNPOOL(@p) -> SILU -> CONV3-4 -> FC-3",
+        {"profile": "torch-fake", "batch": 1},
+        24_064,
+        9_216,
+    ),
+    (
+        "INPUT 5x6x3 -> LINEAR-16 -> UPSAMPLE2(mode=bilinear) -> DWCONV3 -> FC-2",
+        {"profile": "torch-fake", "batch": 1},
+        61_440,
+        34_816,
+    ),
     ("INPUT 6x5x3 -> CONV1-3@x -> [IDENTITY | CONV3-3] -> ADD -> CONCAT(@x) -> GAP", {}, 5_112, 3_984),
     ("INPUT 6x5x3 -> LN@x -> [DROPOUT(0) | LOCAL-3] -> SUB -> DWCONV -> ADD(@x) -> FC-6", {}, 40_696, 23_808),
     ("INPUT 30x3 -> LN@x -> [SEQUENCE | LOCAL-3] -> SUB -> DWCONV -> ADD(@x) -> FC-6", {}, 18_720, 11_664),
@@ -189,7 +206,9 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     a larger input, a volume of depth 1 times slopes or a number or without a pad, a block with a layer of another block
     between its own, places that a block reads, an auxiliary head in a segment, BN with parameters in float16, the
     input of a projection, an argument that is copied, layers that return their input to a sum of three gradients, a
-    gradient that is summed in float32 when a segment is freed, and a segment whose last layer keeps what it makes.
+    gradient that is summed in float32 when a segment is freed, a segment whose last layer keeps what it makes, slopes
+    and shifts of a single image with sides of 1, and blocks, maxima and enlarged maps whose results are contiguous or
+    not.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))

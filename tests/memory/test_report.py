@@ -42,6 +42,12 @@ def test_bytes_by_layer_add_up_to_activations_and_transients(net: str) -> None:
     assert sum(simulation.held_by_layer(2).values()) == peak.activations + peak.transient
 
 
+def test_a_training_step_is_logged_only_if_asked_for() -> None:
+    simulation = Simulation(report_of("lenet5"), Options())
+    assert not simulation.training(1).events
+    assert simulation.training(1, logs=True).events
+
+
 def test_the_notes_rule_is_twice_the_activations_and_three_times_the_parameters() -> None:
     """vgg16: 15,237,608 activations and 138,357,544 parameters of 4 bytes."""
     memory = account_memory(report_of("vgg16"), Options(profile="notes", batch=2))

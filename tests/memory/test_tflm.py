@@ -208,6 +208,14 @@ def test_a_file_of_floats_takes_four_bytes_an_element() -> None:
     assert report.arena.head_bytes == 2 * 4 * 8 * 6 * 4
 
 
+def test_a_mean_has_scratch_for_every_axis_that_the_file_lists() -> None:
+    """An int32 each, also for those that name an axis again; sizes are rounded up to 16 bytes."""
+    for axes, size in (((1, 2), 16), ((1, 2, -3, -2, 1), 32)):
+        content = tflite_file(TENSOR((1, 3, 4, 2)), Operator("MEAN", [axes]), [(1, 2)])
+        arena = micro_report(account(load_bytes("net.tflite", content))).arena
+        assert [buffer.size for buffer in arena.buffers if buffer.operator is not None] == [16, 16, size]
+
+
 THREE_NETS = {
     "INPUT 49x10x1 -> CONV10x4-64/2(pad=same, bias=no) -> BN -> RELU -> [DWCONV3(bias=no) -> BN -> RELU -> "
     "CONV1-64(bias=no) -> BN -> RELU]*4 -> GAP -> FC-12 -> SOFTMAX": 16_000,

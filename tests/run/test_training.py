@@ -125,6 +125,18 @@ def test_each_learned_array_has_its_own_contiguous_gradient(case: Case) -> None:
         assert array is None if word == "none" else array.shape == x.shape
 
 
+def test_a_window_of_zeros_has_the_gradient_zero_in_lppool() -> None:
+    x = np.zeros((1, 4, 4, 1))
+    x[0, 0, 0] = 1
+    for power in (1, 2, 3):
+        layer = cnncalc.analyze(f"INPUT 4x4x1 -> LPPOOL2(power={power})").layers[-1].layer
+        _, sums = layer.forward_training(np, x, random=np.random.default_rng(7))
+        saved = Saved((x.shape,), (x,), None, sums, {}, (True,), False)
+        (gradient,), _ = layer.backward(np, np.ones((1, 2, 2, 1)), saved)
+        assert gradient[0, 0, 0, 0] == 1
+        assert np.count_nonzero(gradient) == 1
+
+
 @every_case
 def test_gradients_share_memory_as_declared(case: Case) -> None:
     keeping = keeping_of(case)

@@ -272,6 +272,16 @@ def test_fields_that_take_too_long_to_measure_are_skipped_and_counted(monkeypatc
     assert verification.tallies[-1][1:] == (3, 3, "3 equal; 2 not checked: too large, or constant")
 
 
+@pytest.mark.parametrize("layer", ["BN(stats=no)", "IN", "LN(axes=[height, width])"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_field_of_a_value_minus_itself_is_not_measured(layer: str, batch: int) -> None:
+    """The mean is that of one value of an image, so changes of the image alone do not show."""
+    verification = verify(cnncalc.analyze(f"INPUT 4x5x3 -> GAP -> {layer} -> FC-3", batch=batch))
+
+    assert verification.agrees
+    assert verification.tallies[-1][1:] == (2, 2, "2 equal; 2 not checked: too large, or constant")
+
+
 def test_fields_on_an_input_with_very_many_rows_are_not_measured() -> None:
     verification = verify(cnncalc.analyze("INPUT[3000x2x1] -> CONV3-1"))
 
@@ -357,6 +367,19 @@ def test_overwriting_what_backward_keeps_is_found(monkeypatch: pytest.MonkeyPatc
     wrong = verify(cnncalc.analyze(text)).disagreements
 
     assert [(one.layer, one.measured) for one in wrong] == [("r", "backward needs the content of its input")]
+
+
+def test_a_layer_with_two_disagreements_about_a_quantity_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "INPUT 8x9x4 -> CONV3-4 -> SIGMOID(in_place=no) -> RELU(in_place=no) -> FC-2"
+    in_place = Placement.in_place
+    monkeypatch.setattr(Placement, "in_place", lambda *given, is_needed=False, **keywords: in_place(*given, **keywords))
+    monkeypatch.setattr(Placement, "_is_requested", lambda self, layer: layer.kind == "relu")
+
+    verification = verify(cnncalc.analyze(text))
+
+    assert [one.layer for one in verification.disagreements] == ["relu1", "relu1"]
+    [tally] = [tally for tally in verification.tallies if tally.quantity == "in_place"]
+    assert (tally.checked, tally.agreed) == (5, 4)
 
 
 @pytest.mark.parametrize("layers", [layers for layers, _ in OVERWRITING[:2]])
