@@ -35,7 +35,7 @@ def why_not_in_place(rows: Sequence[LayerReport], row: LayerReport, readers: Seq
             others = [rows[other].name for other in readers[place] if rows[other].name != reader.name]
             memory = source.name if reader is row else f"the memory of {source.name}"
             return f"{memory} is also read by {listing(others) if others else f'{reader.name} a second time'}"
-        if not source.in_place:
+        if not (source.in_place or (source.sources and source.layer.is_view_in_torch(source.output))):
             return f"backward needs the output of {row.inputs[0]}"
         reader, place = source, source.sources[0]
 

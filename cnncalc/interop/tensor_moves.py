@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from cnncalc.interop.builder import Unsupported, uniform
-from cnncalc.interop.selection import EMPTY, concat, part, picked, repeated
+from cnncalc.interop.selection import EMPTY, MOST_PARTS, concat, part, picked, repeated
 from cnncalc.interop.tensor_functions import learned
 from cnncalc.interop.tensor_net import KEEPING, MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_pads import padded
@@ -319,15 +319,14 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
         and found == [(found[0] + n) % size for n in range(size)]
     ):
         return rolled(net, x, [(axis, -found[0] if 2 * found[0] <= size else size - found[0])], operator.name)
-    if order is None and found == begins:
-        taken = repeated(net, operator, x, axis, count)
-    elif order is None and found == middles and has_steps:
-        taken = repeated(net, operator, x, axis, count)
+    is_repeated = order is None and (found == begins or (found == middles and has_steps))
+    taken = _resized(net, operator, x, axis, count) if is_repeated else None
+    if taken is not None and found != begins:
         first = f"{operator.type} takes the element nearest to the middle of each position"
         why = f"{first}, RESIZE the one nearest to its begin"
         net.builder.note(why)
         net.differs(taken.source, why)
-    else:
+    if taken is None:
         taken = picked(net, operator, x, axis, sorted(found) if order else found)
     if len(shape) == 1:
         return taken
@@ -335,6 +334,16 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
     cut = net.reshaped(taken, (*taken.shape[:axis], *[shape[n] for n in order], *taken.shape[axis + 1 :]))
     back = [axis + order.index(n) for n in range(len(shape))]
     return cut.viewed(tuple([cut.axes[n] for n in (*range(axis), *back, *range(axis + len(shape), cut.rank))]))
+
+
+def _resized(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> Tensor | None:
+    """The elements of an axis repeated to ``count``; None if no layer resizes it and they are at most MOST_PARTS."""
+    try:
+        return repeated(net, operator, x, axis, count)
+    except Unsupported:
+        if count > MOST_PARTS or batch_of([x.axes[axis]]):
+            raise
+        return None
 
 
 def _counting(shape: tuple[int, ...], indices: Sequence[int]) -> list[int] | None:

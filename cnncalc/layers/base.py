@@ -396,7 +396,7 @@ class Layer:
         return False
 
     def is_view_in_torch(self, output: Volume) -> bool:
-        """Whether PyTorch computes the output as a view of the input."""
+        """Whether PyTorch may compute the output as a view of the input."""
         return self.is_view
 
     @property

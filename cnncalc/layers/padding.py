@@ -259,6 +259,9 @@ class Crop(Layer):
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(gradients=("new", "none")[: len(inputs)])
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return True
+
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         return builder.sliced(inputs[0], builder.output)
 

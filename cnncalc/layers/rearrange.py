@@ -120,6 +120,9 @@ class Slice(Layer):
     def is_view(self) -> bool:  # type: ignore[override]  # along a side the maps are copied
         return self.cuts_depth
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return True
+
     @property
     def thin_depth(self) -> int | None:  # type: ignore[override]
         return 2 if self.cuts_depth else 1
@@ -261,6 +264,9 @@ class Permute(Layer):
         maps = planes(x)
         return pixels(xp.array(maps.transpose(self.axes(maps)), order="C"))
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return True
+
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         names = builder.volumes[0].names
         *sides, depth = [1 if name == "depth" else 2 + names.index(name) for name in self.order]
@@ -303,6 +309,9 @@ class Blocks(Layer):
     def _is_one_kernel(self) -> bool:
         """Whether PyTorch has one kernel for it (pixel_shuffle, pixel_unshuffle); else it is views and a copy."""
         return self.order == "crd" and len(self.block) == 2 and len(set(self.block)) == 1
+
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return True
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self._is_one_kernel:

@@ -238,6 +238,9 @@ class Window(Rearranged):
     def forward(self, xp: Any, x: Any) -> Any:
         return pixels(cut(xp, planes(x), self.size))
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return True
+
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         pairs = zip(builder.volumes[0].sides, self.size, strict=True)
         sizes = [size for whole, part in pairs for size in (whole // part, part)]
@@ -351,6 +354,9 @@ class Unwindow(Rearranged):
     def forward(self, xp: Any, x: Any) -> Any:
         sides, size = self.parts(Volume(*x.shape[1:]))
         return pixels(joined(xp, planes(x), sides, size))
+
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return True
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         sides, size = self.parts(builder.volumes[0])

@@ -52,6 +52,18 @@ def test_a_layer_does_not_overwrite_memory_that_another_layer_reads_through_a_vi
     assert in_place("INPUT 8x9x3 -> CONV3-4@a -> SLICE(0, to=2) -> RELU -> FC-2") == ["slice1", "relu1"]
 
 
+@pytest.mark.parametrize(
+    "view",
+    ["SLICE(2, axis=height)", "CROP4", "PERMUTE([width, height, depth])", "WINDOW8x1", "SPACE2DEPTH1", "DEPTH2SPACE1"],
+)
+def test_a_layer_does_not_overwrite_what_pytorch_may_compute_as_a_view_of_memory_that_is_read(view: str) -> None:
+    text = f"INPUT 8x6x4 -> CONV3-4@a -> {view} -> RELU(in_place=yes) -> FC-7"
+    assert in_place(text) == ["relu1"]
+    report = analyze(f"{text}@f -> FROM(@a) -> FC-3")
+    assert not [row.name for row in report.layers if row.in_place or row.in_place_in_training]
+    assert "the memory of a is also read by fc2" in str(report.warnings[0])
+
+
 @pytest.mark.parametrize("kind", ["GELU", "SOFTPLUS", "PRELU", "SOFTMAX"])
 def test_some_functions_never_work_in_place(kind: str) -> None:
     assert in_place(f"INPUT 8x9x3 -> CONV3-4 -> {kind}") == []

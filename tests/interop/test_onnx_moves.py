@@ -65,6 +65,19 @@ def test_channels_in_another_order_are_slices_that_are_concatenated() -> None:
     check(model, X[:, [3, 1, 2, 0]], "pool slice slice slice concat")
 
 
+def test_repeated_channels_are_slices_that_are_concatenated() -> None:
+    model = maps()
+    model.add("Gather", model.last, numbers(model, 0, 0, 1, 1, 2, 2, 3, 3), axis=1)
+    check(model, X.repeat(2, axis=1), f"pool{' slice' * 5} concat")
+
+
+def test_the_only_element_of_an_axis_is_repeated_by_a_concatenation() -> None:
+    model = maps()
+    model.add("Unsqueeze", model.last, numbers(model, 2))
+    model.add("Gather", model.last, numbers(model, 0, 0, -1), axis=2)
+    check(model, X[:, :, None].repeat(3, axis=2), "pool reshape concat")
+
+
 def test_reversed_channels_are_slices_that_are_concatenated() -> None:
     model = maps()
     model.add("Slice", model.last, *[numbers(model, n) for n in (-1, -9, 1, -1)])
