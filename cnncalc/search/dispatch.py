@@ -187,6 +187,8 @@ class ExecutorQueue:
         except BrokenExecutor:
             return False
         except (OSError, RuntimeError) as error:
+            if isinstance(error, OSError) and self.tasks:  # the pipe of a pool of processes that breaks at this moment
+                return False
             raise self.failure(error) from None
         task = self.tasks[future] = Task(chunk)
         future.add_done_callback(task.has_ended)

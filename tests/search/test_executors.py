@@ -324,6 +324,27 @@ def test_an_exception_that_tells_of_an_end_is_one() -> None:
     assert [point for point, _ in found] == POINTS
 
 
+def test_an_executor_that_breaks_while_it_takes_a_task_is_replaced() -> None:
+    """A pool of processes then raises OSError: it has closed the pipe to the thread that feeds its workers."""
+    closed: list[Executor] = []
+
+    class Closing(workers.Immediate):
+        taken = 0
+
+        def submit(self, fn: Any, /, *args: Any, **more: Any) -> Future[Any]:
+            self.taken += 1
+            if self.taken == 3 and not closed:
+                closed.append(self)
+                raise OSError("handle is closed")
+            return super().submit(fn, *args, **more)
+
+    with WorkerPool(WORK, [Provider("closing", Closing)], 0) as entered:
+        found = list(entered.outcomes(POINTS))
+    assert len(closed) == 1
+    assert [point for point, _ in found] == POINTS
+    assert all(pair in EXPECTED for pair in found if pair[0]["n"] != workers.DEADLY)
+
+
 def test_workers_that_end_at_once_are_an_error() -> None:
     provider = Provider("unborn", partial(workers.unborn_processes, 1), is_single=True)
     with (
