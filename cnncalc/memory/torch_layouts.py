@@ -271,8 +271,8 @@ class TorchLayouts(TapeBuilder):
     def convolution_order(self, value: int, kernel: Sequence[int], groups: int, *, is_own: bool = False) -> str:
         """The memory order of the output of a convolution: ``suggested``, that of its input, or one of the two orders.
 
-        On a CPU the output over three sides is contiguous in half precision, and for a single image without oneDNN. A
-        length is computed as a plane of contiguous memory, which with a depth of 1 may be channels-last as well.
+        On a CPU the output over three sides is contiguous in half precision, and for a single image without oneDNN. The
+        plane of a length of 1 or a depth of 1 may be both contiguous and channels-last.
         """
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
@@ -282,8 +282,14 @@ class TorchLayouts(TapeBuilder):
             return "contiguous"
         if len(self.output.sides) > 1:
             return "suggested"
+        return "channels last" if self.convolves_channels_last(value) else "contiguous"
+
+    def convolves_channels_last(self, value: int) -> bool:
+        """Whether a convolution takes a value as channels-last; a length as a plane of contiguous memory."""
         x = self.map_layout(value)
-        return "channels last" if x.is_contiguous and _plane(x).suggests_channels_last else "contiguous"
+        if len(x.sizes) > 3:
+            return x.suggests_channels_last
+        return x.is_contiguous and _plane(x).suggests_channels_last
 
     def is_without_onednn(self, value: int, kernel: Sequence[int], groups: int) -> bool:
         """Whether a CPU convolves over three sides by PyTorch's own kernels instead of those of oneDNN.

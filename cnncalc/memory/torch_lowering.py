@@ -162,7 +162,7 @@ class TorchLowering(TorchLayouts):
 
     def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
         """The parameters of the current layer whose gradients are channels-last, unlike the parameters."""
-        if not (self.own_parameters and len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
+        if not (self.own_parameters and len(inputs) == 1 and self.convolves_channels_last(inputs[0])):
             return ()
         arrays = [array for array in self.row.arrays if array.role != "buffer"]
         copies = self.row.layer.copies_weight_gradient
