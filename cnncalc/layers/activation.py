@@ -376,7 +376,9 @@ class PRelu(Activation):
         # backward makes the gradients of input and slopes, needed or not, in full size, then sums that of the slopes
         whole = builder.bytes_of(operands[0])
         # without a gradient of the input that one is freed before the sum
-        scratch = (whole,) if builder.learns(x) else (whole, whole, summed.times(-1))
+        scratch: tuple[Size, ...] = (whole,) if builder.learns(x) else (whole, whole, summed.times(-1))
+        if parameters and not builder.is_summed(x, parameters[0]):
+            scratch = () if builder.learns(x) else (whole,)
         given = builder.layout_of(operands[0])
         # for fake tensors where(x > 0, x, slope * x), else a kernel that fills a tensor like its input
         layout = builder.elementwise([given]) if builder.is_fake else builder.copied(given)

@@ -93,6 +93,12 @@ class TorchBuilder(Protocol):
     def bytes_of(self, value: int) -> Size:
         """The size of a value in bytes."""
 
+    def is_summed(self, value: int, parameter: int) -> bool:
+        """Whether the gradient of a parameter is a sum of elements of one as large as a value.
+
+        For a single image with as many elements as the parameter it is that tensor, in another shape.
+        """
+
     def learned_bytes(self, parameter: int) -> Size:
         """The size of the gradient of a parameter in bytes; 0 if it is frozen."""
 

@@ -306,6 +306,13 @@ class TorchLayouts(TapeBuilder):
         self.is_for_several = True
         return self.images == 1
 
+    def is_summed(self, value: int, parameter: int) -> bool:
+        """Whether the gradient of a parameter is a sum of elements of one as large as a value."""
+        if self.elements[value].per_image != self.parameters[parameter].elements:
+            return True
+        self.is_for_several = True
+        return self.images > 1
+
     def learned_bytes(self, parameter: int) -> Size:
         """The bytes of the gradient of a parameter; none if it is frozen."""
         owner = self.parameters[parameter]

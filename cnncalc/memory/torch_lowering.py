@@ -312,7 +312,8 @@ class TorchLowering(TorchLayouts):
         is_learned = self.parameters[factor].is_trainable
         item = max(self.items[value], self.parameter_item)
         whole = self.elements[value].times(item)
-        scratch: tuple[Size, ...] = (whole,) if is_learned else ()
+        is_summed = self.items[value] != item or self.parameter_item != item or self.is_summed(value, factor)
+        scratch: tuple[Size, ...] = (whole,) if is_learned and is_summed else ()
         if self.items[value] != item and self.learns(value):  # the gradient of the value, in float32
             later = self.bytes_of(value).times(-1) if leads else Size(-self.parameters[factor].size)
             scratch += (whole, later) if is_learned else (whole,)
@@ -330,7 +331,7 @@ class TorchLowering(TorchLayouts):
             saves_parameter=self.learns(value),
             backward_scratch=scratch,
             summed_inputs=(0,) if self.items[value] != item else (),
-            summed_parameters=(factor,),
+            summed_parameters=(factor,) if is_summed else (),
             sum_scratch=sums,
         )
         if shift:

@@ -162,6 +162,8 @@ MORE_PEAKS = [
     ("INPUT 4x1 -> LINEAR-1 -> SCALE(scale=no) -> CONV1-3 -> FC-3", {"batch": 1}, 516, 316),
     ("INPUT 1x3 -> LINEAR-4 -> CONV(filters=3, kernel=3, pad=1) -> FC-3", {}, 720, 348),
     ("INPUT 1x3 -> LINEAR-4 -> DECONV(filters=3, kernel=2, bias=no) -> FC-3", {"batch": 1}, 576, 316),
+    ("INPUT 5x5x3 -> CONV1-4 -> GAP -> PRELU -> FC-3", {"profile": "torch-fake", "batch": 1}, 8_192, 4_096),
+    ("INPUT 5x5x3 -> CONV1-4 -> GAP -> SCALE -> FC-3", {"profile": "torch-fake", "batch": 1}, 9_216, 5_120),
     ("INPUT 8x8x3 -> LINEAR-8 -> DEPTH2SPACE([2, 4]) -> CONV1-2 -> FC-2", {"batch": 1}, 27_584, 15_256),
     ("INPUT 8x8x3 -> LINEAR-8 -> DEPTH2SPACE(2, order=dcr) -> CONV1-2 -> FC-2", {"batch": 1}, 15_320, 9_120),
     ("INPUT 8x8x3 -> LINEAR-4 -> SPACE2DEPTH([2, 4]) -> SILU -> CONV3-4 -> FC-3", {"batch": 1}, 14_100, 7_900),
