@@ -57,6 +57,7 @@ def test_a_file_that_ends_too_early_is_read_or_refused(name: str) -> None:
     assert {outcome for outcome, *_ in outcomes} - {READ}
 
 
+@pytest.mark.slow
 def test_the_seeds_of_every_target_are_tried_and_some_are_read() -> None:
     for name, target in TARGETS.items():
         outcomes = [tried(target, data) for data in target.seeds()[:12]]

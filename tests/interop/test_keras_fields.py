@@ -96,6 +96,7 @@ def replaced(value: Any) -> Iterator[Any]:
             yield changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_any_value_in_place_of_another_is_read_or_refused(name: str) -> None:
     assert account(read(MODELS[name])).totals.activations > 0

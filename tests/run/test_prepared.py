@@ -416,6 +416,7 @@ def test_what_is_no_array_of_real_numbers_is_refused(value: Any) -> None:
             cnncalc.prepare("INPUT 1x1x5 -> FC-2", weights=wrong)
 
 
+@pytest.mark.slow
 def test_weights_of_pytorch_in_the_order_of_the_manual_give_the_same() -> None:
     torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
     conv = torch.nn.Conv2d(6, 8, (3, 5), padding=(1, 2), groups=2)

@@ -254,7 +254,7 @@ def problems(seed: int, count: int) -> Iterator[Problem]:
         yield random_problem(draw)
 
 
-@pytest.mark.parametrize("seed", [1, 2, *[pytest.param(seed, marks=pytest.mark.slow) for seed in (3, 4, 5)]])
+@pytest.mark.parametrize("seed", [1, *[pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5)]])
 def test_random_problems_equal_exhaustive_search(seed: int) -> None:
     """300 problems: one to three ranges, lists, words, batches, inputs; upper and lower limits, memory; gaps."""
     results = [check(problem, USUAL_WORK) for problem in problems(seed, 60)]
