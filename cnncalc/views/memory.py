@@ -14,7 +14,7 @@ from cnncalc.units import format_bytes, listing, percent, plural, signed_percent
 from cnncalc.views.fit import need_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.memory import Size
@@ -352,25 +352,18 @@ def _saved(
 ) -> Iterator[tuple[str, Size, str]]:
     """What a layer saves for backward, each tensor once: what, its size, a sentence with ``{}`` for the bytes."""
     layer = row.layer
-    own = {each.output: each for each in operations}
+    made = {each.output: each for each in operations}
+    output = _unviewed(operations[-1].output, made)
     saved = set()
-
-    def made(value: int) -> int:
-        """The value that a view of the layer is made of."""
-        while value in own and own[value].is_alias:
-            value = own[value].inputs[0]
-        return value
-
-    output = made(operations[-1].output)
     for operation in operations:
         if operation.clones_input:
             line = f"saves a copy of its input, {{}}: it works in place, and {layer.why_input}"
             yield "copy of the input", tape.values[operation.inputs[0]].size, line
             kept = []
         else:
-            kept = [made(operation.inputs[place]) for place in dict.fromkeys(operation.keeps)]
+            kept = [_unviewed(operation.inputs[place], made) for place in dict.fromkeys(operation.keeps)]
         if operation.keeps_output:
-            kept.append(made(operation.output))
+            kept.append(_unviewed(operation.output, made))
         for place in [place for place in dict.fromkeys(kept) if place not in saved]:
             saved.add(place)
             value = tape.values[place]
@@ -389,7 +382,11 @@ def _saved(
 def _shares_input(operations: list[Operation]) -> bool:
     """Whether the output of the last operation is an alias of an input of the layer."""
     made = {operation.output: operation for operation in operations}
-    output = operations[-1].output
-    while output in made and made[output].is_alias:
-        output = made[output].inputs[0]
-    return output not in made
+    return _unviewed(operations[-1].output, made) not in made
+
+
+def _unviewed(value: int, made: Mapping[int, Operation]) -> int:
+    """The value of which a value is a view; ``made`` are the operations of a layer by their outputs."""
+    while value in made and made[value].is_alias:
+        value = made[value].inputs[0]
+    return value

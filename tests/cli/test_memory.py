@@ -75,6 +75,23 @@ def test_why_says_which_output_shares_the_memory_of_the_input(pattern: str, laye
     assert ("its output shares the memory of its input" in out) == lies_in_it
 
 
+@pytest.mark.parametrize(
+    ("layer", "saved"),
+    [
+        ("RMS", ["input", "intermediate result", "intermediate result"]),
+        ("L2NORM", ["input", "intermediate result", "intermediate result"]),
+        ("TANH", ["output"]),
+        ("TANH -> FLATTEN", ["output"]),
+    ],
+)
+def test_a_tensor_of_a_layer_of_several_operations_is_listed_once(layer: str, saved: list[str]) -> None:
+    """The input is kept by two of them; the output is that of the last one, which only TANH keeps."""
+    pattern = f"INPUT 8x6x3 -> CONV3-4 -> {layer} -> FC-2"
+    name = f"{layer.split()[0].lower()}1"
+    record = json.loads(called("memory", pattern, "--why", name, "--format", "json").stdout)
+    assert [each["what"] for each in record["saved"]] == saved
+
+
 def test_why_names_the_nearest_layer() -> None:
     done = called("memory", "vgg16", "--why", "pol1")
 
