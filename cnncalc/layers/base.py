@@ -391,6 +391,11 @@ class Layer:
         return False
 
     @property
+    def undone(self) -> tuple[Layer, Volume]:
+        """Of a kind that ``takes_places``, the max pool that it undoes, and the input volume of that pool."""
+        raise NotImplementedError
+
+    @property
     def mixes_images(self) -> bool:
         """The output for an image depends on the other images of the batch."""
         return False
@@ -513,6 +518,10 @@ class Layer:
         None for a side: all positions along it.
         """
         return (POINT,) * (len(inputs[of]) - 1)
+
+    def may_see_less(self, *inputs: Volume, of: int = 0) -> bool:
+        """Whether some outputs depend on none of the positions of input number ``of`` that :meth:`stencils` give."""
+        return False
 
     def origins(self, *inputs: Volume) -> Origins | None:
         """For kinds that move elements between the sides, where these come from; None: :meth:`stencils` tells it."""
