@@ -41,8 +41,11 @@ class KerasSource(Groups):
         """The underscores that replace a dot in names: so many that all names stay different."""
         self.writer = FunctionWriter(self)
         problems = []
+        dropped = without_output(graph)
         for index, node in enumerate(graph.nodes):
             try:
+                if index in dropped:
+                    raise DesignError([Problem("no-equal", "no model with a layer that no output is computed from")])
                 self.codes.append(self._code(index))
             except DesignError as error:
                 message = f"{node.name} ({node.kind.upper()}): Keras has {error.every[0].message}"
@@ -96,6 +99,16 @@ class KerasSource(Groups):
     def kept(self, index: int) -> str:
         """The expression for the layer whose weights this one shares."""
         return f'kept["{keras_name(self.graph.nodes[self.graph.owner(index)[0]].name, self.join)}"]'
+
+
+def without_output(graph: Graph) -> set[int]:
+    """The layers that no output is computed from, as a CROP reads only their sizes: ``keras.Model`` leaves them out."""
+    computed = {index for index, readers in enumerate(graph.readers()) if not readers}
+    for index in reversed(range(len(graph.nodes))):
+        node = graph.nodes[index]
+        if index in computed:
+            computed.update(node.inputs[:1] if getattr(node.layer, "reads_second_sizes", False) else node.inputs)
+    return {index for index, node in enumerate(graph.nodes) if index not in computed and not node.is_input}
 
 
 def keras_name(name: str, join: str) -> str:
