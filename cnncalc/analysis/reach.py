@@ -407,12 +407,16 @@ class Dependence(NamedTuple):
         return all(size == 1 for size in self.sizes)
 
 
-def dependence_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) -> Dependence:
-    """How a layer depends on its input number ``of``."""
-    use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
-    stencils, sizes = layer.stencils(*inputs, of=of), output[:-1]
-    is_pointwise = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
-    return Dependence(use, origins, stencils, sizes, is_pointwise, not layer.may_see_less(*inputs, of=of))
+def dependences_of(layer: Layer, inputs: Sequence[Volume], output: Volume) -> list[Dependence]:
+    """How a layer depends on each of its inputs, without those of which it reads only the sizes."""
+    use, origins, sizes = layer.channel_use(*inputs), layer.origins(*inputs), output[:-1]
+    every = [layer.stencils(*inputs)] if layer.reads_second_sizes else layer.stencils_of_each(*inputs)
+    found = []
+    for of, stencils in enumerate(every):
+        is_point = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
+        is_exact = not (layer.takes_places and layer.may_see_less(*inputs, of=of))
+        found.append(Dependence(use, origins, stencils, sizes, is_point, is_exact))
+    return found
 
 
 class Field(NamedTuple):
@@ -712,8 +716,7 @@ UNKNOWN = -1
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     """For each node the fields of its outputs, by the index of the input; inputs that they do not see are left out."""
     work = Work()
-    # by cost, which equal layers on equal volumes share; a merge treats inputs of equal volume alike
-    dependences: dict[tuple[int, int | Volume], Dependence] = {}
+    dependences: dict[int, list[Dependence]] = {}  # by cost, which equal layers on equal volumes share
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: own_field(volume) for volume in images}
@@ -721,16 +724,14 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
         if not node.inputs:
             found.append({index: own[cost.output]})
             continue
-        branches = []
-        for number, source in enumerate(node.inputs[:1] if layer.reads_second_sizes else node.inputs):
-            key = (id(cost), inputs[number] if layer.is_merge and not layer.tells_inputs_apart else number)
-            if key not in dependences:
-                dependences[key] = dependence_of(layer, inputs, number, cost.output)
-            branches.append(_after_layer(found[source], dependences[key], work))
+        if id(cost) not in dependences:
+            dependences[id(cost)] = dependences_of(layer, inputs, cost.output)
+        each = dependences[id(cost)]
+        branches = [_after_layer(found[source], one, work) for source, one in zip(node.inputs, each, strict=False)]
         if len(branches) == 1:
             found.append(branches[0])
             continue
-        found.append(_merged(branches, dependences[key].use == "stacked", work))
+        found.append(_merged(branches, each[0].use == "stacked", work))
         work.fields -= len(found[-1]) - 1
         if work.fields < 0 or UNKNOWN in found[-1]:
             found[-1] = {UNKNOWN: _unknown(images, cost.output)}

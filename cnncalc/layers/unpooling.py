@@ -56,7 +56,6 @@ class Unpool(Layer):
         bound.__dict__.update(self.__dict__, pool=source, entered=inputs[0])
         return bound
 
-    @property
     def undone(self) -> tuple[MaxPool, Volume]:
         assert self.pool is not None
         assert self.entered is not None
@@ -75,7 +74,7 @@ class Unpool(Layer):
                 f"UNPOOL takes a volume as large as the output of its pool, but the {wrong} of {x} and {pooled} differ",
                 code="merge-mismatch",
             )
-        entered = self.undone[1]
+        entered = self.undone()[1]
         for name, side in zip(entered.names, self._sides(), strict=True):
             if side.has_empty:
                 raise ShapeError(
@@ -88,7 +87,7 @@ class Unpool(Layer):
 
     def _sides(self) -> list[Bins | Slid]:
         """The windows of the pool along each side."""
-        pool, entered = self.undone
+        pool, entered = self.undone()
         if pool.adaptive is not None:
             return [Bins(size, bins) for size, bins in zip(entered.sides, pool.adaptive, strict=True)]
         windows = pool.windows(entered)
@@ -140,7 +139,7 @@ class Unpool(Layer):
 
     def _indices(self, xp: Any, places: Any, sides: Sequence[int]) -> Any:
         """The index in a map of each maximum, from the places that the pool gives: batch x depth x windows."""
-        pool, _ = self.undone
+        pool, _ = self.undone()
         if pool.adaptive is not None:
             return places.reshape(*places.shape[:2], -1)
         offsets = xp.unravel_index(places.astype(xp.intp), pool.kernel)
@@ -155,7 +154,7 @@ class Unpool(Layer):
     def forward(self, xp: Any, x: Any, places: Any) -> Any:
         maps = planes(x)
         batch, depth = maps.shape[:2]
-        sides = self.undone[1].sides
+        sides = self.undone()[1].sides
         indices = self._indices(xp, planes(places), sides)
         result = xp.zeros((batch, depth, *sides), x.dtype)
         flat = result.reshape(batch * depth, -1)

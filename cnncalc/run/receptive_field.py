@@ -160,7 +160,7 @@ class Probes:
         return self.known[key]
 
     def _of_places(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
-        pool, entered = layer.undone
+        pool, entered = layer.undone()
         found = self.of(pool, (entered.with_depth(1),), 0)
         if found is None:
             return None
@@ -196,7 +196,7 @@ def _probe_places(layer: Layer, volumes: tuple[Volume, ...], number: int, covere
     on a map in which the window has its maximum there and all positions outside of it have larger values. Of the
     marks of the places, the second input, those of windows are left out whose maximum is at the same place in all maps.
     """
-    pool, entered = layer.undone
+    pool, entered = layer.undone()
     windows, positions = np.nonzero(covered)
     numbers = np.arange(1, len(covered) + 1).reshape(1, *volumes[number].sides, 1)
     marks = np.zeros((entered.positions, len(covered)), np.float32)

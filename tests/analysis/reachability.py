@@ -66,7 +66,7 @@ def dependence_on_windows(layer: Layer, sides: tuple[int, ...], images: Any = No
     Both are matrices position x window. The pool runs on each of ``images``, maps x positions. By default these are
     random ones, and for each position and window one whose largest value in the window may be there.
     """
-    pool, entered = layer.undone
+    pool, entered = layer.undone()
     size, windows = entered.positions, prod(sides)
     if images is None:
         random = np.random.default_rng(0)

@@ -43,7 +43,7 @@ def on_a_plane() -> Iterator[Pool]:
 
 def rule(layer: Any, sides: tuple[int, ...], of: int) -> Any:
     """The stencils of UNPOOL as a matrix position x window."""
-    volume, entered = Volume(*sides, 1), layer.undone[1].sides
+    volume, entered = Volume(*sides, 1), layer.undone()[1].sides
     each = zip(layer.stencils(volume, volume, of=of), entered, sides, strict=True)
     parts = [[[window in one.window(p) for window in range(count)] for p in range(size)] for one, size, count in each]
     return reduce(np.kron, map(np.array, parts))
