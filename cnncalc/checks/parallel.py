@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from cnncalc.collection import Running
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
+    from concurrent.futures import Executor, Future
 
     from cnncalc.checks.check import Checker, FileResult
     from cnncalc.checks.search import LeftOut, Target
@@ -23,6 +25,8 @@ CHUNK_SECONDS = 0.2
 """The estimated time of the files that a process gets at once."""
 MOST_IN_CHUNK = 100
 """The most files that a process gets at once."""
+SILENT_SECONDS = 5.0
+"""After how many seconds without an answer the pool is asked whether it still takes tasks."""
 
 
 def file_results(
@@ -57,13 +61,23 @@ def _together(checker: Checker, targets: Sequence[Target], number: int, size: in
     try:
         with Running():
             for future in [pool.submit(_checked, setup, chunk) for chunk in chunks]:
-                yield from future.result()
+                yield from _answer(pool, future)
                 done += 1
-    except BrokenProcessPool:
+    except (BrokenProcessPool, OSError):  # OSError: a pool that breaks has closed its pipes
         for chunk in chunks[done:]:
             yield from map(checker.file_result, chunk)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _answer(pool: Executor, future: Future[list[FileResult | LeftOut]]) -> list[FileResult | LeftOut]:
+    """The answer to a task; raises BrokenProcessPool if the pool is broken.
+
+    It may have lost the task (:meth:`cnncalc.search.dispatch.ExecutorQueue.fail_if_broken`): it is asked for another.
+    """
+    while not wait([future], SILENT_SECONDS).done:
+        pool.submit(int)
+    return future.result()
 
 
 _checkers: dict[bytes, Any] = {}

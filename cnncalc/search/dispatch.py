@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, InvalidStateError, wait
 from contextlib import suppress
 from itertools import chain, islice
 from math import inf
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS = 10
 """How long to wait for the shutdown of an executor: one given by the user may hang after a worker was killed."""
+SILENT_SECONDS = 5.0
+"""After how many seconds without any answer the executors are asked whether they still take tasks."""
 CHUNK_SECONDS = 0.2
 """How long a worker should compute one chunk: much longer than it takes to send the chunk and its answer."""
 MAX_CHUNK = 10_000
@@ -165,6 +167,18 @@ class ExecutorQueue:
             raise self.failure(error) from None
         else:
             self._failed_starts = 0
+
+    def fail_if_broken(self) -> None:
+        """Fails the futures without an answer if the executor takes no more tasks: they would never have one.
+
+        A pool of processes loses a task that is submitted at the moment in which it breaks, until Python 3.12.0.
+        """
+        try:
+            self._sent([])
+        except (OSError, RuntimeError) as error:
+            for future in self.futures:
+                with suppress(InvalidStateError):  # it has its answer now
+                    future.set_exception(BrokenExecutor(str(error)))
 
     @property
     def futures(self) -> list[Future[bytes]]:
@@ -372,8 +386,11 @@ class WorkerPool:
 
     def _wait(self) -> None:
         """Waits for an answer, and receives all that have arrived."""
-        wait(chain.from_iterable([queue.futures for queue in self.queues]), return_when=FIRST_COMPLETED)
+        futures = chain.from_iterable([queue.futures for queue in self.queues])
+        is_silent = not wait(futures, SILENT_SECONDS, FIRST_COMPLETED).done
         for queue in self.queues:
+            if is_silent:
+                queue.fail_if_broken()
             queue.poll()
             self._receive(queue)
 
