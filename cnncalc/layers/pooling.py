@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, ClassVar
 
+    from cnncalc.layers.keys import Value
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
@@ -139,19 +140,20 @@ class PaddedPooling(Pooling):
 class AdaptivePooling(PaddedPooling):
     """Base of pools that take windows, or the size of their output."""
 
-    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "output": ("kernel", "stride", "pad", "round", "dilation", "count_pad")
+    }
 
     adaptive: tuple[int, ...] | None = key(
         Sizes(), None, name="output", note="not adaptive", means="sides of the output, instead of a kernel"
     )
 
-    def _check(self) -> None:
-        super()._check()
-        if self.adaptive is None:
-            return
-        for name in self.replaces["output"]:
-            if name in self.written():
-                raise ValueProblem(f"output: a pool takes the size of its output or windows, but has output and {name}")
+    def __init__(self, **values: Value) -> None:
+        super().__init__(**values)
+        given = [name for name in self.replaces["output"] if values.get(name) is not None]
+        if self.adaptive is not None and given:
+            message = f"output: a pool takes the size of its output or windows, but has output and {given[0]}"
+            raise ValueProblem(message, key="output")
 
     def no_effect(self, x: Volume) -> str | None:
         return super().no_effect(x) if self.adaptive is None else None
