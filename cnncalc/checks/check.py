@@ -26,7 +26,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.search.family import Family
 from cnncalc.search.ranges import point_text
 from cnncalc.source import visible
-from cnncalc.units import percent, plural
+from cnncalc.units import percent_by, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -470,7 +470,7 @@ class Checker:
         over = abs(one.actual - one.limit)
         by = short_value(over, unit, units)
         if one.limit:
-            by += f" ({percent(over, one.limit)})"
+            by += f" ({percent_by(over, one.limit)})"
         limit = short_value(one.limit, unit, units)
         if one.written.endswith("%"):
             limit += f" ({one.written} on {short_value(one.base or 0, unit, units)})"
