@@ -392,6 +392,10 @@ class Layer:
         """A merge whose output depends in different ways on its inputs, even if they are equal: see ``stencils``."""
         return False
 
+    def undone(self) -> tuple[Layer, Volume]:
+        """Of a kind that ``takes_places``, the max pool that it undoes, and the input volume of that pool."""
+        raise NotImplementedError
+
     @property
     def mixes_images(self) -> bool:
         """The output for an image depends on the other images of the batch."""
@@ -515,6 +519,18 @@ class Layer:
         None for a side: all positions along it.
         """
         return (POINT,) * (len(inputs[of]) - 1)
+
+    def stencils_of_each(self, *inputs: Volume) -> list[Stencils | None]:
+        """:meth:`stencils` for each of the inputs."""
+        if not self.is_merge or self.tells_inputs_apart:
+            return [self.stencils(*inputs, of=number) for number in range(len(inputs))]
+        numbers = {x: number for number, x in enumerate(inputs)}
+        known = {x: self.stencils(*inputs, of=number) for x, number in numbers.items()}
+        return [known[x] for x in inputs]
+
+    def may_see_less(self, *inputs: Volume, of: int = 0) -> bool:
+        """Whether some outputs depend on none of the positions of input number ``of`` that :meth:`stencils` give."""
+        return False
 
     def origins(self, *inputs: Volume) -> Origins | None:
         """For kinds that move elements between the sides, where these come from; None: :meth:`stencils` tells it."""

@@ -315,17 +315,6 @@ class MaxPool(AdaptivePooling):
         x = builder.gathered(x, "contiguous")
         return builder.operation([x], Size(0, builder.output.elements), layout=builder.made([x], builder.output))
 
-    def places_on_sides(self, sides: Sequence[int]) -> list[list[list[int]]]:
-        """For each side and window the places that a maximum can have: in the window, of adaptive pools in the map."""
-        if self.adaptive is not None:
-            bins = zip(sides, self.adaptive, strict=True)
-            return [[list(range(first, last)) for first, last in _edges(size, count)] for size, count in bins]
-        each = zip(sides, self.begins_of(sides), self.kernel, self.dilation, strict=True)
-        return [
-            [[place for place in range(kernel) if 0 <= begin + place * gap < size] for begin in begins]
-            for size, begins, kernel, gap in each
-        ]
-
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         if self.adaptive is None:
