@@ -54,6 +54,12 @@ class Operation(NamedTuple):
     layer: int
     inputs: tuple[int, ...]
     output: int
+    parameters: tuple[int, ...] = ()
+    """The parameters of the tape, by index, whose gradients backward computes."""
+    copied: tuple[int, ...] = ()
+    """Those of ``parameters`` whose gradients are computed in another memory order and then copied."""
+    summed_parameters: tuple[int, ...] = ()
+    """Those of ``parameters`` whose gradients autograd sums to their size after the backward function has returned."""
     is_alias: bool = False
     """The output has the memory of the first input (a view, or in place) or, without inputs, that of a parameter."""
     keeps: tuple[int, ...] = ()
@@ -67,12 +73,8 @@ class Operation(NamedTuple):
     """Bytes of tensors that are allocated in addition to the output and kept for backward."""
     gradients: tuple[str, ...] = (NEW,)
     """NEW, SAME, VIEW or NONE for each input."""
-    parameters: tuple[int, ...] = ()
-    """The parameters of the tape, by index, whose gradients backward computes."""
     backward_scratch: tuple[Size, ...] = ()
     """Temporaries of backward; negative sizes are results that are allocated after the temporaries are freed."""
-    copied: tuple[int, ...] = ()
-    """Those of ``parameters`` whose gradients are computed in another memory order and then copied."""
     overwrites: bool = False
     """It works in the memory of its first input."""
     saves_parameter: bool = False
@@ -80,9 +82,7 @@ class Operation(NamedTuple):
     numbers: int = 0
     """Bytes of Python numbers in tensors; they are kept for backward even if a checkpointed segment keeps nothing."""
     summed_inputs: tuple[int, ...] = ()
-    """The inputs, by position, whose gradients autograd sums to their size after the backward function has returned."""
-    summed_parameters: tuple[int, ...] = ()
-    """The parameters for which the same holds."""
+    """The inputs, by position, for whose gradients the same holds."""
     sum_scratch: tuple[Size, ...] = ()
     """Temporaries of these sums."""
     made_before: tuple[Size, ...] = ()
