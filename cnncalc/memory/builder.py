@@ -163,8 +163,9 @@ class TapeBuilder:
         if known is not None:
             self.place[row.index] = self._repeat(known, inputs)
             return
+        held = len(self.held)
         result = self.place[row.index] = self._lower(inputs)
-        if key and self.last == first and self._is_repeatable(first, inputs, result):
+        if key and (self.last, len(self.held)) == (first, held) and self._is_repeatable(first, inputs, result):
             self.known_layers[key] = first
         if row.layer.reads_second_sizes and len(inputs) > 1 and self.profile.holds_frames:
             self._add_argument(inputs[1])
@@ -199,8 +200,9 @@ class TapeBuilder:
         size, _, learns, storage = self.values[known.output]
         output = len(self.values)
         self.values.append(Tensor(size, row.index, learns, storage))
-        for each in (self.elements, self.items, self.layouts):
-            each.append(each[known.output])
+        self.elements.append(self.elements[known.output])
+        self.items.append(self.items[known.output])
+        self.layouts.append(self.layouts[known.output])
         self.alike[output] = self._alike(known.output)
         copied, summed = known.copied, known.summed_parameters
         if copied or summed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +54,7 @@ class OddDepth(Rule):
         depth = row.output.depth
         message = f"a large depth should be divisible by {self.multiple}, but {row.label} has {depth:,} = "
         message += f"{depth // self.multiple}*{self.multiple} + {depth % self.multiple}"
-        changed = with_changes(report, {site.row.index: (self._rounded(site.row),) for site in sites})
+        changed = rewritten_sum(report, {site.row.index: (self._rounded(site.row),) for site in sites}, "macs")
         what = f"a depth of {self._better(row):,}"
         return self.found(report, sites, message, "macs", what=what, changed=changed)
 
