@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.layers.memory import Size
 from cnncalc.records import NamedTuple
-from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from cnncalc.layers.memory import Size
 
 NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
 """Gradients of an input: a new tensor, the incoming gradient itself, a view of it, or none at all."""
@@ -162,32 +160,44 @@ class Tape(NamedTuple):
     spans: Mapping[int, tuple[int, int]] = {}
     is_for_several: bool = False
 
-    def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
-        """Every size as ``measure(fixed, per_image)`` gives it."""
-
-        def total(sizes: Sequence[Size]) -> int:
-            return sum([measure(*size) for size in sizes]) if sizes else 0
-
+    def sizes(self, measure: Callable[[Size], int]) -> Sizes:
+        """Every size as ``measure`` gives it."""
         operations = self.operations
+        fixed = {size: Size(size) for size in {*self.buffers, *[parameter.size for parameter in self.parameters]}}
         return Sizes(
-            values=[measure(*value.size) for value in self.values],
-            storages=[measure(*(value.storage or value.size)) for value in self.values],
-            parameters=[measure(parameter.size, 0) for parameter in self.parameters],
-            buffers=[measure(size, 0) for size in self.buffers],
-            extras=[total(each.extras) for each in operations],
-            backward_scratch=[total(each.backward_scratch + each.sum_scratch) for each in operations],
-            before_sums=[total([size for size in each.backward_scratch if min(size) >= 0]) for each in operations],
-            made_before=[total(each.made_before) for each in operations],
-            numbers=[measure(each.numbers, 0) if each.numbers else 0 for each in operations],
+            values=[measure(value.size) for value in self.values],
+            storages=[measure(value.storage or value.size) for value in self.values],
+            parameters=[measure(fixed[parameter.size]) for parameter in self.parameters],
+            buffers=[measure(fixed[size]) for size in self.buffers],
+            extras=[sum(map(measure, each.extras)) if each.extras else 0 for each in operations],
+            backward_scratch=[
+                sum(map(measure, each.backward_scratch + each.sum_scratch))
+                if each.backward_scratch or each.sum_scratch
+                else 0
+                for each in operations
+            ],
+            before_sums=[
+                sum([measure(size) for size in each.backward_scratch if min(size) >= 0]) if each.backward_scratch else 0
+                for each in operations
+            ],
+            made_before=[sum(map(measure, each.made_before)) if each.made_before else 0 for each in operations],
+            numbers=[measure(Size(each.numbers)) if each.numbers else 0 for each in operations],
         )
 
     def sizes_at(self, batch: int, rounding: int) -> Sizes:
         """Every size in bytes for a batch, each rounded up to a multiple of ``rounding``."""
+        return self.sizes(Measured(lambda size: size.at(batch, rounding)).__getitem__)
 
-        def measure(fixed: int, per_image: int) -> int:
-            return round_up(fixed + per_image * batch, rounding)
 
-        return self.sizes(measure)
+class Measured(dict[Size, int]):
+    """A number for each size, computed once by a function."""
+
+    def __init__(self, function: Callable[[Size], int]) -> None:
+        self.function = function
+
+    def __missing__(self, size: Size) -> int:
+        found = self[size] = self.function(size)
+        return found
 
 
 def spans_of(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:
