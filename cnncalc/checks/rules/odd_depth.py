@@ -38,16 +38,17 @@ class OddDepth(Rule):
     multiple = 8
 
     def sites(self, report: Report) -> Iterable[Site]:
+        odd = [row for row in report.layers if row.output.depth > self.above and row.output.depth % self.multiple]
+        if not odd:
+            return
         readers = report.graph.readers()
         precedes_macs = [False] * len(report.layers)  # whether a layer with MACs comes after each row
         for row in reversed(report.layers):
             after = [report.layers[reader] for reader in readers[row.index]]
             precedes_macs[row.index] = any(r.layer.counts_macs or precedes_macs[r.index] for r in after)
-        for row in report.layers:
+        for row in odd:
             if row.layer.counts_macs and row.layer.depth_key and precedes_macs[row.index]:
-                depth = row.output.depth
-                if depth > self.above and depth % self.multiple:
-                    yield Site(row)
+                yield Site(row)
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row = sites[0].row
