@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from cnncalc.analysis.overwriting import in_place_warnings
+from cnncalc.analysis.key_effects import in_place_warnings, parameter_warnings
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
@@ -317,7 +317,8 @@ def account(
         assumed={**graph.assumed, **_assumed(shaped)},
         warnings=graph.warnings
         + (() if brief else _input_warnings(shaped))
-        + (() if brief else in_place_warnings(rows, graph, placed, activations=in_place)),
+        + (() if brief else in_place_warnings(rows, graph, placed, activations=in_place))
+        + (() if brief else parameter_warnings(rows, graph)),
         graph=graph,
         activations_in_place=in_place,
     )
