@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pickle
 import time
-from concurrent.futures import wait
-from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.collection import Running
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
-    from concurrent.futures import Executor, Future
 
     from cnncalc.checks.check import Checker, FileResult
     from cnncalc.checks.search import LeftOut, Target
@@ -25,8 +22,6 @@ CHUNK_SECONDS = 0.2
 """The estimated time of the files that a process gets at once."""
 MOST_IN_CHUNK = 100
 """The most files that a process gets at once."""
-SILENT_SECONDS = 5.0
-"""After how many seconds without an answer the pool is asked whether it still takes tasks."""
 
 
 def file_results(
@@ -51,33 +46,23 @@ def file_results(
 
 
 def _together(checker: Checker, targets: Sequence[Target], number: int, size: int) -> Iterator[FileResult | LeftOut]:
-    """The results, computed by ``number`` processes with ``size`` files at once; if one dies, this process goes on."""
-    from cnncalc.search.processes import WorkerProcesses
+    """The results, computed by ``number`` processes with ``size`` files at once.
+
+    This process checks the files of a process that ends.
+    """
+    from cnncalc.search.processes import WorkerEnded, WorkerProcesses
 
     setup = pickle.dumps((type(checker), checker.options, checker.settings, checker.stdin))
     chunks = [targets[at : at + size] for at in range(0, len(targets), size)]
-    pool = WorkerProcesses(min(number, len(chunks)), ("cnncalc.checks.parallel", "cnncalc.checks.check"))
-    done = 0
-    try:
-        with Running():
-            for future in [pool.submit(_checked, setup, chunk) for chunk in chunks]:
-                yield from _answer(pool, future)
-                done += 1
-    except (BrokenProcessPool, OSError):  # OSError: a pool that breaks has closed its pipes
-        for chunk in chunks[done:]:
-            yield from map(checker.file_result, chunk)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _answer(pool: Executor, future: Future[list[FileResult | LeftOut]]) -> list[FileResult | LeftOut]:
-    """The answer to a task; raises BrokenProcessPool if the pool is broken.
-
-    It may have lost the task (:meth:`cnncalc.search.dispatch.ExecutorQueue.fail_if_broken`): it is asked for another.
-    """
-    while not wait([future], SILENT_SECONDS).done:
-        pool.submit(int)
-    return future.result()
+    modules = ("cnncalc.checks.parallel", "cnncalc.checks.check")
+    with Running(), WorkerProcesses(min(number, len(chunks)), modules) as pool:
+        futures = [pool.submit(_checked, setup, chunk) for chunk in chunks]
+        for chunk, future in zip(chunks, futures, strict=True):
+            try:
+                results = future.result()
+            except WorkerEnded:
+                results = [checker.file_result(target) for target in chunk]
+            yield from results
 
 
 _checkers: dict[bytes, Any] = {}

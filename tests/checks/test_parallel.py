@@ -5,9 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,7 +17,7 @@ from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.search import processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 DESIGNS = {
@@ -84,27 +82,6 @@ def test_what_a_process_that_ends_leaves_is_checked_by_this_one(folder: Path, mo
     monkeypatch.setattr(parallel, "_checked", _ends)
 
     assert checked(folder, 2) == alone
-
-
-@pytest.mark.parametrize("error", [BrokenProcessPool, OSError])
-def test_what_a_pool_loses_while_it_breaks_is_checked_by_this_process(
-    folder: Path, error: type[Exception], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second task has no answer for ever, and the pool takes no other."""
-
-    class Losing(processes.WorkerProcesses):
-        taken = 0
-
-        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            self.taken += 1
-            if fn is int:
-                raise error("the pool is broken")
-            return super().submit(fn, *args, **kwargs) if self.taken != 2 else Future()
-
-    monkeypatch.setattr(parallel, "SILENT_SECONDS", 0.01)
-    monkeypatch.setattr(processes, "WorkerProcesses", Losing)
-
-    assert checked(folder, 2) == checked(folder, 1)
 
 
 def _ends(*_: object) -> None:
