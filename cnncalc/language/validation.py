@@ -176,8 +176,12 @@ class Validator:
 
     def _flag_hint(self, use: Use) -> str | None:
         """The hint for the name of a key in place of a value, as in ``POOL(ceil_mode)``; None for other names."""
-        plan = self.planner.plan(use.unit) if use.unit is not None else None
-        if use.unit is None or plan is None or plan.kind is None or not isinstance(use.operand, Name):
+        arguments = use.unit.arguments if use.unit is not None else ()
+        is_bare = any(argument.key is None and argument.value == use.operand for argument in arguments)
+        if use.unit is None or not is_bare or not isinstance(use.operand, Name):
+            return None
+        plan = self.planner.plan(use.unit)
+        if plan is None or plan.kind is None:
             return None
         from cnncalc.language.foreign import flag_hint
 
