@@ -8,7 +8,6 @@ import os
 import pickle
 import re
 import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
@@ -26,7 +25,7 @@ from cnncalc.search.dispatch import ChunkSizer, ExecutorQueue, Provider, Task, W
 from cnncalc.search.executors import outcomes, worker_pool
 from cnncalc.search.processes import WorkerEnded, WorkerProcesses, available_cores
 from cnncalc.search.work import Outcome, evaluate
-from tests.calls import ROOT, environment
+from tests.calls import ROOT, running
 from tests.search import workers
 from tests.search.workers import POINTS, WORK
 from tests.subcases import each
@@ -434,15 +433,7 @@ with executors.worker_pool(WORK, "processes:2") as entered:
 def test_workers_end_with_the_process_that_searches(ending: signal.Signals) -> None:
     """An interrupt reaches the group, as from a terminal; the workers say nothing, and none of them is left."""
     program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{PROGRAM}"
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        cwd=ROOT,
-        start_new_session=True,
-        text=True,
-    ) as process:
+    with running([sys.executable, "-c", program], cwd=ROOT, start_new_session=True) as process:
         assert process.stdout is not None
         pids = [int(word) for word in process.stdout.readline().split()]
         assert len(pids) == 2
@@ -450,7 +441,7 @@ def test_workers_end_with_the_process_that_searches(ending: signal.Signals) -> N
             os.killpg(process.pid, ending)
         else:
             process.send_signal(ending)
-        _, errors = process.communicate(timeout=20)
+        errors = process.communicate(timeout=20)[1].decode()
     if ending == signal.SIGINT:
         assert errors.count("Traceback") == 1, errors
         assert errors.rstrip().endswith("KeyboardInterrupt")
