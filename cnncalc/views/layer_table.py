@@ -63,6 +63,10 @@ class Row(NamedTuple):
 
 def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
     """The row of these layers, with their counts added up."""
+    if len(members) == 1:
+        (row,) = members
+        held = (0, 0) if row.in_place else (row.activations, row.activation_bytes)
+        return Row(name, label, members, *held, *_counts_of(row))
     own = [row for row in members if not row.in_place]
     return Row(
         name,
