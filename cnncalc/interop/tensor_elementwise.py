@@ -361,10 +361,10 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         lines = [_line(type, value, is_first=True) for value in values]
         place, key = (1, "shift") if is_shift else (0, "factor")
         return activation(net, operator, x, "affine", **{key: [rounded(line[place]) for line in lines]})
-    keys = {"shared": True} if own.elements < source.volume.depth else {}
+    is_shared = own.elements < source.volume.depth
     if is_shift:
-        return learned(net, operator, x, "scale", {"scale": None, "shift": own}, scale=False, **keys)
-    return learned(net, operator, x, "scale", {"scale": own, "shift": None}, shift=False, **keys)
+        return learned(net, operator, x, "scale", {"scale": None, "shift": own}, scale=False, shared=is_shared)
+    return learned(net, operator, x, "scale", {"scale": own, "shift": None}, shift=False, shared=is_shared)
 
 
 def flat_as(type: str, array: Array) -> Array:
