@@ -134,6 +134,8 @@ class Layer:
     further_bare: ClassVar[tuple[str, ...]] = ()
     """The keys that further arguments without a key set, in order: ``high`` in ``CLIP(0, 6)``."""
     keys: ClassVar[dict[str, Key]] = {}
+    absent: ClassVar[Mapping[str, str]] = {}
+    """The keys of its base class that a kind does not take, since they would change nothing, each with the reason."""
     per_side: ClassVar[tuple[str, ...]] = ()
     """The attributes of keys whose value has one number for each side of the volume."""
     side_count: int | None = None
@@ -241,7 +243,7 @@ class Layer:
         own = {value.name: value for value in vars(cls).values() if isinstance(value, Key)}
         for item in own.values():
             delattr(cls, item.attribute)
-        cls.keys = {**cls.keys, **own}
+        cls.keys = {name: item for name, item in {**cls.keys, **own}.items() if name not in cls.absent}
         cls.per_side = tuple([item.attribute for item in cls.keys.values() if isinstance(item.reader, PerSide)])
 
     def __init__(self, **values: Value) -> None:
@@ -265,8 +267,8 @@ class Layer:
                 message = f"{name}: {problem.message}"
                 raise ValueProblem(message, code=problem.code, hint=problem.hint, key=name) from None
         for name in values:
-            near = did_you_mean(name, self.keys)
-            raise ValueProblem(f"{self.kind} has no key '{name}'{near}", code="unknown-key")
+            near = "" if name in self.absent else did_you_mean(name, self.keys)
+            raise ValueProblem(f"{self.kind} has no key '{name}'{near}", code="unknown-key", hint=self.absent.get(name))
         try:
             self._check_unbound()
         except ValueProblem as problem:
@@ -389,6 +391,10 @@ class Layer:
     def tells_inputs_apart(self) -> bool:
         """A merge whose output depends in different ways on its inputs, even if they are equal: see ``stencils``."""
         return False
+
+    def undone(self) -> tuple[Layer, Volume]:
+        """Of a kind that ``takes_places``, the max pool that it undoes, and the input volume of that pool."""
+        raise NotImplementedError
 
     @property
     def mixes_images(self) -> bool:
@@ -513,6 +519,18 @@ class Layer:
         None for a side: all positions along it.
         """
         return (POINT,) * (len(inputs[of]) - 1)
+
+    def stencils_of_each(self, *inputs: Volume) -> list[Stencils | None]:
+        """:meth:`stencils` for each of the inputs."""
+        if not self.is_merge or self.tells_inputs_apart:
+            return [self.stencils(*inputs, of=number) for number in range(len(inputs))]
+        numbers = {x: number for number, x in enumerate(inputs)}
+        known = {x: self.stencils(*inputs, of=number) for x, number in numbers.items()}
+        return [known[x] for x in inputs]
+
+    def may_see_less(self, *inputs: Volume, of: int = 0) -> bool:
+        """Whether some outputs depend on none of the positions of input number ``of`` that :meth:`stencils` give."""
+        return False
 
     def origins(self, *inputs: Volume) -> Origins | None:
         """For kinds that move elements between the sides, where these come from; None: :meth:`stencils` tells it."""

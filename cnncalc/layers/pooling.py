@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, ClassVar
 
+    from cnncalc.layers.keys import Value
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
@@ -139,19 +140,20 @@ class PaddedPooling(Pooling):
 class AdaptivePooling(PaddedPooling):
     """Base of pools that take windows, or the size of their output."""
 
-    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "output": ("kernel", "stride", "pad", "round", "dilation", "count_pad")
+    }
 
     adaptive: tuple[int, ...] | None = key(
         Sizes(), None, name="output", note="not adaptive", means="sides of the output, instead of a kernel"
     )
 
-    def _check(self) -> None:
-        super()._check()
-        if self.adaptive is None:
-            return
-        for name in self.replaces["output"]:
-            if name in self.written():
-                raise ValueProblem(f"output: a pool takes the size of its output or windows, but has output and {name}")
+    def __init__(self, **values: Value) -> None:
+        super().__init__(**values)
+        given = [name for name in self.replaces["output"] if values.get(name) is not None]
+        if self.adaptive is not None and given:
+            message = f"output: a pool takes the size of its output or windows, but has output and {given[0]}"
+            raise ValueProblem(message, key="output")
 
     def no_effect(self, x: Volume) -> str | None:
         return super().no_effect(x) if self.adaptive is None else None
@@ -312,17 +314,6 @@ class MaxPool(AdaptivePooling):
         # along a length without gradients a CPU has a kernel that makes no indices, on contiguous memory
         x = builder.gathered(x, "contiguous")
         return builder.operation([x], Size(0, builder.output.elements), layout=builder.made([x], builder.output))
-
-    def places_on_sides(self, sides: Sequence[int]) -> list[list[list[int]]]:
-        """For each side and window the places that a maximum can have: in the window, of adaptive pools in the map."""
-        if self.adaptive is not None:
-            bins = zip(sides, self.adaptive, strict=True)
-            return [[list(range(first, last)) for first, last in _edges(size, count)] for size, count in bins]
-        each = zip(sides, self.begins_of(sides), self.kernel, self.dilation, strict=True)
-        return [
-            [[place for place in range(kernel) if 0 <= begin + place * gap < size] for begin in begins]
-            for size, begins, kernel, gap in each
-        ]
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
