@@ -162,7 +162,11 @@ def test_learned_shifts_and_repeated_elements_are_layers() -> None:
         (lambda x, a, b: (1 + a) * x - b, "SCALE(shared=yes)", 2),
         (lambda x, a, b: torch.relu(x) / a, "RELU SCALE(shift=no, shared=yes)", 1),
         (lambda x, a, b: torch.relu(x + b), "SCALE(scale=no, shared=yes) RELU", 1),
-        (lambda x, a, b: (x * a).mean((2, 3)) * a + b, "SCALE(shift=no, shared=yes) GAP SCALE(shared=yes)", 3),
+        (
+            lambda x, a, b: (x * a).mean((2, 3)) * a + b,
+            "SCALE(shift=no, shared=yes) GAP SCALE(shift=no, shared=yes) SCALE(scale=no, shared=yes)",
+            2,
+        ),
         (lambda x, a, b: x.flatten(2).transpose(1, 2) * a, "SCALE(shift=no, shared=yes)", 1),
     ],
 )
