@@ -207,9 +207,8 @@ class Planner:
         for argument in syntax.arguments:
             if argument.key is None:
                 key = bare.pop(0) if bare else None
-                hint = self._bare_hint(kind, argument, syntax, may_be_value=key is not None and key not in plan.given)
+                message, hint = self._bare_hint(kind, argument, plan, may_be_value=key and key not in plan.given)
                 if hint is not None:
-                    message = f"{upper} takes this word only with its key"
                     self._problem("unknown-key", message, argument.span, hint)
                 elif kind.bare is None:
                     several = (kind.is_merge or kind.needs_second_input) and syntax.in_file
@@ -235,19 +234,23 @@ class Planner:
             )
 
     def _bare_hint(
-        self, kind: type[Layer], argument: Argument, syntax: LayerSyntax, *, may_be_value: bool
-    ) -> str | None:
-        """The hint for a word that needs its key (``round=ceil``) or is one (``ceil_mode``); None for other values.
+        self, kind: type[Layer], argument: Argument, plan: Plan, *, may_be_value: object
+    ) -> tuple[str, str | None]:
+        """The message and the hint for a word that needs its key (``round=ceil``) or is one (``ceil_mode``).
 
-        ``may_be_value``: the layer takes a value at this place, so a word may be a variable.
+        The hint is None for other values. ``may_be_value``: the layer takes a value at this place, so a word may be a
+        variable.
         """
         if not isinstance(argument.value, (Name, Literal)):
-            return None
+            return "", None
         from cnncalc.language.foreign import bare_hint, flag_hint
 
-        given = [other.key for other in syntax.arguments]
-        hint = bare_hint(kind, argument.value, given, in_file=syntax.in_file)
-        return hint if hint or may_be_value else flag_hint(kind, argument.value, in_file=syntax.in_file)
+        upper, syntax = kind.kind.upper(), plan.syntax
+        hint = bare_hint(kind, argument.value, [other.key for other in syntax.arguments], in_file=syntax.in_file)
+        if hint or may_be_value:
+            return f"{upper} takes this word only with its key", hint
+        hint = flag_hint(kind, argument.value, plan.given, in_file=syntax.in_file)
+        return f"{upper} takes this key only with a value", hint
 
     def _unknown_key(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> None:
         key, near, hint = argument.key or "", "", None

@@ -20,7 +20,7 @@ from cnncalc.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, ClassVar
 
     from cnncalc.layers.filter_bank import FilterBank
@@ -435,10 +435,6 @@ class Layer:
     def no_effect(self, x: Volume) -> str | None:
         """Why the layer leaves an input of this volume unchanged (``its factor is 1``); None if it changes it."""
         return None
-
-    def possible_places(self, xp: Any) -> Iterator[Any]:
-        """For layers that read the places of a max pool: arrays that together hold every place a maximum can have."""
-        raise NotImplementedError
 
     def is_constant(self, *inputs: Volume) -> bool:
         """Whether the output for one image is the same for every input; it counts in receptive fields nevertheless."""
