@@ -102,7 +102,8 @@ def constant_of_shape(net: Net, operator: Operator) -> Value:
     if given is None or given.is_literal:
         found = literal(full, values, is_integer=is_integer)
     else:
-        found = Array(full, values, is_integer=is_integer, origins=frozenset((operator.outputs[0],)))
+        origins = frozenset((operator.outputs[0],))
+        found = Array(full, values, is_integer=is_integer, origins=origins, is_learned=None if is_integer else True)
     found.made = Made(operator.type, {"value": number}, ())
     return found
 

@@ -63,6 +63,7 @@ KEYS = {
     **dict.fromkeys(("key_dim", "dim_head"), "head_dim"),
     **dict.fromkeys(("block_size", "blocksize", "upscale_factor", "downscale_factor"), "block"),
     "window_size": "size",
+    "channel_shared": "shared",
     **dict.fromkeys(("shifts", "shift_size"), "shift"),
     **dict.fromkeys(("perm", "dims"), "order"),
     **dict.fromkeys(("starts", "start", "begin"), "from"),

@@ -261,6 +261,7 @@ TRANSLATED = [
     ("BatchNorm2d(64, affine=False)", "BN(scale=no, shift=no)"),
     ("Bias", "SCALE(scale=no)"),
     ("LayerScale(1e-6)", "SCALE(shift=no)"),
+    ("ReZero", "SCALE(shift=no, shared=yes)"),
     ("Dropout2d(p=0.3)", "DROPOUT(0.3, whole=channel)"),
     ("SpatialDropout2D(0.3)", "DROPOUT(0.3, whole=channel)"),
     ("DropPath(drop_prob=0.1)", "DROPOUT(0.1, whole=image)"),
