@@ -14,7 +14,7 @@ from cnncalc.layers.normalization import normalized
 from cnncalc.layers.normed_weights import lower_spectral_norm, lower_standardized, lower_weight_norm
 from cnncalc.layers.planes import convolve, convolve_maps, over_sides, pixels, planes, window_starts
 from cnncalc.layers.planes_backward import correlate, unconvolve, unconvolve_maps
-from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.requirements import require_groups
 from cnncalc.layers.side_keys import Pad, Sizes
 from cnncalc.layers.window import Windows, depth_step, lower_windows, sized
 from cnncalc.units import plural
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 
 STANDARD_EPS = 1e-6
 """Added to the variance of a filter that is standardized, as in timm's StdConv2d."""
-
-
-def require_equal_groups(filters: int, groups: int) -> None:
-    """Raises ValueProblem if the filters cannot be split into groups of equal size."""
-    if filters % groups:
-        raise ValueProblem(
-            f"groups: {filters} filters cannot be split into {groups} groups of equal size", code="not-divisible"
-        )
 
 
 def at_each(kernels: Count, volume: Volume) -> Count:
@@ -210,7 +202,6 @@ class Conv(Convolution):
 
     def _check(self) -> None:
         super()._check()
-        require_equal_groups(self.filters, self.groups)
         if self.connections is not None:
             if len(self.connections) != self.filters:
                 raise ValueProblem(
@@ -246,7 +237,7 @@ class Conv(Convolution):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        require_divisible(x.depth, self.groups)
+        require_groups(x.depth, self.groups, self.filters)
         if self.connections is not None:
             furthest = max(max(maps) for maps in self.connections)
             if furthest >= x.depth:

@@ -19,7 +19,7 @@ from cnncalc.layers.normed_axes import (
     summed_to,
 )
 from cnncalc.layers.planes import by_channel, over_sides, pieces, pixels, planes, sums_of_channels
-from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.requirements import require_groups
 from cnncalc.layers.side_keys import Axes
 from cnncalc.layers.stencil import WHOLE, Stencils
 
@@ -481,7 +481,7 @@ class GroupNorm(ImageNorm):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        require_divisible(x.depth, self.groups)
+        require_groups(x.depth, self.groups)
         return x
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
