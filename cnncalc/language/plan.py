@@ -206,21 +206,7 @@ class Planner:
         bare: list[str | None] = [kind.bare, *kind.further_bare]
         for argument in syntax.arguments:
             if argument.key is None:
-                key = bare.pop(0) if bare else None
-                message, hint = self._bare_hint(kind, argument, plan, may_be_value=key and key not in plan.given)
-                if hint is not None:
-                    self._problem("unknown-key", message, argument.span, hint)
-                elif kind.bare is None:
-                    several = (kind.is_merge or kind.needs_second_input) and syntax.in_file
-                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several else _short_form(kind, syntax)
-                    self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
-                elif key is None:
-                    taken = (kind.bare or "", *kind.further_bare)
-                    count = "one value" if len(taken) == 1 else f"{len(taken)} values"
-                    message = f"{upper} takes {count} without a key ({', '.join(taken)}); name the others: key=value"
-                    self._problem("unknown-key", message, argument.span, _without_depth(kind, syntax))
-                else:
-                    self._take(plan, key, argument.value, argument.span)
+                self._bare(plan, kind, argument, bare.pop(0) if bare else None)
             elif argument.key in kind.keys:
                 self._take(plan, argument.key, argument.value, argument.span)
             elif argument.key in (*CALL_KEYS, *TYING_KEYS):
@@ -232,6 +218,24 @@ class Planner:
             self._problem(
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
+
+    def _bare(self, plan: Plan, kind: type[Layer], argument: Argument, key: str | None) -> None:
+        """Takes an argument without a key, which is the value of ``key``; None: all keys have theirs."""
+        syntax, upper = plan.syntax, kind.kind.upper()
+        message, hint = self._bare_hint(kind, argument, plan, may_be_value=key and key not in plan.given)
+        if hint is not None:
+            self._problem("unknown-key", message, argument.span, hint)
+        elif kind.bare is None:
+            several = (kind.is_merge or kind.needs_second_input) and syntax.in_file
+            hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several else _short_form(kind, syntax)
+            self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
+        elif key is None:
+            taken = (kind.bare, *kind.further_bare)
+            count = "one value" if len(taken) == 1 else f"{len(taken)} values"
+            message = f"{upper} takes {count} without a key ({', '.join(taken)}); name the others: key=value"
+            self._problem("unknown-key", message, argument.span, _without_depth(kind, syntax))
+        else:
+            self._take(plan, key, argument.value, argument.span)
 
     def _bare_hint(
         self, kind: type[Layer], argument: Argument, plan: Plan, *, may_be_value: object

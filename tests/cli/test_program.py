@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.cli.program import limit_of
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.suggestions import SYNONYMS
-from tests.calls import COMMAND, called, cnncalc, environment, running
+from tests.calls import COMMAND, called, cnncalc, environment, one_of, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +101,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (["check", TINY, "--werror"], "error[usage]: cnncalc check has no option '--werror'\n  = hint: use --strict\n"),
         (
             ["table", TINY, "--format", "texd"],
-            "error[usage]: --format: expected text, rich, markdown, latex, html, rst, csv, tsv or json, "
+            f"error[usage]: --format: expected {one_of(TABLE_FORMATS)}, "
             "found 'texd'; did you mean 'text'?\n"
             "  = hint: cnncalc table --help\n",
         ),
