@@ -11,7 +11,7 @@ from cnncalc.layers.planes import axis_of, pixels, planes
 from cnncalc.layers.requirements import require_groups, require_places
 from cnncalc.layers.side_keys import SideName, SideOrder, Sizes
 from cnncalc.layers.stencil import POINT, WHOLE, Origins, Stencil, Stencils
-from cnncalc.layers.window import missing, quotients, same_on_sides, sized
+from cnncalc.layers.window import quotients, require_whole_parts, same_on_sides, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -379,14 +379,7 @@ class SpaceToDepth(Blocks):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        for name, size, step in zip(x.names, x.sides, self.block, strict=True):
-            if size % step:
-                raise ShapeError(
-                    f"the block must divide every side, but {name} {size} is not divisible by {step}",
-                    code="not-divisible",
-                    key="block",
-                    hint=missing(x, self.block),
-                )
+        require_whole_parts(x, self.block, "the block must divide every side", "block")
         if self.order == "darknet":
             require_places(x.depth, prod(self.block))
         sides = quotients(x.sides, self.block)

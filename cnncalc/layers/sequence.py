@@ -12,7 +12,7 @@ from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.requirements import squarest
 from cnncalc.layers.side_keys import AnySizes, Shifts, Sizes
 from cnncalc.layers.stencil import WHOLE, Origins
-from cnncalc.layers.window import all_sides, depth_step, missing, quotients, sized
+from cnncalc.layers.window import all_sides, depth_step, quotients, require_whole_parts, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -214,14 +214,7 @@ class Window(Rearranged):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        for name, whole, part in zip(x.names, x.sides, self.size, strict=True):
-            if whole % part:
-                raise ShapeError(
-                    f"windows must divide the map, but {name} {whole} is not divisible by {part}",
-                    code="not-divisible",
-                    key="size",
-                    hint=missing(x, self.size),
-                )
+        require_whole_parts(x, self.size, "windows must divide the map", "size")
         places = prod(self.size)
         return Volume(x.positions // places, places, x.depth)
 
