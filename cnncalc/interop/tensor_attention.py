@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor
+from cnncalc.interop.tensor import Array, Source, Tensor
 from cnncalc.interop.tensor_weights import columns, concatenated, distances
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, merged, size_of, whole
 from cnncalc.records import NamedTuple
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 MASK = "a mask of attention left out"
 MASKED = -50

@@ -9,12 +9,8 @@ from cnncalc.graph import TIED
 from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_attention import biased, projected
-from cnncalc.interop.tensor_folding import broadcast
-from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
-from cnncalc.interop.tensor_net import (
+from cnncalc.interop.tensor import (
     Array,
-    Net,
     Source,
     Tensor,
     Value,
@@ -23,6 +19,9 @@ from cnncalc.interop.tensor_net import (
     require_batch_apart,
     require_whole_sides,
 )
+from cnncalc.interop.tensor_attention import biased, projected
+from cnncalc.interop.tensor_folding import broadcast
+from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
 from cnncalc.interop.tensor_norms import divided_by_neighbours
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
 from cnncalc.interop.views import BATCH, Atom, Axes, batch_of, covers, merged, size_of, whole
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 BIASED = ("conv", "dwconv", "deconv", "local", "fc", "linear")
 """Kinds for which an added constant with one number for each channel is a bias."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
+from cnncalc.interop.tensor import Array, Made, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_moves import new_shape, order_of, place_in, split_sizes
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.interop.tensor_net import MAX_RANK, Net
 from cnncalc.interop.tensor_pads import every_pad
 from cnncalc.units import plural
 

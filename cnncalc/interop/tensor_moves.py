@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, MOST_PARTS, concat, part, picked, repeated
+from cnncalc.interop.tensor import KEEPING, Array, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import KEEPING, MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.interop.tensor_net import MAX_RANK, Net
 from cnncalc.interop.tensor_pads import padded
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import batch_of, whole

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import evaluate, rounded
 from cnncalc.interop.selection import groups_of
+from cnncalc.interop.tensor import Array, Tensor, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, maps_axes, size_of, whole
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 BN_EPS = 1e-5
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, natural_groups, part
-from cnncalc.interop.tensor_net import Net, Source, Tensor, Value, WrongFile, axes_in, choice
+from cnncalc.interop.tensor import Source, Tensor, Value, WrongFile, axes_in, choice
 from cnncalc.interop.views import BATCH, batch_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 
 class Padded(NamedTuple):
