@@ -73,8 +73,11 @@ def test_every_kind_can_be_written_but_what_is_stated() -> None:
     assert set(KINDS) - set(LAYERS) == {"input", "opaque"}
 
 
-def test_an_opaque_layer_is_refused() -> None:
+def test_layers_without_an_operator_are_refused() -> None:
     graph = cnncalc.load("INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here -> RELU")
+    adaptive = "INPUT 8x8x3 -> POOL(output=3)@p -> UNPOOL(@p)"
+    with pytest.raises(DesignError, match=r"for UNPOOL of an adaptive POOL: unpool1 of POOL\(output=3x3\)"):
+        onnx_model(cnncalc.analyze(adaptive).resolved, ExportOptions())
     with pytest.raises(DesignError, match="no operator for OPAQUE layers: here"):
         onnx_model(graph, ExportOptions())
 
