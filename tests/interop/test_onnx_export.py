@@ -141,8 +141,8 @@ def test_weights_without_values_keep_their_shapes() -> None:
         "INPUT 10x8x3 -> CONV3-4 -> AVGPOOL3/2(round=ceil) -> CONV3-2",
         "INPUT 10x9x3 -> CONV3-4 -> AVGPOOL3/2(pad=1, count_pad=no, round=ceil) -> CONV3-2",
         """INPUT 9x7x3 -> CONV3-4(bias=no) -> [CONV3-4 -> RELU -> SCALE(shift=no, shared=yes) | ] -> ADD
-        -> SCALE(scale=no, shared=yes) -> BN(scale=no, shift=no) -> SCALE(shared=yes) -> RELU -> SCALE(shift=no, shared=yes)@a
-        -> RELU -> SCALE(shift=no, shared=yes, share=a)""",
+        -> SCALE(scale=no, shared=yes) -> BN(scale=no, shift=no) -> SCALE(shared=yes) -> RELU
+        -> SCALE(shift=no, shared=yes)@a -> RELU -> SCALE(shift=no, shared=yes, share=a)""",
         "INPUT 9x7x3 -> CONV3-4 -> AVGPOOL3/1(pad=1, count_pad=no) -> CONV3-2",
     ],
 )
