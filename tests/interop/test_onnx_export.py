@@ -138,9 +138,11 @@ def test_weights_without_values_keep_their_shapes() -> None:
         "INPUT 12x8x3 -> CONV3-12 -> WINDOW4 -> ATTENTION-3(relative=4x4) -> UNWINDOW12x8 -> FC-3",
         "INPUT 3x4x12 -> SEQUENCE -> ATTENTION-3(relative=3x4) -> LINEAR-5",
         "INPUT 9x7x3 -> CONV3-4 -> ROLL([4, -2]) -> CONV3-2",
+        "INPUT 10x8x3 -> CONV3-4 -> AVGPOOL3/2(round=ceil) -> CONV3-2",
+        "INPUT 10x9x3 -> CONV3-4 -> AVGPOOL3/2(pad=1, count_pad=no, round=ceil) -> CONV3-2",
         """INPUT 9x7x3 -> CONV3-4(bias=no) -> [CONV3-4 -> RELU -> SCALE(shift=no, shared=yes) | ] -> ADD
-        -> SCALE(scale=no, shared=yes) -> BN(scale=no, shift=no) -> SCALE(shared=yes)@a -> RELU
-        -> SCALE(share=a, shared=yes)""",
+        -> SCALE(scale=no, shared=yes) -> BN(scale=no, shift=no) -> SCALE(shared=yes) -> RELU
+        -> SCALE(shift=no, shared=yes)@a -> RELU -> SCALE(shift=no, shared=yes, share=a)""",
         "INPUT 9x7x3 -> CONV3-4 -> AVGPOOL3/1(pad=1, count_pad=no) -> CONV3-2",
     ],
 )
