@@ -14,10 +14,16 @@ from unittest.mock import patch
 from cnncalc.cli.program import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "cnncalc"]
+
+
+def one_of(words: Iterable[str]) -> str:
+    """``a, b or c``, as messages name what can be chosen."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def environment(**more: str) -> dict[str, str]:

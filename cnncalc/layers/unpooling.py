@@ -53,7 +53,7 @@ class Unpool(Layer):
             message = f"UNPOOL fills the places of a max pool, but the second volume is that of {source.label()}"
             raise ShapeError(f"{message}; name a POOL", code="no-pool", key="inputs")
         bound = object.__new__(type(self))
-        bound.__dict__.update(self.__dict__, pool=source, entered=inputs[0])
+        bound.__dict__.update(self.__dict__, pool=source.on(len(inputs[0].sides)), entered=inputs[0])
         return bound
 
     def undone(self) -> tuple[MaxPool, Volume]:

@@ -124,6 +124,9 @@ class _Worker(NamedTuple):
 def _block_interrupts() -> None:
     """Blocks SIGINT in this thread, so that the processes that it starts inherit the block."""
     if hasattr(signal, "pthread_sigmask"):
+        from multiprocessing.resource_tracker import ensure_running
+
+        ensure_running()  # it unblocks SIGINT
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 
 

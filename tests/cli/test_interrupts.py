@@ -55,7 +55,7 @@ def interrupted_at(
 ) -> subprocess.CompletedProcess[bytes]:
     """The program after a signal at a call of a function, counted from its first line."""
     return subprocess.run(
-        [sys.executable, "-c", AT_A_CALL, str(call), str(number), *words],
+        [sys.executable, "-c", AT_A_CALL, str(call), str(int(number)), *words],
         capture_output=True, env=environment(), cwd=folder, timeout=60, check=False,
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_a_file_that_is_being_written_is_left_as_it_was(tmp_path: Path, number: 
         "main()", "replace = os.replace\nos.replace = lambda *_: os.kill(os.getpid(), number)\nmain()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "0", str(number), "table", NET, "-o", "t.txt"],
+        [sys.executable, "-c", code, "0", str(int(number)), "table", NET, "-o", "t.txt"],
         capture_output=True, env=environment(), cwd=tmp_path, timeout=60, check=False,
     )  # fmt: skip
 

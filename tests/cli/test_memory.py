@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from cnncalc.cli.console import Console
+from cnncalc.cli.program import run
+from cnncalc.formats.document import Page
 from tests.calls import called
 
 
@@ -92,6 +95,21 @@ def test_a_tensor_of_a_layer_of_several_operations_is_listed_once(layer: str, sa
     assert [each["what"] for each in record["saved"]] == saved
 
 
+@pytest.mark.parametrize(
+    ("words", "option", "why"),
+    [
+        (("--why", "c1"), ("--optimizer", "adam"), "what one layer keeps does not depend on it"),
+        (("--why", "c1"), ("--reserve", "0"), "what one layer keeps does not depend on it"),
+        (("--format", "csv"), ("--timeline",), "--format csv has the categories alone"),
+    ],
+)
+def test_options_without_effect_are_warned_of(words: tuple[str, ...], option: tuple[str, ...], why: str) -> None:
+    plain, done = called("memory", "lenet5", *words), called("memory", "lenet5", *words, *option)
+
+    assert done.stdout == plain.stdout
+    assert done.stderr == f"warning[no-effect]: {option[0]} has no effect: {why}\n"
+
+
 def test_why_names_the_nearest_layer() -> None:
     done = called("memory", "vgg16", "--why", "pol1")
 
@@ -164,6 +182,20 @@ def test_fit_as_json() -> None:
     assert found["training"]["peak_bytes"] <= found["memory"] < found["inference"]["peak_bytes"] * 2
     assert all({"what", "peak_bytes", "largest_batch", "macs"} <= set(advice) for advice in found["advice"])
     assert found["several_devices"]["method"] == "formula"
+
+
+@pytest.mark.parametrize(
+    "words", [("memory", "lenet5", "--plan"), ("memory", "mobilenet-v1", "--profile", "tflm"), ("memory", "lenet5")]
+)
+@pytest.mark.parametrize("width", [44, 60])
+def test_a_report_fits_a_narrow_terminal(
+    words: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Console, "page", lambda self: Page(width, False, True))
+
+    assert run([*words]) == 0
+
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= width
 
 
 def test_memory_loads_no_numpy() -> None:

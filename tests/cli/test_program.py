@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.cli.program import limit_of
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.suggestions import SYNONYMS
-from tests.calls import COMMAND, called, cnncalc, environment, running
+from tests.calls import COMMAND, called, cnncalc, environment, one_of, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +101,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (["check", TINY, "--werror"], "error[usage]: cnncalc check has no option '--werror'\n  = hint: use --strict\n"),
         (
             ["table", TINY, "--format", "texd"],
-            "error[usage]: --format: expected text, rich, markdown, latex, html, rst, csv, tsv or json, "
+            f"error[usage]: --format: expected {one_of(TABLE_FORMATS)}, "
             "found 'texd'; did you mean 'text'?\n"
             "  = hint: cnncalc table --help\n",
         ),
@@ -122,6 +123,14 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
             "error[usage]: cnncalc table got an unexpected argument: -\n"
             "  = hint: put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as "
             "redirection\n",
+        ),
+        (
+            ["kinds", "conv", "pool"],
+            "error[usage]: cnncalc kinds got an unexpected argument: pool\n  = hint: cnncalc kinds --help\n",
+        ),
+        (
+            ["value", "INPUT 8x8x3 -> FC-4", "parameters", "macs"],
+            "error[usage]: cnncalc value got an unexpected argument: macs\n  = hint: cnncalc value --help\n",
         ),
         (
             ["table", "INPUT", "->", "FC"],

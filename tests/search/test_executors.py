@@ -511,6 +511,28 @@ def test_interrupts_do_not_reach_a_worker() -> None:
         assert pool.submit(abs, -3).result() == 3
 
 
+INTERRUPTED_START = """
+import os, signal, time
+from cnncalc.search.processes import WorkerProcesses
+signal.signal(signal.SIGINT, lambda *_: None)
+if __name__ == "__main__":
+    with WorkerProcesses(2) as pool:
+        futures = [pool.submit(abs, -number) for number in range(9)]
+        while not all(future.done() for future in futures):
+            os.killpg(0, signal.SIGINT)
+            time.sleep(0.001)
+        print(*[future.result() for future in futures])
+"""
+
+
+@pytest.mark.slow
+def test_interrupts_do_not_reach_a_worker_that_is_started() -> None:
+    """Nor the fork server: it would print a traceback."""
+    with running([sys.executable, "-c", INTERRUPTED_START], cwd=ROOT, start_new_session=True) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (output, errors) == (b"0 1 2 3 4 5 6 7 8\n", b"")
+
+
 # names and errors
 
 
