@@ -160,11 +160,13 @@ def _windows(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any
     kernel = keys["kernel_shape"]
     count = len(kernel)
     pads, gaps = keys.get("pads", [0] * 2 * count), keys.get("dilations", [1] * count)
-    sides = [
-        (size + pads[side] + pads[count + side] - gaps[side] * (kernel[side] - 1) - 1) // keys["strides"][side] + 1
+    travels = [
+        size + pads[side] + pads[count + side] - gaps[side] * (kernel[side] - 1) - 1
         for side, size in enumerate(read[0][2:])
     ]
-    return (*read[0][:2], *sides)
+    if keys.get("ceil_mode"):
+        travels = [travel + step - 1 for travel, step in zip(travels, keys["strides"], strict=True)]
+    return (*read[0][:2], *[travel // step + 1 for travel, step in zip(travels, keys["strides"], strict=True)])
 
 
 def _conv(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any]) -> Shape:
