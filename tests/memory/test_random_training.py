@@ -194,6 +194,19 @@ MORE_PEAKS = [
         13_168,
         10_448,
     ),
+    ("INPUT 9x8x3 -> CONV1-16 -> RELU6 -> CONV1-2 -> GAP", {"checkpoint": "conv1..relu6_1"}, 29_944, 12_488),
+    (
+        "INPUT 8x6x4@x -> CONV3-4 -> LINEAR-4@a -> ADD(@x) -> LINEAR-4(share=a)@b -> GAP -> FC-2",
+        {"checkpoint": "add1..b", "autocast": "bfloat16"},
+        8_056,
+        5_656,
+    ),
+    (
+        "INPUT 8x6x4@x -> CONV3-4 -> LINEAR-4@a -> ADD(@x) -> LINEAR-4(share=a) -> SILU -> GAP -> FC-2",
+        {"checkpoint": "add1..silu1", "autocast": "bfloat16"},
+        10_360,
+        5_656,
+    ),
 ]
 
 
@@ -210,9 +223,9 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     a larger input, a volume of depth 1 times slopes or a number or without a pad, a block with a layer of another block
     between its own, places that a block reads, an auxiliary head in a segment, BN with parameters in float16, the
     input of a projection, an argument that is copied, layers that return their input to a sum of three gradients, a
-    gradient that is summed in float32 when a segment is freed, a segment whose last layer keeps what it makes, slopes
-    and shifts of a single image with sides of 1, and blocks, maxima and enlarged maps whose results are contiguous or
-    not.
+    gradient that is summed in float32 when a segment is freed, a segment whose last layer keeps what it makes or a copy
+    of its input, casts of shared parameters that a segment makes again, slopes and shifts of a single image with sides
+    of 1, and blocks, maxima and enlarged maps whose results are contiguous or not.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
