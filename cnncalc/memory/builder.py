@@ -159,7 +159,7 @@ class TapeBuilder:
         if row.layer.reads_second_sizes and len(inputs) > 1 and self.profile.holds_frames:
             self._add_argument(inputs[1])
         if self.last > first:
-            self.held.append(Frame(first, self.last, tuple(dict.fromkeys(inputs))))
+            self.held.append(Frame(self.last, tuple(dict.fromkeys(inputs))))
 
     def _add_argument(self, value: int) -> None:
         """Adds a value that gives only sizes to the inputs of the last operation, which makes no gradient of it."""
@@ -261,9 +261,9 @@ class TapeBuilder:
         """The same tensor in another shape."""
         return self.operation([value], name=name, is_alias=True, gradients=(VIEW,))
 
-    def hold(self, first: int, value: int) -> None:
-        """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""
-        self.held.append(Frame(first, self.last, (value,)))
+    def hold(self, value: int) -> None:
+        """Keeps a value alive until the last operation recorded so far has run, as a variable of the caller does."""
+        self.held.append(Frame(self.last, (value,)))
 
     def _width(self, extra: Extra, item: int) -> int:
         """Bytes of an element of ``extra``, which an operation saves, for an input with elements of ``item`` bytes."""

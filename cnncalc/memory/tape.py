@@ -117,9 +117,8 @@ class ParameterTensor(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A call of a block: the values ``held`` stay alive while operations first..last run."""
+    """A call of a block, or a variable: the values ``held`` stay alive until operation ``last`` has run."""
 
-    first: int
     last: int
     held: tuple[int, ...]
 

@@ -40,7 +40,7 @@ class TorchLowering(TorchLayouts):
         # autocast runs the loss in float32: on a CPU all of it, on CUDA only what follows the softmax
         if self.is_cpu and (wide := self.converted(logits, 4, name="loss")) != logits:
             logits = wide
-            self.held.append(Frame(self.last, self.last + 2, (logits,)))  # an argument until the loss is computed
+            self.held.append(Frame(self.last + 2, (logits,)))  # an argument until the loss is computed
         layout = self.layouts[logits]
         layout = None if layout is None else contiguous(layout.sizes)
         result = self.operation([logits], name="loss", keeps_output=True, layout=layout, order="contiguous")
@@ -52,7 +52,7 @@ class TorchLowering(TorchLayouts):
     def _frames(self, spans: dict[int, tuple[int, int]]) -> tuple[Frame, ...]:
         frames = super()._frames(spans)
         casts = tuple(self.casts.values())
-        return (*frames, Frame(0, self.last, casts)) if casts else frames
+        return (*frames, Frame(self.last, casts)) if casts else frames
 
     # what layers call
 
@@ -262,7 +262,7 @@ class TorchLowering(TorchLayouts):
         """Value ** p, in float32 under autocast on CUDA; its backward is grad * (p * x**(p - 1))."""
         wide = self.widened(value)
         if wide != value:
-            self.held.append(Frame(self.last, self.last + 1, (value,)))
+            self.held.append(Frame(self.last + 1, (value,)))
         size = self.bytes_of(wide)
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
 
@@ -362,7 +362,6 @@ class TorchLowering(TorchLayouts):
 
     def joined_with_own(self, value: int, layout: Layout) -> int:
         """The first parameter of the layer, for each image, followed by a value, as one tensor."""
-        first = self.last + 1
         item = max(self.items[value], self.parameter_item)
         wide = self.converted(value, item) if self.is_cpu else value  # the kernel of CUDA converts its inputs itself
         result = self.operation(
@@ -375,7 +374,7 @@ class TorchLowering(TorchLayouts):
         )
         if item == self.parameter_item:
             self.borrow_gradient("channels last")
-        self.hold(first, wide)
+        self.hold(wide)
         return result
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:

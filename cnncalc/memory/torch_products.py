@@ -140,7 +140,6 @@ class TorchProducts(TorchLowering):
 
         Weights and bias are ``parameters``, or ``parts`` of parameters, which are values.
         """
-        first = self.last + 1
         is_learned = self._needs_rows(parameters, parts)
         own, given, x = tuple(parameters), list(parts), value
         if self.autocast:  # the last argument is cast first
@@ -177,12 +176,12 @@ class TorchProducts(TorchLowering):
         result = self.arranged(result, (*batch, depth), is_result=True)
         if any(bias):
             result = self._plus_bias(result, *bias)
-        self.hold(first, value)  # an argument
+        self.hold(value)  # an argument
         if x != value:
-            self.hold(first, x)
+            self.hold(x)
         if parts:
             for part in given:
-                self.hold(first, part)
+                self.hold(part)
         return result
 
     def _needs_rows(self, parameters: Sequence[int], parts: Sequence[int]) -> bool:
@@ -209,7 +208,6 @@ class TorchProducts(TorchLowering):
 
     def products_with_own(self, value: int, depth: int, parameter: int) -> int:
         """The products of a batch of matrices with those of a parameter, which has one for each."""
-        first = self.last + 1
         batch, count, _ = self.layout_of(value).sizes
         is_learned = self.parameters[parameter].is_trainable
         own: tuple[int, ...] = (parameter,)
@@ -229,7 +227,7 @@ class TorchProducts(TorchLowering):
             order="contiguous",
         )
         if x != value:
-            self.hold(first, x)
+            self.hold(x)
         return result
 
     def product(self, left: int, right: int) -> int:
@@ -321,7 +319,7 @@ class TorchProducts(TorchLowering):
         makes the gradients of q, k and v, needed or not. Otherwise it is composed of products and a softmax, in
         float32.
         """
-        start, item = self.last + 1, self.items[queries]
+        item = self.items[queries]
         bias = tuple([self.converted(each, self.item) for each in bias])
         batch, heads, length, numbers = self.layout_of(queries).sizes
         if self.is_cpu and not any(self.learns(each) for each in bias):
@@ -337,16 +335,15 @@ class TorchProducts(TorchLowering):
                 order="base",
             )
             for each in bias:
-                self.hold(start, each)
+                self.hold(each)
             return self.reordered(result, (0, 2, 1, 3))
-        first = self.last + 1
         wide: list[int] = []
         if item < 4:
             queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
         scaled = self.operation([queries])
         transposed = self.operation([self.reordered(keys, (0, 1, 3, 2))])
         scores = self.product(scaled, transposed)
-        self.hold(first, transposed)
+        self.hold(transposed)
         if bias:
             scores = self._plus_bias(scores, (), bias)
         scores = self.operation([scores], keeps_output=True)
@@ -356,7 +353,7 @@ class TorchProducts(TorchLowering):
         if item < 4:
             result = self.operation([result], item=item)
         for held in (scaled, scores, *wide, *bias):
-            self.hold(first, held)
+            self.hold(held)
         return result
 
     def merged_heads(self, value: int) -> int:
