@@ -89,7 +89,7 @@ class Variables:
             scope = _scope(paths, row, read_by)
             if scope is not None:
                 first, made = spans[row]
-                if source < 0:
+                if source != row:  # the places of a max pool
                     made = next(number for number in range(first, made) if not operations[number].inputs)
                 yield Frame(ends[row][len(scope)], (operations[made].output,))
 

@@ -369,7 +369,7 @@ class Machine:
                 self._free_saved(number)
                 continue
             segment = self.checkpoints.segment_of.get(number)
-            if segment is not None and segment in self.not_recomputed and operation.needs_saved:
+            if segment in self.not_recomputed and operation.needs_saved:
                 self.not_recomputed.discard(segment)
                 self._change_transient(self.given.made_before[number])
                 self._recompute(segment)

@@ -98,8 +98,8 @@ class Operation(NamedTuple):
 
     @property
     def is_cast(self) -> bool:
-        """Whether it casts a parameter, as autocast does once for all layers that use it."""
-        return bool(self.parameters) and not (self.inputs or self.is_alias)
+        """Whether it casts a parameter, as autocast does once for all its layers, or views one for its own layer."""
+        return bool(self.parameters) and not self.inputs
 
     @property
     def needs_saved(self) -> bool:

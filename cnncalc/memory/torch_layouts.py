@@ -452,7 +452,7 @@ class TorchLayouts(TapeBuilder):
         """The memory order of the gradient that the current layer makes, whose output has ``order``."""
         follows = self.row.layer.gradient_follows
         is_output = follows == "output" or (follows == "output on cuda" and not self.is_cpu)
-        return "output" if order == "input" and is_output else order
+        return "output" if is_output else order
 
     def borrow_gradient(self, order: str, *, is_free: bool = True) -> None:
         """Notes that backward makes no new tensor for the gradient of the last operation's parameter, for one image.

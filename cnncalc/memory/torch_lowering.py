@@ -128,7 +128,7 @@ class TorchLowering(TorchLayouts):
             keeps=keeps,
             keeps_output=keeping.output,
             keeps_second_output=self.gives_places,
-            clones_input=self.in_place and keeping.clones,
+            clones_input=keeping.clones,
             extras=extras,
             gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),
             parameters=parameters,
@@ -162,12 +162,12 @@ class TorchLowering(TorchLayouts):
 
     def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
         """The parameters of the current layer whose gradients are channels-last, unlike the parameters."""
-        if not (self.own_parameters and len(inputs) == 1 and self.convolves_channels_last(inputs[0])):
+        if not (self.own_parameters and self.convolves_channels_last(inputs[0])):
             return ()
         arrays = [array for array in self.row.arrays if array.role != "buffer"]
         copies = self.row.layer.copies_weight_gradient
         pairs = zip(self.own_parameters, arrays, strict=True)
-        return tuple([place for place, array in pairs if array.role == "weight" and copies(array.shape)])
+        return tuple([place for place, array in pairs if copies(array.shape)])
 
     def _made(self, extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
         """The extras that PyTorch allocates: all in training, some at test time."""
@@ -238,7 +238,7 @@ class TorchLowering(TorchLayouts):
 
         They have no memory of their own, and their gradients are those of the parameters.
         """
-        if self.autocast and self.row.layer.autocast == "half" and self.row.layer.tied_as_view:
+        if self.autocast and self.row.layer.tied_as_view:
             for parameter in self.transposed[self.row.index]:
                 self.parameter_views[self.row.index, parameter] = self._recorded(
                     (),
@@ -482,7 +482,7 @@ class TorchLowering(TorchLayouts):
             scratch = (*(whole,) * (3 - len(learned) + len(late)), minus)
         else:
             scratch = (whole,) * len(late)
-        if divides or masks or len(late) > 1:
+        if divides or masks:
             scratch += tuple([self.bytes_of(values[place]).times(-1) for place in late])
         return {"backward_scratch": scratch, "summed_inputs": spread}
 

@@ -41,8 +41,7 @@ class TorchProducts(TorchLowering):
 
     def reordered(self, value: int, order: Sequence[int]) -> int:
         """A view with the axes in another order."""
-        x = self.map_layout(value) if len(order) > 2 else self.layout_of(value)
-        result = self.alias(value, x.permuted(order))
+        result = self.alias(value, self.map_layout(value).permuted(order))
         self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
         return result
 
@@ -64,7 +63,7 @@ class TorchProducts(TorchLowering):
         if x.sizes == tuple(sizes):
             return value
         layout = viewed(x, sizes)
-        self.is_for_several |= self.images == 1 or not x.is_contiguous
+        self.is_for_several |= not x.is_contiguous
         if layout is None:
             return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
         result = self.alias(value, layout)
@@ -170,7 +169,7 @@ class TorchProducts(TorchLowering):
             saves_parameter=bool(own) and self.learns(rows),
             order="base" if self.layout_of(rows).is_dense else "contiguous",
             summed_parameters=own[1:],
-            summed_inputs=(len(given),) if is_fused and given and len(own) < 2 else (),
+            summed_inputs=(len(given),) if is_fused and given else (),
             is_product=True,
         )
         result = self.arranged(result, (*batch, depth), is_result=True)

@@ -1,6 +1,6 @@
 """Memory of random nets with random options of training, equal to measurements of PyTorch 2.13 to the byte.
 
-``data/random_training.json`` has 411 nets chosen among those that agreed when they were measured: it detects changes
+``data/random_training.json`` has 422 nets chosen among those that agreed when they were measured: it detects changes
 and does not show how many nets agree. ``python -m benchmarks.training_memory`` measures other nets.
 """
 
@@ -15,7 +15,7 @@ import pytest
 import cnncalc
 from cnncalc.errors import ValueProblem
 from cnncalc.language.writer import as_pattern
-from cnncalc.memory.report import Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from tests.memory.random_training import FIGURES, computed
 
 DATA = Path(__file__).parent / "data" / "random_training.json"
@@ -30,6 +30,35 @@ def test_random_nets_need_the_memory_that_pytorch_needs(part: int) -> None:
         pairs = zip(FIGURES, found, figures, strict=True)
         wrong += [f"{pattern} {habits}: {name} {got:,} instead of {want:,}" for name, got, want in pairs if got != want]
     assert not wrong
+
+
+@pytest.mark.parametrize("part", [*range(3), *(pytest.param(part, marks=pytest.mark.slow) for part in range(3, 12))])
+def test_a_tape_that_holds_for_every_batch_is_that_of_a_single_image(part: int) -> None:
+    """Where the operations for one image differ in memory, ``Tape.is_for_several`` must say so."""
+    for pattern, habits, _ in MEASURED[part::12]:
+        report = cnncalc.analyze(pattern)
+        for profile in ("torch-cpu", "torch-fake"):
+            options = Options(profile, 1, habits.get("dtype", "float32"), "sgd", autocast=habits.get("autocast"))
+            tapes, of_one = Simulation(report, options), Simulation(report, options, images=1)
+            for training in (True, False):
+                if not tapes.tape(training=training).is_for_several:
+                    found, wanted = [_traced(simulation, training=training) for simulation in (tapes, of_one)]
+                    assert found == wanted, (pattern, options)
+
+
+@pytest.mark.parametrize("net", ["alexnet", "resnet18"])
+@pytest.mark.parametrize("profile", ["torch-cpu", "torch-fake", "torch-cuda"])
+def test_contiguous_maps_need_no_tape_of_their_own_for_a_single_image(net: str, profile: str) -> None:
+    simulation = Simulation(cnncalc.analyze(net), Options(profile, 1))
+    assert not any(simulation.tape(training=training).is_for_several for training in (True, False))
+
+
+def _traced(simulation: Simulation, *, training: bool) -> tuple[int, ...]:
+    """The figures of one image."""
+    if not training:
+        return (simulation.inference(1).peak_bytes,)
+    found = simulation.training(1)
+    return found.peak_bytes, found.after_forward_bytes, found.after_backward_bytes, found.saved_bytes
 
 
 PEAKS = [
