@@ -348,8 +348,7 @@ class TorchLayouts(TapeBuilder):
         A gradient that was recorded as a view becomes a new tensor where its layout allows no view.
         """
         gradients = self.gradients
-        for number in range(self.last, -1, -1):
-            operation = self.operations[number]
+        for number, operation in reversed([*enumerate(self.operations)]):
             if operation.output not in gradients and operation.name != "loss":
                 continue
             incoming = gradients.get(operation.output)

@@ -41,9 +41,7 @@ class TorchLowering(TorchLayouts):
         if self.is_cpu and (wide := self.converted(logits, 4, name="loss")) != logits:
             logits = wide
             self.held.append(Frame(self.last + 2, (logits,)))  # an argument until the loss is computed
-        layout = self.layouts[logits]
-        layout = None if layout is None else contiguous(layout.sizes)
-        result = self.operation([logits], name="loss", keeps_output=True, layout=layout, order="contiguous")
+        result = self.operation([logits], name="loss", keeps_output=True, order="contiguous")
         return self.converted(result, 4, name="loss")
 
     def _loss_extras(self) -> tuple[Extra, ...]:
@@ -133,7 +131,7 @@ class TorchLowering(TorchLayouts):
             gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),
             parameters=parameters,
             copied=copied,
-            saves_parameter=keeps == () and bool(parameters),
+            saves_parameter=bool(parameters),
             backward_scratch=(*scratch, *(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
             order=gradient_order or self._gradient_order(order or layer.memory_order),
             gathers=gathers,
@@ -148,8 +146,7 @@ class TorchLowering(TorchLayouts):
         """The arguments of an operation in half precision; the last one is cast first: bias, weight, input."""
         casts = [self.cast(parameter, copied) for parameter in reversed(parameters)]
         made = [self.converted(value, self.item) for value in given]
-        entering = [self.entering(value) for value in reversed(inputs)]
-        return [*entering[::-1], *made, *casts[::-1]]
+        return [*[self.entering(value) for value in inputs], *made, *casts[::-1]]
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
         """The bytes of the gradients that a kernel makes although nothing needs them; ``makes_all`` says of what."""
@@ -171,7 +168,7 @@ class TorchLowering(TorchLayouts):
 
     def _made(self, extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
         """The extras that PyTorch allocates: all in training, some at test time."""
-        if self.training or not extras:
+        if self.training:
             return extras
         return tuple(
             [

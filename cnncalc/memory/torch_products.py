@@ -166,7 +166,7 @@ class TorchProducts(TorchLowering):
             layout=contiguous((*matrix[:-1], depth)),
             keeps=keeps,
             parameters=own,
-            saves_parameter=bool(own) and self.learns(rows),
+            saves_parameter=self.learns(rows),
             order="base" if self.layout_of(rows).is_dense else "contiguous",
             summed_parameters=own[1:],
             summed_inputs=(len(given),) if is_fused and given else (),
@@ -222,7 +222,7 @@ class TorchProducts(TorchLowering):
             layout=contiguous((batch, count, depth)),
             keeps=keeps,
             parameters=own,
-            saves_parameter=bool(own) and self.learns(x),
+            saves_parameter=self.learns(x),
             order="contiguous",
         )
         if x != value:
