@@ -113,6 +113,8 @@ def _count(collection: str, nets: Nets) -> None:
         count += 1
         try:
             missing = sorted(kind for kind in kinds_of() - {""} if kind not in KINDS)
+        except ImportError:
+            raise  # of the library, not of the net
         except Exception as error:  # noqa: BLE001 (a net that its library cannot run is counted as such)
             missing = [f"?not run: {str(error).strip().splitlines()[0][:80]}"]
         writable += not missing

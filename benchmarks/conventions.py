@@ -126,11 +126,16 @@ TOOLS: dict[str, Callable[[Report], tuple[int, int]]] = {
 
 
 def figures(report: Report) -> dict[str, Any]:
-    """Parameters and operations by each program, or the error with which it stops."""
+    """Parameters and operations by each program, or the error with which it stops.
+
+    Raises SystemExit for a program that is not installed, or that lacks a package.
+    """
     found: dict[str, Any] = {}
     for tool, run in TOOLS.items():
         try:
             found[tool] = run(report)
+        except ImportError as error:
+            raise SystemExit(f"{tool} cannot be run: {error}") from error
         except Exception as error:  # noqa: BLE001 (whatever the program raises)
             found[tool] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
     return found
@@ -165,7 +170,7 @@ def state(report: Report, tool: str, figure: Any) -> str:
     ours = counted(tool, report)
     if not isinstance(figure, str) and (ours.parameters, ours.macs) == tuple(figure):
         return "equal"
-    if ours.doubts(range(len(report.layers))):
+    if ours.doubts():
         return "warned"
     print(f"{report.name}: {tool} {figure}, ours {ours.parameters, ours.macs}", flush=True)
     return "DIFFERENT"

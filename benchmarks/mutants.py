@@ -2,7 +2,7 @@
 
     python -m benchmarks.mutants [--number N] [--seed N] [--seconds N] [--verify] [TEXT ...]
 
-Draws N mutants of the rooms layers, analysis, memory and language, of those whose name contains every TEXT. Each is
+Draws N mutants of the packages layers, analysis, memory and language, of those whose name contains every TEXT. Each is
 written into a copy of the tree, in which the test files of its module run until one fails. With ``--verify`` they are
 mutants of volumes, counts, stencils and placement, and what must notice them is ``cnncalc verify`` on the named nets,
 wherever a number of these nets changes.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("layers", "analysis", "memory", "language")
+PACKAGES = ("layers", "analysis", "memory", "language")
 
 TESTS = {
     "analysis/difference": ("analysis/test_difference.py",),
@@ -214,11 +214,11 @@ def _is_for_types(node: ast.AST) -> bool:
 
 
 def all_mutants() -> list[Mutant]:
-    """All mutants of the rooms, in order. Raises ValueError if one of EQUIVALENT is not among them."""
+    """All mutants of the packages, in order. Raises ValueError if one of EQUIVALENT is not among them."""
     found = []
     names: Counter[str] = Counter()
-    for room in ROOMS:
-        for path in sorted((ROOT / "cnncalc" / room).rglob("*.py")):
+    for package in PACKAGES:
+        for path in sorted((ROOT / "cnncalc" / package).rglob("*.py")):
             module = path.relative_to(ROOT / "cnncalc").with_suffix("").as_posix()
             for mutant in mutants_of(module, path.read_text(encoding="utf-8")):
                 names[str(mutant)] += 1
@@ -389,8 +389,10 @@ def main() -> int:
     options = parser.parse_args()
     mutants = [one for one in all_mutants() if all(text in str(one) for text in options.text)]
     if options.verify:
-        rooms = ("layers/", "analysis/")
-        mutants = [one for one in mutants if one.module.startswith(rooms) and set(one.place.split(".")) & set(MEASURED)]
+        within = ("layers/", "analysis/")
+        mutants = [
+            one for one in mutants if one.module.startswith(within) and set(one.place.split(".")) & set(MEASURED)
+        ]
     mutants = Random(options.seed).sample(mutants, min(options.number, len(mutants)))  # noqa: S311
     expected = json.dumps(figures_of_named_nets()) if options.verify else ""
     counts: Counter[str] = Counter()

@@ -407,8 +407,8 @@ def table(
 ) -> str:
     """The table of a design, as ``cnncalc table --verbose`` prints it into a pipe.
 
-    ``format`` is text, markdown, latex, html, rst, csv, tsv or json, ``units`` iec, notes or si; ``columns`` are keys
-    such as ``("layer", "macs")``; the other parameters are as for the command. ``design`` and ``options`` are as for
+    ``format`` is one of ``cnncalc table --format`` but ``rich``, ``units`` iec, notes or si; ``columns`` are keys such
+    as ``("layer", "macs")``; the other parameters are as for the command. ``design`` and ``options`` are as for
     :func:`analyze`.
 
     Raises DesignError as :func:`analyze` does, ValueProblem for an unknown format, column, key or unit.

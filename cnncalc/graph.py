@@ -122,11 +122,15 @@ class Graph(NamedTuple):
         return f", changed: {changes}" if changes else ""
 
     def readers(self) -> list[list[int]]:
-        """For each node the indices of those that read its output, in order; computed at each call."""
-        readers: list[list[int]] = [[] for _ in self.nodes]
-        for index, node in enumerate(self.nodes):
-            for source in node.inputs:
-                readers[source].append(index)
+        """For each node the indices of those that read its output, in order; not to be changed."""
+        global _last_read  # many parts of a command ask for those of one net
+        nodes, readers = _last_read
+        if nodes is not self.nodes:
+            readers = [[] for _ in self.nodes]
+            for index, node in enumerate(self.nodes):
+                for source in node.inputs:
+                    readers[source].append(index)
+            _last_read = self.nodes, readers
         return readers
 
     def owner(self, index: int, array: str = TIED) -> tuple[int, bool]:
@@ -146,6 +150,10 @@ class Graph(NamedTuple):
             if node.name == name:
                 return index
         raise KeyError(name)
+
+
+_last_read: tuple[tuple[Node, ...], list[list[int]]] = ((), [])
+"""The nodes of the graph whose readers were asked for last, and these."""
 
 
 def chain(name: str, layers: Iterable[tuple[str, Layer] | tuple[str, Layer, Sequence[str]]]) -> Graph:

@@ -226,9 +226,23 @@ def percent(part: int, whole: int) -> str:
     return f"{tenths // 10:,}.{tenths % 10} %"
 
 
+SMALLEST_DECIMALS = 9
+"""The most decimals of a small percentage; below them it is ``0.0 %``."""
+
+
+def percent_by(part: int, whole: int) -> str:
+    """The size of a change or difference as :func:`percent` writes it, or, if that is ``0.0 %``, as in ``0.004 %``."""
+    for decimals in range(1, SMALLEST_DECIMALS + 1):
+        digits = (2 * 10 ** (decimals + 2) * part + whole) // (2 * whole) if whole else 0
+        if digits:
+            return percent(part, whole) if decimals == 1 else f"0.{digits:0{decimals}} %"
+    return percent(0, whole)
+
+
 def signed_percent(change: int, whole: int) -> str:
-    """``+3.8 %``, ``-1.2 %``: a change as :func:`percent` writes it, with its sign; no change is ``0.0 %``."""
-    return ("+" if change > 0 else "-" if change else "") + percent(abs(change), whole)
+    """``+3.8 %``, ``-0.004 %``: a change, as :func:`percent_by` writes it, with its sign; no change is ``0.0 %``."""
+    text = percent_by(abs(change), whole)
+    return text if text == percent(0, whole) else f"{'+' if change > 0 else '-'}{text}"
 
 
 def listing(names: Sequence[str], most: int = 6) -> str:

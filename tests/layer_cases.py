@@ -274,6 +274,8 @@ NORMALIZATIONS = [
         {"size": 4, "region": "within", "alpha": 0.9, "beta": 1},
     ),
     *_cases("scale", {}, {"shift": "no"}, {"scale": "no"}),
+    *_cases("scale", {"shared": "yes"}, {"shared": "yes", "shift": "no"}, {"shared": "yes", "scale": "no"}),
+    *_cases("scale", {"shared": "yes"}, inputs=(Volume(1, 1, 13),)),
     *_cases("scale", {"scale": "no"}, inputs=(Volume(1, 1, 13),)),
 ]
 
@@ -477,7 +479,7 @@ OTHER_SIDES = [
         for kind in ("gap", "gmp", "in", "softmax", "flatten", "prelu", "scale")
         for case in _on_other_sides(kind, {})
     ],
-    *_on_other_sides("scale", {"scale": "no"}),
+    *_on_other_sides("scale", {"scale": "no"}, {"shared": "yes", "shift": "no"}),
     *_on_other_sides("bn", {}, {"stats": "no"}),
     *_on_other_sides("ln", {"axes": "volume"}, {"axes": "depth"}),
     *_on_other_sides("gn", {"groups": 3}),

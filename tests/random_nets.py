@@ -33,7 +33,7 @@ ACTIVATIONS = (
 SAME_SIZE = (
     "BN", "BN(scale=no)", "BN(stats=no, shift=no)", "LN", "LN(axes=depth)", "IN", "IN(scale=yes, shift=yes)", "LRN",
     "LRN3(alpha=0.001, beta=0.5, k=2)",
-    "LRN(3, region=within)", "SCALE", "SCALE(shift=no)", "DROPOUT", "DROPOUT(0.2)",
+    "LRN(3, region=within)", "SCALE", "SCALE(shift=no)", "SCALE(shared=yes)", "DROPOUT", "DROPOUT(0.2)",
     "DROPOUT(0.2, whole=channel)", "DROPOUT(0.2, whole=image)", "NEG(in_place=yes)",
     "RMS", "RMS(axes=volume)", "L2NORM(scale=yes)", "GRN", "LN(eps=0.01)",
     "SOFTMAX", "IDENTITY", "POOL3/1(pad=1)", "AVGPOOL3/1(pad=1, count_pad=no)",

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import page
+import cnncalc
+from benchmarks import conventions, page
 from benchmarks.interleaved import Benchmark, Goal, Result, Row, Run, Spread, Taken, call, interleaved, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from cnncalc.analysis.report import Report
 
 SMALLEST = {
     "startup": "--version",
@@ -195,3 +198,21 @@ def test_a_benchmark_measures_its_smallest_case(name: str, monkeypatch: pytest.M
     result = import_module(f"benchmarks.{name}").BENCHMARK.result(1, SMALLEST[name].split())
 
     assert result.rows or result.remarks
+
+
+def test_a_program_that_cannot_be_imported_ends_the_comparison_and_is_no_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stops(report: Report) -> tuple[int, int]:
+        raise ValueError("no rule for Mish")
+
+    def lacks(report: Report) -> tuple[int, int]:
+        raise ModuleNotFoundError("No module named 'tqdm'", name="tqdm")
+
+    report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-4")
+    monkeypatch.setattr(conventions, "TOOLS", {"thop": lambda report: (1, 2), "onnx-tool": stops})
+    assert conventions.figures(report) == {"thop": (1, 2), "onnx-tool": "ValueError: no rule for Mish"}
+
+    monkeypatch.setitem(conventions.TOOLS, "fvcore", lacks)
+    with pytest.raises(SystemExit, match=r"^fvcore cannot be run: No module named 'tqdm'$"):
+        conventions.figures(report)

@@ -101,3 +101,11 @@ def test_models_in_a_model_of_keras_are_entered() -> None:
     model = layer("Functional", operations=[layer("InputLayer"), inner, layer("GRU"), layer("Add")])
 
     assert census._layers(model) - {""} == {"conv", "affine", "?GRU"}
+
+
+def test_a_library_that_lacks_a_package_is_skipped_and_its_nets_are_not_counted() -> None:
+    def lacks() -> set[str]:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    with pytest.raises(ImportError, match="torch"):
+        census._count("nets", iter([("a", lacks)]))

@@ -14,6 +14,7 @@ from benchmarks.fuzz.fields import _parsed, _table_places, _written
 from benchmarks.fuzz.target import READ, Broken, Target
 from benchmarks.fuzz.targets import TARGETS
 from benchmarks.fuzz.worker import batch_of, tried
+from cnncalc.analysis.loading import ARCHITECTURE, FILE_READERS
 from tests.calls import ROOT, environment
 from tests.found_by_fuzzing import FOUND
 
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
 
 COSTLY = ("calls", "documents")
 """Targets whose inputs take milliseconds."""
-MODELS = ("onnx", "prototxt", "cfg", "json", "keras", "tflite")
+ENDINGS = [ending[1:] for reader in FILE_READERS if reader is not ARCHITECTURE for ending in reader.endings]
+MODELS = [name for name in ENDINGS if name in TARGETS]
 
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def test_every_format_of_model_files_is_a_target() -> None:
+    assert set(ENDINGS) - set(MODELS) == {"h5", "hdf5"}  # h5py reads them, and their configuration is that of "keras"
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(cnncalc.__file__).resolve().parent
 
-ROOMS = (
+PARTS = (
     {"collection", "records", "volume", "counts", "units", "source", "errors"},
     {"layers"},
     {"graph"},
@@ -41,12 +41,12 @@ ROOMS = (
     {"cli", "testing"},
     {"__main__", "pytest_plugin", "sphinx", "mkdocs"},
 )
-"""From bottom to top; a room may import itself and the rooms below it.
+"""From bottom to top; a part may import itself and the parts below it.
 
-The lowest rooms are single modules that may import each other. From a room beside it a room may import types, for the
+The lowest parts are single modules that may import each other. From a part beside it a part may import types, for the
 type checker alone. The face of the package, ``cnncalc`` itself, may be imported from everywhere for its version.
 """
-LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+LEVEL = {part: level for level, parts in enumerate(PARTS) for part in parts}
 FACE = {"__version__"}
 HEAVY = (
     *("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
@@ -88,8 +88,8 @@ def _imports(node: ast.AST, for_types: bool) -> Iterator[Import]:
             yield from _imports(statement, for_types or (is_guard and name == "body"))
 
 
-def wrong_imports(room: str, text: str) -> list[str]:
-    """The imports of a module of that room that do not go downward."""
+def wrong_imports(part: str, text: str) -> list[str]:
+    """The imports of a module of that part that do not go downward."""
     found = []
     for one in imports_of(text):
         if one.is_relative:
@@ -101,13 +101,13 @@ def wrong_imports(room: str, text: str) -> list[str]:
         for name in names:
             first, _, rest = name.partition(".")
             target = rest.partition(".")[0]
-            if first != "cnncalc" or target == room:
+            if first != "cnncalc" or target == part:
                 continue
-            may_be_beside = LEVEL[room] == 0 or one.for_types
+            may_be_beside = LEVEL[part] == 0 or one.for_types
             if (
                 target not in LEVEL
-                or LEVEL[target] > LEVEL[room]
-                or (LEVEL[target] == LEVEL[room] and not may_be_beside)
+                or LEVEL[target] > LEVEL[part]
+                or (LEVEL[target] == LEVEL[part] and not may_be_beside)
             ):
                 found.append(f"{name} in line {one.line}")
     return found
@@ -139,14 +139,14 @@ def modules() -> list[Path]:
 
 @each("path", modules())
 def test_imports_go_downward_only(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
-    assert room in LEVEL, f"the room {room} has no place among the others"
-    assert wrong_imports(room, path.read_text(encoding="utf-8")) == []
+    assert part in LEVEL, f"the part {part} has no place among the others"
+    assert wrong_imports(part, path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
-    ("room", "text"),
+    ("part", "text"),
     [
         ("layers", "from cnncalc.graph import Graph"),
         ("layers", "def f():\n    import cnncalc.language.reading"),
@@ -159,8 +159,8 @@ def test_imports_go_downward_only(path: Path) -> None:
         ("units", "from cnncalc.layers import KINDS"),
     ],
 )
-def test_an_upward_import_is_detected(room: str, text: str) -> None:
-    assert len(wrong_imports(room, text)) == 1
+def test_an_upward_import_is_detected(part: str, text: str) -> None:
+    assert len(wrong_imports(part, text)) == 1
 
 
 def test_no_modules_import_each_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 import cnncalc
 from cnncalc.analysis.cost import cost_of
 from cnncalc.counts import Count
-from cnncalc.errors import ShapeError, ValueProblem
+from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.planes_backward import scatter_windows
@@ -188,6 +188,37 @@ def test_every_kind_has_a_case() -> None:
     assert kinds_without_a_case(KINDS, CASES) == set()
 
 
+ABSENT = [(kind, name) for kind, layer in KINDS.items() for name in layer.absent]
+
+
+def test_kinds_that_never_work_in_place_do_not_take_the_key() -> None:
+    """All other kinds with the key have a case that overwrites its input."""
+    cases = [case for case in CASES if "in_place" in case.layer.keys]
+    able = {case.kind for case in cases if case.layer.with_keys(in_place=True).may_work_in_place()}
+
+    assert able == {kind for kind, layer in KINDS.items() if "in_place" in layer.keys}
+    assert [(kind, "in_place") for kind in ("softplus", "prelu", "gelu")] == ABSENT
+
+
+@pytest.mark.parametrize(("kind", "name"), ABSENT)
+def test_a_key_that_would_change_nothing_is_refused_with_the_reason(kind: str, name: str) -> None:
+    reason = KINDS[kind].absent[name]
+    with pytest.raises(ValueProblem) as caught:
+        KINDS[kind](**{name: True})
+    assert (caught.value.message, caught.value.hint) == (f"{kind} has no key '{name}'", reason)
+    for text in (
+        f"INPUT 9x11x6 -> {kind.upper()}({name}=no)",
+        f"layers: [input: 9x11x6, {kind}: {{{name}: no}}]",
+        f"defaults: {{{kind}: {{{name}: no}}}}\nlayers: INPUT 9x11x6 -> {kind.upper()}",
+    ):
+        with pytest.raises(DesignError) as error:
+            cnncalc.load("-", stdin=text)
+        (problem,) = error.value.every
+        assert problem.message.endswith(f"{kind} has no key '{name}'")
+        assert problem.hint == f"leave it out: {reason}"
+        assert problem.span is not None
+
+
 def test_every_key_has_a_case() -> None:
     """``in_place`` of activation functions is covered by the test of results in place."""
     assert {name for name in keys_without_a_case(KINDS, CASES) if not name.endswith("in_place")} == set()
@@ -251,6 +282,10 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "cropping must leave at least 1, but pad crops 18 of height 18",
         ),
         ("pool", {"kernel": 10}, (X,), "the window must fit into the volume, but kernel 10 is larger than height 9"),
+        (
+            "conv", {"filters": 7, "groups": 2}, (X,),
+            "the filters must be divisible by groups, but 7 filters are not divisible by 2",
+        ),
         ("gn", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not divisible by 4"),
         ("shuffle", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not divisible by 4"),
         (
@@ -332,7 +367,6 @@ def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
 @pytest.mark.parametrize(
     ("kind", "keys", "message"),
     [
-        ("conv", {"filters": 7, "groups": 2}, "groups: 7 filters cannot be split into 2 groups of equal size"),
         (
             "conv", {"filters": 3, "connections": [[0], [1]]},
             "connections: there must be one list for each filter, but found 2 lists for 3 filters",
@@ -348,6 +382,14 @@ def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
         (
             "pool", {"output": 3, "stride": 3},
             "output: a pool takes the size of its output or windows, but has output and stride",
+        ),
+        (
+            "pool", {"output": 3, "stride": 2},  # the default
+            "output: a pool takes the size of its output or windows, but has output and stride",
+        ),
+        (
+            "avgpool", {"output": 3, "count_pad": "no"},
+            "output: a pool takes the size of its output or windows, but has output and count_pad",
         ),
         (
             "conv", {"filters": 2, "connections": [[0], [1]], "normed": "weight"},

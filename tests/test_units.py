@@ -186,4 +186,7 @@ def test_percents_are_rounded_half_up_and_changes_are_signed() -> None:
     assert [percent(part, 2000) for part in (1, 0, 1421, 24690)] == ["0.1 %", "0.0 %", "71.1 %", "1,234.5 %"]
     assert percent(1, 0) == "0.0 %"
     assert [signed_percent(change, 2000) for change in (76, 0, -25, -1)] == ["+3.8 %", "0.0 %", "-1.3 %", "-0.1 %"]
-    assert signed_percent(-1, 100_000) == "-0.0 %"
+    small = {2_001: "-0.05 %", 100_000: "-0.001 %", 100_100: "-0.001 %", 10**11: "-0.000000001 %", 10**12: "0.0 %"}
+    assert {whole: signed_percent(-1, whole) for whole in small} == small
+    assert signed_percent(2_549, 10_000_000) == "+0.03 %"
+    assert signed_percent(1, 0) == "0.0 %"

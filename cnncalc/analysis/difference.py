@@ -94,7 +94,7 @@ class Difference(NamedTuple):
     """The difference of two nets; ``layers`` includes unchanged layers.
 
     ``shared`` is the number of layers, without inputs, that both nets have: of the same kind with the same keys but for
-    the number of filters or units, and with inputs that match each other.
+    the number of filters or units, and with inputs that match each other, such as two activation functions.
     """
 
     before: Report
@@ -111,7 +111,12 @@ class Difference(NamedTuple):
 
     @property
     def shares_little(self) -> bool:
-        """Whether too few layers are shared for a comparison layer by layer; see :data:`MIN_SHARED`."""
+        """Whether too few layers are shared for a comparison layer by layer; see :data:`MIN_SHARED`.
+
+        Nets in which each layer has its counterpart do not, however many of them differ.
+        """
+        if not any(layer.status in ("added", "removed") for layer in self.layers):
+            return False
         least, most = sorted(self.sizes)
         return self.shared * 100 < MIN_SHARED * least or self.shared * 100 < MIN_SHARED_OF_LARGER * most
 
@@ -153,7 +158,7 @@ def _shared(layers: Sequence[LayerDifference]) -> int:
     pairs = {
         layer.before.index: layer.after.index
         for layer in layers
-        if layer.before is not None and layer.after is not None and layer.before.kind == layer.after.kind
+        if layer.before is not None and layer.after is not None and _family(layer.before) == _family(layer.after)
     }
     count = 0
     for layer in layers:

@@ -147,20 +147,36 @@ class Listed(NamedTuple):
 
     def through(self, stencil: Stencil | Places, size: int) -> Listed:
         """The intervals of the ``size`` outputs of a layer."""
-        windows = [_inside(stencil.window(output), len(self.lows)) for output in range(size)]
-        lows = [min(self.lows[part], default=FAR) for part in windows]
-        return Listed(lows, [max(self.highs[part], default=-FAR) for part in windows])
+        return self.over([_inside(stencil.window(output), len(self.lows)) for output in range(size)])
+
+    def over(self, windows: Sequence[slice | Sequence[int]]) -> Listed:
+        """The union of the intervals in each window, given as a slice or by the indices."""
+        lows = [min(_taken(self.lows, window), default=FAR) for window in windows]
+        return Listed(lows, [max(_taken(self.highs, window), default=-FAR) for window in windows])
 
 
-def _inside(window: range, size: int) -> slice:
-    """The part of a window within ``size`` inputs."""
-    start, gap = window.start, window.step
-    if start < 0:
-        start += -(start // gap) * gap
-    return slice(start, max(start, min(window.stop, size)), gap)
+def _taken(values: Sequence[int], window: slice | Sequence[int]) -> Sequence[int]:
+    return values[window] if isinstance(window, slice) else [values[index] for index in window]
 
 
-def window_of(stencil: Stencil | Places | None, output: int, size: int) -> range:
+def _inside(window: range | Sequence[int], size: int, start: int = 0, inner: int = 1) -> slice | Sequence[int]:
+    """The part of a window within ``size`` inputs, which begin at index ``start`` and are ``inner`` apart."""
+    if not isinstance(window, range):
+        return [start + index * inner for index in window]
+    first, gap = window.start, window.step
+    if first < 0:
+        first += -(first // gap) * gap
+    return slice(start + first * inner, start + max(first, min(window.stop, size)) * inner, gap * inner)
+
+
+def _effort(stencil: Stencil | Places | None, size: int) -> int:
+    """About how many of ``size`` inputs along a side are looked up for one output."""
+    if stencil is None:
+        return size
+    return stencil.effort if isinstance(stencil, Places) else count_of(stencil.window(0))
+
+
+def window_of(stencil: Stencil | Places | None, output: int, size: int) -> range | Sequence[int]:
     """The inputs along a side of this size that an output depends on, including those beyond the borders."""
     return range(size) if stencil is None else stencil.window(output)
 
@@ -232,8 +248,7 @@ class Side(NamedTuple):
         if has_rule and isinstance(stencil, Stencil) and (stencil.is_contiguous or self._holds(stencil, size)):
             first, last = dependent_outputs(stencil, self.first, self.last, size)
             return self._replace(size=size, endless=endless, first=first, last=last).tight()
-        one = stencil.effort if isinstance(stencil, Places) else count_of(stencil.window(0))
-        if not self.is_exact or not work.take(self.size + size * max(1, one)):
+        if not self.is_exact or not work.take(self.size + size * max(1, _effort(stencil, self.size))):
             low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
         return _listed_side(endless, self.as_listed().through(stencil, size))
@@ -347,21 +362,14 @@ class Boxes(NamedTuple):
             if stencil == POINT and size == now[axis]:
                 continue
             inner, before = prod(now[axis + 1 :]), now[axis]
-            slices = [
-                slice(start + part.start * inner, start + part.stop * inner, part.step * inner)
+            windows = [window_of(stencil, output, before) for output in range(size)]
+            parts = [
+                _inside(window, before, start, inner)
                 for outer in range(prod(now[:axis]))
-                for part in [_inside(window_of(stencil, output, before), before) for output in range(size)]
+                for window in windows
                 for start in range(outer * before * inner, outer * before * inner + inner)
             ]
-            lists = tuple(
-                [
-                    Listed(
-                        [min(one.lows[part], default=FAR) for part in slices],
-                        [max(one.highs[part], default=-FAR) for part in slices],
-                    )
-                    for one in lists
-                ]
-            )
+            lists = tuple([one.over(parts) for one in lists])
             now[axis] = size
         return Boxes(tuple(now), lists)
 
@@ -383,6 +391,7 @@ class Dependence(NamedTuple):
 
     ``use``, ``origins`` and ``stencils`` are the results of the methods of the layer of these names (``channel_use``);
     ``sizes`` are the sides of its output. ``is_pointwise``: each position depends only on that position of the input.
+    Unless ``is_exact``, some positions depend on nothing.
     """
 
     use: str
@@ -390,6 +399,7 @@ class Dependence(NamedTuple):
     stencils: Stencils | None
     sizes: tuple[int, ...]
     is_pointwise: bool
+    is_exact: bool
 
     @property
     def is_point(self) -> bool:
@@ -397,12 +407,16 @@ class Dependence(NamedTuple):
         return all(size == 1 for size in self.sizes)
 
 
-def dependence_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) -> Dependence:
-    """How a layer depends on its input number ``of``."""
-    use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
-    stencils, sizes = layer.stencils(*inputs, of=of), output[:-1]
-    is_pointwise = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
-    return Dependence(use, origins, stencils, sizes, is_pointwise)
+def dependences_of(layer: Layer, inputs: Sequence[Volume], output: Volume) -> list[Dependence]:
+    """How a layer depends on each of its inputs, without those of which it reads only the sizes."""
+    use, origins, sizes = layer.channel_use(*inputs), layer.origins(*inputs), output[:-1]
+    every = [layer.stencils(*inputs)] if layer.reads_second_sizes else layer.stencils_of_each(*inputs)
+    found = []
+    for of, stencils in enumerate(every):
+        is_point = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
+        is_exact = not (layer.takes_places and layer.may_see_less(*inputs, of=of))
+        found.append(Dependence(use, origins, stencils, sizes, is_point, is_exact))
+    return found
 
 
 class Field(NamedTuple):
@@ -472,7 +486,7 @@ class Field(NamedTuple):
         """What the outputs of a layer see."""
         use = dependence.use
         selects = use == "some" or (use == "moved" and not dependence.is_point)
-        is_exact = self.is_exact and (self.is_uniform or not selects)
+        is_exact = self.is_exact and dependence.is_exact and (self.is_uniform or not selects)
         moves = use == "moved" and (self.is_folded or any(side.size > 1 for side in self.sides))
         is_uniform = use == "mixed" or (self.is_uniform and not moves and use != "filled")
         field = self
@@ -495,7 +509,7 @@ class Field(NamedTuple):
         field = self._replace(sides=sides)
         if self.boxes is not None:
             before = zip(stencils, self.boxes.sizes, strict=True)
-            windows = sum([count_of(window_of(stencil, 0, size)) for stencil, size in before])
+            windows = sum([_effort(stencil, size) for stencil, size in before])
             if not work.take(prod(map(max, sizes, self.boxes.sizes)) * max(1, windows)):
                 return field._replace(boxes=None, is_exact=False)
             return field._replace(boxes=self.boxes.through(stencils, sizes))
@@ -591,6 +605,10 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
         return apart._replace(is_exact=False) if any(listed) else apart
     if any(listed):
         return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
+    if not apart.is_exact:
+        largest = [field for field in fields if field.is_certain and field.solid is None and field.sides == apart.sides]
+        if largest:  # what the others may see less of is seen anyway
+            return apart._replace(is_exact=True, is_uniform=apart.is_uniform and not is_stacked)
     if _are_independent(fields):
         return apart
     if prod([side.size for side in apart.sides]) > MAX_POSITIONS:
@@ -698,8 +716,7 @@ UNKNOWN = -1
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     """For each node the fields of its outputs, by the index of the input; inputs that they do not see are left out."""
     work = Work()
-    # by cost, which equal layers on equal volumes share; a merge treats inputs of equal volume alike
-    dependences: dict[tuple[int, int | Volume], Dependence] = {}
+    dependences: dict[int, list[Dependence]] = {}  # by cost, which equal layers on equal volumes share
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: own_field(volume) for volume in images}
@@ -707,16 +724,14 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
         if not node.inputs:
             found.append({index: own[cost.output]})
             continue
-        branches = []
-        for number, source in enumerate(node.inputs[:1] if layer.reads_second_sizes else node.inputs):
-            key = (id(cost), inputs[number] if layer.is_merge and not layer.tells_inputs_apart else number)
-            if key not in dependences:
-                dependences[key] = dependence_of(layer, inputs, number, cost.output)
-            branches.append(_after_layer(found[source], dependences[key], work))
+        if id(cost) not in dependences:
+            dependences[id(cost)] = dependences_of(layer, inputs, cost.output)
+        each = dependences[id(cost)]
+        branches = [_after_layer(found[source], one, work) for source, one in zip(node.inputs, each, strict=False)]
         if len(branches) == 1:
             found.append(branches[0])
             continue
-        found.append(_merged(branches, dependences[key].use == "stacked", work))
+        found.append(_merged(branches, each[0].use == "stacked", work))
         work.fields -= len(found[-1]) - 1
         if work.fields < 0 or UNKNOWN in found[-1]:
             found[-1] = {UNKNOWN: _unknown(images, cost.output)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from cnncalc.analysis.overwriting import in_place_warnings
+from cnncalc.analysis.key_effects import in_place_warnings, parameter_warnings
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
@@ -237,7 +237,10 @@ class Report(NamedTuple):
     @property
     def resolved(self) -> Graph:
         """The graph with every draft replaced by its layer."""
-        nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]
+        nodes = [
+            node if node.layer is row.layer else node._replace(layer=row.layer)
+            for node, row in zip(self.graph.nodes, self.layers, strict=True)
+        ]
         return self.graph._replace(nodes=tuple(nodes))
 
     def layer(self, name: str) -> LayerReport:
@@ -289,8 +292,12 @@ def account(
         at_test = test_time_nodes(graph)
         layers = {} if brief else {id(item.layer): item.layer for item in shaped}  # many nodes have the same one
         labels = {key: layer.label() for key, layer in layers.items()}
+        costs = {} if brief else {id(item.cost): item.cost for item in shaped}
+        formulas = {key: _formulas(cost) for key, cost in costs.items()}
         rows = [
-            _row(shaped, index, labels, seen, batch * bytes_each, placed=placed[index], at_test=at_test[index])
+            _row(
+                shaped, index, labels, formulas, seen, batch * bytes_each, placed=placed[index], at_test=at_test[index]
+            )
             for index, seen in enumerate([NO_FIELDS] * len(shaped) if brief else _named_fields(shaped))
         ]
     every = totals(rows, bytes_each)
@@ -310,7 +317,8 @@ def account(
         assumed={**graph.assumed, **_assumed(shaped)},
         warnings=graph.warnings
         + (() if brief else _input_warnings(shaped))
-        + (() if brief else in_place_warnings(rows, graph, placed, activations=in_place)),
+        + (() if brief else in_place_warnings(rows, graph, placed, activations=in_place))
+        + (() if brief else parameter_warnings(rows, graph)),
         graph=graph,
         activations_in_place=in_place,
     )
@@ -320,19 +328,22 @@ def _row(
     shaped: Sequence[Shaped],
     index: int,
     labels: Mapping[int, str],
+    formulas: Mapping[int, Mapping[str, str]],
     fields: NamedFields,
     bytes_each: int,
     *,
     placed: tuple[bool, bool],
     at_test: bool,
 ) -> LayerReport:
-    """The row of a node; ``labels`` are by id of the layer, ``bytes_each`` is the bytes of one element times the batch.
+    """The row of a node; ``labels`` are by id of the layer, ``formulas`` by id of the cost; a brief report has none.
 
-    Without labels (in a brief report) it has no formulas either.
+    ``bytes_each`` is the bytes of one element times the batch.
     """
-    node, layer, inputs, cost = shaped[index][:4]
+    node, layer, inputs, cost, _ = shaped[index]
+    texts = formulas.get(id(cost), NO_FORMULAS)
     if node.share is not None:  # it has no parameters of its own, or only biases
         cost = cost._replace(weights=NOTHING, buffers=NOTHING, biases=cost.biases if node.transposed else NOTHING)
+        texts = _formulas(cost) if texts else texts
     owner = node
     while owner.share is not None:
         owner = shaped[owner.share].node
@@ -360,7 +371,7 @@ def _row(
         receptive_field=fields.size,
         receptive_field_unclipped=fields.unclipped,
         receptive_field_is_exact=fields.is_exact,
-        arithmetic=_formulas(cost) if labels else NO_FORMULAS,
+        arithmetic=texts,
         arrays=cost.arrays,
         fields=fields.by_name,
         has_several_inputs=fields.has_several_inputs,

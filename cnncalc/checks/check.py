@@ -26,7 +26,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.search.family import Family
 from cnncalc.search.ranges import point_text
 from cnncalc.source import visible
-from cnncalc.units import percent, plural
+from cnncalc.units import percent_by, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -216,7 +216,8 @@ class Checker:
         """
         options = self.options
         search = Search(self.configurations, options.folder, options.exclude)
-        for name in names or self._configured():
+        configuration = None if names else self._configuration()
+        for name in names if configuration is None else self._configured(configuration):
             search.add(name)
         if options.baseline is not None:
             self._base_of(NO_CONFIGURATION)
@@ -230,17 +231,23 @@ class Checker:
         kept = iter(in_every([outcome.problems for outcome in outcomes if not outcome.is_broken]))
         outcomes = [one if one.is_broken else one._replace(problems=tuple(next(kept))) for one in outcomes]
         outcomes.sort(key=lambda outcome: outcome.file)
+        for first in outcomes[:1]:  # a warning about the call counts once
+            outcomes[0] = first._replace(problems=(*first.problems, *search.unmatched(configuration)))
         base = None if options.base is None else visible(options.base)
         if options.baseline is not None:
             base = shown_path(os.path.join(options.folder, options.baseline), options.folder)
         return CheckResult(tuple(outcomes), tuple(sorted(left_out)), options.strict, options.units, base)
 
-    def _configured(self) -> list[str]:
-        """The targets that the configuration of the working folder names."""
+    def _configuration(self) -> Configuration:
+        """The configuration of the working folder; raises ValueProblem if it does not say what to check."""
         configuration = self.configurations.of_folder(self.options.folder or os.curdir)
         if not configuration.files:
             hint = "cnncalc check FILE, FOLDER or the name of a net; or set files in the configuration"
             raise ValueProblem("check needs FILES", code="usage", hint=hint)
+        return configuration
+
+    def _configured(self, configuration: Configuration) -> list[str]:
+        """The targets that a configuration names."""
         found: list[str] = []
         for name in configuration.files:
             place = os.path.join(configuration.folder, name)
@@ -463,7 +470,7 @@ class Checker:
         over = abs(one.actual - one.limit)
         by = short_value(over, unit, units)
         if one.limit:
-            by += f" ({percent(over, one.limit)})"
+            by += f" ({percent_by(over, one.limit)})"
         limit = short_value(one.limit, unit, units)
         if one.written.endswith("%"):
             limit += f" ({one.written} on {short_value(one.base or 0, unit, units)})"

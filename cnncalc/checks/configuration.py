@@ -38,7 +38,8 @@ class Configuration(NamedTuple):
 
     ``baseline`` is a path from the working directory; ``files`` are what a check without arguments takes, and
     ``exclude`` patterns of files that a search leaves out, both relative to ``folder``, where the configuration is;
-    ``select`` and ``ignore`` name design rules. ``warnings`` are about keys that have no effect.
+    ``select`` and ``ignore`` name design rules. ``warnings`` are about keys that have no effect; ``exclude_span`` is
+    where ``exclude`` stands.
     """
 
     file: str | None = None
@@ -51,6 +52,7 @@ class Configuration(NamedTuple):
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    exclude_span: Span | None = None
 
 
 NO_CONFIGURATION = Configuration()
@@ -240,7 +242,8 @@ class _ConfigurationReader:
             raise DesignError(in_text_order(self.problems))
         if ALLOW_STATED in found:
             found["budget"] = merged(found.pop(ALLOW_STATED), found.get("budget") or {})
-        return Configuration(self.source.name, folder, **found, warnings=tuple(self._without_effect(data)))
+        warnings, span = tuple(self._without_effect(data)), self.key_span((*self.root, "exclude"))
+        return Configuration(self.source.name, folder, **found, warnings=warnings, exclude_span=span)
 
     def _without_effect(self, data: dict[str, Any]) -> Iterator[Problem]:
         """A warning for each key, and each word of a list, that changes nothing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import time
-from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.collection import Running
@@ -47,23 +46,23 @@ def file_results(
 
 
 def _together(checker: Checker, targets: Sequence[Target], number: int, size: int) -> Iterator[FileResult | LeftOut]:
-    """The results, computed by ``number`` processes with ``size`` files at once; if one dies, this process goes on."""
-    from cnncalc.search.processes import WorkerProcesses
+    """The results, computed by ``number`` processes with ``size`` files at once.
+
+    This process checks the files of a process that ends.
+    """
+    from cnncalc.search.processes import WorkerEnded, WorkerProcesses
 
     setup = pickle.dumps((type(checker), checker.options, checker.settings, checker.stdin))
     chunks = [targets[at : at + size] for at in range(0, len(targets), size)]
-    pool = WorkerProcesses(min(number, len(chunks)), ("cnncalc.checks.parallel", "cnncalc.checks.check"))
-    done = 0
-    try:
-        with Running():
-            for future in [pool.submit(_checked, setup, chunk) for chunk in chunks]:
-                yield from future.result()
-                done += 1
-    except BrokenProcessPool:
-        for chunk in chunks[done:]:
-            yield from map(checker.file_result, chunk)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    modules = ("cnncalc.checks.parallel", "cnncalc.checks.check")
+    with Running(), WorkerProcesses(min(number, len(chunks)), modules) as pool:
+        futures = [pool.submit(_checked, setup, chunk) for chunk in chunks]
+        for chunk, future in zip(chunks, futures, strict=True):
+            try:
+                results = future.result()
+            except WorkerEnded:
+                results = [checker.file_result(target) for target in chunk]
+            yield from results
 
 
 _checkers: dict[bytes, Any] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.loading import ARCHITECTURE
 from cnncalc.checks.configuration import NO_CONFIGURATION, shown_path
-from cnncalc.errors import DesignError, Problem
+from cnncalc.errors import DesignError, Problem, no_effect
 from cnncalc.language.files import is_there, why_unreadable
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -16,7 +16,7 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cnncalc.checks.configuration import Configurations
+    from cnncalc.checks.configuration import Configuration, Configurations
 
 ENDINGS = ARCHITECTURE.endings
 """The endings of the files that a search of folders takes; a model file is checked only if the call names it."""
@@ -66,6 +66,29 @@ class Search:
         self.left_out: list[LeftOut] = []
         self.unreadable: list[Unreadable] = []
         self._seen: set[str] = set()
+        self._matched: set[tuple[str | None, str]] = set()  # patterns, with the file of their configuration
+
+    def unmatched(self, configuration: Configuration | None) -> list[Problem]:
+        """A warning for each pattern of the call, and of the configuration that named the targets, without effect."""
+        why = "it matches no file or folder of the search" if self._seen else "no folder is searched"
+        found = [
+            no_effect(f"--exclude {visible(pattern)}", why)
+            for pattern in dict.fromkeys(self.exclude)
+            if (None, pattern) not in self._matched
+        ]
+        if configuration is None:
+            return found
+        return found + [
+            no_effect(f"exclude: '{visible(pattern)}'", why, configuration.exclude_span)
+            for pattern in dict.fromkeys(configuration.exclude)
+            if (configuration.file, pattern) not in self._matched
+        ]
+
+    def _matching(self, path: str, patterns: Sequence[str], file: str | None) -> str | None:
+        """The first of the patterns that matches a path; all that do are remembered."""
+        found = [pattern for pattern in patterns if matches(path, pattern)]
+        self._matched.update([(file, pattern) for pattern in found])
+        return visible(found[0]) if found else None
 
     def add(self, name: str) -> None:
         """Adds a target as the call names it: standard input, a file, a folder, a named net or a pattern."""
@@ -139,21 +162,19 @@ class Search:
 
     def _excluded(self, path: str, name: str) -> str | None:
         """Why a path is not searched; None if it is."""
-        if name.startswith("."):
-            return "hidden"
-        for pattern in self.exclude:
-            if matches(self._shown(path), pattern):
-                return f"excluded by {visible(pattern)}"
+        found = self._matching(self._shown(path), self.exclude, None)
         try:
             configuration = self.configurations.of_folder(os.path.dirname(path))
         except DesignError:  # reported with each file
             configuration = NO_CONFIGURATION
         if configuration.exclude:
             inside = shown_path(path, configuration.folder)
-            for pattern in configuration.exclude:
-                if matches(inside, pattern):
-                    return f"excluded by {visible(pattern)} in {visible(configuration.file or '')}"
-        return None
+            of_file = self._matching(inside, configuration.exclude, configuration.file)
+            if found is None and of_file is not None:
+                found = f"{of_file} in {visible(configuration.file or '')}"
+        if name.startswith("."):
+            return "hidden"
+        return None if found is None else f"excluded by {found}"
 
 
 def _has_ending(path: str) -> bool:

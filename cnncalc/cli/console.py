@@ -34,6 +34,10 @@ class StreamError(CnncalcError):
         self.hint = hint
 
 
+TITLE, MIN_MAP = 16, 20
+"""The width of the title of a paragraph with its gap, and the least width of a map beside it."""
+
+
 class Console:
     """The standard streams of this process, and the folder that relative file names start from.
 
@@ -146,6 +150,11 @@ class Console:
             except (OSError, ValueError):
                 width = 80
         return Page(width, not os.environ.get("NO_COLOR"), self.is_ascii())
+
+    def map_width(self, output: OutputOptions) -> int:
+        """The most characters of a line of a map of memory: 100, and on a terminal what fits beside its title."""
+        page = self.page() if output.format in (None, "rich") and output.to_stdout else None
+        return 100 if page is None or page.width is None else max(MIN_MAP, min(100, page.width - TITLE))
 
     def is_ascii(self) -> bool:
         """Whether standard output cannot encode the characters of boxes and bars."""

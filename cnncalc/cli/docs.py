@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 _TITLES = [each.title for each in SYNTAXES.values()]
 
+_COMMENTS = "\n".join(
+    f"{f'In {each.title}:':24}{'   and   '.join(each.marker())}"
+    for each in SYNTAXES.values()
+    if each.marker() != SYNTAXES["html"].marker()
+)
+
 HELP = f"""Replaces the text between the markers in FILES with the output of their calls. FILES are documents in
 {", ".join(_TITLES[:-1])} or {_TITLES[-1]}, and folders (searched for them).
 
@@ -34,8 +40,7 @@ A marker is a pair of comments with a call of cnncalc; the text between them is 
 
 \b
 A number in a line:     <!-- cnncalc: value vgg16 parameters -->138.4M<!-- /cnncalc -->
-In reStructuredText:    .. cnncalc: CALL   and   .. /cnncalc
-In LaTeX and AsciiDoc:  % cnncalc: CALL and % /cnncalc,   // cnncalc: CALL and // /cnncalc
+{_COMMENTS}
 
 File names in a call are relative to the document. The exit code is 1 if --check finds a document that is not up to
 date, 2 if a marker or its call is invalid; such a document is not changed.

@@ -9,6 +9,7 @@ from cnncalc.cli.options import (
     CONVENTION,
     DESIGN,
     REPORT,
+    STRICT,
     TABLE_FORMATS,
     UNITS,
     analyze,
@@ -39,20 +40,22 @@ class Call(NamedTuple):
     output: OutputOptions
     units: str = "iec"
     convention: str | None = None
+    strict: bool = False
 
 
-def run(call: Call, console: Console) -> None:
+def run(call: Call, console: Console) -> int:
     """Prints the steps to each number of a layer."""
     from cnncalc.analysis.report import require_layer
     from cnncalc.views.explanation import explanation_document
 
     report = analyze(call.target, call.design, call.report, console)
     row = require_layer(report, call.layer)
-    warn_of_convention(call.convention, report, [row], console)
+    is_unsure = warn_of_convention(call.convention, report, [row], console)
     shown = explanation_document(
         report, row, units=call.units, in_place=call.report.in_place, convention=call.convention
     )
     console.write_document(shown, call.output)
+    return int(call.strict and (is_unsure or bool(report.warnings)))
 
 
 COMMAND = Command(
@@ -61,5 +64,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (CONVENTION, DESIGN, REPORT, UNITS, output_options(*TABLE_FORMATS)),
+    (CONVENTION, STRICT, DESIGN, REPORT, UNITS, output_options(*TABLE_FORMATS)),
 )

@@ -197,7 +197,7 @@ def run(call: Call, console: Console) -> None:
     notation = call.notation.notation(call.output, console)
     report = analyze(call.target, call.design, report_options(call.memory), console)
     if call.plan:
-        document = _plan(report, call, notation.units)
+        document = _plan(report, call, notation.units, console.map_width(call.output))
     elif call.why is not None:
         document = _why(report, call.memory, call.why, notation.units)
     else:
@@ -209,18 +209,18 @@ def _micro(call: Call, console: Console) -> None:
     """Prints what a net takes on a chip."""
     call.output.require_columns(columns=call.columns)
     notation = call.notation.notation(call.output, console)
-    report = analyze(call.target, call.design, ReportOptions(), console)
+    report, width = analyze(call.target, call.design, ReportOptions(), console), console.map_width(call.output)
     if call.memory.profile == "vela":
         from cnncalc.memory.vela import vela_report
         from cnncalc.views.vela import vela_document
 
-        document = vela_document(vela_report(report), notation=notation)
+        document = vela_document(vela_report(report), notation=notation, width=width)
     else:
         from cnncalc.memory.micro import micro_report
         from cnncalc.views.micro import micro_document
 
         micro = micro_report(report, call.memory.profile, int(call.pointers or 32), call.extension or "dsp")
-        document = micro_document(micro, notation=notation)
+        document = micro_document(micro, notation=notation, width=width)
     console.write_document(document.with_columns(call.columns), call.output)
 
 
@@ -229,14 +229,15 @@ def report_options(memory: Options) -> ReportOptions:
     return ReportOptions(memory.batch, memory.dtype)
 
 
-def _plan(report: Report, call: Call, units: str) -> Document:
+def _plan(report: Report, call: Call, units: str, width: int) -> Document:
     from cnncalc.memory.arena import plan
     from cnncalc.memory.plan_advice import plan_advice
     from cnncalc.views.arena import plan_document
 
     batch, dtype = call.memory.batch, call.memory.dtype
     arena = plan(report, batch=batch, dtype=dtype, depthwise_in_place=call.depthwise_in_place, order="best")
-    return plan_document(arena, advice=plan_advice(report, arena), macs=report.totals.macs, units=units)
+    advice = plan_advice(report, arena)
+    return plan_document(arena, advice=advice, macs=report.totals.macs, units=units, width=width)
 
 
 def _why(report: Report, options: Options, layer: str, units: str) -> Document:

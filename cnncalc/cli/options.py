@@ -370,6 +370,8 @@ CONVENTION = choice(
     "Also the figures as this tool counts them, and what it counts.",
 )
 
+STRICT = switch("--strict", "Exit code 1 on a warning, of the design or of a figure by --convention.")
+
 DEPTH = Option("--depth", "depth", "Sum by block, to this depth (resnet50: 1 for stages).", "N", whole_number)
 
 
@@ -399,16 +401,18 @@ def load(target: str, design: DesignOptions, console: Console) -> Graph:
     return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
 
 
-def warn_of_convention(tool: str | None, report: Report, layers: Iterable[LayerReport], console: Console) -> None:
-    """Warns of layers whose figures may not be those of the tool of ``--convention``; without one of nothing."""
+def warn_of_convention(tool: str | None, report: Report, layers: Iterable[LayerReport], console: Console) -> bool:
+    """Warns of layers whose figures may not be those of the tool of ``--convention``; returns whether there are any."""
     if tool is None:
-        return
+        return False
     from cnncalc.interop.conventions import counted
 
-    for why, indices in counted(tool, report).doubts([row.index for row in layers]).items():
+    doubts = counted(tool, report).doubts([row.index for row in layers])
+    for why, indices in doubts.items():
         names = ", ".join(sorted({report.layers[index].kind.upper() for index in indices}))
         message = f"--convention {tool}: {why}: {plural(len(indices), 'layer')} ({names})"
         console.warn([Problem("uncertain-convention", message, severity="warning")])
+    return bool(doubts)
 
 
 def has_blocks(depth: int, report: Report) -> bool:

@@ -10,6 +10,7 @@ from cnncalc.cli.options import (
     DESIGN,
     NOTATION,
     REPORT,
+    STRICT,
     TABLE_FORMATS,
     analyze,
     idle_output,
@@ -61,6 +62,7 @@ class Call(NamedTuple):
     sort: str | None = None
     top: int | None = None
     convention: str | None = None
+    strict: bool = False
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -79,7 +81,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
         yield "dtype", "of the columns only 'bytes' depends on it"
 
 
-def run(call: Call, console: Console) -> None:
+def run(call: Call, console: Console) -> int:
     """Prints the table of a target."""
     call.output.require_columns(columns=call.columns, bars=call.bars)
     notes = call.style == "notes"
@@ -96,15 +98,14 @@ def run(call: Call, console: Console) -> None:
     selection = checked_selection(call.sort, call.top)
     report = analyze(call.target, call.design, call.report, console)
     warn_of_depth(call.depth, report, console)
-    warn_of_convention(call.convention, report, report.layers, console)
+    is_unsure = warn_of_convention(call.convention, report, report.layers, console)
     if notes:
         from cnncalc.views.notes import notes_document
 
         shown = notes_document(report, depth=call.depth, totals=call.totals, notation=notation, selection=selection)
-        console.write_document(shown.with_columns(call.columns), call.output)
-        return
-    console.write_document(
-        table_document(
+        shown = shown.with_columns(call.columns)
+    else:
+        shown = table_document(
             report,
             columns=chosen,
             depth=call.depth,
@@ -113,9 +114,9 @@ def run(call: Call, console: Console) -> None:
             notation=notation,
             selection=selection,
             convention=call.convention,
-        ),
-        call.output,
-    )
+        )
+    console.write_document(shown, call.output)
+    return int(call.strict and (is_unsure or bool(report.warnings)))
 
 
 COMMAND = Command(
@@ -133,6 +134,7 @@ COMMAND = Command(
         Option("--sort", "sort", "Largest rows first, by a count such as parameters, macs or activations.", "KEY"),
         Option("--top", "top", "With --sort only the first N rows; totals stay those of all.", "N", whole_number),
         CONVENTION,
+        STRICT,
         DESIGN,
         REPORT,
         NOTATION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from math import floor, log10
 from typing import TYPE_CHECKING
@@ -105,7 +105,7 @@ def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
 
 
 def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
-    """Writes the names below ``y``; returns their lower end.
+    """Writes the names below ``y``, of which no two neighbours are equal; returns their lower end.
 
     All layers are named if there is room, reading upward if necessary; else all blocks; else the widest blocks.
     """
@@ -113,8 +113,10 @@ def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
         return y
     room = (stretches[-1].end - stretches[0].start) / VERTICAL_PITCH
     parts = stretches
-    for depth in range(max(stretch.name.count(".") for stretch in stretches) + 1, 0, -1):
-        parts = gathered(parts, depth)
+    deepest = max([stretch.name.count(".") for stretch in stretches]) + 1
+    for depth in range(deepest, 0, -1):
+        if depth < deepest:
+            parts = gathered(parts, depth)
         if len(parts) > room:
             continue
         names = [shown(part.name) for part in parts]
@@ -150,24 +152,26 @@ def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
     marked: list[Stretch] = []
     middles = [(start + end) / 2 for start, end, _, _ in parts]
     widths = [end - start for start, end, _, _ in parts]
+    is_below = bytearray(len(parts))  # whether the middle of a stretch is below a name, or too near to one
     for at in sorted(range(len(parts)), key=widths.__getitem__, reverse=True):  # of equal widths the first stays first
+        if is_below[at]:
+            continue
         if len(begins) > MAX_NAMES:
             break
-        middle = middles[at]
+        part, middle = parts[at], middles[at]
         place = bisect_left(begins, middle)
-        # most of many stretches are below names, which is found out without the width of their own
-        if (place and middle < ends[place - 1] + 8) or (place < len(begins) and middle > begins[place] - 8):
-            continue
-        part = parts[at]
         name = shown(part.name)
         half = width_of(name, TICK_SIZE) / 2
         if 2 * half > canvas.right - canvas.left:
             continue
         start = min(max(middle - half, canvas.left), canvas.right - 2 * half)
-        if (place and start < ends[place - 1] + 8) or (place < len(begins) and start + 2 * half > begins[place] - 8):
+        end = start + 2 * half
+        if (place and start < ends[place - 1] + 8) or (place < len(begins) and end > begins[place] - 8):
             continue
         begins.insert(place, start)
-        ends.insert(place, start + 2 * half)
+        ends.insert(place, end)
+        below = slice(bisect_right(middles, start - 8), bisect_left(middles, end + 8))
+        is_below[below] = b"1" * len(middles[below])
         canvas.text(start + half, y + 16, name, "tick", "muted", anchor="middle")
         if part.is_block:
             marked.append(part)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import VERTICAL_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
@@ -53,42 +56,42 @@ class Axis(NamedTuple):
     left: float
     right: float
     pitch: float
+    spans: list[tuple[float, float]]
+    """Start and end of each row."""
 
     @property
     def has_names(self) -> bool:
         """Whether there is room for the name of each row."""
         return self.pitch >= VERTICAL_PITCH
 
-    def spans(self) -> list[tuple[float, float]]:
-        """Start and end of each row."""
-        return [(self.left + self.pitch * i, self.left + self.pitch * (i + 1)) for i in range(len(self.rows))]
-
 
 def draw(report: Report, request: Request) -> str:
     """The drawing ``cost``."""
     canvas = Canvas("cost", report.name, request)
-    every, rows = request.once(_rows, report, request.depth)
+    every, rows, families = request.once(_rows, report, request.depth)
     charts = _charts(report, rows, request)
     title = f"{shown(report.title or report.name)}: activation memory, parameters and MACs by layer"
     canvas.lines(title, "head")
-    families = [family_of(row.members) for row in rows]
     canvas.legend(legend_of(families))
     gutter = 8 + max([canvas.room(tick.text, "tick") for chart in charts for tick in chart.ticks])
     left, right = canvas.left + gutter, canvas.right - canvas.room("100 %", "tick") - 8
-    axis = Axis(rows, families, left, right, (right - left) / len(rows))
+    pitch = (right - left) / len(rows)
+    borders = [left + pitch * i for i in range(len(rows) + 1)]
+    axis = Axis(rows, families, left, right, pitch, list(pairwise(borders)))
     for chart in charts:
         _draw_chart(canvas, chart, axis)
-    stretches = [Stretch(start, end, row.name) for row, (start, end) in zip(rows, axis.spans(), strict=True)]
+    stretches = [Stretch(start, end, row.name) for row, (start, end) in zip(rows, axis.spans, strict=True)]
     canvas.y = name_axis(canvas, stretches, canvas.y)
     what = "block" if request.depth is not None else "layer"
     canvas.lines(_note(report, axis, len(every) - len(rows), what, request), "note", "muted", gap=10)
     return canvas.svg(title, _description(report, rows, what))
 
 
-def _rows(report: Report, depth: int | None) -> tuple[list[Row], list[Row]]:
-    """All rows, and those that cost something."""
+def _rows(report: Report, depth: int | None) -> tuple[list[Row], list[Row], list[str]]:
+    """All rows, those that cost something, and the families of these."""
     every = rows_of(report, depth)
-    return every, [row for row in every if row.held or row.parameters or row.macs] or every
+    rows = [row for row in every if row.held or row.parameters or row.macs] or every
+    return every, rows, [family_of(row.members) for row in rows]
 
 
 def _charts(report: Report, rows: Sequence[Row], request: Request) -> list[Chart]:
@@ -154,7 +157,7 @@ def _draw_bars(canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: flo
     canvas.used.add("bars")
     width = min(MAX_BAR_WIDTH, axis.pitch * 0.72)
     boxes = []
-    for (start, end), row, family, value in zip(axis.spans(), axis.rows, axis.families, chart.values, strict=True):
+    for (start, end), row, family, value in zip(axis.spans, axis.rows, axis.families, chart.values, strict=True):
         x, height = (start + end - width) / 2, value * scale
         boxes.append((x, x + width, base - height))
         if value:
@@ -170,13 +173,15 @@ def _draw_outlines(
 
     Of bars that share a pixel, the highest is drawn.
     """
-    boxes = [(start, end, base - value * scale) for (start, end), value in zip(axis.spans(), chart.values, strict=True)]
+    boxes = [(start, end, base - value * scale) for (start, end), value in zip(axis.spans, chart.values, strict=True)]
     paths: dict[str, str] = {}
     start, highest = boxes[0][0], 0
+    values = chart.values
     for place, (_, end, _) in enumerate(boxes):
-        highest = max(highest, place, key=lambda at: chart.values[at])
+        if values[place] > values[highest]:
+            highest = place
         if end - start >= 1 or place == len(boxes) - 1:
-            if chart.values[highest]:
+            if values[highest]:
                 family = axis.families[highest]
                 step = f"M{number(start)} {number(base)}V{number(boxes[highest][2])}H{number(end)}V{number(base)}Z"
                 paths[family] = paths.get(family, "") + step
@@ -227,25 +232,26 @@ class _Labels:
     def draw(self) -> None:
         """Writes the labels, the largest values first."""
         values = self.chart.values
-        ranked = sorted(self._bars(), key=lambda bars: (-values[bars.first], bars.first))
+        highest = max(values)
         written: set[int] = set()
-        for bars in ranked[: 8 * MAX_LABELS]:
+        for bars in self._ranked(8 * MAX_LABELS):
             value = values[bars.first]
-            if len(self.taken) == MAX_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
+            if len(self.taken) == MAX_LABELS or value * LABEL_RATIO < highest or not value:
                 break
             if (self.axis.has_names or value not in written) and self._write(bars, value):
                 written.add(value)
 
-    def _bars(self) -> list[Bars]:
-        """The bars; neighbours of equal value are together if the axis names each of them."""
+    def _ranked(self, most: int) -> list[Bars]:
+        """The highest bars, at most so many; neighbours of equal value are together if the axis names each of them."""
         values = self.chart.values
-        found: list[Bars] = []
-        for place, (left, right, top) in enumerate(self.boxes):
-            if self.axis.has_names and found and values[found[-1].first] == values[place]:
-                found[-1] = found[-1]._replace(number=found[-1].number + 1, right=right)
-            else:
-                found.append(Bars(place, 1, left, right, top))
-        return found
+        heads: Sequence[int] = range(len(values))
+        if self.axis.has_names:
+            heads = [0, *[place for place, (one, other) in enumerate(pairwise(values), 1) if one != other]]
+        ends = dict(pairwise([*heads, len(values)]))
+        return [
+            Bars(first, ends[first] - first, self.boxes[first][0], self.boxes[ends[first] - 1][1], self.boxes[first][2])
+            for first in sorted(heads, key=values.__getitem__, reverse=True)[:most]  # of equal values the first first
+        ]
 
     def _write(self, bars: Bars, value: int) -> bool:
         """Writes the label of bars at the first free place; False if there is none."""
@@ -266,8 +272,11 @@ class _Labels:
 
     def _is_free(self, area: tuple[float, float, float, float]) -> bool:
         left, right, top, bottom = area
+        below = slice(
+            bisect_right(self.boxes, left, key=itemgetter(1)), bisect_left(self.boxes, right, key=itemgetter(0))
+        )
         return not any(left < b and right > a and top < d and bottom > c for a, b, c, d in self.taken) and not any(
-            left < b and right > a and bottom > height for a, b, height in self.boxes
+            bottom > height for _, _, height in self.boxes[below]
         )
 
     def _places(self, bars: Bars, half: float) -> list[tuple[float, float]]:

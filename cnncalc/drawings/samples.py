@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import ne
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem
@@ -33,39 +34,64 @@ CATEGORIES = (
 """From the bottom to the top."""
 
 
-class Sample(NamedTuple):
-    """Live bytes of each of the :data:`CATEGORIES` while one operation runs.
+class Samples(NamedTuple):
+    """Live bytes while one operation after the other runs.
 
-    ``name`` is that of the layer; ``phase`` is forward, backward, recompute or STEP.
+    ``base`` has those of the first three of the :data:`CATEGORIES`, which are always alive. For each operation:
+    ``totals`` are the bytes of all categories, ``names`` those of the layers, ``phases`` forward, backward, recompute
+    or STEP.
     """
 
-    bytes: tuple[int, ...]
-    total: int
-    name: str
-    phase: str
+    base: tuple[int, int, int]
+    totals: list[int]
+    gradients: list[int]
+    activations: list[int]
+    names: list[str]
+    phases: list[str]
+
+    def bytes(self, number: int) -> tuple[int, ...]:
+        """The live bytes of each of the categories while an operation runs."""
+        gradients, activations = self.gradients[number], self.activations[number]
+        return (*self.base, gradients, activations, self.totals[number] - sum(self.base) - gradients - activations)
+
+    @property
+    def working(self) -> list[int]:
+        """The bytes of each operation that change with every one: activations and transient."""
+        always = sum(self.base)
+        return [total - always - held for total, held in zip(self.totals, self.gradients, strict=True)]
+
+    @property
+    def drawn(self) -> list[int]:
+        """The places of the categories that have bytes at any time."""
+        has_transient = any(map(ne, self.working, self.activations))
+        found = (*self.base, any(self.gradients), any(self.activations), has_transient)
+        return [place for place, is_there in enumerate(found) if is_there]
 
 
-def training_samples(memory: MemoryReport) -> list[Sample]:
-    """A training step, operation by operation; the optimizer's step is the last sample."""
+def training_samples(memory: MemoryReport) -> Samples:
+    """A training step, operation by operation; the optimizer's step is the last one."""
     training = memory.training
     parts = training.breakdown
     base = (parts.parameters, parts.optimizer_state, parts.buffers + parts.inputs)
     samples = _samples(memory, training.events, base)
-    gradients = training.events[-1].gradients
-    left = max(0, training.after_backward_bytes - sum(base) - gradients)
-    step = training.optimizer_step_bytes - sum(base) - gradients - left
-    return [*samples, Sample((*base, gradients, left, step), training.optimizer_step_bytes, "", STEP)]
+    gradients = samples.gradients[-1]
+    samples.totals.append(training.optimizer_step_bytes)
+    samples.gradients.append(gradients)
+    samples.activations.append(max(0, training.after_backward_bytes - sum(base) - gradients))
+    samples.names.append("")
+    samples.phases.append(STEP)
+    return samples
 
 
-def inference_samples(memory: MemoryReport) -> list[Sample]:
+def inference_samples(memory: MemoryReport) -> Samples:
     """A forward pass, operation by operation."""
     parts = memory.inference.breakdown
     base = (parts.parameters, 0, parts.buffers + parts.inputs)
     samples = _samples(memory, memory.inference.events, base)
-    return samples or [Sample((*base, 0, 0, 0), sum(base), "", "forward")]
+    return samples if samples.totals else Samples(base, [sum(base)], [0], [0], [""], ["forward"])
 
 
-def _samples(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int, int]) -> list[Sample]:
+def _samples(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int, int]) -> Samples:
     if memory.options.profile == "notes":
         raise ValueProblem(
             "profile notes has no memory over time",
@@ -75,12 +101,11 @@ def _samples(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int
     if not memory.training.events:
         raise ValueProblem("the memory report holds no events: make it with logs=True", code="usage")
     rows, always = memory.report.layers, sum(base)
-    return [
-        Sample(
-            (*base, event.gradients, event.activations, event.transient),
-            always + event.total,
-            rows[event.layer].name if event.layer >= 0 else event.name,
-            event.phase,
-        )
-        for event in events
-    ]
+    return Samples(
+        base,
+        [always + event.total for event in events],
+        [event.gradients for event in events],
+        [event.activations for event in events],
+        [rows[event.layer].name if event.layer >= 0 else event.name for event in events],
+        [event.phase for event in events],
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import Stretch, byte_ticks, draw_value_axis, name_axis
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from cnncalc.drawings.axes import Tick
     from cnncalc.drawings.canvas import Request
-    from cnncalc.drawings.samples import Sample
+    from cnncalc.drawings.samples import Samples
     from cnncalc.memory.report import Inference, MemoryReport, Training
 
 PANEL, PANEL_ABOVE, PANEL_BELOW = 250.0, 165.0, 120.0
@@ -56,12 +58,14 @@ class _Timeline:
         self.is_training = kind == "training"
         self.memory = memory
         self.peak: Training | Inference = memory.training if self.is_training else memory.inference
+        self.once = request.once
         self.samples = samples = request.once(training_samples if self.is_training else inference_samples, memory)
+        self.count = len(samples.totals)
         self.units = request.units
         self.canvas = Canvas(kind, memory.architecture, request)
-        self.highest = max([sample.total for sample in samples])
-        self.working = max([sum([sample.bytes[place] for place in WORKING]) for sample in samples])
-        self.drawn = [place for place in range(len(CATEGORIES)) if any(sample.bytes[place] for sample in samples)]
+        self.highest = max(samples.totals)
+        self.working = max(samples.working)
+        self.drawn = samples.drawn
 
     def draw(self, depth: int | None) -> str:
         """The whole drawing; with ``depth``, names are those of blocks at that nesting level."""
@@ -109,8 +113,8 @@ class _Timeline:
 
     def _ends(self) -> list[float]:
         """The end of each sample: all are equally wide, but the optimizer's step has a minimum width."""
-        count, wide = len(self.samples), self.right - self.left
-        if self.samples[-1].phase != STEP or count == 1:
+        count, wide = self.count, self.right - self.left
+        if self.samples.phases[-1] != STEP or count == 1:
             return [self.left + wide * (i + 1) / count for i in range(count)]
         step = max(wide * STEP_SHARE, wide / count)
         each = (wide - step) / (count - 1)
@@ -118,29 +122,29 @@ class _Timeline:
 
     def _columns(self) -> list[StackedBar]:
         """What is drawn: of several samples that share a pixel, the largest."""
+        ends, totals = self.ends, self.samples.totals
         columns: list[StackedBar] = []
-        start = self.left
-        kept: Sample | None = None
-        for sample, end in zip(self.samples, self.ends, strict=True):
-            if kept is None or sample.total > kept.total:
-                kept = sample
-            if end - start >= 1 or end == self.ends[-1]:
-                columns.append(StackedBar(number(start), number(end), kept.bytes))
-                start, kept = end, None
+        start, first = self.left, 0
+        final = bisect_left(ends, ends[-1])
+        while first < self.count:
+            last = max(first, min(bisect_left(ends, start + 1, first), final))
+            while last > first and ends[last - 1] - start >= 1:  # rounding
+                last -= 1
+            while last < final and ends[last] - start < 1:
+                last += 1
+            highest = totals.index(max(totals[first : last + 1]), first)
+            columns.append(StackedBar(number(start), number(ends[last]), self.samples.bytes(highest)))
+            start, first = ends[last], last + 1
         return columns
 
-    def _spans(self, names: Sequence[str]) -> list[Stretch]:
-        """Consecutive samples of one name as one stretch; ``names`` are those of the samples."""
+    def _spans(self, runs: Sequence[tuple[int, str]]) -> list[Stretch]:
+        """The stretch of each run of samples, which begins at a place and has a name."""
         ends = [self.left, *self.ends]
-        first = [i for i, name in enumerate(names) if not i or name != names[i - 1]]
-        return [Stretch(ends[i], ends[end], names[i]) for i, end in zip(first, [*first[1:], len(names)], strict=True)]
+        return [Stretch(ends[i], ends[end], name) for (i, name), (end, _) in pairwise([*runs, (self.count, "")])]
 
     def _stretches(self, depth: int | None) -> list[Stretch]:
         """The running layers, or their blocks."""
-        names = [sample.name for sample in self.samples]
-        if depth is not None:
-            names = [".".join(name.split(".")[:depth]) for name in names]
-        return [stretch for stretch in self._spans(names) if stretch.name]
+        return [stretch for stretch in self._spans(self.once(_named, self.samples, depth)) if stretch.name]
 
     # What is drawn
 
@@ -192,7 +196,7 @@ class _Timeline:
         """Draws a dot at the highest sample, with its value above it."""
         canvas = self.canvas
         text = f"peak {format_bytes(self.peak.peak_bytes, self.units)} at {shown(self.peak.peak_at)}"
-        place = max(range(len(self.samples)), key=lambda i: self.samples[i].total)
+        place = self.samples.totals.index(self.highest)
         start = self.ends[place - 1] if place else self.left
         x = (start + self.ends[place]) / 2
         canvas.line(self.left, y, self.right, y, "dash")
@@ -209,7 +213,7 @@ class _Timeline:
         y = canvas.y + 4
         names = {"backward": "backward", "recompute": "gradients", STEP: "step"}
         longest: dict[str, Stretch] = {}
-        for stretch in self._spans([sample.phase for sample in self.samples]):
+        for stretch in self._spans(self.once(_phases, self.samples)):
             start, end, phase, _ = stretch
             name = names.get(phase, "forward")
             canvas.rect(start, y, end - start, BAND, name)
@@ -226,9 +230,9 @@ class _Timeline:
         subject = {"numpy": "arrays of the NumPy run", "ideal": "an ideal implementation"}.get(
             profile, f"live tensors in PyTorch ({profile})"
         )
-        operations = plural(len(self.samples) - self.is_training, "operation")
-        has_transient = any(sample.bytes[-1] for sample in self.samples)
-        is_recomputed = any(sample.phase == "recompute" for sample in self.samples)
+        operations = plural(self.count - self.is_training, "operation")
+        has_transient = len(CATEGORIES) - 1 in self.drawn
+        is_recomputed = any(phase == "recompute" for _, phase in self.once(_phases, self.samples))
         lines = [
             f"Bytes ({UNIT_RULES[self.units]}) of {subject}, in the order of {operations}.",
             f"Transient: {'gradients of activations, ' if self.is_training else ''}temporaries."
@@ -236,8 +240,22 @@ class _Timeline:
             else "",
             "On the right: the optimizer's step." if self.is_training else "",
             "Striped below the axis: recomputed for backward." if is_recomputed else "",
-            "Where several operations share a pixel, the largest is drawn."
-            if len(self.columns) < len(self.samples)
-            else "",
+            "Where several operations share a pixel, the largest is drawn." if len(self.columns) < self.count else "",
         ]
         return " ".join(filter(None, lines))
+
+
+def _named(samples: Samples, depth: int | None) -> list[tuple[int, str]]:
+    """The runs of samples of one layer, or of one block at nesting level ``depth``."""
+    names = samples.names
+    return _runs(names if depth is None else [".".join(name.split(".")[:depth]) for name in names])
+
+
+def _phases(samples: Samples) -> list[tuple[int, str]]:
+    """The runs of samples of one phase."""
+    return _runs(samples.phases)
+
+
+def _runs(names: Sequence[str]) -> list[tuple[int, str]]:
+    """The place of the first of each run of equal names, with the name."""
+    return [(0, names[0]), *[(at, after) for at, (name, after) in enumerate(pairwise(names), 1) if name != after]]

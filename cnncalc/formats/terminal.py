@@ -27,7 +27,7 @@ def write(document: Document, page: Page) -> str:
     """The document with a box around its table, if that has a header.
 
     If the table is too wide, columns are abbreviated or left out (a note says so), then words are wrapped within their
-    cells; the terminal wraps lines that are still too wide. Text is never read as markup.
+    cells; if it is still too wide, its cells stand below each other, without a box. Text is never read as markup.
     """
     return "".join([f"{line}\n" for line in _lines(document, page)])
 
@@ -47,7 +47,8 @@ def _lines(document: Document, page: Page) -> Iterator[str]:
         for line in ["", *text.table_lines(table), ""]:
             yield from _parts(line, page.width, margin)
     if is_shortened:
-        yield styled("(shortened to fit; --format text shows all)", DIM, page)
+        for part in _parts("(shortened to fit; --format text shows all)", page.width):
+            yield styled(part, DIM, page)
     margin = text.margin_of(document.closing)
     for line in text.paragraph_lines(document.closing):
         yield from _parts(line, page.width, margin)
@@ -204,8 +205,29 @@ def wrapped(line: str, width: int) -> list[str]:
     return [*lines, line]
 
 
+def _fits(table: Table, width: int | None) -> bool:
+    """Whether the table fits, if need be with its words wrapped."""
+    return width is None or table_width(table) <= width or fits_wrapped(table, width)
+
+
+def _stacked(table: Table, page: Page, width: int) -> Iterator[str]:
+    """The lines of a table that is too wide: of each row the first cell, then the others, each with its title."""
+    titles = [visible(column.title) for column in table.columns]
+    label = max(map(width_of, titles[1:]), default=0)
+    yield from [styled(part, BOLD, page) for part in _parts(titles[0], width)]
+    for first, *others in [[visible(cell.text) for cell in row] for row in table.rows]:
+        yield from [styled(part, CYAN, page) for part in _parts(first, width)]
+        for title, cell in zip(titles[1:], others, strict=True):
+            line = f"  {title}{' ' * (label - width_of(title))}  {cell}"
+            yield from _parts(line, width, min(label + 4, width // 2)) if cell else ()
+    yield ""
+
+
 def _boxed(table: Table, page: Page) -> Iterator[str]:
     """The lines of a table with its box: bold titles, the first column in cyan."""
+    if page.width is not None and not _fits(table, page.width):
+        yield from _stacked(table, page, page.width)
+        return
     form = box.ASCII if page.ascii_only else box.ROUNDED
     titles = [[column.title] for column in table.columns]
     rows = [[visible(cell.text) for cell in row] for row in table.rows]

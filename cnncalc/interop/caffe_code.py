@@ -418,10 +418,11 @@ def lrn(p: CaffeLayer) -> None:
 
 def scale(p: CaffeLayer) -> None:
     """SCALE; without a factor it is a Bias."""
+    keys = changed(("num_axes", 0 if p.layer.shared else 1, 1))
     if not p.layer.scale:
-        p.emit("Bias", [p.blob()], parameters=1)
+        p.emit("Bias", [p.blob()], *((("bias_param", keys),) if keys else ()), parameters=1)
         return
-    keys = changed(("bias_term", p.layer.shift, False))
+    keys = (*keys, *changed(("bias_term", p.layer.shift, False)))
     p.emit("Scale", [p.blob()], *((("scale_param", keys),) if keys else ()), parameters=1 + p.layer.shift)
 
 

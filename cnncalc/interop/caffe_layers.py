@@ -252,19 +252,29 @@ def _scale(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequenc
         if has_bias:
             return [net.lacks(layer, "it adds a learned shift to a product of two blobs", bottoms, x.sizes)]
         return [_spread(net, layer, "mul", x, bottoms[1], axis)]
-    covered = x.sizes[axis - 1 : axis - 1 + count if count >= 0 else None] if axis else ()
+    covered = _covered(x, axis, count)
+    if (found := _by_channel(net, layer, x, axis, covered, shift=has_bias)) is not None:
+        return [found]
+    why = f"only one factor for each channel or for all is supported, not axis {axis} and num_axes {count}"
+    return [net.lacks(layer, why, bottoms, x.sizes, parameters=prod(covered or ()) * (2 if has_bias else 1))]
+
+
+def _covered(x: Blob, axis: int, count: int) -> tuple[int, ...] | None:
+    """The sizes of the axes from ``axis`` on, as many as ``count`` (-1: all); None if the batch is one of them."""
+    if not count:
+        return ()
+    return x.sizes[axis - 1 : axis - 1 + count if count > 0 else None] if axis else None
+
+
+def _by_channel(
+    net: CaffeNet, layer: CaffeLayer, x: Blob, axis: int, covered: tuple[int, ...] | None, **keys: bool
+) -> Blob | None:
+    """SCALE, if the parameters have a number for each channel or only one."""
+    if covered is None:
+        return None
     if axis == 1 and prod(covered) == x.sizes[0]:
-        return [net.add_learned(layer, "scale", x, shift=has_bias)]
-    figures = {"parameters": (prod(covered) if axis else 1) * (2 if has_bias else 1)}
-    return [
-        net.lacks(
-            layer,
-            f"only one factor for each channel is supported, not axis {axis} and num_axes {count}",
-            bottoms,
-            x.sizes,
-            **figures,
-        )
-    ]
+        return net.add_learned(layer, "scale", x, **keys)
+    return net.add_learned(layer, "scale", x, shared=True, **keys) if prod(covered) == 1 else None
 
 
 def _spread(net: CaffeNet, layer: CaffeLayer, kind: str, x: Blob, other: Blob, axis: int) -> Blob:
@@ -285,18 +295,18 @@ def _spread(net: CaffeNet, layer: CaffeLayer, kind: str, x: Blob, other: Blob, a
 def _bias(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x, parameter = bottoms[0], layer.parameter
     axis, count = axis_of(layer, x, parameter.integer("axis", 1)), parameter.integer("num_axes", 1)
-    covered = x.sizes[axis - 1 : axis - 1 + count if count >= 0 else None] if axis else ()
+    covered = _covered(x, axis, count)
     if len(bottoms) > 1:
         return [_spread(net, layer, "add", x, bottoms[1], axis)]
-    if axis == 1 and _takes_bias(net, x, prod(covered)):
+    if axis == 1 and _takes_bias(net, x, prod(covered or ())):
         net.builder.note(f"{layer.name}: the shift of the layer before it")
         return [x]
-    if axis == 1 and prod(covered) == x.sizes[0]:
-        return [net.add_learned(layer, "scale", x, scale=False)]
-    if prod(covered) == prod(x.sizes):
+    if (found := _by_channel(net, layer, x, axis, covered, scale=False)) is not None:
+        return [found]
+    if covered == x.sizes:
         return [net.add_learned(layer, "position", x)]
-    why = f"only one shift for each channel is supported, not axis {axis} and num_axes {count}"
-    return [net.lacks(layer, why, bottoms, x.sizes, parameters=prod(covered) if axis else 1)]
+    why = f"only one shift for each channel or for all is supported, not axis {axis} and num_axes {count}"
+    return [net.lacks(layer, why, bottoms, x.sizes, parameters=prod(covered or ()))]
 
 
 def _takes_bias(net: CaffeNet, x: Blob, count: int) -> bool:
@@ -346,14 +356,13 @@ def _mean_variance(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) ->
 @translates("norm_param", "normalize")
 def _normalize(net: CaffeNet, layer: CaffeLayer, bottoms: Sequence[Blob]) -> Sequence[Blob]:
     x, parameter = bottoms[0], layer.parameter
-    keys: dict[str, Any] = {"eps": parameter.number("eps", 1e-10), "scale": True}
-    if parameter.boolean("across_spatial", True) and len(x.sizes) > 1:
-        why = "it divides by one norm for the whole volume, but has one factor for each channel"
-        count = 1 if parameter.boolean("channel_shared", True) else x.sizes[0]
-        return [net.lacks(layer, why, bottoms, x.sizes, parameters=count)]
-    if parameter.boolean("channel_shared", True) and x.sizes[0] > 1:
-        return [net.lacks(layer, "it has one learned factor for all channels", bottoms, x.sizes, parameters=1)]
-    return [net.add_learned(layer, "l2norm", x, **keys)]
+    eps = parameter.number("eps", 1e-10)
+    is_whole = parameter.boolean("across_spatial", True) and len(x.sizes) > 1
+    is_shared = parameter.boolean("channel_shared", True) and x.sizes[0] > 1
+    if not is_whole and not is_shared:
+        return [net.add_learned(layer, "l2norm", x, eps=eps, scale=True)]
+    normed = net.add(layer, "l2norm", [x], main=False, eps=eps, axes="volume" if is_whole else "depth")
+    return [net.add_learned(layer, "scale", normed, shift=False, shared=is_shared)]
 
 
 @translates("prelu_param", "prelu")

@@ -7,19 +7,15 @@ with its last pool.
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
 from cnncalc.interop.counting import Figure
-from cnncalc.layers.convolution import Convolution
-from cnncalc.layers.merge import Add
-from cnncalc.layers.pooling import AdaptivePooling
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cnncalc.interop.counting import Net, Row
+    from cnncalc.interop.counting import Net
 
 
 class Convention(NamedTuple):
@@ -45,25 +41,25 @@ def _of_operators(net: Net) -> list[Figure]:
     return onnx_counter.figures(net)
 
 
-def _keras(row: Row) -> Figure:
-    return Figure(row.parameters + row.buffers, None)
+def _of_sections(net: Net) -> list[Figure]:
+    from cnncalc.interop import darknet_counter
+
+    return darknet_counter.figures(net)
 
 
-def _darknet(row: Row) -> Figure:
-    """Half of the floating-point operations that darknet counts, since it counts a multiply-add as two."""
-    layer, operations, words = row.layer, 0, "nothing"
-    if isinstance(layer, Convolution):
-        operations, words = 2 * row.macs, "its multiplications"
-    elif isinstance(layer, AdaptivePooling) and layer.adaptive is None:
-        operations, words = row.output.elements * prod(layer.kernel), "half of the elements of all windows"
-    elif isinstance(layer, Add):
-        operations, words = row.output.elements * (len(row.input_volumes) - 1), "half of its additions"
-    return Figure(row.parameters, operations / 2, (f"{row.kind.upper()}: {words}",))
+def _of_keras(net: Net) -> list[Figure]:
+    """The parameters and buffers of each layer that runs at test time."""
+    from cnncalc.interop.keras_source import KerasSource
 
-
-def _each(rule: Callable[[Row], Figure]) -> Callable[[Net], list[Figure]]:
-    """A function with the figures that a rule gives for each layer that runs at test time."""
-    return lambda net: [Figure(0, 0) if row.training_only else rule(row) for row in net.layers]
+    lacks = KerasSource(net.resolved).lacks
+    return [
+        Figure(0, None)
+        if row.training_only
+        else Figure(
+            row.parameters + row.buffers, None, doubt=f"Keras has {lacks[row.index]}" if row.index in lacks else None
+        )
+        for row in net.layers
+    ]
 
 
 CONVENTIONS: dict[str, Convention] = {
@@ -102,20 +98,24 @@ CONVENTIONS: dict[str, Convention] = {
         _of_operators,
     ),
     "keras": Convention(
-        "3", "only parameters, with the running means and variances of BN, which it calls non-trainable", _each(_keras)
+        "3", "only parameters, with the running means and variances of BN, which it calls non-trainable", _of_keras
     ),
     "darknet": Convention(
         "AlexeyAB",
         "multiplications of convolutions, and half of the elements of all windows of pools and of the additions of "
-        "ADD: half of its BFLOPs",
-        _each(_darknet),
+        "ADD: half of its BFLOPs; nothing for LOCAL and FC",
+        _of_sections,
     ),
 }
 """The tools by name."""
 
 
 class Counted(NamedTuple):
-    """A net as another tool counts it, for one image; ``macs`` is None if it counts none; ``figures`` are by layer."""
+    """A net as another tool counts it, for one image.
+
+    ``macs`` is None if it counts none; ``figures`` are by layer. ``free`` are the kinds of layers that compute
+    something but for which the tool has no rule, in the order of the net.
+    """
 
     tool: str
     version: str
@@ -123,11 +123,12 @@ class Counted(NamedTuple):
     parameters: int
     macs: int | None
     figures: tuple[Figure, ...]
+    free: tuple[str, ...]
 
-    def doubts(self, indices: Iterable[int]) -> dict[str, list[int]]:
-        """The reasons why figures of these layers may differ from those of the tool, each with its layers."""
+    def doubts(self, indices: Iterable[int] | None = None) -> dict[str, list[int]]:
+        """The reasons why figures of these layers (default: all) may differ from the tool's, each with its layers."""
         found: dict[str, list[int]] = {}
-        for index in indices:
+        for index in range(len(self.figures)) if indices is None else indices:
             doubt = self.figures[index].doubt
             if doubt is not None:
                 found.setdefault(doubt, []).append(index)
@@ -141,4 +142,14 @@ def counted(tool: str, net: Net) -> Counted:
     macs = [figure.macs for figure in figures if figure.macs is not None]
     total = int(sum(macs)) if len(macs) == len(figures) else None
     parameters = sum([figure.parameters for figure in figures])
-    return Counted(tool, convention.version, convention.words, parameters, total, figures)
+    free = () if total is None else _free(net, figures)
+    return Counted(tool, convention.version, convention.words, parameters, total, figures, free)
+
+
+def _free(net: Net, figures: Iterable[Figure]) -> tuple[str, ...]:
+    """The kinds without a rule for any layer that computes something at test time."""
+    found: dict[str, bool] = {}
+    for row, figure in zip(net.layers, figures, strict=True):
+        if not (row.layer.is_input or row.layer.is_view_at_test_time or row.training_only):
+            found[row.kind] = found.get(row.kind, False) or figure.has_rule
+    return tuple([kind for kind, has_rule in found.items() if not has_rule])

@@ -62,10 +62,12 @@ class Figure(NamedTuple):
     """What a program counts of a layer, for one image.
 
     ``macs`` are its operations (None: it counts none); the sum over all layers is rounded down. ``words`` say how it
-    counts each part of the layer. ``doubt`` says why the figure may not be that of the program.
+    counts each part of the layer. ``doubt`` says why the figure may not be that of the program. ``has_rule``: the
+    program has a rule for a part of the layer; without one its operations are 0.
     """
 
     parameters: int
     macs: float | None
     words: tuple[str, ...] = ()
     doubt: str | None = None
+    has_rule: bool = False

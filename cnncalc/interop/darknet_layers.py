@@ -240,11 +240,28 @@ def _shortcut(net: DarknetNet, section: Section, x: int) -> int | None:
         return None
     volume, form = net.volume(x), section.text("weights_type", "none")
     if form != "none":
-        each = volume.depth if form == "per_channel" else 1
-        figures = {"parameters": each * (len(others) + 1)}
-        return net.lacks(section, f"weights_type={form}: a sum with learned factors", [x, *others], volume, **figures)
+        return _weighted(net, section, [x, *[place for place in others if place is not None]], form)
     fitted = [_fitted(net, section, place, volume) for place in others if place is not None]
     return net.activated(section, net.add(section, "add", [x, *fitted], "shortcut"), "linear")
+
+
+def _weighted(net: DarknetNet, section: Section, places: Sequence[int], form: str) -> int | None:
+    """The sum of volumes times learned factors: one for each volume, or with ``per_channel`` for each of its channels.
+
+    Source: AlexeyAB/darknet, ``shortcut_multilayer_cpu`` in blas.c.
+    """
+    volume = net.volume(places[0])
+    is_shared = form != "per_channel"
+    normalized = section.text("weights_normalization", "none")
+    if normalized != "none" or any(net.volume(place) != volume for place in places):
+        why = f"weights_normalization={normalized}: the factors depend on each other"
+        if normalized == "none":
+            why = f"weights_type={form}: a sum of volumes of different sizes with learned factors"
+        count = (1 if is_shared else volume.depth) * len(places)
+        return net.lacks(section, why, places, volume, parameters=count)
+    keys = {"shift": False, "shared": is_shared}
+    scaled = [net.add(section, "scale", [place], "shortcut.scale", **keys) for place in places]
+    return net.activated(section, net.add(section, "add", scaled, "shortcut"), "linear")
 
 
 def _fitted(net: DarknetNet, section: Section, place: int | None, wanted: Volume) -> int | None:

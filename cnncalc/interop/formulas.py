@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cnncalc.interop.operators import Operator
-    from cnncalc.interop.tensor_net import Source
+    from cnncalc.interop.tensor import Source
     from cnncalc.interop.views import Atom
 
 Numbers: TypeAlias = "list[float]"

@@ -456,7 +456,7 @@ CODES: dict[str, Callable[[Place], Code]] = {
     "affine": affine, "bn": normalization, "ln": normalization, "gn": normalization, "in": normalization,
     "rms": normalization, "l2norm": normalization,
     "grn": lambda p: Code(Call("GlobalResponse", (), (("epsilon", p.layer.eps),))), "lrn": lrn,
-    "scale": layer("Scale", ("scale", "scale", True), ("shift", "shift", True)),
+    "scale": layer("Scale", ("scale", "scale", True), ("shift", "shift", True), ("shared", "shared", False)),
     "dropout": dropout, "identity": layer("layers.Identity"),
     "add": merge("Add"), "mul": merge("Multiply"), "sub": by_sign("-"), "div": by_sign("/"),
     "maximum": merge("Maximum"), "minimum": merge("Minimum"), "mean": merge("Average"), "concat": concat,

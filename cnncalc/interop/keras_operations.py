@@ -313,28 +313,39 @@ def _item(net: KerasNet, call: Applied) -> Sequence[Tensor]:
         parts = [*parts[:place], *[slice(None)] * (len(x.axes) + 2 - len(parts)), *parts[place + 1 :]]
     if len(parts) > len(x.axes) + 1:
         return net.lacks(call, f"it has {len(parts)} indices, but its input has {len(x.axes) + 1} axes")
+    images, parts = parts[:1], parts[1:]
+    if images not in ([], [slice(None)]):
+        return net.lacks(call, NO_RANGE)
     left: list[int] = []
-    for number in range(len(x.axes) + 1):
-        part = parts[number] if number < len(parts) else slice(None)
-        size = net.sizes(x)[number - 1] if number else 0
+    for axis, size in enumerate(net.sizes(x)):
+        part = parts[axis] if axis < len(parts) else slice(None)
         bounds = _bounds(part, size)
-        if bounds is None or (number == 0 and part != slice(None)):
-            return net.lacks(call, "an index is neither a position nor a range with a step of 1 or more")
-        if number and not bounds:
+        if bounds is None:
+            return net.lacks(call, NO_RANGE)
+        if not bounds:
             return net.lacks(call, "its result has no elements")
-        if number and len(bounds) < size:
-            name, main = net.names(x)[number - 1], number == len(parts) - 1
+        if len(bounds) < size:
+            name = net.names(x)[axis]
             if bounds.step > 1 and name == "depth":
                 return net.lacks(call, f"it takes one channel in {bounds.step}")
-            if bounds.step == 1 or bounds != range(0, size, bounds.step):
-                keys: dict[str, Any] = {"from": bounds.start, "to": bounds.stop, **named_axis(name)}
-                x = net.add(call, "slice", [x], main=main and bounds.step == 1, **keys)
-            if bounds.step > 1:
-                strides = [bounds.step if side == name else 1 for side in net.volume(x).names]
-                x = net.add(call, "pool", [x], main=main, kernel=1, stride=uniform(strides))
-        if number and isinstance(part, slice):
+            x = _positions(net, call, x, name, bounds, size, main=axis == len(parts) - 1)
+        if isinstance(part, slice):
             left.append(len(bounds))
     return [x if len(left) == len(x.axes) else net.reshaped(call, x, left)]
+
+
+NO_RANGE = "an index is neither a position nor a range with a step of 1 or more"
+
+
+def _positions(net: KerasNet, call: Applied, x: Tensor, name: str, bounds: range, size: int, *, main: bool) -> Tensor:
+    """The positions ``bounds`` of an axis: SLICE, POOL1 for steps; ``main``: the last one has the name of the call."""
+    if bounds.step == 1 or bounds != range(0, size, bounds.step):
+        keys: dict[str, Any] = {"from": bounds.start, "to": bounds.stop, **named_axis(name)}
+        x = net.add(call, "slice", [x], main=main and bounds.step == 1, **keys)
+    if bounds.step > 1:
+        strides = [bounds.step if side == name else 1 for side in net.volume(x).names]
+        x = net.add(call, "pool", [x], main=main, kernel=1, stride=uniform(strides))
+    return x
 
 
 def _bounds(part: Any, size: int) -> range | None:

@@ -26,7 +26,14 @@ def keras_source(graph: Graph, options: ExportOptions) -> str:
 
     The layers keep the names of the net. Raises DesignError that lists every layer without an equivalent in Keras.
     """
-    return KerasSource(graph).text()
+    source = KerasSource(graph)
+    if source.lacks:
+        nodes = [(graph.nodes[index], why) for index, why in source.lacks.items()]
+        message = "{} ({}): Keras has {}"
+        raise DesignError(
+            Problem("no-equal", message.format(node.name, node.kind.upper(), why), node.span) for node, why in nodes
+        )
+    return source.text()
 
 
 class KerasSource(Groups):
@@ -36,20 +43,21 @@ class KerasSource(Groups):
         super().__init__(graph)
         self.owners = {node.share for node in graph.nodes if node.share is not None}
         names = [node.name for node in graph.nodes]
-        joins = ["_" * count for count in range(1, 1 + len(names))]
+        joins = map("_".__mul__, range(1, 1 + len(names)))
         self.join = next(join for join in joins if len({keras_name(name, join) for name in names}) == len(names))
         """The underscores that replace a dot in names: so many that all names stay different."""
         self.writer = FunctionWriter(self)
-        problems = []
-        for index, node in enumerate(graph.nodes):
+        self.lacks: dict[int, str] = {}
+        """What Keras does not have (``no layer for it``), by layer."""
+        dropped = without_output(graph)
+        for index in range(len(graph.nodes)):
             try:
+                if index in dropped:
+                    raise DesignError([Problem("no-equal", "no model with a layer that no output is computed from")])
                 self.codes.append(self._code(index))
             except DesignError as error:
-                message = f"{node.name} ({node.kind.upper()}): Keras has {error.every[0].message}"
-                problems.append(Problem("no-equal", message, node.span))
+                self.lacks[index] = error.every[0].message
                 self.codes.append(Code(None, ""))
-        if problems:
-            raise DesignError(problems)
 
     def text(self) -> str:
         """The whole code."""
@@ -96,6 +104,16 @@ class KerasSource(Groups):
     def kept(self, index: int) -> str:
         """The expression for the layer whose weights this one shares."""
         return f'kept["{keras_name(self.graph.nodes[self.graph.owner(index)[0]].name, self.join)}"]'
+
+
+def without_output(graph: Graph) -> set[int]:
+    """The layers that no output is computed from, as a CROP reads only their sizes: ``keras.Model`` leaves them out."""
+    computed = {index for index, readers in enumerate(graph.readers()) if not readers}
+    for index in reversed(range(len(graph.nodes))):
+        node = graph.nodes[index]
+        if index in computed:
+            computed.update(node.inputs[:1] if getattr(node.layer, "reads_second_sizes", False) else node.inputs)
+    return {index for index, node in enumerate(graph.nodes) if index not in computed and not node.is_input}
 
 
 def keras_name(name: str, join: str) -> str:

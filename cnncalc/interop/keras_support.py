@@ -18,16 +18,17 @@ def keep(layer: Any) -> Any:
 
 
 class Scale(layers.Layer):
-    """A learned factor and a learned shift for each channel; either can be left out."""
+    """A learned factor and a learned shift for each channel, or ``shared`` by all; either can be left out."""
 
-    def __init__(self, scale: bool = True, shift: bool = True, **keys: Any) -> None:
+    def __init__(self, scale: bool = True, shift: bool = True, shared: bool = False, **keys: Any) -> None:
         super().__init__(**keys)
-        self.scales, self.shift = scale, shift
+        self.scales, self.shift, self.shared = scale, shift, shared
 
     def build(self, shape: Any) -> None:
         """Creates the factors and shifts."""
-        self.scale = self.add_weight(shape=shape[-1:], initializer="ones", name="scale") if self.scales else None
-        self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", name="bias") if self.shift else None
+        form = (1,) if self.shared else shape[-1:]
+        self.scale = self.add_weight(shape=form, initializer="ones", name="scale") if self.scales else None
+        self.bias = self.add_weight(shape=form, initializer="zeros", name="bias") if self.shift else None
 
     def call(self, x: Any) -> Any:
         """The input times the factor plus the shift."""

@@ -109,13 +109,13 @@ RULES: Mapping[str, Rule] = {
     "ReduceL2": _read(1 + ROOT),
     "Resize": Rule("4 (linear) or 8 (cubic) for each output element", _resize),
 }  # fmt: skip
-"""The rule for each type of operator; the other operators that onnx-tool knows have 0 MACs."""
+"""The rule for each type of operator that has MACs."""
+
+FREE = ("Expand", "Flatten", "Split", "Transpose")
+"""Operators that onnx-tool knows, and for which it counts 0 MACs."""
 
 HIDDEN = ("Identity", "Constant", "Shape", "Unsqueeze", "Reshape", "Pad", "Concat", "Slice", "Gather")
 """Operators that onnx-tool leaves out, with the parameters that only they use."""
-
-UNKNOWN = ("GlobalMaxPool", "MaxUnpool", "Mean", "Mish", "ReduceSumSquare", "Selu")
-"""Operators that ``convert --to onnx`` writes but onnx-tool has no rule for: it stops at them."""
 
 
 def _over_all(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any]) -> Shape:
@@ -141,7 +141,8 @@ def figures(net: Net) -> list[Figure]:
     """What onnx-tool counts for each layer, including layers that act only in training, which the file contains."""
     lacking = [row.name for row in net.layers if row.kind not in LAYERS and not row.layer.is_input]
     if lacking:
-        return [Figure(row.parameters, row.macs, (), f"ONNX has no operator for {lacking[0]}") for row in net.layers]
+        doubt = f"ONNX has no operator for {lacking[0]}"
+        return [Figure(row.parameters, row.macs, (), doubt, has_rule=True) for row in net.layers]
     taken: set[str] = set()
     found: list[Figure] = []
     lost: dict[int, str] = {}
@@ -162,7 +163,7 @@ def _figure(runs: Sequence[Run], taken: set[str]) -> Figure:
     words: Counter[str] = Counter()
     doubt = None
     for run in runs:
-        if run.type in UNKNOWN:
+        if run.type not in (*RULES, *FREE, *HIDDEN):
             doubt = f"it stops, since it has no rule for {run.type}"
         if run.type in HIDDEN:
             continue
@@ -172,5 +173,6 @@ def _figure(runs: Sequence[Run], taken: set[str]) -> Figure:
         if rule is not None:
             macs += rule.macs(run)
         words[f"{run.type}: {'nothing' if rule is None else rule.words}"] += 1
+    has_rule = any(run.type in RULES for run in runs)
     parts = [text if count == 1 else f"{count} x {text}" for text, count in words.items()]
-    return Figure(parameters, macs, tuple(parts), doubt)
+    return Figure(parameters, macs, tuple(parts), doubt, has_rule)

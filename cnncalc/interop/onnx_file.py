@@ -5,6 +5,7 @@ Source: onnx.proto and the page "Open Neural Network Exchange Intermediate Repre
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
@@ -59,6 +60,9 @@ OMITTED = {1: 0.0, 2: 0, 3: ""}
 """By the number of its type: the value of an attribute without a written value; some writers leave out 0."""
 
 OWN_DOMAINS = ("", "ai.onnx")
+
+TELLING = (b"cnncalc", b"pytorch")
+"""Producers that write the numbers of formulas in nodes, or without axes: an initializer with axes is a parameter."""
 
 
 class Function(NamedTuple):
@@ -161,12 +165,15 @@ class Reader:
     def net(self, file: str) -> OperatorNet:
         """The net of the file."""
         graph: Field | None = None
+        is_telling = False
         versions: dict[str, int] = {}
         functions: list[Field] = []
         for field in self.fields(0, len(self.data)):
             if field[1] != BYTES:
                 if field[0] in (3, 4, 6, 7, 8):
                     raise WireError(f"at byte {field[3]} there is a number instead of a message")
+            elif field[0] == 2:
+                is_telling = self.data[field[3] : field[4]] in TELLING
             elif field[0] == 7:
                 graph = field
             elif field[0] == 8:
@@ -177,7 +184,7 @@ class Reader:
             raise WireError("it has no graph")
         for field in functions:
             self._function(field)
-        return self._graph(graph, file, versions)
+        return self._graph(graph, file, versions, is_telling=is_telling)
 
     def _version(self, field: Field, versions: dict[str, int]) -> None:
         """Adds the version of the operators of a domain."""
@@ -189,7 +196,7 @@ class Reader:
                 version = signed(part[2])
         versions["" if domain in OWN_DOMAINS else domain] = version
 
-    def _graph(self, graph: Field, file: str, versions: dict[str, int]) -> OperatorNet:
+    def _graph(self, graph: Field, file: str, versions: dict[str, int], *, is_telling: bool) -> OperatorNet:
         constants: dict[str, Constant] = {}
         inputs: dict[str, tuple[int | None, ...] | None] = {}
         shapes: dict[str, tuple[int | None, ...]] = {}
@@ -204,7 +211,10 @@ class Reader:
             elif number == 2:
                 title = self.text(field, MOST_TEXT)
             elif number in (5, 15):
-                _add_constant(constants, *self._initializer(field))
+                name, constant = self._initializer(field)
+                if is_telling and constant.shape and prod(constant.shape) == 1 and not constant.is_integer:
+                    constant = constant._replace(is_learned=True)
+                _add_constant(constants, name, constant)
             elif number in (11, 12, 13):
                 found, shape = self._value(field)
                 if number == 11:

@@ -131,6 +131,15 @@ def _check_size(name: str, raw: Field | None, form: int, count: int) -> None:
         raise WireError(f"at byte {raw[3]} the tensor {shown} has {size:,} bytes, but its elements need {needed:,}")
 
 
+def _values(reader: Reader, raw: Field | None, typed: list[Field], form: int, count: int) -> Sequence[Any] | None:
+    """The elements of a tensor, which are read when they are used; None if their type is not read."""
+    if raw is not None and form in CODES:
+        return Elements(reader, raw, form, count)
+    if typed and form != STRING:
+        return Elements(reader, typed, form, count)
+    return None if count else ()
+
+
 def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     """The name and the content of a tensor; raises WireError if it cannot be read."""
     shape: list[int] = []
@@ -160,15 +169,10 @@ def read_tensor(reader: Reader, start: int, end: int) -> tuple[str, Constant]:
     count = prod(shape)
     _check_shape(name or "without a name", shape)
     _check_size(name, None if is_external else raw, form, count)
-    values: Sequence[Any] | None = None
-    if count <= MOST_VALUES and not is_external:
-        if raw is not None and form in CODES:
-            values = Elements(reader, raw, form, count)
-        elif typed and form != STRING:
-            values = Elements(reader, typed, form, count)
-        elif not count:
-            values = ()
+    values = None
     if is_external:
         reader.external.append(external)
+    elif count <= MOST_VALUES:
+        values = _values(reader, raw, typed, form, count)
     stored = Stored(form, raw, typed, external if is_external else None)
     return name, Constant(tuple(shape), values, form in INTEGERS, is_external=is_external, stored=stored)

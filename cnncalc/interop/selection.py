@@ -6,7 +6,8 @@ from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported
-from cnncalc.interop.tensor_net import Net, Source, Tensor, Unknown
+from cnncalc.interop.tensor import Source, Tensor
+from cnncalc.interop.tensor_net import Net, Unknown
 from cnncalc.interop.views import Atom, Axes, batch_of, merged, regrouped, size_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.volume import SIDES

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor
+from cnncalc.interop.tensor import Array, Source, Tensor
 from cnncalc.interop.tensor_weights import columns, concatenated, distances
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, merged, size_of, whole
 from cnncalc.records import NamedTuple
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 MASK = "a mask of attention left out"
 MASKED = -50
@@ -205,24 +206,34 @@ def _role(net: Net, tensor: Tensor) -> Role | None:
     if source.part is not None and source.part.is_one and source.part.side == len(source.volume) - 1:
         part, base = (source.part.start, source.part.whole), source.part.base
     base, more = unscaled(base)
-    if net.kind(base) != "linear" or base.place is None:
+    if net.kind(base) != "linear" or base.place is None or source.volume[:-1] != base.volume[:-1]:
         return None
-    if net.builder.nodes[base.place].share is not None:
+    split = _heads(tensor, source.volume)
+    if split is None or net.builder.nodes[base.place].share is not None:
         return None
-    depth = len(source.volume) - 1
-    if source.volume[:-1] != base.volume[:-1] or tensor.rank < 2:
+    numbers, others, places = split
+    return Role(base.place, part, source.volume.depth // numbers, numbers, others, places, factor * more)
+
+
+def _heads(tensor: Tensor, volume: Volume) -> tuple[int, Axis, Axis] | None:
+    """How a tensor of a volume is split into heads: the numbers of each, the sides with separate attention, the places.
+
+    None if its last axis is not the numbers of each head, or if its axes are not in this order.
+    """
+    if tensor.rank < 2:
         return None
+    depth = len(volume) - 1
     *outer, places, last = tensor.axes
     if len(last) != 1 or last[0].side != depth or last[0].stride != 1:
         return None
     numbers = last[0].size
     heads = [atom for axis in outer for atom in axis if atom.side == depth]
     others = tuple([atom for axis in outer for atom in axis if atom.side not in (depth, BATCH)])
-    if heads not in ([], [Atom(depth, numbers, source.volume.depth // numbers)]):
+    if heads not in ([], [Atom(depth, numbers, volume.depth // numbers)]):
         return None
-    if any(atom.side in (depth, BATCH) for atom in places) or (not heads and numbers != source.volume.depth):
+    if any(atom.side in (depth, BATCH) for atom in places) or (not heads and numbers != volume.depth):
         return None
-    return Role(base.place, part, source.volume.depth // numbers, numbers, others, places, factor * more)
+    return numbers, others, places
 
 
 def _belong_together(net: Net, query: Role, key: Role, worth: Role) -> bool:

@@ -7,13 +7,9 @@ from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported
-from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
-from cnncalc.interop.tensor_elementwise import two
-from cnncalc.interop.tensor_functions import activation, function_of, reduced, reducible
-from cnncalc.interop.tensor_net import (
+from cnncalc.interop.tensor import (
     MIXED,
     Array,
-    Net,
     Source,
     Tensor,
     Value,
@@ -21,6 +17,9 @@ from cnncalc.interop.tensor_net import (
     require_batch_apart,
     require_whole_sides,
 )
+from cnncalc.interop.tensor_attention import MASK, Scores, attend, is_mask, projected
+from cnncalc.interop.tensor_elementwise import two
+from cnncalc.interop.tensor_functions import activation, function_of, reduced, reducible
 from cnncalc.interop.tensor_weights import flat, rows_in_order, scaled, shaped, transposed
 from cnncalc.interop.views import BATCH, Atom, Axes, Axis, batch_of, size_of, whole
 from cnncalc.records import NamedTuple
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 
 OVER_IMAGES = "it sums over the images of a batch"

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnncalc.graph import TIED
 from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import rounded  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_attention import biased, projected
-from cnncalc.interop.tensor_folding import broadcast
-from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
-from cnncalc.interop.tensor_net import (
+from cnncalc.interop.tensor import (
     Array,
-    Net,
     Source,
     Tensor,
     Value,
@@ -23,6 +19,9 @@ from cnncalc.interop.tensor_net import (
     require_batch_apart,
     require_whole_sides,
 )
+from cnncalc.interop.tensor_attention import biased, projected
+from cnncalc.interop.tensor_folding import broadcast
+from cnncalc.interop.tensor_functions import MERGES, activation, formula_of, function_of, leaf_of, learned
 from cnncalc.interop.tensor_norms import divided_by_neighbours
 from cnncalc.interop.tensor_weights import flat, in_order, negative, reciprocal, shaped
 from cnncalc.interop.views import BATCH, Atom, Axes, batch_of, covers, merged, size_of, whole
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 BIASED = ("conv", "dwconv", "deconv", "local", "fc", "linear")
 """Kinds for which an added constant with one number for each channel is a bias."""
@@ -262,9 +262,8 @@ def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
         channels = _per_channel(net, x, array)
         if channels is not None:
             return _scaled(net, operator, type, channels, array)
-        if array.elements == 1:  # one number for all channels: SCALE of a volume of depth 1
-            row = net.rearranged(x, [[*range(1, x.rank)], []])
-            return net.reshaped(_scaled(net, operator, type, row, shaped(array, 1)), x.shape)
+        if array.elements == 1:
+            return _scaled(net, operator, type, x, array)
         if type in ("Add", "Sub"):
             return _position(net, operator, x, array if type == "Add" else negative(array))
     raise Unsupported(f"it combines a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
@@ -279,7 +278,7 @@ def _with_scalar(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
     fits = all(size in (1, mine) for size, mine in zip(array.shape[::-1], x.shape[::-1], strict=False))
     value = array.scalar
     is_weight = type in LINEAR and not array.is_literal and array.is_learned is not False
-    if not fits or (is_weight and (array.elements > 1 or (array.is_learned and x.source.volume.depth == 1))):
+    if not fits or (is_weight and (array.elements > 1 or array.is_learned)):
         return None
     if is_weight and type == "Add" and len(array.shape) and x.source.volume.depth == 1 and _takes_bias(net, x.source):
         return None
@@ -346,7 +345,7 @@ def _broadcast_to(x: Tensor, array: Array) -> tuple[int, ...]:
 
 
 def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) -> Tensor:
-    """A product or sum with one number for each channel: a parameter of the layer before it, else SCALE or AFFINE."""
+    """A product or sum with one number for each channel, or for all: part of the layer before it, SCALE or AFFINE."""
     source = x.source
     net.place(source)
     is_shift = type in ("Add", "Sub")
@@ -360,14 +359,12 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         net.look_at(array.elements)
         values = [float(value) for value in array.values or ()]
         lines = [_line(type, value, is_first=True) for value in values]
-        factors, shifts = [rounded(line[0]) for line in lines], [rounded(line[1]) for line in lines]
-        keys: dict[str, Any] = {} if is_shift else {"factor": factors}
-        if is_shift:
-            keys["shift"] = shifts
-        return activation(net, operator, x, "affine", **keys)
+        place, key = (1, "shift") if is_shift else (0, "factor")
+        return activation(net, operator, x, "affine", **{key: [rounded(line[place]) for line in lines]})
+    is_shared = own.elements < source.volume.depth
     if is_shift:
-        return learned(net, operator, x, "scale", {"scale": None, "shift": own}, scale=False)
-    return learned(net, operator, x, "scale", {"scale": own, "shift": None}, shift=False)
+        return learned(net, operator, x, "scale", {"scale": None, "shift": own}, scale=False, shared=is_shared)
+    return learned(net, operator, x, "scale", {"scale": own, "shift": None}, shift=False, shared=is_shared)
 
 
 def flat_as(type: str, array: Array) -> Array:
@@ -409,6 +406,8 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
     if net.key(source, key) is not False:
         return False
     if key == "scale" and net.key(source, "shift"):
+        return False
+    if own.elements != (1 if net.key(source, "shared") else source.volume.depth):
         return False
     if net.key(source, "axes") not in ("depth", None):
         return False

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.operators import Constant
+from cnncalc.interop.tensor import Array, Made, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_moves import new_shape, order_of, place_in, split_sizes
-from cnncalc.interop.tensor_net import MAX_RANK, Array, Made, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.interop.tensor_net import MAX_RANK, Net
 from cnncalc.interop.tensor_pads import every_pad
 from cnncalc.units import plural
 
@@ -102,7 +103,8 @@ def constant_of_shape(net: Net, operator: Operator) -> Value:
     if given is None or given.is_literal:
         found = literal(full, values, is_integer=is_integer)
     else:
-        found = Array(full, values, is_integer=is_integer, origins=frozenset((operator.outputs[0],)))
+        origins = frozenset((operator.outputs[0],))
+        found = Array(full, values, is_integer=is_integer, origins=origins, is_learned=None if is_integer else True)
     found.made = Made(operator.type, {"value": number}, ())
     return found
 

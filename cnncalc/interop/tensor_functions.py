@@ -18,13 +18,14 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
-from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Value, WrongFile, axis_in, choice
+from cnncalc.interop.tensor import Array, Source, Tensor, Value, WrongFile, axis_in, choice
 from cnncalc.interop.views import BATCH, Atom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
     from cnncalc.volume import Volume
 
 MERGES = {"Add": "add", "Mul": "mul", "Sub": "sub", "Div": "div", "Max": "maximum", "Min": "minimum", "Mean": "mean"}

@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from cnncalc.interop.builder import WRONG
-from cnncalc.interop.tensor_net import Net, Source, Tensor
+from cnncalc.interop.tensor import Source, Tensor
 from cnncalc.interop.views import BATCH, Axis, whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 MAPS = frozenset((
     "Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "LRN",

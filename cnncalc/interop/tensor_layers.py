@@ -22,10 +22,11 @@ from cnncalc.interop import (
 )
 from cnncalc.interop.builder import MAX_BITS, WRONG, Unsupported
 from cnncalc.interop.operators import Branch
+from cnncalc.interop.tensor import Array, Made, Source, Tensor, Value, WrongFile
 from cnncalc.interop.tensor_folding import MAKERS, ONE, TWO, NotFolded, broadcast, fold, is_constant, made_of
 from cnncalc.interop.tensor_functions import with_key
 from cnncalc.interop.tensor_inputs import read_constants, read_input
-from cnncalc.interop.tensor_net import Array, Made, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.tensor_net import Net, Unknown
 from cnncalc.interop.tensor_weights import Origins, origins_of
 from cnncalc.interop.views import Axes, last_axes, maps_axes
 from cnncalc.interop.wire import WireError

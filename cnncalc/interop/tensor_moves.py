@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, MOST_PARTS, concat, part, picked, repeated
+from cnncalc.interop.tensor import KEEPING, Array, Tensor, Value, WrongFile, axes_in, axis_in
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import KEEPING, MAX_RANK, Array, Net, Tensor, Value, WrongFile, axes_in, axis_in
+from cnncalc.interop.tensor_net import MAX_RANK, Net
 from cnncalc.interop.tensor_pads import padded
 from cnncalc.interop.tensor_weights import first, shaped
 from cnncalc.interop.views import batch_of, whole
@@ -309,9 +310,6 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
     size = x.shape[axis]
     found = [place_in(index, size) for index in indices]
     order = _counting(shape, found)
-    count = len(found)
-    begins, middles = ([(2 * place + half) * size // (2 * count) for place in range(count)] for half in (0, 1))
-    has_steps = len({after - before for before, after in pairwise(found)}) > 1
     if (
         order is None
         and len(shape) == 1
@@ -319,13 +317,7 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
         and found == [(found[0] + n) % size for n in range(size)]
     ):
         return rolled(net, x, [(axis, -found[0] if 2 * found[0] <= size else size - found[0])], operator.name)
-    is_repeated = order is None and (found == begins or (found == middles and has_steps))
-    taken = _resized(net, operator, x, axis, count) if is_repeated else None
-    if taken is not None and found != begins:
-        first = f"{operator.type} takes the element nearest to the middle of each position"
-        why = f"{first}, RESIZE the one nearest to its begin"
-        net.builder.note(why)
-        net.differs(taken.source, why)
+    taken = _nearest(net, operator, x, axis, found) if order is None else None
     if taken is None:
         taken = picked(net, operator, x, axis, sorted(found) if order else found)
     if len(shape) == 1:
@@ -334,6 +326,22 @@ def _gathered(net: Net, operator: Operator, x: Tensor, axis: int, shape: tuple[i
     cut = net.reshaped(taken, (*taken.shape[:axis], *[shape[n] for n in order], *taken.shape[axis + 1 :]))
     back = [axis + order.index(n) for n in range(len(shape))]
     return cut.viewed(tuple([cut.axes[n] for n in (*range(axis), *back, *range(axis + len(shape), cut.rank))]))
+
+
+def _nearest(net: Net, operator: Operator, x: Tensor, axis: int, found: Sequence[int]) -> Tensor | None:
+    """The axis resized, if the indices are of the elements nearest to each position of the result; else None."""
+    size, count = x.shape[axis], len(found)
+    begins, middles = ([(2 * place + half) * size // (2 * count) for place in range(count)] for half in (0, 1))
+    has_steps = len({after - before for before, after in pairwise(found)}) > 1
+    if found != begins and not (found == middles and has_steps):
+        return None
+    taken = _resized(net, operator, x, axis, count)
+    if taken is not None and found != begins:
+        first = f"{operator.type} takes the element nearest to the middle of each position"
+        why = f"{first}, RESIZE the one nearest to its begin"
+        net.builder.note(why)
+        net.differs(taken.source, why)
+    return taken
 
 
 def _resized(net: Net, operator: Operator, x: Tensor, axis: int, count: int) -> Tensor | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import Unsupported
 from cnncalc.interop.formulas import evaluate, rounded
 from cnncalc.interop.selection import groups_of
+from cnncalc.interop.tensor import Array, Tensor, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_functions import NO_ARRAYS, activation, learned, reduced_axes
-from cnncalc.interop.tensor_net import Array, Net, Tensor, Value, WrongFile, axis_in, require_vectors
 from cnncalc.interop.tensor_weights import flat, in_order
 from cnncalc.interop.views import BATCH, Atom, maps_axes, size_of, whole
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 BN_EPS = 1e-5
 
@@ -68,19 +69,21 @@ def batch_norm(net: Net, operator: Operator) -> Value:
     is_training = mean is not None and (has_more or bool(operator.attributes.get("training_mode")))
     if is_training and has_more:
         net.builder.note("BatchNormalization in training mode")
-    # literals that do not change the input are not parameters
-    if scale is not None and scale.is_literal and scale.scalar == 1:
-        net.used(scale)
-        scale = None
-    if shift is not None and shift.is_literal and shift.scalar == 0:
-        net.used(shift)
-        shift = None
+    scale, shift = _without_literal(net, scale, 1), _without_literal(net, shift, 0)
     buffers = {"mean": flat(mean), "variance": flat(variance)} if mean is not None else {}
     keys: dict[str, Any] = _parts(scale, shift) | ({} if mean is not None else {"stats": False})
     found = _normalized(net, operator, tensor, "bn", _both(scale, shift), buffers, **keys)
     if is_training:
         net.differs(found.source, "BatchNormalization in training mode")
     return found
+
+
+def _without_literal(net: Net, array: Array | None, neutral: int) -> Array | None:
+    """None for a literal of the number that does not change the input, which is not a parameter; else the array."""
+    if array is None or not array.is_literal or array.scalar != neutral:
+        return array
+    net.used(array)
+    return None
 
 
 def _both(scale: Array | None, shift: Array | None) -> dict[str, Array | None]:

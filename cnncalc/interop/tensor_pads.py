@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.selection import EMPTY, natural_groups, part
-from cnncalc.interop.tensor_net import Net, Source, Tensor, Value, WrongFile, axes_in, choice
+from cnncalc.interop.tensor import Source, Tensor, Value, WrongFile, axes_in, choice
 from cnncalc.interop.views import BATCH, batch_of, whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.interop.operators import Operator
+    from cnncalc.interop.tensor_net import Net
 
 
 class Padded(NamedTuple):
@@ -90,13 +91,33 @@ def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, 
     sides, channels = [*before[:-1], *after[:-1]], [before[-1], after[-1]]
     if any(channels) and mode != "zero":
         raise Unsupported("it repeats channels")
-    given = x.source
-    volume = given.volume
+    volume = x.source.volume
     sizes = [size + a + b for size, a, b in zip(volume, before, after, strict=True)]
     if min(sizes) < 0:
         raise WrongFile(f"its pads {sides} remove more elements than {volume} has")
     if not min(sizes):
         raise Unsupported(EMPTY)
+    source = _pad_layer(net, operator, x.source, Volume(*sizes), sides, channels, mode, value)
+    if not any(channels) and min(sides) >= 0:
+        source.padded = Padded(net.maps(x.source, x), tuple(sides), mode, value)
+    axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
+    for side, group in enumerate(groups):
+        for number in group:
+            axes[number] = whole(side, sizes[side])
+    return Tensor(source, tuple(axes))
+
+
+def _pad_layer(
+    net: Net,
+    operator: Operator,
+    given: Source,
+    output: Volume,
+    sides: list[int],
+    channels: list[int],
+    mode: str,
+    value: float,
+) -> Source:
+    """The output of a PAD of a volume, which is added when a layer reads it, without keys that have their default."""
     keys: dict[str, Any] = {
         "mode": mode,
         "value": value if isfinite(value) else copysign(LARGEST, value),
@@ -104,7 +125,7 @@ def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, 
     }
     usual = {"mode": "zero", "value": 0, "depth": [0, 0]}
     keys = {"pad": pads_key(sides), **{name: key for name, key in keys.items() if key != usual[name]}}
-    source = Source(Volume(*sizes))
+    source = Source(output)
 
     def make() -> int | None:
         made = net.add("pad", [given], operator.name, **keys)
@@ -113,13 +134,7 @@ def padded(net: Net, operator: Operator, x: Tensor, pads: list[int], mode: str, 
         return None if made is None else made.place
 
     source.make = make
-    if not any(channels) and min(sides) >= 0:
-        source.padded = Padded(net.maps(given, x), tuple(sides), mode, value)
-    axes = [tuple([atom for atom in axis if atom.side == BATCH]) for axis in x.axes]
-    for side, group in enumerate(groups):
-        for number in group:
-            axes[number] = whole(side, sizes[side])
-    return Tensor(source, tuple(axes))
+    return source
 
 
 def _cropped(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
+from cnncalc.interop.tensor import Array, WrongFile, axis_in
 from cnncalc.interop.tensor_dense import dense
 from cnncalc.interop.tensor_functions import activation, learned
 from cnncalc.interop.tensor_moves import rolled
-from cnncalc.interop.tensor_net import Array, WrongFile, axis_in
 from cnncalc.interop.tensor_weights import transposed
 from cnncalc.interop.views import whole
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cnncalc.interop.operators import Operator
-    from cnncalc.interop.tensor_net import Net, Value
+    from cnncalc.interop.tensor import Value
+    from cnncalc.interop.tensor_net import Net
 
 
 def linear(net: Net, operator: Operator) -> Value:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncalc.errors import CnncalcError
 from cnncalc.interop.builder import WRONG
-from cnncalc.interop.tensor_net import STORED, Array
+from cnncalc.interop.tensor import STORED, Array
 from cnncalc.interop.tensor_pads import every_pad
 from cnncalc.interop.tensor_weights import DISTANCES, FIRST
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cnncalc.interop.operators import Constant
-    from cnncalc.interop.tensor_net import Made
+    from cnncalc.interop.tensor import Made
 
 FORMS = {
     1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8", 12: "u4", 13: "u8",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.interop.tensor_net import Array, Made, Tensor
+from cnncalc.interop.tensor import Array, Made, Tensor
 from cnncalc.interop.views import BATCH, batch_of, covers, size_of
 from cnncalc.records import NamedTuple
 

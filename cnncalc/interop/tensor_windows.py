@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import Unsupported, uniform
 from cnncalc.interop.formulas import rounded
+from cnncalc.interop.tensor import Array, Source, Tensor, Value, WrongFile, axes_in, choice, require_vectors
 from cnncalc.interop.tensor_folding import MOST_ELEMENTS
 from cnncalc.interop.tensor_functions import learned
-from cnncalc.interop.tensor_net import (
-    Array,
-    Net,
-    Source,
-    Tensor,
-    Unknown,
-    Value,
-    WrongFile,
-    axes_in,
-    choice,
-    require_vectors,
-)
+from cnncalc.interop.tensor_net import Net, Unknown
 from cnncalc.interop.tensor_pads import pads_key
 from cnncalc.interop.tensor_weights import flat, kernel_first, shaped
 from cnncalc.interop.views import last_axes, maps_axes

@@ -367,9 +367,10 @@ def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
         raise Unsupported(f"{layer.kind.upper()} with the statistics of its input has no operator")
     x, volume = low.input(index)
     name = low.name(index)
-    factor = low.weights(f"{name}/factor", [volume.depth])
+    form = [1 if getattr(layer, "shared", False) else volume.depth]
+    factor = low.weights(f"{name}/factor", form)
     scaled = low.operator("MUL", [x, factor], low.result(f"{name}/scaled", volume, [x]), name)
-    shift = low.weights(f"{name}/shift", [volume.depth])
+    shift = low.weights(f"{name}/shift", form)
     return low.operator("ADD", [scaled, shift], low.result(name, volume, [x]), name)
 
 

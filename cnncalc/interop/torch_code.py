@@ -479,7 +479,8 @@ def expression(text: str) -> Callable[[Place], Code]:
 def scale(p: Place) -> Code:
     """SCALE."""
     keys = changed(("scale", p.layer.scale, True), ("shift", p.layer.shift, True))
-    return Code(Call("Scale", (p.output.depth, p.sides), keys))
+    shape = (1, 0) if p.layer.shared else (p.output.depth, p.sides)
+    return Code(Call("Scale", shape, keys))
 
 
 CODES: dict[str, Callable[[Place], Code]] = {

@@ -401,10 +401,11 @@ def _figure(counter: Counter, row: Row, code: Code, parents: int, *, is_run: boo
     """What a program counts for a layer whose module has ``parents`` parent modules."""
     if row.kind not in CODES and not row.layer.is_input:
         stated = ("stated, not computed",) if row.layer.is_stated else ()
-        return Figure(row.parameters, row.macs, stated, f"PyTorch has no module for {row.kind.upper()} layers")
-    parameters, macs, words, doubt = 0, 0.0, [], None
+        return Figure(row.parameters, row.macs, stated, f"PyTorch has no module for {row.kind.upper()} layers", True)
+    parameters, macs, words, doubt, has_rule = 0, 0.0, [], None, False
     for place, m in enumerate(_seen(row, code)):
         rule = counter.rules.get(m.base)
+        has_rule = has_rule or rule is not None
         if not place and (counter.sees_unused or not row.training_only):
             parameters = counter.parameters(m, counter.rules) * parents ** (counter.repeats_parameters or 0)
         if rule is not None and is_run:
@@ -412,7 +413,7 @@ def _figure(counter: Counter, row: Row, code: Code, parents: int, *, is_run: boo
         words.append(f"{m.name}: {'nothing' if rule is None else rule.words}")
     if parents > 1 and counter.repeats_parameters is None:
         doubt = "it counts parameters that several blocks share more than once"
-    return Figure(parameters, macs, tuple(words), doubt)
+    return Figure(parameters, macs, tuple(words), doubt, has_rule)
 
 
 def _parents(source: Source, net: Net) -> dict[int, int]:

@@ -18,7 +18,7 @@ def without(module: nn.Module, *names: str) -> nn.Module:
 
 
 class Scale(nn.Module):
-    """A learned factor and a learned shift for each channel; either can be left out."""
+    """A learned factor and a learned shift for each channel, or with depth 1 for all; either can be left out."""
 
     def __init__(self, depth: int, sides: int, scale: bool = True, shift: bool = True) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
+from cnncalc.language.assignment import value_text
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.layers.keys import BOOLEAN_WORDS, truth
 
@@ -62,6 +63,7 @@ KEYS = {
     **dict.fromkeys(("key_dim", "dim_head"), "head_dim"),
     **dict.fromkeys(("block_size", "blocksize", "upscale_factor", "downscale_factor"), "block"),
     "window_size": "size",
+    "channel_shared": "shared",
     **dict.fromkeys(("shifts", "shift_size"), "shift"),
     **dict.fromkeys(("perm", "dims"), "order"),
     **dict.fromkeys(("starts", "start", "begin"), "from"),
@@ -124,7 +126,7 @@ def own_key(key: str, kind: type[Layer], value: Operand) -> tuple[str, str] | No
     if word == "ceil_mode" and "round" in kind.keys:
         is_on = truth(_word(value)) is True or (isinstance(value, Literal) and value.value == 1)
         return "round", "ceil" if is_on else "floor"
-    for name in (KEYS.get(word, ""), *SEVERAL_KEYS.get(word, ()), word):
+    for name in (word, KEYS.get(word, ""), *SEVERAL_KEYS.get(word, ())):
         if name in kind.keys:
             return name, written(value.span)
     return None
@@ -132,6 +134,9 @@ def own_key(key: str, kind: type[Layer], value: Operand) -> tuple[str, str] | No
 
 def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
     """The hint for a key of another tool at a layer of a kind; None if the key is unknown there too."""
+    absent = kind.absent.get(KEYS.get(key.lower(), key.lower()))
+    if absent is not None:
+        return f"leave it out: {absent}"
     own = own_key(key, kind, value)
     if own is not None:
         sign = ": " if in_file else "="
@@ -181,20 +186,25 @@ def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *
     return f"write {form}"
 
 
-def flag_hint(kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
-    """``write round=ceil``, for ``ceil_mode`` without its value, here or in another tool a key that is on or off.
+def flag_hint(kind: type[Layer], value: Operand, given: Container[str], *, in_file: bool) -> str | None:
+    """``write round=ceil``, for ``ceil_mode`` without its value, a key here or in another tool.
 
-    None for other words.
+    None for other words and for keys that are ``given``. For a key that is not on or off:
+    ``write groups=1; groups takes a whole number of at least 1``.
     """
     text = _word(value)
     own = own_key(text, kind, Literal(True, value.span)) if isinstance(text, str) else None
-    if own is None:
+    if own is None or own[0] in given:
         return None
     words = kind.keys[own[0]].reader.words
     values = dict.fromkeys((own[0], *ALSO_SET.get(str(text).lower(), ())), "yes" if "yes" in words else own[1])
     sign = ": " if in_file else "="
     settings = [f"{key}{sign}{word}" for key, word in values.items() if word in words]
-    return f"write {', '.join(settings)}" if settings else None
+    if settings:
+        return f"write {', '.join(settings)}"
+    known = kind.keys[own[0]]
+    example = "VALUE" if known.example is None else value_text(known.example)
+    return f"write {own[0]}{sign}{example}; {own[0]} takes {known.reader.expects}"
 
 
 def second_input_hint(kind: type[Layer], *, in_file: bool) -> str:

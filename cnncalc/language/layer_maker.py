@@ -14,7 +14,7 @@ from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from cnncalc.language.names import Names, Spec
@@ -203,34 +203,28 @@ class LayerMaker:
         try:
             layer = spec.kind(**values)
         except ValueProblem as error:
-            found = [error]
-        else:
-            if key is not None:
-                if len(made) >= MOST_MADE:
-                    made.clear()
-                made[key] = layer
-            return layer
-        for key, value in values.items():
-            # the constructor stops at the first wrong key; the others are reported too
-            try:
-                spec.kind.keys[key].reader(value)
-            except ValueProblem as error:
-                if found[0].key != key:
-                    message = f"{key}: {error.message}"
-                    found.append(ValueProblem(message, code=error.code, hint=error.hint, key=key))
+            every = (error, *_further_problems(spec.kind, values, error.key))
+            raise DesignError([self._problem(spec, values, wrong, environment) for wrong in every]) from None
+        if key is not None:
+            if len(made) >= MOST_MADE:
+                made.clear()
+            made[key] = layer
+        return layer
+
+    def _problem(
+        self, spec: Spec, values: Mapping[str, Value], wrong: ValueProblem, environment: Environment | None
+    ) -> Problem:
+        """The problem of a wrong value, at its key, with a hint if there is one."""
+        span = spec.plan.key_spans.get(wrong.key or "", spec.plan.syntax.span)
+        value = values.get(wrong.key or "")
+        reader = spec.kind.keys[wrong.key].reader if wrong.key in spec.kind.keys else None
+        hint = wrong.hint or (yaml_number_hint(value, reader) if isinstance(value, str) else None)
+        is_shown = len(self.problems) <= MAX_PROBLEMS
+        if hint is None and environment is not None and reader is not None and is_shown:
+            names = {**dict.fromkeys(VOLUME_NAMES, USUAL_SIZE), **environment.values}
+            hint = braces_hint(value, names, reader)
         name = f"{spec.name}: " if spec.name else ""
-        problems = []
-        for wrong in found:
-            span = spec.plan.key_spans.get(wrong.key or "", spec.plan.syntax.span)
-            value = values.get(wrong.key or "")
-            reader = spec.kind.keys[wrong.key].reader if wrong.key in spec.kind.keys else None
-            hint = wrong.hint or (yaml_number_hint(value, reader) if isinstance(value, str) else None)
-            is_shown = len(self.problems) <= MAX_PROBLEMS
-            if hint is None and environment is not None and reader is not None and is_shown:
-                names = {**dict.fromkeys(VOLUME_NAMES, USUAL_SIZE), **environment.values}
-                hint = braces_hint(value, names, reader)
-            problems.append(Problem(wrong.code, f"{name}{wrong.message}", span, hint))
-        raise DesignError(problems)
+        return Problem(wrong.code, f"{name}{wrong.message}", span, hint)
 
     def draft(self, spec: Spec) -> Draft | None:
         """The draft of a layer that depends on volumes; of a broken layer one that fails; None after a problem."""
@@ -296,3 +290,13 @@ class LayerMaker:
             spec.layer = self._make(spec)
         except DesignError as error:
             self.problems += error.every
+
+
+def _further_problems(kind: type[Layer], values: Mapping[str, Value], first: str | None) -> Iterator[ValueProblem]:
+    """The wrong values but that of the key ``first``, at which the constructor of a layer stops."""
+    for key, value in values.items():
+        try:
+            kind.keys[key].reader(value)
+        except ValueProblem as error:
+            if key != first:
+                yield ValueProblem(f"{key}: {error.message}", code=error.code, hint=error.hint, key=key)

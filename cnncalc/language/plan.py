@@ -206,22 +206,7 @@ class Planner:
         bare: list[str | None] = [kind.bare, *kind.further_bare]
         for argument in syntax.arguments:
             if argument.key is None:
-                key = bare.pop(0) if bare else None
-                hint = self._bare_hint(kind, argument, syntax, may_be_value=key is not None and key not in plan.given)
-                if hint is not None:
-                    message = f"{upper} takes this word only with its key"
-                    self._problem("unknown-key", message, argument.span, hint)
-                elif kind.bare is None:
-                    several = (kind.is_merge or kind.needs_second_input) and syntax.in_file
-                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several else _short_form(kind, syntax)
-                    self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
-                elif key is None:
-                    taken = (kind.bare or "", *kind.further_bare)
-                    count = "one value" if len(taken) == 1 else f"{len(taken)} values"
-                    message = f"{upper} takes {count} without a key ({', '.join(taken)}); name the others: key=value"
-                    self._problem("unknown-key", message, argument.span, _without_depth(kind, syntax))
-                else:
-                    self._take(plan, key, argument.value, argument.span)
+                self._bare(plan, kind, argument, bare.pop(0) if bare else None)
             elif argument.key in kind.keys:
                 self._take(plan, argument.key, argument.value, argument.span)
             elif argument.key in (*CALL_KEYS, *TYING_KEYS):
@@ -234,20 +219,42 @@ class Planner:
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
 
-    def _bare_hint(
-        self, kind: type[Layer], argument: Argument, syntax: LayerSyntax, *, may_be_value: bool
-    ) -> str | None:
-        """The hint for a word that needs its key (``round=ceil``) or is one (``ceil_mode``); None for other values.
+    def _bare(self, plan: Plan, kind: type[Layer], argument: Argument, key: str | None) -> None:
+        """Takes an argument without a key, which is the value of ``key``; None: all keys have theirs."""
+        syntax, upper = plan.syntax, kind.kind.upper()
+        message, hint = self._bare_hint(kind, argument, plan, may_be_value=key and key not in plan.given)
+        if hint is not None:
+            self._problem("unknown-key", message, argument.span, hint)
+        elif kind.bare is None:
+            several = (kind.is_merge or kind.needs_second_input) and syntax.in_file
+            hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several else _short_form(kind, syntax)
+            self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
+        elif key is None:
+            taken = (kind.bare, *kind.further_bare)
+            count = "one value" if len(taken) == 1 else f"{len(taken)} values"
+            message = f"{upper} takes {count} without a key ({', '.join(taken)}); name the others: key=value"
+            self._problem("unknown-key", message, argument.span, _without_depth(kind, syntax))
+        else:
+            self._take(plan, key, argument.value, argument.span)
 
-        ``may_be_value``: the layer takes a value at this place, so a word may be a variable.
+    def _bare_hint(
+        self, kind: type[Layer], argument: Argument, plan: Plan, *, may_be_value: object
+    ) -> tuple[str, str | None]:
+        """The message and the hint for a word that needs its key (``round=ceil``) or is one (``ceil_mode``).
+
+        The hint is None for other values. ``may_be_value``: the layer takes a value at this place, so a word may be a
+        variable.
         """
         if not isinstance(argument.value, (Name, Literal)):
-            return None
+            return "", None
         from cnncalc.language.foreign import bare_hint, flag_hint
 
-        given = [other.key for other in syntax.arguments]
-        hint = bare_hint(kind, argument.value, given, in_file=syntax.in_file)
-        return hint if hint or may_be_value else flag_hint(kind, argument.value, in_file=syntax.in_file)
+        upper, syntax = kind.kind.upper(), plan.syntax
+        hint = bare_hint(kind, argument.value, [other.key for other in syntax.arguments], in_file=syntax.in_file)
+        if hint or may_be_value:
+            return f"{upper} takes this word only with its key", hint
+        hint = flag_hint(kind, argument.value, plan.given, in_file=syntax.in_file)
+        return f"{upper} takes this key only with a value", hint
 
     def _unknown_key(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> None:
         key, near, hint = argument.key or "", "", None

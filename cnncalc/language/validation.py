@@ -152,13 +152,15 @@ class Validator:
     def _report_unset(self) -> None:
         """Reports all names without a value as one problem."""
         first, *others = self.unset
+        use = next((use for use in self._all_uses(first) if use.key.name), None)
+        flag = None if others or use is None else self._flag_hint(use)
+        if flag is not None:
+            self.near.pop(first, None)
         unlike = [name for name in self.unset if not self.near.get(name)]
         settings = [self._setting(name) for name in unlike[:8]]
         hint = f"give {'each' if len(unlike) > 1 else 'it'} a value: {' '.join(settings)}" if unlike else None
-        use = next((use for use in self._all_uses(first) if use.key.name), None)
         if not others and unlike and use is not None:
             may_be_word = use.key.reader.words and isinstance(use.operand, Name)
-            flag = self._flag_hint(use)
             if flag is not None:
                 hint = f"{flag}; to use a variable, give it a value: {settings[0]}"
             elif may_be_word or settings[0].endswith("=VALUE"):
@@ -174,12 +176,17 @@ class Validator:
 
     def _flag_hint(self, use: Use) -> str | None:
         """The hint for the name of a key in place of a value, as in ``POOL(ceil_mode)``; None for other names."""
-        kind = self.planner.plan(use.unit).kind if use.unit is not None else None
-        if use.unit is None or kind is None or not isinstance(use.operand, Name):
+        arguments = use.unit.arguments if use.unit is not None else ()
+        is_bare = any(argument.key is None and argument.value == use.operand for argument in arguments)
+        if use.unit is None or not is_bare or not isinstance(use.operand, Name):
+            return None
+        plan = self.planner.plan(use.unit)
+        if plan is None or plan.kind is None:
             return None
         from cnncalc.language.foreign import flag_hint
 
-        return flag_hint(kind, use.operand, in_file=use.unit.in_file)
+        others = [key for key, given in plan.given.items() if given.value != use.operand]
+        return flag_hint(plan.kind, use.operand, others, in_file=use.unit.in_file)
 
     def _setting(self, name: str) -> str:
         """The option that gives a name a value that all its keys take, as ``--set p=0.5``; VALUE if none is known."""

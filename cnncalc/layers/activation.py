@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume, Volumes
 
 
+NEVER_IN_PLACE = {"in_place": "PyTorch has no version of it that overwrites its input"}
+
+
 class Activation(Layer):
     """A function of each element.
 
@@ -35,13 +38,10 @@ class Activation(Layer):
     is_activation: ClassVar[bool] = True
     is_rectifier: ClassVar[bool] = True
     drawn: ClassVar[str] = "joined"
-    can_work_in_place: ClassVar[bool] = True
-    """Whether PyTorch has an in-place version."""
-
     in_place: bool | None = key(Boolean(), None, note="yes where allowed", means="whether it overwrites its input")
 
     def may_work_in_place(self) -> bool | None:
-        return self.in_place if self.can_work_in_place else False
+        return self.in_place if "in_place" in self.keys else False
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         if self.keeps_output or (in_place and self.keeps_output_in_place):
@@ -331,7 +331,7 @@ class Softplus(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SOFTPLUS"
     autocast: ClassVar[str | None] = "full"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
-    can_work_in_place: ClassVar[bool] = False
+    absent: ClassVar[Mapping[str, str]] = NEVER_IN_PLACE
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         return elementwise(xp, lambda x, result: xp.logaddexp(0, x, out=result), x, out)
@@ -354,7 +354,7 @@ class PRelu(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> PRELU"
     autocast: ClassVar[str | None] = "half"
     learns: ClassVar[bool] = True
-    can_work_in_place: ClassVar[bool] = False
+    absent: ClassVar[Mapping[str, str]] = NEVER_IN_PLACE
 
     shared: bool = key(Boolean(), False, means="whether all channels have the same slope")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import pi
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.activation import Activation
+from cnncalc.layers.activation import NEVER_IN_PLACE, Activation
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Choice
 from cnncalc.layers.memory import Keeping
@@ -14,7 +14,7 @@ from cnncalc.layers.window import all_sides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
@@ -62,7 +62,7 @@ class Gelu(Activation):
 
     kind: ClassVar[str] = "gelu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> GELU"
-    can_work_in_place: ClassVar[bool] = False
+    absent: ClassVar[Mapping[str, str]] = NEVER_IN_PLACE
     bare: ClassVar[str | None] = "form"
 
     form: str = key(Choice("exact", "tanh"), "exact", means="whether it is exact, or approximated with tanh")
@@ -197,7 +197,8 @@ class Glu(Layer):
         (x,) = inputs
         if x.depth % 2:
             message = f"GLU halves the depth, so the depth must be even, but it is {x.depth}"
-            raise ShapeError(message, code="not-divisible")
+            hint = f"LINEAR-{x.depth + 1} before it gives an even depth"
+            raise ShapeError(message, code="not-divisible", hint=hint)
         return x.with_depth(x.depth // 2)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:

@@ -130,20 +130,27 @@ def elementwise(operands: Sequence[Layout], *, is_fake: bool = False) -> Layout:
     return _elementwise(tuple(operands), is_fake)
 
 
+def _common(operands: Sequence[Layout], is_fake: bool) -> Layout | None:
+    """The layout that operands of the same sizes have in common, which PyTorch keeps; None if there is none."""
+    first = operands[0]
+    is_contiguous = all(operand.is_contiguous for operand in operands)
+    is_last = len(first.sizes) == 4 and all(operand.is_channels_last for operand in operands)
+    if is_contiguous and not (is_last and is_fake):
+        return contiguous(first.sizes)
+    if is_last and not is_contiguous:
+        return channels_last(first.sizes)
+    if not is_fake and first.is_dense and all(operand.strides == first.strides for operand in operands):
+        return first
+    return None
+
+
 @lru_cache(maxsize=1024)
 def _elementwise(operands: tuple[Layout, ...], is_fake: bool) -> Layout:
     rank = len(operands[0].sizes)
     sizes = tuple([max(operand.sizes[side] for operand in operands) for side in range(rank)])
-    if all(operand.sizes == sizes for operand in operands):
-        is_contiguous = all(operand.is_contiguous for operand in operands)
-        is_last = rank == 4 and all(operand.is_channels_last for operand in operands)
-        if is_contiguous and not (is_last and is_fake):
-            return contiguous(sizes)
-        if is_last and not is_contiguous:
-            return channels_last(sizes)
-        first = operands[0]
-        if not is_fake and first.is_dense and all(operand.strides == first.strides for operand in operands):
-            return first
+    common = _common(operands, is_fake) if all(operand.sizes == sizes for operand in operands) else None
+    if common is not None:
+        return common
     every = [
         [0 if size == 1 != whole else stride for size, stride, whole in zip(*operand, sizes, strict=True)]
         for operand in operands

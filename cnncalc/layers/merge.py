@@ -415,11 +415,16 @@ class Concat(Merge):
         return "stacked" if self.joins_depth else "apart"
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return self.stencils_of_each(*inputs)[of]
+
+    def stencils_of_each(self, *inputs: Volume) -> list[Stencils | None]:
+        points = (POINT,) * len(inputs[0].sides)
         if self.joins_depth:
-            return super().stencils(*inputs, of=of)
-        first = sum([x[x.place(self.axis[0])] for x in inputs[:of]])
-        moved = Stencil(1, range(-first, 1 - first))
-        return tuple([moved if name == self.axis[0] else POINT for name in inputs[0].names])
+            return [points] * len(inputs)
+        place = inputs[0].place(self.axis[0])
+        firsts = accumulate([x[place] for x in inputs], initial=0)
+        moved = [Stencil(1, range(-first, 1 - first)) for first, _ in zip(firsts, inputs, strict=False)]
+        return [(*points[:place], one, *points[place + 1 :]) for one in moved]
 
     def forward(self, xp: Any, *inputs: Any) -> Any:
         maps = [planes(x) for x in inputs]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from math import inf, prod
+from math import prod
 
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.base import Layer, Sizing, key
-from cnncalc.layers.keys import Boolean, Choice, Decimal
+from cnncalc.layers.keys import Boolean, Choice
 from cnncalc.layers.memory import Extra, Keeping, Size
-from cnncalc.layers.planes import max_pool_with_indices, pieces, pixels, planes, pool, window_starts
+from cnncalc.layers.planes import max_pool_with_indices, pixels, planes, pool, window_starts
 from cnncalc.layers.planes_backward import max_unpool, unpool
 from cnncalc.layers.side_keys import Pad, Sizes
 from cnncalc.layers.stencil import Stencil
-from cnncalc.layers.window import Windows, depth_step, ends, enlarged, lower_windows, sized
+from cnncalc.layers.window import Windows, depth_step, ends, lower_windows, sized
 from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, ClassVar
 
+    from cnncalc.layers.keys import Value
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
@@ -139,19 +140,20 @@ class PaddedPooling(Pooling):
 class AdaptivePooling(PaddedPooling):
     """Base of pools that take windows, or the size of their output."""
 
-    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "output": ("kernel", "stride", "pad", "round", "dilation", "count_pad")
+    }
 
     adaptive: tuple[int, ...] | None = key(
         Sizes(), None, name="output", note="not adaptive", means="sides of the output, instead of a kernel"
     )
 
-    def _check(self) -> None:
-        super()._check()
-        if self.adaptive is None:
-            return
-        for name in self.replaces["output"]:
-            if name in self.written():
-                raise ValueProblem(f"output: a pool takes the size of its output or windows, but has output and {name}")
+    def __init__(self, **values: Value) -> None:
+        super().__init__(**values)
+        given = [name for name in self.replaces["output"] if values.get(name) is not None]
+        if self.adaptive is not None and given:
+            message = f"output: a pool takes the size of its output or windows, but has output and {given[0]}"
+            raise ValueProblem(message, key="output")
 
     def no_effect(self, x: Volume) -> str | None:
         return super().no_effect(x) if self.adaptive is None else None
@@ -313,17 +315,6 @@ class MaxPool(AdaptivePooling):
         x = builder.gathered(x, "contiguous")
         return builder.operation([x], Size(0, builder.output.elements), layout=builder.made([x], builder.output))
 
-    def places_on_sides(self, sides: Sequence[int]) -> list[list[list[int]]]:
-        """For each side and window the places that a maximum can have: in the window, of adaptive pools in the map."""
-        if self.adaptive is not None:
-            bins = zip(sides, self.adaptive, strict=True)
-            return [[list(range(first, last)) for first, last in _edges(size, count)] for size, count in bins]
-        each = zip(sides, self.begins_of(sides), self.kernel, self.dilation, strict=True)
-        return [
-            [[place for place in range(kernel) if 0 <= begin + place * gap < size] for begin in begins]
-            for size, begins, kernel, gap in each
-        ]
-
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         if self.adaptive is None:
@@ -451,73 +442,3 @@ class AveragePool(AdaptivePooling):
             if not isinstance(self.pad, str):
                 high = size + ends(self.pad)[side][1]
         return [min(begin + self.kernel[side], high) - max(begin, low) for begin in begins]
-
-
-class LpPool(PaddedPooling):
-    """The p-norm of each window, map by map; with power 2 it is L2-norm pooling.
-
-    Formula: y = (the sum of abs(x)**p over the F x F window) ** (1/p).
-    Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says.
-
-    The memory counted is that of PyTorch's module, whose values differ in two cases: for an odd p and negative inputs,
-    since it sums x**p, and in windows cut off at the end, whose sum it scales up to a whole window.
-
-    Source: CS231n, "Pooling Layer", general pooling.
-    """
-
-    kind: ClassVar[str] = "lppool"
-    other_names: ClassVar[tuple[str, ...]] = ("l2pool",)
-    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> LPPOOL3/2"
-    output_range: ClassVar[tuple[float, float]] = (0, inf)
-
-    power: float = key(Decimal(minimum=1), 2.0, means="the p of the norm")
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        maps = planes(x)
-        powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
-        result = self.reduce(xp, xp.add, 0, powers)
-        if self.power == 2:
-            return pixels(xp.sqrt(result, out=result))
-        result **= 1 / self.power
-        return pixels(result)
-
-    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        return Keeping(inputs=True, extras=(Extra("sums", Size(0, output.elements)),))
-
-    def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
-        maps = planes(x)
-        powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
-        sums = self.reduce(xp, xp.add, 0, powers)
-        return pixels(xp.sqrt(sums) if self.power == 2 else sums ** (1 / self.power)), {"sums": pixels(sums)}
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # PyTorch computes (sign(m) * relu(|m|) * window) ** (1/p), where m is the mean of x**p over the window
-        (x,) = inputs
-        pads = self.windows(builder.volumes[0]).pads
-        if any(map(any, pads)):
-            x = builder.resized(x, enlarged(builder.volumes[0], pads))
-        powers = builder.power(x)
-        mean = averaged(builder, builder.entering(powers))
-        builder.hold(powers)  # an argument, also while a copy of it in float32 is used
-        sign = builder.operation([mean])
-        absolute = builder.operation([mean], keeps=(0,), backward_scratch=(builder.bytes_of(mean),))
-        positive = builder.operation([absolute], keeps_output=True)
-        signed = builder.operation([sign, positive], keeps=(0, 1))
-        result = builder.power(builder.times_number(signed))
-        builder.hold(x)
-        builder.hold(mean)
-        return result
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        # |x|**(p-1) * sign(x) times the sum of gradient * sums**(1/p - 1) over the windows that see x; 0 where all is 0
-        sums = planes(saved.extras["sums"])
-        shares = xp.where(sums > 0, sums, xp.inf) ** (1 / self.power - 1) if self.power != 1 else xp.ones_like(sums)
-        shares *= planes(gradient)
-        result = self.spread(xp, shares, saved.shape[2:])
-        for image, target in zip(planes(saved.x), result, strict=True):
-            for piece in pieces(len(image), image[0].nbytes):
-                if self.power == 2:
-                    target[piece] *= image[piece]
-                else:
-                    target[piece] *= xp.absolute(image[piece]) ** (self.power - 1) * xp.sign(image[piece])
-        return (pixels(result),), {}

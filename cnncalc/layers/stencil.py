@@ -56,12 +56,13 @@ class Stencil(NamedTuple):
 class Places(NamedTuple):
     """The inputs on which each output depends along one side, if borders or rounding break the rule.
 
-    ``window`` returns the inputs of an output; one call takes the time of looking up ``effort`` intervals of a list.
+    ``window`` returns the inputs of an output, as a range or, within the borders, as increasing numbers; one call takes
+    the time of looking up ``effort`` intervals of a list.
     ``nominal`` is the rule that would hold without borders (None: there is none). ``holds`` returns whether it holds
     for all outputs nevertheless.
     """
 
-    window: Callable[[int], range]
+    window: Callable[[int], range | Sequence[int]]
     nominal: Stencil | None = None
     effort: int = 1
     holds: Callable[[], bool] | None = None

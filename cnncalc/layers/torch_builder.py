@@ -246,8 +246,8 @@ class TorchBuilder(Protocol):
         ``leads``: the parameter is the first factor. ``along``: the axes of the value along which the parameter varies.
         """
 
-    def shifted(self, value: int) -> int:
-        """Value plus the first parameter, channel by channel."""
+    def shifted(self, value: int, *, along: Sequence[int] = (1,)) -> int:
+        """Value plus the first parameter, channel by channel; ``along`` as for :meth:`scaled`."""
 
     def depth_last(self, value: int) -> int:
         """A view of a map as batch x sides x depth."""

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer
+from cnncalc.layers.filling import NONE, Bins, Slid, but_fixed
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import MaxPool
 from cnncalc.layers.requirements import require_inputs
-from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
 from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.stencil import Stencils
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
 
@@ -26,7 +27,7 @@ class Unpool(Layer):
     """Puts its input at the places of the maxima of a max pool, in a volume like the input of that pool; 0 elsewhere.
 
     Formula: y[p] = x[w], where p is the place of the maximum in window w of the pool; 0 at all other places. If windows
-    share a maximum, the last one counts.
+    share a maximum, the last one counts. A window of only padding, which has no maximum, is refused.
     Volume: that of the input of the pool; the input of this layer has the volume of its output.
 
     Source: Badrinarayanan et al. 2015, "SegNet", section 3; PyTorch, torch.nn.MaxUnpool2d.
@@ -52,11 +53,10 @@ class Unpool(Layer):
             message = f"UNPOOL fills the places of a max pool, but the second volume is that of {source.label()}"
             raise ShapeError(f"{message}; name a POOL", code="no-pool", key="inputs")
         bound = object.__new__(type(self))
-        bound.__dict__.update(self.__dict__, pool=source, entered=inputs[0])
+        bound.__dict__.update(self.__dict__, pool=source.on(len(inputs[0].sides)), entered=inputs[0])
         return bound
 
-    def _known(self) -> tuple[MaxPool, Volume]:
-        """The pool, and its input volume."""
+    def undone(self) -> tuple[MaxPool, Volume]:
         assert self.pool is not None
         assert self.entered is not None
         return self.pool, self.entered
@@ -74,18 +74,39 @@ class Unpool(Layer):
                 f"UNPOOL takes a volume as large as the output of its pool, but the {wrong} of {x} and {pooled} differ",
                 code="merge-mismatch",
             )
-        return self._known()[1]
+        entered = self.undone()[1]
+        for name, side in zip(entered.names, self._sides(), strict=True):
+            if side.has_empty:
+                raise ShapeError(
+                    "UNPOOL needs a maximum in each window of its pool, but with a dilation larger than "
+                    f"{name} {side.size} a window has only padding",
+                    code="no-maximum",
+                    key="inputs",
+                )
+        return entered
+
+    def _sides(self) -> list[Bins | Slid]:
+        """The windows of the pool along each side."""
+        pool, entered = self.undone()
+        if pool.adaptive is not None:
+            return [Bins(size, bins) for size, bins in zip(entered.sides, pool.adaptive, strict=True)]
+        windows = pool.windows(entered)
+        each = zip(entered.sides, windows.steps, pool.kernel, windows.stride, windows.pads, pool.dilation, strict=True)
+        return [Slid(size, count, kernel, step, pad, gap) for size, count, kernel, step, (pad, _), gap in each]
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        pool, entered = self._known()
-        if pool.adaptive is not None:
-            # the bins that contain a position
-            sizes = zip(entered.sides, pool.adaptive, strict=True)
-            return tuple([Stencil(bins, range(1 - size, bins), size) for size, bins in sizes])
-        windows = pool.windows(entered)
-        sides = zip(windows.stride, windows.pads, windows.kernel, windows.dilation, strict=True)
-        # the windows that cover a position
-        return tuple([Stencil(1, range(pad - kernel + 1, pad + 1, gap), step) for step, (pad, _), kernel, gap in sides])
+        sides = self._sides()
+        if of == 0:
+            return tuple([side.filling for side in sides])
+        # a window of one element always has the same place, so its input does not matter
+        moving = [side for side in sides if not side.all_fixed]
+        if not moving:
+            return (NONE,) * len(sides)
+        return tuple([but_fixed(side) if [side] == moving and side.some_fixed else side.filling for side in sides])
+
+    def may_see_less(self, *inputs: Volume, of: int = 0) -> bool:
+        sides = self._sides()
+        return of == 1 and sum(not side.all_fixed for side in sides) > 1 and all(side.some_fixed for side in sides)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=(False, True), gradients=("new", "none"))
@@ -118,7 +139,7 @@ class Unpool(Layer):
 
     def _indices(self, xp: Any, places: Any, sides: Sequence[int]) -> Any:
         """The index in a map of each maximum, from the places that the pool gives: batch x depth x windows."""
-        pool, _ = self._known()
+        pool, _ = self.undone()
         if pool.adaptive is not None:
             return places.reshape(*places.shape[:2], -1)
         offsets = xp.unravel_index(places.astype(xp.intp), pool.kernel)
@@ -130,26 +151,10 @@ class Unpool(Layer):
             indices = indices * size + place
         return indices.reshape(*places.shape[:2], -1)
 
-    def possible_places(self, xp: Any) -> Iterator[Any]:
-        """Arrays with a place for each window, which together hold every place that a maximum can have.
-
-        Their shape is the sides of the output of the pool. The first has the first place of each window, the next the
-        second, and so on; a window with fewer places, such as one in the padding, repeats its last one.
-        """
-        pool, entered = self._known()
-        each = pool.places_on_sides(entered.sides)
-        counts = [max(len(places) for places in windows) for windows in each]
-        for offsets in xp.ndindex(*counts):
-            chosen = [
-                xp.array([places[min(offset, len(places) - 1)] for places in windows])
-                for offset, windows in zip(offsets, each, strict=True)
-            ]
-            yield xp.ravel_multi_index(xp.ix_(*chosen), entered.sides if pool.adaptive else pool.kernel)
-
     def forward(self, xp: Any, x: Any, places: Any) -> Any:
         maps = planes(x)
         batch, depth = maps.shape[:2]
-        sides = self._known()[1].sides
+        sides = self.undone()[1].sides
         indices = self._indices(xp, planes(places), sides)
         result = xp.zeros((batch, depth, *sides), x.dtype)
         flat = result.reshape(batch * depth, -1)

@@ -123,10 +123,20 @@ def quotients(sides: Sequence[int], parts: Sequence[int]) -> tuple[int, ...]:
     return tuple([side // part for side, part in zip(sides, parts, strict=True)])
 
 
-def missing(volume: Volume, parts: Sequence[int]) -> str:
-    """The hint if parts must divide the sides of a volume but do not: the padding with which they do."""
-    pads = [-size % part for size, part in zip(volume.sides, parts, strict=True)]
-    return f"PAD({shown([0] * len(pads) + pads)}) before it adds what is missing"
+def require_whole_parts(volume: Volume, parts: Sequence[int], rule: str, key: str) -> None:
+    """Raises ShapeError with the ``rule``, and the padding that helps as its hint, unless the parts divide the sides.
+
+    ``key`` is the key of the parts.
+    """
+    for name, size, part in zip(volume.names, volume.sides, parts, strict=True):
+        if size % part:
+            pads = [-size % part for size, part in zip(volume.sides, parts, strict=True)]
+            raise ShapeError(
+                f"{rule}, but {name} {size} is not divisible by {part}",
+                code="not-divisible",
+                key=key,
+                hint=f"PAD({shown([0] * len(pads) + pads)}) before it adds what is missing",
+            )
 
 
 def ends(pad: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

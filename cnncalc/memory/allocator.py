@@ -276,10 +276,13 @@ def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:
     """The sizes of a tape as :class:`Tensors`, and the size of each tensor; ``sizes_of`` is ``tape.sizes``."""
     found: list[Size] = []
 
-    def measure(fixed: int, per_image: int) -> Any:
-        is_later = min(fixed, per_image) < 0
-        found.append(Size(fixed, per_image).times(-1 if is_later else 1))
-        return Tensors((~(len(found) - 1) if is_later else len(found) - 1,))
+    def measure(size: Size) -> Any:
+        number = len(found)
+        if min(size) < 0:
+            found.append(size.times(-1))
+            return Tensors((~number,))
+        found.append(size)
+        return Tensors((number,))
 
     return sizes_of(measure), found
 

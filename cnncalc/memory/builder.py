@@ -66,6 +66,9 @@ class TapeBuilder:
         self.transposed: dict[int, tuple[int, ...]] = {}  # those of them that the row uses transposed
         self.tensors: dict[tuple[int, str], int] = {}  # parameters by their owner and name
         self.held: list[Frame] = []  # values that local variables keep alive
+        self.alike: dict[int, int] = {}  # of values: a number that all those have on which equal layers do the same
+        self.known_values: dict[tuple[Any, ...], int] = {}  # what these have in common
+        self.known_layers: dict[tuple[Any, ...], int] = {}  # the operation of the first of equal layers
         # of the layer that is being lowered
         self.row = report.layers[0]
         self.volumes = self.row.input_volumes
@@ -155,11 +158,58 @@ class TapeBuilder:
         self.own_parameters = self.owned[row.index]
         inputs = [self.place[source] if source >= 0 else self.places[~source] for source in row.reads]
         first = len(self.operations)
-        self.place[row.index] = self._lower(inputs)
+        key = self._key(inputs)
+        known = self.known_layers.get(key) if key else None
+        if known is not None:
+            self.place[row.index] = self._repeat(known, inputs)
+            return
+        held = len(self.held)
+        result = self.place[row.index] = self._lower(inputs)
+        if key and (self.last, len(self.held)) == (first, held) and self._is_repeatable(first, inputs, result):
+            self.known_layers[key] = first
         if row.layer.reads_second_sizes and len(inputs) > 1 and self.profile.holds_frames:
             self._add_argument(inputs[1])
         if self.last > first:
             self.held.append(Frame(self.last, tuple(dict.fromkeys(inputs))))
+
+    def _key(self, inputs: Sequence[int]) -> tuple[Any, ...] | None:
+        """What the operations of the current layer depend on; None if also on more than the layer and its inputs."""
+        row = self.row
+        if row.shared_with is not None or row.index in self.unpooled or row.layer.reads_second_sizes:
+            return None
+        learned = [self.parameters[place].is_trainable for place in self.own_parameters]
+        return (id(row.layer), row.input_volumes, self.in_place, *learned, *map(self._alike, inputs))
+
+    def _alike(self, value: int) -> int:
+        """The number of a value, which equal layers have in common."""
+        number = self.alike.get(value)
+        if number is None:
+            what = (self.elements[value], self.items[value], self.layouts[value], self.learns(value))
+            number = self.alike[value] = self.known_values.setdefault(what, len(self.known_values))
+        return number
+
+    def _is_repeatable(self, number: int, inputs: Sequence[int], result: int) -> bool:
+        """Whether an operation, the only one of the current layer, is the same for equal layers."""
+        found = self.operations[number]
+        is_whole = found.inputs == tuple(inputs) and found.parameters == self.own_parameters and found.output == result
+        return is_whole and found.name == self.row.name and len(set(inputs)) == len(inputs)
+
+    def _repeat(self, number: int, inputs: Sequence[int]) -> int:
+        """Records an operation again, for the current layer, which is equal; returns its output."""
+        row, own, known = self.row, self.own_parameters, self.operations[number]
+        size, _, learns, storage = self.values[known.output]
+        output = len(self.values)
+        self.values.append(Tensor(size, row.index, learns, storage))
+        self.elements.append(self.elements[known.output])
+        self.items.append(self.items[known.output])
+        self.layouts.append(self.layouts[known.output])
+        self.alike[output] = self._alike(known.output)
+        copied, summed = known.copied, known.summed_parameters
+        if copied or summed:
+            mine = dict(zip(known.parameters, own, strict=True))
+            copied, summed = tuple([mine[one] for one in copied]), tuple([mine[one] for one in summed])
+        self.operations.append(Operation(row.name, row.index, tuple(inputs), output, own, copied, summed, *known[7:]))
+        return output
 
     def _add_argument(self, value: int) -> None:
         """Adds a value that gives only sizes to the inputs of the last operation, which makes no gradient of it."""

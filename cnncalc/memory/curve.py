@@ -15,6 +15,7 @@ from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Level, Machine
 from cnncalc.memory.report import STEP, Breakdown, check_options, notes_rule
+from cnncalc.memory.tape import Measured
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, round_up
 
@@ -243,7 +244,7 @@ class SizeClasses:
 
     def __init__(self, rounding: int, tapes: Iterable[Tape]) -> None:
         self.rounding = rounding
-        self.packed: dict[tuple[int, int], int] = {}
+        self.pack = Measured(self._packed).__getitem__  # the packed size of one tensor, negative or not
         sizes = set().union(*map(_sizes, tapes))
         rests = {Size(size.fixed % rounding, size.per_image % rounding) for size in sizes}
         self.known = sorted(rest for rest in rests if rest.per_image)
@@ -260,14 +261,9 @@ class SizeClasses:
         self.half = 1 << (self.COUNT - 1)
         self.each_mask, self.each_half = (1 << width) - 1, 1 << (width - 1)
 
-    def pack(self, fixed: int, per_image: int) -> int:
-        """The packed size of one tensor, negative or not."""
-        known = self.packed.get((fixed, per_image))
-        if known is None:
-            is_negative = fixed < 0 or per_image < 0
-            known = -self._pack(-fixed, -per_image) if is_negative else self._pack(fixed, per_image)
-            self.packed[fixed, per_image] = known
-        return known
+    def _packed(self, size: Size) -> int:
+        fixed, per_image = size
+        return -self._pack(-fixed, -per_image) if fixed < 0 or per_image < 0 else self._pack(fixed, per_image)
 
     def _pack(self, fixed: int, per_image: int) -> int:
         if not per_image % self.rounding:
@@ -312,13 +308,8 @@ class SizeClasses:
 
 def _sizes(tape: Tape) -> set[Size]:
     """Every size of a tape, without its sign."""
-    found: set[tuple[int, int]] = set()
-
-    def measure(fixed: int, per_image: int) -> int:
-        found.add((fixed, per_image))
-        return 0
-
-    tape.sizes(measure)
+    found = Measured(lambda _: 0)
+    tape.sizes(found.__getitem__)
     return {Size(abs(fixed), abs(per_image)) for fixed, per_image in found}
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.layers.memory import Size
 from cnncalc.records import NamedTuple
-from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from cnncalc.layers.memory import Size
 
 NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
 """Gradients of an input: a new tensor, the incoming gradient itself, a view of it, or none at all."""
@@ -54,6 +52,12 @@ class Operation(NamedTuple):
     layer: int
     inputs: tuple[int, ...]
     output: int
+    parameters: tuple[int, ...] = ()
+    """The parameters of the tape, by index, whose gradients backward computes."""
+    copied: tuple[int, ...] = ()
+    """Those of ``parameters`` whose gradients are computed in another memory order and then copied."""
+    summed_parameters: tuple[int, ...] = ()
+    """Those of ``parameters`` whose gradients autograd sums to their size after the backward function has returned."""
     is_alias: bool = False
     """The output has the memory of the first input (a view, or in place) or, without inputs, that of a parameter."""
     keeps: tuple[int, ...] = ()
@@ -67,12 +71,8 @@ class Operation(NamedTuple):
     """Bytes of tensors that are allocated in addition to the output and kept for backward."""
     gradients: tuple[str, ...] = (NEW,)
     """NEW, SAME, VIEW or NONE for each input."""
-    parameters: tuple[int, ...] = ()
-    """The parameters of the tape, by index, whose gradients backward computes."""
     backward_scratch: tuple[Size, ...] = ()
     """Temporaries of backward; negative sizes are results that are allocated after the temporaries are freed."""
-    copied: tuple[int, ...] = ()
-    """Those of ``parameters`` whose gradients are computed in another memory order and then copied."""
     overwrites: bool = False
     """It works in the memory of its first input."""
     saves_parameter: bool = False
@@ -80,9 +80,7 @@ class Operation(NamedTuple):
     numbers: int = 0
     """Bytes of Python numbers in tensors; they are kept for backward even if a checkpointed segment keeps nothing."""
     summed_inputs: tuple[int, ...] = ()
-    """The inputs, by position, whose gradients autograd sums to their size after the backward function has returned."""
-    summed_parameters: tuple[int, ...] = ()
-    """The parameters for which the same holds."""
+    """The inputs, by position, for whose gradients the same holds."""
     sum_scratch: tuple[Size, ...] = ()
     """Temporaries of these sums."""
     made_before: tuple[Size, ...] = ()
@@ -161,32 +159,44 @@ class Tape(NamedTuple):
     spans: Mapping[int, tuple[int, int]] = {}
     is_for_several: bool = False
 
-    def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
-        """Every size as ``measure(fixed, per_image)`` gives it."""
-
-        def total(sizes: Sequence[Size]) -> int:
-            return sum([measure(*size) for size in sizes]) if sizes else 0
-
+    def sizes(self, measure: Callable[[Size], int]) -> Sizes:
+        """Every size as ``measure`` gives it."""
         operations = self.operations
+        fixed = {size: Size(size) for size in {*self.buffers, *[parameter.size for parameter in self.parameters]}}
         return Sizes(
-            values=[measure(*value.size) for value in self.values],
-            storages=[measure(*(value.storage or value.size)) for value in self.values],
-            parameters=[measure(parameter.size, 0) for parameter in self.parameters],
-            buffers=[measure(size, 0) for size in self.buffers],
-            extras=[total(each.extras) for each in operations],
-            backward_scratch=[total(each.backward_scratch + each.sum_scratch) for each in operations],
-            before_sums=[total([size for size in each.backward_scratch if min(size) >= 0]) for each in operations],
-            made_before=[total(each.made_before) for each in operations],
-            numbers=[measure(each.numbers, 0) if each.numbers else 0 for each in operations],
+            values=[measure(value.size) for value in self.values],
+            storages=[measure(value.storage or value.size) for value in self.values],
+            parameters=[measure(fixed[parameter.size]) for parameter in self.parameters],
+            buffers=[measure(fixed[size]) for size in self.buffers],
+            extras=[sum(map(measure, each.extras)) if each.extras else 0 for each in operations],
+            backward_scratch=[
+                sum(map(measure, each.backward_scratch + each.sum_scratch))
+                if each.backward_scratch or each.sum_scratch
+                else 0
+                for each in operations
+            ],
+            before_sums=[
+                sum([measure(size) for size in each.backward_scratch if min(size) >= 0]) if each.backward_scratch else 0
+                for each in operations
+            ],
+            made_before=[sum(map(measure, each.made_before)) if each.made_before else 0 for each in operations],
+            numbers=[measure(Size(each.numbers)) if each.numbers else 0 for each in operations],
         )
 
     def sizes_at(self, batch: int, rounding: int) -> Sizes:
         """Every size in bytes for a batch, each rounded up to a multiple of ``rounding``."""
+        return self.sizes(Measured(lambda size: size.at(batch, rounding)).__getitem__)
 
-        def measure(fixed: int, per_image: int) -> int:
-            return round_up(fixed + per_image * batch, rounding)
 
-        return self.sizes(measure)
+class Measured(dict[Size, int]):
+    """A number for each size, computed once by a function."""
+
+    def __init__(self, function: Callable[[Size], int]) -> None:
+        self.function = function
+
+    def __missing__(self, size: Size) -> int:
+        found = self[size] = self.function(size)
+        return found
 
 
 def spans_of(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:

@@ -125,6 +125,20 @@ class TorchLayouts(TapeBuilder):
             self.bases[result] = base
         return result
 
+    def _key(self, inputs: Sequence[int]) -> tuple[Any, ...] | None:
+        return super()._key(inputs) if self.bases.keys().isdisjoint(inputs) else None
+
+    def _is_repeatable(self, number: int, inputs: Sequence[int], result: int) -> bool:
+        is_view = number in self.permutations or number in self.merged or result in self.bases
+        is_special = is_view or number in self.repeated or number in self.borrowing
+        return not is_special and super()._is_repeatable(number, inputs, result)
+
+    def _repeat(self, number: int, inputs: Sequence[int]) -> int:
+        self.orders.append(self.orders[number])
+        if number in self.gathers:
+            self.gathers[len(self.operations)] = self.gathers[number]
+        return super()._repeat(number, inputs)
+
     def _copied_slices(self, inputs: Sequence[int], base: int, **options: Any) -> int:
         """Records an operation that overwrites its first input, a view of ``base`` (CopySlices in autograd).
 

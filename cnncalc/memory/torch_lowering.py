@@ -309,7 +309,9 @@ class TorchLowering(TorchLayouts):
         is_learned = self.parameters[factor].is_trainable
         item = max(self.items[value], self.parameter_item)
         whole = self.elements[value].times(item)
-        is_summed = self.items[value] != item or self.parameter_item != item or self.is_summed(value, factor)
+        is_cast = self.items[value] != item or self.parameter_item != item
+        # one number for all channels has fewer axes than the value
+        is_summed = is_cast or not along or self.is_summed(value, factor)
         scratch: tuple[Size, ...] = (whole,) if is_learned and is_summed else ()
         if self.items[value] != item and self.learns(value):  # the gradient of the value, in float32
             later = self.bytes_of(value).times(-1) if leads else Size(-self.parameters[factor].size)
@@ -336,13 +338,13 @@ class TorchLowering(TorchLayouts):
             result = self.operation([result], layout=shape, gradients=(SAME,), parameters=tuple(shift))
         return result
 
-    def shifted(self, value: int) -> int:
-        """Value plus the first parameter, channel by channel."""
+    def shifted(self, value: int, *, along: Sequence[int] = (1,)) -> int:
+        """Value plus the first parameter, channel by channel; ``along`` as for :meth:`scaled`."""
         item = max(self.items[value], self.parameter_item)
         return self.operation(
             [value],
             item=item,
-            layout=self.by_channel(value),
+            layout=self.by_channel(value, along),
             gradients=(SAME if self.items[value] == item else NEW,),
             parameters=self.own_parameters[:1],
         )

@@ -8,7 +8,7 @@ from cnncalc.formats.notation import Notation
 from cnncalc.page.conventions import PROFILES
 from cnncalc.page.markup import name, paragraph, section, table, text
 from cnncalc.page.summary import place
-from cnncalc.units import bytes_per_element, format_bytes, percent, plural
+from cnncalc.units import bytes_per_element, format_bytes, percent, plural, signed_percent
 from cnncalc.views.fit import need_lines
 from cnncalc.views.memory import CLASSES
 
@@ -157,8 +157,7 @@ def _peak(kind: str, peak: Training | Inference, units: str) -> str:
 
 def deviation(guess: int, truth: int) -> str:
     """The deviation of a guess from the truth, in percent."""
-    sign = "+" if guess >= truth else "\u2212"
-    return sign + percent(abs(guess - truth), truth)
+    return signed_percent(guess - truth, truth).replace("-", "\u2212")
 
 
 def _bar(memory: MemoryReport) -> str:

@@ -62,6 +62,17 @@
 
   const tenths = (part, whole) => (whole ? (2000n * part + whole) / (2n * whole) : 0n);
   const percent = (part, whole) => `${written(tenths(part, whole), 1)} %`;
+
+  /** A change with its sign; a small one has as many decimals, up to nine, as its first digit needs. */
+  function signedPercent(change, whole) {
+    const part = change < 0n ? -change : change;
+    for (let decimals = 1; whole && decimals <= 9; decimals += 1) {
+      const digits = (2n * 10n ** BigInt(decimals + 2) * part + whole) / (2n * whole);
+      if (digits) return `${change < 0n ? "\u2212" : "+"}${written(digits, decimals)} %`;
+    }
+    return percent(0n, whole);
+  }
+
   const images = (count) => `${grouped(count)} image${count === 1n ? "" : "s"}`;
 
   /** Parses bytes such as 8GiB, 512 MB, 1.5 GiB; null for anything else. */
@@ -536,7 +547,7 @@
         put(block, "training-notes", bytes(rule), rule);
         put(block, "inference-notes", bytes(forward), forward);
         const off = rule - training.total;
-        put(block, "deviation", `${off < 0n ? "\u2212" : "+"}${percent(off < 0n ? -off : off, training.total)}`);
+        put(block, "deviation", signedPercent(off, training.total));
         find(".fits", block).hidden = deviceMemory === null;
         if (deviceMemory !== null) {
           const most = largestBatch((count) => curve.training(count, chosen.value).total, deviceMemory);

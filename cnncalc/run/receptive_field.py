@@ -150,14 +150,23 @@ class Probes:
                 self.left -= depth * size.positions**2
             else:
                 self.left -= depth * STRIP ** (len(size.sides) - 1) * sum(side**2 for side in size.sides)
+            is_known = self.left > 0
+            if not self.by_position and (layer.takes_places or layer.origins(*volumes) is not None):
+                is_known = False  # the sides depend on each other
             probe = _probe_positions if self.by_position else _probe
             if layer.takes_places:
-                probe = _probe_places  # which place a max pool gives depends on values
-            is_known = self.left > 0 and (self.by_position or not layer.takes_places)
-            if not self.by_position and layer.origins(*volumes) is not None:
-                is_known = False  # positions move between the sides
+                probe = self._of_places  # which place a max pool gives depends on values
             self.known[key] = probe(layer, volumes, number) if is_known else None
         return self.known[key]
+
+    def _of_places(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
+        pool, entered = layer.undone()
+        found = self.of(pool, (entered.with_depth(1),), 0)
+        if found is None:
+            return None
+        covered = np.eye(entered.positions) if found[0] is None else found[0]
+        self.left -= entered.positions * int(covered.sum())
+        return _probe_places(layer, volumes, number, covered) if self.left > 0 else None
 
     def propagate(self, marks: Any, reaching: Any) -> Any:
         """What reaches the outputs, from the marks of a layer and what reaches its input; None if it takes too long."""
@@ -180,19 +189,32 @@ def _probe_positions(layer: Layer, volumes: tuple[Volume, ...], number: int) -> 
     return None if changed is None else (_unless_same(changed.reshape(len(places), -1).T.astype(np.float32)),)
 
 
-def _probe_places(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
-    """Which windows of a max pool can fill which positions, over all places that a maximum can have: outputs x windows.
+def _probe_places(layer: Layer, volumes: tuple[Volume, ...], number: int, covered: Any) -> tuple[Any, ...]:
+    """Which windows of a max pool can fill which positions: outputs x windows, of 0 and 1.
 
-    The marks of the places, the second input, are the same.
+    ``covered`` are the marks of the pool: windows x positions. For each window and each position in it, the pool runs
+    on a map in which the window has its maximum there and all positions outside of it have larger values. Of the
+    marks of the places, the second input, those of windows are left out whose maximum is at the same place in all maps.
     """
-    windows = volumes[number].positions
-    x = np.arange(1, windows + 1).reshape(1, *volumes[number].sides, 1)
-    marks: Any = None
-    for places in layer.possible_places(np):
-        filled = layer.forward(np, x, places.reshape(x.shape)).ravel()
-        if marks is None:
-            marks = np.zeros((filled.size, windows), np.float32)
-        marks[filled > 0, filled[filled > 0] - 1] = 1
+    pool, entered = layer.undone()
+    windows, positions = np.nonzero(covered)
+    numbers = np.arange(1, len(covered) + 1).reshape(1, *volumes[number].sides, 1)
+    marks = np.zeros((entered.positions, len(covered)), np.float32)
+    least = np.full(len(covered), np.inf)
+    most = -least
+    step = max(1, AT_ONCE // entered.positions)
+    for start in range(0, len(windows), step):
+        some = slice(start, start + step)
+        maps = np.where(covered[windows[some]] > 0, np.float32(0), np.float32(2))
+        maps[np.arange(len(maps)), positions[some]] = 1
+        places = pool.forward_training(np, pixels(maps.reshape(1, -1, *entered.sides)))[1]["places"]
+        filled = layer.forward(np, np.repeat(numbers, len(maps), axis=-1), places).reshape(-1, len(maps))
+        outputs, which = np.nonzero(filled)
+        marks[outputs, filled[outputs, which] - 1] = 1
+        each = places.reshape(-1, len(maps))
+        least, most = np.minimum(least, each.min(axis=1)), np.maximum(most, each.max(axis=1))
+    if number == 1:
+        marks[:, least == most] = 0
     return (_unless_same(marks),)
 
 

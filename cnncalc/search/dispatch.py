@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, InvalidStateError, wait
 from contextlib import suppress
 from itertools import chain, islice
 from math import inf
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS = 10
 """How long to wait for the shutdown of an executor: one given by the user may hang after a worker was killed."""
+SILENT_SECONDS = 5.0
+"""After how many seconds without any answer the executors are asked whether they still take tasks."""
 CHUNK_SECONDS = 0.2
 """How long a worker should compute one chunk: much longer than it takes to send the chunk and its answer."""
 MAX_CHUNK = 10_000
@@ -47,18 +49,17 @@ MAX_DEATHS = 3
 class Provider(NamedTuple):
     """How an executor is started.
 
-    ``name`` is for messages. ``is_single``: it has one worker, which takes tasks in their order. ``deaths`` are the
-    exceptions, besides BrokenExecutor, of a task whose worker died. ``may_restart``: a broken one may be replaced.
-    ``is_owned``: it is shut down with the search. ``ends_at_once``: its shutdown does not wait for running tasks.
+    ``name`` is for messages. ``tasks`` is the number of chunks that are submitted to it at the same time at first.
+    ``deaths`` are the exceptions, besides BrokenExecutor, of a task whose worker died. ``may_restart``: a broken one
+    may be replaced. ``is_owned``: it is shut down with the search.
     """
 
     name: str
     start: Callable[[], Executor]
-    is_single: bool = False
+    tasks: int = LEAST_TASKS
     deaths: tuple[type[BaseException], ...] = ()
     may_restart: bool = True
     is_owned: bool = True
-    ends_at_once: bool = False
 
 
 class Chunk:
@@ -129,7 +130,7 @@ class ExecutorQueue:
     def __init__(self, provider: Provider, work: bytes) -> None:
         self.provider = provider
         self.tasks: dict[Future[bytes], Task] = {}
-        self.most_tasks = LEAST_TASKS
+        self.most_tasks = provider.tasks
         self._work = work
         self._failed_starts = 0
         self._executor: Executor | None = None
@@ -154,17 +155,28 @@ class ExecutorQueue:
         if probe is None or not probe.done():
             return
         self._probe = None
+        deaths: tuple[type[BaseException], ...] = (BrokenExecutor, *self.provider.deaths)
         try:
             self.read_answer(probe)
-        except BrokenExecutor as error:
+        except deaths as error:
             self._failed_starts += 1
-            if self._failed_starts == MAX_DEATHS:
+            if self._failed_starts == MAX_DEATHS or not self.provider.may_restart:
                 raise self.failure(error) from None
             self.restart()
-        except self.provider.deaths as error:
-            raise self.failure(error) from None
         else:
             self._failed_starts = 0
+
+    def fail_if_broken(self) -> None:
+        """Fails the futures without an answer if the executor takes no more tasks: they would never have one.
+
+        A pool of processes loses a task that is submitted at the moment in which it breaks, until Python 3.12.0.
+        """
+        try:
+            self._sent([])
+        except (OSError, RuntimeError) as error:
+            for future in self.futures:
+                with suppress(InvalidStateError):  # it has its answer now
+                    future.set_exception(BrokenExecutor(str(error)))
 
     @property
     def futures(self) -> list[Future[bytes]]:
@@ -212,9 +224,8 @@ class ExecutorQueue:
 
     def close(self) -> None:
         """Cancels the submitted chunks and shuts the executor down, if it is ours."""
-        if not self.provider.ends_at_once:
-            for future in self.futures:
-                future.cancel()
+        for future in self.futures:
+            future.cancel()
         self.tasks.clear()
         self._probe = None
         executor, self._executor = self._executor, None
@@ -372,8 +383,11 @@ class WorkerPool:
 
     def _wait(self) -> None:
         """Waits for an answer, and receives all that have arrived."""
-        wait(chain.from_iterable([queue.futures for queue in self.queues]), return_when=FIRST_COMPLETED)
+        futures = chain.from_iterable([queue.futures for queue in self.queues])
+        is_silent = not wait(futures, SILENT_SECONDS, FIRST_COMPLETED).done
         for queue in self.queues:
+            if is_silent:
+                queue.fail_if_broken()
             queue.poll()
             self._receive(queue)
 
@@ -400,15 +414,12 @@ class WorkerPool:
     def _recover(self, queue: ExecutorQueue) -> None:
         """Restarts a broken executor and queues its chunks again; marks or halves those that may have broken it."""
         chunks = [task.chunk for task in queue.tasks.values()]
-        if queue.provider.is_single or len(chunks) < 2:
-            blamed, others = chunks[:1], chunks[1:]
+        if len(chunks) == 1:
+            self._blame(chunks[0])
         else:
-            blamed, others = [], chunks
             for chunk in chunks:
                 chunk.is_suspect = True
-        self._waiting.extendleft(reversed(others))
-        for chunk in blamed:
-            self._blame(chunk)
+            self._waiting.extendleft(reversed(chunks))
         queue.restart()
 
     def _blame(self, chunk: Chunk) -> None:

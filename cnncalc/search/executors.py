@@ -24,8 +24,6 @@ FORMS = ("processes", "processes:N", "threads", "serial", "dask://HOST:PORT", "m
 """The names of executors."""
 POOL_SECONDS = 0.5
 """How long this process computes alone before it starts others: about the time that their start takes."""
-MOST_POOLS = 32
-"""The most pools of processes. Up to this number each has a single process, so that its death affects no other."""
 
 
 def outcomes(work: Work, points: Iterable[Point], executor: str | Executor) -> Iterator[tuple[Point, Outcome]]:
@@ -98,12 +96,10 @@ def _number_of_processes(text: str | None) -> int:
 
 
 def _processes(name: str, number: int) -> list[Provider]:
-    """``number`` processes, in pools of about equal size."""
-    from cnncalc.search.processes import WorkerProcesses
+    """``number`` processes on this machine."""
+    from cnncalc.search.processes import WorkerEnded, WorkerProcesses
 
-    pools = min(number, MOST_POOLS)
-    sizes = [(number + pool) // pools for pool in range(pools)]
-    return [Provider(name, partial(WorkerProcesses, size), is_single=size == 1, ends_at_once=True) for size in sizes]
+    return [Provider(name, partial(WorkerProcesses, number), 2 * number, deaths=(WorkerEnded,))]
 
 
 def _address(name: str, text: str) -> tuple[str, int]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.connection import wait
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 MOST_PROCESSES = 1_000
 
@@ -31,47 +34,124 @@ def number_of_processes(text: str) -> int:
     return int(text)
 
 
-class WorkerProcesses(ProcessPoolExecutor):
-    """A pool of ``number`` processes that end when this process ends, even if it is killed, and ignore interrupts.
+class WorkerEnded(RuntimeError):
+    """A worker process ended while it ran a task."""
 
-    They are not forked from this process, whose threads may hold locks, but from a fork server that has imported
-    ``modules``; systems without fork servers spawn them.
+
+class WorkerProcesses(ThreadPoolExecutor):
+    """Up to ``number`` processes, each served by a thread, which sends it a task and waits for the answer.
+
+    If a process ends, its task alone fails, with :class:`WorkerEnded`, and another process takes its place.
+    (:class:`concurrent.futures.ProcessPoolExecutor` fails all tasks, and before Python 3.12.1 it can lose one for
+    ever.) The processes ignore interrupts; they end at the shutdown, even while they compute, and when this process
+    ends, even if it is killed. They are not forked from this process, whose threads may hold locks, but from a fork
+    server that has imported ``modules``; systems without fork servers spawn them.
     """
 
     def __init__(self, number: int, modules: Sequence[str] = ("cnncalc.search.work",)) -> None:
+        super().__init__(number, initializer=_block_interrupts)
         methods = multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if context.get_start_method() == "forkserver":
-            context.set_forkserver_preload(["cnncalc.search.processes", *modules])
-        self._reader, self._writer = context.Pipe(duplex=False)
-        super().__init__(number, context, _begin, (self._reader,))
+        self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        if self._context.get_start_method() == "forkserver":
+            self._context.set_forkserver_preload([__name__, *modules])
+        self._lock = threading.Lock()
+        """Held while a process is started or removed; threads may not do that at the same time."""
+        self._has_ended = False
+        self._workers: set[_Worker] = set()
+        self._idle: list[_Worker] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Submits a task; SIGINT is blocked meanwhile, so that processes started by it inherit the block."""
-        if not hasattr(signal, "pthread_sigmask"):
-            return super().submit(fn, *args, **kwargs)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            return super().submit(fn, *args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        """Submits a task; its function and arguments are pickled, and so is what it returns or raises."""
+        return super().submit(self._in_process, fn, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the processes at once, even while they compute."""
-        self._writer.close()
+        """Ends the processes at once, even while they compute: all tasks without an answer fail."""
+        with self._lock:
+            self._has_ended = True
+            for worker in self._workers:
+                worker.process.kill()
         super().shutdown(wait, cancel_futures=cancel_futures)
-        self._reader.close()
+        if wait:
+            for worker in [*self._workers]:
+                self._remove(worker)
+
+    def _in_process(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs a task in an idle process, or in a new one."""
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = self._started()
+        task = pickle.dumps((fn, args, kwargs))
+        try:
+            worker.connection.send_bytes(task)
+            answer = worker.connection.recv_bytes()
+        except (EOFError, OSError):
+            self._remove(worker)
+            raise WorkerEnded("a worker process ended while it ran a task") from None
+        self._idle.append(worker)
+        result, error, trace = pickle.loads(answer)  # noqa: S301 (from the process that this one has started)
+        if error is not None:
+            raise error from RuntimeError(f"in a worker process:\n{trace}")
+        return result
+
+    def _started(self) -> _Worker:
+        with self._lock:
+            if self._has_ended:
+                raise WorkerEnded("the worker processes have ended")
+            connection, other_end = self._context.Pipe()
+            process = self._context.Process(target=_serve, args=(other_end,), daemon=True)
+            process.start()
+            other_end.close()
+            worker = _Worker(process, connection)
+            self._workers.add(worker)
+            return worker
+
+    def _remove(self, worker: _Worker) -> None:
+        with self._lock:
+            self._workers.remove(worker)
+            worker.connection.close()
+            worker.process.kill()
+            worker.process.join()
 
 
-def _begin(reader: Connection) -> None:
-    """Initialises a worker: ignores interrupts, and watches for the end of its parent."""
+class _Worker(NamedTuple):
+    """A process and the connection to it."""
+
+    process: BaseProcess
+    connection: Connection
+
+
+def _block_interrupts() -> None:
+    """Blocks SIGINT in this thread, so that the processes that it starts inherit the block."""
+    if hasattr(signal, "pthread_sigmask"):
+        from multiprocessing.resource_tracker import ensure_running
+
+        ensure_running()  # it unblocks SIGINT
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+
+def _serve(connection: Connection) -> None:
+    """Runs the tasks that arrive, until the other end of the connection is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(reader,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            task = connection.recv_bytes()
+        except EOFError:
+            return
+        try:
+            fn, args, kwargs = pickle.loads(task)  # noqa: S301 (from the process that has started this one)
+            answer = pickle.dumps((fn(*args, **kwargs), None, ""))
+        except Exception as error:  # noqa: BLE001 (raised again where the task was submitted)
+            answer = pickle.dumps((None, error, traceback.format_exc()))
+        connection.send_bytes(answer)
 
 
-def _end_with(reader: Connection) -> None:
-    """Ends this process when the other end of the pipe is closed, as it is when the parent ends."""
-    wait([reader])
+def _end_with_parent() -> None:
+    """Ends this process, even while it computes, when the process that started it has ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
-from cnncalc.units import format_bytes, listing, percent, plural
+from cnncalc.units import format_bytes, listing, percent, percent_by, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,9 @@ def _advice(plan: ArenaPlan, advice: Sequence[PlanAdvice], macs: int, units: str
         line = f"{each.what}: {format_bytes(each.peak_bytes, units)} ({share} of the peak)"
         if each.macs != macs:
             more = (
-                f"{percent(each.macs - macs, macs)} more" if each.macs > macs else f"{percent(each.macs, macs)} of the"
+                f"{percent_by(each.macs - macs, macs)} more"
+                if each.macs > macs
+                else f"{percent(each.macs, macs)} of the"
             )
             line += f", {more} MACs"
         lines.append(line if each.same_net else f"{line}; another net")

@@ -44,8 +44,8 @@ COLUMNS = (
 SHARED_RULE = (
     "a layer is shared if both nets have it with the same kind and keys, except filters or units, and with matching "
     f"inputs; nets that share at least {MIN_SHARED} % of the layers of the smaller one and {MIN_SHARED_OF_LARGER} % of "
-    "those of the larger one are compared layer by layer, others by totals, stages (volumes of one height and width) "
-    "and shares"
+    "those of the larger one, or in which each layer has its counterpart, are compared layer by layer, others by "
+    "totals, stages (volumes of one height and width) and shares"
 )
 """Which nets are compared layer by layer."""
 COUNTS = ("activations", "weights", "parameters", "macs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.analysis.overwriting import why_not_in_place
+from cnncalc.analysis.key_effects import why_not_in_place
 from cnncalc.formats.document import Cell, Column, Document, Table
 from cnncalc.layers.activation import Activation
 from cnncalc.units import bytes_per_element, equal_bytes, plural

@@ -63,6 +63,10 @@ class Row(NamedTuple):
 
 def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
     """The row of these layers, with their counts added up."""
+    if len(members) == 1:
+        (row,) = members
+        held = (0, 0) if row.in_place else (row.activations, row.activation_bytes)
+        return Row(name, label, members, *held, *_counts_of(row))
     own = [row for row in members if not row.in_place]
     return Row(
         name,
@@ -405,13 +409,22 @@ def _with_convention(closing: Sequence[Paragraph], other: Counted | None) -> Seq
     """The closing paragraphs with the totals of another tool first, and the memory, which no tool counts, last."""
     if other is None:
         return closing
-    return (Paragraph(f"in {other.tool}", counted_lines(other), main=1), *closing[1:], *closing[:1])
+    paragraph = Paragraph(f"in {other.tool}", counted_lines(other), main=2 if other.free else 1)
+    return (paragraph, *closing[1:], *closing[:1])
 
 
 def counted_lines(other: Counted) -> tuple[str, ...]:
-    """The totals as another tool counts them, and how it counts."""
+    """The totals as another tool counts them, what it has no rule for, what is uncertain, and how it counts."""
     macs = "" if other.macs is None else f", {other.macs:,} MACs"
-    return (f"{other.parameters:,} parameters{macs} / image (version {other.version})", f"it counts {other.words}")
+    free = ", ".join(kind.upper() for kind in other.free)
+    doubts = other.doubts()
+    unsure = f"; uncertain for {plural(sum(map(len, doubts.values())), 'layer')}" if doubts else ""
+    return (
+        f"{other.parameters:,} parameters{macs} / image (version {other.version}{unsure})",
+        *([f"no rule, so 0 MACs: {free}"] if free else []),
+        *[f"uncertain: {why}: {plural(len(layers), 'layer')}" for why, layers in doubts.items()],
+        f"it counts {other.words}",
+    )
 
 
 def _data(
@@ -422,7 +435,11 @@ def _data(
     record = report_record(report)
     if other is not None:
         totals = {"parameters": other.parameters, **({} if other.macs is None else {"macs": other.macs})}
-        record["convention"] = {"tool": other.tool, "version": other.version, "totals": totals}
+        doubts = [{"why": why, "layers": [report.layers[i].name for i in each]} for why, each in other.doubts().items()]
+        record["convention"] = {
+            "tool": other.tool, "version": other.version, "totals": totals,
+            "without_rule": list(other.free), "uncertain": doubts,
+        }  # fmt: skip
     chosen = selection.of(rows)
     if has_blocks:
         record["blocks"] = [_block_record(row) for row in chosen]

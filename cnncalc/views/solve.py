@@ -9,7 +9,7 @@ from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, w
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.search.ranges import point_text
 from cnncalc.search.solve import MOST_MEMBERS
-from cnncalc.units import percent, plural
+from cnncalc.units import percent, percent_by, plural
 
 if TYPE_CHECKING:
     from cnncalc.search.limits import Bound
@@ -59,7 +59,7 @@ def _miss(limit: LimitValue, notation: Notation) -> str:
     """A value that breaks its limit, and by how much."""
     measure, bound = limit.bound.wanted.measure, limit.bound
     over = bound.excess(limit.value)
-    share = f", {percent(over, bound.limit)}" if bound.limit else ""
+    share = f", {percent_by(over, bound.limit)}" if bound.limit else ""
     where = "above" if bound.bound == "max" else "below"
     value, amount = (_amount(each, measure.unit, notation) for each in (limit.value, over))
     return f"{measure.title} is {value}{share} ({amount}) {where} the limit"

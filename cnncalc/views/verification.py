@@ -6,7 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
-from cnncalc.units import format_bytes, listing, plural
+from cnncalc.units import format_bytes, listing, plural, signed_percent
 from cnncalc.views.engine_comparison import TITLES, difference, record
 
 if TYPE_CHECKING:
@@ -212,7 +212,8 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
 def _training_lines(run: TrainingVerification, units: str) -> list[Paragraph]:
     """Paragraphs about the other comparisons, and about memory that the table does not count."""
     met = run.operations - len(run.wrong)
-    share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
+    peak = max(1, _peak(run))
+    more = signed_percent(run.highest_bytes - peak, peak)
     return [
         Paragraph("bytes", ("of live arrays, as NumPy reports them to tracemalloc",)),
         Paragraph(
@@ -224,7 +225,7 @@ def _training_lines(run: TrainingVerification, units: str) -> list[Paragraph]:
             (
                 f"not counted above, at most {format_bytes(run.scratch_bytes, units)}, at {run.scratch_at}: windows "
                 "unfolded for matrix products, and blocks in progress",
-                f"peak with them {format_bytes(run.highest_bytes, units)} ({share:+.1f} %)",
+                f"peak with them {format_bytes(run.highest_bytes, units)} ({more})",
             ),
         ),
         Paragraph(

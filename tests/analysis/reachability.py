@@ -9,7 +9,7 @@ random nets.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from random import Random
 
     from cnncalc.analysis.report import Report
@@ -30,6 +31,9 @@ MOST_ELEMENTS = 500
 
 def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
     """Whether each output element depends on each element of one input, as a matrix: output x input elements."""
+    if layer.takes_places:
+        maps = dependence_on_windows(layer, volumes[0].sides)[number]
+        return np.kron(maps, np.eye(volumes[number].depth, dtype=bool))
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
@@ -54,6 +58,28 @@ def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
     with np.errstate(invalid="ignore"):  # a window that contains only padding has no maximum
         marks = np.abs(np.concatenate(after) - before) > 1e-12 * np.abs(before[np.isfinite(before)]).max(initial=0)
     return marks.reshape(size, -1).T
+
+
+def dependence_on_windows(layer: Layer, sides: tuple[int, ...], images: Any = None) -> tuple[Any, Any]:
+    """For UNPOOL, on a map: which windows fill each position, and which windows do whose maximum moves.
+
+    Both are matrices position x window. The pool runs on each of ``images``, maps x positions. By default these are
+    random ones, and for each position and window one whose largest value in the window may be there.
+    """
+    pool, entered = layer.undone()
+    size, windows = entered.positions, prod(sides)
+    if images is None:
+        random = np.random.default_rng(0)
+        inside = dependence(pool, (entered.with_depth(1),), 0)
+        images = [random.permutation(size) for _ in range(50)]
+        images += [np.where(row, np.arange(size) == n, 2) for row in inside for n in np.flatnonzero(row)]
+    maps = np.array(images, np.float64).T.reshape(1, *entered.sides, -1)
+    places = pool.forward_training(np, maps)[1]["places"]
+    numbers = np.arange(1, windows + 1).reshape(1, *sides, 1)
+    filled = layer.forward(np, np.repeat(numbers, maps.shape[-1], axis=-1), places).reshape(size, -1)
+    fills = np.array([(filled == window + 1).any(axis=1) for window in range(windows)]).T
+    each = places.reshape(windows, -1)
+    return fills, fills & (each != each[:, :1]).any(axis=1)
 
 
 def exact_fields(report: Report) -> list[dict[str, tuple[int, ...]]]:
@@ -98,7 +124,7 @@ def random_net(random: Random, *, layers: int = 8, inputs: int = 3) -> Graph:
 
     def add(layer: Layer, *sources: str) -> bool:
         try:
-            volume = layer.on(2).output(*[volumes[source] for source in sources])
+            volume = _bound(layer, entries, volumes, sources).output(*[volumes[source] for source in sources])
         except CnncalcError:
             return False
         if volume.elements > MOST_ELEMENTS:
@@ -123,6 +149,10 @@ def random_net(random: Random, *, layers: int = 8, inputs: int = 3) -> Graph:
             if chosen:
                 add(KINDS[kind](), source, *chosen)
             continue
+        undoable = _undoable(entries, volumes)
+        if undoable and random.random() < 0.3:
+            add(KINDS["unpool"](), *random.choice(undoable))
+            continue
         kind, keys = _random_keys(random, volumes[source])
         try:
             layer = KINDS[kind](**keys)
@@ -130,6 +160,25 @@ def random_net(random: Random, *, layers: int = 8, inputs: int = 3) -> Graph:
             continue
         add(layer, source)
     return chain("random", entries)
+
+
+Entries: TypeAlias = "list[tuple[str, Layer, list[str]]]"
+
+
+def _bound(layer: Layer, entries: Entries, volumes: Mapping[str, Volume], sources: Sequence[str]) -> Layer:
+    """The layer for the number of sides of its input; UNPOOL with its pool."""
+    layer = layer.on(len(volumes[sources[0]].sides)) if sources else layer.on(2)
+    if not layer.takes_places:
+        return layer
+    pool, before = next((pool, before) for name, pool, before in entries if name == sources[1])
+    entered = volumes[before[0]]
+    return layer.after(pool.on(len(entered.sides)), (entered,))
+
+
+def _undoable(entries: Entries, volumes: Mapping[str, Volume]) -> list[tuple[str, str]]:
+    """Each max pool, after a layer whose output has the same volume."""
+    pools = [name for name, layer, _ in entries if layer.kind == "pool"]
+    return [(name, pool) for pool in pools for name, volume in volumes.items() if volume == volumes[pool]]
 
 
 def _random_keys(random: Random, x: Volume) -> tuple[str, dict[str, Any]]:
@@ -206,7 +255,7 @@ def random_net_of_sides(random: Random, *, layers: int = 7) -> Graph:
         inputs = [volumes[source] for source in sources]
         try:
             layer = KINDS[kind](**keys)
-            volume = (layer.on(len(inputs[0].sides)) if inputs else layer).output(*inputs)
+            volume = (_bound(layer, entries, volumes, sources) if inputs else layer).output(*inputs)
         except CnncalcError:
             return
         if volume.elements > MOST_ELEMENTS:
@@ -226,6 +275,10 @@ def random_net_of_sides(random: Random, *, layers: int = 7) -> Graph:
             break
         source = random.choice(list(volumes)[-3:])
         other = random.choice(list(volumes))
+        undoable = _undoable(entries, volumes)
+        if undoable and random.random() < 0.3:
+            add("unpool", {}, *random.choice(undoable))
+            continue
         kind, keys = _random_layer(random, volumes[source], are_windows=windows[source])
         reads_another = kind in MERGES or (kind in ("attention", "resize", "crop") and "size" not in keys)
         if (kind == "sub" and other == source) or (kind == "attention" and volumes[other].positions == 1):
@@ -264,6 +317,9 @@ def _random_layer(random: Random, x: Volume, *, are_windows: bool) -> tuple[str,
         keys = {"kernel": each(1, 3), "stride": each(1, 2), **({"filters": 2} if kind == "deconv" else {})}
     elif kind in ("pool", "avgpool"):
         keys = {"output": each(1, 4)} if random.random() < 0.5 else {"kernel": each(1, 3), "stride": each(1, 2)}
+        if kind == "pool" and "kernel" in keys:
+            keys |= {"pad": [random.randint(0, k // 2) for k in keys["kernel"] * 2], "dilation": each(1, 2)}
+            keys["round"] = random.choice(("floor", "ceil"))
     elif kind == "linear":
         keys = {"units": random.choice((1, 2, 4))}
     elif kind == "pad":

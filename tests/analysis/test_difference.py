@@ -255,10 +255,18 @@ def test_nets_of_two_thousand_layers_are_compared(after: str, changes: int) -> N
         ("lenet5", "vgg16", True),
         ("INPUT 4x4x1 -> FC-2", "INPUT 4x4x1 -> FC-2", False),
         ("INPUT 4x4x1", "INPUT 5x5x1", False),
+        ("INPUT 8x8x3 -> CONV3-4 -> TANH -> FC-10", "INPUT 8x8x3 -> CONV3-4 -> RELU -> FC-10", False),
+        ("INPUT 8x8x3 -> TANH -> FC-10", "INPUT 8x8x3 -> RELU -> GAP -> FC-10", True),
+        ("INPUT 8x8x3 -> CONV3-4", "INPUT 8x8x3 -> CONV5-4", False),  # each layer has its counterpart
+        ("INPUT 8x8x3 -> CONV3-4", "INPUT 8x8x3 -> FC-4", True),
+        ("INPUT 8x8x3 -> CONV5-4", "INPUT 8x8x3 -> CONV3-4*2", True),
     ],
 )
 def test_whether_nets_share_little(before: str, after: str, shares_little: bool) -> None:
-    """In either order. The bound: half of the layers of the smaller net and a quarter of those of the larger one."""
+    """In either order. The bound: half of the layers of the smaller net and a quarter of those of the larger one.
+
+    Nets in which each layer has its counterpart are compared layer by layer.
+    """
     assert diff(before, after).shares_little == diff(after, before).shares_little == shares_little
 
 

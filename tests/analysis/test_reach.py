@@ -432,7 +432,8 @@ def test_channels_of_branches_with_different_fields_are_told_apart(branches: str
         ("PAD(0, depth=[1, 0])", True),
         ("PAD(0, depth=[1, 0]) -> SLICE(0, to=1)", False),  # a channel of zeros
         ("PAD(0, depth=[1, 0]) -> PAD(0, depth=[0, 2])", True),
-        ("CONV1-3@a -> PAD(0, depth=[1, 0]) -> SLICE(0, to=3) -> ADD(@a)", False),
+        ("CONV1-3@a -> PAD(0, depth=[1, 0]) -> SLICE(0, to=3) -> ADD(@a)", True),  # @a sees it anyway
+        ("CONV1-3@a -> PAD(0, depth=[1, 0]) -> SLICE(0, to=3) -> CONCAT(@a) -> SLICE(0, to=1)", False),
         ("PAD(0, depth=[1, 0]) -> CONV1-2 -> SLICE(0, to=1)", True),
         ("PAD(0, depth=[1, 0]) -> PERMUTE([depth, width, height]) -> CONV1-2/3", False),
     ],
@@ -570,10 +571,8 @@ def test_every_kind_takes_a_volume_of_any_size_or_refuses_it() -> None:
             except (ShapeError, ValueProblem):
                 continue
             taken.add(case.kind)
-            for number, x in enumerate(inputs):
-                field = reach.own_field(x).through(
-                    reach.dependence_of(layer, inputs, number, cost.output), reach.Work()
-                )
+            for x, dependence in zip(inputs, reach.dependences_of(layer, inputs, cost.output), strict=False):
+                field = reach.own_field(x).through(dependence, reach.Work())
                 assert all(0 <= size <= whole for size, whole in zip(field.size, x.sides, strict=True)), case
     assert {"permute", "resize", "pad", "space2depth", "avgpool", "window", "attention"} <= taken
 

@@ -88,6 +88,11 @@ def test_time_grows_with_the_number_of_layers(layers: str, work: str) -> None:
     assert growth(WORK[work], few, many) < MOST
 
 
+def test_fields_grow_with_the_number_of_inputs_of_a_layer() -> None:
+    few, many = (f"INPUT 6x5x8@a -> CONCAT({', '.join(['@a'] * number)}, axis=height)" for number in (500, 5_000))
+    assert growth(WORK["report"], few, many) < MOST
+
+
 def test_a_run_of_many_steps_is_made_ready_in_linear_time() -> None:
     few, many = (f"INPUT 3x2x2 -> [[CONV1-2 | ] -> ADD -> POOL3/1(pad=1)]*{number}" for number in (200, 2_000))
     assert growth(lambda net: cnncalc.prepare(net, threads=1), few, many) < MOST

@@ -190,6 +190,30 @@ def test_what_is_excluded_is_named_and_fails_nothing(folder: Path, capsys: pytes
     }
 
 
+def test_a_pattern_that_excludes_nothing_is_warned_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each counts once; the configuration of a folder may exclude nothing of what a call names."""
+    budget = '[budget]\nmacs = "1G"\n'
+    excluded = 'exclude = ["old", "b.yaml", ".old"]\n'
+    files = {"nets/a.yaml": PLAIN, "nets/b.yaml": PLAIN, "nets/.old/c.yaml": PLAIN}
+    written(folder, {**files, "cnncalc.toml": f'files = ["nets"]\n{excluded}{budget}'})
+    line = f"  |\n2 | {excluded}  | ^^^^^^^"
+    why = "it matches no file or folder of the search"
+
+    assert checked(capsys, "--strict")[::2] == (
+        1, f"cnncalc.toml:2:1: warning[no-effect]: exclude: 'old' has no effect: {why}\n{line}\n"
+    )  # fmt: skip
+    assert checked(capsys, "nets", "--strict")[::2] == (0, "")
+    code, result, err = checked(capsys, "nets", "--strict", "--exclude", "a.yaml", "--exclude", "nets/c.yaml")
+    assert (code, names(result)) == (1, [])
+    written(folder, {"cnncalc.toml": budget})
+    code, result, err = checked(capsys, "nets", "--strict", "--exclude", "nets/a.yaml", "--exclude", "nets/c.yaml")
+    assert (code, names(result)) == (1, ["nets/b.yaml"])
+    assert err == f"warning[no-effect]: --exclude nets/c.yaml has no effect: {why}\n"
+    _, result, err = checked(capsys, "nets/a.yaml", "nets/b.yaml", "--exclude", "a.yaml")
+    assert [len(one["problems"]) for one in result["files"]] == [1, 0]
+    assert err == "warning[no-effect]: --exclude a.yaml has no effect: no folder is searched\n"
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "expected"),
     [

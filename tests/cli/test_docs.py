@@ -18,10 +18,13 @@ from cnncalc.analysis import report
 from cnncalc.cli import document_update
 from cnncalc.cli.calls import CALLABLE, Caller
 from cnncalc.cli.console import Console
+from cnncalc.cli.docs import HELP
 from cnncalc.cli.document_update import update_document
 from cnncalc.cli.program import run
 from cnncalc.cli.registry import COMMANDS
-from tests.calls import COMMAND, cnncalc, environment
+from cnncalc.documents import SYNTAXES
+from tests.calls import COMMAND, cnncalc, environment, one_of
+from tests.documents.helpers import MARKS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,12 +248,8 @@ def test_the_environment_has_no_influence(tmp_path: Path) -> None:
 
 
 def test_every_syntax_at_once(tmp_path: Path) -> None:
-    marks = {
-        "a.html": ("<!-- cnncalc: {} -->", "<!-- /cnncalc -->"),
-        "a.rst": (".. cnncalc: {}", ".. /cnncalc"),
-        "a.tex": ("% cnncalc: {}", "% /cnncalc"),
-        "a.adoc": ("// cnncalc: {}", "// /cnncalc"),
-    }
+    marks = {f"a.{SYNTAXES[name].endings[0]}": comments for name, comments in MARKS.items()}
+    assert set(MARKS) == set(SYNTAXES)
     for name, (begin, end) in marks.items():
         write(tmp_path, f"{begin.format(f'''value '{TINY}' parameters''')}\n{end}\n", name)
 
@@ -446,13 +445,13 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) 
         ([""], "error[unreadable]: cannot read '': No such file or directory\n"),
         (
             ["a.txt"],
-            "error[unknown-syntax]: unknown syntax of a.txt (known endings: .md .markdown .mdown .mkd "
-            ".html .htm .xhtml .rst .tex .ltx .adoc .asciidoc .asc)\n"
-            "  = hint: --syntax markdown|html|rst|latex|asciidoc\n",
+            "error[unknown-syntax]: unknown syntax of a.txt (known endings: "
+            f"{' '.join(f'.{ending}' for each in SYNTAXES.values() for ending in each.endings)})\n"
+            f"  = hint: --syntax {'|'.join(SYNTAXES)}\n",
         ),
         (
             ["a.txt", "--syntax", "tex"],
-            "error[usage]: --syntax: expected markdown, html, rst, latex or asciidoc, found 'tex'; "
+            f"error[usage]: --syntax: expected {one_of(SYNTAXES)}, found 'tex'; "
             "did you mean 'latex'?\n"
             "  = hint: cnncalc docs --help\n",
         ),
@@ -462,6 +461,14 @@ def test_wrong_calls(tmp_path: Path, arguments: list[str], message: str) -> None
     write(tmp_path, "x", "a.txt")
 
     assert called(tmp_path, *arguments) == (2, "", message)
+
+
+def test_the_help_names_every_syntax_and_shows_its_comments() -> None:
+    for name, each in SYNTAXES.items():
+        begin, end = (comment.format("CALL") for comment in MARKS[name])
+        assert each.title in HELP.split("\n\n")[0]
+        own = [line for line in HELP.splitlines() if line.startswith(f"In {each.title}:")]
+        assert [line.split(maxsplit=2)[2] for line in own] == ([f"{begin}   and   {end}"] if "<" not in begin else [])
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.calls import COMMAND, environment
+from tests.calls import COMMAND, environment, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +55,7 @@ def interrupted_at(
 ) -> subprocess.CompletedProcess[bytes]:
     """The program after a signal at a call of a function, counted from its first line."""
     return subprocess.run(
-        [sys.executable, "-c", AT_A_CALL, str(call), str(number), *words],
+        [sys.executable, "-c", AT_A_CALL, str(call), str(int(number)), *words],
         capture_output=True, env=environment(), cwd=folder, timeout=60, check=False,
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_a_file_that_is_being_written_is_left_as_it_was(tmp_path: Path, number: 
         "main()", "replace = os.replace\nos.replace = lambda *_: os.kill(os.getpid(), number)\nmain()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "0", str(number), "table", NET, "-o", "t.txt"],
+        [sys.executable, "-c", code, "0", str(int(number)), "table", NET, "-o", "t.txt"],
         capture_output=True, env=environment(), cwd=tmp_path, timeout=60, check=False,
     )  # fmt: skip
 
@@ -154,20 +154,15 @@ def test_a_program_that_is_started_to_ignore_an_interrupt_ignores_it() -> None:
 def test_the_workers_of_a_sweep_end_with_it_and_its_points_stay(tmp_path: Path, number: int) -> None:
     """A signal to the program alone, as a scheduler sends it."""
     words = ("sweep", "resnet18", "--vary", "input=32..4000", "--points", "p.csv", "--executor", "processes:2")
-    with subprocess.Popen(
-        [sys.executable, *COMMAND[1:], *words],
-        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), start_new_session=True,
-    ) as process:  # fmt: skip
-        assert process.stderr is not None
+    with running([*COMMAND, *words], cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         end = time.monotonic() + 40
         points = tmp_path / "p.csv"
         while time.monotonic() < end and not (points.exists() and points.stat().st_size):
             time.sleep(0.05)
         process.send_signal(number)
-        errors = process.stderr.read().decode()
-        code = process.wait(timeout=30)
+        errors = process.communicate(timeout=60)[1].decode()
 
-    assert code == (130 if number == signal.SIGINT else -number)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
     assert errors.splitlines()[-1] == "interrupted"
     assert "the same command goes on from there" in errors
     assert "Traceback" not in errors

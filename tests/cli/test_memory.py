@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from cnncalc.cli.console import Console
+from cnncalc.cli.program import run
+from cnncalc.formats.document import Page
 from tests.calls import called
 
 
@@ -164,6 +167,20 @@ def test_fit_as_json() -> None:
     assert found["training"]["peak_bytes"] <= found["memory"] < found["inference"]["peak_bytes"] * 2
     assert all({"what", "peak_bytes", "largest_batch", "macs"} <= set(advice) for advice in found["advice"])
     assert found["several_devices"]["method"] == "formula"
+
+
+@pytest.mark.parametrize(
+    "words", [("memory", "lenet5", "--plan"), ("memory", "mobilenet-v1", "--profile", "tflm"), ("memory", "lenet5")]
+)
+@pytest.mark.parametrize("width", [44, 60])
+def test_a_report_fits_a_narrow_terminal(
+    words: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Console, "page", lambda self: Page(width, False, True))
+
+    assert run([*words]) == 0
+
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= width
 
 
 def test_memory_loads_no_numpy() -> None:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.cli.program import limit_of
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.suggestions import SYNONYMS
-from tests.calls import COMMAND, called, cnncalc, environment
+from tests.calls import COMMAND, called, cnncalc, environment, one_of, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,25 +37,20 @@ def on_terminal(*arguments: str, width: int = 150, **variables: str) -> str:
     import termios
 
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env=environment(PYTHONUTF8="1", **variables),
-    )
-    os.close(follower)
-    parts = []
-    while True:
-        try:
-            part = os.read(leader, 65536)
-        except OSError:  # the program has ended
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(leader)
-    assert process.wait(timeout=60) == 0
+    streams = {"stdin": follower, "stdout": follower, "stderr": follower}
+    with running([*COMMAND, *arguments], env=environment(PYTHONUTF8="1", **variables), **streams) as process:
+        os.close(follower)
+        parts = []
+        while True:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:  # the program has ended
+                break
+            if not part:
+                break
+            parts.append(part)
+        os.close(leader)
+        assert process.wait(timeout=60) == 0
     return b"".join(parts).decode().replace("\r\n", "\n")
 
 
@@ -105,7 +101,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (["check", TINY, "--werror"], "error[usage]: cnncalc check has no option '--werror'\n  = hint: use --strict\n"),
         (
             ["table", TINY, "--format", "texd"],
-            "error[usage]: --format: expected text, rich, markdown, latex, html, rst, csv, tsv or json, "
+            f"error[usage]: --format: expected {one_of(TABLE_FORMATS)}, "
             "found 'texd'; did you mean 'text'?\n"
             "  = hint: cnncalc table --help\n",
         ),
@@ -127,6 +123,14 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
             "error[usage]: cnncalc table got an unexpected argument: -\n"
             "  = hint: put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as "
             "redirection\n",
+        ),
+        (
+            ["kinds", "conv", "pool"],
+            "error[usage]: cnncalc kinds got an unexpected argument: pool\n  = hint: cnncalc kinds --help\n",
+        ),
+        (
+            ["value", "INPUT 8x8x3 -> FC-4", "parameters", "macs"],
+            "error[usage]: cnncalc value got an unexpected argument: macs\n  = hint: cnncalc value --help\n",
         ),
         (
             ["table", "INPUT", "->", "FC"],
@@ -282,10 +286,7 @@ def test_an_interrupt_is_exit_code_130() -> None:
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
         "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
-    with subprocess.Popen(
-        [COMMAND[0], "-c", code, *COMMAND[1:], "table", "-"],
-        stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
-    ) as process:  # fmt: skip
+    with running([COMMAND[0], "-c", code, *COMMAND[1:], "table", "-"], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write(b"#" * 200_000)  # more than a pipe holds: returns when the program reads
@@ -329,19 +330,13 @@ def test_empty_standard_input() -> None:
 
 def test_a_reader_that_closes_early_is_no_error() -> None:
     """More output than a pipe buffers, and a reader that reads one line."""
-    process = subprocess.Popen(
-        [*COMMAND, "table", "resnet152", "--format", "json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    assert process.stdout.readline() == b"{\n"
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=30) == 0
-    process.stderr.close()
+    with running([*COMMAND, "table", "resnet152", "--format", "json"]) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"{\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=30) == 0
 
 
 def test_a_failed_check_keeps_its_exit_code_when_the_pipe_is_closed() -> None:

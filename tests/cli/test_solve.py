@@ -106,7 +106,9 @@ def test_memory_is_what_fit_says() -> None:
 def test_broken_designs_are_skipped_and_said() -> None:
     done = called("solve", GROUPED, "--for", "w=1..21", "--max", "parameters=1M")
     assert "w=20: within the limit" in done.stdout
-    assert "1 of these is invalid, as w=21: groups: 21 filters cannot be split into 4 groups" in done.stdout
+    assert (
+        "1 of these is invalid, as w=21: conv1: the filters must be divisible by groups, but 21 filters" in done.stdout
+    )
 
 
 def test_a_name_that_some_members_do_not_read_varies_all_the_same(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from cnncalc.cli import sweep
 from cnncalc.cli.console import Console
 from cnncalc.cli.options import TABLE_FORMATS
-from tests.calls import COMMAND, called, cnncalc, environment
+from tests.calls import COMMAND, called, cnncalc, environment, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,16 +187,6 @@ def long_call(path: Path, points: int) -> list[str]:
     return [*COMMAND, "sweep", net, *ranges, "--points", str(path), "--top", "1", "--executor", "processes:2"]
 
 
-def started(words: list[str]) -> subprocess.Popen[bytes]:
-    """A process that SIGINT interrupts, as at a prompt."""
-
-    def start() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    pipe = subprocess.PIPE
-    return subprocess.Popen(words, stdout=pipe, stderr=pipe, env=environment(), preexec_fn=start)
-
-
 def wait_for(path: Path, lines: int, child: subprocess.Popen[bytes]) -> None:
     """Waits until a file has more lines than that."""
     for _ in range(6000):
@@ -216,12 +206,8 @@ def test_a_killed_sweep_goes_on_to_the_same_file(tmp_path: Path, form: str) -> N
     subprocess.run(long_call(whole, points), check=True, capture_output=True, env=environment())
     lines = 0
     for _ in range(2):
-        child = subprocess.Popen(
-            long_call(path, points), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-        )
-        wait_for(path, lines, child)
-        child.send_signal(signal.SIGKILL)
-        child.communicate()
+        with running(long_call(path, points)) as child:
+            wait_for(path, lines, child)
         lines = path.read_bytes().count(b"\n")
         assert whole.read_bytes().startswith(path.read_bytes())
     done = subprocess.run(long_call(path, points), check=True, capture_output=True, env=environment())
@@ -233,13 +219,18 @@ def test_a_killed_sweep_goes_on_to_the_same_file(tmp_path: Path, form: str) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals of POSIX")
 def test_an_interrupted_sweep_leaves_its_points(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    child = started(long_call(path, 100_000))
-    wait_for(path, 0, child)
-    busy = subprocess.run(long_call(path, 100_000), capture_output=True, env=environment(), check=False)
-    assert busy.returncode == 2
-    assert b"a.csv: another sweep is writing this file" in busy.stderr
-    child.send_signal(signal.SIGINT)
-    output, errors = child.communicate(timeout=30)
+
+    def start() -> None:
+        """SIGINT interrupts it, as at a prompt."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with running(long_call(path, 100_000), preexec_fn=start) as child:
+        wait_for(path, 0, child)
+        busy = subprocess.run(long_call(path, 100_000), capture_output=True, env=environment(), check=False)
+        assert busy.returncode == 2
+        assert b"a.csv: another sweep is writing this file" in busy.stderr
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=30)
     text = path.read_text()
     points = text.count("\n") - 2
     assert (child.returncode, output) == (130, b"")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncalc.search import clusters
-from tests.calls import called, environment
+from tests.calls import called, environment, running
 from tests.search.test_clusters import MPI_SETTINGS, has_dask, has_mpi, needs_mpi
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_a_sweep_over_mpi_goes_on_after_a_process_was_killed(tmp_path: Path) -> 
     command = ["mpiexec", "-n", "3", *program, "--executor", "mpi", "--points", str(together)]
     variables = environment(**MPI_SETTINGS)
 
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables) as job:
+    with running(command, env=variables) as job:
         while not together.exists() or together.stat().st_size < 4_000:
             assert job.poll() is None
             time.sleep(0.01)

@@ -75,8 +75,8 @@ def test_a_file_ending_of_another_format_is_refused(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "error[usage]: '.xlsx' is not an ending of a format of this command (formats: text, rich, markdown, latex, "
-        f"html, rst, csv, tsv, json)\n  = hint: --output {tmp_path}/a.txt\n"
+        "error[usage]: '.xlsx' is not an ending of a format of this command "
+        f"(formats: {', '.join(TABLE_FORMATS)})\n  = hint: --output {tmp_path}/a.txt\n"
     )
     assert not file.exists()
 

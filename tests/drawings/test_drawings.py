@@ -349,7 +349,7 @@ def test_the_peak_drawn_is_the_peak_of_the_report(net: str, options: dict[str, o
         svg = draw(memory.report, kind, memory=memory)
         peaks = [text for text in root_of(svg).iter(f"{SVG}text") if text.get("data-peak")]
 
-        assert max(sample.total for sample in samples) == part.peak_bytes
+        assert max(samples.totals) == part.peak_bytes
         assert [int(text.get("data-peak") or "") for text in peaks] == [part.peak_bytes]
         assert peaks[0].text == f"peak {format_bytes(part.peak_bytes)} at {part.peak_at}"
 
@@ -361,7 +361,7 @@ def test_the_optimizers_step_can_be_the_peak() -> None:
     samples = training_samples(memory)
 
     assert memory.training.peak_at == "optimizer step"
-    assert samples[-1].total == memory.training.peak_bytes > max(sample.total for sample in samples[:-1])
+    assert samples.totals[-1] == memory.training.peak_bytes > max(samples.totals[:-1])
     dots = list(root_of(draw(report, "training", memory=memory)).iter(f"{SVG}circle"))
     assert [float(dot.get("cx") or "") > 800 for dot in dots] == [True]
 
@@ -375,12 +375,13 @@ def test_the_areas_are_the_bytes_to_scale(kind: str) -> None:
     scale, base = numbers(group, "data-scale", "data-base")
     areas = {path.get("class"): edges_of(path.get("d") or "") for path in group.findall(f"{SVG}path")}
     names = tuple(layer.name for layer in CATEGORIES)
+    count = len(samples.totals)
+    held = [samples.bytes(number) for number in range(count)]
 
-    assert set(areas) == {name for place, name in enumerate(names) if any(m.bytes[place] for m in samples)}
+    assert set(areas) == {name for place, name in enumerate(names) if any(each[place] for each in held)}
     starts = next(iter(areas.values()))
     left, right = starts[0][0], starts[-1][1]
-    count = len(samples)
-    for number, sample in enumerate(samples):
+    for number, each in enumerate(held):
         if kind == "training":
             step = (right - left) * 0.035
             x = right - step / 2
@@ -392,9 +393,9 @@ def test_the_areas_are_the_bytes_to_scale(kind: str) -> None:
             if name not in areas:
                 continue
             upper, lower = next((y2, y1) for start, end, y2, y1 in areas[name] if start <= x <= end)
-            below = sum(sample.bytes[:place])
+            below = sum(each[:place])
             assert base - lower == pytest.approx(below * scale, abs=2 * PIXEL)
-            assert base - upper == pytest.approx((below + sample.bytes[place]) * scale, abs=2 * PIXEL)
+            assert base - upper == pytest.approx((below + each[place]) * scale, abs=2 * PIXEL)
 
 
 def edges_of(d: str) -> list[tuple[float, float, float, float]]:

@@ -57,6 +57,28 @@ def seen(text: str) -> list[tuple[str, str]]:
     return found
 
 
+def test_a_table_that_is_too_wide_for_a_terminal_has_its_cells_below_each_other() -> None:
+    columns = (Column("what", "peak memory by category"), Column("a", "training", True), Column("b", "at", True))
+    rows = (
+        (Cell("activations, saved for backward or in use"), Cell("19.50 KiB"), Cell("")),
+        (Cell("sum"), Cell("1.605 GiB"), Cell("relu7 (backward) of the first step")),
+    )
+    document = Document((), Table(columns, rows), (), dict)
+
+    assert "\u2502 sum " in write(document, Page(75, False, False))
+    assert write(document, Page(30, False, False)).splitlines() == [
+        "peak memory by category",
+        "activations, saved for",
+        "backward or in use",
+        "  training  19.50 KiB",
+        "sum",
+        "  training  1.605 GiB",
+        "  at        relu7 (backward)",
+        "            of the first step",
+        "",
+    ]
+
+
 @examples(50)
 @given(table=tables(), colour=st.booleans(), ascii_only=st.booleans())
 def test_a_table_is_drawn_as_rich_draws_it(table: Table, colour: bool, ascii_only: bool) -> None:

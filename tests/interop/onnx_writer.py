@@ -73,6 +73,7 @@ class Model:
 
     def __init__(self, opset: int = 17, **inputs: tuple[int | str | None, ...] | None) -> None:
         self.opset = opset
+        self.producer = ""
         self.inputs = inputs
         self.nodes: list[bytes] = []
         self.tensors: list[bytes] = []
@@ -106,5 +107,6 @@ class Model:
         )
 
     def bytes(self, *outputs: str, shapes: dict[str, tuple[int | str | None, ...]] | None = None) -> bytes:
-        model = number(1, 8) + block(7, self.graph(*outputs, shapes=shapes)) + block(8, number(2, self.opset))
+        model = number(1, 8) + (block(2, self.producer) if self.producer else b"")
+        model += block(7, self.graph(*outputs, shapes=shapes)) + block(8, number(2, self.opset))
         return model + b"".join(block(25, content) for content in self.functions)

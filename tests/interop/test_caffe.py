@@ -140,7 +140,13 @@ def test_pools_round_up_and_drop_a_window_in_the_padding(
         ("PReLU", "", "prelu", (23, 19, 3), 3),
         ("ReLU", "relu_param { negative_slope: 0.1 }", "lrelu", (23, 19, 3), 0),
         ("Power", "power_param { power: 2 scale: 3 }", "affine square", (23, 19, 3), 0),
+        ("Scale", "scale_param { num_axes: 0 }", "scale", (23, 19, 3), 1),
+        ("Scale", "scale_param { axis: 0 num_axes: 0 bias_term: true }", "scale", (23, 19, 3), 2),
+        ("Bias", "bias_param { num_axes: 0 }", "scale", (23, 19, 3), 1),
         ("Normalize", "norm_param { across_spatial: false channel_shared: false }", "l2norm", (23, 19, 3), 3),
+        ("Normalize", "norm_param { across_spatial: false }", "l2norm scale", (23, 19, 3), 1),
+        ("Normalize", "norm_param { channel_shared: false }", "l2norm scale", (23, 19, 3), 3),
+        ("Normalize", "", "l2norm scale", (23, 19, 3), 1),
         ("Slice", "slice_param { slice_point: 1 }", "slice slice", (23, 19, 2), 0),
         ("Flatten", "", "flatten", (1, 1, 1311), 0),
         ("Reshape", "reshape_param { shape { dim: 0 dim: -1 dim: 19 } }", "reshape", (19, 69), 0),
@@ -201,7 +207,9 @@ def test_a_bias_alone_is_a_learned_shift() -> None:
         assert (report.layers[-1].label, report.totals.weights, report.totals.biases) == ("SCALE(scale=no)", 0, 3)
     everywhere = one("Bias", "bias_param { num_axes: -1 }")
     assert (everywhere.layers[-1].kind, everywhere.totals.parameters) == ("position", 23 * 19 * 3)
-    with pytest.raises(DesignError, match="only one shift for each channel is supported, not axis 2 and num_axes 1"):
+    with pytest.raises(
+        DesignError, match="one shift for each channel or for all is supported, not axis 2 and num_axes 1"
+    ):
         one("Bias", "bias_param { axis: 2 }")
 
 

@@ -201,10 +201,25 @@ def test_all_unsupported_sections_are_named_at_once() -> None:
     with pytest.raises(DesignError) as caught:
         read(text)
     assert len(caught.value.every) == 2
-    text = NET + "[convolutional]\nsize=3\nactivation=stair\n[shortcut]\nfrom=-1\nweights_type=per_channel\n"
+    weighted = "[shortcut]\nfrom=-1\nweights_type=per_channel\nweights_normalization=relu\n"
+    text = NET + "[convolutional]\nsize=3\nactivation=stair\n" + weighted
     partial = account(read(text, Settings(partial=True))).layers
     assert [row.kind for row in partial[1:]] == ["conv", "opaque", "opaque"]
     assert partial[-1].parameters == 2
+
+
+def test_a_weighted_sum_has_a_learned_factor_for_each_volume_or_channel() -> None:
+    text = NET + CONV.format(3) + CONV.format(3)
+    for form, label, count in (
+        ("per_feature", "SCALE(shift=no, shared=yes)", 1),
+        ("per_channel", "SCALE(shift=no)", 3),
+    ):
+        rows = account(read(text + f"[shortcut]\nfrom=-2\nweights_type={form}\nactivation=relu\n")).layers[-4:]
+        assert [row.label for row in rows] == [label, label, "ADD", "RELU"]
+        assert [row.parameters for row in rows] == [count, count, 0, 0]
+    for more, words in (("weights_normalization=softmax\n", "depend on each other"), ("", "of different sizes")):
+        with pytest.raises(DesignError, match=words):
+            read(text + CONV.format(3 if more else 5) + f"[shortcut]\nfrom=-2\nweights_type=per_feature\n{more}")
 
 
 def test_an_unknown_activation_is_relu_as_in_darknet() -> None:

@@ -89,6 +89,17 @@ def test_all_layers_that_keras_lacks_are_named_at_once() -> None:
     assert [problem.message.split()[0] for problem in caught.value.every] == ["one", "two", "three"]
 
 
+def test_a_layer_of_which_only_the_size_is_read_is_refused() -> None:
+    """``keras.Model`` has the layers between its inputs and outputs alone, so the parameters of @size would be lost."""
+    net = "INPUT 9x11x6@image -> CONV1-5@size -> FROM(@image) -> CONV3-8(pad=2)@main -> CROP(@size)@cut -> CONV1-5@end"
+    with pytest.raises(DesignError) as caught:
+        source_of(cnncalc.analyze(net))
+    assert [problem.message for problem in caught.value.every] == [
+        "size (CONV): Keras has no model with a layer that no output is computed from"
+    ]
+    assert 'name="size"' in source_of(cnncalc.analyze(f"{net} -> ADD(@end, @size)"))  # its values are read as well
+
+
 def test_the_code_as_it_is_printed() -> None:
     net = "INPUT 9x7x3 -> CONV3-4/2@a.conv -> BN@a.bn -> [CONV3-4@b.conv | ] -> ADD@b.add -> FC-5"
     assert source_of(cnncalc.analyze(net)) == CODE

@@ -260,6 +260,44 @@ def test_products_and_sums_per_channel_are_a_scale() -> None:
     assert (report.totals.buffers, report.totals.biases) == (16, 16)
 
 
+@pytest.mark.parametrize(
+    ("producer", "shape", "found", "parameters"),
+    [
+        ("pytorch", (1,), "RELU SCALE(shared=yes)", 2),
+        ("pytorch", (1, 1, 1, 1), "RELU SCALE(shared=yes)", 2),
+        ("pytorch", (), "RELU AFFINE(0.5, 0.5)", 0),
+        ("cnncalc", (1, 1, 1), "RELU SCALE(shared=yes)", 2),
+        ("tf2onnx", (1,), "RELU AFFINE(0.5, 0.5)", 0),
+        ("", (1,), "RELU AFFINE(0.5, 0.5)", 0),
+    ],
+)
+def test_one_number_with_axes_is_learned_if_the_program_writes_other_numbers_without(
+    producer: str, shape: tuple[int, ...], found: str, parameters: int
+) -> None:
+    model = Model(image=(1, 3, 8, 8))
+    model.producer = producer
+    model.add("Relu", "image")
+    model.add("Mul", model.last, model.weight("a", shape))
+    model.add("Add", model.weight("b", shape), model.last)
+    report = read(model)
+    assert labels(report) == found
+    assert report.totals.parameters == parameters
+
+
+def test_one_learned_number_is_no_parameter_of_a_layer_with_several_channels() -> None:
+    model = Model(image=(1, 3, 8, 8))
+    model.producer = "pytorch"
+    model.add("Conv", "image", model.weight("w", (3, 3, 1, 1)))
+    model.add("Add", model.last, model.weight("b", (1,)))
+    model.add("Mul", model.last, model.weight("s", (3, 1, 1)))
+    model.add("Add", model.last, model.weight("c", (1,)))
+    model.add("Add", model.last, model.weight("t", (3, 1, 1)))
+    assert (
+        labels(read(model))
+        == "CONV1-3 SCALE(scale=no, shared=yes) SCALE(shift=no) SCALE(scale=no, shared=yes) SCALE(scale=no)"
+    )
+
+
 def test_numbers_that_prepare_an_input_are_no_parameters() -> None:
     model = Model(image=(1, 3, 8, 8))
     model.add("Sub", "image", model.weight("mean", (1, 3, 1, 1), [1.0, 2.0, 3.0]))

@@ -153,21 +153,40 @@ def test_learned_shifts_and_repeated_elements_are_layers() -> None:
     assert rows[2].biases == 6
 
 
-def test_one_learned_number_is_the_factor_of_a_volume_of_depth_1() -> None:
-    """As in ReZero and self-attention GANs."""
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1), (1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    ("formula", "labels", "learned"),
+    [
+        (lambda x, a, b: x + torch.relu(x) * a, "RELU SCALE(shift=no, shared=yes) ADD", 1),
+        (lambda x, a, b: torch.relu(x) * a + b, "RELU SCALE(shared=yes)", 2),
+        (lambda x, a, b: (1 + a) * x - b, "SCALE(shared=yes)", 2),
+        (lambda x, a, b: torch.relu(x) / a, "RELU SCALE(shift=no, shared=yes)", 1),
+        (lambda x, a, b: torch.relu(x + b), "SCALE(scale=no, shared=yes) RELU", 1),
+        (
+            lambda x, a, b: (x * a).mean((2, 3)) * a + b,
+            "SCALE(shift=no, shared=yes) GAP SCALE(shift=no, shared=yes) SCALE(scale=no, shared=yes)",
+            2,
+        ),
+        (lambda x, a, b: x.flatten(2).transpose(1, 2) * a, "SCALE(shift=no, shared=yes)", 1),
+    ],
+)
+def test_a_learned_number_is_one_factor_or_shift_for_all_channels(
+    formula: Any, labels: str, learned: int, shape: tuple[int, ...]
+) -> None:
+    """As in ReZero, self-attention GANs, and graph isomorphism networks; a number that is used twice has two layers."""
 
-    class Zero(nn.Module):
+    class Numbered(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv, self.factor = nn.Conv2d(3, 4, 3, padding=1), nn.Parameter(torch.zeros(1))
+            self.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+            self.a, self.b = nn.Parameter(torch.ones(shape)), nn.Parameter(torch.zeros(shape))
 
         def forward(self, x: Any) -> Any:
-            x = self.conv(x)
-            return x + torch.relu(x) * self.factor
+            return formula(self.conv(x), self.a, self.b)
 
-    graph = cnncalc.from_torch(Zero(), (7, 6, 3))
-    assert [node.kind for node in graph.nodes] == ["input", "conv", "relu", "reshape", "scale", "reshape", "add"]
-    assert account(graph).totals.parameters == 3 * 3 * 3 * 4 + 4 + 1
+    report = account(cnncalc.from_torch(Numbered(), (7, 6, 3)))
+    assert " ".join(row.label.replace(", ", ",") for row in report.layers[2:]) == labels.replace(", ", ",")
+    assert report.totals.parameters == 3 * 3 * 3 * 4 + learned
 
 
 def test_axes_are_moved_and_maps_are_rolled() -> None:

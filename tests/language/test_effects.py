@@ -10,6 +10,7 @@ import pytest
 
 import cnncalc
 from cnncalc import DesignError, Volume
+from cnncalc.formats import FORMATS
 
 FILE = """
 name: small
@@ -125,7 +126,7 @@ def test_every_view_of_a_changed_net_states_the_changes() -> None:
     report = cnncalc.analyze("resnet18", classes=10)
     record = json.loads(cnncalc.table("resnet18", "json", classes=10))
 
-    for form in ("text", "markdown", "latex", "html", "rst"):
+    for form in [name for name, each in FORMATS.items() if each.writer and not (each.is_exact or each.needs_terminal)]:
         text = cnncalc.table("resnet18", form, classes=10)
         assert name in text
         assert "He et al" not in text
@@ -188,3 +189,32 @@ def test_a_variable_may_have_the_name_of_a_side_and_hides_it() -> None:
     text = "variables: {width: 0.5}\nlayers: INPUT 8x8x3 -> CONV3-{ceil(9*width)} -> FC-{height}\n"
 
     assert [row.output for row in cnncalc.analyze("-", stdin=text).layers[1:]] == [Volume(8, 8, 5), Volume(1, 1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "BN(scale=no, shift=no, trainable=no)",
+            ["bn1: trainable has no effect: BN(scale=no, shift=no) has no parameters"],
+        ),
+        ("BN(shift=no, trainable=no)", []),
+        ("IN(trainable=yes)", ["in1: trainable has no effect: IN has no parameters"]),
+        ("IN@a -> IN(share=@a)", ["in2: share has no effect: IN has no parameters"]),
+        ("IN(scale=yes)@a -> IN(scale=yes, share=@a)", []),
+        ("BN(scale=no, shift=no)@a -> BN(scale=no, shift=no, share=@a)", []),  # it shares the running statistics
+        (
+            "OPAQUE([1, 1, 2], trainable=no)",
+            ["opaque1: trainable has no effect: OPAQUE(1x1x2, stated) has no parameters"],
+        ),
+        ("OPAQUE([1, 1, 2], parameters=7, trainable=no)", []),
+        ("[IN(trainable=no)]*3", ["in1: trainable has no effect: IN has no parameters"]),
+        ("[IN(scale={i > 0}, trainable=no)]*2 as i", []),  # the second one has a scale
+    ],
+    ids=str,
+)
+def test_keys_of_parameters_at_a_layer_without_any(text: str, expected: list[str]) -> None:
+    report = cnncalc.analyze(f"INPUT 8x8x3 -> {text}")
+
+    assert [problem.message for problem in report.warnings] == expected
+    assert all(problem.code == "no-effect" and problem.span is not None for problem in report.warnings)

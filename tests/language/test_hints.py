@@ -261,6 +261,7 @@ TRANSLATED = [
     ("BatchNorm2d(64, affine=False)", "BN(scale=no, shift=no)"),
     ("Bias", "SCALE(scale=no)"),
     ("LayerScale(1e-6)", "SCALE(shift=no)"),
+    ("ReZero", "SCALE(shift=no, shared=yes)"),
     ("Dropout2d(p=0.3)", "DROPOUT(0.3, whole=channel)"),
     ("SpatialDropout2D(0.3)", "DROPOUT(0.3, whole=channel)"),
     ("DropPath(drop_prob=0.1)", "DROPOUT(0.1, whole=image)"),
@@ -646,6 +647,39 @@ def test_the_hint_for_a_key_of_another_tool_is_our_key(written: str, meant: str)
     new = (problem.hint or "").removeprefix("write ")
     assert written.replace(old, new) == meant
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"input", "in", "reshape"}))  # those are read with a size before
+def test_the_hint_for_a_key_without_a_value_works(kind: str) -> None:
+    """In the example of the kind, with the key as its only argument; what the short form gives would be given twice."""
+    layer = re.search(rf"\b{kind.upper()}(?![A-Z])([-\w./]*)(\([^@)]*\))?", KINDS[kind].example)
+    assert layer is not None
+    for key in KINDS[kind].keys:
+        head, tail = KINDS[kind].example[: layer.end(1)], KINDS[kind].example[layer.end() :]
+        found = problems(f"{head}({key}){tail}")
+        if (kind, key) == ("pad", "depth"):
+            assert not found  # the depth of the input
+            continue
+        codes = {problem.code for problem in found}
+        if codes == {"repeated-key"}:
+            continue
+        assert codes <= {"unknown-key", "unset-variable"}, (kind, key)
+        setting = re.match(r"write (\w+=[^;,]+)", found[0].hint or "")
+        assert setting is not None, (kind, key, found[0].hint)
+        if not setting[1].endswith("=VALUE"):
+            after = problems(f"{head}({setting[1]}){tail}")
+            assert not {problem.code for problem in after} & {"unknown-key", "unset-variable", "wrong-type"}, (
+                kind,
+                key,
+            )
+
+
+def test_a_key_of_another_tool_without_a_value() -> None:
+    (problem,) = problems("INPUT 8x8x3 -> CONV3-4(dilation_rate)")
+    assert problem.message == "CONV takes this key only with a value"
+    assert problem.hint == (
+        "write dilation=1; dilation takes a whole number of at least 1, or one for each side, as [height, width]"
+    )
 
 
 def test_a_key_in_place_of_a_value_may_also_be_a_variable() -> None:

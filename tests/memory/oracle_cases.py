@@ -38,6 +38,11 @@ NETS = {
         "INPUT[11x9x3] -> CONV3-6 -> SCALE(scale=no, trainable=no) -> RELU -> CONV3-5 -> SCALE(scale=no) -> "
         "FC-13 -> SCALE(scale=no)"
     ),
+    "shared_scale": (
+        "INPUT[11x9x3] -> CONV3-6 -> SCALE(shared=yes, trainable=no) -> RELU -> CONV3-5@a -> CONV3-5 -> RELU -> "
+        "SCALE(shared=yes, shift=no) -> ADD(@a) -> SCALE(shared=yes, scale=no) -> CONV1-1 -> GAP -> "
+        "SCALE(shared=yes) -> FC-13"
+    ),
     "frozen_norm": (
         "INPUT[11x9x3] -> CONV3-6 -> RMS(trainable=no) -> L2NORM(scale=yes,trainable=no) -> GRN(trainable=no) -> "
         "LINEAR-5(trainable=no) -> CONV3-4 -> RELU -> FC-13"
@@ -308,7 +313,7 @@ NETS_ON_A_CPU = (
     ),
     *("sharefc", "sharedbias", "tiedfc", "tiedtwice", "tiedlinear"),
     *("shared_position", "sliced_norm", "permuted_norm", "group_norm_last"),
-    *("planes", "normed_planes"),
+    *("planes", "normed_planes", "shared_scale"),
     *("unpooled_line", "unpooled_plane", "unpooled_space", "one_deep", "one_deep_plane"),
 )
 """Nets that are."""

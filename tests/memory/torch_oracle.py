@@ -90,11 +90,11 @@ def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) 
 
 
 class Scale(nn.Module):
-    """One factor and one shift for each channel, as far as they are wanted."""
+    """One factor and one shift for each channel, or for all of them, as far as they are wanted."""
 
-    def __init__(self, x: Any, *, scale: bool = True, shift: bool = True) -> None:
+    def __init__(self, x: Any, *, scale: bool = True, shift: bool = True, shared: bool = False) -> None:
         super().__init__()
-        shape = (1, x.depth, *[1] * _on(x))
+        shape = (1,) if shared else (1, x.depth, *[1] * _on(x))
         self.weight = nn.Parameter(torch.ones(shape)) if scale else None
         self.bias = nn.Parameter(torch.zeros(shape)) if shift else None
 
@@ -102,7 +102,7 @@ class Scale(nn.Module):
         weight: Any = self.weight
         bias: Any = self.bias
         if x.dim() == 2:
-            weight, bias = (None if each is None else each.flatten(1) for each in (weight, bias))
+            weight, bias = (None if each is None else each.reshape(1, -1) for each in (weight, bias))
         x = x if weight is None else x * weight
         return x if bias is None else x + bias
 
@@ -502,7 +502,7 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
         scale = Scale(row.output)
         return scale, _after(_module("AvgPool", row.output)(layer.kernel, layer.step), scale)
     if kind == "scale":
-        scale = Scale(row.output, scale=layer.scale, shift=layer.shift)
+        scale = Scale(row.output, scale=layer.scale, shift=layer.shift, shared=layer.shared)
         return scale, scale
     if kind == "grn":
         response = GlobalResponse(row.output, layer.eps)

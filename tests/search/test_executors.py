@@ -8,10 +8,9 @@ import os
 import pickle
 import re
 import signal
-import subprocess
 import sys
 import time
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from itertools import count, islice
@@ -24,9 +23,9 @@ from cnncalc.errors import CnncalcError, DesignError, ValueProblem
 from cnncalc.search import dispatch, executors
 from cnncalc.search.dispatch import ChunkSizer, ExecutorQueue, Provider, Task, WorkerPool
 from cnncalc.search.executors import outcomes, worker_pool
-from cnncalc.search.processes import WorkerProcesses, available_cores
+from cnncalc.search.processes import WorkerEnded, WorkerProcesses, available_cores
 from cnncalc.search.work import Outcome, evaluate
-from tests.calls import ROOT, environment
+from tests.calls import ROOT, running
 from tests.search import workers
 from tests.search.workers import POINTS, WORK
 from tests.subcases import each
@@ -145,14 +144,6 @@ def test_one_core_needs_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert entered.queues == []
 
 
-def test_many_processes_share_pools() -> None:
-    """70 processes in 32 pools: 26 of two and 6 of three; up to 32 have a pool each."""
-    sizes = [provider.start.args[0] for provider in executors._processes("processes:70", 70)]  # type: ignore[attr-defined]
-    assert sorted(sizes) == [2] * 26 + [3] * 6
-    assert all(provider.is_single for provider in executors._processes("processes:32", 32))
-    assert len(executors._processes("processes:32", 32)) == 32
-
-
 @each("executor", ["serial", "threads", f"{HERE}:Immediate"])
 def test_points_are_taken_a_bounded_number_ahead(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = count()
@@ -189,9 +180,11 @@ def test_a_slow_first_chunk_stops_the_others_in_time(monkeypatch: pytest.MonkeyP
     assert next(taken) == 40
 
 
-def _require_an_answer(futures: Iterable[Future[Any]], **_: object) -> None:
-    if not any(future.done() for future in futures):
+def _require_an_answer(futures: Iterable[Future[Any]], *_: object) -> object:
+    answered = wait(futures, 0)
+    if not answered.done:
         raise TimeoutError
+    return answered
 
 
 @pytest.mark.slow
@@ -248,10 +241,19 @@ def _ending_one(pairs: Iterable[tuple[Point, Outcome]], number: int) -> Iterator
         yield pair
 
 
-@pytest.mark.parametrize("executor", ["processes:2", f"{HERE}:two_processes"])
-def test_a_worker_that_is_killed_loses_no_point(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_killed_loses_no_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its task alone is computed again, by another process."""
     monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
-    with worker_pool(WORK, executor) as entered:
+    with worker_pool(WORK, "processes:2") as entered:
+        starts = _counted_starts(entered, monkeypatch)
+        for _ in range(5):
+            assert list(_ending_one(entered.outcomes(POINTS), 5)) == EXPECTED
+        assert not starts
+
+
+def test_a_pool_with_a_worker_that_is_killed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "CHUNK_SECONDS", 0.01)
+    with worker_pool(WORK, f"{HERE}:two_processes") as entered:
         starts = _counted_starts(entered, monkeypatch)
         for _ in range(5):  # all points may be computed before the worker has ended
             assert list(_ending_one(entered.outcomes(POINTS), 5)) == EXPECTED
@@ -290,8 +292,8 @@ def _counted_starts(entered: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> lis
 @pytest.mark.slow
 @pytest.mark.parametrize(("pools", "number"), [(2, 1), (1, 2)])
 def test_a_point_that_ends_every_worker_is_broken(pools: int, number: int) -> None:
-    """Each other point has its outcome, both where it is known which task a process has, and where it is not."""
-    provider = Provider("deadly", partial(workers.deadly_processes, number), is_single=number == 1)
+    """Each other point has its outcome."""
+    provider = Provider("deadly", partial(workers.deadly_processes, number))
     points = [point for point in POINTS if point["w"] == 1]
     with WorkerPool(WORK, [provider] * pools, 0) as entered:
         found = list(entered.outcomes(points))
@@ -345,8 +347,37 @@ def test_an_executor_that_breaks_while_it_takes_a_task_is_replaced() -> None:
     assert all(pair in EXPECTED for pair in found if pair[0]["n"] != workers.DEADLY)
 
 
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_an_executor_that_loses_a_task_while_it_breaks_is_replaced(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lost task, the probe or a chunk, has no answer for ever; the executor takes no other."""
+    lost: list[Executor] = []
+
+    class Losing(workers.Immediate):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            if self in lost:
+                raise BrokenExecutor("a process ended")
+            answer = super().submit(*args, **more)
+            if lost or len(self.sizes) < place:
+                return answer
+            lost.append(self)
+            return Future()
+
+    monkeypatch.setattr(dispatch, "SILENT_SECONDS", 0.01)
+    with WorkerPool(WORK, [Provider("losing", Losing, tasks=1)], 0) as entered:
+        assert list(entered.outcomes(POINTS)) == EXPECTED
+    assert len(lost) == 1
+
+
+def test_workers_that_are_silent_for_long_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "SILENT_SECONDS", 0.001)
+    with worker_pool(WORK, "processes:2") as entered:
+        starts = _counted_starts(entered, monkeypatch)
+        assert list(entered.outcomes(POINTS)) == EXPECTED
+    assert not starts
+
+
 def test_workers_that_end_at_once_are_an_error() -> None:
-    provider = Provider("unborn", partial(workers.unborn_processes, 1), is_single=True)
+    provider = Provider("unborn", partial(workers.unborn_processes, 1))
     with (
         pytest.raises(ValueProblem, match="the executor unborn failed: BrokenProcessPool"),
         WorkerPool(WORK, [provider], 0),
@@ -402,15 +433,7 @@ with executors.worker_pool(WORK, "processes:2") as entered:
 def test_workers_end_with_the_process_that_searches(ending: signal.Signals) -> None:
     """An interrupt reaches the group, as from a terminal; the workers say nothing, and none of them is left."""
     program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{PROGRAM}"
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        cwd=ROOT,
-        start_new_session=True,
-        text=True,
-    ) as process:
+    with running([sys.executable, "-c", program], cwd=ROOT, start_new_session=True) as process:
         assert process.stdout is not None
         pids = [int(word) for word in process.stdout.readline().split()]
         assert len(pids) == 2
@@ -418,7 +441,7 @@ def test_workers_end_with_the_process_that_searches(ending: signal.Signals) -> N
             os.killpg(process.pid, ending)
         else:
             process.send_signal(ending)
-        _, errors = process.communicate(timeout=20)
+        errors = process.communicate(timeout=20)[1].decode()
     if ending == signal.SIGINT:
         assert errors.count("Traceback") == 1, errors
         assert errors.rstrip().endswith("KeyboardInterrupt")
@@ -443,12 +466,42 @@ def _is_there(pid: int) -> bool:
 
 
 def test_leaving_in_the_middle_ends_the_workers() -> None:
+    others = multiprocessing.active_children()  # of an executor that another test has left
     with worker_pool(WORK, "processes:2") as entered:
         found = entered.outcomes(POINTS * 3000)
         assert list(islice(found, 10)) == EXPECTED[:10]
-        pids = [child.pid or 0 for child in multiprocessing.active_children()]
-        assert len(pids) >= 2
+        pids = [child.pid or 0 for child in multiprocessing.active_children() if child not in others]
+        assert len(pids) == 2
     assert _all_end(pids)
+
+
+def test_a_task_whose_process_ends_fails_alone() -> None:
+    with WorkerProcesses(2) as pool:
+        futures = [pool.submit(os._exit, 1) if number % 3 == 1 else pool.submit(abs, -number) for number in range(30)]
+        for number, future in enumerate(futures):
+            if number % 3 == 1:
+                with pytest.raises(WorkerEnded):
+                    future.result()
+            else:
+                assert future.result() == number
+        with pytest.raises(ZeroDivisionError) as caught:
+            pool.submit(divmod, 1, 0).result()
+        assert "in a worker process" in str(caught.value.__cause__)
+        with pytest.raises((AttributeError, pickle.PicklingError)):
+            pool.submit(lambda: 1).result()
+
+
+def test_tasks_fail_at_once_when_the_processes_are_shut_down() -> None:
+    pool = WorkerProcesses(2)
+    futures = [pool.submit(time.sleep, 60) for _ in range(5)]
+    start = time.monotonic()
+    while len(multiprocessing.active_children()) < 2 and time.monotonic() < start + 30:
+        time.sleep(0.01)
+    pool.shutdown()
+    assert time.monotonic() < start + 30
+    for future in futures:
+        with pytest.raises(WorkerEnded):
+            future.result(timeout=0)
 
 
 def test_interrupts_do_not_reach_a_worker() -> None:
@@ -456,6 +509,28 @@ def test_interrupts_do_not_reach_a_worker() -> None:
         assert pool.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
         os.kill(pool.submit(os.getpid).result(), signal.SIGINT)
         assert pool.submit(abs, -3).result() == 3
+
+
+INTERRUPTED_START = """
+import os, signal, time
+from cnncalc.search.processes import WorkerProcesses
+signal.signal(signal.SIGINT, lambda *_: None)
+if __name__ == "__main__":
+    with WorkerProcesses(2) as pool:
+        futures = [pool.submit(abs, -number) for number in range(9)]
+        while not all(future.done() for future in futures):
+            os.killpg(0, signal.SIGINT)
+            time.sleep(0.001)
+        print(*[future.result() for future in futures])
+"""
+
+
+@pytest.mark.slow
+def test_interrupts_do_not_reach_a_worker_that_is_started() -> None:
+    """Nor the fork server: it would print a traceback."""
+    with running([sys.executable, "-c", INTERRUPTED_START], cwd=ROOT, start_new_session=True) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (output, errors) == (b"0 1 2 3 4 5 6 7 8\n", b"")
 
 
 # names and errors

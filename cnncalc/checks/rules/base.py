@@ -70,17 +70,19 @@ class Rule:
         key: str | None = None,
         *,
         what: str = "",
-        changed: Report | None = None,
+        changed: Report | int | None = None,
         shares: tuple[Share, ...] = (),
     ) -> Finding:
         """A finding at the first of the sites; the message names the others.
 
-        ``key`` is the quantity that the advice changes, ``what`` the advice, ``changed`` the net that follows it (None:
-        there is no advice).
+        ``key`` is the quantity that the advice changes, ``what`` the advice, ``changed`` the net that follows it, or
+        its quantity (None: there is no advice).
         """
         row = sites[0].row
         actual = None if key is None else self.value(report, key)
-        advice = Advice(what, self.value(changed, key)) if key is not None and changed is not None else None
+        advice = None
+        if key is not None and changed is not None:
+            advice = Advice(what, changed if isinstance(changed, int) else self.value(changed, key))
         return Finding(
             self.code,
             "warning",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -46,5 +47,7 @@ class BiasBeforeBn(Rule):
         row, (reader,) = sites[0]
         biases = plural(row.biases, "bias")
         message = f"normalization cancels a bias before it, but {row.label} has {biases} before {reader.name}"
-        changed = with_changes(report, {site.row.index: (site.row.layer.with_keys(bias="no"),) for site in sites})
+        layers = {id(site.row.layer): site.row.layer for site in sites}  # many rows have the same one
+        chains = {key: (layer.with_keys(bias="no"),) for key, layer in layers.items()}
+        changed = rewritten_sum(report, {site.row.index: chains[id(site.row.layer)] for site in sites}, "parameters")
         return self.found(report, sites, message, "parameters", what="bias: no", changed=changed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.convolution import Convolution
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class KernelBeyondPlane(Rule):
             odd = [live if live % 2 else live + 1 for live in site.facts]
             if all(new < old for new, old in zip(odd, site.row.layer.kernel, strict=True)):  # type: ignore[attr-defined]
                 changes[site.row.index] = (site.row.layer.with_keys(kernel=odd, pad=None, dilation=None),)
-        changed = with_changes(report, changes) if changes else None
+        changed = rewritten_sum(report, changes, "weights") if changes else None
         what = f"{next(iter(changes.values()))[0].label()}, or one pool less before it" if changes else ""
         return self.found(report, sites, message, "weights", what=what, changed=changed)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, passes_all, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site, passes_all
 from cnncalc.layers.activation import Relu
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import listed
@@ -63,18 +64,22 @@ class LinearAfterLinear(Rule):
         what, changed = f"a RELU between them, or {row.label} alone", _merged(report, sites)
         if changed is None:
             what = "a RELU between them"
-            changed = with_changes(report, {site.row.index: (Relu(), site.row.layer) for site in sites})
+            changes = {site.row.index: (Relu(), site.row.layer) for site in sites}
+            changed = rewritten_sum(report, changes, "parameters")
         return self.found(report, sites, message, "parameters", what=what, changed=changed)
 
 
-def _merged(report: Report, sites: Sequence[Site]) -> Report | None:
-    """The net without the first FC layer of each pair, if the second alone can represent both with fewer weights."""
+def _merged(report: Report, sites: Sequence[Site]) -> int | None:
+    """The parameters of the net without the first FC layer of each pair.
+
+    None if the second one alone cannot represent both with fewer.
+    """
     gone = {site.facts[0].index for site in sites}
     readers = report.graph.readers()
     if gone & {site.row.index for site in sites} or not all(_can_merge(report, readers, site) for site in sites):
         return None
-    changed = with_changes(report, dict.fromkeys(gone, ()))
-    return changed if changed is not None and changed.totals.parameters < report.totals.parameters else None
+    changed = rewritten_sum(report, dict.fromkeys(gone, ()), "parameters")
+    return changed if changed is not None and changed < report.totals.parameters else None
 
 
 def _on_purpose(first: LayerReport, second: LayerReport) -> bool:

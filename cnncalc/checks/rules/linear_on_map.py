@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.linear import FullyConnected, Linear
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ class LinearOnMap(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row = sites[0].row
         message = f"scores should come from the whole map, but {row.label} gives them at each position of {row.output}"
-        units = {site.row.index: site.row.output.depth for site in sites}
-        changed = with_changes(report, {index: (FullyConnected(units=count),) for index, count in units.items()})
+        changes = {site.row.index: (FullyConnected(units=site.row.output.depth),) for site in sites}
+        changed = rewritten_sum(report, changes, "weights")
         return self.found(report, sites, message, "weights", what=f"FC-{row.output.depth}", changed=changed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, resizes, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site, resizes
+from cnncalc.layers.batch_norm import BatchNorm
 from cnncalc.layers.convolution import Conv
-from cnncalc.layers.normalization import BatchNorm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +68,7 @@ class LongStretch(Rule):
                 if id(layer) not in chains:
                     chains[id(layer)] = (layer.with_keys(bias="no"), BatchNorm())
                 changes[index] = chains[id(layer)]
-        changed = with_changes(report, changes)
+        changed = rewritten_sum(report, changes, "parameters")
         what = "BN after each convolution, instead of its bias"
         return self.found(report, sites, message, "parameters", what=what, changed=changed)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.linear import FullyConnected
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ManyFc(Rule):
                 if not report.layers[index].output.is_point or len(report.layers[index].sources) != 1:
                     return self.found(report, sites, message)
                 changes[index] = ()
-        changed = with_changes(report, changes)
+        changed = rewritten_sum(report, changes, "parameters")
         what = f"{self.maximum} hidden FC layers"
         return self.found(report, sites, message, "parameters", what=what, changed=changed)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.checks.rules.base import Rule, Site, with_changes
+from cnncalc.analysis.rewriting import rewritten_sum
+from cnncalc.checks.rules.base import Rule, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,23 +38,24 @@ class OddDepth(Rule):
     multiple = 8
 
     def sites(self, report: Report) -> Iterable[Site]:
+        odd = [row for row in report.layers if row.output.depth > self.above and row.output.depth % self.multiple]
+        if not odd:
+            return
         readers = report.graph.readers()
         precedes_macs = [False] * len(report.layers)  # whether a layer with MACs comes after each row
         for row in reversed(report.layers):
             after = [report.layers[reader] for reader in readers[row.index]]
             precedes_macs[row.index] = any(r.layer.counts_macs or precedes_macs[r.index] for r in after)
-        for row in report.layers:
+        for row in odd:
             if row.layer.counts_macs and row.layer.depth_key and precedes_macs[row.index]:
-                depth = row.output.depth
-                if depth > self.above and depth % self.multiple:
-                    yield Site(row)
+                yield Site(row)
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row = sites[0].row
         depth = row.output.depth
         message = f"a large depth should be divisible by {self.multiple}, but {row.label} has {depth:,} = "
         message += f"{depth // self.multiple}*{self.multiple} + {depth % self.multiple}"
-        changed = with_changes(report, {site.row.index: (self._rounded(site.row),) for site in sites})
+        changed = rewritten_sum(report, {site.row.index: (self._rounded(site.row),) for site in sites}, "macs")
         what = f"a depth of {self._better(row):,}"
         return self.found(report, sites, message, "macs", what=what, changed=changed)
 

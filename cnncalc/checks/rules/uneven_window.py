@@ -42,16 +42,20 @@ class UnevenWindow(Rule):
     code: ClassVar[str] = "uneven-window"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        sides = InputSides(report)
-        reported = {row.index for row in sides.lost} if sides.sides else set()
         known: dict[tuple[int, Volume], tuple[int, ...]] = {}  # by layer: many rows have the same one
+        sites = []
         for row in report.layers:
-            if row.sources and row.index not in reported:
+            if row.sources:
                 key = id(row.layer), row.input_volumes[0]
                 if key not in known:
                     known[key] = left_over(row.layer, row.input_volumes[0])
                 if any(known[key]):
-                    yield Site(row, known[key])
+                    sites.append(Site(row, known[key]))
+        if sites:
+            sides = InputSides(report)
+            reported = {row.index for row in sides.lost} if sides.sides else set()
+            sites = [site for site in sites if site.row.index not in reported]
+        return sites
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, left = sites[0]

@@ -10,6 +10,8 @@ from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, Part, UnlikeE
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cnncalc.language.folding.forms import Forms, Reference
 
 MAX_LENGTH = 14
@@ -32,6 +34,45 @@ class Block(NamedTuple):
     plan: tuple[Reference, ...]
     roles: tuple[str, ...]
     constants: tuple[Any, ...]
+
+
+class _Runs:
+    """The runs of parts in chains, by the numbers of their forms.
+
+    ``counts``: how often each stands in them without overlap; ``widths``: its characters; ``whole``: those that are all
+    of a chain.
+    """
+
+    def __init__(self, chains: Iterable[list[Part]]) -> None:
+        self.counts: dict[tuple[int, ...], int] = {}
+        self.widths: dict[tuple[int, ...], int] = {}
+        self.whole: set[tuple[int, ...]] = set()
+        last: dict[tuple[int, ...], tuple[int, int]] = {}
+        for number, one in enumerate(chains):
+            ids = numbers(one)
+            sums = [0]
+            for part in one:
+                sums.append(sums[-1] + part.width + 4)
+            for start, part in enumerate(one):
+                for stop in range(start + 1, min(start + MAX_LENGTH, len(one)) + 1):
+                    if stop > start + 1 and one[stop - 2].label is not None:
+                        break
+                    if stop == start + 1 and isinstance(part, (Leaf, Call)):
+                        continue
+                    key = ids[start:stop]
+                    before = last.get(key)
+                    if before is not None and before[0] == number and before[1] > start:
+                        continue
+                    last[key] = number, stop
+                    self._add(key, sums[stop] - sums[start], is_whole=stop - start == len(one))
+
+    def _add(self, key: tuple[int, ...], width: int, *, is_whole: bool) -> None:
+        count = self.counts.get(key, 0)
+        self.counts[key] = count + 1
+        if not count:
+            self.widths[key] = width
+        if is_whole:
+            self.whole.add(key)
 
 
 class Blocks:
@@ -67,39 +108,14 @@ class Blocks:
         shown = shown_chains(chain)
         if sum(map(len, shown)) > MAX_PARTS:
             return None
-        counts: dict[tuple[int, ...], int] = {}
-        widths: dict[tuple[int, ...], int] = {}
-        last: dict[tuple[int, ...], tuple[int, int]] = {}
-        whole: set[tuple[int, ...]] = set()
-        for number, one in enumerate(shown):
-            ids = numbers(one)
-            sums = [0]
-            for part in one:
-                sums.append(sums[-1] + part.width + 4)
-            for start, part in enumerate(one):
-                for stop in range(start + 1, min(start + MAX_LENGTH, len(one)) + 1):
-                    if stop > start + 1 and one[stop - 2].label is not None:
-                        break
-                    if stop == start + 1 and isinstance(part, (Leaf, Call)):
-                        continue
-                    key = ids[start:stop]
-                    before = last.get(key)
-                    if before is not None and before[0] == number and before[1] > start:
-                        continue
-                    last[key] = number, stop
-                    count = counts.get(key, 0)
-                    counts[key] = count + 1
-                    if not count:
-                        widths[key] = sums[stop] - sums[start]
-                    if stop - start == len(one):
-                        whole.add(key)
+        runs = _Runs(shown)
         best, most = None, LEAST_SAVED
-        for key, count in counts.items():
+        for key, count in runs.counts.items():
             if count < 2 or key in self.refused:
                 continue
             slots = len(set(self.forms.chain_roles(key)))
-            saved = (count - 1) * widths[key] - count * (8 + 3 * slots) - 16
-            if key in whole:
+            saved = (count - 1) * runs.widths[key] - count * (8 + 3 * slots) - 16
+            if key in runs.whole:
                 saved = saved * 5 // 4
             if saved > most and not self.forms.reach(key) and not any(self._is_kept(number) for number in key):
                 best, most = key, saved

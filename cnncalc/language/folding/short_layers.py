@@ -33,18 +33,18 @@ class ShortLayers:
         found: dict[type[Layer], Counter[tuple[str, Any]]] = {}
         for layer in self.layers:
             counts = found.setdefault(type(layer), Counter())
-            counts.update((key, frozen(value)) for key, value in layer.written().items())
+            counts.update((key, as_tuples(value)) for key, value in layer.written().items())
         for kind, counts in found.items():
             needed = _needed(kind)
             for (key, value), count in counts.items():
-                if key in (kind.first, kind.dash, kind.slash) or key in kind.sizes or is_long(thawed(value)):
+                if key in (kind.first, kind.dash, kind.slash) or key in kind.sizes or is_long(as_lists(value)):
                     continue
                 if key in needed:
                     continue
                 is_all = count == kinds[kind]
                 may_undo = kind.keys[key].default is not None and key not in _replaced(kind)
                 if count > 1 and count > 0.6 * kinds[kind] and (is_all or may_undo):
-                    self.defaults.setdefault(kind.kind, {})[key] = thawed(value)
+                    self.defaults.setdefault(kind.kind, {})[key] = as_lists(value)
 
 
 def _needed(kind: type[Layer]) -> set[str]:
@@ -57,14 +57,14 @@ def _replaced(kind: type[Layer]) -> set[str]:
     return {name for names in kind.replaces.values() for name in names} | set(kind.replaces)
 
 
-def frozen(value: Any) -> Any:
+def as_tuples(value: Any) -> Any:
     """The value with tuples instead of lists, so that it is hashable."""
-    return tuple([frozen(part) for part in value]) if isinstance(value, (list, tuple)) else value
+    return tuple([as_tuples(part) for part in value]) if isinstance(value, (list, tuple)) else value
 
 
-def thawed(value: Any) -> Any:
-    """The value with lists instead of tuples: the inverse of :func:`frozen`."""
-    return [thawed(part) for part in value] if isinstance(value, tuple) else value
+def as_lists(value: Any) -> Any:
+    """The value with lists instead of tuples: the inverse of :func:`as_tuples`."""
+    return [as_lists(part) for part in value] if isinstance(value, tuple) else value
 
 
 def short_layer(node: Node, volumes: Sequence[Volume]) -> Layer:

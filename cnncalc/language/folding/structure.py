@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.language.folding.forms import DEPTH, GROWTH_INDEX, Forms, LayerForm, Symbol, local_name
 from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
-from cnncalc.language.folding.short_layers import ShortLayers, frozen
+from cnncalc.language.folding.short_layers import ShortLayers, as_tuples
 from cnncalc.language.forks import STEPS_PER_NODE, Forks
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
 from cnncalc.layers.keys import is_whole
@@ -388,16 +388,16 @@ class Builder:
             if variable and field.key in kind.sizes:
                 fields.append(field._replace(value=Symbol(variable)))
             elif _is_number(field.value) and not kind.is_input and not is_point:
-                values.append(frozen(field.value))
+                values.append(as_tuples(field.value))
                 roles.append(DEPTH if field.key in (kind.depth_key, "groups") else field.key)
                 fields.append(Field(field.place, field.key, None, field.default))
             else:
                 fields.append(field)
         form = LayerForm(layer, tuple(fields), extra, source, label, in_brackets)
-        frozen_fields = tuple([(field.place, field.key, frozen(field.value)) for field in fields])
+        hashable_fields = tuple([(field.place, field.key, as_tuples(field.value)) for field in fields])
         names = " ".join([*extra, source or "", label or ""])
         reach = max([int(forks) + 1 for forks in re.findall(r"<(\d+)\.", names)], default=0)
-        number = self.forms.add(form, tuple(roles), (kind, frozen_fields, extra, source, label, in_brackets), reach)
+        number = self.forms.add(form, tuple(roles), (kind, hashable_fields, extra, source, label, in_brackets), reach)
         width = len(layer_text(layer, extra)) + (len(source) + 10 if source else 0)
         return number, tuple(values), width
 

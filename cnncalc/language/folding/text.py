@@ -17,7 +17,7 @@ from cnncalc.language.folding.forms import (
     TimesForm,
 )
 from cnncalc.language.folding.parts import Call, Fork, Leaf, Loop, list_width
-from cnncalc.language.folding.short_layers import thawed
+from cnncalc.language.folding.short_layers import as_lists
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
 from cnncalc.layers.keys import MAX_SIDES
 
@@ -276,7 +276,7 @@ class PatternText:
                 is_word = value.is_name and field.place != "first"
                 texts.append((field, value.text if is_word else f"{{{value.text}}}"))
                 continue
-            value = thawed(value)
+            value = as_lists(value)
             if value != field.default:
                 texts.append((field, short(value) if field.place in MARKS else written(value)))
         extra = [self._named(part) for part in form.extra]
@@ -299,7 +299,7 @@ class PatternText:
                 if place in kept:
                     value = given[place]
                     is_bare = isinstance(value, Symbol) and value.is_name and sign
-                    words = value.text if isinstance(value, Symbol) else short(thawed(value))
+                    words = value.text if isinstance(value, Symbol) else short(as_lists(value))
                     text += sign + (words if is_bare or not isinstance(value, Symbol) else f"{{{words}}}")
             return text
         shown = []
@@ -337,14 +337,14 @@ def _part(value: Any) -> str:
         and all(isinstance(part, int) and part > 0 for part in value)
     ):
         return "x".join(map(str, value))
-    return plain(thawed(value))
+    return plain(as_lists(value))
 
 
 def _argument(value: Any, role: str = "") -> str:
     """A value as a count or the argument of a call."""
     if isinstance(value, Symbol):
         return value.text if value.is_name else f"{{{value.text}}}"
-    return plain(thawed(value)) if role == "list" else _part(value)
+    return plain(as_lists(value)) if role == "list" else _part(value)
 
 
 def _free(wanted: str, taken: set[str]) -> str:

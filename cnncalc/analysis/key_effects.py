@@ -1,4 +1,4 @@
-"""Why a layer that could overwrite its input does not, and the warning about an ``in_place: yes`` without effect."""
+"""Written keys that have no effect: ``in_place``, and ``trainable`` and ``share`` of a layer without parameters."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def why_not_in_place(rows: Sequence[LayerReport], row: LayerReport, readers: Sequence[Sequence[int]]) -> str:
-    """Why a row has memory of its own although its kind can work in place: the first rule that forbids it, in words.
+    """Why an activation function, or a row with ``in_place``, has memory of its own: the first rule that forbids it.
 
     ``readers`` has the readers of each row.
     """
     layer: Any = row.layer
-    if layer.in_place is False:
+    if "in_place" in layer.keys and layer.in_place is False:
         return "in_place=no"
     if layer.is_activation and layer.may_work_in_place() is False:
         return f"{row.label} cannot overwrite its input"
@@ -65,3 +65,22 @@ def in_place_warnings(
             if row is not None
         ]
     )
+
+
+def parameter_warnings(rows: Sequence[LayerReport], graph: Graph) -> tuple[Problem, ...]:
+    """A warning for each ``trainable`` or ``share`` that belongs to layers without parameters alone.
+
+    The keys of the kind decide whether a layer has any: BN with ``scale: no`` and ``shift: no`` has none.
+    """
+    first: dict[Span, Problem | None] = {}  # of each position in the text; None if one of the layers has parameters
+    for row, node in zip(rows, graph.nodes, strict=True):
+        for name in ("trainable", "share"):
+            span = node.key_spans.get(name)
+            if span is None:
+                continue
+            arrays = row.layer.parameters(*row.input_volumes)
+            if name == "share":
+                arrays += row.layer.buffers(*row.input_volumes)
+            problem = no_effect(f"{row.name}: {name}", f"{row.label} has no parameters", span)
+            first[span] = None if arrays else first.get(span, problem)
+    return tuple([problem for problem in first.values() if problem is not None])
