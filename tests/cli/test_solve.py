@@ -273,7 +273,9 @@ def test_an_interrupt_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options_without_effect_are_warned_of() -> None:
     words = ["solve", NET, "--for", "w=1..9", "--max", "macs=1M"]
     assert "--batch has no effect: no figure of this search depends on it" in called(*words, "--batch", "8").stderr
+    assert "--units has no effect: no figure of this search is in bytes" in called(*words, "--units", "si").stderr
     words = ["solve", "lenet5", "--for", "batch=1..9", "--max", "training_memory=1GiB"]
+    assert called(*words, "--units", "si").stderr == ""
     assert "--batch has no effect: the batch varies" in called(*words, "--batch", "8").stderr
 
 
