@@ -139,6 +139,8 @@ def test_weights_without_values_keep_their_shapes() -> None:
         "INPUT 3x4x12 -> SEQUENCE -> ATTENTION-3(relative=3x4) -> LINEAR-5",
         "INPUT 9x7x3 -> CONV3-4 -> ROLL([4, -2]) -> CONV3-2",
         "INPUT 10x8x3 -> CONV3-4 -> AVGPOOL3/2(round=ceil) -> CONV3-2",
+        "INPUT 10x8x3 -> CONV3-4 -> RBF-5 -> RELU -> FC-3 -> RBF-2",
+        "INPUT 9x7x3 -> AFFINE(2) -> SCALE -> RELU -> SCALE(scale=no)",
         "INPUT 10x9x3 -> CONV3-4 -> AVGPOOL3/2(pad=1, count_pad=no, round=ceil) -> CONV3-2",
         """INPUT 9x7x3 -> CONV3-4(bias=no) -> [CONV3-4 -> RELU -> SCALE(shift=no, shared=yes) | ] -> ADD
         -> SCALE(scale=no, shared=yes) -> BN(scale=no, shift=no) -> SCALE(shared=yes) -> RELU
@@ -155,6 +157,7 @@ def test_the_file_is_read_back_as_the_same_net(
     again = cnncalc.analyze(str(path))
     assert again.totals.parameters == report.totals.parameters
     assert again.totals.macs == report.totals.macs
+    assert again.totals.buffers == report.totals.buffers
     learned = [
         [(row.kind, row.parameters, row.macs) for row in each.layers if row.parameters] for each in (report, again)
     ]
