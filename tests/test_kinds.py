@@ -23,6 +23,7 @@ from cnncalc.interop.conventions import counted
 from cnncalc.interop.exporters import export
 from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS, Layer
+from cnncalc.layers.traits import Traits
 from cnncalc.memory.arena import plan
 from cnncalc.memory.profiles import PROFILES
 from cnncalc.run.verify import verify
@@ -395,10 +396,13 @@ WRITTEN = {
 }
 """How a kind is written, and what it declares about memory."""
 
+MEMBERS = {**vars(Layer), **vars(Traits)}
+"""All that the base class of kinds defines, by name."""
+
 
 def test_every_trait_has_a_test() -> None:
-    values = {name for name, value in vars(Layer).items() if name[0] != "_" and not callable(value)}
-    values -= {name for name, value in vars(Layer).items() if isinstance(value, classmethod)}
+    values = {name for name, value in MEMBERS.items() if name[0] != "_" and not callable(value)}
+    values -= {name for name, value in MEMBERS.items() if isinstance(value, classmethod)}
 
     assert values - WRITTEN == (set(TRAITS) | OTHERS) - {"is_depthwise"}
 
@@ -461,7 +465,7 @@ def test_a_number_for_each_element_does_not_fold_into_weights(monkeypatch: pytes
 
 DECLARED = [
     name
-    for name, value in vars(Layer).items()
+    for name, value in MEMBERS.items()
     if not name.startswith("_") and isinstance(value, (bool, int, str, tuple, dict, property, type(None)))
 ]
 """Every trait that :class:`Layer` declares with a default, and those that depend on keys."""

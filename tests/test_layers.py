@@ -282,6 +282,10 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "cropping must leave at least 1, but pad crops 18 of height 18",
         ),
         ("pool", {"kernel": 10}, (X,), "the window must fit into the volume, but kernel 10 is larger than height 9"),
+        (
+            "conv", {"filters": 7, "groups": 2}, (X,),
+            "the filters must be divisible by groups, but 7 filters are not divisible by 2",
+        ),
         ("gn", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not divisible by 4"),
         ("shuffle", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not divisible by 4"),
         (
@@ -363,7 +367,6 @@ def test_an_input_that_does_not_fit_is_refused_with_both_numbers(
 @pytest.mark.parametrize(
     ("kind", "keys", "message"),
     [
-        ("conv", {"filters": 7, "groups": 2}, "groups: 7 filters cannot be split into 2 groups of equal size"),
         (
             "conv", {"filters": 3, "connections": [[0], [1]]},
             "connections: there must be one list for each filter, but found 2 lists for 3 filters",

@@ -8,7 +8,8 @@ from cnncalc.analysis.rewriting import rewritten, with_pooled_fc
 from cnncalc.checks.findings import Advice
 from cnncalc.errors import CnncalcError
 from cnncalc.figures.measure import KEYS, SIMULATED, Meter
-from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
+from cnncalc.layers.convolution import Conv, Convolution
+from cnncalc.layers.depthwise import DepthwiseConv
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.memory.fit import largest_batch
 from cnncalc.memory.report import Simulation

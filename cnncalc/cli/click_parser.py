@@ -276,7 +276,9 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
     message = error.format_message()
     if "unexpected extra argument" in message:
         extra = message.partition("(")[2].rpartition(")")[0]
-        return ValueProblem(f"{path} got an unexpected argument: {extra[:60]}", code="usage", hint=QUOTES)
+        takes_pattern = called not in ("kinds", "list", "schema", "docs")
+        hint = QUOTES if takes_pattern and any(map(_is_of_a_pattern, words)) else hint
+        return ValueProblem(f"{path} got an unexpected argument: {extra[:60]}", code="usage", hint=hint)
     return ValueProblem(message[:1].lower() + message[1:].rstrip("."), code="usage", hint=hint)
 
 
@@ -295,6 +297,11 @@ def _no_command(error: NoSuchCommand) -> ValueProblem:
     else:
         hint = f"the commands are {', '.join(COMMANDS)}"
     return ValueProblem(error.message, code="usage", hint=hint)
+
+
+def _is_of_a_pattern(word: str) -> bool:
+    """Whether a word of a call may be one of a pattern without quotes: ``INPUT``, ``CONV3-8``, ``-`` of ``->``."""
+    return " " not in word and (word in ("-", "|", "[", "]") or "->" in word or word.lstrip("[")[:2].isupper())
 
 
 def _no_option(error: click.NoSuchOption, path: str, command: str, words: Sequence[str]) -> ValueProblem:

@@ -53,7 +53,10 @@ def _one_kind(kind: str) -> Document:
 
     name = kind.lower()
     if name not in KINDS:
-        near = did_you_mean(name, KINDS)
+        from cnncalc.language.translation import kind_called
+
+        meant = kind_called(name)
+        near = f"; did you mean '{meant}'?" if meant else did_you_mean(name, KINDS)
         raise ValueProblem(f"no layer kind '{kind[:60]}'{near}", code="unknown-layer", hint="cnncalc kinds lists them")
     from cnncalc.analysis.loading import load
     from cnncalc.analysis.report import account

@@ -166,6 +166,11 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
         for name in ("timeline", "depth"):
             yield name, "--why prints one layer alone"
         yield "exact", "--why writes bytes in short form"
+        for name in (*TRAINING_OPTIONS, "image_batches", "reserve"):
+            yield name, "what one layer keeps does not depend on it"
+    elif call.output.format in ("csv", "tsv"):
+        for name in ("timeline", "depth"):
+            yield name, f"--format {call.output.format} has the categories alone"
 
 
 def _idle_on_chip(profile: str) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from cnncalc.cli.options import (
     idle_output,
     output_options,
 )
-from cnncalc.cli.value import VALUE_OPTIONS, idle_options
+from cnncalc.cli.value import VALUE_OPTIONS, idle_options, idle_units
 from cnncalc.errors import Problem, ValueProblem
 from cnncalc.formats import is_exact
 from cnncalc.memory.boards import is_board
@@ -79,6 +79,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if any(text.partition("=")[0].strip() == "batch" for text in call.ranges):
         found.setdefault("batch", "the batch varies")
     yield from found.items()
+    yield from idle_units(asked, "no figure of this search is in bytes")
 
 
 def run(call: Call, console: Console) -> int:

@@ -20,7 +20,7 @@ from cnncalc.cli.options import (
     output_options,
 )
 from cnncalc.cli.progress import QUIET_SECONDS, ProgressLine
-from cnncalc.cli.value import VALUE_OPTIONS, idle_options
+from cnncalc.cli.value import VALUE_OPTIONS, idle_options, idle_units
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.records import NamedTuple
 from cnncalc.search.executors import FORMS
@@ -98,6 +98,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     asked = {*call.keys, *[text.partition("=")[0].strip() for _, text in (*call.limits, *call.lower_limits)]}
     asked |= {text.partition(":")[0].strip() for text in (*call.pareto, call.sort or "")}
     yield from idle_options(asked, "no key of this sweep depends on it")
+    yield from idle_units(asked, "no key of this sweep is in bytes")
 
 
 def run(call: Call, console: Console) -> int:

@@ -66,6 +66,14 @@ def idle_options(keys: Iterable[str], why: str) -> Iterator[tuple[str, str]]:
             yield name, f"{why}; it would set that of {', '.join(takers)}"
 
 
+def idle_units(keys: Iterable[str], why: str) -> Iterator[tuple[str, str]]:
+    """The option ``--units``, with ``why``, if none of these keys is in bytes."""
+    from cnncalc.figures.measure import KEYS
+
+    if not any(key in KEYS and KEYS[key].unit == "bytes" for key in keys):
+        yield "units", why
+
+
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on the number of that key."""
     from cnncalc.figures.measure import KEYS

@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, seed, switch
-from cnncalc.cli.options import BATCH, DESIGN, TABLE_FORMATS, UNITS, ReportOptions, analyze, output_options
+from cnncalc.cli.options import BATCH, DESIGN, TABLE_FORMATS, UNITS, ReportOptions, analyze, idle_output, output_options
 from cnncalc.cli.progress import QUIET_SECONDS, ProgressLine
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TextIO
 
     from cnncalc.analysis.report import Report
@@ -62,6 +62,13 @@ class Call(NamedTuple):
     against: str | None = None
     optimizer: str | None = None
     units: str = "iec"
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a comparison."""
+    yield from idle_output(call.output, None)
+    if call.against is not None:
+        yield "units", "--against compares values, not bytes"
 
 
 def run(call: Call, console: Console) -> int:
@@ -173,4 +180,5 @@ COMMAND = Command(
         UNITS,
         output_options(*TABLE_FORMATS),
     ),
+    idle,
 )  # fmt: skip

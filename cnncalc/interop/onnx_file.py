@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.interop.onnx_tensors import read_tensor
+from cnncalc.interop.onnx_tensors import MOST_ELEMENTS, read_tensor
 from cnncalc.interop.onnx_versions import contradiction, table
 from cnncalc.interop.operators import Branch, Constant, Operator, OperatorNet
 from cnncalc.interop.wire import (
@@ -61,8 +61,11 @@ OMITTED = {1: 0.0, 2: 0, 3: ""}
 
 OWN_DOMAINS = ("", "ai.onnx")
 
-TELLING = (b"cnncalc", b"pytorch")
-"""Producers that write the numbers of formulas in nodes, or without axes: an initializer with axes is a parameter."""
+LEARNED = {b"cnncalc": MOST_ELEMENTS, b"pytorch": 1}
+"""By producer: up to how many elements an initializer with axes is known to be a parameter.
+
+Both write the numbers of formulas in nodes, or without axes; those of cnncalc hold nothing but parameters.
+"""
 
 
 class Function(NamedTuple):
@@ -165,7 +168,7 @@ class Reader:
     def net(self, file: str) -> OperatorNet:
         """The net of the file."""
         graph: Field | None = None
-        is_telling = False
+        learned = 0
         versions: dict[str, int] = {}
         functions: list[Field] = []
         for field in self.fields(0, len(self.data)):
@@ -173,7 +176,7 @@ class Reader:
                 if field[0] in (3, 4, 6, 7, 8):
                     raise WireError(f"at byte {field[3]} there is a number instead of a message")
             elif field[0] == 2:
-                is_telling = self.data[field[3] : field[4]] in TELLING
+                learned = LEARNED.get(bytes(self.data[field[3] : min(field[4], field[3] + 10)]), 0)
             elif field[0] == 7:
                 graph = field
             elif field[0] == 8:
@@ -184,7 +187,7 @@ class Reader:
             raise WireError("it has no graph")
         for field in functions:
             self._function(field)
-        return self._graph(graph, file, versions, is_telling=is_telling)
+        return self._graph(graph, file, versions, learned=learned)
 
     def _version(self, field: Field, versions: dict[str, int]) -> None:
         """Adds the version of the operators of a domain."""
@@ -196,7 +199,7 @@ class Reader:
                 version = signed(part[2])
         versions["" if domain in OWN_DOMAINS else domain] = version
 
-    def _graph(self, graph: Field, file: str, versions: dict[str, int], *, is_telling: bool) -> OperatorNet:
+    def _graph(self, graph: Field, file: str, versions: dict[str, int], *, learned: int) -> OperatorNet:
         constants: dict[str, Constant] = {}
         inputs: dict[str, tuple[int | None, ...] | None] = {}
         shapes: dict[str, tuple[int | None, ...]] = {}
@@ -212,7 +215,7 @@ class Reader:
                 title = self.text(field, MOST_TEXT)
             elif number in (5, 15):
                 name, constant = self._initializer(field)
-                if is_telling and constant.shape and prod(constant.shape) == 1 and not constant.is_integer:
+                if constant.shape and prod(constant.shape) <= learned and not constant.is_integer:
                     constant = constant._replace(is_learned=True)
                 _add_constant(constants, name, constant)
             elif number in (11, 12, 13):

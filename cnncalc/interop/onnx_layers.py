@@ -200,6 +200,11 @@ def pool(w: LayerWriter, layer: Any, x: str) -> str:
     if not is_ceil:
         return w.op("AveragePool", [x], pads=pads, count_include_pad=int(layer.count_pad), **window)
     half = w.sides
+    travels = [size + written[side] + written[half + side] - layer.kernel[side] for side, size in enumerate(sides)]
+    counts_alike = not (layer.count_pad and any(written))
+    if counts_alike and all(-(-t // s) + 1 == len(b) for t, s, b in zip(travels, layer.step, begins, strict=True)):
+        return w.op("AveragePool", [x], pads=written, ceil_mode=1, count_include_pad=0, **window)
+    # of other windows engines disagree how many there are, and by how many elements they divide
     padded = w.op("Pad", [x, w.integers([0, 0, *pads[:half], 0, 0, *pads[half:]])])
     result = w.op("AveragePool", [padded], **window)
     # PyTorch divides by the elements of the window inside the padded map, or, without count_pad, inside the map

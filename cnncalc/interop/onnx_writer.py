@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.exporters import require_kinds, volumes_of
 from cnncalc.layers.base import Layer
+from cnncalc.units import listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,19 @@ def onnx_model(graph: Graph, options: ExportOptions, *, every_output: bool = Fal
     return model
 
 
+def _require_places(graph: Graph) -> None:
+    """Raises DesignError for an UNPOOL of an adaptive pool, which is written without the indices of its maxima."""
+    names = []
+    for node in graph.nodes:
+        layer: Any = node.layer
+        if layer.takes_places and (pool := cast("Any", graph.nodes[node.inputs[1]].layer)).adaptive is not None:
+            names.append(f"{node.name} of {pool.label()}")
+    if names:
+        raise DesignError(
+            [Problem("no-equal", f"ONNX has no operator for UNPOOL of an adaptive POOL: {listing(names)}")]
+        )
+
+
 class OnnxWriter:
     """Writes a net, layer by layer."""
 
@@ -64,6 +78,7 @@ class OnnxWriter:
         self.places: dict[int, str] = {}
         """The name of the value with the indices of the maxima, by the index of the pool."""
         require_kinds(graph, LAYERS, "ONNX has no operator")
+        _require_places(graph)
         self.layers = LAYERS
 
     def model(self, *, every_output: bool) -> Any:

@@ -258,6 +258,8 @@ def _with_constant(net: Net, operator: Operator, type: str, x: Tensor, array: Ar
 
 def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Tensor:
     """Combines a tensor and a constant with several numbers."""
+    if type == "Sub" and (differences := _centred(net, operator, x, array)) is not None:
+        return differences
     if type in ("Add", "Mul") or is_first:
         channels = _per_channel(net, x, array)
         if channels is not None:
@@ -267,6 +269,21 @@ def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Arra
         if type in ("Add", "Sub"):
             return _position(net, operator, x, array if type == "Add" else negative(array))
     raise Unsupported(f"it combines a constant of shape {_shown(array.shape)} with a tensor of {_shown(x.shape)}")
+
+
+def _centred(net: Net, operator: Operator, x: Tensor, array: Array) -> Tensor | None:
+    """The differences of a vector and each row of weights, whose squared lengths are RBF; None for other operands."""
+    units, inputs = array.shape[-2:] if len(array.shape) > 1 else (1, 0)
+    if units == 1 or array.elements != units * inputs or array.is_literal or x.shape[-1] != inputs:
+        return None
+    *outer, row, last = x.axes
+    if row or batch_of([last]) or any(atom.side != BATCH for axis in outer for atom in axis):
+        return None
+    source = Source(Volume(units, inputs))
+    why = f"its constant of shape {_shown(array.shape)} expands the tensor of {_shown(x.shape)}"
+    source.make = lambda: net.lacks(operator, why, source.volume, {}, x.source)
+    source.centred = x, array
+    return Tensor(source, (*outer, whole(0, units), whole(1, inputs)))
 
 
 def _shown(shape: Sequence[int]) -> str:

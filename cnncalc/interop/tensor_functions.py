@@ -19,7 +19,8 @@ from cnncalc.interop.formulas import (
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
 from cnncalc.interop.tensor import Array, Source, Tensor, Value, WrongFile, axis_in, choice
-from cnncalc.interop.views import BATCH, Atom
+from cnncalc.interop.tensor_weights import rows_in_order, shaped, transposed
+from cnncalc.interop.views import BATCH, Atom, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -328,8 +329,26 @@ def reduction(net: Net, operator: Operator) -> Value:
     axes = net.numbers(operator, "axes", 1)
     if not axes:
         axes = [] if operator.attributes.get("noop_with_empty_axes") else list(range(x.rank))
+    if x.source.centred is not None and operator.type == "ReduceSumSquare" and axes in ([-1], [x.rank - 1]):
+        return _radial(net, operator, x, *x.source.centred)
     x = net.values[operator.inputs[0]] = reducible(net, x, axes)
     return reduced(net, operator, operator.type, x, axes, keeps=operator.attributes.get("keepdims", 1) == 1)
+
+
+def _radial(net: Net, operator: Operator, x: Tensor, inner: Tensor, centres: Array) -> Tensor:
+    """RBF: the squared distances of a vector from each row of weights; ``x`` are their differences."""
+    units, inputs = x.source.volume
+    if x.axes[-2:] != (whole(0, units), whole(1, inputs)):
+        raise Unsupported("it adds up differences of a vector and rows of weights in another order")
+    atoms = [atom for atom in inner.axes[-1] if atom.side != BATCH]
+    columns = transposed(shaped(centres, units, inputs), (1, 0))
+    held = {"centre": rows_in_order(columns, atoms, len(inner.source.volume) - 1)}
+    net.place(inner.source)
+    net.weights("rbf", [], [centres])
+    found = net.added("rbf", [inner.source], operator.name, units=units)
+    net.hold_as(found, held)
+    ones = ((),) if operator.attributes.get("keepdims", 1) == 1 else ()
+    return Tensor(found, (*inner.axes[:-2], whole(len(found.volume) - 1, units), *ones))
 
 
 def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[int], *, keeps: bool) -> Tensor:

@@ -39,6 +39,18 @@ LARGEST_KERNEL = 15
 """The largest number that is taken for a kernel where the text does not tell which tool is meant."""
 
 
+def _names(word: str) -> tuple[str, str]:
+    """A name of a layer in another tool without what tools add to it, with and without its number of sides."""
+    full = word.lower().replace("_", "").removeprefix("lazy").removesuffix("layer")
+    return full, re.sub("[123]d", "", full)
+
+
+def kind_called(word: str) -> str | None:
+    """The kind that has this name in another tool; None if there is none."""
+    names = {*_names(word)}
+    return next((kind for kind, cls in KINDS.items() if names & {kind, *cls.other_names, *cls.related_names}), None)
+
+
 def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
     """An addition to the message and a hint for a word of another tool; None for an unknown word.
 
@@ -46,8 +58,7 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
     """
     stem = syntax.word.removesuffix(size)
     sides = re.search("[123](?=d)", stem.lower())
-    full = stem.lower().replace("_", "").removeprefix("lazy").removesuffix("layer")
-    plain = re.sub("[123]d", "", full)
+    full, plain = _names(stem)
     add = _SIDES.get(sides[0], "") if sides else ""
     for kind, cls in KINDS.items():
         related = full if full in cls.related_names else plain

@@ -5,8 +5,10 @@ from __future__ import annotations
 from cnncalc.layers import (
     activation,
     attention,
+    batch_norm,
     convolution,
     deconvolution,
+    depthwise,
     elementwise,
     gated,
     global_pooling,
@@ -15,6 +17,7 @@ from cnncalc.layers import (
     local,
     magnitude,
     merge,
+    norm_pooling,
     normalization,
     opaque,
     padding,
@@ -34,8 +37,9 @@ from cnncalc.layers.base import Key, Layer, Parameter
 from cnncalc.layers.stencil import Stencil
 
 FAMILIES = (
-    *(input, convolution, deconvolution, local, linear, pooling, global_pooling, subsampling, unpooling),
-    *(activation, gated, elementwise, normalization, scale, magnitude, regularization),
+    *(input, convolution, depthwise, deconvolution, local, linear),
+    *(pooling, norm_pooling, global_pooling, subsampling, unpooling),
+    *(activation, gated, elementwise, batch_norm, normalization, scale, magnitude, regularization),
     *(merge, reduction, reshape, resize, padding, rearrange, sequence, vectors, attention, opaque),
 )
 """The modules that define kinds, in the order in which kinds are listed."""

@@ -11,11 +11,11 @@ from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.merge import Merge, reduced
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.requirements import require_equal_sides, require_inputs
+from cnncalc.layers.requirements import dividing, require_equal_sides, require_inputs, squarest
 from cnncalc.layers.sequence import places_of
 from cnncalc.layers.side_keys import AnySizes
 from cnncalc.layers.stencil import FIRST, POINT, WHOLE
-from cnncalc.layers.window import all_sides
+from cnncalc.layers.window import all_sides, sized
 from cnncalc.volume import Volume
 
 TYPE_CHECKING = False
@@ -75,13 +75,16 @@ class Attention(Layer):
             return
         if self.head_dim is None and self.dim % self.heads:
             raise ValueProblem(
-                f"heads: they must divide dim, but {self.dim} is not divisible by {self.heads}", code="not-divisible"
+                f"heads: they must divide dim, but {self.dim} is not divisible by {self.heads}",
+                code="not-divisible",
+                hint=_other_heads(self.dim, self.heads, "head_dim in place of dim"),
             )
         if self.head_dim is not None and self.heads * self.head_dim != self.dim:
             raise ValueProblem(
                 f"dim: it is heads*head_dim, but {self.heads}*{self.head_dim} = {self.heads * self.head_dim} is not "
-                f"{self.dim}; leave one of them out",
+                f"{self.dim}",
                 code="wrong-value",
+                hint=f"leave dim out, or write dim={self.heads * self.head_dim}",
             )
 
     def label(self) -> str:
@@ -102,7 +105,7 @@ class Attention(Layer):
                 f"the heads must divide the depth, but depth {depth} is not divisible by {self.heads}",
                 code="not-divisible",
                 key="heads",
-                hint=_heads_that_divide(depth, self.heads) + "head_dim sets the depth of each head instead",
+                hint=_other_heads(depth, self.heads, "head_dim"),
             )
         return depth
 
@@ -140,6 +143,7 @@ class Attention(Layer):
                 f"{prod(self.plane)} and the sequence {positions}",
                 code="plane-mismatch",
                 key="relative",
+                hint=_plane_of(positions) if x.sides[-1] == memory.sides[-1] else "leave relative out",
             )
         return x if self.out else x.with_depth(inner)
 
@@ -360,12 +364,17 @@ class Attention(Layer):
         return result
 
 
-def _heads_that_divide(depth: int, heads: int) -> str:
-    """``3 heads divide it; ``, with the number nearest to ``heads`` that divides the depth; empty if none is near."""
-    heads = min(heads, depth)
-    near = [number for distance in range(min(heads, 1000)) for number in (heads - distance, heads + distance)]
-    found = next((number for number in near if depth % number == 0), None)
-    return "" if found is None else "1 head divides it; " if found == 1 else f"{found} heads divide it; "
+def _other_heads(depth: int, heads: int, key: str) -> str:
+    """A hint about heads that do not divide the depth of all heads together: others, or the key for that of each."""
+    found = dividing("head", depth, heads)
+    return f"{found}; {key} sets the depth of each head" if found else f"{key} sets the depth of each head"
+
+
+def _plane_of(positions: int) -> str:
+    """A hint about the sides of a plane with so many positions."""
+    found = squarest(positions)
+    sides = f"[{positions}]" if found is None else sized(found)
+    return f"write the sides of the map or window that the sequence was, such as relative={sides}"
 
 
 def _summed_product(xp: Any, x: Any, gradient: Any) -> Any:

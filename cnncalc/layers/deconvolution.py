@@ -7,11 +7,11 @@ from math import prod
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Parameter, key
-from cnncalc.layers.convolution import Filters, at_each, require_equal_groups
+from cnncalc.layers.convolution import Filters, at_each
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.planes import by_channel, conv_transpose, convolve, over_sides, pixels, planes
 from cnncalc.layers.planes_backward import correlate
-from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.requirements import require_groups
 from cnncalc.layers.side_keys import Pad, Sizes
 from cnncalc.layers.stencil import Stencil
 from cnncalc.layers.window import beginnings, ends, enlarged, extent, sized
@@ -63,7 +63,6 @@ class Deconv(Filters):
     bias: bool = key(Boolean(), True, means="whether each filter has a bias")
 
     def _check(self) -> None:
-        require_equal_groups(self.filters, self.groups)
         for side in range(len(self.kernel)):
             if self.pad == "same" and (self.kernel[side] < self.stride[side] or self.output_pad[side]):
                 raise ValueProblem(
@@ -107,7 +106,7 @@ class Deconv(Filters):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        require_divisible(x.depth, self.groups)
+        require_groups(x.depth, self.groups, self.filters)
         sizes = []
         for side, (size, pad) in enumerate(zip(x.sides, self.pads(), strict=True)):
             window = extent(self.kernel[side], self.dilation[side])

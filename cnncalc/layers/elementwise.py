@@ -271,7 +271,8 @@ class AffineMap(Layer):
         for name, value in (("factor", self.factor), ("shift", self.shift)):
             if isinstance(value, tuple) and len(value) != x.depth:
                 message = f"a list has one number for each channel, but {name} has {len(value)} for depth {x.depth}"
-                raise ShapeError(message, code="wrong-depth", key=name)
+                hint = f"{name}={value[0]:g} is one number for all channels"
+                raise ShapeError(message, code="wrong-depth", key=name, hint=hint)
         return x
 
     def _array(self, xp: Any, value: float | tuple[float, ...], maps: Any) -> Any:

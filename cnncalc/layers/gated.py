@@ -197,7 +197,8 @@ class Glu(Layer):
         (x,) = inputs
         if x.depth % 2:
             message = f"GLU halves the depth, so the depth must be even, but it is {x.depth}"
-            raise ShapeError(message, code="not-divisible")
+            hint = f"LINEAR-{x.depth + 1} before it gives an even depth"
+            raise ShapeError(message, code="not-divisible", hint=hint)
         return x.with_depth(x.depth // 2)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:

@@ -6,10 +6,10 @@ from math import prod
 
 from cnncalc.counts import Count, product
 from cnncalc.layers.base import Parameter, Sizing, key
-from cnncalc.layers.convolution import Convolution, at_each, require_equal_groups
+from cnncalc.layers.convolution import Convolution, at_each
 from cnncalc.layers.keys import Whole
 from cnncalc.layers.planes import covered, padded, pixels, planes, shifted
-from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.requirements import require_groups
 from cnncalc.layers.window import enlarged, sized
 from cnncalc.volume import Volume
 
@@ -52,7 +52,6 @@ class Local(Convolution):
 
     def _check(self) -> None:
         super()._check()
-        require_equal_groups(self.filters, self.groups)
 
     def label(self) -> str:
         return f"LOCAL{sized(self.kernel)}-{self.filters}{self._slash()}{self.unusual('groups', 'dilation')}"
@@ -68,7 +67,7 @@ class Local(Convolution):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        require_divisible(x.depth, self.groups)
+        require_groups(x.depth, self.groups, self.filters)
         return Volume(*self.windows(x).steps, self.filters)
 
     def channel_use(self, *inputs: Volume) -> str:

@@ -8,7 +8,7 @@ from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Choice, Whole
 from cnncalc.layers.planes import axis_of, pixels, planes
-from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.requirements import require_groups, require_places
 from cnncalc.layers.side_keys import SideName, SideOrder, Sizes
 from cnncalc.layers.stencil import POINT, WHOLE, Origins, Stencil, Stencils
 from cnncalc.layers.window import quotients, require_whole_parts, same_on_sides, sized
@@ -53,7 +53,7 @@ class Shuffle(Layer):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        require_divisible(x.depth, self.groups)
+        require_groups(x.depth, self.groups)
         return x
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -163,6 +163,7 @@ class Slice(Layer):
                 f"a slice must {rule}, but is from {self.start} to {stop}",
                 code="no-such-channel",
                 key="to" if self.start < x[place] else "from",
+                hint="without to it ends with the last" if self.start < x[place] < stop else None,
             )
         return x.replaced(place, stop - self.start)
 
@@ -380,7 +381,7 @@ class SpaceToDepth(Blocks):
         (x,) = inputs
         require_whole_parts(x, self.block, "the block must divide every side", "block")
         if self.order == "darknet":
-            require_divisible(x.depth, prod(self.block), "block", "the places of a block")
+            require_places(x.depth, prod(self.block))
         sides = quotients(x.sides, self.block)
         return Volume(*sides, x.depth * prod(self.block))
 
@@ -464,7 +465,7 @@ class DepthToSpace(Blocks):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        require_divisible(x.depth, prod(self.block), "block", "the places of a block")
+        require_places(x.depth, prod(self.block))
         sides = [size * step for size, step in zip(x.sides, self.block, strict=True)]
         return Volume(*sides, x.depth // prod(self.block))
 

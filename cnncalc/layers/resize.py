@@ -126,10 +126,12 @@ class Resize(Layer):
             )
         for name, size, result, factor in zip(x.names, x.sides, sides, self.factor or sides, strict=True):
             if result < 1:
+                parts = 10 ** (len(str(size)) + 1)
                 raise ShapeError(
                     f"a side must stay at least 1, but floor({size}*{factor:g}) of {name} {size} is 0",
                     code="volume-vanishes",
                     key="factor",
+                    hint=f"the {name} stays 1 with a factor of {-(-parts // size) / parts:g}",
                 )
         return x.with_sides(sides)
 

@@ -9,6 +9,7 @@ from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import shown
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.requirements import squarest
 from cnncalc.layers.side_keys import AnySizes, Shifts, Sizes
 from cnncalc.layers.stencil import WHOLE, Origins
 from cnncalc.layers.window import all_sides, depth_step, quotients, require_whole_parts, sized
@@ -299,7 +300,15 @@ class Unwindow(Rearranged):
             f"{shape} has {prod(size)}",
             code="windows-mismatch",
             key="size",
+            hint=self._maps_such_as(windows, places),
         )
+
+    def _maps_such_as(self, windows: int, places: int) -> str | None:
+        """A hint with the sides of a plane that so many windows with so many places make."""
+        counts, window = squarest(windows), squarest(places)
+        if self.window is not None or counts is None or window is None:
+            return None
+        return f"write the sides of the map that WINDOW cut, such as {counts[0] * window[0]}x{counts[1] * window[1]}"
 
     def _window(self, sides: tuple[int, ...], places: int) -> tuple[int, ...]:
         """The sides of a window with so many places, of a map with these sides; raises ShapeError."""

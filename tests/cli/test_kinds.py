@@ -58,6 +58,13 @@ def test_an_unknown_kind_of_layer_suggests_the_nearest() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "kind"), [("BatchNorm2d", "bn"), ("dense", "linear"), ("Convolution", "conv"), ("LazyConv1d", "conv")]
+)
+def test_a_name_of_another_tool_suggests_the_kind(word: str, kind: str) -> None:
+    assert f"no layer kind '{word}'; did you mean '{kind}'?" in called("kinds", word).stderr
+
+
 @pytest.mark.parametrize("form", TABLE_FORMATS)
 def test_every_format_shows_kinds_with_and_without_keys(form: str) -> None:
     """CSV and TSV hold the table of keys, and GAP has none."""

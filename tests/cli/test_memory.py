@@ -95,6 +95,21 @@ def test_a_tensor_of_a_layer_of_several_operations_is_listed_once(layer: str, sa
     assert [each["what"] for each in record["saved"]] == saved
 
 
+@pytest.mark.parametrize(
+    ("words", "option", "why"),
+    [
+        (("--why", "c1"), ("--optimizer", "adam"), "what one layer keeps does not depend on it"),
+        (("--why", "c1"), ("--reserve", "0"), "what one layer keeps does not depend on it"),
+        (("--format", "csv"), ("--timeline",), "--format csv has the categories alone"),
+    ],
+)
+def test_options_without_effect_are_warned_of(words: tuple[str, ...], option: tuple[str, ...], why: str) -> None:
+    plain, done = called("memory", "lenet5", *words), called("memory", "lenet5", *words, *option)
+
+    assert done.stdout == plain.stdout
+    assert done.stderr == f"warning[no-effect]: {option[0]} has no effect: {why}\n"
+
+
 def test_why_names_the_nearest_layer() -> None:
     done = called("memory", "vgg16", "--why", "pol1")
 

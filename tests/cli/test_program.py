@@ -125,6 +125,14 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
             "redirection\n",
         ),
         (
+            ["kinds", "conv", "pool"],
+            "error[usage]: cnncalc kinds got an unexpected argument: pool\n  = hint: cnncalc kinds --help\n",
+        ),
+        (
+            ["value", "INPUT 8x8x3 -> FC-4", "parameters", "macs"],
+            "error[usage]: cnncalc value got an unexpected argument: macs\n  = hint: cnncalc value --help\n",
+        ),
+        (
             ["table", "INPUT", "->", "FC"],
             "error[usage]: cnncalc table has no option '->'\n"
             "  = hint: put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as "

@@ -106,7 +106,9 @@ def test_memory_is_what_fit_says() -> None:
 def test_broken_designs_are_skipped_and_said() -> None:
     done = called("solve", GROUPED, "--for", "w=1..21", "--max", "parameters=1M")
     assert "w=20: within the limit" in done.stdout
-    assert "1 of these is invalid, as w=21: groups: 21 filters cannot be split into 4 groups" in done.stdout
+    assert (
+        "1 of these is invalid, as w=21: conv1: the filters must be divisible by groups, but 21 filters" in done.stdout
+    )
 
 
 def test_a_name_that_some_members_do_not_read_varies_all_the_same(tmp_path: Path) -> None:
@@ -271,7 +273,9 @@ def test_an_interrupt_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options_without_effect_are_warned_of() -> None:
     words = ["solve", NET, "--for", "w=1..9", "--max", "macs=1M"]
     assert "--batch has no effect: no figure of this search depends on it" in called(*words, "--batch", "8").stderr
+    assert "--units has no effect: no figure of this search is in bytes" in called(*words, "--units", "si").stderr
     words = ["solve", "lenet5", "--for", "batch=1..9", "--max", "training_memory=1GiB"]
+    assert called(*words, "--units", "si").stderr == ""
     assert "--batch has no effect: the batch varies" in called(*words, "--batch", "8").stderr
 
 

@@ -129,6 +129,8 @@ def test_wrong_calls(words: list[str], message: str, tmp_path: Path, monkeypatch
 
 
 def test_options_without_effect_are_warned_of() -> None:
+    done = called("sweep", NET, *VARY, "--units", "si", "--top", "1")
+    assert done.stderr.startswith("warning[no-effect]: --units has no effect: no key of this sweep is in bytes")
     done = called("sweep", NET, *VARY, "--seed", "3", "--optimizer", "adam", "--top", "1")
     assert "warning[no-effect]: --seed has no effect: it would say how --sample draws" in done.stderr
     assert "warning[no-effect]: --optimizer has no effect: no key of this sweep depends on it" in done.stderr

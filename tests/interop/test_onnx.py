@@ -284,6 +284,20 @@ def test_one_number_with_axes_is_learned_if_the_program_writes_other_numbers_wit
     assert report.totals.parameters == parameters
 
 
+def test_squared_distances_from_rows_of_weights_are_an_rbf() -> None:
+    model = maps()
+    model.add("Flatten", model.last)
+    flat = model.add("Unsqueeze", model.last, model.shape("a", 1))
+    rows = model.add("Sub", flat, model.weight("c", (5, 8 * 12 * 10)))
+    model.add("ReduceSumSquare", rows, axes=[2], keepdims=0)
+    report = read(model)
+    assert labels(report) == "CONV3-8 RBF-5"
+    assert report.totals.buffers == 5 * 8 * 12 * 10
+    model.add("ReduceSum", rows, model.shape("b", 2))
+    with pytest.raises(DesignError, match=r"its constant of shape \[5, 960\] expands the tensor of \[1, 1, 960\]"):
+        read(model)
+
+
 def test_one_learned_number_is_no_parameter_of_a_layer_with_several_channels() -> None:
     model = Model(image=(1, 3, 8, 8))
     model.producer = "pytorch"

@@ -73,8 +73,11 @@ def test_every_kind_can_be_written_but_what_is_stated() -> None:
     assert set(KINDS) - set(LAYERS) == {"input", "opaque"}
 
 
-def test_an_opaque_layer_is_refused() -> None:
+def test_layers_without_an_operator_are_refused() -> None:
     graph = cnncalc.load("INPUT 8x8x3 -> OPAQUE([4, 4, 2])@here -> RELU")
+    adaptive = "INPUT 8x8x3 -> POOL(output=3)@p -> UNPOOL(@p)"
+    with pytest.raises(DesignError, match=r"for UNPOOL of an adaptive POOL: unpool1 of POOL\(output=3x3\)"):
+        onnx_model(cnncalc.analyze(adaptive).resolved, ExportOptions())
     with pytest.raises(DesignError, match="no operator for OPAQUE layers: here"):
         onnx_model(graph, ExportOptions())
 
@@ -135,9 +138,13 @@ def test_weights_without_values_keep_their_shapes() -> None:
         "INPUT 12x8x3 -> CONV3-12 -> WINDOW4 -> ATTENTION-3(relative=4x4) -> UNWINDOW12x8 -> FC-3",
         "INPUT 3x4x12 -> SEQUENCE -> ATTENTION-3(relative=3x4) -> LINEAR-5",
         "INPUT 9x7x3 -> CONV3-4 -> ROLL([4, -2]) -> CONV3-2",
+        "INPUT 10x8x3 -> CONV3-4 -> AVGPOOL3/2(round=ceil) -> CONV3-2",
+        "INPUT 10x8x3 -> CONV3-4 -> RBF-5 -> RELU -> FC-3 -> RBF-2",
+        "INPUT 9x7x3 -> AFFINE(2) -> SCALE -> RELU -> SCALE(scale=no)",
+        "INPUT 10x9x3 -> CONV3-4 -> AVGPOOL3/2(pad=1, count_pad=no, round=ceil) -> CONV3-2",
         """INPUT 9x7x3 -> CONV3-4(bias=no) -> [CONV3-4 -> RELU -> SCALE(shift=no, shared=yes) | ] -> ADD
-        -> SCALE(scale=no, shared=yes) -> BN(scale=no, shift=no) -> SCALE(shared=yes)@a -> RELU
-        -> SCALE(share=a, shared=yes)""",
+        -> SCALE(scale=no, shared=yes) -> BN(scale=no, shift=no) -> SCALE(shared=yes) -> RELU
+        -> SCALE(shift=no, shared=yes)@a -> RELU -> SCALE(shift=no, shared=yes, share=a)""",
         "INPUT 9x7x3 -> CONV3-4 -> AVGPOOL3/1(pad=1, count_pad=no) -> CONV3-2",
     ],
 )
@@ -150,6 +157,7 @@ def test_the_file_is_read_back_as_the_same_net(
     again = cnncalc.analyze(str(path))
     assert again.totals.parameters == report.totals.parameters
     assert again.totals.macs == report.totals.macs
+    assert again.totals.buffers == report.totals.buffers
     learned = [
         [(row.kind, row.parameters, row.macs) for row in each.layers if row.parameters] for each in (report, again)
     ]

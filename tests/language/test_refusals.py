@@ -1019,16 +1019,18 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV3-6(groups=3)
   |                        ^^^^^^^^
+  = hint: 2 groups divide depth and filters
 """,
     ),
     (
         "INPUT 8x8x4 -> CONV3-5(groups=2)",
         "INPUT 8x8x4 -> CONV3-6(groups=2)",
         """
-<text>:1:24: error[not-divisible]: groups: 5 filters cannot be split into 2 groups of equal size
+<text>:1:24: error[not-divisible]: conv1: the filters must be divisible by groups, but 5 filters are not divisible by 2
   |
 1 | INPUT 8x8x4 -> CONV3-5(groups=2)
   |                        ^^^^^^^^
+  = hint: 6 filters are
 """,
     ),
     (
@@ -1039,6 +1041,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> GN
   |                ^^
+  = hint: 4 groups divide it
 """,
     ),
     (
@@ -1059,6 +1062,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> SLICE(1, to=5)
   |                         ^^^^
+  = hint: without to it ends with the last
 """,
     ),
     (
@@ -1641,6 +1645,116 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x7 -> SHUFFLE3",
+        "INPUT 8x8x7 -> SHUFFLE1",
+        """
+<text>:1:16: error[not-divisible]: shuffle1: the depth must be divisible by groups, but depth 7 is not divisible by 3
+  |
+1 | INPUT 8x8x7 -> SHUFFLE3
+  |                ^^^^^^^^
+  = hint: 1 group divides it
+""",
+    ),
+    (
+        "INPUT 8x8x6 -> DEPTH2SPACE2",
+        "INPUT 8x8x6 -> CONV1-8 -> DEPTH2SPACE2",
+        """
+<text>:1:16: error[not-divisible]: depth2space1: the depth must be divisible by the places of a block, but depth 6 is not divisible by 4
+  |
+1 | INPUT 8x8x6 -> DEPTH2SPACE2
+  |                ^^^^^^^^^^^^
+  = hint: CONV1-8 before it gives a depth that is
+""",
+    ),
+    (
+        "INPUT 8x8x7 -> GLU",
+        "INPUT 8x8x7 -> LINEAR-8 -> GLU",
+        """
+<text>:1:16: error[not-divisible]: glu1: GLU halves the depth, so the depth must be even, but it is 7
+  |
+1 | INPUT 8x8x7 -> GLU
+  |                ^^^
+  = hint: LINEAR-8 before it gives an even depth
+""",
+    ),
+    (
+        "INPUT 7x5x4 -> RESIZE(factor=0.1)",
+        "INPUT 7x5x4 -> RESIZE(factor=[0.15, 0.2])",
+        """
+<text>:1:23: error[volume-vanishes]: resize1: a side must stay at least 1, but floor(7*0.1) of height 7 is 0
+  |
+1 | INPUT 7x5x4 -> RESIZE(factor=0.1)
+  |                       ^^^^^^^^^^
+  = hint: the height stays 1 with a factor of 0.15
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> AFFINE([1, 2, 3])",
+        "INPUT 8x8x4 -> AFFINE(factor=1)",
+        """
+<text>:1:23: error[wrong-depth]: affine1: a list has one number for each channel, but factor has 3 for depth 4
+  |
+1 | INPUT 8x8x4 -> AFFINE([1, 2, 3])
+  |                       ^^^^^^^^^
+  = hint: factor=1 is one number for all channels
+""",
+    ),
+    (
+        "INPUT 12x8x6 -> WINDOW(2x4) -> UNWINDOW(9x8)",
+        "INPUT 12x8x6 -> WINDOW(2x4) -> UNWINDOW(6x16)",
+        """
+<text>:1:41: error[windows-mismatch]: unwindow1: windows put together keep the number of positions, but 12*8 = 96 and the map 9x8 has 72
+  |
+1 | INPUT 12x8x6 -> WINDOW(2x4) -> UNWINDOW(9x8)
+  |                                         ^^^
+  = hint: write the sides of the map that WINDOW cut, such as 6x16
+""",
+    ),
+    (
+        "INPUT 9x6 -> ATTENTION(4, dim=10)",
+        "INPUT 9x6 -> ATTENTION(5, dim=10)",
+        """
+<text>:1:24: error[not-divisible]: heads: they must divide dim, but 10 is not divisible by 4
+  |
+1 | INPUT 9x6 -> ATTENTION(4, dim=10)
+  |                        ^
+  = hint: 5 heads divide it; head_dim in place of dim sets the depth of each head
+""",
+    ),
+    (
+        "INPUT 9x6 -> ATTENTION(3, dim=8, head_dim=3)",
+        "INPUT 9x6 -> ATTENTION(3, dim=9, head_dim=3)",
+        """
+<text>:1:27: error[wrong-value]: dim: it is heads*head_dim, but 3*3 = 9 is not 8
+  |
+1 | INPUT 9x6 -> ATTENTION(3, dim=8, head_dim=3)
+  |                           ^^^^^
+  = hint: leave dim out, or write dim=9
+""",
+    ),
+    (
+        "INPUT 12x6 -> ATTENTION(3, relative=2x4)",
+        "INPUT 12x6 -> ATTENTION(3, relative=3x4)",
+        """
+<text>:1:28: error[plane-mismatch]: attention1: relative biases are for a plane with as many positions, but 2x4 has 8 and the sequence 12
+  |
+1 | INPUT 12x6 -> ATTENTION(3, relative=2x4)
+  |                            ^^^^^^^^^^^^
+  = hint: write the sides of the map or window that the sequence was, such as relative=3x4
+""",
+    ),
+    (
+        "INPUT 7x3x6 -> GAP -> SEQUENCE@m -> FROM(@input) -> SEQUENCE -> ATTENTION-3(@m, relative=7x3)",
+        "INPUT 7x3x6 -> GAP -> SEQUENCE@m -> FROM(@input) -> SEQUENCE -> ATTENTION-3(@m)",
+        """
+<text>:1:81: error[plane-mismatch]: attention1: relative biases are for a plane with as many positions, but 7x3 has 21 and the sequence 1
+  |
+1 | INPUT 7x3x6 -> GAP -> SEQUENCE@m -> FROM(@input) -> SEQUENCE -> ATTENTION-3(@m, relative=7x3)
+  |                                                                                 ^^^^^^^^^^^^
+  = hint: leave relative out
+""",
+    ),
+    (
         "INPUT 9x6 -> ATTENTION-4",
         "INPUT 9x6 -> ATTENTION-3",
         """
@@ -1648,7 +1762,7 @@ PATTERNS = [
   |
 1 | INPUT 9x6 -> ATTENTION-4
   |                        ^
-  = hint: 3 heads divide it; head_dim sets the depth of each head instead
+  = hint: 3 heads divide it; head_dim sets the depth of each head
 """,
     ),
     (
@@ -1659,7 +1773,7 @@ PATTERNS = [
   |
 1 | INPUT 9x6 -> ATTENTION-100000000000000000
   |                        ^^^^^^^^^^^^^^^^^^
-  = hint: 6 heads divide it; head_dim sets the depth of each head instead
+  = hint: 6 heads divide it; head_dim sets the depth of each head
 """,
     ),
     (

@@ -299,8 +299,8 @@ def test_designs_that_are_invalid_are_a_reason() -> None:
     report = formulas("INPUT 8x8x3 -> CONV3-64 -> CONV3-64(groups=g)", ["g"], ["parameters"])
 
     assert report.of("parameters").why == (
-        "too few designs are valid for a polynomial in g; g=17: groups: 64 filters cannot be split into 17 groups of "
-        "equal size"
+        "too few designs are valid for a polynomial in g; g=17: conv2: the depth must be divisible by groups, but "
+        "depth 64 is not divisible by 17"
     )
 
 

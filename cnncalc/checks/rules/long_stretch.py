@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten_sum
 from cnncalc.checks.rules.base import Rule, Site, resizes
+from cnncalc.layers.batch_norm import BatchNorm
 from cnncalc.layers.convolution import Conv
-from cnncalc.layers.normalization import BatchNorm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
