@@ -227,10 +227,14 @@ class Machine:
 
     def _saved_bytes(self) -> int:
         """The bytes that are kept for backward at the end of forward, images and targets included."""
+        return sum(self._saved_storages()) + sum(self.kept)
+
+    def _saved_storages(self) -> list[int]:
+        """The bytes of each storage that is kept for backward."""
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
         own = {operation.output for operation in self.tape.operations if operation.is_alias and not operation.inputs}
-        return sum([self.given.storages[storage] for storage in storages - own]) + sum(self.kept)
+        return [self.given.storages[storage] for storage in storages - own]
 
     def _free_gradients(self) -> None:
         """Frees the gradients of the previous step."""
