@@ -71,15 +71,18 @@ def in_place_nodes(
     :class:`Placement` has the rules. In training dropout overwrites its input only if the design says so, and nothing
     overwrites a volume that the node that made it needs for backward.
     """
-    readers = [len(readers) for readers in graph.readers()]
+    readers = [0] * len(shaped)
+    for node in graph.nodes:
+        for source in node.inputs:
+            readers[source] += 1
     placement = Placement(readers, activations=None if activations_in_place else False)
     result: list[tuple[bool, bool]] = []
     learning: list[bool] = []  # whether a gradient reaches the output
     needed: list[bool] = []  # whether backward needs the content of the output's memory
     for index, (node, layer, inputs, cost, _) in enumerate(shaped):
         sources = node.inputs
-        learns = bool(cost.weights.value + cost.biases.value) and node.trainable
-        learning.append(learns or any(learning[source] for source in sources))
+        learns = bool(cost.arrays) and node.trainable and cost.weights.value + cost.biases.value > 0
+        learning.append(learns or any(map(learning.__getitem__, sources)))
         if not sources:
             result.append((placement.in_place(index, layer, sources),) * 2)
             needed.append(False)

@@ -69,6 +69,8 @@ class Endless(NamedTuple):
     @property
     def extent(self) -> int:
         """The most positions, from the first to the last, that one output sees; 0 if all see nothing."""
+        if self.period == 1:  # the usual case
+            return max(0, self.last[0] - self.first[0] + 1)
         return max(0, max([last - first + 1 for first, last in zip(self.first, self.last, strict=True)]))
 
     def extent_within(self, low: int, high: int) -> int:
@@ -451,6 +453,9 @@ class Field(NamedTuple):
         None if outputs see the whole plane, what they see depends on the size of the input, or positions are beyond
         ``FAR``.
         """
+        first = self.sides[0].endless
+        if first is not None and all(side is self.sides[0] for side in self.sides):
+            return (first.extent,) * len(self.sides)
         found = [side.endless.extent for side in self.sides if side.endless is not None]
         return tuple(found) if len(found) == len(self.sides) else None
 

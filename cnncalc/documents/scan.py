@@ -107,12 +107,13 @@ class _Pairing:
 
         word = found["word"]
         first = found["rest"].split(None, 1)[0] if found["rest"] else ""
+        has_colon = bool(found["colon"]) or (first[:1] in (":", "\uff1a") and first[:2] != "::")
         if SequenceMatcher(None, word.casefold(), NAME).ratio() < LIKENESS:
             return
         begin, end = self.syntax.marker()
         if found["slash"] or (self.open is not None and not found["colon"] and not found["rest"]):
             self._refuse("misspelt-marker", f"this looks like the end of a marker, which is written {end}", span)
-        elif found["colon"] or first in self.commands:
+        elif has_colon or first in self.commands:
             self._refuse("misspelt-marker", f"this looks like a marker, which is written {begin}", span)
 
     def _check_place(self, comment: Comment) -> None:

@@ -13,7 +13,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from cnncalc.drawings.canvas import Canvas
 
@@ -80,87 +80,94 @@ def draw_value_axis(
         canvas.text(left - 6, y + 3.5, tick.text, "tick", "muted", anchor="end")
 
 
-class Stretch(NamedTuple):
-    """A section of the horizontal axis: that of a layer or block, from ``start`` to ``end`` in pixels."""
+class Stretches(NamedTuple):
+    """Sections of the horizontal axis that follow each other, such as layers: their names, no two neighbours alike.
 
-    start: float
-    end: float
-    name: str
-    is_block: bool = False
+    ``borders`` are their ends in pixels, with the beginning of the first; ``blocks`` says which are blocks.
+    """
+
+    borders: list[float]
+    names: list[str]
+    blocks: list[bool]
+
+    @property
+    def widths(self) -> list[float]:
+        """Their widths."""
+        return [end - start for start, end in pairwise(self.borders)]
+
+    @property
+    def middles(self) -> list[float]:
+        """Their middles."""
+        return [(start + end) / 2 for start, end in pairwise(self.borders)]
 
 
-def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
+def gathered(stretches: Stretches, depth: int) -> Stretches:
     """The stretches, with those of one block at nesting level ``depth`` joined."""
-    heads = [
-        name if name.count(".") < depth else ".".join(name.split(".", depth)[:depth]) for _, _, name, _ in stretches
-    ]
-    ends = [place for place, (head, after) in enumerate(pairwise(heads), 1) if head != after]
-    found: list[Stretch] = []
-    for begin, end in pairwise([0, *ends, len(heads)]):
-        last, head = stretches[end - 1], heads[begin]
-        if end - begin > 1 or len(head) < len(last.name):
-            last = Stretch(stretches[begin].start, last.end, head, last.is_block or len(head) < len(last.name))
-        found.append(last)
-    return found
+    names = stretches.names
+    heads = [name if name.count(".") < depth else ".".join(name.split(".", depth)[:depth]) for name in names]
+    last = [*[place for place, (head, after) in enumerate(pairwise(heads)) if head != after], len(heads) - 1]
+    return Stretches(
+        [stretches.borders[0], *[stretches.borders[place + 1] for place in last]],
+        [heads[place] for place in last],
+        [stretches.blocks[place] or len(heads[place]) < len(names[place]) for place in last],
+    )
 
 
-def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
-    """Writes the names below ``y``, of which no two neighbours are equal; returns their lower end.
+def name_axis(canvas: Canvas, stretches: Stretches, y: float) -> float:
+    """Writes the names below ``y``; returns their lower end.
 
     All layers are named if there is room, reading upward if necessary; else all blocks; else the widest blocks.
     """
-    if not stretches:
+    if not stretches.names:
         return y
-    room = (stretches[-1].end - stretches[0].start) / VERTICAL_PITCH
+    room = (stretches.borders[-1] - stretches.borders[0]) / VERTICAL_PITCH
     parts = stretches
-    deepest = max([stretch.name.count(".") for stretch in stretches]) + 1
+    deepest = max([name.count(".") for name in stretches.names]) + 1
     for depth in range(deepest, 0, -1):
         if depth < deepest:
             parts = gathered(parts, depth)
-        if len(parts) > room:
+        if len(parts.names) > room:
             continue
-        names = [shown(part.name) for part in parts]
-        widths = [width_of(name, TICK_SIZE) for name in names]
-        if all(width + 8 <= part.end - part.start for width, part in zip(widths, parts, strict=True)):
-            for part, name in zip(parts, names, strict=True):
-                canvas.text((part.start + part.end) / 2, y + 14, name, "tick", "muted", anchor="middle")
+        names, sizes, middles = [shown(name) for name in parts.names], parts.widths, parts.middles
+        if all(width_of(name, TICK_SIZE) + 8 <= size for name, size in zip(names, sizes, strict=True)):
+            for middle, name in zip(middles, names, strict=True):
+                canvas.text(middle, y + 14, name, "tick", "muted", anchor="middle")
             _borders(canvas, parts, y)
             return y + 18
-        if min(part.end - part.start for part in parts) >= VERTICAL_PITCH:
+        if min(sizes) >= VERTICAL_PITCH:
             longest = 0.0
-            for part, name in zip(parts, names, strict=True):
+            for middle, name in zip(middles, names, strict=True):
                 shortened = cut(name, TICK_SIZE, MAX_NAME_LENGTH)
                 longest = max(longest, width_of(shortened, TICK_SIZE))
-                middle = (part.start + part.end) / 2
                 canvas.text(middle + 3.5, y + 7, shortened, "tick", "muted", anchor="end", rotated=True, full=name)
             _borders(canvas, parts, y)
             return y + 8 + longest
     return _some_names(canvas, parts, y)
 
 
-def _borders(canvas: Canvas, parts: Sequence[Stretch], y: float) -> None:
-    """Draws ticks where blocks begin and end."""
-    places = {place for part in parts if part.is_block for place in (part.start, part.end)}
+def _borders(canvas: Canvas, parts: Stretches, y: float, marked: Iterable[int] | None = None) -> None:
+    """Draws ticks where blocks begin and end; ``marked``: only of these parts."""
+    of = range(len(parts.names)) if marked is None else marked
+    places = {place for at in of if parts.blocks[at] for place in parts.borders[at : at + 2]}
     for place in sorted(places):
         canvas.line(place, y, place, y + 5, "axis")
 
 
-def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
+def _some_names(canvas: Canvas, parts: Stretches, y: float) -> float:
     """Writes the names of the widest stretches that have room."""
     begins: list[float] = []  # of the names that are written, from left to right
     ends: list[float] = []
-    marked: list[Stretch] = []
-    middles = [(start + end) / 2 for start, end, _, _ in parts]
-    widths = [end - start for start, end, _, _ in parts]
-    is_below = bytearray(len(parts))  # whether the middle of a stretch is below a name, or too near to one
-    for at in sorted(range(len(parts)), key=widths.__getitem__, reverse=True):  # of equal widths the first stays first
+    marked: list[int] = []
+    middles, widths = parts.middles, parts.widths
+    is_below = bytearray(len(widths))  # whether the middle of a stretch is below a name, or too near to one
+    for at in sorted(range(len(widths)), key=widths.__getitem__, reverse=True):  # of equal widths the first stays first
         if is_below[at]:
             continue
         if len(begins) > MAX_NAMES:
             break
-        part, middle = parts[at], middles[at]
+        middle = middles[at]
         place = bisect_left(begins, middle)
-        name = shown(part.name)
+        name = shown(parts.names[at])
         half = width_of(name, TICK_SIZE) / 2
         if 2 * half > canvas.right - canvas.left:
             continue
@@ -173,9 +180,8 @@ def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
         below = slice(bisect_right(middles, start - 8), bisect_left(middles, end + 8))
         is_below[below] = b"1" * len(middles[below])
         canvas.text(start + half, y + 16, name, "tick", "muted", anchor="middle")
-        if part.is_block:
-            marked.append(part)
-        else:
+        marked.append(at)
+        if not parts.blocks[at]:
             canvas.line(middle, y, middle, y + 5, "axis")
-    _borders(canvas, marked, y)
+    _borders(canvas, parts, y, marked)
     return y + 20

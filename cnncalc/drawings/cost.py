@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from cnncalc.drawings.axes import VERTICAL_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
+from cnncalc.drawings.axes import VERTICAL_PITCH, Stretches, byte_ticks, count_ticks, draw_value_axis, name_axis
 from cnncalc.drawings.canvas import Canvas, number, shown
 from cnncalc.drawings.palette import family_of, legend_of
 from cnncalc.formats.notation import UNIT_RULES
@@ -80,7 +80,7 @@ def draw(report: Report, request: Request) -> str:
     axis = Axis(rows, families, left, right, pitch, list(pairwise(borders)))
     for chart in charts:
         _draw_chart(canvas, chart, axis)
-    stretches = [Stretch(start, end, row.name) for row, (start, end) in zip(rows, axis.spans, strict=True)]
+    stretches = Stretches(borders, [row.name for row in rows], [False] * len(rows))
     canvas.y = name_axis(canvas, stretches, canvas.y)
     what = "block" if request.depth is not None else "layer"
     canvas.lines(_note(report, axis, len(every) - len(rows), what, request), "note", "muted", gap=10)

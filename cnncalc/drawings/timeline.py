@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cnncalc.drawings.axes import Stretch, byte_ticks, draw_value_axis, name_axis
+from cnncalc.drawings.axes import Stretches, byte_ticks, draw_value_axis, name_axis
 from cnncalc.drawings.canvas import Canvas, number, shown
 from cnncalc.drawings.metrics import cut
 from cnncalc.drawings.palette import FONTS
@@ -137,14 +137,17 @@ class _Timeline:
             start, first = ends[last], last + 1
         return columns
 
-    def _spans(self, runs: Sequence[tuple[int, str]]) -> list[Stretch]:
+    def _spans(self, runs: Sequence[tuple[int, str]]) -> Stretches:
         """The stretch of each run of samples, which begins at a place and has a name."""
         ends = [self.left, *self.ends]
-        return [Stretch(ends[i], ends[end], name) for (i, name), (end, _) in pairwise([*runs, (self.count, "")])]
+        return Stretches([ends[at] for at, _ in [*runs, (-1, "")]], [name for _, name in runs], [False] * len(runs))
 
-    def _stretches(self, depth: int | None) -> list[Stretch]:
-        """The running layers, or their blocks."""
-        return [stretch for stretch in self._spans(self.once(_named, self.samples, depth)) if stretch.name]
+    def _stretches(self, depth: int | None) -> Stretches:
+        """The running layers, or their blocks; the optimizer's step at the end is none."""
+        found = self._spans(self.once(_named, self.samples, depth))
+        if found.names[-1]:
+            return found
+        return Stretches(found.borders[:-1], found.names[:-1], found.blocks[:-1])
 
     # What is drawn
 
@@ -212,16 +215,15 @@ class _Timeline:
         canvas = self.canvas
         y = canvas.y + 4
         names = {"backward": "backward", "recompute": "gradients", STEP: "step"}
-        longest: dict[str, Stretch] = {}
-        for stretch in self._spans(self.once(_phases, self.samples)):
-            start, end, phase, _ = stretch
-            name = names.get(phase, "forward")
-            canvas.rect(start, y, end - start, BAND, name)
-            if phase not in longest or end - start > longest[phase].end - longest[phase].start:
-                longest[phase] = stretch
+        longest: dict[str, tuple[float, float]] = {}  # length and middle by phase
+        spans = self._spans(self.once(_phases, self.samples))
+        for start, phase, width, middle in zip(spans.borders, spans.names, spans.widths, spans.middles, strict=False):
+            canvas.rect(start, y, width, BAND, names.get(phase, "forward"))
+            if phase not in longest or width > longest[phase][0]:
+                longest[phase] = width, middle
         for phase, colour in (("forward", "ink"), ("backward", "inverse")):
-            if phase in longest and canvas.room(phase) + 6 <= longest[phase].end - longest[phase].start:
-                middle = (longest[phase].start + longest[phase].end) / 2
+            if phase in longest and canvas.room(phase) + 6 <= longest[phase][0]:
+                middle = longest[phase][1]
                 canvas.text(middle, y + 12.5, phase, "label", colour, anchor="middle")
         canvas.y = y + BAND
 

@@ -160,13 +160,12 @@ def _windows(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any
     kernel = keys["kernel_shape"]
     count = len(kernel)
     pads, gaps = keys.get("pads", [0] * 2 * count), keys.get("dilations", [1] * count)
-    travels = [
-        size + pads[side] + pads[count + side] - gaps[side] * (kernel[side] - 1) - 1
-        for side, size in enumerate(read[0][2:])
-    ]
-    if keys.get("ceil_mode"):
-        travels = [travel + step - 1 for travel, step in zip(travels, keys["strides"], strict=True)]
-    return (*read[0][:2], *[travel // step + 1 for travel, step in zip(travels, keys["strides"], strict=True)])
+    sides = []
+    for side, size in enumerate(read[0][2:]):
+        travel = size + pads[side] + pads[count + side] - gaps[side] * (kernel[side] - 1) - 1
+        stride = keys["strides"][side]
+        sides.append((-(-travel // stride) if keys.get("ceil_mode") else travel // stride) + 1)
+    return (*read[0][:2], *sides)
 
 
 def _conv(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any]) -> Shape:

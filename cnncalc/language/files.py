@@ -76,7 +76,8 @@ def special_kind(path: str) -> str | None:
 def reason(error: Exception) -> str:
     """The operating system's message for an OSError, or that for Python's ValueError about a NUL."""
     if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
+        text = error.strerror or str(error) or type(error).__name__
+        return text[:1].lower() + text[1:]
     return "its name has a NUL character"
 
 

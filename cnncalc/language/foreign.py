@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cnncalc.errors import ValueProblem
 from cnncalc.language.assignment import value_text
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.layers.keys import BOOLEAN_WORDS, truth
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
+    from typing import Any
 
     from cnncalc.language.syntax import Operand
     from cnncalc.layers.base import Layer

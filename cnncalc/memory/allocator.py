@@ -15,9 +15,12 @@ default settings. The simulation is deterministic; it has not been compared with
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from itertools import chain
+from operator import invert
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.memory import Size
+from cnncalc.memory.record import Note, Record
 from cnncalc.memory.replay import Machine
 from cnncalc.records import NamedTuple
 from cnncalc.units import round_up
@@ -25,6 +28,7 @@ from cnncalc.units import round_up
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from cnncalc.memory.replay import Level
     from cnncalc.memory.tape import Operation, Sizes
 
 # all in bytes
@@ -191,14 +195,23 @@ class Recorder(Machine):
         self.made: list[Size] = []
         self.ledger: list[int] = []
         self.live: dict[tuple[str, int], list[int]] = {}  # the numbers of the tensors in use, by purpose and key
+        self.changes: dict[str, list[int]] = {"activation": [], "gradient": [], "transient": []}
+        self.notes: list[Note] = []
+        self.ends: list[Note] = []
+        self.kept_for_backward: Sequence[int] = ()
+        self.tensors_of_gradients: list[Tensors] = []
         self.has_begun = False
         super().__init__(*arguments, **options)
         self.has_begun = True
         self.given_gradients = {key[1]: numbers[0] for key, numbers in self.live.items()}
 
-    def program(self, *, training: bool) -> Program:
+    def record(self, *, training: bool) -> Record:
         """Runs the tape and returns what it allocated and freed."""
         self.run(training=training)
+        changes = (self.changes["activation"], self.changes["gradient"], self.changes["transient"])
+        return Record(self._program(), self.of, changes, self.notes, self.ends, self.kept_for_backward)
+
+    def _program(self) -> Program:
         left = {key[1]: numbers[0] for key, numbers in self.live.items() if key[0] == "gradient" and numbers}
         places = {size: place for place, size in enumerate(dict.fromkeys(self.made))}
         size_of = tuple([places[size] for size in self.made])
@@ -214,7 +227,11 @@ class Recorder(Machine):
         self.ledger.append(~self.live[kind, key].pop())
 
     def _change(self, kind: str, change: Tensors) -> None:
-        for tensor in change or ():
+        if not change:
+            return
+        if kind in self.changes:
+            self.changes[kind].extend(map(invert, change) if change.is_freed else change)
+        for tensor in change:
             if change.is_freed:
                 self._free(kind, tensor)
             else:
@@ -233,11 +250,14 @@ class Recorder(Machine):
         for (kind, key), numbers in self.live.items():
             if kind == "gradient" and numbers:
                 self._free(kind, key)
+                self.changes[kind].append(~key)
 
     def _new_gradient(self, size: Any) -> int:
         self.gradient_sizes.append(size)
         self.gradient_holders.append(1)
         self.gradient_whole.append(True)
+        self.tensors_of_gradients.append(size)
+        self.changes["transient"].extend(size)
         for tensor in size:
             self._make("incoming", len(self.gradient_sizes) - 1, tensor)
         return len(self.gradient_sizes) - 1
@@ -245,6 +265,7 @@ class Recorder(Machine):
     def _release_gradient(self, gradient: int) -> None:
         self.gradient_holders[gradient] -= 1
         if not self.gradient_holders[gradient]:
+            self.changes["transient"].extend(map(invert, self.tensors_of_gradients[gradient]))
             self._free("incoming", gradient)
 
     def _keep_as_gradient(self, parameter: int, gradient: int) -> None:
@@ -252,8 +273,11 @@ class Recorder(Machine):
         known: Any = self.borrowed_bytes[parameter]
         (tensor,) = known  # the key of the gradients in ``_change_gradients``
         self.live.setdefault(("gradient", tensor), []).append(number)
+        self.changes["transient"].extend(map(invert, self.tensors_of_gradients[gradient]))
+        self.changes["gradient"].extend(known)
 
     def _note(self, extra: Any, operation: Operation, phase: str) -> None:
+        self.notes.append(self._moment(extra or (), operation, phase))
         if not extra:
             return
         later = [self._taken_back(self.of[~tensor]) for tensor in extra if tensor < 0]
@@ -268,7 +292,17 @@ class Recorder(Machine):
         place = next(place for place, number in numbers if number >= 0 and self.made[number] == size)
         return self.ledger.pop(-place)
 
+    def _moment(self, temporaries: Sequence[int], operation: Any, phase: str) -> Note:
+        activations, gradients, transient = map(len, self.changes.values())
+        return Note(activations, gradients, transient, temporaries, operation, phase)
+
+    def _level(self, phase: str) -> Level:
+        self.ends.append(self._moment((), None, phase))
+        return super()._level(phase)
+
     def _saved_bytes(self) -> int:
+        kept: Any = chain(self._saved_storages(), filter(None, self.kept))
+        self.kept_for_backward = list(chain.from_iterable(kept))
         return 0
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.memory.replay import Trace
     from cnncalc.memory.report import Options, Simulation
     from cnncalc.memory.segments import Segment
     from cnncalc.memory.tape import Operation, Tape
@@ -332,12 +331,16 @@ def _candidates(
 ) -> Candidates:
     """The candidates of a training step or an inference."""
     tape = simulation.tape(training=training)
-    sizes = tape.sizes(classes.pack)
-    machine = simulation.machine(MomentRecorder, 1, segments, training=training, sizes=sizes)
-    trace = machine.run(training=training)
-    inputs = classes.amount(sum([sizes.values[source] for source in simulation.all_sources(training=training)]))
-    moments = tuple([_moment(level, classes.amount) for level in _possible(classes, machine.moments)])
-    end = _end(simulation, trace, classes.amount) if training else None
+    record = simulation.kept_record(segments, training=training)
+    if record is not None:
+        after, found = record.after_backward(classes.pack), record.moments(classes.pack)
+    else:
+        machine = simulation.machine(MomentRecorder, 1, segments, training=training, sizes=tape.sizes(classes.pack))
+        after, found = machine.run(training=training).after_backward, machine.moments
+    sources = simulation.all_sources(training=training)
+    inputs = classes.amount(sum([classes.pack(tape.values[source].size) for source in sources]))
+    moments = tuple([_moment(level, classes.amount) for level in _possible(classes, found)])
+    end = _end(simulation, after, classes.amount) if training else None
     return Candidates(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end)
 
 
@@ -348,7 +351,7 @@ def _special(simulation: Simulation, segments: Sequence[Segment], *, training: b
         return {}
     trace = of_one.machine(Machine, 1, segments, training=training).run(training=training)
     inputs = BytesByBatch(of_one.resident(1, training=training).inputs)
-    end = _end(simulation, trace, BytesByBatch) if training else None
+    end = _end(simulation, trace.after_backward, BytesByBatch) if training else None
     return {1: Candidates(inputs, (_moment(trace.peak, BytesByBatch),), end)}
 
 
@@ -356,9 +359,9 @@ def _moment(level: Level, amount: Callable[[int], BytesByBatch]) -> Moment:
     return Moment(level.layer, level.phase, amount(level.activations), amount(level.gradients), amount(level.transient))
 
 
-def _end(simulation: Simulation, trace: Trace, amount: Callable[[int], BytesByBatch]) -> Moment:
+def _end(simulation: Simulation, after: Level, amount: Callable[[int], BytesByBatch]) -> Moment:
     """What is left after backward; the last of several micro-batches has already freed its logits and loss."""
-    end = _moment(trace.after_backward._replace(phase=""), amount)
+    end = _moment(after._replace(phase=""), amount)
     return end._replace(activations=NO_BYTES) if simulation.options.accumulate > 1 else end
 
 

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.memory.allocator import (
-    SMALL_SEGMENT,
-    Allocated,
-    Program,
-    Recorder,
-    bytes_at,
-    holding,
-    largest_segment_for,
-    tensors_of,
-)
+from cnncalc.memory.allocator import SMALL_SEGMENT, Allocated, bytes_at, holding, largest_segment_for
 from cnncalc.memory.builder import MANY
 from cnncalc.memory.devices import overheads
 from cnncalc.memory.optimizers import optimizer_named, tensors_of_step
@@ -133,9 +124,9 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
     parameters = holding([*[parameter.size for parameter in tape.parameters], *tape.buffers])
     inputs = tuple([tape.values[source].size for source in simulation.all_sources(training=training)])
     if not training:
-        return Plan(parameters, inputs, _recorded(simulation, PLAIN, (), training=False))
+        return Plan(parameters, inputs, simulation.record(PLAIN, (), training=False).program)
     loop = LoopOptions(segments=operations_of(tape, segments))
-    first = _recorded(simulation, loop, segments, training=True)
+    first = simulation.record(loop, segments, training=True).program
     steady = simulation.loop_options(segments)
     optimizer = tensors_of_step(
         optimizer_named(options.optimizer),
@@ -144,16 +135,6 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
         style=options.style,
         weight_decay=options.weight_decay,
     )
-    later = None if steady == loop else _recorded(simulation, steady, segments, training=True)
+    later = None if steady == loop else simulation.record(steady, segments, training=True).program
     micro = min(options.accumulate, MAX_MICRO)
     return Plan(parameters, inputs, first, later, micro, options.zero_grad == "start", optimizer)
-
-
-def _recorded(simulation: Simulation, loop: LoopOptions, segments: Sequence[Segment], *, training: bool) -> Program:
-    tape = simulation.program(segments, training=training)
-    tensors, sizes = tensors_of(tape.sizes)
-    profile = simulation.profile
-    recorder = Recorder(
-        tape, tensors, adds_in_place=profile.adds_in_place, adds_to_views=profile.is_numpy, loop=loop, of=sizes
-    )
-    return recorder.program(training=training)

@@ -70,7 +70,9 @@ def _half_input(report: Report) -> tuple[str, Report | None]:
     if len(inputs) > 1 or min(volume.sides) < LEAST_SIDE:
         return "", None
     size = (*[side // 2 for side in volume.sides], volume.depth)
-    return f"an input of {'x'.join(map(str, size))}", rewritten(report, {inputs[0].index: (Input(size=size),)})
+    return f"an input of {'x'.join(map(str, size))}", rewritten(
+        report, {inputs[0].index: (Input(size=size),)}, brief=True
+    )
 
 
 class _Width(NamedTuple):
@@ -102,7 +104,7 @@ def narrower(report: Report, now: ArenaPlan) -> Iterator[tuple[str, Report | Non
             names.setdefault(width.depth, []).extend([row.name for row in width.setters])
         parts = [f"{_less(depth)} filters instead of {depth} in {listing(each, 2)}" for depth, each in names.items()]
         if parts:
-            yield "; ".join(parts), rewritten(report, changes)
+            yield "; ".join(parts), rewritten(report, changes, brief=True)
 
 
 def _less(depth: int) -> int:
@@ -175,4 +177,4 @@ def _half_filters(report: Report) -> tuple[str, Report | None]:
         }
     except CnncalcError:  # such as a table of connections with a list for each filter
         return "", None
-    return "half the filters of each convolution", rewritten(report, halved) if halved else None
+    return "half the filters of each convolution", rewritten(report, halved, brief=True) if halved else None

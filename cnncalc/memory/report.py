@@ -28,6 +28,7 @@ from cnncalc.memory.segments import (
     repeatable,
     segments_of,
 )
+from cnncalc.memory.tape import Measured
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up, untrainable
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cnncalc.errors import Problem
     from cnncalc.memory.allocator import Allocated
     from cnncalc.memory.need import Needs, Reserve
+    from cnncalc.memory.record import Record
     from cnncalc.memory.replay import Level
     from cnncalc.memory.tape import Sizes, Tape
 
@@ -237,6 +239,7 @@ class Simulation:
         self._variables: dict[bool, Variables] = {}
         self._programs: dict[tuple[bool, tuple[Segment, ...]], Tape] = {}
         self._sizes: dict[tuple[int, bool], Sizes] = {}
+        self._records: dict[tuple[bool, LoopOptions, tuple[Segment, ...]], Record] = {}
         self._images = images
         self._of_one: Simulation | None = None
         self._best: dict[int, tuple[Segment, ...]] = {}
@@ -377,10 +380,49 @@ class Simulation:
             limit=limit,
         )
 
-    def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False, limit: float = inf) -> Trace:
-        """Replays one forward and backward; raises TooHigh if the live bytes exceed ``limit``."""
-        simulation = self.at(batch, training=True)
-        return simulation.machine(Machine, batch, segments, training=True, logs=logs, limit=limit).run(training=True)
+    def record(self, loop: LoopOptions, segments: Sequence[Segment], *, training: bool) -> Record:
+        """The record of a replay for every batch, or for batch 1 if the net is lowered for it; it is kept."""
+        from cnncalc.memory.allocator import Recorder, tensors_of
+
+        key = (training, loop, tuple(segments))
+        if key not in self._records:
+            sizes, of = tensors_of(self.tape(training=training).sizes)
+            recorder = Recorder(
+                self.program(segments, training=training),
+                sizes,
+                adds_in_place=self.profile.adds_in_place,
+                adds_to_views=self.profile.is_numpy,
+                loop=loop,
+                of=of,
+            )
+            self._records[key] = recorder.record(training=training)
+        return self._records[key]
+
+    def kept_record(self, segments: Sequence[Segment] = (), *, training: bool) -> Record | None:
+        """The record with the options' loop, if there is one."""
+        loop = self.loop_options(segments) if training else PLAIN
+        return self._records.get((training, loop, tuple(segments)))
+
+    def trace(
+        self,
+        batch: int,
+        segments: Sequence[Segment] = (),
+        *,
+        training: bool = True,
+        logs: bool = False,
+        limit: float = inf,
+    ) -> Trace:
+        """The trace of one forward and backward, or of one inference, from a record if there is one.
+
+        Raises TooHigh if the live bytes exceed ``limit``.
+        """
+        simulation = self.at(batch, training=training)
+        record = simulation.kept_record(segments, training=training)
+        if record is not None and limit == inf:
+            rounding = self.profile.rounding
+            return record.trace(Measured(lambda size: size.at(batch, rounding)).__getitem__, logs=logs)
+        machine = simulation.machine(Machine, batch, segments, training=training, logs=logs, limit=limit)
+        return machine.run(training=training)
 
     def held_by_layer(
         self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True, events: Sequence[Event] = ()
@@ -462,8 +504,7 @@ class Simulation:
         """The memory of a forward pass at test time."""
         if self.options.profile == "notes":
             return _notes_inference(self.report, self.options._replace(batch=batch))
-        simulation = self.at(batch, training=False)
-        trace = simulation.machine(Machine, batch, training=False, logs=logs).run(training=False)
+        trace = self.trace(batch, training=False, logs=logs)
         level = trace.peak
         resident = self.resident(batch, training=False)
         breakdown = Breakdown.of(resident, level._replace(activations=max(0, level.activations)), 0)
@@ -571,15 +612,15 @@ def simulated(simulation: Simulation, *, logs: bool = False, details: bool = Tru
     """The memory report of a simulation; ``logs`` and ``details`` as for :func:`account_memory`."""
     report, options = simulation.report, simulation.options
     finds_largest = details and options.profile != "notes"
-    training = simulation.training(options.batch, logs=logs or finds_largest)
-    inference = simulation.inference(options.batch, logs=logs)
     needs = simulation.needs()
     reserve, allocator = needs.reserve, None
     if simulation.profile.caches and (details or reserve.mode == "auto"):
-        allocator = (
-            needs.allocated(options.batch, training.segments, training=True),
+        allocator = (  # first: it records the replays from which the rest is computed
+            needs.allocated(options.batch, simulation.segments(options.batch), training=True),
             needs.allocated(options.batch, training=False),
         )
+    training = simulation.training(options.batch, logs=logs or finds_largest)
+    inference = simulation.inference(options.batch, logs=logs)
     needed = training.peak_bytes, inference.peak_bytes
     if allocator is not None and reserve.mode == "auto":
         needed = allocator[0].reserved, allocator[1].reserved

@@ -10,6 +10,7 @@ import cnncalc
 from cnncalc.checks.rules import RULES, explain, run_rules
 from cnncalc.errors import DesignError, ValueProblem
 from tests.random_nets import fixed_seeds, random_design
+from tests.random_volumes import random_net
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -302,6 +303,8 @@ def test_what_is_done_on_purpose_is_left_alone(design: str) -> None:
             ["large-pool"],
         ),
         ("INPUT 65x3 -> CONV3-64 -> RELU -> POOL2 -> CONV3-64 -> RELU -> GAP -> FC-10", ["input-side"]),
+        ("INPUT 3x6x4x1 -> POOL2 -> WINDOW([1, 3, 2]) -> LINEAR-5", ["input-side", "linear-on-map"]),
+        ("INPUT 8x6x3 -> CONV3-8 -> SEQUENCE -> POOL5 -> GAP -> FC-10", ["uneven-window"]),
         ("INPUT 8x9x16x3 -> CONV3-64 -> RELU -> POOL2 -> CONV3-64 -> RELU -> GAP -> FC-10", ["input-side"]),
         ("INPUT 8x16x16x3 -> CONV1x3x3-64 -> CONV3x1x1-64 -> RELU -> GAP -> FC-10", []),
         ("INPUT 8x16x16x3 -> CONV3-64 -> CONV3-64 -> RELU -> GAP -> FC-10", ["linear-after-linear"]),
@@ -508,10 +511,15 @@ def test_an_unknown_code_cannot_be_explained() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", fixed_seeds(30))
-def test_no_rule_stumbles_over_a_random_net(seed: int) -> None:
-    """Whatever is found in a net of all kinds has a place, a computed value in its unit, and the same text again."""
-    report = cnncalc.analyze(random_design(seed).text)
+@pytest.mark.parametrize(
+    "text", [*(random_design(seed).text for seed in fixed_seeds(30)), *(random_net(seed).pattern for seed in range(60))]
+)
+def test_no_rule_stumbles_over_a_random_net(text: str) -> None:
+    """Whatever is found in a net of all kinds has a place, a computed value in its unit, and the same text again.
+
+    The nets are on planes, then on one to three sides.
+    """
+    report = cnncalc.analyze(text)
 
     found = run_rules(report, file="x")
 

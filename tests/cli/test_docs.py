@@ -441,8 +441,8 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) 
     [
         ([], "error[usage]: cnncalc docs needs FILES\n  = hint: cnncalc docs README.md docs\n"),
         (["-"], "error[usage]: docs rewrites files, but '-' is standard input\n"),
-        (["missing.md"], "error[unreadable]: cannot read missing.md: No such file or directory\n"),
-        ([""], "error[unreadable]: cannot read '': No such file or directory\n"),
+        (["missing.md"], "error[unreadable]: cannot read missing.md: no such file or directory\n"),
+        ([""], "error[unreadable]: cannot read '': no such file or directory\n"),
         (
             ["a.txt"],
             "error[unknown-syntax]: unknown syntax of a.txt (known endings: "
@@ -511,7 +511,7 @@ def test_a_picture_that_cannot_be_written_is_named_relative_to_the_working_direc
     )
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error[output]: cannot write 'inside/pictures/a.svg': Permission denied\n"
+    assert done.stderr == "error[output]: cannot write 'inside/pictures/a.svg': permission denied\n"
 
 
 def test_a_document_without_write_permission_is_reported(tmp_path: Path) -> None:
@@ -528,7 +528,7 @@ def test_a_document_without_write_permission_is_reported(tmp_path: Path) -> None
     )
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error[output]: cannot write 'a.md': Permission denied\n"
+    assert done.stderr == "error[output]: cannot write 'a.md': permission denied\n"
     assert file.read_text() == STALE
 
 
@@ -538,7 +538,7 @@ def test_a_read_only_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monk
     # what root is told of such a file is what others are told
     monkeypatch.setattr(os, "access", lambda path, mode: bool(os.stat(path).st_mode & 0o222))
 
-    assert called(tmp_path, "a.md") == (2, "", "error[output]: cannot write 'a.md': Permission denied\n")
+    assert called(tmp_path, "a.md") == (2, "", "error[output]: cannot write 'a.md': permission denied\n")
     assert file.read_text() == STALE
     assert list(tmp_path.iterdir()) == [file]
 

@@ -361,7 +361,7 @@ def test_a_full_disk() -> None:
 
     assert (done.returncode, done.stderr) == (
         2,
-        "error[output]: the report cannot be written to standard output: No space left on device\n",
+        "error[output]: the report cannot be written to standard output: no space left on device\n",
     )
 
 
@@ -493,8 +493,8 @@ def test_an_invalid_design_leaves_the_output_file_unchanged(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        *[(place, "Is a directory") for place in ("", "new/", "new.csv/", "new/.", "..")],
-        ("no/such/folder.txt", "No such file or directory"),
+        *[(place, "is a directory") for place in ("", "new/", "new.csv/", "new/.", "..")],
+        ("no/such/folder.txt", "no such file or directory"),
     ],
 )
 def test_output_that_cannot_be_written(tmp_path: Path, place: str, why: str) -> None:

@@ -109,7 +109,7 @@ def test_exit_codes() -> None:
         (["--vary", "w=1,2", "--plot", "x.pdf"],
          "error[usage]: '.pdf' is not an ending of a format of this command (formats: svg, png)\n  = hint: --plot x.s"),
         (["--vary", "w=1,2", "--points", "x.csv", "--plot", "none/x.svg"], "error[output]: cannot write 'none/x"),
-        (["--vary", "w=1,2", "-o", "."], "error[output]: cannot write '.': Is a directory"),
+        (["--vary", "w=1,2", "-o", "."], "error[output]: cannot write '.': is a directory"),
         (["--vary", "w=1,2", "--points", "x.txt"], "error[usage]: a points file must end in .csv or .jsonl"),
         (["--vary", "w=1,2", "--from", "x.csv"], "error[usage]: --from cannot be combined with --vary"),
         (["--from", "none.csv"], "error[unreadable]: cannot read none.csv: no such file or directory"),

@@ -159,6 +159,13 @@ MISTAKES = [
         "  | ^^^^^^^^^^^^^^^^^^^^^^^^",
     ),
     (
+        "<!-- cnncalc : table x -->\n",
+        "page:1:1: error[misspelt-marker]: this looks like a marker, which is written <!-- cnncalc: CALL -->\n"
+        "  |\n"
+        "1 | <!-- cnncalc : table x -->\n"
+        "  | ^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    ),
+    (
         "<!-- cnncalc table x -->\n",
         "page:1:1: error[misspelt-marker]: this looks like a marker, which is written <!-- cnncalc: CALL -->\n"
         "  |\n"

@@ -265,7 +265,7 @@ def test_an_empty_file_that_was_there_stays(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "b.csv").mkdir()
     for path, message in (
-        (tmp_path / "none" / "a.csv", "cannot write 'a.csv': No such file or directory"),
+        (tmp_path / "none" / "a.csv", "cannot write 'a.csv': no such file or directory"),
         (tmp_path / "b.csv", "b.csv: points are written to a file, and this is a folder"),
         (Path("a\0.csv"), r"cannot write 'a\x00.csv': its name has a NUL character"),
     ):
@@ -316,7 +316,7 @@ def test_a_full_disk_leaves_whole_points(tmp_path: Path, room: int) -> None:
     points = max(0, text.count("\n") - 2)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "error[output]: cannot write 'a.csv': File too large\n"
+        "error[output]: cannot write 'a.csv': file too large\n"
         f"  = hint: it holds {points:,} points; run the same command again to continue\n"
     )
     assert len(text) <= room

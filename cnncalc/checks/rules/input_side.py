@@ -49,8 +49,12 @@ class InputSides:
         self.report = report
         inputs = [row for row in report.layers if row.layer.is_input]
         halving = [row for row in report.layers if row.sources and _halves(row.layer)]
-        # a window over the whole plane does not count
-        losing = [row for row in halving if any(_left(row)) and not row.output.is_point]
+        # a window over the whole plane does not count, nor one over other sides than those of the input
+        losing = [
+            row
+            for row in halving
+            if any(_left(row)) and not row.output.is_point and len(row.output) == len(inputs[0].output)
+        ]
         self.lost = losing if len(inputs) == 1 else []
         self.place = inputs[0].index
         self.indices = {row.index for row in halving}
@@ -96,7 +100,8 @@ class InputSides:
         nodes[self.place] = nodes[self.place]._replace(layer=Input(size=list(size)))
 
         def is_uneven(layer: Layer, x: Volume) -> bool:
-            return any(left and counts for left, counts in zip(left_over(layer, x), changed, strict=True))
+            left = left_over(layer, x)
+            return any(left) if len(left) != len(changed) else any(map(all, zip(left, changed, strict=True)))
 
         try:
             for index, item in enumerate(shapes(nodes, self.known)):  # most sizes leave something soon
