@@ -88,9 +88,9 @@ EQUIVALENT: dict[str, str] = {
     ),
     "layers/merge Elementwise.output: True -> (False)": "volumes with another number of sides are refused before",
     "layers/merge Elementwise.output: True -> (False) #2": "both have an element for each side and the depth",
-    "language/folding/blocks Blocks._best: 1 -> (2) #4": "parts with a label inside are refused later, too",
-    "memory/checkpoints Checkpoints._held: self._last_reader.get(value, 0) > last -> "
-    "(self._last_reader.get(value, 0) >= last)": "what the last operation reads is released after it anyway",
+    "language/folding/blocks _Runs.__init__: 1 -> (2) #4": "parts with a label inside are refused later, too",
+    "memory/checkpoints Checkpoints._held: self._last_reader.get(value, first) > last -> "
+    "(self._last_reader.get(value, first) >= last)": "what the last operation reads is released after it anyway",
     "layers/planes window_starts: 0 -> (1)": "with padding same, the paddings are computed and replace these",
 }
 """Mutants that change nothing, as printed, and why. A line of source that has changed is an error here."""

@@ -479,11 +479,10 @@ class Softmax(Layer):
         order = [0, *[1 + list(sizes).index(name) for name in names]]
         shape, alone = [sizes[name] for name in names], len(names) - len(self.axes)
         joined = builder.reshaped(builder.permuted(inputs[0], tuple(order)), (*shape[:alone], prod(shape[alone:])))
-        first = builder.last + 1
         layout = contiguous(builder.layout_of(joined).sizes)
         whole = builder.reshaped(self._probabilities(builder, joined, layout), shape)
         result = builder.permuted(whole, tuple([order.index(place) for place in range(len(order))]))
-        builder.hold(first, joined)  # a variable
+        builder.hold(joined)  # a variable
         return result
 
     def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout) -> int:
