@@ -160,10 +160,11 @@ def _windows(read: Sequence[Shape], known: Sequence[Any], keys: Mapping[str, Any
     kernel = keys["kernel_shape"]
     count = len(kernel)
     pads, gaps = keys.get("pads", [0] * 2 * count), keys.get("dilations", [1] * count)
-    sides = [
-        (size + pads[side] + pads[count + side] - gaps[side] * (kernel[side] - 1) - 1) // keys["strides"][side] + 1
-        for side, size in enumerate(read[0][2:])
-    ]
+    sides = []
+    for side, size in enumerate(read[0][2:]):
+        travel = size + pads[side] + pads[count + side] - gaps[side] * (kernel[side] - 1) - 1
+        stride = keys["strides"][side]
+        sides.append((-(-travel // stride) if keys.get("ceil_mode") else travel // stride) + 1)
     return (*read[0][:2], *sides)
 
 

@@ -225,19 +225,25 @@ def contradiction(type: str, version: int, inputs: int, attributes: Mapping[str,
     if inputs < fewest or (most is not None and inputs > most):
         count = f"{fewest}" if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
         return f"it has {plural(inputs, 'input')}, but {count} in operator set {version}"
-    for name, value in attributes.items():
-        wanted = rules.types.get(name)
-        if wanted is None:
-            if name.startswith(INTERNAL):
-                continue
-            spans = [str(each.span) for each in form_of(type).attributes if each.name == name]
-            when = f" in operator set {version} ({', '.join(spans)})" if spans else ""
-            return f"it has no attribute {name}{when}"
-        found = _type_of(value)
-        if found and wanted and found != wanted:
-            return f"its attribute {name} is {found}, but must be {wanted}"
+    faults = (_attribute_fault(type, version, rules, name, value) for name, value in attributes.items())
+    fault = next(filter(None, faults), "")
+    if fault:
+        return fault
     missing = [name for name in rules.required if name not in attributes]
     return f"its attribute {missing[0]} is missing" if missing else ""
+
+
+def _attribute_fault(type: str, version: int, rules: Rules, name: str, value: Any) -> str:
+    """Why an operator cannot have this attribute; empty if it can."""
+    wanted = rules.types.get(name)
+    if wanted is None:
+        if name.startswith(INTERNAL):
+            return ""
+        spans = [str(each.span) for each in form_of(type).attributes if each.name == name]
+        when = f" in operator set {version} ({', '.join(spans)})" if spans else ""
+        return f"it has no attribute {name}{when}"
+    found = _type_of(value)
+    return f"its attribute {name} is {found}, but must be {wanted}" if found and wanted and found != wanted else ""
 
 
 class Rules(NamedTuple):

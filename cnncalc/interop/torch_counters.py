@@ -105,9 +105,10 @@ def _seen(row: Row, code: Code) -> Iterator[Seen]:
     biases = sum([array.count.value for array in arrays if array.role == "bias"])
     weights = sum([array.count.value for array in arrays]) - biases
     base = named[:-2] if named[-2:] in ("1d", "2d", "3d") else named
-    yield Seen(
-        call.name if call.name.endswith(f".{named}") else named, base, row, read, given, call.values, weights, biases
-    )
+    name = call.name if call.name.endswith(f".{named}") else named
+    yield Seen(name, base, row, read, given, call.values, weights, biases)
+    if code.expression.count("{m}") > 1:  # an AvgPool is also called for a map of ones, to divide by its shares
+        yield Seen(name, base, row, read.with_depth(1), given.with_depth(1), call.values)
     for part in PARTS.get(base, ()):
         yield Seen(f"nn.{part}{len(read.sides)}d", part, row, read, given)
 

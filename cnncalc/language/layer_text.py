@@ -89,13 +89,7 @@ def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[F
     The sizes of the short form are always included, so that layers can be compared; a field whose value equals its
     ``default`` is not written. ``defaults`` are those of the file for the kind.
     """
-    kind = type(layer)
-    rest = layer.written()
-    for name, value in defaults.items():
-        if name in rest and rest[name] == value:
-            del rest[name]
-        elif name not in rest and not kind.is_replaced(name, rest):
-            rest[name] = kind.keys[name].reader.write(kind.keys[name].default)
+    kind, rest = type(layer), _written_beside(layer, defaults)
     fields = []
     places: tuple[tuple[str | None, str], ...] = ((kind.first, "first"), (kind.dash, "dash"), (kind.slash, "slash"))
     for key, place in places:
@@ -112,6 +106,17 @@ def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[F
         fields.append(Field("bare" if is_length else place, key, value, default))
     fields += [Field("bare", name, rest.pop(name)) for name in kind.placed(rest)]
     return fields + [Field("named", name, value) for name, value in rest.items()]
+
+
+def _written_beside(layer: Layer, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a layer that must be written in a file with these defaults for its kind, with their values."""
+    kind, found = type(layer), layer.written()
+    for name, value in defaults.items():
+        if name in found and found[name] == value:
+            del found[name]
+        elif name not in found and not kind.is_replaced(name, found):
+            found[name] = kind.keys[name].reader.write(kind.keys[name].default)
+    return found
 
 
 def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:

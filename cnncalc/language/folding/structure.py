@@ -199,8 +199,13 @@ class Builder:
 
     def _name_nodes(self) -> None:
         """Decides which nodes have a name in the text: inputs, outputs, those in ``ignore``, and those referred to."""
-        kept = {ignored.layer for ignored in self.graph.ignore}
         one_input = sum(not sources for sources in self.inputs) == 1
+        self._keep_names(one_input=one_input)
+        self._name_references(one_input=one_input)
+
+    def _keep_names(self, *, one_input: bool) -> None:
+        """The names of inputs and outputs and those in ``ignore``, which stay as they are."""
+        kept = {ignored.layer for ignored in self.graph.ignore}
         automatic = _automatic_names(self.nodes)
         last = len(self.nodes) - 1
         for index, node in enumerate(self.nodes):
@@ -208,6 +213,9 @@ class Builder:
             is_own = (is_input or is_end) and (node.named or (is_end and index != last))
             if node.name in kept or (is_own and not (is_input and one_input and node.name == "input")):
                 self.kept[index] = node.name if self.has_own_names else _other_than(node.name, automatic)
+
+    def _name_references(self, *, one_input: bool) -> None:
+        """The names of other nodes that are referred to: within their innermost common fork, else in the whole net."""
         numbers: Counter[int] = Counter()
         taken = {"input", *self.kept.values()}
         count = 0
