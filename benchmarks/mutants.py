@@ -88,9 +88,27 @@ EQUIVALENT: dict[str, str] = {
     ),
     "layers/merge Elementwise.output: True -> (False)": "volumes with another number of sides are refused before",
     "layers/merge Elementwise.output: True -> (False) #2": "both have an element for each side and the depth",
-    "language/folding/blocks Blocks._best: 1 -> (2) #4": "parts with a label inside are refused later, too",
-    "memory/checkpoints Checkpoints._held: self._last_reader.get(value, 0) > last -> "
-    "(self._last_reader.get(value, 0) >= last)": "what the last operation reads is released after it anyway",
+    "language/folding/blocks _Runs.__init__: 1 -> (2) #4": "parts with a label inside are refused later, too",
+    "memory/checkpoints Checkpoints._held: self._last_reader.get(value, first) > last -> "
+    "(self._last_reader.get(value, first) >= last)": "what the last operation reads is released after it anyway",
+    "memory/replay Machine.__init__: 1 -> (2)": "the first event has at least 0 bytes",
+    **dict.fromkeys(
+        (
+            "memory/replay Machine.__init__: 0 -> (1) #7",
+            "memory/replay Machine.__init__: 0 -> (1) #9",
+            "memory/replay Machine._run_again: 0 -> (1)",
+        ),
+        "it is set when the operation runs",
+    ),
+    **dict.fromkeys(
+        (
+            *(f"memory/replay Machine._count_uses: 1 -> (2){number}" for number in ("", " #2", " #5")),
+            "memory/replay Machine._forward: 1 -> (2) #3",
+        ),
+        "the caller never releases images, targets, results and the loss",
+    ),
+    "memory/replay Machine._level: 1 -> (2)": "the row is read of the peak alone",
+    "memory/replay Machine._run: learns and numbers -> (learns)": "an operation without numbers adds 0 bytes",
     "layers/planes window_starts: 0 -> (1)": "with padding same, the paddings are computed and replace these",
 }
 """Mutants that change nothing, as printed, and why. A line of source that has changed is an error here."""

@@ -348,16 +348,7 @@ OF_VALUES = ("is_linear", "centres_channels", "picks_values")
 OTHERS = {
     *("depth_key", "output_range", "drawn", "sliding_kernel", "thin_depth", "thin_keys", "why_input", "why_byproducts"),
     *("second_input", "needs_second_input", "reads_second_sizes", "takes_places", "tells_inputs_apart"),
-    *(
-        "keeps_output",
-        "keeps_output_in_place",
-        "is_flat",
-        "memory_order",
-        "autocast",
-        "in_notes_table",
-        "weight_use",
-        "absent",
-    ),
+    *("keeps_output", "keeps_output_in_place", "is_flat", "memory_order", "autocast", "in_notes_table", "weight_use"),
     *(
         "counts_as_layer",
         "is_stated",

@@ -10,7 +10,7 @@ import pytest
 import cnncalc
 from cnncalc.analysis.cost import cost_of
 from cnncalc.counts import Count
-from cnncalc.errors import DesignError, ShapeError, ValueProblem
+from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.planes_backward import scatter_windows
@@ -186,37 +186,6 @@ def keys_without_a_case(kinds: dict[str, type[Layer]], cases: list[Case]) -> set
 
 def test_every_kind_has_a_case() -> None:
     assert kinds_without_a_case(KINDS, CASES) == set()
-
-
-ABSENT = [(kind, name) for kind, layer in KINDS.items() for name in layer.absent]
-
-
-def test_kinds_that_never_work_in_place_do_not_take_the_key() -> None:
-    """All other kinds with the key have a case that overwrites its input."""
-    cases = [case for case in CASES if "in_place" in case.layer.keys]
-    able = {case.kind for case in cases if case.layer.with_keys(in_place=True).may_work_in_place()}
-
-    assert able == {kind for kind, layer in KINDS.items() if "in_place" in layer.keys}
-    assert [(kind, "in_place") for kind in ("softplus", "prelu", "gelu")] == ABSENT
-
-
-@pytest.mark.parametrize(("kind", "name"), ABSENT)
-def test_a_key_that_would_change_nothing_is_refused_with_the_reason(kind: str, name: str) -> None:
-    reason = KINDS[kind].absent[name]
-    with pytest.raises(ValueProblem) as caught:
-        KINDS[kind](**{name: True})
-    assert (caught.value.message, caught.value.hint) == (f"{kind} has no key '{name}'", reason)
-    for text in (
-        f"INPUT 9x11x6 -> {kind.upper()}({name}=no)",
-        f"layers: [input: 9x11x6, {kind}: {{{name}: no}}]",
-        f"defaults: {{{kind}: {{{name}: no}}}}\nlayers: INPUT 9x11x6 -> {kind.upper()}",
-    ):
-        with pytest.raises(DesignError) as error:
-            cnncalc.load("-", stdin=text)
-        (problem,) = error.value.every
-        assert problem.message.endswith(f"{kind} has no key '{name}'")
-        assert problem.hint == f"leave it out: {reason}"
-        assert problem.span is not None
 
 
 def test_every_key_has_a_case() -> None:

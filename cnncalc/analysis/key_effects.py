@@ -22,7 +22,7 @@ def why_not_in_place(rows: Sequence[LayerReport], row: LayerReport, readers: Seq
     ``readers`` has the readers of each row.
     """
     layer: Any = row.layer
-    if "in_place" in layer.keys and layer.in_place is False:
+    if layer.in_place is False:
         return "in_place=no"
     if layer.is_activation and layer.may_work_in_place() is False:
         return f"{row.label} cannot overwrite its input"

@@ -368,10 +368,9 @@ class _FileReader:
             known = (*kind.keys, *(("trainable",) if kind.learns else ()))
             for name, value in node.entries:
                 if name.value not in known:
-                    absent = kind.absent.get(name.value)
-                    near = "" if absent else self.problems.near(name.value, known)
+                    near = self.problems.near(name.value, known)
                     message = f"defaults: {kind.kind} has no key '{name.value}'{near}"
-                    self.problem("unknown-key", message, name.span, f"leave it out: {absent}" if absent else None)
+                    self.problem("unknown-key", message, name.span)
                     continue
                 operand = self.attempt(self.operand, value)
                 if operand is not None:

@@ -134,9 +134,6 @@ def own_key(key: str, kind: type[Layer], value: Operand) -> tuple[str, str] | No
 
 def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
     """The hint for a key of another tool at a layer of a kind; None if the key is unknown there too."""
-    absent = kind.absent.get(KEYS.get(key.lower(), key.lower()))
-    if absent is not None:
-        return f"leave it out: {absent}"
     own = own_key(key, kind, value)
     if own is not None:
         sign = ": " if in_file else "="

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume, Volumes
 
 
-NEVER_IN_PLACE = {"in_place": "PyTorch has no version of it that overwrites its input"}
+def never_in_place() -> Any:
+    """The key ``in_place`` of a function of which PyTorch has no version that overwrites its input."""
+    return key(Boolean(), None, note="no", means="without effect: no version of it in PyTorch overwrites its input")
 
 
 class Activation(Layer):
@@ -38,10 +40,13 @@ class Activation(Layer):
     is_activation: ClassVar[bool] = True
     is_rectifier: ClassVar[bool] = True
     drawn: ClassVar[str] = "joined"
+    can_work_in_place: ClassVar[bool] = True
+    """Whether PyTorch has an in-place version."""
+
     in_place: bool | None = key(Boolean(), None, note="yes where allowed", means="whether it overwrites its input")
 
     def may_work_in_place(self) -> bool | None:
-        return self.in_place if "in_place" in self.keys else False
+        return self.in_place if self.can_work_in_place else False
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         if self.keeps_output or (in_place and self.keeps_output_in_place):
@@ -331,7 +336,9 @@ class Softplus(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SOFTPLUS"
     autocast: ClassVar[str | None] = "full"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
-    absent: ClassVar[Mapping[str, str]] = NEVER_IN_PLACE
+    can_work_in_place: ClassVar[bool] = False
+
+    in_place: bool | None = never_in_place()
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         return elementwise(xp, lambda x, result: xp.logaddexp(0, x, out=result), x, out)
@@ -354,8 +361,9 @@ class PRelu(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> PRELU"
     autocast: ClassVar[str | None] = "half"
     learns: ClassVar[bool] = True
-    absent: ClassVar[Mapping[str, str]] = NEVER_IN_PLACE
+    can_work_in_place: ClassVar[bool] = False
 
+    in_place: bool | None = never_in_place()
     shared: bool = key(Boolean(), False, means="whether all channels have the same slope")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
@@ -471,11 +479,10 @@ class Softmax(Layer):
         order = [0, *[1 + list(sizes).index(name) for name in names]]
         shape, alone = [sizes[name] for name in names], len(names) - len(self.axes)
         joined = builder.reshaped(builder.permuted(inputs[0], tuple(order)), (*shape[:alone], prod(shape[alone:])))
-        first = builder.last + 1
         layout = contiguous(builder.layout_of(joined).sizes)
         whole = builder.reshaped(self._probabilities(builder, joined, layout), shape)
         result = builder.permuted(whole, tuple([order.index(place) for place in range(len(order))]))
-        builder.hold(first, joined)  # a variable
+        builder.hold(joined)  # a variable
         return result
 
     def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout) -> int:

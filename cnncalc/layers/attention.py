@@ -260,7 +260,6 @@ class Attention(Layer):
         return pixels(result.reshape(len(x), -1, *x.shape[1:-1])), kept
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        first = builder.last + 1
         x, memory = builder.volumes[0], builder.volumes[-1]
         inner, own = self.inner(x.depth), list(builder.own_parameters)
         count = 1 if x.depth == memory.depth else 3
@@ -288,7 +287,7 @@ class Attention(Layer):
         if back:
             result = builder.linear(result, x.depth, back)
         for each in (*held, *biased):
-            builder.hold(first, each)
+            builder.hold(each)
         return builder.depth_second(result)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
@@ -463,7 +462,6 @@ class Matmul(Merge):
         return Keeping(inputs=True, gradients=("new", "new"))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        first = builder.last + 1
         values = [builder.entering(value) for value in inputs]
         one, other = [builder.depth_last(value) for value in values]
         if self.transpose:
@@ -471,7 +469,7 @@ class Matmul(Merge):
             other = builder.reordered(other, (*range(sides), sides + 1, sides))
         result = builder.product(one, other)
         for value in values:
-            builder.hold(first, value)
+            builder.hold(value)
         return builder.depth_second(result)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

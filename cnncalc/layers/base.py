@@ -135,8 +135,6 @@ class Layer(Traits):
     further_bare: ClassVar[tuple[str, ...]] = ()
     """The keys that further arguments without a key set, in order: ``high`` in ``CLIP(0, 6)``."""
     keys: ClassVar[dict[str, Key]] = {}
-    absent: ClassVar[Mapping[str, str]] = {}
-    """The keys of its base class that a kind does not take, since they would change nothing, each with the reason."""
     per_side: ClassVar[tuple[str, ...]] = ()
     """The attributes of keys whose value has one number for each side of the volume."""
     side_count: int | None = None
@@ -150,7 +148,7 @@ class Layer(Traits):
         own = {value.name: value for value in vars(cls).values() if isinstance(value, Key)}
         for item in own.values():
             delattr(cls, item.attribute)
-        cls.keys = {name: item for name, item in {**cls.keys, **own}.items() if name not in cls.absent}
+        cls.keys = {**cls.keys, **own}
         cls.per_side = tuple([item.attribute for item in cls.keys.values() if isinstance(item.reader, PerSide)])
 
     def __init__(self, **values: Value) -> None:
@@ -174,8 +172,8 @@ class Layer(Traits):
                 message = f"{name}: {problem.message}"
                 raise ValueProblem(message, code=problem.code, hint=problem.hint, key=name) from None
         for name in values:
-            near = "" if name in self.absent else did_you_mean(name, self.keys)
-            raise ValueProblem(f"{self.kind} has no key '{name}'{near}", code="unknown-key", hint=self.absent.get(name))
+            near = did_you_mean(name, self.keys)
+            raise ValueProblem(f"{self.kind} has no key '{name}'{near}", code="unknown-key")
         try:
             self._check_unbound()
         except ValueProblem as problem:

@@ -330,11 +330,11 @@ class Conv(Convolution):
         if not self.standardized and self.normed == "none":
             return super().lower_padded(builder, x)
         weights = self.kernels(builder.volumes[0]).value
-        first, used = builder.last + 1, 2 if self.normed == "weight" else 1
+        used = 2 if self.normed == "weight" else 1
         lowered = {"none": lower_standardized, "weight": lower_weight_norm, "spectral": lower_spectral_norm}
         weight = lowered[self.normed](builder, weights, self.filters)
         result = builder.single([x], order=self.torch_order(builder, x), made=(weight, used))
-        builder.hold(first, weight)  # an argument
+        builder.hold(weight)  # an argument
         return result
 
     def order_in_torch(self, arrays: Sequence[Parameter]) -> Sequence[Parameter]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import pi
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.activation import NEVER_IN_PLACE, Activation
+from cnncalc.layers.activation import Activation, never_in_place
 from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Choice
 from cnncalc.layers.memory import Keeping
@@ -14,7 +14,7 @@ from cnncalc.layers.window import all_sides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
@@ -62,9 +62,10 @@ class Gelu(Activation):
 
     kind: ClassVar[str] = "gelu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> GELU"
-    absent: ClassVar[Mapping[str, str]] = NEVER_IN_PLACE
+    can_work_in_place: ClassVar[bool] = False
     bare: ClassVar[str | None] = "form"
 
+    in_place: bool | None = never_in_place()
     form: str = key(Choice("exact", "tanh"), "exact", means="whether it is exact, or approximated with tanh")
 
     def _tanh(self, xp: Any, x: Any) -> Any:

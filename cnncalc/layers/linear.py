@@ -108,13 +108,13 @@ class FullyConnected(Dense):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        first, x = builder.last + 1, builder.flat(inputs[0])
+        x = builder.flat(inputs[0])
         # the input for the gradient of the weights, the weights for that of the input
         keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
         if builder.autocast and builder.learns(x):
             keeps += (1,)
         result = builder.single([x], keeps=keeps, summed=(1,), is_product=True)
-        builder.hold(first, x)
+        builder.hold(x)
         return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

@@ -94,7 +94,7 @@ class Local(Convolution):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # windows by Tensor.unfold, gathered in one tensor, times the weights of each position in a product of batches
-        (x,), first = inputs, builder.last + 1
+        (x,) = inputs
         pads = self.windows(builder.volumes[0]).pads
         if any(map(any, pads)):
             x = builder.resized(x, enlarged(builder.volumes[0], pads))
@@ -114,7 +114,7 @@ class Local(Convolution):
         if self.bias:
             result = builder.plus_parameter(result, builder.own_parameters[1])
         for value in held:
-            builder.hold(first, value)
+            builder.hold(value)
         return result
 
     def _windows(self, xp: Any, image: Any, begins: Sequence[range]) -> Any:

@@ -189,19 +189,18 @@ class RootMeanSquare(ByMagnitude):
             along = [order.index(axis) for axis in along]
         item = builder.item_of(x)
         wide = builder.operation([x], item=4) if item < 4 else x
-        first = builder.last + 1
         squares = builder.power(wide)
         mean = self.reduced(builder, squares, along, order="repeated")
         size = builder.bytes_of(mean)
         inverse = builder.operation([mean], keeps_output=True, backward_scratch=(size, size))
-        builder.hold(first, squares)  # temporaries of one expression
-        builder.hold(first, mean)
+        builder.hold(squares)  # temporaries of one expression
+        builder.hold(mean)
         result = builder.multiplied(wide, inverse, builder.output, in_place=False)
         if self.scale:
             result = builder.scaled(result, along=along)
         result = builder.gathered(result, "suggested")
-        builder.hold(first, wide)
-        builder.hold(first, inverse)
+        builder.hold(wide)
+        builder.hold(inverse)
         result = builder.operation([result], item=item) if item < 4 else result
         return builder.reordered(result, [order.index(axis) for axis in range(len(order))]) if is_view else result
 
@@ -236,7 +235,7 @@ class L2Norm(ByMagnitude):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # x / clamp_min(norm(x), eps), broadcast to the volume
         (x,) = inputs
-        first, volume = builder.last + 1, builder.output
+        volume = builder.output
         along = self.torch_axes(builder, x)
         length = self.reduced(builder, x, along, **norm_options(builder, x))
         # the gradient of clamp_min: where(length >= eps, gradient, 0)
@@ -249,7 +248,7 @@ class L2Norm(ByMagnitude):
         result = builder.operation(
             [x, spread], item=item, keeps=(0, 1), gradients=("new", "new"), backward_scratch=scratch
         )
-        builder.hold(first, least)
+        builder.hold(least)
         return builder.scaled(result, along=along) if self.scale else result
 
 
@@ -317,7 +316,7 @@ class GlobalResponse(Normalization):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # scale * (x * n) + shift + x with n = norm(x) / (mean(norm(x)) + eps)
         (x,) = inputs
-        first, volume = builder.last + 1, builder.output
+        volume = builder.output
         each = builder.made([x], volume.point)
         count = Size(0, volume.depth)
         length = builder.operation([x], count, layout=each, **norm_options(builder, x))
@@ -329,9 +328,9 @@ class GlobalResponse(Normalization):
             [length, base], count, layout=each, keeps=(0, 1), backward_scratch=scratch, summed_inputs=(1,)
         )
         result = builder.scaled(builder.multiplied(x, relative, volume, in_place=False), leads=True)
-        builder.hold(first, length)
+        builder.hold(length)
         result = builder.added(result, x, volume, in_place=False)
-        builder.hold(first, relative)
+        builder.hold(relative)
         return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -453,16 +452,14 @@ class LocalResponseNorm(Normalization):
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
         # the average pool, of maps stacked to a side more: autocast on a CPU does that over three sides in float32
-        first = builder.last + 1
         is_wide = builder.is_cpu and len(builder.output.sides) > 1
         pooled = builder.converted(wide, 4) if is_wide else wide
         mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
-        builder.hold(first, wide)
-        first = builder.last + 1
+        builder.hold(wide)
         base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)
         # the function's own variable still holds the mean
-        builder.hold(first, mean)
+        builder.hold(mean)
         size = builder.bytes_of(power)
         scratch = [size, size]
         if builder.item_of(x) != builder.item_of(power) and builder.learns(x):  # its gradient in float32

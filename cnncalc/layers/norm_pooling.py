@@ -64,19 +64,16 @@ class LpPool(PaddedPooling):
         pads = self.windows(builder.volumes[0]).pads
         if any(map(any, pads)):
             x = builder.resized(x, enlarged(builder.volumes[0], pads))
-        start = builder.last + 1
         powers = builder.power(x)
-        first = builder.last + 1
         mean = averaged(builder, builder.entering(powers))
-        builder.hold(first, powers)  # an argument, also while a copy of it in float32 is used
-        first = builder.last + 1
+        builder.hold(powers)  # an argument, also while a copy of it in float32 is used
         sign = builder.operation([mean])
         absolute = builder.operation([mean], keeps=(0,), backward_scratch=(builder.bytes_of(mean),))
         positive = builder.operation([absolute], keeps_output=True)
         signed = builder.operation([sign, positive], keeps=(0, 1))
         result = builder.power(builder.times_number(signed))
-        builder.hold(start, x)
-        builder.hold(first, mean)
+        builder.hold(x)
+        builder.hold(mean)
         return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

@@ -312,10 +312,10 @@ class GroupNorm(ImageNorm):
         return WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        order, first = "suggested" if builder.is_cpu else "contiguous", builder.last + 1
+        order = "suggested" if builder.is_cpu else "contiguous"
         x = builder.entering(inputs[0])
         result = builder.single([builder.gathered(x, order)], order=order, gathers=order)
-        builder.hold(first, x)  # an argument
+        builder.hold(x)  # an argument
         return result
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:

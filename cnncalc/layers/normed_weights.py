@@ -39,7 +39,6 @@ def lower_weight_norm(builder: TorchBuilder, weights: int, filters: int) -> int:
 
 def lower_spectral_norm(builder: TorchBuilder, weights: int, filters: int) -> int:
     """torch.nn.utils.parametrizations.spectral_norm: in training one step of power iteration, then u*W*v."""
-    first = builder.last + 1
     if builder.training:
         for size in (filters, weights // filters):
             made = _product(builder, weights, size, is_step=True)
@@ -62,7 +61,7 @@ def lower_spectral_norm(builder: TorchBuilder, weights: int, filters: int) -> in
         backward_scratch=(whole, whole, whole, Size(-item)),
     )
     for held in (left, right, gain):
-        builder.hold(first, held)
+        builder.hold(held)
     return result
 
 
@@ -70,7 +69,7 @@ def _product(
     builder: TorchBuilder, weights: int, size: int, vector: int | None = None, *, is_step: bool = False
 ) -> int:
     """The product of the matrix of weights and a vector, under autocast that of half-precision copies."""
-    first, parameter = builder.last + 1, builder.own_parameters[0]
+    parameter = builder.own_parameters[0]
     learned = () if is_step else (parameter,)
     if builder.autocast and not builder.is_cpu:
         length = weights // size
@@ -82,7 +81,7 @@ def _product(
         matrix = builder.operation((), Size(weights), item=builder.item, gradients=(), parameters=learned)
         result = builder.operation([matrix, half], Size(size), keeps=(1,), gradients=("new", "none"))
         for held in (half, matrix):
-            builder.hold(first, held)
+            builder.hold(held)
         return result
     inputs = [] if vector is None else [vector]
     return builder.operation(

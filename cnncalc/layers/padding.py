@@ -137,11 +137,11 @@ class Pad(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.mode in ("reflect", "replicate"):
-            first, (x,) = builder.last + 1, inputs
+            (x,) = inputs
             if builder.is_cpu and (self.mode == "replicate" or len(self.pad) < 6):
                 x = builder.converted(x, 4)  # where autocast of a CPU computes it in float32
             result = builder.single([x], order="suggested" if builder.is_cpu else "contiguous")
-            builder.hold(first, x)
+            builder.hold(x)
             return result
         if self.mode == "wrap":
             return builder.wrapped(inputs[0], ends(self.pad))

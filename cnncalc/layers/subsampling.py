@@ -68,9 +68,8 @@ class Subsample(Pooling):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # an average pool, then a factor and a shift for each channel
         mean = averaged(builder, builder.entering(inputs[0]))
-        first = builder.last
         result = builder.scaled(mean)
-        builder.hold(first, mean)
+        builder.hold(mean)
         return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

@@ -80,10 +80,6 @@ class TorchBuilder(Protocol):
     def parameter_item(self) -> int:
         """Bytes of an element of a parameter."""
 
-    @property
-    def last(self) -> int:
-        """The number of the last operation recorded so far."""
-
     def learns(self, value: int) -> bool:
         """Whether backward computes a gradient of a value."""
 
@@ -209,7 +205,7 @@ class TorchBuilder(Protocol):
         """A view with its axes (batch, depth, sides) in another order."""
 
     def gathered(self, value: int, order: str) -> int:
-        """The value itself if it is dense in ``order``, else a copy in it: suggested, contiguous or channels last."""
+        """The value itself if it is dense in ``order``, else a copy in it: suggested or contiguous."""
 
     def averaged(self, value: int, output: Volume) -> int:
         """The mean of each map of a value."""
@@ -337,5 +333,5 @@ class TorchBuilder(Protocol):
     def cast(self, parameter: int) -> int:
         """A half-precision copy of a parameter."""
 
-    def hold(self, first: int, value: int) -> None:
-        """Keeps a value alive from operation ``first`` to the last one recorded, as a variable in Python code does."""
+    def hold(self, value: int) -> None:
+        """Keeps a value alive until the last operation recorded so far has run, as a variable in Python code does."""

@@ -112,7 +112,7 @@ class Unpool(Layer):
         return Keeping(inputs=(False, True), gradients=("new", "none"))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        first, (x, places) = builder.last + 1, inputs
+        x, places = inputs
         if builder.is_cpu:  # whose autocast computes it in float32
             x = builder.converted(x, 4)
         order = "suggested" if builder.is_cpu and len(builder.output.sides) < 3 else "contiguous"
@@ -134,7 +134,7 @@ class Unpool(Layer):
         )
         if is_length:
             result = builder.as_length(result, last=True)
-        builder.hold(first, x)
+        builder.hold(x)
         return result
 
     def _indices(self, xp: Any, places: Any, sides: Sequence[int]) -> Any:

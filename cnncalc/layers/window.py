@@ -182,7 +182,7 @@ def lower_windows(
     is_even = all(before == after for before, after in pads)
     if is_even and (kernel is None or all(2 * before <= size for (before, _), size in zip(pads, kernel, strict=True))):
         return run(x)
-    first, padded = builder.last + 1, builder.resized(x, enlarged(builder.volumes[0], pads))
+    padded = builder.resized(x, enlarged(builder.volumes[0], pads))
     result = run(padded)
-    builder.hold(first, padded)  # an argument, also while a half copy of it is used
+    builder.hold(padded)  # an argument, also while a half copy of it is used
     return result

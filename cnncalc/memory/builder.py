@@ -170,7 +170,7 @@ class TapeBuilder:
         if row.layer.reads_second_sizes and len(inputs) > 1 and self.profile.holds_frames:
             self._add_argument(inputs[1])
         if self.last > first:
-            self.held.append(Frame(first, self.last, tuple(dict.fromkeys(inputs))))
+            self.held.append(Frame(self.last, tuple(dict.fromkeys(inputs))))
 
     def _key(self, inputs: Sequence[int]) -> tuple[Any, ...] | None:
         """What the operations of the current layer depend on; None if also on more than the layer and its inputs."""
@@ -311,9 +311,9 @@ class TapeBuilder:
         """The same tensor in another shape."""
         return self.operation([value], name=name, is_alias=True, gradients=(VIEW,))
 
-    def hold(self, first: int, value: int) -> None:
-        """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""
-        self.held.append(Frame(first, self.last, (value,)))
+    def hold(self, value: int) -> None:
+        """Keeps a value alive until the last operation recorded so far has run, as a variable of the caller does."""
+        self.held.append(Frame(self.last, (value,)))
 
     def _width(self, extra: Extra, item: int) -> int:
         """Bytes of an element of ``extra``, which an operation saves, for an input with elements of ``item`` bytes."""

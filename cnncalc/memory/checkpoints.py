@@ -46,16 +46,20 @@ class Checkpoints:
         casts = {operation.output: number for number, operation in enumerate(operations) if operation.is_cast}
         self.entering = [tuple([value for value in values if value not in casts]) for values in read]
         self.saving = [self._saving(first, last) for first, last in segments]
-        self._casts = [{value: casts[value] for value in values if value in casts} for values in read]
+        self._casts = [[(casts[value], values[value]) for value in values if value in casts] for values in read]
         self._last_reader = {value: number for number, each in enumerate(operations) for value in each.inputs}
         self._frames_of = _frames_by_value(tape.frames if segments else ())
 
-    def _read(self, first: int, last: int) -> tuple[int, ...]:
-        """The values from outside that operations ``first`` to ``last`` read."""
+    def _read(self, first: int, last: int) -> dict[int, int]:
+        """The values from outside that operations ``first`` to ``last`` read, each with the first that reads it."""
         operations = self.tape.operations[first : last + 1]
         inside = {operation.output for operation in operations}
-        read = [value for operation in operations for value in operation.inputs if value not in inside]
-        return tuple(dict.fromkeys(read))
+        found: dict[int, int] = {}
+        for number, operation in enumerate(operations, first):
+            for value in operation.inputs:
+                if value not in inside:
+                    found.setdefault(value, number)
+        return found
 
     def _saving(self, first: int, last: int) -> list[int]:
         """The operations ``first`` to ``last`` that keep something."""
@@ -74,7 +78,7 @@ class Checkpoints:
         keeps_made = final.keeps_output or final.keeps_second_output or final.clones_input
         runs_last = bool(keeps_made or final.extras)
         used = [operation.inputs for operation in operations[first : last + 1]]
-        for number, held in self._held(first, last, runs_last=runs_last):
+        for number, held in self._held(first, last):
             used[number - first] += held
         casts = self._casts_again(segment, last)
         used[-1] += tuple([operations[cast].output for again in casts.values() for cast in again])
@@ -85,27 +89,25 @@ class Checkpoints:
 
         Operation ``last`` ends the recomputation; its layer has cast all its parameters by then.
         """
-        operations, casts = self.tape.operations, self._casts[segment].copy()
+        operations = self.tape.operations
         found: dict[int, list[int]] = {}
-        for number in range(self.segments[segment][0], self.segments[segment][1] + 1):
-            operation = operations[number]
-            if number <= last or operation.layer == operations[last].layer:
-                again = [casts.pop(value) for value in operation.inputs[::-1] if value in casts]
-                found[min(number, last)] = again + found.get(min(number, last), [])
+        for cast, reader in reversed(self._casts[segment]):
+            if operations[reader].layer <= operations[last].layer:
+                found.setdefault(min(reader, last), []).append(cast)
         return found
 
-    def _held(self, first: int, last: int, *, runs_last: bool) -> Iterator[tuple[int, tuple[int, ...]]]:
+    def _held(self, first: int, last: int) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Pairs of an operation and the values that are released after it while a segment is recomputed.
 
-        These are outputs of operations ``first`` to ``last`` that local variables hold, or that operations after
-        ``last`` read.
+        These are outputs of operations ``first`` to ``last`` - 1 that local variables hold, or that operations after
+        ``last`` read; with ``last`` the recomputation ends.
         """
-        made = {self.tape.operations[number].output for number in range(first, last + runs_last)}
+        made = {self.tape.operations[number].output for number in range(first, last)}
         frames = self.tape.frames
         for place in sorted({place for value in made for place in self._frames_of.get(value, ())}):
             # arguments of calls after ``last`` are read there, so they are below, too
             yield min(frames[place].last, last), tuple([value for value in frames[place].held if value in made])
-        yield last, tuple(sorted([value for value in made if self._last_reader.get(value, 0) > last]))
+        yield last, tuple(sorted([value for value in made if self._last_reader.get(value, first) > last]))
 
 
 def _frames_by_value(frames: Sequence[Frame]) -> dict[int, list[int]]:

@@ -61,7 +61,7 @@ def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
     """The call of a block with these rows."""
     inside = {row.index for row in members}
     held = dict.fromkeys([place[each] for row in members for each in row.reads if max(each, ~each) not in inside])
-    return Frame(spans[members[0].index][0], spans[members[-1].index][1], tuple(held))
+    return Frame(spans[members[-1].index][1], tuple(held))
 
 
 class Variables:
@@ -89,9 +89,9 @@ class Variables:
             scope = _scope(paths, row, read_by)
             if scope is not None:
                 first, made = spans[row]
-                if source < 0:
+                if source != row:  # the places of a max pool
                     made = next(number for number in range(first, made) if not operations[number].inputs)
-                yield Frame(made, ends[row][len(scope)], (operations[made].output,))
+                yield Frame(ends[row][len(scope)], (operations[made].output,))
 
     def _ends(self, paths: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[int, ...]]:
         """For each row the last operations of the calls around it, outermost first; it begins with that of the net.

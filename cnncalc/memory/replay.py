@@ -135,8 +135,8 @@ class Machine:
         for source in tape.sources:
             self.sizes[source] = 0  # counted separately
         for operation in tape.operations:
-            if operation.is_alias and not operation.inputs:
-                self.sizes[operation.output] = 0  # part of a parameter
+            if operation.is_alias:
+                self.sizes[operation.output] = 0  # it has the memory of its input, or of a parameter
         self.storage = list(range(count))  # of a value
         self.holders = [0] * count  # of a storage
         self.uses = [0] * count  # of a value: operations that will still read it
@@ -233,8 +233,8 @@ class Machine:
         """The bytes of each storage that is kept for backward."""
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
-        own = {operation.output for operation in self.tape.operations if operation.is_alias and not operation.inputs}
-        return [self.given.storages[storage] for storage in storages - own]
+        of_parameters = {operation.output for operation in self.tape.operations if operation.is_alias}
+        return [self.given.storages[storage] for storage in storages - of_parameters]
 
     def _free_gradients(self) -> None:
         """Frees the gradients of the previous step."""
@@ -366,14 +366,13 @@ class Machine:
         if loss is not None:
             self.pending[loss] = self._new_gradient(self.given.values[loss])
             self.gradient_holders[0] += 1  # held by the caller
-        for number in range(len(self.tape.operations) - 1, -1, -1):
-            operation = self.tape.operations[number]
+        for number, operation in reversed([*enumerate(self.tape.operations)]):
             incoming = self.pending.pop(operation.output, None)
             if incoming is None:
                 self._free_saved(number)
                 continue
             segment = self.checkpoints.segment_of.get(number)
-            if segment is not None and segment in self.not_recomputed and operation.needs_saved:
+            if segment in self.not_recomputed and operation.needs_saved:
                 self.not_recomputed.discard(segment)
                 self._change_transient(self.given.made_before[number])
                 self._recompute(segment)

@@ -96,8 +96,8 @@ class Operation(NamedTuple):
 
     @property
     def is_cast(self) -> bool:
-        """Whether it casts a parameter, as autocast does once for all layers that use it."""
-        return bool(self.parameters) and not (self.inputs or self.is_alias)
+        """Whether it casts a parameter, as autocast does once for all its layers, or views one for its own layer."""
+        return bool(self.parameters) and not self.inputs
 
     @property
     def needs_saved(self) -> bool:
@@ -115,9 +115,8 @@ class ParameterTensor(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A call of a block: the values ``held`` stay alive while operations first..last run."""
+    """A call of a block, or a variable: the values ``held`` stay alive until operation ``last`` has run."""
 
-    first: int
     last: int
     held: tuple[int, ...]
 

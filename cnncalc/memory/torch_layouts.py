@@ -113,16 +113,12 @@ class TorchLayouts(TapeBuilder):
         """Records an operation; one that overwrites a view changes the viewed tensor for autograd."""
         if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
             known = [found for value in inputs if (found := self.layouts[value]) is not None]
-            layout = (
-                self.elementwise(known)
-                if known and len({len(x.sizes) for x in known}) == 1
-                else self.layouts[inputs[0]]
-            )
+            layout = self.elementwise(known) if len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
         if not options.get("is_alias") or options.get("gradients") == (VIEW,):
             return self._recorded(inputs, elements, layout=layout, **options)
         options["overwrites"] = True
         base = self.bases.get(inputs[0])
-        if base is not None and self.training and any(self.learns(value) for value in inputs):
+        if base is not None and any(self.learns(value) for value in inputs):
             return self._copied_slices(inputs, base, **options)
         result = self._recorded(inputs, elements, layout=self.layouts[inputs[0]], **options)
         if base is not None:
@@ -347,10 +343,10 @@ class TorchLayouts(TapeBuilder):
     def gathered(self, value: int, order: str) -> int:
         """The value itself if it is dense in that order, else a copy that is.
 
-        The order is ``suggested``, ``contiguous`` or ``channels last``.
+        The order is ``suggested`` or ``contiguous``.
         """
         x = self.layout_of(value)
-        if order == "channels last" or (order == "suggested" and x.suggests_channels_last):
+        if order == "suggested" and x.suggests_channels_last:
             wanted, is_dense = channels_last(x.sizes), x.is_depth_last
         else:
             wanted, is_dense = contiguous(x.sizes), x.is_contiguous
@@ -366,8 +362,7 @@ class TorchLayouts(TapeBuilder):
         A gradient that was recorded as a view becomes a new tensor where its layout allows no view.
         """
         gradients = self.gradients
-        for number in range(self.last, -1, -1):
-            operation = self.operations[number]
+        for number, operation in reversed([*enumerate(self.operations)]):
             if operation.output not in gradients and operation.name != "loss":
                 continue
             incoming = gradients.get(operation.output)
@@ -420,7 +415,7 @@ class TorchLayouts(TapeBuilder):
             return word, None
         if number in self.permutations and len(incoming.sizes) == len(self.permutations[number]):
             return word, incoming.permuted(self.permutations[number])
-        if number in self.repeated and word == VIEW:
+        if number in self.repeated:
             return word, (incoming if len(incoming.sizes) == len(target.sizes) else target).repeated(target.sizes)
         sizes = target.sizes
         if word == SAME or incoming.sizes == sizes:
@@ -470,7 +465,7 @@ class TorchLayouts(TapeBuilder):
         """The memory order of the gradient that the current layer makes, whose output has ``order``."""
         follows = self.row.layer.gradient_follows
         is_output = follows == "output" or (follows == "output on cuda" and not self.is_cpu)
-        return "output" if order == "input" and is_output else order
+        return "output" if is_output else order
 
     def borrow_gradient(self, order: str, *, is_free: bool = True) -> None:
         """Notes that backward makes no new tensor for the gradient of the last operation's parameter, for one image.

@@ -40,10 +40,8 @@ class TorchLowering(TorchLayouts):
         # autocast runs the loss in float32: on a CPU all of it, on CUDA only what follows the softmax
         if self.is_cpu and (wide := self.converted(logits, 4, name="loss")) != logits:
             logits = wide
-            self.held.append(Frame(self.last, self.last + 2, (logits,)))  # an argument until the loss is computed
-        layout = self.layouts[logits]
-        layout = None if layout is None else contiguous(layout.sizes)
-        result = self.operation([logits], name="loss", keeps_output=True, layout=layout, order="contiguous")
+            self.held.append(Frame(self.last + 2, (logits,)))  # an argument until the loss is computed
+        result = self.operation([logits], name="loss", keeps_output=True, order="contiguous")
         return self.converted(result, 4, name="loss")
 
     def _loss_extras(self) -> tuple[Extra, ...]:
@@ -52,7 +50,7 @@ class TorchLowering(TorchLayouts):
     def _frames(self, spans: dict[int, tuple[int, int]]) -> tuple[Frame, ...]:
         frames = super()._frames(spans)
         casts = tuple(self.casts.values())
-        return (*frames, Frame(0, self.last, casts)) if casts else frames
+        return (*frames, Frame(self.last, casts)) if casts else frames
 
     # what layers call
 
@@ -128,12 +126,12 @@ class TorchLowering(TorchLayouts):
             keeps=keeps,
             keeps_output=keeping.output,
             keeps_second_output=self.gives_places,
-            clones_input=self.in_place and keeping.clones,
+            clones_input=keeping.clones,
             extras=extras,
             gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),
             parameters=parameters,
             copied=copied,
-            saves_parameter=keeps == () and bool(parameters),
+            saves_parameter=bool(parameters),
             backward_scratch=(*scratch, *(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
             order=gradient_order or self._gradient_order(order or layer.memory_order),
             gathers=gathers,
@@ -148,8 +146,7 @@ class TorchLowering(TorchLayouts):
         """The arguments of an operation in half precision; the last one is cast first: bias, weight, input."""
         casts = [self.cast(parameter, copied) for parameter in reversed(parameters)]
         made = [self.converted(value, self.item) for value in given]
-        entering = [self.entering(value) for value in reversed(inputs)]
-        return [*entering[::-1], *made, *casts[::-1]]
+        return [*[self.entering(value) for value in inputs], *made, *casts[::-1]]
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
         """The bytes of the gradients that a kernel makes although nothing needs them; ``makes_all`` says of what."""
@@ -162,16 +159,16 @@ class TorchLowering(TorchLayouts):
 
     def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
         """The parameters of the current layer whose gradients are channels-last, unlike the parameters."""
-        if not (self.own_parameters and len(inputs) == 1 and self.convolves_channels_last(inputs[0])):
+        if not (self.own_parameters and self.convolves_channels_last(inputs[0])):
             return ()
         arrays = [array for array in self.row.arrays if array.role != "buffer"]
         copies = self.row.layer.copies_weight_gradient
         pairs = zip(self.own_parameters, arrays, strict=True)
-        return tuple([place for place, array in pairs if array.role == "weight" and copies(array.shape)])
+        return tuple([place for place, array in pairs if copies(array.shape)])
 
     def _made(self, extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
         """The extras that PyTorch allocates: all in training, some at test time."""
-        if self.training or not extras:
+        if self.training:
             return extras
         return tuple(
             [
@@ -238,7 +235,7 @@ class TorchLowering(TorchLayouts):
 
         They have no memory of their own, and their gradients are those of the parameters.
         """
-        if self.autocast and self.row.layer.autocast == "half" and self.row.layer.tied_as_view:
+        if self.autocast and self.row.layer.tied_as_view:
             for parameter in self.transposed[self.row.index]:
                 self.parameter_views[self.row.index, parameter] = self._recorded(
                     (),
@@ -262,7 +259,7 @@ class TorchLowering(TorchLayouts):
         """Value ** p, in float32 under autocast on CUDA; its backward is grad * (p * x**(p - 1))."""
         wide = self.widened(value)
         if wide != value:
-            self.held.append(Frame(self.last, self.last + 1, (value,)))
+            self.held.append(Frame(self.last + 1, (value,)))
         size = self.bytes_of(wide)
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
 
@@ -364,7 +361,6 @@ class TorchLowering(TorchLayouts):
 
     def joined_with_own(self, value: int, layout: Layout) -> int:
         """The first parameter of the layer, for each image, followed by a value, as one tensor."""
-        first = self.last + 1
         item = max(self.items[value], self.parameter_item)
         wide = self.converted(value, item) if self.is_cpu else value  # the kernel of CUDA converts its inputs itself
         result = self.operation(
@@ -377,7 +373,7 @@ class TorchLowering(TorchLayouts):
         )
         if item == self.parameter_item:
             self.borrow_gradient("channels last")
-        self.hold(first, wide)
+        self.hold(wide)
         return result
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
@@ -485,7 +481,7 @@ class TorchLowering(TorchLayouts):
             scratch = (*(whole,) * (3 - len(learned) + len(late)), minus)
         else:
             scratch = (whole,) * len(late)
-        if divides or masks or len(late) > 1:
+        if divides or masks:
             scratch += tuple([self.bytes_of(values[place]).times(-1) for place in late])
         return {"backward_scratch": scratch, "summed_inputs": spread}
 

@@ -41,8 +41,7 @@ class TorchProducts(TorchLowering):
 
     def reordered(self, value: int, order: Sequence[int]) -> int:
         """A view with the axes in another order."""
-        x = self.map_layout(value) if len(order) > 2 else self.layout_of(value)
-        result = self.alias(value, x.permuted(order))
+        result = self.alias(value, self.map_layout(value).permuted(order))
         self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
         return result
 
@@ -64,7 +63,7 @@ class TorchProducts(TorchLowering):
         if x.sizes == tuple(sizes):
             return value
         layout = viewed(x, sizes)
-        self.is_for_several |= self.images == 1 or not x.is_contiguous
+        self.is_for_several |= not x.is_contiguous
         if layout is None:
             return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
         result = self.alias(value, layout)
@@ -140,7 +139,6 @@ class TorchProducts(TorchLowering):
 
         Weights and bias are ``parameters``, or ``parts`` of parameters, which are values.
         """
-        first = self.last + 1
         is_learned = self._needs_rows(parameters, parts)
         own, given, x = tuple(parameters), list(parts), value
         if self.autocast:  # the last argument is cast first
@@ -168,21 +166,21 @@ class TorchProducts(TorchLowering):
             layout=contiguous((*matrix[:-1], depth)),
             keeps=keeps,
             parameters=own,
-            saves_parameter=bool(own) and self.learns(rows),
+            saves_parameter=self.learns(rows),
             order="base" if self.layout_of(rows).is_dense else "contiguous",
             summed_parameters=own[1:],
-            summed_inputs=(len(given),) if is_fused and given and len(own) < 2 else (),
+            summed_inputs=(len(given),) if is_fused and given else (),
             is_product=True,
         )
         result = self.arranged(result, (*batch, depth), is_result=True)
         if any(bias):
             result = self._plus_bias(result, *bias)
-        self.hold(first, value)  # an argument
+        self.hold(value)  # an argument
         if x != value:
-            self.hold(first, x)
+            self.hold(x)
         if parts:
             for part in given:
-                self.hold(first, part)
+                self.hold(part)
         return result
 
     def _needs_rows(self, parameters: Sequence[int], parts: Sequence[int]) -> bool:
@@ -209,7 +207,6 @@ class TorchProducts(TorchLowering):
 
     def products_with_own(self, value: int, depth: int, parameter: int) -> int:
         """The products of a batch of matrices with those of a parameter, which has one for each."""
-        first = self.last + 1
         batch, count, _ = self.layout_of(value).sizes
         is_learned = self.parameters[parameter].is_trainable
         own: tuple[int, ...] = (parameter,)
@@ -225,11 +222,11 @@ class TorchProducts(TorchLowering):
             layout=contiguous((batch, count, depth)),
             keeps=keeps,
             parameters=own,
-            saves_parameter=bool(own) and self.learns(x),
+            saves_parameter=self.learns(x),
             order="contiguous",
         )
         if x != value:
-            self.hold(first, x)
+            self.hold(x)
         return result
 
     def product(self, left: int, right: int) -> int:
@@ -321,7 +318,7 @@ class TorchProducts(TorchLowering):
         makes the gradients of q, k and v, needed or not. Otherwise it is composed of products and a softmax, in
         float32.
         """
-        start, item = self.last + 1, self.items[queries]
+        item = self.items[queries]
         bias = tuple([self.converted(each, self.item) for each in bias])
         batch, heads, length, numbers = self.layout_of(queries).sizes
         if self.is_cpu and not any(self.learns(each) for each in bias):
@@ -337,16 +334,15 @@ class TorchProducts(TorchLowering):
                 order="base",
             )
             for each in bias:
-                self.hold(start, each)
+                self.hold(each)
             return self.reordered(result, (0, 2, 1, 3))
-        first = self.last + 1
         wide: list[int] = []
         if item < 4:
             queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
         scaled = self.operation([queries])
         transposed = self.operation([self.reordered(keys, (0, 1, 3, 2))])
         scores = self.product(scaled, transposed)
-        self.hold(first, transposed)
+        self.hold(transposed)
         if bias:
             scores = self._plus_bias(scores, (), bias)
         scores = self.operation([scores], keeps_output=True)
@@ -356,7 +352,7 @@ class TorchProducts(TorchLowering):
         if item < 4:
             result = self.operation([result], item=item)
         for held in (scaled, scores, *wide, *bias):
-            self.hold(first, held)
+            self.hold(held)
         return result
 
     def merged_heads(self, value: int) -> int:

@@ -307,7 +307,7 @@ EVERY_FAMILY = """INPUT 12x14x3 -> CONV3-8 -> BN -> [RELU(in_place=no) | CONV1-8
 
 def lightness(colour: str) -> float:
     """CIE L* of a colour: what is left of it in grey, from 0 to 100."""
-    return 116.0 * math.cbrt(luminance(colour)) - 16
+    return 116.0 * math.pow(luminance(colour), 1 / 3) - 16
 
 
 def test_layers_of_every_kind_have_a_family() -> None:

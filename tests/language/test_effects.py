@@ -11,6 +11,7 @@ import pytest
 import cnncalc
 from cnncalc import DesignError, Volume
 from cnncalc.formats import FORMATS
+from cnncalc.layers import KINDS
 
 FILE = """
 name: small
@@ -218,3 +219,14 @@ def test_keys_of_parameters_at_a_layer_without_any(text: str, expected: list[str
 
     assert [problem.message for problem in report.warnings] == expected
     assert all(problem.code == "no-effect" and problem.span is not None for problem in report.warnings)
+
+
+def test_a_function_that_never_overwrites_its_input_takes_in_place_without_effect() -> None:
+    kinds = [kind for kind, layer in KINDS.items() if not getattr(layer, "can_work_in_place", True)]
+    assert kinds == ["softplus", "prelu", "gelu"]
+    for kind in kinds:
+        for word, warned in (("yes", 1), ("no", 0)):
+            report = cnncalc.analyze(f"INPUT 9x11x6 -> CONV3-4 -> {kind.upper()}(in_place={word})")
+            assert not report.layers[-1].in_place
+            assert len(report.warnings) == warned
+            assert all("cannot overwrite its input" in problem.message for problem in report.warnings)

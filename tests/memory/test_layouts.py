@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from contextlib import nullcontext
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,12 +30,14 @@ def differences(pattern: str, options: Options) -> list[str]:
     stand_in_for_cuda()
     report = cnncalc.analyze(pattern)
     profile = profile_named(options.profile)
-    lowering = TorchProducts(report, profile, dtype=options.dtype, training=True, autocast=options.autocast)
+    lowering = TorchProducts(
+        report, profile, dtype=options.dtype, training=True, autocast=options.autocast, images=options.batch
+    )
     lowering.build()
     outputs: dict[int, Any] = {}
     gradients: dict[int, Any] = {}
     device, dtype = "cpu" if profile.is_cpu else "cuda", getattr(torch, options.dtype)
-    habits = torch_oracle.Habits(2, options.dtype, autocast=options.autocast)
+    habits = torch_oracle.Habits(options.batch, options.dtype, autocast=options.autocast)
 
     def watched(index: int, function: Any) -> Any:
         def call(*inputs: Any) -> Any:
@@ -50,7 +53,7 @@ def differences(pattern: str, options: Options) -> list[str]:
     with nullcontext() if profile.is_cpu else FakeTensorMode(), torch_oracle.as_if_on_cuda():
         net = torch_oracle.Net(report)
         net = net.to(dtype) if profile.is_cpu else torch_oracle.on_cuda(net, dtype)
-        images, targets = torch_oracle.data_of(net, 2, dtype, device)
+        images, targets = torch_oracle.data_of(net, options.batch, dtype, device)
         net.functions = {index: watched(index, function) for index, function in net.functions.items()}
         with torch_oracle.autocast_on(device, habits):
             loss = torch_oracle.loss_of(net, net(*images), targets)
@@ -82,18 +85,20 @@ SINGLE = (
     "SOFTMAX", "SOFTMAX(axes=[depth, width])", "L2NORM", "GN2", "IN", "BN", "DROPOUT(in_place=no)",
     "DWCONV3", "CONV3-4",
 )  # fmt: skip
-"""Layers between two products along the depth, which lie with the depth fastest."""
+"""Layers between two others, of which a product along the depth makes tensors with the depth fastest."""
+
+AROUND = ((2, "LINEAR-8 -> {} -> LINEAR-4"), (2, "CONV3-8 -> {} -> LINEAR-4"), (1, "LINEAR-8 -> {} -> CONV1-4"))
+"""What is around each of them, and for how many images."""
 
 
 def main() -> None:
-    """Prints, as JSON, the layers between products over one to three sides that lie otherwise, for a CPU and a GPU."""
+    """Prints, as JSON, the layers over one to three sides between others that lie otherwise, for a CPU and a GPU."""
     wrong = []
-    for profile in ("torch-cpu", "torch-fake"):
-        for sides in ("9", "6x8", "4x6x5"):
-            for layer in SINGLE:
-                text = layer.replace("width", "length") if sides == "9" else layer
-                pattern = f"INPUT {sides}x3 -> LINEAR-8 -> {text} -> LINEAR-4 -> FC-3"
-                wrong += [f"{profile}: {pattern}: {said}" for said in differences(pattern, Options(profile))]
+    for profile, sides, (images, around) in product(("torch-cpu", "torch-fake"), ("9", "6x8", "4x6x5"), AROUND):
+        for layer in SINGLE:
+            text = layer.replace("width", "length") if sides == "9" else layer
+            pattern = f"INPUT {sides}x3 -> {around.format(text)} -> FC-3"
+            wrong += [f"{profile}: {pattern}: {said}" for said in differences(pattern, Options(profile, images))]
     answer(wrong)
 
 

@@ -1,6 +1,6 @@
 """Memory of random nets with random options of training, equal to measurements of PyTorch 2.13 to the byte.
 
-``data/random_training.json`` has 411 nets chosen among those that agreed when they were measured: it detects changes
+``data/random_training.json`` has 430 nets chosen among those that agreed when they were measured: it detects changes
 and does not show how many nets agree. ``python -m benchmarks.training_memory`` measures other nets.
 """
 
@@ -15,7 +15,7 @@ import pytest
 import cnncalc
 from cnncalc.errors import ValueProblem
 from cnncalc.language.writer import as_pattern
-from cnncalc.memory.report import Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from tests.memory.random_training import FIGURES, computed
 
 DATA = Path(__file__).parent / "data" / "random_training.json"
@@ -30,6 +30,35 @@ def test_random_nets_need_the_memory_that_pytorch_needs(part: int) -> None:
         pairs = zip(FIGURES, found, figures, strict=True)
         wrong += [f"{pattern} {habits}: {name} {got:,} instead of {want:,}" for name, got, want in pairs if got != want]
     assert not wrong
+
+
+@pytest.mark.parametrize("part", [*range(3), *(pytest.param(part, marks=pytest.mark.slow) for part in range(3, 12))])
+def test_a_tape_that_holds_for_every_batch_is_that_of_a_single_image(part: int) -> None:
+    """Where the operations for one image differ in memory, ``Tape.is_for_several`` must say so."""
+    for pattern, habits, _ in MEASURED[part::12]:
+        report = cnncalc.analyze(pattern)
+        for profile in ("torch-cpu", "torch-fake"):
+            options = Options(profile, 1, habits.get("dtype", "float32"), "sgd", autocast=habits.get("autocast"))
+            tapes, of_one = Simulation(report, options), Simulation(report, options, images=1)
+            for training in (True, False):
+                if not tapes.tape(training=training).is_for_several:
+                    found, wanted = [_traced(simulation, training=training) for simulation in (tapes, of_one)]
+                    assert found == wanted, (pattern, options)
+
+
+@pytest.mark.parametrize("net", ["alexnet", "resnet18"])
+@pytest.mark.parametrize("profile", ["torch-cpu", "torch-fake", "torch-cuda"])
+def test_contiguous_maps_need_no_tape_of_their_own_for_a_single_image(net: str, profile: str) -> None:
+    simulation = Simulation(cnncalc.analyze(net), Options(profile, 1))
+    assert not any(simulation.tape(training=training).is_for_several for training in (True, False))
+
+
+def _traced(simulation: Simulation, *, training: bool) -> tuple[int, ...]:
+    """The figures of one image."""
+    if not training:
+        return (simulation.inference(1).peak_bytes,)
+    found = simulation.training(1)
+    return found.peak_bytes, found.after_forward_bytes, found.after_backward_bytes, found.saved_bytes
 
 
 PEAKS = [
@@ -194,6 +223,19 @@ MORE_PEAKS = [
         13_168,
         10_448,
     ),
+    ("INPUT 9x8x3 -> CONV1-16 -> RELU6 -> CONV1-2 -> GAP", {"checkpoint": "conv1..relu6_1"}, 29_944, 12_488),
+    (
+        "INPUT 8x6x4@x -> CONV3-4 -> LINEAR-4@a -> ADD(@x) -> LINEAR-4(share=a)@b -> GAP -> FC-2",
+        {"checkpoint": "add1..b", "autocast": "bfloat16"},
+        8_056,
+        5_656,
+    ),
+    (
+        "INPUT 8x6x4@x -> CONV3-4 -> LINEAR-4@a -> ADD(@x) -> LINEAR-4(share=a) -> SILU -> GAP -> FC-2",
+        {"checkpoint": "add1..silu1", "autocast": "bfloat16"},
+        10_360,
+        5_656,
+    ),
 ]
 
 
@@ -210,9 +252,9 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     a larger input, a volume of depth 1 times slopes or a number or without a pad, a block with a layer of another block
     between its own, places that a block reads, an auxiliary head in a segment, BN with parameters in float16, the
     input of a projection, an argument that is copied, layers that return their input to a sum of three gradients, a
-    gradient that is summed in float32 when a segment is freed, a segment whose last layer keeps what it makes, slopes
-    and shifts of a single image with sides of 1, and blocks, maxima and enlarged maps whose results are contiguous or
-    not.
+    gradient that is summed in float32 when a segment is freed, a segment whose last layer keeps what it makes or a copy
+    of its input, casts of shared parameters that a segment makes again, slopes and shifts of a single image with sides
+    of 1, and blocks, maxima and enlarged maps whose results are contiguous or not.
     """
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))

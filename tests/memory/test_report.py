@@ -13,6 +13,7 @@ from cnncalc.layers import KINDS
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.profiles import PROFILES
+from cnncalc.memory.replay import TooHigh
 from cnncalc.memory.report import Options, Simulation, account_memory, best_segments
 from cnncalc.memory.segments import segments_of
 from tests.nets import report_of
@@ -40,6 +41,56 @@ def test_bytes_by_layer_add_up_to_activations_and_transients(net: str) -> None:
     peak = simulation.trace(2).peak
 
     assert sum(simulation.held_by_layer(2).values()) == peak.activations + peak.transient
+
+
+@pytest.mark.parametrize(
+    ("net", "checkpoint", "place", "held"),
+    [
+        (
+            "INPUT 9x8x3 -> CONV1-16@a -> RELU6@b -> CONV1-2 -> GAP@g",
+            "none",
+            "conv2 (backward)",
+            {"a": 9216, "b": 9216, "conv2": 9216 + 1152 + 4, "g": 20},
+        ),
+        (
+            "INPUT 9x8x3 -> CONV1-16@a -> RELU6@b -> CONV1-2 -> GAP@g",
+            "a..b",
+            "b (recompute)",
+            {"a": 9216, "b": 9216 + 9216 + 4, "g": 20},
+        ),
+        (
+            "INPUT 9x8x3 -> CONV1-16@a -> TANH(in_place=no)@b -> CONV1-16@c -> TANH(in_place=no)@d -> GAP@g",
+            "a..d",
+            "d (recompute)",
+            {"b": 9216, "c": 9216, "d": 9216 + 9216 + 4, "g": 132},
+        ),
+    ],
+)
+def test_bytes_by_layer_at_the_peak(net: str, checkpoint: str, place: str, held: dict[str, int]) -> None:
+    """Two images of 9x8x16 float32 have 9,216 bytes, of 9x8x2 1,152; the loss keeps its scores and 4 bytes.
+
+    The gradients are those of the running layer, with the 4 bytes of the gradient of the loss. RELU6 works in place and
+    keeps a copy of its input. The recomputed operation and the backward of it have the same total: the first counts.
+    """
+    report = cnncalc.analyze(net)
+    simulation = Simulation(report, Options("torch-cpu", 2, optimizer="sgd", checkpoint=checkpoint))
+    segments = simulation.segments(2)
+
+    found = simulation.held_by_layer(2, segments)
+
+    assert {report.layers[index].name: count for index, count in found.items()} == held
+    assert simulation.training(2).peak_at == place
+    (peak, *_) = [x for x in simulation.training(2, logs=True).events if x.total == sum(held.values()) + x.gradients]
+    assert peak.activations + peak.transient == sum(held.values())
+
+
+def test_a_replay_stops_only_above_its_limit() -> None:
+    simulation = Simulation(report_of("lenet5"), Options())
+    peak = simulation.trace(2).peak.total
+
+    assert simulation.trace(2, limit=peak).peak.total == peak
+    with pytest.raises(TooHigh):
+        simulation.trace(2, limit=peak - 1)
 
 
 def test_a_training_step_is_logged_only_if_asked_for() -> None:
