@@ -43,6 +43,10 @@ FAR = 10**30
 """Larger than every position: the interval of an output that sees nothing is FAR to -FAR."""
 
 
+NOWHERE = (1, 0)
+"""The first and last output of an empty range."""
+
+
 # On an unbounded input
 
 
@@ -388,12 +392,32 @@ class Boxes(NamedTuple):
         return Boxes(sizes, tuple(lists))
 
 
+def _seeing(
+    stencil: Stencil | Places | None, first: int, last: int, before: int, size: int, work: Work
+) -> tuple[int, int] | None:
+    """The first and last of ``size`` outputs that depend on any of the inputs ``first`` to ``last``; None: not known.
+
+    All outputs between them do; ``before`` is the number of inputs.
+    """
+    if stencil is None:
+        return 0, size - 1
+    if isinstance(stencil, Stencil) and stencil.is_contiguous:
+        begin, end = dependent_outputs(stencil, first, last, size)
+        return (begin, end) if begin <= end else NOWHERE
+    if not work.take(size * max(1, _effort(stencil, before))):
+        return None
+    found = [output for output in range(size) if any(first <= i <= last for i in stencil.window(output))]
+    if not found:
+        return NOWHERE
+    return (found[0], found[-1]) if len(found) == found[-1] - found[0] + 1 else None
+
+
 class Dependence(NamedTuple):
     """How a layer depends on one of its inputs.
 
     ``use``, ``origins`` and ``stencils`` are the results of the methods of the layer of these names (``channel_use``);
-    ``sizes`` are the sides of its output. ``is_pointwise``: each position depends only on that position of the input.
-    Unless ``is_exact``, some positions depend on nothing.
+    ``before`` and ``sizes`` are the sides of the input and of the output. ``is_pointwise``: each position depends only
+    on that position of the input. Unless ``is_exact``, some positions depend on nothing.
     """
 
     use: str
@@ -402,6 +426,7 @@ class Dependence(NamedTuple):
     sizes: tuple[int, ...]
     is_pointwise: bool
     is_exact: bool
+    before: tuple[int, ...]
 
     @property
     def is_point(self) -> bool:
@@ -417,7 +442,7 @@ def dependences_of(layer: Layer, inputs: Sequence[Volume], output: Volume) -> li
     for of, stencils in enumerate(every):
         is_point = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
         is_exact = not (layer.takes_places and layer.may_see_less(*inputs, of=of))
-        found.append(Dependence(use, origins, stencils, sizes, is_point, is_exact))
+        found.append(Dependence(use, origins, stencils, sizes, is_point, is_exact, inputs[of][:-1]))
     return found
 
 
@@ -426,8 +451,9 @@ class Field(NamedTuple):
 
     Unless ``is_exact``, they may see less. ``is_uniform``: all channels of a position see the same. ``sees_all``: the
     node, or one before it, sees the whole plane. ``is_folded``: the output has another number of sides than the input;
-    ``sides`` then hold what any output sees. ``solid``: for each side the first and last output at which all branches
-    see something; None: the sides do not depend on each other.
+    ``sides`` then hold what any output sees; without ``boxes`` all outputs see that, or nothing outside of ``solid``.
+    ``solid``: for each side the first and last output at which all branches see something; None: the sides do not
+    depend on each other.
     """
 
     sides: tuple[Side, ...]
@@ -503,14 +529,27 @@ class Field(NamedTuple):
             return field.everywhere(dependence.sizes)
         if dependence.is_pointwise:
             return field
+        if field.is_folded and field.boxes is None:
+            return field.slid_folded(dependence.stencils, dependence, work)
         return field.slid(dependence.stencils, dependence.sizes, work)
+
+    def slid_folded(self, stencils: Stencils, dependence: Dependence, work: Work) -> Field:
+        """What the outputs of a layer with these stencils see, if all inputs that see something see the same."""
+        before, sizes = dependence.before, dependence.sizes
+        ends = self.solid or tuple([(0, size - 1) for size in before])
+        each = zip(stencils, ends, before, sizes, strict=True)
+        solid = [_seeing(stencil, *limits, size, result, work) for stencil, limits, size, result in each]
+        if NOWHERE in solid:
+            return self._replace(sides=tuple([side._replace(first=1, last=0) for side in self.sides]))
+        found = tuple([limits for limits in solid if limits is not None])
+        if len(found) < len(solid):
+            return self._replace(is_exact=False, solid=None)
+        sees = all(limits == (0, size - 1) for limits, size in zip(found, sizes, strict=True))
+        return self._replace(solid=None if sees else found)
 
     def slid(self, stencils: Stencils, sizes: tuple[int, ...], work: Work) -> Field:
         """What the outputs of a layer with these stencils and sides see."""
-        if self.is_folded:
-            sides = self.sides  # without boxes all outputs see the same
-        else:
-            sides = _each(self.sides, stencils, sizes, work)
+        sides = self.sides if self.is_folded else _each(self.sides, stencils, sizes, work)
         field = self._replace(sides=sides)
         if self.boxes is not None:
             before = zip(stencils, self.boxes.sizes, strict=True)
@@ -546,7 +585,8 @@ class Field(NamedTuple):
         """What the outputs of a layer that moves elements between positions see."""
         assert dependence.origins is not None
         if self.is_folded and self.boxes is None:
-            return self.everywhere(dependence.sizes)
+            found = self.everywhere(dependence.sizes)
+            return found if self.solid is None else found._replace(is_exact=False)
         sizes = _known(dependence.sizes, self.sides)
         sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sizes, strict=True)])
         is_folded = len(dependence.sizes) != len(sides)
@@ -607,7 +647,8 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     apart = _joined_apart(fields, work, is_stacked=is_stacked)
     listed = [field.boxes is not None for field in fields]
     if first.is_folded and not all(listed):
-        return apart._replace(is_exact=False) if any(listed) else apart
+        is_known = not any(listed) and all(field.solid == first.solid for field in fields)
+        return apart._replace(solid=first.solid) if is_known else apart._replace(is_exact=False)
     if any(listed):
         return _joined_at_positions(fields, apart, work, is_stacked=is_stacked)
     if not apart.is_exact:
@@ -662,7 +703,7 @@ def _are_independent(fields: Sequence[Field]) -> bool:
 
 def _is_whole(field: Field, fields: Sequence[Field]) -> bool:
     """Whether every output of a field sees all positions that any output of any of the fields sees."""
-    if not field.sees_all or field.boxes is not None or not field.is_certain:
+    if not field.sees_all or field.boxes is not None or not field.is_certain or field.solid is not None:
         return False
     for number, side in enumerate(field.sides):
         if side.endless is not None or side.listed is not None or side.has_gaps:
@@ -679,10 +720,6 @@ def _joined_boxes(every: Sequence[Boxes]) -> Boxes:
         lows = list(map(min, *[boxes.sides[side].lows for boxes in every]))
         lists.append(Listed(lows, list(map(max, *[boxes.sides[side].highs for boxes in every]))))
     return Boxes(every[0].sizes, tuple(lists))
-
-
-NOWHERE = (1, 0)
-"""The first and last output of an empty range."""
 
 
 def _meeting(fields: Sequence[Field], number: int) -> tuple[int, int]:

@@ -450,6 +450,38 @@ def test_zero_rows_between_the_windows_of_a_transposed_convolution_see_nothing()
     assert analyze(text).layers[-1].fields == {}
 
 
+@pytest.mark.parametrize(
+    ("layers", "field", "is_exact"),
+    [
+        ("PAD([2, 0]) -> SLICE(0, 1, axis=length)", (0, 0), True),
+        ("PAD([2, 0]) -> SLICE(0, 3, axis=length)", (4, 4), True),
+        ("PAD([2, 0]) -> ATTENTION(heads=1) -> SLICE(0, 1, axis=length)", (4, 4), True),
+        ("PAD([2, 0]) -> PERMUTE([depth, length])", (4, 4), False),  # which rows are zero is not known
+        ("DECONV1-1/2", (4, 4), False),
+        ("PAD([2, 0])@a -> CONV1-1 -> ADD(@a)", (4, 4), True),
+        ("CONV1-1@a -> PAD([16, 0]) -> SLICE(0, 16, axis=length)", (0, 0), True),
+        ("POOL(output=16)@p -> SLICE(0, 1, axis=length)", (4, 4), True),
+    ],
+)
+def test_rows_of_padding_after_a_layer_that_mixes_all_positions_see_nothing(
+    layers: str, field: tuple[int, ...], is_exact: bool
+) -> None:
+    """A sequence made of a plane: what each position sees of the plane is not listed once all see everything."""
+    report = analyze(f"INPUT 4x4x1 -> SEQUENCE -> ATTENTION(heads=1) -> {layers}")
+
+    assert report.layers[-1].receptive_field == field
+    assert report.layers[-1].receptive_field_is_exact == is_exact
+    assert not is_exact or exact_fields(report)[-1] == ({"input": field} if max(field) else {})
+
+
+def test_the_fixed_places_of_windows_of_one_position_see_nothing_of_a_folded_plane() -> None:
+    report = analyze("INPUT 4x1x1 -> SEQUENCE -> [ATTENTION(heads=1) -> POOL(output=4)@p -> GAP | UNPOOL(@p)]")
+    row = report.layer("unpool1")
+
+    assert row.receptive_field_is_exact
+    assert row.receptive_field == exact_fields(report)[row.index]["input"] == (1, 1)
+
+
 def test_too_many_resizings_give_an_upper_bound() -> None:
     """Factors of 7/6, 11/10, 13/12 and 17/16: the period of the windows becomes too long to follow."""
     chain = " -> ".join(
