@@ -77,11 +77,11 @@ class WorkerProcesses(ThreadPoolExecutor):
 
     def _in_process(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs a task in an idle process, or in a new one."""
+        task = pickle.dumps((fn, args, kwargs))
         try:
             worker = self._idle.pop()
         except IndexError:
             worker = self._started()
-        task = pickle.dumps((fn, args, kwargs))
         try:
             worker.connection.send_bytes(task)
             answer = worker.connection.recv_bytes()
