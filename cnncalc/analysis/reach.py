@@ -417,7 +417,7 @@ class Dependence(NamedTuple):
 
     ``use``, ``origins`` and ``stencils`` are the results of the methods of the layer of these names (``channel_use``);
     ``before`` and ``sizes`` are the sides of the input and of the output. ``is_pointwise``: each position depends only
-    on that position of the input. Unless ``is_exact``, some positions depend on nothing.
+    on that position of the input. Unless ``is_exact``, some depend on none of the positions that ``stencils`` give.
     """
 
     use: str
@@ -440,9 +440,10 @@ def dependences_of(layer: Layer, inputs: Sequence[Volume], output: Volume) -> li
     every = [layer.stencils(*inputs)] if layer.reads_second_sizes else layer.stencils_of_each(*inputs)
     found = []
     for of, stencils in enumerate(every):
-        is_point = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
-        is_exact = not (layer.takes_places and layer.may_see_less(*inputs, of=of))
-        found.append(Dependence(use, origins, stencils, sizes, is_point, is_exact, inputs[of][:-1]))
+        is_same_size = stencils is not None and sizes == inputs[of][:-1]
+        is_pointwise = is_same_size and all(stencil == POINT for stencil in stencils or ())
+        is_exact = not layer.may_see_less(*inputs, of=of)
+        found.append(Dependence(use, origins, stencils, sizes, is_pointwise, is_exact, inputs[of][:-1]))
     return found
 
 
