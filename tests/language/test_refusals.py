@@ -1062,7 +1062,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> SLICE(1, to=5)
   |                         ^^^^
-  = hint: without to it ends with the last
+  = hint: leave out to; the slice then ends with the last
 """,
     ),
     (
