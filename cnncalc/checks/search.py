@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from cnncalc.checks.configuration import Configuration, Configurations
 
+PATHS = "a pattern with / is compared with paths from the working folder, such as nets/old"
+"""The hint for a pattern of the call that matches nothing."""
 ENDINGS = ARCHITECTURE.endings
 """The endings of the files that a search of folders takes; a model file is checked only if the call names it."""
 
@@ -72,7 +74,7 @@ class Search:
         """A warning for each pattern of the call, and of the configuration that named the targets, without effect."""
         why = "it matches no file or folder of the search" if self._seen else "no folder is searched"
         found = [
-            no_effect(f"--exclude {visible(pattern)}", why)
+            no_effect(f"--exclude '{visible(pattern)}'", why, hint=PATHS if "/" in pattern else None)
             for pattern in dict.fromkeys(self.exclude)
             if (None, pattern) not in self._matched
         ]

@@ -259,7 +259,9 @@ def _memory(report: Report, call: Call, notation: Notation, console: Console) ->
     memory = account_memory(report, call.memory, logs=call.timeline)
     console.warn(memory.warnings)
     warn_of_depth(call.depth, report, console)
-    return memory_document(memory, notation=notation, depth=call.depth, timeline=call.timeline)
+    return memory_document(
+        memory, notation=notation, depth=call.depth, timeline=call.timeline, width=console.map_width(call.output)
+    )
 
 
 COMMAND = Command(

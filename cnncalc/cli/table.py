@@ -72,13 +72,22 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if exact:
         has = "always has the" if call.output.format == "json" else "has no"
         yield "totals", f"--format {call.output.format} {has} totals"
-    if call.style == "notes":
-        yield "convention", "--style notes has the totals of the notes alone"
-    elif exact and call.output.format != "json":
-        yield "convention", f"--format {call.output.format} has no totals"
+    if not call.strict:  # with which a figure that is uncertain sets the exit code
+        yield from _hides_convention(call)
     if exact and columns is not None and "bytes" not in map(as_key, columns.split(",")):
         yield "batch", "of the columns only 'bytes' depends on it"
         yield "dtype", "of the columns only 'bytes' depends on it"
+
+
+def _hides_convention(call: Call) -> Iterator[tuple[str, str]]:
+    """Why the totals of ``--convention`` are not shown."""
+    if call.style == "notes":
+        yield "convention", "--style notes has the totals of the notes alone"
+    elif is_exact(call.output.format):
+        if call.output.format != "json":
+            yield "convention", f"--format {call.output.format} has no totals"
+    elif call.output.brief:
+        yield "convention", "--brief leaves its line out"
 
 
 def run(call: Call, console: Console) -> int:

@@ -94,20 +94,18 @@ def fit_table(table: Table, width: int | None) -> tuple[Table, bool]:
 
     The widest column with short texts is abbreviated first; then optional columns are left out, from the right; then
     columns with ``last`` are abbreviated, from the right. In a table with such columns an abbreviated column becomes
-    optional. If even wrapped words do not fit, the last columns of words are left out.
+    optional, and at last columns of words are left out, unless the table is too wide without them, too.
     """
-    if not table.has_header or not table.rows:
+    if width is None or not table.has_header or not table.rows:
         return table, False
     shortened = False
-    while width is not None and table_width(table) > width:
-        place = _next_to_shorten(table)
-        if place is not None:
-            table, shortened = _shortened(table, place), True
-            continue
-        place = _last_of_words(table)
-        if place is None or (not _has_last(table) and fits_wrapped(table, width)):
-            break
-        table, shortened = _without(table, place), True
+    while table_width(table) > width and (place := _next_to_shorten(table)) is not None:
+        table, shortened = _shortened(table, place), True
+    fewer = table
+    while _has_last(fewer) and table_width(fewer) > width and (place := _last_of_words(fewer)) is not None:
+        fewer = _without(fewer, place)
+    if fewer is not table and _fits(fewer, width):
+        return fewer, True
     return table, shortened
 
 

@@ -409,19 +409,17 @@ def _with_convention(closing: Sequence[Paragraph], other: Counted | None) -> Seq
     """The closing paragraphs with the totals of another tool first, and the memory, which no tool counts, last."""
     if other is None:
         return closing
-    paragraph = Paragraph(f"in {other.tool}", counted_lines(other), main=2 if other.free else 1)
-    return (paragraph, *closing[1:], *closing[:1])
+    return (Paragraph(f"in {other.tool}", counted_lines(other), main=1), *closing[1:], *closing[:1])
 
 
 def counted_lines(other: Counted) -> tuple[str, ...]:
-    """The totals as another tool counts them, what it has no rule for, what is uncertain, and how it counts."""
+    """The totals as another tool counts them with what it has no rule for, what is uncertain, and how it counts."""
     macs = "" if other.macs is None else f", {other.macs:,} MACs"
-    free = ", ".join(kind.upper() for kind in other.free)
+    free = f"; no rule, so 0 MACs: {', '.join(kind.upper() for kind in other.free)}" if other.free else ""
     doubts = other.doubts()
     uncertain = f"; uncertain for {plural(sum(map(len, doubts.values())), 'layer')}" if doubts else ""
     return (
-        f"{other.parameters:,} parameters{macs} / image (version {other.version}{uncertain})",
-        *([f"no rule, so 0 MACs: {free}"] if free else []),
+        f"{other.parameters:,} parameters{macs} / image (version {other.version}{free}{uncertain})",
         *[f"uncertain: {why}: {plural(len(layers), 'layer')}" for why, layers in doubts.items()],
         f"it counts {other.words}",
     )

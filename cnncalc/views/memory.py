@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_LAYERS = 8
 """The number of largest layers that are shown."""
+LABEL_WIDTH, MAX_CHART_WIDTH = 11, 72
+"""The characters of the bytes beside a chart, and the most operations in a line of it."""
 
 CLASSES = {
     "parameters": "parameters",
@@ -38,11 +40,16 @@ CLASSES = {
 
 
 def memory_document(
-    memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
+    memory: MemoryReport,
+    *,
+    notation: Notation = USUAL,
+    depth: int | None = None,
+    timeline: bool = False,
+    width: int = 100,
 ) -> Document:
     """The memory of training and inference; with ``depth`` it names blocks at that nesting level instead of layers.
 
-    ``timeline`` adds a chart of live bytes over the operations of each.
+    ``timeline`` adds a chart of live bytes over the operations of each, whose lines have at most ``width`` characters.
     """
     options = memory.options
     held = f"{options.profile}, {plural(options.batch, 'image')}, {options.dtype}"
@@ -58,9 +65,11 @@ def memory_document(
         closing.append(Paragraph("need", need_lines(memory.reserve, notation)))
     closing.append(_ranges(memory, notation))
     if timeline:
-        steps = {"a training step": memory.training.events, "inference": memory.inference.events}
+        steps = {"training": memory.training.events, "inference": memory.inference.events}
         closing += [
-            Paragraph(f"live bytes over {name}", tuple(timeline_chart(events, notation.units)), verbatim=True)
+            Paragraph(
+                name, ("live bytes over the operations", *timeline_chart(events, notation.units, width)), verbatim=True
+            )
             for name, events in steps.items()
         ]
     what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
@@ -259,11 +268,14 @@ def _breakdown(breakdown: Breakdown) -> dict[str, int]:
     return dict(zip(CLASSES, breakdown, strict=True))
 
 
-def timeline_chart(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
-    """A chart in text of the live bytes of activations, gradients and temporaries over the operations."""
+def timeline_chart(events: Sequence[Event], units: str, width: int, height: int = 12) -> list[str]:
+    """A chart in text of the live bytes of activations, gradients and temporaries over the operations.
+
+    Its lines have at most ``width`` characters, but for the last one, which explains the letters.
+    """
     if not events:
         return ["no operations"]
-    width = min(width, len(events))
+    width = min(width - LABEL_WIDTH - 2, MAX_CHART_WIDTH, len(events))
     highest = max(event.total for event in events) or 1
     columns = [
         max(event.total for event in events[place * len(events) // width : (place + 1) * len(events) // width])
@@ -273,13 +285,13 @@ def timeline_chart(events: Sequence[Event], units: str, width: int = 72, height:
     for level in range(height, 0, -1):
         bar = "".join("#" if 2 * column * height >= (2 * level - 1) * highest else " " for column in columns)
         label = format_bytes(highest * level // height, units) if level in (height, height // 2, 1) else ""
-        lines.append(f"{label:>11} |{bar}".rstrip())
+        lines.append(f"{label:>{LABEL_WIDTH}} |{bar}".rstrip())
     phases = ""
     for place in range(width):
         phases += events[place * len(events) // width].phase[:1]
-    lines.append(f"{'':>11} +{'-' * width}")
-    lines.append(f"{'':>11}  {phases}".rstrip())
-    lines.append(f"{'':>11}  f forward, b backward, r recompute")
+    lines.append(f"{'':>{LABEL_WIDTH}} +{'-' * width}")
+    lines.append(f"{'':>{LABEL_WIDTH}}  {phases}".rstrip())
+    lines.append(f"{'':>{LABEL_WIDTH}}  f forward, b backward, r recompute")
     return lines
 
 

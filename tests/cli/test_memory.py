@@ -185,7 +185,13 @@ def test_fit_as_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("memory", "lenet5", "--plan"), ("memory", "mobilenet-v1", "--profile", "tflm"), ("memory", "lenet5")]
+    "words",
+    [
+        ("memory", "lenet5", "--plan"),
+        ("memory", "mobilenet-v1", "--profile", "tflm"),
+        ("memory", "lenet5"),
+        ("memory", "lenet5", "--timeline"),
+    ],
 )
 @pytest.mark.parametrize("width", [44, 60])
 def test_a_report_fits_a_narrow_terminal(

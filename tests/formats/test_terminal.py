@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+import cnncalc
 from cnncalc.formats.document import Cell, Column, Document, Page, Table
 from cnncalc.formats.terminal import write
+from cnncalc.views.layer_table import table_document
 from tests.random_nets import examples
 
 WORDS = st.sampled_from(
@@ -75,6 +77,29 @@ def test_a_table_that_is_too_wide_for_a_terminal_has_its_cells_below_each_other(
         "  training  1.605 GiB",
         "  at        relu7 (backward)",
         "            of the first step",
+        "",
+    ]
+
+
+def test_cells_below_each_other_keep_the_columns_of_words() -> None:
+    """Abbreviated, the table of lenet5 needs 63 columns."""
+    report = cnncalc.analyze("lenet5")
+    boxed, stacked = (write(table_document(report), Page(width, False, False)) for width in (63, 62))
+
+    assert "\n\u2502 c1       \u2502 [28x28x6]  \u2502    4,704 \u2502     150 \u2502" in boxed
+    assert "\nc1\n  volume   [28x28x6]\n  memory   4,704\n  weights  150\n" in stacked
+
+
+def test_a_table_without_optional_columns_loses_none() -> None:
+    columns = (Column("key", "key"), Column("accepts", "accepts"), Column("meaning", "meaning"))
+    row = (Cell("scale"), Cell("yes or no, yes"), Cell("whether a factor is learned"))
+
+    assert write(Document((), Table(columns, (row,)), (), dict), Page(30, False, False)).splitlines() == [
+        "key",
+        "scale",
+        "  accepts  yes or no, yes",
+        "  meaning  whether a factor is",
+        "           learned",
         "",
     ]
 

@@ -231,9 +231,11 @@ def test_the_table_says_what_a_tool_has_no_rule_for_and_what_is_uncertain() -> N
     ]
     lines = called("table", net, "--convention", "darknet").stdout.splitlines()
     (place,) = [place for place, line in enumerate(lines) if line.startswith("in darknet")]
-    assert lines[place : place + 2] == [
-        "in darknet    304 parameters, 18,432 MACs / image (version AlexeyAB; uncertain for 1 layer)",
-        "              no rule, so 0 MACs: GN, RELU",
+    assert lines[place:] == [
+        "in darknet    304 parameters, 18,432 MACs / image (version AlexeyAB; no rule, so 0 MACs: GN, RELU; "
+        "uncertain for 1 layer)",
+        "TOTAL params  304 = 292 weights + 12 biases",
+        "TOTAL MACs    18,432 (18.43K) / image, forward",
     ]
     assert called("table", net, "--convention", "darknet", "--strict").returncode == 1
     assert called("table", net, "--convention", "darknet", "--style", "notes", "--strict").returncode == 1
@@ -242,6 +244,24 @@ def test_the_table_says_what_a_tool_has_no_rule_for_and_what_is_uncertain() -> N
     assert called("explain", net, "norm", "--convention", "darknet", "--strict").returncode == 1
     assert called("explain", net, "conv2", "--convention", "darknet", "--strict").returncode == 0
     assert called("table", net, "--convention", "thop", "--strict").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--brief"], "--brief leaves its line out"),
+        (["--format", "csv"], "--format csv has no totals"),
+        (["--style", "notes"], "--style notes has the totals of the notes alone"),
+    ],
+)
+def test_a_convention_that_is_not_shown_has_an_effect_only_on_the_exit_code(options: list[str], why: str) -> None:
+    call = ["table", "INPUT 8x8x4 -> CONV3-4 -> GN2", "--convention", "darknet", *options]
+    warning = f"warning[no-effect]: --convention has no effect: {why}\n"
+
+    plain, strict = called(*call), called(*call, "--strict")
+
+    assert (plain.returncode, warning in plain.stderr) == (0, True)
+    assert (strict.returncode, warning in strict.stderr) == (1, False)
 
 
 def test_darknet_prints_so_for_yolov3() -> None:
