@@ -38,11 +38,16 @@ CLASSES = {
 
 
 def memory_document(
-    memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
+    memory: MemoryReport,
+    *,
+    notation: Notation = USUAL,
+    depth: int | None = None,
+    timeline: bool = False,
+    width: int = 100,
 ) -> Document:
     """The memory of training and inference; with ``depth`` it names blocks at that nesting level instead of layers.
 
-    ``timeline`` adds a chart of live bytes over the operations of each.
+    ``timeline`` adds a chart of live bytes over the operations of each, in lines of at most ``width`` characters.
     """
     options = memory.options
     held = f"{options.profile}, {plural(options.batch, 'image')}, {options.dtype}"
@@ -60,7 +65,7 @@ def memory_document(
     if timeline:
         steps = {"a training step": memory.training.events, "inference": memory.inference.events}
         closing += [
-            Paragraph(f"live bytes over {name}", tuple(timeline_chart(events, notation.units)), verbatim=True)
+            Paragraph("live bytes", (f"over {name}", *timeline_chart(events, notation.units, width)), verbatim=True)
             for name, events in steps.items()
         ]
     what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
@@ -259,11 +264,14 @@ def _breakdown(breakdown: Breakdown) -> dict[str, int]:
     return dict(zip(CLASSES, breakdown, strict=True))
 
 
-def timeline_chart(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
-    """A chart in text of the live bytes of activations, gradients and temporaries over the operations."""
+def timeline_chart(events: Sequence[Event], units: str, width: int = 100, height: int = 12) -> list[str]:
+    """A chart in text of the live bytes of activations, gradients and temporaries over the operations.
+
+    Its lines have at most ``width`` characters, 13 of them for the bytes.
+    """
     if not events:
         return ["no operations"]
-    width = min(width, len(events))
+    width = min(max(1, width - 13), 72, len(events))
     highest = max(event.total for event in events) or 1
     columns = [
         max(event.total for event in events[place * len(events) // width : (place + 1) * len(events) // width])
