@@ -541,7 +541,9 @@ class _FileReader:
         arguments = list(layer.arguments)
         for name, value in keys.entries[: 2 * MAX_COUNTED]:  # no kind has nearly as many keys
             try:
-                arguments.append(Argument(name.value, self._keyed(name.value, value), _together(name, value)))
+                arguments.append(
+                    Argument(name.value, self._keyed(name.value, value), _together(name, value), in_file=True)
+                )
             except DesignError as error:
                 problems += error.every
         if problems:
@@ -552,7 +554,7 @@ class _FileReader:
         """The layer with a stated volume (``KIND: [HxWxD]``) or with a value for its bare key (``KIND: value``)."""
         volume = _stated(value)
         if volume is None or (isinstance(value, Scalar) and _is_sized(layer.word)):
-            argument = Argument(None, self.operand(value), value.span)
+            argument = Argument(None, self.operand(value), value.span, in_file=True)
             return layer._replace(arguments=(*layer.arguments, argument))
         if layer.stated is not None:
             raise DesignError([Problem("repeated-key", "a layer can have only one stated volume", value.span)])
