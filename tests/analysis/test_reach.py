@@ -612,8 +612,8 @@ def test_every_kind_takes_a_volume_of_any_size_or_refuses_it() -> None:
             except (ShapeError, ValueProblem):
                 continue
             taken.add(case.kind)
-            for x, dependence in zip(inputs, reach.dependences_of(layer, inputs, cost.output), strict=False):
-                field = reach.own_field(x).through(dependence, reach.Work())
+            for x, seen in zip(inputs, reach.dependences_of(layer, inputs, cost.output), strict=False):
+                field = reach.own_field(x).through(seen, reach.Work())
                 assert all(0 <= size <= whole for size, whole in zip(field.size, x.sides, strict=True)), case
     assert {"permute", "resize", "pad", "space2depth", "avgpool", "window", "attention"} <= taken
 
