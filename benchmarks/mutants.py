@@ -43,6 +43,7 @@ TESTS = {
     "analysis/alignment": ("analysis/test_difference.py",),
     "analysis/loading": ("analysis/test_loading.py",),
     "analysis/reach": ("analysis/test_reach.py", "test_named_nets.py"),
+    "analysis/intervals": ("analysis/test_reach.py", "test_named_nets.py"),
     "analysis/placement": ("analysis/test_placement.py", "run/test_verify.py"),
     "analysis": ("test_named_nets.py", "analysis", "test_face.py", "run/test_verify.py", "checks/test_rules.py"),
     "layers": (
@@ -77,13 +78,13 @@ matching beginning of the module's name counts."""
 EQUIVALENT: dict[str, str] = {
     "analysis/reach _are_independent: not has_gaps or all(field.sides == fields[0].sides for field in fields) -> "
     "(not has_gaps)": ("equal fields are joined by their boxes, too, which gives the same field in more time"),
-    "analysis/reach _joined_sides: 0 -> (1)": "all sides have the same size, and the same outputs where a rule holds",
+    "analysis/intervals joined_sides: 0 -> (1)": "all sides have the same size, and the same outputs with a rule",
     "analysis/reach _joined_at_positions: 0 -> (1)": "all are compared with one of them, no matter which",
     "analysis/reach _joined_boxes: 0 -> (1)": "all have the same number of sides",
     "analysis/reach _joined_boxes: 0 -> (1) #2": "all have the same sizes",
     "analysis/reach _joined_apart: 0 -> (1)": "all have the same number of sides; all are compared with one of them",
     **dict.fromkeys(
-        (f"analysis/reach _listed_side: 0 -> (1){number}" for number in ("", " #2", " #3", " #4")),
+        (f"analysis/intervals _listed_side: 0 -> (1){number}" for number in ("", " #2", " #3", " #4")),
         "where intervals are listed, they hold instead of these numbers",
     ),
     "layers/merge Elementwise.output: True -> (False)": "volumes with another number of sides are refused before",

@@ -71,10 +71,7 @@ def in_place_nodes(
     :class:`Placement` has the rules. In training dropout overwrites its input only if the design says so, and nothing
     overwrites a volume that the node that made it needs for backward.
     """
-    readers = [0] * len(shaped)
-    for node in graph.nodes:
-        for source in node.inputs:
-            readers[source] += 1
+    readers = [len(readers) for readers in graph.readers()]
     placement = Placement(readers, activations=None if activations_in_place else False)
     result: list[tuple[bool, bool]] = []
     learning: list[bool] = []  # whether a gradient reaches the output

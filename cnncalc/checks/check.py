@@ -231,8 +231,9 @@ class Checker:
         kept = iter(in_every([outcome.problems for outcome in outcomes if not outcome.is_broken]))
         outcomes = [one if one.is_broken else one._replace(problems=tuple(next(kept))) for one in outcomes]
         outcomes.sort(key=lambda outcome: outcome.file)
-        for first in outcomes[:1]:  # a warning about the call counts once
-            outcomes[0] = first._replace(problems=(*first.problems, *search.unmatched(configuration)))
+        if outcomes:  # the warnings about the call, once
+            problems = (*outcomes[0].problems, *search.unmatched(configuration))
+            outcomes[0] = outcomes[0]._replace(problems=problems)
         base = None if options.base is None else visible(options.base)
         if options.baseline is not None:
             base = shown_path(os.path.join(options.folder, options.baseline), options.folder)

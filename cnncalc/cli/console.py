@@ -34,8 +34,10 @@ class StreamError(CnncalcError):
         self.hint = hint
 
 
-TITLE, MIN_MAP = 16, 20
-"""The width of the title of a paragraph with its gap, and the least width of a map beside it."""
+TITLE_WIDTH = 16
+"""The characters of the title of a paragraph and the gap after it."""
+MIN_MAP_WIDTH, MAX_MAP_WIDTH = 20, 100
+"""The fewest and the most characters of a line of a map of memory."""
 
 
 class Console:
@@ -152,9 +154,11 @@ class Console:
         return Page(width, not os.environ.get("NO_COLOR"), self.is_ascii())
 
     def map_width(self, output: OutputOptions) -> int:
-        """The most characters of a line of a map of memory: 100, and on a terminal what fits beside its title."""
+        """The characters of a line of a map of memory: on a terminal as many as fit beside its title."""
         page = self.page() if output.format in (None, "rich") and output.to_stdout else None
-        return 100 if page is None or page.width is None else max(MIN_MAP, min(100, page.width - TITLE))
+        if page is None or page.width is None:
+            return MAX_MAP_WIDTH
+        return max(MIN_MAP_WIDTH, min(MAX_MAP_WIDTH, page.width - TITLE_WIDTH))
 
     def is_ascii(self) -> bool:
         """Whether standard output cannot encode the characters of boxes and bars."""

@@ -50,12 +50,12 @@ def run(call: Call, console: Console) -> int:
 
     report = analyze(call.target, call.design, call.report, console)
     row = require_layer(report, call.layer)
-    is_unsure = warn_of_convention(call.convention, report, [row], console)
+    is_uncertain = warn_of_convention(call.convention, report, [row], console)
     shown = explanation_document(
         report, row, units=call.units, in_place=call.report.in_place, convention=call.convention
     )
     console.write_document(shown, call.output)
-    return int(call.strict and (is_unsure or bool(report.warnings)))
+    return int(call.strict and (is_uncertain or bool(report.warnings)))
 
 
 COMMAND = Command(

@@ -98,7 +98,7 @@ def run(call: Call, console: Console) -> int:
     selection = checked_selection(call.sort, call.top)
     report = analyze(call.target, call.design, call.report, console)
     warn_of_depth(call.depth, report, console)
-    is_unsure = warn_of_convention(call.convention, report, report.layers, console)
+    is_uncertain = warn_of_convention(call.convention, report, report.layers, console)
     if notes:
         from cnncalc.views.notes import notes_document
 
@@ -116,7 +116,7 @@ def run(call: Call, console: Console) -> int:
             convention=call.convention,
         )
     console.write_document(shown, call.output)
-    return int(call.strict and (is_unsure or bool(report.warnings)))
+    return int(call.strict and (is_uncertain or bool(report.warnings)))
 
 
 COMMAND = Command(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import partial
 from itertools import pairwise
+from operator import add
 from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import Stretches, byte_ticks, draw_value_axis, name_axis
@@ -127,11 +129,8 @@ class _Timeline:
         start, first = self.left, 0
         final = bisect_left(ends, ends[-1])
         while first < self.count:
-            last = max(first, min(bisect_left(ends, start + 1, first), final))
-            while last > first and ends[last - 1] - start >= 1:  # rounding
-                last -= 1
-            while last < final and ends[last] - start < 1:
-                last += 1
+            a_pixel_on = bisect_left(ends, 1, first, key=partial(add, -start))
+            last = max(first, min(a_pixel_on, final))
             highest = totals.index(max(totals[first : last + 1]), first)
             columns.append(StackedBar(number(start), number(ends[last]), self.samples.bytes(highest)))
             start, first = ends[last], last + 1

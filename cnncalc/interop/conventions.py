@@ -51,13 +51,11 @@ def _of_keras(net: Net) -> list[Figure]:
     """The parameters and buffers of each layer that runs at test time."""
     from cnncalc.interop.keras_source import KerasSource
 
-    lacks = KerasSource(net.resolved).lacks
+    doubts = {index: f"Keras has {lack}" for index, lack in KerasSource(net.resolved).lacks.items()}
     return [
         Figure(0, None)
         if row.training_only
-        else Figure(
-            row.parameters + row.buffers, None, doubt=f"Keras has {lacks[row.index]}" if row.index in lacks else None
-        )
+        else Figure(row.parameters + row.buffers, None, doubt=doubts.get(row.index))
         for row in net.layers
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.interop.exporters import require_kinds, volumes_of
@@ -53,8 +53,10 @@ def _require_places(graph: Graph) -> None:
     names = []
     for node in graph.nodes:
         layer: Any = node.layer
-        if layer.takes_places and (pool := cast("Any", graph.nodes[node.inputs[1]].layer)).adaptive is not None:
-            names.append(f"{node.name} of {pool.label()}")
+        if layer.takes_places:
+            pool: Any = graph.nodes[node.inputs[1]].layer
+            if pool.adaptive is not None:
+                names.append(f"{node.name} of {pool.label()}")
     if names:
         raise DesignError(
             [Problem("no-equal", f"ONNX has no operator for UNPOOL of an adaptive POOL: {listing(names)}")]

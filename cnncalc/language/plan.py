@@ -222,7 +222,7 @@ class Planner:
     def _bare(self, plan: Plan, kind: type[Layer], argument: Argument, key: str | None) -> None:
         """Takes an argument without a key, which is the value of ``key``; None: all keys have theirs."""
         syntax, upper = plan.syntax, kind.kind.upper()
-        message, hint = self._bare_hint(kind, argument, plan, may_be_value=key and key not in plan.given)
+        message, hint = self._bare_hint(kind, argument, plan, may_be_value=key is not None and key not in plan.given)
         if hint is not None:
             self._problem("unknown-key", message, argument.span, hint)
         elif kind.bare is None:
@@ -238,7 +238,7 @@ class Planner:
             self._take(plan, key, argument.value, argument.span)
 
     def _bare_hint(
-        self, kind: type[Layer], argument: Argument, plan: Plan, *, may_be_value: object
+        self, kind: type[Layer], argument: Argument, plan: Plan, *, may_be_value: bool
     ) -> tuple[str, str | None]:
         """The message and the hint for a word that needs its key (``round=ceil``) or is one (``ceil_mode``).
 

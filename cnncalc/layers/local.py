@@ -50,9 +50,6 @@ class Local(Convolution):
     filters: int = key(Whole(1), 64, means="the number of filters: the depth of the output")
     groups: int = key(Whole(1), 1, means="parts of the depth, each with its share of the filters")
 
-    def _check(self) -> None:
-        super()._check()
-
     def label(self) -> str:
         return f"LOCAL{sized(self.kernel)}-{self.filters}{self._slash()}{self.unusual('groups', 'dilation')}"
 

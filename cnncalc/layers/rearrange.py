@@ -163,7 +163,7 @@ class Slice(Layer):
                 f"a slice must {rule}, but is from {self.start} to {stop}",
                 code="no-such-channel",
                 key="to" if self.start < x[place] else "from",
-                hint="without to it ends with the last" if self.start < x[place] < stop else None,
+                hint="leave out to; the slice then ends with the last" if self.start < x[place] < stop else None,
             )
         return x.replaced(place, stop - self.start)
 

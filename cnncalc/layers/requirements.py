@@ -36,7 +36,9 @@ def require_groups(depth: int, groups: int, filters: int | None = None) -> None:
         raise ShapeError(message, code="not-divisible", key="groups", hint=hint)
     if filters is not None and filters % groups:
         message = f"the filters must be divisible by groups, but {filters} filters are not divisible by {groups}"
-        raise ShapeError(message, code="not-divisible", key="groups", hint=f"{filters + -filters % groups} filters are")
+        raise ShapeError(
+            message, code="not-divisible", key="groups", hint=f"{filters + -filters % groups} filters are divisible"
+        )
 
 
 def require_places(depth: int, places: int) -> None:
@@ -46,7 +48,7 @@ def require_places(depth: int, places: int) -> None:
             f"the depth must be divisible by the places of a block, but depth {depth} is not divisible by {places}",
             code="not-divisible",
             key="block",
-            hint=f"CONV1-{depth + -depth % places} before it gives a depth that is",
+            hint=f"CONV1-{depth + -depth % places} before it gives a divisible depth",
         )
 
 

@@ -102,10 +102,12 @@ class Unpool(Layer):
         moving = [side for side in sides if not side.all_fixed]
         if not moving:
             return (NONE,) * len(sides)
+        # along several such sides a window has one element only where it has one along each: see may_see_less
         return tuple([but_fixed(side) if [side] == moving and side.some_fixed else side.filling for side in sides])
 
     def may_see_less(self, *inputs: Volume, of: int = 0) -> bool:
         sides = self._sides()
+        # stencils are of each side alone, so they cannot leave out the positions that are fixed along all sides
         return of == 1 and sum(not side.all_fixed for side in sides) > 1 and all(side.some_fixed for side in sides)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:

@@ -130,7 +130,7 @@ def require_whole_parts(volume: Volume, parts: Sequence[int], rule: str, key: st
     """
     for name, size, part in zip(volume.names, volume.sides, parts, strict=True):
         if size % part:
-            pads = [-size % part for size, part in zip(volume.sides, parts, strict=True)]
+            pads = [-side % each for side, each in zip(volume.sides, parts, strict=True)]
             raise ShapeError(
                 f"{rule}, but {name} {size} is not divisible by {part}",
                 code="not-divisible",

@@ -277,7 +277,7 @@ class Recorder(Machine):
         self.changes["gradient"].extend(known)
 
     def _note(self, extra: Any, operation: Operation, phase: str) -> None:
-        self.notes.append(self._moment(extra or (), operation, phase))
+        self.notes.append(self._moment(extra or (), operation.name, operation.layer, phase))
         if not extra:
             return
         later = [self._taken_back(self.of[~tensor]) for tensor in extra if tensor < 0]
@@ -292,12 +292,12 @@ class Recorder(Machine):
         place = next(place for place, number in numbers if number >= 0 and self.made[number] == size)
         return self.ledger.pop(-place)
 
-    def _moment(self, temporaries: Sequence[int], operation: Any, phase: str) -> Note:
+    def _moment(self, temporaries: Sequence[int], name: str, layer: int, phase: str) -> Note:
         activations, gradients, transient = map(len, self.changes.values())
-        return Note(activations, gradients, transient, temporaries, operation, phase)
+        return Note(activations, gradients, transient, temporaries, name, layer, phase)
 
     def _level(self, phase: str) -> Level:
-        self.ends.append(self._moment((), None, phase))
+        self.ends.append(self._moment((), "", -1, phase))
         return super()._level(phase)
 
     def _saved_bytes(self) -> int:

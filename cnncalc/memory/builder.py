@@ -64,9 +64,10 @@ class TapeBuilder:
         self.transposed: dict[int, tuple[int, ...]] = {}  # those of them that the row uses transposed
         self.tensors: dict[tuple[int, str], int] = {}  # parameters by their owner and name
         self.held: list[Frame] = []  # values that local variables keep alive
-        self.alike: dict[int, int] = {}  # of values: a number that all those have on which equal layers do the same
-        self.known_values: dict[tuple[Any, ...], int] = {}  # what these have in common
-        self.known_layers: dict[tuple[Any, ...], int] = {}  # the operation of the first of equal layers
+        # equal layers do the same to all values of one class
+        self.classes: dict[tuple[Any, ...], int] = {}  # the number of each, by what its values have in common
+        self.class_by_value: dict[int, int] = {}
+        self.repeatable: dict[tuple[Any, ...], int] = {}  # the operation of the first of equal layers, by their key
         # of the layer that is being lowered
         self.row = report.layers[0]
         self.volumes = self.row.input_volumes
@@ -186,14 +187,14 @@ class TapeBuilder:
         inputs = [self.place[source] if source >= 0 else self.places[~source] for source in row.reads]
         first = len(self.operations)
         key = self._key(inputs)
-        known = self.known_layers.get(key) if key else None
+        known = self.repeatable.get(key) if key else None
         if known is not None:
             self.place[row.index] = self._repeat(known, inputs)
             return
         held = len(self.held)
         result = self.place[row.index] = self._lower(inputs)
         if key and (self.last, len(self.held)) == (first, held) and self._is_repeatable(first, inputs, result):
-            self.known_layers[key] = first
+            self.repeatable[key] = first
         if row.layer.reads_second_sizes and len(inputs) > 1 and self.profile.holds_frames:
             self._add_argument(inputs[1])
         if self.last > first:
@@ -205,14 +206,14 @@ class TapeBuilder:
         if row.shared_with is not None or row.index in self.unpooled or row.layer.reads_second_sizes:
             return None
         learned = [self.parameters[place].is_trainable for place in self.own_parameters]
-        return (id(row.layer), row.input_volumes, self.in_place, *learned, *map(self._alike, inputs))
+        return (id(row.layer), row.input_volumes, self.in_place, *learned, *map(self._class_of, inputs))
 
-    def _alike(self, value: int) -> int:
-        """The number of a value, which equal layers have in common."""
-        number = self.alike.get(value)
+    def _class_of(self, value: int) -> int:
+        """The number of the class of a value."""
+        number = self.class_by_value.get(value)
         if number is None:
-            what = (self.elements[value], self.items[value], self.layouts[value], self.learns(value))
-            number = self.alike[value] = self.known_values.setdefault(what, len(self.known_values))
+            common = (self.elements[value], self.items[value], self.layouts[value], self.learns(value))
+            number = self.class_by_value[value] = self.classes.setdefault(common, len(self.classes))
         return number
 
     def _is_repeatable(self, number: int, inputs: Sequence[int], result: int) -> bool:
@@ -230,12 +231,14 @@ class TapeBuilder:
         self.elements.append(self.elements[known.output])
         self.items.append(self.items[known.output])
         self.layouts.append(self.layouts[known.output])
-        self.alike[output] = self._alike(known.output)
-        copied, summed = known.copied, known.summed_parameters
-        if copied or summed:
+        self.class_by_value[output] = self._class_of(known.output)
+        changes: dict[str, Any] = {"name": row.name, "layer": row.index, "inputs": tuple(inputs), "output": output}
+        if own:
             mine = dict(zip(known.parameters, own, strict=True))
-            copied, summed = tuple([mine[one] for one in copied]), tuple([mine[one] for one in summed])
-        self.operations.append(Operation(row.name, row.index, tuple(inputs), output, own, copied, summed, *known[7:]))
+            changes["parameters"] = own
+            changes["copied"] = tuple([mine[one] for one in known.copied])
+            changes["summed_parameters"] = tuple([mine[one] for one in known.summed_parameters])
+        self.operations.append(known._replace(**changes))
         return output
 
     def _add_argument(self, value: int) -> None:

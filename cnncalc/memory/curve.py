@@ -243,7 +243,7 @@ class SizeClasses:
 
     def __init__(self, rounding: int, tapes: Iterable[Tape]) -> None:
         self.rounding = rounding
-        self.pack = Measured(self._packed).__getitem__  # the packed size of one tensor, negative or not
+        self.pack = Measured(self._pack).__getitem__  # the packed size of one tensor, negative or not
         sizes = set().union(*map(_sizes, tapes))
         rests = {Size(size.fixed % rounding, size.per_image % rounding) for size in sizes}
         self.known = sorted(rest for rest in rests if rest.per_image)
@@ -260,11 +260,10 @@ class SizeClasses:
         self.half = 1 << (self.COUNT - 1)
         self.each_mask, self.each_half = (1 << width) - 1, 1 << (width - 1)
 
-    def _packed(self, size: Size) -> int:
+    def _pack(self, size: Size) -> int:
+        if min(size) < 0:
+            return -self._pack(size.times(-1))
         fixed, per_image = size
-        return -self._pack(-fixed, -per_image) if fixed < 0 or per_image < 0 else self._pack(fixed, per_image)
-
-    def _pack(self, fixed: int, per_image: int) -> int:
         if not per_image % self.rounding:
             return (per_image << self.at_each) + (round_up(fixed, self.rounding) << self.at_fixed)
         place = self.places[Size(fixed % self.rounding, per_image % self.rounding)]

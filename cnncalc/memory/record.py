@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Size
     from cnncalc.memory.allocator import Program
-    from cnncalc.memory.tape import Operation
 
 
 class Note(NamedTuple):
-    """A moment of a replay: how many of the changes of each category precede it, and its temporaries."""
+    """A moment of a replay: how many of the changes of each category precede it, and its temporaries.
+
+    ``name`` is that of the operation and ``layer`` its layer, as in :class:`Event`; at an end of a phase there is none:
+    they are empty and -1.
+    """
 
     activations: int
     gradients: int
     transient: int
     temporaries: Sequence[int]
-    operation: Operation
+    name: str
+    layer: int
     phase: str
 
 
@@ -50,9 +54,9 @@ class Record(NamedTuple):
         peak = Level(0, 0, 0)
         if totals:
             at = totals.index(max(totals))
-            peak = Level(*levels[at], self.notes[at].operation.layer, self.notes[at].phase)
+            peak = Level(*levels[at], self.notes[at].layer, self.notes[at].phase)
         events = [
-            Event(note.operation.name, note.phase, total, level[0], level[1], note.operation.layer)
+            Event(note.name, note.phase, total, level[0], level[1], note.layer)
             for note, total, level in zip(self.notes if logs else (), totals, levels, strict=False)
         ]
         forward, backward = self._at_ends(table)
@@ -64,7 +68,7 @@ class Record(NamedTuple):
 
     def _at_ends(self, table: Sequence[int]) -> tuple[Level, Level]:
         """The live bytes at the end of forward and of backward, of an inference twice at its end."""
-        forward, *backward = [Level(*level, -1, note.phase) for level, note in self._at(table, self.ends)]
+        forward, *backward = [Level(*level, note.layer, note.phase) for level, note in self._at(table, self.ends)]
         return forward, (backward or [forward])[0]
 
     def moments(self, measure: Callable[[Size], int]) -> dict[int, Level]:
@@ -73,7 +77,7 @@ class Record(NamedTuple):
         for level, note in self._at(self._table(measure), self.notes):
             total = sum(level)
             if total not in found:
-                found[total] = Level(*level, note.operation.layer, note.phase)
+                found[total] = Level(*level, note.layer, note.phase)
         return found
 
     def _table(self, measure: Callable[[Size], int]) -> list[int]:
@@ -82,10 +86,10 @@ class Record(NamedTuple):
         return [*made, *[-size for size in reversed(made)]]
 
     def _at(self, table: Sequence[int], notes: Sequence[Note]) -> Iterator[tuple[tuple[int, int, int], Note]]:
-        """The live bytes of each category at some moments, with these."""
+        """Pairs of the live bytes of each category at a moment, and its note."""
         activations, gradients, transient = [
             list(accumulate(map(table.__getitem__, changes), initial=0)) for changes in self.changes
         ]
         for note in notes:
             extra = sum(map(table.__getitem__, note.temporaries)) if note.temporaries else 0
-            yield (activations[note[0]], gradients[note[1]], transient[note[2]] + extra), note
+            yield (activations[note.activations], gradients[note.gradients], transient[note.transient] + extra), note

@@ -168,25 +168,22 @@ class Tape(NamedTuple):
 
     def sizes(self, measure: Callable[[Size], int]) -> Sizes:
         """Every size as ``measure`` gives it."""
+
+        def total(sizes: Sequence[Size]) -> int:
+            return sum(map(measure, sizes)) if sizes else 0
+
         operations = self.operations
+        # one object for all parameters and buffers of a size: a deep net has thousands
         fixed = {size: Size(size) for size in {*self.buffers, *[parameter.size for parameter in self.parameters]}}
         return Sizes(
             values=[measure(value.size) for value in self.values],
             storages=[measure(value.storage or value.size) for value in self.values],
             parameters=[measure(fixed[parameter.size]) for parameter in self.parameters],
             buffers=[measure(fixed[size]) for size in self.buffers],
-            extras=[sum(map(measure, each.extras)) if each.extras else 0 for each in operations],
-            backward_scratch=[
-                sum(map(measure, each.backward_scratch + each.sum_scratch))
-                if each.backward_scratch or each.sum_scratch
-                else 0
-                for each in operations
-            ],
-            before_sums=[
-                sum([measure(size) for size in each.backward_scratch if min(size) >= 0]) if each.backward_scratch else 0
-                for each in operations
-            ],
-            made_before=[sum(map(measure, each.made_before)) if each.made_before else 0 for each in operations],
+            extras=[total(each.extras) for each in operations],
+            backward_scratch=[total(each.backward_scratch + each.sum_scratch) for each in operations],
+            before_sums=[total([size for size in each.backward_scratch if min(size) >= 0]) for each in operations],
+            made_before=[total(each.made_before) for each in operations],
             numbers=[measure(Size(each.numbers)) if each.numbers else 0 for each in operations],
         )
 

@@ -77,11 +77,11 @@ class WorkerProcesses(ThreadPoolExecutor):
 
     def _in_process(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs a task in an idle process, or in a new one."""
+        task = pickle.dumps((fn, args, kwargs))
         try:
             worker = self._idle.pop()
         except IndexError:
             worker = self._started()
-        task = pickle.dumps((fn, args, kwargs))
         try:
             worker.connection.send_bytes(task)
             answer = worker.connection.recv_bytes()
@@ -95,6 +95,7 @@ class WorkerProcesses(ThreadPoolExecutor):
         return result
 
     def _started(self) -> _Worker:
+        """A new process; raises WorkerEnded after the shutdown."""
         with self._lock:
             if self._has_ended:
                 raise WorkerEnded("the worker processes have ended")
@@ -107,6 +108,7 @@ class WorkerProcesses(ThreadPoolExecutor):
             return worker
 
     def _remove(self, worker: _Worker) -> None:
+        """Ends a process, if it has not ended, and waits for its end."""
         with self._lock:
             self._workers.remove(worker)
             worker.connection.close()

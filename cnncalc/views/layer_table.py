@@ -418,9 +418,9 @@ def counted_lines(other: Counted) -> tuple[str, ...]:
     macs = "" if other.macs is None else f", {other.macs:,} MACs"
     free = ", ".join(kind.upper() for kind in other.free)
     doubts = other.doubts()
-    unsure = f"; uncertain for {plural(sum(map(len, doubts.values())), 'layer')}" if doubts else ""
+    uncertain = f"; uncertain for {plural(sum(map(len, doubts.values())), 'layer')}" if doubts else ""
     return (
-        f"{other.parameters:,} parameters{macs} / image (version {other.version}{unsure})",
+        f"{other.parameters:,} parameters{macs} / image (version {other.version}{uncertain})",
         *([f"no rule, so 0 MACs: {free}"] if free else []),
         *[f"uncertain: {why}: {plural(len(layers), 'layer')}" for why, layers in doubts.items()],
         f"it counts {other.words}",

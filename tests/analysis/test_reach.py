@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncalc import analyze
-from cnncalc.analysis import reach
+from cnncalc.analysis import intervals, reach
 from cnncalc.analysis.cost import cost_of
 from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError, ShapeError, ValueProblem
@@ -78,9 +78,9 @@ def test_upper_bounds_are_never_too_small(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     graph = random_net(random, layers=random.randint(1, 10))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reach, "MAX_WORK", random.choice((0, 30, 200)))
-        patch.setattr(reach, "MAX_FIELDS", random.choice((0, 3, 100)))
-        patch.setattr(reach, "MAX_PERIOD", random.choice((1, 3, 512)))
+        patch.setattr(intervals, "MAX_WORK", random.choice((0, 30, 200)))
+        patch.setattr(intervals, "MAX_FIELDS", random.choice((0, 3, 100)))
+        patch.setattr(intervals, "MAX_PERIOD", random.choice((1, 3, 512)))
         patch.setattr(reach, "MAX_POSITIONS", random.choice((0, 2_500)))
         report = account(graph)
     for row, exact in zip(report.layers, exact_fields(report), strict=True):
@@ -161,7 +161,7 @@ def test_two_branches_on_a_sequence_have_the_measured_field() -> None:
     assert differences(texts) == (len(texts), [])
 
 
-def listed(field: reach.Field) -> reach.Listed:
+def listed(field: reach.Field) -> intervals.Listed:
     """What each output of a sequence sees."""
     return field.sides[0].as_listed() if field.boxes is None else field.boxes.sides[0]
 
@@ -179,7 +179,7 @@ def test_a_merge_sees_at_every_output_what_its_branches_see_there() -> None:
         reports = [analyze(f"INPUT 8x1 -> IDENTITY -> {branch or 'IDENTITY'}{cut}") for branch in branches]
         seen = [field for report in reports for field in report.layers[-1].fields.values()]
         for some in (*combinations(seen, 2), *combinations(seen, 3)):
-            merged = reach.joined(some, reach.Work(), is_stacked=False)
+            merged = reach.joined(some, intervals.Work(), is_stacked=False)
             lists = [listed(field) for field in some]
             union = [*map(min, *[one.lows for one in lists])], [*map(max, *[one.highs for one in lists])]
             assert merged.is_certain
@@ -351,11 +351,11 @@ def test_a_merge_has_a_rule_without_borders_if_its_branches_advance_equally(monk
         assert unclipped(f"INPUT 24x1 -> [{branches}] -> ADD")[-1] == (2,)
     for branches in ("CONV1-1/2 -> PAD(2) | ", " | CONV1-1/2 -> PAD(2)", "IN | ", " | IN"):
         assert unclipped(f"INPUT 8x1 -> [{branches}] -> ADD")[-1] is None
-    two = reach.Side(6, reach.Endless(2, 2, (0, 1), (0, 3)), 0, 7, 0, 5)
-    three = reach.Side(6, reach.Endless(3, 3, (0, 1, 2), (0, 1, 9)), 0, 7, 0, 5)
+    two = intervals.Side(6, intervals.Endless(2, 2, (0, 1), (0, 3)), 0, 7, 0, 5)
+    three = intervals.Side(6, intervals.Endless(3, 3, (0, 1, 2), (0, 1, 9)), 0, 7, 0, 5)
     for most, size in ((6, (8,)), (5, None)):
-        monkeypatch.setattr(reach, "MAX_PERIOD", most)
-        merged = reach.joined([reach.Field((two,)), reach.Field((three,))], reach.Work(), is_stacked=False)
+        monkeypatch.setattr(intervals, "MAX_PERIOD", most)
+        merged = reach.joined([reach.Field((two,)), reach.Field((three,))], intervals.Work(), is_stacked=False)
         assert merged.unclipped == size
         assert merged.is_certain
 
@@ -385,7 +385,7 @@ def test_fields_of_many_inputs_are_separate_up_to_a_limit(monkeypatch: pytest.Mo
     row = analyze(text).layers[-1]
     assert set(row.receptive_fields.values()) == {(3, 3)}
     assert len(row.receptive_fields) == 20
-    monkeypatch.setattr(reach, "MAX_FIELDS", 10)
+    monkeypatch.setattr(intervals, "MAX_FIELDS", 10)
     row = analyze(text).layers[-1]
     assert (row.receptive_field, row.receptive_field_is_exact, row.receptive_fields) == ((4, 5), False, {})
 
@@ -613,7 +613,7 @@ def test_every_kind_takes_a_volume_of_any_size_or_refuses_it() -> None:
                 continue
             taken.add(case.kind)
             for x, seen in zip(inputs, reach.dependences_of(layer, inputs, cost.output), strict=False):
-                field = reach.own_field(x).through(seen, reach.Work())
+                field = reach.own_field(x).through(seen, intervals.Work())
                 assert all(0 <= size <= whole for size, whole in zip(field.size, x.sides, strict=True)), case
     assert {"permute", "resize", "pad", "space2depth", "avgpool", "window", "attention"} <= taken
 
@@ -659,7 +659,7 @@ def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("net", "intervals"),
+    ("net", "count"),
     [
         ("INPUT 14x1 -> RESIZE7", 7 * resize.EFFORT),  # to find out that the rule holds for all outputs
         ("INPUT 56x1 -> RESIZE7", 7 * resize.EFFORT),
@@ -671,12 +671,12 @@ def test_a_merge_of_upper_bounds_is_an_upper_bound() -> None:
     ],
 )
 def test_a_field_is_exact_if_as_many_intervals_are_computed_as_it_needs(
-    net: str, intervals: int, monkeypatch: pytest.MonkeyPatch
+    net: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for most in (intervals - 1, intervals):
-        monkeypatch.setattr(reach, "MAX_WORK", most)
+    for most in (count - 1, count):
+        monkeypatch.setattr(intervals, "MAX_WORK", most)
         (field,) = analyze(net).layers[-1].fields.values()
-        assert field.is_certain == (most == intervals)
+        assert field.is_certain == (most == count)
 
 
 def test_a_range_of_any_length_is_counted() -> None:

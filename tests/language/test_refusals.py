@@ -1030,7 +1030,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV3-5(groups=2)
   |                        ^^^^^^^^
-  = hint: 6 filters are
+  = hint: 6 filters are divisible
 """,
     ),
     (
@@ -1062,7 +1062,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> SLICE(1, to=5)
   |                         ^^^^
-  = hint: without to it ends with the last
+  = hint: leave out to; the slice then ends with the last
 """,
     ),
     (
@@ -1663,7 +1663,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x6 -> DEPTH2SPACE2
   |                ^^^^^^^^^^^^
-  = hint: CONV1-8 before it gives a depth that is
+  = hint: CONV1-8 before it gives a divisible depth
 """,
     ),
     (

@@ -487,8 +487,14 @@ def test_a_task_whose_process_ends_fails_alone() -> None:
         with pytest.raises(ZeroDivisionError) as caught:
             pool.submit(divmod, 1, 0).result()
         assert "in a worker process" in str(caught.value.__cause__)
+
+
+def test_a_task_that_cannot_be_pickled_takes_no_process() -> None:
+    with WorkerProcesses(1) as pool:
+        first = pool.submit(os.getpid).result()
         with pytest.raises((AttributeError, pickle.PicklingError)):
             pool.submit(lambda: 1).result()
+        assert pool.submit(os.getpid).result() == first
 
 
 def test_tasks_fail_at_once_when_the_processes_are_shut_down() -> None:
