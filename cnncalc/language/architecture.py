@@ -17,7 +17,7 @@ from cnncalc.language.pattern import (
     parse_pattern,
     parse_signature,
 )
-from cnncalc.language.plan import Planner
+from cnncalc.language.plan import Planner, without_parameters
 from cnncalc.language.syntax import (
     Argument,
     Block,
@@ -367,6 +367,9 @@ class _FileReader:
                 continue
             known = (*kind.keys, *(("trainable",) if kind.learns else ()))
             for name, value in node.entries:
+                if name.value == "trainable" and not kind.learns:
+                    self.problem("unknown-key", f"defaults: {without_parameters(kind, name.value)}", name.span)
+                    continue
                 if name.value not in known:
                     near = self.problems.near(name.value, known)
                     message = f"defaults: {kind.kind} has no key '{name.value}'{near}"

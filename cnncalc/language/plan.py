@@ -273,8 +273,7 @@ class Planner:
             return
         plan.key_spans[key] = argument.span
         if key in PARAMETER_KEYS and kind is not None and not kind.learns:
-            what = "freeze" if key == "trainable" else "share"
-            self._problem("unknown-key", f"{kind.kind} has no parameters to {what}", argument.span)
+            self._problem("unknown-key", without_parameters(kind, key), argument.span)
         elif key in TYING_KEYS:
             self._take_transposed(plan, argument, kind)
         elif key == "trainable":
@@ -362,6 +361,11 @@ class Planner:
             near = self.problems.near(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
+
+
+def without_parameters(kind: type[Layer], key: str) -> str:
+    """What is wrong with ``trainable`` or ``share`` of a kind that has no parameters."""
+    return f"{kind.kind} has no parameters to {'freeze' if key == 'trainable' else 'share'}"
 
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:
