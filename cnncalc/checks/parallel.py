@@ -48,9 +48,9 @@ def file_results(
 def _together(checker: Checker, targets: Sequence[Target], number: int, size: int) -> Iterator[FileResult | LeftOut]:
     """The results, computed by ``number`` processes with ``size`` files at once.
 
-    This process checks the files of a process that ends.
+    This process checks the files of a process that ends or cannot be started.
     """
-    from cnncalc.search.processes import WorkerEnded, WorkerProcesses
+    from cnncalc.search.processes import WorkerEnded, WorkerNotStarted, WorkerProcesses
 
     setup = pickle.dumps((type(checker), checker.options, checker.settings, checker.stdin))
     chunks = [targets[at : at + size] for at in range(0, len(targets), size)]
@@ -60,7 +60,7 @@ def _together(checker: Checker, targets: Sequence[Target], number: int, size: in
         for chunk, future in zip(chunks, futures, strict=True):
             try:
                 results = future.result()
-            except WorkerEnded:
+            except (WorkerEnded, WorkerNotStarted):
                 results = [checker.file_result(target) for target in chunk]
             yield from results
 

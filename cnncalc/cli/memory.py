@@ -259,9 +259,8 @@ def _memory(report: Report, call: Call, notation: Notation, console: Console) ->
     memory = account_memory(report, call.memory, logs=call.timeline)
     console.warn(memory.warnings)
     warn_of_depth(call.depth, report, console)
-    return memory_document(
-        memory, notation=notation, depth=call.depth, timeline=call.timeline, width=console.map_width(call.output)
-    )
+    width = console.map_width(call.output)
+    return memory_document(memory, notation=notation, depth=call.depth, timeline=call.timeline, width=width)
 
 
 COMMAND = Command(

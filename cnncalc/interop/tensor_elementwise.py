@@ -436,7 +436,7 @@ def _absorbed(net: Net, source: Source, array: Array, own: Array, *, is_shift: b
     for identity, place in list(net.owners.items()):
         if place == source.place and identity[0] != TIED:
             del net.owners[identity]
-    if not net.is_shared_with(source, array):
+    if not (is_shift and net.is_shared_with(source, own)):
         net.hold([array])
     return True
 

@@ -7,6 +7,7 @@ become the layer kind that they equal (:mod:`cnncalc.interop.formulas`).
 
 from __future__ import annotations
 
+from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -461,6 +462,20 @@ def _outputs(net: Net) -> list[int]:
     return found
 
 
+def _computed(net: Net) -> tuple[int, int]:
+    """The numbers of the file from which weights are computed, and these weights; a number that several use is one."""
+    sizes = {name: prod(constant.shape) for name, constant in net.net.constants.items() if not constant.is_integer}
+    uses = Counter(name for origins in net.origins.values() for name in origins)
+    stored: set[str] = set()
+    used = 0
+    for identity, elements in (net.held | net.buffers).items():
+        found = [name for name in net.origins[identity] if name in sizes]
+        if found and (sum(sizes[name] for name in found) != elements or any(uses[name] > 1 for name in found)):
+            stored.update(found)
+            used += elements
+    return sum(sizes[name] for name in stored), used
+
+
 def _count(net: Net) -> None:
     """Compares the number of parameters of the layers with that of the file, and notes each difference."""
     if net.contradictions > MOST_WARNINGS:
@@ -481,9 +496,9 @@ def _count(net: Net) -> None:
             f"{held:,} numbers of the file are parameters of layers; {net.repeated:,} more are counted, since several "
             "layers have the same ones"
         )
-    if any(net.computed):
-        stored, used = net.computed
-        net.builder.note(f"{used:,} weights are computed from {stored:,} numbers of the file")
+    stored, used = _computed(net)
+    if stored != used:
+        net.builder.note(f"{plural(used, 'weight')} computed from {plural(stored, 'number')} of the file")
     counted = net.builder.numbers()
     if counted != held + net.repeated:
         net.builder.note(f"the layers have {counted:,} parameters, their tensors in the file {held:,} numbers")

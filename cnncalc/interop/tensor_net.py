@@ -107,8 +107,8 @@ class Net:
         """The number of elements of each tensor that is a parameter of a layer, by its identity."""
         self.buffers: dict[tuple[Any, ...], int] = {}
         """The number of elements of each tensor that is a buffer of a layer, by its identity."""
-        self.computed = 0, 0
-        """Of weights that are computed from stored tensors: the number of stored elements, and that of weights."""
+        self.origins: dict[tuple[Any, ...], frozenset[str]] = {}
+        """The tensors of the file from which each parameter or buffer of a layer is computed, by its identity."""
         self.repeated = 0
         """How many parameters are counted again: several layers have them, but the file stores them once."""
         self.parameters: dict[int, dict[str, Array]] = {}
@@ -467,10 +467,7 @@ class Net:
                 identity = self._identity(array)
                 self.repeated += array.elements if identity in self.held or identity in self.buffers else 0
                 held.setdefault(identity, array.elements)
-                stored = [self.net.constants[name] for name in array.origins if name in self.net.constants]
-                numbers = sum(prod(constant.shape) for constant in stored if not constant.is_integer)
-                if numbers not in (0, array.elements):
-                    self.computed = self.computed[0] + numbers, self.computed[1] + array.elements
+                self.origins[identity] = array.origins
 
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer as the first with these parameters."""
@@ -483,9 +480,10 @@ class Net:
             self.owners.setdefault((TIED, kind, *self._arranged(weight)), source.place)
 
     def is_shared_with(self, source: Source, bias: Array) -> bool:
-        """Makes a layer that got a bias share the equal parameters of an earlier layer; returns whether it does."""
+        """Makes a layer that got a bias or shift share the equal ones of an earlier layer; returns whether it does."""
         assert source.place is not None
-        node, weight = self.builder.nodes[source.place], self.parameters.get(source.place, {}).get(TIED)
+        node, own = self.builder.nodes[source.place], self.parameters.get(source.place, {})
+        weight = own.get("scale" if node.kind == "scale" else TIED)
         if weight is None or node.share is not None:
             return False
         owner = self.owners.setdefault((node.kind, *self._key([weight, bias], [])), source.place)

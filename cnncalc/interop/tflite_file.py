@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import valid_name
 from cnncalc.interop.flatbuffer_reader import Data, FlatbufferError, Span
 from cnncalc.interop.tflite_codes import ACTIVATIONS, CODES, CUSTOM, OPERATORS, OPTIONS, PADDINGS, TYPES
-from cnncalc.interop.tflite_net import Operator, Tensor, TfliteNet
+from cnncalc.interop.tflite_net import DESCRIPTION, Operator, Tensor, TfliteNet
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -42,10 +42,14 @@ OFFLINE_PLAN = "OfflineMemoryAllocation"
 
 
 class TfliteFile(NamedTuple):
-    """A file: its net, and the values of its small constants by tensor; quantized ones are dequantized."""
+    """A file: its net, and the values of its small constants by tensor; quantized ones are dequantized.
+
+    ``is_made_up``: cnncalc has written it, so its quantized constants are parameters, whose values mean nothing.
+    """
 
     net: TfliteNet
     numbers: dict[int, tuple[float, ...]]
+    is_made_up: bool = False
 
 
 def read_file(content: bytes | mmap) -> TfliteFile:
@@ -80,7 +84,14 @@ class _Reader:
         net = TfliteNet(
             name, tuple(tensors), tuple(operators), inputs, outputs, file_bytes=self.data.size, reason=reason
         )
-        return TfliteFile(net, self.numbers)
+        return TfliteFile(net, self.numbers, is_made_up=self._is_made_up(model.span(3)))
+
+    def _is_made_up(self, description: Span | None) -> bool:
+        """Whether a description is that of the files that cnncalc writes."""
+        own = DESCRIPTION.encode()
+        if description is None or description.size != len(own):
+            return False
+        return bytes(self.data.content[description.start : description.end]) == own
 
     def _code(self, table: Table) -> str:
         """The name of an operator; a custom one is ``CUSTOM`` and its own name."""

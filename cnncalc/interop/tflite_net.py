@@ -16,6 +16,9 @@ BYTES = {
 }  # fmt: skip
 """The bytes of an element by data type."""
 
+DESCRIPTION = "written by cnncalc: weights and quantization are made up, for planning memory only"
+"""The description of the files that cnncalc writes."""
+
 
 def whole_numbers(values: Sequence[float]) -> list[int] | None:
     """The values of a constant as integers; None if one of them is not whole."""

@@ -79,8 +79,9 @@ class _Translation:
         for number, tensor in enumerate(self.tensors):
             if tensor.is_constant:
                 is_integer = tensor.type in WHOLE and not tensor.scales
-                values = file.numbers.get(number)
-                self.constants[self.labels[number]] = Constant(tensor.shape, values, is_integer)
+                is_learned = True if file.is_made_up and tensor.scales else None
+                values = None if is_learned else file.numbers.get(number)
+                self.constants[self.labels[number]] = Constant(tensor.shape, values, is_integer, is_learned)
 
     def net(self, name: str) -> OperatorNet:
         """The whole net."""

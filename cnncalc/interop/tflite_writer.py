@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.interop.flatbuffer import Builder, Field
 from cnncalc.interop.tflite_layers import tflite_net
+from cnncalc.interop.tflite_net import DESCRIPTION
 
 if TYPE_CHECKING:
     from cnncalc.graph import Graph
@@ -22,7 +23,6 @@ TYPES = {"int32": 2, "int8": 9}
 """The numbers of the data types."""
 PADDINGS = {"SAME": 0, "VALID": 1}
 ACTIVATIONS = {None: 0, "RELU": 1, "RELU6": 3}
-DESCRIPTION = "written by cnncalc: weights and quantization are made up, for planning memory only"
 
 CODES: dict[str, tuple[int, int]] = {
     "ADD": (0, 11), "AVERAGE_POOL_2D": (1, 5), "CONCATENATION": (2, 10), "CONV_2D": (3, 1), "DEPTHWISE_CONV_2D": (4, 2),

@@ -161,6 +161,22 @@ def linear(p: Place) -> Code:
     return Code(call, "{m}({0}.movedim(1, -1)).movedim(-1, 1)")
 
 
+def _without_last(p: Place, pads: Sequence[int]) -> list[int]:
+    """The pads of a pool that rounds up, with ends so that no window begins in them.
+
+    PyTorch drops such a window where it pads itself; in an input that is padded before it takes the padding for values.
+    """
+    layer, x = p.layer, p.volumes[0]
+    half = len(x.sides)
+    found = list(pads)
+    dilation = layer.dilation if layer.kind == "pool" else (1,) * half
+    for side, count in enumerate(p.output.sides):
+        whole = x.sides[side] + pads[side] + pads[half + side]
+        end = (count - 1) * layer.step[side] + dilation[side] * (layer.kernel[side] - 1) + 1  # of the last window
+        found[half + side] -= max(0, whole - end)
+    return found
+
+
 def pool(p: Place) -> Code:
     """POOL, AVGPOOL, LPPOOL."""
     layer, x = p.layer, p.volumes[0]
@@ -191,6 +207,9 @@ def pool(p: Place) -> Code:
         fill, name = "", "AvgPool"
     call = Call(p.named(name), (one(layer.kernel),), keys, ("kernel",))
     if even:
+        return Code(call)
+    pads = _without_last(p, pads) if ceil else pads
+    if not any(pads):
         return Code(call)
     run = f"{{m}}({_padded(pads, fill)})"
     if layer.kind == "avgpool" and not layer.count_pad:  # divided by the share of each window that lies in the map

@@ -17,7 +17,7 @@ from cnncalc.language.pattern import (
     parse_pattern,
     parse_signature,
 )
-from cnncalc.language.plan import Planner
+from cnncalc.language.plan import Planner, without_parameters
 from cnncalc.language.syntax import (
     Argument,
     Block,
@@ -367,6 +367,9 @@ class _FileReader:
                 continue
             known = (*kind.keys, *(("trainable",) if kind.learns else ()))
             for name, value in node.entries:
+                if name.value == "trainable" and not kind.learns:
+                    self.problem("unknown-key", f"defaults: {without_parameters(kind, name.value)}", name.span)
+                    continue
                 if name.value not in known:
                     near = self.problems.near(name.value, known)
                     message = f"defaults: {kind.kind} has no key '{name.value}'{near}"
@@ -541,7 +544,9 @@ class _FileReader:
         arguments = list(layer.arguments)
         for name, value in keys.entries[: 2 * MAX_COUNTED]:  # no kind has nearly as many keys
             try:
-                arguments.append(Argument(name.value, self._keyed(name.value, value), _together(name, value)))
+                arguments.append(
+                    Argument(name.value, self._keyed(name.value, value), _together(name, value), in_file=True)
+                )
             except DesignError as error:
                 problems += error.every
         if problems:
@@ -552,7 +557,7 @@ class _FileReader:
         """The layer with a stated volume (``KIND: [HxWxD]``) or with a value for its bare key (``KIND: value``)."""
         volume = _stated(value)
         if volume is None or (isinstance(value, Scalar) and _is_sized(layer.word)):
-            argument = Argument(None, self.operand(value), value.span)
+            argument = Argument(None, self.operand(value), value.span, in_file=True)
             return layer._replace(arguments=(*layer.arguments, argument))
         if layer.stated is not None:
             raise DesignError([Problem("repeated-key", "a layer can have only one stated volume", value.span)])

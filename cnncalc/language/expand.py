@@ -198,7 +198,7 @@ class Expander:
             written = spec.plan.frozen is not None
             if owner is spec or spec.frozen == owner.frozen or not (written or spec.called_frozen):
                 continue
-            span = spec.plan.key_spans.get("trainable", spec.plan.syntax.span)
+            span = spec.plan.key_spans["trainable"] if written else spec.plan.syntax.span
             what = f"{spec.name}: trainable={'no' if spec.frozen else 'yes'}"
             why = f"it uses the parameters of {owner.name}, which are {'frozen' if owner.frozen else 'trainable'}"
             hint = f"write trainable={'no' if spec.frozen else 'yes'} at {owner.name}"
@@ -435,8 +435,8 @@ class Expander:
         else:
             self.maker.fill(spec, environment, spec.inputs)
         frozen, extra = _flags(plan, environment)
-        if self.design.defaults and not frozen:
-            frozen = self._frozen_by_default(kind, plan, environment)
+        if self.design.defaults:
+            frozen = self._frozen_by_default(kind, plan, environment) or frozen
         # in a frozen call only layers with parameters are frozen
         spec.frozen = (frozen or self.frozen > 0) and kind.learns
         spec.called_frozen = self.frozen > 0
@@ -444,7 +444,10 @@ class Expander:
 
     def _frozen_by_default(self, kind: type[Layer], plan: Plan, environment: Environment) -> bool:
         default = self.design.defaults.get(kind.kind, {}).get("trainable")
-        return default is not None and plan.frozen is None and not yes_or_no(default.value, "trainable", environment)
+        if default is None or plan.frozen is not None:
+            return False
+        plan.key_spans.setdefault("trainable", default.span)
+        return not yes_or_no(default.value, "trainable", environment)
 
     def _entering(self, plan: Plan, kind: type[Layer], context: Context, ports: list[Any]) -> list[Any]:
         """The input ports of a layer; raises DesignError for inputs that its kind cannot take."""

@@ -9,7 +9,7 @@ from cnncalc.layers.keys import BOOLEAN_WORDS, truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Mapping
     from typing import Any
 
     from cnncalc.language.syntax import Operand
@@ -183,19 +183,34 @@ def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *
     return f"write {form}"
 
 
+COMMON_VALUES: Mapping[str, tuple[str, str]] = {
+    "training_only": ("yes", "yes"),
+    "trainable": ("no", "no"),
+    "transposed": ("yes, share=@NAME", "yes, share: NAME"),
+    **dict.fromkeys(("name", "share"), ("@NAME", "NAME")),
+    "inputs": ("[@NAME, @NAME]", "[NAME, NAME]"),
+}
+"""What a common key takes, in a pattern and in a file."""
+
+
 def flag_hint(kind: type[Layer], value: Operand, given: Container[str], *, in_file: bool) -> str | None:
     """``write round=ceil``, for ``ceil_mode`` without its value, a key here or in another tool.
 
     None for other words and for keys that are ``given``. For a key that is not on or off:
-    ``write groups=1; groups takes a whole number of at least 1``.
+    ``write groups=1; groups takes a whole number of at least 1``. For a key that may not stand beside one that is
+    given: ``output takes the place of kernel, stride``.
     """
-    text = _word(value)
+    text, sign = _word(value), ": " if in_file else "="
+    if text in kind.common_keys():
+        return f"write {text}{sign}{COMMON_VALUES[str(text)][in_file]}"
     own = own_key(text, kind, Literal(True, value.span)) if isinstance(text, str) else None
     if own is None or own[0] in given:
         return None
+    for key, replaced in kind.replaces.items():
+        if (own[0] == key and any(other in given for other in replaced)) or (own[0] in replaced and key in given):
+            return f"{key} takes the place of {', '.join(replaced)}"
     words = kind.keys[own[0]].reader.words
     values = dict.fromkeys((own[0], *ALSO_SET.get(str(text).lower(), ())), "yes" if "yes" in words else own[1])
-    sign = ": " if in_file else "="
     settings = [f"{key}{sign}{word}" for key, word in values.items() if word in words]
     if settings:
         return f"write {', '.join(settings)}"

@@ -212,7 +212,7 @@ class Planner:
             elif argument.key in (*CALL_KEYS, *TYING_KEYS):
                 self._common(plan, argument, kind)
             else:
-                self._unknown_key(kind, argument, in_file=syntax.in_file)
+                self._unknown_key(kind, argument)
         if syntax.references and not kind.is_merge and kind.second_input is None:
             message = f"{upper} reads the layer before it; FROM, merges and layers with a second input take '@name'"
             self._problem(
@@ -250,18 +250,18 @@ class Planner:
         from cnncalc.language.foreign import bare_hint, flag_hint
 
         upper, syntax = kind.kind.upper(), plan.syntax
-        hint = bare_hint(kind, argument.value, [other.key for other in syntax.arguments], in_file=syntax.in_file)
+        hint = bare_hint(kind, argument.value, [other.key for other in syntax.arguments], in_file=argument.in_file)
         if hint or may_be_value:
             return f"{upper} takes this word only with its key", hint
-        hint = flag_hint(kind, argument.value, plan.given, in_file=syntax.in_file)
+        hint = flag_hint(kind, argument.value, plan.given, in_file=argument.in_file)
         return f"{upper} takes this key only with a value", hint
 
-    def _unknown_key(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> None:
+    def _unknown_key(self, kind: type[Layer], argument: Argument) -> None:
         key, near, hint = argument.key or "", "", None
         if len(self.problems) <= MAX_PROBLEMS:
             from cnncalc.language.foreign import key_hint
 
-            hint = key_hint(key, kind, argument.value, in_file=in_file)
+            hint = key_hint(key, kind, argument.value, in_file=argument.in_file)
             near = "" if hint else self.problems.near(key, (*kind.keys, *kind.common_keys()))
         self._problem("unknown-key", f"{kind.kind} has no key '{key}'{near}", argument.span, hint)
 
@@ -273,8 +273,7 @@ class Planner:
             return
         plan.key_spans[key] = argument.span
         if key in PARAMETER_KEYS and kind is not None and not kind.learns:
-            what = "freeze" if key == "trainable" else "share"
-            self._problem("unknown-key", f"{kind.kind} has no parameters to {what}", argument.span)
+            self._problem("unknown-key", without_parameters(kind, key), argument.span)
         elif key in TYING_KEYS:
             self._take_transposed(plan, argument, kind)
         elif key == "trainable":
@@ -285,7 +284,7 @@ class Planner:
             labels = _labels(value)
             if labels is None or (key != "inputs" and len(labels) != 1):
                 what = "names" if key == "inputs" else "a name"
-                hint = "write inputs=[@a, @b]" if key == "inputs" and not plan.syntax.in_file else None
+                hint = "write inputs=[@a, @b]" if key == "inputs" and not argument.in_file else None
                 self._problem("wrong-type", f"{key}: expected {what}", value.span, hint)
             else:
                 self._take_names(plan, key, labels, argument.span)
@@ -362,6 +361,11 @@ class Planner:
             near = self.problems.near(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
+
+
+def without_parameters(kind: type[Layer], key: str) -> str:
+    """What is wrong with ``trainable`` or ``share`` of a kind that has no parameters."""
+    return f"{kind.kind} has no parameters to {'freeze' if key == 'trainable' else 'share'}"
 
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:

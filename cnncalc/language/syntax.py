@@ -56,12 +56,13 @@ Operand: TypeAlias = "Literal | Name | Code | References | ListOperand"
 
 
 class Argument(NamedTuple):
-    """``value`` or ``key=value`` in parentheses, or an entry of a mapping in a file."""
+    """``value`` or ``key=value`` in parentheses, or, ``in_file``, ``key: value`` or an entry of a mapping in a file."""
 
     key: str | None
     value: Operand
     span: Span
     """The place of the key, or of the value if there is no key."""
+    in_file: bool = False
 
 
 class LayerSyntax(NamedTuple):

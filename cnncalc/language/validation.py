@@ -177,8 +177,8 @@ class Validator:
     def _flag_hint(self, use: Use) -> str | None:
         """The hint for the name of a key in place of a value, as in ``POOL(ceil_mode)``; None for other names."""
         arguments = use.unit.arguments if use.unit is not None else ()
-        is_bare = any(argument.key is None and argument.value == use.operand for argument in arguments)
-        if use.unit is None or not is_bare or not isinstance(use.operand, Name):
+        bare = [argument for argument in arguments if argument.key is None and argument.value == use.operand]
+        if use.unit is None or not bare or not isinstance(use.operand, Name):
             return None
         plan = self.planner.plan(use.unit)
         if plan is None or plan.kind is None:
@@ -186,7 +186,7 @@ class Validator:
         from cnncalc.language.foreign import flag_hint
 
         others = [key for key, given in plan.given.items() if given.value != use.operand]
-        return flag_hint(plan.kind, use.operand, others, in_file=use.unit.in_file)
+        return flag_hint(plan.kind, use.operand, others, in_file=bare[0].in_file)
 
     def _setting(self, name: str) -> str:
         """The option that gives a name a value that all its keys take, as ``--set p=0.5``; VALUE if none is known."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
 from cnncalc.memory.frames import block_frames
@@ -59,7 +58,6 @@ class TapeBuilder:
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
         self.place: dict[int, int] = {}  # the output value of each row
-        self.unreached = without_gradient(report.layers)
         self.unpooled = {row.sources[1] for row in self.rows if row.layer.takes_places}
         self.places: dict[int, int] = {}  # the value of the indices of each max pool that an UNPOOL reads
         self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
@@ -102,16 +100,28 @@ class TapeBuilder:
                 spans[row.index] = (first, len(self.operations) - 1)
             if is_output:
                 outputs.append(row)
-        loss = None
+        loss, unreached = None, frozenset[int]()
         if self.training:
             targets = self._targets(outputs)
             sources += targets.values()
             loss = self._loss(outputs, targets)
             self._finish()
+            unreached = self._unreached(loss)
+        used = {
+            place
+            for number, operation in enumerate(self.operations)
+            if number not in unreached
+            for place in operation.parameters
+        }
         return Tape(
             tuple(self.values),
             tuple(self.operations),
-            tuple(self.parameters),
+            tuple(
+                [
+                    each._replace(has_gradient=each.is_trainable and place in used)
+                    for place, each in enumerate(self.parameters)
+                ]
+            ),
             tuple(self.buffers),
             tuple(sources),
             tuple([self.place[row.index] for row in outputs]),
@@ -119,7 +129,20 @@ class TapeBuilder:
             loss,
             spans_of(self.operations),
             self.is_for_several,
+            unreached,
         )
+
+    def _unreached(self, loss: int) -> frozenset[int]:
+        """The operations whose outputs require a gradient and get none."""
+        reached, found = {loss}, []
+        for number in range(self.last, -1, -1):
+            operation = self.operations[number]
+            if operation.output in reached:
+                pairs = zip(operation.inputs, operation.gradients, strict=False)
+                reached.update([value for value, how in pairs if how != NONE])
+            elif self.learns(operation.output):
+                found.append(number)
+        return frozenset(found)
 
     def _own(self, row: LayerReport) -> None:
         """Registers the parameters and buffers of a row; a shared parameter is registered once, for its owner."""
@@ -145,10 +168,14 @@ class TapeBuilder:
         place = self.tensors.get((owner.index, array.name))
         if place is None:
             place = self.tensors[owner.index, array.name] = len(self.parameters)
-            is_trainable = owner.is_trainable and owner.index not in self.unreached
             elements = array.count.value
+            is_trainable = self._is_trainable(owner)
             self.parameters.append(ParameterTensor(elements * self.parameter_item, owner.index, is_trainable, elements))
         return place
+
+    def _is_trainable(self, owner: LayerReport) -> bool:
+        """Whether the parameters of a row require a gradient."""
+        return owner.is_trainable
 
     def _layer(self, row: LayerReport) -> None:
         """Lowers one layer; if that takes several operations, a frame holds its inputs."""
@@ -232,7 +259,7 @@ class TapeBuilder:
         return len(self.operations) - 1
 
     def learns(self, value: int) -> bool:
-        """Whether a gradient reaches a value."""
+        """Whether a value requires a gradient."""
         return self.values[value].learns
 
     def item_of(self, value: int) -> int:

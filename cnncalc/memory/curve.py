@@ -186,13 +186,13 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     forward = _candidates(simulation, classes, (), training=False)
     special = _special(simulation, segments, training=True)
     special_forward = _special(simulation, (), training=False)
-    learned = simulation.learned()
+    learned, idle = simulation.learned(), simulation.idle()
     parameters, buffers, _ = simulation.resident(1, training=True)
     states = {}
     for name, optimizer in OPTIMIZERS.items():
         try:
             decay, item = options.weight_decay, bytes_per_element(options.dtype)
-            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=decay, item=item)
+            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=decay, item=item, idle=idle)
         except ValueProblem:
             if name == options.optimizer:
                 raise

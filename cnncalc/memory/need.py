@@ -134,6 +134,7 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
         simulation.profile,
         style=options.style,
         weight_decay=options.weight_decay,
+        idle=simulation.idle(),
     )
     later = None if steady == loop else simulation.record(steady, segments, training=True).program
     micro = min(options.accumulate, MAX_MICRO)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.memory import Size
 from cnncalc.memory.builder import TapeBuilder
 from cnncalc.memory.tape import NONE
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import LayerReport, Report
 
 
 class NumpyLowering(TapeBuilder):
@@ -13,9 +19,22 @@ class NumpyLowering(TapeBuilder):
     Temporary buffers of kernels, such as windows copied for a matrix product, are not counted.
     """
 
+    def __init__(self, report: Report, *arguments: Any, **options: Any) -> None:
+        super().__init__(report, *arguments, **options)
+        self.without_gradient = without_gradient(report.layers)
+        reached = [row.index for row in report.layers if row.index not in self.without_gradient]
+        self.used = {report.graph.owner(index)[0] for index in reached}.union(reached)
+
+    def _is_trainable(self, owner: LayerReport) -> bool:
+        return owner.is_trainable and owner.index in self.used
+
+    def _unreached(self, loss: int) -> frozenset[int]:
+        return frozenset()  # the run knows the layers without a gradient before, and frees what others keep in backward
+
     def _lower(self, inputs: list[int]) -> int:
         row, layer, in_place = self.row, self.row.layer, self.in_place
-        learned = row.is_trainable and bool(self.own_parameters)
+        parameters = () if row.index in self.without_gradient else self.own_parameters
+        learned = row.is_trainable and bool(parameters)
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
         if self.training and not layer.is_view:
             in_place = in_place and keeping.overwrites
@@ -36,5 +55,5 @@ class NumpyLowering(TapeBuilder):
             clones_input=in_place and keeping.clones,
             extras=extras if self.training else (),
             gradients=gradients,
-            parameters=self.own_parameters,
+            parameters=parameters,
         )

@@ -107,18 +107,21 @@ def step_of(
     style: str | None,
     weight_decay: bool,
     item: int = 4,
+    idle: Sequence[int] = (),
 ) -> OptimizerStep:
     """The bytes of a step over parameter arrays of ``sizes`` bytes, rounded as the profile does.
 
-    ``style``: None for that of the profile. ``item``: bytes of one element. Raises ValueProblem for a style that is
-    unknown or that the optimizer does not have.
+    ``style``: None for that of the profile. ``item``: bytes of one element. ``idle``: the bytes of trainable arrays
+    without a gradient, for which there is only the state that exists before the first step. Raises ValueProblem for a
+    style that is unknown or that the optimizer does not have.
     """
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
-    state = optimizer.state * total
+    stated = [*sizes, *(idle if optimizer.state_at_start else ())]
+    state = optimizer.state * sum(stated)
     if optimizer.counters and (style == "fused" or profile.is_cpu) and not profile.is_numpy:
         counter = round_up(4, profile.rounding)
-        state += optimizer.counters * counter * len(sizes)
+        state += optimizer.counters * counter * len(stated)
     before = state if optimizer.state_at_start else 0
     made = state - before
     if style == "fused":
@@ -150,12 +153,19 @@ class StepTensors(NamedTuple):
 
 
 def tensors_of_step(
-    optimizer: OptimizerMemory, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
+    optimizer: OptimizerMemory,
+    sizes: Sequence[int],
+    profile: Profile,
+    *,
+    style: str | None,
+    weight_decay: bool,
+    idle: Sequence[int] = (),
 ) -> StepTensors:
     """The tensors whose bytes :func:`step_of` adds up, for a profile with PyTorch's caching allocator."""
     style = _checked_style(optimizer, profile, style or profile.style)
     counters = (profile.rounding,) * optimizer.counters if style == "fused" else ()
-    state = tuple([part for size in sizes for part in (*(size,) * optimizer.state, *counters)])
+    stated = [*sizes, *(idle if optimizer.state_at_start else ())]
+    state = tuple([part for size in stated for part in (*(size,) * optimizer.state, *counters)])
     temporaries: list[int] = []
     temporary_sizes: list[int] = []
     if style == "foreach":

@@ -123,12 +123,13 @@ class Machine:
         self.peak = -1
         self.at = Level(0, 0, 0)
         # of each parameter: how many of its operations backward has not reached yet
-        self.parameter_uses = Counter([place for operation in tape.operations for place in operation.parameters])
+        reached = [each for number, each in enumerate(tape.operations) if number not in tape.unreached]
+        self.parameter_uses = Counter([place for operation in reached for place in operation.parameters])
         self.borrowed_bytes = self._borrowed_bytes()
         self.borrowed: dict[int, int] = {}  # of a parameter with several uses: the gradient of its first use
         self.unordered: set[int] = set()  # those of them for which it has another memory order
         if loop.gradients_before or loop.gradients_stay:
-            learned = [place for place, parameter in enumerate(tape.parameters) if parameter.is_trainable]
+            learned = [place for place, parameter in enumerate(tape.parameters) if parameter.has_gradient]
             self._change_gradients(sum([self.borrowed_bytes.get(place, sizes.parameters[place]) for place in learned]))
         count = len(tape.values)
         self.sizes = list(sizes.storages)  # the bytes of each
@@ -149,8 +150,15 @@ class Machine:
         # checkpointed segments
         self.checkpoints = Checkpoints(tape, loop.segments)
         self.not_recomputed = set(range(len(loop.segments)))
-        self.segment_inputs: list[tuple[int, ...]] = [()] * len(loop.segments)  # storages
+        self.segment_inputs: list[tuple[int, ...]] = [()] * len(loop.segments)  # values
+        self.saving = {number for numbers in self.checkpoints.saving for number in numbers}
+        # of a segment: what holds its inputs, its call and its operations that keep something
+        self.segment_holders = [1 + len(numbers) for numbers in self.checkpoints.saving]
+        self.is_recomputing = False
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
+        # what backward does not reach is freed with the values that it made
+        self.unreached = {tape.operations[number].output: number for number in tape.unreached}  # by value
+        self.graph_holders = dict.fromkeys(tape.unreached, 0)  # of an operation
         # gradients of values, which may share a storage
         self.pending: dict[int, int] = {}
         self.gradient_sizes: list[int] = []
@@ -207,7 +215,33 @@ class Machine:
     def _used(self, value: int) -> None:
         self.uses[value] -= 1
         if not self.uses[value]:
-            self._drop(self.storage[value])
+            self._discard(value)
+
+    def _discard(self, value: int) -> None:
+        """Frees a value that nothing in the program refers to."""
+        self._drop(self.storage[value])
+        if value in self.unreached:
+            self._leave_graph(value)
+
+    def _leave_graph(self, value: int) -> None:
+        """Ends one reference to a value; the last one ends what the unreached operations before it have saved."""
+        left = [value]
+        while left:
+            number = self.unreached.get(left.pop())
+            if number is None:
+                continue
+            self.graph_holders[number] -= 1
+            if not self.graph_holders[number]:
+                if self.is_recomputing:  # the segment is held by what the first run has saved
+                    self._drop_saved(number)
+                else:
+                    self._free_saved(number)
+                left += self._requiring(self.tape.operations[number])
+
+    def _requiring(self, operation: Operation) -> list[int]:
+        """The inputs for which an operation would make a gradient."""
+        pairs = zip(operation.inputs, operation.gradients, strict=False)
+        return [value for value, how in pairs if how != NONE and self.learns[value]]
 
     def _level(self, phase: str) -> Level:
         return Level(self.activations, self.gradients, self.transient, -1, phase)
@@ -232,7 +266,7 @@ class Machine:
     def _saved_storages(self) -> list[int]:
         """The bytes of each storage that is kept for backward."""
         storages = {storage for saved in self.saved for storage in saved}
-        storages.update(storage for inputs in self.segment_inputs for storage in inputs)
+        storages.update(self.storage[value] for inputs in self.segment_inputs for value in inputs)
         of_parameters = {operation.output for operation in self.tape.operations if operation.is_alias}
         return [self.given.storages[storage] for storage in storages - of_parameters]
 
@@ -268,13 +302,14 @@ class Machine:
         for number, operation in enumerate(self.tape.operations):
             segment = checkpoints.segment_of.get(number)
             if segment is not None and number == checkpoints.segments[segment][0]:
-                held = tuple([self.storage[value] for value in checkpoints.entering[segment]])
-                self.segment_inputs[segment] = held
-                for storage in held:
-                    self.holders[storage] += 1
+                self.segment_inputs[segment] = checkpoints.entering[segment]
+                for value in checkpoints.entering[segment]:
+                    self.holders[self.storage[value]] += 1
+                    if value in self.unreached:
+                        self.graph_holders[self.unreached[value]] += 1
             self._run(number, operation, "forward", saves=segment is None)
-            if segment is not None and number == checkpoints.segments[segment][1] and not checkpoints.saving[segment]:
-                self._free_inputs(segment)
+            if segment is not None and number == checkpoints.segments[segment][1]:
+                self._leave_segment(segment)
             for value in operation.inputs:
                 self._used(value)
             if number in ends:
@@ -317,8 +352,12 @@ class Machine:
             self._change_activations(-kept)
             kept = 0
         self.kept[number] = kept
+        if output in self.unreached:
+            for value in (output, *self._requiring(operation)):
+                if value in self.unreached:
+                    self.graph_holders[self.unreached[value]] += 1
         if not self.uses[output]:
-            self._drop(storage)
+            self._discard(output)
 
     def _save(self, number: int, operation: Operation, output: int) -> None:
         """Holds the storages that backward needs; ``output`` is the storage of the output."""
@@ -333,6 +372,7 @@ class Machine:
         """Runs the forward of a segment again, up to its last operation that keeps something."""
         operations, entering = self.tape.operations, set(self.checkpoints.entering[segment])
         first, last, runs_last, casts, used = self.checkpoints.recomputation(segment)
+        self.is_recomputing = True
         for value in chain(*used):
             self.uses[value] += 1
         for number in range(first, last + 1):
@@ -340,12 +380,13 @@ class Machine:
                 self._run_again(cast, operations[cast])
             if number < last or runs_last:
                 self._run_again(number, operations[number])
-            else:
+            elif operations[number].output not in self.unreached:
                 self._save(number, operations[number], -1)
             for value in used[number - first]:
                 self.uses[value] -= 1
                 if not self.uses[value] and value not in entering:
-                    self._drop(self.storage[value])
+                    self._discard(value)
+        self.is_recomputing = False
         self._change_activations(-self.numbers_again)
         self.numbers_again = 0
 
@@ -367,6 +408,8 @@ class Machine:
             self.pending[loss] = self._new_gradient(self.given.values[loss])
             self.gradient_holders[0] += 1  # held by the caller
         for number, operation in reversed([*enumerate(self.tape.operations)]):
+            if operation.output in self.unreached:
+                continue
             incoming = self.pending.pop(operation.output, None)
             if incoming is None:
                 self._free_saved(number)
@@ -450,7 +493,11 @@ class Machine:
     def _borrowed_bytes(self) -> dict[int, int]:
         """By parameter: the bytes of its gradient, if that stays in the memory of the gradient of an output."""
         tape = self.tape
-        outputs = {each.parameters[0]: each.output for each in tape.operations if each.borrows and each.borrows.stays}
+        outputs = {
+            each.parameters[0]: each.output
+            for number, each in enumerate(tape.operations)
+            if each.borrows and each.borrows.stays and number not in tape.unreached
+        }
         return {
             place: self.given.values[output]
             for place, output in outputs.items()
@@ -563,14 +610,13 @@ class Machine:
             self._change_gradients(change)
 
     def _free_saved(self, number: int) -> None:
-        """Frees what an operation kept for backward, and after the first such operation of a segment its inputs."""
+        """Frees what an operation kept for backward, and after the last such operation of a segment its inputs."""
         if self.numbers[number]:
             self._change_activations(-self.numbers[number])
             self.numbers[number] = 0
         self._drop_saved(number)
-        segment = self.checkpoints.segment_of.get(number)
-        if segment is not None and number in self.checkpoints.saving[segment][:1]:
-            self._free_inputs(segment)
+        if number in self.saving:
+            self._leave_segment(self.checkpoints.segment_of[number])
 
     def _drop_saved(self, number: int) -> None:
         """Releases the values that an operation kept, and frees its extras."""
@@ -581,8 +627,10 @@ class Machine:
             self._change_activations(-self.kept[number])
             self.kept[number] = 0
 
-    def _free_inputs(self, segment: int) -> None:
-        """Releases the inputs of a segment."""
-        for storage in self.segment_inputs[segment]:
-            self._drop(storage)
-        self.segment_inputs[segment] = ()
+    def _leave_segment(self, segment: int) -> None:
+        """Ends one use of the inputs of a segment; the last one releases them."""
+        self.segment_holders[segment] -= 1
+        if not self.segment_holders[segment]:
+            for value in self.segment_inputs[segment]:
+                self._discard(value)
+            self.segment_inputs[segment] = ()

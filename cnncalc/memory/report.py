@@ -306,9 +306,14 @@ class Simulation:
         return [*sources, *sources[:inputs] * (self.options.image_batches - 1)]
 
     def learned(self) -> list[int]:
-        """The bytes of each trainable parameter array, rounded as the profile does."""
+        """The bytes of each parameter array that gets a gradient, rounded as the profile does."""
         parameters = self.tape(training=True).parameters
-        return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.is_trainable]
+        return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.has_gradient]
+
+    def idle(self) -> list[int]:
+        """The bytes of each trainable parameter array that gets no gradient, rounded as the profile does."""
+        parameters = [each for each in self.tape(training=True).parameters if each.is_trainable]
+        return [round_up(each.size, self.profile.rounding) for each in parameters if not each.has_gradient]
 
     def segments(self, batch: int, rule: str | None = None) -> tuple[Segment, ...]:
         """The segments that a rule checkpoints (None: that of the options); those of ``best`` are searched for.
@@ -452,6 +457,7 @@ class Simulation:
             style=options.style,
             weight_decay=options.weight_decay,
             item=bytes_per_element(options.dtype),
+            idle=self.idle(),
         )
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None, *, logs: bool = False) -> Training:

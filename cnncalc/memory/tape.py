@@ -19,7 +19,7 @@ NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
 
 
 class Tensor(NamedTuple):
-    """A tensor of the forward pass: its bytes, the row that made it, and whether a gradient reaches it.
+    """A tensor of the forward pass: its bytes, the row that made it, and whether it requires a gradient.
 
     ``storage`` are the bytes of its memory, if that is larger.
     """
@@ -106,12 +106,16 @@ class Operation(NamedTuple):
 
 
 class ParameterTensor(NamedTuple):
-    """A parameter array: its bytes, its row, whether it is learned, and its elements."""
+    """A parameter array: its bytes, its row, whether it is trainable, and its elements.
+
+    ``has_gradient``: it is trainable, and backward reaches an operation that uses it.
+    """
 
     size: int
     layer: int
     is_trainable: bool
     elements: int
+    has_gradient: bool = False
 
 
 class Frame(NamedTuple):
@@ -145,7 +149,9 @@ class Tape(NamedTuple):
     ``parameters`` and ``buffers`` (bytes each) are always alive. ``sources`` are the values that exist before the first
     operation (images, targets); ``results`` and ``loss`` live until the end. ``is_for_several``: the tape does not hold
     for batch 1, where some operations differ. ``spans``: first and last operation of each row that has any, without
-    those of the loss.
+    those of the loss. ``unreached``: the operations that backward does not reach although their outputs require a
+    gradient, since only the sizes of what follows from them are read; they keep what they save until their outputs, and
+    those of the unreached operations after them, are freed.
     """
 
     values: tuple[Tensor, ...]
@@ -158,6 +164,7 @@ class Tape(NamedTuple):
     loss: int | None = None
     spans: Mapping[int, tuple[int, int]] = {}
     is_for_several: bool = False
+    unreached: frozenset[int] = frozenset()
 
     def sizes(self, measure: Callable[[Size], int]) -> Sizes:
         """Every size as ``measure`` gives it."""

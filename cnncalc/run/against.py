@@ -246,7 +246,7 @@ def _trained(trainer: Trainer, images: Mapping[str, Any], seed: int) -> tuple[li
     for row, numbers in zip(report.layers, trainer.weights, strict=True):
         for array in row.own_arrays:
             leaf = torch.from_numpy(numbers[array.name].copy())
-            leaves[row.index, array.name] = leaf.requires_grad_(array.name in trainer.learned[row.index])
+            leaves[row.index, array.name] = leaf.requires_grad_((row.index, array.name) in trainer.names)
     values: list[Any] = []
     random = np.random.default_rng(seed)
     for row in report.layers:

@@ -93,8 +93,9 @@ class Trainer:
         ]
         self.learns = self._find_learning()
         self.gradients: dict[tuple[int, str], Any] = {}
+        used = {(report.graph.owner(row.index, name)[0], name) for row in rows for name in self.learned[row.index]}
         self.names = [
-            (row.index, array.name) for row in rows for array in row.own_arrays if array.name in self.learned[row.index]
+            (row.index, array.name) for row in rows for array in row.own_arrays if (row.index, array.name) in used
         ]
         self.optimizer = Optimizer(optimizer, [weights[row][name] for row, name in self.names]) if optimizer else None
 

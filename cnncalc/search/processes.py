@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 MOST_PROCESSES = 1_000
+FILES_OF_A_PROCESS = 3
+"""The files that this process has open for each worker process: its connection, and two for the end of either."""
+OTHER_FILES = 32
+"""The files that it may have open besides these."""
+STARTS = 3
+"""How often the start of a process is tried: the fork server may just have ended, and is then started again."""
+START_SECONDS = 0.1
+"""The time between these."""
 
 
 def number_of_processes(text: str) -> int:
@@ -38,22 +47,40 @@ class WorkerEnded(RuntimeError):
     """A worker process ended while it ran a task."""
 
 
+class WorkerNotStarted(RuntimeError):
+    """The system starts no more processes."""
+
+
+def most_processes() -> int:
+    """How many processes the limit of open files allows; MOST_PROCESSES where there is no such limit."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MOST_PROCESSES
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return MOST_PROCESSES
+    return min(MOST_PROCESSES, max(0, limit - OTHER_FILES) // FILES_OF_A_PROCESS)
+
+
 class WorkerProcesses(ThreadPoolExecutor):
     """Up to ``number`` processes, each served by a thread, which sends it a task and waits for the answer.
 
-    If a process ends, its task alone fails, with :class:`WorkerEnded`, and another process takes its place.
-    (:class:`concurrent.futures.ProcessPoolExecutor` fails all tasks, and before Python 3.12.1 it can lose one for
-    ever.) The processes ignore interrupts; they end at the shutdown, even while they compute, and when this process
-    ends, even if it is killed. They are not forked from this process, whose threads may hold locks, but from a fork
-    server that has imported ``modules``; systems without fork servers spawn them.
+    There are fewer where the limit of open files allows no more. A task without a process fails with
+    :class:`WorkerNotStarted`. If a process ends, its task alone fails, with :class:`WorkerEnded`, and another process
+    takes its place. (:class:`concurrent.futures.ProcessPoolExecutor` fails all tasks, and before Python 3.12.1 it can
+    lose one for ever.) The processes ignore interrupts; they end at the shutdown, even while they compute, and when
+    this process ends, even if it is killed. They are not forked from this process, whose threads may hold locks, but
+    from a fork server that has imported ``modules``; systems without fork servers spawn them.
     """
 
     def __init__(self, number: int, modules: Sequence[str] = ("cnncalc.search.work",)) -> None:
-        super().__init__(number, initializer=_block_interrupts)
+        self._number = min(number, most_processes())
+        super().__init__(max(1, self._number), initializer=_block_interrupts)
         methods = multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if self._context.get_start_method() == "forkserver":
-            self._context.set_forkserver_preload([__name__, *modules])
+            self._context.set_forkserver_preload(["cnncalc.search.fork_server", __name__, *modules])
         self._lock = threading.Lock()
         """Held while a process is started or removed; threads may not do that at the same time."""
         self._has_ended = False
@@ -99,13 +126,31 @@ class WorkerProcesses(ThreadPoolExecutor):
         with self._lock:
             if self._has_ended:
                 raise WorkerEnded("the worker processes have ended")
-            connection, other_end = self._context.Pipe()
-            process = self._context.Process(target=_serve, args=(other_end,), daemon=True)
-            process.start()
-            other_end.close()
-            worker = _Worker(process, connection)
-            self._workers.add(worker)
+            if not self._number:
+                raise WorkerNotStarted("a worker process needs more open files than the system allows")
+            for rest in reversed(range(STARTS)):
+                try:
+                    worker = self._new_worker()
+                except (EOFError, OSError) as error:
+                    if not rest:
+                        reason = getattr(error, "strerror", None) or "the fork server has ended"
+                        raise WorkerNotStarted(f"a worker process cannot be started: {reason}") from None
+                    time.sleep(START_SECONDS)
+                else:
+                    self._workers.add(worker)
+                    break
             return worker
+
+    def _new_worker(self) -> _Worker:
+        connection, other_end = self._context.Pipe()
+        try:
+            with other_end:
+                process = self._context.Process(target=_serve, args=(other_end,), daemon=True)
+                process.start()
+        except BaseException:
+            connection.close()
+            raise
+        return _Worker(process, connection)
 
     def _remove(self, worker: _Worker) -> None:
         """Ends a process, if it has not ended, and waits for its end."""

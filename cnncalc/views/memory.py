@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MAX_LAYERS = 8
 """The number of largest layers that are shown."""
-LABEL_WIDTH, MAX_CHART_WIDTH = 11, 72
-"""The characters of the bytes beside a chart, and the most operations in a line of it."""
 
 CLASSES = {
     "parameters": "parameters",
@@ -49,7 +47,7 @@ def memory_document(
 ) -> Document:
     """The memory of training and inference; with ``depth`` it names blocks at that nesting level instead of layers.
 
-    ``timeline`` adds a chart of live bytes over the operations of each, whose lines have at most ``width`` characters.
+    ``timeline`` adds a chart of live bytes over the operations of each, in lines of at most ``width`` characters.
     """
     options = memory.options
     held = f"{options.profile}, {plural(options.batch, 'image')}, {options.dtype}"
@@ -65,11 +63,9 @@ def memory_document(
         closing.append(Paragraph("need", need_lines(memory.reserve, notation)))
     closing.append(_ranges(memory, notation))
     if timeline:
-        steps = {"training": memory.training.events, "inference": memory.inference.events}
+        steps = {"a training step": memory.training.events, "inference": memory.inference.events}
         closing += [
-            Paragraph(
-                name, ("live bytes over the operations", *timeline_chart(events, notation.units, width)), verbatim=True
-            )
+            Paragraph("live bytes", (f"over {name}", *timeline_chart(events, notation.units, width)), verbatim=True)
             for name, events in steps.items()
         ]
     what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
@@ -268,14 +264,14 @@ def _breakdown(breakdown: Breakdown) -> dict[str, int]:
     return dict(zip(CLASSES, breakdown, strict=True))
 
 
-def timeline_chart(events: Sequence[Event], units: str, width: int, height: int = 12) -> list[str]:
+def timeline_chart(events: Sequence[Event], units: str, width: int = 100, height: int = 12) -> list[str]:
     """A chart in text of the live bytes of activations, gradients and temporaries over the operations.
 
-    Its lines have at most ``width`` characters, but for the last one, which explains the letters.
+    Its lines have at most ``width`` characters, 13 of them for the bytes.
     """
     if not events:
         return ["no operations"]
-    width = min(width - LABEL_WIDTH - 2, MAX_CHART_WIDTH, len(events))
+    width = min(max(1, width - 13), 72, len(events))
     highest = max(event.total for event in events) or 1
     columns = [
         max(event.total for event in events[place * len(events) // width : (place + 1) * len(events) // width])
@@ -285,13 +281,13 @@ def timeline_chart(events: Sequence[Event], units: str, width: int, height: int 
     for level in range(height, 0, -1):
         bar = "".join("#" if 2 * column * height >= (2 * level - 1) * highest else " " for column in columns)
         label = format_bytes(highest * level // height, units) if level in (height, height // 2, 1) else ""
-        lines.append(f"{label:>{LABEL_WIDTH}} |{bar}".rstrip())
+        lines.append(f"{label:>11} |{bar}".rstrip())
     phases = ""
     for place in range(width):
         phases += events[place * len(events) // width].phase[:1]
-    lines.append(f"{'':>{LABEL_WIDTH}} +{'-' * width}")
-    lines.append(f"{'':>{LABEL_WIDTH}}  {phases}".rstrip())
-    lines.append(f"{'':>{LABEL_WIDTH}}  f forward, b backward, r recompute")
+    lines.append(f"{'':>11} +{'-' * width}")
+    lines.append(f"{'':>11}  {phases}".rstrip())
+    lines.append(f"{'':>11}  f forward, b backward, r recompute")
     return lines
 
 

@@ -37,6 +37,8 @@ def dependence(layer: Layer, volumes: tuple[Volume, ...], number: int) -> Any:
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
+    if layer.kind == "attention":  # with large scores a position takes all, and the others have no effect in float64
+        parameters = {name: array / (4 * layer.fan_in(array.shape)) for name, array in parameters.items()}
     base = [random.uniform(0.5, 1.5, (1, *x)) for x in volumes]
     before = layer.forward(np, *base, **parameters)
     size = volumes[number].elements

@@ -16,10 +16,10 @@ from cnncalc.analysis.cost import cost_of
 from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.language.reading import read_design
-from cnncalc.layers import resize
+from cnncalc.layers import KINDS, resize
 from cnncalc.layers.stencil import Stencil, count_of
 from cnncalc.volume import Volume
-from tests.analysis.reachability import exact_fields, random_net, random_net_of_sides
+from tests.analysis.reachability import dependence, exact_fields, random_net, random_net_of_sides
 from tests.layer_cases import CASES, Case, bound
 from tests.random_nets import examples, seeds
 
@@ -125,6 +125,15 @@ def differences(texts: Iterable[str]) -> tuple[int, list[str]]:
             if exact != {name: field.size for name, field in row.fields.items() if field.is_certain}:
                 wrong.append(f"{text}: {row.name}")
     return count, wrong
+
+
+@pytest.mark.parametrize("depth", [1, 16, 40])
+def test_the_reference_of_attention_sees_every_position_at_any_depth(depth: int) -> None:
+    """Its softmax must not saturate: then one position would take all, and the others would seem to have no effect."""
+    for inputs in ((Volume(12, depth),), (Volume(12, depth), Volume(7, depth))):
+        marks = dependence(KINDS["attention"](heads=1).on(1), inputs, len(inputs) - 1)
+        seen = marks.reshape(12, depth, inputs[-1].positions, depth)
+        assert seen.any(axis=(1, 3)).all()
 
 
 @pytest.mark.slow
@@ -603,8 +612,8 @@ def test_every_kind_takes_a_volume_of_any_size_or_refuses_it() -> None:
             except (ShapeError, ValueProblem):
                 continue
             taken.add(case.kind)
-            for x, dependence in zip(inputs, reach.dependences_of(layer, inputs, cost.output), strict=False):
-                field = reach.own_field(x).through(dependence, intervals.Work())
+            for x, seen in zip(inputs, reach.dependences_of(layer, inputs, cost.output), strict=False):
+                field = reach.own_field(x).through(seen, intervals.Work())
                 assert all(0 <= size <= whole for size, whole in zip(field.size, x.sides, strict=True)), case
     assert {"permute", "resize", "pad", "space2depth", "avgpool", "window", "attention"} <= taken
 

@@ -84,6 +84,15 @@ def test_what_a_process_that_ends_leaves_is_checked_by_this_one(folder: Path, mo
     assert checked(folder, 2) == alone
 
 
+def test_what_no_process_can_be_started_for_is_checked_by_this_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = checked(folder, 1)
+    monkeypatch.setattr(processes, "most_processes", lambda: 0)
+
+    assert checked(folder, 2) == alone
+
+
 def _ends(*_: object) -> None:
     os._exit(1)
 

@@ -190,10 +190,10 @@ def test_fit_as_json() -> None:
         ("memory", "lenet5", "--plan"),
         ("memory", "mobilenet-v1", "--profile", "tflm"),
         ("memory", "lenet5"),
-        ("memory", "lenet5", "--timeline"),
+        ("memory", "squeezenet", "--timeline"),
     ],
 )
-@pytest.mark.parametrize("width", [44, 60])
+@pytest.mark.parametrize("width", [44, 60, 80])
 def test_a_report_fits_a_narrow_terminal(
     words: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,23 @@ def test_what_is_written_comes_back(name: str) -> None:
     assert not back.graph.warnings
 
 
+@pytest.mark.parametrize(
+    ("text", "kinds_read"),
+    [
+        ("INPUT 8x8x3 -> RELU -> SCALE(shared=yes) -> TANH", "input relu scale tanh"),
+        (
+            "INPUT 8x8x3 -> [SCALE(shift=no, shared=yes) | ] -> ADD -> SCALE(shared=yes) -> RELU",
+            "input scale add scale relu",
+        ),
+        ("INPUT 8x8x1 -> TANH -> SCALE -> BN -> TANH", "input tanh scale scale tanh"),
+        ("INPUT 8x8x1 -> TANH -> PRELU -> SCALE -> SOFTMAX", "input tanh prelu scale softmax"),
+    ],
+)
+def test_a_single_number_of_a_written_file_is_a_parameter(text: str, kinds_read: str) -> None:
+    """Its values are made up: the zeros do not make the layers before it a constant."""
+    assert " ".join(kinds(read(written(text)))) == kinds_read
+
+
 def test_the_record_of_a_file_is_the_one_that_was_written() -> None:
     for text in every_net().values():
         net = tflite_net(analyze(text).resolved)

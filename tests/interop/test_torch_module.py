@@ -189,6 +189,46 @@ def test_a_learned_number_is_one_factor_or_shift_for_all_channels(
     assert report.totals.parameters == 3 * 3 * 3 * 4 + learned
 
 
+@pytest.mark.parametrize(
+    ("formula", "note"),
+    [
+        (lambda x, y, a: x * a[0] + y * (1 - a[0]), "2 weights computed from 3 numbers of the file"),
+        (lambda x, y, a: x * a[:1].view(()), "1 weight computed from 3 numbers of the file"),
+        (lambda x, y, a: x * a[0] + y * a[1] * a[2], None),
+        (lambda x, y, a: x * a[0].tanh() + y * (a[1] - 1) / a[2], None),
+    ],
+)
+def test_a_number_from_which_several_weights_are_computed_is_counted_once(formula: Any, note: str | None) -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Parameter(torch.ones(3))
+
+        def forward(self, x: Any) -> Any:
+            return formula(x, torch.relu(x), self.a)
+
+    notes = [text for text in cnncalc.from_torch(Mixed(), (7, 6, 4)).notes if "computed from" in text]
+    assert notes == ([note] if note else [])
+
+
+@pytest.mark.parametrize("shape", [(), (4, 1, 1)])
+def test_a_factor_and_a_shift_that_are_used_twice_are_shared(shape: tuple[int, ...]) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = [nn.Parameter(torch.ones(shape)) for _ in "abc"]
+
+        def forward(self, x: Any) -> Any:
+            x = torch.relu(x * self.a + self.b)
+            x = torch.relu(x * self.a + self.b)
+            x = torch.relu(x * self.a - self.b)  # another shift
+            return torch.relu(x * self.a + self.c)
+
+    rows = account(cnncalc.from_torch(Twice(), (7, 6, 4))).layers[1::2]
+    assert [row.kind for row in rows] == ["scale"] * 4
+    assert [row.shared_with for row in rows] == [None, rows[0].name, None, None]
+
+
 def test_axes_are_moved_and_maps_are_rolled() -> None:
     """movedim and moveaxis add no layer; roll works on batch x depth x sides as on batch x sides x depth."""
 

@@ -141,6 +141,23 @@ def test_each_layer_computes_what_it_does_here(case: Case) -> None:
     assert_same_values(case, is_flat=False)
 
 
+@pytest.mark.parametrize("kind", ["pool", "avgpool"])
+@pytest.mark.parametrize(
+    ("keys", "size"),
+    [
+        ({"kernel": [3, 2], "stride": 2, "pad": [0, 0, 1, 1]}, (5, 10)),
+        ({"kernel": [2, 3], "stride": 3, "pad": [0, 0, 0, 1]}, (10, 12)),
+        ({"kernel": [2, 3], "stride": [1, 3], "pad": [1, 0, 0, 1]}, (11, 12)),
+        ({"kernel": [3, 4, 3], "stride": [3, 3, 2], "pad": [1, 1, 0, 1, 0, 1]}, (5, 10, 12)),
+    ],
+)
+def test_no_window_begins_in_uneven_pads_at_the_end(kind: str, keys: dict[str, Any], size: tuple[int, ...]) -> None:
+    """The pads are a step of their own, in which PyTorch would begin a last window when it rounds up."""
+    others: list[dict[str, Any]] = [{}, {"count_pad": False}] if kind == "avgpool" else [{}]
+    for more in others:
+        assert_same_values(Case(kind, {**keys, **more, "round": "ceil"}, (Volume(*size, 4),)), is_flat=False)
+
+
 @each("case", list(filter(takes_one_position, SAME)), by=lambda case: case.kind)
 def test_each_layer_does_so_after_flatten(case: Case) -> None:
     """Tensors are batch x depth there, without sides."""

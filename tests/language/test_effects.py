@@ -221,6 +221,35 @@ def test_keys_of_parameters_at_a_layer_without_any(text: str, expected: list[str
     assert all(problem.code == "no-effect" and problem.span is not None for problem in report.warnings)
 
 
+@pytest.mark.parametrize(
+    ("defaults", "layers", "expected"),
+    [
+        ("in: {trainable: no}", "IN", ["in1: trainable has no effect: IN has no parameters"]),
+        ("in: {trainable: yes}", "[IN]*3", ["in1: trainable has no effect: IN has no parameters"]),
+        ("in: {trainable: no}", "IN -> IN(scale=yes)", []),
+        ("in: {trainable: no}", "IN(trainable=no)", ["in1: trainable has no effect: IN has no parameters"]),
+        ("in: {trainable: no}", "CONV3-4", []),  # defaults may be for layers that the net does not have
+        ("in: {trainable: no, scale: yes}", "IN", []),
+    ],
+)
+def test_trainable_in_defaults_is_warned_of_as_at_the_layer(defaults: str, layers: str, expected: list[str]) -> None:
+    report = cnncalc.analyze("-", stdin=f"defaults: {{{defaults}}}\nlayers: INPUT 8x8x3 -> {layers}\n")
+
+    assert [problem.message for problem in report.warnings] == expected
+    spans = [problem.span for problem in report.warnings]
+    assert all(span is not None and (span.line == 2) == ("trainable" in layers) for span in spans)
+
+
+def test_trainable_in_defaults_is_refused_for_kinds_without_parameters_as_at_the_layer() -> None:
+    with pytest.raises(DesignError, match="defaults: relu has no parameters to freeze"):
+        cnncalc.load("-", stdin="defaults: {relu: {trainable: no}}\nlayers: INPUT 8x8x3 -> RELU\n")
+
+
+def test_a_layer_frozen_by_itself_stays_frozen_beside_a_default() -> None:
+    text = "defaults: {conv: {trainable: yes}}\nlayers: INPUT 8x8x3 -> CONV3-4(trainable=no) -> CONV3-4\n"
+    assert [row.trainable for row in cnncalc.analyze("-", stdin=text).layers[1:]] == [0, 148]
+
+
 def test_a_function_that_never_overwrites_its_input_takes_in_place_without_effect() -> None:
     kinds = [kind for kind, layer in KINDS.items() if not getattr(layer, "can_work_in_place", True)]
     assert kinds == ["softplus", "prelu", "gelu"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncalc import DesignError, Volume
+from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
 from cnncalc.errors import MAX_PROBLEMS, nearest
 from cnncalc.language.assignment import variable
@@ -649,12 +650,12 @@ def test_the_hint_for_a_key_of_another_tool_is_our_key(written: str, meant: str)
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"input", "in", "reshape"}))  # those are read with a size before
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"input", "in", "reshape", "unpool"}))  # with a size or @NAME
 def test_the_hint_for_a_key_without_a_value_works(kind: str) -> None:
     """In the example of the kind, with the key as its only argument; what the short form gives would be given twice."""
     layer = re.search(rf"\b{kind.upper()}(?![A-Z])([-\w./]*)(\([^@)]*\))?", KINDS[kind].example)
     assert layer is not None
-    for key in KINDS[kind].keys:
+    for key in (*KINDS[kind].keys, *KINDS[kind].common_keys()):
         head, tail = KINDS[kind].example[: layer.end(1)], KINDS[kind].example[layer.end() :]
         found = problems(f"{head}({key}){tail}")
         if (kind, key) == ("pad", "depth"):
@@ -664,14 +665,51 @@ def test_the_hint_for_a_key_without_a_value_works(kind: str) -> None:
         if codes == {"repeated-key"}:
             continue
         assert codes <= {"unknown-key", "unset-variable"}, (kind, key)
+        if " takes the place of " in (found[0].hint or ""):
+            assert key in KINDS[kind].replaces, (kind, key)
+            continue
         setting = re.match(r"write (\w+=[^;,]+)", found[0].hint or "")
         assert setting is not None, (kind, key, found[0].hint)
-        if not setting[1].endswith("=VALUE"):
+        if not re.search("=VALUE|NAME", setting[1]):
             after = problems(f"{head}({setting[1]}){tail}")
             assert not {problem.code for problem in after} & {"unknown-key", "unset-variable", "wrong-type"}, (
                 kind,
                 key,
             )
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("CONV3-4(trainable)", "write trainable=no"),
+        ("CONV3-4(share)", "write share=@NAME"),
+        ("CONV3-4(name)", "write name=@NAME"),
+        ("GAP(training_only)", "write training_only=yes"),
+        ("LINEAR-4(transposed)", "write transposed=yes, share=@NAME"),
+        ("RELU(inputs)", "write inputs=[@NAME, @NAME]"),
+        ("POOL2(output)", "output takes the place of kernel, stride, pad, round, dilation, count_pad"),
+    ],
+)
+def test_a_common_key_without_a_value(written: str, hint: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x4 -> {written}")
+    assert (problem.code, problem.hint) == ("unknown-key", hint)
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ('"CONV3-4(groups)"', "write groups=1; groups takes a whole number of at least 1"),
+        ('"CONV3-4(dilation_rate=2)"', "write dilation=2"),
+        ("conv: {filters: 4, dilation_rate: 2}", "write dilation: 2"),
+        ('"POOL(ceil)"', "write round=ceil"),
+        ("pool: ceil", "write {round: ceil}"),
+    ],
+)
+def test_hints_have_the_form_of_the_arguments(entry: str, hint: str) -> None:
+    """Those in parentheses have '=', also in the list of a file."""
+    with pytest.raises(DesignError) as error:
+        load_bytes("net.yaml", f"layers:\n  - input: 8x8x4\n  - {entry}\n".encode())
+    assert [problem.hint for problem in error.value.problems] == [hint]
 
 
 def test_a_key_of_another_tool_without_a_value() -> None:

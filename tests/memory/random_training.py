@@ -5,8 +5,9 @@
 
 The nets are those of :mod:`tests.random_volumes`, as far as PyTorch has their layers: every kind but OPAQUE on one to
 three sides, with frozen and shared parts, in place and not. Some get blocks, a frozen stem, a second input, more
-outputs, auxiliary heads, and layers tied to others. They are trained with every optimizer in every style, checkpointed
-and not, in all data types and under autocast, in the profiles ``torch-cpu`` and ``torch-fake``.
+outputs, auxiliary heads, layers tied to others, and branches of which only the sizes are read. They are trained with
+every optimizer in every style, checkpointed and not, in all data types and under autocast, in the profiles
+``torch-cpu`` and ``torch-fake``.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ def random_trial(seed: int) -> Trial:
 
 def varied(pick: Random, report: Report) -> Report:
     """The net with some of what :mod:`tests.random_volumes` does not draw, as far as it fits."""
-    changes = (blocked, blocked, frozen, with_input, with_output, with_head, tied)
-    for change in pick.sample(changes, pick.choice((1, 1, 2))):
+    changes = (blocked, blocked, frozen, with_input, with_output, with_head, tied, sized, sized, sized)
+    for change in pick.sample(changes, pick.choice((1, 1, 2, 3))):
         graph = report.graph._replace(nodes=topologically_sorted(change(pick, report)))
         try:
             report = cnncalc.analyze(as_pattern(graph))
@@ -157,6 +158,40 @@ def _with_scores(pick: Random, report: Report, *, training_only: bool) -> list[N
         inputs = (new + number - 1,) if number else (source,)
         nodes.append(Node(f"more{number}", KINDS[kind](**keys), inputs, named=True, training_only=training_only))
     return nodes
+
+
+def sized(pick: Random, report: Report) -> list[Node]:
+    """Branches with learned layers, of which only the sizes are read, by one to three layers."""
+    nodes = list(report.graph.nodes)
+    place = pick.randrange(len(nodes))
+    volumes = [row.output for row in report.layers]
+    like = [source for source in range(place + 1) if volumes[source].sides == volumes[place].sides]
+    x = pick.choice(like)
+    volume = volumes[x]
+    branch = [x]
+    new: list[Node] = []
+    for number in range(pick.randint(1, 5)):
+        kind = pick.choice(("conv", "conv", "dwconv", "bn", "relu", "softplus", "sigmoid", "dropout", "add"))
+        keys: dict[str, Any] = {"filters": volume.depth, "kernel": pick.choice((1, 3))} if kind == "conv" else {}
+        inputs = tuple(pick.sample(branch, 2)) if kind == "add" and len(branch) > 1 else (branch[-1],)
+        if len(inputs) == 1 and kind == "add":
+            kind = "tanh"
+        branch.append(len(nodes) + len(new))
+        is_trainable = not (KINDS[kind](**keys).learns and pick.random() < 0.2)
+        new.append(Node(f"size{number}", KINDS[kind](**keys), inputs, named=True, trainable=is_trainable))
+    last = place
+    for number in range(pick.choice((1, 1, 2, 3))):
+        read = branch[-1] if not number else pick.choice(branch[1:])
+        new.append(Node(f"sized{number}", KINDS[pick.choice(("crop", "resize"))](), (last, read), named=True))
+        last = len(nodes) + len(new) - 1
+        if pick.random() < 0.5:
+            again = KINDS["conv"](filters=volumes[place].depth, kernel=1)
+            new.append(Node(f"between{number}", again, (last,), named=True))
+            last = len(nodes) + len(new) - 1
+    nodes = [
+        node._replace(inputs=tuple([last if source == place else source for source in node.inputs])) for node in nodes
+    ]
+    return [*nodes, *new]
 
 
 def tied(pick: Random, report: Report) -> list[Node]:

@@ -1,6 +1,6 @@
 """Memory of random nets with random options of training, equal to measurements of PyTorch 2.13 to the byte.
 
-``data/random_training.json`` has 434 nets chosen among those that agreed when they were measured: it detects changes
+``data/random_training.json`` has 500 nets chosen among those that agreed when they were measured: it detects changes
 and does not show how many nets agree. ``python -m benchmarks.training_memory`` measures other nets.
 """
 
@@ -259,6 +259,29 @@ def test_peaks_with_separate_padding_summed_gradients_views_and_arguments(
     chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
     memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
     assert (memory.training.peak_bytes, memory.inference.peak_bytes) == (training, inference)
+
+
+@pytest.mark.parametrize("profile", ["torch-cpu", "torch-fake", "torch-cuda"])
+def test_a_branch_of_which_only_the_size_is_read_keeps_what_it_saved_until_it_is_freed(profile: str) -> None:
+    """Frozen, the branch saves nothing. What it saves is gone after forward, and raises the peak of forward alone."""
+    text = "INPUT 90x80x3@i -> [CONV3-9({}) -> TANH(in_place=no)]*3 -> IDENTITY@b -> FROM(@i) -> RESIZE(@b) -> FC-3"
+    trained, frozen = (
+        account_memory(cnncalc.analyze(text.format(key)), Options(profile, 2, optimizer="sgd")).training
+        for key in ("", "trainable=no")
+    )
+    assert trained.saved_bytes == frozen.saved_bytes
+    assert trained.after_forward_bytes == frozen.after_forward_bytes
+    assert trained.peak_bytes > frozen.peak_bytes
+
+
+def test_only_an_optimizer_that_begins_with_its_state_has_some_for_weights_without_a_gradient() -> None:
+    """Adagrad makes the sums of all 2,000 weights and biases of the branch before the first step."""
+    report = cnncalc.analyze("INPUT 8x8x3@i -> CONV1-500@a -> FROM(@i) -> RESIZE(@a) -> FC-3")
+    state = {
+        name: account_memory(report, Options("torch-cuda", 1, optimizer=name)).training.breakdown.optimizer_state
+        for name in ("momentum", "adagrad")
+    }
+    assert state["adagrad"] - state["momentum"] == 6_144 + 2_048  # multiples of 512 bytes
 
 
 def test_a_segment_that_overwrites_its_input_is_refused() -> None:

@@ -890,19 +890,21 @@ def as_if_on_cuda() -> ExitStack:
 
 
 def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rounding: int) -> int:
-    """Bytes of the tensors that autograd saves in one forward pass, parameters and buffers not counted."""
+    """Bytes of the tensors that autograd keeps after one forward pass, parameters and buffers not counted."""
     own = {tensor.untyped_storage()._cdata for tensor in [*net.parameters(), *net.buffers()]}
-    found: dict[int, Any] = {}
+    kept: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    def pack(tensor: Any) -> Any:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in own:
-            found[storage._cdata] = storage
-        return tensor
+    class Packed:
+        """What a backward function holds in place of a tensor."""
+
+        def __init__(self, tensor: Any) -> None:
+            self.storage = tensor.untyped_storage()  # a tensor would hold the function that saves its output
+            kept.add(self)
 
     half = autocast_on(device, habits)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), half:
+    with torch.autograd.graph.saved_tensors_hooks(Packed, lambda _: None), half:
         loss = loss_of(net, net(*images), targets)
+    found = {packed.storage._cdata: packed.storage for packed in kept if packed.storage._cdata not in own}
     total = 0
     for storage in found.values():
         total += -(-int(storage.nbytes()) // rounding) * rounding

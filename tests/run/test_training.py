@@ -436,6 +436,25 @@ def test_live_bytes_of_random_nets_are_those_of_the_replay(seed: int) -> None:
     assert_to_the_byte(verify_training(report, optimizer="adam"))
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "CONV3-3@a -> BN -> RELU@b -> FROM(@i) -> CONV3-3(share=a) -> RESIZE(@b)",
+        "CONV3-3@a -> RELU@r -> CONV3-3(share=a) -> BN -> RELU@b -> FROM(@r) -> RESIZE(@b)",
+    ],
+)
+def test_weights_are_learned_if_any_of_their_layers_gets_a_gradient(rest: str) -> None:
+    """Only the size of b is read, so BN learns nothing; the other layer with the weights of ``a`` does."""
+    report = cnncalc.analyze(f"INPUT 9x8x3@i -> {rest} -> GAP -> FC-2", batch=2)
+    trainer, _, _ = trained(report, "sgd")
+
+    assert [(report.layers[row].name, name) for row, name in trainer.names] == [
+        (layer, name) for layer in ("a", "fc1") for name in ("weight", "bias")
+    ]
+    for optimizer in ("sgd", "adagrad", "adam"):
+        assert_to_the_byte(verify_training(report, optimizer=optimizer))
+
+
 @pytest.mark.parametrize("view", ["SEQUENCE", "RESHAPE 64x8", "IDENTITY"])
 def test_a_gradient_is_added_to_a_view_of_all_elements_in_place(view: str) -> None:
     """The gradient of the convolution is first that of the view, to which that of CROP, which is new, is added."""

@@ -20,7 +20,7 @@ import pytest
 
 from cnncalc import __version__
 from cnncalc.errors import CnncalcError, DesignError, ValueProblem
-from cnncalc.search import dispatch, executors
+from cnncalc.search import dispatch, executors, processes
 from cnncalc.search.dispatch import ChunkSizer, ExecutorQueue, Provider, Task, WorkerPool
 from cnncalc.search.executors import outcomes, worker_pool
 from cnncalc.search.processes import WorkerEnded, WorkerProcesses, available_cores
@@ -508,6 +508,60 @@ def test_tasks_fail_at_once_when_the_processes_are_shut_down() -> None:
     for future in futures:
         with pytest.raises(WorkerEnded):
             future.result(timeout=0)
+
+
+def test_a_fork_server_that_ends_is_started_again() -> None:
+    """Tasks in work have their answers, and later ones have new processes."""
+    with WorkerProcesses(2) as pool:
+        server = pool.submit(os.getppid).result()
+        assert server not in {os.getpid(), 1}
+        working = pool.submit(time.sleep, 1)
+        os.kill(server, signal.SIGKILL)
+        assert pool.submit(divmod, 7, 2).result(timeout=30) == (3, 1)
+        assert working.result(timeout=30) is None
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        found = [pool.submit(abs, -number) for number in range(4)]
+        assert [future.result(timeout=30) for future in found if not future.exception(timeout=30)]
+
+
+FEW_FILES = """
+import resource, sys
+from cnncalc.search.processes import WorkerNotStarted, WorkerProcesses
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[1])))
+    with WorkerProcesses(50) as pool:
+        futures = [pool.submit(abs, -number) for number in range(200)]
+        try:
+            print(sum(future.result() for future in futures))
+        except WorkerNotStarted as error:
+            print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [(64, "19900"), (40, "19900"), (20, "a worker process needs more open files than the system allows")],
+)
+def test_there_are_as_many_processes_as_open_files_allow(files: int, expected: str) -> None:
+    with running([sys.executable, "-c", FEW_FILES, str(files)], cwd=ROOT) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (output.decode().strip(), errors) == (expected, b"")
+
+
+@pytest.mark.parametrize("error", [OSError(11, "Resource temporarily unavailable"), EOFError()])
+def test_a_process_that_cannot_be_started_is_an_error_of_its_task(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: WorkerProcesses) -> None:
+        raise error
+
+    monkeypatch.setattr(WorkerProcesses, "_new_worker", refuse)
+    monkeypatch.setattr(processes, "START_SECONDS", 0.0)
+    reason = getattr(error, "strerror", None) or "the fork server has ended"
+    with pytest.raises(ValueProblem, match=f"processes:2 failed: .*: a worker process cannot be started: {reason}"):
+        list(outcomes(WORK, POINTS * 100, "processes:2"))
 
 
 def test_interrupts_do_not_reach_a_worker() -> None:
