@@ -362,16 +362,24 @@ def _prelu(low: _Lowering, layer: Any, index: int) -> int:
 
 
 def _factor_and_shift(low: _Lowering, layer: Any, index: int) -> int:
-    """A normalization with running statistics, or a scale, that cannot be folded into weights: MUL and ADD."""
+    """A normalization with running statistics, or a scale, that cannot be folded into weights: MUL and ADD.
+
+    A scale without shifts is MUL alone, one without factors ADD alone.
+    """
     if not layer.folds_into_weights:
         raise Unsupported(f"{layer.kind.upper()} with the statistics of its input has no operator")
     x, volume = low.input(index)
     name = low.name(index)
     form = [1 if getattr(layer, "shared", False) else volume.depth]
-    factor = low.weights(f"{name}/factor", form)
-    scaled = low.operator("MUL", [x, factor], low.result(f"{name}/scaled", volume, [x]), name)
-    shift = low.weights(f"{name}/shift", form)
-    return low.operator("ADD", [scaled, shift], low.result(name, volume, [x]), name)
+    is_scale = layer.kind == "scale"
+    if not is_scale or layer.scale:
+        factor = low.weights(f"{name}/factor", form)
+        result = name if is_scale and not layer.shift else f"{name}/scaled"
+        x = low.operator("MUL", [x, factor], low.result(result, volume, [x]), name)
+    if not is_scale or layer.shift:
+        shift = low.weights(f"{name}/shift", form)
+        x = low.operator("ADD", [x, shift], low.result(name, volume, [x]), name)
+    return x
 
 
 def _merge(code: str) -> Callable[[_Lowering, Any, int], int]:

@@ -80,6 +80,27 @@ def test_a_single_number_of_a_written_file_is_a_parameter(text: str, kinds_read:
     assert " ".join(kinds(read(written(text)))) == kinds_read
 
 
+@pytest.mark.parametrize(
+    ("keys", "codes", "parameters"),
+    [
+        ("", ["MUL", "ADD"], 8),
+        ("shift=no", ["MUL"], 4),
+        ("scale=no", ["ADD"], 4),
+        ("shared=yes", ["MUL", "ADD"], 2),
+        ("shared=yes, shift=no", ["MUL"], 1),
+        ("shared=yes, scale=no", ["ADD"], 1),
+    ],
+)
+def test_a_scale_without_factors_or_shifts_is_one_operator(keys: str, codes: list[str], parameters: int) -> None:
+    text = f"INPUT 8x8x4 -> TANH -> SCALE({keys}) -> TANH"
+
+    net = tflite_net(analyze(text).resolved)
+
+    assert [each.code for each in net.operators] == ["TANH", *codes, "TANH"]
+    back = read(written(text))
+    assert (kinds(back), back.totals.parameters) == (["input", "tanh", "scale", "tanh"], parameters)
+
+
 def test_the_record_of_a_file_is_the_one_that_was_written() -> None:
     for text in every_net().values():
         net = tflite_net(analyze(text).resolved)
