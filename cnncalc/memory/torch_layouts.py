@@ -335,7 +335,7 @@ class TorchLayouts(TapeBuilder):
         layout = viewed(x, sizes)
         self.is_for_several |= not x.is_contiguous  # for a single image the view has another stride of the batch
         if layout is None:
-            return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
+            return self.operation([value], layout=contiguous(sizes), gradients=(VIEW,))
         if self.is_fake and self.images == 1:  # it keeps the stride of the batch
             layout = layout._replace(strides=(x.strides[0], *layout.strides[1:]))
         return self.viewed(value, layout)

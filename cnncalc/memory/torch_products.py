@@ -65,7 +65,7 @@ class TorchProducts(TorchLowering):
         layout = viewed(x, sizes)
         self.is_for_several |= not x.is_contiguous
         if layout is None:
-            return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
+            return self.operation([value], layout=contiguous(sizes), gradients=(VIEW,))
         result = self.alias(value, layout)
         if is_result:
             del self.bases[result]
