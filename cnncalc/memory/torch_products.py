@@ -178,9 +178,8 @@ class TorchProducts(TorchLowering):
         self.hold(value)  # an argument
         if x != value:
             self.hold(x)
-        if parts:
-            for part in given:
-                self.hold(part)
+        for part in given:
+            self.hold(part)
         return result
 
     def _needs_rows(self, parameters: Sequence[int], parts: Sequence[int]) -> bool:
