@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MIN_WIDTH = 12
 """The minimum width of a column with wrapped words."""
+LEAST_WIDTH = 60
+"""The narrowest terminal for which columns of words are left out."""
 BOLD, DIM, CYAN = "1", "2", "36"
 """Codes of ECMA-48, "Select Graphic Rendition"."""
 
@@ -94,19 +96,22 @@ def fit_table(table: Table, width: int | None) -> tuple[Table, bool]:
 
     The widest column with short texts is abbreviated first; then optional columns are left out, from the right; then
     columns with ``last`` are abbreviated, from the right. In a table with such columns an abbreviated column becomes
-    optional, and at last columns of words are left out, unless the table is too wide without them, too.
+    optional. At last columns of words are left out, unless the table is too wide without them, too, or the terminal is
+    narrower than LEAST_WIDTH.
     """
     if width is None or not table.has_header or not table.rows:
         return table, False
     shortened = False
     while table_width(table) > width and (place := _next_to_shorten(table)) is not None:
         table, shortened = _shortened(table, place), True
+    wraps = not _has_last(table)
     fewer = table
-    while _has_last(fewer) and table_width(fewer) > width and (place := _last_of_words(fewer)) is not None:
+    while table_width(fewer) > width and not (wraps and fits_wrapped(fewer, width)):
+        place = _last_of_words(fewer)
+        if place is None or (wraps and width < LEAST_WIDTH):
+            return table, shortened
         fewer = _without(fewer, place)
-    if fewer is not table and _fits(fewer, width):
-        return fewer, True
-    return table, shortened
+    return fewer, shortened or fewer is not table
 
 
 def _has_last(table: Table) -> bool:
