@@ -469,7 +469,8 @@ def _computed(net: Net) -> tuple[int, int]:
     stored: set[str] = set()
     used = 0
     for identity, elements in (net.held | net.buffers).items():
-        found = [name for name in net.origins[identity] if name in sizes]
+        origins = net.origins.get(identity, ())  # a table of relative biases has none, and a note of its own
+        found = [name for name in origins if name in sizes]
         if found and (sum(sizes[name] for name in found) != elements or any(uses[name] > 1 for name in found)):
             stored.update(found)
             used += elements
