@@ -24,7 +24,8 @@ def answer_of(module: str, *words: str) -> Any:
     )
     if "no stand-in for a device" in done.stderr:
         pytest.skip("this build of PyTorch has no stand-in for a device")
-    assert done.returncode == 0, done.stderr[-2000:]
+    is_aborted_at_exit = "terminate called without an active exception" in done.stderr  # by a thread of PyTorch, rarely
+    assert done.returncode == 0 or is_aborted_at_exit, done.stderr[-2000:]
     return json.loads(done.stdout)
 
 
