@@ -46,8 +46,8 @@ EPILOG = """Exit codes: 0 success, 1 a check failed, 2 invalid input or command 
 Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source, or fish_source.
 """
 
-TARGETS = ("target", "before", "after")
-"""Arguments that are a TARGET."""
+TARGETS = ("target", "before", "after", "source")
+"""The names of arguments that may be a net."""
 
 SETTINGS = {"help_option_names": [], "max_content_width": 100}  # HELP_OPTION instead: it prints on the console
 
@@ -276,7 +276,7 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
     message = error.format_message()
     if "unexpected extra argument" in message:
         extra = message.partition("(")[2].rpartition(")")[0]
-        takes_pattern = called not in ("kinds", "list", "schema", "docs")
+        takes_pattern = error.ctx is not None and any(param.name in TARGETS for param in error.ctx.command.params)
         hint = QUOTES if takes_pattern and any(map(_is_of_a_pattern, words)) else hint
         return ValueProblem(f"{path} got an unexpected argument: {extra[:60]}", code="usage", hint=hint)
     return ValueProblem(message[:1].lower() + message[1:].rstrip("."), code="usage", hint=hint)

@@ -169,7 +169,7 @@ class ExecutorQueue:
     def fail_if_broken(self) -> None:
         """Fails the futures without an answer if the executor takes no more tasks: they would never have one.
 
-        A pool of processes loses a task that is submitted at the moment in which it breaks, until Python 3.12.0.
+        A pool of processes loses a task that is submitted at the moment in which it breaks, before Python 3.12.1.
         """
         try:
             self._sent([])

@@ -1,4 +1,4 @@
-"""Imported in the fork server alone: its errors are reported by the process that asks it for a worker."""
+"""Imported by the fork server alone, which then prints no traceback: the process that uses it reports the error."""
 
 from __future__ import annotations
 

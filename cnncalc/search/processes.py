@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 MOST_PROCESSES = 1_000
 FILES_OF_A_PROCESS = 3
-"""The files that this process has open for each worker process: its connection, and two for the end of either."""
+"""The files that this process has open for each worker: a connection, and two pipes that tell when either ends."""
 OTHER_FILES = 32
-"""The files that it may have open besides these."""
+"""How many other files this process may have open."""
 STARTS = 3
-"""How often the start of a process is tried: the fork server may just have ended, and is then started again."""
+"""How often the start of a worker is tried: the fork server may have ended, and is then started again."""
 START_SECONDS = 0.1
-"""The time between these."""
+"""The seconds between two tries."""
 
 
 def number_of_processes(text: str) -> int:
@@ -122,26 +122,26 @@ class WorkerProcesses(ThreadPoolExecutor):
         return result
 
     def _started(self) -> _Worker:
-        """A new process; raises WorkerEnded after the shutdown."""
+        """A new worker; raises WorkerNotStarted if there can be none, WorkerEnded after the shutdown."""
         with self._lock:
             if self._has_ended:
                 raise WorkerEnded("the worker processes have ended")
             if not self._number:
                 raise WorkerNotStarted("a worker process needs more open files than the system allows")
-            for rest in reversed(range(STARTS)):
+            reason = ""
+            for attempt in range(STARTS):
+                time.sleep(START_SECONDS if attempt else 0)
                 try:
                     worker = self._new_worker()
                 except (EOFError, OSError) as error:
-                    if not rest:
-                        reason = getattr(error, "strerror", None) or "the fork server has ended"
-                        raise WorkerNotStarted(f"a worker process cannot be started: {reason}") from None
-                    time.sleep(START_SECONDS)
+                    reason = getattr(error, "strerror", None) or "the fork server has ended"
                 else:
                     self._workers.add(worker)
-                    break
-            return worker
+                    return worker
+            raise WorkerNotStarted(f"a worker process cannot be started: {reason}")
 
     def _new_worker(self) -> _Worker:
+        """A new process and the connection to it; raises EOFError or OSError if it cannot be started."""
         connection, other_end = self._context.Pipe()
         try:
             with other_end:
@@ -190,8 +190,17 @@ def _serve(connection: Connection) -> None:
             fn, args, kwargs = pickle.loads(task)  # noqa: S301 (from the process that has started this one)
             answer = pickle.dumps((fn(*args, **kwargs), None, ""))
         except Exception as error:  # noqa: BLE001 (raised again where the task was submitted)
-            answer = pickle.dumps((None, error, traceback.format_exc()))
+            answer = pickle.dumps((None, _to_send(error), traceback.format_exc()))
         connection.send_bytes(answer)
+
+
+def _to_send(error: Exception) -> Exception:
+    """The error, or one with its type and message if it cannot be pickled and read again."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 (our own bytes)
+    except Exception:  # noqa: BLE001 (pickling runs code of the error's class)
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _end_with_parent() -> None:

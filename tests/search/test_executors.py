@@ -487,6 +487,9 @@ def test_a_task_whose_process_ends_fails_alone() -> None:
         with pytest.raises(ZeroDivisionError) as caught:
             pool.submit(divmod, 1, 0).result()
         assert "in a worker process" in str(caught.value.__cause__)
+        for kind in (workers.CannotBePickled, workers.CannotBeRead):
+            with pytest.raises(RuntimeError, match=f"{kind.__name__}: no"):
+                pool.submit(workers.fail_with, kind).result()
 
 
 def test_a_task_that_cannot_be_pickled_takes_no_process() -> None:

@@ -88,3 +88,20 @@ def failing() -> Executor:
 
 
 NOT_CALLABLE = 3
+
+
+class CannotBePickled(Exception):
+    def __init__(self) -> None:
+        super().__init__("no")
+        self.function = lambda: None
+
+
+class CannotBeRead(Exception):
+    """Unpickling calls it with the message alone."""
+
+    def __init__(self, message: str, _: int) -> None:
+        super().__init__(message)
+
+
+def fail_with(kind: type[Exception]) -> None:
+    raise kind() if kind is CannotBePickled else kind("no", 1)
