@@ -1,9 +1,9 @@
 """Computed memory of random nets, compared with what PyTorch holds.
 
-    python -m benchmarks.training_memory [FIRST] [LAST]
+    python -m benchmarks.training_memory [--short] [FIRST] [LAST]
 
-Draws the nets of the seeds FIRST (0) to LAST (4999) of tests/memory/random_training.py and measures each in PyTorch, in
-the profile torch-cpu or torch-fake. Prints those that differ, with the differences, and those that PyTorch refuses. A
+Draws the nets of the seeds FIRST (0) to LAST (4999) of tests/memory/random_training.py, with ``--short`` of a layer or
+two between a head and a tail, and measures each in PyTorch, in the profile torch-cpu or torch-fake. Prints those that differ, with the differences, and those that PyTorch refuses. A
 net that differs is measured once more, since what a refused net has left behind is freed in the next measurement. It
 takes about half a second a net. Run it from the checkout, with PyTorch 2.13 installed.
 """
@@ -26,10 +26,12 @@ def main() -> int:
     import torch
 
     import cnncalc
-    from tests.memory.random_training import computed, measured, random_trial
+    from tests.memory.random_training import computed, measured, random_trial, short_trial
     from tests.memory.torch_device import stand_in_for_cuda
 
-    first, last = (int(sys.argv[place]) if len(sys.argv) > place else given for place, given in ((1, 0), (2, 4999)))
+    numbers = [word for word in sys.argv[1:] if word != "--short"]
+    draw = random_trial if len(numbers) == len(sys.argv) - 1 else short_trial
+    first, last = [int(word) for word in (*numbers, *("0", "4999")[len(numbers) :])]
     warnings.simplefilter("ignore")
     torch.set_num_threads(2)  # a single one has another kernel for convolutions of 1x1x1
     stand_in_for_cuda()
@@ -37,7 +39,7 @@ def main() -> int:
     gc.freeze()  # else each measurement collects all of PyTorch
     counts = dict.fromkeys(("equal", "different", REFUSED, REFUSED_BY_BOTH), 0)
     for seed in range(first, last + 1):
-        trial = random_trial(seed)
+        trial = draw(seed)
         report = cnncalc.analyze(trial.pattern)
         if not report.totals.trainable:
             continue
