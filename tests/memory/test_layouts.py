@@ -156,7 +156,7 @@ def test_views_of_random_tensors_have_the_strides_of_pytorch() -> None:
 
 def factors(pick: Random, number: int) -> tuple[int, ...]:
     """Random sizes, some of them 1, with so many elements."""
-    found = []
+    found: list[int] = []
     while number > 1 or not found or pick.random() < 0.4:
         found.append(pick.choice([size for size in range(1, number + 1) if number % size == 0]))
         number //= found[-1]
