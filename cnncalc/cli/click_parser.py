@@ -303,16 +303,6 @@ def _no_command(error: NoSuchCommand) -> ValueProblem:
     return ValueProblem(error.message, code="usage", hint=hint)
 
 
-def _variables(words: Sequence[str]) -> list[str]:
-    """The names of the variables of the first named net of a call."""
-    from cnncalc.analysis.loading import Loader
-    from cnncalc.language.catalogue import path
-    from cnncalc.language.settings import DEFAULT_SETTINGS
-
-    net = next(filter(path, words), None)
-    return list(Loader(net).variables(DEFAULT_SETTINGS)) if net else []
-
-
 def _is_of_a_pattern(word: str) -> bool:
     """Whether a word of a call may be one of a pattern without quotes: ``INPUT``, ``CONV3-8``, ``-`` of ``->``."""
     start = word.lstrip("[")[:2]

@@ -79,7 +79,8 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--theme", "dark"],
-            "error[usage]: cnncalc table has no option '--theme'\n  = hint: --theme dark is an option of cnncalc plot\n",
+            "error[usage]: cnncalc table has no option '--theme'\n"
+            "  = hint: --theme dark is an option of cnncalc plot\n",
         ),
         (
             ["fit", TINY, "--device", "t4"],
