@@ -273,14 +273,14 @@ def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = 
 
 def in_every(warnings: Sequence[Sequence[Problem]]) -> list[list[Problem]]:
     """The warnings of several designs of one call, without those about an option that has an effect in one of them."""
-    options = [{_option(problem) for problem in each} for each in warnings]
+    options = [{option_without_effect(problem) for problem in each} for each in warnings]
     everywhere = set.intersection(*options) if options else set()
-    return [[problem for problem in each if _option(problem) in (None, *everywhere)] for each in warnings]
+    return [[problem for problem in each if option_without_effect(problem) in (None, *everywhere)] for each in warnings]
 
 
-def _option(problem: Problem) -> str | None:
+def option_without_effect(problem: Problem) -> str | None:
     """The option that a problem calls without effect; None for other problems."""
-    is_option = problem.code == "no-effect" and problem.span is None
+    is_option = problem.code == "no-effect" and problem.span is None and problem.message.startswith("--")
     return problem.message.partition(" has no effect")[0] if is_option else None
 
 
