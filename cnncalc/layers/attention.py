@@ -14,7 +14,7 @@ from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.requirements import dividing, require_equal_sides, require_inputs, squarest
 from cnncalc.layers.sequence import places_of
 from cnncalc.layers.side_keys import AnySizes
-from cnncalc.layers.stencil import FIRST, POINT, WHOLE
+from cnncalc.layers.stencil import FIRST, NONE, POINT, WHOLE
 from cnncalc.layers.window import all_sides, sized
 from cnncalc.volume import Volume
 
@@ -187,7 +187,8 @@ class Attention(Layer):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         *before, _ = inputs[of].sides
         if len(inputs) > 1 and of == 0:  # a query is weighed against the memory alone
-            return (POINT,) * (len(before) + 1)
+            # a memory of one position has the weight 1, whatever the query is
+            return (*(POINT,) * len(before), POINT if inputs[1].sides[-1] > 1 else NONE)
         return (*(POINT,) * len(before), None) if before else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:

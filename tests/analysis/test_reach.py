@@ -566,6 +566,13 @@ def test_a_query_sees_its_own_position_and_the_whole_memory() -> None:
     assert fields("INPUT 13x6 -> ATTENTION-2")[-1] == (13,)
 
 
+def test_the_only_position_of_a_memory_has_the_weight_1_whatever_the_query_is() -> None:
+    inputs = "- input: {name: x, size: 13x6}\n- input: {name: m, size: 1x4}"
+    report = account(read_design("<text>", f"layers:\n{inputs}\n- attention: {{heads: 2, inputs: [x, m]}}"))
+
+    assert report.layers[-1].receptive_fields == exact_fields(report)[-1] == {"m": (1,)}
+
+
 @pytest.mark.parametrize("sizes", ["7x7", "5x7x7"])
 def test_a_matrix_product_sees_one_position_of_the_first_factor_and_all_of_the_second(sizes: str) -> None:
     """Also if both factors have the same volume: 1 position of x, or 3 with a CONV3 before it, and all 7 of y."""
