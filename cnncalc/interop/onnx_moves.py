@@ -51,7 +51,8 @@ def resize(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
 def _nearest(w: LayerWriter, layer: Any, x: str) -> str:
     """Nearest neighbour: each output index reads one input index."""
     for side, (size, count) in enumerate(zip(w.volumes[0].sides, w.output.sides, strict=True)):
-        places = layer.nearest(side, size, count) if layer.kind == "resize" else [o // layer.factor for o in range(count)]
+        is_resize = layer.kind == "resize"
+        places = layer.nearest(side, size, count) if is_resize else [place // layer.factor for place in range(count)]
         if places == list(range(size)):
             continue
         x = w.op("Gather", [x, w.integers(places)], axis=2 + side)

@@ -452,8 +452,8 @@ class Matmul(Merge):
             return WHOLE
         return (*[FIRST if size == 1 else POINT for size in before], None if of else POINT)
 
-    def channel_use(self, *inputs: Volume) -> str:
-        return "moved" if self.transpose else "mixed"  # transposed, a channel is of one position of the second
+    def channel_uses(self, *inputs: Volume) -> list[str]:
+        return ["mixed", "parted" if self.transpose else "mixed"]  # transposed, a channel is of one position of it
 
     def forward(self, xp: Any, x: Any, other: Any) -> Any:
         factor = other.swapaxes(-1, -2) if self.transpose else other
