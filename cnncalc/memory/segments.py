@@ -6,7 +6,7 @@ import itertools
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.errors import ValueProblem, did_you_mean_or
 from cnncalc.layers.pooling import Pooling
 from cnncalc.records import NamedTuple
 
@@ -138,7 +138,7 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
         for part in (start, end) if dots else (start,):
             extent = extents.get(part) or places.get(part)
             if extent is None:
-                near = did_you_mean(part, [*RULES, *extents, *places])
+                near = did_you_mean_or(part, [*RULES, *extents, *places], "known")
                 raise ValueProblem(f"checkpoint: no block or layer '{part}'{near}", code="unknown-name")
             found.append(extent)
         if found[0][0] > found[-1][1]:
