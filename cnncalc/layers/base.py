@@ -410,9 +410,14 @@ class Layer(Traits):
         ``apart``: each depends on some channels, at the same position or in the same window, and each channel is used;
         ``mixed``: each depends on all channels; ``some``: some channels of the input are not used; ``filled``: some
         channels of the output depend on nothing; ``stacked``: the channels of one input follow those of another;
-        ``moved``: elements of a channel come from different positions.
+        ``moved``: elements of a channel come from different positions; ``parted``: each depends on all channels, of a
+        position of its own.
         """
         return "apart"
+
+    def channel_uses(self, *inputs: Volume) -> list[str]:
+        """:meth:`channel_use` for each of the inputs."""
+        return [self.channel_use(*inputs)] * len(inputs)
 
     def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
         """From how many values of an input PyTorch computes each mean, if it refuses to do so from a single one."""
