@@ -168,8 +168,9 @@ class Source:
     ``volume`` is its output volume. ``place`` is its index in the builder, None until ``make`` adds it. ``names`` are
     the values of the file that are views of it. A pending layer may have a ``formula``, be a slice of another layer
     (``part``), a padded layer (``padded``), the scores of attention (``scores``), or a vector minus each row of weights
-    (``centred``, both); ``pending`` is the number of pending layers in the row that ends with it, and ``rank`` the position
-    in the file of its operator. ``evaluated`` caches the values of the formula: layer, input values, output values.
+    (``centred``, both); ``pending`` is the number of pending layers in the row that ends with it. ``rank`` is the
+    position in the file of the operator that made it pending. ``evaluated`` caches the values of the formula: layer,
+    input values, output values.
     """
 
     __slots__ = (

@@ -379,15 +379,23 @@ class Net:
         self._moved[id(source), target] = source, result
         return result
 
-    def shuffled(self, tensor: Tensor) -> Tensor:
-        """A map whose channels are groups in another order as the output of SHUFFLE; other tensors as they are."""
-        volume = tensor.source.volume
-        if tensor.rank != len(volume) + 1 or len(tensor.axes[1]) != 2 or tensor.axes[0] != whole(BATCH, self.batch):
-            return tensor
-        target = (*tensor.axes[2:], tensor.axes[1])
-        found = moves(volume, target) if covers(volume, target) else None
-        is_shuffle = found is not None and [move.kind for move in found] == ["shuffle"]
-        return self.maps(self.moved(tensor.source, target), tensor) if is_shuffle else tensor
+    def settled(self, tensor: Tensor) -> Tensor:
+        """A tensor whose order SHUFFLE, WINDOW or UNWINDOW gives, as the output of that layer; others as they are."""
+        rank = tensor.rank
+        is_map = rank == len(tensor.source.volume) + 1 and len(tensor.axes[1]) == 2
+        for groups in [[*[[side] for side in range(2, rank)], [1]]] if is_map else [[[0], [1], [2]], [[1], [2], [3]]]:
+            first = groups[0][0]
+            if rank != max(map(max, groups)) + 1 or bool(first) == any(atom.side != BATCH for atom in tensor.axes[0]):
+                continue
+            try:
+                _, target = self._parts_and_target(tensor, groups)
+            except Unsupported:
+                continue
+            volume = tensor.source.volume
+            found = moves(volume, target) if covers(volume, target) else None
+            if found is not None and [move.kind for move in found] in (["shuffle"], ["window"], ["unwindow"]):
+                return self.rearranged(tensor, groups)
+        return tensor
 
     def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:
         """The tensor, batch x channels x sides, as a view of a volume with this depth and these sides.

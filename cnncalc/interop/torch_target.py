@@ -18,7 +18,6 @@ from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from cnncalc.graph import Graph
-    from cnncalc.interop.operators import OperatorNet
     from cnncalc.language.settings import Settings
 
 DEFAULT_INPUT = Volume(224, 224, 3)

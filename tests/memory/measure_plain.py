@@ -1,6 +1,7 @@
 """Measures the nets of :mod:`tests.memory.plain_nets` in PyTorch and prints the figures as JSON.
 
-``python -m tests.memory.measure_plain write`` writes ``data/plain_nets.json``; with a number n it measures each n-th row.
+``python -m tests.memory.measure_plain write`` writes ``data/plain_nets.json``; names of nets after it measure these
+alone. With a number n it measures each n-th row.
 """
 
 from __future__ import annotations
@@ -67,16 +68,22 @@ def measured(net: str, habits: dict[str, Any]) -> list[int]:
         return list(measure(report, torch_oracle.Habits(**options, segments=segments)))
 
 
-def rows(words: Sequence[str]) -> list[Any]:
-    """The rows that the command line asks for; fake tensors are first, before any real backward pass."""
-    step = int(words[0]) if words and words[0].isdigit() else 1
-    chosen = sorted(settings()[::step], key=lambda row: row[1]["profile"], reverse=True)
-    found = {json.dumps(row): measured(*row) for row in chosen}
-    return [[*row, found[json.dumps(row)]] for row in settings()[::step]]
+def rows(chosen: Sequence[tuple[str, dict[str, Any]]]) -> list[Any]:
+    """The rows of these settings; fake tensors are measured first, before any real backward pass."""
+    in_order = sorted(chosen, key=lambda row: row[1]["profile"], reverse=True)
+    found = {json.dumps(row): measured(*row) for row in in_order}
+    return [[*row, found[json.dumps(row)]] for row in chosen]
+
+
+def write(names: Sequence[str]) -> None:
+    """Measures the nets with these names, or all, and writes the file."""
+    known = {} if not names else {json.dumps(row[:2]): row for row in json.loads(DATA.read_text(encoding="utf-8"))}
+    new = {json.dumps(row[:2]): row for row in rows([row for row in settings() if not names or row[0] in names])}
+    every = [json.dumps({**known, **new}[json.dumps(row)]) for row in settings()]
+    DATA.write_text("[\n" + ",\n".join(every) + "\n]\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    result = rows(sys.argv[1:])
-    if sys.argv[1:] == ["write"]:
-        DATA.write_text("[\n" + ",\n".join(map(json.dumps, result)) + "\n]\n", encoding="utf-8")
-    answer(result)
+    if sys.argv[1:2] == ["write"]:
+        write(sys.argv[2:])
+    answer(rows(settings()[:: int(sys.argv[1])]) if sys.argv[1].isdigit() else [])

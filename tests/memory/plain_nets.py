@@ -35,9 +35,7 @@ class Residual(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample = None
         if depth != filters:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(depth, filters, 1, stride, bias=False), nn.BatchNorm2d(filters)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(depth, filters, 1, stride, bias=False), nn.BatchNorm2d(filters))
 
     def forward(self, x: Any) -> Any:
         identity = x
@@ -221,7 +219,8 @@ class Padded(Plain):
     def forward(self, x: Any) -> Any:
         padded = F.pad(x, (2, 0))
         x = torch.tanh(self.f(padded)) * torch.sigmoid(self.g(padded))
-        x = self.out(F.pad(x, (2, 2)))
+        x = F.pad(x, (2, 2))
+        x = self.out(x)
         return self.down(F.pad(x, (0, 1)))
 
 
