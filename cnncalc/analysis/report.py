@@ -10,7 +10,7 @@ from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.collection import Paused
 from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
-from cnncalc.errors import DesignError, Problem, did_you_mean
+from cnncalc.errors import DesignError, Problem, did_you_mean_or
 from cnncalc.graph import TIED
 from cnncalc.layers.convolution import Convolution
 from cnncalc.records import NamedTuple
@@ -500,5 +500,5 @@ def require_layer(report: Report, name: str) -> LayerReport:
             block = f"a block of {plural(len(inside), 'layer')}"
             message = f"{report.name}: '{name}' is {block}; name one of them, such as {inside[0]}"
             raise DesignError([Problem("unknown-layer", message)]) from None
-        near = did_you_mean(name, [row.name for row in report.layers])
+        near = did_you_mean_or(name, [row.name for row in report.layers], "layers")
         raise DesignError([Problem("unknown-layer", f"{report.name} has no layer '{name}'{near}")]) from None

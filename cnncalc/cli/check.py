@@ -150,6 +150,7 @@ def _print_problems(result: CheckResult, console: Console) -> None:
         count += bool(new)
         if new and count <= MAX_FILES:
             blocks.append(str(DesignError(new)))
+    blocks += [str(DesignError(result.problems))] if result.problems else []
     if count > MAX_FILES:
         blocks.append(f"... and problems in {plural(count - MAX_FILES, 'more file')}")
     if blocks:

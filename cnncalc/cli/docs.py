@@ -12,7 +12,7 @@ from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.language.files import read_bytes, reason
 from cnncalc.records import NamedTuple
 from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
-from cnncalc.units import plural
+from cnncalc.units import listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -202,7 +202,7 @@ class _DocumentUpdate:
         if document.syntax is None and os.path.exists(document.path):
             known = " ".join(f".{ending}" for each in SYNTAXES.values() for ending in each.endings)
             message = f"unknown syntax of {visible(document.shown)} (known endings: {known})"
-            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)}")
+            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {listed(tuple(SYNTAXES), 'or')}")
         self._read = text = read_document(document.path, document.shown)
         self.document = document
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""

@@ -108,13 +108,16 @@ def parse_architecture(source: Source) -> Parsed:
     if not isinstance(root, Mapping):
         span = root.span if root is not None else Span(source, 0, 1)
         message = "an architecture file must be a mapping with the key 'layers'"
-        raise NotADesign([*document.problems, Problem("wrong-type", message, span)], why or "")
+        hint = PATTERN_IN_A_FILE if isinstance(root, Scalar) and re.search("->|\u2192", root.value) else None
+        raise NotADesign([*document.problems, Problem("wrong-type", message, span, hint)], why or "")
     reader = _FileReader(source, root, document.problems)
     try:
         return Parsed(reader.design(), reader.problems, reader.planner, why)
     except DesignError as error:
         raise error if why is None else NotADesign(error.every, why) from None
 
+
+PATTERN_IN_A_FILE = "write 'layers: ' before a pattern of one line; indent a longer one below a line 'layers: |'"
 
 # which files are meant as architecture files
 
