@@ -95,7 +95,8 @@ def run(call: Call, console: Console) -> int:
     if call.record is not None:
         _write_record(result, call.record, console, accept=call.accept)
     chosen = call.output.format or "text"
-    console.write(write_result(result, chosen), call.output, chosen)
+    page = console.page() if call.output.format is None and call.output.to_stdout else None
+    console.write(write_result(result, chosen, page.width if page else None), call.output, chosen)
     if result.code and not call.output.to_stdout:
         console.print_error(f"cnncalc check: {summary(result)}")
     return result.code
