@@ -300,3 +300,18 @@ def test_the_table_fits_a_narrow_terminal(
     assert " ".join(lines).split().count("vgg16") == 2
     for words in ("training_memory (batch 3)", "max 8GiB", "max 16G", "15.47G", "ok"):
         assert words in " ".join(" ".join(lines).split())
+
+
+def test_the_explanation_of_a_rule_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", "--explain", "first-fc"]) == 0
+    wide = capsys.readouterr().out
+    monkeypatch.setattr(Console, "page", lambda self: Page(40, False, False))
+
+    assert run(["check", "--explain", "first-fc"]) == 0
+
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 40 < max(map(len, wide.splitlines()))
+    assert narrow.split() == wide.split()
+    assert narrow.count("\n\n") == wide.count("\n\n")
