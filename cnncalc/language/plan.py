@@ -167,7 +167,7 @@ class Planner:
             meant = kind_hint(syntax, word[len(stem) :])
             if meant is not None:
                 near, hint = meant
-            elif (sizes := re.fullmatch("(.+?)([0-9]+(?:x[0-9]+)*)x", word)) and isinstance(syntax.first, Code):
+            elif (sizes := re.fullmatch("(.*?[^0-9x])([0-9]+(?:x[0-9]+)*)x", word)) and isinstance(syntax.first, Code):
                 hint = _listed_sizes(sizes[1], sizes[2], syntax.first)
             elif len(word) > 1:  # a single letter is probably a variable
                 known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)

@@ -130,6 +130,11 @@ def test_a_pattern_with_a_fork_that_yaml_cannot_read_is_put_into_quotes() -> Non
     assert problems(text.replace(quoted.strip('"'), quoted)) == ()
 
 
+def test_a_hint_repeats_no_long_pattern() -> None:
+    (problem,) = problems(f"input: 8x8x3\nlayers: [{'CONV3-4 | ' * 20} CONV1-4] -> ADD\n")
+    assert problem.hint == "YAML reads '[' as a list; put the pattern into quotes, or write it as a block with '|'"
+
+
 def test_a_mapping_without_a_colon_is_an_expression_only_in_braces() -> None:
     text = "input: 8x8x3\nlayers:\n  - conv:\n      filters: {}\n"
     assert problems(text.format("{2*4}"))[0].hint == 'write it in quotes: "{2*4}"'
