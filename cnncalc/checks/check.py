@@ -352,7 +352,7 @@ class Checker:
         for entry in budget.values():
             if entry.family:
                 continue
-            before, reason = self._before(base, outcome, entry.measure)
+            before, reason = self._before(base, outcome, entry.measure, problems)
             if reason is not None and reason not in notes:
                 notes.append(reason)
             checked += self._compared(meter, entry, before, problems)
@@ -416,14 +416,19 @@ class Checker:
                 return None, None
         return revision, None if path is None else os.path.join(self.options.folder, path)
 
-    def _before(self, base: Base | None, outcome: FileResult, measure: Measure) -> tuple[int | None, str | None]:
-        """The value of the base, or the reason why there is none."""
+    def _before(
+        self, base: Base | None, outcome: FileResult, measure: Measure, problems: list[Problem]
+    ) -> tuple[int | None, str | None]:
+        """The value of the base, or the reason why there is none; if the base cannot be read, that is a problem."""
         if base is None:
             return None, None
         try:
             return base.value(outcome.path or outcome.file, measure), None
         except NoBase as error:
             return None, str(error)
+        except DesignError as error:
+            problems += [problem for problem in error.every if problem not in problems]
+            return None, None
 
     def _compared(self, meter: Meter, entry: Entry, base: int | None, problems: list[Problem]) -> list[LimitResult]:
         """The limits of an entry compared with the value; those that it cannot decide are added to ``problems``."""

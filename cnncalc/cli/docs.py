@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
 from cnncalc.cli.console import StreamError
-from cnncalc.documents import SYNTAXES, syntax_of
+from cnncalc.documents import MAX_BYTES, SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.language.files import read_bytes, reason
 from cnncalc.records import NamedTuple
@@ -53,9 +53,6 @@ Examples:
 
 SVG_START = 1000
 """Number of bytes at the start of a file that are searched for ``<svg``."""
-
-MAX_BYTES = 16 * 1024 * 1024
-"""A larger file is not read."""
 
 BYTE_ORDER_MARK = "\ufeff"
 

@@ -608,7 +608,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)",
         "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@a)",
         """
-<text>:1:41: error[unknown-name]: unknown layer 'b'
+<text>:1:41: error[unknown-name]: unknown layer 'b' (names: a, relu1, input)
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)
   |                                         ^^
@@ -878,7 +878,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU3
   |                ^^^^^
-  = hint: write RELU or RELU(in_place=..)
+  = hint: write RELU; its keys are in_place
 """,
     ),
     (
@@ -889,7 +889,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU-3
   |                     ^
-  = hint: write RELU or RELU(in_place=..)
+  = hint: write RELU; its keys are in_place
 """,
     ),
     (
@@ -900,7 +900,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> POOL2-3
   |                      ^
-  = hint: the short form is POOL{kernel}/{stride}
+  = hint: write POOL2/3
 """,
     ),
     (
@@ -941,7 +941,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU(3)
   |                     ^
-  = hint: write RELU or RELU(in_place=..)
+  = hint: write RELU; its keys are in_place
 """,
     ),
     (
@@ -1136,6 +1136,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> DECONV2
   |                ^^^^^^^
+  = hint: as in DECONV2-32/2
 """,
     ),
     (
@@ -2075,7 +2076,7 @@ FILES = [
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: b}\n",
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: a}\n",
         """
-<text>:4:32: error[unknown-name]: unknown layer 'b'
+<text>:4:32: error[unknown-name]: unknown layer 'b' (names: a, input)
   |
 4 |   - conv: {filters: 4, inputs: b}
   |                                ^

@@ -226,6 +226,6 @@ def _counts(result: CheckResult) -> Iterator[str]:
         yield "no budget is set, so no limit was checked"
     elif without:
         yield f"no budget: {listing(without)}"
-    unknown = sum(bool(outcome.notes) for outcome in outcomes)
+    unknown = sum(bool(outcome.notes) or (outcome.lacks_base and not outcome.is_broken) for outcome in outcomes)
     if unknown:
         yield f"no base for {plural(unknown, 'file')}"
