@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 MAX_RESULT_DIGITS = 4300
 """Digits of a result; Python writes integers up to this length."""
+MANY_DIGITS = f"a number has at most {MAX_RESULT_DIGITS:,} digits"
+"""What is wrong with a number of more digits, of which Python's message speaks of Python."""
 TOO_LONG = 10**MAX_RESULT_DIGITS
 """The smallest integer that is too long for a result."""
 

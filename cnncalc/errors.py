@@ -178,12 +178,52 @@ def in_text_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda p: (p.span is None, p.span.start if p.span is not None else 0))
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most similar to ``word``, or None if none is similar enough."""
+OTHER_NAMES = {
+    "float32": ("fp32", "single"),
+    "float64": ("fp64", "double"),
+    "float16": ("fp16", "half"),
+    "bfloat16": ("bf16",),
+    "int8": ("uint8", "i8"),
+    "torch-cuda": ("cuda", "gpu"),
+    "torch-cpu": ("cpu",),
+    "torch": ("pytorch",),
+    "onnxruntime": ("ort",),
+    "keras": ("tensorflow", "tf"),
+    "tflite": ("tensorflow-lite",),
+    "text": ("txt", "plain"),
+    "markdown": ("md",),
+    "latex": ("tex",),
+    "yaml": ("yml",),
+    "junit": ("xml",),
+    "si": ("decimal",),
+    "iec": ("kib", "mib", "gib", "binary"),
+    "test": ("eval", "inference"),
+    "train": ("training",),
+    "dark": ("black",),
+    "light": ("white",),
+    "auto": ("system",),
+    "cost": ("bars",),
+    "training": ("timeline",),
+    "volumes": ("shapes",),
+    "graph": ("dag", "network"),
+    "serial": ("sequential", "sync"),
+    "processes": ("multiprocessing",),
+}
+"""Words of options, with what people call them elsewhere."""
+
+
+def nearest(word: str, known: Iterable[str], least: float = SIMILAR) -> str | None:
+    """The known word that is meant by ``word`` (:data:`OTHER_NAMES`), else the most similar one.
+
+    None if none is at least as similar as ``least``.
+    """
     from difflib import SequenceMatcher
     from itertools import islice
 
     candidates = {name.casefold()[:60]: name for name in islice(known, MAX_CANDIDATES)}
+    for meant, words in OTHER_NAMES.items():
+        if meant in candidates and word.casefold() in words:
+            return candidates[meant]
     letters = _letters(word)
     same = {key: name for key, name in candidates.items() if _letters(key) == letters}
     if letters and same:  # other case or marks, or characters in another order: vgg61 is vgg16
@@ -197,9 +237,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         if letters_left < 0:
             break
         matcher.set_seq1(key)
-        if matcher.real_quick_ratio() >= SIMILAR and (bound := matcher.quick_ratio()) >= SIMILAR:
+        if matcher.real_quick_ratio() >= least and (bound := matcher.quick_ratio()) >= least:
             most.append((bound, key))
-    best, found = SIMILAR, ""
+    best, found = least, ""
     for bound, key in sorted(most, reverse=True)[:MAX_COMPARED]:
         if bound < best:
             break
@@ -233,14 +273,14 @@ def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = 
 
 def in_every(warnings: Sequence[Sequence[Problem]]) -> list[list[Problem]]:
     """The warnings of several designs of one call, without those about an option that has an effect in one of them."""
-    options = [{_option(problem) for problem in each} for each in warnings]
+    options = [{option_without_effect(problem) for problem in each} for each in warnings]
     everywhere = set.intersection(*options) if options else set()
-    return [[problem for problem in each if _option(problem) in (None, *everywhere)] for each in warnings]
+    return [[problem for problem in each if option_without_effect(problem) in (None, *everywhere)] for each in warnings]
 
 
-def _option(problem: Problem) -> str | None:
+def option_without_effect(problem: Problem) -> str | None:
     """The option that a problem calls without effect; None for other problems."""
-    is_option = problem.code == "no-effect" and problem.span is None
+    is_option = problem.code == "no-effect" and problem.span is None and problem.message.startswith("--")
     return problem.message.partition(" has no effect")[0] if is_option else None
 
 
@@ -248,3 +288,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``"; did you mean 'conv'?"`` where a known word is similar, else an empty string."""
     near = nearest(word, known)
     return f"; did you mean '{near}'?" if near else ""
+
+
+MAX_NAMED = 8
+"""How many names are listed where none is similar."""
+
+
+def did_you_mean_or(word: str, known: Sequence[str], what: str) -> str:
+    """As :func:`did_you_mean`; where no name is similar, the first ones, as in ``" (layers: conv1, pool1)"``."""
+    more = f" and {len(known) - MAX_NAMED:,} more" if len(known) > MAX_NAMED else ""
+    return did_you_mean(word, known) or f" ({what}: {', '.join(known[:MAX_NAMED])}{more})"

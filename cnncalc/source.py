@@ -103,10 +103,11 @@ def plain(name: str, value: str) -> Text:
 
 
 def wide_encoding(data: bytes) -> str:
-    """``UTF-16`` or ``UTF-32`` if bytes begin with the mark of it, else an empty string."""
-    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+    """``UTF-16`` or ``UTF-32`` if bytes begin with its mark or with ASCII characters in it, else an empty string."""
+    zeros = bytes(map(bool, data[:4]))  # 0 where a byte is 0
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") or zeros in (b"\1\0\0\0", b"\0\0\0\1"):
         return "UTF-32"
-    return "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+    return "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") or zeros in (b"\1\0\1\0", b"\0\1\0\1") else ""
 
 
 def not_utf8(data: bytes, offset: int) -> str:

@@ -14,8 +14,9 @@ from cnncalc.checks.baseline import MAX_BASELINE_BYTES, Baseline
 from cnncalc.checks.configuration import MAX_BYTES, MAX_LIST, Configurations
 from cnncalc.checks.family import MOST_CHECKED, ranges_of
 from cnncalc.cli.command import whole_number
-from cnncalc.cli.docs import MAX_BYTES as DOCUMENT_BYTES
 from cnncalc.cli.docs import read_document
+from cnncalc.documents import MAX_BYTES as DOCUMENT_BYTES
+from cnncalc.documents.scan import MAX_CALL, words_of
 from cnncalc.errors import CnncalcError
 from cnncalc.figures.budget import OPTION_READERS, from_python, read_amount, read_budget
 from cnncalc.language.limits import NESTING
@@ -90,6 +91,7 @@ LIMITS: dict[str, tuple[int, str, Callable[[int], Any]]] = {
         MAX_BASELINE_BYTES, "at most 8 MiB", lambda n: _baseline('{"schema": 1, "files": {}}'.ljust(n)),
     ),
     "bytes of a document": (DOCUMENT_BYTES, "at most 16 MiB", lambda n: read_document(_file("a.md", "a" * n), "a.md")),
+    "characters of a call in a document": (MAX_CALL, "at most 131,072 characters", lambda n: words_of("a" * n)),
     "digits of a limit": (MAX_DIGITS, DIGITS, lambda n: read_amount("9" * n, "count")),
     "digits of bytes": (MAX_DIGITS, DIGITS, lambda n: parse_bytes("9" * n)),
     "digits of a count": (MAX_DIGITS, DIGITS, lambda n: parse_count("9" * n)),

@@ -152,6 +152,11 @@ class Listed(NamedTuple):
         """The first and last position that any output sees."""
         return min(self.lows), max(self.highs)
 
+    @property
+    def is_same(self) -> bool:
+        """Whether all outputs see the same."""
+        return len({*self.lows}) == len({*self.highs}) == 1
+
     def through(self, stencil: Stencil | Places, size: int) -> Listed:
         """The intervals of the ``size`` outputs of a layer."""
         return self.over([within(stencil.window(output), len(self.lows)) for output in range(size)])
@@ -212,6 +217,18 @@ class Side(NamedTuple):
         if self.listed is not None:
             return FAR in self.listed.lows
         return self.first > 0 or self.last < self.size - 1
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all outputs are known to see the same."""
+        if self.listed is not None:
+            return self.listed.is_same
+        if self.has_gaps or not self.is_exact:
+            return False
+        if self.endless is None:
+            return True
+        ends = [self.endless.interval(output) for output in (0, self.size - 1)]
+        return FAR not in self.endless.first and len({(max(self.low, at), min(self.high, to)) for at, to in ends}) == 1
 
     @property
     def extent(self) -> int:

@@ -204,6 +204,12 @@ def _of_target(
 def _of_bytes(name: str, data: bytes | mmap) -> Graphs:
     reader = _reader_of(name)
     if reader is ARCHITECTURE and isinstance(data, bytes):
+        if not name.lower().endswith(ARCHITECTURE.endings):
+            from cnncalc.interop.other_files import refusal
+
+            problem = refusal(name, data)
+            if problem is not None:
+                raise DesignError([problem])
         return ArchitectureReader(name, decode(visible(name), data)).graph
     return reader.graphs(name, data)
 

@@ -89,8 +89,9 @@ class Dependence(NamedTuple):
     """How a layer depends on one of its inputs.
 
     ``use``, ``origins`` and ``stencils`` are the results of the methods of the layer of these names (``channel_use``);
-    ``before`` and ``sizes`` are the sides of the input and of the output. ``is_pointwise``: each position depends only
-    on that position of the input. Unless ``is_exact``, some depend on none of the positions that ``stencils`` give.
+    ``before`` and ``sizes`` are the sides of the input and of the output. ``is_single``: the depth of the output is 1.
+    ``is_pointwise``: each position depends only on that position of the input. Unless ``is_exact``, some depend on none
+    of the positions that ``stencils`` give.
     """
 
     use: str
@@ -100,6 +101,7 @@ class Dependence(NamedTuple):
     is_pointwise: bool
     is_exact: bool
     before: tuple[int, ...]
+    is_single: bool
 
     @property
     def is_point(self) -> bool:
@@ -109,14 +111,17 @@ class Dependence(NamedTuple):
 
 def dependences_of(layer: Layer, inputs: Sequence[Volume], output: Volume) -> list[Dependence]:
     """How a layer depends on each of its inputs, without those of which it reads only the sizes."""
-    use, origins, sizes = layer.channel_use(*inputs), layer.origins(*inputs), output[:-1]
+    uses, origins, sizes = layer.channel_uses(*inputs), layer.origins(*inputs), output[:-1]
     every = [layer.stencils(*inputs)] if layer.reads_second_sizes else layer.stencils_of_each(*inputs)
     found = []
     for of, stencils in enumerate(every):
         is_same_size = stencils is not None and sizes == inputs[of][:-1]
         is_pointwise = is_same_size and all(stencil == POINT for stencil in stencils or ())
         is_exact = not layer.may_see_less(*inputs, of=of)
-        found.append(Dependence(use, origins, stencils, sizes, is_pointwise, is_exact, inputs[of][:-1]))
+        before = inputs[of][:-1]
+        found.append(
+            Dependence(uses[of], origins, stencils, sizes, is_pointwise, is_exact, before, is_single=output.depth == 1)
+        )
     return found
 
 
@@ -180,6 +185,15 @@ class Field(NamedTuple):
         )
 
     @property
+    def is_same(self) -> bool:
+        """Whether all outputs are known to see the same."""
+        if not self.is_certain or self.solid is not None:
+            return False
+        if self.boxes is not None:
+            return all(one.is_same for one in self.boxes.sides)
+        return self.is_folded or all(side.is_same for side in self.sides)
+
+    @property
     def is_certain(self) -> bool:
         """Whether :attr:`size` is exact, not an upper bound."""
         if self.boxes is not None:
@@ -192,8 +206,12 @@ class Field(NamedTuple):
         use = dependence.use
         selects = use == "some" or (use == "moved" and not dependence.is_point)
         is_exact = self.is_exact and dependence.is_exact and (self.is_uniform or not selects)
-        moves = use == "moved" and (self.is_folded or any(side.size > 1 for side in self.sides))
-        is_uniform = use == "mixed" or (self.is_uniform and not moves and use != "filled")
+        if use == "mixed" or dependence.is_single:
+            is_uniform = True
+        elif use == "parted":
+            is_uniform = self.is_same
+        else:
+            is_uniform = self.is_uniform and use != "filled" and (use != "moved" or self.is_same)
         field = self
         if (is_exact, is_uniform) != (self.is_exact, self.is_uniform):
             field = self._replace(is_exact=is_exact, is_uniform=is_uniform)
@@ -307,8 +325,8 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
         return first
     whole = [field for field in fields if _is_whole(field, fields)]
     if whole:
-        differ = is_stacked and len(whole) < len(fields)
-        return whole[0]._replace(is_uniform=all(field.is_uniform for field in fields) and not differ)
+        uniform = [field for field in whole if field.is_uniform]
+        return whole[0]._replace(is_uniform=len(uniform) == len(fields) if is_stacked else bool(uniform))
     apart = _joined_apart(fields, work, is_stacked=is_stacked)
     listed = [field.boxes is not None for field in fields]
     if first.is_folded and not all(listed):

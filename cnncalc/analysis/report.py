@@ -10,7 +10,7 @@ from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.collection import Paused
 from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
-from cnncalc.errors import DesignError, Problem, did_you_mean
+from cnncalc.errors import DesignError, Problem, did_you_mean_or
 from cnncalc.graph import TIED
 from cnncalc.layers.convolution import Convolution
 from cnncalc.records import NamedTuple
@@ -423,9 +423,9 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
             endless = [field.unclipped for field in each]
             known[id(mine)] = NamedFields(
                 {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
-                _largest(sizes, sides),
+                largest_sides(sizes, sides),
                 # for outputs that see nothing, the field without borders is not known
-                None if None in endless or not endless else _largest([size for size in endless if size], sides),
+                None if None in endless or not endless else largest_sides([size for size in endless if size], sides),
                 all(field.is_certain for field in each),
                 several,
             )
@@ -433,8 +433,8 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
     return result
 
 
-def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
-    """The largest size of each side; zeros if there are no sizes."""
+def largest_sides(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
+    """The largest size of each side, of inputs that may have different numbers of sides; zeros if there are none."""
     if len(sizes) == 1:
         return sizes[0]
     return tuple([max(each) for each in zip_longest(*sizes, fillvalue=0)]) if sizes else (0,) * sides
@@ -500,5 +500,5 @@ def require_layer(report: Report, name: str) -> LayerReport:
             block = f"a block of {plural(len(inside), 'layer')}"
             message = f"{report.name}: '{name}' is {block}; name one of them, such as {inside[0]}"
             raise DesignError([Problem("unknown-layer", message)]) from None
-        near = did_you_mean(name, [row.name for row in report.layers])
+        near = did_you_mean_or(name, [row.name for row in report.layers], "layers")
         raise DesignError([Problem("unknown-layer", f"{report.name} has no layer '{name}'{near}")]) from None

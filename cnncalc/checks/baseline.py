@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.repository import NoBase, Repository
+from cnncalc.counts import MANY_DIGITS
 from cnncalc.errors import CnncalcError, DesignError, Problem
 from cnncalc.figures.measure import Meter
 from cnncalc.language.files import is_there, read_text
@@ -104,8 +105,10 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
 
     def refuse(why: str) -> DesignError:
         hint = f"cnncalc check FILES... --record {argument(shown)}"
-        if is_there(path):  # --record adds to a file, so it refuses the same one
-            hint = "remove the file, or name another one: cnncalc check FILES... --record FILE"
+        if is_there(path) or shown in ("-", "."):  # --record adds to a file, so it refuses the same one
+            hint = "name another one: cnncalc check FILES... --record FILE"
+            if os.path.isfile(path):
+                hint = f"remove the file, or {hint}"
         return DesignError([Problem("unreadable-base", f"cannot read the baseline {shown}: {why}", None, hint)])
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,8 +125,12 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
         if error.problems[0].code == "unreadable-base":
             raise
         raise refuse(error.problems[0].message.rpartition(": ")[2]) from None
-    except (ValueError, RecursionError) as error:
+    except json.JSONDecodeError as error:
         raise refuse(f"invalid JSON ({str(error)[:100]})") from None
+    except RecursionError:
+        raise refuse("JSON is nested too deeply") from None
+    except ValueError:
+        raise refuse(MANY_DIGITS) from None
     schema = data.get("schema") if isinstance(data, dict) else None
     if type(schema) is not int or schema != BASELINE_SCHEMA or not isinstance(data.get("files"), dict):
         raise refuse("not a baseline of cnncalc (schema 1)")

@@ -18,7 +18,7 @@ from cnncalc.checks.parallel import file_results
 from cnncalc.checks.repository import NoBase
 from cnncalc.checks.rules import run_rules
 from cnncalc.checks.search import LeftOut, Search, Target
-from cnncalc.errors import CnncalcError, DesignError, NotADesign, Problem, ValueProblem, in_every
+from cnncalc.errors import CnncalcError, DesignError, NotADesign, Problem, ValueProblem, in_every, option_without_effect
 from cnncalc.figures.budget import Budget, in_full, merged, read_budget, short_value
 from cnncalc.figures.measure import ALLOW_STATED, Measure, Meter, default_measures, last_window
 from cnncalc.language.files import is_there
@@ -141,13 +141,28 @@ class FileResult(NamedTuple):
 
 
 class CheckResult(NamedTuple):
-    """The results of all files. ``left_out`` are files and folders that were not checked."""
+    """The results of all files.
+
+    ``problems`` are warnings about the call and the configuration; ``left_out`` are files and folders that were not
+    checked.
+    """
 
     files: tuple[FileResult, ...]
+    problems: tuple[Problem, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     strict: bool = False
     units: str = "iec"
     base: str | None = None
+
+    @property
+    def of_call(self) -> FileResult:
+        """The problems of the call as if it were a file."""
+        return FileResult("command line", "", problems=self.problems)
+
+    @property
+    def warnings(self) -> int:
+        """The number of warnings, about the call and about files."""
+        return len(self.problems) + sum(outcome.warnings for outcome in self.files)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -168,7 +183,8 @@ class CheckResult(NamedTuple):
     @property
     def code(self) -> int:
         """The exit code: the highest of those of all files."""
-        least = int(self.strict and (not self.files or any(not one.is_chosen for one in self.left_out)))
+        is_lacking = not self.files or bool(self.problems) or any(not one.is_chosen for one in self.left_out)
+        least = int(self.strict and is_lacking)
         return max([least, *(outcome.code(strict=self.strict) for outcome in self.files)])
 
 
@@ -197,6 +213,22 @@ class CheckOptions(NamedTuple):
 
 
 # The check
+
+
+def _without_call(outcomes: Sequence[FileResult]) -> tuple[list[FileResult], list[Problem]]:
+    """The results without the warnings about options of the call; these, each once, if no file is without them."""
+    readable = [outcome for outcome in outcomes if not outcome.is_broken]
+    kept = iter(in_every([outcome.problems for outcome in readable]))
+    found: dict[Problem, None] = {}
+    results = []
+    for outcome in outcomes:
+        if outcome.is_broken:
+            results.append(outcome)
+            continue
+        problems = next(kept)
+        found.update(dict.fromkeys([each for each in problems if option_without_effect(each)]))
+        results.append(outcome._replace(problems=tuple([each for each in problems if each not in found])))
+    return results, list(found)
 
 
 class Checker:
@@ -228,16 +260,15 @@ class Checker:
                 left_out.append(outcome)
             else:
                 outcomes.append(outcome)
-        kept = iter(in_every([outcome.problems for outcome in outcomes if not outcome.is_broken]))
-        outcomes = [one if one.is_broken else one._replace(problems=tuple(next(kept))) for one in outcomes]
+        outcomes, problems = _without_call(outcomes)
         outcomes.sort(key=lambda outcome: outcome.file)
-        if outcomes:  # the warnings about the call, once
-            problems = (*outcomes[0].problems, *search.unmatched(configuration))
-            outcomes[0] = outcomes[0]._replace(problems=problems)
+        problems += search.unmatched(configuration) if outcomes else []
         base = None if options.base is None else visible(options.base)
         if options.baseline is not None:
             base = shown_path(os.path.join(options.folder, options.baseline), options.folder)
-        return CheckResult(tuple(outcomes), tuple(sorted(left_out)), options.strict, options.units, base)
+        return CheckResult(
+            tuple(outcomes), tuple(problems), tuple(sorted(left_out)), options.strict, options.units, base
+        )
 
     def _configuration(self) -> Configuration:
         """The configuration of the working folder; raises ValueProblem if it does not say what to check."""
@@ -321,7 +352,7 @@ class Checker:
         for entry in budget.values():
             if entry.family:
                 continue
-            before, reason = self._before(base, outcome, entry.measure)
+            before, reason = self._before(base, outcome, entry.measure, problems)
             if reason is not None and reason not in notes:
                 notes.append(reason)
             checked += self._compared(meter, entry, before, problems)
@@ -385,14 +416,19 @@ class Checker:
                 return None, None
         return revision, None if path is None else os.path.join(self.options.folder, path)
 
-    def _before(self, base: Base | None, outcome: FileResult, measure: Measure) -> tuple[int | None, str | None]:
-        """The value of the base, or the reason why there is none."""
+    def _before(
+        self, base: Base | None, outcome: FileResult, measure: Measure, problems: list[Problem]
+    ) -> tuple[int | None, str | None]:
+        """The value of the base, or the reason why there is none; if the base cannot be read, that is a problem."""
         if base is None:
             return None, None
         try:
             return base.value(outcome.path or outcome.file, measure), None
         except NoBase as error:
             return None, str(error)
+        except DesignError as error:
+            problems += [problem for problem in error.every if problem not in problems]
+            return None, None
 
     def _compared(self, meter: Meter, entry: Entry, base: int | None, problems: list[Problem]) -> list[LimitResult]:
         """The limits of an entry compared with the value; those that it cannot decide are added to ``problems``."""

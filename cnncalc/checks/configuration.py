@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.counts import MANY_DIGITS, MAX_RESULT_DIGITS
 from cnncalc.errors import DesignError, Problem, Problems, in_text_order, no_effect
 from cnncalc.figures.budget import Budget, merged, read_budget
 from cnncalc.figures.measure import ALLOW_STATED
@@ -305,6 +306,8 @@ class _ConfigurationReader:
                 if code not in RULES:
                     near = self.problems.near(code, RULES) or f" (known: {', '.join(RULES)})"
                     self._problem("unknown-rule", f"{key}: no design rule '{code[:60]}'{near}", path)
+            if key == "files" and "-" in value:
+                self._problem("wrong-value", "files: '-' is standard input, which only a call can name", path)
             return tuple(value)
         return ()
 
@@ -321,7 +324,7 @@ def _parse(source: Source) -> dict[str, Any]:
         return tomllib.loads(source.text)
     except RecursionError:
         raise DesignError([Problem("limit", f"{source.name}: values are nested too deeply", None)]) from None
-    except (tomllib.TOMLDecodeError, ValueError) as error:
+    except tomllib.TOMLDecodeError as error:
         text = str(error)
         found = re.search(r"\(at line (\d+), column (\d+)\)", text)
         start = max(0, len(source.text) - 1)
@@ -332,6 +335,10 @@ def _parse(source: Source) -> dict[str, Any]:
         what = text.partition(" (at ")[0]
         start = max(0, min(start, len(source.text) - 1))
         raise DesignError([Problem("toml-syntax", f"TOML: {what}", Span(source, start, start + 1))]) from None
+    except ValueError:
+        digits = re.search(f"[0-9_]{{{MAX_RESULT_DIGITS + 1},}}", source.text)
+        span = None if digits is None else Span(source, digits.start(), digits.end())
+        raise DesignError([Problem("limit", MANY_DIGITS, span)]) from None
 
 
 def shown_path(path: str, folder: str = "") -> str:
@@ -387,9 +394,9 @@ def _in_folder(folder: str, start: str) -> Configuration | None:
     found: list[Configuration] = []
     for name, root in zip(FILES, ((), ("tool", "cnncalc")), strict=True):
         path = os.path.join(folder, name)
-        if not is_there(path):
-            continue
         shown = shown_path(path, start)
+        if not is_there(shown, start):
+            continue
         text = read_text(shown, MAX_BYTES, start, "a configuration")
         if name == "pyproject.toml" and "cnncalc" not in text and "\\" not in text:
             continue

@@ -160,14 +160,16 @@ class Repository:
             done = subprocess.run(  # noqa: S603
                 ["git", "-c", "core.quotepath=off", *words],  # noqa: S607
                 cwd=folder,
-                env={name: value for name, value in os.environ.items() if name not in CALLER},
+                env={**{name: value for name, value in os.environ.items() if name not in CALLER}, "LC_ALL": "C"},
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 timeout=SECONDS,
                 check=False,
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if not os.path.isdir(folder):
+                if fails is not None:
+                    return fails
                 raise self._unreadable(f"the folder {visible(folder)} does not exist") from None
             raise self._unreadable("the program 'git' is not installed", WITHOUT_GIT) from None
         except subprocess.TimeoutExpired:
@@ -178,11 +180,16 @@ class Repository:
             return done.stdout
         if fails is not None:
             return fails
-        output = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        why = visible(output[-1]).removeprefix("fatal: ")[:200] if output else f"git {words[0]} failed"
+        output = [visible(line.strip()) for line in done.stderr.decode("utf-8", "replace").strip().splitlines()]
+        faults = [line for line in output if line.startswith(("fatal: ", "error: "))] or output
+        why = faults[-1].removeprefix("fatal: ")[:200] if faults else f"git {words[0]} failed"
         if "not a git repository" in why:
             raise self._unreadable("the file is not in a git repository", WITHOUT_GIT)
-        raise self._unreadable(why)
+        if "promisor" in why:
+            raise self._unreadable(
+                why, "a partial clone does not have it, and its remote gives none; clone without --filter"
+            )
+        raise self._unreadable(why, next((line for line in output if line.startswith("git config ")), None))
 
 
 def _inside(path: str, root: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PATHS = "a pattern with / is compared with paths from the working folder, such as nets/old"
 """The hint for a pattern of the call that matches nothing."""
+EXCLUDED = "excluded by"
+"""How the reason begins why a file that matches a pattern is left out."""
 ENDINGS = ARCHITECTURE.endings
 """The endings of the files that a search of folders takes; a model file is checked only if the call names it."""
 
@@ -99,10 +101,13 @@ class Search:
             shown = visible(name) if name != "-" else "<stdin>"
             self.targets.setdefault(name, Target(shown, name, self.folder or ".", None))
         elif os.path.isdir(path):
-            before = len(self.targets), len(self.unreadable)
+            before, known = (len(self.targets), len(self.unreadable)), len(self.left_out)
             self._search(path)
             if before == (len(self.targets), len(self.unreadable)):
-                self.left_out.append(LeftOut(self._shown(path), f"no {' or '.join(ENDINGS)} file in this folder"))
+                why = f"no {' or '.join(ENDINGS)} file in this folder"
+                if any(one.why.startswith(EXCLUDED) for one in self.left_out[known:]):
+                    why += " that is not excluded"
+                self.left_out.append(LeftOut(self._shown(path), why))
         else:
             self._add_file(path, is_found=False)
 
@@ -176,7 +181,7 @@ class Search:
                 found = f"{of_file} in {visible(configuration.file or '')}"
         if name.startswith("."):
             return "hidden"
-        return None if found is None else f"excluded by {found}"
+        return None if found is None else f"{EXCLUDED} {found}"
 
 
 def _has_ending(path: str) -> bool:

@@ -27,6 +27,10 @@ def main() -> None:
         is_reported = code == INTERRUPTED
     except KeyboardInterrupt:
         code, is_reported = 130, False  # INTERRUPTED, which may not be loaded yet
+    if "cnncalc.search.processes" in sys.modules:
+        from cnncalc.search.processes import remove_files
+
+        remove_files()
     if watch is not None:
         watch.end(is_reported=is_reported)
     if (

@@ -273,12 +273,16 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
         name = max(error.param.opts, key=len) if error.param and error.param.opts else "the argument"
         hint = error.hint or hint if isinstance(error, InvalidValue) else hint
         return ValueProblem(f"{name}: {error.message}", code="usage", hint=hint)
+    from cnncalc.cli.suggestions import setting_hint
+
     message = error.format_message()
     if "unexpected extra argument" in message:
         extra = message.partition("(")[2].rpartition(")")[0]
         takes_pattern = error.ctx is not None and any(param.name in TARGETS for param in error.ctx.command.params)
-        hint = QUOTES if takes_pattern and any(map(_is_of_a_pattern, words)) else hint
+        is_split = takes_pattern and any(map(_is_of_a_pattern, words))
+        hint = setting_hint(called or "", words) or (QUOTES if is_split else hint)
         return ValueProblem(f"{path} got an unexpected argument: {extra[:60]}", code="usage", hint=hint)
+    hint = setting_hint(called or "", words) or hint
     return ValueProblem(message[:1].lower() + message[1:].rstrip("."), code="usage", hint=hint)
 
 
@@ -301,7 +305,18 @@ def _no_command(error: NoSuchCommand) -> ValueProblem:
 
 def _is_of_a_pattern(word: str) -> bool:
     """Whether a word of a call may be one of a pattern without quotes: ``INPUT``, ``CONV3-8``, ``-`` of ``->``."""
-    return " " not in word and (word in ("-", "|", "[", "]") or "->" in word or word.lstrip("[")[:2].isupper())
+    start = word.lstrip("[")[:2]
+    return " " not in word and (word in ("-", "|", "[", "]") or "->" in word or (start.isalpha() and start.isupper()))
+
+
+def _variables(words: Sequence[str]) -> list[str]:
+    """The names of the variables of the first named net of a call."""
+    from cnncalc.analysis.loading import Loader
+    from cnncalc.language.catalogue import path
+    from cnncalc.language.settings import DEFAULT_SETTINGS
+
+    net = next(filter(path, words), None)
+    return list(Loader(net).variables(DEFAULT_SETTINGS)) if net else []
 
 
 def _no_option(error: click.NoSuchOption, path: str, command: str, words: Sequence[str]) -> ValueProblem:
@@ -316,5 +331,5 @@ def _no_option(error: click.NoSuchOption, path: str, command: str, words: Sequen
         parts = [part for word in words for part in (word.split("=", 1) if word.startswith(f"{name}=") else (word,))]
         after = parts[parts.index(name) + 1 :] if name in parts else []
         value = after[0][:60] if after and not after[0].startswith("-") else None
-        hint = option_hint(command, name, value) or f"{path} --help"
+        hint = option_hint(command, name, value, _variables(words)) or f"{path} --help"
     return ValueProblem(f"{path} has no option '{name[:60]}'", code="usage", hint=hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnncalc.errors import ValueProblem, did_you_mean, no_effect
+from cnncalc.errors import ValueProblem, nearest, no_effect
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, PLAIN_ENDINGS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import argument, visible
@@ -179,13 +179,14 @@ def seed(text: str) -> int:
     return whole_number(text, 0)
 
 
-def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
-    """A reader that accepts one of these words and suggests the nearest for another."""
+def one_of(flag: str, words: tuple[str, ...]) -> Callable[[str], str]:
+    """A reader of an option that accepts one of these words and suggests the nearest for another."""
 
     def read(text: str) -> str:
         if text not in words:
-            near = did_you_mean(text, words)
-            raise ValueProblem(f"expected {listed(words, 'or')}, found '{text[:60]}'{near}")
+            near = nearest(text, words)
+            message = f"expected {listed(words, 'or')}, found '{text[:60]}'"
+            raise ValueProblem(message, hint=f"{flag} {near}" if near else None)
         return text
 
     return read
@@ -193,7 +194,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
 
 def choice(flag: str, words: tuple[str, ...], help: str, *, name: str = "") -> Option:
     """An option that takes one of a few words."""
-    return Option(flag, name or flag[2:], help, "|".join(words), one_of(words), words)
+    return Option(flag, name or flag[2:], help, "|".join(words), one_of(flag, words), words)
 
 
 def switch(flag: str, help: str, *, name: str = "", opposite: str = "") -> Option:

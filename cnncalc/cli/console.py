@@ -9,7 +9,7 @@ import sys
 
 from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.language.files import reason, special_kind
-from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
+from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible, wide_encoding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ class StreamError(CnncalcError):
         self.hint = hint
 
 
-TITLE_WIDTH = 16
+TITLE_WIDTH, BELOW_TITLE = 16, 2
 """The characters of the title of a paragraph and the gap after it."""
-MIN_MAP_WIDTH, MAX_MAP_WIDTH = 20, 100
+MIN_MAP_WIDTH, MAX_MAP_WIDTH = 16, 100
 """The fewest and the most characters of a line of a map of memory."""
 
 
@@ -70,11 +70,15 @@ class Console:
             data = sys.stdin.buffer.read(MAX_INPUT_BYTES)
         except OSError as error:
             raise StreamError("input", f"standard input cannot be read: {reason(error)}") from None
+        start = 0
         try:
-            return data.decode("utf-8-sig")
+            text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            why = not_utf8(data, error.start)
-            raise StreamError("input", f"standard input is not a text in UTF-8 ({why})", SAVE_AS_UTF8) from None
+            start = error.start
+        else:
+            if not wide_encoding(data):
+                return text
+        raise StreamError("input", f"standard input is not a text in UTF-8 ({not_utf8(data, start)})", SAVE_AS_UTF8)
 
     def print(self, content: str | bytes, format: str = "text", name: str = "report") -> None:
         """Writes to standard output; ``format`` is the format of the content, ``name`` is used in error messages.
@@ -158,7 +162,10 @@ class Console:
         page = self.page() if output.format in (None, "rich") and output.to_stdout else None
         if page is None or page.width is None:
             return MAX_MAP_WIDTH
-        return max(MIN_MAP_WIDTH, min(MAX_MAP_WIDTH, page.width - TITLE_WIDTH))
+        from cnncalc.formats.document import LEAST_WIDTH
+
+        indent = TITLE_WIDTH if page.width >= LEAST_WIDTH else BELOW_TITLE
+        return max(MIN_MAP_WIDTH, min(MAX_MAP_WIDTH, page.width - indent))
 
     def is_ascii(self) -> bool:
         """Whether standard output cannot encode the characters of boxes and bars."""

@@ -11,6 +11,7 @@ from cnncalc.errors import ValueProblem
 from cnncalc.interop.exporters import EXPORTERS, ExportOptions, export
 from cnncalc.records import NamedTuple
 from cnncalc.source import argument, visible
+from cnncalc.units import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def _exporter(call: Call) -> Exporter:
             return found
         known = ", ".join([each for exporter in EXPORTERS for each in exporter.endings])
         message = f"'{visible(ending)}' is not an ending of a format of convert ({known})"
-        raise ValueProblem(message, code="usage", hint=f"--to {'|'.join([each.name for each in EXPORTERS])}")
+        raise ValueProblem(message, code="usage", hint=f"--to {listed([each.name for each in EXPORTERS], 'or')}")
     if any(ending in each.endings for each in EXPORTERS) and ending not in (*named.endings, *named.other_endings):
         message = f"'{visible(ending)}' is not an ending of the format {named.name}"
         usual = (*named.endings, *named.other_endings)[0]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
 from cnncalc.cli.console import StreamError
-from cnncalc.documents import SYNTAXES, syntax_of
+from cnncalc.documents import MAX_BYTES, SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.language.files import read_bytes, reason
 from cnncalc.records import NamedTuple
 from cnncalc.source import SAVE_AS_UTF8, not_utf8, visible
-from cnncalc.units import plural
+from cnncalc.units import listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,9 +53,6 @@ Examples:
 
 SVG_START = 1000
 """Number of bytes at the start of a file that are searched for ``<svg``."""
-
-MAX_BYTES = 16 * 1024 * 1024
-"""A larger file is not read."""
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -202,7 +199,7 @@ class _DocumentUpdate:
         if document.syntax is None and os.path.exists(document.path):
             known = " ".join(f".{ending}" for each in SYNTAXES.values() for ending in each.endings)
             message = f"unknown syntax of {visible(document.shown)} (known endings: {known})"
-            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)}")
+            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {listed(tuple(SYNTAXES), 'or')}")
         self._read = text = read_document(document.path, document.shown)
         self.document = document
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.calls import CALLABLE, Caller, CallError, MarkerProblem, problems_of
-from cnncalc.documents import SYNTAXES
+from cnncalc.documents import MAX_BYTES, SYNTAXES
 from cnncalc.documents.scan import scan
 from cnncalc.documents.update import OutputRejected, Update, body_of, update
-from cnncalc.errors import Problem, listed
+from cnncalc.errors import MAX_COUNTED, Problem, listed
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ def update_document(name: str, text: str, syntax: str, folder: str, caller: Call
     found = scan(name, text, syntax, CALLABLE)
     problems = [MarkerProblem(problem) for problem in found.problems]
     bodies, drawings, warnings = [], [], []
+    size = 0
     for marker in found.markers:
+        if len(problems) >= MAX_COUNTED:
+            break
         result = caller.call(marker.words, folder)
         if result.answer is None:
             problems += problems_of(result.error or CallError(""), marker.span)
@@ -49,9 +52,17 @@ def update_document(name: str, text: str, syntax: str, folder: str, caller: Call
         if result.picture is not None and result.answer.picture is not None:
             drawings.append(Drawing(marker, result.answer.picture.path, result.picture))
         try:
-            bodies.append(body_of(marker, result.answer, SYNTAXES[syntax]))
+            body = body_of(marker, result.answer, SYNTAXES[syntax])
         except OutputRejected as error:
             problems.append(MarkerProblem(Problem("unfit-output", str(error), marker.span)))
+            continue
+        size += len(body)
+        if size > MAX_BYTES:
+            most = f"a document has at most {MAX_BYTES // 1024**2} MiB"
+            message = f"{most}, but with the output of the calls up to this one it would have more"
+            problems.append(MarkerProblem(Problem("limit", message, marker.span)))
+            break
+        bodies.append(body)
     problems += [MarkerProblem(problem) for problem in _clashes(drawings)]
     if not problems:
         changed = update(text, found, bodies, syntax, CALLABLE)

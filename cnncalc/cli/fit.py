@@ -88,7 +88,7 @@ def run(call: Call, console: Console) -> int:
     if is_board(call.capacity):
         return _on_board(call, call.target, call.capacity, console)
     if call.zero is not None and call.devices is None:
-        raise ValueProblem("--zero needs the number of devices, --data-parallel", code="usage")
+        raise ValueProblem("--zero splits over several devices", code="usage", hint="add --data-parallel 2 or more")
     call.output.require_columns(columns=call.columns)
     notation = call.notation.notation(call.output, console)
     capacity, device = read_memory(call.capacity)

@@ -64,10 +64,33 @@ def _volume(text: str) -> Volume:
     parts = text.strip().strip("[]").replace("\u00d7", "x").split("x")
     sizes = [int(part) for part in parts if part.isascii() and part.isdigit()]
     if len(sizes) < len(parts) or not is_volume_size(sizes):
-        raise ValueProblem(f"expected sides and depth, as in 224x224x3 or 16000x1, found '{text[:60]}'")
+        meant = _volume_of_list(text)
+        message = f"expected sides and depth, as in 224x224x3 or 16000x1, found '{text[:60]}'"
+        raise ValueProblem(message, hint=f"--input {meant}" if meant else None)
     if not all(sizes):
         raise ValueProblem(f"each part of a volume is at least 1, found '{text[:60]}'")
     return Volume(*sizes)
+
+
+def _volume_of_list(text: str) -> str | None:
+    """The volume that a list of sizes means: ``64,64,3``, or with the depth first ``3,64,64`` and ``1,3,64,64``."""
+    for sign in "X*, ;":
+        text = text.replace(sign, "x")
+    parts = [part for part in text.strip("()[]").split("x") if part]
+    sizes = [int(part) for part in parts if part.isascii() and part.isdigit()]
+    if len(sizes) < len(parts) or not all(sizes):
+        return None
+    image = sizes[1:] if len(sizes) == IMAGE + 1 and sizes[0] == 1 else sizes
+    if len(image) == IMAGE and image[0] in DEPTHS and image[-1] not in DEPTHS:
+        sizes = [*image[1:], image[0]]
+    return "x".join(map(str, sizes)) if is_volume_size(sizes) else None
+
+
+IMAGE = 3
+"""Sizes of an image: height, width, depth."""
+
+DEPTHS = (1, 3)
+"""Depths of images: a list that begins with one, perhaps after a batch of 1, has its depth first."""
 
 
 def _input(text: str) -> tuple[str, Volume]:

@@ -23,7 +23,7 @@ from cnncalc.cli.progress import QUIET_SECONDS, ProgressLine
 from cnncalc.cli.value import VALUE_OPTIONS, idle_options, idle_units
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.records import NamedTuple
-from cnncalc.search.executors import FORMS
+from cnncalc.search.executors import FORMS, read_executor
 from cnncalc.search.points import METHODS
 from cnncalc.search.sweep import DEFAULT_KEYS, DEFAULT_TOP
 from cnncalc.units import plural
@@ -307,7 +307,8 @@ COMMAND = Command(
         switch("--by-formula", "Find the best by polynomials, and compute only these (up to 10^11 points).",
                name="by_formula"),
         Option("--plot", "plot", "Draw two or three keys, with the front, as .svg or .png.", "FILE"),
-        Option("--executor", "executor", f"Who computes: {', '.join(FORMS)} (default: {DEFAULT_EXECUTOR}).", "NAME"),
+        Option("--executor", "executor", f"Who computes: {', '.join(FORMS)} (default: {DEFAULT_EXECUTOR}).", "NAME",
+               read_executor),
         MEMORY._replace(options=(*subset_of(MEMORY, *VALUE_OPTIONS).options, DTYPE)),
         COLUMNS,
         DESIGN,

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from cnncalc.documents.marker import Answer, Comment, Picture
 
+MAX_BYTES = 16 * 1024 * 1024
+"""The most bytes of a document; a larger one is neither read nor written."""
+
 
 class SyntaxModule(Protocol):
     """How documents of one syntax are read and written."""

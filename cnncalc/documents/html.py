@@ -10,7 +10,7 @@ from cnncalc.documents.marker import Comment, indented
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cnncalc.documents.marker import Answer, Picture
 
@@ -25,24 +25,28 @@ END_OF_RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.I) for name in RAW}
 
 def comments(text: str) -> Iterator[Comment]:
     """Every comment."""
-    for start, end in comment_places(text):
-        before = line_before(text, start)
-        alone = not before.strip() and not line_after(text, end).strip()
+    for start, end, before in on_lines(text, comment_places(text)):
+        alone = before is not None and not before.strip()
         yield Comment(start, end, start + 4, max(start + 4, end - 3), before if alone else None)
 
 
-def line_before(text: str, offset: int) -> str:
-    """The text before an offset on its line."""
-    return text[max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1 : offset]
+def on_lines(text: str, places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, str | None]]:
+    """Start and end of each comment, and the text before it on its line.
+
+    That is None if another comment begins on the line before it, or if text follows it on its line. The time is linear,
+    also for a line of many comments.
+    """
+    at = line = 0
+    before = -1  # where the line of the comment before it begins
+    for start, end in places:
+        line = max(text.rfind("\n", at, start), text.rfind("\r", at, start), line - 1) + 1
+        is_last = REST_OF_LINE.match(text, end) is not None
+        yield start, end, text[line:start] if is_last and line != before else None
+        at, before = start, line
 
 
-def line_after(text: str, offset: int) -> str:
-    """The text after an offset on its line."""
-    end = LINE_END.search(text, offset)
-    return text[offset : end.start() if end else len(text)]
-
-
-LINE_END = re.compile(r"[\r\n]")
+REST_OF_LINE = re.compile(r"[^\S\r\n]*(?=[\r\n]|\Z)")
+"""No more than blanks up to the end of a line."""
 
 
 def comment_places(text: str) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,7 @@ CODE = ("verbatim", "verbatim*", "Verbatim", "Verbatim*", "BVerbatim", "LVerbati
 """Environments with verbatim content."""
 
 PART = re.compile(
-    r"\\begin[ \t]*\{(?P<name>[A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline\{[^}]*\})\*?(?P<mark>[^A-Za-z\s*{])"
+    r"\\begin[ \t]*\{(?P<name>[A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline\{[^{}]*\})\*?(?P<mark>[^A-Za-z\s*{])"
     r"|\\.|(?P<comment>%+)"
 )
 

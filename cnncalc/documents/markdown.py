@@ -7,7 +7,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from cnncalc.documents.commonmark import TICKS, Blocks, inline_places
-from cnncalc.documents.html import comment_places, line_after, line_before
+from cnncalc.documents.html import comment_places, on_lines
 from cnncalc.documents.marker import Comment, indented
 from cnncalc.source import visible
 
@@ -23,20 +23,19 @@ CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
 
 def comments(text: str) -> Iterator[Comment]:
     """Every HTML comment outside of code."""
+    for first, last, head in on_lines(text, _places(text)):
+        alone = head is not None and CONTAINERS.fullmatch(head) is not None
+        yield Comment(first, last, first + 4, last - 3, re.sub(r"[^\s>]", " ", head or "") if alone else None)
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each comment."""
     for segments, is_html in Blocks(text).read():
         joined, starts = _joined(text, segments)
         if "<!--" not in joined:
             continue
         for start, end in comment_places(joined) if is_html else inline_places(joined):
-            first, last = _origin(segments, starts, start), _origin(segments, starts, end - 1) + 1
-            head = line_before(text, first)
-            alone = _is_bare(head) and not line_after(text, last).strip()
-            yield Comment(first, last, first + 4, last - 3, re.sub(r"[^\s>]", " ", head) if alone else None)
-
-
-def _is_bare(head: str) -> bool:
-    """Whether the head of a line holds only container markers."""
-    return CONTAINERS.fullmatch(head) is not None
+            yield _origin(segments, starts, start), _origin(segments, starts, end - 1) + 1
 
 
 def _joined(text: str, segments: Sequence[LineSegment]) -> tuple[str, list[int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.documents import SYNTAXES
 from cnncalc.documents.marker import Marker
-from cnncalc.errors import Problem, ValueProblem, did_you_mean, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you_mean, in_text_order
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span
 
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 
 NAME = "cnncalc"
 SPELLING = re.compile(
-    r"\s*(?P<slash>/?)\s*(?P<word>[A-Za-z]+(?:[-_][A-Za-z]+)?)(?P<colon>[:\uff1a]?)(?!:)\s*(?P<rest>.*?)\s*", re.S
+    r"\s*(?:(?P<slash>/)\s*)?(?P<word>[A-Za-z]+(?:[-_][A-Za-z]+)?)(?P<colon>[:\uff1a]?)(?!:)\s*(?P<rest>(?:\S.*)?)",
+    re.S,
 )
-"""A comment that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
+"""A comment, without blanks at its end, that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
+
+MAX_CALL = 128 * 1024
+"""The most characters of a call; Linux takes as many in a word of a command line."""
 
 LIKENESS = 0.75
 """Minimum difflib ratio of a misspelt ``cnncalc``."""
 
 
 class Scan(NamedTuple):
-    """The markers of a document and the problems with them."""
+    """The markers of a document and the problems with them; no markers if the problems are too many."""
 
     source: Source
     markers: tuple[Marker, ...]
@@ -47,7 +51,9 @@ def scan(name: str, text: str, syntax: str, commands: Collection[str]) -> Scan:
 
 
 def words_of(call: str) -> tuple[str, ...]:
-    """The words of a call, split as by a POSIX shell; ValueProblem if that is impossible."""
+    """The words of a call, split as by a POSIX shell; ValueProblem if that is impossible or the call is too long."""
+    if len(call) > MAX_CALL:  # the time of shlex grows with the square of the length of a word
+        raise ValueProblem(f"a call has at most {MAX_CALL:,} characters, but this one has {len(call):,}")
     try:
         return tuple(shlex.split(call))
     except ValueError as error:
@@ -63,16 +69,19 @@ class _Pairing:
         self.text = text
         self.syntax = syntax
         self.commands = commands
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self.markers: list[Marker] = []
         self.open: tuple[Comment, Span] | None = None
 
     def scan(self) -> Scan:
-        for comment in self.syntax.load().comments(self.text):
-            self._read(comment)
-        if self.open is not None:
-            end = self.syntax.marker()[1]
-            self._refuse("unclosed-marker", f"this marker is never closed: {end} is missing", self.open[1])
+        try:
+            for comment in self.syntax.load().comments(self.text):
+                self._read(comment)
+            if self.open is not None:
+                end = self.syntax.marker()[1]
+                self._refuse("unclosed-marker", f"this marker is never closed: {end} is missing", self.open[1])
+        except DesignError as error:  # too many problems: the rest is not read
+            return Scan(self.source, (), error.every)
         return Scan(self.source, tuple(self.markers), tuple(in_text_order(self.problems)))
 
     def _refuse(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
@@ -80,7 +89,7 @@ class _Pairing:
 
     def _read(self, comment: Comment) -> None:
         inner = self.text[comment.inner_start : comment.inner_end]
-        found = SPELLING.fullmatch(inner)
+        found = SPELLING.fullmatch(inner.rstrip())
         if found is None:
             return
         span = self._span(comment)
@@ -139,10 +148,12 @@ class _Pairing:
         words = self._words(call, call_span)
         if words is None:
             return
-        line_end = self._line_end(first.end)
-        is_inline = first.before is None or comment.before is None or line_end > comment.start
-        start, end = (first.end, comment.start) if is_inline else (line_end, self._line_start(comment.start))
-        newline = self.text[self._bare_end(first.end) : line_end] or "\n"
+        start, end, is_inline, newline = first.end, comment.start, True, "\n"
+        if first.before is not None and comment.before is not None:
+            line_end = self._line_end(first.end)
+            if line_end <= comment.start:
+                newline = self.text[self._bare_end(first.end) : line_end] or "\n"
+                start, end, is_inline = line_end, comment.start - len(comment.before), False
         self.markers.append(Marker(call, words, call_span, start, end, is_inline, first.before or "", newline))
 
     def _words(self, call: str, span: Span) -> tuple[str, ...] | None:
@@ -176,6 +187,3 @@ class _Pairing:
         """The end of the line of an offset, after the line break."""
         end = self._bare_end(offset)
         return end + (2 if self.text.startswith("\r\n", end) else 1) if end < len(self.text) else end
-
-    def _line_start(self, offset: int) -> int:
-        return max(self.text.rfind("\n", 0, offset), self.text.rfind("\r", 0, offset)) + 1

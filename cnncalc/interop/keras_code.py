@@ -361,7 +361,7 @@ def resize(p: Place) -> Code:
         return Code(Call(_named(p, "UpSampling"), (one(factors),), (), ("factor",)))
     if layer.mode == "area":
         return Code(Call(_named(p, "AdaptiveAveragePooling"), (one(p.output.sides),), (), ("size",)))
-    factor = getattr(layer, "factor", None) if layer.kind == "resize" and len(p.volumes) == 1 else None
+    factor = layer.factors(x.sides, p.output.sides) if layer.kind == "resize" else None
     if factor is not None and all(
         old * each == new for old, each, new in zip(x.sides, factor, p.output.sides, strict=True)
     ):

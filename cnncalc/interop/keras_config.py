@@ -10,6 +10,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.counts import MANY_DIGITS
 from cnncalc.errors import DesignError, Problem
 from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
@@ -415,5 +416,5 @@ def read_json(source: Source) -> Any:
         raise DesignError([Problem("syntax", f"JSON: {error.msg}", span)]) from None
     except RecursionError:
         raise DesignError([Problem("limit", f"{source.name}: JSON is nested too deeply")]) from None
-    except ValueError as error:  # an integer of too many digits
-        raise DesignError([Problem("limit", f"{source.name}: {error}")]) from None
+    except ValueError:
+        raise DesignError([Problem("limit", f"{source.name}: {MANY_DIGITS}")]) from None

@@ -38,28 +38,23 @@ def resize(w: LayerWriter, layer: Any, x: str, other: str = "") -> str:
     corners = getattr(layer, "corners", False)
     how = "align_corners" if corners else "half_pixel"
     mode = "cubic" if layer.mode == "bicubic" else "linear"
-    factor = getattr(layer, "factor", None)
+    factors = layer.factors(w.volumes[0].sides, w.output.sides) if layer.kind == "resize" else (layer.factor,) * w.sides
     more: dict[str, Any] = {"cubic_coeff_a": -0.75} if mode == "cubic" else {}
-    if factor is not None and not corners:
+    if factors is not None and not corners:
         # the sampled positions depend on the factor, not on the rounded output size
-        scales = [float(value) for value in (factor if isinstance(factor, tuple) else (factor,) * w.sides)]
-        inputs = [x, "", w.number(np.array([1.0, 1.0, *scales], "float32"), "float32")]
+        inputs = [x, "", w.number(np.array([1, 1, *factors], "float32"), "float32")]
         return w.op("Resize", inputs, mode=mode, coordinate_transformation_mode=how, **more)
     sizes = w.op("Concat", [w.op("Shape", [x], start=0, end=2), w.integers(list(w.output.sides))], axis=0)
     return w.op("Resize", [x, "", "", sizes], mode=mode, coordinate_transformation_mode=how, **more)
 
 
 def _nearest(w: LayerWriter, layer: Any, x: str) -> str:
-    """Nearest neighbour: output index o reads input index floor(o / factor), or floor(o * size / new size)."""
-    factor = getattr(layer, "factor", None)
-    factors = factor if isinstance(factor, tuple) or factor is None else (factor,) * w.sides
+    """Nearest neighbour: each output index reads one input index."""
     for side, (size, count) in enumerate(zip(w.volumes[0].sides, w.output.sides, strict=True)):
-        if size == count and factors is None:
+        is_resize = layer.kind == "resize"
+        places = layer.nearest(side, size, count) if is_resize else [place // layer.factor for place in range(count)]
+        if places == list(range(size)):
             continue
-        if factors is None:
-            places = [place * size // count for place in range(count)]
-        else:
-            places = [min(size - 1, int(place / factors[side])) for place in range(count)]
         x = w.op("Gather", [x, w.integers(places)], axis=2 + side)
     return x
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.interop.builder import valid_name
+from cnncalc.interop.other_files import TO_KERAS
 from cnncalc.interop.python_code import failure_of, object_named, running_code
 from cnncalc.interop.torch_module import imported_torch, operators_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
@@ -102,7 +103,7 @@ def _made(torch: Any, found: Any, target: str) -> Any:
         return found
     if not callable(found):
         message = f"{target} must be a torch.nn.Module or a function that returns one, but is {type(found).__name__}"
-        raise DesignError([Problem("wrong-target", message)])
+        raise DesignError([Problem("wrong-target", message, None, _way_of(found))])
     errors: list[BaseException] = []
     for device in ("meta", "cpu"):
         try:
@@ -116,5 +117,13 @@ def _made(torch: Any, found: Any, target: str) -> Any:
         if isinstance(made, torch.nn.Module):
             return made
         message = f"{target}() must return a torch.nn.Module, but returns {type(made).__name__}"
-        raise DesignError([Problem("wrong-target", message)])
-    raise DesignError([failure_of(f"call {target}()", errors[-1])])
+        raise DesignError([Problem("wrong-target", message, None, _way_of(made))])
+    failure = failure_of(f"call {target}()", errors[-1])
+    if isinstance(errors[-1], TypeError):
+        failure = failure._replace(hint=failure.hint or "name a function without arguments that returns the module")
+    raise DesignError([failure])
+
+
+def _way_of(found: Any) -> str | None:
+    """How a model of Keras is read; None for other objects."""
+    return TO_KERAS if type(found).__module__.startswith(("keras", "tensorflow", "tf_keras")) else None

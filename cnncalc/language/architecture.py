@@ -101,20 +101,24 @@ def parse_architecture(source: Source) -> Parsed:
         root = document.read()
     except DesignError as error:
         why = why_not_a_design(document.root_so_far())
-        if why is None or _has_own_key(source.text):
+        has_layers = document.has_read("layers")
+        if why is None or (not has_layers and _has_own_key(source.text)):
             raise
-        raise NotADesign(error.every, error.every[-1].message) from None
+        raise NotADesign(error.every, why if has_layers else error.every[-1].message) from None
     why = why_not_a_design(root)
     if not isinstance(root, Mapping):
         span = root.span if root is not None else Span(source, 0, 1)
         message = "an architecture file must be a mapping with the key 'layers'"
-        raise NotADesign([*document.problems, Problem("wrong-type", message, span)], why or "")
+        hint = PATTERN_IN_A_FILE if isinstance(root, Scalar) and re.search("->|\u2192", root.value) else None
+        raise NotADesign([*document.problems, Problem("wrong-type", message, span, hint)], why or "")
     reader = _FileReader(source, root, document.problems)
     try:
         return Parsed(reader.design(), reader.problems, reader.planner, why)
     except DesignError as error:
         raise error if why is None else NotADesign(error.every, why) from None
 
+
+PATTERN_IN_A_FILE = "write 'layers: ' before a pattern of one line; indent a longer one below a line 'layers: |'"
 
 # which files are meant as architecture files
 
@@ -140,10 +144,12 @@ def why_not_a_design(root: Node | None) -> str | None:
     number nor a list of numbers, or without ``layers`` if a key is misspelled or has the form that it has only there.
     """
     if not isinstance(root, Mapping):
-        what = "nothing" if root is None else "a list" if isinstance(root, Sequence) else "a text"
+        is_nothing = root is None or (isinstance(root, Scalar) and root.is_null)
+        what = "nothing" if is_nothing else "a list" if isinstance(root, Sequence) else "a text"
         return f"it holds {what}, not a mapping with the key 'layers'"
-    if root.get("_target_") is not None:
-        return "it has the key '_target_' of a Hydra configuration"
+    sign = _sign_of_hydra(root)
+    if sign is not None:
+        return f"it has {sign} of a Hydra configuration"
     blocks = root.get("blocks")
     calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
     words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
@@ -151,6 +157,21 @@ def why_not_a_design(root: Node | None) -> str | None:
     if layers is None:
         return _why_without_layers(root, words)
     return None if _names_layers(layers, words) else _why_other_layers(layers, _foreign_key(root))
+
+
+def _sign_of_hydra(root: Mapping) -> str | None:
+    """What a mapping has as only a Hydra configuration has it; None if there is nothing.
+
+    It is the key ``_target_``, also of an entry of ``layers``, or a value of ``layers`` that Hydra replaces:
+    ``${model.layers}`` or ``???``.
+    """
+    layers = root.get("layers")
+    items = layers.items[:MAX_LOOKED_AT] if isinstance(layers, Sequence) else (layers,)
+    if any(isinstance(one, Mapping) and one.get("_target_") is not None for one in (root, *items)):
+        return "the key '_target_'"
+    values = [one.value.strip() for one in items if isinstance(one, Scalar)]
+    replaced = next((value for value in values if re.fullmatch(r"\$\{[^{}]*\}|\?\?\?", value)), None)
+    return None if replaced is None else f"the value '{visible(replaced)[:40]}'"
 
 
 def _why_without_layers(root: Mapping, words: set[str]) -> str | None:

@@ -110,6 +110,8 @@ def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FI
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
         message = f"{name}: {what} has at most {size}"
         raise DesignError([Problem("limit", message)])
+    if wide_encoding(text):  # ASCII characters in UTF-16 are valid in UTF-8, too
+        raise _not_text(name, text, 0)
     try:
         return text.decode()  # the codec utf-8-sig would be one more module to import
     except UnicodeDecodeError as error:

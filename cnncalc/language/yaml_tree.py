@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from yaml import YAMLError
 
+MAX_QUOTED = 100
+"""The longest pattern that a hint repeats."""
 TOO_DEEP = f"YAML nests at most {YAML_DEPTH} deep"
 
 
@@ -204,6 +206,12 @@ class YamlDocument:
                 node = Sequence(tuple(items), span, 0)
         return node
 
+    def has_read(self, key: str) -> bool:
+        """After an error, whether the value of a key of the root mapping was read to its end."""
+        items = self._stack[0].items if self._stack and self._stack[0].is_mapping else []
+        names = [name for name, _ in zip(items[::2], items[1::2], strict=False)]
+        return any(isinstance(name, Scalar) and name.value == key for name in names)
+
     def _syntax(self, error: YAMLError) -> DesignError:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or "invalid YAML"
@@ -223,10 +231,9 @@ class YamlDocument:
         for line in lines:
             bare = re.match(r"\s*(?:- +)?(?:[\w.-]+: +)?([\[{].*)$", line)
             if bare is not None and ("->" in line or "]*" in line or "]?" in line):
-                quoted = f'"{bare.group(1).strip()}"'
-                return (
-                    f"YAML reads '[' as a list; put the pattern into quotes: {quoted}, or write it as a block with '|'"
-                )
+                pattern = bare.group(1).strip()
+                quoted = f': "{pattern}"' if len(pattern) <= MAX_QUOTED else ""
+                return f"YAML reads '[' as a list; put the pattern into quotes{quoted}, or write it as a block with '|'"
             if "->" in line:
                 return "put the pattern into quotes, or write it as a block with '|'"
         return None

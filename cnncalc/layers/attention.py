@@ -14,7 +14,7 @@ from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.requirements import dividing, require_equal_sides, require_inputs, squarest
 from cnncalc.layers.sequence import places_of
 from cnncalc.layers.side_keys import AnySizes
-from cnncalc.layers.stencil import FIRST, POINT, WHOLE
+from cnncalc.layers.stencil import FIRST, NONE, POINT, WHOLE
 from cnncalc.layers.window import all_sides, sized
 from cnncalc.volume import Volume
 
@@ -187,7 +187,8 @@ class Attention(Layer):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         *before, _ = inputs[of].sides
         if len(inputs) > 1 and of == 0:  # a query is weighed against the memory alone
-            return (POINT,) * (len(before) + 1)
+            # a memory of one position has the weight 1, whatever the query is
+            return (*(POINT,) * len(before), POINT if inputs[1].sides[-1] > 1 else NONE)
         return (*(POINT,) * len(before), None) if before else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -451,8 +452,8 @@ class Matmul(Merge):
             return WHOLE
         return (*[FIRST if size == 1 else POINT for size in before], None if of else POINT)
 
-    def channel_use(self, *inputs: Volume) -> str:
-        return "moved" if self.transpose else "mixed"  # transposed, a channel is of one position of the second
+    def channel_uses(self, *inputs: Volume) -> list[str]:
+        return ["mixed", "parted" if self.transpose else "mixed"]  # transposed, a channel is of one position of it
 
     def forward(self, xp: Any, x: Any, other: Any) -> Any:
         factor = other.swapaxes(-1, -2) if self.transpose else other

@@ -159,7 +159,8 @@ class Layer(Traits):
             elif item.attribute in values:
                 value = values.pop(item.attribute)
             elif item.default is REQUIRED:
-                raise ValueProblem(f"{self.kind} needs '{name}': {item.reader.expects}", code="missing-key")
+                message, hint = f"{self.kind} needs '{name}': {item.reader.expects}", f"as in {self.in_example()}"
+                raise ValueProblem(message, code="missing-key", hint=hint)
             else:
                 state[item.attribute] = item.default
                 continue
@@ -275,6 +276,15 @@ class Layer(Traits):
     def untied(self) -> str | None:
         """The key because of which another layer cannot use its weights transposed; None: it can."""
         return None
+
+    @classmethod
+    def in_example(cls) -> str:
+        """A layer of the kind in its example, as text: ``LINEAR-64``."""
+        from re import search
+
+        found = search(rf"\b{cls.kind.upper()}(?![A-Z])[-\w./]*(?:\([^)]*\)| [\dx]+)?", cls.example)
+        assert found is not None
+        return found[0]
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
@@ -410,9 +420,14 @@ class Layer(Traits):
         ``apart``: each depends on some channels, at the same position or in the same window, and each channel is used;
         ``mixed``: each depends on all channels; ``some``: some channels of the input are not used; ``filled``: some
         channels of the output depend on nothing; ``stacked``: the channels of one input follow those of another;
-        ``moved``: elements of a channel come from different positions.
+        ``moved``: elements of a channel come from different positions; ``parted``: each depends on all channels, of a
+        position of its own.
         """
         return "apart"
+
+    def channel_uses(self, *inputs: Volume) -> list[str]:
+        """:meth:`channel_use` for each of the inputs."""
+        return [self.channel_use(*inputs)] * len(inputs)
 
     def torch_sample(self, x: Volume, batch: int, *, training: bool) -> int | None:
         """From how many values of an input PyTorch computes each mean, if it refuses to do so from a single one."""

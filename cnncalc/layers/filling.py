@@ -140,7 +140,3 @@ def but_fixed(side: Bins | Slid) -> Places:
 
     effort = filling.effort if isinstance(filling, Places) else count_of(filling.window(0))
     return Places(window, filling.nominal, effort + 1)
-
-
-NONE = Places(lambda _: ())
-"""No output depends on any input."""

@@ -180,8 +180,11 @@ def _compared(every: Sequence[Sequence[int]], sizes: Sequence[int], one: int, ot
     return 0
 
 
-def viewed(x: Layout, sizes: Sequence[int]) -> Layout | None:
-    """The layout of a view of ``x`` with other sizes; None if a copy is needed."""
+def viewed(x: Layout, sizes: Sequence[int], *, is_fake: bool = False) -> Layout | None:
+    """The layout of a view of ``x`` with other sizes; None if a copy is needed.
+
+    ``is_fake``: of FakeTensorMode, which computes other strides of axes of size 1.
+    """
     strides = [0] * len(sizes)
     place = len(sizes) - 1
     base = x.strides[-1]
@@ -199,4 +202,28 @@ def viewed(x: Layout, sizes: Sequence[int]) -> Layout | None:
         if side:
             base = x.strides[side - 1]
             elements = taken = 1
-    return Layout(tuple(sizes), tuple(strides)) if place == -1 else None
+    if place != -1:
+        return None
+    return _merged_and_split(x, sizes) if is_fake else Layout(tuple(sizes), tuple(strides))
+
+
+def _merged_and_split(x: Layout, sizes: Sequence[int]) -> Layout:
+    """The layout of a view of ``x`` as FakeTensorMode makes it: axes merged and split one by one, the first ones first.
+
+    Source: _reshape_view_helper of torch/_refs/__init__.py of PyTorch.
+    """
+    axes = list(zip(*x, strict=True))
+    for place, wanted in enumerate(sizes):
+        if place == len(axes):  # only sizes of 1 are left
+            axes.append((1, axes[-1][1]))
+        size, stride = axes[place]
+        end = place
+        while size % wanted:
+            end += 1
+            size *= axes[end][0]
+        if end > place:
+            stride = min([axes[end][1], *[step for count, step in axes[place:end] if count != 1]])
+        left = size // wanted
+        rest = [(left, stride)] if left > 1 else []
+        axes[place : end + 1] = [(wanted, stride * left), *rest]
+    return Layout(tuple(sizes), tuple([stride for _, stride in axes[: len(sizes)]]))

@@ -151,7 +151,7 @@ class Reshape(Layer):
         )
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "apart" if inputs[0].sides == self.size[:-1] else "moved"
+        return "apart" if inputs[0].depth == self.size[-1] else "moved"
 
     def forward(self, xp: Any, x: Any) -> Any:
         *sides, depth = self.size

@@ -18,7 +18,7 @@ from cnncalc.layers.window import depth_step, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
@@ -49,7 +49,9 @@ class Resize(Layer):
     the mean of the elements from floor(o*H/h) to ceil((o + 1)*H/h) - 1.
     Volume: the sides as given, or floor(H*factor); depth D.
 
-    With a factor, 1/factor replaces H/h, as in PyTorch.
+    With a factor, 1/factor replaces H/h, as in PyTorch on a CPU, which nevertheless copies a side that keeps its size,
+    except with ``bicubic`` and with ``nearest`` on one or three sides; ``nearest`` on a plane repeats the elements of a
+    doubled side.
 
     Source: PyTorch, torch.nn.functional.interpolate.
     """
@@ -64,6 +66,7 @@ class Resize(Layer):
     why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"factor": ("size",)}
 
     size: tuple[int, ...] | None = key(Sizes(), None, note="that of the second volume", means="sides of the output")
     factor: tuple[float, ...] | None = key(Factors(), None, note="none", means="factor of each side, instead of a size")
@@ -155,9 +158,9 @@ class Resize(Layer):
                 return range(low, high), [1 / (high - low)] * (high - low)
 
             return covered
-        if size == result and (self.factor is None or self.mode == "nearest"):
+        scale = self._scale(side, size, result)
+        if scale == 1:
             return lambda o: ([o], [1.0])
-        scale = size / result if self.factor is None else 1 / self.factor[side]
         if self.mode == "nearest":
             step = single(scale)  # PyTorch computes the position in single precision
             return lambda o: ([min(floor(single(o * step)), size - 1)], [1.0])
@@ -165,6 +168,31 @@ class Resize(Layer):
             apart = (size - 1) / (result - 1) if result > 1 else 0.0
             return lambda o: self._around(o * apart, size)
         return lambda o: self._around((o + 0.5) * scale - 0.5, size)
+
+    def _scale(self, side: int, size: int, result: int) -> float:
+        """The distance along a side of the input between two neighbours of the output, without ``corners``."""
+        factor = self._used_factor(side, size, result)
+        return size / result if factor is None else 1 / factor
+
+    def _used_factor(self, side: int, size: int, result: int) -> float | None:
+        """The factor by which the positions along a side are computed; None: it is result/size."""
+        if self.factor is None:
+            return None
+        on_plane = self.mode == "nearest" and len(self.factor) == 2
+        if (size == result and (on_plane or self.mode == "bilinear")) or (2 * size == result and on_plane):
+            return None
+        return self.factor[side]
+
+    def factors(self, sides: Sequence[int], results: Sequence[int]) -> tuple[float, ...] | None:
+        """The factors by which the positions along all sides are computed; None: there is only a size."""
+        if self.factor is None:
+            return None
+        each = enumerate(zip(sides, results, strict=True))
+        return tuple([self._used_factor(side, size, result) or result / size for side, (size, result) in each])
+
+    def nearest(self, side: int, size: int, result: int) -> list[int]:
+        """For each position along a side of the output the position of the input that mode nearest takes."""
+        return [places[0] for places, _ in self._taps(side, size, result)]
 
     def _around(self, place: float, size: int) -> tuple[list[int], list[float]]:
         """The positions around a place along a side, between which is interpolated, and their weights."""

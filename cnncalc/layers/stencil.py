@@ -96,6 +96,10 @@ FIRST = Stencil(0, range(1))
 """Every output depends only on the first input: a side of 1 that is broadcast."""
 
 
+NONE = Places(lambda _: ())
+"""No output depends on any input."""
+
+
 WHOLE = None
 """Every output depends on all positions of the input."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Layer
-from cnncalc.layers.filling import NONE, Bins, Slid, but_fixed
+from cnncalc.layers.filling import Bins, Slid, but_fixed
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import MaxPool
 from cnncalc.layers.requirements import require_inputs
+from cnncalc.layers.stencil import NONE
 from cnncalc.layers.window import depth_step
 from cnncalc.volume import Volume
 

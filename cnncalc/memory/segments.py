@@ -6,7 +6,7 @@ import itertools
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.errors import ValueProblem, did_you_mean_or
 from cnncalc.layers.pooling import Pooling
 from cnncalc.records import NamedTuple
 
@@ -138,7 +138,7 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
         for part in (start, end) if dots else (start,):
             extent = extents.get(part) or places.get(part)
             if extent is None:
-                near = did_you_mean(part, [*RULES, *extents, *places])
+                near = did_you_mean_or(part, [*RULES, *extents, *places], "known")
                 raise ValueProblem(f"checkpoint: no block or layer '{part}'{near}", code="unknown-name")
             found.append(extent)
         if found[0][0] > found[-1][1]:
@@ -191,15 +191,22 @@ def repeatable(tape: Tape, report: Report, segment: Segment) -> Segment | None:
 
 
 def overwriting(tape: Tape, first: int, last: int) -> list[int]:
-    """The operations from ``first`` to ``last`` that overwrite inputs of this range; none if it keeps nothing."""
+    """The operations from ``first`` to ``last`` that overwrite inputs of this range.
+
+    None if backward needs nothing of the range. PyTorch computes no range again that backward does not reach, but it
+    never frees a tensor that was overwritten there by an operation that saves something: the tensor refers to that
+    operation, which refers to the segment, which refers to its inputs.
+    """
     operations = tape.operations[first : last + 1]
-    if not any(operation.needs_saved and tape.values[operation.output].learns for operation in operations):
-        return []
     own: set[int] = set()  # values in memory that these operations have allocated
     found = []
+    is_needed = False
     for number, operation in enumerate(operations, first):
-        if not operation.is_alias or not operation.inputs or operation.inputs[0] in own:
+        is_first = operation.is_alias and operation.inputs and operation.inputs[0] not in own
+        if not is_first:
             own.add(operation.output)
         elif operation.overwrites:
             found.append(number)
-    return found
+        saves = operation.needs_saved and tape.values[operation.output].learns
+        is_needed |= saves and (number not in tape.unreached or number in found)
+    return found if is_needed else []

@@ -328,16 +328,18 @@ class TorchLayouts(TapeBuilder):
         owner = self.parameters[parameter]
         return Size(owner.size if owner.is_trainable else 0)
 
+    def view_of(self, x: Layout, sizes: Sequence[int]) -> Layout | None:
+        """The layout of a view with other sizes, batch included; None if a copy is needed."""
+        return viewed(x, sizes, is_fake=self.is_fake)
+
     def reshaped(self, value: int, sizes: Sequence[int]) -> int:
         """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
         x = self.layout_of(value)
         sizes = (self.images, *sizes)
-        layout = viewed(x, sizes)
+        layout = self.view_of(x, sizes)
         self.is_for_several |= not x.is_contiguous  # for a single image the view has another stride of the batch
         if layout is None:
-            return self.operation([value], layout=contiguous(sizes), gradients=(VIEW,))
-        if self.is_fake and self.images == 1:  # it keeps the stride of the batch
-            layout = layout._replace(strides=(x.strides[0], *layout.strides[1:]))
+            return self.operation([value], layout=self.view_of(contiguous(x.sizes), sizes), gradients=(VIEW,))
         return self.viewed(value, layout)
 
     def gathered(self, value: int, order: str) -> int:
@@ -398,7 +400,7 @@ class TorchLayouts(TapeBuilder):
         """Keeps the layout of the gradient of a value, or of its sum with those of other operations."""
         target, other = self.layouts[value], self.gradients.get(value)
         if found is not None and target is not None and found.sizes != target.sizes:
-            found = viewed(found, target.sizes) or contiguous(target.sizes)
+            found = self.view_of(found, target.sizes) or contiguous(target.sizes)
         if other is not None and found is not None:
             found = other if self.profile.adds_in_place and other.is_dense else self.elementwise([other, found])
         self.gradients[value] = found
@@ -426,7 +428,7 @@ class TorchLayouts(TapeBuilder):
                 return NEW, channels_last(sizes)
             return word, incoming
         if prod(incoming.sizes) == prod(sizes):
-            found = viewed(incoming, sizes)
+            found = self.view_of(incoming, sizes)
             return (NEW, contiguous(sizes)) if found is None else (word, found)
         # some of the channels; a value with sides of 1 may be batch x depth here
         found = Layout(sizes, (*incoming.strides, *self.ones)[: len(sizes)])

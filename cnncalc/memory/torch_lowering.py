@@ -384,7 +384,15 @@ class TorchLowering(TorchLayouts):
         """The sum of two values, broadcast to each other."""
         spread = self._spread(left, right, volume, in_place=in_place)
         gradients = (NEW if 0 in spread else SAME, NEW if 1 in spread else SAME)
-        return self._merged(left, right, volume, in_place=in_place, gradients=gradients, summed_inputs=spread)
+        return self._merged(
+            left,
+            right,
+            volume,
+            in_place=in_place,
+            gradients=gradients,
+            summed_inputs=spread,
+            sum_scratch=self._converted_sum(left, right, volume, in_place=in_place, made=()),
+        )
 
     def subtracted(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The difference of two values, broadcast to each other.
@@ -402,6 +410,7 @@ class TorchLowering(TorchLayouts):
             gradients=(NEW if 0 in spread else SAME, NEW),
             backward_scratch=(Size(0, volume.elements * item),) if is_summed else (),
             summed_inputs=spread[-1:] if is_summed else (),
+            sum_scratch=self._converted_sum(left, right, volume, in_place=in_place, made=(1,)),
         )
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
@@ -440,12 +449,14 @@ class TorchLowering(TorchLayouts):
         The gradient of the second is made first: minus the incoming one times (left / right) / right.
         """
         learns = self.learns(right)
+        sums = () if learns else self._converted_sum(left, right, volume, in_place=in_place, made=(0,))
         return self._merged(
             left,
             right,
             volume,
             in_place=in_place,
             keeps=(learns, True),
+            sum_scratch=sums,
             **self._made_whole(left, right, volume, in_place=in_place, divides=learns),
         )
 
@@ -488,6 +499,21 @@ class TorchLowering(TorchLayouts):
         if divides or masks:
             scratch += tuple([self.bytes_of(values[place]).times(-1) for place in late])
         return {"backward_scratch": scratch, "summed_inputs": spread}
+
+    def _converted_sum(
+        self, left: int, right: int, volume: Volume, *, in_place: bool, made: tuple[int, ...]
+    ) -> tuple[Size, ...]:
+        """The temporaries of a gradient that is summed in the type of the result, then converted to that of its input.
+
+        At most one of the two inputs has another type. ``made``: the positions of the gradients that are made in the
+        size of the result: the sum exists beside such a gradient, else beside the converted one.
+        """
+        item = self._merged_item(left, right, in_place=in_place)
+        for place, value in enumerate((left, right)):
+            if self.learns(value) and self.items[value] != item and self.elements[value].per_image != volume.elements:
+                total = self.elements[value].times(item)
+                return (total, self.bytes_of(value).times(-1)) if place in made else (total,)
+        return ()
 
     def _spread(self, left: int, right: int, volume: Volume, *, in_place: bool) -> tuple[int, ...]:
         """The positions (0, 1) of the values that do not have the size and data type of the result."""

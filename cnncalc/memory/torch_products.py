@@ -62,10 +62,10 @@ class TorchProducts(TorchLowering):
         x = self.layout_of(value)
         if x.sizes == tuple(sizes):
             return value
-        layout = viewed(x, sizes)
+        layout = self.view_of(x, sizes)
         self.is_for_several |= not x.is_contiguous
         if layout is None:
-            return self.operation([value], layout=contiguous(sizes), gradients=(VIEW,))
+            return self.operation([value], layout=self.view_of(contiguous(x.sizes), sizes), gradients=(VIEW,))
         result = self.alias(value, layout)
         if is_result:
             del self.bases[result]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncalc.analysis.report import totals
+from cnncalc.analysis.report import largest_sides, totals
 from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
@@ -340,16 +341,18 @@ def field_disagreements(row: LayerReport, measured: Mapping[str, tuple[int, ...]
 
     Where the report gives an upper bound, the run may measure less.
     """
-    nothing = (0,) * len(row.receptive_field)
-    largest = tuple([max(sizes) for sizes in zip(nothing, *measured.values(), strict=True)])
+    largest = largest_sides(list(measured.values()), len(row.receptive_field))
     pairs = [("", row.receptive_field, largest, row.receptive_field_is_exact)]
     for name, field in row.fields.items():
         if name and row.has_several_inputs:
-            pairs.append((f"{name} ", field.size, measured.get(name, nothing), field.is_certain))
+            size = measured.get(name, (0,) * len(field.size))
+            pairs.append((f"{name} ", field.size, size, field.is_certain))
     if row.has_several_inputs and "" not in row.fields:
-        pairs += [(f"{name} ", nothing, size, True) for name, size in measured.items() if name not in row.fields]
+        missing = [(name, size) for name, size in measured.items() if name not in row.fields]
+        pairs += [(f"{name} ", (0,) * len(size), size, True) for name, size in missing]
     return [
         Disagreement(row.name, "receptive_field", name + _written(expected), name + _written(size))
         for name, expected, size, is_exact in pairs
-        if any(found > most for found, most in zip(size, expected, strict=True)) or (is_exact and size != expected)
+        if any(found > most for found, most in zip_longest(size, expected, fillvalue=0))
+        or (is_exact and size != expected)
     ]

@@ -26,6 +26,14 @@ POOL_SECONDS = 0.5
 """How long this process computes alone before it starts others: about the time that their start takes."""
 
 
+def read_executor(text: str) -> str:
+    """The name of an executor; ValueProblem for a number, which may be one of processes."""
+    if text.isdigit():
+        message = f"an executor is one of {', '.join(FORMS)}, found '{text[:60]}'"
+        raise ValueProblem(message, code="unknown-executor", hint=f"--executor processes:{text[:60]}")
+    return text
+
+
 def outcomes(work: Work, points: Iterable[Point], executor: str | Executor) -> Iterator[tuple[Point, Outcome]]:
     """Yields each point with its outcome, in the order of the points; the pool is started with the first point.
 
@@ -56,7 +64,7 @@ def worker_pool(work: Work, executor: str | Executor, folder: str = "") -> Itera
 
 def _named(name: str, folder: str, stack: ExitStack) -> tuple[Sequence[Provider], float]:
     """The providers of a named executor, and for how many seconds this process computes alone."""
-    word, sign, rest = name.partition(":")
+    word, sign, rest = read_executor(name).partition(":")
     if name == "serial":
         return (), inf
     if word == "processes":

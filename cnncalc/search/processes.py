@@ -211,6 +211,16 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
+def remove_files() -> None:
+    """Removes the folder in which the fork server has its socket, as the usual end of Python does.
+
+    For a program that ends without it; the worker processes have been shut down.
+    """
+    from multiprocessing.util import _exit_function  # type: ignore[attr-defined]
+
+    _exit_function()
+
+
 def available_cores() -> int:
     """The number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -438,6 +438,41 @@ def test_channels_of_branches_with_different_fields_are_told_apart(branches: str
 @pytest.mark.parametrize(
     ("text", "is_exact"),
     [
+        ("INPUT 4x2x4x1 -> RESHAPE 4x8x1x1 -> RESHAPE 4x8x1", True),  # a single channel
+        ("INPUT 6x2x1 -> RESHAPE 3x4x1 -> PERMUTE([depth, width, height])", True),
+        ("INPUT 6x2x1 -> RESHAPE 3x4x1 -> PERMUTE([depth, width, height]) -> RESHAPE 3x4", False),
+        ("INPUT 2x1x4 -> RESHAPE 2x4 -> SLICE(1, to=3)", True),  # the depth stays
+        ("INPUT 2x1x4 -> RESHAPE 4x2 -> SLICE(1)", False),
+        ("INPUT 4x3x4 -> LN -> RESHAPE 6x2x4 -> SLICE(1)", True),  # all positions see the same
+        ("INPUT 4x3x4 -> CONV9-4 -> RESHAPE 3x2x8 -> SLICE(1)", True),
+        ("INPUT 4x3x4 -> CONV3-4 -> RESHAPE 3x2x8 -> SLICE(1)", False),
+        ("INPUT 4x3x4 -> LN -> PAD([1, 0]) -> RESHAPE 6x2x6 -> SLICE(1)", False),  # some see nothing
+        ("INPUT 4x3 -> SEQUENCE -> LN(axes=volume) -> RESHAPE 2x6 -> RESHAPE 6x2 -> SLICE(1)", True),
+        ("INPUT 3x1 -> DECONV1-4/2 -> RESHAPE 4x5 -> SLICE(1)", False),
+        ("INPUT 4x3x4 -> [LN | PAD([0, 0], depth=[1, 0]) -> SLICE(0, 4)] -> ADD -> SLICE(1)", True),
+        ("INPUT 4x3x4 -> [LN | PAD([0, 0], depth=[1, 0])] -> CONCAT -> SLICE(1)", False),
+        ("INPUT 5x3 -> [CONV5-3 | ] -> MATMUL(transpose=yes) -> SLICE(1)", False),
+        ("INPUT 5x3 -> [LN(axes=volume) | ] -> MATMUL(transpose=yes) -> SLICE(1)", True),
+        ("[INPUT 5x3 | INPUT 4x3] -> MATMUL(transpose=yes) -> SLICE(1, to=2)", False),
+        ("INPUT 5x3 -> [ | FC-6 -> SLICE(1, to=4)] -> MATMUL(transpose=yes)", True),
+    ],
+)
+def test_all_channels_see_the_same_where_a_rule_says_so(text: str, is_exact: bool) -> None:
+    """A single channel, a depth that stays, positions that see the same, a branch that sees everything."""
+    report = analyze(text)
+    row = report.layers[-1]
+
+    assert row.receptive_field_is_exact == is_exact
+    exact = exact_fields(report)[row.index]
+    for name, size in row.receptive_fields.items():
+        assert (
+            size == exact[name] if is_exact else all(most >= own for most, own in zip(size, exact[name], strict=True))
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_exact"),
+    [
         ("PAD(0, depth=[1, 0])", True),
         ("PAD(0, depth=[1, 0]) -> SLICE(0, to=1)", False),  # a channel of zeros
         ("PAD(0, depth=[1, 0]) -> PAD(0, depth=[0, 2])", True),
@@ -525,8 +560,8 @@ def test_branches_with_different_borders_have_a_rule_on_a_side_of_any_length() -
 def test_every_kind_declares_how_its_channels_are_used() -> None:
     from tests.layer_cases import CASES
 
-    words = {case.layer.channel_use(*case.inputs) for case in CASES}
-    assert words == {"apart", "mixed", "some", "filled", "stacked", "moved"}
+    words = {word for case in CASES for word in case.layer.channel_uses(*case.inputs)}
+    assert words == {"apart", "mixed", "some", "filled", "stacked", "moved", "parted"}
 
 
 @pytest.mark.parametrize("layers", ["[POOL1/999999999]*300", "[CONV3-1/2]*300"])
@@ -564,6 +599,13 @@ def test_a_query_sees_its_own_position_and_the_whole_memory() -> None:
 
     assert {name: field.size for name, field in row.fields.items()} == {"x": (1,), "m": (7,)}
     assert fields("INPUT 13x6 -> ATTENTION-2")[-1] == (13,)
+
+
+def test_the_only_position_of_a_memory_has_the_weight_1_whatever_the_query_is() -> None:
+    inputs = "- input: {name: x, size: 13x6}\n- input: {name: m, size: 1x4}"
+    report = account(read_design("<text>", f"layers:\n{inputs}\n- attention: {{heads: 2, inputs: [x, m]}}"))
+
+    assert report.layers[-1].receptive_fields == exact_fields(report)[-1] == {"m": (1,)}
 
 
 @pytest.mark.parametrize("sizes", ["7x7", "5x7x7"])

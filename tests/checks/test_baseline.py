@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cnncalc.cli.program import run
-from tests.checks.projects import PARAMETERS, TINY, committed, written
+from tests.checks.projects import PARAMETERS, TINY, committed, git, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,7 +177,8 @@ def test_a_measure_that_was_not_recorded_is_said(repository: Path, capsys: pytes
         ('{"schema": 1, "files": {"a.yaml": {"parameters": "5M"}}}', "the values of 'a.yaml' must be whole numbers"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": -1}}}', "the values of 'a.yaml' must be whole numbers"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": NaN}}}', "the values of 'a.yaml' must be whole numbers"),
-        ("[" * 100_000, "invalid JSON"),
+        ("[" * 100_000, "JSON is nested too deeply"),
+        (f'{{"schema": 1, "files": {{"a.yaml": {{"macs": {"9" * 4301}}}}}}}', "a number has at most 4,300 digits\n"),
     ],
 )
 def test_a_bad_baseline_is_an_error(
@@ -203,6 +205,28 @@ def test_the_hint_for_a_baseline_can_be_given_to_a_shell(repository: Path, capsy
     _, _, err = check(capsys, "nets/a.yaml", "--baseline", "my base.json")
 
     assert err.endswith("\n  = hint: cnncalc check FILES... --record 'my base.json'\n")
+
+
+@pytest.mark.parametrize("place", ["nets", "fifo", ""])
+def test_the_hint_for_what_is_no_file_is_another_one(
+    place: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(repository / "fifo")
+
+    code, _, err = check(capsys, "nets/a.yaml", "--baseline", place)
+
+    assert code == 2
+    assert err.endswith("\n  = hint: name another one: cnncalc check FILES... --record FILE\n")
+
+
+def test_the_first_values_are_recorded_without_a_base_which_is_said(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = check(capsys, "nets", "--record", "b.json", "--strict")
+
+    assert (code, err) == (1, "")
+    assert out.endswith("\n1 file, 1 limit; no base for 1 file\n")
+    assert check(capsys, "nets", "--baseline", "b.json", "--strict")[0] == 0
 
 
 def test_nothing_is_recorded_of_a_run_with_a_broken_file(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,6 +268,48 @@ def test_the_limits_that_need_no_base_are_checked_where_there_is_none(
     assert "1 file, 3 limits; 1 file with errors; 1 file over budget" in check(capsys, "nets/a.yaml")[1]
     junit = check(capsys, "nets/a.yaml", "--format", "junit")[1]
     assert 'tests="4" failures="1" errors="1"' in junit
+
+
+def test_a_base_that_git_cannot_read_leaves_the_other_limits(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A partial clone has the files of its working tree alone; here its remote is gone."""
+    written(repository, {"nets/a.yaml": TINY + "budget: {parameters: +5%, weights: +5%, macs: 1M}\n"})
+    committed(repository)
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    clone = tmp_path_factory.mktemp("clone") / "partial"
+    git(clone.parent, "clone", "-q", "--filter=blob:none", f"file://{repository}", "partial")
+    git(clone, "remote", "set-url", "origin", f"file://{clone}/nowhere")
+    os.chdir(clone)
+
+    code, out, err = check(capsys, "nets/a.yaml", "--base", "HEAD~1", "--format", "json")
+
+    (file,) = json.loads(out)["files"]
+    assert code == 2
+    assert err.startswith("error[unreadable-base]: cannot read the base 'HEAD~1': could not fetch ")
+    assert err.endswith(
+        "\n  = hint: a partial clone does not have it, and its remote gives none; clone without --filter\n"
+    )
+    assert err.count("error[") == 1
+    assert {one["key"]: one["verdict"] for one in file["limits"]} == {
+        "parameters": "no base", "weights": "no base", "macs": "error",
+    }  # fmt: skip
+
+
+def test_the_way_out_that_git_gives_is_the_hint(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container the files often belong to another user. Messages of git are read in English."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+
+    code, _, err = check(capsys, "nets/a.yaml", "--base", "HEAD")
+
+    assert code == 2
+    assert err.startswith(
+        "error[unreadable-base]: cannot read the base 'HEAD': detected dubious ownership in repository at "
+    )
+    assert err.endswith(f"\n  = hint: git config --global --add safe.directory {repository}\n")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cnncalc.checks.check import Checker, CheckOptions
 from cnncalc.cli.program import run
 from cnncalc.formats.check import CHECK_FORMATS
+from cnncalc.language.settings import Settings
 from tests.checks.projects import TINY, committed, written
 
 if TYPE_CHECKING:
@@ -375,3 +377,37 @@ def test_markdown_begins_with_the_marker_and_fits_a_comment(
     assert text.startswith("<!-- cnncalc check -->\n### cnncalc: over budget\n")
     assert "and 20 limits more" in text
     assert len(text) < 65_536
+
+
+@pytest.mark.parametrize("form", [each for each in CHECK_FORMATS if each != "text"])
+def test_a_warning_about_the_call_belongs_to_no_file(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option without effect on any file; it is said once, and in no annotation of a file."""
+    written(tmp_path, {"nets/a.yaml": TINY, "nets/b.yaml": TINY})
+    monkeypatch.chdir(tmp_path)
+
+    code = run(["check", "nets", "--exclude", "old", "--set", "zz=1", "--format", form, "--strict"])
+
+    output, errors = capsys.readouterr()
+    assert code == 1
+    assert errors.count("has no effect") == 2
+    messages = [line for line in output.splitlines() if "has no effect" in line]
+    assert len(messages) == {"junit": 4}.get(form, 2)  # a test has the message as its name, too
+    assert not any("nets/" in line for line in messages)
+    if form in ("gitlab", "sarif", "rdjson", "markdown"):
+        assert output.count("command line") == 2
+    if form == "json":
+        assert [len(one["problems"]) for one in (json.loads(output), *json.loads(output)["files"])] == [2, 0, 0]
+
+
+def test_a_warning_about_a_configuration_stays_with_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, {"a/net.yaml": TINY, "a/cnncalc.toml": "\n", "b/net.yaml": TINY})
+    monkeypatch.chdir(tmp_path)
+
+    result = Checker(CheckOptions({}), Settings()).check(["a/net.yaml", "b/net.yaml"])
+
+    assert result.problems == ()
+    assert [[each.message for each in one.problems] for one in result.files] == [
+        ["a/cnncalc.toml has no effect: it has no keys"], []
+    ]  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -84,6 +86,8 @@ def test_a_folder_takes_what_can_be_read_as_a_file(text: str, folder: Path, caps
         ("title: @a\ninput: 8x8x3, layers: POOL2\n", "yaml-syntax"),
         ("title: [a\nlayers: POOL2\n", "yaml-syntax"),
         ('{"input": "8x8x3", "layers": ["POOL2",, }\n', "yaml-syntax"),
+        ("input: ${size}\nlayers: CONV3-${width} -> RELU\n", "wrong-type"),
+        ("layers:\n- !conv 3\nlr: 0.1\n", "yaml-tag"),
     ],
 )
 def test_a_broken_design_is_an_error_and_not_left_out(
@@ -100,6 +104,11 @@ def test_a_broken_design_is_an_error_and_not_left_out(
 FOREIGN = {
     "hydra.yaml": "_target_: torch.nn.Sequential\nlayers:\n- {_target_: torch.nn.ReLU}\n",
     "words.yaml": "_target_: models.build\nlayers: [conv, relu]\n",
+    "entries.yaml": "layers:\n- _target_: torch.nn.ReLU\n  inplace: true\n",
+    "replaced.yaml": "input: ${data.size}\nlayers: ${model.layers}\n",
+    "asked.yaml": "layers: ???\n",
+    "null.yaml": "~\n",
+    "lambda.yml": "service: a\nlayers:\n  conv: {path: layer}\nfunctions:\n  a: {handler: !Ref b}\n",
     "root.yaml": "defaults:\n- _self_\nlayers: [64, 64]\n",
     "sizes.yaml": "hidden: [64, 32]\nlayers: [64, 128, 256]\n",
     "count.yaml": "layers: 12\n",
@@ -131,6 +140,10 @@ def test_what_is_no_design_is_named_with_the_reason_and_fails_where_it_is_strict
     assert all(one["why"] and not one["on_purpose"] for one in result["left_out"])
     why = {one["file"]: one["why"] for one in result["left_out"]}
     assert why["nets/hydra.yaml"] == "it has the key '_target_' of a Hydra configuration"
+    assert why["nets/entries.yaml"] == "it has the key '_target_' of a Hydra configuration"
+    assert why["nets/replaced.yaml"] == "it has the value '${model.layers}' of a Hydra configuration"
+    assert why["nets/null.yaml"] == "it holds nothing, not a mapping with the key 'layers'"
+    assert why["nets/lambda.yml"] == "its 'layers' is a mapping, not a pattern or a list of layers"
     assert why["nets/sizes.yaml"] == "its 'layers' holds no layer, and it has the key 'hidden'"
     assert checked(capsys, "nets", "--max", "macs=1K", "--strict")[0] == 1
     assert run(["check", "nets"]) == 0
@@ -147,6 +160,23 @@ def test_every_design_of_the_project_is_meant_as_one(place: Path) -> None:
     for file in files:
         root = YamlDocument(Source(file.name, file.read_text(encoding="utf-8"))).read()
         assert why_not_a_design(root) is None, file
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_a_design_in_another_encoding_is_an_error_that_names_it(
+    encoding: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text in ASCII and UTF-16 without a mark is valid in UTF-8, too: every second byte is NUL."""
+    data = PLAIN.encode(encoding)
+    (folder / "nets/a.yaml").write_bytes(data)
+    name = encoding[:6].upper()
+
+    assert checked(capsys, "nets")[::2] == (
+        2, f"error[unreadable]: nets/a.yaml is not a text in UTF-8 (it is {name})\n  = hint: save it as UTF-8\n"
+    )  # fmt: skip
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert run(["table", "-"]) == 2
+    assert capsys.readouterr().err.startswith(f"error[input]: standard input is not a text in UTF-8 (it is {name})\n")
 
 
 # Links, folders, what is excluded
@@ -205,13 +235,15 @@ def test_a_pattern_that_excludes_nothing_is_warned_of(folder: Path, capsys: pyte
     assert checked(capsys, "nets", "--strict")[::2] == (0, "")
     code, result, err = checked(capsys, "nets", "--strict", "--exclude", "a.yaml", "--exclude", "nets/c.yaml")
     assert (code, names(result)) == (1, [])
+    nothing = "no .yaml or .yml file in this folder that is not excluded"
+    assert [one["why"] for one in result["left_out"] if not one["on_purpose"]] == [nothing]
     written(folder, {"cnncalc.toml": budget})
     code, result, err = checked(capsys, "nets", "--strict", "--exclude", "nets/a.yaml", "--exclude", "nets/c.yaml")
     assert (code, names(result)) == (1, ["nets/b.yaml"])
     hint = "a pattern with / is compared with paths from the working folder, such as nets/old"
     assert err == f"warning[no-effect]: --exclude 'nets/c.yaml' has no effect: {why}\n  = hint: {hint}\n"
     _, result, err = checked(capsys, "nets/a.yaml", "nets/b.yaml", "--exclude", "a.yaml")
-    assert [len(one["problems"]) for one in result["files"]] == [1, 0]
+    assert [len(one["problems"]) for one in (result, *result["files"])] == [1, 0, 0]
     assert err == "warning[no-effect]: --exclude 'a.yaml' has no effect: no folder is searched\n"
 
 
@@ -249,6 +281,8 @@ def test_files_of_the_configuration_are_taken_without_arguments(
     assert names(checked(capsys)[1]) == ["../other/b.yaml", "a.yaml", "lenet5"]
     (folder / "cnncalc.toml").write_text('files = ["netz"]\n', encoding="utf-8")
     assert checked(capsys)[0] == 2
+    (folder / "cnncalc.toml").write_text('files = ["-"]\n', encoding="utf-8")
+    assert "error[wrong-value]: files: '-' is standard input, which only a call can name" in checked(capsys)[2]
     (folder / "cnncalc.toml").unlink()
     assert "error[usage]: check needs FILES" in checked(capsys)[2]
 
@@ -318,6 +352,20 @@ def test_a_configuration_that_cannot_be_read_is_an_error(
     assert [one["verdict"] for one in result["files"][0]["limits"]] == [
         "error"
     ]  # its own limit is checked all the same
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_below_one_that_cannot_be_entered_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There may be a configuration above, and that is an error; in the folder itself there is none."""
+    written(folder, {"nets/a.yaml": PLAIN})
+    os.chdir(folder / "nets")
+    folder.chmod(0)
+    try:
+        code, _, err = checked(capsys, "a.yaml")
+    finally:
+        folder.chmod(stat.S_IRWXU)
+
+    assert (code, err) == (2, "error[unreadable]: cannot read ../cnncalc.toml: permission denied\n")
 
 
 def test_a_working_folder_that_is_gone_is_an_error(
@@ -410,6 +458,13 @@ def test_a_file_of_a_submodule_is_that_of_the_commit_that_the_revision_names(
         assert err == ""
         (one,) = result["files"][0]["limits"]
         assert (one["base"], one["actual"]) == (555_754, 555_754 - 192 * 2059)
+    (project / "b.yaml").unlink()
+    written(project, {"b.yaml": TINY})
+    (project / "zoo").rename(folder / "elsewhere")
+    code, result, err = checked(capsys, "b.yaml", "--max", "parameters=+0%", "--base", "HEAD")
+    why = "b.yaml is in the submodule zoo, whose commit in HEAD is not fetched"
+    assert (code, err, result["files"][0]["without_base"]) == (0, "", [why])
+    (folder / "elsewhere").rename(project / "zoo")
     os.chdir(project / "zoo")  # where the revision is one of the submodule
     (one,) = checked(capsys, "a.yaml", "--max", "parameters=+0%", "--base", "HEAD~1")[1]["files"][0]["limits"]
     assert one["base"] == 555_754 - 128 * 2059

@@ -75,12 +75,12 @@ def test_an_input_that_is_set_twice() -> None:
         (
             ["-o", "net.xml"],
             "'.xml' is not an ending of a format of convert",
-            "--to yaml|onnx|torch|keras|caffe|tflite",
+            "--to yaml, onnx, torch, keras, caffe, tflite or pattern",
         ),
         (
             ["-o", "net.txt"],
             "'.txt' is not an ending of a format of convert",
-            "--to yaml|onnx|torch|keras|caffe|tflite",
+            "--to yaml, onnx, torch, keras, caffe, tflite or pattern",
         ),
         (["--to", "yaml", "-o", "net.onnx"], "'.onnx' is not an ending of the format yaml", "--output net.yaml"),
         (["--to", "keras", "-o", "net.onnx"], "'.onnx' is not an ending of the format keras", "--output net.py"),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -152,9 +152,12 @@ def test_a_program_that_is_started_to_ignore_an_interrupt_ignores_it() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS[:2], ids=lambda number: number.name)
 def test_the_workers_of_a_sweep_end_with_it_and_its_points_stay(tmp_path: Path, number: int) -> None:
-    """A signal to the program alone, as a scheduler sends it."""
+    """A signal to the program alone, as a scheduler sends it; no temporary file is left."""
     words = ("sweep", "resnet18", "--vary", "input=32..4000", "--points", "p.csv", "--executor", "processes:2")
-    with running([*COMMAND, *words], cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    options: dict[str, Any] = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "start_new_session": True}
+    with running([*COMMAND, *words], env=environment(TMPDIR=str(temporary)), **options) as process:
         end = time.monotonic() + 40
         points = tmp_path / "p.csv"
         while time.monotonic() < end and not (points.exists() and points.stat().st_size):
@@ -168,6 +171,7 @@ def test_the_workers_of_a_sweep_end_with_it_and_its_points_stay(tmp_path: Path, 
     assert "Traceback" not in errors
     assert points.read_bytes().endswith(b"\n")
     assert not _alive(process.pid)
+    assert not os.listdir(temporary)
 
 
 def _alive(session: int) -> Sequence[int]:

@@ -70,7 +70,7 @@ def test_depth_batch_units_and_design_options_are_used() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("plot", "vgg16", "--kind", "volume"), "found 'volume'; did you mean 'volumes'?"),
+        (("plot", "vgg16", "--kind", "volume"), "found 'volume'\n  = hint: --kind volumes"),
         (("plot", "vgg16", "--width", "12"), "error[usage]: a drawing is 320 to 10,000 pixels wide, not 12\n"),
         (("plot", "vgg16", "--width", "wide"), "expected a whole number of at least 1, found 'wide'"),
         (("plot", "vgg16", "--optimizer", "adam"), "hint: add --kind training or --kind inference"),

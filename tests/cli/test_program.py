@@ -79,7 +79,8 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--theme", "dark"],
-            "error[usage]: cnncalc table has no option '--theme'\n  = hint: --theme is an option of cnncalc plot\n",
+            "error[usage]: cnncalc table has no option '--theme'\n"
+            "  = hint: --theme dark is an option of cnncalc plot\n",
         ),
         (
             ["fit", TINY, "--device", "t4"],
@@ -101,9 +102,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (["check", TINY, "--werror"], "error[usage]: cnncalc check has no option '--werror'\n  = hint: use --strict\n"),
         (
             ["table", TINY, "--format", "texd"],
-            f"error[usage]: --format: expected {one_of(TABLE_FORMATS)}, "
-            "found 'texd'; did you mean 'text'?\n"
-            "  = hint: cnncalc table --help\n",
+            f"error[usage]: --format: expected {one_of(TABLE_FORMATS)}, found 'texd'\n  = hint: --format text\n",
         ),
         (
             ["table", TINY, "--format"],

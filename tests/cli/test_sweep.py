@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -153,9 +154,10 @@ def test_a_list_from_a_file_and_its_own_points(tmp_path: Path, monkeypatch: pyte
 def test_the_target_may_be_standard_input(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     words = ("sweep", "-", "--vary", "w=1..3", "--points", str(path), "--executor", "processes:2")
-    done = cnncalc(*words, stdin="INPUT 8x8x3 -> CONV3-{w} -> FC-10")
+    done = cnncalc(*words, stdin="INPUT 8x8x3 -> CONV3-{w} -> FC-10", TMPDIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert len(path.read_text().splitlines()) == 4
+    assert os.listdir(tmp_path) == ["a.jsonl"]  # nothing temporary is left
 
 
 def test_a_drawing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

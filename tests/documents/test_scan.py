@@ -223,6 +223,12 @@ def test_an_end_marker_without_a_slash_is_reported() -> None:
     assert problems("<!-- cnncalc -->\n") == ""
 
 
+def test_reading_ends_at_1000_mistakes() -> None:
+    found = scanned("<!-- cnncalc: table x -->\n<!-- /cnncalc -->\n" + "<!-- /cnncalc -->\n" * 2_000)
+
+    assert (len(found.problems), found.markers) == (1000, ())
+
+
 def test_all_mistakes_of_a_document_are_reported_in_the_order_of_the_text() -> None:
     text = "".join(text + "\n" for text, _ in MISTAKES[1:6])
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 from contextlib import nullcontext
 from itertools import product
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import cnncalc
+from cnncalc.layers.layout import Layout, viewed
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.report import Options
 from cnncalc.memory.torch_products import TorchProducts
@@ -108,6 +110,66 @@ def main() -> None:
 )
 def test_outputs_and_gradients_of_kernels_lie_as_those_of_pytorch() -> None:
     assert answer_of("tests.memory.test_layouts") == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "strides", "wanted", "expected", "of_fake"),
+    [
+        ((2, 1, 18), (19, 1, 1), (2, 1, 6, 3), (19, 18, 3, 1), (19, 1, 3, 1)),
+        ((1, 4, 6), (1, 1, 4), (1, 4, 2, 3), (4, 1, 12, 4), (1, 1, 12, 4)),
+        ((2, 3, 1), (3, 1, 9), (2, 3), (3, 1), (3, 1)),
+        ((2, 6), (6, 1), (2, 6, 1, 1), (6, 1, 1, 1), (6, 1, 1, 1)),
+        ((2, 3, 4), (12, 1, 3), (2, 12), None, None),
+    ],
+)
+def test_views_have_the_strides_of_pytorch(
+    sizes: tuple[int, ...],
+    strides: tuple[int, ...],
+    wanted: tuple[int, ...],
+    expected: tuple[int, ...] | None,
+    of_fake: tuple[int, ...] | None,
+) -> None:
+    """Measured with PyTorch 2.13; FakeTensorMode has other strides of axes of size 1."""
+    found = [viewed(Layout(sizes, strides), wanted, is_fake=is_fake) for is_fake in (False, True)]
+    assert [layout and layout.strides for layout in found] == [expected, of_fake]
+
+
+def test_views_of_random_tensors_have_the_strides_of_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    pick = Random(1)  # noqa: S311
+    for _ in range(400):
+        elements = pick.choice((2, 4, 6, 12, 24, 36))
+        sizes, wanted = factors(pick, elements), factors(pick, elements)
+        strides = dense(pick, sizes)
+        for is_fake in (False, True):
+            with FakeTensorMode() if is_fake else nullcontext():
+                x = torch.empty_strided(sizes, strides)
+                made = x.reshape(wanted)
+            layout = viewed(Layout(sizes, strides), wanted, is_fake=is_fake)
+            assert (layout is not None) == made._is_view(), (sizes, strides, wanted)
+            # eager PyTorch returns a tensor of these sizes itself
+            if layout is not None and (is_fake or sizes != wanted):
+                assert layout.strides == made.stride(), (sizes, strides, wanted, is_fake)
+
+
+def factors(pick: Random, number: int) -> tuple[int, ...]:
+    """Random sizes, some of them 1, with so many elements."""
+    found: list[int] = []
+    while number > 1 or not found or pick.random() < 0.4:
+        found.append(pick.choice([size for size in range(1, number + 1) if number % size == 0]))
+        number //= found[-1]
+    return tuple(found)
+
+
+def dense(pick: Random, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Strides of a tensor with its axes in a random order, mostly dense, with any strides of axes of size 1."""
+    strides, step = [0] * len(sizes), 1
+    for axis in pick.sample(range(len(sizes)), len(sizes)):
+        strides[axis] = step if sizes[axis] > 1 else pick.randint(1, 40)
+        step = step * sizes[axis] + (pick.randint(1, 3) if pick.random() < 0.15 else 0)
+    return tuple(strides)
 
 
 if __name__ == "__main__":

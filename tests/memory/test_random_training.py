@@ -1,6 +1,6 @@
 """Memory of random nets with random options of training, equal to measurements of PyTorch 2.13 to the byte.
 
-``data/random_training.json`` has 508 nets chosen among those that agreed when they were measured: it detects changes
+``data/random_training.json`` has 584 nets chosen among those that agreed when they were measured: it detects changes
 and does not show how many nets agree. ``python -m benchmarks.training_memory`` measures other nets.
 """
 
@@ -289,6 +289,18 @@ def test_a_segment_that_overwrites_its_input_is_refused() -> None:
     with pytest.raises(ValueProblem, match="relu1 overwrites the output of conv1"):
         account_memory(report, Options(checkpoint="relu1..conv2"))
     assert account_memory(report, Options(checkpoint="conv2..relu2")).training.segments
+
+
+@pytest.mark.parametrize(("head", "is_refused"), [("", False), ("CONV1-6 -> ", True)])
+def test_a_segment_that_backward_does_not_reach_may_overwrite_what_does_not_learn(head: str, is_refused: bool) -> None:
+    """PyTorch computes it never again, but never frees a learned tensor that was overwritten there."""
+    pattern = f"INPUT 12x6 -> {head}TANH@a -> CONV1-6 -> SOFTPLUS@s -> FROM(@input) -> CONV1-6 -> CROP(@s) -> FC-2"
+    options = Options("torch-cpu", checkpoint="a..s")
+    if is_refused:
+        with pytest.raises(ValueProblem, match="a overwrites the output of conv1"):
+            account_memory(cnncalc.analyze(pattern), options)
+    else:
+        assert [each.name for each in account_memory(cnncalc.analyze(pattern), options).training.segments] == ["a..s"]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,19 @@ def test_each_layer_equals_that_of_pytorch(case: Case, dtype: str) -> None:
     assert_close(case.layer.forward(np, *arrays, **numbers), expected, BOUNDS[dtype])
 
 
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic", "area"])
+@pytest.mark.parametrize("sides", [(2,), (3,), (3, 2), (4, 7), (2, 3, 5)])
+def test_sides_that_a_fractional_factor_keeps_or_doubles_are_resized_as_in_pytorch(
+    sides: tuple[int, ...], mode: str
+) -> None:
+    """floor(3*1.3) is 3: PyTorch copies such a side in some modes and numbers of sides, and interpolates in others."""
+    x = np.random.default_rng(0).random((2, *sides, 3))
+    for factor in (1.01, 1.3, 1.49, 2.2, 2.3):
+        layer = KINDS["resize"](factor=factor, mode=mode)
+        if mode != "bicubic" or len(sides) == 2:
+            assert_close(layer.on(len(sides)).forward(np, x), layer_in_torch(layer, [tensor(x)], {}), 1e-12)
+
+
 @examples(400)
 @given(seeds)
 def test_pools_that_round_up_have_as_many_windows_as_in_pytorch(seed: int) -> None:

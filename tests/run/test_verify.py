@@ -196,6 +196,23 @@ def test_the_measurement_changes_inputs_where_the_output_is_not_constant(layer: 
     assert verify(report).agrees
 
 
+def test_inputs_may_have_different_numbers_of_sides() -> None:
+    sequence, plane = "INPUT 5x4 -> CONV3-4 -> PLANE5x1", "INPUT 3x4x2 -> FC-4"
+    report = cnncalc.analyze(f"[{sequence} | {plane} | INPUT 7x6x5x2 -> FC-4 -> RESHAPE 1x1x4] -> ADD")
+    last = report.layers[-1]
+    assert verify(report).agrees
+    assert last.receptive_fields == {"input1": (3,), "input2": (3, 4), "input3": (7, 6, 5)}
+
+    lacking = last._replace(fields={"input1": last.fields["input1"]}, receptive_field=(3,))
+    wrong = verify(report._replace(layers=(*report.layers[:-1], lacking))).disagreements
+
+    assert [tuple(one) for one in wrong] == [
+        ("add1", "receptive_field", "3", "7x6x5"),
+        ("add1", "receptive_field", "input2 0x0", "input2 3x4"),
+        ("add1", "receptive_field", "input3 0x0x0", "input3 7x6x5"),
+    ]
+
+
 @examples(30)
 @given(seeds)
 def test_measured_fields_of_random_nets_agree_with_the_report(seed: int) -> None:

@@ -11,7 +11,7 @@ from cnncalc.source import visible
 from cnncalc.units import listing, percent, plural, signed_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from cnncalc.checks.check import CheckResult, FileResult, LimitResult
     from cnncalc.checks.findings import Finding
@@ -110,6 +110,7 @@ def annotations_of(result: CheckResult) -> list[Annotation]:
         if not outcome.has_budget and not outcome.is_broken:
             message = f"{outcome.file} has no budget, so no limit was checked"
             found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
+    found += [_of_problem(result.of_call, problem) for problem in result.problems]
     for one in result.left_out:
         if not one.is_chosen:
             severity = "error" if result.strict else "note"
@@ -203,28 +204,28 @@ def summary(result: CheckResult) -> str:
     if not outcomes:
         return "no design was checked"
     limits = sum(len(outcome.checked) for outcome in outcomes)
-    parts = [f"{plural(len(outcomes), 'file')}, {plural(limits, 'limit')}", *_counts(outcomes)]
+    parts = [f"{plural(len(outcomes), 'file')}, {plural(limits, 'limit')}", *_counts(result)]
     if len(parts) == 1 and not result.code:
         parts.append("all within budget")
     return "; ".join(parts)
 
 
-def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
+def _counts(result: CheckResult) -> Iterator[str]:
     """The number of files with each result, if there are any."""
+    outcomes = result.files
     broken = sum(outcome.is_broken for outcome in outcomes)
     if broken:
         yield f"{plural(broken, 'file')} with errors"
     over = sum(bool(outcome.errors) for outcome in outcomes)
     if over:
         yield f"{plural(over, 'file')} over budget"
-    warnings = sum(outcome.warnings for outcome in outcomes)
-    if warnings:
-        yield plural(warnings, "warning")
+    if result.warnings:
+        yield plural(result.warnings, "warning")
     without = [outcome.file for outcome in outcomes if not outcome.has_budget and not outcome.is_broken]
     if len(without) == len(outcomes):
         yield "no budget is set, so no limit was checked"
     elif without:
         yield f"no budget: {listing(without)}"
-    unknown = sum(bool(outcome.notes) for outcome in outcomes)
+    unknown = sum(bool(outcome.notes) or (outcome.lacks_base and not outcome.is_broken) for outcome in outcomes)
     if unknown:
         yield f"no base for {plural(unknown, 'file')}"

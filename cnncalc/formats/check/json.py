@@ -28,11 +28,12 @@ def write(result: CheckResult) -> str:
             "limits": sum(len(outcome.checked) for outcome in outcomes),
             "broken_files": sum(outcome.is_broken for outcome in outcomes),
             "over_budget": sum(bool(outcome.errors) for outcome in outcomes),
-            "warnings": sum(outcome.warnings for outcome in outcomes),
+            "warnings": result.warnings,
             "without_budget": [outcome.file for outcome in outcomes if not outcome.has_budget],
         },
         "remarks": list(result.remarks),
         "left_out": [{"file": one.file, "why": one.why, "on_purpose": one.is_chosen} for one in result.left_out],
+        "problems": [problem_record(problem) for problem in result.problems],
         "files": [_outcome(outcome, result) for outcome in outcomes],
     }
     return json.dumps(data, indent=2) + "\n"

@@ -38,7 +38,7 @@ def write(result: CheckResult) -> str:
     """The results as test suites."""
     suites: list[str] = []
     sums = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for outcome in result.files:
+    for outcome in (*result.files, *([result.of_call] if result.problems else [])):
         tests = _tests(outcome, result)
         counts = {
             "tests": len(tests),
@@ -63,7 +63,7 @@ def _attributes(counts: dict[str, int]) -> str:
 
 
 def _tests(outcome: FileResult, result: CheckResult) -> list[_Test]:
-    only = result._replace(files=(outcome,))
+    only = result._replace(files=(outcome,), problems=())
     annotations = annotations_of(only)
     errors = [annotation for annotation in annotations if annotation.rank == BROKEN_FILE]
     return [
