@@ -83,7 +83,13 @@ def run(call: Call, console: Console) -> int:
     if call.explain is not None:
         from cnncalc.checks.rules import explain
 
-        console.write(explain(call.explain), call.output)
+        text, page = explain(call.explain), console.page() if call.output.to_stdout else None
+        if page is not None and page.width is not None:
+            from cnncalc.formats.terminal import parts
+
+            paragraphs = [" ".join(paragraph.split("\n")) for paragraph in text.strip().split("\n\n")]
+            text = "\n\n".join(["\n".join(parts(paragraph, page.width)) for paragraph in paragraphs]) + "\n"
+        console.write(text, call.output)
         return DONE
     from cnncalc.checks.check import Checker
     from cnncalc.formats.check import write_result
@@ -95,7 +101,8 @@ def run(call: Call, console: Console) -> int:
     if call.record is not None:
         _write_record(result, call.record, console, accept=call.accept)
     chosen = call.output.format or "text"
-    console.write(write_result(result, chosen), call.output, chosen)
+    page = console.page() if call.output.format is None and call.output.to_stdout else None
+    console.write(write_result(result, chosen, page.width if page else None), call.output, chosen)
     if result.code and not call.output.to_stdout:
         console.print_error(f"cnncalc check: {summary(result)}")
     return result.code

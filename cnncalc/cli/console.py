@@ -34,9 +34,9 @@ class StreamError(CnncalcError):
         self.hint = hint
 
 
-TITLE_WIDTH = 16
+TITLE_WIDTH, BELOW_TITLE = 16, 2
 """The characters of the title of a paragraph and the gap after it."""
-MIN_MAP_WIDTH, MAX_MAP_WIDTH = 20, 100
+MIN_MAP_WIDTH, MAX_MAP_WIDTH = 16, 100
 """The fewest and the most characters of a line of a map of memory."""
 
 
@@ -162,7 +162,10 @@ class Console:
         page = self.page() if output.format in (None, "rich") and output.to_stdout else None
         if page is None or page.width is None:
             return MAX_MAP_WIDTH
-        return max(MIN_MAP_WIDTH, min(MAX_MAP_WIDTH, page.width - TITLE_WIDTH))
+        from cnncalc.formats.document import LEAST_WIDTH
+
+        indent = TITLE_WIDTH if page.width >= LEAST_WIDTH else BELOW_TITLE
+        return max(MIN_MAP_WIDTH, min(MAX_MAP_WIDTH, page.width - indent))
 
     def is_ascii(self) -> bool:
         """Whether standard output cannot encode the characters of boxes and bars."""

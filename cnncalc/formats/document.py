@@ -141,6 +141,9 @@ class Page(NamedTuple):
     ascii_only: bool = False
 
 
+LEAST_WIDTH = 60
+"""The narrowest terminal with columns of words left out, and with lines beside their titles, not below them."""
+
 PIPE = Page()
 """A pipe or a file: unlimited width, no colour."""
 

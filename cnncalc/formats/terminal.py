@@ -7,20 +7,18 @@ from itertools import zip_longest
 from rich import box
 
 from cnncalc.formats import text
-from cnncalc.formats.document import Cell, Column, Table
+from cnncalc.formats.document import LEAST_WIDTH, Cell, Column, Table
 from cnncalc.source import columns as width_of
 from cnncalc.source import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from cnncalc.formats.document import Document, Page
+    from cnncalc.formats.document import Document, Page, Paragraph
 
 MIN_WIDTH = 12
 """The minimum width of a column with wrapped words."""
-LEAST_WIDTH = 60
-"""The narrowest terminal for which columns of words are left out."""
 BOLD, DIM, CYAN = "1", "2", "36"
 """Codes of ECMA-48, "Select Graphic Rendition"."""
 
@@ -38,7 +36,7 @@ def _lines(document: Document, page: Page) -> Iterator[str]:
     """The lines of the document."""
     table, is_shortened = fit_table(document.table, page.width)
     for place, line in enumerate(document.heading):
-        for part in _parts(visible(line), page.width):
+        for part in parts(visible(line), page.width):
             yield part if place else styled(part, BOLD, page)
     if document.summary is not None and document.summary.rows:
         yield from _boxed(document.summary, page)
@@ -47,13 +45,24 @@ def _lines(document: Document, page: Page) -> Iterator[str]:
     elif table.rows:
         margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
         for line in ["", *text.table_lines(table), ""]:
-            yield from _parts(line, page.width, margin)
+            yield from parts(line, page.width, margin)
     if is_shortened:
-        for part in _parts("(shortened to fit; --format text shows all)", page.width):
+        for part in parts("(shortened to fit; --format text shows all)", page.width):
             yield styled(part, DIM, page)
     margin = text.margin_of(document.closing)
+    if page.width is not None and page.width < LEAST_WIDTH:
+        yield from _below(document.closing, page)
+        return
     for line in text.paragraph_lines(document.closing):
-        yield from _parts(line, page.width, margin)
+        yield from parts(line, page.width, margin)
+
+
+def _below(paragraphs: Iterable[Paragraph], page: Page) -> Iterator[str]:
+    """The lines of paragraphs below their titles."""
+    for paragraph in paragraphs:
+        yield from [styled(part, BOLD, page) for part in parts(visible(paragraph.title), page.width)]
+        for line in paragraph.lines:
+            yield from parts(f"  {visible(line)}".rstrip(), page.width, 2)
 
 
 def styled(line: str, style: str, page: Page) -> str:
@@ -61,13 +70,13 @@ def styled(line: str, style: str, page: Page) -> str:
     return f"\x1b[{style}m{line}\x1b[0m" if page.colour and line else line
 
 
-def _parts(line: str, width: int | None, margin: int = 0) -> Iterator[str]:
+def parts(line: str, width: int | None, margin: int = 0) -> Iterator[str]:
     """The line, wrapped at the width of the terminal; continuation lines are indented by ``margin``."""
     while width is not None and width_of(line) > width:
         end = line.rfind(" ", margin + 1, width + 1)
         if end <= margin or not line[:end].strip():
             break
-        yield line[:end]
+        yield line[:end].rstrip()
         line = " " * margin + line[end:].lstrip()
     yield line
 
@@ -213,23 +222,25 @@ def _fits(table: Table, width: int | None) -> bool:
     return width is None or table_width(table) <= width or fits_wrapped(table, width)
 
 
-def _stacked(table: Table, page: Page, width: int) -> Iterator[str]:
+def stacked(table: Table, page: Page, width: int) -> Iterator[str]:
     """The lines of a table that is too wide: of each row the first cell, then the others, each with its title."""
     titles = [visible(column.title) for column in table.columns]
     label = max(map(width_of, titles[1:]), default=0)
-    yield from [styled(part, BOLD, page) for part in _parts(titles[0], width)]
+    yield from [styled(part, BOLD, page) for part in parts(titles[0], width)]
     for first, *others in [[visible(cell.text) for cell in row] for row in table.rows]:
-        yield from [styled(part, CYAN, page) for part in _parts(first, width)]
+        yield from [styled(part, CYAN, page) for part in parts(first, width)]
         for title, cell in zip(titles[1:], others, strict=True):
             line = f"  {title}{' ' * (label - width_of(title))}  {cell}"
-            yield from _parts(line, width, min(label + 4, width // 2)) if cell else ()
+            margin = min(label + 4, width // 2)
+            fits = margin + max(map(width_of, cell.split(" "))) <= width
+            yield from parts(line, width, margin if fits else 4) if cell else ()
     yield ""
 
 
 def _boxed(table: Table, page: Page) -> Iterator[str]:
     """The lines of a table with its box: bold titles, the first column in cyan."""
     if page.width is not None and not _fits(table, page.width):
-        yield from _stacked(table, page, page.width)
+        yield from stacked(table, page, page.width)
         return
     form = box.ASCII if page.ascii_only else box.ROUNDED
     titles = [[column.title] for column in table.columns]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnncalc.errors import ValueProblem
+from cnncalc.errors import ValueProblem, nearest
 from cnncalc.language.assignment import value_text
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.layers.keys import BOOLEAN_WORDS, truth
@@ -21,7 +21,7 @@ WITHOUT_A_KIND = frozenset(
         "hardshrink", "softsign", "maxout", "lstm", "gru", "rnn", "embedding",
         "transformer", "roipool", "roialign", "spp", "deformconv", "lambda",
         "expanddims", "squeeze",
-        "unsqueeze", "gather",
+        "unsqueeze", "gather", "se", "squeezeexcite", "squeezeexcitation", "cbam", "eca", "output",
     }
 )  # fmt: skip
 """Layers of other tools to which no kind corresponds; no similar kind is suggested for them."""
@@ -168,19 +168,29 @@ def _renamed(kind: type[Layer], key: str, text: str, value: Operand, sign: str) 
     return f"write {key}{sign}{text}"
 
 
-def bare_hint(kind: type[Layer], value: Operand, given: Container[str | None], *, in_file: bool) -> str | None:
+def bare_hint(
+    kind: type[Layer], value: Operand, given: Container[str | None], *, in_file: bool, may_be_value: bool
+) -> str | None:
     """``write round=ceil``, for a word that exactly one key of the kind takes besides its bare key.
 
-    None if there is no such key, or if it is among those ``given``.
+    None if there is no such key, or if it is among those ``given``. A misspelt word is taken for a similar one unless
+    the layer takes a value at this place (``may_be_value``).
     """
     text = _word(value)
     if not isinstance(text, str) or text.lower() in BOOLEAN_WORDS:
         return None
-    keys = [name for name, key in kind.keys.items() if text.lower() in key.reader.words and name != kind.bare]
+    others = {name: key.reader.words for name, key in kind.keys.items() if name != kind.bare}
+    word = text.lower()
+    if not may_be_value and text not in (*kind.keys, *kind.common_keys()):
+        word = nearest(word, [word for words in others.values() for word in words], SIMILAR_WORD) or word
+    keys = [name for name, words in others.items() if word in words]
     if len(keys) != 1 or keys[0] in given:
         return None
-    form = f"{{{keys[0]}: {text.lower()}}}" if in_file else f"{keys[0]}={text.lower()}"
-    return f"write {form}"
+    return f"write {{{keys[0]}: {word}}}" if in_file else f"write {keys[0]}={word}"
+
+
+SIMILAR_WORD = 0.75
+"""The least similarity of a word that is taken for one of a key."""
 
 
 COMMON_VALUES: Mapping[str, tuple[str, str]] = {
@@ -203,6 +213,9 @@ def flag_hint(kind: type[Layer], value: Operand, given: Container[str], *, in_fi
     text, sign = _word(value), ": " if in_file else "="
     if text in kind.common_keys():
         return f"write {text}{sign}{COMMON_VALUES[str(text)][in_file]}"
+    negated = str(text).lower().removeprefix("no").lstrip("_-")
+    if text != negated and negated in kind.keys and "no" in kind.keys[negated].reader.words and negated not in given:
+        return f"write {negated}{sign}no"
     own = own_key(text, kind, Literal(True, value.span)) if isinstance(text, str) else None
     if own is None or own[0] in given:
         return None
@@ -215,8 +228,8 @@ def flag_hint(kind: type[Layer], value: Operand, given: Container[str], *, in_fi
     if settings:
         return f"write {', '.join(settings)}"
     known = kind.keys[own[0]]
-    example = "VALUE" if known.example is None else value_text(known.example)
-    return f"write {own[0]}{sign}{example}; {own[0]} takes {known.reader.expects}"
+    takes = f"{own[0]} takes {known.reader.expects}"
+    return takes if known.example is None else f"write {own[0]}{sign}{value_text(known.example)}; {takes}"
 
 
 def second_input_hint(kind: type[Layer], *, in_file: bool) -> str:

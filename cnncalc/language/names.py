@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from cnncalc.errors import MAX_CANDIDATES, MAX_PROBLEMS, DesignError, Problem, did_you_mean
+from cnncalc.errors import MAX_CANDIDATES, MAX_PROBLEMS, DesignError, Problem, did_you_mean, did_you_mean_or
 from cnncalc.language.limits import NAME_CHARACTERS, REFERENCES
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
@@ -289,14 +289,17 @@ class Names:
         if found is None and reference.name == "input" and self.inputs:
             found = self.inputs[0]
         if found is None:
-            near = self._nearest(reference, is_input=True)
+            near = self._nearest(reference, is_input=True, lists_all=True)
             self.problems.append(Problem("unknown-name", f"unknown layer '{reference.name}'{near}", reference.span))
             return False
         reference.port = found
         return True
 
-    def _nearest(self, reference: Reference, *, is_input: bool) -> str:
-        """``; did you mean ...?`` with the most similar name, as written in its scope; never the layer itself."""
+    def _nearest(self, reference: Reference, *, is_input: bool, lists_all: bool = False) -> str:
+        """``; did you mean ...?`` with the most similar name, as written in its scope; never the layer itself.
+
+        ``lists_all``: the first names where none is similar.
+        """
         if len(self.problems) > MAX_PROBLEMS:
             return ""  # it is not shown
         known: dict[str, None] = {}
@@ -309,7 +312,8 @@ class Names:
                     if len(known) == MAX_CANDIDATES:
                         return did_you_mean(reference.name, known)
             scope = scope.outer
-        return did_you_mean(reference.name, known)
+        listed = lists_all and len(known) > 0
+        return did_you_mean_or(reference.name, [*known], "names") if listed else did_you_mean(reference.name, known)
 
     def _find(self, reference: Reference, table: Mapping[str, Any]) -> Any:
         """The entry of ``table`` for a name, in the innermost scope that has one; None if none has."""

@@ -195,7 +195,9 @@ class PatternParser:
             return DesignError([Problem("pattern-syntax", "the pattern is empty", self.text.span(0, 1))])
         self._refuse_mapping()
         after = "'->' must be followed by" if self.at and self.tokens[self.at - 1].type == "->" else "expected"
-        return self.error(f"{after} a layer or '[', found {self.found()}")
+        hints = {"(": "a group is written in [ ]", "{": "a group is written in [ ]"}
+        hints["integer"] = "a repeat has its count last: [CONV -> RELU]*2"
+        return self.error(f"{after} a layer or '[', found {self.found()}", hint=hints.get(self.token.type))
 
     def _unexpected(self, groups: list[_OpenGroup], state: int) -> DesignError:
         """The error for a token that is not allowed in this state."""
@@ -214,6 +216,10 @@ class PatternParser:
         hint = None
         if self.token.type == "label":  # a label after '*' or '?': an item has its label before these
             hint = f"put what the name refers to into brackets: [{self._last_item()}]{self.found()[1:-1]}"
+        elif self.token.type == "word" and self.tokens[self.at - 1].type == "]" and self.token.value[0] in "x\u00d7":
+            hint = f"a repeat is written *{self.token.value[1:] or 2}"
+        elif self.token.type == "," and self.tokens[self.at - 1].type == "integer":
+            hint = "a size is written with x, as 9x9x3"
         elif self._continues_a_size():
             hint = "a size is written without blanks, as 9x9x3"
             if self.tokens[self.at - 1].type == "}" or self.tokens[self.at + 1].type == "{":
@@ -279,9 +285,9 @@ class PatternParser:
         else:
             return Item(unit)
         if self.token.type in ("?", "*", "**"):
-            raise self.error(
-                "only one '?' or '*' is allowed after an item", hint="put the item into [ ] to repeat it again"
-            )
+            is_size = isinstance(unit, LayerSyntax) and unit.word.upper() == "INPUT"
+            hint = "a size is written with x, as 9x9x3" if is_size else "put the item into [ ] to repeat it again"
+            raise self.error("only one '?' or '*' is allowed after an item", hint=hint)
         return item
 
     def count(self) -> Literal | Name | Code:

@@ -169,12 +169,25 @@ class Planner:
                 near, hint = meant
             elif (sizes := re.fullmatch("(.*?[^0-9x])([0-9]+(?:x[0-9]+)*)x", word)) and isinstance(syntax.first, Code):
                 hint = _listed_sizes(sizes[1], sizes[2], syntax.first)
+            elif (written := self._with_variable(word)) is not None:
+                hint = f"with a variable it is written {written}"
             elif len(word) > 1:  # a single letter is probably a variable
                 known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
                 near = self.problems.near(stem or word, known) or self.problems.near(word, known)
         if not near and not hint and re.fullmatch(r"[NMK]|[a-z]", word):
             hint = "a variable follows '-', '/', '*' or '?', or is an argument"
         self._problem("unknown-layer", f"no layer kind or block '{word}'{near}", syntax.span, hint)
+
+    def _with_variable(self, word: str) -> str | None:
+        """How a word that ends with a name, such as ``CONVk``, is written if the name is a variable: ``CONV{k}``."""
+        stem = word.rstrip("abcdefghijklmnopqrstuvwxyz_")
+        name, kind = word[len(stem) :], KINDS.get(stem.lower())
+        if not name:
+            return None
+        block = self.blocks.get(stem)
+        if any(each.name == "kernel" for each in block.parameters) if block else kind is not None and kind.first:
+            return f"{stem}{{{name}}}"
+        return f"{stem}-{name}" if not block and kind is not None and kind.dash else None
 
     def _check_from(self, plan: Plan) -> None:
         syntax = plan.syntax
@@ -200,7 +213,8 @@ class Planner:
             if value is None:
                 continue
             if key is None:
-                self._problem("unknown-key", f"{upper} takes no {what}", value.span, _short_form(kind, syntax))
+                hint = _short_form(kind, syntax, value, first)
+                self._problem("unknown-key", f"{upper} takes no {what}", value.span, hint)
             else:
                 self._take(plan, key, value, value.span)
         bare: list[str | None] = [kind.bare, *kind.further_bare]
@@ -227,7 +241,7 @@ class Planner:
             self._problem("unknown-key", message, argument.span, hint)
         elif kind.bare is None:
             several = (kind.is_merge or kind.needs_second_input) and syntax.in_file
-            hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several else _short_form(kind, syntax)
+            hint = f"write {kind.kind}: {{inputs: [a, b]}}" if several else _short_form(kind, syntax, argument.value)
             self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
         elif key is None:
             taken = (kind.bare, *kind.further_bare)
@@ -250,7 +264,8 @@ class Planner:
         from cnncalc.language.foreign import bare_hint, flag_hint
 
         upper, syntax = kind.kind.upper(), plan.syntax
-        hint = bare_hint(kind, argument.value, [other.key for other in syntax.arguments], in_file=argument.in_file)
+        given = [other.key for other in syntax.arguments]
+        hint = bare_hint(kind, argument.value, given, in_file=argument.in_file, may_be_value=may_be_value)
         if hint or may_be_value:
             return f"{upper} takes this word only with its key", hint
         hint = flag_hint(kind, argument.value, plan.given, in_file=argument.in_file)
@@ -397,24 +412,36 @@ def _without_depth(kind: type[Layer], syntax: LayerSyntax) -> str | None:
     return f"write {kind.kind.upper()}-{shown(units)}: the depth of the input is known"
 
 
-def _short_form(kind: type[Layer], syntax: LayerSyntax) -> str:
-    """The hint that shows how a layer of a kind is written."""
-    form = kind.kind.upper()
-    if kind.needs_second_input:
-        from cnncalc.language.foreign import second_input_hint
+def _short_form(kind: type[Layer], syntax: LayerSyntax, value: Operand, first: Operand | None = None) -> str:
+    """The hint with the form of a layer of a kind: with a ``value`` that it does not take here where it may stand.
 
+    ``first`` is the value after its name.
+    """
+    from cnncalc.language.foreign import second_input_hint
+
+    form, text = kind.kind.upper(), _as_size(value)
+    if kind.needs_second_input:
         return second_input_hint(kind, in_file=syntax.in_file)
     if kind.is_merge:
-        return f"write {form} after a fork, or {form}(@name)"
+        name = value.text if isinstance(value, Name) else "name"
+        return f"write {form} after a fork, or {form}(@{name})"
     if kind.bare and not (kind.first or kind.dash or kind.slash):
-        return f"write {form}({{{kind.bare}}})"
-    form += f" {kind.first}" if kind.first == "size" else f"{{{kind.first}}}" if kind.first else ""
-    form += f"-{{{kind.dash}}}" if kind.dash else ""
-    form += f"/{{{kind.slash}}}" if kind.slash else ""
-    if "{" in form or " " in form:
-        return f"the short form is {form}"
-    keys = [f"{key}=.." for key in kind.keys]
-    return f"write {form}" + (f" or {form}({', '.join(keys)})" if keys else "")
+        return f"write {form}({text})"
+    given = [(kind.first, " " if kind.first == "size" else "", first), (kind.dash, "-", syntax.dash)]
+    given.append((kind.slash, "/", syntax.slash))
+    free = next((key for key, _, there in given if key and (there is None or there is value)), None)
+    for key, sign, there in given:
+        if key and (there is not None or key == free):
+            form += f"{sign}{text if key == free or there is None else _as_size(there)}"
+    keys = f"; its keys are {', '.join(kind.keys)}" if free is None and kind.keys else ""
+    return f"write {form}{keys}"
+
+
+def _as_size(value: Operand) -> str:
+    """A value as it stands in the short form: ``3``, ``3x3``, ``{2*k}``."""
+    if isinstance(value, Literal):
+        return "x".join(map(str, value.value)) if isinstance(value.value, list) else str(value.value)
+    return value.span.source.text[value.span.start : value.span.end]
 
 
 def _cut(word: str) -> tuple[str, str]:

@@ -161,10 +161,10 @@ class Validator:
         hint = f"give {'each' if len(unlike) > 1 else 'it'} a value: {' '.join(settings)}" if unlike else None
         if not others and unlike and use is not None:
             may_be_word = use.key.reader.words and isinstance(use.operand, Name)
-            if flag is not None:
-                hint = f"{flag}; to use a variable, give it a value: {settings[0]}"
-            elif may_be_word or settings[0].endswith("=VALUE"):
-                takes = f"{use.key.name} takes {use.key.reader.expects}"
+            takes = flag or f"{use.key.name} takes {use.key.reader.expects}"
+            if settings[0].endswith("=VALUE"):
+                hint = f"{takes}; --set gives a variable its value"
+            elif flag is not None or may_be_word:
                 hint = f"{takes}; to use a variable, give it a value: {settings[0]}"
         if first in FUNCTIONS:
             hint = f"{first} is a function: {first}(..)"

@@ -159,7 +159,8 @@ class Layer(Traits):
             elif item.attribute in values:
                 value = values.pop(item.attribute)
             elif item.default is REQUIRED:
-                raise ValueProblem(f"{self.kind} needs '{name}': {item.reader.expects}", code="missing-key")
+                message, hint = f"{self.kind} needs '{name}': {item.reader.expects}", f"as in {self.in_example()}"
+                raise ValueProblem(message, code="missing-key", hint=hint)
             else:
                 state[item.attribute] = item.default
                 continue
@@ -275,6 +276,15 @@ class Layer(Traits):
     def untied(self) -> str | None:
         """The key because of which another layer cannot use its weights transposed; None: it can."""
         return None
+
+    @classmethod
+    def in_example(cls) -> str:
+        """A layer of the kind in its example, as text: ``LINEAR-64``."""
+        from re import search
+
+        found = search(rf"\b{cls.kind.upper()}(?![A-Z])[-\w./]*(?:\([^)]*\)| [\dx]+)?", cls.example)
+        assert found is not None
+        return found[0]
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:

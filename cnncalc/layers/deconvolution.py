@@ -42,7 +42,7 @@ class Deconv(Filters):
     kind: ClassVar[str] = "deconv"
     other_names: ClassVar[tuple[str, ...]] = ("upconv", "deconvolution")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
-        ("convtranspose", "convtransposed", "convt", "transposedconv", "transposeconv", "deconv"),
+        ("convtranspose", "convtransposed", "convt", "tconv", "transposedconv", "transposeconv", "deconv"),
         ("DECONV{k}{N}{S}", "the stride of PyTorch and Keras is 1 unless written, that of DECONV 2"),
     )
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"

@@ -18,7 +18,7 @@ from cnncalc.layers.window import depth_step, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, ClassVar
 
     from cnncalc.layers.memory import Gradients, Saved
@@ -66,6 +66,7 @@ class Resize(Layer):
     why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"factor": ("size",)}
 
     size: tuple[int, ...] | None = key(Sizes(), None, note="that of the second volume", means="sides of the output")
     factor: tuple[float, ...] | None = key(Factors(), None, note="none", means="factor of each side, instead of a size")

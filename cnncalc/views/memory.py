@@ -271,6 +271,7 @@ def timeline_chart(events: Sequence[Event], units: str, width: int = 100, height
     """
     if not events:
         return ["no operations"]
+    room, legend = width, "f forward, b backward, r recompute"
     width = min(max(1, width - 13), 72, len(events))
     highest = max(event.total for event in events) or 1
     columns = [
@@ -287,7 +288,7 @@ def timeline_chart(events: Sequence[Event], units: str, width: int = 100, height
         phases += events[place * len(events) // width].phase[:1]
     lines.append(f"{'':>11} +{'-' * width}")
     lines.append(f"{'':>11}  {phases}".rstrip())
-    lines.append(f"{'':>11}  f forward, b backward, r recompute")
+    lines.append(f"{'':>11}  {legend}" if 13 + len(legend) <= room else legend)
     return lines
 
 

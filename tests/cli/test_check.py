@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cnncalc.cli.console import Console
 from cnncalc.cli.program import run
+from cnncalc.formats.document import Page
 from cnncalc.language.catalogue import names
 from cnncalc.source import visible
 from tests.calls import environment
@@ -254,6 +256,17 @@ def test_the_value_of_the_advice_is_computed(limit: str, advice: str, capsys: py
     assert f"= try: {advice}" in out
 
 
+@pytest.mark.parametrize(
+    "keys", ["standardized=yes", "normed=weight", "normed=spectral", "bias=no", "dilation=2", "pad=0", "pad=same"]
+)
+def test_advice_replaces_a_convolution_with_any_keys(keys: str, capsys: pytest.CaptureFixture[str]) -> None:
+    net = f"INPUT 32x32x8 -> CONV3-64({keys}) -> RELU -> GAP -> FC-10"
+    code, out, err = check(capsys, net, "--no-rules", "--max", "macs=2M")
+
+    assert (code, err) == (1, "")
+    assert "= try: DWCONV3" in out
+
+
 @pytest.mark.slow
 def test_all_named_nets_are_checked_without_numpy() -> None:
     code = (
@@ -279,3 +292,37 @@ def test_a_number_of_processes_is_from_1_to_1000(number: str, folder: Path, caps
 
     assert found == 2
     assert f"--jobs: the number of processes is a whole number from 1 to 1,000, found '{visible(number)[:60]}'\n" in err
+
+
+@pytest.mark.parametrize("width", [20, 40, 65])
+def test_the_table_fits_a_narrow_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cells stand below each other, with all that they hold; a format that is asked for stays as it is."""
+    monkeypatch.setattr(Console, "page", lambda self: Page(width, False, False))
+    call = ["check", "vgg16", "--no-rules", "--max", "training_memory=8GiB,batch=3", "--max", "macs=16G"]
+
+    assert run(call) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert run([*call, "--format", "text"]) == 0
+    wide = capsys.readouterr().out.splitlines()
+
+    assert max(map(len, lines[: lines.index("")])) <= width < max(map(len, wide))
+    assert " ".join(lines).split().count("vgg16") == 2
+    for words in ("training_memory (batch 3)", "max 8GiB", "max 16G", "15.47G", "ok"):
+        assert words in " ".join(" ".join(lines).split())
+
+
+def test_the_explanation_of_a_rule_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", "--explain", "first-fc"]) == 0
+    wide = capsys.readouterr().out
+    monkeypatch.setattr(Console, "page", lambda self: Page(40, False, False))
+
+    assert run(["check", "--explain", "first-fc"]) == 0
+
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 40 < max(map(len, wide.splitlines()))
+    assert narrow.split() == wide.split()
+    assert narrow.count("\n\n") == wide.count("\n\n")

@@ -193,7 +193,7 @@ def test_fit_as_json() -> None:
         ("memory", "squeezenet", "--timeline"),
     ],
 )
-@pytest.mark.parametrize("width", [44, 60, 80])
+@pytest.mark.parametrize("width", [30, 44, 60, 80])
 def test_a_report_fits_a_narrow_terminal(
     words: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +202,24 @@ def test_a_report_fits_a_narrow_terminal(
     assert run([*words]) == 0
 
     assert max(map(len, capsys.readouterr().out.splitlines())) <= width
+
+
+def test_a_chart_stands_below_its_title_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With 20 columns, five for the operations; no line is broken, and the legend is wrapped at words."""
+    monkeypatch.setattr(Console, "page", lambda self: Page(20, False, True))
+
+    assert run(["memory", "lenet5", "--timeline"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("live bytes")
+    end = lines.index("live bytes", start + 1)
+    bars = ["    293.5 KiB |    #", "              |   ##"]
+    assert lines[start + 1 : start + 5] == ["  over a training", "  step", *bars]
+    axis = ["              +-----", "               fffbb"]
+    assert lines[end - 5 : end] == [*axis, "  f forward, b", "  backward, r", "  recompute"]
+    assert max(map(len, lines[start:])) == 20
 
 
 def test_memory_loads_no_numpy() -> None:

@@ -20,6 +20,7 @@ from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import Settings
 from cnncalc.language.yaml_numbers import yaml_number_hint
 from cnncalc.layers import KINDS
+from cnncalc.layers.base import REQUIRED
 from tests.language.test_refusals import FILES, PATTERNS
 
 if TYPE_CHECKING:
@@ -520,7 +521,7 @@ def test_the_value_of_an_argument_is_one_that_the_keys_in_the_block_take() -> No
 )
 def test_where_a_value_follows_from_the_input_the_hint_says_what_the_key_takes(text: str, takes: str) -> None:
     (problem,) = problems(f"INPUT 8x8x3 -> {text}")
-    assert problem.hint == f"{takes}; to use a variable, give it a value: --set p=VALUE"
+    assert problem.hint == f"{takes}; --set gives a variable its value"
 
 
 def test_no_value_is_given_to_a_name_of_which_a_number_and_yes_or_no_are_expected() -> None:
@@ -694,9 +695,12 @@ def test_the_hint_for_a_key_without_a_value_works(kind: str) -> None:
         if " takes the place of " in (found[0].hint or ""):
             assert key in KINDS[kind].replaces, (kind, key)
             continue
+        if key in KINDS[kind].keys and KINDS[kind].keys[key].example is None:
+            assert (found[0].hint or "").startswith(f"{key} takes "), (kind, key)
+            continue
         setting = re.match(r"write (\w+=[^;,]+)", found[0].hint or "")
         assert setting is not None, (kind, key, found[0].hint)
-        if not re.search("=VALUE|NAME", setting[1]):
+        if "NAME" not in setting[1]:
             after = problems(f"{head}({setting[1]}){tail}")
             assert not {problem.code for problem in after} & {"unknown-key", "unset-variable", "wrong-type"}, (
                 kind,
@@ -714,6 +718,11 @@ def test_the_hint_for_a_key_without_a_value_works(kind: str) -> None:
         ("LINEAR-4(transposed)", "write transposed=yes, share=@NAME"),
         ("RELU(inputs)", "write inputs=[@NAME, @NAME]"),
         ("POOL2(output)", "output takes the place of kernel, stride, pad, round, dilation, count_pad"),
+        ("RESIZE(8, factor)", "factor takes the place of size"),
+        ("CONV3-4(no_bias)", "write bias=no"),
+        ("CONV3-4(nobias)", "write bias=no"),
+        ("RESIZE(16x16, nearst)", "write mode=nearest"),
+        ("POOL3/2(ciel)", "write round=ceil"),
     ],
 )
 def test_a_common_key_without_a_value(written: str, hint: str) -> None:
@@ -757,8 +766,15 @@ def test_a_key_in_place_of_a_value_may_also_be_a_variable() -> None:
     [
         ("GAP7", "GAP"),
         ("FLATTEN(1)", "FLATTEN"),
-        ("RMS3", "RMS or RMS(axes=.., scale=.., eps=..)"),
-        ("PAD3", "PAD({pad})"),
+        ("RMS3", "RMS; its keys are axes, scale, eps"),
+        ("PAD3", "PAD(3)"),
+        ("POOL2-3", "POOL2/3"),
+        ("POOL-3/2", "POOL3/2"),
+        ("POOL{2}-3", "POOL{2}/3"),
+        ("LINEAR8", "LINEAR-8"),
+        ("GN-2", "GN2"),
+        ("SHUFFLE-2", "SHUFFLE2"),
+        ("ADD(a)", "ADD after a fork, or ADD(@a)"),
         ("ADD3", "ADD after a fork, or ADD(@name)"),
         ("UNPOOL2", "UNPOOL(@name), with the name of the max pool that it undoes"),
     ],
@@ -870,3 +886,34 @@ def test_other_layers_of_units_get_no_such_hint() -> None:
         read_pattern("<text>", "INPUT 8x8x4 -> LINEAR(a, b) -> CONV(3, 4)")
 
     assert not any("is known" in (problem.hint or "") for problem in caught.value.problems)
+
+
+NEEDING = sorted(kind for kind, made in KINDS.items() if any(key.default is REQUIRED for key in made.keys.values()))
+
+
+@pytest.mark.parametrize("kind", sorted({*NEEDING} - {"input", "conv", "fc"}))  # these have a default size
+def test_the_hint_for_a_kind_without_a_key_that_it_needs_is_a_layer_that_is_read(kind: str) -> None:
+    """Its volume may not fit this input."""
+    (problem,) = [each for each in problems(f"INPUT 8x8x4 -> {kind.upper()}") if each.code == "missing-key"]
+    found = problems(f"INPUT 8x8x4 -> {(problem.hint or '').removeprefix('as in ')}")
+    assert not {each.code for each in found} & {"missing-key", "unknown-key", "wrong-type", "pattern-syntax"}
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("INPUT 8,8,4 -> FC-2", "a size is written with x, as 9x9x3"),
+        ("INPUT 8*8*4 -> FC-2", "a size is written with x, as 9x9x3"),
+        ("INPUT 8x8x4 -> [RELU]x3 -> FC-2", "a repeat is written *3"),
+        ("INPUT 8x8x4 -> 2*[RELU] -> FC-2", "a repeat has its count last: [CONV -> RELU]*2"),
+        ("INPUT 8x8x4 -> (RELU)*2 -> FC-2", "a group is written in [ ]"),
+        ("INPUT 8x8x4 -> [RELU]*2*3 -> FC-2", "put the item into [ ] to repeat it again"),
+    ],
+)
+def test_signs_of_other_notations_have_a_hint_with_ours(text: str, hint: str) -> None:
+    assert [problem.hint for problem in problems(text)] == [hint]
+
+
+def test_names_are_listed_where_none_is_similar() -> None:
+    (problem,) = problems("INPUT 8x8x4 -> CONV3-4@stem -> RELU -> ADD(@zz)")
+    assert problem.message == "unknown layer 'zz' (names: stem, relu1, input)"

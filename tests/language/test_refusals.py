@@ -608,7 +608,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)",
         "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@a)",
         """
-<text>:1:41: error[unknown-name]: unknown layer 'b'
+<text>:1:41: error[unknown-name]: unknown layer 'b' (names: a, relu1, input)
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)
   |                                         ^^
@@ -817,6 +817,29 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w",
+        "INPUT 8x8x4 -> [CONV{k}-w -> POOL{k} -> FC-w]*[3x5] as k, w",
+        """
+<text>:1:17: error[unknown-layer]: no layer kind or block 'CONVk'
+  |
+1 | INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w
+  |                 ^^^^^^^
+  = hint: with a variable it is written CONV{k}
+
+<text>:1:28: error[unknown-layer]: no layer kind or block 'POOLk'
+  |
+1 | INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w
+  |                            ^^^^^
+  = hint: with a variable it is written POOL{k}
+
+<text>:1:37: error[unknown-layer]: no layer kind or block 'FCw'
+  |
+1 | INPUT 8x8x4 -> [CONVk-w -> POOLk -> FCw]*[3x5] as k, w
+  |                                     ^^^
+  = hint: with a variable it is written FC-w
+""",
+    ),
+    (
         "INPUT 8x8x4 -> N -> RELU",
         "INPUT 8x8x4 -> CONV-n*[4] as n -> RELU",
         """
@@ -855,7 +878,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU3
   |                ^^^^^
-  = hint: write RELU or RELU(in_place=..)
+  = hint: write RELU; its keys are in_place
 """,
     ),
     (
@@ -866,7 +889,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU-3
   |                     ^
-  = hint: write RELU or RELU(in_place=..)
+  = hint: write RELU; its keys are in_place
 """,
     ),
     (
@@ -877,7 +900,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> POOL2-3
   |                      ^
-  = hint: the short form is POOL{kernel}/{stride}
+  = hint: write POOL2/3
 """,
     ),
     (
@@ -918,7 +941,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> RELU(3)
   |                     ^
-  = hint: write RELU or RELU(in_place=..)
+  = hint: write RELU; its keys are in_place
 """,
     ),
     (
@@ -1113,6 +1136,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> DECONV2
   |                ^^^^^^^
+  = hint: as in DECONV2-32/2
 """,
     ),
     (
@@ -2052,7 +2076,7 @@ FILES = [
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: b}\n",
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: a}\n",
         """
-<text>:4:32: error[unknown-name]: unknown layer 'b'
+<text>:4:32: error[unknown-name]: unknown layer 'b' (names: a, input)
   |
 4 |   - conv: {filters: 4, inputs: b}
   |                                ^

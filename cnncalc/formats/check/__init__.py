@@ -13,9 +13,10 @@ CHECK_FORMATS = tuple(name for name, each in FORMATS.items() if each.check_write
 """The formats of ``check``."""
 
 
-def write_result(result: CheckResult, format: str) -> str:
-    """The result in one of the formats, ending in a line break."""
+def write_result(result: CheckResult, format: str, width: int | None = None) -> str:
+    """The result in one of the formats, ending in a line break; ``width``: the columns of the terminal, for text."""
     from importlib import import_module
 
-    text: str = import_module(FORMATS[format].check_writer).write(result)
+    module = import_module(FORMATS[format].check_writer)
+    text: str = module.write(result) if width is None else module.write(result, width)
     return text if text.endswith("\n") else text + "\n"

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from cnncalc.figures.budget import short_value
 from cnncalc.formats.check.annotations import NO_BASE, annotations_of, change, limit_text, summary, used
-from cnncalc.formats.document import Cell, Column, Table
+from cnncalc.formats.document import Cell, Column, Page, Table
 from cnncalc.formats.text import table_lines
+from cnncalc.source import columns as columns_of
 from cnncalc.source import excerpt, visible
 
 if TYPE_CHECKING:
@@ -15,13 +16,21 @@ if TYPE_CHECKING:
     from cnncalc.formats.check.annotations import Annotation
 
 
-def write(result: CheckResult) -> str:
-    """The results as text; problems of files go to standard error instead."""
+def write(result: CheckResult, width: int | None = None) -> str:
+    """The results as text; problems of files go to standard error instead.
+
+    On a terminal of fewer than the needed ``width`` columns the cells of the table stand below each other.
+    """
     shown = [each for each in annotations_of(result) if not each.is_problem]
     parts = [_block(each) for each in shown if each.finding is not None or each.code == NO_BASE]
     table = _table(result)
-    if table.rows:
-        parts.append("\n".join(table_lines(table)))
+    lines = table_lines(table) if table.rows else []
+    if width is not None and max(map(columns_of, lines), default=0) > width:
+        from cnncalc.formats.terminal import stacked
+
+        lines = [*stacked(table, Page(width), width)][:-1]
+    if lines:
+        parts.append("\n".join(lines))
     parts.append("\n".join([*map(visible, result.remarks), visible(summary(result))]))
     return "\n\n".join(parts) + "\n"
 
