@@ -151,6 +151,18 @@ def test_the_smallest_input_is_a_hint_beside_other_problems_that_it_solves() -> 
     assert problems(net.format(9, 9)) == ()
 
 
+@pytest.mark.parametrize(
+    ("key", "message", "hint"),
+    [
+        ("inputs=1.5", "inputs: expected names", "write inputs=[@a, @b]"),
+        ("share=[@a, @a]", "share: expected a name", None),
+    ],
+)
+def test_the_hint_with_a_list_of_names_is_for_inputs_alone(key: str, message: str, hint: str | None) -> None:
+    (problem,) = problems(f"INPUT 8x8x3 -> CONV3-4@a -> CONV3-4@b -> CONV3-4({key})")
+    assert (problem.message, problem.hint) == (message, hint)
+
+
 def test_a_hint_repeats_no_long_pattern() -> None:
     (problem,) = problems(f"input: 8x8x3\nlayers: [{'CONV3-4 | ' * 20} CONV1-4] -> ADD\n")
     assert problem.hint == "YAML reads '[' as a list; put the pattern into quotes, or write it as a block with '|'"
