@@ -151,7 +151,7 @@ def test_the_smallest_input_is_a_hint_beside_other_problems_that_it_solves() -> 
     found = problems(net.format(8, 8))
     assert [(problem.code, problem.hint) for problem in found] == [
         ("window-too-large", "the smallest square input that works is 9x9x3"),
-        ("crop-too-large", None),
+        ("crop-too-large", "the smallest square input that works is 9x9x3"),
     ]
     assert problems(net.format(9, 9)) == ()
 
