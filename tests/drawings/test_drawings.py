@@ -989,6 +989,28 @@ def test_a_graph_has_more_columns_only_if_they_save_height(net: str, columns: in
     assert len(page_of(report_of(net), None, 848, Once()).columns) == columns
 
 
+def arcs_of(svg: str) -> list[tuple[float, float, float]]:
+    """The vertical line of each arc around other layers in a graph: its x, and its upper and lower end."""
+    found = re.findall(r'd="M[\d.]+ [\d.]+V([\d.]+)q0 6 6 6H([\d.]+)q6 0 6 6V([\d.]+)', svg)
+    return [(float(x) + 6, float(top) + 12, float(bottom)) for top, x, bottom in found]
+
+
+@pytest.mark.parametrize("net", ["resnet50", "resnet152-v2", "mobilenet-v2", "densenet121", "vit-b-16"])
+@pytest.mark.parametrize("width", [320, 880])
+def test_an_arc_of_a_graph_passes_volumes_on_their_right(net: str, width: int) -> None:
+    svg = drawing(net, "graph", width)
+
+    crossed = [
+        (text.text, x)
+        for x, top, bottom in arcs_of(svg)
+        for text in texts_of(root_of(svg))
+        if text.left <= x <= text.right and text.bottom >= top and text.top <= bottom
+    ]
+
+    assert not crossed
+    assert arcs_of(svg)
+
+
 def test_a_line_does_not_cross_labels() -> None:
     """Labels have an outline in the colour of the background."""
     pattern = "INPUT 32x32x3 -> [[CONV3-8 | CONV5-8] -> CONCAT | [CONV3-3 | ] -> CONCAT] -> CONCAT -> FC-10"
