@@ -285,6 +285,15 @@ def test_nets_beside_each_other_share_their_axes(kind: str) -> None:
         assert_to_scale(root_of(pair[0]))
 
 
+@pytest.mark.parametrize("pair", [("lenet5", "vgg16"), ("vgg16", "resnet18"), ("squeezenet", "vgg19")])
+def test_texts_of_nets_beside_each_other_do_not_overlap(pair: tuple[str, str]) -> None:
+    """A net that is small on the axes of the other one has the single tick of 100 % of its total."""
+    first, second = map(report_of, pair)
+    for net, other in ((first, second), (second, first)):
+        for kind in ("cost", "volumes"):
+            assert clashes(draw(net, kind, beside=[other])) == [], (net.name, kind)
+
+
 @pytest.mark.parametrize(("palette", "name"), [(LIGHT, "light"), (DARK, "dark")])
 def test_families_of_kinds_are_told_apart_in_grey(palette: dict[str, str], name: str) -> None:
     """Two plain colours differ by at least 12 in lightness L*; patterns differ in the angle of well visible stripes."""
